@@ -1,0 +1,29 @@
+# One image for every part: `database` (PostgreSQL 17 with pg_cron 1.6), and any command of kronos: migrate, serve, worker.
+FROM debian:trixie-slim
+
+# createcluster.d: the server package makes no cluster of its own; `database` makes one in its volume.
+RUN mkdir -p /etc/postgresql-common/createcluster.d \
+    && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/kronos.conf \
+    && apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        ca-certificates postgresql-17 postgresql-17-cron python3 python3-venv tzdata \
+    && rm -rf /var/lib/apt/lists/*
+
+ENV PATH=/opt/kronos/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /srv/kronos
+COPY requirements.lock ./
+RUN python3 -m venv /opt/kronos \
+    && pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+COPY pyproject.toml README.md ./
+COPY alembic alembic
+COPY sql sql
+COPY kronos kronos
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation . \
+    && useradd --system --create-home --home-dir /var/lib/kronos --uid 10001 kronos \
+    && chmod 755 /var/lib/kronos
+COPY bin/container /usr/local/bin/kronos-container
+
+VOLUME ["/var/lib/kronos-database", "/var/lib/kronos"]
+EXPOSE 5432 8080
+ENTRYPOINT ["kronos-container"]
+CMD ["--help"]

@@ -1,0 +1,122 @@
+"""The one parser of request bodies: strict JSON that jsonb can store and that means the same to every reader.
+
+Refused: what is not RFC 8259 (NaN, Infinity, other encodings), what readers disagree on (a member twice, integers beyond 64 bits,
+numbers beyond a double), what PostgreSQL cannot store (NUL, lone surrogates), nesting beyond 64, and anything but an object.
+"""
+
+import json
+import re
+from math import isinf
+from typing import NoReturn
+
+from kronos import errors
+from kronos.delivery.refused import pointer_to
+from kronos.model import Json, JsonObject
+
+MAX_DEPTH = 64
+_MEDIA_TYPE = re.compile(rb'\s*application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*', re.IGNORECASE)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MAX_INT_CHARACTERS = 20  # "-9223372036854775808"
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
+
+
+def check_media_type(content_type: bytes | None) -> None:
+    """Whether a body that says so is JSON. Raises InvalidRequest."""
+    if content_type is None or not _MEDIA_TYPE.fullmatch(content_type):
+        given = "no Content-Type" if content_type is None else f"Content-Type {content_type[:80].decode('ascii', 'replace')!r}"
+        _refuse(f"the body came with {given}", "Send JSON with the header Content-Type: application/json.")
+
+
+def parse(body: bytes) -> JsonObject:
+    """The object that the body is. Raises InvalidRequest, which says where and what to write instead."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        _refuse(f"the body is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}", "Encode the body as UTF-8.")
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        _refuse(f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}", "Send one JSON object.")
+    except RecursionError:
+        _refuse(f"the body is nested deeper than {MAX_DEPTH}", "Flatten it.")
+    if not isinstance(value, dict):
+        _refuse(f"the body is {_kind(value)}, not an object", "Send one JSON object: {…}.")
+    # Most bodies hold no escape \u and few brackets: then no string can hold NUL or a surrogate, and no depth be too deep.
+    if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        _check(value, "", 1)
+    return value
+
+
+def _check(value: Json, pointer: str, depth: int) -> None:
+    if isinstance(value, str):
+        _check_text(value, pointer)
+    elif isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            _refuse(f"the body is nested deeper than {MAX_DEPTH}", "Flatten it.", pointer)
+        if isinstance(value, dict):
+            for key, member in value.items():
+                _check_text(key, pointer)
+                _check(member, pointer + pointer_to(key), depth + 1)
+        else:
+            for at, item in enumerate(value):
+                _check(item, f"{pointer}/{at}", depth + 1)
+
+
+def _check_text(text: str, pointer: str) -> None:
+    if found := _UNSTORABLE.search(text):
+        hint = "Remove it." if found[0] == "\0" else "Write both halves of the surrogate pair, or the character itself."
+        _refuse(f"a string holds U+{ord(found[0]):04X}, which cannot be stored", hint, pointer)
+
+
+def _members(pairs: list[tuple[str, Json]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                _refuse(f"the member {_shown(name)} stands twice in one object", "Keep one of them.")
+            seen.add(name)
+    return members
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_INT_CHARACTERS or not _INT_MIN <= (number := int(text)) <= _INT_MAX:
+        _refuse(f"the integer {text[:24]} is beyond 64 bits", "Write a smaller number, or a string.")
+    return number
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        _refuse(f"the number {text[:24]} is beyond a double", "Write a smaller number, or a string.")
+    return number
+
+
+def _constant(name: str) -> NoReturn:
+    _refuse(f"{name} is not JSON", "Write null, a number or a string.")
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case _:
+            return "an array"
+
+
+def _shown(name: str) -> str:
+    return repr(_UNSTORABLE.sub("\ufffd", name[:64]))
+
+
+def _refuse(detail: str, hint: str, pointer: str = "") -> NoReturn:
+    pointer = _UNSTORABLE.sub("\ufffd", pointer)
+    raise errors.InvalidRequest(detail, faults=(errors.Fault(pointer=pointer, detail=detail, hint=hint),)) from None
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant)

@@ -1,0 +1,168 @@
+"""One request as a route sees it: who calls, what the path, query and body say, each checked; and how it answers."""
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar, cast
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kronos import errors
+from kronos.api import body
+from kronos.api.keys import Keys
+from kronos.api.validation import faults_of
+from kronos.config import Settings
+from kronos.database import InstanceView, Pool, WorkspaceView
+from kronos.delivery.egress import EgressPolicy
+from kronos.errors import Fault
+
+Model = TypeVar("Model", bound=BaseModel)
+SYSTEM_WORKSPACE = "kronos-system"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}", re.ASCII)
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"', re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the routes of one process share."""
+
+    settings: Settings
+    pool: Pool
+    keys: Keys
+    egress: EgressPolicy
+
+
+class Call(Request):
+    """One request."""
+
+    @property
+    def context(self) -> Context:
+        """What the process shares."""
+        return cast(Context, self.scope["app"].state.context)  # set by app.create, once
+
+    async def authenticate(self, *, writes: bool) -> None:
+        """Whether the caller may do this. Raises Unauthorized, Forbidden."""
+        await self.context.keys.authenticate(self.headers.get("authorization"))
+        workspace = self.path_params.get("w")
+        if writes and workspace is not None and await self._is_system(workspace):
+            raise errors.Forbidden(f"workspace {SYSTEM_WORKSPACE} is Kronos's own: it can be read, not changed")
+
+    async def _is_system(self, workspace: str) -> bool:
+        if not _UUID.fullmatch(workspace):
+            return workspace == SYSTEM_WORKSPACE
+        return await self.context.keys.slug_of(workspace.lower()) == SYSTEM_WORKSPACE
+
+    def instance(self) -> InstanceView:
+        """The instance administrator's view."""
+        return InstanceView(self.context.pool)
+
+    def workspace(self) -> WorkspaceView:
+        """The view of the path's workspace; whether there is one shows at its first statement. Raises InvalidRequest."""
+        return WorkspaceView(self.context.pool, self.workspace_ref())
+
+    def workspace_ref(self) -> str:
+        """The path's workspace, a slug or an id. Raises InvalidRequest."""
+        given: str = self.path_params["w"]
+        if _SLUG.fullmatch(given):
+            return given
+        if _UUID.fullmatch(given):
+            return given.lower()
+        _refuse(f"{_shown(given)} is neither a workspace's slug nor its id", "A slug has lower case letters, digits and -, 1 to 63 of them.")
+
+    def job_ref(self) -> str:
+        """The path's job, an id or a name. Raises InvalidRequest."""
+        given: str = self.path_params["j"]
+        if _UUID.fullmatch(given):
+            return given.lower()
+        if _NAME.fullmatch(given):
+            return given
+        _refuse(f"{_shown(given)} is neither a job's id nor its name", "A name has letters, digits, '.', '_' and '-', 1 to 127 of them.")
+
+    def execution_id(self) -> UUID:
+        """The path's execution. Raises InvalidRequest."""
+        given: str = self.path_params["e"]
+        if _UUID.fullmatch(given):
+            return UUID(given)
+        _refuse(f"{_shown(given)} is no execution id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b.")
+
+    def name(self) -> str:
+        """The path's endpoint name. Raises InvalidRequest."""
+        given: str = self.path_params["name"]
+        if _NAME.fullmatch(given) and len(given) <= 63:
+            return given
+        _refuse(f"{_shown(given)} is no endpoint's name", "A name has letters, digits, '.', '_' and '-', 1 to 63 of them.")
+
+    def parameters(self, model: type[Model]) -> Model:
+        """The query string. Raises InvalidRequest, also for a parameter that does not exist."""
+        raw: bytes = self.scope["query_string"]
+        if not raw:
+            return model.model_validate({})
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+        given = dict(pairs)
+        for name, value in pairs:
+            if "\0" in name or "\0" in value:
+                _refuse("the query string holds NUL", "Remove %00.", f"/{name}".replace("\0", "\ufffd"))
+        if len(given) < len(pairs):
+            twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+            _refuse(f"the query parameter {_shown(twice)} is given twice", "Give it once.", f"/{twice}")
+        try:
+            return model.model_validate(given)
+        except ValidationError as error:
+            faults = faults_of(error, model)
+            raise errors.InvalidRequest(_summary("query parameter", faults), faults=faults) from None
+
+    async def read(self, model: type[Model], *, optional: bool = False) -> Model:
+        """The body. Raises InvalidRequest, PayloadTooLarge, Unprocessable."""
+        raw = await self.body()
+        if not raw and optional:
+            return model.model_validate({})
+        body.check_media_type(self._content_type())
+        value = body.parse(raw)
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            faults = faults_of(error, model)
+            raise errors.Unprocessable(_summary("field", faults), faults=faults) from None
+
+    def _content_type(self) -> bytes | None:
+        return next((value for name, value in self.scope["headers"] if name == b"content-type"), None)
+
+    def if_match(self) -> int | None:
+        """The version that If-Match names; None where any will do. Raises InvalidRequest."""
+        given = self.headers.get("if-match")
+        if given is None or given.strip() == "*":
+            return None
+        if found := _ETAG.fullmatch(given.strip()):
+            return int(found[1])
+        _refuse(f"If-Match {_shown(given)} names no version", 'Write the ETag of the job as it came, such as "3", or *.', "/If-Match")
+
+    def path(self, *parts: object) -> str:
+        """The path of a resource of this API, as the caller reaches it: with the proxy's prefix."""
+        return "/".join([self.scope.get("root_path", ""), "v1", *map(str, parts)])
+
+
+def answer(value: object, status: int = 200, **headers: str) -> Response:
+    """The JSON answer of rows as they are; `headers` are named with _ for -."""
+    content = orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return Response(content, status, media_type="application/json", headers=named)
+
+
+def _summary(what: str, faults: tuple[Fault, ...]) -> str:
+    first = faults[0]
+    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+    return f"{what} {first.pointer or 'body'}: {first.detail}{more}"
+
+
+def _shown(given: str) -> str:
+    return repr(given[:80])
+
+
+def _refuse(detail: str, hint: str, pointer: str = "") -> NoReturn:
+    raise errors.InvalidRequest(detail, faults=(Fault(pointer=pointer, detail=detail, hint=hint),))

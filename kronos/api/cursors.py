@@ -1,0 +1,66 @@
+"""Cursors of lists: the place after a page's last row, tied to the list, workspace and filter that it came from."""
+
+import base64
+import binascii
+import hashlib
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from kronos import errors
+
+Row = TypeVar("Row")
+Place = tuple[datetime, UUID]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LAYOUT = struct.Struct(">B8sq16s")  # version, digest of what is listed, microseconds since 1970, id
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Row]):
+    """One page of a list, newest first; `next_cursor` is null on the last one."""
+
+    data: Sequence[Row]
+    next_cursor: str | None
+
+
+def page(rows: Sequence[Row], *, limit: int, of: bytes, place: Callable[[Row], Place]) -> Page[Row]:
+    """The page that `rows` make, which were asked for with limit + 1 to know whether another follows."""
+    if len(rows) <= limit:
+        return Page(data=rows, next_cursor=None)
+    return Page(data=rows[:limit], next_cursor=_encoded(of, place(rows[limit - 1])))
+
+
+def list_digest(name: str, workspace: str, filters: Mapping[str, object]) -> bytes:
+    """What a cursor is valid for."""
+    told = "\0".join([name, workspace, *(f"{key}={value!r}" for key, value in sorted(filters.items()) if value is not None)])
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()[:8]
+
+
+def decoded(cursor: str | None, of: bytes) -> Place | None:
+    """The place a cursor stands for; None where there is no cursor. Raises InvalidRequest."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        version, digest, microseconds, row_id = _LAYOUT.unpack(raw)
+        place = _EPOCH + microseconds * _MICROSECOND, UUID(bytes=row_id)
+    except (UnicodeEncodeError, binascii.Error, struct.error, OverflowError):
+        raise _refused("the cursor is malformed") from None
+    if version != _VERSION or digest != of:
+        raise _refused("the cursor belongs to another list or filter")
+    return place
+
+
+def _encoded(of: bytes, place: Place) -> str:
+    created_at, row_id = place
+    return base64.urlsafe_b64encode(_LAYOUT.pack(_VERSION, of, (created_at - _EPOCH) // _MICROSECOND, row_id.bytes)).decode()
+
+
+def _refused(detail: str) -> errors.InvalidRequest:
+    hint = "Pass next_cursor of the page before as it is, with the same filters; leave it out for the first page."
+    return errors.InvalidRequest(detail, faults=(errors.Fault(pointer="/cursor", detail=detail, hint=hint),))

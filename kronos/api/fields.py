@@ -1,0 +1,117 @@
+"""Kinds of fields that several request models have: names, timestamps, bounded integers, JSON of limited size."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
+
+import orjson
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from kronos.model import JsonObject
+
+MAX_INPUT_BYTES = 256 * 1024
+_RFC3339 = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})(?P<fraction>\.[0-9]{1,9})?(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_TIMESTAMP_HINT = "Write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30."
+_FIRST_YEAR, _LAST_YEAR = 1970, 2999
+
+
+class Body(BaseModel):
+    """A request body: no other fields, no conversion between types."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Query(BaseModel):
+    """A query string: no other parameters; numbers and times are read from their text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def timestamp(text: object) -> datetime:
+    """The instant that an RFC 3339 text names. Raises PydanticCustomError with a hint."""
+    if not isinstance(text, str):
+        _refuse("a timestamp is a string", _TIMESTAMP_HINT)
+    if not (found := _RFC3339.fullmatch(text)):
+        hint = _TIMESTAMP_HINT
+        if re.fullmatch(r".*T[0-9:.]* [0-9:]*", text):
+            hint = "In a URL write the + of an offset as %2B, or use Z."
+        elif re.fullmatch(r"[0-9-]{10}[Tt ][0-9:.]+", text):
+            hint = f"It lacks its offset: {hint}"
+        _refuse("not an RFC 3339 timestamp with an offset", hint)
+    offset = "+00:00" if found["offset"] in "Zz" else found["offset"]
+    # PostgreSQL keeps microseconds: what is finer is cut.
+    fraction = (found["fraction"] or ".0")[:7]
+    try:
+        return datetime.fromisoformat(f"{found['date']}T{found['time']}{fraction:0<7}{offset}").astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        _refuse(f"no such time: {error}", _TIMESTAMP_HINT)
+
+
+def _schedulable(at: datetime) -> datetime:
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        _refuse(f"the year {at.year} is out of range", f"Write a year from {_FIRST_YEAR} to {_LAST_YEAR}.")
+    return at
+
+
+def _not_an_id(name: str) -> str:
+    if _UUID.fullmatch(name):
+        _refuse("a name may not look like an id", "Write a name that is no UUID, or leave it out.")
+    return name
+
+
+def _named(text: str, pattern: str, hint: str) -> str:
+    if not re.fullmatch(pattern, text, re.ASCII):
+        _refuse("the name is out of its pattern", hint)
+    return _not_an_id(text)
+
+
+def _slug(text: str) -> str:
+    hint = "Use 1 to 63 lower case letters, digits and -, with a letter or digit first and last, such as acme."
+    return _named(text, r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", hint)
+
+
+def _endpoint_name(text: str) -> str:
+    hint = "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report."
+    return _named(text, r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", hint)
+
+
+def _job_name(text: str) -> str:
+    hint = "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report."
+    return _named(text, r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}", hint)
+
+
+def _small(value: JsonObject) -> JsonObject:
+    size = len(orjson.dumps(value))
+    if size > MAX_INPUT_BYTES:
+        _refuse(f"the input has {size} bytes as JSON, at most {MAX_INPUT_BYTES} are stored", "Store it elsewhere and pass its address.")
+    return value
+
+
+def _shown(text: str) -> str:
+    if not text.strip():
+        _refuse("the text is blank", "Write at least one visible character.")
+    return text
+
+
+def _refuse(message: str, hint: str) -> NoReturn:
+    # pydantic formats the message with the context: braces of a caller's value must not be read as fields.
+    raise PydanticCustomError("kronos", "{message}", {"message": message, "hint": hint})  # type: ignore[arg-type]  # LiteralString
+
+
+_TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
+AnyTime = Annotated[datetime, BeforeValidator(timestamp), _TIME_SCHEMA]
+"""An instant, whichever: for filters."""
+Time = Annotated[datetime, BeforeValidator(timestamp), AfterValidator(_schedulable), _TIME_SCHEMA]
+"""An instant at which something may be scheduled."""
+Slug = Annotated[str, AfterValidator(_slug)]
+EndpointName = Annotated[str, AfterValidator(_endpoint_name)]
+JobName = Annotated[str, AfterValidator(_job_name)]
+Input = Annotated[dict[str, Any], AfterValidator(_small), WithJsonSchema({"type": "object"})]
+Text = Annotated[str, AfterValidator(_shown)]
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255)]
+Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -1,0 +1,139 @@
+"""How a route is declared: one call that serves it and documents it, without FastAPI's parsing and encoding on the way.
+
+FastAPI resolves dependencies, validates and encodes per request: a route that answers a constant costs it twice what these cost
+(bench/api.py). An Operation is FastAPI's route to OpenAPI and the router, and a plain function call to a request.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from kronos import errors
+from kronos.api.call import Call
+from kronos.api.problems import MEDIA_TYPE, problem
+from kronos.model import JsonObject
+
+Handler = Callable[[Call], Awaitable[Response]]
+_SAFE = frozenset({"GET", "HEAD"})
+_PATH_PARAMETERS = {
+    "w": "A workspace's slug or id.",
+    "j": "A job's id or name.",
+    "e": "An execution's id.",
+    "name": "An endpoint's name.",
+}
+_HEADERS = {
+    "If-Match": "The version that is to be replaced, as ETag gave it; another present version is answered with 412.",
+    "Idempotency-Key": "Makes the call repeatable: the same key and body give the same job. Same as the body's idempotency_key.",
+}
+_ALWAYS = (errors.KronosError, errors.DatabaseUnavailable)
+_WITH_KEY = (errors.InvalidRequest, errors.Unauthorized)
+
+
+class Operation(APIRoute):
+    """One method of one path."""
+
+    needs_key: bool
+    handler: Handler
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; an error of ours becomes its problem document."""
+        if scope["method"] not in (self.methods or ()):
+            raise HTTPException(405)
+        call = Call(scope, receive, send)
+        try:
+            if self.needs_key:
+                await call.authenticate(writes=scope["method"] not in _SAFE)
+            response = await self.handler(call)
+        except errors.KronosError as error:
+            response = problem(error, scope)
+        await response(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The operations of one resource."""
+
+    tag: str
+    needs_key: bool = True
+    operations: list[Operation] = field(default_factory=list)
+
+    def operation(
+        self,
+        method: str,
+        path: str,
+        *,
+        answers: Mapping[int, object],
+        body: type[BaseModel] | None = None,
+        query: type[BaseModel] | None = None,
+        headers: Iterable[str] = (),
+        raises: Iterable[type[errors.KronosError]] = (),
+    ) -> Callable[[Handler], Handler]:
+        """Declare the function below as what answers `method path`; the rest is what /openapi.json says of it."""
+
+        def declare(handler: Handler) -> Handler:
+            made = Operation(
+                path,
+                handler,
+                methods=[method],
+                name=handler.__name__,
+                operation_id=handler.__name__,
+                summary=(handler.__doc__ or "").strip().split("\n", 1)[0].rstrip("."),
+                tags=[self.tag],
+                status_code=next(iter(answers)),
+                responses=_responses(answers, [*raises, *_ALWAYS, *(_WITH_KEY if self.needs_key else ())]),
+                response_model=None,
+                openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key),
+            )
+            made.needs_key, made.handler = self.needs_key, handler
+            self.operations.append(made)
+            return handler
+
+        return declare
+
+
+def _responses(answers: Mapping[int, object], raises: Iterable[type[errors.KronosError]]) -> dict[int | str, JsonObject]:
+    documented: dict[int | str, JsonObject] = {
+        status: {"description": HTTPStatus(status).phrase, "model": model} for status, model in answers.items()
+    }
+    codes: dict[int, list[str]] = {}
+    for error in raises:
+        codes.setdefault(error.status, []).append(f"`{error.code}`: {(error.__doc__ or '').strip()}")
+    for status, told in sorted(codes.items()):
+        schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+        documented[status] = {"description": " ".join(dict.fromkeys(told)), "content": {MEDIA_TYPE: schema}}
+    return documented
+
+
+def _extra(
+    path: str, body: type[BaseModel] | None, query: type[BaseModel] | None, headers: Iterable[str], *, needs_key: bool
+) -> JsonObject:
+    parameters: list[JsonObject] = [
+        {"name": name, "in": "path", "required": True, "description": told, "schema": {"type": "string"}}
+        for name, told in _PATH_PARAMETERS.items()
+        if f"{{{name}}}" in path
+    ]
+    if query is not None:
+        schema = query.model_json_schema()
+        for name, each in schema["properties"].items():
+            required = name in schema.get("required", ())
+            told = each.pop("description", "")
+            parameters.append({"name": name, "in": "query", "required": required, "description": told, "schema": each})
+    parameters += [
+        {"name": name, "in": "header", "required": False, "description": _HEADERS[name], "schema": {"type": "string"}} for name in headers
+    ]
+    extra: JsonObject = {"parameters": parameters, "security": [{"key": []}] if needs_key else []}
+    if body is not None:
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
+        extra["requestBody"] = {"required": _needs_body(body), "content": content}
+        extra["x-request-model"] = body.__name__
+    return extra
+
+
+def _needs_body(body: type[BaseModel]) -> bool:
+    return any(each.is_required() for each in body.model_fields.values())

@@ -1,0 +1,82 @@
+"""Errors as HTTP answers: RFC 9457 problem documents, the same shape for everything that goes wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Scope
+
+from kronos import errors
+from kronos.model import JsonObject
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemFault:
+    """What is wrong with one field of the input."""
+
+    pointer: str
+    detail: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An error, as RFC 9457 has it. `errors` only for invalid input, `pg_sqlstate` only where PostgreSQL gave one."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[ProblemFault] | None = None
+    pg_sqlstate: str | None = None
+
+
+def problem(error: errors.KronosError, scope: Scope) -> Response:
+    """The answer to a request that ended in `error`."""
+    headers: dict[str, str] = {}
+    more: JsonObject = {}
+    if error.faults:
+        more["errors"] = error.faults
+    if isinstance(error, errors.Unavailable):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+        if error.sqlstate is not None:
+            more["pg_sqlstate"] = error.sqlstate
+    if isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="kronos"'
+    return _document(scope, error.status, error.code, error.title, error.detail, more, headers)
+
+
+def http_problem(status: int, code: str, title: str, detail: str, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer where HTTP itself was used wrongly: no such route, method not allowed."""
+    return _document(scope, status, code, title, detail, {}, headers or {})
+
+
+def _document(scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject, headers: Mapping[str, str]) -> Response:
+    document = {
+        "type": f"urn:kronos:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": storable(detail),
+        "instance": instance(scope),
+        "code": code,
+        "request_id": scope.get("kronos.request_id", ""),
+        **more,
+    }
+    return Response(orjson.dumps(document), status, media_type=MEDIA_TYPE, headers=dict(headers))
+
+
+def instance(scope: Scope) -> str:
+    """The path as it was sent, still percent-encoded: a valid URI reference whatever it holds."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode("ascii", "replace")
+    return raw.split(b"?", 1)[0].decode("ascii", "replace")
+
+
+def storable(text: str) -> str:
+    """The text without lone surrogates, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

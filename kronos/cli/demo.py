@@ -1,0 +1,236 @@
+"""What `kronos up --demo` shows: a receiver, three jobs that call it, and each delivery as it arrives.
+
+A process of its own beside the API, which it uses over HTTP as anybody would. A second run in the same home finds
+workspace, endpoint and jobs by their names and goes on with them.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from kronos.embedded.home import Home, write_private
+from kronos.model import Json
+
+WORKSPACE = "demo"
+ENDPOINT = "demo-receiver"
+CRON_JOB = "every-minute"
+
+
+class Api:
+    """The HTTP API with the administrator's key."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        """`session` knows the address and the key."""
+        self._session = session
+
+    async def get(self, path: str) -> Json | None:
+        """What is there; None for 404."""
+        async with self._session.get(path) as response:
+            return None if response.status == 404 else await _answer(response)
+
+    async def send(self, method: str, path: str, body: Json) -> Json:
+        """Creates or replaces. Raises aiohttp.ClientResponseError with the API's own words."""
+        async with self._session.request(method, path, json=body) as response:
+            return await _answer(response)
+
+
+class Demo:
+    """The jobs, and what has been seen of them."""
+
+    def __init__(self, api: Api, console: Console) -> None:
+        """Nothing is there yet; see `set_up`."""
+        self._api = api
+        self._console = console
+        self._names: dict[str, str] = {}
+        self._next_tick: datetime | None = None
+
+    async def set_up(self, receiver_url: str) -> None:
+        """Makes what is missing: workspace, endpoint, and one job of each kind."""
+        if await self._api.get(f"/v1/workspaces/{WORKSPACE}") is None:
+            await self._api.send("POST", "/v1/workspaces", {"slug": WORKSPACE, "name": "Demo"})
+        await self._set_up_endpoint(receiver_url)
+        now = datetime.now(UTC)
+        wanted: list[tuple[str, str, Json]] = [
+            ("right-away", "IMMEDIATE, delivered at once", {"trigger": "IMMEDIATE"}),
+            (
+                "in-ten-seconds",
+                "DELAYED, delivered 10 s from now",
+                {"trigger": "DELAYED", "run_at": (now + timedelta(seconds=10)).isoformat()},
+            ),
+            (CRON_JOB, "CRON, '* * * * *'", {"trigger": "CRON", "cron": "* * * * *", "timezone": "UTC"}),
+        ]
+        for name, what, body in wanted:
+            found = await self._api.get(f"{_JOBS}/{name}")
+            job = found or await self._api.send("POST", _JOBS, {"name": name, "endpoint": ENDPOINT, "input": {"from": name}, **body})
+            self._names[job["job_id"]] = name
+            self._console.print(_job_line(name, what, job, is_new=found is None), highlight=False)
+        self._console.print()
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """The endpoint's answer to a delivery, which is shown."""
+        arrived_at = datetime.now(UTC)
+        await request.read()
+        name = self._names.get(request.headers.get("Kronos-Job-Id", ""), "?")
+        tick = _time(request.headers.get("Kronos-Scheduled-At"))
+        attempt = request.headers.get("Kronos-Attempt", "?")
+        fired_at = None
+        if name == CRON_JOB:
+            fired_at = await self._fired_at(request.headers.get("Kronos-Execution-Id", ""))
+        self._console.print(_delivery_line(arrived_at, name, tick, attempt, fired_at), highlight=False)
+        return web.json_response({"received": name})
+
+    async def count_down(self) -> None:
+        """Keeps the line below the deliveries at the time that is left until the next tick, for ever."""
+        with Live(console=self._console, refresh_per_second=4, transient=True) as live:
+            while True:
+                now = datetime.now(UTC)
+                if self._next_tick is None or self._next_tick <= now:
+                    await self._ask_next_tick()
+                left = (self._next_tick - now).total_seconds() if self._next_tick else 0.0
+                live.update(Text(f"next tick of {CRON_JOB} in {max(0, round(left))} s", style="dim"))
+                await asyncio.sleep(0.25)
+
+    async def _set_up_endpoint(self, receiver_url: str) -> None:
+        spec: Json = {"url": receiver_url, "method": "POST"}
+        body: Json = {"name": ENDPOINT, "type": "HTTP", "spec": spec}
+        endpoints = f"/v1/workspaces/{WORKSPACE}/endpoints"
+        found = await self._api.get(f"{endpoints}/{ENDPOINT}")
+        if found is None:
+            await self._api.send("POST", endpoints, body)
+        elif found["spec"]["url"] != receiver_url:
+            await self._api.send("PUT", f"{endpoints}/{ENDPOINT}", body)
+
+    async def _ask_next_tick(self) -> None:
+        """A restarting API is no reason to end: the line shows 0 until it answers again."""
+        try:
+            job = await self._api.get(f"{_JOBS}/{CRON_JOB}")
+        except (aiohttp.ClientError, TimeoutError):
+            return
+        self._next_tick = _time(job["next_run_at"]) if job else None
+
+    async def _fired_at(self, execution_id: str) -> datetime | None:
+        """When pg_cron's firing wrote the execution; None if the API cannot be asked now."""
+        try:
+            execution = await self._api.get(f"/v1/workspaces/{WORKSPACE}/executions/{execution_id}")
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+        return _time(execution["created_at"]) if execution else None
+
+
+_JOBS = f"/v1/workspaces/{WORKSPACE}/jobs"
+
+
+def main() -> None:
+    """The demo of the instance that is ready in the home that the command line names."""
+    home = Home(Path(sys.argv[1]))
+    instance: Json = json.loads(home.run_json.read_text())
+    asyncio.run(_run(home, instance, key=Path(instance["admin_key_file"]).read_text().strip()))
+
+
+async def _run(home: Home, instance: Json, *, key: str) -> None:
+    """Shows deliveries until SIGTERM or SIGINT."""
+    console = Console()
+    async with aiohttp.ClientSession(
+        instance["url"], headers={"Authorization": f"Bearer {key}"}, timeout=aiohttp.ClientTimeout(total=10)
+    ) as session:
+        demo = Demo(Api(session), console)
+        receiver = web.Application()
+        receiver.router.add_post("/", demo.receive)
+        runner = web.AppRunner(receiver, access_log=None)
+        await runner.setup()
+        try:
+            receiver_url = await _listen(runner, home)
+            _greet(console, instance, receiver_url)
+            await demo.set_up(receiver_url)
+            await _until_told_to_stop(demo if console.is_terminal else None)
+        finally:
+            await runner.cleanup()
+
+
+async def _until_told_to_stop(counting: Demo | None) -> None:
+    """Returns at SIGTERM or SIGINT; `counting` shows its live line meanwhile, and leaves the terminal as it was."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    async with asyncio.TaskGroup() as tasks:
+        line = tasks.create_task(counting.count_down()) if counting is not None else None
+        await told.wait()
+        if line is not None:
+            line.cancel()
+
+
+async def _listen(runner: web.AppRunner, home: Home) -> str:
+    """Starts the receiver, on the port of the last run where that is free: its endpoint then stays as it is."""
+    remembered = home.path / "demo.json"
+    port = json.loads(remembered.read_text())["port"] if remembered.exists() else 0
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    write_private(remembered, json.dumps({"port": port}) + "\n")
+    return f"http://127.0.0.1:{port}/"
+
+
+def _greet(console: Console, instance: Json, receiver_url: str) -> None:
+    console.print()
+    console.print(f"API        {instance['url']}   (OpenAPI at /openapi.json)", highlight=False)
+    console.print(f"admin key  {instance['admin_key_file']}", highlight=False)
+    console.print(f"receiver   {receiver_url}   every delivery below was an HTTP request to it", highlight=False)
+    console.print("Ctrl-C     stops everything; the next start goes on where this one ended", highlight=False)
+    console.print()
+
+
+def _job_line(name: str, what: str, job: Json, *, is_new: bool) -> Text:
+    line = Text(f"{name:<15} {what}")
+    entry = job.get("pg_cron")
+    if entry:
+        line.append(f", pg_cron entry {entry['jobid']}")
+    if not is_new:
+        line.append(f" (from an earlier run, {job['status']})", style="dim")
+    return line
+
+
+def _delivery_line(arrived_at: datetime, name: str, tick: datetime | None, attempt: str, fired_at: datetime | None) -> Text:
+    """One delivery: when it came, of which job and tick, and how long after it."""
+    line = Text(f"{_clock(arrived_at)}  ", style="dim")
+    line.append(f"{name:<15}", style="bold")
+    if tick is not None:
+        if fired_at is not None:
+            line.append(f" fired in PostgreSQL {_after(fired_at, tick)},")
+        line.append(f" delivered {_after(arrived_at, tick)} after {_clock(tick)}")
+    line.append(f", attempt {attempt}")
+    return line
+
+
+def _after(instant: datetime, tick: datetime) -> str:
+    return f"{(instant - tick).total_seconds():.3f} s"
+
+
+def _clock(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Json:
+    """The body of a 2xx answer. Raises aiohttp.ClientResponseError with the API's own words."""
+    if not response.ok:
+        raise aiohttp.ClientResponseError(response.request_info, response.history, status=response.status, message=await response.text())
+    body: Json = await response.json()
+    return body
+
+
+if __name__ == "__main__":
+    main()

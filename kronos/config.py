@@ -1,0 +1,71 @@
+"""Settings: KRONOS_* environment variables, each with its unit, default and why; wrong ones end the start with a sentence."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsInvalid(Exception):
+    """A KRONOS_* variable is missing or has a value that cannot be. The message names each and never quotes a secret."""
+
+
+class Settings(BaseSettings):
+    """What a process reads from its environment at start. There is no default for anything secret."""
+
+    model_config = SettingsConfigDict(env_prefix="KRONOS_", extra="forbid", frozen=True)
+
+    database_url: SecretStr
+    """postgresql://… of a user that is, or is a member of, kronos_api and kronos_worker; an administrator's for `kronos migrate`."""
+
+    host: str = "127.0.0.1"
+    """Address the API listens on. Loopback, so that nothing is exposed by accident."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port of the API; 0 takes a free one."""
+
+    path_prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)*$")] = ""
+    """What a reverse proxy puts before every path, e.g. /kronos."""
+
+    admin_key_file: Path | None = None
+    """Where the instance administrator's key is kept: written with mode 0600 if it is not there; without it no key is made."""
+
+    database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    """Connections of one API process. A statement takes about a millisecond, so ten serve thousands of requests a second."""
+
+    worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 100
+    """Deliveries under way at once in one worker process. They wait for others' servers, so many more than cores."""
+
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
+    """Shortest lease of a claim, in seconds. A claim's lease is this, or the endpoint's timeout and 5 s where that is more."""
+
+    poll_seconds: Annotated[float, Field(ge=0.05, le=60)] = 1
+    """How often a worker looks for work without being woken, in seconds: the net under LISTEN/NOTIFY."""
+
+    shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
+    """How long SIGTERM waits for deliveries under way, in seconds; what is left then goes on when its lease runs out."""
+
+    egress_allow: str = ""
+    """Networks that deliveries may reach besides public addresses, comma separated, e.g. 10.1.0.0/16,127.0.0.0/8."""
+
+    log_format: Literal["text", "json"] = "text"
+    """text for people, json for collectors: one object a line."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+def load(**overrides: object) -> Settings:
+    """The settings of this process: `overrides` before the environment. Raises SettingsInvalid, naming every wrong variable."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        wrong = "; ".join(f"KRONOS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        raise SettingsInvalid(wrong) from None
+
+
+def unknown_variables() -> list[str]:
+    """KRONOS_* variables that mean nothing to this release: typos, mostly."""
+    known = {f"KRONOS_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("KRONOS_") and name not in known)

@@ -1,0 +1,275 @@
+"""Where deliveries may go. Each layer stops an attack alone: the URL's form, the resolver, the socket.
+
+check_url        when an endpoint is written and before each delivery; judges form and literal addresses, no DNS
+CheckedResolver  every address a name resolves to, at each connection, without a cache: a name cannot be rebound
+open_socket      every TCP connection aiohttp makes; the last line, as aiohttp does not resolve literal addresses
+"""
+
+import asyncio
+import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Self
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
+from yarl import URL
+
+from kronos.delivery.refused import Refused
+
+# IANA's special-purpose registries, multicast, class E, and 168.63.129.16: Azure's wireserver, which looks public.
+# A table, not ipaddress.is_global: on Python 3.11.7 that lets 30 of the 74 addresses through that
+# tests/unit/test_egress.py has refused, NAT64 of 127.0.0.1 among them.
+# fmt: off
+_V4_REFUSED = tuple(IPv4Network(text) for text in (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",
+))
+# fmt: on
+# IPv6 the other way round: global unicast only, without Teredo, ORCHID, benchmarking, documentation, 6to4, AS112.
+_V6_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_V6_REFUSED = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"))
+_V4_LOOPBACK = IPv4Network("127.0.0.0/8")
+_V6_LOOPBACK = IPv6Network("::1/128")
+
+# Databases, brokers, caches and orchestrators: what an attacker would talk to with a forged POST.
+_INFRASTRUCTURE_PORTS = frozenset({
+    1080, 1433, 1521, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5433, 5672, 5900, 6379, 6380, 6432,
+    8125, 9042, 9092, 9200, 9300, 10250, 10255, 11211, 15672, 25672, 27017, 50070,
+})  # fmt: skip
+_MAX_URL_CHARACTERS = 2048
+_MAX_ADDRESSES = 32
+_BAD_CHARACTER = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
+# Judged on the raw text too, so that no difference between two parsers can hide an authority.
+_SHAPE = re.compile(r"https?://[^/?#@]+(?:[/?]|$)", re.IGNORECASE)
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+
+_FORM_HINT = "Use an absolute URL such as https://example.com/hooks/report."
+_ALLOW_HINT = "Use a public address, or have the operator add the network to KRONOS_EGRESS_ALLOW."
+_PORT_HINT = "Use 80, 443 or a port from 1024 on that is no database's, broker's or orchestrator's."
+_PORT_REFUSED = "a port that deliveries may not use"
+
+
+class AddressRefused(OSError):
+    """A connection to an address or port that deliveries may not reach.
+
+    An OSError, because aiohttp and its happy eyeballs hand only those on to the caller.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class EgressPolicy:
+    """What deliveries may reach: public addresses, and the networks the operator allowed besides."""
+
+    allow: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The policy of KRONOS_EGRESS_ALLOW: networks or addresses, comma separated. Raises ValueError."""
+        if not text.strip():
+            return cls()
+        return cls(tuple(_network(entry.strip()) for entry in text.split(",")))
+
+    def allows(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether the operator named this address: then it is reached on any port."""
+        return any(address.version == network.version and address in network for network in self.allow)
+
+    def refusal(self, host: str, port: int) -> str | None:
+        """Why this address and port may not be connected to; None if it may."""
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return "not an address"
+        if isinstance(address, IPv6Address) and address.scope_id is not None:
+            return "an address of one network interface"
+        if self.allows(address):
+            return None
+        return _special(address) or _port_refusal(port)
+
+    def may_allow_name(self, name: str) -> bool:
+        """Whether a name could stand for an allowed address: localhost for loopback, others for other networks."""
+        return any(_has_loopback(network) if name == "localhost" else _has_others(network) for network in self.allow)
+
+
+def check_url(text: str, policy: EgressPolicy) -> URL:
+    """The URL, if its form, its port and a literal address in it are ones that deliveries use.
+
+    Asks no DNS: a name is judged by CheckedResolver when it is connected to. Raises Refused.
+    """
+    url = _parse(text)
+    host, port = url.raw_host, url.port
+    if not host or not port:
+        raise Refused("url_malformed", "the URL names no host or no valid port", hint=_FORM_HINT)
+    try:
+        address = ip_address(host)
+    except ValueError:
+        _check_name(host.lower().removesuffix("."), port, policy)
+        return url
+    if why := policy.refusal(str(address), port):
+        raise _refused_target(why, f"{host} port {port}")
+    return url
+
+
+def redacted(text: str) -> str:
+    """A URL of any form without what may be secret in it: no userinfo, no fragment, of the query only the names."""
+    text, _, _ = text[:_MAX_URL_CHARACTERS].partition("#")
+    base, question_mark, query = text.partition("?")
+    scheme, separator, rest = base.partition("://")
+    if separator:
+        authority, slash, path = rest.partition("/")
+        base = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    if not question_mark:
+        return base
+    return f"{base}?{'&'.join(_redacted_pair(pair) for pair in query.split('&'))}"
+
+
+class SystemResolver(AbstractResolver):
+    """getaddrinfo on threads of its own, so that slow name servers hold up nothing but names."""
+
+    def __init__(self, *, threads: int = 32) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="kronos-dns")
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+        """Every address of the name, as the operating system sees it now. Raises OSError."""
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._executor, lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+        )
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Take no more names; a look-up under way ends by itself."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class CheckedResolver(AbstractResolver):
+    """Refuses a whole answer if one address in it is refused; aiohttp connects to exactly what it returns."""
+
+    def __init__(self, policy: EgressPolicy, inner: AbstractResolver) -> None:
+        self._policy = policy
+        self._inner = inner
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+        """The addresses of the name. Raises AddressRefused, OSError."""
+        found = await self._inner.resolve(host, port, family)
+        if host.lower().removesuffix(".") == "localhost":
+            # It is 127.0.0.1 and ::1 on most machines, where the operator allowed only one of them.
+            found = [result for result in found if not self._policy.refusal(result["host"], port)] or found
+        if not 0 < len(found) <= _MAX_ADDRESSES:
+            raise AddressRefused(f"the name resolves to {len(found)} addresses")
+        for result in found:
+            if why := self._policy.refusal(result["host"], port):
+                raise AddressRefused(f"the name resolves to {why}")
+        return found
+
+    async def close(self) -> None:
+        """Close the resolver behind it."""
+        await self._inner.close()
+
+
+def open_socket(policy: EgressPolicy, info: AddrInfoType) -> socket.socket:
+    """A socket for aiohttp's `socket_factory`, if its target may be reached. Raises AddressRefused."""
+    family, kind, protocol, _, address = info
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        raise AddressRefused("not an internet address")
+    if why := policy.refusal(str(address[0]), int(address[1])):
+        raise AddressRefused(why)
+    return socket.socket(family, kind, protocol)
+
+
+def _parse(text: str) -> URL:
+    if len(text) > _MAX_URL_CHARACTERS:
+        raise Refused("url_too_long", f"the URL has {len(text)} characters, at most {_MAX_URL_CHARACTERS} are taken")
+    if found := _BAD_CHARACTER.search(text):
+        character = f"character U+{ord(found[0]):04X} at position {found.start()}"
+        raise Refused("url_bad_character", f"the URL holds {character}", hint="Percent-encode it, or remove it.")
+    if "#" in text:
+        raise Refused("url_fragment", "the URL has a fragment, which is never sent", hint="Remove # and what follows.")
+    try:
+        url = URL(text)
+        _ = url.port  # yarl judges the port lazily
+    except ValueError as error:
+        raise Refused("url_malformed", "the URL cannot be parsed", hint=_FORM_HINT) from error
+    if url.scheme not in ("http", "https"):
+        raise Refused("url_scheme", "the URL's scheme is neither http nor https", hint=_FORM_HINT)
+    if "@" in url.raw_authority or re.match(r"[^/?]*//[^/?]*@", text):
+        hint = "Send credentials in a header, such as Authorization."
+        raise Refused("url_userinfo", "the URL has a user name or password before its host", hint=hint)
+    if not _SHAPE.match(text):
+        raise Refused("url_malformed", "the URL is not of the form http(s)://host/path", hint=_FORM_HINT)
+    return url
+
+
+def _check_name(name: str, port: int, policy: EgressPolicy) -> None:
+    labels = name.split(".")
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise Refused("url_host", "the URL's host is neither a DNS name nor an IP address", hint=_FORM_HINT)
+    if _NUMERIC.fullmatch(labels[-1]):
+        # 2130706433, 127.1, 0x7f.1 and 0177.0.0.1 are 127.0.0.1 to some parsers and names to others.
+        hint = "Write an IPv4 address as four decimal numbers without leading zeros."
+        raise Refused("url_numeric_host", "the URL's host is a number, but no canonical IP address", hint=hint)
+    if policy.may_allow_name(name):
+        return  # whether it is one of the allowed addresses is seen when the name is resolved
+    if len(labels) == 1:
+        raise Refused("url_single_label", f"the host {name!r} is a name of the local network only", hint=_ALLOW_HINT)
+    if why := _port_refusal(port):
+        raise _refused_target(why, f"port {port}")
+
+
+def _refused_target(why: str, target: str) -> Refused:
+    if why == _PORT_REFUSED:
+        return Refused("url_port", f"deliveries may not go to {target}", hint=_PORT_HINT)
+    return Refused("address_blocked", f"deliveries may not go to {target}: it is {why}", hint=_ALLOW_HINT)
+
+
+def _port_refusal(port: int) -> str | None:
+    usable = port in (80, 443) or (1024 <= port <= 65535 and port not in _INFRASTRUCTURE_PORTS)
+    return None if usable else _PORT_REFUSED
+
+
+def _special(address: IPv4Address | IPv6Address) -> str | None:
+    if isinstance(address, IPv4Address):
+        refused = any(address in network for network in _V4_REFUSED)
+    else:
+        # IPv4-mapped addresses never appear in honest DNS; they lie outside global unicast, as does NAT64.
+        refused = address not in _V6_GLOBAL_UNICAST or any(address in network for network in _V6_REFUSED)
+    return "a private, local or special address" if refused else None
+
+
+def _network(entry: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(entry)
+    except ValueError as error:
+        raise ValueError(
+            f"KRONOS_EGRESS_ALLOW: {entry!r} is no network ({error}); "
+            "write comma separated networks such as 127.0.0.0/8, 10.1.0.0/16, fd00::/8"
+        ) from error
+
+
+def _has_loopback(network: IPv4Network | IPv6Network) -> bool:
+    return network.overlaps(_V4_LOOPBACK if isinstance(network, IPv4Network) else _V6_LOOPBACK)
+
+
+def _has_others(network: IPv4Network | IPv6Network) -> bool:
+    if isinstance(network, IPv4Network):
+        return not network.subnet_of(_V4_LOOPBACK)
+    return network != _V6_LOOPBACK
+
+
+def _redacted_pair(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    # A query without "=" may be a bare token: nothing of it is kept.
+    return f"{name}=***" if equals else "***"

@@ -1,0 +1,85 @@
+"""The headers of a delivery: which ones its author may set, and which ones Kronos sets itself."""
+
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from uuid import UUID
+
+from kronos.delivery.refused import Refused, pointer_to
+from kronos.delivery.signing import signature
+
+MAX_HEADERS = 64
+MAX_HEADER_BYTES = 16 * 1024
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)
+# Visible ASCII, space and tab: other bytes mean something else to each receiver, control characters end the header.
+_VALUE = re.compile(r"[\t\x20-\x7e]*", re.ASCII)
+_RESERVED = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect"}
+    | {"accept-encoding", "http2-settings", "via", "date", "forwarded", "x-real-ip", "idempotency-key", "traceparent"}
+)
+_RESERVED_PREFIXES = ("proxy-", "x-forwarded-", "webhook-", "kronos-", "x-kronos-")
+_USER_AGENT = f"kronos/{version('kronos')}"
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Whether these headers can be sent; templates in their values may stand. Raises Refused."""
+    if len(headers) > MAX_HEADERS:
+        raise Refused("too_many_headers", f"{len(headers)} headers are set, at most {MAX_HEADERS} are sent")
+    seen: set[str] = set()
+    size = 0
+    for name, value in headers.items():
+        _check_name(name, seen)
+        _check_value(name, value)
+        size += len(name) + len(value) + 4
+    if size > MAX_HEADER_BYTES:
+        raise Refused("headers_too_large", f"the headers have {size} bytes, at most {MAX_HEADER_BYTES} are sent")
+
+
+def identity_headers(
+    *, execution_id: UUID, job_id: UUID, attempt_number: int, scheduled_at: datetime, body: bytes, keys: Sequence[bytes]
+) -> dict[str, str]:
+    """What a delivery says of itself: one key for all attempts of an execution, this attempt's time and number."""
+    message_id = str(execution_id)
+    timestamp = int(time.time())
+    headers = {
+        "Idempotency-Key": message_id,
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "Kronos-Job-Id": str(job_id),
+        "Kronos-Execution-Id": message_id,
+        "Kronos-Attempt": str(attempt_number),
+        "Kronos-Scheduled-At": scheduled_at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z",
+        # One trace for all attempts of an execution, a span for each: https://www.w3.org/TR/trace-context/
+        "traceparent": f"00-{execution_id.hex}-{secrets.token_hex(8)}-01",
+        "User-Agent": _USER_AGENT,
+        "Accept-Encoding": "identity",
+    }
+    if keys:
+        headers["webhook-signature"] = signature(keys, message_id=message_id, timestamp=timestamp, body=body)
+    return headers
+
+
+def _check_name(name: str, seen: set[str]) -> None:
+    key = name.lower()
+    if not _TOKEN.fullmatch(name):
+        hint = "A name has letters, digits and - only, such as X-Team."
+        raise Refused("header_name", f"{name[:64]!r} is no header name", hint=hint, pointer=pointer_to(name))
+    if key in _RESERVED or key.startswith(_RESERVED_PREFIXES):
+        hint = "Kronos or the connection sets it; use another name."
+        raise Refused("header_reserved", f"the header {name} cannot be set", hint=hint, pointer=pointer_to(name))
+    if key in seen:
+        raise Refused("header_duplicate", f"the header {name} is set twice", pointer=pointer_to(name))
+    seen.add(key)
+
+
+def _check_value(name: str, value: str) -> None:
+    if not _VALUE.fullmatch(value):
+        hint = "A value has visible ASCII characters, spaces and tabs; percent-encode others."
+        message = f"the value of the header {name} holds a character that cannot be sent"
+        raise Refused("header_value", message, hint=hint, pointer=pointer_to(name))
+    if value != value.strip():
+        message = f"the value of the header {name} starts or ends with a space"
+        raise Refused("header_value", message, hint="Remove it.", pointer=pointer_to(name))

@@ -1,0 +1,184 @@
+"""What became of one delivery attempt, in the form it is stored: redacted, capped, free of what jsonb refuses."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Literal
+
+from kronos.delivery.egress import redacted
+from kronos.delivery.sanitise import storable_body, storable_text
+from kronos.model import Json
+
+AttemptStatus = Literal["SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN"]
+ErrorType = Literal[
+    "timeout",
+    "dns",
+    "connect",
+    "tls",
+    "closed_while_sending",
+    "closed_without_answer",
+    "bad_response",
+    "http_status",
+    "redirect",
+    "address_blocked",
+    "bad_url",
+    "bad_headers",
+    "bad_request",
+    "template",
+    "internal",
+]
+# What the author of the endpoint has to change: sending the same again cannot help.
+_PERMANENT: frozenset[ErrorType] = frozenset({"redirect", "address_blocked", "bad_url", "bad_headers", "bad_request", "template"})
+_STATUS_OF: dict[ErrorType, AttemptStatus] = {"timeout": "TIMED_OUT", "closed_without_answer": "UNKNOWN"}
+
+MAX_RETRY_AFTER = timedelta(hours=1)
+MAX_STORED_BODY_BYTES = 4096
+_MAX_STORED_HEADERS = 64
+_MAX_STORED_HEADER_CHARACTERS = 128
+_MAX_STORED_URL_BYTES = 2048
+# RFC 9110 section 5.6.7: recipients accept all three.
+_HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of one attempt.
+
+    UNKNOWN is not FAILED: the request was sent whole and the connection ended without an answer.
+    `retryable` is whether sending again can help; `retry_after` what the receiver asked for, at most an hour.
+    """
+
+    status: AttemptStatus
+    retryable: bool
+    retry_after: timedelta | None
+    request: Json
+    response: Json
+    error: Json
+    duration: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was read of a receiver's answer; `headers` are looked up in any case, as multidict's are;
+    `is_cut` if its body did not end where we stopped reading."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_cut: bool
+
+
+def failed(error_type: ErrorType, message: str, *, request: Json = None, duration: timedelta = timedelta()) -> Outcome:
+    """The outcome of an attempt that got no answer, or was never sent; the worker uses it for templates too."""
+    return Outcome(
+        status=_STATUS_OF.get(error_type, "FAILED"),
+        retryable=error_type not in _PERMANENT,
+        retry_after=None,
+        request=request,
+        response=None,
+        error={"type": error_type, "message": storable_text(message, max_bytes=1024)},
+        duration=duration,
+    )
+
+
+def answered(answer: Answer, *, expected: Iterable[int], request: Json, duration: timedelta) -> Outcome:
+    """The outcome of an attempt by its status line: a receiver that said 2xx has accepted, even if its body is cut.
+
+    `expected` are the endpoint's expected_status_codes; where there are none, 200 to 299 are success.
+    """
+    code, codes = answer.status, tuple(expected)
+    is_expected = code in codes if codes else 200 <= code < 300
+    if is_expected:
+        return Outcome(
+            status="SUCCESS",
+            retryable=False,
+            retry_after=None,
+            request=request,
+            response=_stored(answer),
+            error=None,
+            duration=duration,
+        )
+    is_redirect = 300 <= code < 400
+    retryable = code >= 500 or code in (408, 425, 429)
+    if is_redirect:
+        message = f"the endpoint answered {code}, a redirect; redirects are not followed, set its final URL"
+    else:
+        wanted = ", ".join(map(str, codes[:16])) if codes else "200 to 299"
+        message = f"the endpoint answered {code}, expected {wanted}"
+    return Outcome(
+        status="FAILED",
+        retryable=retryable,
+        retry_after=retry_after(answer.headers) if retryable else None,
+        request=request,
+        response=_stored(answer),
+        error={"type": "redirect" if is_redirect else "http_status", "message": message},
+        duration=duration,
+    )
+
+
+def described_request(method: str, url: str, header_names: Iterable[str], body_bytes: int) -> Json:
+    """A request as attempts store it: no header's value, no userinfo, no query value."""
+    return {
+        "method": storable_text(method, max_bytes=16),
+        "url": _stored_url(url),
+        "headers": list(_names(tuple(header_names))),
+        "body_bytes": body_bytes,
+    }
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """What Retry-After asks for, from seconds or an HTTP date, at most MAX_RETRY_AFTER; None if absent or malformed.
+
+    A date is measured against the answer's own Date, where it has one: the two clocks need not agree.
+    """
+    wanted = headers.get("Retry-After", "").strip()
+    if wanted.isascii() and wanted.isdigit():
+        # Nine digits are 31 years: more are capped too, and never parsed (int() refuses 4,301 digits).
+        return MAX_RETRY_AFTER if len(wanted) > 9 else min(timedelta(seconds=int(wanted)), MAX_RETRY_AFTER)
+    if (until := _http_date(wanted)) is None:
+        return None
+    since = _http_date(headers.get("Date", "").strip()) or datetime.now(UTC)
+    return min(max(until - since, timedelta()), MAX_RETRY_AFTER)
+
+
+def _http_date(text: str) -> datetime | None:
+    if not text:
+        return None
+    for form in _HTTP_DATES:
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
+
+
+def _stored(answer: Answer) -> Json:
+    response: dict[str, Json] = {
+        "status": answer.status,
+        "headers": list(_names(tuple(answer.headers))),
+        "body_bytes": len(answer.body),
+    }
+    encoding = answer.headers.get("Content-Encoding", "")
+    if encoding.strip().lower() not in ("", "identity"):
+        # We asked for none and inflate none: a small answer may be a bomb.
+        response["content_encoding"] = storable_text(encoding, max_bytes=64)
+        return {**response, "body": "", "truncated": bool(answer.body)}
+    is_cut = answer.is_cut or len(answer.body) > MAX_STORED_BODY_BYTES
+    return {
+        **response,
+        "body": storable_body(answer.body, max_bytes=MAX_STORED_BODY_BYTES),
+        "truncated": is_cut,
+    }
+
+
+# Cached: an endpoint's URL and headers, and its answers' headers, are the same in most deliveries (30 us of each).
+@lru_cache(maxsize=1024)
+def _names(names: tuple[str, ...]) -> tuple[str, ...]:
+    known = {storable_text(name.lower(), max_bytes=_MAX_STORED_HEADER_CHARACTERS) for name in names}
+    return tuple(sorted(known)[:_MAX_STORED_HEADERS])
+
+
+@lru_cache(maxsize=1024)
+def _stored_url(url: str) -> str:
+    return storable_text(redacted(url), max_bytes=_MAX_STORED_URL_BYTES)

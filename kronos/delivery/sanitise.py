@@ -1,0 +1,71 @@
+"""Makes text and JSON from anywhere storable as PostgreSQL jsonb, and bounded.
+
+jsonb refuses NUL and lone surrogates (SQLSTATE 22P05); one such value must not stop the batch it is finalized in.
+"""
+
+import json
+import re
+from math import isfinite
+
+import orjson
+
+from kronos.model import Json
+
+MAX_DEPTH = 64
+_MAX_ENCODED_DEPTH = 250  # orjson's own limit is 254
+_REPLACEMENT = "\ufffd"
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable_text(text: str, *, max_bytes: int | None = None) -> str:
+    """The text with NUL and lone surrogates replaced by U+FFFD, cut at a character to at most `max_bytes` of UTF-8."""
+    if max_bytes is not None:
+        text = text[:max_bytes]
+    if text.isascii() and "\0" not in text:
+        return text
+    text = _UNSTORABLE.sub(_REPLACEMENT, text)
+    if max_bytes is None or len(text) * 4 <= max_bytes:
+        return text
+    return text.encode()[:max_bytes].decode(errors="ignore")
+
+
+def storable_body(body: bytes, *, max_bytes: int) -> str:
+    """Bytes of unknown content as storable text: read as UTF-8, what is not UTF-8 replaced by U+FFFD, then cut."""
+    return storable_text(body[: max_bytes + 1].decode(errors="replace"), max_bytes=max_bytes)
+
+
+def storable(value: Json, *, max_bytes: int | None = None) -> Json:
+    """The same JSON in a form jsonb takes: texts as storable_text, NaN and infinities null, too deep parts named.
+
+    A value of more than `max_bytes` becomes {"truncated": true, "bytes": n, "preview": the first max_bytes as text}.
+    """
+    clean = _clean(value, MAX_DEPTH)
+    if max_bytes is None:
+        return clean
+    text = json_bytes(clean)
+    if len(text) <= max_bytes:
+        return clean
+    return {"truncated": True, "bytes": len(text), "preview": storable_body(text, max_bytes=max_bytes)}
+
+
+def json_bytes(value: Json) -> bytes:
+    """The value as compact UTF-8 JSON: the exact bytes that are signed, sent and measured."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # orjson refuses integers beyond 64 bits and lone surrogates; jsonb's numeric holds such integers.
+        return json.dumps(_clean(value, _MAX_ENCODED_DEPTH), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _clean(value: Json, levels: int) -> Json:
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, list | dict) and levels == 0:
+        return "(nested too deep)"
+    if isinstance(value, list):
+        return [_clean(item, levels - 1) for item in value]
+    if isinstance(value, dict):
+        return {storable_text(key): _clean(item, levels - 1) for key, item in value.items()}
+    return value

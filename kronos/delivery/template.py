@@ -1,0 +1,232 @@
+"""Templates of deliveries: {{input.report.id}} in bodies, header values, and the path and query of URLs.
+
+check_* judge a template when its endpoint is written, render_* fill it for a delivery; what is filled in is never
+read as a template again. A string that is one template and nothing else takes the value's own JSON type.
+\\{{ is a literal {{.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote
+
+from kronos.delivery.egress import EgressPolicy, check_url
+from kronos.delivery.headers import check_headers
+from kronos.delivery.refused import Refused, pointer_to
+from kronos.delivery.sanitise import MAX_DEPTH, json_bytes
+from kronos.model import Json
+
+ROOTS = ("input",)
+_LATER_ROOTS = ("config", "secret")
+# A template of 64 KiB can name an input of 256 kB six thousand times: what is filled in is counted before it is built.
+MAX_RENDERED_BYTES = 1024 * 1024
+_MARK = re.compile(r"(\\?)\{\{")
+_PATH = re.compile(r"\s*([^\s.{}|]+(?:\.[^\s.{}|]+)*)\s*")
+_AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]+[/?]")
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e]")
+
+
+class TemplateError(Refused):
+    """A template that is malformed, or that names what is not there; `pointer` is where it stands."""
+
+    def __init__(self, message: str, *, hint: str = "", pointer: str = "") -> None:
+        super().__init__("template", message, hint=hint, pointer=pointer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """One {{name}} of a template."""
+
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ".".join(self.parts)
+
+
+_Piece = str | _Name
+
+
+class _Filler:
+    """The values of one rendering, and how much of them may still be filled in."""
+
+    def __init__(self, context: Mapping[str, Json], budget: int) -> None:
+        self._context = context
+        self._budget = budget
+        self._known: dict[_Name, tuple[Json, int]] = {}
+
+    def value(self, name: _Name, pointer: str) -> Json:
+        """What a name stands for. Raises TemplateError."""
+        if name not in self._known:
+            found = _look_up(name, self._context, pointer)
+            self._known[name] = found, len(json_bytes(found))
+        found, size = self._known[name]
+        self._budget -= size
+        if self._budget < 0:
+            raise TemplateError(f"the rendered template would have more than {MAX_RENDERED_BYTES} bytes")
+        return found
+
+    def text(self, name: _Name, pointer: str) -> str:
+        """The same inside a text: strings as they are, all else as JSON."""
+        found = self.value(name, pointer)
+        return found if isinstance(found, str) else json_bytes(found).decode()
+
+
+def check(template: Json) -> None:
+    """Whether a body template's syntax and roots are right, wherever strings stand in it. Raises TemplateError."""
+    _walk(template, None, "", 0)
+
+
+def check_header_templates(headers: Mapping[str, str]) -> None:
+    """Whether headers can be sent and the templates in their values are right. Raises Refused."""
+    check_headers(headers)
+    for name, value in headers.items():
+        _parse_at(value, pointer_to(name))
+
+
+def check_url_template(text: str, policy: EgressPolicy) -> None:
+    """Whether a URL can be requested once its templates are filled; its host may have none. Raises Refused."""
+    pieces = _url_pieces(text)
+    check_url("".join(piece if isinstance(piece, str) else "x" for piece in pieces), policy)
+
+
+def render(template: Json, context: Mapping[str, Json]) -> Json:
+    """The template with every name replaced by its value in `context`. Raises TemplateError, nothing else."""
+    return _walk(template, _Filler(context, MAX_RENDERED_BYTES), "", 0)
+
+
+def render_body(body_template: Json, context: Mapping[str, Json]) -> bytes:
+    """The bytes to send: the rendered template, or the job's input where there is none. Raises TemplateError."""
+    value = context.get("input") if body_template is None else render(body_template, context)
+    return json_bytes(value)
+
+
+def render_headers(headers: Mapping[str, str], context: Mapping[str, Json]) -> dict[str, str]:
+    """The headers with their values filled in. Raises TemplateError, also where a value cannot stand in a header."""
+    filler = _Filler(context, MAX_RENDERED_BYTES)
+    rendered: dict[str, str] = {}
+    for name, value in headers.items():
+        pointer = pointer_to(name)
+        text = "".join(piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in _parse_at(value, pointer)).strip()
+        if _UNSENDABLE.search(text):
+            hint = "Header values have visible ASCII characters, spaces and tabs."
+            message = f"the template's value for the header {name} holds a character that cannot be sent"
+            raise TemplateError(message, hint=hint, pointer=pointer)
+        rendered[name] = text
+    return rendered
+
+
+def render_url(text: str, context: Mapping[str, Json]) -> str:
+    """The URL with each value percent-encoded, so that it stays within its segment or parameter. Raises Refused."""
+    filler = _Filler(context, MAX_RENDERED_BYTES)
+    pieces = _url_pieces(text)
+    rendered = "".join(piece if isinstance(piece, str) else _encoded(filler.text(piece, ""), piece) for piece in pieces)
+    if len(pieces) > 1 and any(segment in (".", "..") for segment in re.split(r"[/?]", rendered.partition("?")[0])):
+        raise TemplateError("a value would turn a segment of the URL's path into . or ..")
+    return rendered
+
+
+def _walk(template: Json, filler: _Filler | None, pointer: str, depth: int) -> Json:
+    """The rendered template, or without a filler the template itself, checked."""
+    if depth > MAX_DEPTH:
+        raise TemplateError(f"the template is nested deeper than {MAX_DEPTH}")
+    if isinstance(template, str):
+        return _fill(_parse_at(template, pointer), filler, pointer)
+    if isinstance(template, list):
+        return [_walk(item, filler, f"{pointer}/{at}", depth + 1) for at, item in enumerate(template)]
+    if isinstance(template, dict):
+        for key in template:
+            if "{{" in key:
+                hint = "Templates stand in values; write a member for each name."
+                raise TemplateError("a member's name holds {{", hint=hint, pointer=pointer + pointer_to(key))
+        return {key: _walk(item, filler, pointer + pointer_to(key), depth + 1) for key, item in template.items()}
+    return template
+
+
+def _fill(pieces: tuple[_Piece, ...], filler: _Filler | None, pointer: str) -> Json:
+    if filler is None:
+        return None
+    match pieces:
+        case (_Name() as name,):
+            return filler.value(name, pointer)
+        case _:
+            return "".join(piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in pieces)
+
+
+def _parse_at(text: str, pointer: str) -> tuple[_Piece, ...]:
+    if "{{" not in text:
+        return (text,)
+    try:
+        return _parse(text)
+    except TemplateError as error:
+        raise TemplateError(error.message, hint=error.hint, pointer=pointer) from None
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> tuple[_Piece, ...]:
+    """The text as literals and names, no two literals side by side. Raises TemplateError."""
+    pieces: list[_Piece] = []
+    literal, at = "", 0
+    while mark := _MARK.search(text, at):
+        literal += text[at : mark.start()]
+        if mark[1]:
+            literal, at = literal + "{{", mark.end()
+            continue
+        end = text.find("}}", mark.end())
+        if end < 0:
+            hint = "Close it, or write \\{{ for the two characters themselves."
+            raise TemplateError(f"{{{{ at position {mark.start()} is not closed by }}}}", hint=hint)
+        if literal:
+            pieces.append(literal)
+        pieces.append(_name(text[mark.end() : end]))
+        literal, at = "", end + 2
+    literal += text[at:]
+    if literal or not pieces:
+        pieces.append(literal)
+    return tuple(pieces)
+
+
+def _name(inside: str) -> _Name:
+    if not (found := _PATH.fullmatch(inside)):
+        hint = "A template is a path such as {{input.report.id}} or {{input.items.0}}, without filters or operators."
+        raise TemplateError(f"{{{{{inside[:64]}}}}} is not a path", hint=hint)
+    parts = tuple(found[1].split("."))
+    if parts[0] not in ROOTS:
+        reason = "is not available yet" if parts[0] in _LATER_ROOTS else "is not known"
+        raise TemplateError(f"{{{{{found[1][:64]}}}}}: {parts[0][:64]} {reason}", hint="Names start with input.")
+    return _Name(parts)
+
+
+def _look_up(name: _Name, context: Mapping[str, Json], pointer: str) -> Json:
+    value: Json = dict(context)
+    for reached, part in enumerate(name.parts):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and (place := _place(part)) < len(value):
+            value = value[place]
+        else:
+            there = ".".join(name.parts[: reached + 1])
+            raise TemplateError(f"there is no {there[:128]}, which a template names", pointer=pointer)
+    return value
+
+
+def _place(part: str) -> int:
+    # Ten digits are more than any list has, and int() refuses 4,301 of them.
+    return int(part) if part.isascii() and part.isdigit() and len(part) < 10 else sys.maxsize
+
+
+def _url_pieces(text: str) -> tuple[_Piece, ...]:
+    pieces = _parse_at(text, "")
+    # The whole authority stands before the first value: scheme://host and the / or ? that ends it.
+    if pieces != (text,) and not (isinstance(pieces[0], str) and _AUTHORITY.match(pieces[0])):
+        hint = "Write the scheme and host out; templates stand in the path and the query."
+        raise TemplateError("the URL's scheme and host may not come from a template", hint=hint)
+    return pieces
+
+
+def _encoded(value: str, name: _Name) -> str:
+    if any(part in (".", "..") for part in re.split(r"[/\\]", value)):
+        # Receivers decode %2F before they resolve dots: ../../admin would reach another path.
+        raise TemplateError(f"the value of {{{{{name}}}}} holds a path step (. or ..), which a URL may not")
+    return quote(value, safe="", errors="replace")

@@ -1,0 +1,1 @@
+"""Everything on one machine: a PostgreSQL cluster of its own, and the processes beside it."""

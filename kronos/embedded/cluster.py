@@ -1,0 +1,248 @@
+"""A PostgreSQL cluster with pg_cron of its own, under one directory, as a child process of the caller."""
+
+import json
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from kronos.embedded import configuration, initdb, installation, placement, ports, processes
+from kronos.embedded.errors import ClusterFailed
+from kronos.embedded.home import Home, write_private
+
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What a home remembers of its cluster in cluster.json."""
+
+    port: int
+    superuser_password: str
+
+
+class Cluster:
+    """The embedded cluster of `home`. One process at a time may use it: `kronos up` holds the home's lock.
+
+    Start it from the main thread: the server is stopped (fast) when the thread that started it is gone.
+    `durable=False` is for tests: a crash of the machine may destroy the data; a crash of PostgreSQL does not.
+    `note` receives what the person at the terminal should know, a line each.
+    """
+
+    def __init__(self, home: Path, *, durable: bool = True, note: Callable[[str], None] = lambda line: None) -> None:
+        """Touches nothing yet. Raises PostgresMissing where root has no user to run PostgreSQL as."""
+        self._home = Home(home.absolute())
+        self._durable = durable
+        self._note = note
+        self._user = processes.postgres_user()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._place = Path()
+        self._installation: installation.Installation | None = None
+        self._known: _Known | None = None
+
+    @property
+    def installation(self) -> installation.Installation:
+        """The server that runs this cluster; known once it was started."""
+        if self._installation is None:
+            raise ClusterFailed("the cluster was not started")
+        return self._installation
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self._place / "data"
+
+    @property
+    def port(self) -> int:
+        """The TCP port on 127.0.0.1; the same at each start unless somebody else has taken it meanwhile."""
+        if self._known is None:
+            raise ClusterFailed("the cluster was not started")
+        return self._known.port
+
+    @property
+    def superuser_url(self) -> str:
+        """Reaches database kronos as the cluster's superuser, over loopback."""
+        return self.url()
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's process id; None while none runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def url(self, database: str = configuration.DATABASE) -> str:
+        """Reaches `database` as the cluster's superuser, over loopback."""
+        if self._known is None:
+            raise ClusterFailed("the cluster was not started")
+        password = quote(self._known.superuser_password, safe="")
+        return f"postgresql://{configuration.SUPERUSER}:{password}@127.0.0.1:{self._known.port}/{quote(database, safe='')}"
+
+    def start(self, *, seconds: float = 300, give_up: Callable[[], bool] = lambda: False) -> None:
+        """Starts the server and returns when it accepts connections; makes the cluster the first time.
+
+        Ends what a killed predecessor left running in this cluster. Returns early, with the server still starting,
+        once `give_up()` is true. Crash recovery counts towards `seconds`. Raises PostgresMissing, ClusterFailed.
+        """
+        if self.pid is not None:
+            return
+        self._prepare()
+        for attempt in range(3):
+            self._launch()
+            if self._becomes_ready(seconds, give_up):
+                return
+            if attempt == 2 or ports.is_free(self.port):
+                break
+            self._move_to_another_port()  # somebody took it between the look and the start
+        raise ClusterFailed(f"PostgreSQL did not start:\n{self._end_of_log()}")
+
+    def stop(self, *, seconds: float = 30) -> None:
+        """Stops the server (fast: sessions are ended, all is written); harder if that takes longer than `seconds`."""
+        if self._process is None:
+            return
+        for step, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
+            if self._process.poll() is not None:
+                break
+            self._process.send_signal(step)
+            try:
+                self._process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self._note(f"PostgreSQL is still there {patience:.0f} s after {step.name}")
+        self._end_leftovers()
+        self._process = None
+
+    def restart(self) -> None:
+        """Stops and starts. Raises ClusterFailed."""
+        self.stop()
+        self.start()
+
+    def destroy(self) -> None:
+        """Stops the server and deletes the cluster's files, wherever they lie."""
+        self.stop(seconds=5)
+        if self._place != Path():
+            shutil.rmtree(self._socket_dir(), ignore_errors=True)
+        placement.remove(self._home)
+        self._home.cluster_json.unlink(missing_ok=True)
+
+    def _prepare(self) -> None:
+        """Everything up to the start: files, leftovers, port, settings."""
+        self._home.create()
+        if not self._home.postgres.exists():
+            self._end_leftovers(placement.earlier_place(self._home) / "data")
+        self._place = placement.place(self._home, self._user, self._note)
+        self._end_leftovers()
+        for stale in self._socket_dir().iterdir():
+            # The lock beside a socket names a process; while that is a zombie, which in a container without an init
+            # it may stay for ever, PostgreSQL takes it to be alive.
+            stale.unlink()
+        self._installation = installation.of_data(self.data)
+        self._known = self._recall()
+        if not self.data.exists():
+            initdb.initialise(self._installation, self.data, user=self._user, password=self._password, durable=self._durable)
+        if not ports.is_free(self.port):
+            self._move_to_another_port()
+        self._write_settings()
+
+    def _recall(self) -> _Known:
+        """Port and password of this cluster, chosen the first time and given to it by initdb."""
+        path = self._home.cluster_json
+        if path.is_file():
+            return _Known(**json.loads(path.read_text()))
+        if self.data.exists():
+            raise ClusterFailed(f"{path} is missing: it holds the password of the cluster in {self.data}")
+        return self._remember(_Known(port=ports.free_port(), superuser_password=secrets.token_hex(24)))
+
+    def _remember(self, known: _Known) -> _Known:
+        content = json.dumps({"port": known.port, "superuser_password": known.superuser_password})
+        write_private(self._home.cluster_json, content + "\n")
+        return known
+
+    def _move_to_another_port(self) -> None:
+        """Entries of pg_cron before 1.5 hold the old port until the reaper has corrected them."""
+        taken = self.port
+        self._known = self._remember(_Known(port=ports.free_port(), superuser_password=self._password))
+        self._note(f"port {taken} is taken by somebody else: PostgreSQL moves to {self.port}")
+        self._write_settings()
+
+    @property
+    def _password(self) -> str:
+        if self._known is None:
+            raise ClusterFailed("the cluster was not started")
+        return self._known.superuser_password
+
+    def _write_settings(self) -> None:
+        listener = configuration.Listener(address="127.0.0.1", port=self.port, socket_dir=self._socket_dir(), clients="127.0.0.1/32")
+        for path in configuration.write(self.installation, self.data, listener, durable=self._durable):
+            self._user.own(path)
+
+    def _socket_dir(self) -> Path:
+        return placement.socket_dir(self._place, self._user)
+
+    def _launch(self) -> None:
+        """Starts the postmaster as a child that is stopped (fast) when its parent dies."""
+        changed = self._user.popen_arguments()
+        with self._log_file.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - the server that `installation` found
+                [self.installation.bin_dir / "postgres", "-D", self.data],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=initdb.environment(),
+                user=changed.user,
+                group=changed.group,
+                extra_groups=changed.extra_groups,
+                # Ctrl-C at the terminal is for the caller, who stops the server in its turn.
+                start_new_session=True,
+                preexec_fn=processes.die_with_parent(signal.SIGINT),
+            )
+
+    def _becomes_ready(self, seconds: float, give_up: Callable[[], bool]) -> bool:
+        """Whether the server accepts connections: line 8 of postmaster.pid says so, which pg_ctl reads too."""
+        process, status_file = self._process, self.data / "postmaster.pid"
+        deadline = time.monotonic() + seconds
+        while process is not None and process.poll() is None and not give_up():
+            lines = status_file.read_text().splitlines() if status_file.exists() else []
+            if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
+                return True
+            if time.monotonic() > deadline:
+                raise ClusterFailed(f"PostgreSQL is not ready after {seconds:.0f} s:\n{self._end_of_log()}")
+            time.sleep(_POLL_SECONDS)
+        return give_up()
+
+    def _end_leftovers(self, data: Path | None = None) -> None:
+        """Ends every process of this cluster that an earlier run left, and forgets its postmaster.pid.
+
+        A killed `kronos up` can leave a postmaster on its way down; a killed postmaster of pg_cron with background
+        workers leaves a launcher that spins for up to 10 s per pending entry and holds the shared memory, so that
+        the next start fails. Other clusters are recognised by their data directory and not touched.
+        """
+        data = data or self.data
+        left = processes.postgres_processes(data)
+        if left and self.pid is None and self._process is None:
+            self._note(f"ending {len(left)} process(es) of an earlier run of this cluster")
+        # An orphan whose postmaster is gone mostly leaves by itself; SIGINT stops a whole postmaster fast.
+        steps = [(signal.SIGINT, 20.0)] if _postmaster_of(data) in left else []
+        steps += [(signal.SIGTERM, 3.0), (signal.SIGKILL, 10.0)]
+        left = processes.end_postgres(data, steps) if left else []
+        if left:
+            raise ClusterFailed(f"processes {left} of the cluster in {data} cannot be ended")
+        (data / "postmaster.pid").unlink(missing_ok=True)
+
+    @property
+    def _log_file(self) -> Path:
+        return self._home.log / "postgres.log"
+
+    def _end_of_log(self) -> str:
+        return "\n".join(self._log_file.read_text(errors="replace").splitlines()[-10:]) + f"\n(all of it: {self._log_file})"
+
+
+def _postmaster_of(data: Path) -> int:
+    """The process id in postmaster.pid; 0 without one."""
+    try:
+        return int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return 0

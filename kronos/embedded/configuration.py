@@ -1,0 +1,83 @@
+"""The embedded cluster's own settings: kronos.conf and pg_hba.conf, written anew at each start."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kronos.embedded.home import write_private
+from kronos.embedded.installation import Installation
+
+CONF_FILE = "kronos.conf"
+DATABASE = "kronos"
+SUPERUSER = "postgres"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Where the server listens, and the addresses that may connect (pg_hba's notation)."""
+
+    address: str
+    port: int
+    socket_dir: Path
+    clients: str
+
+
+def write(installation: Installation, data: Path, listener: Listener, *, durable: bool) -> list[Path]:
+    """Writes the settings into the data directory. Returns the files, which the server's user must own."""
+    files = {
+        data / CONF_FILE: kronos_conf(installation, listener, durable=durable),
+        data / "pg_hba.conf": pg_hba_conf(installation, listener),
+    }
+    for path, content in files.items():
+        write_private(path, content)
+    return list(files)
+
+
+def kronos_conf(installation: Installation, listener: Listener, *, durable: bool) -> str:
+    """The settings that differ from PostgreSQL's defaults."""
+    settings = {
+        "listen_addresses": listener.address,
+        "port": str(listener.port),
+        "unix_socket_directories": str(listener.socket_dir),
+        "unix_socket_permissions": "0700",
+        "password_encryption": "scram-sha-256",
+        "max_connections": "200",
+        # Beyond pg_cron's 32: with too few, the launcher spins and loses ticks (4 of 6 were lost with 3 slots).
+        "max_worker_processes": "48",
+        "idle_in_transaction_session_timeout": "60s",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+        "log_checkpoints": "off",
+        "shared_preload_libraries": "pg_cron",
+        "cron.database_name": DATABASE,
+        "cron.log_statement": "off",
+        "cron.max_running_jobs": "32",
+    }
+    if installation.has_background_workers:
+        settings["cron.use_background_workers"] = "on"
+        settings["cron.timezone"] = "GMT"
+    else:
+        settings["cron.host"] = str(listener.socket_dir)
+    if not durable:
+        # synchronous_commit stays on: what was committed outlives kill -9 of the server.
+        settings |= {"fsync": "off", "full_page_writes": "off"}
+    lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in settings.items()]
+    return "\n".join(["# Written by kronos up at each start; put your own settings below its include.", *lines, ""])
+
+
+def pg_hba_conf(installation: Installation, listener: Listener) -> str:
+    """Who may connect: everybody with a password, from the listener's clients.
+
+    Before pg_cron 1.5 the launcher connects for each firing as the entry's user, which has no password; it comes
+    through the socket, whose directory only PostgreSQL's own user can enter.
+    """
+    lines = ["# Written by kronos up at each start."]
+    if not installation.has_background_workers:
+        lines.append(f"local {DATABASE} kronos_cron trust")
+    lines += ["local all all scram-sha-256", f"host all all {listener.clients} scram-sha-256", ""]
+    return "\n".join(lines)
+
+
+def first_statements(password: str) -> str:
+    """What single-user PostgreSQL runs before the first start, so that pg_cron finds its database then."""
+    return f"alter role {SUPERUSER} password '{password}'\ncreate database {DATABASE}\nalter database {DATABASE} set timezone to 'UTC'\n"

@@ -1,0 +1,51 @@
+"""The API seen from its supervisor: its address, and whether it is ready."""
+
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+
+from kronos.embedded import ports
+from kronos.embedded.errors import EmbeddedError
+
+_ANSWER_WITHIN_SECONDS = 2.0
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a listener is reached from here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """One answer of /readyz; `answer` is its text, or why there was none."""
+
+    is_ready: bool
+    answer: str
+
+
+def url(host: str, port: int) -> str:
+    """Where the API that listens on `host` and `port` is reached from this machine."""
+    reached = _EVERYWHERE.get(host, host)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def port_for(host: str, port: int) -> int:
+    """`port`, or for 0 one that is free now."""
+    return port or ports.free_port(_EVERYWHERE.get(host, host))
+
+
+def require_free(host: str, port: int, *, patience: float) -> None:
+    """Waits up to `patience` seconds until `port` can be listened on. Raises EmbeddedError."""
+    deadline = time.monotonic() + patience
+    while not ports.is_free(port, host):
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"cannot listen on {host} port {port}: choose another --port, 0 finds a free one")
+        time.sleep(0.1)
+
+
+def readiness(base_url: str) -> Readiness:
+    """What /readyz answers now."""
+    try:
+        with urllib.request.urlopen(f"{base_url}/readyz", timeout=_ANSWER_WITHIN_SECONDS) as response:  # noqa: S310 - http
+            return Readiness(is_ready=response.status == 200, answer=response.read().decode(errors="replace"))
+    except urllib.error.HTTPError as error:
+        return Readiness(is_ready=False, answer=error.read().decode(errors="replace"))
+    except (OSError, ValueError) as error:
+        return Readiness(is_ready=False, answer=str(error))

@@ -1,0 +1,231 @@
+"""`kronos up`: PostgreSQL, the API and the workers as children of one process that keeps them running.
+
+Started in this order and stopped in the opposite one. Each has a log of its own in the home. A child that ends is
+started again, at once the first time, at most 10 s later if it keeps ending. If this process is killed its children
+end by themselves, PostgreSQL by a fast shutdown; the next start in the same home clears what is still on its way out.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kronos import config, migrations, system
+from kronos.embedded import network
+from kronos.embedded.children import Backoff, Child, rotate
+from kronos.embedded.cluster import Cluster
+from kronos.embedded.errors import ClusterFailed, EmbeddedError
+from kronos.embedded.home import Home, HomeLock, write_private
+from kronos.embedded.signals import Wakeups
+from kronos.embedded.watchdog import Watchdog, silent_seconds
+
+_READY_WITHIN_SECONDS = 120.0
+_HOPELESS_STARTS = 5
+_IDLE_SECONDS = 5.0
+# Beyond KRONOS_SHUTDOWN_SECONDS, which the children keep to themselves.
+_SHUTDOWN_MARGIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run and where."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    # Networks that deliveries may reach besides public ones, added to KRONOS_EGRESS_ALLOW.
+    egress_allow: Sequence[str] = ()
+    # Commands that are started once all is ready and speak to the terminal themselves: (name, command).
+    companions: Sequence[tuple[str, Sequence[str]]] = ()
+
+
+class Supervisor:
+    """One run of `kronos up`."""
+
+    def __init__(self, plan: Plan, *, announce: Callable[[str], None], note: Callable[[str], None]) -> None:
+        """`announce` receives `ready URL`, `note` everything else that the person at the terminal should know.
+
+        Raises EmbeddedError for a wrong KRONOS_* variable.
+        """
+        self._plan = plan
+        self._announce = announce
+        self._note = note
+        self._home = Home(plan.home.absolute())
+        self._settings = _settings(plan)
+        self._cluster = Cluster(plan.home, note=note)
+        self._watchdog = Watchdog()
+        self._cluster_backoff = Backoff()
+        self._environment: dict[str, str] = {}
+        self._url = ""
+        self._api = self._child("api", "serve")
+        self._workers = [self._child(f"worker-{n}", "worker") for n in range(1, plan.workers + 1)]
+        self._companions: list[Child] = []
+
+    def run(self) -> None:
+        """Runs until it is told to stop. Raises EmbeddedError where it cannot start at all."""
+        self._home.create()
+        port = network.port_for(self._plan.host, self._plan.port)
+        self._url = network.url(self._plan.host, port)
+        with HomeLock(self._home, self._url), Wakeups() as wakeups:
+            # Only now: an instance in this home holds the port, and who it is says more than that the port is taken.
+            network.require_free(self._plan.host, port, patience=self._patience())
+            self._home.run_json.unlink(missing_ok=True)
+            try:
+                self._start(port, wakeups)
+                while not wakeups.is_stop_requested:
+                    self._keep_running(wakeups)
+            finally:
+                self._stop(wakeups)
+
+    def _start(self, port: int, wakeups: Wakeups) -> None:
+        """Everything up to `ready`, or until it is told to stop."""
+        self._cluster.start(give_up=lambda: wakeups.is_stop_requested)
+        if wakeups.is_stop_requested:
+            return
+        self._cluster_backoff.started()
+        self._note(f"{self._cluster.installation} on port {self._cluster.port}, data in {self._cluster.data}")
+        migrations.migrate(self._cluster.superuser_url)
+        system.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file)
+        self._environment = self._environment_of_children(port)
+        for child in self._services():
+            child.start(self._environment)
+        self._await_ready(wakeups)
+        if wakeups.is_stop_requested:
+            return
+        self._write_run_json()
+        self._announce(f"ready {self._url}")
+        for name, command in self._plan.companions:
+            self._companions.append(Child(name=name, command=command, log=None, note=self._note))
+
+    def _await_ready(self, wakeups: Wakeups) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_SECONDS
+        while not wakeups.is_stop_requested:
+            readiness = network.readiness(self._url)
+            if readiness.is_ready:
+                return
+            if self._api.backoff.failures >= _HOPELESS_STARTS or time.monotonic() > deadline:
+                raise EmbeddedError(f"the API does not become ready: {readiness.answer}\n{self._api.end_of_log()}")
+            self._revive_children()
+            self._revive_cluster(wakeups)
+            wakeups.wait(0.05)
+
+    def _keep_running(self, wakeups: Wakeups) -> None:
+        """One round: revives what has ended, looks after the whole now and then, sleeps until something happens."""
+        self._revive_cluster(wakeups)
+        self._revive_children()
+        if self._watchdog.is_due():
+            self._look_after()
+        waits = [_IDLE_SECONDS, *(child.seconds_to_start() for child in self._children())]
+        if self._cluster.pid is None:
+            waits.append(self._cluster_backoff.next_start_at - time.monotonic())
+        wakeups.wait(min(seconds for seconds in waits if seconds is not None))
+
+    def _revive_children(self) -> None:
+        for child in self._children():
+            child.keep_running(self._environment)
+
+    def _revive_cluster(self, wakeups: Wakeups) -> None:
+        """Starts PostgreSQL again if it has ended; where it had to move to another port, the others follow."""
+        if self._cluster.pid is not None or wakeups.is_stop_requested:
+            return
+        if self._cluster_backoff.started_at:
+            delay = self._cluster_backoff.ended()
+            self._cluster_backoff.started_at = 0.0
+            self._note(f"PostgreSQL has ended; it starts again in {delay:g} s ({self._home.log / 'postgres.log'})")
+        if time.monotonic() < self._cluster_backoff.next_start_at:
+            return
+        try:
+            self._cluster.start(give_up=lambda: wakeups.is_stop_requested)
+        except ClusterFailed as error:
+            self._note(str(error))
+        self._cluster_backoff.started()
+        self._follow_database()
+
+    def _follow_database(self) -> None:
+        """Gives a changed database URL to the children, by starting them again, and to run.json."""
+        url = self._cluster.superuser_url
+        if self._environment.get("KRONOS_DATABASE_URL", url) == url:
+            return
+        self._environment["KRONOS_DATABASE_URL"] = url
+        for child in self._services():
+            child.ask_to_stop()
+        if self._home.run_json.exists():
+            self._write_run_json()
+
+    def _look_after(self) -> None:
+        for log in (self._home.log / "postgres.log", *(child.log for child in self._services())):
+            if log is not None:
+                rotate(log)
+        frozen_for = self._watchdog.look(silent_seconds(self._cluster.superuser_url))
+        if frozen_for is not None:
+            self._note(f"pg_cron has rung nothing for {frozen_for.total_seconds():.0f} s: restarting PostgreSQL")
+            self._cluster.stop()  # the next round starts it
+
+    def _stop(self, wakeups: Wakeups) -> None:
+        """API and workers first, gracefully; then PostgreSQL. A further request to stop ends the patience."""
+        self._home.run_json.unlink(missing_ok=True)
+        requests = wakeups.stop_requests
+        deadline = time.monotonic() + self._settings.shutdown_seconds + _SHUTDOWN_MARGIN_SECONDS
+        children = self._children()
+        for child in children:
+            child.ask_to_stop()
+        while any(child.is_running for child in children):
+            if time.monotonic() > deadline or wakeups.stop_requests > max(1, requests):
+                self._note("not waiting any longer")
+                break
+            wakeups.wait(0.5)
+        for child in children:
+            child.kill()
+        self._cluster.stop(seconds=30 if wakeups.stop_requests <= 1 else 2)
+        self._note("stopped")
+
+    def _services(self) -> list[Child]:
+        return [self._api, *self._workers]
+
+    def _children(self) -> list[Child]:
+        return [*self._companions, *self._services()]
+
+    def _child(self, name: str, command: str) -> Child:
+        # -P: not whatever is called kronos in the directory that the user happens to be in
+        return Child(
+            name=name,
+            command=[sys.executable, "-P", "-m", "kronos", command],
+            log=self._home.log / f"{name}.log",
+            note=self._note,
+        )
+
+    def _environment_of_children(self, port: int) -> dict[str, str]:
+        allowed = [part for part in (self._settings.egress_allow, *self._plan.egress_allow) if part]
+        return {
+            "KRONOS_DATABASE_URL": self._cluster.superuser_url,
+            "KRONOS_ADMIN_KEY_FILE": str(self._home.admin_key_file),
+            "KRONOS_HOST": self._plan.host,
+            "KRONOS_PORT": str(port),
+            "PYTHONUNBUFFERED": "1",
+            "KRONOS_EGRESS_ALLOW": ",".join(allowed),
+        }
+
+    def _write_run_json(self) -> None:
+        content = {
+            "url": self._url,
+            "admin_key_file": str(self._home.admin_key_file),
+            "database_url": self._cluster.superuser_url,
+            "pid": os.getpid(),
+        }
+        write_private(self._home.run_json, json.dumps(content, indent=1) + "\n")
+
+    def _patience(self) -> float:
+        """How long to wait for the API's port: a killed predecessor's API may be on its way out."""
+        return 15.0 if self._home.run_json.exists() else 0.0
+
+
+def _settings(plan: Plan) -> config.Settings:
+    """The environment as the children will read it, but for the database. Raises EmbeddedError for a wrong variable."""
+    try:
+        return config.load(database_url="postgresql://", host=plan.host, port=plan.port)
+    except config.SettingsInvalid as error:
+        raise EmbeddedError(str(error)) from error

@@ -1,0 +1,64 @@
+"""Judges from outside whether pg_cron has stopped ringing: it cannot report that itself.
+
+Before 1.5 its launcher can freeze for ever, and after the clock was set back it is silent until the clock has caught
+up. A restart of the server cures both.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+
+_STALE_AFTER_SECONDS = 180.0
+# Seen stale for this long by a clock that stands still while the machine sleeps: an hour's sleep is no freeze.
+_SEEN_STALE_SECONDS = 150.0
+_LOOK_EVERY_SECONDS = 20.0
+_FIRST_REST_SECONDS = 600.0
+_LONGEST_REST_SECONDS = 7200.0
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """What was seen of pg_cron's heartbeat, and when a restart may be tried next."""
+
+    next_look_at: float = 0.0
+    stale_since: float | None = None
+    not_before: float = 0.0
+    restarts: int = 0
+
+    def is_due(self) -> bool:
+        """Whether it is time for another look."""
+        return time.monotonic() >= self.next_look_at
+
+    def look(self, silent_seconds: float | None) -> timedelta | None:
+        """How long pg_cron has been silent if the server should be restarted now, else None.
+
+        A server is restarted once; if that does not help, again after 10 minutes, 20, ... 2 hours. None is no
+        evidence: a database that does not answer is not the watchdog's business.
+        """
+        now = time.monotonic()
+        self.next_look_at = now + _LOOK_EVERY_SECONDS
+        if silent_seconds is None:
+            return None
+        if abs(silent_seconds) <= _STALE_AFTER_SECONDS:
+            self.stale_since, self.restarts = None, 0
+            return None
+        if self.stale_since is None:
+            self.stale_since = now
+        if now - self.stale_since < _SEEN_STALE_SECONDS or now < self.not_before:
+            return None
+        self.not_before = now + min(_LONGEST_REST_SECONDS, _FIRST_REST_SECONDS * 2.0**self.restarts)
+        self.restarts += 1
+        self.stale_since = None
+        return timedelta(seconds=silent_seconds)
+
+
+def silent_seconds(database_url: str) -> float | None:
+    """Seconds since pg_cron last rang an internal job, negative after the clock was set back; None without an answer."""
+    try:
+        with psycopg.connect(database_url, connect_timeout=2, options="-c statement_timeout=2s") as connection:
+            row = connection.execute("select silent_seconds from kronos.pg_cron_health()").fetchone()
+    except psycopg.OperationalError:
+        return None
+    return float(row[0]) if row is not None and row[0] is not None else None

@@ -1,0 +1,201 @@
+"""Every error Kronos raises on purpose: its HTTP status, its stable code, and the database error behind it.
+
+KronosError                        500  internal_error          we did not foresee it
+├── InvalidRequest                 400  invalid_request         malformed: body, cursor, id, limit
+├── Unauthorized                   401  unauthorized
+├── Forbidden                      403  forbidden
+├── NotFound                       404  *_not_found             absent, or another workspace's: the caller cannot tell
+├── Conflict                       409  conflict, job_not_updatable, execution_not_cancellable, endpoint_in_use, ...
+├── PreconditionFailed             412  precondition_failed
+├── PayloadTooLarge                413  payload_too_large
+├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, idempotency_mismatch
+├── Unavailable                    503  nothing was changed; the call may be repeated
+│   ├── DatabaseUnavailable             database_unavailable
+│   └── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
+└── MigrationFailed                     only on the command line
+"""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+import psycopg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong with one field of the input: where (a JSON pointer), what, and what to write instead."""
+
+    pointer: str
+    detail: str
+    hint: str | None = None
+
+
+class KronosError(Exception):
+    """Base of all. The API makes an RFC 9457 problem document of it; the message is shown to the caller."""
+
+    status: ClassVar[int] = 500
+    code: str = "internal_error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, *, code: str | None = None, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = faults
+        if code is not None:
+            self.code = code
+
+
+class InvalidRequest(KronosError):
+    """The request cannot be read: not JSON, a malformed id, cursor or limit."""
+
+    status = 400
+    code = "invalid_request"
+    title = "Invalid request"
+
+
+class Unauthorized(KronosError):
+    """No key, or one that is not valid."""
+
+    status = 401
+    code = "unauthorized"
+    title = "Unauthorized"
+
+
+class Forbidden(KronosError):
+    """The key may not do this."""
+
+    status = 403
+    code = "forbidden"
+    title = "Forbidden"
+
+
+class NotFound(KronosError):
+    """It is not there, or it is another workspace's."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class WorkspaceNotFound(NotFound):
+    """No such workspace."""
+
+    code = "workspace_not_found"
+
+
+class EndpointNotFound(NotFound):
+    """No such endpoint in this workspace."""
+
+    code = "endpoint_not_found"
+
+
+class JobNotFound(NotFound):
+    """No such job in this workspace."""
+
+    code = "job_not_found"
+
+
+class ExecutionNotFound(NotFound):
+    """No such execution in this workspace."""
+
+    code = "execution_not_found"
+
+
+class Conflict(KronosError):
+    """It is not in a state in which this can be done."""
+
+    status = 409
+    code = "conflict"
+    title = "Conflict"
+
+
+class PreconditionFailed(KronosError):
+    """If-Match names another version than the present one."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "Precondition failed"
+
+
+class PayloadTooLarge(KronosError):
+    """The body is larger than is accepted."""
+
+    status = 413
+    code = "payload_too_large"
+    title = "Payload too large"
+
+
+class Unprocessable(KronosError):
+    """The caller's own value is wrong; repeating the call cannot help."""
+
+    status = 422
+    code = "input_validation_failed"
+    title = "Input validation failed"
+
+
+class Unavailable(KronosError):
+    """A dependency could not do it now; nothing was changed, so the call may be repeated."""
+
+    status = 503
+    title = "Unavailable"
+    retry_after_seconds: ClassVar[int] = 2
+
+    def __init__(self, detail: str, *, sqlstate: str | None = None) -> None:
+        super().__init__(detail)
+        self.sqlstate = sqlstate
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL could not do it now."""
+
+    code = "database_unavailable"
+
+
+class PgCronUnavailable(Unavailable):
+    """pg_cron could not write or remove the entry; the job's row is as it was."""
+
+    code = "pg_cron_unavailable"
+
+
+class MigrationFailed(KronosError):
+    """The database could not be brought to this release; it is as it was."""
+
+
+# Connection, rolled back by the server, out of resources, object not in a usable state, shut down, system error:
+# https://www.postgresql.org/docs/current/errcodes-appendix.html. 25006 is a standby, 57014 our own statement_timeout.
+_PASSING = ("08", "25006", "40", "53", "55", "57", "58")
+_GONE = ("08", "57P0")
+_OF_PG_CRON = re.compile(r"\b(?:un)?register_pg_cron\b|\bcron\.(?:schedule|unschedule)\b")
+
+
+_BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
+    "jobs_name_taken": Conflict(
+        "another live job of this workspace has this name",
+        faults=(Fault(pointer="/name", detail="the name is taken", hint="choose another name, or PATCH the job that has it"),),
+    ),
+    "endpoints_name_taken": Conflict("another endpoint of this workspace has this name"),
+    "jobs_window_not_empty": Unprocessable(
+        "ends_at must be after starts_at",
+        faults=(Fault(pointer="/ends_at", detail="not after starts_at", hint="choose an ends_at later than the job's starts_at"),),
+    ),
+}
+
+
+def from_database(error: psycopg.Error) -> KronosError:
+    """What a database error means to a caller. Never its text where that could quote a user's row or a connection string."""
+    sqlstate = error.sqlstate or "08006"  # libpq's own errors carry none: the connection is gone
+    message = error.diag.message_primary or "the connection to PostgreSQL failed"
+    if sqlstate in ("KR001", "KR002"):
+        fault = Fault(pointer="/cron", detail=message, hint=error.diag.message_hint)
+        return Unprocessable(message, code="invalid_cron", faults=(fault,))
+    if sqlstate in ("KR010", "KR011"):
+        return Conflict(message)
+    if known := _BY_CONSTRAINT.get(error.diag.constraint_name or ""):
+        return type(known)(known.detail, faults=known.faults)
+    context = f"{error.diag.context or ''} {message}"
+    if _OF_PG_CRON.search(context) and not sqlstate.startswith(_GONE):
+        return PgCronUnavailable(f"pg_cron refused: {message}", sqlstate=sqlstate)
+    if sqlstate.startswith(_PASSING):
+        return DatabaseUnavailable(f"PostgreSQL could not do it now: {message}", sqlstate=sqlstate)
+    return KronosError(f"unforeseen database error {sqlstate}")

@@ -1,0 +1,95 @@
+"""What can be asked of and done to an execution: one time that a job was due."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from kronos import errors
+from kronos.database import WorkspaceView
+from kronos.model import Attempt, Execution, ExecutionStatus
+from kronos.sql import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The execution that a statement moved."""
+
+    execution_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilter:
+    """Which executions a list holds; None: all. `job` is an id or a name."""
+
+    job: str | None = None
+    status: ExecutionStatus | None = None
+    scheduled_after: datetime | None = None
+    scheduled_before: datetime | None = None
+
+
+GET = statement("executions.get_execution", Execution)
+_LIST = statement("executions.list_executions", Execution)
+_ATTEMPTS = statement("executions.list_attempts", Attempt)
+_CANCEL = statement("executions.cancel_execution", Moved)
+_RETRY = statement("executions.retry_execution", Moved)
+
+
+async def get(view: WorkspaceView, execution_id: UUID) -> Execution:
+    """The execution. Raises ExecutionNotFound."""
+    if (execution := await view.one_or_none(GET, {"execution_id": execution_id})) is None:
+        raise _not_found(view, execution_id)
+    return execution
+
+
+async def list_page(view: WorkspaceView, which: ExecutionFilter, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Execution]:
+    """Up to `limit` executions, newest first, after the position `before`."""
+    created_at, execution_id = before or (None, None)
+    return await view.rows(
+        _LIST,
+        {
+            "job": which.job,
+            "status": which.status,
+            "scheduled_after": which.scheduled_after,
+            "scheduled_before": which.scheduled_before,
+            "limit": limit,
+            "before_created_at": created_at,
+            "before_id": execution_id,
+        },
+    )
+
+
+async def attempts(view: WorkspaceView, execution_id: UUID) -> list[Attempt]:
+    """The execution's attempts, first to last, the one under way included. Raises ExecutionNotFound."""
+    execution, found = await view.write_then_read(GET, {"execution_id": execution_id}, _ATTEMPTS, {"execution_id": execution_id})
+    if not execution:
+        raise _not_found(view, execution_id)
+    return found
+
+
+async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
+    """Cancel an execution that waits; a cancelled one stays as it is. Raises ExecutionNotFound, Conflict (execution_not_cancellable)."""
+    cancelled, execution = await view.write_then_read(_CANCEL, {"execution_id": execution_id}, GET, {"execution_id": execution_id})
+    if not execution:
+        raise _not_found(view, execution_id)
+    if not cancelled and execution[0].status != "CANCELLED":
+        raise errors.Conflict(
+            f"execution {execution_id} is {execution[0].status}: only one that waits can be cancelled", code="execution_not_cancellable"
+        )
+    return execution[0]
+
+
+async def retry(view: WorkspaceView, execution_id: UUID) -> Execution:
+    """Make a failed or cancelled execution due again, under its own id. Raises ExecutionNotFound, Conflict (execution_not_retryable)."""
+    moved, execution = await view.write_then_read(_RETRY, {"execution_id": execution_id}, GET, {"execution_id": execution_id})
+    if not execution:
+        raise _not_found(view, execution_id)
+    if not moved:
+        raise errors.Conflict(
+            f"execution {execution_id} is {execution[0].status}, or its job was cancelled: it cannot be retried",
+            code="execution_not_retryable",
+        )
+    return execution[0]
+
+
+def _not_found(view: WorkspaceView, execution_id: UUID) -> errors.ExecutionNotFound:
+    return errors.ExecutionNotFound(f"no execution {execution_id} in workspace {view.workspace}")

@@ -1,0 +1,340 @@
+"""What can be done to a job. Each change is one transaction in one round trip: the row and its pg_cron entry, both or neither."""
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypedDict
+from uuid import UUID, uuid4
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from kronos import errors, executions, schedules
+from kronos.database import WorkspaceView
+from kronos.model import Execution, Job, JobStatus, JsonObject, Trigger
+from kronos.sql import Statement, statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inserted:
+    """What an insert did: a new job, or the one that the idempotency key made before."""
+
+    job_id: UUID
+    is_new: bool
+    is_same_request: bool
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The job that a statement changed."""
+
+    job_id: UUID
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How many executions the ticks due before a change became."""
+
+    executions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusCount:
+    """Ticks of one status within the last 24 hours."""
+
+    status: str
+    ticks: int
+    last_scheduled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What a caller says of a job. `cron` goes with trigger CRON, `run_at` with DELAYED."""
+
+    endpoint: str
+    trigger: Trigger
+    name: str | None = None
+    input: JsonObject = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    idempotency_key: str | None = None
+    run_at: datetime | None = None
+    cron: str | None = None
+    timezone: str = "UTC"
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    max_runs: int | None = None
+    dst_gap: Literal["SHIFT", "SKIP"] = "SHIFT"
+    dst_overlap: Literal["FIRST", "BOTH"] = "FIRST"
+    jitter_seconds: int = 0
+    catch_up_policy: Literal["SKIP", "LATEST", "ALL"] = "LATEST"
+    catch_up_window_seconds: int = 3600
+
+
+class JobChanges(TypedDict, total=False):
+    """The fields of a CRON job that a caller changes; one that is absent stays as it is, None clears what may be empty."""
+
+    name: str | None
+    endpoint: str
+    input: JsonObject
+    tags: list[str]
+    cron: str
+    timezone: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    max_runs: int | None
+    dst_gap: Literal["SHIFT", "SKIP"]
+    dst_overlap: Literal["FIRST", "BOTH"]
+    jitter_seconds: int
+    catch_up_policy: Literal["SKIP", "LATEST", "ALL"]
+    catch_up_window_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs a list holds; None: all."""
+
+    endpoint: str | None = None
+    trigger: Trigger | None = None
+    status: JobStatus | None = None
+    tag: str | None = None
+    q: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+_INSERT_CRON = statement("jobs.insert_cron_job", Inserted)
+_INSERT_ONE_SHOT = statement("jobs.insert_one_shot_job", Inserted)
+_GET = statement("jobs.get_job", Job)
+_GET_CREATED = statement("jobs.get_created_job", Job)
+_LIST = statement("jobs.list_jobs", Job)
+_VERSIONS = statement("jobs.list_versions", Job)
+_STATISTICS = statement("jobs.get_job_statistics", StatusCount)
+_SETTLE = statement("jobs.settle_ticks", Settled)
+_REPLACE = statement("jobs.replace_cron_job", Changed)
+_CANCEL = statement("jobs.cancel_job", Changed)
+_PAUSE = statement("jobs.pause_job", Changed)
+_RESUME = statement("jobs.resume_job", Changed)
+_TRIGGER = statement("jobs.trigger_job", Changed)
+
+_NULLABLE = ("name", "starts_at", "ends_at", "max_runs")
+_WAKE_INTERVAL_SECONDS = 0.01
+_last_wake_seconds = 0.0
+
+
+def _may_wake() -> bool:
+    """Whether this request wakes the workers: at most one in 10 ms, because NOTIFY in every commit costs three quarters of the rate.
+
+    Workers look again a little after each wake, so one that was spared loses milliseconds, and the poll stands behind all of it.
+    """
+    global _last_wake_seconds
+    now = time.monotonic()
+    if now - _last_wake_seconds < _WAKE_INTERVAL_SECONDS:
+        return False
+    _last_wake_seconds = now
+    return True
+
+
+async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
+    """Store the job, with its pg_cron entry (CRON) or its execution (IMMEDIATE, DELAYED); and whether it is new.
+
+    With an idempotency key that is known, the job that it made. Raises EndpointNotFound, Unprocessable (invalid_cron, invalid_timezone,
+    idempotency_mismatch), Conflict (the name is taken, the workspace is suspended), PgCronUnavailable, DatabaseUnavailable.
+    """
+    insert, params = _insertion(new)
+    job_id = uuid4()
+    params |= {"job_id": job_id}
+    inserted, jobs = await view.write_then_read(insert, params, _GET_CREATED, {"job_id": job_id, "idempotency_key": new.idempotency_key})
+    if not inserted:
+        raise _no_way_to_deliver(view, new.endpoint)
+    if not inserted[0].is_same_request:
+        raise errors.Unprocessable(
+            f"the idempotency key was used for another request, which made job {inserted[0].job_id}",
+            code="idempotency_mismatch",
+            faults=(
+                errors.Fault(pointer="/idempotency_key", detail="the same key came with another body", hint="use a new key for a new job"),
+            ),
+        )
+    return jobs[0], inserted[0].is_new
+
+
+def _insertion(new: NewJob) -> tuple[Statement[Inserted], dict[str, object]]:
+    params: dict[str, object] = {
+        "name": new.name,
+        "endpoint": new.endpoint,
+        "input": Jsonb(new.input),
+        "tags": new.tags,
+        "idempotency_key": new.idempotency_key,
+        "request_sha256": _digest(new) if new.idempotency_key is not None else None,
+    }
+    if new.trigger != "CRON":
+        return _INSERT_ONE_SHOT, params | {"trigger": new.trigger, "run_at": new.run_at, "wake": _may_wake()}
+    return _INSERT_CRON, params | {
+        "cron": new.cron,
+        "timezone": schedules.supported(new.timezone),
+        "starts_at": new.starts_at,
+        "ends_at": new.ends_at,
+        "max_runs": new.max_runs,
+        "dst_gap": new.dst_gap,
+        "dst_overlap": new.dst_overlap,
+        "jitter_seconds": new.jitter_seconds,
+        "catch_up_policy": new.catch_up_policy,
+        "catch_up_window_seconds": new.catch_up_window_seconds,
+    }
+
+
+def _digest(new: NewJob) -> bytes:
+    """What makes two requests the same: every field's value, whatever the order of an object's keys."""
+    return hashlib.sha256(orjson.dumps(new, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
+
+
+async def get(view: WorkspaceView, job: str) -> Job:
+    """The job by id or name, whatever its status. Raises JobNotFound."""
+    if (found := await view.one_or_none(_GET, {"job": job})) is None:
+        raise _not_found(view, job)
+    return found
+
+
+async def list_page(view: WorkspaceView, which: JobFilter, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Job]:
+    """Up to `limit` jobs, newest first, after the position `before`."""
+    created_at, job_id = before or (None, None)
+    return await view.rows(
+        _LIST,
+        {
+            "endpoint": which.endpoint,
+            "trigger": which.trigger,
+            "status": which.status,
+            "tag": which.tag,
+            "q": which.q,
+            "created_after": which.created_after,
+            "created_before": which.created_before,
+            "limit": limit,
+            "before_created_at": created_at,
+            "before_id": job_id,
+        },
+    )
+
+
+async def versions(view: WorkspaceView, job: str) -> list[Job]:
+    """Every version of the job that `job` is one of, newest first. Raises JobNotFound."""
+    if not (found := await view.rows(_VERSIONS, {"job": job})):
+        raise _not_found(view, job)
+    return found
+
+
+async def statistics(view: WorkspaceView, job: str) -> list[StatusCount]:
+    """What became of the job's ticks of the last 24 hours, by status; empty where there were none."""
+    return await view.rows(_STATISTICS, {"job": job})
+
+
+async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_match: int | None) -> Job:
+    """The next version of a CRON job in place of the live one: rows and entries change together, or not at all.
+
+    Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable, PgCronUnavailable,
+    DatabaseUnavailable.
+    """
+    if "timezone" in changes:
+        schedules.supported(changes["timezone"])
+    job_id = uuid4()
+    given = dict(changes)
+    params: dict[str, object] = {name: given.get(name) for name in JobChanges.__annotations__}
+    params |= {
+        "job": job,
+        "job_id": job_id,
+        "if_match": if_match,
+        "changed": [name for name in (*_NULLABLE, "cron") if name in given],
+        "input": Jsonb(given["input"]) if "input" in given else None,
+    }
+    written, present = await view.write_then_read(_REPLACE, params, _GET, {"job": job}, before=((_SETTLE, {"job": job}),))
+    if written:
+        return present[0] if present[0].job_id == job_id else await get(view, str(job_id))
+    if not present:
+        raise _not_found(view, job)
+    old = present[0]
+    if old.trigger != "CRON" or old.status not in ("ACTIVE", "PAUSED"):
+        raise errors.Conflict(_why_not_updatable(old), code="job_not_updatable")
+    if if_match is not None and old.version != if_match:
+        raise errors.PreconditionFailed(f"job {old.job_id} is at version {old.version}, not {if_match}")
+    if "endpoint" in changes:
+        raise _no_way_to_deliver(view, changes["endpoint"])
+    raise errors.Conflict(f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable")
+
+
+def _why_not_updatable(job: Job) -> str:
+    if job.trigger != "CRON":
+        return f"job {job.job_id} is {job.trigger}: only CRON jobs can be changed"
+    heir = f"; its next version is {job.replaced_by_id}" if job.replaced_by_id else ""
+    return f"job {job.job_id} is {job.status}{heir}"
+
+
+async def cancel(view: WorkspaceView, job: str) -> Job:
+    """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so. Raises JobNotFound."""
+    _, present = await view.write_then_read(_CANCEL, {"job": job}, _GET, {"job": job}, before=((_SETTLE, {"job": job}),))
+    if not present:
+        raise _not_found(view, job)
+    return present[0]
+
+
+async def pause(view: WorkspaceView, job: str, *, note: str | None) -> Job:
+    """Stop a CRON job's ticks until it is resumed; a paused job stays as it is. Raises JobNotFound, Conflict."""
+    params = {"job": job, "note": note}
+    _, present = await view.write_then_read(_PAUSE, params, _GET, {"job": job}, before=((_SETTLE, {"job": job}),))
+    if not present:
+        raise _not_found(view, job)
+    if present[0].status != "PAUSED":
+        raise errors.Conflict(
+            f"job {present[0].job_id} is {present[0].trigger} and {present[0].status}: only an ACTIVE CRON job can be paused"
+        )
+    return present[0]
+
+
+async def resume(view: WorkspaceView, job: str) -> Job:
+    """Go on with a paused job; the pause's ticks are recorded as skipped. An ACTIVE job stays as it is. Raises JobNotFound, Conflict."""
+    _, present = await view.write_then_read(_RESUME, {"job": job}, _GET, {"job": job}, before=((_SETTLE, {"job": job}),))
+    if not present:
+        raise _not_found(view, job)
+    if present[0].status != "ACTIVE" or present[0].trigger != "CRON":
+        raise errors.Conflict(f"job {present[0].job_id} is {present[0].trigger} and {present[0].status}: only a PAUSED job can be resumed")
+    return present[0]
+
+
+async def trigger(view: WorkspaceView, job: str, *, input: JsonObject | None) -> Execution:
+    """One execution of a CRON job now, beside its schedule, ACTIVE or PAUSED. Raises JobNotFound, Conflict."""
+    execution_id = uuid4_of_now()
+    params = {"job": job, "execution_id": execution_id, "input": Jsonb(input) if input is not None else None, "wake": _may_wake()}
+    written, execution = await view.write_then_read(_TRIGGER, params, executions.GET, {"execution_id": execution_id})
+    if written:
+        return execution[0]
+    present = await get(view, job)
+    raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job can be triggered")
+
+
+def uuid4_of_now() -> UUID:
+    """A version 7 UUID of this instant (RFC 9562), so that the execution's history finds its partition by its id."""
+    bits = int(time.time() * 1000) << 80 | uuid4().int & ((1 << 80) - 1)
+    bits = bits & ~(0xF << 76) | 0x7 << 76
+    bits = bits & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=bits)
+
+
+async def next_runs(view: WorkspaceView, job: str, *, count: int) -> schedules.Preview:
+    """The job's next runs. Raises JobNotFound, Conflict for a job without a schedule."""
+    if (upcoming := await view.one_or_none(schedules.LIST_NEXT_RUNS, {"job": job, "count": count})) is None:
+        present = await get(view, job)
+        raise errors.Conflict(f"job {present.job_id} is {present.trigger}: only CRON jobs have next runs")
+    return schedules.shown(upcoming)
+
+
+def _not_found(view: WorkspaceView, job: str) -> errors.JobNotFound:
+    return errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
+
+
+def _no_way_to_deliver(view: WorkspaceView, endpoint: str) -> errors.KronosError:
+    if view.entered is not None and view.entered.status != "ACTIVE":
+        return errors.Conflict(f"workspace {view.workspace} is {view.entered.status}: it takes no new jobs", code="workspace_suspended")
+    return errors.EndpointNotFound(
+        f"no endpoint {endpoint!r} in workspace {view.workspace}",
+        faults=(errors.Fault(pointer="/endpoint", detail="no such endpoint", hint="create it first: POST …/endpoints"),),
+    )

@@ -1,0 +1,36 @@
+"""Logging: one line an event, for people or, as JSON, for collectors. No secret, body or header's value is ever logged."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+import orjson
+
+from kronos.config import Settings
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line: at, level, logger, message, and the trace of an exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, option=orjson.OPT_UTC_Z).decode()
+
+
+def configure(settings: Settings) -> None:
+    """Send this process's log lines to standard error, in the format and from the level that the settings say."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
+    handler.setFormatter(_JsonLines() if settings.log_format == "json" else text)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -1,0 +1,139 @@
+"""Brings a database to this release: roles, schema, functions, policies, grants, internal jobs. One transaction, one migrator at a time."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, pool
+
+from kronos import errors, sql
+
+_PG_CRON_IS_MISSING = (
+    "pg_cron is not loaded in this server: add it to shared_preload_libraries, set cron.database_name = '{database}' "
+    "and restart PostgreSQL; then run `kronos migrate` again"
+)
+# What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
+_NOT_ALLOWED = (
+    "{message}. Let a superuser run once: create extension if not exists pg_cron; grant usage on schema cron to kronos_cron; "
+    "alter role {user} createrole; grant create on database {database} to {user};"
+)
+
+
+def scripts() -> Path:
+    """The alembic/ folder: inside the wheel, or at the checkout's top."""
+    bundled = Path(__file__).parent / "_alembic"
+    return bundled if bundled.is_dir() else Path(__file__).parents[1] / "alembic"
+
+
+def _alembic(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """The newest revision that this release knows."""
+    revision = ScriptDirectory.from_config(_alembic()).get_current_head()
+    if revision is None:
+        raise RuntimeError(f"no migrations in {scripts()}")
+    return revision
+
+
+def repeatables() -> Iterator[tuple[str, Path]]:
+    """(role that owns it, file) of everything that is applied again when it changed, in order."""
+    root = sql.root()
+    for path in sorted((root / "functions").glob("*.sql")):
+        yield "kronos_owner", path
+    for path in sorted((root / "functions" / "pg_cron").glob("*.sql")):
+        yield "kronos_cron", path
+    for path in sorted((root / "views").glob("*.sql")):
+        yield "kronos_owner", path
+    yield "kronos_owner", root / "policies.sql"
+    yield "", root / "grants.sql"  # as the migrator, who is a member of both owners
+
+
+def digest() -> str:
+    """What the repeatable files say now; the comment on schema kronos says what was applied last."""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for _, path in repeatables())).hexdigest()[:16]
+
+
+def migrate(admin_url: str, *, to: str = "head") -> None:
+    """Bring the database at `admin_url` to this release. Idempotent; concurrent runs wait for one another; a failed one changes nothing.
+
+    `admin_url` is a superuser's, or, where the extension is there already, one with createrole and create on the database.
+    Raises MigrationFailed with what to do.
+    """
+    try:
+        with psycopg.connect(admin_url, autocommit=True) as lock:
+            # Held by a session of its own: it must outlive the transaction and be gone with the process.
+            lock.execute("select pg_advisory_lock(hashtext('kronos.migrate'))")
+            _upgrade(admin_url, to)
+            with psycopg.connect(admin_url) as connection:
+                # Apart from the tables: pg_cron may miss an entry that is scheduled together with many new relations (its #362).
+                connection.execute("set role kronos_owner")
+                connection.execute("select kronos.ensure_internal_jobs()")
+                connection.commit()
+                connection.execute("set role kronos_owner")
+                connection.execute("select kronos.add_partitions(), kronos.reap()")
+    except psycopg.Error as error:
+        raise _explained(error, admin_url) from error
+
+
+def _upgrade(admin_url: str, to: str) -> None:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(admin_url), poolclass=pool.NullPool)
+    with engine.begin() as connection:
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, psycopg.Connection):
+            raise TypeError(f"expected psycopg's connection, got {type(driver).__name__}")
+        driver.execute("set local lock_timeout = '10s'")
+        driver.execute("select pg_advisory_xact_lock(hashtext('kronos.migrate.transaction'))")
+        driver.execute((sql.root() / "cluster.sql").read_text(encoding="utf-8").encode())
+        driver.execute("set local role kronos_owner")
+        command.upgrade(_alembic(connection), to)
+        _apply_repeatables(driver)
+
+
+def _apply_repeatables(driver: "psycopg.Connection[tuple[object, ...]]") -> None:
+    applied = driver.execute("select obj_description('kronos'::regnamespace)").fetchone()
+    now = f"sql/ {digest()}"
+    if applied == (now,):
+        return
+    driver.execute("set local check_function_bodies = off")  # files may name each other in any order
+    driver.execute("grant usage, create on schema kronos to kronos_cron")
+    for owner, path in repeatables():
+        driver.execute("reset role")
+        if owner:
+            driver.execute(f"set local role {owner}".encode())
+        driver.execute(path.read_bytes())
+    driver.execute("set local role kronos_owner")
+    driver.execute("revoke create on schema kronos from kronos_cron")
+    driver.execute(f"comment on schema kronos is '{now}'".encode())
+
+
+def current(url: str) -> str | None:
+    """The revision the database is at; None before the first migration. Raises DatabaseUnavailable."""
+    try:
+        engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=pool.NullPool)
+        with engine.connect() as connection:
+            return MigrationContext.configure(
+                connection, opts={"version_table_schema": "kronos", "version_table": "schema_version"}
+            ).get_current_revision()
+    except psycopg.Error as error:
+        raise errors.from_database(error) from error
+
+
+def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
+    parts = psycopg.conninfo.conninfo_to_dict(admin_url)
+    database, user = parts.get("dbname", "?"), parts.get("user", "?")
+    message = error.diag.message_primary or str(error)
+    if "pg_cron" in message and ("can only create extension" in message or "must be loaded" in message or "preload" in message):
+        return errors.MigrationFailed(f"{message}. " + _PG_CRON_IS_MISSING.format(database=database))
+    if error.sqlstate == "42501":
+        return errors.MigrationFailed(_NOT_ALLOWED.format(message=message, user=user, database=database))
+    return errors.MigrationFailed(f"{message} ({error.sqlstate or 'no connection'}); nothing was changed")

@@ -1,0 +1,130 @@
+"""What Kronos stores, as Python sees it and as the API shows it. No I/O, no imports from the rest of kronos."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+# JSON is the one place where a type cannot be named: users' inputs and answers.
+Json: TypeAlias = Any
+JsonObject: TypeAlias = dict[str, Any]
+
+Trigger = Literal["IMMEDIATE", "DELAYED", "CRON"]
+JobStatus = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED"]
+WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]
+EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
+Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
+ExecutionStatus = Literal["PENDING", "QUEUED", "RUNNING", "RETRYING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"]
+AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
+Role = Literal["instance_admin"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A tenant: sql/schema/workspaces.sql."""
+
+    workspace_id: UUID
+    slug: str
+    name: str
+    status: WorkspaceStatus
+    created_at: datetime
+    suspended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where deliveries go, at its present version: sql/views/endpoint_details.sql."""
+
+    endpoint_id: UUID
+    workspace: str
+    name: str
+    type: EndpointType
+    version: int
+    payload_spec: str | None
+    config: str | None
+    spec: JsonObject
+    retry_policy: JsonObject
+    max_in_flight: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One version of a job: sql/views/job_details.sql, field by field the API's Job."""
+
+    job_id: UUID
+    name: str | None
+    workspace: str
+    endpoint: str
+    endpoint_type: EndpointType
+    trigger: Trigger
+    status: JobStatus
+    status_reason: JsonObject | None
+    version: int
+    previous_version_id: UUID | None
+    replaced_by_id: UUID | None
+    cron: str | None
+    timezone: str | None
+    description: str | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    max_runs: int | None
+    dst_gap: Literal["SHIFT", "SKIP"]
+    dst_overlap: Literal["FIRST", "BOTH"]
+    jitter_seconds: int
+    overlap: Literal["ALLOW", "SKIP"]
+    catch_up: JsonObject
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    pg_cron: JsonObject | None
+    idempotency_key: str | None
+    run_at: datetime | None
+    input: JsonObject
+    priority: int
+    tags: list[str]
+    created_at: datetime
+    retired_at: datetime | None
+    execution: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One time that a job was due: sql/views/executions.sql."""
+
+    execution_id: UUID
+    job_id: UUID
+    workspace: str
+    endpoint: str
+    endpoint_type: EndpointType
+    cause: Cause
+    status: ExecutionStatus
+    status_reason: JsonObject | None
+    scheduled_at: datetime
+    run_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration_ms: int | None
+    attempt_count: int
+    max_attempts: int
+    tick_count: int
+    input: JsonObject
+    output: Json
+    error: JsonObject | None
+    worker_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to deliver an execution: sql/views/attempts.sql."""
+
+    attempt_number: int
+    status: AttemptStatus
+    started_at: datetime
+    completed_at: datetime | None
+    duration_ms: int | None
+    request: JsonObject | None
+    response: JsonObject | None
+    error: JsonObject | None
+    worker_id: str

@@ -1,0 +1,88 @@
+"""What a schedule will do. The interpreter is kronos.next_tick in the database; this only asks it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from zoneinfo import available_timezones
+
+from kronos import errors
+from kronos.database import InstanceView
+from kronos.sql import statement
+
+# Zones whose offset is always zero: what this release's schedules are reckoned in.
+_UTC_NAMES = frozenset(
+    {
+        "UTC",
+        "Etc/UTC",
+        "GMT",
+        "Etc/GMT",
+        "Zulu",
+        "Etc/Zulu",
+        "UCT",
+        "Etc/UCT",
+        "Universal",
+        "Etc/Universal",
+        "Etc/GMT0",
+        "Etc/GMT+0",
+        "Etc/GMT-0",
+        "GMT0",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upcoming:
+    """A schedule in words, and its next ticks."""
+
+    description: str
+    next_runs: list[datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRun:
+    """One run to come: `at` in UTC, `local` in the schedule's zone, and whether daylight saving moved it."""
+
+    at: datetime
+    local: datetime
+    dst: Literal["gap", "overlap"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an expression will do: the answer of /v1/schedules/preview."""
+
+    description: str
+    next_runs: list[NextRun]
+    lints: list[str]
+
+
+_PREVIEW = statement("schedules.preview_schedule", Upcoming)
+LIST_NEXT_RUNS = statement("schedules.list_next_runs", Upcoming)
+
+
+def supported(timezone: str) -> str:
+    """`timezone`, if schedules can be reckoned in it. Raises Unprocessable (invalid_timezone)."""
+    if timezone in _UTC_NAMES:
+        return timezone
+    if timezone in available_timezones():
+        detail, hint = f"the zone {timezone} is not supported in this release", "only UTC is; write the hours in UTC"
+    else:
+        detail, hint = f"there is no time zone {timezone!r}", "use an IANA name; in this release only UTC is supported"
+    raise errors.Unprocessable(detail, code="invalid_timezone", faults=(errors.Fault(pointer="/timezone", detail=detail, hint=hint),))
+
+
+async def preview(view: InstanceView, *, cron: str, timezone: str, after: datetime | None, count: int) -> Preview:
+    """The next `count` runs of `cron` strictly later than `after` (None: now). Raises Unprocessable (invalid_cron, invalid_timezone)."""
+    supported(timezone)
+    (upcoming,) = await view.rows(_PREVIEW, {"cron": cron, "after": after, "count": count})
+    return shown(upcoming)
+
+
+def shown(upcoming: Upcoming) -> Preview:
+    """The answer for people: every instant in UTC, and in the zone of the schedule."""
+    never = [] if upcoming.next_runs else ["the schedule does not fire again"]
+    return Preview(
+        description=upcoming.description,
+        next_runs=[NextRun(at=tick.astimezone(UTC), local=tick.astimezone(UTC), dst=None) for tick in upcoming.next_runs],
+        lints=never,
+    )

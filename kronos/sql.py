@@ -1,0 +1,46 @@
+"""Loads sql/queries/*.sql: each block under `-- name: x` becomes one Statement, typed by the row it returns."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Generic, LiteralString, TypeVar, cast
+
+Row = TypeVar("Row")
+_BLOCK = re.compile(r"^-- name: (?P<name>[a-z0-9_]+)\n(?P<text>.*?)(?=^-- name: |\Z)", re.M | re.S)
+
+
+def root() -> Path:
+    """The sql/ folder: inside the wheel, or at the checkout's top."""
+    bundled = Path(__file__).parent / "_sql"
+    return bundled if bundled.is_dir() else Path(__file__).parents[1] / "sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Generic[Row]):
+    """One SQL statement and the dataclass that each of its rows becomes."""
+
+    name: str
+    text: LiteralString
+    row: type[Row]
+
+
+@cache
+def texts() -> dict[str, LiteralString]:
+    """Every statement's text by "file.name"."""
+    found: dict[str, LiteralString] = {}
+    for path in sorted((root() / "queries").glob("*.sql")):
+        for block in _BLOCK.finditer(path.read_text(encoding="utf-8")):
+            # Our own files, read once at import: as trusted as a literal in this module.
+            found[f"{path.stem}.{block['name']}"] = cast(LiteralString, block["text"].strip().removesuffix(";"))
+    return found
+
+
+statements: list[Statement[object]] = []
+
+
+def statement(name: str, row: type[Row]) -> Statement[Row]:
+    """The statement `name`, for a module-level constant; a missing one fails at import."""
+    made = Statement(name, texts()[name], row)
+    statements.append(cast(Statement[object], made))
+    return made

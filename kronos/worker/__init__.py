@@ -1,0 +1,1 @@
+"""Workers: claim what is due, deliver it, store what became of it."""

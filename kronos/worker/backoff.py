@@ -1,0 +1,72 @@
+"""When a failed delivery is tried again, counted from the end of its attempt."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import Literal, Self
+
+from kronos.model import JsonObject
+
+Shape = Literal["fixed", "linear", "exponential"]
+# Two to the 40th milliseconds are 34 years; a float's exponent ends at 1024.
+_MOST_DOUBLINGS = 40
+# Longer than any policy asks for, and far from what timedelta cannot hold.
+_MONTH_MS = 31 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """An endpoint's waits between attempts. `jitter` is the part of a wait, 0 to 1, by which waits are spread."""
+
+    shape: Shape = "exponential"
+    initial: timedelta = timedelta(seconds=1)
+    longest: timedelta = timedelta(seconds=60)
+    jitter: float = 0.2
+
+    @classmethod
+    def parse(cls, policy: JsonObject) -> Self:
+        """The backoff of an endpoint's retry_policy; what it does not say is as above. Raises ValueError."""
+        shape = policy.get("backoff", "exponential")
+        if shape not in ("fixed", "linear", "exponential"):
+            raise ValueError(f"retry_policy.backoff {shape!r} is none of fixed, linear, exponential")
+        initial, longest = _milliseconds(policy, "initial_delay_ms", 1_000), _milliseconds(policy, "max_delay_ms", 60_000)
+        jitter = policy.get("jitter", 0.2)
+        if isinstance(jitter, bool):
+            jitter = 0.2 if jitter else 0.0
+        if not isinstance(jitter, int | float) or not 0 <= jitter <= 1:
+            raise ValueError(f"retry_policy.jitter {jitter!r} is not a number from 0 to 1")
+        return cls(shape=shape, initial=min(initial, longest), longest=longest, jitter=float(jitter))
+
+    def wait(self, attempt_number: int, *, retry_after: timedelta | None, random: Random) -> timedelta:
+        """How long to wait after the attempt of this number, 1 for the first.
+
+        Never shorter than `initial` nor longer than `longest`, except that what the receiver asked for (Retry-After) is
+        waited out in any case. The jitter lengthens a wait; one at its longest it shortens.
+        """
+        plain = self._plain(attempt_number)
+        if plain < self.longest:
+            least, most = plain, min(plain * (1 + self.jitter), self.longest)
+        else:
+            least, most = max(self.initial, self.longest * (1 - self.jitter)), self.longest
+        wait = least + (most - least) * random.random()
+        if retry_after is None or retry_after <= wait:
+            return wait
+        return retry_after + (most - least) * random.random()
+
+    def _plain(self, attempt_number: int) -> timedelta:
+        match self.shape:
+            case "fixed":
+                factor = 1
+            case "linear":
+                factor = attempt_number
+            case "exponential":
+                factor = 2 ** min(attempt_number - 1, _MOST_DOUBLINGS)
+        milliseconds = self.initial / timedelta(milliseconds=1) * factor
+        return min(timedelta(milliseconds=min(milliseconds, self.longest / timedelta(milliseconds=1))), self.longest)
+
+
+def _milliseconds(policy: JsonObject, name: str, default: int) -> timedelta:
+    value = policy.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MONTH_MS:
+        raise ValueError(f"retry_policy.{name} {value!r} is not a number of milliseconds")
+    return timedelta(milliseconds=value)

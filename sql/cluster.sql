@@ -1,0 +1,58 @@
+-- Roles, schema and the extension: once per cluster, by `kronos migrate` with an administrator's connection, in cron.database_name.
+-- Each step is skipped where it is done already, so that an administrator without superuser rights can run it after a DBA has
+-- created the extension. Everything after this file is owned by kronos_owner, or by kronos_cron where pg_cron's privilege is lent.
+do $$
+begin
+    if to_regrole('kronos_owner') is null then
+        create role kronos_owner nologin;
+    end if;
+    -- login, and no password: pg_cron runs an entry as the role that scheduled it, and every firing of a nologin role fails.
+    if to_regrole('kronos_cron') is null then
+        create role kronos_cron login;
+    end if;
+    if to_regrole('kronos_api') is null then
+        create role kronos_api login;
+    end if;
+    if to_regrole('kronos_worker') is null then
+        create role kronos_worker login;
+    end if;
+    -- Objects are made as kronos_owner and as kronos_cron, so whoever migrates must be able to become both. A superuser is; from
+    -- PostgreSQL 16 the creator of a role may grant itself that membership, and before 16 every CREATEROLE user may.
+    if not pg_has_role(current_user, 'kronos_owner', 'member') then
+        execute format('grant kronos_owner to %I', current_user);
+    end if;
+    if not pg_has_role(current_user, 'kronos_cron', 'member') then
+        execute format('grant kronos_cron to %I', current_user);
+    end if;
+    -- PG 16+: a CREATEROLE creator holds ADMIN but not SET on the role it made, until it grants that to itself.
+    if current_setting('server_version_num')::integer >= 160000
+       and not (select rolsuper from pg_roles where rolname = current_user) then
+        execute format('grant kronos_owner, kronos_cron to %I with set true, inherit true', current_user);
+    end if;
+    if not exists (select from pg_extension where extname = 'pg_cron') then
+        create extension pg_cron;
+    end if;
+    if to_regnamespace('kronos') is null then
+        create schema kronos authorization kronos_owner;
+    end if;
+    if not has_schema_privilege('kronos_cron', 'cron', 'usage') then
+        grant usage on schema cron to kronos_cron;
+    end if;
+    -- Only a superuser can let the reaper see and remove entries of our name that another role owns (someone's copy, a restored dump), and see
+    -- cron.host, which pg_cron copies into each entry. Without it such entries are reported, not repaired.
+    if (select rolsuper from pg_roles where rolname = current_user) then
+        grant pg_read_all_settings to kronos_owner;
+        grant delete on cron.job to kronos_cron;
+        if not exists (select from pg_policy where polrelid = 'cron.job'::regclass and polname = 'kronos_entries') then
+            create policy kronos_entries on cron.job for select to kronos_cron using (jobname like 'kronos:%');
+        end if;
+    end if;
+    -- A firing must never wait: a scheduler with 32 slots stands still when they all do (pg_cron's #63).
+    if not exists (select from pg_db_role_setting where setrole = 'kronos_cron'::regrole) then
+        alter role kronos_cron set lock_timeout = '5s';
+        alter role kronos_cron set statement_timeout = '30s';
+        alter role kronos_cron set idle_in_transaction_session_timeout = '10s';
+        alter role kronos_cron set default_transaction_isolation = 'read committed';
+    end if;
+end
+$$;

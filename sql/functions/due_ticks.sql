@@ -1,0 +1,59 @@
+-- due_ticks: what becomes of each nominal tick of a job from its pointer up to p_now. Pure: it reads the row it is given and writes nothing.
+-- A tick accounted for within 60 s of its time is on time and is delivered. Of the older ones, the missed, the job's policy delivers none
+-- (SKIP), the newest within the window and only if no newer tick is delivered with it (LATEST), or each within the window (ALL).
+-- Called by: account_ticks, run_internal_job.
+-- Returns: a DELIVER row a tick, in order; at most one MISSED row, for the run of missed ticks before them; one NEXT row: the new pointer,
+-- null where the schedule or ends_at leaves none. At most 10,000 ticks a call (about 0.2 s): the rest is due at once, and found by the next ring.
+create or replace function kronos.due_ticks(p_job kronos.jobs, p_now timestamptz)
+returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer, reason jsonb)
+language plpgsql stable rows 2 set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_grace    constant interval := interval '60 seconds';
+    c_at_most  constant integer  := 10000;
+    v_tick     timestamptz   := p_job.next_tick_at;
+    v_on_time  timestamptz[] := '{}';
+    v_missed   timestamptz[] := '{}';
+    v_given_up integer;                 -- how many of v_missed, from its beginning, are not delivered
+    v_room     integer := p_job.max_runs - p_job.runs;
+    v_seen     integer := 0;
+begin
+    while v_tick <= p_now and v_seen < c_at_most and (p_job.ends_at is null or v_tick < p_job.ends_at) loop
+        if v_tick < p_now - c_grace then
+            v_missed := v_missed || v_tick;
+        else
+            v_on_time := v_on_time || v_tick;
+        end if;
+        v_tick := kronos.next_tick(p_job.schedule, v_tick);
+        v_seen := v_seen + 1;
+    end loop;
+    if v_tick >= p_job.ends_at then
+        v_tick := null;
+    end if;
+
+    v_given_up := cardinality(v_missed);
+    if p_job.catch_up_policy = 'ALL' or (p_job.catch_up_policy = 'LATEST' and cardinality(v_on_time) = 0 and (v_tick is null or v_tick > p_now)) then
+        select count(*) into v_given_up
+          from unnest(v_missed) with ordinality as missed (tick, nth)
+         where missed.tick < p_now - make_interval(secs => p_job.catch_up_window_seconds)
+            or (p_job.catch_up_policy = 'LATEST' and missed.nth < cardinality(v_missed));
+    end if;
+
+    if v_given_up > 0 then
+        return query select 'MISSED', v_missed[1], v_missed[1], 'SCHEDULE', v_given_up,
+            jsonb_build_object('code', 'missed', 'detail', 'accounted for more than 60 s after its time; not delivered under the job''s catch-up policy',
+                               'policy', p_job.catch_up_policy, 'window_seconds', p_job.catch_up_window_seconds,
+                               'first', v_missed[1], 'last', v_missed[v_given_up], 'count', v_given_up);
+    end if;
+    return query
+        select 'DELIVER', tick.at,
+               case when tick.is_missed then p_now else tick.at + kronos.jitter(p_job.job_id, p_job.jitter_seconds, v_tick - tick.at) end,
+               case when tick.is_missed then 'CATCH_UP' else 'SCHEDULE' end, 1, null::jsonb
+          from (select missed.at, true as is_missed from unnest(v_missed[v_given_up + 1:]) as missed (at)
+                union all
+                select on_time.at, false from unnest(v_on_time) as on_time (at)
+                order by 1
+                limit v_room) as tick;
+    return query select 'NEXT', v_tick, null::timestamptz, null, 0, null::jsonb;
+end
+$$;

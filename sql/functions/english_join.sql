@@ -1,0 +1,8 @@
+-- english_join: words as "a, b and c".
+-- Called by: english_list, describe_times.
+create or replace function kronos.english_join(p_words text[], p_join text default 'and') returns text
+language sql immutable strict parallel safe
+return case cardinality(p_words)
+    when 1 then p_words[1]
+    else array_to_string(p_words[:cardinality(p_words) - 1], ', ') || ' ' || p_join || ' ' || p_words[cardinality(p_words)]
+end;

@@ -1,0 +1,37 @@
+-- ensure_internal_jobs: the workspace kronos-system and its jobs: job rows, entries and executions like any other's, but their endpoints
+-- are functions of this schema, run by fire inside PostgreSQL. Idempotent.
+-- Called by: migrate, in a transaction of its own: pg_cron may never notice an entry that is scheduled together with many new tables.
+-- Returns: how many jobs were made.
+create or replace function kronos.ensure_internal_jobs() returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_workspace_id uuid;
+    v_endpoint_id  uuid;
+    v_job_id       uuid;
+    v_name         text;
+    v_made         integer := 0;
+begin
+    insert into kronos.workspaces (slug, name) values ('kronos-system', 'Kronos, internal jobs')
+        on conflict (slug) where status <> 'DELETED' do update set name = excluded.name
+    returning workspace_id into v_workspace_id;
+    foreach v_name in array array['reaper', 'lease-keeper'] loop
+        insert into kronos.endpoints (workspace_id, name, type) values (v_workspace_id, v_name, 'INTERNAL')
+            on conflict (workspace_id, name) where deleted_at is null do update set updated_at = kronos.endpoints.updated_at
+        returning endpoint_id into v_endpoint_id;
+        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
+        values (v_endpoint_id, 1, v_workspace_id, '{}', '{}', 10000, 1, 0)
+            on conflict (endpoint_id, version) do nothing;
+        if not exists (select from kronos.jobs where workspace_id = v_workspace_id and name = v_name and status = 'ACTIVE') then
+            v_job_id := gen_random_uuid();
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+                                     catch_up_policy, next_tick_at)
+            values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', '* * * * *', 'UTC', kronos.parse_cron('* * * * *'),
+                    kronos.alarm('* * * * *'), kronos.describe_cron('* * * * *'), 'SKIP', kronos.next_tick(kronos.parse_cron('* * * * *'), now()));
+            perform kronos.register_pg_cron(v_job_id);
+            v_made := v_made + 1;
+        end if;
+    end loop;
+    return v_made;
+end
+$$;

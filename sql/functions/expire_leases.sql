@@ -1,0 +1,57 @@
+-- expire_leases: ends the attempts whose lease has run out, up to p_limit: each becomes LOST, and its execution is due again at once, or FAILED
+-- where attempts or crashes are used up (max_crashes 0: at most once). The only evidence is the row's own lease and the database's clock.
+-- The token goes with the lease, so a worker that comes back late is fenced.
+-- Called by: claims of workers that have room (queries/executions.sql), keep_leases. Waits for nobody but a gate's short lock; lock order: executions, gates.
+-- Returns: one row with the counts.
+create or replace function kronos.expire_leases(p_limit integer, out requeued integer, out failed integer)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+as $$
+begin
+    with dead as materialized (
+        select live.*, live.crashes >= live.max_crashes or live.attempt_count >= live.max_attempts as is_spent,
+               jsonb_build_object('type', 'lease_expired', 'message',
+                   format('worker %s did not report within its lease; whether the delivery arrived is not known', live.worker_id)) as reason
+          from kronos.execution_live as live
+         where live.claim_token is not null
+           and live.visible_at <= now()
+         order by live.visible_at
+         limit p_limit
+           for update skip locked
+    ), slot as materialized (
+        select dead.endpoint_id, count(*)::integer as held from dead where dead.holds_slot group by dead.endpoint_id order by dead.endpoint_id
+    ), gate as materialized (      -- in ascending order, like finalize_executions
+        select slot.endpoint_id, slot.held
+          from slot
+         cross join lateral (select from kronos.endpoint_gate as gate where gate.endpoint_id = slot.endpoint_id for update) as locked
+    ), released as (
+        update kronos.endpoint_gate as gate
+           set in_flight = gate.in_flight - locked.held
+          from gate as locked
+         where gate.endpoint_id = locked.endpoint_id
+    ), lost as (
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id, error)
+        select execution_id, claim_token, workspace_id, attempt_count, 'LOST', claimed_at, worker_id, reason from dead
+    ), ended as (
+        delete from kronos.execution_live as live
+         using dead
+         where live.execution_id = dead.execution_id and dead.is_spent
+        returning live.execution_id
+    ), archived as (
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
+                                           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, error)
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'FAILED',
+               jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message'), scheduled_at,
+               run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, reason
+          from dead where is_spent
+    ), again as (
+        update kronos.execution_live as live
+           set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
+               crashes = live.crashes + 1, visible_at = now(), error = dead.reason
+          from dead
+         where live.execution_id = dead.execution_id and not dead.is_spent
+        returning live.execution_id
+    )
+    select (select count(*) from again), (select count(*) from ended) into requeued, failed;
+end
+$$;

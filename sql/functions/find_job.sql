@@ -1,0 +1,14 @@
+-- find_job: the job that a caller names by id or by name: of a name the live version, else the newest. Row level security confines it.
+-- Called by: queries/jobs.sql.   Returns: null where there is none.
+create or replace function kronos.find_job(p_job text) returns uuid
+language sql stable security invoker
+as $$
+    select case when p_job ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_job::uuid
+                else (select job.job_id
+                        from kronos.jobs as job
+                       where job.workspace_id = kronos.current_workspace_id()
+                         and job.name = p_job
+                       order by (job.status in ('ACTIVE', 'PAUSED')) desc, job.created_at desc, job.version desc
+                       limit 1)
+           end
+$$;

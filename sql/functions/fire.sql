@@ -1,0 +1,43 @@
+-- fire: what every pg_cron entry calls. pg_cron rings; the job row decides. A late, early, doubled or lost alarm is harmless, because
+-- identity comes from the pointer (jobs.next_tick_at) and never from the clock at which somebody looked:
+--
+--   cron.job.command -> fire -> account_ticks -> due_ticks -> next_tick        which ticks are due, and what becomes of each
+--                            -> account_due    -> account_ticks                other jobs that are due: the first few alarms of a minute
+--                                                                              do the work of all (one firing costs 8 ms, one row 0.05)
+--                            -> pg_notify                                      wake the workers, once a transaction
+--
+-- Called by: cron.job.command, as kronos_cron; an operator may call it by hand: an internal job then runs at once.
+-- Returns: the executions made for delivery. 0: nothing was due, or the job or its workspace is not ACTIVE.
+create or replace function kronos.fire(p_job_id uuid) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_endpoint_type text;
+    v_now           timestamptz;
+    v_delivered     integer;
+begin
+    select endpoint.type into v_endpoint_type
+      from kronos.jobs as job
+      join kronos.endpoints as endpoint using (endpoint_id)
+      join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+     where job.job_id = p_job_id
+       and job.status = 'ACTIVE'
+       and workspace.status = 'ACTIVE'
+       for update of job;
+    if not found then
+        return 0;
+    end if;
+    v_now := clock_timestamp();      -- after the lock: now() is the transaction's start, and we may have waited
+    if v_endpoint_type = 'INTERNAL' then
+        perform kronos.run_internal_job(p_job_id, v_now);
+        v_delivered := 0;
+    else
+        v_delivered := kronos.account_ticks(array[p_job_id], v_now);
+    end if;
+    v_delivered := v_delivered + kronos.account_due(v_now);
+    if v_delivered > 0 then
+        perform pg_notify('kronos_work', '');
+    end if;
+    return v_delivered;
+end
+$$;

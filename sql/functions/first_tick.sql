@@ -1,0 +1,19 @@
+-- first_tick: a new job's pointer: its first tick after now, not before starts_at and before ends_at.
+-- Called by: queries/jobs.sql (insert_cron_job, replace_cron_job).   Raises: KR002 when there is none: the job would never run.
+create or replace function kronos.first_tick(p_schedule kronos.schedule, p_starts_at timestamptz, p_ends_at timestamptz) returns timestamptz
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_tick timestamptz := kronos.next_tick(p_schedule, greatest(now(), p_starts_at - interval '1 microsecond'));
+begin
+    if v_tick is null then
+        raise sqlstate 'KR002' using message = 'the schedule never fires: no date matches its day and month fields',
+                                     hint = 'check day-of-month against month, e.g. 30 2 is the 30th of February';
+    elsif v_tick >= p_ends_at then
+        raise sqlstate 'KR002' using message = format('the schedule does not fire before ends_at: its next run would be %s',
+                                                      to_char(v_tick at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+                                     hint = 'choose a later ends_at, or a schedule that fires before it';
+    end if;
+    return v_tick;
+end
+$$;

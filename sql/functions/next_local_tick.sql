@@ -1,0 +1,75 @@
+-- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names.
+-- It knows no zone: p_after and the answer are readings of one wall clock that never jumps.
+-- Called by: next_tick.
+-- Returns: a whole minute; null when there is none within 41 years (29 February on one weekday recurs within 40),
+--          and outside the years 1 to 9999.
+--
+-- A month is one mask of its days, so that empty months, days and hours are never visited one by one.
+create or replace function kronos.next_local_tick(p_schedule kronos.schedule, p_after timestamp) returns timestamp
+language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_year     integer;
+    v_month    integer;
+    v_today    integer;
+    v_hour     integer;
+    v_last     integer;
+    v_first    date;
+    v_in_month bigint;
+    v_days     bigint;
+    v_weekdays bigint;
+    v_minutes  bigint;
+    v_months   integer;
+    v_hours    integer;
+begin
+    if p_after < '0001-01-01' or p_after >= '10000-01-01' then
+        return null;
+    end if;
+    v_year := date_part('year', p_after)::integer;
+    v_month := date_part('month', p_after)::integer;
+    v_last := least(v_year + 41, 9999);
+    v_months := coalesce(p_schedule.months, 0) & (-1 << v_month);
+    -- p_after's own day counts only while the search is in p_after's own month.
+    v_today := case when (v_months >> v_month) & 1 = 1 then date_part('day', p_after)::integer else 0 end;
+    loop
+        if v_months = 0 then
+            v_year := v_year + 1;
+            if v_year > v_last or p_schedule.months is null then
+                return null;
+            end if;
+            v_months := p_schedule.months;
+            continue;
+        end if;
+        v_month := kronos.lowest_bit(v_months);
+        v_first := make_date(v_year, v_month, 1);
+        v_in_month := make_date(v_year + v_month / 12, v_month % 12 + 1, 1) - v_first;      -- its number of days ...
+        v_days := p_schedule.days | (((p_schedule.days >> 32) & 1) << v_in_month::integer);   -- '$' is the last of them
+        v_in_month := (2::bigint << v_in_month::integer) - 2;                               -- ... and their bits
+        -- The seven weekday bits turned so that the 1st comes first (0001-01-07 was a Sunday), five times over, from bit 1.
+        v_weekdays := p_schedule.weekdays | (p_schedule.weekdays << 7);
+        v_weekdays := ((v_weekdays >> (v_first - '0001-01-07'::date + 7) % 7) & 127) * 541098242;
+        v_days := v_in_month & case when p_schedule.both_days then v_days & v_weekdays else v_days | v_weekdays end;
+        if v_today > 0 then
+            if (v_days >> v_today) & 1 = 1 then
+                v_hour := date_part('hour', p_after)::integer;
+                v_minutes := p_schedule.minutes & (-2::bigint << date_part('minute', p_after)::integer);
+                if v_minutes <> 0 and (p_schedule.hours >> v_hour) & 1 = 1 then
+                    return make_timestamp(v_year, v_month, v_today, v_hour, kronos.lowest_bit(v_minutes), 0);
+                end if;
+                v_hours := p_schedule.hours & (-2 << v_hour);
+                if v_hours <> 0 then
+                    return make_timestamp(v_year, v_month, v_today,
+                                          kronos.lowest_bit(v_hours), kronos.lowest_bit(p_schedule.minutes), 0);
+                end if;
+            end if;
+            v_days := v_days & (-2::bigint << v_today);
+            v_today := 0;
+        end if;
+        if v_days <> 0 then
+            return make_timestamp(v_year, v_month, kronos.lowest_bit(v_days),
+                                  kronos.lowest_bit(p_schedule.hours), kronos.lowest_bit(p_schedule.minutes), 0);
+        end if;
+        v_months := v_months & (v_months - 1);
+    end loop;
+end
+$$;

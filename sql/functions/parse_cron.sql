@@ -1,0 +1,26 @@
+-- parse_cron: a cron text as bit masks, in the dialect that pg_cron 1.4.2 and 1.6 both accept and mean alike.
+-- Called by: queries/jobs.sql and ensure_internal_jobs, where a job is stored; alarm, describe_cron; the preview.
+-- Returns: minutes bit 0-59, hours bit 0-23, days bit 1-31 and bit 32 for $ (the month's last), months bit 1-12,
+--          weekdays bit 0-6 (7 is folded into 0 = Sunday), both_days: day and weekday must both match.
+-- Raises: KR001; the message names the field and the value, the hint says what to write instead.
+--
+-- both_days is pg_cron's star rule: AND as soon as either day field begins with *, even as */2; else OR, even for 1-31.
+create or replace function kronos.parse_cron(p_cron text) returns kronos.schedule
+language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_fields   text[] := kronos.cron_fields(p_cron);
+    v_schedule kronos.schedule;
+    v_weekdays bigint;
+begin
+    v_schedule.minutes := kronos.parse_cron_field(v_fields[1], 'minute', 0, 59);
+    v_schedule.hours := kronos.parse_cron_field(v_fields[2], 'hour', 0, 23);
+    v_schedule.days := kronos.parse_cron_field(v_fields[3], 'day of month', 1, 31);
+    v_schedule.months := kronos.parse_cron_field(v_fields[4], 'month', 1, 12,
+        '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+    v_weekdays := kronos.parse_cron_field(v_fields[5], 'weekday', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
+    v_schedule.weekdays := (v_weekdays | (v_weekdays >> 7)) & 127;
+    v_schedule.both_days := starts_with(v_fields[3], '*') or starts_with(v_fields[5], '*');
+    return v_schedule;
+end
+$$;

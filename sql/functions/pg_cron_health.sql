@@ -1,0 +1,17 @@
+-- pg_cron_health: what readiness is judged by: the extension, the internal jobs' entries, and how long pg_cron has been silent.
+-- A server that has just started is not silent yet, so silence begins at its start at the earliest.
+-- Called by: queries/system.sql, ring_if_silent.   Returns: one row.
+create or replace function kronos.pg_cron_health()
+returns table (extension_version text, internal_jobs integer, internal_entries integer, silent_seconds double precision)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    extension_version := (select extversion from pg_extension where extname = 'pg_cron');
+    internal_jobs := (select count(*) from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id)
+                       where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE');
+    internal_entries := (select count(*) from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id)
+                          where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE' and kronos.pg_cron_entry(job.job_id) is not null);
+    silent_seconds := extract(epoch from clock_timestamp() - greatest((select max(rang_at) from kronos.heartbeats), pg_postmaster_start_time()));
+    return next;
+end
+$$;

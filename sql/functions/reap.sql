@@ -1,0 +1,49 @@
+-- reap: the task of the internal job reaper: makes pg_cron's entries and the ACTIVE CRON jobs the same set, and touches nobody else's.
+--   1. retires jobs whose ends_at has come, after accounting for their last ticks;
+--   2. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
+--   3. registers what an ACTIVE job lacks;
+--   4. makes the coming days' partitions.
+-- A difference is only a suspicion: kronos.repair_pg_cron looks again under the job's row lock, so a request under way is never undone.
+-- Called by: run_internal_task, every minute; migrate.   Returns: counts, the execution's output.
+create or replace function kronos.reap() returns jsonb
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ended    integer := kronos.end_jobs(clock_timestamp());
+    v_suspect  record;
+    v_done     text;
+    v_counts   jsonb := '{"unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0}';
+    v_errors   jsonb := '[]';
+begin
+    for v_suspect in
+        with entry as materialized (
+            select *, case when jobname ~ '^kronos:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(jobname, 8)::uuid end as job_id
+              from kronos.pg_cron_entries()
+        ), wanted as materialized (
+            select job.job_id, job.alarm
+              from kronos.jobs as job
+              join kronos.workspaces as workspace using (workspace_id)
+             where job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE'
+        )
+        select coalesce(entry.job_id, wanted.job_id) as job_id, entry.jobid
+          from wanted
+          full join entry on entry.job_id = wanted.job_id and kronos.is_own_entry(entry.username, entry.database)
+         where wanted.job_id is null
+            or entry.jobid is null
+            or not kronos.is_right_entry(wanted.job_id, wanted.alarm, entry.schedule, entry.command, entry.nodename, entry.nodeport, entry.active)
+         order by 1
+    loop
+        begin
+            v_done := kronos.repair_pg_cron(v_suspect.job_id, v_suspect.jobid);
+            if v_done is not null then
+                v_counts := jsonb_set(v_counts, array[v_done], to_jsonb((v_counts ->> v_done)::integer + 1));
+            end if;
+        exception when others then
+            v_counts := jsonb_set(v_counts, '{failed}', to_jsonb((v_counts ->> 'failed')::integer + 1));
+            v_errors := v_errors || jsonb_build_object('job_id', v_suspect.job_id, 'jobid', v_suspect.jobid, 'type', sqlstate, 'message', sqlerrm);
+        end;
+    end loop;
+    v_counts := v_counts || jsonb_build_object('ended', v_ended, 'partitions', kronos.add_partitions());
+    return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
+end
+$$;

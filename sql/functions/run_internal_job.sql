@@ -1,0 +1,46 @@
+-- run_internal_job: runs an internal job's newest due tick here and now, inside PostgreSQL, and records the run like any execution.
+-- Internal work is about the present, so of several due ticks the newest stands for all: older ones are SKIPPED, or MISSED beyond the grace.
+-- Rung by pg_cron when nothing is due, it does nothing; called by hand then, it runs once more as a MANUAL execution.
+-- Called by: fire, which holds the job's row lock; ring_if_silent.   Raises: nothing of the task's: a task that fails is a FAILED execution.
+create or replace function kronos.run_internal_job(p_job_id uuid, p_now timestamptz) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_job     kronos.jobs;
+    v_tick    record;
+    v_next    timestamptz;
+    v_newest  timestamptz;
+    v_cause   text := 'SCHEDULE';
+begin
+    select * into strict v_job from kronos.jobs where job_id = p_job_id;
+    if session_user = 'kronos_cron' then
+        insert into kronos.heartbeats as beat (job_id, rang_at) values (p_job_id, clock_timestamp())
+            on conflict (job_id) do update set rang_at = excluded.rang_at;
+    end if;
+    for v_tick in select * from kronos.due_ticks(v_job, p_now) loop
+        if v_tick.kind = 'NEXT' then
+            v_next := v_tick.scheduled_at;
+        elsif v_tick.kind = 'MISSED' then
+            perform kronos.record_internal_tick(v_job, v_tick.scheduled_at, 'MISSED', v_tick.tick_count, v_tick.reason);
+        else
+            if v_newest is not null then
+                perform kronos.record_internal_tick(v_job, v_newest, 'SKIPPED', 1,
+                            jsonb_build_object('code', 'superseded', 'detail', 'a newer tick was due with it and stood for both'));
+            end if;
+            v_newest := v_tick.scheduled_at;
+        end if;
+    end loop;
+    if v_newest is null and session_user <> 'kronos_cron' then
+        v_newest := p_now;
+        v_cause := 'MANUAL';
+    end if;
+    if v_newest is not null then
+        perform kronos.run_internal_task(v_job, v_newest, v_cause);
+    end if;
+    update kronos.jobs
+       set next_tick_at = v_next,
+           last_run_at  = coalesce(v_newest, last_run_at),
+           runs         = runs + (v_newest is not null)::integer
+     where job_id = p_job_id;
+end
+$$;

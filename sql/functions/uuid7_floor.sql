@@ -1,0 +1,7 @@
+-- uuid7_floor: the smallest version 7 UUID of an instant; the bound between two days' partitions.
+-- Called by: add_partitions.
+create or replace function kronos.uuid7_floor(p_at timestamptz) returns uuid
+language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+    select encode(substring(int8send((extract(epoch from p_at) * 1000)::bigint) from 3) || '\x00000000000000000000'::bytea, 'hex')::uuid
+$$;

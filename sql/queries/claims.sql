@@ -1,0 +1,187 @@
+-- name: list_due_endpoints
+-- Endpoints with something to claim: a hint, never trusted. A loose scan of execution_live_ready: 0.8 ms for 100 endpoints, 22 ms for 10,000.
+with recursive endpoint as (
+    (select live.endpoint_id, live.visible_at
+       from kronos.execution_live as live
+      where live.claim_token is null
+      order by live.endpoint_id, live.visible_at
+      limit 1)
+    union all
+    select following.endpoint_id, following.visible_at
+      from endpoint
+     cross join lateral (select live.endpoint_id, live.visible_at
+                           from kronos.execution_live as live
+                          where live.claim_token is null and live.endpoint_id > endpoint.endpoint_id
+                          order by live.endpoint_id, live.visible_at
+                          limit 1) as following
+)
+select endpoint_id, (extract(epoch from visible_at - now()) * 1000)::double precision as due_in_ms from endpoint;
+
+-- name: expire_leases
+-- What dead workers held: due again, or FAILED. One row of counts.
+select requeued, failed from kronos.expire_leases(%(limit)s);
+
+-- name: claim_executions
+-- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on disk, with its lease, before anything
+-- is sent. Waits for nobody: a limited endpoint's gate is its mutex and exact counter, and one that is locked is being served by another claimer;
+-- unlimited endpoints' gates are only read. The floor is a hint that skips the dead beginning of the index; '-infinity' every few seconds.
+with wanted as materialized (
+    select endpoint_id, quota, floor
+      from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (endpoint_id, quota, floor)
+), limited as materialized (
+    select gate.endpoint_id, wanted.floor, true as is_limited, least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
+      from wanted
+      join kronos.endpoint_gate as gate using (endpoint_id)
+     where gate.max_in_flight is not null and gate.paused_until <= now()
+       for update of gate skip locked
+), gate as materialized (
+    select endpoint_id, floor, is_limited, room from limited
+    union all
+    select gate.endpoint_id, wanted.floor, false, wanted.quota
+      from wanted
+      join kronos.endpoint_gate as gate using (endpoint_id)
+     where gate.max_in_flight is null and gate.paused_until <= now()
+), due as materialized (
+    select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited
+      from gate
+     cross join lateral (select live.execution_id, live.visible_at
+                           from kronos.execution_live as live
+                          where live.endpoint_id = gate.endpoint_id and live.claim_token is null
+                            and live.visible_at <= now() and live.visible_at >= gate.floor
+                          order by live.visible_at
+                          limit greatest(gate.room, 0)
+                            for update skip locked) as picked
+), claimed as (
+    update kronos.execution_live as live
+       set claim_token   = %(claim_token)s,
+           worker_id     = %(worker_id)s,
+           claimed_at    = now(),
+           started_at    = coalesce(live.started_at, now()),
+           holds_slot    = due.is_limited,
+           attempt_count = live.attempt_count + 1,
+           visible_at    = now() + make_interval(secs => greatest(live.timeout_ms + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0)
+      from due
+     where live.execution_id = due.execution_id
+    returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version, live.attempt_count, live.max_attempts,
+              live.scheduled_at, live.timeout_ms, live.holds_slot, live.input, due.visible_at as due_at
+), counted as (
+    update kronos.endpoint_gate as gate
+       set in_flight = gate.in_flight + taken.executions
+      from (select endpoint_id, count(*)::integer as executions from due where is_limited group by endpoint_id) as taken
+     where gate.endpoint_id = taken.endpoint_id
+)
+select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts, scheduled_at, timeout_ms,
+       holds_slot, input, due_at
+  from claimed;
+
+-- name: recover_claim
+-- After a claim whose answer was lost: what that very claim took.
+select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts, scheduled_at, timeout_ms,
+       holds_slot, input, claimed_at as due_at
+  from kronos.execution_live
+ where claim_token = %(claim_token)s
+   and endpoint_id = any (%(endpoint_ids)s::uuid[]);
+
+-- name: get_endpoint_versions
+-- What deliveries are made of; a version never changes, so the worker keeps it.
+select endpoint_id, version, endpoint.type, made_of.spec, made_of.retry_policy
+  from unnest(%(endpoint_ids)s::uuid[], %(versions)s::integer[]) as wanted (endpoint_id, version)
+  join kronos.endpoint_versions as made_of using (endpoint_id, version)
+  join kronos.endpoints as endpoint using (endpoint_id);
+
+-- name: finalize_executions
+-- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is due again after its backoff, counted from now.
+-- One statement: all of the batch, or nothing. What it does not return was ended before (judge_unapplied tells by whom).
+-- Lock order: executions ascending, then gates ascending. "is not distinct from" on purpose: with "=" the planner takes the index of all leases for each row.
+with result as materialized (
+    select *
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(is_retryable)s::boolean[], %(retry_ms)s::bigint[],
+                  %(duration_ms)s::integer[], %(requests)s::jsonb[], %(responses)s::jsonb[], %(errors)s::jsonb[])
+        as result (execution_id, claim_token, status, is_retryable, retry_ms, duration_ms, request, response, error)
+     order by execution_id
+), held as materialized (
+    select live.*, result.status, result.retry_ms, result.duration_ms, result.request, result.response, result.error as new_error,
+           case when result.status = 'SUCCESS' then 'SUCCESS'
+                when not result.is_retryable or live.attempt_count >= live.max_attempts then 'FAILED'
+                else 'RETRY'
+           end as verdict
+      from result
+     cross join lateral (select * from kronos.execution_live as live
+                          where live.execution_id = result.execution_id and live.claim_token is not distinct from result.claim_token
+                            for update) as live
+), slot as materialized (
+    select taken.endpoint_id, taken.executions
+      from (select endpoint_id, count(*)::integer as executions from held where holds_slot group by endpoint_id order by endpoint_id) as taken
+     cross join lateral (select from kronos.endpoint_gate as gate where gate.endpoint_id = taken.endpoint_id for update) as locked
+), released as (
+    update kronos.endpoint_gate as gate
+       set in_flight = gate.in_flight - slot.executions
+      from slot
+     where gate.endpoint_id = slot.endpoint_id
+), ended as (
+    delete from kronos.execution_live as live
+     using held
+     where live.execution_id = held.execution_id and held.verdict <> 'RETRY'
+), archived as (
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at, run_at,
+                                       created_at, started_at, attempt_count, max_attempts, worker_id, input, output, error)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
+           case when verdict = 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts then 'attempts_exhausted' else 'not_retryable' end,
+                                                                'detail', new_error ->> 'message') end,
+           scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
+           case when verdict = 'SUCCESS' then response end, case when verdict = 'FAILED' then new_error end
+      from held
+     where verdict <> 'RETRY'
+), again as (
+    update kronos.execution_live as live
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, error = held.new_error,
+           visible_at = now() + make_interval(secs => held.retry_ms / 1000.0)
+      from held
+     where live.execution_id = held.execution_id and held.verdict = 'RETRY'
+), recorded as (
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, duration_ms, worker_id, request, response, error)
+    select execution_id, claim_token, workspace_id, attempt_count, status, claimed_at, duration_ms, worker_id, request, response, new_error
+      from held
+)
+select execution_id, verdict from held;
+
+-- name: judge_unapplied
+-- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or FENCED, the lease had run out: kept as evidence.
+with result as materialized (
+    select *
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(errors)s::jsonb[]) as result (execution_id, claim_token, status, error)
+), judged as materialized (
+    select result.*, exists (select from kronos.attempt as attempt
+                              where attempt.execution_id = result.execution_id and attempt.claim_token = result.claim_token and attempt.status <> 'LOST') as is_ours
+      from result
+), late as (
+    insert into kronos.attempt_late (execution_id, claim_token, status, worker_id, error)
+    select execution_id, claim_token, status, %(worker_id)s, error from judged where not is_ours
+        on conflict (execution_id, claim_token) do nothing
+)
+select execution_id, case when is_ours then 'ALREADY' else 'FENCED' end as verdict from judged;
+
+-- name: release_executions
+-- Gives back claims that were never sent (shutdown): the attempt is not counted.
+with held as materialized (
+    select live.*
+      from (select unnest(%(execution_ids)s::uuid[]) as execution_id order by 1) as wanted
+     cross join lateral (select * from kronos.execution_live as live
+                          where live.execution_id = wanted.execution_id and live.claim_token = any (%(claim_tokens)s::uuid[])
+                            for update) as live
+), slot as materialized (
+    select taken.endpoint_id, taken.executions
+      from (select endpoint_id, count(*)::integer as executions from held where holds_slot group by endpoint_id order by endpoint_id) as taken
+     cross join lateral (select from kronos.endpoint_gate as gate where gate.endpoint_id = taken.endpoint_id for update) as locked
+), released as (
+    update kronos.endpoint_gate as gate
+       set in_flight = gate.in_flight - slot.executions
+      from slot
+     where gate.endpoint_id = slot.endpoint_id
+), again as (
+    update kronos.execution_live as live
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, visible_at = now(), attempt_count = live.attempt_count - 1
+      from held
+     where live.execution_id = held.execution_id
+)
+select execution_id, 'RELEASED' as verdict from held;

@@ -1,0 +1,59 @@
+-- name: insert_endpoint
+-- No row: the name is taken.
+with endpoint as (
+    insert into kronos.endpoints (workspace_id, name, type)
+    values (kronos.current_workspace_id(), %(name)s, %(type)s)
+        on conflict (workspace_id, name) where deleted_at is null do nothing
+    returning endpoint_id, workspace_id, version
+), made_of as (
+    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
+    select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s, %(max_crashes)s from endpoint
+), gate as (
+    insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight)
+    select endpoint_id, workspace_id, %(max_in_flight)s from endpoint
+)
+select endpoint_id, version from endpoint;
+
+-- name: replace_endpoint
+-- The next version; executions that exist keep theirs. No row: no such endpoint of this type.
+with endpoint as (
+    update kronos.endpoints
+       set version = version + 1, updated_at = now()
+     where workspace_id = kronos.current_workspace_id() and name = %(name)s and type = %(type)s and deleted_at is null
+    returning endpoint_id, workspace_id, version
+), made_of as (
+    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
+    select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s, %(max_crashes)s from endpoint
+), gate as (
+    update kronos.endpoint_gate as gate
+       set max_in_flight = %(max_in_flight)s
+      from endpoint
+     where gate.endpoint_id = endpoint.endpoint_id
+)
+select endpoint_id, version from endpoint;
+
+-- name: get_endpoint
+select endpoint_id, workspace, name, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
+  from kronos.endpoint_details
+ where workspace_id = kronos.current_workspace_id() and name = %(name)s;
+
+-- name: list_endpoints
+select endpoint_id, workspace, name, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
+  from kronos.endpoint_details
+ where workspace_id = kronos.current_workspace_id()
+   and (%(before_created_at)s::timestamptz is null
+        or (created_at, endpoint_id) < (%(before_created_at)s::timestamptz, %(before_id)s::uuid))
+ order by created_at desc, endpoint_id desc
+ limit %(limit)s;
+
+-- name: delete_endpoint
+-- No row: no such endpoint, or a live job uses it. Its history keeps its name.
+update kronos.endpoints as endpoint
+   set deleted_at = now()
+ where endpoint.workspace_id = kronos.current_workspace_id()
+   and endpoint.name = %(name)s
+   and endpoint.type <> 'INTERNAL'
+   and endpoint.deleted_at is null
+   and not exists (select from kronos.jobs as job where job.endpoint_id = endpoint.endpoint_id and job.status in ('ACTIVE', 'PAUSED'))
+   and not exists (select from kronos.execution_live as live where live.endpoint_id = endpoint.endpoint_id)
+returning endpoint_id, version;

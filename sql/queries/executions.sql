@@ -1,0 +1,75 @@
+-- name: get_execution
+select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
+       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
+  from kronos.executions
+ where workspace_id = kronos.current_workspace_id()
+   and execution_id = %(execution_id)s;
+
+-- name: list_executions
+-- %(job)s is a job's id or name: that version's executions.
+select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
+       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
+  from kronos.executions
+ where workspace_id = kronos.current_workspace_id()
+   and (%(job)s::text is null or job_id = kronos.find_job(%(job)s::text))
+   and (%(status)s::text is null or status = %(status)s::text)
+   and (%(scheduled_after)s::timestamptz is null or scheduled_at > %(scheduled_after)s::timestamptz)
+   and (%(scheduled_before)s::timestamptz is null or scheduled_at < %(scheduled_before)s::timestamptz)
+   and (%(before_created_at)s::timestamptz is null
+        or (created_at, execution_id) < (%(before_created_at)s::timestamptz, %(before_id)s::uuid))
+ order by created_at desc, execution_id desc
+ limit %(limit)s;
+
+-- name: list_attempts
+select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id
+  from kronos.attempts
+ where workspace_id = kronos.current_workspace_id()
+   and execution_id = %(execution_id)s
+ order by attempt_number;
+
+-- name: cancel_execution
+-- No row: it is not waiting: running, finished or not there.
+with waiting as (
+    delete from kronos.execution_live
+     where execution_id = %(execution_id)s
+       and workspace_id = kronos.current_workspace_id()
+       and claim_token is null
+    returning *
+)
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
+                                   run_at, created_at, started_at, attempt_count, max_attempts, input, error)
+select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
+       jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'), scheduled_at,
+       run_at, created_at, started_at, attempt_count, max_attempts, input, error
+  from waiting
+returning execution_id;
+
+-- name: retry_execution
+-- A failed or cancelled execution is due again, under its own id, so that its receiver sees the same idempotency key; its attempts go on counting.
+-- No row: it did not fail, is not there, or its job was cancelled.
+with failed as (
+    delete from kronos.execution_done as done
+     using kronos.jobs as job
+     where done.execution_id = %(execution_id)s
+       and done.workspace_id = kronos.current_workspace_id()
+       and done.status in ('FAILED', 'CANCELLED')
+       and job.job_id = done.job_id
+       and job.status_reason ->> 'code' is distinct from 'cancelled'
+    returning done.*
+), one_shot as (
+    update kronos.jobs as job
+       set status = 'ACTIVE', runs = 0
+      from failed
+     where job.job_id = failed.job_id and job.trigger <> 'CRON' and job.status = 'COMPLETED'
+), queued as (
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
+                                       visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error)
+    select failed.execution_id, failed.workspace_id, failed.job_id, failed.endpoint_id, failed.endpoint_version, failed.cause, failed.scheduled_at,
+           failed.run_at, failed.created_at, now(), failed.attempt_count, failed.attempt_count + made_of.max_attempts, made_of.max_crashes,
+           made_of.timeout_ms, failed.started_at, failed.input, failed.error
+      from failed
+      join kronos.endpoint_versions as made_of
+        on made_of.endpoint_id = failed.endpoint_id and made_of.version = failed.endpoint_version
+    returning execution_id
+)
+select execution_id from queued where pg_notify('kronos_work', '') is not null;

@@ -1,0 +1,249 @@
+-- name: insert_cron_job
+-- The row and its pg_cron entry in one statement: both, or neither. One row: the job, or the one that the idempotency key made before.
+-- No row: no such endpoint, or the workspace is suspended. The conflict's update changes nothing: it waits for a concurrent twin and returns it.
+with endpoint as materialized (
+    select endpoint.endpoint_id, endpoint.workspace_id, kronos.parse_cron(%(cron)s) as schedule
+      from kronos.endpoints as endpoint
+      join kronos.workspaces as workspace using (workspace_id)
+     where endpoint.workspace_id = kronos.current_workspace_id()
+       and endpoint.name = %(endpoint)s
+       and endpoint.deleted_at is null
+       and workspace.status = 'ACTIVE'
+), job as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description,
+                             starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, catch_up_policy, catch_up_window_seconds,
+                             next_tick_at, idempotency_key, request_sha256)
+    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, schedule, kronos.alarm(%(cron)s), kronos.describe_cron(%(cron)s),
+           %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
+           kronos.first_tick(schedule, %(starts_at)s, %(ends_at)s), %(idempotency_key)s, %(request_sha256)s
+      from endpoint
+        on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
+    returning job_id, request_sha256, job_id = %(job_id)s as is_new
+), registered as materialized (
+    select kronos.register_pg_cron(job_id) as jobid from job where is_new
+)
+select job.job_id, job.is_new, job.request_sha256 is not distinct from %(request_sha256)s as is_same_request,
+       (select count(registered.jobid) from registered)::integer as entries
+  from job;
+
+-- name: insert_one_shot_job
+-- An IMMEDIATE or DELAYED job and its execution, in one statement. Rows as insert_cron_job.
+with endpoint as materialized (
+    select endpoint.endpoint_id, endpoint.workspace_id, endpoint.version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
+      from kronos.endpoints as endpoint
+      join kronos.endpoint_versions as made_of using (endpoint_id, version)
+      join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id
+     where endpoint.workspace_id = kronos.current_workspace_id()
+       and endpoint.name = %(endpoint)s
+       and endpoint.deleted_at is null
+       and workspace.status = 'ACTIVE'
+), job as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, run_at, idempotency_key, request_sha256)
+    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, %(trigger)s, %(input)s, %(tags)s, %(run_at)s, %(idempotency_key)s, %(request_sha256)s
+      from endpoint
+        on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
+    returning job_id, workspace_id, input, request_sha256, job_id = %(job_id)s as is_new
+), queued as (
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
+                                       max_attempts, max_crashes, timeout_ms, input)
+    select kronos.uuid7(), job.workspace_id, job.job_id, endpoint.endpoint_id, endpoint.version, 'API',
+           coalesce(%(run_at)s, now()), coalesce(%(run_at)s, now()), coalesce(%(run_at)s, now()),
+           endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
+      from job, endpoint
+     where job.is_new
+    returning execution_id
+), woken as materialized (
+    select pg_notify('kronos_work', '') from queued where %(wake)s
+)
+select job.job_id, job.is_new, job.request_sha256 is not distinct from %(request_sha256)s as is_same_request,
+       (select count(*) from queued)::integer + 0 * (select count(*) from woken)::integer as entries
+  from job;
+
+-- name: get_job
+-- %(job)s is an id or a name.
+select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
+       cron, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+  from kronos.job_details
+ where job_id = kronos.find_job(%(job)s)
+   and workspace_id = kronos.current_workspace_id();
+
+-- name: get_created_job
+-- The job with this id, or the one that the idempotency key made before it.
+select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
+       cron, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+  from kronos.job_details
+ where job_id = coalesce((select twin.job_id from kronos.jobs as twin
+                           where twin.workspace_id = kronos.current_workspace_id() and twin.idempotency_key = %(idempotency_key)s), %(job_id)s)
+   and workspace_id = kronos.current_workspace_id();
+
+-- name: list_jobs
+select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
+       cron, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+  from kronos.job_details
+ where workspace_id = kronos.current_workspace_id()
+   and (%(endpoint)s::text is null or endpoint = %(endpoint)s::text)
+   and (%(trigger)s::text is null or trigger = %(trigger)s::text)
+   and (%(status)s::text is null or status = %(status)s::text)
+   and (%(tag)s::text is null or %(tag)s::text = any (tags))
+   and (%(q)s::text is null or position(lower(%(q)s::text) in lower(coalesce(name, '') || ' ' || endpoint || ' ' || job_id::text)) > 0)
+   and (%(created_after)s::timestamptz is null or created_at > %(created_after)s::timestamptz)
+   and (%(created_before)s::timestamptz is null or created_at < %(created_before)s::timestamptz)
+   and (%(before_created_at)s::timestamptz is null
+        or (created_at, job_id) < (%(before_created_at)s::timestamptz, %(before_id)s::uuid))
+ order by created_at desc, job_id desc
+ limit %(limit)s;
+
+-- name: list_versions
+select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
+       cron, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+  from kronos.job_details
+ where workspace_id = kronos.current_workspace_id()
+   and first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = kronos.find_job(%(job)s))
+ order by version desc;
+
+-- name: get_job_statistics
+-- One row per status of the executions of the last 24 hours, counted in ticks.
+select execution.status, sum(execution.tick_count)::integer as ticks, max(execution.scheduled_at) as last_scheduled_at
+  from kronos.executions as execution
+ where execution.job_id = kronos.find_job(%(job)s)
+   and execution.scheduled_at > now() - interval '24 hours'
+ group by execution.status
+ order by execution.status;
+
+-- name: settle_ticks
+-- First in every change of a job: its due ticks are accounted for under the version in force.
+select kronos.settle_ticks(kronos.find_job(%(job)s)) as executions;
+
+-- name: replace_cron_job
+-- Retires the live version and stores the next, with its pg_cron entry, in one statement. A field that is not in %(changed)s stays as it is.
+-- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than %(if_match)s), or no such endpoint.
+with old as materialized (
+    select *
+      from kronos.jobs
+     where job_id = kronos.find_job(%(job)s)
+       and status in ('ACTIVE', 'PAUSED')
+       and trigger = 'CRON'
+       and (%(if_match)s::integer is null or version = %(if_match)s::integer)
+       for update
+), endpoint as materialized (
+    select endpoint.endpoint_id
+      from kronos.endpoints as endpoint, old
+     where endpoint.workspace_id = old.workspace_id
+       and endpoint.deleted_at is null
+       and case when %(endpoint)s::text is null then endpoint.endpoint_id = old.endpoint_id else endpoint.name = %(endpoint)s::text end
+), fresh as materialized (
+    select old.*, endpoint.endpoint_id as next_endpoint_id,
+           case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
+           case when 'cron' = any (%(changed)s::text[]) then %(cron)s::text else old.cron end as next_cron,
+           case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz else old.starts_at end as next_starts_at,
+           case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz else old.ends_at end as next_ends_at,
+           case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer else old.max_runs end as next_max_runs
+      from old, endpoint
+), retired as (
+    update kronos.jobs as job
+       set status = 'RETIRED', replaced_by_id = %(job_id)s, status_reason = jsonb_build_object('code', 'replaced', 'detail', 'replaced by a newer version')
+      from fresh
+     where job.job_id = fresh.job_id
+    returning job.job_id
+), unregistered as materialized (
+    select kronos.unregister_pg_cron(job_id) as was_there from retired
+), next as (
+    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name, endpoint_id, trigger, status, status_reason,
+                             input, tags, cron, timezone, schedule, alarm, description, starts_at, ends_at, max_runs, runs, dst_gap, dst_overlap, jitter_seconds,
+                             catch_up_policy, catch_up_window_seconds, next_tick_at, last_run_at)
+    select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id, fresh.next_name, fresh.next_endpoint_id,
+           'CRON', fresh.status, fresh.status_reason,
+           coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron, coalesce(%(timezone)s::text, fresh.timezone),
+           kronos.parse_cron(fresh.next_cron), kronos.alarm(fresh.next_cron), kronos.describe_cron(fresh.next_cron), fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, 0,
+           coalesce(%(dst_gap)s::text, fresh.dst_gap), coalesce(%(dst_overlap)s::text, fresh.dst_overlap),
+           coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds), coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy),
+           coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
+           kronos.first_tick(kronos.parse_cron(fresh.next_cron), fresh.next_starts_at, fresh.next_ends_at), fresh.last_run_at
+      from fresh
+     where (select count(was_there) from unregistered) = 1
+    returning job_id, status
+), registered as materialized (
+    select kronos.register_pg_cron(job_id) as jobid from next where status = 'ACTIVE'
+)
+select next.job_id, (select count(jobid) from registered)::integer as entries from next;
+
+-- name: cancel_job
+-- Retires a live job, removes its pg_cron entry, cancels what waits and ends the retries of what runs. No row: nothing live to cancel.
+-- A one-shot's execution is locked before its job, as when a worker ends it.
+with live as materialized (
+    select * from kronos.execution_live where job_id = kronos.find_job(%(job)s) order by execution_id for update
+), job as (
+    update kronos.jobs
+       set status = 'RETIRED', status_reason = jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API')
+     where job_id = kronos.find_job(%(job)s)
+       and status in ('ACTIVE', 'PAUSED')
+       and (select count(*) from live) >= 0
+    returning job_id, trigger
+), unregistered as materialized (
+    select kronos.unregister_pg_cron(job_id) as was_there from job where trigger = 'CRON'
+), waiting as (
+    delete from kronos.execution_live as execution
+     using job
+     where execution.job_id = job.job_id and execution.claim_token is null
+    returning execution.*
+), cancelled as (
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
+                                       run_at, created_at, started_at, attempt_count, max_attempts, input, error)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
+           jsonb_build_object('code', 'job_cancelled', 'detail', 'its job was cancelled'), scheduled_at,
+           run_at, created_at, started_at, attempt_count, max_attempts, input, error
+      from waiting
+), running as (
+    update kronos.execution_live as execution
+       set max_attempts = execution.attempt_count
+      from job
+     where execution.job_id = job.job_id and execution.claim_token is not null
+)
+select job.job_id, (select count(was_there) from unregistered)::integer as entries from job;
+
+-- name: pause_job
+-- No row: not an ACTIVE CRON job.
+with job as (
+    update kronos.jobs
+       set status = 'PAUSED',
+           status_reason = jsonb_strip_nulls(jsonb_build_object('code', 'paused', 'detail', 'paused over the API', 'note', %(note)s::text, 'at', now()))
+     where job_id = kronos.find_job(%(job)s) and status = 'ACTIVE' and trigger = 'CRON'
+    returning job_id
+), unregistered as materialized (
+    select kronos.unregister_pg_cron(job_id) as was_there from job
+)
+select job.job_id, (select count(was_there) from unregistered)::integer as entries from job;
+
+-- name: resume_job
+-- No row: not a PAUSED job. The ticks of the pause were recorded as skipped by settle_ticks, just before.
+with job as (
+    update kronos.jobs
+       set status = 'ACTIVE', status_reason = null
+     where job_id = kronos.find_job(%(job)s) and status = 'PAUSED'
+    returning job_id
+), registered as materialized (
+    select kronos.register_pg_cron(job_id) as jobid from job
+)
+select job.job_id, (select count(jobid) from registered)::integer as entries from job;
+
+-- name: trigger_job
+-- One execution now, beside the schedule: the pointer does not move. No row: no CRON job that is ACTIVE or PAUSED.
+with queued as (
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
+                                       max_attempts, max_crashes, timeout_ms, input)
+    select %(execution_id)s, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL', now(), now(), now(),
+           made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms, coalesce(%(input)s::jsonb, job.input)
+      from kronos.jobs as job
+      join kronos.endpoints as endpoint using (endpoint_id)
+      join kronos.endpoint_versions as made_of on made_of.endpoint_id = endpoint.endpoint_id and made_of.version = endpoint.version
+     where job.job_id = kronos.find_job(%(job)s)
+       and job.status in ('ACTIVE', 'PAUSED')
+       and job.trigger = 'CRON'
+       and endpoint.type <> 'INTERNAL'
+    returning job_id
+)
+select job_id, 0 * (case when %(wake)s then length(pg_notify('kronos_work', '')::text) else 0 end) as entries from queued;

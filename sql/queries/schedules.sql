@@ -1,0 +1,21 @@
+-- name: preview_schedule
+-- The next runs of an unsaved expression, and what it says in words.
+select kronos.describe_cron(%(cron)s) as description,
+       array(select tick from kronos.next_ticks(kronos.parse_cron(%(cron)s), coalesce(%(after)s::timestamptz, now()), %(count)s::integer) as tick order by tick) as next_runs;
+
+-- name: list_next_runs
+-- The next runs of a saved job, within its window. No row: no such CRON job.
+select job.description,
+       case when job.status in ('ACTIVE', 'PAUSED')
+            then array(select tick
+                         from kronos.next_ticks(job.schedule, greatest(now(), job.starts_at - interval '1 microsecond'), %(count)s::integer) as tick
+                        where job.ends_at is null or tick < job.ends_at
+                        order by tick)
+            else '{}'
+       end as next_runs
+  from kronos.jobs as job
+ where job.job_id = kronos.find_job(%(job)s) and job.trigger = 'CRON';
+
+-- name: find_timezone
+-- Whether PostgreSQL knows the zone. No row: it does not.
+select zone.name from pg_timezone_names as zone where zone.name = %(timezone)s;

@@ -1,0 +1,13 @@
+-- Who may call the API. The secret is never stored, only its SHA-256: it has 256 random bits, so a slow hash adds nothing.
+create table kronos.api_keys (
+    key_id         uuid        not null default gen_random_uuid(),
+    public_id      text        not null,
+    secret_sha256  bytea       not null,
+    role           text        not null,
+    created_at     timestamptz not null default now(),
+    revoked_at     timestamptz,
+    constraint api_keys_pkey           primary key (key_id),
+    constraint api_keys_public_id_key  unique (public_id),
+    constraint api_keys_role_known     check (role in ('instance_admin')),
+    constraint api_keys_digest_is_full check (octet_length(secret_sha256) = 32)
+);

@@ -1,0 +1,29 @@
+-- Every attempt that has ended, insert-only, partitioned like execution_done. One under way is its execution_live row's claim.
+create table kronos.attempt (
+    execution_id    uuid        not null,
+    claim_token     uuid        not null,
+    workspace_id    uuid        not null,
+    attempt_number  smallint    not null,
+    status          text        not null,
+    started_at      timestamptz not null,
+    completed_at    timestamptz not null default now(),
+    duration_ms     integer,
+    worker_id       text        not null,
+    request         jsonb,
+    response        jsonb,
+    error           jsonb,
+    constraint attempt_pkey         primary key (execution_id, claim_token),
+    constraint attempt_status_known check (status in ('SUCCESS', 'FAILED', 'TIMED_OUT', 'UNKNOWN', 'LOST'))
+) partition by range (execution_id);
+create table kronos.attempt_default partition of kronos.attempt default;
+
+-- Results of workers that had lost their lease: evidence, without effect.
+create table kronos.attempt_late (
+    execution_id  uuid        not null,
+    claim_token   uuid        not null,
+    status        text        not null,
+    worker_id     text        not null,
+    error         jsonb,
+    received_at   timestamptz not null default now(),
+    constraint attempt_late_pkey primary key (execution_id, claim_token)
+);

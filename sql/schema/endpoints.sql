@@ -1,0 +1,51 @@
+-- An endpoint is where deliveries go; its versions are what a delivery was made of, so that an execution keeps the one it began with.
+create table kronos.endpoints (
+    endpoint_id   uuid        not null default gen_random_uuid(),
+    workspace_id  uuid        not null,
+    name          text        not null,
+    type          text        not null,
+    version       integer     not null default 1,
+    created_at    timestamptz not null default now(),
+    updated_at    timestamptz not null default now(),
+    deleted_at    timestamptz,
+    constraint endpoints_pkey              primary key (endpoint_id),
+    constraint endpoints_in_workspace_key  unique (workspace_id, endpoint_id),
+    constraint endpoints_workspace_id_fkey foreign key (workspace_id) references kronos.workspaces (workspace_id),
+    constraint endpoints_name_shape        check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62})$'),
+    constraint endpoints_type_known        check (type in ('HTTP', 'KAFKA', 'REDIS_STREAM', 'INTERNAL'))
+);
+-- One endpoint per name; a deleted one frees its own. Serves get_endpoint and every job's creation.
+create unique index endpoints_name_taken on kronos.endpoints (workspace_id, name) where deleted_at is null;
+-- Serves list_endpoints.
+create index endpoints_newest on kronos.endpoints (workspace_id, created_at desc, endpoint_id desc);
+
+-- Insert-only. The worker reads one version once and caches it by (endpoint_id, version).
+create table kronos.endpoint_versions (
+    endpoint_id   uuid        not null,
+    version       integer     not null,
+    workspace_id  uuid        not null,
+    spec          jsonb       not null,
+    retry_policy  jsonb       not null,
+    timeout_ms    integer     not null,
+    max_attempts  smallint    not null,
+    max_crashes   smallint    not null,
+    created_at    timestamptz not null default now(),
+    constraint endpoint_versions_pkey             primary key (endpoint_id, version),
+    constraint endpoint_versions_endpoint_fkey    foreign key (workspace_id, endpoint_id) references kronos.endpoints (workspace_id, endpoint_id),
+    constraint endpoint_versions_timeout_bounded  check (timeout_ms between 1 and 900000),
+    constraint endpoint_versions_attempts_bounded check (max_attempts between 1 and 100),
+    constraint endpoint_versions_crashes_bounded  check (max_crashes between 0 and 100)
+);
+
+-- One row per endpoint that workers deliver to: pause, and, only where a limit is set, mutex and exact in-flight counter.
+create table kronos.endpoint_gate (
+    endpoint_id    uuid        not null,
+    workspace_id   uuid        not null,
+    in_flight      integer     not null default 0,
+    max_in_flight  integer,
+    paused_until   timestamptz not null default '-infinity',
+    constraint endpoint_gate_pkey             primary key (endpoint_id),
+    constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id) references kronos.endpoints (workspace_id, endpoint_id),
+    constraint endpoint_gate_never_negative   check (in_flight >= 0),
+    constraint endpoint_gate_limit_not_negative check (max_in_flight >= 0)
+) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

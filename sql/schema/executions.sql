@@ -1,0 +1,74 @@
+-- Every execution that is not finished: unpartitioned, small, hot. Its finished life is in execution_done.
+create table kronos.execution_live (
+    execution_id      uuid        not null,
+    workspace_id      uuid        not null,
+    job_id            uuid        not null,
+    endpoint_id       uuid        not null,
+    endpoint_version  integer     not null,
+    cause             text        not null,
+    scheduled_at      timestamptz not null,
+    run_at            timestamptz not null,
+    created_at        timestamptz not null default now(),
+    visible_at        timestamptz not null,              -- nobody may claim before this: run_at, the retry's time, or the lease's end while claimed
+    attempt_count     smallint    not null default 0,    -- claims so far
+    max_attempts      smallint    not null,
+    crashes           smallint    not null default 0,    -- leases that ran out
+    max_crashes       smallint    not null,              -- 0: at most once
+    timeout_ms        integer     not null,
+    claim_token       uuid,                              -- the fence: random, made by the worker, one per claim
+    worker_id         text,
+    claimed_at        timestamptz,
+    started_at        timestamptz,                       -- the first claim
+    holds_slot        boolean     not null default false, -- this claim is counted in endpoint_gate.in_flight
+    input             jsonb       not null,
+    error             jsonb,                             -- of the attempt before
+    constraint execution_live_pkey           primary key (execution_id),
+    constraint execution_live_job_fkey       foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id),
+    constraint execution_live_cause_known    check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
+    constraint execution_live_claim_is_whole check ((claim_token is null) = (worker_id is null)
+                                                and (claim_token is null) = (claimed_at is null)
+                                                and (claim_token is not null or not holds_slot)),
+    constraint execution_live_attempts_bounded check (attempt_count <= max_attempts)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+        autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000);
+-- Serves claim_executions and list_due_endpoints.
+create index execution_live_ready on kronos.execution_live (endpoint_id, visible_at) where claim_token is null;
+-- Serves expire_leases.
+create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
+-- Serves a job's executions, and cancel_job.
+create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at);
+
+-- Every finished execution, insert-only, a partition a day: the id begins with the execution's time, so an id prunes to one partition.
+create table kronos.execution_done (
+    execution_id      uuid        not null,
+    workspace_id      uuid        not null,
+    job_id            uuid        not null,
+    endpoint_id       uuid        not null,
+    endpoint_version  integer     not null,
+    cause             text        not null,
+    status            text        not null,
+    status_reason     jsonb,
+    scheduled_at      timestamptz not null,
+    run_at            timestamptz not null,
+    created_at        timestamptz not null,
+    started_at        timestamptz,
+    completed_at      timestamptz not null default now(),
+    attempt_count     smallint    not null default 0,
+    max_attempts      smallint    not null,
+    tick_count        integer     not null default 1,    -- ticks that this row accounts for: a run of missed ones is one row
+    worker_id         text,
+    input             jsonb       not null,
+    output            jsonb,
+    error             jsonb,
+    constraint execution_done_pkey         primary key (execution_id),
+    constraint execution_done_cause_known  check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
+    constraint execution_done_status_known check (status in ('SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED')),
+    constraint execution_done_reason_given check (status not in ('CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED') or status_reason is not null),
+    constraint execution_done_counts_ticks check (tick_count > 0)
+) partition by range (execution_id);
+create table kronos.execution_done_default partition of kronos.execution_done default;
+-- Serves a job's executions. Not (…, execution_id): a generic plan would scan such an index for an id (protocol figures, trap 3).
+create index execution_done_by_job on kronos.execution_done (job_id, scheduled_at);
+-- Serves list_executions.
+create index execution_done_newest on kronos.execution_done (workspace_id, created_at);

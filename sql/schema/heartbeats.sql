@@ -1,0 +1,6 @@
+-- When pg_cron last rang an internal job: the pulse that API and workers judge it by.
+create table kronos.heartbeats (
+    job_id   uuid        not null,
+    rang_at  timestamptz not null,
+    constraint heartbeats_pkey primary key (job_id)
+) with (fillfactor = 50);

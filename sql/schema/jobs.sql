@@ -1,0 +1,85 @@
+-- A job is what a workspace asked for: an endpoint, an input and one trigger. One row is one version: an update retires it and inserts the next.
+create table kronos.jobs (
+    job_id                   uuid        not null default gen_random_uuid(),
+    workspace_id             uuid        not null,
+    first_version_id         uuid        not null,
+    version                  integer     not null default 1,
+    previous_version_id      uuid,
+    replaced_by_id           uuid,
+    name                     text,
+    endpoint_id              uuid        not null,
+    trigger                  text        not null,
+    status                   text        not null default 'ACTIVE',
+    status_reason            jsonb,
+    input                    jsonb       not null default '{}',
+    tags                     text[]      not null default '{}',
+    run_at                   timestamptz,
+    cron                     text,
+    timezone                 text,
+    schedule                 kronos.schedule,
+    alarm                    text,
+    description              text,
+    starts_at                timestamptz,
+    ends_at                  timestamptz,
+    max_runs                 integer,
+    runs                     integer     not null default 0,
+    dst_gap                  text        not null default 'SHIFT',
+    dst_overlap              text        not null default 'FIRST',
+    jitter_seconds           integer     not null default 0,
+    overlap                  text        not null default 'ALLOW',
+    catch_up_policy          text        not null default 'LATEST',
+    catch_up_window_seconds  integer     not null default 3600,
+    next_tick_at             timestamptz,
+    last_run_at              timestamptz,
+    idempotency_key          text,
+    request_sha256           bytea,
+    created_at               timestamptz not null default now(),
+    retired_at               timestamptz,
+    constraint jobs_pkey                 primary key (job_id),
+    constraint jobs_in_workspace_key     unique (workspace_id, job_id),
+    constraint jobs_versions_key         unique (first_version_id, version),
+    constraint jobs_workspace_id_fkey    foreign key (workspace_id) references kronos.workspaces (workspace_id),
+    constraint jobs_endpoint_fkey        foreign key (workspace_id, endpoint_id) references kronos.endpoints (workspace_id, endpoint_id),
+    constraint jobs_previous_fkey        foreign key (workspace_id, previous_version_id) references kronos.jobs (workspace_id, job_id),
+    constraint jobs_replaced_by_fkey     foreign key (workspace_id, replaced_by_id) references kronos.jobs (workspace_id, job_id)
+                                         deferrable initially deferred,
+    constraint jobs_name_shape           check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,126})$'),
+    constraint jobs_trigger_known        check (trigger in ('IMMEDIATE', 'DELAYED', 'CRON')),
+    constraint jobs_status_known         check (status in ('ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED')),
+    constraint jobs_only_cron_pauses     check (status <> 'PAUSED' or trigger = 'CRON'),
+    constraint jobs_cron_is_whole        check ((trigger = 'CRON') = (cron is not null)
+                                            and (trigger = 'CRON') = (timezone is not null)
+                                            and (trigger = 'CRON') = (schedule is not null)
+                                            and (trigger = 'CRON') = (alarm is not null)
+                                            and (trigger = 'CRON') = (description is not null)),
+    constraint jobs_delayed_has_run_at   check ((trigger = 'DELAYED') = (run_at is not null)),
+    constraint jobs_retired_is_told      check ((status in ('RETIRED', 'COMPLETED')) = (retired_at is not null)),
+    constraint jobs_window_not_empty     check (ends_at > starts_at),
+    constraint jobs_first_is_itself      check ((version = 1) = (previous_version_id is null)
+                                            and (version = 1) = (first_version_id = job_id)),
+    constraint jobs_not_its_own_heir     check (replaced_by_id <> job_id),
+    constraint jobs_max_runs_positive    check (max_runs > 0),
+    constraint jobs_jitter_bounded       check (jitter_seconds between 0 and 3600),
+    constraint jobs_dst_gap_known        check (dst_gap in ('SHIFT', 'SKIP')),
+    constraint jobs_dst_overlap_known    check (dst_overlap in ('FIRST', 'BOTH')),
+    constraint jobs_overlap_known        check (overlap in ('ALLOW', 'SKIP')),
+    constraint jobs_catch_up_known       check (catch_up_policy in ('SKIP', 'LATEST', 'ALL')),
+    constraint jobs_catch_up_bounded     check (catch_up_window_seconds between 0 and 2678400)
+) with (fillfactor = 85);
+-- One job per idempotency key, for ever. Serves insert_cron_job and insert_one_shot_job.
+create unique index jobs_idempotency_taken on kronos.jobs (workspace_id, idempotency_key) where idempotency_key is not null;
+-- One live job per name. Serves find_job.
+create unique index jobs_name_taken on kronos.jobs (workspace_id, name) where name is not null and status in ('ACTIVE', 'PAUSED');
+-- At most one live version of a job, whoever writes.
+create unique index jobs_one_live_version on kronos.jobs (first_version_id) where status in ('ACTIVE', 'PAUSED');
+-- Serves fire: other jobs that are due, most overdue first.
+create index jobs_due on kronos.jobs (next_tick_at) where status = 'ACTIVE' and next_tick_at is not null;
+-- Serves reap: the jobs that must have an entry, and those whose end has come.
+create index jobs_registered on kronos.jobs (job_id) where status = 'ACTIVE' and trigger = 'CRON';
+create index jobs_ending on kronos.jobs (ends_at) where status in ('ACTIVE', 'PAUSED') and ends_at is not null;
+-- Serves list_jobs.
+create index jobs_newest on kronos.jobs (workspace_id, created_at desc, job_id desc);
+-- Serves the names of retired jobs (find_job).
+create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc) where name is not null;
+-- Serves delete_endpoint: is it in use?
+create index jobs_by_endpoint on kronos.jobs (endpoint_id) where status in ('ACTIVE', 'PAUSED');

@@ -1,0 +1,22 @@
+-- job_details: a job as the API shows it: names in place of ids, its pg_cron entry as it is now, a one-shot's execution.
+drop view if exists kronos.job_details cascade;
+create view kronos.job_details with (security_invoker = true) as
+    select job.job_id, job.workspace_id, job.first_version_id, job.name, workspace.slug as workspace, endpoint.name as endpoint,
+           endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason, job.version, job.previous_version_id, job.replaced_by_id,
+           job.cron, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
+           job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
+           jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
+           -- the pointer may lie in the past while an alarm is late: what runs next is then the first tick from now on
+           case when job.status = 'ACTIVE' and job.next_tick_at <= now() then kronos.next_tick(job.schedule, now())
+                when job.status = 'ACTIVE' then job.next_tick_at
+           end as next_run_at,
+           job.last_run_at,
+           case when job.status = 'ACTIVE' and job.trigger = 'CRON' then kronos.pg_cron_entry(job.job_id) end as pg_cron,
+           job.idempotency_key, job.run_at, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
+           case when job.trigger <> 'CRON' then
+               (select to_jsonb(execution) - 'workspace_id' from kronos.executions as execution
+                 where execution.job_id = job.job_id and execution.cause <> 'MANUAL' limit 1)
+           end as execution
+      from kronos.jobs as job
+      join kronos.endpoints as endpoint using (endpoint_id)
+      join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id;

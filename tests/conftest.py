@@ -1,0 +1,204 @@
+"""One PostgreSQL with pg_cron for the session, and the databases a test can have.
+
+    database_url, superuser        a database of the test's own, cloned from a migrated template (30-60 ms); nothing fires there
+    cron_database_url, cron_superuser   the one that pg_cron's launcher serves: what is scheduled there fires; one for the session
+    api, workspace                 a real API server on a session-wide clone, with a workspace of the test's own
+    own_api                        a real API server on the test's own database, for tests that break things
+
+With --containers the server is PostgreSQL 17 with pg_cron 1.6 in the project's own image, else the system's packages.
+"""
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from servers import ContainerServer, EmbeddedServer, Server
+
+from kronos import config, migrations, system
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--containers", action="store_true", help="PostgreSQL 17 + pg_cron 1.6 in the project's image, through testcontainers")
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made: Server = ContainerServer(ROOT) if request.config.getoption("--containers") else EmbeddedServer(tmp_path_factory.mktemp("postgres"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.destroy()
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
+    """The name of a migrated database that nobody is connected to.
+
+    pg_cron's launcher holds a connection to the original, so it is ended for the moment of the copy. From 1.6 it comes
+    back by itself; before, the server has to start again.
+    """
+    migrations.migrate(server.superuser_url)
+    name = "kronos_template"
+    source = conninfo_to_dict(server.superuser_url)["dbname"]
+    with psycopg.connect(make_conninfo(server.superuser_url, dbname="postgres"), autocommit=True) as connection:
+        deadline = time.monotonic() + 20
+        while True:
+            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [source])
+            try:
+                connection.execute(f'create database {name} template "{source}"')
+                break
+            except psycopg.errors.ObjectInUse:
+                assert time.monotonic() < deadline, "the migrated database was never free to be copied"
+    server.wake_launcher()
+    return name
+
+
+@contextmanager
+def cloned(server: Server, template: str) -> Iterator[str]:
+    """The superuser's URL of a new copy of the template, dropped afterwards."""
+    name = f"kronos_test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(make_conninfo(server.superuser_url, dbname="postgres"), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+        try:
+            yield url_of(server.superuser_url, name)
+        finally:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def url_of(url: str, database: str) -> str:
+    return url.rsplit("/", 1)[0] + "/" + database
+
+
+@pytest.fixture
+def database_url(server: Server, template: str) -> Iterator[str]:
+    with cloned(server, template) as url:
+        yield url
+
+
+@pytest.fixture
+def superuser(database_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def cron_database_url(server: Server, template: str) -> str:
+    """After `template`, so that a test's committed rows never reach another test's database."""
+    return server.superuser_url
+
+
+@pytest.fixture
+def cron_superuser(cron_database_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(cron_database_url, autocommit=True) as connection:
+        yield connection
+
+
+@dataclass
+class Api:
+    """A running API server: `client` speaks to it with the administrator's key; `database_url` is its database, as superuser."""
+
+    client: httpx.Client
+    database_url: str
+    key: str
+
+
+def _settings(url: str, key_file: Path) -> config.Settings:
+    return config.load(
+        database_url=url, admin_key_file=key_file, port=0, egress_allow="127.0.0.0/8", log_level="WARNING", database_pool_size=10
+    )
+
+
+@contextmanager
+def running_api(url: str, directory: Path) -> Iterator[Api]:
+    """A real uvicorn in a thread of this process, on a free port."""
+    from kronos.api import app as api_app  # here, so that tests of the database alone do not load FastAPI
+
+    key_file = directory / "admin.key"
+    system.ensure_admin_key(url, key_file)
+    serving = uvicorn.Server(
+        uvicorn.Config(api_app.create(_settings(url, key_file)), port=0, log_config=None, access_log=False, loop="uvloop", lifespan="on")
+    )
+    thread = threading.Thread(target=serving.run, name="api", daemon=True)
+    thread.start()
+    await_condition(lambda: serving.started or not thread.is_alive(), "the API server to start")
+    assert thread.is_alive(), "the API server ended at its start"
+    port = serving.servers[0].sockets[0].getsockname()[1]
+    key = key_file.read_text().strip()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+            yield Api(client=client, database_url=url, key=key)
+    finally:
+        serving.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive(), "the API server did not stop"
+
+
+@pytest.fixture(scope="session")
+def shared_api(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with cloned(server, template) as url, running_api(url, tmp_path_factory.mktemp("api")) as api:
+        yield api
+
+
+@pytest.fixture
+def api(shared_api: Api) -> httpx.Client:
+    return shared_api.client
+
+
+@pytest.fixture
+def shared_superuser(shared_api: Api) -> Iterator[psycopg.Connection]:
+    """The superuser's connection to the database behind `api`."""
+    with psycopg.connect(shared_api.database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def own_api(database_url: str, tmp_path: Path) -> Iterator[Api]:
+    with running_api(database_url, tmp_path) as api:
+        yield api
+
+
+def make_workspace(client: httpx.Client) -> str:
+    """A new workspace with an endpoint `sink`; its slug."""
+    slug = f"w-{uuid.uuid4().hex[:12]}"
+    made = client.post("/v1/workspaces", json={"slug": slug, "name": slug})
+    assert made.status_code == 201, made.text
+    endpoint = client.post(
+        f"/v1/workspaces/{slug}/endpoints", json={"name": "sink", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
+    )
+    assert endpoint.status_code == 201, endpoint.text
+    return slug
+
+
+@pytest.fixture
+def workspace(api: httpx.Client) -> str:
+    return make_workspace(api)
+
+
+@pytest.fixture
+def own_workspace(own_api: Api) -> str:
+    return make_workspace(own_api.client)
+
+
+def await_condition(holds: Callable[[], object], what: str, *, seconds: float = 20) -> None:
+    """Returns once `holds()` is true; fails with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    tick = threading.Event()
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        tick.wait(0.01)
+
+
+os.environ.pop("KRONOS_DATABASE_URL", None)  # a developer's own setting must not reach a test

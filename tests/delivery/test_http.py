@@ -1,0 +1,604 @@
+"""HttpTransport against real sockets on loopback, honest and hostile."""
+
+import asyncio
+import gzip
+import json
+import re
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from delivery.servers import (
+    CHUNKED,
+    GARBAGE,
+    OK,
+    BlockingReceiver,
+    Handler,
+    Names,
+    Receiver,
+    Talk,
+    answer,
+    closing,
+    dripping,
+    endless,
+    gzipped,
+    huge_body,
+    once,
+    silent,
+)
+
+from kronos.delivery import http
+from kronos.delivery.egress import EgressPolicy, open_socket
+from kronos.delivery.http import HttpDelivery, HttpTransport
+from kronos.delivery.outcome import Outcome
+from kronos.delivery.signing import signature, signing_key
+
+# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+LOCAL = EgressPolicy.parse("127.0.0.0/8")
+EXECUTION_ID = UUID("01938e2a-7c1b-7def-8abc-0123456789ab")
+JOB_ID = UUID("01938e2a-0000-7000-8000-000000000001")
+
+
+def delivery(url: str, **changes: Any) -> HttpDelivery:
+    valid = HttpDelivery(
+        execution_id=EXECUTION_ID,
+        job_id=JOB_ID,
+        attempt_number=2,
+        scheduled_at=datetime(2026, 11, 23, 3, 30, tzinfo=UTC),
+        url=url,
+        method="POST",
+        headers={},
+        body=b'{"report":7}',
+        timeout=timedelta(seconds=10),
+    )
+    return replace(valid, **changes)
+
+
+async def deliver(handle: Handler, **changes: Any) -> Outcome:
+    """One delivery to one receiver, both closed afterwards."""
+    async with Receiver(handle) as receiver, HttpTransport(LOCAL) as transport:
+        return await transport.deliver(delivery(receiver.url, **changes))
+
+
+def error_type(outcome: Outcome) -> str | None:
+    return outcome.error["type"] if isinstance(outcome.error, dict) else None  # type: ignore[return-value]  # it is text
+
+
+def response(outcome: Outcome) -> dict[str, Any]:
+    assert isinstance(outcome.response, dict)
+    json.dumps(outcome.response).encode()  # storable
+    return outcome.response
+
+
+@pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """Every socket the transport opens, with a small send buffer so that a body does not vanish in the kernel."""
+    opened: list[socket.socket] = []
+
+    def record(policy: EgressPolicy, info: Any) -> socket.socket:
+        opened.append(open_socket(policy, info))
+        opened[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return opened[-1]
+
+    monkeypatch.setattr(http, "open_socket", record)
+    return opened
+
+
+async def test_delivery_carries_the_headers_of_the_contract_and_its_exact_body() -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(delivery(receiver.url, headers={"X-Team": "ops"}))
+        (request,) = receiver.requests
+    got = request.headers
+    assert (outcome.status, outcome.error, request.line, request.body) == (
+        "SUCCESS",
+        None,
+        "POST /hook HTTP/1.1",
+        b'{"report":7}',
+    )
+    assert got["idempotency-key"] == got["webhook-id"] == got["kronos-execution-id"] == str(EXECUTION_ID)
+    assert (got["kronos-job-id"], got["kronos-attempt"], got["kronos-scheduled-at"]) == (
+        str(JOB_ID),
+        "2",
+        "2026-11-23T03:30:00Z",
+    )
+    assert re.fullmatch(rf"00-{EXECUTION_ID.hex}-[0-9a-f]{{16}}-01", got["traceparent"])
+    assert abs(int(got["webhook-timestamp"]) - datetime.now(UTC).timestamp()) < 60
+    assert got["user-agent"].startswith("kronos/")
+    assert (got["content-type"], got["accept-encoding"], got["x-team"]) == ("application/json", "identity", "ops")
+    assert "webhook-signature" not in got
+    assert response(outcome) == {
+        "status": 200,
+        "headers": ["content-length"],
+        "body": "ok",
+        "truncated": False,
+        "body_bytes": 2,
+    }
+
+
+async def test_authors_content_type_stands_and_a_get_has_no_body() -> None:
+    async with Receiver(answer(), keep=True) as receiver, HttpTransport(LOCAL) as transport:
+        await transport.deliver(delivery(receiver.url, headers={"content-type": "text/plain", "User-Agent": "acme"}))
+        await transport.deliver(delivery(receiver.url, method="GET"))
+        post, get = receiver.requests
+    assert (post.headers["content-type"], post.headers["user-agent"]) == ("text/plain", "acme")
+    assert get.body == b""
+    assert {"content-length", "content-type"}.isdisjoint(get.headers)
+
+
+async def test_signature_is_of_the_bytes_sent_with_every_key() -> None:
+    keys = [signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), signing_key("whsec_" + "A" * 32)]
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        await transport.deliver(delivery(receiver.url), signing_keys=keys)
+        (request,) = receiver.requests
+    timestamp = int(request.headers["webhook-timestamp"])
+    expected = signature(keys, message_id=str(EXECUTION_ID), timestamp=timestamp, body=request.body)
+    assert request.headers["webhook-signature"] == expected
+    assert len(expected.split()) == 2
+
+
+async def test_stored_request_names_headers_but_holds_no_value_and_no_query_value() -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(
+            delivery(receiver.url + "?token=canary-1&run=canary-2", headers={"Authorization": "Bearer canary-3"})
+        )
+    assert isinstance(outcome.request, dict)
+    assert "canary" not in json.dumps(outcome.request)
+    assert outcome.request["url"] == receiver.url + "?token=***&run=***"
+    assert "authorization" in outcome.request["headers"]  # type: ignore[operator]  # it is a list
+    assert outcome.request["body_bytes"] == 12
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "result", "code", "retryable"),
+    [
+        ("201 Created", (), "SUCCESS", None, False),
+        ("204 No Content", (204,), "SUCCESS", None, False),
+        ("404 Not Found", (404,), "SUCCESS", None, False),
+        ("302 Found", (302,), "SUCCESS", None, False),
+        ("200 OK", (202,), "FAILED", "http_status", False),
+        ("301 Moved", (), "FAILED", "redirect", False),
+        ("400 Bad", (), "FAILED", "http_status", False),
+        ("404 Not Found", (), "FAILED", "http_status", False),
+        ("410 Gone", (), "FAILED", "http_status", False),
+        ("408 Timeout", (), "FAILED", "http_status", True),
+        ("425 Early", (), "FAILED", "http_status", True),
+        ("429 Slow down", (), "FAILED", "http_status", True),
+        ("500 Oops", (), "FAILED", "http_status", True),
+        ("503 Busy", (), "FAILED", "http_status", True),
+        ("999 Odd", (), "FAILED", "http_status", True),
+    ],
+)
+async def test_status_line_decides(status: str, expected: tuple[int, ...], result: str, code: str | None, retryable: bool) -> None:
+    body = b"" if status.startswith("204") else b"x"
+    outcome = await deliver(answer(body, status=status), expected_status_codes=expected)
+    assert (outcome.status, error_type(outcome), outcome.retryable) == (result, code, retryable)
+
+
+async def test_retry_after_of_an_answer_is_told() -> None:
+    outcome = await deliver(answer(status="503 Busy", headers="Retry-After: 7\r\n"))
+    assert outcome.retry_after == timedelta(seconds=7)
+    outcome = await deliver(answer(status="400 Bad", headers="Retry-After: 7\r\n"))
+    assert outcome.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("handle", "body_bytes"),
+    [
+        pytest.param(endless(CHUNKED, b"10000\r\n" + b"x" * 65536 + b"\r\n"), 65536, id="endless_chunks"),
+        pytest.param(huge_body(50_000_000), 65536, id="50_MB"),
+        pytest.param(once(OK + b"Content-Length: 100000\r\n\r\nabc"), 3, id="cut_body"),
+        pytest.param(once(CHUNKED + b"5\r\nab"), 2, id="cut_chunk"),
+    ],
+)
+async def test_accepted_delivery_with_a_cut_body_is_success_and_says_so(handle: Handler, body_bytes: int) -> None:
+    outcome = await deliver(handle)
+    assert (outcome.status, response(outcome)["truncated"]) == ("SUCCESS", True)
+    assert response(outcome)["body_bytes"] == body_bytes
+    assert len(response(outcome)["body"]) == min(body_bytes, 4096)
+
+
+async def test_slow_body_of_an_accepted_delivery_ends_with_the_timeout_as_a_success() -> None:
+    outcome = await deliver(dripping(OK + b"Content-Length: 100000\r\n\r\n", b"x"), timeout=timedelta(seconds=0.2))
+    assert (outcome.status, response(outcome)["truncated"]) == ("SUCCESS", True)
+    assert timedelta(seconds=0.19) <= outcome.duration < timedelta(seconds=2)
+
+
+async def test_slow_body_of_a_refused_delivery_is_judged_by_its_status() -> None:
+    slow = dripping(b"HTTP/1.1 500 Oops\r\nContent-Length: 100000\r\n\r\n", b"x")
+    outcome = await deliver(slow, timeout=timedelta(seconds=0.2))
+    assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "http_status", True)
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        pytest.param(once(GARBAGE, then_wait=True), id="garbage"),
+        pytest.param(once(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nokxxx"), id="two_lengths"),
+        pytest.param(endless(OK, b"".join(b"X-%d: aaaaaaaa\r\n" % n for n in range(1000))), id="header_flood"),
+        pytest.param(endless(OK + b"X-A: ", b"a" * 65536), id="endless_header"),
+        pytest.param(once(OK + b"Content-Length: x\r\n\r\n"), id="length_that_is_none"),
+        pytest.param(once(CHUNKED + b"ffffffffffffffffffff\r\nabc"), id="overflowing_chunk_size"),
+        pytest.param(once(b"HTTP/1.1 20 OK\r\n\r\n"), id="short_status"),
+        pytest.param(once(b"ICY 200 OK\r\n\r\n"), id="other_protocol"),
+    ],
+)
+async def test_answer_that_is_not_http_is_a_bad_response(handle: Handler) -> None:
+    outcome = await deliver(handle)
+    assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "bad_response", True)
+    assert outcome.duration < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        pytest.param(silent, id="silence"),
+        pytest.param(dripping(OK, b"X"), id="slow_header"),
+        pytest.param(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), id="100_continue_flood"),
+    ],
+)
+async def test_answer_that_does_not_come_in_time_is_timed_out_with_the_socket_closed(handle: Handler, sockets: list[socket.socket]) -> None:
+    outcome = await deliver(handle, timeout=timedelta(seconds=0.2))
+    assert (outcome.status, error_type(outcome), outcome.retryable) == ("TIMED_OUT", "timeout", True)
+    assert timedelta(seconds=0.19) <= outcome.duration < timedelta(seconds=2)
+    assert [opened.fileno() for opened in sockets] == [-1]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_socket_is_closed_when_the_outcome_is_there(method: str, sockets: list[socket.socket]) -> None:
+    async with Receiver(silent) as receiver, HttpTransport(LOCAL) as transport:
+        await transport.deliver(delivery(receiver.url, method=method, timeout=timedelta(seconds=0.1)))
+        assert [opened.fileno() for opened in sockets] == [-1]
+
+
+@pytest.mark.parametrize("body_bytes", [2**20, 60_000])
+async def test_body_that_is_never_read_holds_no_socket(body_bytes: int, sockets: list[socket.socket]) -> None:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    with listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        async with HttpTransport(LOCAL) as transport:
+            outcome = await transport.deliver(delivery(url, body=b"x" * body_bytes, timeout=timedelta(seconds=0.2)))
+            assert [opened.fileno() for opened in sockets] == [-1]
+    assert (outcome.status, outcome.error) == (
+        "TIMED_OUT",
+        {"type": "timeout", "message": "the endpoint did not read the request within 0.2 s"},
+    )
+
+
+async def test_answer_before_the_body_is_read_counts_and_holds_no_socket(sockets: list[socket.socket]) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # both loops' transports have it
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await asked_to_end.wait()
+        writer.transport.abort()
+
+    asked_to_end = asyncio.Event()
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listening.bind(("127.0.0.1", 0))
+    server = await asyncio.start_server(refuse, sock=listening, limit=4096)
+    async with server, HttpTransport(LOCAL) as transport:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        try:
+            outcome = await transport.deliver(delivery(url, body=b"x" * 2**20))
+            assert [opened.fileno() for opened in sockets] == [-1]
+        finally:
+            asked_to_end.set()
+    assert (outcome.status, response(outcome)["status"], outcome.retryable) == ("FAILED", 413, False)
+
+
+async def test_upgraded_connection_is_not_kept(sockets: list[socket.socket]) -> None:
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    async with Receiver(once(switching, then_wait=True)) as receiver, HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(delivery(receiver.url, timeout=timedelta(seconds=0.3)))
+        assert [opened.fileno() for opened in sockets] == [-1]
+    assert (outcome.status, error_type(outcome), response(outcome)["status"]) == ("FAILED", "http_status", 101)
+
+
+async def test_name_server_that_never_answers_is_timed_out() -> None:
+    class Stuck(Names):
+        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> Any:
+            await asyncio.Event().wait()
+
+    async with HttpTransport(LOCAL, resolver=Stuck({})) as transport:
+        outcome = await transport.deliver(delivery("http://stuck.test/", timeout=timedelta(seconds=0.1)))
+    assert (outcome.status, outcome.error) == (
+        "TIMED_OUT",
+        {"type": "timeout", "message": "no connection to the endpoint within 0.1 s"},
+    )
+
+
+async def test_cancelled_delivery_closes_its_socket_and_stays_cancelled(sockets: list[socket.socket]) -> None:
+    arrived = asyncio.Event()
+
+    async def never(talk: Talk) -> None:
+        arrived.set()
+        await talk.is_gone()
+
+    async with Receiver(never) as receiver, HttpTransport(LOCAL) as transport:
+        task = asyncio.create_task(transport.deliver(delivery(receiver.url)))
+        await asyncio.wait_for(arrived.wait(), 5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert [opened.fileno() for opened in sockets] == [-1]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_close_after_the_request_is_unknown_not_failed(method: str) -> None:
+    outcome = await deliver(closing, method=method)
+    assert (outcome.status, error_type(outcome), outcome.retryable) == ("UNKNOWN", "closed_without_answer", True)
+
+
+async def test_close_within_the_answers_header_is_unknown() -> None:
+    outcome = await deliver(once(b"HTTP/1.1 200 O"))
+    assert (outcome.status, error_type(outcome)) == ("UNKNOWN", "closed_without_answer")
+
+
+async def test_close_before_the_body_is_sent_is_failed(sockets: list[socket.socket]) -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0, limit=8192)
+    async with server, HttpTransport(LOCAL) as transport:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        outcome = await transport.deliver(delivery(url, body=b"x" * 2**20))
+    assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "closed_while_sending", True)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+async def test_attempt_is_one_request_also_when_a_kept_connection_breaks(method: str) -> None:
+    async def first_only(talk: Talk) -> None:
+        if len(receiver.requests) == 1:
+            await answer()(talk)
+        else:
+            raise ConnectionAbortedError
+
+    async with Receiver(first_only, keep=True) as receiver, HttpTransport(LOCAL) as transport:
+        first = await transport.deliver(delivery(receiver.url, method=method))
+        second = await transport.deliver(delivery(receiver.url, method=method))
+        assert (receiver.connections, len(receiver.requests)) == (1, 2)
+    assert (first.status, second.status) == ("SUCCESS", "UNKNOWN")
+
+
+async def test_kept_connection_carries_the_next_delivery() -> None:
+    async with Receiver(answer(), keep=True) as receiver, HttpTransport(LOCAL) as transport:
+        outcomes = [await transport.deliver(delivery(receiver.url)) for _ in range(5)]
+    assert ([outcome.status for outcome in outcomes], receiver.connections) == (["SUCCESS"] * 5, 1)
+
+
+async def test_kept_connection_that_the_receiver_closed_unannounced_is_not_used_again() -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        for expected in range(1, 6):
+            assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
+            await asyncio.wait_for(receiver.ended.acquire(), 5)
+            assert receiver.connections == expected
+
+
+async def test_kept_connection_that_closed_while_the_loop_stood_still_is_not_used_again() -> None:
+    with BlockingReceiver() as receiver:
+        async with HttpTransport(LOCAL) as transport:
+            outcomes = []
+            for _ in range(3):
+                outcomes.append(await transport.deliver(delivery(receiver.url, method="GET")))
+                assert receiver.closed.acquire(timeout=5)  # on purpose without the loop, which must not see the close
+    assert ([outcome.status for outcome in outcomes], receiver.requests) == (["SUCCESS"] * 3, 3)
+
+
+async def test_receiver_that_does_not_listen_is_a_connect_error() -> None:
+    async with Receiver(answer()) as receiver:
+        pass
+    async with HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(delivery(receiver.url))
+    assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "connect", True)
+    assert "127.0.0.1" not in json.dumps(outcome.error)
+
+
+async def test_gzip_bomb_is_not_inflated() -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000, 9)
+    outcome = await deliver(gzipped(bomb))
+    assert (outcome.status, response(outcome)["content_encoding"], response(outcome)["body"]) == ("SUCCESS", "gzip", "")
+    assert response(outcome)["body_bytes"] == len(bomb) < 65536
+
+
+@pytest.mark.parametrize(
+    ("body", "stored"),
+    [
+        (b"a\x00b", "a\ufffdb"),
+        (b"\xff\xfe ok", "\ufffd\ufffd ok"),
+        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),
+        ("héllo".encode(), "héllo"),
+    ],
+)
+async def test_unstorable_bytes_of_an_answer_are_replaced(body: bytes, stored: str) -> None:
+    outcome = await deliver(answer(body))
+    assert (outcome.status, response(outcome)["body"]) == ("SUCCESS", stored)
+
+
+@pytest.mark.parametrize("body", [b"\xff" * 70_000, b"\x00" * 70_000, "€".encode() * 30_000])
+async def test_stored_body_has_at_most_4_kib_of_utf8(body: bytes) -> None:
+    outcome = await deliver(answer(body))
+    assert len(response(outcome)["body"].encode()) <= 4096
+    assert response(outcome)["truncated"]
+
+
+async def test_redirect_is_not_followed() -> None:
+    async with Receiver(answer()) as canary:
+        location = f"Location: {canary.url}\r\n"
+        outcome = await deliver(answer(b"", status="302 Found", headers=location))
+        assert (error_type(outcome), outcome.retryable, canary.connections) == ("redirect", False, 0)
+
+
+async def test_cookies_are_not_sent_back() -> None:
+    cookie = "Set-Cookie: sid=secret; Path=/\r\n"
+    async with (
+        Receiver(answer(headers=cookie), host="127.0.0.2", keep=True) as receiver,
+        HttpTransport(LOCAL, resolver=Names({"shop.test": ["127.0.0.2"]})) as transport,
+    ):
+        for _ in range(2):
+            await transport.deliver(delivery(f"http://shop.test:{receiver.port}/"))
+    assert ["cookie" in request.headers for request in receiver.requests] == [False, False]
+
+
+async def test_name_that_turns_private_is_refused_at_each_connection() -> None:
+    only_2 = EgressPolicy.parse("127.0.0.2")
+    async with (
+        Receiver(answer(headers="Connection: close\r\n"), host="127.0.0.2") as honest,
+        HttpTransport(only_2, resolver=Names({"rebind.test": lambda n: ["127.0.0.2"] if n % 2 else ["127.0.0.1"]})) as transport,
+    ):
+        canary = await asyncio.start_server(lambda *_: pytest.fail("connected"), "127.0.0.1", honest.port)
+        async with canary:
+            outcomes = [await transport.deliver(delivery(f"http://rebind.test:{honest.port}/")) for _ in range(40)]
+    assert [outcome.status for outcome in outcomes] == ["SUCCESS", "FAILED"] * 20
+    assert {error_type(outcome) for outcome in outcomes} == {None, "address_blocked"}
+    assert not any(outcome.retryable for outcome in outcomes)
+    assert all("127.0.0" not in json.dumps(outcome.error) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [["127.0.0.2", "127.0.0.1"], ["::ffff:127.0.0.2"], ["64:ff9b::7f00:2"], ["10.0.0.1"], [], ["127.0.0.2"] * 33],
+)
+async def test_answer_with_one_refused_address_is_refused_whole(addresses: list[str]) -> None:
+    only_2 = EgressPolicy.parse("127.0.0.2")
+    async with (
+        Receiver(answer(), host="127.0.0.2") as receiver,
+        HttpTransport(only_2, resolver=Names({"mixed.test": addresses})) as transport,
+    ):
+        outcome = await transport.deliver(delivery(f"http://mixed.test:{receiver.port}/"))
+        assert (error_type(outcome), receiver.connections) == ("address_blocked", 0)
+
+
+async def test_socket_is_the_last_line_when_the_resolver_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "CheckedResolver", lambda _policy, inner: inner)
+    lying = Names({"evil.test": ["127.0.0.1"]})
+    async with (
+        Receiver(answer()) as receiver,
+        HttpTransport(EgressPolicy.parse("127.0.0.2"), resolver=lying) as transport,
+    ):
+        outcome = await transport.deliver(delivery(f"http://evil.test:{receiver.port}/"))
+        assert (error_type(outcome), outcome.retryable, receiver.connections) == ("address_blocked", False, 0)
+
+
+async def test_localhost_is_reached_where_loopback_is_allowed() -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(delivery(f"http://localhost:{receiver.port}/"))
+    assert outcome.status == "SUCCESS"
+
+
+async def test_name_that_does_not_exist_is_a_dns_error() -> None:
+    class Nowhere(Names):
+        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> Any:
+            raise socket.gaierror(socket.EAI_NONAME, "canary")
+
+    async with HttpTransport(LOCAL, resolver=Nowhere({})) as transport:
+        outcome = await transport.deliver(delivery("http://nowhere.test/"))
+    assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "dns", True)
+    assert "canary" not in json.dumps(outcome.error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"url": "http://10.0.0.1/"}, "address_blocked"),
+        ({"url": "http://[::1"}, "bad_url"),
+        ({"url": "http://user:canary@127.0.0.1/"}, "bad_url"),
+        ({"url": "\udcff"}, "bad_url"),
+        ({"headers": {"Host": "x"}}, "bad_headers"),
+        ({"headers": {"X": "a\r\nY: b"}}, "bad_headers"),
+        ({"method": "CONNECT"}, "bad_request"),
+        ({"body": b"x" * (2**20 + 1)}, "bad_request"),
+    ],
+)
+async def test_what_may_not_be_sent_is_refused_unsent_and_not_retried(changes: dict[str, Any], code: str) -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(delivery(**{"url": receiver.url} | changes))
+        assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", code, False)
+        assert receiver.connections == 0
+    assert "canary" not in json.dumps([outcome.request, outcome.error])
+    json.dumps(outcome.request, ensure_ascii=False).encode()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A key and a certificate for 127.0.0.1 that nobody trusts."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return key, certificate
+
+
+@pytest.fixture
+def tls_server(certificate: tuple[Path, Path]) -> Callable[[], ssl.SSLContext]:
+    def context() -> ssl.SSLContext:
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(certificate[1], certificate[0])
+        return server
+
+    return context
+
+
+async def test_certificate_that_nobody_signed_is_refused(tls_server: Callable[[], ssl.SSLContext]) -> None:
+    async with Receiver(answer(), tls=tls_server()) as receiver, HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(delivery(receiver.url))
+        assert (outcome.status, error_type(outcome), receiver.requests) == ("FAILED", "tls", [])
+
+
+async def test_trusted_certificate_is_delivered_to_and_a_silent_tls_peer_is_closed(
+    tls_server: Callable[[], ssl.SSLContext], certificate: tuple[Path, Path], sockets: list[socket.socket]
+) -> None:
+    trusting = ssl.create_default_context(cafile=str(certificate[1]))
+    async with Receiver(answer(), tls=tls_server()) as receiver, HttpTransport(LOCAL, ssl_context=trusting) as transport:
+        assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
+    sockets.clear()
+    async with Receiver(silent, tls=tls_server()) as receiver, HttpTransport(LOCAL, ssl_context=trusting) as transport:
+        outcome = await transport.deliver(delivery(receiver.url, method="GET", timeout=timedelta(seconds=0.5)))
+        assert (outcome.status, [opened.fileno() for opened in sockets]) == ("TIMED_OUT", [-1])
+
+
+async def test_plain_server_behind_https_is_a_tls_error() -> None:
+    async def talk_plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(talk_plain, "127.0.0.1", 0)
+    async with server, HttpTransport(LOCAL) as transport:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await transport.deliver(delivery(f"https://127.0.0.1:{port}/"))
+    assert (outcome.status, error_type(outcome)) == ("FAILED", "tls")

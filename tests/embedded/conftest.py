@@ -1,0 +1,141 @@
+"""Homes of their own for clusters and for `kronos up`; nothing of them is left running."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from embedded.waiting import eventually
+
+from kronos.embedded import processes
+from kronos.embedded.cluster import Cluster
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A new home that PostgreSQL's user can enter."""
+    path = Path(tempfile.mkdtemp(prefix="kronos-home-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    """What the cluster told the person at the terminal."""
+    return []
+
+
+@pytest.fixture
+def cluster(home: Path, notes: list[str]) -> Iterator[Cluster]:
+    """A cluster that was not started yet."""
+    cluster = Cluster(home, durable=False, note=notes.append)
+    yield cluster
+    cluster.destroy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Up:
+    """A running `kronos up`."""
+
+    home: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def told(self) -> dict[str, str | int]:
+        """run.json."""
+        told: dict[str, str | int] = json.loads((self.home / "run.json").read_text())
+        return told
+
+    @property
+    def url(self) -> str:
+        """Where its API is."""
+        return str(self.told["url"])
+
+    def said(self) -> str:
+        """All of its standard error so far."""
+        return (self.home / "up.err").read_text()
+
+    def await_ready(self, seconds: float = 60) -> str:
+        """The line `ready URL` of its standard output."""
+        out = self.home / "up.out"
+
+        def is_ready() -> bool:
+            assert self.process.poll() is None, f"kronos up ended with {self.process.returncode}: {self.said()}"
+            return "ready " in out.read_text()
+
+        eventually(is_ready, f"kronos up is not ready: {self.said()}", seconds=seconds)
+        return out.read_text().splitlines()[0]
+
+    def children(self) -> dict[str, int]:
+        """Its living children: api, worker, postgres, demo -> process id."""
+        found = {}
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has just ended
+            names = {"serve": "api", "worker": "worker", "kronos.cli.demo": "demo"}
+            name = next((names[word] for word in words if word in names), "postgres" if "-D" in words else None)
+            if name is not None:
+                found[name] = int(pid)
+        return found
+
+
+def processes_of(home: Path) -> list[int]:
+    """All processes that belong to a home: its PostgreSQL's, and those that were told its admin key file."""
+    cluster = (home / "postgres").resolve() / "data"
+    return [*processes.postgres_processes(cluster), *_told_of(home)]
+
+
+def _told_of(home: Path) -> list[int]:
+    marks = (f"KRONOS_ADMIN_KEY_FILE={home}/".encode(), b"\0".join((b"--home", str(home).encode())))
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                seen = Path(f"/proc/{entry}/environ").read_bytes() + Path(f"/proc/{entry}/cmdline").read_bytes()
+            except (FileNotFoundError, PermissionError, ProcessLookupError):
+                continue  # it has ended, or is not ours
+            if any(mark in seen for mark in marks):
+                found.append(int(entry))
+    return found
+
+
+@pytest.fixture
+def up(home: Path) -> Iterator[Callable[..., Up]]:
+    """Starts `kronos up --port 0` on the test's home, with more options if given."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> Up:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
+        with (home / "up.out").open("w") as out, (home / "up.err").open("w") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", "0", *options],
+                stdout=out,
+                stderr=err,
+                text=True,
+                env=environment,
+            )
+        started.append(process)
+        return Up(home=home, process=process)
+
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(60)
+    eventually(lambda: not processes_of(home), f"processes of {home} are left: {processes_of(home)}")
+    Cluster(home).destroy()
+
+
+@pytest.fixture
+def is_clear(home: Path) -> Callable[[], bool]:
+    """Whether no process of the test's home is left."""
+    return lambda: not processes_of(home)

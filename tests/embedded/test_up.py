@@ -1,0 +1,161 @@
+"""`kronos up` from the outside: ready, supervised, refused twice, stopped in order, recovered after kill -9."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from embedded.conftest import Up
+from embedded.waiting import eventually
+
+from kronos.embedded import network
+
+pytestmark = pytest.mark.faults
+
+Start = Callable[..., Up]
+
+
+def is_ready(up: Up) -> bool:
+    return (up.home / "run.json").exists() and network.readiness(up.url).is_ready
+
+
+def workspaces(up: Up) -> list[str]:
+    """The slugs that the API lists, asked with the administrator's key."""
+    key = Path(str(up.told["admin_key_file"])).read_text().strip()
+    request = urllib.request.Request(f"{up.url}/v1/workspaces", headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return [workspace["slug"] for workspace in json.load(response)["data"]]
+
+
+def create_workspace(up: Up, slug: str) -> None:
+    key = Path(str(up.told["admin_key_file"])).read_text().strip()
+    request = urllib.request.Request(
+        f"{up.url}/v1/workspaces",
+        data=json.dumps({"slug": slug, "name": slug}).encode(),
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        assert response.status == 201
+
+
+def test_ready_means_that_everything_answers(up: Start) -> None:
+    running = up()
+    line = running.await_ready()
+    assert line == f"ready {running.url}"
+    assert is_ready(running)
+    assert running.told["pid"] == running.process.pid
+    for name in ("run.json", "admin.key", "cluster.json"):
+        assert stat.S_IMODE((running.home / name).stat().st_mode) == 0o600, name
+    with psycopg.connect(str(running.told["database_url"])) as connection:
+        row = connection.execute("select current_database(), usesuper from pg_user where usename = current_user").fetchone()
+    assert row == ("kronos", True)
+    assert set(running.children()) == {"api", "worker", "postgres"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_all_of_it(up: Start, is_clear: Callable[[], bool], number: signal.Signals) -> None:
+    running = up()
+    running.await_ready()
+    running.process.send_signal(number)
+    assert running.process.wait(30) == 0, running.said()
+    assert is_clear()
+    assert not (running.home / "run.json").exists()
+    assert "database system is shut down" in (running.home / "log" / "postgres.log").read_text()
+
+
+def test_a_stop_during_the_start_is_heeded(up: Start, is_clear: Callable[[], bool], home: Path) -> None:
+    running = up()
+    eventually((home / "cluster.json").exists, "the cluster is not being made")
+    running.process.terminate()
+    assert running.process.wait(60) == 0, running.said()
+    assert is_clear()
+
+
+def test_a_second_one_on_the_same_home_is_refused(up: Start) -> None:
+    first = up()
+    eventually((first.home / "lock").exists, "the first one does not start")
+    eventually((first.home / "lock").read_text, "the first one does not tell who it is")
+    second = [sys.executable, "-m", "kronos", "up", "--home", str(first.home), "--port", "0"]
+    while_starting = subprocess.run(second, capture_output=True, text=True, timeout=30)
+    first.await_ready()
+    when_ready = subprocess.run(second, capture_output=True, text=True, timeout=30)
+    for answer in (while_starting, when_ready):
+        assert (answer.returncode, answer.stdout) == (1, "")
+        assert f"process {first.process.pid}" in answer.stderr
+        assert first.url in answer.stderr
+    assert is_ready(first)
+
+
+def test_a_port_that_is_taken_is_told(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        command = [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", port]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert answer.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in answer.stderr
+    assert not (home / "postgres").exists()
+
+
+def test_each_killed_child_is_started_again(up: Start) -> None:
+    running = up()
+    running.await_ready()
+    for name in ("api", "worker", "postgres"):
+        killed = running.children()[name]
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: name in (now := running.children()) and now[name] != killed, f"no new {name}", seconds=10)  # noqa: B023
+        eventually(lambda: is_ready(running), f"not ready after the end of {name}", seconds=10)
+        assert set(running.children()) == {"api", "worker", "postgres"}
+
+
+def test_the_next_start_recovers_from_kill_9(up: Start) -> None:
+    first = up()
+    first.await_ready()
+    create_workspace(first, "kept")
+    key = (first.home / "admin.key").read_text()
+    first.process.kill()
+    first.process.wait()
+    again = up()  # at once: the children of the killed one are still on their way out
+    again.await_ready()
+    assert "kept" in workspaces(again)
+    assert (again.home / "admin.key").read_text() == key
+    assert again.told["pid"] == again.process.pid
+
+
+def test_the_next_start_recovers_from_kill_9_of_everything(up: Start) -> None:
+    first = up()
+    first.await_ready()
+    create_workspace(first, "kept")
+    for pid in (first.process.pid, *first.children().values()):
+        os.kill(pid, signal.SIGKILL)
+    first.process.wait()
+    again = up()
+    again.await_ready()
+    assert "kept" in workspaces(again)
+
+
+def test_nothing_outlives_a_killed_one(up: Start, is_clear: Callable[[], bool]) -> None:
+    running = up()
+    running.await_ready()
+    running.process.kill()
+    running.process.wait()
+    eventually(is_clear, "its children outlive it", seconds=30)
+
+
+def test_a_wrong_setting_ends_the_start_with_its_name(home: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "KRONOS_SHUTDOWN_SECONDS": "soon"},
+    )
+    assert answer.returncode == 1
+    assert "KRONOS_SHUTDOWN_SECONDS" in answer.stderr

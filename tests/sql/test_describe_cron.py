@@ -1,0 +1,184 @@
+"""describe_cron says in English what a schedule does; read back, its words are the schedule."""
+
+import re
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+from cron_texts import cron_texts, read
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+Connection = psycopg.Connection[tuple[object, ...]]
+Times = list[tuple[int, int]]
+
+_DESCRIBE = "select kronos.describe_cron(cron) from unnest(%s::text[]) with ordinality as given(cron, n) order by n"
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+def describe(superuser: Connection, texts: list[str]) -> list[str]:
+    return [str(words) for (words,) in superuser.execute(_DESCRIBE, [texts]).fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("text", "description"),
+    [
+        ("* * * * *", "Every minute"),
+        ("*/1 * * * *", "Every minute"),
+        ("*/5 * * * *", "Every 5 minutes"),
+        ("0-59/5 * * * *", "Every 5 minutes"),
+        ("0,30 * * * *", "Every 30 minutes"),
+        ("*/7 * * * *", "At every 7th minute from 0 through 56 past every hour"),
+        ("*/45 * * * *", "At minutes 0 and 45 past every hour"),
+        ("5-59/10 * * * *", "At every 10th minute from 5 through 55 past every hour"),
+        ("1-59/11 * * * *", "At every 11th minute from 1 through 56 past every hour"),
+        ("1-59/2 * * * *", "At every 2nd minute from 1 through 59 past every hour"),
+        ("0 * * * *", "Every hour"),
+        ("@hourly", "Every hour"),
+        ("30 * * * *", "At minute 30 past every hour"),
+        ("10-20 * * * *", "At every minute from 10 through 20 past every hour"),
+        ("0,15,45 * * * *", "At minutes 0, 15 and 45 past every hour"),
+        ("0,20,50 * * * *", "At minutes 0, 20 and 50 past every hour"),
+        ("1-3,10,20-22 * * * *", "At minutes 1 through 3, 10 and 20 through 22 past every hour"),
+        ("0 */2 * * *", "Every 2 hours"),
+        ("0 */6 * * *", "Every 6 hours"),
+        ("0 */12 * * *", "At 00:00 and 12:00"),
+        ("0 */5 * * *", "At 00:00, 05:00, 10:00, 15:00 and 20:00"),
+        ("30 */2 * * *", "At minute 30 past every 2nd hour"),
+        ("15 1-23/2 * * *", "At minute 15 past every 2nd hour from 1 through 23"),
+        ("0 9 * * 1", "At 09:00 on Monday"),
+        ("0 9,17 * * *", "At 09:00 and 17:00"),
+        ("5 9-11 * * *", "At 09:05, 10:05 and 11:05"),
+        ("1,2 3-6 * * *", "At minutes 1 and 2 past every hour from 3 through 6"),
+        ("0 9-17 * * *", "At minute 0 past every hour from 9 through 17"),
+        ("0 9-17 * * 1-5", "At minute 0 past every hour from 9 through 17 on Monday through Friday"),
+        ("*/5 9-17 * * mon-fri", "Every 5 minutes from 09:00 through 17:55 on Monday through Friday"),
+        ("* 9-17 * * *", "Every minute from 09:00 through 17:59"),
+        ("* 9 * * *", "Every minute from 09:00 through 09:59"),
+        ("*/15 9 * * *", "Every 15 minutes from 09:00 through 09:45"),
+        ("*/10 1,5,9 * * *", "Every 10 minutes during hours 1, 5 and 9"),
+        ("* */3 * * *", "Every minute during every 3rd hour"),
+        ("@daily", "At 00:00"),
+        ("@weekly", "At 00:00 on Sunday"),
+        ("@monthly", "At 00:00 on day 1 of the month"),
+        ("@yearly", "At 00:00 on day 1 of the month in January"),
+        ("0 0 * * 7", "At 00:00 on Sunday"),
+        ("0 0 * * 6,0", "At 00:00 on Saturday and Sunday"),
+        ("0 0 * * 5-7", "At 00:00 on Friday through Sunday"),
+        ("0 0 * * 0,3", "At 00:00 on Wednesday and Sunday"),
+        ("0 0 13 * 5", "At 00:00 on day 13 of the month and also on Friday"),
+        ("0 0 13 6-8 fri", "At 00:00 on day 13 of the month and also on Friday, in June through August"),
+        ("0 0 13 * */5", "At 00:00 on day 13 of the month, only if it is Friday or Sunday"),
+        ("0 0 1-7 * */7", "At 00:00 on every day from 1 through 7 of the month, only if it is Sunday"),
+        ("0 0 */2 1 1", "At 00:00 on every 2nd day from 1 through 31 of the month in January, only if it is Monday"),
+        ("0 0 1-31 * 5", "At 00:00"),
+        ("0 0 13 * 0-6", "At 00:00"),
+        ("0 0 $ * *", "At 00:00 on the last day of the month"),
+        ("0 0 15,$ * *", "At 00:00 on day 15 of the month and the last day of the month"),
+        ("0 0 $ * 1", "At 00:00 on the last day of the month and also on Monday"),
+        ("0 0 *,$ * 1", "At 00:00 on Monday"),
+        ("0 0 1,15 jan,jul *", "At 00:00 on days 1 and 15 of the month in January and July"),
+        ("0 0 1-5,9 * *", "At 00:00 on days 1 through 5 and 9 of the month"),
+        ("0 0 1 */3 *", "At 00:00 on day 1 of the month in January, April, July and October"),
+        ("0 0 * 2 *", "At 00:00 in February"),
+        ("0 0 31 2 *", "At 00:00 on day 31 of the month in February"),
+    ],
+)
+def test_a_schedule_reads_in_english(superuser: Connection, text: str, description: str) -> None:
+    assert describe(superuser, [text]) == [description]
+
+
+def test_a_refused_text_has_no_description(superuser: Connection) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        describe(superuser, ["5-1 * * * *"])
+    assert caught.value.sqlstate == "KR001"
+
+
+def _list(words: str, names: list[str] | None = None) -> set[int]:
+    """The numbers that "1, 3 through 7 and 9" names."""
+
+    def number(word: str) -> int:
+        return names.index(word) + 1 if names else int(word)
+
+    values: set[int] = set()
+    for item in re.split(r", | and | or ", words):
+        ends = [number(word) for word in item.split(" through ")]
+        values.update(range(ends[0], ends[-1] + 1))
+    return values
+
+
+def _field(words: str, last: int) -> set[int]:
+    """The numbers that "every 2nd hour from 1 through 23", "minute 5" or "days 1 and 15" names."""
+    every = re.fullmatch(r"every (?:(\d+)(?:st|nd|rd|th) )?[a-z]+(?: from (\d+) through (\d+))?", words)
+    if every:
+        step, first, final = (int(group) if group else None for group in every.groups())
+        return set(range(first or 0, (last if final is None else final) + 1, step or 1))
+    return _list(words.partition(" ")[2])
+
+
+def _clock(word: str) -> tuple[int, int]:
+    return int(word[:2]), int(word[3:])
+
+
+def _times(words: str) -> Times:
+    """The times of day that "Every 5 minutes during hours 1 and 9" names."""
+    if every := re.fullmatch(r"Every (?:(\d+) )?hours?", words):
+        return [(hour, 0) for hour in range(0, 24, int(every[1] or 1))]
+    if every := re.fullmatch(r"Every (?:(\d+) )?minutes?(?: from (\S+) through (\S+)| during (.+))?", words):
+        times = [divmod(minute, 60) for minute in range(0, 24 * 60, int(every[1] or 1))]
+        if every[2]:
+            assert {_clock(every[2]), _clock(every[3])} <= set(times)
+            return [time for time in times if _clock(every[2]) <= time <= _clock(every[3])]
+        return [time for time in times if not every[4] or time[0] in _field(every[4], 23)]
+    assert words.startswith("At ")
+    minutes, past, hours = words.removeprefix("At ").partition(" past ")
+    if past:
+        return [(hour, minute) for hour in sorted(_field(hours, 23)) for minute in sorted(_field(minutes, 59))]
+    return [_clock(word) for word in re.split(r", | and ", minutes)]
+
+
+def _has_day(words: str, day: date) -> bool:
+    """Whether a day is one of "day 13 of the month and also on Friday"."""
+    if also := re.fullmatch(r"(.+) and also on (.+)", words):
+        return _has_day(also[1], day) or _has_day(also[2], day)
+    if last := re.fullmatch(r"(?:(.+) and )?the last day of the month", words):
+        is_last = (day + timedelta(days=1)).day == 1
+        return is_last or bool(last[1] and _has_day(last[1], day))
+    if words.endswith(" of the month"):
+        return day.day in _field(words.removesuffix(" of the month"), 31)
+    return day.isoweekday() in _list(words, _WEEKDAYS)
+
+
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(cron_texts, min_size=30, max_size=30))
+def test_a_description_read_back_is_the_schedule(superuser: Connection, texts: list[str]) -> None:
+    for text, description in zip(texts, describe(superuser, texts), strict=True):
+        parts = re.fullmatch(r"(.+?)(?: on (.+?))?(?:,? in (.+?))?(?:, only if it is (.+))?", description)
+        assert parts, description
+        times, on, months, only = parts.groups()
+        reading = read(text)
+        assert _times(times) == reading.times(), (text, description)
+        # More than two years, with a leap day in them.
+        days = [date(2026, 12, 1) + timedelta(days=n) for n in range(28 * 31)]
+        told = [
+            day
+            for day in days
+            if (not months or day.month in _list(months, _MONTHS))
+            and (not on or _has_day(on, day))
+            and (not only or day.isoweekday() in _list(only, _WEEKDAYS))
+        ]
+        assert told == [day for day in days if reading.has_day(day)], (text, description)

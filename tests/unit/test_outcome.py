@@ -1,0 +1,87 @@
+"""Retry-After in all its forms, and signatures against the published vector."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from kronos.delivery.outcome import MAX_RETRY_AFTER, failed, retry_after
+from kronos.delivery.signing import signature, signing_key
+
+DATE = "Mon, 23 Nov 2026 03:30:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("0", timedelta(0)),
+        ("120", timedelta(minutes=2)),
+        (" 120 ", timedelta(minutes=2)),
+        ("3601", MAX_RETRY_AFTER),
+        ("9" * 5000, MAX_RETRY_AFTER),
+        ("Mon, 23 Nov 2026 03:31:00 GMT", timedelta(minutes=1)),
+        ("Monday, 23-Nov-26 03:31:00 GMT", timedelta(minutes=1)),
+        ("Mon Nov 23 03:31:00 2026", timedelta(minutes=1)),
+        ("Mon, 23 Nov 2026 03:29:00 GMT", timedelta(0)),
+        ("Sat, 01 Jan 9999 00:00:00 GMT", MAX_RETRY_AFTER),
+        ("", None),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        ("²", None),
+        ("١٢", None),
+        ("Mon, 23 Nov 2026 03:31:00 +0100", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_against_the_answers_own(value: str, wanted: timedelta | None) -> None:
+    assert retry_after(CIMultiDict({"retry-after": value, "date": DATE})) == wanted
+
+
+def test_retry_after_date_without_a_date_header_is_against_our_clock() -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=10)
+    found = retry_after({"Retry-After": soon.strftime("%a, %d %b %Y %H:%M:%S GMT")})
+    assert found is not None
+    assert timedelta(minutes=9) < found <= timedelta(minutes=10)
+
+
+@settings(deadline=None)
+@given(st.text(), st.text())
+def test_any_retry_after_is_none_or_within_an_hour(value: str, date: str) -> None:
+    found = retry_after({"Retry-After": value, "Date": date})
+    assert found is None or timedelta(0) <= found <= MAX_RETRY_AFTER
+
+
+@pytest.mark.parametrize(
+    ("error_type", "status", "retryable"),
+    [
+        ("timeout", "TIMED_OUT", True),
+        ("closed_without_answer", "UNKNOWN", True),
+        ("closed_while_sending", "FAILED", True),
+        ("dns", "FAILED", True),
+        ("connect", "FAILED", True),
+        ("tls", "FAILED", True),
+        ("bad_response", "FAILED", True),
+        ("address_blocked", "FAILED", False),
+        ("bad_url", "FAILED", False),
+        ("template", "FAILED", False),
+    ],
+)
+def test_error_decides_status_and_whether_sending_again_can_help(error_type: str, status: str, retryable: bool) -> None:
+    outcome = failed(error_type, "why\x00")  # type: ignore[arg-type]  # the parameters are of its Literal
+    assert (outcome.status, outcome.retryable) == (status, retryable)
+    assert outcome.error == {"type": error_type, "message": "why\ufffd"}
+
+
+def test_signature_is_that_of_the_published_standard() -> None:
+    key = signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signed = signature([key], message_id="msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp=1614265330, body=b'{"test": 2432232314}')
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("secret", ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_AAAA", "whsec_canary!"])
+def test_bad_signing_secret_is_refused_without_naming_it(secret: str) -> None:
+    with pytest.raises(ValueError, match="a signing secret") as refused:
+        signing_key(secret)
+    assert "canary" not in str(refused.value)

@@ -1,0 +1,223 @@
+"""Templates: what they take, what they refuse where, and that no value gets out of its place."""
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kronos.delivery.egress import EgressPolicy, check_url
+from kronos.delivery.refused import Refused
+from kronos.delivery.template import (
+    MAX_RENDERED_BYTES,
+    TemplateError,
+    check,
+    check_header_templates,
+    check_url_template,
+    render,
+    render_body,
+    render_headers,
+    render_url,
+)
+
+PUBLIC = EgressPolicy()
+CONTEXT: dict[str, Any] = {
+    "input": {"a": {"b": 7}, "list": ["x", {"y": None}], "text": "hé\nllo", "7": "seven", "t": True, "tpl": "{{input.t}}"}
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "rendered"),
+    [
+        ("{{input.a.b}}", 7),
+        ("{{ input.a.b }}", 7),
+        ("{{input.a}}", {"b": 7}),
+        ("{{input.list.0}}", "x"),
+        ("{{input.list.1.y}}", None),
+        ("{{input.7}}", "seven"),
+        ("{{input}}", CONTEXT["input"]),
+        ("n={{input.a.b}}", "n=7"),
+        ("{{input.a.b}}{{input.t}}", "7true"),
+        ("{{input.a}} {{input.list.1.y}}", '{"b":7} null'),
+        ("{{input.text}}!", "hé\nllo!"),
+        ("{{input.tpl}}", "{{input.t}}"),
+        ("-{{input.tpl}}", "-{{input.t}}"),
+        ("\\{{input.a}}", "{{input.a}}"),
+        ("a }} b { {", "a }} b { {"),
+        ("", ""),
+        ({"k": ["{{input.a.b}}", 1, None, {"z": "{{input.t}}"}]}, {"k": [7, 1, None, {"z": True}]}),
+        (3.5, 3.5),
+    ],
+)
+def test_template_is_filled(template: Any, rendered: Any) -> None:
+    check(template)
+    assert render(template, CONTEXT) == rendered
+
+
+@pytest.mark.parametrize(
+    ("template", "pointer", "message"),
+    [
+        ("{{input.a", "", "is not closed"),
+        ("{{}}", "", "is not a path"),
+        ("{{ }}", "", "is not a path"),
+        ("{{input.}}", "", "is not a path"),
+        ("{{input..a}}", "", "is not a path"),
+        ("{{input.a | upper}}", "", "is not a path"),
+        ("{{input a}}", "", "is not a path"),
+        ("{{{input.a}}}", "", "is not a path"),
+        ("{{inputs.a}}", "", "inputs is not known"),
+        ("{{secret.x}}", "", "secret is not available yet"),
+        ("{{config.x}}", "", "config is not available yet"),
+        ({"a/b": [1, {"c": "{{x}}"}]}, "/a~1b/1/c", "x is not known"),
+        ({"k{{input.a}}": 1}, "/k{{input.a}}", "a member's name holds"),
+    ],
+)
+def test_wrong_template_is_refused_where_it_stands(template: Any, pointer: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=message) as refused:
+        check(template)
+    assert (refused.value.pointer, refused.value.code) == (pointer, "template")
+    with pytest.raises(TemplateError):
+        render(template, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{input.b}}", "there is no input.b, which"),
+        ("{{input.a.b.c}}", "there is no input.a.b.c"),
+        ("{{input.list.2}}", "there is no input.list.2"),
+        ("{{input.list.-1}}", "there is no input.list.-1"),
+        ("{{input.list.²}}", "there is no input.list.²"),
+        ("{{input.list." + "9" * 5000 + "}}", "there is no input.list.9"),
+        ("{{input.text.0}}", "there is no input.text.0"),
+    ],
+)
+def test_name_that_is_not_there_is_an_error_that_says_which(template: str, message: str) -> None:
+    check(template)
+    with pytest.raises(TemplateError, match=message) as refused:
+        render(["ok", template], CONTEXT)
+    assert refused.value.pointer == "/1"
+
+
+def test_body_without_a_template_is_the_input() -> None:
+    assert render_body(None, {"input": {"a": [1, "é"]}}) == '{"a":[1,"é"]}'.encode()
+    assert render_body({"n": "{{input.n}}"}, {"input": {"n": 2**70}}) == b'{"n":%d}' % 2**70
+
+
+def test_template_that_multiplies_its_input_is_refused_before_it_is_built() -> None:
+    context = {"input": {"big": "x" * 100_000}}
+    with pytest.raises(TemplateError, match=str(MAX_RENDERED_BYTES)):
+        render(["{{input.big}}"] * 11, context)
+    with pytest.raises(TemplateError, match=str(MAX_RENDERED_BYTES)):
+        render("{{input.big}}" * 11, context)
+    assert len(render_body(["{{input.big}}"] * 10, context)) > 1_000_000
+
+
+def test_template_nested_too_deep_is_refused() -> None:
+    template: Any = "x"
+    for _ in range(5000):
+        template = [template]
+    with pytest.raises(TemplateError, match="nested deeper"):
+        check(template)
+
+
+TEXTS = st.text() | st.sampled_from(["{{input.a}}", "{{", "}}", "\\{{", "{{input.a.b}} x", "{{ input.list.0 }}", "{{x}}"])
+TEMPLATES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)
+@given(TEMPLATES, TEMPLATES)
+def test_render_raises_nothing_but_template_error(template: Any, value: Any) -> None:
+    context = {"input": value}
+    try:
+        check(template)
+        render_body(template, context)
+        render_headers({"X-A": str(template)}, context)
+    except TemplateError:
+        pass  # any other exception fails the test
+
+
+@settings(deadline=None)
+@given(TEMPLATES)
+def test_whole_string_template_is_the_value_itself(value: Any) -> None:
+    assert render({"v": "{{input.v}}"}, {"input": {"v": value}})["v"] is value
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_value_in_a_url_stays_in_its_place(value: str) -> None:
+    template = "https://a.example/x/{{input.v}}/y?q={{input.v}}&z=1"
+    try:
+        url = check_url(render_url(template, {"input": {"v": value}}), PUBLIC)
+    except TemplateError:
+        assert {".", ".."} & set(re.split(r"[/\\]", value))
+        return
+    except Refused:
+        assert len(template) + 6 * 4 * len(value) > 2048
+        return
+    assert (url.raw_host, url.raw_path.count("/"), url.raw_query_string.count("&")) == ("a.example", 3, 1)
+    assert unquote(url.raw_path.split("/")[2]) == value
+    assert unquote(url.raw_query_string.removeprefix("q=").removesuffix("&z=1")) == value
+
+
+@pytest.mark.parametrize("value", ["..", ".", "../admin", "a/../b", "a\\..\\b", "/.."])
+def test_value_that_would_step_to_another_path_is_refused(value: str) -> None:
+    with pytest.raises(TemplateError):
+        render_url("https://a.example/x/{{input.v}}", {"input": {"v": value}})
+
+
+def test_values_that_make_a_step_together_are_refused() -> None:
+    with pytest.raises(TemplateError):
+        render_url("https://a.example/x/.{{input.v}}", {"input": {"v": ""}})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://{{input.h}}/",
+        "https://a.{{input.h}}/",
+        "{{input.url}}",
+        "https://a.example:{{input.p}}/",
+        "https://a.example{{input.rest}}",
+        "{{input.s}}://a.example/",
+        "https://u:{{input.p}}@a.example/",
+    ],
+)
+def test_template_in_a_urls_host_is_refused(url: str) -> None:
+    with pytest.raises(Refused):
+        check_url_template(url, PUBLIC)
+    with pytest.raises(Refused):
+        render_url(url, {"input": {"h": "x", "url": "x", "p": "1", "rest": ".evil.example/", "s": "https"}})
+
+
+def test_url_template_is_judged_with_its_values_left_out() -> None:
+    check_url_template("https://a.example/{{ input.a }}?x={{input.b}}", PUBLIC)
+    check_url_template("https://a.example?x={{input.b}}", PUBLIC)
+    with pytest.raises(Refused) as refused:
+        check_url_template("http://10.0.0.1/{{input.a}}", PUBLIC)
+    assert refused.value.code == "address_blocked"
+    with pytest.raises(TemplateError):
+        check_url_template("https://a.example/{{nothing}}", PUBLIC)
+
+
+def test_header_templates_are_checked_and_filled() -> None:
+    check_header_templates({"X-Run": "run-{{input.a.b}}"})
+    assert render_headers({"X-Run": "run-{{input.a.b}}", "X-B": "b"}, CONTEXT) == {"X-Run": "run-7", "X-B": "b"}
+    with pytest.raises(TemplateError) as refused:
+        check_header_templates({"X-Run": "{{nothing}}"})
+    assert refused.value.pointer == "/X-Run"
+    with pytest.raises(Refused) as reserved:
+        check_header_templates({"Host": "{{input.a}}"})
+    assert reserved.value.code == "header_reserved"
+
+
+def test_value_that_would_end_a_header_is_refused() -> None:
+    with pytest.raises(TemplateError) as refused:
+        render_headers({"X-Text": "{{input.text}}"}, CONTEXT)
+    assert refused.value.pointer == "/X-Text"
