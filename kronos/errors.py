@@ -184,6 +184,8 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
 
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection string."""
+    if error.sqlstate is None and not isinstance(error, psycopg.OperationalError):
+        return KronosError(f"unforeseen {type(error).__name__} of the database driver")
     sqlstate = error.sqlstate or "08006"  # libpq's own errors carry none: the connection is gone
     message = error.diag.message_primary or "the connection to PostgreSQL failed"
     if sqlstate in ("KR001", "KR002"):

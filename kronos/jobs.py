@@ -143,7 +143,7 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     With an idempotency key that is known, the job that it made. Raises EndpointNotFound, Unprocessable (invalid_cron, invalid_timezone,
     idempotency_mismatch), Conflict (the name is taken, the workspace is suspended), PgCronUnavailable, DatabaseUnavailable.
     """
-    insert, params = _insertion(new)
+    insert, params = await _insertion(view, new)
     job_id = uuid4()
     params |= {"job_id": job_id}
     inserted, jobs = await view.write_then_read(insert, params, _GET_CREATED, {"job_id": job_id, "idempotency_key": new.idempotency_key})
@@ -160,7 +160,7 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     return jobs[0], inserted[0].is_new
 
 
-def _insertion(new: NewJob) -> tuple[Statement[Inserted], dict[str, object]]:
+async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Inserted], dict[str, object]]:
     params: dict[str, object] = {
         "name": new.name,
         "endpoint": new.endpoint,
@@ -169,11 +169,16 @@ def _insertion(new: NewJob) -> tuple[Statement[Inserted], dict[str, object]]:
         "idempotency_key": new.idempotency_key,
         "request_sha256": _digest(new) if new.idempotency_key is not None else None,
     }
-    if new.trigger != "CRON":
+    if new.cron is None:
         return _INSERT_ONE_SHOT, params | {"trigger": new.trigger, "run_at": new.run_at, "wake": _may_wake()}
+    timezone = schedules.supported(new.timezone)
+    read = await schedules.read(view, new.cron)
     return _INSERT_CRON, params | {
         "cron": new.cron,
-        "timezone": schedules.supported(new.timezone),
+        "timezone": timezone,
+        "schedule": read.schedule,
+        "alarm": read.alarm,
+        "description": read.description,
         "starts_at": new.starts_at,
         "ends_at": new.ends_at,
         "max_runs": new.max_runs,

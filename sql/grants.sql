@@ -36,5 +36,6 @@ grant execute on function kronos.expire_leases(integer), kronos.ring_if_silent(i
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;
-grant execute on function kronos.pg_cron_entries(), kronos.drop_pg_cron_entry(bigint), kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid)
+grant execute on function kronos.pg_cron_entries(), kronos.drop_pg_cron_entry(bigint), kronos.pg_cron_entry(uuid), kronos.register_pg_cron(uuid),
+                          kronos.unregister_pg_cron(uuid)
    to kronos_owner;

@@ -130,7 +130,6 @@ create table kronos.jobs (
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
-    constraint jobs_workspace_id_fkey    foreign key (workspace_id) references kronos.workspaces (workspace_id),
     constraint jobs_endpoint_fkey        foreign key (workspace_id, endpoint_id) references kronos.endpoints (workspace_id, endpoint_id),
     constraint jobs_previous_fkey        foreign key (workspace_id, previous_version_id) references kronos.jobs (workspace_id, job_id),
     constraint jobs_replaced_by_fkey     foreign key (workspace_id, replaced_by_id) references kronos.jobs (workspace_id, job_id)
@@ -166,8 +165,7 @@ create unique index jobs_name_taken on kronos.jobs (workspace_id, name) where na
 create unique index jobs_one_live_version on kronos.jobs (first_version_id) where status in ('ACTIVE', 'PAUSED');
 -- Serves fire: other jobs that are due, most overdue first.
 create index jobs_due on kronos.jobs (next_tick_at) where status = 'ACTIVE' and next_tick_at is not null;
--- Serves reap: the jobs that must have an entry, and those whose end has come.
-create index jobs_registered on kronos.jobs (job_id) where status = 'ACTIVE' and trigger = 'CRON';
+-- Serves end_jobs.
 create index jobs_ending on kronos.jobs (ends_at) where status in ('ACTIVE', 'PAUSED') and ends_at is not null;
 -- Serves list_jobs.
 create index jobs_newest on kronos.jobs (workspace_id, created_at desc, job_id desc);

@@ -1,7 +1,7 @@
 """One request as a route sees it: who calls, what the path, query and body say, each checked; and how it answers."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar, cast
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kronos import errors
+from kronos import errors, workspaces
 from kronos.api import body
 from kronos.api.keys import Keys
 from kronos.api.validation import faults_of
@@ -21,7 +21,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.errors import Fault
 
 Model = TypeVar("Model", bound=BaseModel)
-SYSTEM_WORKSPACE = "kronos-system"
+_MAX_SLUGS = 10_000
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}", re.ASCII)
@@ -36,6 +36,8 @@ class Context:
     pool: Pool
     keys: Keys
     egress: EgressPolicy
+    slugs: dict[str, str] = field(default_factory=dict)
+    """Workspaces' ids and their slugs, which never change; at most 10,000."""
 
 
 class Call(Request):
@@ -51,12 +53,17 @@ class Call(Request):
         await self.context.keys.authenticate(self.headers.get("authorization"))
         workspace = self.path_params.get("w")
         if writes and workspace is not None and await self._is_system(workspace):
-            raise errors.Forbidden(f"workspace {SYSTEM_WORKSPACE} is Kronos's own: it can be read, not changed")
+            raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
 
     async def _is_system(self, workspace: str) -> bool:
         if not _UUID.fullmatch(workspace):
-            return workspace == SYSTEM_WORKSPACE
-        return await self.context.keys.slug_of(workspace.lower()) == SYSTEM_WORKSPACE
+            return workspace == workspaces.SYSTEM
+        slugs = self.context.slugs
+        if (slug := slugs.get(workspace.lower())) is None:
+            if len(slugs) >= _MAX_SLUGS:
+                slugs.clear()
+            slug = slugs[workspace.lower()] = (await workspaces.get(self.workspace())).slug
+        return slug == workspaces.SYSTEM
 
     def instance(self) -> InstanceView:
         """The instance administrator's view."""
@@ -73,7 +80,9 @@ class Call(Request):
             return given
         if _UUID.fullmatch(given):
             return given.lower()
-        _refuse(f"{_shown(given)} is neither a workspace's slug nor its id", "A slug has lower case letters, digits and -, 1 to 63 of them.")
+        _refuse(
+            f"{_shown(given)} is neither a workspace's slug nor its id", "A slug has lower case letters, digits and -, 1 to 63 of them."
+        )
 
     def job_ref(self) -> str:
         """The path's job, an id or a name. Raises InvalidRequest."""
@@ -97,6 +106,13 @@ class Call(Request):
         if _NAME.fullmatch(given) and len(given) <= 63:
             return given
         _refuse(f"{_shown(given)} is no endpoint's name", "A name has letters, digits, '.', '_' and '-', 1 to 63 of them.")
+
+    def new_name(self) -> str:
+        """The path's name for an endpoint that may not be there yet. Raises InvalidRequest."""
+        name = self.name()
+        if _UUID.fullmatch(name):
+            _refuse("a name may not look like an id", "Write a name that is no UUID.")
+        return name
 
     def parameters(self, model: type[Model]) -> Model:
         """The query string. Raises InvalidRequest, also for a parameter that does not exist."""

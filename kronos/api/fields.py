@@ -16,6 +16,9 @@ _RFC3339 = re.compile(
     re.ASCII,
 )
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+_JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 _TIMESTAMP_HINT = "Write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30."
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
@@ -58,31 +61,27 @@ def _schedulable(at: datetime) -> datetime:
     return at
 
 
-def _not_an_id(name: str) -> str:
-    if _UUID.fullmatch(name):
-        _refuse("a name may not look like an id", "Write a name that is no UUID, or leave it out.")
-    return name
-
-
 def _named(text: str, pattern: str, hint: str) -> str:
     if not re.fullmatch(pattern, text, re.ASCII):
         _refuse("the name is out of its pattern", hint)
-    return _not_an_id(text)
+    if _UUID.fullmatch(text):
+        _refuse("a name may not look like an id", "Write a name that is no UUID.")
+    return text
 
 
 def _slug(text: str) -> str:
     hint = "Use 1 to 63 lower case letters, digits and -, with a letter or digit first and last, such as acme."
-    return _named(text, r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", hint)
+    return _named(text, _SLUG, hint)
 
 
 def _endpoint_name(text: str) -> str:
     hint = "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report."
-    return _named(text, r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", hint)
+    return _named(text, _ENDPOINT_NAME, hint)
 
 
 def _job_name(text: str) -> str:
     hint = "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report."
-    return _named(text, r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}", hint)
+    return _named(text, _JOB_NAME, hint)
 
 
 def _small(value: JsonObject) -> JsonObject:
@@ -100,7 +99,11 @@ def _shown(text: str) -> str:
 
 def _refuse(message: str, hint: str) -> NoReturn:
     # pydantic formats the message with the context: braces of a caller's value must not be read as fields.
-    raise PydanticCustomError("kronos", "{message}", {"message": message, "hint": hint})  # type: ignore[arg-type]  # LiteralString
+    raise PydanticCustomError("kronos", "{message}", {"message": message, "hint": hint})
+
+
+def _pattern(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
 _TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
@@ -108,9 +111,9 @@ AnyTime = Annotated[datetime, BeforeValidator(timestamp), _TIME_SCHEMA]
 """An instant, whichever: for filters."""
 Time = Annotated[datetime, BeforeValidator(timestamp), AfterValidator(_schedulable), _TIME_SCHEMA]
 """An instant at which something may be scheduled."""
-Slug = Annotated[str, AfterValidator(_slug)]
-EndpointName = Annotated[str, AfterValidator(_endpoint_name)]
-JobName = Annotated[str, AfterValidator(_job_name)]
+Slug = Annotated[str, AfterValidator(_slug), _pattern(_SLUG)]
+EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(_ENDPOINT_NAME)]
+JobName = Annotated[str, AfterValidator(_job_name), _pattern(_JOB_NAME)]
 Input = Annotated[dict[str, Any], AfterValidator(_small), WithJsonSchema({"type": "object"})]
 Text = Annotated[str, AfterValidator(_shown)]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255)]

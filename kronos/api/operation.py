@@ -4,6 +4,7 @@ FastAPI resolves dependencies, validates and encodes per request: a route that a
 (bench/api.py). An Operation is FastAPI's route to OpenAPI and the router, and a plain function call to a request.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from kronos.api.call import Call
 from kronos.api.problems import MEDIA_TYPE, problem
 from kronos.model import JsonObject
 
+_log = logging.getLogger("kronos.api")
 Handler = Callable[[Call], Awaitable[Response]]
 _SAFE = frozenset({"GET", "HEAD"})
 _PATH_PARAMETERS = {
@@ -51,6 +53,10 @@ class Operation(APIRoute):
                 await call.authenticate(writes=scope["method"] not in _SAFE)
             response = await self.handler(call)
         except errors.KronosError as error:
+            if error.status >= 500:
+                # The caller gets the id, the log the rest: PostgreSQL's own message may quote rows.
+                unforeseen = not isinstance(error, errors.Unavailable)
+                _log.error("%s %s: %s", scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=unforeseen)
             response = problem(error, scope)
         await response(scope, receive, send)
 
@@ -103,10 +109,11 @@ def _responses(answers: Mapping[int, object], raises: Iterable[type[errors.Krono
     }
     codes: dict[int, list[str]] = {}
     for error in raises:
-        codes.setdefault(error.status, []).append(f"`{error.code}`: {(error.__doc__ or '').strip()}")
-    for status, told in sorted(codes.items()):
+        told = "Kronos did not foresee it." if error is errors.KronosError else (error.__doc__ or "").strip()
+        codes.setdefault(error.status, []).append(f"`{error.code}`: {told}")
+    for status, each in sorted(codes.items()):
         schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-        documented[status] = {"description": " ".join(dict.fromkeys(told)), "content": {MEDIA_TYPE: schema}}
+        documented[status] = {"description": " ".join(dict.fromkeys(each)), "content": {MEDIA_TYPE: schema}}
     return documented
 
 

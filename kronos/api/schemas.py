@@ -1,8 +1,8 @@
 """What requests may hold, field by field: bounds, defaults, and an example for documentation and hints."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema, model_validator
 
 from kronos.api.fields import (
     AnyTime,
@@ -17,50 +17,58 @@ from kronos.api.fields import (
     Text,
     Time,
 )
-from kronos.model import Cause, ExecutionStatus, JobStatus, Json, Trigger
+from kronos.errors import Fault, Unprocessable
+from kronos.model import ExecutionStatus, JobStatus, Json, Trigger
 
 _DAY_MS = 24 * 60 * 60 * 1000
-_Example = list[Any]
+_Title = Annotated[Text, Field(max_length=200)]
+_Gap = Literal["SHIFT", "SKIP"]
+_Overlap = Literal["FIRST", "BOTH"]
+_Note = Annotated[Text, Field(max_length=500)]
 
 
 class WorkspaceCreate(Body):
     """A workspace to be made."""
 
     slug: Slug = Field(description="Its name in URLs; never changes.", examples=["acme"])
-    name: Annotated[Text, Field(max_length=200)] | None = Field(None, description="Its name for people; the slug by default.", examples=["Acme"])
+    name: Annotated[Text, Field(max_length=200)] | None = Field(
+        default=None, description="Its name for people; the slug by default.", examples=["Acme"]
+    )
 
 
 class WorkspacePatch(Body):
     """What is to be different of a workspace."""
 
-    name: Annotated[Text, Field(max_length=200)] | None = Field(None, description="Its name for people.", examples=["Acme"])
-    status: Literal["ACTIVE", "SUSPENDED"] | None = Field(None, description="SUSPENDED: none of its jobs run.", examples=["SUSPENDED"])
+    name: _Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
+    status: Literal["ACTIVE", "SUSPENDED"] | None = Field(default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"])
 
 
 class RetryPolicyBody(Body):
     """What happens after an attempt that failed."""
 
-    max_attempts: int = Field(5, ge=1, le=100, description="Attempts in all.", examples=[5])
+    max_attempts: int = Field(default=5, ge=1, le=100, description="Attempts in all.", examples=[5])
     backoff: Literal["fixed", "linear", "exponential"] = Field(
-        "exponential", description="How the delay grows from attempt to attempt.", examples=["exponential"]
+        default="exponential", description="How the delay grows from attempt to attempt.", examples=["exponential"]
     )
-    initial_delay_ms: int = Field(1000, ge=0, le=_DAY_MS, description="From the end of the first attempt.", examples=[1000])
-    max_delay_ms: int = Field(60_000, ge=0, le=_DAY_MS, description="No delay is longer.", examples=[60000])
+    initial_delay_ms: int = Field(default=1000, ge=0, le=_DAY_MS, description="From the end of the first attempt.", examples=[1000])
+    max_delay_ms: int = Field(default=60_000, ge=0, le=_DAY_MS, description="No delay is longer.", examples=[60000])
     max_crashes: int = Field(
-        3, ge=0, le=100, description="Attempts that may be lost with their worker; 0 delivers at most once.", examples=[3]
+        default=3, ge=0, le=100, description="Attempts that may be lost with their worker; 0 delivers at most once.", examples=[3]
     )
 
 
 class HttpSpec(Body):
     """An HTTP request, with templates such as {{input.report.id}}."""
 
-    url: str = Field(min_length=1, max_length=2048, description="Absolute http or https URL.", examples=["https://example.com/hooks/report"])
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("POST", description="Its method.", examples=["POST"])
+    url: str = Field(
+        min_length=1, max_length=2048, description="Absolute http or https URL.", examples=["https://example.com/hooks/report"]
+    )
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="POST", description="Its method.", examples=["POST"])
     headers: dict[str, str] = Field(default_factory=dict, description="Headers beside Kronos's own.", examples=[{"X-Team": "reports"}])
     body_template: Annotated[Json, WithJsonSchema({})] = Field(
-        None, description="The body; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
+        default=None, description="The body; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
     )
-    timeout_ms: int = Field(30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000])
+    timeout_ms: int = Field(default=30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000])
     expected_status_codes: list[Annotated[int, Field(ge=100, le=599)]] = Field(
         default_factory=list, max_length=100, description="What counts as success; 200 to 299 by default.", examples=[[200, 202]]
     )
@@ -72,13 +80,23 @@ class EndpointPut(Body):
     type: Literal["HTTP"] = Field(description="How it is delivered to.", examples=["HTTP"])
     spec: HttpSpec = Field(description="The request.", examples=[{"url": "https://example.com/hooks/report"}])
     retry_policy: RetryPolicyBody = Field(
-        default_factory=RetryPolicyBody, description="What happens after a failure.", examples=[{"max_attempts": 5}]
+        default_factory=lambda: RetryPolicyBody(), description="What happens after a failure.", examples=[{"max_attempts": 5}]
     )
     max_in_flight: int | None = Field(
-        None, ge=1, le=100_000, description="Deliveries under way at once, exactly; null: no limit.", examples=[10]
+        default=None, ge=1, le=100_000, description="Deliveries under way at once, exactly; null: no limit.", examples=[10]
     )
-    payload_spec: None = Field(None, description="Not in this release.", examples=[None])
-    config: None = Field(None, description="Not in this release.", examples=[None])
+    payload_spec: None = Field(default=None, description="Not in this release.", examples=[None])
+    config: None = Field(default=None, description="Not in this release.", examples=[None])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_missing_driver(cls, given: Json) -> Json:
+        """Before the spec is judged as an HTTP one, which would only mislead."""
+        kind = given.get("type") if isinstance(given, dict) else None
+        if kind in ("KAFKA", "REDIS_STREAM"):
+            fault = Fault(pointer="/type", detail=f"the driver for {kind} is not installed", hint="Use HTTP, the one of this release.")
+            raise Unprocessable(f"field /type: {fault.detail}", faults=(fault,))
+        return given
 
 
 class EndpointCreate(EndpointPut):
@@ -90,8 +108,8 @@ class EndpointCreate(EndpointPut):
 class CatchUp(Body):
     """What happens to ticks that were missed."""
 
-    policy: Literal["SKIP", "LATEST", "ALL"] = Field("LATEST", description="Which of them run.", examples=["LATEST"])
-    window_seconds: int = Field(3600, ge=0, le=31 * 24 * 3600, description="Older ones do not run.", examples=[3600])
+    policy: Literal["SKIP", "LATEST", "ALL"] = Field(default="LATEST", description="Which of them run.", examples=["LATEST"])
+    window_seconds: int = Field(default=3600, ge=0, le=31 * 24 * 3600, description="Older ones do not run.", examples=[3600])
 
 
 _Cron = Annotated[str, Field(min_length=1, max_length=256)]
@@ -103,44 +121,44 @@ _Jitter = Annotated[int, Field(ge=0, le=3600)]
 class JobCreate(Body):
     """A job to be made."""
 
-    name: JobName | None = Field(None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"])
+    name: JobName | None = Field(default=None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"])
     endpoint: EndpointName = Field(description="The name of the endpoint.", examples=["weekly-report"])
     trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
-    cron: _Cron | None = Field(None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
-    timezone: _Zone | None = Field(None, description="CRON: the zone of the expression; UTC by default.", examples=["UTC"])
-    starts_at: Time | None = Field(None, description="CRON: no tick before.", examples=["2026-12-01T00:00:00Z"])
-    ends_at: Time | None = Field(None, description="CRON: no tick from then on.", examples=["2027-12-01T00:00:00Z"])
-    max_runs: Int32 | None = Field(None, description="CRON: retired after so many ticks.", examples=[100])
-    dst_gap: Literal["SHIFT", "SKIP"] | None = Field(None, description="CRON: a local time that does not exist; SHIFT.", examples=["SHIFT"])
-    dst_overlap: Literal["FIRST", "BOTH"] | None = Field(
-        None, description="CRON: a local time that there is twice; FIRST.", examples=["FIRST"]
-    )
-    jitter_seconds: _Jitter | None = Field(None, description="CRON: spreads deliveries over so many seconds; 0.", examples=[30])
+    cron: _Cron | None = Field(default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    timezone: _Zone | None = Field(default=None, description="CRON: the zone of the expression; UTC by default.", examples=["UTC"])
+    starts_at: Time | None = Field(default=None, description="CRON: no tick before.", examples=["2026-12-01T00:00:00Z"])
+    ends_at: Time | None = Field(default=None, description="CRON: no tick from then on.", examples=["2027-12-01T00:00:00Z"])
+    max_runs: Int32 | None = Field(default=None, description="CRON: retired after so many ticks.", examples=[100])
+    dst_gap: _Gap | None = Field(default=None, description="CRON: for a local time that is not there.", examples=["SHIFT"])
+    dst_overlap: _Overlap | None = Field(default=None, description="CRON: for one that is there twice.", examples=["FIRST"])
+    jitter_seconds: _Jitter | None = Field(default=None, description="CRON: spreads deliveries over so many seconds; 0.", examples=[30])
     overlap: Literal["ALLOW", "SKIP"] | None = Field(
-        None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"]
+        default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"]
     )
-    catch_up: CatchUp | None = Field(None, description="CRON: ticks that were missed.", examples=[{"policy": "LATEST", "window_seconds": 3600}])
-    priority: int = Field(0, ge=-(2**31), le=2**31 - 1, description="0 in this release.", examples=[0])
-    run_at: Time | None = Field(None, description="DELAYED: when it runs.", examples=["2026-12-01T09:00:00Z"])
-    input: Input = Field(default_factory=dict, description="What templates and the delivery's body are made of.", examples=[{"id": 7}])
+    catch_up: CatchUp | None = Field(
+        default=None, description="CRON: ticks that were missed.", examples=[{"policy": "LATEST", "window_seconds": 3600}]
+    )
+    priority: int = Field(default=0, ge=-(2**31), le=2**31 - 1, description="0 in this release.", examples=[0])
+    run_at: Time | None = Field(default=None, description="DELAYED: when it runs.", examples=["2026-12-01T09:00:00Z"])
+    input: Input = Field(default_factory=dict, description="What templates are filled with.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Words to find it by.", examples=[["reports"]])
-    idempotency_key: IdempotencyKey | None = Field(None, description="The same key and body give the same job.", examples=["order-17"])
+    idempotency_key: IdempotencyKey | None = Field(default=None, description="Same key, same job.", examples=["order-17"])
 
 
 class JobPatch(Body):
     """What is to be different of a CRON job; null resets what may be without a value."""
 
-    name: JobName | None = Field(None, description="Null: none.", examples=["weekly-report"])
-    endpoint: EndpointName = Field("", validate_default=False, description="The name of the endpoint.", examples=["weekly-report"])
-    cron: _Cron = Field("", description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
-    timezone: _Zone = Field("UTC", description="The zone of the expression.", examples=["UTC"])
-    starts_at: Time | None = Field(None, description="No tick before; null: from now on.", examples=["2026-12-01T00:00:00Z"])
-    ends_at: Time | None = Field(None, description="No tick from then on; null: no end.", examples=["2027-12-01T00:00:00Z"])
-    max_runs: Int32 | None = Field(None, description="Retired after so many ticks; null: never.", examples=[100])
-    dst_gap: Literal["SHIFT", "SKIP"] = Field("SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
-    dst_overlap: Literal["FIRST", "BOTH"] = Field("FIRST", description="A local time that there is twice.", examples=["FIRST"])
-    jitter_seconds: _Jitter = Field(0, description="Spreads deliveries over so many seconds.", examples=[30])
-    catch_up: CatchUp = Field(default_factory=CatchUp, description="Ticks that were missed.", examples=[{"policy": "LATEST"}])
+    name: JobName | None = Field(default=None, description="Null: none.", examples=["weekly-report"])
+    endpoint: EndpointName = Field(default_factory=str, description="The name of the endpoint.", examples=["weekly-report"])
+    cron: _Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
+    starts_at: Time | None = Field(default=None, description="No tick before; null: from now on.", examples=["2026-12-01T00:00:00Z"])
+    ends_at: Time | None = Field(default=None, description="No tick from then on; null: no end.", examples=["2027-12-01T00:00:00Z"])
+    max_runs: Int32 | None = Field(default=None, description="Retired after so many ticks; null: never.", examples=[100])
+    dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
+    dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
+    jitter_seconds: _Jitter = Field(default=0, description="Spreads deliveries over so many seconds.", examples=[30])
+    catch_up: CatchUp = Field(default_factory=lambda: CatchUp(), description="Ticks that were missed.", examples=[{"policy": "LATEST"}])
     input: Input = Field(default_factory=dict, description="Replaces the whole input.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Replaces all tags.", examples=[["reports"]])
 
@@ -152,24 +170,24 @@ class Nothing(Body):
 class JobPause(Body):
     """Why a job is paused."""
 
-    note: Annotated[Text, Field(max_length=500)] | None = Field(None, description="For people who wonder later.", examples=["until the audit"])
+    note: _Note | None = Field(default=None, description="For people who wonder later.", examples=["until the audit"])
 
 
 class JobTrigger(Body):
     """One run beside the schedule."""
 
-    input: Input | None = Field(None, description="In place of the job's own.", examples=[{"id": 7}])
+    input: Input | None = Field(default=None, description="In place of the job's own.", examples=[{"id": 7}])
 
 
 class SchedulePreview(Body):
     """An expression to be looked at."""
 
     cron: _Cron = Field(description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
-    timezone: _Zone = Field("UTC", description="The zone of the expression.", examples=["UTC"])
-    after: Time | None = Field(None, description="Runs are strictly later; now by default.", examples=["2026-12-01T00:00:00Z"])
-    count: int = Field(10, ge=1, le=100, description="How many runs.", examples=[10])
-    dst_gap: Literal["SHIFT", "SKIP"] = Field("SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
-    dst_overlap: Literal["FIRST", "BOTH"] = Field("FIRST", description="A local time that there is twice.", examples=["FIRST"])
+    timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
+    after: Time | None = Field(default=None, description="Runs are strictly later; now by default.", examples=["2026-12-01T00:00:00Z"])
+    count: int = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])
+    dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
+    dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
 
 
 class NoQuery(Query):
@@ -179,38 +197,37 @@ class NoQuery(Query):
 class PageQuery(Query):
     """Which page of a list."""
 
-    limit: int = Field(50, ge=1, le=200, description="Rows of a page.", examples=[50])
-    cursor: str | None = Field(None, max_length=200, description="next_cursor of the page before.", examples=["AbC…"])
+    limit: int = Field(default=50, ge=1, le=200, description="Rows of a page.", examples=[50])
+    cursor: str | None = Field(default=None, max_length=200, description="next_cursor of the page before.", examples=["AbC…"])
 
 
 class JobQuery(PageQuery):
     """Which jobs."""
 
-    endpoint: str | None = Field(None, max_length=63, description="Of this endpoint.", examples=["weekly-report"])
-    trigger: Trigger | None = Field(None, description="With this trigger.", examples=["CRON"])
-    status: JobStatus | None = Field(None, description="In this status.", examples=["ACTIVE"])
-    tag: str | None = Field(None, max_length=64, description="With this tag.", examples=["reports"])
-    q: str | None = Field(None, max_length=200, description="Whose name, endpoint or id holds this text.", examples=["report"])
-    created_after: AnyTime | None = Field(None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
-    created_before: AnyTime | None = Field(None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"])
+    endpoint: str | None = Field(default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"])
+    trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
+    status: JobStatus | None = Field(default=None, description="In this status.", examples=["ACTIVE"])
+    tag: str | None = Field(default=None, max_length=64, description="With this tag.", examples=["reports"])
+    q: str | None = Field(default=None, max_length=200, description="Whose name, endpoint or id holds this text.", examples=["report"])
+    created_after: AnyTime | None = Field(default=None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
+    created_before: AnyTime | None = Field(default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"])
 
 
 class JobExecutionQuery(PageQuery):
     """Which executions of a job."""
 
-    status: ExecutionStatus | None = Field(None, description="In this status.", examples=["SUCCESS"])
-    cause: Cause | None = Field(None, description="With this cause.", examples=["SCHEDULE"])
-    scheduled_after: AnyTime | None = Field(None, description="Of later ticks.", examples=["2026-12-01T00:00:00Z"])
-    scheduled_before: AnyTime | None = Field(None, description="Of earlier ticks.", examples=["2026-12-01T00:00:00Z"])
+    status: ExecutionStatus | None = Field(default=None, description="In this status.", examples=["SUCCESS"])
+    scheduled_after: AnyTime | None = Field(default=None, description="Of later ticks.", examples=["2026-12-01T00:00:00Z"])
+    scheduled_before: AnyTime | None = Field(default=None, description="Of earlier ticks.", examples=["2026-12-01T00:00:00Z"])
 
 
 class ExecutionQuery(JobExecutionQuery):
     """Which executions."""
 
-    job: str | None = Field(None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"])
+    job: str | None = Field(default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"])
 
 
 class CountQuery(Query):
     """How many runs to foresee."""
 
-    count: int = Field(10, ge=1, le=100, description="How many runs.", examples=[10])
+    count: int = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])

@@ -17,12 +17,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from kronos.embedded import ports
 from kronos.embedded.home import Home, write_private
 from kronos.model import Json
 
 WORKSPACE = "demo"
 ENDPOINT = "demo-receiver"
 CRON_JOB = "every-minute"
+_RETRY_SECONDS = 2.0
 
 
 class Api:
@@ -69,23 +71,23 @@ class Demo:
             (CRON_JOB, "CRON, '* * * * *'", {"trigger": "CRON", "cron": "* * * * *", "timezone": "UTC"}),
         ]
         for name, what, body in wanted:
-            found = await self._api.get(f"{_JOBS}/{name}")
+            found = await self._find_job(name)
             job = found or await self._api.send("POST", _JOBS, {"name": name, "endpoint": ENDPOINT, "input": {"from": name}, **body})
             self._names[job["job_id"]] = name
-            self._console.print(_job_line(name, what, job, is_new=found is None), highlight=False)
+            self._console.print(_job_line(name, what, job, is_new=found is None), highlight=False, soft_wrap=True)
         self._console.print()
 
     async def receive(self, request: web.Request) -> web.Response:
         """The endpoint's answer to a delivery, which is shown."""
         arrived_at = datetime.now(UTC)
         await request.read()
-        name = self._names.get(request.headers.get("Kronos-Job-Id", ""), "?")
+        name = await self._name_of(request.headers.get("Kronos-Job-Id", ""))
         tick = _time(request.headers.get("Kronos-Scheduled-At"))
         attempt = request.headers.get("Kronos-Attempt", "?")
         fired_at = None
         if name == CRON_JOB:
             fired_at = await self._fired_at(request.headers.get("Kronos-Execution-Id", ""))
-        self._console.print(_delivery_line(arrived_at, name, tick, attempt, fired_at), highlight=False)
+        self._console.print(_delivery_line(arrived_at, name, tick, attempt, fired_at), highlight=False, soft_wrap=True)
         return web.json_response({"received": name})
 
     async def count_down(self) -> None:
@@ -108,6 +110,22 @@ class Demo:
             await self._api.send("POST", endpoints, body)
         elif found["spec"]["url"] != receiver_url:
             await self._api.send("PUT", f"{endpoints}/{ENDPOINT}", body)
+
+    async def _find_job(self, name: str) -> Json | None:
+        """The job of this name; one-shots that have completed count, a job that was cancelled does not."""
+        page = await self._api.get(f"{_JOBS}?limit=200&q={name}")
+        jobs = page["data"] if page else []
+        return next((job for job in jobs if job["name"] == name and job["status"] != "RETIRED"), None)
+
+    async def _name_of(self, job_id: str) -> str:
+        """The job's name, asked for where somebody made or changed the job since; its id if the API cannot be asked."""
+        if job_id not in self._names:
+            try:
+                job = await self._api.get(f"{_JOBS}/{job_id}")
+            except (aiohttp.ClientError, TimeoutError):
+                return job_id
+            self._names[job_id] = (job and job["name"]) or job_id
+        return self._names[job_id]
 
     async def _ask_next_tick(self) -> None:
         """A restarting API is no reason to end: the line shows 0 until it answers again."""
@@ -150,10 +168,20 @@ async def _run(home: Home, instance: Json, *, key: str) -> None:
         try:
             receiver_url = await _listen(runner, home)
             _greet(console, instance, receiver_url)
-            await demo.set_up(receiver_url)
+            await _set_up_patiently(demo, receiver_url, console)
             await _until_told_to_stop(demo if console.is_terminal else None)
         finally:
             await runner.cleanup()
+
+
+async def _set_up_patiently(demo: Demo, receiver_url: str, console: Console) -> None:
+    """Tries until it succeeds: the API may be starting again at this moment."""
+    while True:
+        try:
+            return await demo.set_up(receiver_url)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            console.print(f"trying again in {_RETRY_SECONDS:g} s: {error}", highlight=False, soft_wrap=True)
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _until_told_to_stop(counting: Demo | None) -> None:
@@ -171,22 +199,22 @@ async def _until_told_to_stop(counting: Demo | None) -> None:
 async def _listen(runner: web.AppRunner, home: Home) -> str:
     """Starts the receiver, on the port of the last run where that is free: its endpoint then stays as it is."""
     remembered = home.path / "demo.json"
-    port = json.loads(remembered.read_text())["port"] if remembered.exists() else 0
+    port = json.loads(remembered.read_text())["port"] if remembered.exists() else ports.free_port()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
     except OSError:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
+        port = ports.free_port()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
     write_private(remembered, json.dumps({"port": port}) + "\n")
     return f"http://127.0.0.1:{port}/"
 
 
 def _greet(console: Console, instance: Json, receiver_url: str) -> None:
     console.print()
-    console.print(f"API        {instance['url']}   (OpenAPI at /openapi.json)", highlight=False)
-    console.print(f"admin key  {instance['admin_key_file']}", highlight=False)
-    console.print(f"receiver   {receiver_url}   every delivery below was an HTTP request to it", highlight=False)
-    console.print("Ctrl-C     stops everything; the next start goes on where this one ended", highlight=False)
+    console.print(f"API        {instance['url']}   (OpenAPI at /openapi.json)", highlight=False, soft_wrap=True)
+    console.print(f"admin key  {instance['admin_key_file']}", highlight=False, soft_wrap=True)
+    console.print(f"receiver   {receiver_url}   every delivery below was an HTTP request to it", highlight=False, soft_wrap=True)
+    console.print("Ctrl-C     stops everything; the next start goes on where this one ended", highlight=False, soft_wrap=True)
     console.print()
 
 

@@ -23,6 +23,7 @@ from kronos.embedded.signals import Wakeups
 from kronos.embedded.watchdog import Watchdog, silent_seconds
 
 _READY_WITHIN_SECONDS = 120.0
+_PATIENT_SECONDS = 10.0
 _HOPELESS_STARTS = 5
 _IDLE_SECONDS = 5.0
 # Beyond KRONOS_SHUTDOWN_SECONDS, which the children keep to themselves.
@@ -102,12 +103,16 @@ class Supervisor:
             self._companions.append(Child(name=name, command=command, log=None, note=self._note))
 
     def _await_ready(self, wakeups: Wakeups) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_SECONDS
+        begun = time.monotonic()
+        is_told = False
         while not wakeups.is_stop_requested:
             readiness = network.readiness(self._url)
             if readiness.is_ready:
                 return
-            if self._api.backoff.failures >= _HOPELESS_STARTS or time.monotonic() > deadline:
+            if time.monotonic() - begun > _PATIENT_SECONDS and not is_told:
+                self._note(f"the API is not ready yet: {readiness.answer}")
+                is_told = True
+            if self._api.backoff.failures >= _HOPELESS_STARTS or time.monotonic() - begun > _READY_WITHIN_SECONDS:
                 raise EmbeddedError(f"the API does not become ready: {readiness.answer}\n{self._api.end_of_log()}")
             self._revive_children()
             self._revive_cluster(wakeups)

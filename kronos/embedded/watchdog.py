@@ -59,6 +59,6 @@ def silent_seconds(database_url: str) -> float | None:
     try:
         with psycopg.connect(database_url, connect_timeout=2, options="-c statement_timeout=2s") as connection:
             row = connection.execute("select silent_seconds from kronos.pg_cron_health()").fetchone()
-    except psycopg.OperationalError:
+    except psycopg.Error:  # not there, not answering, or a schema that somebody is at work on
         return None
     return float(row[0]) if row is not None and row[0] is not None else None

@@ -33,7 +33,7 @@ begin
          where kind = 'DELIVER'
            and not exists (select from kronos.execution_done as done where done.execution_id = tick.execution_id)
             on conflict (execution_id) do nothing
-        returning job_id, scheduled_at
+        returning job_id
     ), missed as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, tick_count, input)
@@ -42,23 +42,20 @@ begin
           from tick
          where kind = 'MISSED'
             on conflict (execution_id) do nothing
-    ), run as materialized (
-        select job_id, count(*)::integer as runs, max(scheduled_at) as last_run_at from delivered group by job_id
     ), moved as (
         update kronos.jobs as job
-           set next_tick_at  = case when job.runs + coalesce(run.runs, 0) >= job.max_runs then null else next.scheduled_at end,
-               runs          = job.runs + coalesce(run.runs, 0),
-               last_run_at   = coalesce(run.last_run_at, job.last_run_at),
-               status        = case when job.runs + coalesce(run.runs, 0) >= job.max_runs then 'RETIRED' else job.status end,
-               status_reason = case when job.runs + coalesce(run.runs, 0) >= job.max_runs
+           set next_tick_at  = case when job.runs + next.tick_count >= job.max_runs then null else next.scheduled_at end,
+               runs          = job.runs + next.tick_count,
+               last_run_at   = coalesce(next.run_at, job.last_run_at),
+               status        = case when job.runs + next.tick_count >= job.max_runs then 'RETIRED' else job.status end,
+               status_reason = case when job.runs + next.tick_count >= job.max_runs
                                     then jsonb_build_object('code', 'max_runs_reached', 'detail', format('max_runs of %s reached', job.max_runs))
                                     else job.status_reason end
           from tick as next
-          left join run on run.job_id = next.job_id
          where next.kind = 'NEXT'
            and job.job_id = next.job_id
     )
-    select coalesce(sum(run.runs), 0) into v_delivered from run;
+    select count(*) into v_delivered from delivered;
     return v_delivered;
 end
 $$;

@@ -2,14 +2,17 @@
 -- Called by: register_pg_cron, unregister_pg_cron, repair_pg_cron.
 -- Returns: null unless the job is an ACTIVE CRON job of an ACTIVE workspace.
 -- Volatile: it must see the row that the calling statement has just written.
+-- plpgsql, not sql: it keeps its plan.
 create or replace function kronos.alarm_of(p_job_id uuid) returns text
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-    select job.alarm
-      from kronos.jobs as job
-      join kronos.workspaces as workspace using (workspace_id)
-     where job.job_id = p_job_id
-       and job.status = 'ACTIVE'
-       and job.trigger = 'CRON'
-       and workspace.status = 'ACTIVE'
+begin
+    return (select job.alarm
+              from kronos.jobs as job
+              join kronos.workspaces as workspace using (workspace_id)
+             where job.job_id = p_job_id
+               and job.status = 'ACTIVE'
+               and job.trigger = 'CRON'
+               and workspace.status = 'ACTIVE');
+end
 $$;

@@ -2,8 +2,8 @@
 -- A tick accounted for within 60 s of its time is on time and is delivered. Of the older ones, the missed, the job's policy delivers none
 -- (SKIP), the newest within the window and only if no newer tick is delivered with it (LATEST), or each within the window (ALL).
 -- Called by: account_ticks, run_internal_job.
--- Returns: a DELIVER row a tick, in order; at most one MISSED row, for the run of missed ticks before them; one NEXT row: the new pointer,
--- null where the schedule or ends_at leaves none. At most 10,000 ticks a call (about 0.2 s): the rest is due at once, and found by the next ring.
+-- Returns: a DELIVER row a tick, in order; at most one MISSED row, for the run of missed ticks before them; one NEXT row: in scheduled_at the new
+-- pointer, null where the schedule or ends_at leaves none, in run_at the newest tick delivered, in tick_count how many are. At most 10,000 ticks a call (about 0.2 s): the rest is due at once, and found by the next ring.
 create or replace function kronos.due_ticks(p_job kronos.jobs, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer, reason jsonb)
 language plpgsql stable rows 2 set search_path = pg_catalog, pg_temp
@@ -14,6 +14,7 @@ declare
     v_tick     timestamptz   := p_job.next_tick_at;
     v_on_time  timestamptz[] := '{}';
     v_missed   timestamptz[] := '{}';
+    v_deliver  timestamptz[];
     v_given_up integer;                 -- how many of v_missed, from its beginning, are not delivered
     v_room     integer := p_job.max_runs - p_job.runs;
     v_seen     integer := 0;
@@ -45,15 +46,18 @@ begin
                                'policy', p_job.catch_up_policy, 'window_seconds', p_job.catch_up_window_seconds,
                                'first', v_missed[1], 'last', v_missed[v_given_up], 'count', v_given_up);
     end if;
+    v_deliver := v_missed[v_given_up + 1:] || v_on_time;
+    if v_room < cardinality(v_deliver) then
+        v_deliver := v_deliver[:v_room];
+    end if;
     return query
         select 'DELIVER', tick.at,
-               case when tick.is_missed then p_now else tick.at + kronos.jitter(p_job.job_id, p_job.jitter_seconds, v_tick - tick.at) end,
-               case when tick.is_missed then 'CATCH_UP' else 'SCHEDULE' end, 1, null::jsonb
-          from (select missed.at, true as is_missed from unnest(v_missed[v_given_up + 1:]) as missed (at)
-                union all
-                select on_time.at, false from unnest(v_on_time) as on_time (at)
-                order by 1
-                limit v_room) as tick;
-    return query select 'NEXT', v_tick, null::timestamptz, null, 0, null::jsonb;
+               case when tick.at < p_now - c_grace then p_now
+                    else tick.at + kronos.jitter(p_job.job_id, p_job.jitter_seconds, lead(tick.at, 1, v_tick) over (order by tick.at) - tick.at)
+               end,
+               case when tick.at < p_now - c_grace then 'CATCH_UP' else 'SCHEDULE' end, 1, null::jsonb
+          from unnest(v_deliver) as tick (at)
+         order by tick.at;
+    return query select 'NEXT', v_tick, v_deliver[cardinality(v_deliver)], null, cardinality(v_deliver), null::jsonb;
 end
 $$;

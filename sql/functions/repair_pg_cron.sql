@@ -22,17 +22,17 @@ begin
     if v_entry.jobid is null then
         if v_alarm is null
            or exists (select from kronos.pg_cron_entries() as entry
-                       where entry.jobname = 'kronos:' || p_job_id and kronos.is_own_entry(entry.username, entry.database)) then
+                       where entry.jobname = 'kronos:' || p_job_id and entry.username = 'kronos_cron') then
             return null;
         end if;
         perform kronos.register_pg_cron(p_job_id);
         return 'registered';
     end if;
-    if v_alarm is null or not kronos.is_own_entry(v_entry.username, v_entry.database) then
+    if v_alarm is null or v_entry.username <> 'kronos_cron' then
         perform kronos.drop_pg_cron_entry(p_jobid);
         return 'unscheduled';
     end if;
-    if kronos.is_right_entry(p_job_id, v_alarm, v_entry.schedule, v_entry.command, v_entry.nodename, v_entry.nodeport, v_entry.active) then
+    if kronos.is_right_entry(p_job_id, v_alarm, v_entry.schedule, v_entry.command, v_entry.database, v_entry.nodename, v_entry.nodeport, v_entry.active) then
         return null;
     end if;
     perform kronos.drop_pg_cron_entry(p_jobid);

@@ -9,7 +9,7 @@ declare
     v_job_id    uuid;
     v_delivered integer;
 begin
-    if greatest((select max(rang_at) from kronos.heartbeats), pg_postmaster_start_time()) > v_now - p_after
+    if kronos.pg_cron_silence() < p_after
        or not pg_try_advisory_xact_lock(hashtext('kronos.ring_if_silent')) then
         return null;
     end if;

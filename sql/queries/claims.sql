@@ -84,7 +84,7 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attemp
 
 -- name: get_endpoint_versions
 -- What deliveries are made of; a version never changes, so the worker keeps it.
-select endpoint_id, version, endpoint.type, made_of.spec, made_of.retry_policy
+select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_of.retry_policy
   from unnest(%(endpoint_ids)s::uuid[], %(versions)s::integer[]) as wanted (endpoint_id, version)
   join kronos.endpoint_versions as made_of using (endpoint_id, version)
   join kronos.endpoints as endpoint using (endpoint_id);

@@ -1,8 +1,8 @@
 -- name: insert_cron_job
 -- The row and its pg_cron entry in one statement: both, or neither. One row: the job, or the one that the idempotency key made before.
--- No row: no such endpoint, or the workspace is suspended. The conflict's update changes nothing: it waits for a concurrent twin and returns it.
+-- No row: no such endpoint, or the workspace is suspended. Schedule, alarm and description are read_cron's (queries/schedules.sql). The conflict's update changes nothing: it waits for a concurrent twin and returns it.
 with endpoint as materialized (
-    select endpoint.endpoint_id, endpoint.workspace_id, kronos.parse_cron(%(cron)s) as schedule
+    select endpoint.endpoint_id, endpoint.workspace_id, %(schedule)s::kronos.schedule as schedule
       from kronos.endpoints as endpoint
       join kronos.workspaces as workspace using (workspace_id)
      where endpoint.workspace_id = kronos.current_workspace_id()
@@ -13,7 +13,7 @@ with endpoint as materialized (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, catch_up_policy, catch_up_window_seconds,
                              next_tick_at, idempotency_key, request_sha256)
-    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, schedule, kronos.alarm(%(cron)s), kronos.describe_cron(%(cron)s),
+    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, schedule, %(alarm)s, %(description)s,
            %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
            kronos.first_tick(schedule, %(starts_at)s, %(ends_at)s), %(idempotency_key)s, %(request_sha256)s
       from endpoint

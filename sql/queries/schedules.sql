@@ -1,3 +1,7 @@
+-- name: read_cron
+-- What a job stores of its cron text.
+select kronos.parse_cron(%(cron)s)::text as schedule, kronos.alarm(%(cron)s) as alarm, kronos.describe_cron(%(cron)s) as description;
+
 -- name: preview_schedule
 -- The next runs of an unsaved expression, and what it says in words.
 select kronos.describe_cron(%(cron)s) as description,
@@ -15,7 +19,3 @@ select job.description,
        end as next_runs
   from kronos.jobs as job
  where job.job_id = kronos.find_job(%(job)s) and job.trigger = 'CRON';
-
--- name: find_timezone
--- Whether PostgreSQL knows the zone. No row: it does not.
-select zone.name from pg_timezone_names as zone where zone.name = %(timezone)s;

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from embedded.waiting import eventually
 
+from embedded.waiting import eventually
 from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from embedded.waiting import eventually
 
+from embedded.waiting import eventually
 from kronos.embedded import installation, placement, processes
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import ClusterFailed, PostgresMissing

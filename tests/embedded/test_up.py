@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from embedded.conftest import Up
 from embedded.waiting import eventually
-
 from kronos.embedded import network
 
 pytestmark = pytest.mark.faults

@@ -1,0 +1,96 @@
+"""The HTTP API as an ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from kronos import database
+from kronos.api import endpoints, executions, jobs, problems, schedules, schemas, system, workspaces
+from kronos.api.call import Context
+from kronos.api.fields import Body
+from kronos.api.keys import Keys
+from kronos.api.middleware import Boundary
+from kronos.api.operation import Operation
+from kronos.config import Settings
+from kronos.delivery.egress import EgressPolicy
+from kronos.model import JsonObject
+
+_DESCRIPTION = (
+    "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`; lists are paged by "
+    "`cursor`, newest first; every answer carries `Request-Id`."
+)
+_REF = "#/components/schemas/{model}"
+_RESOURCES = (system, workspaces, endpoints, jobs, executions, schedules)
+
+
+class Api(FastAPI):
+    """FastAPI with what it cannot know of our operations: the request models, the problem document, the key."""
+
+    def openapi(self) -> JsonObject:
+        """The OpenAPI 3.1 document, made once."""
+        if self.openapi_schema is None:
+            document = get_openapi(
+                title=self.title, version=self.version, description=self.description, routes=self.routes, servers=self.servers
+            )
+            bodies = [each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, Body) and each is not Body]
+            _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
+            told = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
+            components = document.setdefault("components", {})
+            components["schemas"] = components.get("schemas", {}) | definitions["$defs"] | told.pop("$defs") | {"Problem": told}
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "kr_live_…"}}
+            self.openapi_schema = document
+        return self.openapi_schema
+
+
+def create(settings: Settings) -> FastAPI:
+    """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = database.api_pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
+        await pool.open(wait=False)
+        app.state.context = Context(settings=settings, pool=pool, keys=Keys(pool), egress=EgressPolicy.parse(settings.egress_allow))
+        try:
+            yield
+        finally:
+            await pool.close(timeout=5)
+
+    app = Api(
+        title="Kronos",
+        version=version("kronos"),
+        description=_DESCRIPTION,
+        root_path=settings.path_prefix,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    for resource in _RESOURCES:
+        app.router.routes.extend(resource.routes.operations)
+    app.add_middleware(Boundary)
+    app.add_exception_handler(HTTPException, _http_error)
+    return app
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """No such route, or not with this method: a problem document that says what there is."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        allow = ", ".join(sorted(_methods(request)))
+        detail = f"{request.method} is not a method of this path: {allow}"
+        return problems.http_problem(405, "method_not_allowed", "Method not allowed", detail, request.scope, {"Allow": allow})
+    detail = "there is no such path; /openapi.json lists those there are"
+    return problems.http_problem(status, "not_found", "Not found", detail, request.scope)
+
+
+def _methods(request: Request) -> set[str]:
+    routes = [route for route in request.app.routes if isinstance(route, Operation)]
+    return {method for route in routes if route.matches(request.scope)[0] != Match.NONE for method in route.methods or ()}

@@ -1,0 +1,57 @@
+"""Routes of executions and their attempts."""
+
+from starlette.responses import Response
+
+from kronos import errors, executions
+from kronos.api.call import Call, answer
+from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.operation import Routes
+from kronos.api.schemas import ExecutionQuery, NoQuery, Nothing
+from kronos.executions import ExecutionFilter
+from kronos.model import Attempt, Execution
+
+routes = Routes("executions")
+_PATH = "/v1/workspaces/{w}/executions"
+_ONE = "/v1/workspaces/{w}/executions/{e}"
+_ABSENT = (errors.WorkspaceNotFound, errors.ExecutionNotFound)
+_CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
+
+
+@routes.operation("GET", _PATH, query=ExecutionQuery, answers={200: Page[Execution]}, raises=(errors.WorkspaceNotFound,))
+async def list_executions(call: Call) -> Response:
+    """Executions of a workspace, newest first."""
+    view, query = call.workspace(), call.parameters(ExecutionQuery)
+    filters = query.model_dump(exclude={"limit", "cursor"})
+    of = list_digest("executions", view.workspace, filters)
+    rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit + 1, before=decoded(query.cursor, of))
+    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.execution_id)))
+
+
+@routes.operation("GET", _ONE, answers={200: Execution}, raises=_ABSENT)
+async def get_execution(call: Call) -> Response:
+    """One execution."""
+    call.parameters(NoQuery)
+    return answer(await executions.get(call.workspace(), call.execution_id()))
+
+
+@routes.operation("POST", _ONE + "/cancel", body=Nothing, answers={200: Execution}, raises=_CHANGE)
+async def cancel_execution(call: Call) -> Response:
+    """Cancel an execution that waits."""
+    call.parameters(NoQuery)
+    view, execution_id, _ = call.workspace(), call.execution_id(), await call.read(Nothing, optional=True)
+    return answer(await executions.cancel(view, execution_id))
+
+
+@routes.operation("POST", _ONE + "/retry", body=Nothing, answers={200: Execution}, raises=_CHANGE)
+async def retry_execution(call: Call) -> Response:
+    """Make a failed or cancelled execution due again, under its own id."""
+    call.parameters(NoQuery)
+    view, execution_id, _ = call.workspace(), call.execution_id(), await call.read(Nothing, optional=True)
+    return answer(await executions.retry(view, execution_id))
+
+
+@routes.operation("GET", _ONE + "/attempts", answers={200: Page[Attempt]}, raises=_ABSENT)
+async def list_attempts(call: Call) -> Response:
+    """An execution's attempts, first to last."""
+    call.parameters(NoQuery)
+    return answer(Page(data=await executions.attempts(call.workspace(), call.execution_id()), next_cursor=None))

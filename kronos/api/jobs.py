@@ -1,0 +1,185 @@
+"""Routes of jobs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from starlette.responses import Response
+
+from kronos import errors, executions, jobs
+from kronos.api.call import Call, answer
+from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.operation import Routes
+from kronos.api.requests import job_changes, new_job
+from kronos.api.schemas import (
+    CountQuery,
+    JobCreate,
+    JobExecutionQuery,
+    JobPatch,
+    JobPause,
+    JobQuery,
+    JobTrigger,
+    NoQuery,
+    Nothing,
+)
+from kronos.executions import ExecutionFilter
+from kronos.jobs import JobFilter
+from kronos.model import Execution, Job, JobStatus
+from kronos.schedules import Preview
+
+routes = Routes("jobs")
+_PATH = "/v1/workspaces/{w}/jobs"
+_ONE = "/v1/workspaces/{w}/jobs/{j}"
+_ABSENT = (errors.WorkspaceNotFound, errors.JobNotFound)
+_WRITE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable, errors.PgCronUnavailable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """How a job does: its ticks of the last 24 hours by status, and what they come to.
+
+    HEALTHY: none failed or was missed; DEGRADED: some; FAILING: none succeeded; IDLE: there was none.
+    """
+
+    job_id: UUID
+    status: JobStatus
+    health: Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE"]
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    last_24h: dict[str, int]
+
+
+@routes.operation(
+    "POST",
+    _PATH,
+    body=JobCreate,
+    headers=("Idempotency-Key",),
+    answers={201: Job, 200: Job},
+    raises=(*_WRITE, errors.EndpointNotFound),
+)
+async def create_job(call: Call) -> Response:
+    """Make a job; with a known idempotency key, the job that it made."""
+    call.parameters(NoQuery)
+    view, body = call.workspace(), await call.read(JobCreate)
+    job, is_new = await jobs.create(view, new_job(body, call.headers.get("idempotency-key")))
+    return answer(job, 201 if is_new else 200, Location=call.path("workspaces", job.workspace, "jobs", job.job_id), ETag=f'"{job.version}"')
+
+
+@routes.operation("GET", _PATH, query=JobQuery, answers={200: Page[Job]}, raises=(errors.WorkspaceNotFound,))
+async def list_jobs(call: Call) -> Response:
+    """Jobs of a workspace, newest first."""
+    view, query = call.workspace(), call.parameters(JobQuery)
+    filters = query.model_dump(exclude={"limit", "cursor"})
+    of = list_digest("jobs", view.workspace, filters)
+    rows = await jobs.list_page(view, JobFilter(**filters), limit=query.limit + 1, before=decoded(query.cursor, of))
+    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.job_id)))
+
+
+@routes.operation("GET", _ONE, answers={200: Job}, raises=_ABSENT)
+async def get_job(call: Call) -> Response:
+    """One job."""
+    call.parameters(NoQuery)
+    job = await jobs.get(call.workspace(), call.job_ref())
+    return answer(job, ETag=f'"{job.version}"')
+
+
+@routes.operation(
+    "PATCH",
+    _ONE,
+    body=JobPatch,
+    headers=("If-Match",),
+    answers={200: Job},
+    raises=(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
+)
+async def update_job(call: Call) -> Response:
+    """Retire the version of a CRON job and make the next one, in one transaction."""
+    call.parameters(NoQuery)
+    view, ref, body = call.workspace(), call.job_ref(), await call.read(JobPatch)
+    job = await jobs.replace(view, ref, job_changes(body), if_match=call.if_match())
+    return answer(job, ETag=f'"{job.version}"', Location=call.path("workspaces", job.workspace, "jobs", job.job_id))
+
+
+@routes.operation("DELETE", _ONE, answers={200: Job}, raises=(*_ABSENT, errors.Forbidden, errors.PgCronUnavailable))
+async def cancel_job(call: Call) -> Response:
+    """Retire a job and remove its pg_cron entry, in one transaction."""
+    call.parameters(NoQuery)
+    return answer(await jobs.cancel(call.workspace(), call.job_ref()))
+
+
+@routes.operation("POST", _ONE + "/pause", body=JobPause, answers={200: Job}, raises=_WRITE)
+async def pause_job(call: Call) -> Response:
+    """Stop a CRON job's ticks until it is resumed."""
+    call.parameters(NoQuery)
+    view, ref, body = call.workspace(), call.job_ref(), await call.read(JobPause, optional=True)
+    return answer(await jobs.pause(view, ref, note=body.note))
+
+
+@routes.operation("POST", _ONE + "/resume", body=Nothing, answers={200: Job}, raises=_WRITE)
+async def resume_job(call: Call) -> Response:
+    """Go on with a paused job."""
+    call.parameters(NoQuery)
+    view, ref, _ = call.workspace(), call.job_ref(), await call.read(Nothing, optional=True)
+    return answer(await jobs.resume(view, ref))
+
+
+@routes.operation("POST", _ONE + "/trigger", body=JobTrigger, answers={202: Execution}, raises=_WRITE)
+async def trigger_job(call: Call) -> Response:
+    """Run a CRON job once now, beside its schedule."""
+    call.parameters(NoQuery)
+    view, ref, body = call.workspace(), call.job_ref(), await call.read(JobTrigger, optional=True)
+    execution = await jobs.trigger(view, ref, input=body.input)
+    return answer(execution, 202, Location=call.path("workspaces", execution.workspace, "executions", execution.execution_id))
+
+
+@routes.operation("GET", _ONE + "/executions", query=JobExecutionQuery, answers={200: Page[Execution]}, raises=_ABSENT)
+async def list_job_executions(call: Call) -> Response:
+    """Executions of a job, newest first."""
+    view, ref, query = call.workspace(), call.job_ref(), call.parameters(JobExecutionQuery)
+    filters = query.model_dump(exclude={"limit", "cursor"}) | {"job": ref}
+    of = list_digest("executions", view.workspace, filters)
+    before = decoded(query.cursor, of)
+    rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit + 1, before=before)
+    if not rows:
+        await jobs.get(view, ref)  # no such job is 404, not an empty list
+    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.execution_id)))
+
+
+@routes.operation("GET", _ONE + "/versions", answers={200: Page[Job]}, raises=_ABSENT)
+async def list_job_versions(call: Call) -> Response:
+    """All versions of a job, newest first."""
+    call.parameters(NoQuery)
+    return answer(Page(data=await jobs.versions(call.workspace(), call.job_ref()), next_cursor=None))
+
+
+@routes.operation("GET", _ONE + "/status", answers={200: JobState}, raises=_ABSENT)
+async def get_job_status(call: Call) -> Response:
+    """A job's health and its last 24 hours."""
+    call.parameters(NoQuery)
+    view, ref = call.workspace(), call.job_ref()
+    job = await jobs.get(view, ref)
+    counts = {count.status: count.ticks for count in await jobs.statistics(view, str(job.job_id))}
+    state = JobState(
+        job_id=job.job_id,
+        status=job.status,
+        health=_health(counts),
+        next_run_at=job.next_run_at,
+        last_run_at=job.last_run_at,
+        last_24h=counts,
+    )
+    return answer(state)
+
+
+@routes.operation("GET", _ONE + "/next-runs", query=CountQuery, answers={200: Preview}, raises=(*_ABSENT, errors.Conflict))
+async def list_next_runs(call: Call) -> Response:
+    """A CRON job's next runs."""
+    query = call.parameters(CountQuery)
+    return answer(await jobs.next_runs(call.workspace(), call.job_ref(), count=query.count))
+
+
+def _health(counts: dict[str, int]) -> Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE"]:
+    if not counts:
+        return "IDLE"
+    if not any(counts.get(status) for status in ("FAILED", "MISSED", "EXPIRED", "RETRYING")):
+        return "HEALTHY"
+    return "DEGRADED" if counts.get("SUCCESS") else "FAILING"

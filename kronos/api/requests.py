@@ -1,0 +1,157 @@
+"""Requests as operations take them: what several fields say together, and what only settings can judge."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from kronos import errors
+from kronos.api.schemas import EndpointPut, JobCreate, JobPatch
+from kronos.delivery import template
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.refused import Refused
+from kronos.endpoints import NewEndpoint, RetryPolicy
+from kronos.errors import Fault
+from kronos.jobs import JobChanges, NewJob
+
+_ONLY_CRON = (
+    "cron",
+    "timezone",
+    "starts_at",
+    "ends_at",
+    "max_runs",
+    "dst_gap",
+    "dst_overlap",
+    "jitter_seconds",
+    "overlap",
+    "catch_up",
+)
+# A caller who says "now" is not refused for the time that the request took.
+_LATE = timedelta(seconds=5)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+
+
+def new_job(body: JobCreate, header_key: str | None) -> NewJob:
+    """The job that a request asks for. Raises Unprocessable, InvalidRequest."""
+    key = _idempotency_key(body.idempotency_key, header_key)
+    _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at), *_later_faults(body)])
+    fields: dict[str, object] = {
+        "endpoint": body.endpoint,
+        "trigger": body.trigger,
+        "name": body.name,
+        "input": body.input,
+        "tags": body.tags,
+        "idempotency_key": key,
+        "run_at": body.run_at,
+        "cron": body.cron,
+        "timezone": body.timezone,
+        "starts_at": body.starts_at,
+        "ends_at": body.ends_at,
+        "max_runs": body.max_runs,
+        "dst_gap": body.dst_gap,
+        "dst_overlap": body.dst_overlap,
+        "jitter_seconds": body.jitter_seconds,
+    }
+    if body.catch_up is not None:
+        fields |= {"catch_up_policy": body.catch_up.policy, "catch_up_window_seconds": body.catch_up.window_seconds}
+    # What was not given takes the job's own default.
+    return NewJob(**{name: value for name, value in fields.items() if value is not None})  # type: ignore[arg-type]  # checked by JobCreate
+
+
+def job_changes(body: JobPatch) -> JobChanges:
+    """The changes that a request asks for. Raises Unprocessable."""
+    given = body.model_fields_set
+    if not given:
+        _refuse([Fault(pointer="", detail="the body changes nothing", hint="Give at least one field, such as cron.")])
+    _refuse(list(_window_faults(body.starts_at, body.ends_at)))
+    changes: dict[str, object] = {name: getattr(body, name) for name in given if name != "catch_up"}
+    if "catch_up" in given:
+        changes |= {f"catch_up_{name}": getattr(body.catch_up, name) for name in body.catch_up.model_fields_set}
+    return cast(JobChanges, changes)  # JobPatch has JobChanges' fields, and has checked them
+
+
+def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpoint:
+    """The endpoint that a request asks for. Raises Unprocessable."""
+    spec, retry = body.spec, body.retry_policy
+    faults: list[Fault] = []
+    checks: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("/spec/url", lambda: template.check_url_template(spec.url, policy)),
+        ("/spec/headers", lambda: template.check_header_templates(spec.headers)),
+        ("/spec/body_template", lambda: template.check(spec.body_template)),
+    )
+    for pointer, check in checks:
+        try:
+            check()
+        except Refused as refused:
+            hint = refused.hint or "See the description of endpoints in /openapi.json."
+            faults.append(Fault(pointer=pointer + refused.pointer, detail=refused.message, hint=hint))
+    if retry.max_delay_ms < retry.initial_delay_ms:
+        detail = f"{retry.max_delay_ms} is less than initial_delay_ms, {retry.initial_delay_ms}"
+        faults.append(Fault(pointer="/retry_policy/max_delay_ms", detail=detail, hint="Make it at least initial_delay_ms."))
+    _refuse(faults)
+    return NewEndpoint(
+        name=name,
+        type=body.type,
+        spec=spec.model_dump(),
+        timeout_ms=spec.timeout_ms,
+        retry_policy=RetryPolicy(**retry.model_dump()),
+        max_in_flight=body.max_in_flight,
+    )
+
+
+def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
+    """What does not go with the trigger, and what it lacks."""
+    if body.trigger == "CRON":
+        if body.cron is None:
+            hint = "Add it, five fields such as 0 9 * * 1, or use trigger IMMEDIATE."
+            yield Fault(pointer="/cron", detail="trigger CRON needs an expression", hint=hint)
+    else:
+        for name in _ONLY_CRON:
+            if getattr(body, name) is not None:
+                detail = f"{name} goes with trigger CRON, not {body.trigger}"
+                yield Fault(pointer=f"/{name}", detail=detail, hint="Leave it out, or use trigger CRON.")
+    if body.trigger != "DELAYED" and body.run_at is not None:
+        detail = f"run_at goes with trigger DELAYED, not {body.trigger}"
+        yield Fault(pointer="/run_at", detail=detail, hint="Leave it out, or use trigger DELAYED.")
+    if body.trigger == "DELAYED":
+        if body.run_at is None:
+            hint = "Add it, such as 2026-12-01T09:00:00Z, or use trigger IMMEDIATE."
+            yield Fault(pointer="/run_at", detail="trigger DELAYED needs the time at which to run", hint=hint)
+        elif body.run_at < datetime.now(UTC) - _LATE:
+            detail = f"{body.run_at.isoformat()} is in the past"
+            yield Fault(pointer="/run_at", detail=detail, hint="Write a later time, or use trigger IMMEDIATE.")
+
+
+def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iterator[Fault]:
+    if ends_at is None:
+        return
+    if starts_at is not None and ends_at <= starts_at:
+        yield Fault(pointer="/ends_at", detail="ends_at is not after starts_at", hint="Write a time after starts_at, or leave it out.")
+    elif ends_at <= datetime.now(UTC):
+        yield Fault(pointer="/ends_at", detail=f"{ends_at.isoformat()} is in the past", hint="Write a later time, or leave it out.")
+
+
+def _later_faults(body: JobCreate) -> Iterator[Fault]:
+    """What is in the contract, and not in this release."""
+    if body.overlap == "SKIP":
+        yield Fault(pointer="/overlap", detail="overlap SKIP is not in this release", hint="Use ALLOW, or leave it out.")
+    if body.priority != 0:
+        yield Fault(pointer="/priority", detail="priorities are not in this release", hint="Use 0, or leave it out.")
+
+
+def _idempotency_key(in_body: str | None, in_header: str | None) -> str | None:
+    if in_header is None:
+        return in_body
+    if not _KEY.fullmatch(in_header):
+        detail = "the header Idempotency-Key is not 1 to 255 visible ASCII characters"
+        raise errors.InvalidRequest(detail, faults=(Fault(pointer="/Idempotency-Key", detail=detail, hint="Use a UUID, for example."),))
+    if in_body not in (None, in_header):
+        detail = "idempotency_key and the header Idempotency-Key differ"
+        _refuse([Fault(pointer="/idempotency_key", detail=detail, hint="Give one of them.")])
+    return in_header
+
+
+def _refuse(faults: list[Fault]) -> None:
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise errors.Unprocessable(f"field {faults[0].pointer or 'body'}: {faults[0].detail}{more}", faults=tuple(faults))

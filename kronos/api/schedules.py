@@ -1,0 +1,21 @@
+"""Routes of schedules that are not saved."""
+
+from starlette.responses import Response
+
+from kronos import errors, schedules
+from kronos.api.call import Call, answer
+from kronos.api.operation import Routes
+from kronos.api.schemas import NoQuery, SchedulePreview
+from kronos.schedules import Preview
+
+routes = Routes("schedules")
+
+
+@routes.operation(
+    "POST", "/v1/schedules/preview", body=SchedulePreview, answers={200: Preview}, raises=(errors.PayloadTooLarge, errors.Unprocessable)
+)
+async def preview_schedule(call: Call) -> Response:
+    """What an expression says in words, and its next runs."""
+    call.parameters(NoQuery)
+    body = await call.read(SchedulePreview)
+    return answer(await schedules.preview(call.instance(), cron=body.cron, timezone=body.timezone, after=body.after, count=body.count))

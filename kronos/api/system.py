@@ -1,0 +1,79 @@
+"""Routes that need no key: what this is, whether it lives, whether it can do its work."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Literal
+
+from starlette.responses import Response
+
+from kronos import errors, system
+from kronos.api.call import Call, answer
+from kronos.api.operation import Routes
+
+routes = Routes("system", needs_key=False)
+_VERSION = version("kronos")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """Where to go from here."""
+
+    name: str
+    version: str
+    api: str
+    openapi: str
+    docs: str
+    readiness: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alive:
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Jobs can be made, and ticks are fired in time."""
+
+    status: Literal["ok"]
+    pg_cron_version: str
+    internal_jobs: int
+    silent_seconds: float
+
+
+@routes.operation("GET", "/", answers={200: Index})
+async def get_index(call: Call) -> Response:
+    """What this is."""
+    prefix = call.scope.get("root_path", "")
+    index = Index(
+        name="kronos",
+        version=_VERSION,
+        api=f"{prefix}/v1",
+        openapi=f"{prefix}/openapi.json",
+        docs=f"{prefix}/docs",
+        readiness=f"{prefix}/readyz",
+    )
+    return answer(index)
+
+
+@routes.operation("GET", "/healthz", answers={200: Alive})
+async def get_health(call: Call) -> Response:
+    """Whether the process answers; asks nobody else."""
+    return answer(Alive(status="ok"))
+
+
+@routes.operation("GET", "/readyz", answers={200: Ready}, raises=(errors.PgCronUnavailable,))
+async def get_readiness(call: Call) -> Response:
+    """Whether PostgreSQL answers and pg_cron rings."""
+    found = await system.readiness(call.instance())
+    if reason := system.why_not_ready(found):
+        raise errors.PgCronUnavailable(reason)
+    ready = Ready(
+        status="ok",
+        pg_cron_version=found.extension_version or "",
+        internal_jobs=found.internal_jobs,
+        silent_seconds=round(found.silent_seconds, 3),
+    )
+    return answer(ready)

@@ -1,0 +1,66 @@
+"""Routes of workspaces."""
+
+from starlette.responses import Response
+
+from kronos import errors, workspaces
+from kronos.api.call import Call, answer
+from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.operation import Routes
+from kronos.api.schemas import NoQuery, PageQuery, WorkspaceCreate, WorkspacePatch
+from kronos.model import Workspace
+
+routes = Routes("workspaces")
+_PATH = "/v1/workspaces"
+_ONE = "/v1/workspaces/{w}"
+_ABSENT = errors.WorkspaceNotFound
+
+
+@routes.operation(
+    "POST", _PATH, body=WorkspaceCreate, answers={201: Workspace}, raises=(errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
+)
+async def create_workspace(call: Call) -> Response:
+    """Make a workspace."""
+    call.parameters(NoQuery)
+    body = await call.read(WorkspaceCreate)
+    workspace = await workspaces.create(call.instance(), slug=body.slug, name=body.name or body.slug)
+    return answer(workspace, 201, Location=call.path("workspaces", workspace.slug))
+
+
+@routes.operation("GET", _PATH, query=PageQuery, answers={200: Page[Workspace]})
+async def list_workspaces(call: Call) -> Response:
+    """Workspaces, newest first."""
+    query = call.parameters(PageQuery)
+    of = list_digest("workspaces", "", {})
+    rows = await workspaces.list_page(call.instance(), limit=query.limit + 1, before=decoded(query.cursor, of))
+    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.workspace_id)))
+
+
+@routes.operation("GET", _ONE, answers={200: Workspace}, raises=(_ABSENT,))
+async def get_workspace(call: Call) -> Response:
+    """One workspace."""
+    call.parameters(NoQuery)
+    return answer(await workspaces.get(call.workspace()))
+
+
+@routes.operation(
+    "PATCH",
+    _ONE,
+    body=WorkspacePatch,
+    answers={200: Workspace},
+    raises=(_ABSENT, errors.Forbidden, errors.PayloadTooLarge, errors.Unprocessable),
+)
+async def update_workspace(call: Call) -> Response:
+    """Rename, suspend or resume a workspace."""
+    call.parameters(NoQuery)
+    view, body = call.workspace(), await call.read(WorkspacePatch)
+    if body.name is None and body.status is None:
+        fault = errors.Fault(pointer="", detail="the body changes nothing", hint="Give name, status or both.")
+        raise errors.Unprocessable(fault.detail, faults=(fault,))
+    return answer(await workspaces.update(view, name=body.name, status=body.status))
+
+
+@routes.operation("DELETE", _ONE, answers={200: Workspace}, raises=(_ABSENT, errors.Forbidden, errors.Conflict))
+async def delete_workspace(call: Call) -> Response:
+    """Delete a workspace without live jobs."""
+    call.parameters(NoQuery)
+    return answer(await workspaces.delete(call.workspace()))

@@ -1,0 +1,158 @@
+"""One attempt: what is sent is made of the endpoint's version and the execution's input, sent once, and told as a Result."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from uuid import UUID
+
+from kronos.delivery.http import HttpDelivery, HttpTransport
+from kronos.delivery.outcome import Outcome, failed
+from kronos.delivery.refused import Refused
+from kronos.delivery.sanitise import json_bytes
+from kronos.delivery.template import TemplateError, render_body, render_headers, render_url
+from kronos.model import Json, JsonObject
+from kronos.worker.backoff import Backoff
+from kronos.worker.claims import Claim, EndpointVersion, Result
+
+_log = logging.getLogger("kronos.worker")
+# After the timeout the result still has to reach PostgreSQL within the lease.
+_RESERVE = timedelta(seconds=1)
+_RANDOM = Random()  # noqa: S311 - spreads retries, no secret
+
+
+def boot_time() -> float:
+    """Seconds on a clock that no one sets and that goes on while the machine or this process sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """A claim with its fence and the boot time at which its lease has certainly not yet ended."""
+
+    claim: Claim
+    token: UUID
+    ends_at: float
+
+    @property
+    def covers_delivery(self) -> bool:
+        """Whether the whole timeout fits into what is left of the lease."""
+        needed = self.claim.timeout_ms / 1000 + _RESERVE.total_seconds()
+        return boot_time() + needed <= self.ends_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpTarget:
+    """A version of an HTTP endpoint, read once."""
+
+    url: str
+    method: str
+    headers: Mapping[str, str]
+    body_template: Json
+    expected_status_codes: tuple[int, ...]
+    backoff: Backoff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """A version of an endpoint that cannot be delivered to, and why."""
+
+    why: str
+
+
+Target = HttpTarget | Unusable
+
+
+def target(version: EndpointVersion) -> Target:
+    """What deliveries to this version of an endpoint are made of."""
+    if version.type != "HTTP":
+        return Unusable(why=f"this worker cannot deliver to endpoints of type {version.type}")
+    try:
+        spec, policy = _object(version.spec, "spec"), _object(version.retry_policy, "retry_policy")
+        return HttpTarget(
+            url=_text(spec.get("url"), "url"),
+            method=_text(spec.get("method", "POST"), "method"),
+            headers={name: _text(value, f"headers.{name}") for name, value in (spec.get("headers") or {}).items()},
+            body_template=spec.get("body_template"),
+            expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
+            backoff=Backoff.parse(policy),
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        return Unusable(why=f"the endpoint's definition cannot be read: {error}")
+
+
+async def attempt(leased: Leased, to: Target, transport: HttpTransport) -> Result:
+    """Send one request, or find that none can be made, and say what became of it. Raises nothing."""
+    try:
+        return _result(leased, to, await _outcome(leased.claim, to, transport))
+    except Exception:
+        _log.exception("execution %s: its attempt met an error in Kronos", leased.claim.execution_id)
+        return _result(leased, to, failed("internal", "the attempt met an error in Kronos; its worker's log has the trace"))
+
+
+async def _outcome(claim: Claim, to: Target, transport: HttpTransport) -> Outcome:
+    if isinstance(to, Unusable):
+        return failed("template", to.why)
+    try:
+        delivery = _delivery(claim, to)
+    except TemplateError as error:
+        return failed("template", f"{error.message} (at {error.pointer})" if error.pointer else error.message)
+    except Refused as refused:
+        return failed("bad_url" if refused.code.startswith("url") else "bad_headers", refused.message)
+    except (ValueError, RecursionError):
+        return failed("template", "the execution's input cannot be read as JSON")
+    return await transport.deliver(delivery)
+
+
+def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
+    """The row that ends the claim; a retry waits from the moment that PostgreSQL stores it."""
+    claim = leased.claim
+    backoff = to.backoff if isinstance(to, HttpTarget) else Backoff()
+    wait = backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM) if outcome.retryable else timedelta()
+    return Result(
+        execution_id=claim.execution_id,
+        claim_token=leased.token,
+        status=outcome.status,
+        is_retryable=outcome.retryable,
+        retry_ms=-(-wait // timedelta(milliseconds=1)),
+        duration_ms=outcome.duration // timedelta(milliseconds=1),
+        request=_json(outcome.request),
+        response=_json(outcome.response),
+        error=_json(outcome.error),
+    )
+
+
+def _delivery(claim: Claim, to: HttpTarget) -> HttpDelivery:
+    context = {"input": json.loads(claim.input)}
+    return HttpDelivery(
+        execution_id=claim.execution_id,
+        job_id=claim.job_id,
+        attempt_number=claim.attempt_count,
+        scheduled_at=claim.scheduled_at,
+        url=render_url(to.url, context),
+        method=to.method,
+        headers=render_headers(to.headers, context) if to.headers else {},
+        body=render_body(to.body_template, context),
+        timeout=timedelta(milliseconds=claim.timeout_ms),
+        expected_status_codes=to.expected_status_codes,
+    )
+
+
+def _json(value: Json) -> str | None:
+    return None if value is None else json_bytes(value).decode()
+
+
+def _object(text: bytes, name: str) -> JsonObject:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} is no object")
+    return value
+
+
+def _text(value: Json, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"spec.{name} is no text")
+    return value

@@ -1,0 +1,233 @@
+"""The worker's statements (sql/queries/claims.sql) with what each of them promises when its answer is lost."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import psycopg
+
+from kronos.delivery.sanitise import json_bytes
+from kronos.sql import statement
+from kronos.worker.link import Link
+
+Verdict = Literal["SUCCESS", "FAILED", "RETRY", "ALREADY", "FENCED", "DROPPED"]
+EVERYTHING = datetime.min.replace(tzinfo=UTC)  # as a floor: from the beginning of the index
+# What a lease has beyond the endpoint's timeout: waiting for the claim's answer before, and for the finalize after.
+MARGIN = timedelta(seconds=5)
+_EXPIRED_AT_ONCE = 1000
+_log = logging.getLogger("kronos.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueEndpoint:
+    """An endpoint with something to claim, now or in `due_in_ms`."""
+
+    endpoint_id: UUID
+    due_in_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """How many leases of dead workers were ended."""
+
+    requeued: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An execution that is leased to this worker; `input` is JSON as text."""
+
+    execution_id: UUID
+    workspace_id: UUID
+    job_id: UUID
+    endpoint_id: UUID
+    endpoint_version: int
+    attempt_count: int
+    max_attempts: int
+    scheduled_at: datetime
+    timeout_ms: int
+    holds_slot: bool
+    input: bytes
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointVersion:
+    """What deliveries to an endpoint are made of; both documents are JSON as text."""
+
+    endpoint_id: UUID
+    version: int
+    type: str
+    spec: bytes
+    retry_policy: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of a claim: the row that ends it. The documents are JSON as text."""
+
+    execution_id: UUID
+    claim_token: UUID
+    status: str
+    is_retryable: bool
+    retry_ms: int
+    duration_ms: int
+    request: str | None
+    response: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a result or a release did to its execution."""
+
+    execution_id: UUID
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How many executions of an endpoint to claim, and from which time on its index is worth reading."""
+
+    endpoint_id: UUID
+    quota: int
+    floor: datetime
+
+
+_DUE = statement("claims.list_due_endpoints", DueEndpoint)
+_EXPIRE = statement("claims.expire_leases", Expired)
+_CLAIM = statement("claims.claim_executions", Claim)
+_RECOVER = statement("claims.recover_claim", Claim)
+_VERSIONS = statement("claims.get_endpoint_versions", EndpointVersion)
+_FINALIZE = statement("claims.finalize_executions", Judged)
+_JUDGE = statement("claims.judge_unapplied", Judged)
+_RELEASE = statement("claims.release_executions", Judged)
+
+
+async def due_endpoints(link: Link) -> list[DueEndpoint]:
+    """Endpoints with something to claim, now or later: a hint. Raises psycopg.Error."""
+    return await link.rows(_DUE, {})
+
+
+async def expire_leases(link: Link) -> Expired:
+    """End leases of dead workers, up to a thousand. Raises psycopg.Error."""
+    (expired,) = await link.rows(_EXPIRE, {"limit": _EXPIRED_AT_ONCE})
+    return expired
+
+
+async def claim(link: Link, wanted: Sequence[Wanted], *, token: UUID, worker_id: str, shortest_lease: timedelta) -> list[Claim]:
+    """Due executions, leased to this worker under `token`: each for its timeout and MARGIN, at least `shortest_lease`.
+
+    Waits for nobody. Raises psycopg.Error: what was claimed is then found by `recover`.
+    """
+    return await link.rows(
+        _CLAIM,
+        {
+            "endpoint_ids": [one.endpoint_id for one in wanted],
+            "quotas": [one.quota for one in wanted],
+            "floors": [one.floor for one in wanted],
+            "claim_token": token,
+            "worker_id": worker_id,
+            "margin_ms": _milliseconds(MARGIN),
+            "shortest_lease_ms": _milliseconds(shortest_lease),
+        },
+    )
+
+
+async def recover(link: Link, wanted: Sequence[Wanted], *, token: UUID) -> list[Claim]:
+    """What the claim of this token took, whose answer was lost. Raises psycopg.Error."""
+    return await link.rows(_RECOVER, {"claim_token": token, "endpoint_ids": [one.endpoint_id for one in wanted]})
+
+
+async def endpoint_versions(link: Link, keys: Iterable[tuple[UUID, int]]) -> list[EndpointVersion]:
+    """These versions of endpoints, as far as they exist. Raises psycopg.Error."""
+    wanted = list(keys)
+    return await link.rows(_VERSIONS, {"endpoint_ids": [key[0] for key in wanted], "versions": [key[1] for key in wanted]})
+
+
+async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[UUID, Verdict]:
+    """End these claims, all of them, however often PostgreSQL goes away meanwhile; what each result did.
+
+    A result counts only while its claim's token holds: else it is ALREADY counted, or FENCED. One that cannot be stored
+    is stored without its documents; one that even then cannot is DROPPED, and its lease decides.
+    """
+    while True:
+        try:
+            return await _finalized(link, results, worker_id)
+        except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
+            if len(results) > 1:
+                middle = len(results) // 2
+                first = await finalize(link, results[:middle], worker_id=worker_id)
+                return first | await finalize(link, results[middle:], worker_id=worker_id)
+            (only,) = results
+            bare = _without_documents(only)
+            if only == bare:
+                _log.error("execution %s: its result cannot be stored (%s); its lease decides", only.execution_id, type(error).__name__)
+                return {only.execution_id: "DROPPED"}
+            _log.warning("execution %s: its result is stored without documents (%s)", only.execution_id, type(error).__name__)
+            results = [bare]
+        except psycopg.Error as error:
+            # The statement may have been committed: sending it again is answered with ALREADY.
+            _log.debug("%d results are sent again: %s", len(results), error)
+            await link.pause()
+
+
+async def release(link: Link, claims: Mapping[UUID, UUID]) -> int:
+    """Give back claims (execution -> token) that were never sent: they are due at once and their attempt is not counted.
+
+    Returns how many were still ours. Raises psycopg.Error.
+    """
+    return len(await link.rows(_RELEASE, {"execution_ids": list(claims), "claim_tokens": list(set(claims.values()))}))
+
+
+async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> dict[UUID, Verdict]:
+    rows = await link.rows(
+        _FINALIZE,
+        {
+            "execution_ids": [result.execution_id for result in results],
+            "claim_tokens": [result.claim_token for result in results],
+            "statuses": [result.status for result in results],
+            "is_retryable": [result.is_retryable for result in results],
+            "retry_ms": [result.retry_ms for result in results],
+            "duration_ms": [result.duration_ms for result in results],
+            "requests": [result.request for result in results],
+            "responses": [result.response for result in results],
+            "errors": [result.error for result in results],
+        },
+    )
+    verdicts = {row.execution_id: _verdict(row) for row in rows}
+    unapplied = [result for result in results if result.execution_id not in verdicts]
+    if unapplied:
+        judged = await link.rows(
+            _JUDGE,
+            {
+                "execution_ids": [result.execution_id for result in unapplied],
+                "claim_tokens": [result.claim_token for result in unapplied],
+                "statuses": [result.status for result in unapplied],
+                "errors": [result.error for result in unapplied],
+                "worker_id": worker_id,
+            },
+        )
+        verdicts |= {row.execution_id: _verdict(row) for row in judged}
+    return verdicts
+
+
+def _verdict(row: Judged) -> Verdict:
+    match row.verdict:
+        case "SUCCESS" | "FAILED" | "RETRY" | "ALREADY" | "FENCED" as verdict:
+            return verdict
+        case unknown:
+            raise ValueError(f"{unknown!r} is no verdict")
+
+
+def _without_documents(result: Result) -> Result:
+    error = {"type": "internal", "message": "what the endpoint answered cannot be stored"}
+    return replace(result, request=None, response=None, error=None if result.status == "SUCCESS" else json_bytes(error).decode())
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration / timedelta(milliseconds=1))

@@ -1,0 +1,82 @@
+"""Stores results and gives back claims in batches, over its own connection."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import psycopg
+
+from kronos.worker import claims
+from kronos.worker.attempt import Leased
+from kronos.worker.claims import Result, Verdict
+from kronos.worker.link import Link
+
+_log = logging.getLogger("kronos.worker")
+_MOST_IN_ONE_BATCH = 200
+# A batch of 20 costs PostgreSQL little more than one result alone, and a busy worker has 20 within so long.
+_GATHERING_SECONDS = 0.004
+
+
+class Finalizer:
+    """Takes what attempts ended in; `on_end` hears of each batch, and of each claim that was given back (no result)."""
+
+    def __init__(self, link: Link, worker_id: str, on_end: Callable[[Sequence[tuple[Leased, Result | None, Verdict]]], None]) -> None:
+        self._link = link
+        self._worker_id = worker_id
+        self._on_end = on_end
+        self._results: deque[tuple[Leased, Result]] = deque()
+        self._unsent: deque[Leased] = deque()
+        self._filled = asyncio.Event()
+        self._is_closing = False
+        self.under_way = 0  # attempts that will bring a result
+
+    def put(self, leased: Leased, result: Result) -> None:
+        """An attempt has ended."""
+        self._results.append((leased, result))
+        self._filled.set()
+
+    def give_back(self, leased: Leased) -> None:
+        """A claim was not sent, and will not be."""
+        self._unsent.append(leased)
+        self._filled.set()
+
+    def close(self) -> None:
+        """Nothing more will come: `run` ends when everything is stored."""
+        self._is_closing = True
+        self._filled.set()
+
+    async def run(self) -> None:
+        """Store everything that comes, through any outage, until `close`."""
+        while True:
+            if not self._results and not self._unsent:
+                if self._is_closing:
+                    return
+                self._filled.clear()
+                await self._filled.wait()
+            if self._unsent:
+                await self._give_back()
+            if self._results:
+                if self.under_way and len(self._results) < _MOST_IN_ONE_BATCH and not self._is_closing:
+                    await asyncio.sleep(_GATHERING_SECONDS)
+                await self._store()
+
+    async def _store(self) -> None:
+        batch = [self._results.popleft() for _ in range(min(len(self._results), _MOST_IN_ONE_BATCH))]
+        # Two claims of one execution, the first of them long expired, are judged one after the other.
+        first = {result.execution_id: (leased, result) for leased, result in reversed(batch)}
+        for leased, result in batch:
+            if first[result.execution_id][1] is not result:
+                self._results.append((leased, result))
+        verdicts = await claims.finalize(self._link, [result for _, result in first.values()], worker_id=self._worker_id)
+        self._on_end([(leased, result, verdicts[result.execution_id]) for leased, result in first.values()])
+
+    async def _give_back(self) -> None:
+        batch = [self._unsent.popleft() for _ in range(min(len(self._unsent), _MOST_IN_ONE_BATCH))]
+        try:
+            released = await claims.release(self._link, {leased.claim.execution_id: leased.token for leased in batch})
+            _log.info("%d of %d claims that were not sent were given back", released, len(batch))
+        except psycopg.Error as error:
+            # Either it was committed, or their leases end soon: nothing was sent, so nothing can be sent twice.
+            _log.warning("%d claims that were not sent are left to their leases: %s", len(batch), type(error).__name__)
+        self._on_end([(leased, None, "DROPPED") for leased in batch])

@@ -1,0 +1,195 @@
+"""The claim loop: looks for due endpoints, claims as much as there is room for, and starts an attempt for each claim."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+
+from kronos.delivery.http import HttpTransport
+from kronos.worker import claims
+from kronos.worker.attempt import Leased, Target, Unusable, attempt, boot_time, target
+from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
+from kronos.worker.finalizer import Finalizer
+from kronos.worker.link import Link
+from kronos.worker.ring import Ring
+from kronos.worker.wake import Wake
+
+_log = logging.getLogger("kronos.worker")
+_FULL_LOOK_SECONDS = 3.0
+# Leases of dead workers are looked for at most so often, however many wakes there are.
+_EXPIRE_EVERY_SECONDS = 0.25
+_MOST_TARGETS = 2048
+
+
+class Loop:
+    """One worker's work. Executions that are held, from claim to stored result, never are more than `concurrency`."""
+
+    def __init__(
+        self, *, claiming: Link, finalizing: Link, transport: HttpTransport, worker_id: str, concurrency: int, lease: timedelta, wake: Wake
+    ) -> None:
+        self._link = claiming
+        self._transport = transport
+        self._worker_id = worker_id
+        self._shortest_lease = lease
+        self._free = concurrency
+        self._wake = wake
+        self._ring = Ring()
+        self._targets: OrderedDict[tuple[UUID, int], Target] = OrderedDict()
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+        self._full_look_at = 0.0
+        self._expire_at = 0.0
+        self.finalizer = Finalizer(finalizing, worker_id, self._ended)
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` ends when what it is doing is done."""
+        self._is_stopping = True
+        self._wake.poke()
+
+    async def run(self) -> None:
+        """Claim and start deliveries until `stop`, through any outage of PostgreSQL."""
+        while not self._is_stopping:
+            if self._free > 0 and self._wake.is_due:
+                await self._look()
+            elif self._free > 0 and self._ring:
+                await self._claim()
+            else:
+                await self._wake.wait(for_look=self._free > 0)
+
+    async def drain(self, within: timedelta) -> int:
+        """Wait for deliveries under way, at most so long; the rest is broken off. Returns how many were broken off."""
+        if self._deliveries:
+            await asyncio.wait(self._deliveries, timeout=within.total_seconds())
+        left = list(self._deliveries)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        return len(left)
+
+    async def _look(self) -> None:
+        """Which endpoints have something to claim; before that, what dead workers held becomes due again."""
+        started = time.monotonic()
+        try:
+            if started >= self._expire_at:
+                expired = await claims.expire_leases(self._link)
+                self._expire_at = started + _EXPIRE_EVERY_SECONDS
+                if expired.requeued or expired.failed:
+                    _log.warning("leases of lost attempts ended: %d executions are due again, %d failed", expired.requeued, expired.failed)
+            found = await claims.due_endpoints(self._link)
+        except psycopg.Error as error:
+            _log.debug("looking for work failed: %s", error)
+            await self._link.pause()
+            return
+        self._ring.offer(due.endpoint_id for due in found if due.due_in_ms <= 0)
+        if started >= self._full_look_at:
+            self._ring.look_fully()
+            self._full_look_at = started + _FULL_LOOK_SECONDS
+        self._wake.looked(started, min((due.due_in_ms / 1000 for due in found if due.due_in_ms > 0), default=None))
+
+    async def _claim(self) -> None:
+        wanted = self._ring.next(self._free)
+        token = uuid4()
+        # Before the claim is sent: the lease, which PostgreSQL counts from when it runs the claim, cannot end earlier than we think.
+        sent_at = boot_time()
+        try:
+            got = await claims.claim(self._link, wanted, token=token, worker_id=self._worker_id, shortest_lease=self._shortest_lease)
+            self._ring.claimed(wanted, got)
+        except psycopg.Error as error:
+            _log.debug("a claim's outcome is not known: %s", error)
+            self._ring.failed(wanted)
+            self._wake.within(0)
+            got = await self._recovered(wanted, token)
+        self._free -= len(got)
+        held = [Leased(claim=claim, token=token, ends_at=sent_at + self._lease_seconds(claim)) for claim in got]
+        await self._know_targets(got)
+        for leased in held:
+            self._start(leased)
+
+    async def _recovered(self, wanted: Sequence[Wanted], token: UUID) -> list[Claim]:
+        """What the claim took before its answer was lost, asked until PostgreSQL says it; nothing, once the worker stops."""
+        while not self._is_stopping:
+            await self._link.pause()
+            try:
+                return await claims.recover(self._link, wanted, token=token)
+            except psycopg.Error as error:
+                _log.debug("a claim's outcome is still not known: %s", error)
+        return []
+
+    def _lease_seconds(self, claim: Claim) -> float:
+        return max(claim.timeout_ms / 1000 + MARGIN.total_seconds(), self._shortest_lease.total_seconds())
+
+    async def _know_targets(self, got: Iterable[Claim]) -> None:
+        """Read the versions of endpoints that are not known yet, however long it takes: leases are looked at afterwards."""
+        wanted = {(claim.endpoint_id, claim.endpoint_version) for claim in got}
+        missing = wanted - self._targets.keys()
+        while missing and not self._is_stopping:
+            try:
+                versions = await claims.endpoint_versions(self._link, missing)
+            except psycopg.Error as error:
+                _log.debug("reading endpoints failed: %s", error)
+                await self._link.pause()
+                continue
+            found = {(version.endpoint_id, version.version): target(version) for version in versions}
+            self._targets.update(found)
+            missing = set()
+        for key in wanted & self._targets.keys():
+            self._targets.move_to_end(key)
+        while len(self._targets) > max(_MOST_TARGETS, len(wanted)):
+            self._targets.popitem(last=False)
+
+    def _start(self, leased: Leased) -> None:
+        to = self._targets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))
+        if self._is_stopping or not leased.covers_delivery:
+            self.finalizer.give_back(leased)
+            return
+        task = asyncio.create_task(self._attempt(leased, to or Unusable(why="this version of the endpoint does not exist")))
+        self.finalizer.under_way += 1
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+
+    async def _attempt(self, leased: Leased, to: Target) -> None:
+        try:
+            self.finalizer.put(leased, await attempt(leased, to, self._transport))
+        finally:
+            self.finalizer.under_way -= 1
+
+    def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
+        """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
+        self._free += len(ended)
+        self._ring.offer_again(leased.claim.endpoint_id for leased, _, _ in ended if leased.claim.holds_slot)
+        waits = [result.retry_ms for _, result, verdict in ended if result is not None and verdict == "RETRY"]
+        if waits:
+            self._wake.within(min(waits) / 1000)
+        self._wake.poke()
+        for leased, result, verdict in ended:
+            if result is not None:
+                _tell(leased, result, verdict)
+
+
+def _tell(leased: Leased, result: Result, verdict: Verdict) -> None:
+    """One line per attempt: what went well for who asks for DEBUG, what did not for everyone."""
+    match verdict:
+        case "SUCCESS" | "ALREADY":
+            level = logging.DEBUG
+        case "RETRY":
+            level = logging.INFO
+        case _:
+            level = logging.WARNING
+    if _log.isEnabledFor(level):
+        claim = leased.claim
+        _log.log(
+            level,
+            "execution %s of job %s, attempt %d of %d: %s after %d ms, %s",
+            claim.execution_id,
+            claim.job_id,
+            claim.attempt_count,
+            claim.max_attempts,
+            result.status,
+            result.duration_ms,
+            verdict if verdict != "RETRY" else f"again in {result.retry_ms} ms",
+        )

@@ -1,0 +1,106 @@
+"""A worker process: signals, connections, and the order in which it starts and stops."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+from datetime import timedelta
+
+import uvloop
+
+from kronos import logs
+from kronos.config import Settings
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.http import HttpTransport
+from kronos.worker.link import Link, Outage
+from kronos.worker.listener import Listener
+from kronos.worker.loop import Loop
+from kronos.worker.wake import Wake
+from kronos.worker.watchdog import Watchdog
+
+_log = logging.getLogger("kronos.worker")
+# What deliveries ended in is stored within so long after the last of them, or left to the leases.
+_STORING = timedelta(seconds=5)
+# The watchdog's ring accounts for many jobs in one statement.
+_RING = timedelta(seconds=30)
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then end in order; a second signal ends at once. Returns in both cases."""
+    logs.configure(settings)
+    uvloop.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    """Work until a signal, on this event loop."""
+    stops, is_stopped = _signals()
+    worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+    url, outage = settings.database_url.get_secret_value(), Outage()
+    wake = Wake(settings.poll_seconds)
+    claiming, finalizing = Link(url, "claim", outage), Link(url, "finalize", outage)
+    listening = Link(url, "listen", outage, statement_timeout=_RING)
+    async with HttpTransport(EgressPolicy.parse(settings.egress_allow)) as transport:
+        loop = Loop(
+            claiming=claiming,
+            finalizing=finalizing,
+            transport=transport,
+            worker_id=worker_id,
+            concurrency=settings.worker_concurrency,
+            lease=timedelta(seconds=settings.lease_seconds),
+            wake=wake,
+        )
+        _log.info("worker %s started: up to %d deliveries at once", worker_id, settings.worker_concurrency)
+        work = asyncio.create_task(_work(loop, Listener(listening, wake, Watchdog()), stops, timedelta(seconds=settings.shutdown_seconds)))
+        at_once = asyncio.create_task(is_stopped.wait())
+        await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            _log.warning("second signal: worker %s ends at once; what it holds goes on when its leases run out", worker_id)
+        for task in (work, at_once):
+            task.cancel()
+        ended = await asyncio.gather(work, at_once, return_exceptions=True)
+    for link in (claiming, finalizing, listening):
+        await link.close()
+    if isinstance(ended[0], Exception):
+        raise ended[0]
+    _log.info("worker %s stopped", worker_id)
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Events for the first and the second SIGTERM or SIGINT."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def told() -> None:
+        (second if first.is_set() else first).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told)
+    return first, second
+
+
+async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: timedelta) -> None:
+    """Claim, deliver and store until `stops`, then stop each in its order. What is broken off is left to its lease."""
+    claiming = asyncio.create_task(loop.run())
+    storing = asyncio.create_task(loop.finalizer.run())
+    listening = asyncio.create_task(listener.run())
+    stopping = asyncio.create_task(stops.wait())
+    try:
+        # None of the others ends by itself: if one does, it met an error that nobody foresaw, and the process ends with it.
+        await asyncio.wait({claiming, storing, listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        _log.info("stopping: nothing more is claimed")
+        loop.stop()
+        listening.cancel()
+        await asyncio.wait({claiming}, timeout=_STORING.total_seconds())
+        broken_off = await loop.drain(patience)
+        if broken_off:
+            _log.warning("%d deliveries were still under way after %g s and are left to their leases", broken_off, patience.total_seconds())
+        loop.finalizer.close()
+        await asyncio.wait({storing}, timeout=_STORING.total_seconds())
+    finally:
+        tasks = (claiming, storing, listening, stopping)
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended

@@ -1,0 +1,77 @@
+"""The rotation of endpoints that have something to claim: fair, and never idle while one of them has work."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kronos.worker.claims import EVERYTHING, Claim, Wanted
+
+# A claimer that names every endpoint locks every limited gate and starves the others.
+_MOST_IN_ONE_CLAIM = 64
+# Clocks of transactions that commit late: an execution may become visible a little below the newest that was claimed.
+_BEHIND = timedelta(seconds=1)
+
+
+class Ring:
+    """Endpoints in turn; all of it a hint, which the next look at the database corrects."""
+
+    def __init__(self) -> None:
+        self._turn: OrderedDict[UUID, None] = OrderedDict()
+        # Limited endpoints that gave less than was asked for: full, or served by another worker at that moment.
+        self._short: set[UUID] = set()
+        self._floors: dict[UUID, datetime] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._turn)
+
+    def offer(self, endpoints: Iterable[UUID]) -> None:
+        """All that have something to claim, as a look found them: they come last, those that are in the ring keep their turn."""
+        self._short.clear()
+        for endpoint_id in endpoints:
+            self._turn.setdefault(endpoint_id)
+
+    def offer_again(self, endpoints: Iterable[UUID]) -> None:
+        """A run of each of these limited endpoints has ended: where one had come up short, it has room now."""
+        for endpoint_id in endpoints:
+            if endpoint_id in self._short:
+                self._short.discard(endpoint_id)
+                self._turn.setdefault(endpoint_id)
+
+    def look_fully(self) -> None:
+        """Let the next claims read their indexes from the beginning, so that no floor can starve an execution."""
+        self._floors.clear()
+
+    def next(self, free: int) -> list[Wanted]:
+        """The endpoints whose turn it is, with `free` shared out among them exactly. They go to the end."""
+        count = min(free, len(self._turn), _MOST_IN_ONE_CLAIM)
+        if count == 0:
+            return []
+        share, rest = divmod(free, count)
+        wanted = []
+        for place in range(count):
+            endpoint_id, _ = self._turn.popitem(last=False)
+            self._turn[endpoint_id] = None
+            quota = share + (1 if place < rest else 0)
+            wanted.append(Wanted(endpoint_id=endpoint_id, quota=quota, floor=self._floors.get(endpoint_id, EVERYTHING)))
+        return wanted
+
+    def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim]) -> None:
+        """What a claim took: who gave less than was asked for leaves the ring until the next look."""
+        taken: dict[UUID, int] = {}
+        for claim in claims:
+            taken[claim.endpoint_id] = taken.get(claim.endpoint_id, 0) + 1
+            floor = claim.due_at - _BEHIND
+            if floor > self._floors.get(claim.endpoint_id, EVERYTHING):
+                self._floors[claim.endpoint_id] = floor
+        self._drop_short(wanted, taken)
+
+    def failed(self, wanted: Sequence[Wanted]) -> None:
+        """The claim had no answer: nothing is known of these endpoints."""
+        self._drop_short(wanted, {})
+
+    def _drop_short(self, wanted: Sequence[Wanted], taken: Mapping[UUID, int]) -> None:
+        for one in wanted:
+            if taken.get(one.endpoint_id, 0) < one.quota:
+                self._turn.pop(one.endpoint_id, None)
+                self._short.add(one.endpoint_id)

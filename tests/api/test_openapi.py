@@ -1,0 +1,126 @@
+"""/openapi.json says of every route what it takes, what it answers, and how it fails."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+WITHOUT_KEY = {"/", "/healthz", "/readyz"}
+METHODS = {
+    "/": {"get"},
+    "/healthz": {"get"},
+    "/readyz": {"get"},
+    "/v1/workspaces": {"get", "post"},
+    "/v1/workspaces/{w}": {"get", "patch", "delete"},
+    "/v1/workspaces/{w}/endpoints": {"get", "post"},
+    "/v1/workspaces/{w}/endpoints/{name}": {"get", "put", "delete"},
+    "/v1/workspaces/{w}/jobs": {"get", "post"},
+    "/v1/workspaces/{w}/jobs/{j}": {"get", "patch", "delete"},
+    "/v1/workspaces/{w}/jobs/{j}/pause": {"post"},
+    "/v1/workspaces/{w}/jobs/{j}/resume": {"post"},
+    "/v1/workspaces/{w}/jobs/{j}/trigger": {"post"},
+    "/v1/workspaces/{w}/jobs/{j}/executions": {"get"},
+    "/v1/workspaces/{w}/jobs/{j}/versions": {"get"},
+    "/v1/workspaces/{w}/jobs/{j}/status": {"get"},
+    "/v1/workspaces/{w}/jobs/{j}/next-runs": {"get"},
+    "/v1/workspaces/{w}/executions": {"get"},
+    "/v1/workspaces/{w}/executions/{e}": {"get"},
+    "/v1/workspaces/{w}/executions/{e}/cancel": {"post"},
+    "/v1/workspaces/{w}/executions/{e}/retry": {"post"},
+    "/v1/workspaces/{w}/executions/{e}/attempts": {"get"},
+    "/v1/schedules/preview": {"post"},
+}
+
+
+@pytest.fixture
+def document(api: httpx.Client) -> dict[str, Any]:
+    response = api.get("/openapi.json", headers={"Authorization": ""})
+    assert response.status_code == 200
+    return response.json()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(reference := value.get("$ref"), str):
+            yield reference
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_it_is_openapi_3_1_and_lists_every_route(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert {path: set(methods) for path, methods in document["paths"].items()} == METHODS
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    for reference in references(document):
+        name = reference.removeprefix("#/components/schemas/")
+        assert name in document["components"]["schemas"], reference
+
+
+def test_every_operation_has_a_summary_an_answer_and_an_id_of_its_own(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+    for path, method, operation in operations(document):
+        assert operation["summary"], (path, method)
+        for status, answer in operation["responses"].items():
+            if status in ("200", "201", "202"):
+                assert answer["content"]["application/json"]["schema"], (path, method, status)
+
+
+def test_every_operation_tells_its_problems(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        expected = {"500", "503"} if path in WITHOUT_KEY else {"400", "401", "500", "503"}
+        problems = {status for status in operation["responses"] if status >= "400"}
+        if "{w}" in path:
+            expected |= {"404"} if method == "get" else {"404", "403"}
+        if "requestBody" in operation:
+            expected |= {"413", "422"}
+        assert problems >= expected, (path, method, expected - problems)
+        for status in problems:
+            content = operation["responses"][status]["content"]
+            assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def test_every_operation_names_its_path_parameters_and_key(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        told = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+        assert told == {part[1:-1] for part in path.split("/") if part.startswith("{")}, (path, method)
+        assert operation["security"] == ([] if path in WITHOUT_KEY else [{"key": []}]), (path, method)
+
+
+def test_every_write_documents_its_body_with_an_example_of_each_field(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        if method in ("post", "put", "patch"):
+            reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+            model = document["components"]["schemas"][reference.rpartition("/")[2]]
+            assert model["additionalProperties"] is False, (path, method)
+            for name, field in model.get("properties", {}).items():
+                assert field["examples"], (path, method, name)
+
+
+def test_lists_document_their_filters(document: dict[str, Any]) -> None:
+    def query(path: str) -> set[str]:
+        return {each["name"] for each in document["paths"][path]["get"]["parameters"] if each["in"] == "query"}
+
+    page = {"limit", "cursor"}
+    jobs = {"endpoint", "trigger", "status", "tag", "q", "created_after", "created_before"}
+    assert query("/v1/workspaces/{w}/jobs") == page | jobs
+    assert query("/v1/workspaces/{w}/executions") == page | {"job", "status", "scheduled_after", "scheduled_before"}
+    assert query("/v1/workspaces/{w}/endpoints") == query("/v1/workspaces") == page
+
+
+def test_the_documentation_page_needs_no_key(api: httpx.Client) -> None:
+    response = api.get("/docs", headers={"Authorization": ""})
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")

@@ -1,0 +1,33 @@
+"""What a refused request must leave unchanged, and how a problem document reads."""
+
+from typing import Any
+
+import httpx
+import psycopg
+
+_COUNTS = """
+select (select count(*) from kronos.workspaces),
+       (select count(*) from kronos.endpoints),
+       (select count(*) from kronos.endpoint_versions),
+       (select count(*) from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id) where endpoint.type <> 'INTERNAL'),
+       (select count(*) from kronos.executions where endpoint_type <> 'INTERNAL'),
+       (select count(*) from cron.job)
+"""
+
+
+def counts(superuser: psycopg.Connection) -> tuple[Any, ...]:
+    """Rows of everything that a request could have written, pg_cron's entries among them."""
+    row = superuser.execute(_COUNTS).fetchone()
+    assert row is not None
+    return row
+
+
+def problem_of(response: httpx.Response) -> dict[str, Any]:
+    """The problem document, checked for what each must have."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    problem: dict[str, Any] = response.json()
+    assert set(problem) >= {"type", "title", "status", "detail", "instance", "code", "request_id"}
+    assert problem["status"] == response.status_code
+    assert problem["type"] == f"urn:kronos:problem:{problem['code']}"
+    assert problem["request_id"] == response.headers["request-id"]
+    return problem

@@ -1,0 +1,28 @@
+"""An API on a database that one module's tests share: each breaks something and puts it back."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from conftest import Api, cloned, make_workspace, running_api
+from servers import Server
+
+from faults.scene import Scene
+
+
+@pytest.fixture(scope="module")
+def module_api(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with cloned(server, template) as url, running_api(url, tmp_path_factory.mktemp("faults")) as api:
+        yield api
+
+
+@pytest.fixture
+def scene(module_api: Api) -> Scene:
+    return Scene(client=module_api.client, workspace=make_workspace(module_api.client))
+
+
+@pytest.fixture
+def su(module_api: Api) -> Iterator[psycopg.Connection]:
+    """The superuser's connection to the module's database."""
+    with psycopg.connect(module_api.database_url, autocommit=True) as connection:
+        yield connection

@@ -1,0 +1,140 @@
+"""A workspace's CRON jobs as callers change them over HTTP, what the database holds of them, and whether the two sets agree."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import httpx
+import psycopg
+from conftest import await_condition
+
+Rows: TypeAlias = list[tuple[Any, ...]]
+SINK = {"endpoint": "sink", "trigger": "CRON"}
+TABLES = ("kronos.jobs", "cron.job", "kronos.execution_live", "kronos.execution_done")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One workspace over one client. `job` is a job's id or name."""
+
+    client: httpx.Client
+    workspace: str
+
+    @property
+    def jobs(self) -> str:
+        return f"/v1/workspaces/{self.workspace}/jobs"
+
+    def create(self, cron: str = "0 3 * * *", **more: object) -> httpx.Response:
+        return self.client.post(self.jobs, json=SINK | {"cron": cron} | more)
+
+    def created(self, cron: str = "0 3 * * *", **more: object) -> str:
+        """The id of a new job."""
+        answer = self.create(cron, **more)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["job_id"])
+
+    def patch(self, job: str, *, if_match: int | None = None, **changes: object) -> httpx.Response:
+        headers = {} if if_match is None else {"If-Match": f'"{if_match}"'}
+        return self.client.patch(f"{self.jobs}/{job}", json=changes or {"cron": "30 4 * * *"}, headers=headers)
+
+    def delete(self, job: str) -> httpx.Response:
+        return self.client.delete(f"{self.jobs}/{job}")
+
+    def pause(self, job: str) -> httpx.Response:
+        return self.client.post(f"{self.jobs}/{job}/pause", json={"note": "maintenance"})
+
+    def resume(self, job: str) -> httpx.Response:
+        return self.client.post(f"{self.jobs}/{job}/resume")
+
+    def trigger(self, job: str) -> httpx.Response:
+        return self.client.post(f"{self.jobs}/{job}/trigger")
+
+
+def snapshot(superuser: psycopg.Connection) -> dict[str, Rows]:
+    """Every row of what an operation may write, whole."""
+    return {table: superuser.execute(f"select each::text from {table} as each order by 1").fetchall() for table in TABLES}
+
+
+def without_cron_job(rows: dict[str, Rows]) -> dict[str, Rows]:
+    return {table: of for table, of in rows.items() if table != "cron.job"}
+
+
+def entries(superuser: psycopg.Connection) -> Rows:
+    """pg_cron's entries of our name, as (name, schedule, command, user, database, active)."""
+    return superuser.execute(
+        "select jobname::text, schedule, command, username, database, active from cron.job where jobname like 'kronos:%' order by 1"
+    ).fetchall()
+
+
+def wanted_entries(superuser: psycopg.Connection) -> Rows:
+    """The entries that the ACTIVE CRON jobs call for. Of the crons in these tests each is its own alarm."""
+    return superuser.execute(
+        """
+        select 'kronos:' || job_id, cron, format('select kronos.fire(%L)', job_id), 'kronos_cron', current_setting('cron.database_name'), true
+          from kronos.jobs
+         where trigger = 'CRON' and status = 'ACTIVE'
+         order by 1
+        """
+    ).fetchall()
+
+
+def broken_chains(superuser: psycopg.Connection) -> Rows:
+    """Jobs whose versions are not 1, 2, …, each naming the one before and the one after, with none but the last live."""
+    return superuser.execute(
+        """
+        with chained as (
+            select job_id, version, status, previous_version_id, replaced_by_id,
+                   row_number() over chain as nth, lag(job_id) over chain as before, lead(job_id) over chain as after
+              from kronos.jobs
+            window chain as (partition by first_version_id order by version)
+        )
+        select job_id::text, version, status
+          from chained
+         where version <> nth
+            or previous_version_id is distinct from before
+            or replaced_by_id is distinct from after
+            or (after is not null and status <> 'RETIRED')
+        """
+    ).fetchall()
+
+
+def assert_agreement(superuser: psycopg.Connection) -> None:
+    """Jobs and entries are the same set, and every chain of versions is whole."""
+    assert entries(superuser) == wanted_entries(superuser)
+    assert broken_chains(superuser) == []
+
+
+def reaper(superuser: psycopg.Connection) -> str:
+    """The id of the reaper's job."""
+    (job_id,) = superuser.execute("select job_id::text from kronos.jobs where name = 'reaper' and status = 'ACTIVE'").fetchone()
+    return job_id
+
+
+def fire(superuser: psycopg.Connection, job_id: str) -> int:
+    """What pg_cron does at an alarm, now. The reaper's job then reaps."""
+    (delivered,) = superuser.execute("select kronos.fire(%s)", [job_id]).fetchone()
+    return delivered
+
+
+def waiting(superuser: psycopg.Connection) -> list[int]:
+    """The backends of this database that wait for a lock now, but for superusers' own."""
+    rows = superuser.execute(
+        """
+        select pid from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock' and cardinality(pg_blocking_pids(pid)) > 0
+        """
+    )
+    return [pid for (pid,) in rows]
+
+
+def await_waiting(superuser: psycopg.Connection, count: int, is_over: Callable[[], object] = lambda: False) -> bool:
+    """Whether `count` backends came to wait for a lock before `is_over()`."""
+    found = False
+
+    def came() -> bool:
+        nonlocal found
+        found = len(waiting(superuser)) >= count
+        return found or bool(is_over())
+
+    await_condition(came, f"{count} backends to wait for a lock")
+    return found

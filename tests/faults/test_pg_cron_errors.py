@@ -1,0 +1,277 @@
+"""Whatever is wrong with pg_cron or with a backend, the caller learns of it, nothing has changed, and the call may be repeated (#32)."""
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from conftest import Api, await_condition, make_workspace
+
+from api_answers import problem_of
+from faults.scene import Scene, assert_agreement, await_waiting, entries, reaper, snapshot, waiting, without_cron_job
+
+Break = Callable[[psycopg.Connection], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """A request that changes a CRON job, ready to be sent more than once."""
+
+    send: Callable[[], httpx.Response]
+    succeeds_with: int
+
+
+def ready(scene: Scene, name: str) -> Operation:
+    """The operation `name` on a job for which it is possible."""
+    if name == "create":
+        key = uuid.uuid4().hex
+        return Operation(send=lambda: scene.create("0 3 * * *", idempotency_key=key), succeeds_with=201)
+    job = scene.created()
+    if name == "resume":
+        assert scene.pause(job).status_code == 200
+    request: dict[str, Callable[[], httpx.Response]] = {
+        "patch": lambda: scene.patch(job, cron="30 4 * * *", if_match=1),
+        "delete": lambda: scene.delete(job),
+        "pause": lambda: scene.pause(job),
+        "resume": lambda: scene.resume(job),
+    }
+    return Operation(send=request[name], succeeds_with=200)
+
+
+@contextmanager
+def schema_away(superuser: psycopg.Connection) -> Iterator[None]:
+    superuser.execute("alter schema cron rename to cron_away")
+    try:
+        yield
+    finally:
+        superuser.execute("alter schema cron_away rename to cron")
+
+
+@contextmanager
+def usage_revoked(superuser: psycopg.Connection) -> Iterator[None]:
+    superuser.execute("revoke usage on schema cron from kronos_cron")
+    try:
+        yield
+    finally:
+        superuser.execute("grant usage on schema cron to kronos_cron")
+
+
+@contextmanager
+def execute_revoked(superuser: psycopg.Connection) -> Iterator[None]:
+    functions = "kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid)"
+    superuser.execute(f"revoke execute on function {functions} from kronos_api")
+    try:
+        yield
+    finally:
+        superuser.execute(f"grant execute on function {functions} to kronos_api")
+
+
+@contextmanager
+def entries_locked(superuser: psycopg.Connection) -> Iterator[None]:
+    with superuser.transaction():
+        superuser.execute("lock table cron.job in access exclusive mode")
+        yield
+
+
+@contextmanager
+def trigger_on(superuser: psycopg.Connection, table: str, body: str, *, at_commit: bool = False) -> Iterator[None]:
+    """A trigger that runs `body` where a row is stored: at once, or when the transaction commits."""
+    superuser.execute(f"create function public.fault() returns trigger language plpgsql as $$ begin {body}; return new; end $$")
+    kind, when = ("constraint trigger", "after") if at_commit else ("trigger", "before")
+    deferred = "deferrable initially deferred" if at_commit else ""
+    try:
+        superuser.execute(f"create {kind} fault {when} insert or update on {table} {deferred} for each row execute function public.fault()")
+        yield
+    finally:
+        superuser.execute("drop function public.fault() cascade")
+
+
+def raising(sqlstate: str) -> Break:
+    return lambda superuser: trigger_on(superuser, "cron.job", f"raise sqlstate '{sqlstate}' using message = 'injected'")
+
+
+AWAY = "3F000 42P01"  # PostgreSQL names the schema of a function that is gone, the table itself of a table
+BREAKS: dict[str, tuple[Break, str]] = {
+    "schema_away": (schema_away, AWAY),
+    "usage_revoked": (usage_revoked, "42501"),
+    "execute_revoked": (execute_revoked, "42501"),
+    "entries_locked": (entries_locked, "55P03"),
+    **{f"raises_{sqlstate}": (raising(sqlstate), sqlstate) for sqlstate in ("58000", "53100", "XX000", "57014", "40001")},
+}
+# cron.unschedule deletes without firing triggers, so only what writes an entry can meet one.
+CASES = [
+    pytest.param(operation, fault, id=f"{operation}-{fault}")
+    for fault in BREAKS
+    for operation in ("create", "patch", "delete", "pause", "resume")
+    if not (fault.startswith("raises_") and operation in ("delete", "pause"))
+]
+
+
+def was_logged(caplog: pytest.LogCaptureFixture, request_id: str) -> bool:
+    return any(record.levelno >= logging.ERROR and request_id in record.getMessage() for record in caplog.records)
+
+
+def assert_refused(answer: httpx.Response, code: str, sqlstate: str, caplog: pytest.LogCaptureFixture) -> None:
+    problem = problem_of(answer)
+    assert (problem["status"], problem["code"]) == (503, code)
+    assert problem["pg_sqlstate"] in sqlstate.split()
+    assert int(answer.headers["Retry-After"]) > 0
+    await_condition(lambda: was_logged(caplog, problem["request_id"]), f"a log line that names request {problem['request_id']}")
+
+
+def assert_succeeds(operation: Operation, superuser: psycopg.Connection) -> None:
+    answer = operation.send()
+    assert answer.status_code == operation.succeeds_with, answer.text
+    assert_agreement(superuser)
+
+
+@pytest.mark.parametrize(("name", "fault"), CASES)
+def test_an_error_of_pg_cron_changes_nothing(
+    name: str, fault: str, scene: Scene, su: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    operation = ready(scene, name)
+    before = snapshot(su)
+    broken, sqlstate = BREAKS[fault]
+
+    with broken(su):
+        answer = operation.send()
+
+    assert_refused(answer, "pg_cron_unavailable", sqlstate, caplog)
+    assert snapshot(su) == before
+    assert_succeeds(operation, su)
+
+
+@pytest.mark.parametrize("name", ["create", "patch", "delete", "pause", "resume"])
+def test_without_the_extension_nothing_changes(name: str, own_api: Api, superuser: psycopg.Connection, caplog: pytest.LogCaptureFixture) -> None:
+    """It cannot come back in a copy: pg_cron is created in cron.database_name only."""
+    scene = Scene(client=own_api.client, workspace=make_workspace(own_api.client))
+    operation = ready(scene, name)
+    before = snapshot(superuser)
+    superuser.execute("drop extension pg_cron cascade")
+
+    answer = operation.send()
+
+    assert_refused(answer, "pg_cron_unavailable", AWAY, caplog)
+    assert superuser.execute("select each::text from kronos.jobs as each order by 1").fetchall() == before["kronos.jobs"]
+
+
+# Where a backend stands when it is terminated: at the job's row, at the entry, with all written at the commit.
+POINTS: dict[str, Break] = {
+    "row": lambda su: trigger_on(su, "kronos.jobs", "perform pg_advisory_xact_lock_shared(1)"),
+    "entry": lambda su: locked_for_writers(su),
+    "commit": lambda su: trigger_on(su, "kronos.jobs", "perform pg_advisory_xact_lock_shared(1)", at_commit=True),
+}
+
+
+@contextmanager
+def locked_for_writers(superuser: psycopg.Connection) -> Iterator[None]:
+    with superuser.transaction():
+        superuser.execute("lock table cron.job in share mode")
+        yield
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("name", ["create", "patch", "delete", "pause", "resume"])
+def test_a_backend_terminated_in_the_middle_changes_nothing(
+    name: str, point: str, scene: Scene, su: psycopg.Connection, module_api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    operation = ready(scene, name)
+    before = snapshot(su)
+
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(module_api.database_url, autocommit=True) as holder:
+        holder.execute("select pg_advisory_lock(1)")
+        with POINTS[point](holder):
+            under_way = thread.submit(operation.send)
+            assert await_waiting(su, 1, under_way.done), under_way.result().text
+            (backend,) = waiting(su)
+            su.execute("select pg_terminate_backend(%s, 5000)", [backend])
+            answer = under_way.result(20)
+            holder.execute("select pg_advisory_unlock(1)")
+
+    problem = problem_of(answer)
+    assert (problem["status"], problem["code"]) == (503, "database_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    await_condition(lambda: was_logged(caplog, problem["request_id"]), f"a log line that names request {problem['request_id']}")
+    assert snapshot(su) == before
+    assert_succeeds(operation, su)
+
+
+def backends(superuser: psycopg.Connection) -> list[int]:
+    rows = superuser.execute("select pid from pg_stat_activity where datname = current_database() and application_name = 'kronos-api'")
+    return [pid for (pid,) in rows]
+
+
+@pytest.mark.parametrize("name", ["create", "patch", "delete", "pause", "resume"])
+def test_the_api_comes_back_after_all_its_backends_were_terminated(name: str, scene: Scene, su: psycopg.Connection) -> None:
+    """Each dead connection may cost one 503, which has changed nothing; then the same request succeeds."""
+    operation = ready(scene, name)
+    before = snapshot(su)
+    ended = backends(su)
+    assert ended
+    for pid in ended:
+        su.execute("select pg_terminate_backend(%s, 5000)", [pid])
+
+    for _ in ended:
+        answer = operation.send()
+        if answer.status_code != 503:
+            break
+        assert problem_of(answer)["code"] == "database_unavailable"
+        assert snapshot(su) == before
+    else:
+        answer = operation.send()
+
+    assert answer.status_code == operation.succeeds_with, answer.text
+    assert_agreement(su)
+
+
+@pytest.mark.parametrize("name", ["patch", "delete", "pause"])
+def test_an_entry_deleted_by_hand_stands_in_nobodys_way(name: str, scene: Scene, su: psycopg.Connection) -> None:
+    operation = ready(scene, name)
+    su.execute("delete from cron.job where jobname like 'kronos:%' and jobname <> all (%s)", [kept(su)])
+
+    assert_succeeds(operation, su)
+
+
+def kept(superuser: psycopg.Connection) -> list[Any]:
+    """The names of the internal jobs' entries."""
+    rows = superuser.execute("select 'kronos:' || job_id from kronos.jobs where name in ('reaper', 'lease-keeper')")
+    return [name for (name,) in rows]
+
+
+def test_an_entry_left_behind_is_taken_over_by_resume(scene: Scene, su: psycopg.Connection) -> None:
+    """pg_cron's schedule of a known name is an UPDATE, which the trigger below meets: the row stays PAUSED."""
+    job = scene.created("0 3 * * *")
+    assert scene.pause(job).status_code == 200
+    su.execute("set role kronos_cron")
+    su.execute("select cron.schedule(%s, '1 1 1 1 *', 'select 1')", [f"kronos:{job}"])
+    su.execute("reset role")
+    before = snapshot(su)
+
+    with raising("XX000")(su):
+        answer = scene.resume(job)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "pg_cron_unavailable")
+    assert snapshot(su) == before
+    assert scene.resume(job).status_code == 200
+    assert_agreement(su)
+
+
+def test_the_job_can_be_read_while_pg_cron_is_away(scene: Scene, su: psycopg.Connection) -> None:
+    job = scene.created()
+    with schema_away(su):
+        answer = scene.client.get(f"{scene.jobs}/{job}")
+    assert (answer.status_code, answer.json()["status"], answer.json()["pg_cron"]) == (200, "ACTIVE", None)
+
+
+def test_a_one_shot_needs_no_pg_cron(scene: Scene, su: psycopg.Connection) -> None:
+    with schema_away(su):
+        answer = scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"})
+    assert answer.status_code == 201
+    assert reaper(su) and without_cron_job(snapshot(su))["kronos.execution_live"]
+    assert len(entries(su)) >= 2

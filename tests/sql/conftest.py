@@ -1,0 +1,22 @@
+"""Connections for tests of the SQL: a database per test from the root, one per module for tests that only read or add."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from conftest import cloned
+from servers import Server
+
+
+@pytest.fixture(scope="module")
+def module_database_url(server: Server, template: str) -> Iterator[str]:
+    """The superuser's URL of a database that the tests of one module share."""
+    with cloned(server, template) as url:
+        yield url
+
+
+@pytest.fixture
+def shared(module_database_url: str) -> Iterator[psycopg.Connection]:
+    """The superuser's connection to the module's database."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        yield connection

@@ -1,0 +1,310 @@
+"""Who sees and does what: each role meets its walls, as PostgreSQL builds them."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+from factory import EndpointRow, add_endpoint, add_executions
+from psycopg.rows import tuple_row
+from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
+
+from kronos import database, errors, jobs, workspaces
+from kronos.database import InstanceView, WorkspaceView
+from kronos.workspaces import Workspace
+
+_TENANT_TABLES = ["endpoints", "endpoint_versions", "endpoint_gate", "jobs", "execution_live", "execution_done", "attempt"]
+_TABLES = [*_TENANT_TABLES, "workspaces", "api_keys", "attempt_late", "heartbeats"]
+_LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
+
+
+@pytest.fixture
+def ours(shared: Connection) -> EndpointRow:
+    """A workspace of the test's own, with a job, a waiting execution, a finished one and an attempt."""
+    return furnished(shared)
+
+
+@pytest.fixture
+def theirs(shared: Connection) -> EndpointRow:
+    """A neighbour's, with the same."""
+    return furnished(shared)
+
+
+def furnished(connection: Connection) -> EndpointRow:
+    endpoint = add_endpoint(connection)
+    job_id = make_cron_job(connection, endpoint, is_registered=True)
+    add_executions(connection, endpoint)
+    connection.execute(
+        """
+        with done as (
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+                                               created_at, max_attempts, input)
+            values (kronos.uuid7(), %s, %s, %s, 1, 'SCHEDULE', 'SUCCESS', now(), now(), now(), 5, '{}')
+            returning execution_id, workspace_id
+        )
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id)
+        select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', now(), 'w' from done
+        """,
+        [endpoint.workspace_id, job_id, endpoint.endpoint_id],
+    )
+    return endpoint
+
+
+def enter(connection: Connection, workspace_id: uuid.UUID) -> None:
+    connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
+
+
+@pytest.mark.parametrize("table", [*_TENANT_TABLES, "workspaces", "executions", "attempts", "job_details", "endpoint_details"])
+def test_kronos_api_without_a_workspace_sees_no_row(shared: Connection, ours: EndpointRow, table: str) -> None:
+    with acting_as(shared, "kronos_api"):
+        assert value(shared, f"select count(*) from kronos.{table}") == 0
+
+
+@pytest.mark.parametrize("table", [*_TENANT_TABLES, "workspaces", "executions", "attempts", "job_details", "endpoint_details"])
+def test_kronos_api_sees_its_workspace_and_no_other(shared: Connection, ours: EndpointRow, theirs: EndpointRow, table: str) -> None:
+    with acting_as(shared, "kronos_api"), shared.transaction():
+        enter(shared, ours.workspace_id)
+        assert set(values(shared, f"select workspace_id from kronos.{table}")) == {ours.workspace_id}
+
+
+@pytest.mark.parametrize("table", ["api_keys", "attempt_late", "heartbeats", "schema_version", "execution_done_default", "attempt_default"])
+def test_kronos_api_cannot_read_what_is_not_a_workspaces(shared: Connection, table: str) -> None:
+    with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        shared.execute(f"select from kronos.{table}")
+
+
+_WRITES_INTO_THEIRS = {
+    "endpoints": "insert into kronos.endpoints (workspace_id, name, type) values (%(theirs)s, 'x', 'HTTP')",
+    "jobs": """insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger)
+               values (%(id)s, %(id)s, %(theirs)s, %(endpoint)s, 'IMMEDIATE')""",
+    "execution_live": """insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+                             run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+                         values (%(id)s, %(theirs)s, %(job)s, %(endpoint)s, 1, 'API', now(), now(), now(), 1, 0, 1000, '{}')""",
+    "moved": "update kronos.jobs set workspace_id = %(theirs)s where workspace_id = %(ours)s",
+    "workspaces": "insert into kronos.workspaces (slug, name) values ('x', 'x')",
+}
+
+
+@pytest.mark.parametrize("write", _WRITES_INTO_THEIRS.values(), ids=_WRITES_INTO_THEIRS.keys())
+def test_kronos_api_cannot_write_into_another_workspace(shared: Connection, ours: EndpointRow, theirs: EndpointRow, write: str) -> None:
+    their_job = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id])
+    params = {"id": uuid.uuid4(), "ours": ours.workspace_id, "theirs": theirs.workspace_id, "endpoint": theirs.endpoint_id, "job": their_job}
+    with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), shared.transaction():
+        enter(shared, ours.workspace_id)
+        shared.execute(write, params)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "update kronos.jobs set status = 'RETIRED'",
+        "update kronos.endpoints set deleted_at = now()",
+        "update kronos.endpoint_gate set in_flight = 7",
+        "update kronos.workspaces set name = 'stolen'",
+        "delete from kronos.execution_live",
+        "delete from kronos.execution_done",
+    ],
+)
+def test_kronos_api_changes_its_own_rows_only_whatever_it_asks_for(shared: Connection, ours: EndpointRow, theirs: EndpointRow, write: str) -> None:
+    table = write.split()[2] if write.startswith("delete") else write.split()[1]
+    before = values(shared, f"select t.*::text from {table} as t where workspace_id = %s order by 1", [theirs.workspace_id])
+    with shared.transaction(force_rollback=True):
+        shared.execute("set local role kronos_api")
+        enter(shared, ours.workspace_id)
+        assert shared.execute(write).rowcount >= 1
+        shared.execute("reset role")
+        assert values(shared, f"select t.*::text from {table} as t where workspace_id = %s order by 1", [theirs.workspace_id]) == before
+
+
+def test_a_job_cannot_refer_to_another_workspaces_endpoint(shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
+    with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.ForeignKeyViolation) as caught, shared.transaction():
+        enter(shared, ours.workspace_id)
+        shared.execute(
+            "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger) values (%(id)s, %(id)s, %(ours)s, %(theirs)s, 'IMMEDIATE')",
+            {"id": uuid.uuid4(), "ours": ours.workspace_id, "theirs": theirs.endpoint_id},
+        )
+    assert caught.value.diag.constraint_name == "jobs_endpoint_fkey"
+
+
+@pytest.mark.parametrize("role", ["kronos_api", "kronos_worker"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from cron.job",
+        "select * from cron.job_run_details",
+        "delete from cron.job",
+        "update cron.job set active = false",
+        "select cron.schedule('* * * * *', 'select 1')",
+        "select cron.unschedule(1)",
+        "select kronos.pg_cron_entries()",
+        "select kronos.drop_pg_cron_entry(1)",
+    ],
+)
+def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(shared: Connection, role: str, statement: str) -> None:
+    with acting_as(shared, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        shared.execute(statement)
+
+
+_MAY = {
+    "kronos_api": {
+        "find_api_key",
+        "find_workspace",
+        "pg_cron_entry",
+        "pg_cron_health",
+        "register_pg_cron",
+        "settle_ticks",
+        "unregister_pg_cron",
+    },
+    "kronos_worker": {"expire_leases", "ring_if_silent"},
+    # its own functions, and what they and its entries call
+    "kronos_cron": {"alarm_of", "drop_pg_cron_entry", "fire", "pg_cron_entries", "pg_cron_entry", "register_pg_cron", "unregister_pg_cron"},
+}
+
+
+@pytest.mark.parametrize("role", _MAY)
+def test_a_role_may_call_just_these_functions_that_lend_rights(shared: Connection, role: str) -> None:
+    allowed = values(
+        shared,
+        "select proname from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef and has_function_privilege(%s, oid, 'execute')",
+        [role],
+    )
+    assert set(allowed) == _MAY[role]
+
+
+@pytest.mark.parametrize(
+    "call", ["fire(gen_random_uuid())", "reap()", "account_ticks('{}', now())", "account_due(now())", "keep_leases()", "ensure_internal_jobs()"]
+)
+def test_kronos_api_cannot_do_the_engines_work(shared: Connection, call: str) -> None:
+    with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        shared.execute(f"select kronos.{call}")
+
+
+def test_an_active_jobs_entry_cannot_be_removed_by_anybodys_request(shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
+    before = entries(shared)
+    for endpoint in (ours, theirs):
+        job_id = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [endpoint.endpoint_id])
+        with acting_as(shared, "kronos_api"), pytest.raises(psycopg.Error, match="is ACTIVE") as caught, shared.transaction():
+            enter(shared, ours.workspace_id)
+            shared.execute("select kronos.unregister_pg_cron(%s)", [job_id])
+        assert caught.value.sqlstate == "KR011"
+    assert entries(shared) == before
+
+
+def test_a_job_that_is_not_active_cannot_be_registered(shared: Connection, ours: EndpointRow) -> None:
+    job_id = make_cron_job(shared, ours, status="PAUSED")
+    for unknown in (job_id, uuid.uuid4()):
+        with acting_as(shared, "kronos_api"), pytest.raises(psycopg.Error) as caught:
+            shared.execute("select kronos.register_pg_cron(%s)", [unknown])
+        assert caught.value.sqlstate == "KR010"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "update kronos.jobs set status = 'RETIRED'",
+        "insert into kronos.jobs (workspace_id) values (gen_random_uuid())",
+        "delete from kronos.jobs",
+        "select from kronos.jobs",
+        "select from kronos.api_keys",
+        "insert into kronos.api_keys (public_id) values ('x')",
+        "update kronos.endpoints set name = 'x'",
+        "update kronos.execution_done set status = 'SUCCESS'",
+        "delete from kronos.attempt",
+        "insert into kronos.execution_live (execution_id) values (gen_random_uuid())",
+        "update kronos.workspaces set name = 'x'",
+    ],
+)
+def test_kronos_worker_writes_neither_jobs_nor_keys_nor_history(shared: Connection, write: str) -> None:
+    with acting_as(shared, "kronos_worker"), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        shared.execute(write)
+
+
+def test_kronos_worker_sees_the_executions_of_all_workspaces(shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
+    with acting_as(shared, "kronos_worker"):
+        assert {ours.workspace_id, theirs.workspace_id} <= set(values(shared, "select workspace_id from kronos.execution_live"))
+
+
+@pytest.mark.parametrize("table", [*_TABLES, "executions", "attempts", "job_details", "endpoint_details"])
+def test_kronos_cron_reads_nothing_of_kronos(shared: Connection, table: str) -> None:
+    with acting_as(shared, "kronos_cron"), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        shared.execute(f"select from kronos.{table}")
+
+
+def test_kronos_cron_sees_no_entry_but_kronoss(shared: Connection, ours: EndpointRow) -> None:
+    shared.execute("select cron.schedule('a neighbour', '* * * * *', 'select 1')")
+    with acting_as(shared, "kronos_cron"):
+        names = values(shared, "select jobname from cron.job")
+    assert names
+    assert [name for name in names if not name.startswith("kronos:")] == []
+
+
+def test_a_tables_owner_is_not_past_row_level_security_without_its_policy(shared: Connection, ours: EndpointRow) -> None:
+    with shared.transaction(force_rollback=True):
+        shared.execute("drop policy of_the_engine on kronos.jobs")
+        shared.execute("set local role kronos_owner")
+        assert value(shared, "select count(*) from kronos.jobs") == 0
+
+
+@pytest.fixture
+async def pool(module_database_url: str) -> AsyncIterator[database.Pool]:
+    """One connection, so that each use follows the one before."""
+    made = database.api_pool(module_database_url, size=1)
+    await made.open(wait=True)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def settings_left(pool: database.Pool) -> tuple[object, ...] | None:
+    async with pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            "select current_user::text, coalesce(current_setting('kronos.workspace_id', true), ''),"
+            " coalesce(current_setting('kronos.instance_admin', true), ''), (select count(*) from kronos.jobs)"
+        )
+        return await cursor.fetchone()
+
+
+async def test_a_workspaces_view_leaves_nothing_on_the_pools_connection(pool: database.Pool, ours: EndpointRow) -> None:
+    found = await jobs.list_page(WorkspaceView(pool, str(ours.workspace_id)), jobs.JobFilter(), limit=10, before=None)
+    assert len(found) == 2
+    assert await settings_left(pool) == ("kronos_api", "", "", 0)
+
+
+async def test_a_view_whose_statement_failed_leaves_nothing_on_the_pools_connection(pool: database.Pool, ours: EndpointRow) -> None:
+    view = WorkspaceView(pool, str(ours.workspace_id))
+    with pytest.raises(errors.EndpointNotFound):
+        await jobs.create(view, jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="* * * * *"))
+    with pytest.raises(errors.Unprocessable, match="61"):
+        await jobs.create(view, jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="61 * * * *"))
+    assert await settings_left(pool) == ("kronos_api", "", "", 0)
+
+
+async def test_the_administrators_view_is_gone_with_its_transaction_and_sees_workspaces_only(pool: database.Pool, ours: EndpointRow) -> None:
+    listed: list[Workspace] = await workspaces.list_page(InstanceView(pool), limit=1000, before=None)
+    assert ours.workspace_id in {workspace.workspace_id for workspace in listed}
+    assert await settings_left(pool) == ("kronos_api", "", "", 0)
+
+
+async def test_another_workspaces_job_is_not_found_by_its_id(pool: database.Pool, shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
+    their_job = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id])
+    view = WorkspaceView(pool, str(ours.workspace_id))
+    before = (job(shared, their_job), live(shared, their_job), done(shared, their_job), entries(shared))
+    for operation in (
+        jobs.get(view, str(their_job)),
+        jobs.cancel(view, str(their_job)),
+        jobs.pause(view, str(their_job), note=None),
+        jobs.resume(view, str(their_job)),
+        jobs.replace(view, str(their_job), {"cron": "0 0 * * *"}, if_match=None),
+        jobs.trigger(view, str(their_job), input=None),
+        jobs.versions(view, str(their_job)),
+        jobs.next_runs(view, str(their_job), count=1),
+    ):
+        with pytest.raises(errors.JobNotFound):
+            await operation
+    assert (job(shared, their_job), live(shared, their_job), done(shared, their_job), entries(shared)) == before
+
+
+async def test_a_workspace_that_is_not_there_is_named(pool: database.Pool) -> None:
+    with pytest.raises(errors.WorkspaceNotFound, match="no workspace 'nobody'"):
+        await jobs.list_page(WorkspaceView(pool, "nobody"), jobs.JobFilter(), limit=1, before=None)

@@ -1,0 +1,287 @@
+"""The schema: its files to be read are what the migrations build, and the rules that every table and function keeps."""
+
+import re
+
+import psycopg
+import pytest
+from factory import add_endpoint
+from psycopg import sql as composed
+from sql_factory import Connection, make_cron_job, records, value, values
+
+from kronos import sql
+
+# In an order in which each finds what it refers to.
+_SCHEMA = ("types", "workspaces", "api_keys", "endpoints", "jobs", "executions", "attempts", "heartbeats")
+
+_FINGERPRINT = """
+  select 'type ' || type.typname || '.' || attribute.attname || ' ' || format_type(attribute.atttypid, attribute.atttypmod)
+    from pg_type as type
+    join pg_class as class on class.oid = type.typrelid and class.relkind = 'c'
+    join pg_attribute as attribute on attribute.attrelid = class.oid
+   where type.typnamespace = 'kronos'::regnamespace
+   union all
+  select 'table ' || class.relname || ' ' || class.relkind || ' ' || coalesce(class.reloptions::text, '') || ' '
+         || coalesce(pg_get_partkeydef(class.oid), '') || ' ' || coalesce(pg_get_expr(class.relpartbound, class.oid), '')
+    from pg_class as class
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind in ('r', 'p') and class.relname <> 'schema_version'
+   union all
+  select 'column ' || class.relname || '.' || lpad(attribute.attnum::text, 2, '0') || ' ' || attribute.attname || ' '
+         || format_type(attribute.atttypid, attribute.atttypmod) || case when attribute.attnotnull then ' not null' else '' end
+         || coalesce(' default ' || pg_get_expr(def.adbin, def.adrelid), '')
+    from pg_attribute as attribute
+    join pg_class as class on class.oid = attribute.attrelid
+    left join pg_attrdef as def on (def.adrelid, def.adnum) = (attribute.attrelid, attribute.attnum)
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind in ('r', 'p') and class.relname <> 'schema_version'
+     and attribute.attnum > 0 and not attribute.attisdropped
+   union all
+  select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+    from pg_constraint
+   where connamespace = 'kronos'::regnamespace and conrelid is distinct from to_regclass('kronos.schema_version')
+   union all
+  select 'index ' || pg_get_indexdef(index.indexrelid) || ' ' || coalesce(class.reloptions::text, '')
+    from pg_index as index
+    join pg_class as class on class.oid = index.indexrelid
+   where class.relnamespace = 'kronos'::regnamespace and index.indrelid is distinct from to_regclass('kronos.schema_version')
+   order by 1
+"""
+
+
+def test_the_schema_files_are_what_the_migrations_build(superuser: Connection) -> None:
+    superuser.execute("drop table if exists " + ", ".join(f"kronos.{name}" for name in daily_partitions(superuser)))
+    migrated = values(superuser, _FINGERPRINT)
+    superuser.execute("drop schema kronos cascade")
+    superuser.execute("create schema kronos")
+    assert {path.stem for path in (sql.root() / "schema").glob("*.sql")} == set(_SCHEMA)
+    for name in _SCHEMA:
+        superuser.execute((sql.root() / "schema" / f"{name}.sql").read_text().encode())
+    assert values(superuser, _FINGERPRINT) == migrated
+    assert len(migrated) > 150
+
+
+def daily_partitions(connection: Connection) -> list[str]:
+    return values(
+        connection,
+        "select relname from pg_class where relispartition and relkind = 'r' and relnamespace = 'kronos'::regnamespace"
+        " and relname not like '%_default'",
+    )
+
+
+def test_each_function_and_view_is_its_file(shared: Connection) -> None:
+    files = {path.stem for folder in ("functions", "functions/pg_cron") for path in (sql.root() / folder).glob("*.sql")}
+    assert set(values(shared, "select proname from pg_proc where pronamespace = 'kronos'::regnamespace")) == files
+    views = {path.stem for path in (sql.root() / "views").glob("*.sql")}
+    assert set(values(shared, "select relname from pg_class where relnamespace = 'kronos'::regnamespace and relkind = 'v'")) == views
+
+
+def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_name(shared: Connection) -> None:
+    tables = records(
+        shared,
+        "select relname, relrowsecurity and relforcerowsecurity as is_forced from pg_class"
+        " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> 'schema_version'",
+    )
+    assert len(tables) == 11
+    assert [table["relname"] for table in tables if not table["is_forced"]] == []
+
+
+def test_partitions_and_the_schema_version_are_reached_by_their_owner_only(shared: Connection) -> None:
+    assert values(
+        shared,
+        """
+        select relname || ' ' || role
+          from pg_class, unnest(array['kronos_api', 'kronos_worker', 'kronos_cron']) as role
+         where relnamespace = 'kronos'::regnamespace and (relispartition or relname = 'schema_version') and relkind = 'r'
+           and has_table_privilege(role, pg_class.oid, 'select, insert, update, delete, truncate, references, trigger')
+        """
+    ) == []
+
+
+def test_views_show_what_their_reader_may_see(shared: Connection) -> None:
+    assert set(values(shared, "select reloptions::text from pg_class where relnamespace = 'kronos'::regnamespace and relkind = 'v'")) == {
+        "{security_invoker=true}"
+    }
+
+
+def test_each_reference_between_rows_of_tenants_holds_the_workspace(shared: Connection) -> None:
+    references = values(
+        shared,
+        """
+        select distinct pg_get_constraintdef(oid)
+          from pg_constraint
+         where connamespace = 'kronos'::regnamespace and contype = 'f' and confrelid <> 'kronos.workspaces'::regclass
+        """,
+    )
+    assert len(references) >= 4
+    assert [each for each in references if not re.match(r"FOREIGN KEY \(workspace_id, \w+\) REFERENCES \S+\(workspace_id, \w+\)", each)] == []
+
+
+def test_functions_that_lend_rights_have_a_fixed_search_path_and_are_not_for_everybody(shared: Connection) -> None:
+    lending = records(
+        shared,
+        "select oid::regprocedure::text as name, proconfig, proacl::text as acl from pg_proc"
+        " where pronamespace = 'kronos'::regnamespace and prosecdef",
+    )
+    assert len(lending) > 15
+    assert [each["name"] for each in lending if "search_path=pg_catalog, pg_temp" not in (each["proconfig"] or [])] == []
+    assert [each["name"] for each in lending if each["acl"] is None or re.search(r"[{,]=X", each["acl"])] == []
+
+
+def test_functions_belong_to_kronos_owner_and_those_that_reach_pg_cron_to_kronos_cron(shared: Connection) -> None:
+    owners = dict(shared.execute("select proname, proowner::regrole::text from pg_proc where pronamespace = 'kronos'::regnamespace").fetchall())
+    of_pg_cron = {path.stem for path in (sql.root() / "functions" / "pg_cron").glob("*.sql")}
+    assert {name for name, owner in owners.items() if owner == "kronos_cron"} == of_pg_cron
+    assert set(owners.values()) == {"kronos_cron", "kronos_owner"}
+
+
+def test_no_table_or_view_belongs_to_anybody_but_kronos_owner(shared: Connection) -> None:
+    assert set(values(shared, "select relowner::regrole::text from pg_class where relnamespace = 'kronos'::regnamespace")) == {"kronos_owner"}
+
+
+def test_kronos_roles_have_no_right_past_row_level_security(shared: Connection) -> None:
+    roles = records(shared, "select rolname, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb as is_mighty, rolcanlogin from pg_roles")
+    assert {role["rolname"]: (role["is_mighty"], role["rolcanlogin"]) for role in roles if role["rolname"].startswith("kronos_")} == {
+        "kronos_owner": (False, False),
+        "kronos_cron": (False, True),
+        "kronos_api": (False, True),
+        "kronos_worker": (False, True),
+    }
+
+
+@pytest.fixture(scope="module")
+def filled(module_database_url: str) -> Connection:
+    """A workspace with 20,000 jobs and 60,000 executions over five days, and as much of a neighbour's."""
+    connection = psycopg.connect(module_database_url, autocommit=True)
+    for _ in range(2):
+        endpoint = add_endpoint(connection)
+        job_id = make_cron_job(connection, endpoint)
+        connection.execute(
+            """
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+                                     next_tick_at, created_at)
+            select new.job_id, new.job_id, job.workspace_id, job.endpoint_id, 'CRON', job.cron, job.timezone, job.schedule, job.alarm, job.description,
+                   job.next_tick_at + n * interval '1 minute', now() - n * interval '1 second'
+              from kronos.jobs as job, generate_series(1, 20000) as n, lateral (select gen_random_uuid() as job_id where n > 0) as new
+             where job.job_id = %s
+            """,
+            [job_id],
+        )
+        connection.execute(
+            """
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+                                               created_at, max_attempts, input)
+            select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1, 'SCHEDULE', 'SUCCESS', tick.at, tick.at, tick.at, 5, '{}'
+              from (select * from kronos.jobs where endpoint_id = %s limit 30) as job,
+                   generate_series(now() - interval '1 day', now(), interval '43 seconds') as tick (at)
+            """,
+            [endpoint.endpoint_id],
+        )
+        connection.execute(
+            """
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+                                               visible_at, max_attempts, max_crashes, timeout_ms, input)
+            select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'MANUAL', now(), now(), now(), 5, 3, 1000, '{}'
+              from kronos.jobs where endpoint_id = %s limit 5000
+            """,
+            [endpoint.endpoint_id],
+        )
+    connection.execute("vacuum analyze")
+    return connection
+
+
+def plan_of(connection: Connection, name: str, params: dict[str, object], *, workspace_id: object = None, is_generic: bool = False) -> str:
+    """The plan of a statement of the code, run as kronos_api for a workspace, with the rows that were really read."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local role kronos_api")
+        connection.execute("set local jit = off")
+        if is_generic:
+            connection.execute("set local plan_cache_mode = force_generic_plan")
+        connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
+        query = composed.SQL("explain (analyze, costs off, timing off, summary off) ") + composed.SQL(sql.texts()[name])
+        return "\n".join(line for (line,) in connection.execute(query, params, prepare=True).fetchall())
+
+
+def rows_read(plan: str, table: str) -> int:
+    """The most rows that one scan of the table or of one of its partitions returned and threw away."""
+    most = 0
+    lines = plan.splitlines()
+    for number, line in enumerate(lines):
+        if found := re.search(rf"Scan.* on {table}\S* .*\(actual rows=(\d+) loops=(\d+)\)", line):
+            removed = 0
+            for following in lines[number + 1 :]:
+                if "->" in following:
+                    break
+                if again := re.search(r"Rows Removed by \w+: (\d+)", following):
+                    removed += int(again[1])
+            most = max(most, (int(found[1]) + removed) * int(found[2]))
+    return most
+
+
+_JOBS_PAGE = {
+    "endpoint": None,
+    "trigger": None,
+    "status": None,
+    "tag": None,
+    "q": None,
+    "created_after": None,
+    "created_before": None,
+    "limit": 51,
+}
+_EXECUTIONS_PAGE = {"job": None, "status": None, "scheduled_after": None, "scheduled_before": None, "limit": 51}
+
+
+@pytest.mark.parametrize("is_generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize("page", ["first", "deep"])
+def test_a_page_of_jobs_reads_a_page_of_jobs(filled: Connection, page: str, is_generic: bool) -> None:
+    (deep,) = records(filled, "select workspace_id, created_at, job_id from kronos.jobs order by created_at offset 9000 limit 1")
+    before = {"before_created_at": None, "before_id": None}
+    if page == "deep":
+        before = {"before_created_at": deep["created_at"], "before_id": deep["job_id"]}
+    plan = plan_of(filled, "jobs.list_jobs", _JOBS_PAGE | before, workspace_id=deep["workspace_id"], is_generic=is_generic)
+    assert "jobs_newest" in plan
+    assert rows_read(plan, "jobs") <= 60, plan
+
+
+@pytest.mark.parametrize("is_generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize("page", ["first", "deep"])
+def test_a_page_of_executions_reads_a_page_of_each_partition(filled: Connection, page: str, is_generic: bool) -> None:
+    (deep,) = records(filled, "select workspace_id, created_at, execution_id from kronos.execution_done order by created_at offset 60000 limit 1")
+    before = {"before_created_at": None, "before_id": None}
+    if page == "deep":
+        before = {"before_created_at": deep["created_at"], "before_id": deep["execution_id"]}
+    plan = plan_of(filled, "executions.list_executions", _EXECUTIONS_PAGE | before, workspace_id=deep["workspace_id"], is_generic=is_generic)
+    assert rows_read(plan, "execution_done") <= 200, plan
+
+
+@pytest.mark.parametrize("is_generic", [False, True], ids=["custom", "generic"])
+def test_an_execution_by_id_is_looked_for_in_one_partition(filled: Connection, is_generic: bool) -> None:
+    (one,) = records(filled, "select workspace_id, execution_id from kronos.execution_done order by created_at desc offset 10 limit 1")
+    plan = plan_of(filled, "executions.get_execution", {"execution_id": one["execution_id"]}, workspace_id=one["workspace_id"], is_generic=is_generic)
+    ran = [line for line in plan.splitlines() if re.search(r"on execution_done\S* .*actual", line)]
+    assert len(ran) == 1, plan
+    assert "_pkey" in ran[0], plan
+    assert rows_read(plan, "execution_done") <= 1
+    assert rows_read(plan, "execution_live") <= 1
+
+
+def test_due_jobs_are_found_without_reading_those_that_are_not(filled: Connection) -> None:
+    with filled.transaction(force_rollback=True):
+        filled.execute("update kronos.jobs set next_tick_at = now() - interval '30 s' where job_id in (select job_id from kronos.jobs limit 20)")
+        body = (sql.root() / "functions" / "account_due.sql").read_text()
+        found = re.search(r"from \((select job\.job_id.*?skip locked)\) as due", body, flags=re.S)
+        assert found, "the query of account_due is not where this test looks for it"
+        query = found[1].replace("p_now", "now()")
+        filled.execute("set local role kronos_owner")
+        plan = "\n".join(values(filled, "explain (analyze, costs off, timing off, summary off) " + query))
+    assert "jobs_due" in plan
+    assert rows_read(plan, "jobs") <= 25, plan
+
+
+def test_a_jobs_executions_are_found_by_the_job(filled: Connection) -> None:
+    (one,) = records(filled, "select workspace_id, job_id from kronos.execution_done order by created_at limit 1")
+    plan = plan_of(
+        filled,
+        "executions.list_executions",
+        _EXECUTIONS_PAGE | {"job": str(one["job_id"]), "before_created_at": None, "before_id": None},
+        workspace_id=one["workspace_id"],
+    )
+    total = value(filled, "select count(*) from kronos.execution_done where job_id = %s", [one["job_id"]])
+    assert rows_read(plan, "execution_done") <= total + 10, plan

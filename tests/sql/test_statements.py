@@ -1,0 +1,97 @@
+"""Every statement that Python runs is prepared and planned by PostgreSQL as the role that runs it; its columns are its dataclass's fields."""
+
+import dataclasses
+import datetime
+import importlib
+import pkgutil
+import re
+import types
+import typing
+import uuid
+
+import psycopg
+import pytest
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
+from psycopg.pq import ExecStatus
+
+import kronos
+from kronos import sql
+
+for module in pkgutil.walk_packages(kronos.__path__, "kronos."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+
+_PYTHON = {
+    "uuid": uuid.UUID,
+    "text": str,
+    "int2": int,
+    "int4": int,
+    "int8": int,
+    "float8": float,
+    "timestamptz": datetime.datetime,
+    "jsonb": dict,
+    "bool": bool,
+    "bytea": bytes,
+    "_text": list,
+    "_timestamptz": list,
+}
+
+
+def role_of(name: str) -> str:
+    return "kronos_worker" if name.startswith("claims.") or name == "system.ring_if_silent" else "kronos_api"
+
+
+def as_postgres_says(annotation: object) -> object:
+    """A field's type without None, Literal and parameters; JSON of any shape is a dict to PostgreSQL's jsonb."""
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        (annotation,) = (part for part in typing.get_args(annotation) if part is not types.NoneType)
+    if annotation is typing.Any:
+        return dict
+    if typing.get_origin(annotation) is typing.Literal:
+        return str
+    return typing.get_origin(annotation) or annotation
+
+
+def prepared_columns(connection: psycopg.Connection, text: str) -> tuple[int, list[tuple[str, str]]]:
+    """How many parameters the statement `checked`, prepared here, has; and its columns with their types."""
+    query = PostgresQuery(Transformer(connection))
+    query.convert(text.encode(), dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+    result = connection.pgconn.prepare(b"checked", query.query)
+    assert result.status == ExecStatus.COMMAND_OK, result.error_message.decode()
+    described = connection.pgconn.describe_prepared(b"checked")
+    type_names = dict(connection.execute("select oid::integer, typname from pg_type").fetchall())
+    columns = [((described.fname(n) or b"").decode(), type_names[described.ftype(n)]) for n in range(described.nfields)]
+    return described.nparams, columns
+
+
+@pytest.mark.parametrize("statement", sql.statements, ids=lambda statement: statement.name)
+def test_a_statement_is_plannable_by_its_role_and_returns_its_dataclass(module_database_url: str, statement: sql.Statement[object]) -> None:
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        connection.execute(f"set role {role_of(statement.name)}")
+        parameters, columns = prepared_columns(connection, statement.text)
+        # PREPARE looks at names and types; privileges are looked at when the plan is about to run, which EXPLAIN does without running it.
+        connection.execute("set plan_cache_mode = force_generic_plan")
+        arguments = f"({', '.join(['null'] * parameters)})" if parameters else ""
+        assert connection.execute(f"explain execute checked{arguments}").fetchall()
+    hints = typing.get_type_hints(statement.row)
+    fields = [(field.name, as_postgres_says(hints[field.name])) for field in dataclasses.fields(statement.row)]  # type: ignore[arg-type]
+    assert [name for name, _ in columns] == [name for name, _ in fields]
+    # The worker takes JSON as it comes over the wire.
+    told = [(name, dict if type_name == "jsonb" and field is bytes else field) for (name, field), (_, type_name) in zip(fields, columns, strict=True)]
+    assert [(name, _PYTHON[type_name]) for name, type_name in columns] == told
+
+
+def test_each_block_of_sql_queries_is_one_statement_of_the_code() -> None:
+    assert sorted(statement.name for statement in sql.statements) == sorted(sql.texts())
+
+
+def test_each_block_tells_nothing_by_star_and_no_block_is_defined_twice() -> None:
+    names = [
+        f"{path.stem}.{name}"
+        for path in (sql.root() / "queries").glob("*.sql")
+        for name in re.findall(r"^-- name: (\w+)$", path.read_text(), flags=re.M)
+    ]
+    assert sorted(names) == sorted(sql.texts())
+    last_selects = {name: text[text.rfind("\nselect") + 1 :] for name, text in sql.texts().items()}
+    assert [name for name, text in last_selects.items() if re.match(r"select\s+\*|.*returning\s+\*\s*\Z", text, flags=re.S)] == []

@@ -1,0 +1,94 @@
+"""Rows made by SQL, as an administrator would: valid defaults, each test names only what it is about."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from factory import EndpointRow, add_endpoint
+from psycopg.rows import dict_row, scalar_row
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Record = dict[str, Any]
+
+EVERY_MINUTE = "* * * * *"
+
+
+def make_cron_job(
+    connection: Connection,
+    endpoint: EndpointRow | None = None,
+    *,
+    cron: str = EVERY_MINUTE,
+    is_registered: bool = False,
+    **columns: object,
+) -> uuid.UUID:
+    """An ACTIVE CRON job, in a workspace of its own unless `endpoint` is given; other columns of kronos.jobs by name."""
+    endpoint = endpoint or add_endpoint(connection)
+    job_id = uuid.uuid4()
+    extra = "".join(f", {name}" for name in columns)
+    values = "".join(f", %({name})s" for name in columns)
+    pointer = "" if "next_tick_at" in columns else ", kronos.next_tick(kronos.parse_cron(%(cron)s), now())"
+    connection.execute(
+        f"""
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description
+                                 {extra}{", next_tick_at" if pointer else ""})
+        select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s), kronos.alarm(%(cron)s),
+               kronos.describe_cron(%(cron)s){values}{pointer}
+          from kronos.endpoints
+         where endpoint_id = %(endpoint_id)s
+        """,
+        {"job_id": job_id, "endpoint_id": endpoint.endpoint_id, "cron": cron, **columns},
+    )
+    if is_registered:
+        connection.execute("select kronos.register_pg_cron(%s)", [job_id])
+    return job_id
+
+
+def job(connection: Connection, job_id: uuid.UUID) -> Record:
+    """The job's row."""
+    (found,) = records(connection, "select * from kronos.jobs where job_id = %s", [job_id])
+    return found
+
+
+def live(connection: Connection, job_id: uuid.UUID) -> list[Record]:
+    """The job's unfinished executions by tick."""
+    return records(connection, "select * from kronos.execution_live where job_id = %s order by scheduled_at", [job_id])
+
+
+def done(connection: Connection, job_id: uuid.UUID) -> list[Record]:
+    """The job's finished executions by tick, then by when they were made."""
+    return records(connection, "select * from kronos.execution_done where job_id = %s order by scheduled_at, created_at", [job_id])
+
+
+def entries(connection: Connection) -> list[Record]:
+    """Every pg_cron entry of our name."""
+    return records(connection, "select * from cron.job where jobname like 'kronos:%' order by jobname, username")
+
+
+def records(connection: Connection, query: str, params: object = None) -> list[Record]:
+    """Rows by column name."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, params).fetchall()
+
+
+def values(connection: Connection, query: str, params: object = None) -> list[Any]:
+    """The first column of each row."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query, params).fetchall()
+
+
+def value(connection: Connection, query: str, params: object = None) -> Any:
+    """The first column of the only row."""
+    (found,) = values(connection, query, params)
+    return found
+
+
+@contextmanager
+def acting_as(connection: Connection, role: str) -> Iterator[None]:
+    """The connection's user becomes `role`, session user included, as if it had logged in."""
+    connection.execute(f"set session authorization {role}")
+    try:
+        yield
+    finally:
+        connection.execute("reset session authorization")
