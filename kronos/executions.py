@@ -29,6 +29,7 @@ class ExecutionFilter:
 
 GET = statement("executions.get_execution", Execution)
 _LIST = statement("executions.list_executions", Execution)
+_LIST_OF_JOB = statement("executions.list_job_executions", Execution)
 _ATTEMPTS = statement("executions.list_attempts", Attempt)
 _CANCEL = statement("executions.cancel_execution", Moved)
 _RETRY = statement("executions.retry_execution", Moved)
@@ -45,7 +46,7 @@ async def list_page(view: WorkspaceView, which: ExecutionFilter, *, limit: int, 
     """Up to `limit` executions, newest first, after the position `before`."""
     created_at, execution_id = before or (None, None)
     return await view.rows(
-        _LIST,
+        _LIST if which.job is None else _LIST_OF_JOB,
         {
             "job": which.job,
             "status": which.status,

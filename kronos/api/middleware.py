@@ -16,23 +16,33 @@ MAX_BODY_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 10.0
 """Above what a request can wait for on its own account: 5 s for a connection, then 5 s for its statement."""
 
+MAX_IN_FLIGHT = 500
+"""Requests under way at once in one process: at a millisecond of database each, half a second's work waits for ten connections."""
+
 _log = logging.getLogger("kronos.api")
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_LATER = {"Retry-After": "2"}
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 @dataclass(slots=True)
-class _Answer:
-    """What was sent so far."""
+class _Exchange:
+    """How far a request has come."""
 
     status: int = 0
+    """What was answered; 0: nothing yet."""
+    received_bytes: int = 0
+    waits_for_body: bool = False
 
 
 class Boundary:
     """Gives every request an id, and every request an answer: problem+json for whatever is raised inside."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, timeout_seconds: float = TIMEOUT_SECONDS, max_in_flight: int = MAX_IN_FLIGHT) -> None:
         self._app = app
+        self._timeout_seconds = timeout_seconds
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -43,44 +53,54 @@ class Boundary:
         request_id, length = _read_headers(scope)
         scope["kronos.request_id"] = request_id
         named = (b"request-id", request_id.encode("ascii"))
-        answer = _Answer()
+        exchange = _Exchange()
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer.status = message["status"]
+                exchange.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), named, _NO_SNIFFING]
             await send(message)
 
+        self._in_flight += 1
         try:
-            if length > MAX_BODY_BYTES:
-                raise _too_large()
-            await self._serve(scope, _counted(receive), send_named, answer)
-        except errors.KronosError as error:
-            if answer.status:
-                raise
-            await problem(error, scope)(scope, receive, send_named)
+            if self._in_flight > self._max_in_flight:
+                detail = f"{self._max_in_flight} requests are under way in this process"
+                await http_problem(503, "overloaded", "Overloaded", detail, scope, _LATER)(scope, receive, send_named)
+            elif length > MAX_BODY_BYTES:
+                await problem(_too_large(), scope)(scope, receive, send_named)
+            else:
+                await self._serve(scope, _counted(receive, exchange), send_named, exchange)
         finally:
+            self._in_flight -= 1
             milliseconds = (time.perf_counter() - began) * 1000
-            _log.info("%s %s %s %d %.1f ms", request_id, scope["method"], instance(scope), answer.status, milliseconds)
+            _log.info("%s %s %s %d %.1f ms", request_id, scope["method"], instance(scope), exchange.status, milliseconds)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, answer: _Answer) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: _Exchange) -> None:
         """Run the application. Whatever it raises before it answered becomes a problem document."""
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS) as deadline:
+            async with asyncio.timeout(self._timeout_seconds) as deadline:
                 await self._app(scope, receive, send)
-        except errors.KronosError:
-            raise
-        except TimeoutError:
-            if not deadline.expired() or answer.status:
+        except Exception as error:
+            if exchange.status:
                 raise
-            _log.warning("%s took longer than %.0f s", scope["kronos.request_id"], TIMEOUT_SECONDS)
-            await _timed_out(scope)(scope, receive, send)
-        except Exception:
-            # The caller gets the id, the log the rest: a traceback may quote rows.
-            _log.exception("%s failed", scope["kronos.request_id"])
-            if answer.status:
-                raise
-            await problem(errors.KronosError("Kronos did not foresee this; its log has the request id"), scope)(scope, receive, send)
+            if deadline.expired() and isinstance(error, TimeoutError):
+                answer = self._timed_out(scope, exchange)
+            elif isinstance(error, errors.KronosError):
+                answer = problem(error, scope)
+            else:
+                # The caller gets the id, the log the rest: a traceback may quote rows.
+                _log.exception("%s failed", scope["kronos.request_id"])
+                answer = problem(errors.KronosError("Kronos did not foresee this; its log has the request id"), scope)
+            await answer(scope, receive, send)
+
+    def _timed_out(self, scope: Scope, exchange: _Exchange) -> ASGIApp:
+        seconds = f"{self._timeout_seconds:.0f} s"
+        _log.warning("%s took longer than %s", scope["kronos.request_id"], seconds)
+        if exchange.waits_for_body:
+            detail = f"the body did not arrive within {seconds}; nothing was done"
+            return http_problem(408, "request_timeout", "Request timeout", detail, scope, {"Connection": "close"})
+        detail = f"the request took longer than {seconds}; what it asked for may have been done"
+        return http_problem(503, "request_timeout", "Timed out", detail, scope, _LATER)
 
 
 def _read_headers(scope: Scope) -> tuple[str, int]:
@@ -94,16 +114,16 @@ def _read_headers(scope: Scope) -> tuple[str, int]:
     return request_id or uuid.uuid4().hex, length
 
 
-def _counted(receive: Receive) -> Receive:
+def _counted(receive: Receive, exchange: _Exchange) -> Receive:
     """`receive`, which raises PayloadTooLarge once the body, also a chunked one, is larger than is accepted."""
-    received = 0
 
     async def counting() -> Message:
-        nonlocal received
+        exchange.waits_for_body = True
         message = await receive()
+        exchange.waits_for_body = False
         if message["type"] == "http.request":
-            received += len(message.get("body", b""))
-            if received > MAX_BODY_BYTES:
+            exchange.received_bytes += len(message.get("body", b""))
+            if exchange.received_bytes > MAX_BODY_BYTES:
                 raise _too_large()
         return message
 
@@ -112,8 +132,3 @@ def _counted(receive: Receive) -> Receive:
 
 def _too_large() -> errors.PayloadTooLarge:
     return errors.PayloadTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes")
-
-
-def _timed_out(scope: Scope) -> ASGIApp:
-    detail = f"the request took longer than {TIMEOUT_SECONDS:.0f} s; what it asked for may have been done"
-    return http_problem(503, "request_timeout", "Timed out", detail, scope, {"Retry-After": "2"})

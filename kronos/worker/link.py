@@ -16,6 +16,8 @@ from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Format
 from psycopg.rows import TupleRow, class_row
+from psycopg.types.array import ListBinaryDumper
+from psycopg.types.string import StrBinaryDumper
 
 from kronos.database import conninfo
 from kronos.sql import Statement
@@ -124,6 +126,9 @@ class Link:
                 await self.pause()
                 continue
             connection.adapters.register_loader("jsonb", RawJson)
+            # In binary, arrays of texts need no escaping: a quarter of the worker's time otherwise goes into quoting JSON's quotes.
+            connection.adapters.register_dumper(str, StrBinaryDumper)
+            connection.adapters.register_dumper(list, ListBinaryDumper)
             self._connection = connection
         return self._connection
 

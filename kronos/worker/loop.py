@@ -27,7 +27,7 @@ _MOST_TARGETS = 2048
 
 
 class Loop:
-    """One worker's work. Executions that are held, from claim to stored result, never are more than `concurrency`."""
+    """One worker's work. At most `concurrency` claims are being delivered, and as many results wait to be stored."""
 
     def __init__(
         self, *, claiming: Link, finalizing: Link, transport: HttpTransport, worker_id: str, concurrency: int, lease: timedelta, wake: Wake
@@ -36,7 +36,9 @@ class Loop:
         self._transport = transport
         self._worker_id = worker_id
         self._shortest_lease = lease
-        self._free = concurrency
+        self._concurrency = concurrency
+        self._held = 0  # claims whose result is not stored yet
+        self._undelivered = 0  # of these, those whose delivery has not ended
         self._wake = wake
         self._ring = Ring()
         self._targets: OrderedDict[tuple[UUID, int], Target] = OrderedDict()
@@ -50,6 +52,10 @@ class Loop:
         """Claim nothing more; `run` ends when what it is doing is done."""
         self._is_stopping = True
         self._wake.poke()
+
+    @property
+    def _free(self) -> int:
+        return min(self._concurrency - self._undelivered, 2 * self._concurrency - self._held)
 
     async def run(self) -> None:
         """Claim and start deliveries until `stop`, through any outage of PostgreSQL."""
@@ -104,7 +110,8 @@ class Loop:
             self._ring.failed(wanted)
             self._wake.within(0)
             got = await self._recovered(wanted, token)
-        self._free -= len(got)
+        self._held += len(got)
+        self._undelivered += len(got)
         held = [Leased(claim=claim, token=token, ends_at=sent_at + self._lease_seconds(claim)) for claim in got]
         await self._know_targets(got)
         for leased in held:
@@ -145,6 +152,7 @@ class Loop:
     def _start(self, leased: Leased) -> None:
         to = self._targets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))
         if self._is_stopping or not leased.covers_delivery:
+            self._undelivered -= 1
             self.finalizer.give_back(leased)
             return
         task = asyncio.create_task(self._attempt(leased, to or Unusable(why="this version of the endpoint does not exist")))
@@ -156,11 +164,13 @@ class Loop:
         try:
             self.finalizer.put(leased, await attempt(leased, to, self._transport))
         finally:
+            self._undelivered -= 1
             self.finalizer.under_way -= 1
+            self._wake.poke()
 
     def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
-        self._free += len(ended)
+        self._held -= len(ended)
         self._ring.offer_again(leased.claim.endpoint_id for leased, _, _ in ended if leased.claim.holds_slot)
         waits = [result.retry_ms for _, result, verdict in ended if result is not None and verdict == "RETRY"]
         if waits:

@@ -19,6 +19,9 @@ declare
     v_room     integer := p_job.max_runs - p_job.runs;
     v_seen     integer := 0;
 begin
+    if v_tick < p_job.starts_at then      -- whoever set the pointer back
+        v_tick := kronos.next_tick(p_job.schedule, p_job.starts_at - interval '1 microsecond');
+    end if;
     while v_tick <= p_now and v_seen < c_at_most and (p_job.ends_at is null or v_tick < p_job.ends_at) loop
         if v_tick < p_now - c_grace then
             v_missed := v_missed || v_tick;

@@ -1,10 +1,12 @@
--- first_tick: a new job's pointer: its first tick after now, not before starts_at and before ends_at.
+-- first_tick: a new job's pointer: its first tick after now, not before starts_at and before ends_at. A new version's now is the instant up to which
+-- settle_ticks accounted for the version before it.
 -- Called by: queries/jobs.sql (insert_cron_job, replace_cron_job).   Raises: KR002 when there is none: the job would never run.
 create or replace function kronos.first_tick(p_schedule kronos.schedule, p_starts_at timestamptz, p_ends_at timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_tick timestamptz := kronos.next_tick(p_schedule, greatest(now(), p_starts_at - interval '1 microsecond'));
+    v_now  timestamptz := coalesce(nullif(current_setting('kronos.settled_at', true), '')::timestamptz, now());
+    v_tick timestamptz := kronos.next_tick(p_schedule, greatest(v_now, p_starts_at - interval '1 microsecond'));
 begin
     if v_tick is null then
         raise sqlstate 'KR002' using message = 'the schedule never fires: no date matches its day and month fields',

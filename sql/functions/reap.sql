@@ -14,6 +14,7 @@ declare
     v_done     text;
     v_counts   jsonb := '{"unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0}';
     v_errors   jsonb := '[]';
+    v_made     integer := 0;
 begin
     for v_suspect in
         with entry as materialized (
@@ -43,7 +44,13 @@ begin
             v_errors := v_errors || jsonb_build_object('job_id', v_suspect.job_id, 'jobid', v_suspect.jobid, 'type', sqlstate, 'message', sqlerrm);
         end;
     end loop;
-    v_counts := v_counts || jsonb_build_object('ended', v_ended, 'partitions', kronos.add_partitions());
+    begin
+        v_made := kronos.add_partitions();
+    exception when others then      -- rows go to the default partition meanwhile
+        v_counts := jsonb_set(v_counts, '{failed}', to_jsonb((v_counts ->> 'failed')::integer + 1));
+        v_errors := v_errors || jsonb_build_object('task', 'add_partitions', 'type', sqlstate, 'message', sqlerrm);
+    end;
+    v_counts := v_counts || jsonb_build_object('ended', v_ended, 'partitions', v_made);
     return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
 end
 $$;

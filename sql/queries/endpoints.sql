@@ -41,8 +41,9 @@ select endpoint_id, workspace, name, type, version, null::text as payload_spec, 
 select endpoint_id, workspace, name, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id()
-   and (%(before_created_at)s::timestamptz is null
-        or (created_at, endpoint_id) < (%(before_created_at)s::timestamptz, %(before_id)s::uuid))
+   and (created_at, endpoint_id)
+       < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
+          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
  order by created_at desc, endpoint_id desc
  limit %(limit)s;
 

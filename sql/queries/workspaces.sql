@@ -24,8 +24,9 @@ select workspace_id, slug, name, status, created_at, suspended_at
 select workspace_id, slug, name, status, created_at, suspended_at
   from kronos.workspaces
  where status <> 'DELETED'
-   and (%(before_created_at)s::timestamptz is null
-        or (created_at, workspace_id) < (%(before_created_at)s::timestamptz, %(before_id)s::uuid))
+   and (created_at, workspace_id)
+       < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
+          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
  order by created_at desc, workspace_id desc
  limit %(limit)s;
 
@@ -43,7 +44,9 @@ returning workspace_id, slug, name, status, created_at, suspended_at;
 with skipped as materialized (
     select kronos.skip_ticks(job.job_id, now(), '{"code": "workspace_suspended", "detail": "the workspace was suspended"}') as ticks
       from kronos.jobs as job
+      join kronos.workspaces as workspace using (workspace_id)
      where job.workspace_id = %(workspace_id)s
+       and workspace.status = 'SUSPENDED'
        and job.status = 'ACTIVE'
        and job.trigger = 'CRON'
        and job.next_tick_at <= now()

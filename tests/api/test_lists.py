@@ -28,7 +28,8 @@ def make_jobs(superuser: psycopg.Connection, workspace: str, count: int, *, crea
     ids = [uuid.uuid4() for _ in range(count)]
     superuser.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, status_reason, retired_at, created_at)
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, status_reason, retired_at,
+                                 created_at)
         select made.job_id, made.job_id, workspace_id, endpoint.endpoint_id, 'IMMEDIATE', 'RETIRED', '{"code": "cancelled"}', now(), %(at)s
           from unnest(%(ids)s::uuid[]) as made (job_id), kronos.endpoints as endpoint
           join kronos.workspaces as workspace using (workspace_id)

@@ -55,10 +55,6 @@ def snapshot(superuser: psycopg.Connection) -> dict[str, Rows]:
     return {table: superuser.execute(f"select each::text from {table} as each order by 1").fetchall() for table in TABLES}
 
 
-def without_cron_job(rows: dict[str, Rows]) -> dict[str, Rows]:
-    return {table: of for table, of in rows.items() if table != "cron.job"}
-
-
 def entries(superuser: psycopg.Connection) -> Rows:
     """pg_cron's entries of our name, as (name, schedule, command, user, database, active)."""
     return superuser.execute(

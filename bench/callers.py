@@ -1,0 +1,126 @@
+"""A cheap HTTP/1.1 client: some connections, each sends the next request when its answer is there.
+
+Run as a process: reads an order, a line of JSON, from standard input, and writes what it saw to standard output, again and again.
+Sockets and a few slices only, because on two cores what the client uses the server lacks.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from itertools import cycle
+from typing import cast
+
+import uvloop
+
+from kronos.model import JsonObject
+
+
+class Caller(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+        self._received = b""
+        self._sent_at = 0.0
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's streams are none of asyncio's classes
+        self._send()
+
+    def _send(self) -> None:
+        request = self._run.next_request()
+        if self._transport is None or request is None:
+            if self._transport is not None:
+                self._transport.close()
+            return
+        self._sent_at = time.perf_counter()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        """Count an answer once it is whole, and send the next request."""
+        self._received += data
+        head, gap, body = self._received.partition(b"\r\n\r\n")
+        if not gap:
+            return
+        at = head.lower().index(b"content-length:") + 15
+        if len(body) < int(head[at:].split(b"\r\n", 1)[0]):
+            return
+        self._run.answered(head[9:12].decode(), time.perf_counter() - self._sent_at, body)
+        self._received = b""
+        self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The server may not close: every connection lasts as long as the run."""
+        self._run.ended(error)
+
+
+class Run:
+    """One load: so many connections for so many seconds."""
+
+    def __init__(self, order: JsonObject) -> None:
+        self._order = order
+        head = f"POST {order['path']} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{order['headers']}"
+        self._requests = cycle([f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode() for body in order["bodies"]])
+        self._latencies: list[float] = []
+        self._statuses: dict[str, int] = {}
+        self._other = ""
+        self._open = order["connections"]
+        self._until = 0.0
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def result(self) -> JsonObject:
+        """Do it all."""
+        used = _cpu()
+        started = time.perf_counter()
+        self._until = started + self._order["seconds"]
+        for _ in range(self._order["connections"]):
+            await asyncio.get_running_loop().create_connection(lambda: Caller(self), "127.0.0.1", self._order["port"])
+        await self._done
+        seconds = time.perf_counter() - started
+        ordered = sorted(self._latencies)
+        return {
+            "requests": len(ordered),
+            "seconds": seconds,
+            "statuses": self._statuses,
+            "other": self._other,
+            "p50_ms": ordered[len(ordered) // 2] * 1000,
+            "p99_ms": ordered[len(ordered) * 99 // 100] * 1000,
+            "cpu_seconds": _cpu() - used,
+        }
+
+    def next_request(self) -> bytes | None:
+        """None once the time is over."""
+        return next(self._requests) if time.perf_counter() < self._until else None
+
+    def answered(self, status: str, seconds: float, body: bytes) -> None:
+        """One answer is there."""
+        self._latencies.append(seconds)
+        self._statuses[status] = self._statuses.get(status, 0) + 1
+        if not status.startswith("2") and not self._other:
+            self._other = body.decode(errors="replace")
+
+    def ended(self, error: Exception | None) -> None:
+        """A connection is closed."""
+        self._open -= 1
+        if error is not None and not self._done.done():
+            self._done.set_exception(error)
+        elif self._open == 0 and not self._done.done():
+            self._done.set_result(None)
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+async def _one(order: JsonObject) -> JsonObject:
+    return await Run(order).result()
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(uvloop.run(_one(json.loads(line)))), flush=True)

@@ -1,0 +1,227 @@
+"""What the benchmarks share: an instance of their own, child processes, samples that take turns, and the table at the end."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import psycopg
+from rich.console import Console
+
+from bench import machine
+from bench.machine import Meter, Reading
+from kronos import database, endpoints, migrations, system, workspaces
+from kronos.embedded import ports
+from kronos.embedded.cluster import Cluster
+from kronos.model import Json
+
+WORKSPACE, ENDPOINT = "bench", "sink"
+# A sample that lost more of the machine than this to other processes is taken again, twice at most.
+_FOREIGN_AT_MOST = 0.08
+console = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A migrated database on a cluster of the benchmark's own, with one workspace and one endpoint."""
+
+    cluster: Cluster
+    home: Path
+    key_file: Path
+
+    @property
+    def url(self) -> str:
+        """The database, as the cluster's superuser."""
+        return self.cluster.superuser_url
+
+    @property
+    def postgres_pid(self) -> int:
+        """The postmaster."""
+        if self.cluster.pid is None:
+            raise RuntimeError("PostgreSQL has ended")
+        return self.cluster.pid
+
+    def connect(self) -> psycopg.Connection[tuple[Json, ...]]:
+        """An autocommit connection of the superuser, whom no policy confines."""
+        return psycopg.connect(self.url, autocommit=True)
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """What a Kronos process reads: only `settings` and the database, whatever the caller's own environment says."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
+        return inherited | {"KRONOS_DATABASE_URL": self.url} | {f"KRONOS_{name.upper()}": value for name, value in settings.items()}
+
+
+@contextmanager
+def instance(*, sink_url: str = "http://127.0.0.1:9/") -> Iterator[Instance]:
+    """A fresh instance whose data is as safe as a user's (fsync on); `sink_url` is where its endpoint delivers."""
+    with tempfile.TemporaryDirectory(prefix="kronos-bench-") as directory:
+        Path(directory).chmod(0o711)  # PostgreSQL's own user passes through
+        home = Path(directory) / "home"
+        cluster = Cluster(home, note=console.print)
+        with console.status("starting PostgreSQL"):
+            cluster.start()
+        try:
+            migrations.migrate(cluster.superuser_url)
+            made = Instance(cluster=cluster, home=home, key_file=home / "admin.key")
+            system.ensure_admin_key(made.url, made.key_file)
+            asyncio.run(_seed(made.url, sink_url))
+            yield made
+        finally:
+            cluster.destroy()
+
+
+async def _seed(url: str, sink_url: str) -> None:
+    async with database.api_pool(url, size=1) as pool:
+        await workspaces.create(database.InstanceView(pool), slug=WORKSPACE, name="Benchmarks")
+        await endpoints.create(
+            database.WorkspaceView(pool, WORKSPACE),
+            endpoints.NewEndpoint(
+                name=ENDPOINT,
+                type="HTTP",
+                spec={"url": sink_url, "method": "POST"},
+                timeout_ms=10_000,
+                retry_policy=endpoints.RetryPolicy(),
+            ),
+        )
+
+
+@contextmanager
+def child(
+    command: Sequence[str], *, log: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A process with pipes to its standard input and output, ended with the block. Its standard error goes to `log`, or to ours."""
+    with (log or Path(os.devnull)).open("a") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-P", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file if log else None,
+            env=dict(environment) if environment is not None else None,
+            cwd=Path(__file__).parents[1],
+            text=True,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def told(process: subprocess.Popen[str], order: Json = None) -> Json:
+    """The process's answer, a line of JSON, to `order`, if one is given."""
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the process has no pipes")
+    if order is not None:
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+    if not (line := process.stdout.readline()):
+        raise RuntimeError(f"{process.args!r} ended with {process.wait(timeout=10)}")
+    answer: Json = json.loads(line)
+    return answer
+
+
+@contextmanager
+def served(one: Instance) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`kronos serve` with its default settings; (process, port), once it answers."""
+    port = ports.free_port()
+    log = one.home / "log" / "api.log"
+    with child(["-m", "kronos", "serve"], log=log, environment=one.environment(port=str(port))) as process:
+        wait_until(lambda: _answers(port), f"the API does not answer; see {log}")
+        yield process, port
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=5):
+            return True
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+def wait_until(is_so: Callable[[], bool], otherwise: str, *, seconds: float = 120, every: float = 0.02) -> None:
+    """Returns as soon as `is_so()`. Raises TimeoutError(otherwise) when it is not for so long."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(otherwise)
+        time.sleep(every)
+
+
+@dataclass(slots=True)
+class Series:
+    """One contestant's samples: each is a number per measure."""
+
+    name: str
+    samples: list[dict[str, float]] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+
+    def median(self, measure: str) -> float:
+        """Of all samples."""
+        return median(sample[measure] for sample in self.samples)
+
+    def shown(self, measure: str, digits: int) -> str:
+        """median (min to max)"""
+        values = [sample[measure] for sample in self.samples]
+        return f"{median(values):,.{digits}f} ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
+
+
+Sampler = Callable[[], dict[str, float]]
+
+
+def take_turns(contestants: Mapping[str, Sampler], *, runs: int) -> dict[str, Series]:
+    """`runs` samples of each, A B C A B C …, so that what the machine does to one it does to all."""
+    series = {name: Series(name) for name in contestants}
+    for run in range(1, runs + 1):
+        for name, sampler in contestants.items():
+            sample, reading = _quiet_sample(f"run {run} of {runs}: {name}", sampler)
+            series[name].samples.append(sample)
+            series[name].readings.append(reading)
+            numbers = ", ".join(f"{measure} {value:,.2f}" for measure, value in sample.items())
+            console.print(f"run {run} of {runs}: {name}: {numbers} [{reading.note}]", markup=False)
+    return series
+
+
+def _quiet_sample(title: str, sampler: Sampler) -> tuple[dict[str, float], Reading]:
+    """The first of three samples during which the machine was ours; if there is none, the one with the least disturbance."""
+    taken: list[tuple[dict[str, float], Reading]] = []
+    for _ in range(3):
+        with console.status(title):
+            meter = Meter()
+            sample = sampler()
+            reading = meter.read()
+        if reading.foreign <= _FOREIGN_AT_MOST:
+            return sample, reading
+        taken.append((sample, reading))
+        console.print(f"{title}: disturbed ({reading.note})", markup=False)
+    return min(taken, key=lambda one: one[1].foreign)
+
+
+def report(
+    title: str, series: Mapping[str, Series], columns: Sequence[tuple[str, str, int]], *, ratio: tuple[str, str], note: str = ""
+) -> None:
+    """A Markdown table on standard output: `columns` are (measure, heading, digits); `ratio` is (measure, name of the reference)."""
+    measure, reference = ratio
+    print(f"\n### {title}\n")
+    print(f"{machine.description()}; median (min-max) of {len(series[reference].samples)} samples each, taken in turns. {note}\n")
+    print("| | " + " | ".join(heading for _, heading, _ in columns) + f" | {measure} / {reference} |")
+    print("|---|" + "---|" * (len(columns) + 1))
+    for one in series.values():
+        cells = [one.shown(name, digits) if name in one.samples[0] else "" for name, _, digits in columns]
+        share = median(a[measure] / b[measure] for a, b in zip(one.samples, series[reference].samples, strict=True))
+        print(f"| {one.name} | " + " | ".join(cells) + f" | {share:.2f} |")
+    disturbed = [reading for one in series.values() for reading in one.readings if reading.foreign > _FOREIGN_AT_MOST]
+    if disturbed:
+        worst = max(reading.foreign for reading in disturbed)
+        print(f"\n{len(disturbed)} samples were disturbed: other processes took up to {worst:.0%} of the machine. Compare the ratios only.")
+    else:
+        print(f"\nNo sample lost more than {_FOREIGN_AT_MOST:.0%} of the machine to other processes.")

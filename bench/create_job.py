@@ -1,0 +1,199 @@
+"""Creating CRON jobs over HTTP, 8 connections, one API process. `python -m bench.create_job`
+
+References, in turns with it: the same two writes by pgbench, a statement a transaction; a FastAPI route that answers a constant.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from bench import common, machine
+from bench.common import ENDPOINT, WORKSPACE, Instance
+from kronos.embedded import ports
+
+_CONSTANT = "FastAPI, a constant"
+# The row as the API writes it, and its entry; in February, so that none is due meanwhile.
+_PGBENCH = """
+with job as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, cron, timezone, schedule, alarm,
+                             description, next_tick_at)
+    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '{"order": 4711, "customer": "someone"}',
+           '0 0 1 2 *', 'UTC', '(1,1,2,4,127,t)', '0 0 1 2 *', 'At 00:00 on day 1 of the month in February', '2100-02-01'
+      from (select gen_random_uuid() as job_id) as fresh, kronos.endpoints as endpoint
+     where endpoint.name = 'sink'
+    returning job_id
+)
+select cron.schedule('kronos:' || job_id, '0 0 1 2 *', 'select kronos.fire(''' || job_id || ''')') from job;
+"""
+
+
+def _body(cron: str) -> str:
+    return json.dumps({"endpoint": ENDPOINT, "trigger": "CRON", "cron": cron, "input": {"order": 4711, "customer": "someone"}})
+
+
+def _new_texts() -> Iterator[str]:
+    """Every minute of February, each once."""
+    for day in range(1, 29):
+        for hour in range(24):
+            for minute in range(60):
+                yield f"{minute} {hour} {day} 2 *"
+
+
+class Bench:
+    """The contestants, on one instance."""
+
+    def __init__(self, one: Instance, api: tuple[subprocess.Popen[str], int], constant_port: int, callers: subprocess.Popen[str]) -> None:
+        self.one = one
+        self.api, self.api_port = api
+        self.constant_port = constant_port
+        self.callers = callers
+        self.key = one.key_file.read_text().strip()
+        self.connections = 8
+        self.seconds = 5.0
+        self._texts = _new_texts()
+        self._known = [_body(text) for text in islice(self._texts, 60)]
+
+    def _load(self, port: int, path: str, bodies: list[str], seconds: float) -> dict[str, float]:
+        order = {
+            "port": port,
+            "path": path,
+            "headers": f"Authorization: Bearer {self.key}\r\n",
+            "bodies": bodies,
+            "connections": self.connections,
+            "seconds": seconds,
+        }
+        seen = common.told(self.callers, order)
+        if seen["other"]:
+            raise RuntimeError(f"the server answered {seen['statuses']}, for instance: {seen['other']}")
+        return {
+            "rate": seen["requests"] / seen["seconds"],
+            "p50": seen["p50_ms"],
+            "p99": seen["p99_ms"],
+            "client": seen["cpu_seconds"] / seen["requests"] * 1000,
+        }
+
+    def _create(self, bodies: list[str], seconds: float) -> dict[str, float]:
+        self._clean()
+        server, postgres = machine.cpu_seconds(self.api.pid), machine.cpu_seconds(self.one.postgres_pid)
+        seen = self._load(self.api_port, f"/v1/workspaces/{WORKSPACE}/jobs", bodies, seconds)
+        requests = seen["rate"] * seconds
+        seen["server"] = (machine.cpu_seconds(self.api.pid) - server) / requests * 1000
+        seen["postgres"] = (machine.cpu_seconds(self.one.postgres_pid) - postgres) / requests * 1000
+        return seen
+
+    def known(self) -> dict[str, float]:
+        """Cron texts that the process has seen within the last minute."""
+        return self._create(self._known, self.seconds)
+
+    def new(self) -> dict[str, float]:
+        """Every cron text for the first time."""
+        return self._create([_body(text) for text in islice(self._texts, int(1500 * self.seconds))], self.seconds)
+
+    def constant(self) -> dict[str, float]:
+        """The most that FastAPI could do."""
+        return self._load(self.constant_port, "/", self._known, self.seconds)
+
+    def pgbench(self) -> dict[str, float]:
+        """The most that PostgreSQL could do."""
+        self._clean()
+        postgres = machine.cpu_seconds(self.one.postgres_pid)
+        with tempfile.NamedTemporaryFile("w", suffix=".sql") as script, tempfile.TemporaryDirectory() as logs:
+            script.write(_PGBENCH)
+            script.flush()
+            prefix = f"{logs}/log"
+            command = [
+                str(self.one.cluster.installation.bin_dir / "pgbench"),
+                "-n",
+                "-M",
+                "prepared",
+                "-c",
+                str(self.connections),
+                "-j",
+                "2",
+            ]
+            command += ["-T", str(int(self.seconds)), "-f", script.name, "-l", f"--log-prefix={prefix}", self.one.url]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            latencies = sorted(int(line.split()[2]) / 1000 for path in Path(logs).iterdir() for line in path.read_text().splitlines())
+        found = re.search(r"tps = ([0-9.]+)", said)
+        if found is None:
+            raise RuntimeError(f"pgbench said {said}")
+        return {
+            "rate": float(found[1]),
+            "p50": latencies[len(latencies) // 2],
+            "p99": latencies[len(latencies) * 99 // 100],
+            "postgres": (machine.cpu_seconds(self.one.postgres_pid) - postgres) / len(latencies) * 1000,
+        }
+
+    def warm_up(self) -> None:
+        """Connections, plans, caches."""
+        self._create(self._known, 1)
+        self._load(self.constant_port, "/", self._known, 1)
+
+    def _clean(self) -> None:
+        """As after a restart: no jobs but the internal ones, and those silent, so that none runs in one sample and not in another."""
+        with self.one.connect() as connection:
+            connection.execute("update cron.job set active = false where jobname like 'kronos:%'")
+            connection.execute(
+                "delete from cron.job where jobname not in (select 'kronos:' || job_id from kronos.jobs"
+                " join kronos.workspaces using (workspace_id) where slug = 'kronos-system')"
+            )
+            connection.execute(
+                "delete from kronos.jobs where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)", [WORKSPACE]
+            )
+            connection.execute("vacuum analyze kronos.jobs, cron.job")
+            connection.execute("checkpoint")
+
+
+@click.command(help=__doc__)
+@click.option("--runs", default=5, show_default=True)
+@click.option("--seconds", default=5.0, show_default=True, help="Length of a sample.")
+@click.option("--connections", default=8, show_default=True)
+def main(runs: int, seconds: float, connections: int) -> None:
+    """Measure and print the table."""
+    with common.instance() as one, ExitStack() as stack:
+        api = stack.enter_context(common.served(one))
+        port = ports.free_port()
+        stack.enter_context(common.child(["-m", "bench.constant", str(port)]))
+        common.wait_until(lambda: _answers(port), "the constant does not answer")
+        bench = Bench(one, api, port, stack.enter_context(common.child(["-m", "bench.callers"])))
+        bench.seconds, bench.connections = seconds, connections
+        bench.warm_up()
+        contestants = {
+            "Kronos": bench.known,
+            _CONSTANT: bench.constant,
+            "Kronos, every cron text new": bench.new,
+            "pgbench, the same writes": bench.pgbench,
+        }
+        series = common.take_turns(contestants, runs=runs)
+        columns = [
+            ("rate", "requests/s", 0),
+            ("p50", "p50 ms", 2),
+            ("p99", "p99 ms", 2),
+            ("server", "CPU ms a request, API", 3),
+            ("postgres", "PostgreSQL", 3),
+            ("client", "client", 3),
+        ]
+        note = f"{one.cluster.installation}, fsync on; {connections} connections, {seconds:g} s a sample."
+        common.report("Create a CRON job over HTTP", series, columns, ratio=("rate", _CONSTANT), note=note)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/", data=b"{}"), timeout=5):
+            return True
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Many CRON jobs due in one minute: from the minute to the last execution row. `python -m bench.fire`
+
+Reference, every other minute: plain pg_cron with as many entries that insert one row each. Takes minutes: each sample waits for a
+minute to begin, and for pg_cron to have run all of its entries.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import click
+import psycopg
+
+from bench import common, machine
+from bench.common import ENDPOINT, WORKSPACE, Instance
+from kronos.model import Json
+
+_PLAIN = "pg_cron, an INSERT each"
+_POLL_SECONDS = 0.01
+# A set-up that leaves less than this before the minute waits for the next one: pg_cron reads its entries anew once a second.
+_MARGIN = timedelta(seconds=4)
+Connection = psycopg.Connection[tuple[Json, ...]]
+
+_ADD_JOBS = """
+with fresh as materialized (
+    select gen_random_uuid() as job_id from generate_series(1, %s)
+)
+insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at)
+select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', 'UTC', kronos.parse_cron('* * * * *'),
+       kronos.alarm('* * * * *'), kronos.describe_cron('* * * * *'), %s
+  from fresh, kronos.endpoints as endpoint
+ where endpoint.name = %s
+"""
+
+
+class Bench:
+    """Both contestants, on one instance. Polls from a connection of its own."""
+
+    def __init__(self, one: Instance, jobs: int) -> None:
+        self._one = one
+        self._jobs = jobs
+        self._connection = one.connect()
+        self._connection.execute("create table if not exists public.fired (at timestamptz not null default clock_timestamp())")
+
+    def kronos(self) -> dict[str, float]:
+        """Each entry calls kronos.fire."""
+        register = (
+            "select count(kronos.register_pg_cron(job_id)) from kronos.jobs join kronos.workspaces using (workspace_id) where slug = %s"
+        )
+
+        def set_up(minute: datetime) -> None:
+            self._connection.execute(_ADD_JOBS, [self._jobs, minute, ENDPOINT])
+            self._connection.execute(register, [WORKSPACE])
+
+        return self._sample(set_up, "select count(*) from kronos.execution_live where scheduled_at = %s", "%kronos.fire%")
+
+    def plain(self) -> dict[str, float]:
+        """Each entry inserts a row."""
+        schedule = "select count(cron.schedule('plain-' || n, '* * * * *', 'insert into public.fired default values')) from generate_series(1, %s) as n"
+
+        def set_up(minute: datetime) -> None:
+            self._connection.execute(schedule, [self._jobs])
+
+        return self._sample(set_up, "select count(*) from public.fired where at >= %s", "insert into public.fired%")
+
+    def _sample(self, set_up: Callable[[datetime], None], count: str, command: str) -> dict[str, float]:
+        self._clean()
+        minute = self._prepared(set_up)
+        while (remaining := (minute - self._clock()).total_seconds()) > 0:
+            time.sleep(min(remaining, 1))
+        postgres = machine.cpu_seconds(self._one.postgres_pid)
+        first, last = self._watch(minute, count)
+        through = self._through(minute, command)
+        used = machine.cpu_seconds(self._one.postgres_pid) - postgres
+        self._clean()
+        return {"first": first, "last": last, "through": through, "cpu": used}
+
+    def _prepared(self, set_up: Callable[[datetime], None]) -> datetime:
+        """The minute that all is ready for."""
+        while True:
+            minute = self._clock().replace(second=0, microsecond=0) + timedelta(minutes=1)
+            if minute - self._clock() < 2 * _MARGIN:
+                minute += timedelta(minutes=1)
+                time.sleep((minute - timedelta(minutes=1) - self._clock()).total_seconds() + 1)
+            set_up(minute)
+            if minute - self._clock() >= _MARGIN:
+                return minute
+            self._clean()
+
+    def _watch(self, minute: datetime, count: str) -> tuple[float, float]:
+        """Seconds after the minute at which the first and the last row were seen."""
+        first = 0.0
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            row = self._connection.execute(f"select ({count}), clock_timestamp()", [minute]).fetchone()
+            if row is None:
+                raise RuntimeError("a count has one row")
+            seen, at = row
+            if seen and not first:
+                first = (at - minute).total_seconds()
+            if seen >= self._jobs:
+                return first, (at - minute).total_seconds()
+            time.sleep(_POLL_SECONDS)
+        raise TimeoutError(f"{self._jobs} rows were not there within 120 s")
+
+    def _through(self, minute: datetime, command: str) -> float:
+        """Seconds after the minute at which pg_cron was through with its entries."""
+        ended = "select count(end_time), max(end_time) from cron.job_run_details where start_time >= %s and command like %s"
+        found: list[Json] = []
+
+        def is_through() -> bool:
+            found[:] = self._connection.execute(ended, [minute, command]).fetchone() or ()
+            return bool(found[0] >= self._jobs)
+
+        common.wait_until(is_through, "pg_cron has not run all entries", seconds=180, every=0.2)
+        through: float = (found[1] - minute).total_seconds()
+        return through
+
+    def _clean(self) -> None:
+        """Only the internal jobs and their entries are left."""
+        with self._connection.transaction():
+            self._connection.execute(
+                "delete from cron.job where jobname not in (select 'kronos:' || job_id from kronos.jobs"
+                " join kronos.workspaces using (workspace_id) where slug = 'kronos-system')"
+            )
+            self._connection.execute("truncate public.fired, cron.job_run_details, kronos.execution_live")
+            self._connection.execute(
+                "delete from kronos.jobs where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)", [WORKSPACE]
+            )
+        self._connection.execute("vacuum analyze kronos.jobs, kronos.execution_live, cron.job")
+
+    def _clock(self) -> datetime:
+        row = self._connection.execute("select clock_timestamp()").fetchone()
+        if row is None:
+            raise RuntimeError("PostgreSQL has no clock")
+        now: datetime = row[0]
+        return now
+
+
+@click.command(help=__doc__)
+@click.option("--runs", default=3, show_default=True)
+@click.option("--jobs", "sizes", default=[1000, 5000], show_default=True, multiple=True, help="How many jobs are due; may be given again.")
+def main(runs: int, sizes: list[int]) -> None:
+    """Measure and print a table for each size."""
+    with common.instance() as one:
+        for jobs in sizes:
+            bench = Bench(one, jobs)
+            series = common.take_turns({"Kronos": bench.kronos, _PLAIN: bench.plain}, runs=runs)
+            columns = [
+                ("first", "first row, s", 3),
+                ("last", "last row, s", 3),
+                ("through", "pg_cron is through, s", 1),
+                ("cpu", "PostgreSQL's CPU s", 1),
+            ]
+            note = f"{one.cluster.installation}, fsync on; seconds after the minute."
+            common.report(f"{jobs:,} CRON jobs due in one minute", series, columns, ratio=("last", _PLAIN), note=note)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

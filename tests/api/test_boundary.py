@@ -1,0 +1,111 @@
+"""What the outermost layer answers when what is inside raises, hangs, or is too much."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kronos import errors
+from kronos.api.middleware import MAX_BODY_BYTES, Boundary
+
+
+async def ask(
+    app: ASGIApp, *, chunks: Iterable[bytes] | None = (b"",), headers: Iterable[tuple[bytes, bytes]] = ()
+) -> tuple[int, Any, dict[str, str]]:
+    """Status, document and headers of the answer; without `chunks` the body never comes."""
+    sent: list[Message] = []
+    waiting = list(chunks or ())
+
+    async def receive() -> Message:
+        if not waiting:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "raw_path": b"/x", "headers": list(headers), "query_string": b""}
+    await app(scope, receive, send)
+    start, body = sent
+    named = {name.decode(): value.decode() for name, value in start["headers"]}
+    return start["status"], json.loads(body["body"]), named
+
+
+async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+    """Reads its whole body and says how much it was."""
+    length, more = 0, True
+    while more:
+        message = await receive()
+        length, more = length + len(message["body"]), message["more_body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(length).encode()})
+
+
+async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_what_is_raised_is_answered_and_told_to_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    async def fails(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ZeroDivisionError("a secret")
+
+    with caplog.at_level(logging.INFO, "kronos.api"):
+        status, problem, headers = await ask(Boundary(fails), headers=[(b"request-id", b"my-id")])
+
+    assert (status, problem["code"], problem["request_id"], headers["request-id"]) == (500, "internal_error", "my-id", "my-id")
+    assert "secret" not in json.dumps(problem)
+    failed = next(record for record in caplog.records if record.levelname == "ERROR")
+    assert "my-id" in failed.getMessage()
+    assert failed.exc_info is not None
+    assert "my-id POST /x 500" in caplog.text
+
+
+async def test_an_error_of_ours_is_answered_wherever_it_is_raised() -> None:
+    async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
+        raise errors.DatabaseUnavailable("away", sqlstate="57P03")
+
+    status, problem, headers = await ask(Boundary(refuses))
+
+    assert (status, problem["code"], problem["pg_sqlstate"]) == (503, "database_unavailable", "57P03")
+    assert headers["retry-after"] == "2"
+
+
+async def test_a_request_that_takes_too_long_is_503() -> None:
+    status, problem, headers = await ask(Boundary(hangs, timeout_seconds=0.01))
+
+    assert (status, problem["code"], headers["retry-after"]) == (503, "request_timeout", "2")
+
+
+async def test_a_body_that_does_not_come_is_408() -> None:
+    status, problem, _ = await ask(Boundary(reads, timeout_seconds=0.01), chunks=None)
+
+    assert (status, problem["code"]) == (408, "request_timeout")
+
+
+async def test_one_request_more_than_the_limit_is_503_and_frees_nothing() -> None:
+    boundary = Boundary(hangs, timeout_seconds=0.2, max_in_flight=1)
+
+    first = asyncio.create_task(ask(boundary))
+    await asyncio.sleep(0)  # lets the first begin
+    second, third = await ask(boundary), await ask(boundary)
+
+    assert [(status, problem["code"]) for status, problem, _ in (second, third)] == [(503, "overloaded"), (503, "overloaded")]
+    assert (await first)[1]["code"] == "request_timeout"
+    assert (await ask(boundary))[1]["code"] == "request_timeout"  # there is room again
+
+
+@pytest.mark.parametrize(("length", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)])
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_a_body_of_one_mebibyte_is_the_largest(length: int, status: int, is_announced: bool) -> None:
+    whole = b"x" * length
+    chunks = [whole[at : at + 65_536] for at in range(0, length, 65_536)]
+    headers = [(b"content-length", str(length).encode())] if is_announced else []
+
+    answered, document, _ = await ask(Boundary(reads), chunks=chunks, headers=headers)
+
+    assert answered == status
+    assert document == length if status == 200 else document["code"] == "payload_too_large"

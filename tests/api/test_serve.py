@@ -1,0 +1,217 @@
+"""The API process: its start, its end, its log, and a database that is away."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from api_answers import problem_of
+from kronos import system
+
+PROGRAM = """
+import logging, sys
+from kronos import config
+from kronos.api import serve
+logging.basicConfig(level="INFO", stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+serve.run(config.load())
+"""
+
+
+def wait_for(holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        threading.Event().wait(0.02)
+    return found
+
+
+@dataclass
+class Process:
+    """A running API process and what it wrote."""
+
+    child: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def read(self) -> None:
+        assert self.child.stderr is not None
+        for line in self.child.stderr:
+            self.lines.append(line)
+
+    def found(self, pattern: str) -> re.Match[str] | None:
+        return next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)
+
+
+@contextmanager
+def serving(database_url: str, **variables: str) -> Iterator[Process]:
+    """`serve.run` in a process of its own, on a free port."""
+    environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0"} | variables
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.PIPE, text=True)
+    process = Process(child)
+    reader = threading.Thread(target=process.read)
+    reader.start()
+    try:
+        process.url = wait_for(lambda: process.found(r"listening on (\S+)"), "the URL in the log")[1]
+        wait_for(lambda: answers(process.url), "an answer")
+        yield process
+    finally:
+        child.kill()
+        child.wait()
+        reader.join()
+        assert child.stderr is not None
+        child.stderr.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class Valve:
+    """A TCP relay to PostgreSQL that can be closed: then nothing listens, and what was connected is cut."""
+
+    def __init__(self, url: str) -> None:
+        parts = conninfo_to_dict(url)
+        self._target = (str(parts["host"]), int(str(parts.get("port") or 5432)))
+        self._password = f":{parts['password']}" if parts.get("password") else ""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"postgresql://{parts['user']}{self._password}@127.0.0.1:{self.port}/{parts['dbname']}"
+        self._listener: socket.socket | None = None
+        self._open: list[socket.socket] = []
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
+
+    def close(self) -> None:
+        assert self._listener is not None
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for each in self._open:
+            each.close()
+        self._open.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                inner, _ = listener.accept()
+            except OSError:
+                return
+            outer = socket.create_connection(self._target)
+            self._open += [inner, outer]
+            for source, sink in ((inner, outer), (outer, inner)):
+                threading.Thread(target=self._pump, args=[source, sink], daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):  # the valve was closed
+            while data := source.recv(65_536):
+                sink.sendall(data)
+        for each in (source, sink):
+            with suppress(OSError):  # the other direction was first
+                each.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def key(database_url: str, tmp_path: Path) -> str:
+    file = tmp_path / "admin.key"
+    system.ensure_admin_key(database_url, file)
+    return file.read_text().strip()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_order_when_told_to(database_url: str, number: signal.Signals) -> None:
+    with serving(database_url) as process:
+        process.child.send_signal(number)
+
+        assert process.child.wait(15) == 0
+        assert not answers(process.url)
+
+
+def test_a_request_under_way_is_finished_before_the_end(database_url: str, key: str, superuser: psycopg.Connection) -> None:
+    with serving(database_url) as process, superuser.transaction():
+        superuser.execute("lock table kronos.workspaces in access exclusive mode")
+        got: list[httpx.Response] = []
+        caller = threading.Thread(
+            target=lambda: got.append(httpx.get(f"{process.url}/v1/workspaces", headers={"Authorization": f"Bearer {key}"}, timeout=20))
+        )
+        caller.start()
+        waiting = "select 1 from pg_stat_activity where application_name = 'kronos-api' and wait_event_type = 'Lock'"
+        with psycopg.connect(database_url, autocommit=True) as watch:
+            wait_for(lambda: watch.execute(waiting).fetchone(), "the request to wait for the lock")
+        process.child.send_signal(signal.SIGTERM)
+        caller.join(20)
+
+        assert [response.status_code for response in got] == [503]  # lock_timeout, an answer all the same
+        assert process.child.wait(15) == 0
+
+
+def test_each_request_is_one_line_in_the_log(database_url: str) -> None:
+    with serving(database_url) as process:
+        httpx.get(f"{process.url}/v1/secret-path?token=hidden", headers={"Request-Id": "my-id"})
+
+        line = wait_for(lambda: process.found(r"my-id (GET) (\S+) (\d+) ([\d.]+) ms"), "the log line")
+        assert line.groups()[:3] == ("GET", "/v1/secret-path", "404")
+        assert not process.found("hidden")
+
+
+def test_a_database_that_is_away_at_the_start_is_503_until_it_comes(database_url: str, key: str) -> None:
+    valve = Valve(database_url)
+    headers = {"Authorization": f"Bearer {key}"}
+    with serving(valve.url) as process:
+        down = httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20)
+        ready = httpx.get(f"{process.url}/readyz", timeout=20)
+        assert (down.status_code, problem_of(down)["code"]) == (503, "database_unavailable")
+        assert (ready.status_code, problem_of(ready)["code"]) == (503, "database_unavailable")
+        assert int(down.headers["retry-after"]) > 0
+
+        valve.open()
+        wait_for(lambda: httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20).status_code == 200, "the database", 40)
+
+        valve.close()
+        cut = httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20)
+        assert (cut.status_code, problem_of(cut)["code"]) == (503, "database_unavailable")
+
+        valve.open()
+        wait_for(lambda: httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20).status_code == 200, "the database", 40)
+        valve.close()
+
+
+def test_a_prefix_of_a_proxy_may_be_kept_or_stripped(database_url: str, key: str) -> None:
+    with serving(database_url, KRONOS_PATH_PREFIX="/kronos") as process:
+        base = process.url.removesuffix("/kronos")
+        headers = {"Authorization": f"Bearer {key}"}
+
+        kept = httpx.post(f"{base}/kronos/v1/workspaces", headers=headers, json={"slug": "a"})
+        stripped = httpx.post(f"{base}/v1/workspaces", headers=headers, json={"slug": "b"})
+
+        assert (kept.status_code, kept.headers["location"]) == (201, "/kronos/v1/workspaces/a")
+        assert (stripped.status_code, stripped.headers["location"]) == (201, "/kronos/v1/workspaces/b")
+        assert httpx.get(f"{base}/kronos/openapi.json").json()["servers"] == [{"url": "/kronos"}]
+
+
+def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": str(taken.getsockname()[1])}
+        ended = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+    assert ended.returncode == 1
+    assert "cannot listen on 127.0.0.1 port" in ended.stderr
+    assert "Traceback" not in ended.stderr

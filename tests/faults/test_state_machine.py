@@ -1,0 +1,349 @@
+"""Whatever is asked for, in whatever order, and whatever breaks meanwhile: the live CRON jobs and pg_cron's entries stay one set.
+
+KRONOS_TEST_EXAMPLES sets how many sequences are tried, of up to 40 steps each; a failing one is then also made as short as possible, which
+takes minutes.
+"""
+
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from conftest import cloned, make_workspace, running_api
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule, run_state_machine_as_test
+from servers import Server
+
+from api_answers import problem_of
+from faults.injected import SQLSTATES, Fault, armed, install
+from faults.scene import Rows, Scene, broken_chains, entries, fire, reaper, snapshot, wanted_entries
+
+EXAMPLES = int(os.environ.get("KRONOS_TEST_EXAMPLES", "45"))
+PHASES = [Phase.generate, Phase.shrink] if "KRONOS_TEST_EXAMPLES" in os.environ else [Phase.generate]
+CRONS = ("* * * * *", "*/5 * * * *", "0 0 * * *", "15 3 1 * *")
+BAD_CRONS = ("61 * * * *", "* * * *", "", "@nonsense", "0 0 30 2 *")
+NAMES = ("a", "b")
+FOREIGN = "insert into cron.job (schedule, command, nodename, nodeport, database, username, jobname) values ('0 1 * * *', 'vacuum', 'h', 1, 'd', 'postgres', 'backup')"
+
+# What becomes of a request without a fault, by the status of the job it names.
+ANSWERS: dict[str, dict[str | None, int]] = {
+    "patch": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 409, None: 404},
+    "delete": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 200, None: 404},
+    "pause": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 409, None: 404},
+    "resume": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 409, None: 404},
+    "trigger": {"ACTIVE": 202, "PAUSED": 202, "RETIRED": 409, None: 404},
+}
+# The requests that write the job's row, those that write an entry, and those that look for one, by the same status.
+WRITES_ROW = {("create", None), ("patch", "ACTIVE"), ("patch", "PAUSED"), ("delete", "ACTIVE"), ("delete", "PAUSED")} | {
+    ("pause", "ACTIVE"),
+    ("resume", "PAUSED"),
+}
+WRITES_ENTRY = {("create", None), ("patch", "ACTIVE"), ("resume", "PAUSED")}
+
+faults = st.one_of(
+    st.none(),
+    st.none(),
+    st.builds(lambda point, action: Fault(point=point, action=action), st.sampled_from(["row", "entry", "commit"]), st.sampled_from(SQLSTATES)),
+    st.builds(
+        lambda point, action: Fault(point=point, action=action), st.sampled_from(["row", "entry", "commit"]), st.sampled_from(["cancel", "terminate"])
+    ),
+    st.just(Fault(point="locked")),
+)
+crons = st.sampled_from(CRONS)
+any_crons = st.one_of(crons, crons, crons, st.sampled_from(BAD_CRONS))
+requests = st.sampled_from(sorted(ANSWERS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Two API servers on one database, and the superuser."""
+
+    a: Scene
+    b: Scene
+    superuser: psycopg.Connection
+    url: str
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@pytest.fixture(scope="module")
+def world(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    directory: Path = tmp_path_factory.mktemp("machine")
+    with (
+        cloned(server, template) as url,
+        running_api(url, directory) as one,
+        running_api(url, directory) as other,
+        psycopg.connect(url, autocommit=True) as superuser,
+    ):
+        install(superuser)
+        superuser.execute(FOREIGN)
+        workspace = make_workspace(one.client)
+        yield World(
+            a=Scene(client=one.client, workspace=workspace), b=Scene(client=other.client, workspace=workspace), superuser=superuser, url=url
+        )
+
+
+class Jobs(RuleBasedStateMachine):
+    """Callers, operators with SQL, pg_cron and the reaper at work on one workspace."""
+
+    jobs = Bundle("jobs")
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.by_key: dict[str, tuple[tuple[str, str | None], str]] = {}  # idempotency key -> the request's (cron, name), the job's id
+
+    @initialize()
+    def start(self) -> None:
+        """Nothing is left of the sequence before."""
+        of_workspace = "where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)"
+        for table in ("execution_live", "execution_done", "jobs"):
+            self.world.superuser.execute(f"delete from kronos.{table} {of_workspace}", [self.world.a.workspace])
+        self.world.superuser.execute(
+            "delete from cron.job where jobname like 'kronos:%' and jobname not in (select 'kronos:' || job_id from kronos.jobs)"
+        )
+
+    # Requests
+
+    @rule(target=jobs, cron=any_crons, name=st.sampled_from([None, None, *NAMES]), key=st.sampled_from([None, "k", "l"]), fault=faults)
+    def create(self, cron: str, name: str | None, key: str | None, fault: Fault | None) -> object:
+        more = {field: value for field, value in (("name", name), ("idempotency_key", key)) if value is not None}
+        known = self.by_key.get(key or "")
+        if cron in BAD_CRONS:
+            expected = 422
+        elif known is not None:
+            expected = 200 if known[0] == (cron, name) else 422
+        else:
+            expected = 201 if name is None or self.status_of(name) not in ("ACTIVE", "PAUSED") else 409
+        answer = self.request("create", lambda: self.world.a.create(cron, **more), fault, expected, None if expected == 201 else "known")
+        if not answer.is_success:
+            return multiple()
+        job_id: str = answer.json()["job_id"]
+        if key is not None:
+            assert self.by_key.setdefault(key, ((cron, name), job_id)) == ((cron, name), job_id)
+        return job_id
+
+    @rule(target=jobs, job=st.one_of(jobs, st.sampled_from(NAMES)), cron=any_crons, if_match=st.sampled_from([None, None, "right", "wrong"]), fault=faults)
+    def patch(self, job: str, cron: str, if_match: str | None, fault: Fault | None) -> object:
+        status, version = self.status_of(job), self.version_of(job)
+        expected = ANSWERS["patch"][status]
+        if expected == 200 and if_match == "wrong":
+            expected = 412
+        elif cron in BAD_CRONS and expected in (200, 409):
+            expected = 422
+        named = None if if_match is None else version if if_match == "right" else version + 1
+        answer = self.request("patch", lambda: self.world.a.patch(job, cron=cron, if_match=named), fault, expected, status)
+        if not answer.is_success:
+            return multiple()
+        body = answer.json()
+        assert (body["version"], body["status"], body["cron"]) == (version + 1, status, cron)
+        return body["job_id"]
+
+    @rule(job=st.one_of(jobs, st.sampled_from(NAMES)), what=st.sampled_from(["delete", "pause", "resume", "trigger"]), fault=faults)
+    def change(self, job: str, what: str, fault: Fault | None) -> None:
+        status = self.status_of(job)
+        self.request(what, lambda: getattr(self.world.a, what)(job), fault, ANSWERS[what][status], status)
+
+    def request(
+        self, what: str, send: Callable[[], httpx.Response], fault: Fault | None, expected: int, status: str | None
+    ) -> httpx.Response:
+        """The answer: what is expected, or the fault's problem, and then nothing has changed."""
+        before = snapshot(self.world.superuser)
+        with armed(self.world.superuser, fault):
+            answer = send()
+        self.world.counts[what] += 1
+        if answer.status_code < 500:
+            assert answer.status_code == expected or (expected == 422 and answer.status_code == 409), answer.text
+            assert not (fault and expected < 300 and self.must_meet(fault, what, status)), f"{what} said {expected} in spite of {fault}"
+            return answer
+        assert fault is not None, answer.text
+        problem = problem_of(answer)
+        self.world.counts[f"{problem['code']} {problem.get('pg_sqlstate', '')}"] += 1
+        assert problem["code"] == fault.code or fault.point == "locked", (fault, problem)
+        assert snapshot(self.world.superuser) == before
+        return answer
+
+    @staticmethod
+    def must_meet(fault: Fault, what: str, status: str | None) -> bool:
+        return (what, status) in (WRITES_ENTRY if fault.point == "entry" else WRITES_ROW)
+
+    @rule(job=jobs, first=requests, second=requests, fault=faults)
+    def two_at_once(self, job: str, first: str, second: str, fault: Fault | None) -> None:
+        self.at_once(lambda: self.send(self.world.a, first, job), lambda: self.send(self.world.b, second, job), fault)
+
+    @rule(cron=crons, name=st.sampled_from([None, *NAMES]), key=st.booleans())
+    def two_creates_at_once(self, cron: str, name: str | None, key: bool) -> None:
+        more = {"idempotency_key": uuid.uuid4().hex} if key else {}
+        more |= {"name": name} if name else {}
+        self.at_once(lambda: self.send(self.world.a, "create", cron, **more), lambda: self.send(self.world.b, "create", cron, **more), None)
+
+    @rule(job=jobs, what=requests, other=st.sampled_from(["reap", "fire"]))
+    def a_request_and_a_firing_at_once(self, job: str, what: str, other: str) -> None:
+        self.make_due(job)
+        self.at_once(lambda: self.send(self.world.a, what, job), lambda: self.ring(other, job), None)
+
+    def send(self, scene: Scene, what: str, subject: str, **more: str) -> int:
+        answer: httpx.Response = getattr(scene, what)(subject, **more)
+        if answer.status_code >= 500:
+            self.world.counts[f"{problem_of(answer)['code']} {answer.json().get('pg_sqlstate', '')}"] += 1
+        return answer.status_code
+
+    def at_once(self, one: Callable[[], int], other: Callable[[], int], fault: Fault | None) -> None:
+        """Both, in two threads. Without a fault neither fails: no deadlock, no XX000."""
+        self.world.counts["two at once"] += 1
+        with ThreadPoolExecutor(2) as threads, armed(self.world.superuser, fault):
+            codes = [future.result(30) for future in (threads.submit(one), threads.submit(other))]
+        assert fault is not None or max(codes) < 500, codes
+
+    # PostgreSQL's own work
+
+    def ring(self, what: str, job: str) -> int:
+        """What pg_cron does at an alarm of the job, or of the reaper."""
+        with psycopg.connect(self.world.url, autocommit=True) as connection:
+            fire(connection, job if what == "fire" else reaper(connection))
+        return 0
+
+    def make_due(self, job: str) -> None:
+        self.world.superuser.execute(
+            "update kronos.jobs set next_tick_at = date_trunc('day', now()) where job_id = %s and status in ('ACTIVE', 'PAUSED')", [job]
+        )
+
+    @rule(job=jobs, fault=faults)
+    def alarm(self, job: str, fault: Fault | None) -> None:
+        """A tick is accounted for, or the firing fails and all is as it was."""
+        self.world.counts["fire"] += 1
+        self.make_due(job)
+        before = snapshot(self.world.superuser)
+        try:
+            with armed(self.world.superuser, fault):
+                self.ring("fire", job)
+        except psycopg.Error:
+            assert fault is not None
+            assert snapshot(self.world.superuser) == before
+
+    @rule(fault=faults)
+    def reap(self, fault: Fault | None) -> None:
+        """A run that a fault spoils is made good by the next."""
+        self.world.counts["reap"] += 1
+        if fault is not None:
+            try:
+                with armed(self.world.superuser, fault):
+                    self.ring("reap", "")
+            except psycopg.Error:
+                self.world.counts["reap failed"] += 1
+        self.ring("reap", "")
+
+    # Operators with SQL. What they break, one run of the reaper repairs, whatever was asked for in between.
+
+    @rule(job=jobs, then=st.one_of(st.none(), requests), fault=faults)
+    def entry_vanishes(self, job: str, then: str | None, fault: Fault | None) -> None:
+        self.by_hand("vanished", "delete from cron.job where jobname = 'kronos:' || %s", job, then, fault)
+
+    @rule(
+        job=jobs,
+        column=st.sampled_from(
+            ["command = 'select 1'", "schedule = '1 1 1 1 *'", "active = false", "database = 'other'", "username = 'postgres'", "nodeport = 1"]
+        ),
+        then=st.one_of(st.none(), requests),
+        fault=faults,
+    )
+    def entry_edited(self, job: str, column: str, then: str | None, fault: Fault | None) -> None:
+        self.by_hand("edited", f"update cron.job set {column} where jobname = 'kronos:' || %s", job, then, fault)
+
+    @rule(
+        job=jobs,
+        name=st.sampled_from(["'kronos:' || gen_random_uuid()", "'kronos:nonsense'", "'kronos:' || job_id"]),
+        user=st.sampled_from(["kronos_cron", "postgres"]),
+        then=st.one_of(st.none(), requests),
+        fault=faults,
+    )
+    def entry_added(self, job: str, name: str, user: str, then: str | None, fault: Fault | None) -> None:
+        self.by_hand(
+            "added",
+            f"""
+            insert into cron.job (schedule, command, nodename, nodeport, database, username, jobname)
+            select '* * * * *', 'select 1', 'localhost', 5432, 'kronos', '{user}', {name} from kronos.jobs where job_id = %s
+                on conflict do nothing
+            """,
+            job,
+            then,
+            fault,
+        )
+
+    @rule(job=jobs, then=st.one_of(st.none(), requests), fault=faults)
+    def retired_by_sql(self, job: str, then: str | None, fault: Fault | None) -> None:
+        self.by_hand("retired", "update kronos.jobs set status = 'RETIRED' where job_id = %s and status in ('ACTIVE', 'PAUSED')", job, then, fault)
+
+    @rule(job=jobs, then=st.one_of(st.none(), requests), fault=faults)
+    def expires(self, job: str, then: str | None, fault: Fault | None) -> None:
+        self.by_hand("expired", "update kronos.jobs set ends_at = now() - interval '1 second', starts_at = null where job_id = %s", job, then, fault)
+
+    def by_hand(self, what: str, sql: str, job: str, then: str | None, fault: Fault | None) -> None:
+        self.world.counts[what] += 1
+        self.world.superuser.execute(sql, [job])
+        if then is not None:
+            assert self.send(self.world.b, then, job) < 500
+        self.reap(fault)
+
+    # What holds after every step
+
+    @invariant()
+    def jobs_and_entries_are_one_set(self) -> None:
+        self.world.counts["checks"] += 1
+        assert entries(self.world.superuser) == wanted_entries(self.world.superuser)
+
+    @invariant()
+    def chains_of_versions_are_whole(self) -> None:
+        assert broken_chains(self.world.superuser) == []
+
+    @invariant()
+    def nobody_elses_entry_is_touched(self) -> None:
+        rows: Rows = self.world.superuser.execute("select command, username from cron.job where jobname = 'backup'").fetchall()
+        assert rows == [("vacuum", "postgres")]
+
+    def found(self, job: str) -> tuple[str | None, int]:
+        row = self.world.superuser.execute(
+            """
+            select job.status, job.version from kronos.jobs as job join kronos.workspaces as workspace using (workspace_id)
+             where workspace.slug = %s and %s in (job.job_id::text, job.name)
+             order by job.status in ('ACTIVE', 'PAUSED') desc, job.created_at desc, job.version desc limit 1
+            """,
+            [self.world.a.workspace, job],
+        ).fetchone()
+        return row or (None, 0)
+
+    def status_of(self, job: str) -> str | None:
+        return self.found(job)[0]
+
+    def version_of(self, job: str) -> int:
+        return self.found(job)[1]
+
+
+def test_jobs_and_pg_cron_never_drift_apart(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+    try:
+        run_state_machine_as_test(
+            lambda: Jobs(world),
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=40,
+                deadline=None,
+                database=None,
+                phases=PHASES,
+                print_blob=True,
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        with capsys.disabled():
+            told = ", ".join(f"{what.strip()} {count}" for what, count in sorted(world.counts.items()))
+            print(f"\nstate machine: {EXAMPLES} sequences in {time.monotonic() - began:.0f} s: {told}")
+    assert world.counts["checks"] >= 5 * EXAMPLES

@@ -1,0 +1,476 @@
+"""Firing: whatever rings, whenever and however often, each nominal tick becomes what its job's row says, once."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from conftest import await_condition
+from factory import add_endpoint
+from sql_factory import Connection, acting_as, done, job, live, make_cron_job, records, value, values
+
+MINUTE = timedelta(minutes=1)
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+WEEK_SECONDS = 7 * 86400
+
+
+def fire(connection: Connection, job_id: uuid.UUID) -> int:
+    return value(connection, "select kronos.fire(%s)", [job_id])
+
+
+def account(connection: Connection, job_id: uuid.UUID, *, now: datetime) -> int:
+    """What fire does with its own job, at an instant of the test's choice."""
+    return value(connection, "select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now])
+
+
+def database_now(connection: Connection) -> datetime:
+    return value(connection, "select clock_timestamp()")
+
+
+def once(at: datetime) -> str:
+    """A cron text whose only tick of the day is `at`."""
+    return f"{at.minute} {at.hour} * * *"
+
+
+@pytest.fixture
+def tick(superuser: Connection) -> datetime:
+    """The present minute: due, whenever in the test it is fired."""
+    return database_now(superuser).replace(second=0, microsecond=0)
+
+
+def test_a_tick_becomes_one_execution_as_its_endpoint_is_now(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser, timeout_ms=4321, max_attempts=7, max_crashes=2)
+    job_id = make_cron_job(superuser, endpoint, next_tick_at=NOON, input=psycopg.types.json.Jsonb({"a": 1}))
+    assert account(superuser, job_id, now=NOON + timedelta(seconds=1)) == 1
+    (execution,) = live(superuser, job_id)
+    assert execution | {"created_at": None} == {
+        "execution_id": value(superuser, "select kronos.tick_id(%s, %s)", [job_id, NOON]),
+        "workspace_id": endpoint.workspace_id,
+        "job_id": job_id,
+        "endpoint_id": endpoint.endpoint_id,
+        "endpoint_version": 1,
+        "cause": "SCHEDULE",
+        "scheduled_at": NOON,
+        "run_at": NOON,
+        "created_at": None,
+        "visible_at": NOON,
+        "attempt_count": 0,
+        "max_attempts": 7,
+        "crashes": 0,
+        "max_crashes": 2,
+        "timeout_ms": 4321,
+        "claim_token": None,
+        "worker_id": None,
+        "claimed_at": None,
+        "started_at": None,
+        "holds_slot": False,
+        "input": {"a": 1},
+        "error": None,
+    }
+    assert (job(superuser, job_id)["next_tick_at"], job(superuser, job_id)["runs"]) == (NOON + MINUTE, 1)
+
+
+def test_a_ring_by_pg_crons_role_fires(superuser: Connection, tick: datetime) -> None:
+    job_id = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    with acting_as(superuser, "kronos_cron"):
+        assert fire(superuser, job_id) == 1
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [tick]
+
+
+def test_a_late_ring_keeps_the_nominal_tick(superuser: Connection, tick: datetime) -> None:
+    nominal = tick - timedelta(minutes=37)
+    job_id = make_cron_job(superuser, cron=once(nominal), next_tick_at=nominal)
+    assert fire(superuser, job_id) == 1
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [nominal]
+
+
+def test_an_early_ring_does_nothing(superuser: Connection, tick: datetime) -> None:
+    job_id = make_cron_job(superuser, cron=once(tick + 30 * MINUTE), next_tick_at=tick + 30 * MINUTE)
+    before = job(superuser, job_id)
+    assert fire(superuser, job_id) == 0
+    assert (live(superuser, job_id), done(superuser, job_id), job(superuser, job_id)) == ([], [], before)
+
+
+def test_a_doubled_ring_does_nothing_more(superuser: Connection, tick: datetime) -> None:
+    job_id = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    assert [fire(superuser, job_id) for _ in range(3)] == [1, 0, 0]
+    assert len(live(superuser, job_id)) == 1
+
+
+def test_a_ring_for_a_job_that_is_not_there_does_nothing(superuser: Connection) -> None:
+    assert fire(superuser, uuid.uuid4()) == 0
+
+
+@pytest.mark.parametrize("status", ["PAUSED", "RETIRED"])
+def test_a_job_that_is_not_active_does_not_fire(superuser: Connection, tick: datetime, status: str) -> None:
+    job_id = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    superuser.execute("update kronos.jobs set status = %s where job_id = %s", [status, job_id])
+    before = job(superuser, job_id)
+    neighbour = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    assert fire(superuser, job_id) == 0
+    assert (live(superuser, job_id), done(superuser, job_id), job(superuser, job_id)) == ([], [], before)
+    assert fire(superuser, neighbour) == 1
+    assert live(superuser, job_id) == []
+
+
+@pytest.mark.parametrize("status", ["SUSPENDED", "DELETED"])
+def test_a_job_of_a_workspace_that_is_not_active_does_not_fire(superuser: Connection, tick: datetime, status: str) -> None:
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
+    superuser.execute(
+        "update kronos.workspaces set status = %(status)s, suspended_at = now(), deleted_at = case when %(status)s = 'DELETED' then now() end"
+        " where workspace_id = %(id)s",
+        {"status": status, "id": endpoint.workspace_id},
+    )
+    neighbour = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    assert (fire(superuser, job_id), fire(superuser, neighbour)) == (0, 1)
+    assert (live(superuser, job_id), done(superuser, job_id)) == ([], [])
+
+
+def test_concurrent_rings_make_exactly_the_distinct_ticks(superuser: Connection, database_url: str, tick: datetime) -> None:
+    start = tick - 60 * MINUTE
+    job_ids = [
+        make_cron_job(superuser, next_tick_at=start, catch_up_policy="ALL", catch_up_window_seconds=7200) for _ in range(3)
+    ]
+    begin = threading.Barrier(8)
+
+    def ring(worker: int) -> None:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            begin.wait(20)
+            for nth in range(15):
+                job_id = job_ids[(worker + nth) % 3]
+                back = start + ((worker * 7 + nth * 11) % 60) * MINUTE
+                connection.execute("update kronos.jobs set next_tick_at = least(next_tick_at, %s) where job_id = %s", [back, job_id])
+                connection.execute("select kronos.fire(%s)", [job_id])
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(ring, range(8)))
+    for job_id in job_ids:
+        until = job(superuser, job_id)["next_tick_at"]
+        expected = [start + n * MINUTE for n in range(int((until - start) / MINUTE))]
+        assert len(expected) >= 60
+        assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == expected
+        assert done(superuser, job_id) == []
+
+
+def test_a_pointer_set_back_delivers_no_finished_tick_again(superuser: Connection, tick: datetime) -> None:
+    job_id = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    fire(superuser, job_id)
+    superuser.execute(
+        """
+        with ended as (delete from kronos.execution_live where job_id = %s returning *)
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+                                           created_at, max_attempts, input)
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at, created_at, max_attempts, input
+          from ended
+        """,
+        [job_id],
+    )
+    finished = done(superuser, job_id)
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
+    assert fire(superuser, job_id) == 0
+    assert (live(superuser, job_id), done(superuser, job_id)) == ([], finished)
+    assert job(superuser, job_id)["next_tick_at"] == tick + timedelta(days=1)
+
+
+def test_a_ticks_execution_id_is_a_version_7_uuid_of_job_and_tick(superuser: Connection) -> None:
+    one, other = uuid.uuid4(), uuid.uuid4()
+    ids = [
+        value(superuser, "select kronos.tick_id(%s, %s)", [job_id, at])
+        for job_id, at in [(one, NOON), (one, NOON), (other, NOON), (one, NOON + MINUTE)]
+    ]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+    assert [(made.version, made.variant, made.int >> 80) for made in ids[:1]] == [(7, uuid.RFC_4122, int(NOON.timestamp() * 1000))]
+
+
+def test_no_tick_before_starts_at_though_the_pointer_was_set_before_it(superuser: Connection) -> None:
+    job_id = make_cron_job(superuser, next_tick_at=NOON - 5 * MINUTE, starts_at=NOON, catch_up_policy="ALL")
+    account(superuser, job_id, now=NOON + MINUTE)
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [NOON, NOON + MINUTE]
+
+
+def test_no_tick_at_or_after_ends_at_before_any_reaper(superuser: Connection) -> None:
+    job_id = make_cron_job(superuser, next_tick_at=NOON, ends_at=NOON + 2 * MINUTE, catch_up_policy="ALL")
+    account(superuser, job_id, now=NOON + timedelta(hours=1))
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [NOON, NOON + MINUTE]
+    assert (job(superuser, job_id)["next_tick_at"], job(superuser, job_id)["status"]) == (None, "ACTIVE")
+
+
+def test_max_runs_retires_the_job_with_its_reason(superuser: Connection) -> None:
+    job_id = make_cron_job(superuser, next_tick_at=NOON, max_runs=3, catch_up_policy="ALL")
+    account(superuser, job_id, now=NOON)
+    assert job(superuser, job_id)["status"] == "ACTIVE"
+    account(superuser, job_id, now=NOON + timedelta(minutes=9))
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [NOON, NOON + MINUTE, NOON + 2 * MINUTE]
+    found = job(superuser, job_id)
+    assert (found["status"], found["runs"], found["next_tick_at"]) == ("RETIRED", 3, None)
+    assert found["status_reason"]["code"] == "max_runs_reached"
+    assert found["retired_at"] is not None
+
+
+def test_max_runs_holds_under_concurrent_rings(superuser: Connection, database_url: str, tick: datetime) -> None:
+    job_id = make_cron_job(superuser, next_tick_at=tick - 9 * MINUTE, max_runs=3, catch_up_policy="ALL")
+
+    def ring(_: int) -> int:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            return fire(connection, job_id)
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(ring, range(8)))
+    assert (sum(made), len(live(superuser, job_id)), job(superuser, job_id)["status"]) == (3, 3, "RETIRED")
+
+
+@pytest.mark.parametrize(
+    ("policy", "late", "delivered", "missed"),
+    [
+        # sixty seconds late is on time, under every policy
+        ("SKIP", timedelta(seconds=60), [0], None),
+        ("LATEST", timedelta(seconds=60), [0], None),
+        ("ALL", timedelta(seconds=60), [0], None),
+        ("SKIP", timedelta(seconds=60, microseconds=1), [], (0, 0, 1)),
+        ("LATEST", timedelta(seconds=60, microseconds=1), [0], None),
+        ("ALL", timedelta(seconds=60, microseconds=1), [0], None),
+        # seven ticks, ten minutes apart, the last of them 90 s ago; the window lets the newest four in
+        ("SKIP", timedelta(minutes=61, seconds=30), [], (0, 60, 7)),
+        ("LATEST", timedelta(minutes=61, seconds=30), [60], (0, 50, 6)),
+        ("ALL", timedelta(minutes=61, seconds=30), [30, 40, 50, 60], (0, 20, 3)),
+        # the last of them on time: LATEST has nothing to catch up
+        ("SKIP", timedelta(minutes=60, seconds=30), [60], (0, 50, 6)),
+        ("LATEST", timedelta(minutes=60, seconds=30), [60], (0, 50, 6)),
+        ("ALL", timedelta(minutes=60, seconds=30), [30, 40, 50, 60], (0, 20, 3)),
+        # all of them beyond the window
+        ("LATEST", timedelta(minutes=109), [], (0, 100, 11)),
+        ("ALL", timedelta(minutes=109, seconds=59), [70, 80, 90, 100], (0, 60, 7)),
+    ],
+)
+def test_missed_ticks_go_by_the_jobs_policy_within_its_window(
+    superuser: Connection, policy: str, late: timedelta, delivered: list[int], missed: tuple[int, int, int] | None
+) -> None:
+    window = 8 * 60 if late == timedelta(minutes=109) else 40 * 60
+    job_id = make_cron_job(superuser, cron="*/10 * * * *", next_tick_at=NOON, catch_up_policy=policy, catch_up_window_seconds=window)
+    account(superuser, job_id, now=NOON + late)
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [NOON + m * MINUTE for m in delivered]
+    for execution in live(superuser, job_id):
+        is_late = NOON + late - execution["scheduled_at"] > timedelta(seconds=60)
+        assert execution["cause"] == ("CATCH_UP" if is_late else "SCHEDULE")
+        assert execution["run_at"] == (NOON + late if is_late else execution["scheduled_at"])
+    rows = done(superuser, job_id)
+    if missed is None:
+        assert rows == []
+        return
+    (row,) = rows
+    first, last, count = missed
+    assert (row["status"], row["scheduled_at"], row["tick_count"]) == ("MISSED", NOON + first * MINUTE, count)
+    reason = row["status_reason"]
+    assert (reason["code"], reason["policy"], reason["window_seconds"], reason["count"]) == ("missed", policy, window, count)
+    assert (datetime.fromisoformat(reason["first"]), datetime.fromisoformat(reason["last"])) == (NOON + first * MINUTE, NOON + last * MINUTE)
+
+
+@pytest.mark.parametrize("policy", ["SKIP", "LATEST", "ALL"])
+def test_a_year_without_postgresql_is_accounted_for_in_bounded_rings(superuser: Connection, tick: datetime, policy: str) -> None:
+    start = tick - timedelta(days=365)
+    job_id = make_cron_job(superuser, next_tick_at=start, catch_up_policy=policy, catch_up_window_seconds=600)
+    now = tick + timedelta(seconds=5)
+    rings = 0
+    while job(superuser, job_id)["next_tick_at"] <= now:
+        before = job(superuser, job_id)["next_tick_at"]
+        account(superuser, job_id, now=now)
+        assert job(superuser, job_id)["next_tick_at"] - before <= 10_000 * MINUTE
+        rings += 1
+    assert rings == 53
+    rows = done(superuser, job_id)
+    assert len(rows) == rings
+    assert sum(row["tick_count"] for row in rows) + len(live(superuser, job_id)) == 365 * 1440 + 1
+    expected = {"SKIP": [0], "LATEST": [0], "ALL": list(range(9, -1, -1))}[policy]
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [tick - m * MINUTE for m in expected]
+
+
+def test_one_ring_accounts_for_a_thousand_other_due_jobs(superuser: Connection, tick: datetime) -> None:
+    endpoint = add_endpoint(superuser)
+    first = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
+    superuser.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at)
+        select id, id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at
+          from kronos.jobs, lateral (select gen_random_uuid() as id from generate_series(1, 1200) where jobs.job_id is not null) as new
+         where job_id = %s
+        """,
+        [first],
+    )
+    assert fire(superuser, first) == 1001
+    assert fire(superuser, first) == 200
+    assert fire(superuser, first) == 0
+    assert value(superuser, "select count(distinct job_id) from kronos.execution_live") == 1201
+
+
+def test_one_ring_takes_on_only_as_much_of_an_outage_as_it_can_end(superuser: Connection, tick: datetime) -> None:
+    endpoint = add_endpoint(superuser)
+    rung = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
+    behind = [make_cron_job(superuser, endpoint, next_tick_at=tick - timedelta(days=1)) for _ in range(70)]
+    on_time = [make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick) for _ in range(70)]
+    assert fire(superuser, rung) == 1 + 70 + 50
+    assert len([job_id for job_id in behind if live(superuser, job_id)]) == 50
+    assert [job_id for job_id in on_time if not live(superuser, job_id)] == []
+    assert fire(superuser, rung) == 20
+
+
+def test_a_ring_accounts_for_the_most_overdue_first(superuser: Connection, tick: datetime) -> None:
+    endpoint = add_endpoint(superuser)
+    rung = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
+    superuser.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at)
+        select id, id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at - n * interval '10 milliseconds'
+          from kronos.jobs, lateral (select gen_random_uuid() as id, n from generate_series(1, 1010) as n where jobs.job_id is not null) as new
+         where job_id = %s
+        """,
+        [rung],
+    )
+    fire(superuser, rung)
+    left = values(superuser, "select next_tick_at from kronos.jobs where endpoint_id = %s and next_tick_at <= %s order by 1", [endpoint.endpoint_id, tick])
+    assert left == [tick - n * timedelta(milliseconds=10) for n in range(10, 0, -1)]
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Connection]:
+    """A second connection, in a transaction that holds what it locks until the test ends."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+        connection.rollback()
+
+
+def test_a_locked_job_is_passed_over_and_not_waited_for(superuser: Connection, other: Connection, tick: datetime) -> None:
+    rung, free, locked = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(3))
+    other.execute("select from kronos.jobs where job_id = %s for update", [locked])
+    superuser.execute("set lock_timeout = '2s'")
+    assert fire(superuser, rung) == 2
+    assert (len(live(superuser, free)), live(superuser, locked)) == (1, [])
+    other.rollback()
+    assert fire(superuser, locked) == 1
+
+
+def test_a_ring_waits_for_its_own_jobs_lock_and_then_sees_what_was_done(
+    superuser: Connection, other: Connection, database_url: str, tick: datetime
+) -> None:
+    job_id = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    other.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url, autocommit=True) as ringing:
+        ring = thread.submit(fire, ringing, job_id)
+        await_condition(
+            lambda: values(
+                superuser, "select 1 from pg_stat_activity where pid = %s and wait_event_type = 'Lock'", [ringing.info.backend_pid]
+            ),
+            "fire to wait for its job's lock",
+        )
+        other.commit()
+        assert ring.result(20) == 0
+    assert (live(superuser, job_id), done(superuser, job_id)) == ([], [])
+
+
+def test_ticks_that_fell_due_while_a_ring_waited_are_accounted_for(superuser: Connection, other: Connection, database_url: str) -> None:
+    job_id = make_cron_job(superuser)
+    other.execute("select from kronos.jobs where job_id = %s for update", [job_id])
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url, autocommit=True) as ringing:
+        ring = thread.submit(fire, ringing, job_id)
+        await_condition(
+            lambda: values(
+                superuser, "select 1 from pg_stat_activity where pid = %s and wait_event_type = 'Lock'", [ringing.info.backend_pid]
+            ),
+            "fire to wait for its job's lock",
+        )
+        # A tick of the time between: a moment after the ring began, as a job whose pointer was moved would have it.
+        due = value(other, "update kronos.jobs set next_tick_at = clock_timestamp() where job_id = %s returning next_tick_at", [job_id])
+        other.commit()
+        assert ring.result(20) == 1
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [due]
+
+
+def poison(connection: Connection, job_id: uuid.UUID) -> None:
+    """A schedule that no code of ours writes: next_tick fails on it."""
+    connection.execute("update kronos.jobs set schedule = row(1, 1, 2, 1 << 20, 0, false)::kronos.schedule where job_id = %s", [job_id])
+
+
+def test_one_jobs_broken_row_does_not_stop_the_others(superuser: Connection, tick: datetime) -> None:
+    rung, healthy, broken = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(3))
+    poison(superuser, broken)
+    with pytest.raises(psycopg.Error, match="out of range"):
+        fire(superuser, broken)
+    warnings: list[str] = []
+    superuser.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+    assert fire(superuser, rung) == 2
+    assert (len(live(superuser, rung)), len(live(superuser, healthy)), live(superuser, broken)) == (1, 1, [])
+    assert [warning for warning in warnings if str(broken) in warning]
+    assert fire(superuser, healthy) == 0
+
+
+def test_a_job_with_a_broken_row_can_still_be_ended(superuser: Connection, tick: datetime) -> None:
+    broken = make_cron_job(superuser, next_tick_at=tick - MINUTE, ends_at=tick, created_at=tick - 5 * MINUTE)
+    poison(superuser, broken)
+    healthy = make_cron_job(superuser, next_tick_at=tick - MINUTE, ends_at=tick)
+    assert value(superuser, "select kronos.end_jobs(now())") == 2
+    assert (job(superuser, broken)["status"], job(superuser, healthy)["status"], len(live(superuser, healthy))) == ("RETIRED", "RETIRED", 1)
+
+
+def test_jitter_moves_when_a_tick_runs_by_the_same_offset_each_time(superuser: Connection) -> None:
+    job_ids = [make_cron_job(superuser, cron="0 * * * *", next_tick_at=NOON, jitter_seconds=1800) for _ in range(30)]
+    offsets: dict[uuid.UUID, set[timedelta]] = {job_id: set() for job_id in job_ids}
+    for hour in range(3):
+        for job_id in job_ids:
+            account(superuser, job_id, now=NOON + timedelta(hours=hour))
+    for job_id in job_ids:
+        for execution in live(superuser, job_id):
+            assert execution["visible_at"] == execution["run_at"]
+            offsets[job_id].add(execution["run_at"] - execution["scheduled_at"])
+    assert {len(each) for each in offsets.values()} == {1}
+    spread = [each.pop() for each in offsets.values()]
+    assert min(spread) >= timedelta(0)
+    assert timedelta(minutes=5) < max(spread) < timedelta(minutes=30)
+    assert len(set(spread)) == 30
+
+
+def test_jitter_ends_before_the_next_tick(superuser: Connection) -> None:
+    job_ids = [make_cron_job(superuser, next_tick_at=NOON, jitter_seconds=3600) for _ in range(30)]
+    for job_id in job_ids:
+        account(superuser, job_id, now=NOON + MINUTE)  # both ticks are on time
+        executions = live(superuser, job_id)
+        assert [execution["scheduled_at"] for execution in executions] == [NOON, NOON + MINUTE]
+        assert all(execution["run_at"] < execution["scheduled_at"] + MINUTE for execution in executions)
+
+
+def test_without_jitter_a_tick_runs_at_its_time(superuser: Connection) -> None:
+    job_id = make_cron_job(superuser, next_tick_at=NOON, jitter_seconds=0)
+    account(superuser, job_id, now=NOON + timedelta(seconds=9))
+    assert [execution["run_at"] for execution in live(superuser, job_id)] == [NOON]
+
+
+def test_a_ring_wakes_the_workers_once_and_only_for_something(superuser: Connection, other: Connection, tick: datetime) -> None:
+    other.autocommit = True
+    other.execute("listen kronos_work")
+    rung, _, _ = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(3))
+    assert fire(superuser, rung) == 3
+    assert fire(superuser, rung) == 0
+    superuser.execute("notify kronos_work, 'the last'")
+    heard = [notification.payload for notification in other.notifies(timeout=20, stop_after=2)]
+    assert heard == ["", "the last"]
+
+
+def test_a_ring_that_only_records_what_was_missed_wakes_nobody(superuser: Connection, other: Connection, tick: datetime) -> None:
+    other.autocommit = True
+    other.execute("listen kronos_work")
+    job_id = make_cron_job(superuser, cron=once(tick - 5 * MINUTE), next_tick_at=tick - 5 * MINUTE, catch_up_policy="SKIP")
+    assert fire(superuser, job_id) == 0
+    assert [row["status"] for row in done(superuser, job_id)] == ["MISSED"]
+    superuser.execute("notify kronos_work, 'the last'")
+    assert [notification.payload for notification in other.notifies(timeout=20, stop_after=1)] == ["the last"]
+
+
+def test_a_ring_touches_no_job_that_is_not_due(superuser: Connection, tick: datetime) -> None:
+    rung = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    later = make_cron_job(superuser, cron=once(tick + 30 * MINUTE), next_tick_at=tick + 30 * MINUTE)
+    before = records(superuser, "select xmin::text, * from kronos.jobs where job_id = %s", [later])
+    fire(superuser, rung)
+    assert records(superuser, "select xmin::text, * from kronos.jobs where job_id = %s", [later]) == before

@@ -1,0 +1,311 @@
+"""The reaper: one run makes pg_cron's entries and the ACTIVE CRON jobs the same set, and touches nobody else's."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from factory import EndpointRow, add_endpoint
+from sql_factory import EVERY_MINUTE, Connection, Record, acting_as, done, entries, job, live, make_cron_job, records, value, values
+
+_NEIGHBOURS = "select jobname, schedule, command, username, active, xmin::text from cron.job where jobname is null or jobname not like 'kronos:%' order by 1"
+
+
+@pytest.fixture
+def reaper(superuser: Connection) -> Callable[[], Record]:
+    """Rings the reaper as an operator would and returns what its execution says it did.
+
+    A copied database's entries name the database they were copied from, so one run before the test puts them right.
+    """
+    reaper_id = value(
+        superuser,
+        "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and jobs.name = 'reaper'",
+    )
+
+    def run() -> Record:
+        assert value(superuser, "select kronos.fire(%s)", [reaper_id]) == 0
+        newest = records(
+            superuser, "select status, output, error from kronos.execution_done where job_id = %s order by created_at desc limit 1", [reaper_id]
+        )[0]
+        assert (newest["status"], newest["error"]) == ("SUCCESS", None)
+        output: Record = newest["output"]
+        return output
+
+    run()
+    return run
+
+
+def counts(**changed: int) -> Record:
+    return {"unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "ended": 0, "partitions": 0} | changed
+
+
+@pytest.fixture
+def settled(superuser: Connection, reaper: Callable[[], Record]) -> tuple[uuid.UUID, uuid.UUID]:
+    """Two registered jobs of one workspace, and entries of other people."""
+    superuser.execute("select cron.schedule('* * * * *', 'select 1')")
+    superuser.execute("select cron.schedule('vacuum', '0 3 * * *', 'vacuum')")
+    superuser.execute("select cron.schedule('kronos', '0 3 * * *', 'select ''ours in name only''')")
+    endpoint = add_endpoint(superuser)
+    return (make_cron_job(superuser, endpoint, is_registered=True), make_cron_job(superuser, endpoint, cron="5 4 * * *", is_registered=True))
+
+
+def agreed(connection: Connection) -> list[tuple[str, str, str, str, bool]]:
+    """Entries are what the jobs ask for, no more and no less; and those entries."""
+    wanted = records(
+        connection,
+        "select 'kronos:' || job_id as jobname, alarm as schedule, format('select kronos.fire(%L)', job_id) as command"
+        " from kronos.jobs join kronos.workspaces as workspace using (workspace_id)"
+        " where jobs.status = 'ACTIVE' and trigger = 'CRON' and workspace.status = 'ACTIVE' order by 1",
+    )
+    found = entries(connection)
+    assert [{key: entry[key] for key in ("jobname", "schedule", "command")} for entry in found] == wanted
+    port, host, database = connection.execute(
+        "select current_setting('port')::integer, current_setting('cron.host'), current_database()"
+    ).fetchone() or (0, "", "")
+    assert {(e["username"], e["active"], e["nodeport"], e["nodename"], e["database"]) for e in found} == {
+        ("kronos_cron", True, port, host, database)
+    }
+    return [(entry["jobid"], entry["jobname"]) for entry in found]
+
+
+def nothing(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    """Leave all as it is."""
+
+
+def entry_deleted(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("delete from cron.job where jobname = %s", [f"kronos:{a}"])
+
+
+def orphan_of_superuser(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("select cron.schedule(%s, '* * * * *', 'select 1')", [f"kronos:{uuid.uuid4()}"])
+
+
+def orphan_of_kronos_cron(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    with acting_as(connection, "kronos_cron"):
+        connection.execute("select cron.schedule(%s, '* * * * *', 'select 1')", [f"kronos:{uuid.uuid4()}"])
+
+
+def entry_that_names_no_job(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    with acting_as(connection, "kronos_cron"):
+        connection.execute("select cron.schedule('kronos:everything', '* * * * *', 'select 1')")
+
+
+def copy_under_another_role(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("select cron.schedule(%s, '* * * * *', format('select kronos.fire(%%L)', %s::text))", [f"kronos:{a}", str(a)])
+
+
+def retired_by_hand(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [a])
+
+
+def paused_by_hand(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [a])
+
+
+def row_deleted(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("delete from kronos.jobs where job_id = %s", [a])
+
+
+def command_edited(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update cron.job set command = 'drop table kronos.jobs' where jobname = %s", [f"kronos:{a}"])
+
+
+def schedule_edited(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update cron.job set schedule = '0 0 1 1 *' where jobname = %s", [f"kronos:{a}"])
+
+
+def switched_off(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update cron.job set active = false where jobname = %s", [f"kronos:{a}"])
+
+
+def another_port(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update cron.job set nodeport = 1 where jobname = %s", [f"kronos:{a}"])
+
+
+def another_host(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update cron.job set nodename = 'elsewhere' where jobname = %s", [f"kronos:{a}"])
+
+
+def another_database(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update cron.job set database = 'restored' where jobname = %s", [f"kronos:{a}"])
+
+
+def another_owner(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    connection.execute("update cron.job set username = 'postgres' where jobname = %s", [f"kronos:{a}"])
+
+
+def all_at_once(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
+    orphan_of_superuser(connection, a, b)
+    orphan_of_kronos_cron(connection, a, b)
+    retired_by_hand(connection, a, b)
+    command_edited(connection, b, a)
+    entry_deleted(connection, value(connection, "select job_id from kronos.jobs where name = 'lease-keeper'"), a)
+
+
+_BROKEN: list[tuple[Callable[[Connection, uuid.UUID, uuid.UUID], None], dict[str, int]]] = [
+    (nothing, {}),
+    (entry_deleted, {"registered": 1}),
+    (orphan_of_superuser, {"unscheduled": 1}),
+    (orphan_of_kronos_cron, {"unscheduled": 1}),
+    (entry_that_names_no_job, {"unscheduled": 1}),
+    (copy_under_another_role, {"unscheduled": 1}),
+    (retired_by_hand, {"unscheduled": 1}),
+    (paused_by_hand, {"unscheduled": 1}),
+    (row_deleted, {"unscheduled": 1}),
+    (command_edited, {"corrected": 1}),
+    (schedule_edited, {"corrected": 1}),
+    (switched_off, {"corrected": 1}),
+    (another_port, {"corrected": 1}),
+    (another_host, {"corrected": 1}),
+    (another_database, {"unscheduled": 1, "registered": 1}),
+    (another_owner, {"unscheduled": 1, "registered": 1}),
+    (all_at_once, {"unscheduled": 3, "corrected": 1, "registered": 1}),
+]
+
+
+@pytest.mark.parametrize(("break_it", "told"), _BROKEN, ids=[each.__name__ for each, _ in _BROKEN])
+def test_one_run_makes_the_sets_equal_and_tells_what_it_did(
+    superuser: Connection,
+    reaper: Callable[[], Record],
+    settled: tuple[uuid.UUID, uuid.UUID],
+    break_it: Callable[[Connection, uuid.UUID, uuid.UUID], None],
+    told: dict[str, int],
+) -> None:
+    neighbours = values(superuser, _NEIGHBOURS)
+    break_it(superuser, *settled)
+    assert reaper() == counts(**told)
+    after = agreed(superuser)
+    assert reaper() == counts()
+    assert agreed(superuser) == after
+    assert values(superuser, _NEIGHBOURS) == neighbours
+    assert len(neighbours) == 3
+
+
+def test_a_row_retired_by_hand_is_told_when(superuser: Connection, settled: tuple[uuid.UUID, uuid.UUID]) -> None:
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [settled[0]])
+    found = job(superuser, settled[0])
+    assert (found["retired_at"] is not None, found["next_tick_at"]) == (True, None)
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Connection]:
+    """A request's connection, in its transaction."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+        connection.rollback()
+
+
+def test_a_job_that_a_request_holds_is_busy_and_left_to_it(
+    superuser: Connection, other: Connection, reaper: Callable[[], Record], settled: tuple[uuid.UUID, uuid.UUID]
+) -> None:
+    entry_deleted(superuser, *settled)
+    other.execute("select from kronos.jobs where job_id = %s for update", [settled[0]])
+    before = entries(superuser)
+    assert reaper() == counts(busy=1)
+    assert entries(superuser) == before
+    other.rollback()
+    assert reaper() == counts(registered=1)
+    agreed(superuser)
+
+
+def test_a_creation_under_way_is_not_undone(superuser: Connection, other: Connection, reaper: Callable[[], Record]) -> None:
+    job_id = make_cron_job(other, is_registered=True)
+    assert reaper() == counts()
+    other.commit()
+    assert reaper() == counts()
+    assert f"kronos:{job_id}" in [name for _, name in agreed(superuser)]
+
+
+@pytest.mark.parametrize("ends", ["commit", "rollback"])
+def test_a_deletion_under_way_is_not_undone(
+    superuser: Connection, other: Connection, reaper: Callable[[], Record], settled: tuple[uuid.UUID, uuid.UUID], ends: str
+) -> None:
+    other.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [settled[0]])
+    other.execute("select kronos.unregister_pg_cron(%s)", [settled[0]])
+    assert reaper() == counts()
+    getattr(other, ends)()
+    assert reaper() == counts()
+    assert (f"kronos:{settled[0]}" in [name for _, name in agreed(superuser)]) is (ends == "rollback")
+
+
+def test_a_job_whose_end_has_come_is_retired_after_its_last_ticks(superuser: Connection, reaper: Callable[[], Record]) -> None:
+    tick = value(superuser, "select date_trunc('minute', now())")
+    made: dict[str, Any] = {"cron": EVERY_MINUTE, "catch_up_policy": "ALL", "starts_at": tick - timedelta(hours=1)}
+    ended = make_cron_job(superuser, is_registered=True, next_tick_at=tick - timedelta(minutes=3), ends_at=tick - timedelta(minutes=1), **made)
+    lasting = make_cron_job(superuser, is_registered=True, ends_at=tick + timedelta(hours=1), **made)
+    assert reaper() == counts(ended=1, unscheduled=1)
+    found = job(superuser, ended)
+    assert (found["status"], found["status_reason"]["code"], found["next_tick_at"]) == ("RETIRED", "ended", None)
+    assert [execution["scheduled_at"] for execution in live(superuser, ended)] == [tick - timedelta(minutes=3), tick - timedelta(minutes=2)]
+    assert job(superuser, lasting)["status"] == "ACTIVE"
+    agreed(superuser)
+
+
+@pytest.mark.parametrize(("halt", "code"), [("PAUSED", "paused"), ("SUSPENDED", "workspace_suspended")])
+def test_the_last_ticks_of_a_halted_job_are_skipped_and_not_run(
+    superuser: Connection, reaper: Callable[[], Record], halt: str, code: str
+) -> None:
+    tick = value(superuser, "select date_trunc('minute', now())")
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(
+        superuser, endpoint, next_tick_at=tick - timedelta(minutes=9), ends_at=tick - timedelta(minutes=5), starts_at=tick - timedelta(hours=1)
+    )
+    if halt == "PAUSED":
+        superuser.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [job_id])
+    else:
+        suspend(superuser, endpoint)
+    assert reaper() == counts(ended=1)
+    assert (job(superuser, job_id)["status"], live(superuser, job_id)) == ("RETIRED", [])
+    (row,) = done(superuser, job_id)
+    assert (row["status"], row["status_reason"]["code"], row["tick_count"]) == ("SKIPPED", code, 4)
+
+
+def suspend(connection: Connection, endpoint: EndpointRow) -> None:
+    connection.execute("update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id])
+
+
+def test_a_suspended_workspaces_entries_go_and_come_back(superuser: Connection, reaper: Callable[[], Record]) -> None:
+    endpoint = add_endpoint(superuser)
+    for _ in range(3):
+        make_cron_job(superuser, endpoint, is_registered=True)
+    agreed(superuser)
+    suspend(superuser, endpoint)
+    assert reaper() == counts(unscheduled=3)
+    agreed(superuser)
+    superuser.execute("update kronos.workspaces set status = 'ACTIVE' where workspace_id = %s", [endpoint.workspace_id])
+    assert reaper() == counts(registered=3)
+    agreed(superuser)
+
+
+def test_an_entry_that_cannot_be_written_is_reported_and_stops_no_other(
+    superuser: Connection, reaper: Callable[[], Record], settled: tuple[uuid.UUID, uuid.UUID]
+) -> None:
+    for job_id in settled:
+        entry_deleted(superuser, job_id, job_id)
+    superuser.execute("update kronos.jobs set alarm = 'never' where job_id = %s", [settled[0]])
+    output = reaper()
+    (error,) = output.pop("errors")
+    assert output == counts(registered=1, failed=1)
+    assert (error["job_id"], "never" in error["message"]) == (str(settled[0]), True)
+
+
+def test_the_coming_days_have_partitions(superuser: Connection, reaper: Callable[[], Record]) -> None:
+    names = values(superuser, "select to_char(current_date + n, 'YYYYMMDD') from generate_series(-1, 7) as n")
+    for table in ("execution_done", "attempt"):
+        superuser.execute(f"drop table kronos.{table}_{names[-1]}")
+    assert reaper() == counts(partitions=2)
+    present = values(superuser, "select relname from pg_class where relispartition and relkind = 'r' and relname like '%_20%'")
+    assert set(present) >= {f"{table}_{name}" for table in ("execution_done", "attempt") for name in names}
+
+
+def test_a_day_that_began_without_its_partition_stays_in_the_default_one(superuser: Connection, reaper: Callable[[], Record]) -> None:
+    today = value(superuser, "select to_char(current_date, 'YYYYMMDD')")
+    superuser.execute(f"drop table kronos.execution_done_{today}")
+    tick = value(superuser, "select date_trunc('minute', now())") - timedelta(minutes=1)
+    job_id = make_cron_job(superuser, next_tick_at=tick - timedelta(minutes=3), catch_up_policy="SKIP")
+    superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, tick + timedelta(minutes=2)])
+    assert len(done(superuser, job_id)) == 1
+    assert reaper() == counts()
+    assert len(done(superuser, job_id)) == 1

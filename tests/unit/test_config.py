@@ -1,0 +1,73 @@
+"""Settings come from KRONOS_* variables; what is wrong is named, and never quoted where it could be a secret."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kronos import config
+
+URL = "postgresql://kronos:s3cret-of-the-database@db/app"
+
+
+@pytest.fixture(autouse=True)
+def no_kronos_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in config.unknown_variables() + [f"KRONOS_{field.upper()}" for field in config.Settings.model_fields]:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_every_setting_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRONOS_DATABASE_URL", URL)
+    monkeypatch.setenv("KRONOS_PORT", "9000")
+    monkeypatch.setenv("KRONOS_LEASE_SECONDS", "2.5")
+    settings = config.load()
+    assert (settings.database_url.get_secret_value(), settings.port, settings.lease_seconds) == (URL, 9000, 2.5)
+
+
+def test_an_override_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRONOS_DATABASE_URL", URL)
+    monkeypatch.setenv("KRONOS_PORT", "9000")
+    assert (config.load(port=1).port, config.load(port=None).port) == (1, 9000)
+
+
+def test_a_missing_database_is_named() -> None:
+    with pytest.raises(config.SettingsInvalid, match="KRONOS_DATABASE_URL"):
+        config.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KRONOS_PORT", "eighty"),
+        ("KRONOS_PORT", "70000"),
+        ("KRONOS_LEASE_SECONDS", "0"),
+        ("KRONOS_WORKER_CONCURRENCY", "-1"),
+        ("KRONOS_LOG_FORMAT", "xml"),
+        ("KRONOS_PATH_PREFIX", "kronos/"),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv("KRONOS_DATABASE_URL", URL)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(config.SettingsInvalid, match=name) as raised:
+        config.load()
+    assert "s3cret" not in str(raised.value)
+
+
+def test_the_database_url_is_never_shown() -> None:
+    assert "s3cret" not in repr(config.load(database_url=URL))
+
+
+def test_an_unknown_variable_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRONOS_WORKER_CONCURENCY", "5")
+    assert config.unknown_variables() == ["KRONOS_WORKER_CONCURENCY"]
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    documented = dict(
+        re.findall(r"^\| `(KRONOS_\w+)` \| `?([^|`]*?)`? \|", (Path(__file__).parents[2] / "docs/configuration.md").read_text(), re.M)
+    )
+    defaults = {f"KRONOS_{name.upper()}": field for name, field in config.Settings.model_fields.items()}
+    assert sorted(documented) == sorted(defaults)
+    shown = {name: "required" if field.is_required() else str(field.default or "") for name, field in defaults.items()}
+    assert {name: value.strip() for name, value in documented.items()} == shown
