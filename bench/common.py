@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+import click
 import psycopg
 from rich.console import Console
 
@@ -26,8 +28,9 @@ from kronos.embedded.cluster import Cluster
 from kronos.model import Json
 
 WORKSPACE, ENDPOINT = "bench", "sink"
-# A sample that lost more of the machine than this to other processes is taken again, twice at most.
+# A sample that lost more of the machine than this to other processes is taken again, where --tries allows.
 _FOREIGN_AT_MOST = 0.08
+tries = click.option("--tries", default=3, show_default=True, help="How often a sample is taken while other processes disturb it.")
 console = Console(stderr=True, highlight=False)
 
 
@@ -64,6 +67,7 @@ class Instance:
 @contextmanager
 def instance(*, sink_url: str = "http://127.0.0.1:9/") -> Iterator[Instance]:
     """A fresh instance whose data is as safe as a user's (fsync on); `sink_url` is where its endpoint delivers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Ctrl-C cleans up, SIGTERM does too
     with tempfile.TemporaryDirectory(prefix="kronos-bench-") as directory:
         Path(directory).chmod(0o711)  # PostgreSQL's own user passes through
         home = Path(directory) / "home"
@@ -178,12 +182,12 @@ class Series:
 Sampler = Callable[[], dict[str, float]]
 
 
-def take_turns(contestants: Mapping[str, Sampler], *, runs: int) -> dict[str, Series]:
+def take_turns(contestants: Mapping[str, Sampler], *, runs: int, tries: int) -> dict[str, Series]:
     """`runs` samples of each, A B C A B C …, so that what the machine does to one it does to all."""
     series = {name: Series(name) for name in contestants}
     for run in range(1, runs + 1):
         for name, sampler in contestants.items():
-            sample, reading = _quiet_sample(f"run {run} of {runs}: {name}", sampler)
+            sample, reading = _quiet_sample(f"run {run} of {runs}: {name}", sampler, tries)
             series[name].samples.append(sample)
             series[name].readings.append(reading)
             numbers = ", ".join(f"{measure} {value:,.2f}" for measure, value in sample.items())
@@ -191,10 +195,10 @@ def take_turns(contestants: Mapping[str, Sampler], *, runs: int) -> dict[str, Se
     return series
 
 
-def _quiet_sample(title: str, sampler: Sampler) -> tuple[dict[str, float], Reading]:
-    """The first of three samples during which the machine was ours; if there is none, the one with the least disturbance."""
+def _quiet_sample(title: str, sampler: Sampler, tries: int) -> tuple[dict[str, float], Reading]:
+    """The first of `tries` samples during which the machine was ours; if there is none, the one with the least disturbance."""
     taken: list[tuple[dict[str, float], Reading]] = []
-    for _ in range(3):
+    for _ in range(tries):
         with console.status(title):
             meter = Meter()
             sample = sampler()

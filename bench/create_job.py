@@ -156,9 +156,10 @@ class Bench:
 
 @click.command(help=__doc__)
 @click.option("--runs", default=5, show_default=True)
+@common.tries
 @click.option("--seconds", default=5.0, show_default=True, help="Length of a sample.")
 @click.option("--connections", default=8, show_default=True)
-def main(runs: int, seconds: float, connections: int) -> None:
+def main(runs: int, tries: int, seconds: float, connections: int) -> None:
     """Measure and print the table."""
     with common.instance() as one, ExitStack() as stack:
         api = stack.enter_context(common.served(one))
@@ -174,7 +175,7 @@ def main(runs: int, seconds: float, connections: int) -> None:
             "Kronos, every cron text new": bench.new,
             "pgbench, the same writes": bench.pgbench,
         }
-        series = common.take_turns(contestants, runs=runs)
+        series = common.take_turns(contestants, runs=runs, tries=tries)
         columns = [
             ("rate", "requests/s", 0),
             ("p50", "p50 ms", 2),

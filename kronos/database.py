@@ -182,7 +182,7 @@ def api_pool(url: str, *, size: int) -> Pool:
         open=False,
         min_size=min(2, size),
         max_size=size,
-        timeout=5,  # seconds that a request waits for a free connection before it answers 503
+        timeout=3,  # seconds that a request waits for a free connection before it answers 503
         reconnect_timeout=0,  # a pool that gave up would never come back by itself
         kwargs={"autocommit": True, "prepare_threshold": 0},
     )

@@ -191,6 +191,8 @@ def from_database(error: psycopg.Error) -> KronosError:
     if sqlstate in ("KR001", "KR002"):
         fault = Fault(pointer="/cron", detail=message, hint=error.diag.message_hint)
         return Unprocessable(message, code="invalid_cron", faults=(fault,))
+    if sqlstate == "KR003":
+        return Unprocessable(message, faults=(Fault(pointer="/ends_at", detail=message, hint=error.diag.message_hint),))
     if sqlstate in ("KR010", "KR011"):
         return Conflict(message)
     if known := _BY_CONSTRAINT.get(error.diag.constraint_name or ""):

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypedDict
 from uuid import UUID, uuid4
 
@@ -107,6 +107,7 @@ class JobFilter:
 
 _INSERT_CRON = statement("jobs.insert_cron_job", Inserted)
 _INSERT_ONE_SHOT = statement("jobs.insert_one_shot_job", Inserted)
+_FIND_TWIN = statement("jobs.find_twin", Inserted)
 _GET = statement("jobs.get_job", Job)
 _GET_CREATED = statement("jobs.get_created_job", Job)
 _LIST = statement("jobs.list_jobs", Job)
@@ -121,6 +122,7 @@ _TRIGGER = statement("jobs.trigger_job", Changed)
 
 _NULLABLE = ("name", "starts_at", "ends_at", "max_runs")
 _WAKE_INTERVAL_SECONDS = 0.01
+_LATE = timedelta(seconds=5)
 _last_wake_seconds = 0.0
 
 
@@ -143,6 +145,8 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     With an idempotency key that is known, the job that it made. Raises EndpointNotFound, Unprocessable (invalid_cron, invalid_timezone,
     idempotency_mismatch), Conflict (the name is taken, the workspace is suspended), PgCronUnavailable, DatabaseUnavailable.
     """
+    if faults := _past(new):
+        return await _known(view, new, faults), False
     insert, params = await _insertion(view, new)
     job_id = uuid4()
     params |= {"job_id": job_id}
@@ -150,14 +154,39 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     if not inserted:
         raise _no_way_to_deliver(view, new.endpoint)
     if not inserted[0].is_same_request:
-        raise errors.Unprocessable(
-            f"the idempotency key was used for another request, which made job {inserted[0].job_id}",
-            code="idempotency_mismatch",
-            faults=(
-                errors.Fault(pointer="/idempotency_key", detail="the same key came with another body", hint="use a new key for a new job"),
-            ),
-        )
+        raise _mismatch(inserted[0].job_id)
     return jobs[0], inserted[0].is_new
+
+
+def _past(new: NewJob) -> list[errors.Fault]:
+    """Times that have passed. A caller who says "now" is not refused for the time that the request took."""
+    now = datetime.now(UTC)
+    faults = []
+    if new.run_at is not None and new.run_at < now - _LATE:
+        detail = f"{new.run_at.isoformat()} is in the past"
+        faults.append(errors.Fault(pointer="/run_at", detail=detail, hint="Write a later time, or use trigger IMMEDIATE."))
+    if new.ends_at is not None and new.ends_at <= now:
+        detail = f"{new.ends_at.isoformat()} is in the past"
+        faults.append(errors.Fault(pointer="/ends_at", detail=detail, hint="Write a later time, or leave it out."))
+    return faults
+
+
+async def _known(view: WorkspaceView, new: NewJob, faults: list[errors.Fault]) -> Job:
+    """The job that this very request made when its times were still to come. Raises Unprocessable where it made none."""
+    if new.idempotency_key is not None:
+        params = {"idempotency_key": new.idempotency_key, "request_sha256": _digest(new)}
+        twin, job = await view.write_then_read(_FIND_TWIN, params, _GET_CREATED, {"job_id": None, "idempotency_key": new.idempotency_key})
+        if twin:
+            if not twin[0].is_same_request:
+                raise _mismatch(twin[0].job_id)
+            return job[0]
+    raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=tuple(faults))
+
+
+def _mismatch(job_id: UUID) -> errors.Unprocessable:
+    fault = errors.Fault(pointer="/idempotency_key", detail="the same key came with another body", hint="use a new key for a new job")
+    detail = f"the idempotency key was used for another request, which made job {job_id}"
+    return errors.Unprocessable(detail, code="idempotency_mismatch", faults=(fault,))
 
 
 async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Inserted], dict[str, object]]:

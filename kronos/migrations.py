@@ -17,11 +17,12 @@ _PG_CRON_IS_MISSING = (
     "pg_cron is not loaded in this server: add it to shared_preload_libraries, set cron.database_name = '{database}' "
     "and restart PostgreSQL; then run `kronos migrate` again"
 )
-# What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
-_NOT_ALLOWED = (
-    "{message}. Let a superuser run once: create extension if not exists pg_cron; grant usage on schema cron to kronos_cron; "
-    "alter role {user} createrole; grant create on database {database} to {user};"
+_PG_CRON_IS_ELSEWHERE = (
+    "{message}: pg_cron serves one database of a server, and here it is not {database}. Migrate that one, "
+    "or set cron.database_name = '{database}' and restart PostgreSQL"
 )
+# What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
+_NOT_ALLOWED = "{message}; nothing was changed. Let a superuser run once in database {database}: {statements}"
 
 
 def scripts() -> Path:
@@ -119,8 +120,10 @@ def _apply_repeatables(driver: "psycopg.Connection[tuple[object, ...]]") -> None
 def current(url: str) -> str | None:
     """The revision the database is at; None before the first migration. Raises DatabaseUnavailable."""
     try:
-        engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=pool.NullPool)
-        with engine.connect() as connection:
+        # Connected here: an error that SQLAlchemy meets while it connects is no psycopg.Error any more.
+        opened = psycopg.connect(url)
+        engine = create_engine("postgresql+psycopg://", creator=lambda: opened, poolclass=pool.NullPool)
+        with opened, engine.connect() as connection:
             return MigrationContext.configure(
                 connection, opts={"version_table_schema": "kronos", "version_table": "schema_version"}
             ).get_current_revision()
@@ -129,11 +132,29 @@ def current(url: str) -> str | None:
 
 
 def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
-    parts = psycopg.conninfo.conninfo_to_dict(admin_url)
-    database, user = parts.get("dbname", "?"), parts.get("user", "?")
+    database = psycopg.conninfo.conninfo_to_dict(admin_url).get("dbname", "?")
     message = error.diag.message_primary or str(error)
-    if "pg_cron" in message and ("can only create extension" in message or "must be loaded" in message or "preload" in message):
+    if "preload" in message or 'parameter "cron.' in message:  # as 1.6 says it, and 1.4
         return errors.MigrationFailed(f"{message}. " + _PG_CRON_IS_MISSING.format(database=database))
+    if "can only create extension in database" in message:
+        return errors.MigrationFailed(_PG_CRON_IS_ELSEWHERE.format(message=message, database=database))
     if error.sqlstate == "42501":
-        return errors.MigrationFailed(_NOT_ALLOWED.format(message=message, user=user, database=database))
+        return errors.MigrationFailed(_NOT_ALLOWED.format(message=message, database=database, statements=_what_a_dba_runs(admin_url)))
     return errors.MigrationFailed(f"{message} ({error.sqlstate or 'no connection'}); nothing was changed")
+
+
+def _what_a_dba_runs(admin_url: str) -> str:
+    """The statements after which the user of `admin_url` can migrate, for a superuser to paste."""
+    with psycopg.connect(admin_url) as connection:
+        user, database, has_roles = connection.execute(
+            "select quote_ident(current_user), quote_ident(current_database()), to_regrole('kronos_owner') is not null"
+        ).fetchone() or ("", "", False)
+    statements = [
+        "create extension if not exists pg_cron;",
+        f"grant usage on schema cron to {user} with grant option;",
+        f"alter role {user} createrole;",
+        f"grant create on database {database} to {user};",
+    ]
+    if has_roles:  # made by somebody else, so from PostgreSQL 16 on createrole is not enough
+        statements.append(f"grant kronos_owner, kronos_cron, kronos_api, kronos_worker to {user} with admin option;")
+    return " ".join(statements)

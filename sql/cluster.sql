@@ -2,6 +2,9 @@
 -- Each step is skipped where it is done already, so that an administrator without superuser rights can run it after a DBA has
 -- created the extension. Everything after this file is owned by kronos_owner, or by kronos_cron where pg_cron's privilege is lent.
 do $$
+declare
+    v_has_set_option constant boolean := current_setting('server_version_num')::integer >= 160000;
+    v_role           text;
 begin
     if to_regrole('kronos_owner') is null then
         create role kronos_owner nologin;
@@ -16,19 +19,16 @@ begin
     if to_regrole('kronos_worker') is null then
         create role kronos_worker login;
     end if;
-    -- Objects are made as kronos_owner and as kronos_cron, so whoever migrates must be able to become both. A superuser is; from
-    -- PostgreSQL 16 the creator of a role may grant itself that membership, and before 16 every CREATEROLE user may.
-    if not pg_has_role(current_user, 'kronos_owner', 'member') then
-        execute format('grant kronos_owner to %I', current_user);
-    end if;
-    if not pg_has_role(current_user, 'kronos_cron', 'member') then
-        execute format('grant kronos_cron to %I', current_user);
-    end if;
-    -- PG 16+: a CREATEROLE creator holds ADMIN but not SET on the role it made, until it grants that to itself.
-    if current_setting('server_version_num')::integer >= 160000
-       and not (select rolsuper from pg_roles where rolname = current_user) then
-        execute format('grant kronos_owner, kronos_cron to %I with set true, inherit true', current_user);
-    end if;
+    -- Objects are made as kronos_owner and as kronos_cron, so whoever migrates must be able to become both. A superuser is. Before PostgreSQL 16
+    -- every CREATEROLE user may grant itself that membership. From 16 only who has ADMIN on the role may, as its creator has, and neither
+    -- SET nor INHERIT comes with it: a "member" may be one who cannot become it.
+    foreach v_role in array array['kronos_owner', 'kronos_cron'] loop
+        if v_has_set_option and not (pg_has_role(current_user, v_role, 'set') and pg_has_role(current_user, v_role, 'usage')) then
+            execute format('grant %I to %I with set true, inherit true', v_role, current_user);
+        elsif not pg_has_role(current_user, v_role, 'member') then
+            execute format('grant %I to %I', v_role, current_user);
+        end if;
+    end loop;
     if not exists (select from pg_extension where extname = 'pg_cron') then
         create extension pg_cron;
     end if;

@@ -30,7 +30,8 @@ grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces, k
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid), kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
-                          kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid)
+                          kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid),
+                          kronos.cron_timezone()
    to kronos_api;
 grant execute on function kronos.expire_leases(integer), kronos.ring_if_silent(interval) to kronos_worker;
 

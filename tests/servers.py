@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 import psycopg
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
@@ -56,6 +57,8 @@ class ContainerServer:
         self.superuser_url = ""
 
     def start(self) -> None:
+        # Its own reaper is an image of a registry that need not be reachable; `destroy` removes what is started here.
+        testcontainers_config.ryuk_disabled = True
         self._image.build()
         container = DockerContainer(str(self._image)).with_command("database").with_env("KRONOS_DB_PASSWORD", _PASSWORD)
         container.with_exposed_ports(5432).waiting_for(LogMessageWaitStrategy("database system is ready to accept connections"))

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from factory import EndpointRow, add_endpoint
 from psycopg.rows import dict_row, scalar_row
+
+from factory import EndpointRow, add_endpoint
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Record = dict[str, Any]

@@ -53,13 +53,17 @@ class Api(FastAPI):
 
 
 def create(settings: Settings) -> FastAPI:
-    """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself."""
+    """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself.
+
+    Raises ValueError where settings.egress_allow names no networks.
+    """
+    egress = EgressPolicy.parse(settings.egress_allow)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = database.api_pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
-        app.state.context = Context(settings=settings, pool=pool, keys=Keys(pool), egress=EgressPolicy.parse(settings.egress_allow))
+        app.state.context = Context(settings=settings, pool=pool, keys=Keys(pool), egress=egress)
         try:
             yield
         finally:

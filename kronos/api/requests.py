@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import cast
 
 from kronos import errors
@@ -26,8 +26,6 @@ _ONLY_CRON = (
     "overlap",
     "catch_up",
 )
-# A caller who says "now" is not refused for the time that the request took.
-_LATE = timedelta(seconds=5)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -113,13 +111,9 @@ def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
     if body.trigger != "DELAYED" and body.run_at is not None:
         detail = f"run_at goes with trigger DELAYED, not {body.trigger}"
         yield Fault(pointer="/run_at", detail=detail, hint="Leave it out, or use trigger DELAYED.")
-    if body.trigger == "DELAYED":
-        if body.run_at is None:
-            hint = "Add it, such as 2026-12-01T09:00:00Z, or use trigger IMMEDIATE."
-            yield Fault(pointer="/run_at", detail="trigger DELAYED needs the time at which to run", hint=hint)
-        elif body.run_at < datetime.now(UTC) - _LATE:
-            detail = f"{body.run_at.isoformat()} is in the past"
-            yield Fault(pointer="/run_at", detail=detail, hint="Write a later time, or use trigger IMMEDIATE.")
+    if body.trigger == "DELAYED" and body.run_at is None:
+        hint = "Add it, such as 2026-12-01T09:00:00Z, or use trigger IMMEDIATE."
+        yield Fault(pointer="/run_at", detail="trigger DELAYED needs the time at which to run", hint=hint)
 
 
 def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iterator[Fault]:
@@ -127,8 +121,6 @@ def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iter
         return
     if starts_at is not None and ends_at <= starts_at:
         yield Fault(pointer="/ends_at", detail="ends_at is not after starts_at", hint="Write a time after starts_at, or leave it out.")
-    elif ends_at <= datetime.now(UTC):
-        yield Fault(pointer="/ends_at", detail=f"{ends_at.isoformat()} is in the past", hint="Write a later time, or leave it out.")
 
 
 def _later_faults(body: JobCreate) -> Iterator[Fault]:

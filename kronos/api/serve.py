@@ -13,6 +13,7 @@ from kronos.api import app
 from kronos.config import Settings
 
 _MAX_CONNECTIONS = 1000
+_BACKLOG = 2048
 _log = logging.getLogger("kronos.api")
 
 
@@ -31,9 +32,13 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, which let the requests under way finish. Logs the URL once it is bound; port 0 takes a free one."""
+    try:
+        application = app.create(settings)
+    except ValueError as error:
+        sys.exit(f"kronos: {error}")
     listening = _listen(settings.host, settings.port)
     config = uvicorn.Config(
-        app.create(settings),
+        application,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -59,5 +64,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         sys.exit(f"kronos: cannot listen on {host} port {port}: {error.strerror}")
-    listening.set_inheritable(True)
+    # Who reads the URL in the log and calls at once waits for the start's end, instead of being refused.
+    listening.listen(_BACKLOG)
     return listening

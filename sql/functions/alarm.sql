@@ -12,7 +12,7 @@ declare
     v_fields text[];
 begin
     perform kronos.parse_cron(p_cron);
-    if not kronos.is_utc_zone(current_setting('cron.timezone', true)) then
+    if not kronos.is_utc_zone(kronos.cron_timezone()) then
         return '* * * * *';
     end if;
     v_fields := kronos.cron_fields(p_cron);

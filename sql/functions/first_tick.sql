@@ -1,6 +1,7 @@
 -- first_tick: a new job's pointer: its first tick after now, not before starts_at and before ends_at. A new version's now is the instant up to which
 -- settle_ticks accounted for the version before it.
--- Called by: queries/jobs.sql (insert_cron_job, replace_cron_job).   Raises: KR002 when there is none: the job would never run.
+-- Called by: queries/jobs.sql (insert_cron_job, replace_cron_job).   Raises: KR002 when there is none at all, KR003 when
+-- there is none before ends_at: the job would never run.
 create or replace function kronos.first_tick(p_schedule kronos.schedule, p_starts_at timestamptz, p_ends_at timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -12,7 +13,7 @@ begin
         raise sqlstate 'KR002' using message = 'the schedule never fires: no date matches its day and month fields',
                                      hint = 'check day-of-month against month, e.g. 30 2 is the 30th of February';
     elsif v_tick >= p_ends_at then
-        raise sqlstate 'KR002' using message = format('the schedule does not fire before ends_at: its next run would be %s',
+        raise sqlstate 'KR003' using message = format('the schedule does not fire before ends_at: its next run would be %s',
                                                       to_char(v_tick at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
                                      hint = 'choose a later ends_at, or a schedule that fires before it';
     end if;

@@ -59,6 +59,13 @@ select job.job_id, job.is_new, job.request_sha256 is not distinct from %(request
        (select count(*) from queued)::integer + 0 * (select count(*) from woken)::integer as entries
   from job;
 
+-- name: find_twin
+-- The job that an idempotency key made. No row: none.
+select job_id, false as is_new, request_sha256 is not distinct from %(request_sha256)s::bytea as is_same_request, 0 as entries
+  from kronos.jobs
+ where workspace_id = kronos.current_workspace_id()
+   and idempotency_key = %(idempotency_key)s;
+
 -- name: get_job
 -- %(job)s is an id or a name.
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,

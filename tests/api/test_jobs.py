@@ -1,9 +1,11 @@
 """A job's life over HTTP: made, read, changed, paused, resumed, triggered, cancelled; and its pg_cron entry with it."""
 
+from datetime import datetime, tzinfo
 from typing import Any
 
 import httpx
 import psycopg
+import pytest
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 JOB_FIELDS = {
@@ -209,3 +211,31 @@ def test_a_preview_starts_strictly_after(api: httpx.Client) -> None:
     preview = api.post("/v1/schedules/preview", json=body).json()
 
     assert [run["at"] for run in preview["next_runs"]] == ["2026-12-02T09:00:00Z", "2026-12-03T09:00:00Z"]
+
+
+def test_a_repeated_request_is_known_after_its_time_has_passed(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = f"/v1/workspaces/{workspace}/jobs"
+    body = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2126-01-01T00:00:00Z", "idempotency_key": "once"}
+    made = api.post(base, json=body)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Later":
+            return cls(2127, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr("kronos.jobs.datetime", Later)
+    again = api.post(base, json=body)
+    other = api.post(base, json=body | {"idempotency_key": "twice"})
+    mismatched = api.post(base, json=body | {"input": {"n": 1}})
+    assert (made.status_code, again.status_code, again.json()["job_id"]) == (201, 200, made.json()["job_id"])
+    assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/run_at")
+    assert mismatched.json()["code"] == "idempotency_mismatch"
+
+
+def test_a_one_shots_execution_has_instants_like_any_other(api: httpx.Client, workspace: str) -> None:
+    job = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+    alone = api.get(f"/v1/workspaces/{workspace}/executions/{job['execution']['execution_id']}").json()
+    assert sorted(job["execution"]) == sorted(alone)
+    assert job["execution"]["scheduled_at"] == alone["scheduled_at"]

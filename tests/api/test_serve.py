@@ -215,3 +215,13 @@ def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:
     assert ended.returncode == 1
     assert "cannot listen on 127.0.0.1 port" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_wrong_egress_network_ends_the_start_with_a_sentence(database_url: str) -> None:
+    environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", "KRONOS_EGRESS_ALLOW": "10.0.0.0/33"}
+
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+    assert ended.returncode == 1
+    assert "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is no network" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -110,11 +110,11 @@ def _told_of(home: Path) -> list[int]:
 
 @pytest.fixture
 def up(home: Path) -> Iterator[Callable[..., Up]]:
-    """Starts `kronos up --port 0` on the test's home, with more options if given."""
+    """Starts `kronos up --port 0` on the test's home, with more options and KRONOS_* variables if given."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*options: str) -> Up:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
+    def start(*options: str, **variables: str) -> Up:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")} | variables
         with (home / "up.out").open("w") as out, (home / "up.err").open("w") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", "0", *options],

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from conftest import Api, cloned, make_workspace, running_api
-from servers import Server
 
+from conftest import Api, cloned, make_workspace, running_api
+from embedded.conftest import home, up  # noqa: F401  (fixtures)
 from faults.scene import Scene
+from servers import Server
 
 
 @pytest.fixture(scope="module")

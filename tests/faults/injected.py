@@ -47,13 +47,18 @@ class Fault:
     action: str = ""  # an SQLSTATE that is raised, "cancel" or "terminate"
 
     @property
-    def code(self) -> str:
-        """The code of the problem that a caller gets."""
+    def codes(self) -> set[str]:
+        """The codes of the problem that a caller may get."""
         if self.action == "terminate":
-            return "database_unavailable"
-        if self.point in ("entry", "locked"):
-            return "pg_cron_unavailable"
-        return "internal_error" if self.action == "XX000" else "database_unavailable"
+            return {"database_unavailable"}
+        if self.point == "entry":
+            return {"pg_cron_unavailable"}
+        if self.point == "locked":  # a job that is only read shows its entry, so reading waits too
+            return {"pg_cron_unavailable", "database_unavailable"}
+        if self.point == "commit":
+            # The error comes with the pipeline's sync, where psycopg gives up the connection instead of telling the SQLSTATE.
+            return {"database_unavailable", "internal_error"}
+        return {"internal_error"} if self.action == "XX000" else {"database_unavailable"}
 
 
 def install(superuser: psycopg.Connection) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import httpx
 import psycopg
+
 from conftest import await_condition
 
 Rows: TypeAlias = list[tuple[Any, ...]]
@@ -66,7 +67,8 @@ def wanted_entries(superuser: psycopg.Connection) -> Rows:
     """The entries that the ACTIVE CRON jobs call for. Of the crons in these tests each is its own alarm."""
     return superuser.execute(
         """
-        select 'kronos:' || job_id, cron, format('select kronos.fire(%L)', job_id), 'kronos_cron', current_setting('cron.database_name'), true
+        select 'kronos:' || job_id, cron, format('select kronos.fire(%L)', job_id), 'kronos_cron',
+               current_setting('cron.database_name'), true
           from kronos.jobs
          where trigger = 'CRON' and status = 'ACTIVE'
          order by 1

@@ -11,8 +11,8 @@ from typing import TypeAlias
 import httpx
 import psycopg
 import pytest
-from conftest import Api, await_condition
 
+from conftest import Api, await_condition
 from faults.scene import Scene, assert_agreement, await_waiting, fire, reaper, snapshot, waiting
 
 Outcome: TypeAlias = tuple[int, str]  # an HTTP status and the job's status; of what PostgreSQL runs itself, 0 and ""
@@ -38,7 +38,8 @@ def at_entry(holder: psycopg.Connection, job: str) -> Iterator[None]:
 def at_commit(holder: psycopg.Connection, job: str) -> Iterator[None]:
     """Whoever has written a job's row waits at its commit, with all written."""
     holder.execute("""
-        create function public.hold() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
+        create function public.hold() returns trigger language plpgsql
+            as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
         create constraint trigger hold after insert or update on kronos.jobs deferrable initially deferred
             for each row execute function public.hold();
         select pg_advisory_lock(1);

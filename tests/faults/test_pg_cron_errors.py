@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import httpx
 import psycopg
 import pytest
-from conftest import Api, await_condition, make_workspace
 
 from api_answers import problem_of
+from conftest import Api, await_condition, make_workspace
 from faults.scene import Scene, assert_agreement, await_waiting, snapshot, waiting
 
 Break = Callable[[psycopg.Connection], AbstractContextManager[None]]
@@ -147,7 +147,9 @@ def test_an_error_of_pg_cron_changes_nothing(
 
 
 @pytest.mark.parametrize("name", ["create", "patch", "delete", "pause", "resume"])
-def test_without_the_extension_nothing_changes(name: str, own_api: Api, superuser: psycopg.Connection, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_the_extension_nothing_changes(
+    name: str, own_api: Api, superuser: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
     """It cannot come back in a copy: pg_cron is created in cron.database_name only."""
     scene = Scene(client=own_api.client, workspace=make_workspace(own_api.client))
     operation = ready(scene, name)

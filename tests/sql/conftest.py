@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+
 from conftest import cloned
 from servers import Server
 

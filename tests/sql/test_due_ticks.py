@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cron_texts import cron_texts, next_tick, read
-from factory import EndpointRow, add_endpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from cron_texts import cron_texts, next_tick, read
+from factory import EndpointRow, add_endpoint
 from sql_factory import Connection, done, job, live, make_cron_job
 
 GRACE = timedelta(seconds=60)
 _SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 
 # Half of them with more than a tick an hour, so that there is something to account for.
-_CRONS = st.one_of(cron_texts, st.sampled_from(["* * * * *", "*/5 * * * *", "7-59/13 * * * *", "0,59 * * * *", "*/2 */3 * * *", "0 0 $ * *"]))
+_CRONS = st.one_of(
+    cron_texts, st.sampled_from(["* * * * *", "*/5 * * * *", "7-59/13 * * * *", "0,59 * * * *", "*/2 */3 * * *", "0 0 $ * *"])
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ _CASES = st.builds(
 def ticks_between(cron: str, first: datetime, last: datetime) -> list[datetime]:
     """The ticks from first to last, both included, minute by minute."""
     reading = read(cron)
-    minutes = (first + n * timedelta(minutes=1) for n in range(int((last - first) / timedelta(minutes=1)) + 1))
+    minutes = (first + n * timedelta(minutes=1) for n in range((last - first) // timedelta(minutes=1) + 1))
     return [minute for minute in minutes if reading.has_minute(minute)]
 
 

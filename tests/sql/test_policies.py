@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
-from factory import EndpointRow, add_endpoint, add_executions
 from psycopg.rows import tuple_row
-from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
 
+from factory import EndpointRow, add_endpoint, add_executions
 from kronos import database, errors, jobs, workspaces
 from kronos.database import InstanceView, WorkspaceView
 from kronos.workspaces import Workspace
+from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
 
 _TENANT_TABLES = ["endpoints", "endpoint_versions", "endpoint_gate", "jobs", "execution_live", "execution_done", "attempt"]
 _TABLES = [*_TENANT_TABLES, "workspaces", "api_keys", "attempt_late", "heartbeats"]
@@ -88,8 +88,18 @@ _WRITES_INTO_THEIRS = {
 @pytest.mark.parametrize("write", _WRITES_INTO_THEIRS.values(), ids=_WRITES_INTO_THEIRS.keys())
 def test_kronos_api_cannot_write_into_another_workspace(shared: Connection, ours: EndpointRow, theirs: EndpointRow, write: str) -> None:
     their_job = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id])
-    params = {"id": uuid.uuid4(), "ours": ours.workspace_id, "theirs": theirs.workspace_id, "endpoint": theirs.endpoint_id, "job": their_job}
-    with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), shared.transaction():
+    params = {
+        "id": uuid.uuid4(),
+        "ours": ours.workspace_id,
+        "theirs": theirs.workspace_id,
+        "endpoint": theirs.endpoint_id,
+        "job": their_job,
+    }
+    with (
+        acting_as(shared, "kronos_api"),
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"),
+        shared.transaction(),
+    ):
         enter(shared, ours.workspace_id)
         shared.execute(write, params)
 
@@ -105,7 +115,9 @@ def test_kronos_api_cannot_write_into_another_workspace(shared: Connection, ours
         "delete from kronos.execution_done",
     ],
 )
-def test_kronos_api_changes_its_own_rows_only_whatever_it_asks_for(shared: Connection, ours: EndpointRow, theirs: EndpointRow, write: str) -> None:
+def test_kronos_api_changes_its_own_rows_only_whatever_it_asks_for(
+    shared: Connection, ours: EndpointRow, theirs: EndpointRow, write: str
+) -> None:
     table = write.split()[2] if write.startswith("delete") else write.split()[1]
     before = values(shared, f"select t.*::text from {table} as t where workspace_id = %s order by 1", [theirs.workspace_id])
     with shared.transaction(force_rollback=True):
@@ -172,7 +184,8 @@ def test_a_role_may_call_just_these_functions_that_lend_rights(shared: Connectio
 
 
 @pytest.mark.parametrize(
-    "call", ["fire(gen_random_uuid())", "reap()", "account_ticks('{}', now())", "account_due(now())", "keep_leases()", "ensure_internal_jobs()"]
+    "call",
+    ["fire(gen_random_uuid())", "reap()", "account_ticks('{}', now())", "account_due(now())", "keep_leases()", "ensure_internal_jobs()"],
 )
 def test_kronos_api_cannot_do_the_engines_work(shared: Connection, call: str) -> None:
     with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -280,13 +293,17 @@ async def test_a_view_whose_statement_failed_leaves_nothing_on_the_pools_connect
     assert await settings_left(pool) == ("kronos_api", "", "", 0)
 
 
-async def test_the_administrators_view_is_gone_with_its_transaction_and_sees_workspaces_only(pool: database.Pool, ours: EndpointRow) -> None:
+async def test_the_administrators_view_is_gone_with_its_transaction_and_sees_workspaces_only(
+    pool: database.Pool, ours: EndpointRow
+) -> None:
     listed: list[Workspace] = await workspaces.list_page(InstanceView(pool), limit=1000, before=None)
     assert ours.workspace_id in {workspace.workspace_id for workspace in listed}
     assert await settings_left(pool) == ("kronos_api", "", "", 0)
 
 
-async def test_another_workspaces_job_is_not_found_by_its_id(pool: database.Pool, shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
+async def test_another_workspaces_job_is_not_found_by_its_id(
+    pool: database.Pool, shared: Connection, ours: EndpointRow, theirs: EndpointRow
+) -> None:
     their_job = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id])
     view = WorkspaceView(pool, str(ours.workspace_id))
     before = (job(shared, their_job), live(shared, their_job), done(shared, their_job), entries(shared))

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from factory import add_endpoint
 from psycopg import sql as composed
 from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus
-from sql_factory import Connection, make_cron_job, records, values
 
+from factory import add_endpoint
 from kronos import sql
+from sql_factory import Connection, make_cron_job, records, values
 
 # In an order in which each finds what it refers to.
 _SCHEMA = ("types", "workspaces", "api_keys", "endpoints", "jobs", "executions", "attempts", "heartbeats")
@@ -88,15 +88,18 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
 
 
 def test_partitions_and_the_schema_version_are_reached_by_their_owner_only(shared: Connection) -> None:
-    assert values(
-        shared,
-        """
+    assert (
+        values(
+            shared,
+            """
         select relname || ' ' || role
           from pg_class, unnest(array['kronos_api', 'kronos_worker', 'kronos_cron']) as role
          where relnamespace = 'kronos'::regnamespace and (relispartition or relname = 'schema_version') and relkind = 'r'
            and has_table_privilege(role, pg_class.oid, 'select, insert, update, delete, truncate, references, trigger')
-        """
-    ) == []
+        """,
+        )
+        == []
+    )
 
 
 def test_views_show_what_their_reader_may_see(shared: Connection) -> None:
@@ -115,7 +118,9 @@ def test_each_reference_between_rows_of_tenants_holds_the_workspace(shared: Conn
         """,
     )
     assert len(references) >= 4
-    assert [each for each in references if not re.match(r"FOREIGN KEY \(workspace_id, \w+\) REFERENCES \S+\(workspace_id, \w+\)", each)] == []
+    assert [
+        each for each in references if not re.match(r"FOREIGN KEY \(workspace_id, \w+\) REFERENCES \S+\(workspace_id, \w+\)", each)
+    ] == []
 
 
 def test_functions_that_lend_rights_have_a_fixed_search_path_and_are_not_for_everybody(shared: Connection) -> None:
@@ -130,18 +135,24 @@ def test_functions_that_lend_rights_have_a_fixed_search_path_and_are_not_for_eve
 
 
 def test_functions_belong_to_kronos_owner_and_those_that_reach_pg_cron_to_kronos_cron(shared: Connection) -> None:
-    owners = dict(shared.execute("select proname, proowner::regrole::text from pg_proc where pronamespace = 'kronos'::regnamespace").fetchall())
+    owners = dict(
+        shared.execute("select proname, proowner::regrole::text from pg_proc where pronamespace = 'kronos'::regnamespace").fetchall()
+    )
     of_pg_cron = {path.stem for path in (sql.root() / "functions" / "pg_cron").glob("*.sql")}
     assert {name for name, owner in owners.items() if owner == "kronos_cron"} == of_pg_cron
     assert set(owners.values()) == {"kronos_cron", "kronos_owner"}
 
 
 def test_no_table_or_view_belongs_to_anybody_but_kronos_owner(shared: Connection) -> None:
-    assert set(values(shared, "select relowner::regrole::text from pg_class where relnamespace = 'kronos'::regnamespace")) == {"kronos_owner"}
+    assert set(values(shared, "select relowner::regrole::text from pg_class where relnamespace = 'kronos'::regnamespace")) == {
+        "kronos_owner"
+    }
 
 
 def test_kronos_roles_have_no_right_past_row_level_security(shared: Connection) -> None:
-    roles = records(shared, "select rolname, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb as is_mighty, rolcanlogin from pg_roles")
+    roles = records(
+        shared, "select rolname, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb as is_mighty, rolcanlogin from pg_roles"
+    )
     assert {role["rolname"]: (role["is_mighty"], role["rolcanlogin"]) for role in roles if role["rolname"].startswith("kronos_")} == {
         "kronos_owner": (False, False),
         "kronos_cron": (False, True),
@@ -208,7 +219,9 @@ def plan_of(connection: Connection, name: str, params: dict[str, object], *, wor
         result = connection.pgconn.prepare(b"explained", query.query)
         assert result.status == ExecStatus.COMMAND_OK, result.error_message.decode()
         arguments = composed.SQL(", ").join(composed.Literal(params[each]) for each in names)
-        lines = values(connection, composed.SQL("explain (analyze, costs off, timing off, summary off) execute explained({})").format(arguments))
+        lines = values(
+            connection, composed.SQL("explain (analyze, costs off, timing off, summary off) execute explained({})").format(arguments)
+        )
         connection.execute("deallocate explained")
         return "\n".join(lines)
 
@@ -257,7 +270,9 @@ def test_a_page_of_jobs_reads_a_page_of_jobs(filled: Connection, page: str, plan
 @pytest.mark.parametrize("plan", ["custom", "generic"])
 @pytest.mark.parametrize("page", ["first", "deep"])
 def test_a_page_of_executions_reads_a_page_of_each_partition(filled: Connection, page: str, plan: str) -> None:
-    (deep,) = records(filled, "select workspace_id, created_at, execution_id from kronos.execution_done order by created_at offset 60000 limit 1")
+    (deep,) = records(
+        filled, "select workspace_id, created_at, execution_id from kronos.execution_done order by created_at offset 60000 limit 1"
+    )
     before = {"before_created_at": None, "before_id": None}
     if page == "deep":
         before = {"before_created_at": deep["created_at"], "before_id": deep["execution_id"]}
@@ -278,7 +293,9 @@ def test_an_execution_by_id_is_looked_for_in_one_partition(filled: Connection, p
 
 def test_due_jobs_are_found_without_reading_those_that_are_not(filled: Connection) -> None:
     with filled.transaction(force_rollback=True):
-        filled.execute("update kronos.jobs set next_tick_at = now() - interval '30 s' where job_id in (select job_id from kronos.jobs limit 20)")
+        filled.execute(
+            "update kronos.jobs set next_tick_at = now() - interval '30 s' where job_id in (select job_id from kronos.jobs limit 20)"
+        )
         body = (sql.root() / "functions" / "account_due.sql").read_text()
         queries = re.findall(r"from \((select job\.job_id.*?skip locked)\) as due", body, flags=re.S)
         assert len(queries) == 2, "the queries of account_due are not where this test looks for them"

@@ -78,7 +78,10 @@ def test_a_statement_is_plannable_by_its_role_and_returns_its_dataclass(module_d
     fields = [(field.name, as_postgres_says(hints[field.name])) for field in dataclasses.fields(statement.row)]  # type: ignore[arg-type]
     assert [name for name, _ in columns] == [name for name, _ in fields]
     # The worker takes JSON as it comes over the wire.
-    told = [(name, dict if type_name == "jsonb" and field is bytes else field) for (name, field), (_, type_name) in zip(fields, columns, strict=True)]
+    told = [
+        (name, dict if type_name == "jsonb" and field is bytes else field)
+        for (name, field), (_, type_name) in zip(fields, columns, strict=True)
+    ]
     assert [(name, _PYTHON[type_name]) for name, type_name in columns] == told
 
 

@@ -1,0 +1,171 @@
+"""Deliveries of one worker to a sink on this machine, and how soon one arrives after its commit. `python -m bench.deliver`
+
+References, in turns with it: the same HTTP client (aiohttp) by itself, and Kronos's transport without a database.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from bench import common, machine
+from bench.common import ENDPOINT, WORKSPACE, Instance
+from kronos import database, jobs
+
+_PLAIN = "aiohttp alone"
+_INPUT = {"order": 4711, "customer": "someone", "note": "x" * 150}
+_BODY = json.dumps(_INPUT, separators=(",", ":"))
+# As insert_one_shot_job has it, many at once.
+_ADD = """
+with endpoint as (
+    select endpoint.*, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
+      from kronos.endpoints as endpoint
+      join kronos.endpoint_versions as made_of using (endpoint_id, version)
+     where endpoint.name = %s
+), job as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input)
+    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', %s::jsonb
+      from endpoint, (select gen_random_uuid() as job_id from generate_series(1, %s)) as fresh
+    returning job_id, workspace_id, input
+)
+insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+                                   visible_at, max_attempts, max_crashes, timeout_ms, input)
+select kronos.uuid7(), job.workspace_id, job.job_id, endpoint.endpoint_id, endpoint.version, 'API', now(), now(), now(),
+       endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
+  from job, endpoint
+"""
+
+
+@contextmanager
+def _worker(one: Instance) -> Iterator[subprocess.Popen[str]]:
+    """`kronos worker` with its default settings, once it listens."""
+    log = one.home / "log" / "worker.log"
+    with (
+        one.connect() as connection,
+        common.child(["-m", "kronos", "worker"], log=log, environment=one.environment(egress_allow="127.0.0.0/8")) as process,
+    ):
+        listening = "select count(*) from pg_stat_activity where application_name = 'kronos-worker-listen' and query <> ''"
+        common.wait_until(lambda: connection.execute(listening).fetchone() == (1,), f"the worker does not listen; see {log}")
+        yield process
+
+
+class Bench:
+    """The contestants."""
+
+    def __init__(self, one: Instance, sink: subprocess.Popen[str], senders: subprocess.Popen[str], sink_url: str, count: int) -> None:
+        self._one = one
+        self._sink = sink
+        self._senders = senders
+        self._url = sink_url
+        self._count = count
+        self._connection = one.connect()
+
+    def kronos(self) -> dict[str, float]:
+        """From the commit of all of them to the last result stored."""
+        self._clean()
+        with _worker(self._one) as worker:
+            self._connection.execute("begin")
+            self._connection.execute(_ADD, [ENDPOINT, _BODY, self._count])
+            self._connection.execute("notify kronos_work")
+            used, postgres = machine.cpu_seconds(worker.pid), machine.cpu_seconds(self._one.postgres_pid)
+            self._connection.execute("commit")
+            started = time.monotonic()
+            common.wait_until(lambda: self._arrived() >= self._count, "the deliveries do not come to an end", seconds=300, every=0.05)
+            common.wait_until(self._is_empty, "the results are not stored", every=0.005)
+            seconds = time.monotonic() - started
+            used, postgres = machine.cpu_seconds(worker.pid) - used, machine.cpu_seconds(self._one.postgres_pid) - postgres
+        if (arrived := self._arrived()) != self._count:
+            raise RuntimeError(f"{self._count} executions made {arrived} requests")
+        return {"rate": self._count / seconds, "cpu": used / self._count * 1000, "postgres": postgres / self._count * 1000}
+
+    def plain(self) -> dict[str, float]:
+        """The client by itself."""
+        return self._send("plain")
+
+    def transport(self) -> dict[str, float]:
+        """The client with what makes it safe."""
+        return self._send("transport")
+
+    def _send(self, client: str) -> dict[str, float]:
+        used = machine.cpu_seconds(self._senders.pid)
+        order = {"client": client, "url": self._url, "body": _BODY, "count": self._count, "concurrency": 100}
+        seconds = common.told(self._senders, order)
+        return {"rate": self._count / seconds, "cpu": (machine.cpu_seconds(self._senders.pid) - used) / self._count * 1000}
+
+    def latencies(self, count: int) -> list[float]:
+        """Milliseconds from each job's commit to its request at the sink, sorted; one job each 50 ms, made by the API's own operation."""
+        self._clean()
+        with _worker(self._one):
+            committed = asyncio.run(_trickle(self._one.url, count))
+            common.wait_until(lambda: self._arrived() >= count, "the deliveries do not come to an end")
+            common.wait_until(self._is_empty, "the results are not stored")
+        arrivals = common.told(self._sink, "arrivals")
+        return sorted((arrivals[execution] - at) * 1000 for execution, at in committed.items())
+
+    def _arrived(self) -> int:
+        arrived: int = common.told(self._sink, "count")["count"]
+        return arrived
+
+    def _is_empty(self) -> bool:
+        return self._connection.execute("select 1 from kronos.execution_live limit 1").fetchone() is None
+
+    def _clean(self) -> None:
+        common.told(self._sink, "forget")
+        self._connection.execute("truncate kronos.execution_live, kronos.execution_done, kronos.attempt")
+        self._connection.execute("delete from kronos.jobs where trigger <> 'CRON'")
+        self._connection.execute("vacuum analyze kronos.jobs")
+        self._connection.execute("checkpoint")
+
+
+async def _trickle(url: str, count: int) -> dict[str, float]:
+    """When each execution was committed, on the monotonic clock: the moment its caller has the answer."""
+    committed = {}
+    new = jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(_INPUT))
+    async with database.api_pool(url, size=1) as pool:
+        view = database.WorkspaceView(pool, WORKSPACE)
+        await jobs.create(view, new)
+        await asyncio.sleep(0.5)
+        for _ in range(count - 1):
+            job, _ = await jobs.create(view, new)
+            at = time.monotonic()
+            if job.execution is None:
+                raise RuntimeError(f"job {job.job_id} has no execution")
+            committed[str(job.execution["execution_id"])] = at
+            await asyncio.sleep(0.05)
+    return committed
+
+
+@click.command(help=__doc__)
+@click.option("--runs", default=5, show_default=True)
+@common.tries
+@click.option("--count", default=20_000, show_default=True, help="Deliveries in a sample.")
+@click.option("--latencies", default=300, show_default=True, help="Deliveries whose latency is measured.")
+def main(runs: int, tries: int, count: int, latencies: int) -> None:
+    """Measure and print the tables."""
+    with ExitStack() as stack:
+        sink = stack.enter_context(common.child(["-m", "bench.sink"]))
+        url = f"http://127.0.0.1:{common.told(sink)['port']}/deliveries"
+        one = stack.enter_context(common.instance(sink_url=url))
+        bench = Bench(one, sink, stack.enter_context(common.child(["-m", "bench.senders"])), url, count)
+        contestants = {"Kronos, one worker": bench.kronos, _PLAIN: bench.plain, "Kronos's transport alone": bench.transport}
+        series = common.take_turns(contestants, runs=runs, tries=tries)
+        columns = [("rate", "deliveries/s", 0), ("cpu", "CPU ms a delivery, sender", 3), ("postgres", "PostgreSQL", 3)]
+        note = f"{one.cluster.installation}, fsync on; {count:,} deliveries of {len(_BODY)} bytes a sample, at most 100 at once."
+        common.report("Deliveries to a local sink", series, columns, ratio=("rate", _PLAIN), note=note)
+        with common.console.status("latencies"):
+            meter = machine.Meter()
+            seen = bench.latencies(latencies)
+            reading = meter.read()
+        print("\n### From commit to the request at the sink\n")
+        print(f"{len(seen)} jobs, one each 50 ms, NOTIFY on; {reading.note}.\n")
+        print("| p50 ms | p90 ms | p99 ms | max ms |\n|---|---|---|---|")
+        print("| " + " | ".join(f"{seen[min(len(seen) * share // 100, len(seen) - 1)]:.1f}" for share in (50, 90, 99, 100)) + " |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""Internal jobs: run inside PostgreSQL, each run an execution; the lease-keeper, and the ring that workers make in pg_cron's place."""
+
+import uuid
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+
+from factory import EndpointRow, add_endpoint, add_executions, attempts_of, end_leases, in_flight, status_of
+from sql_factory import Connection, Record, acting_as, done, job, live, make_cron_job, records, value, values
+
+MINUTE = timedelta(minutes=1)
+
+
+def internal(connection: Connection, name: str) -> uuid.UUID:
+    return value(
+        connection,
+        "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and jobs.name = %s",
+        [name],
+    )
+
+
+def ring(connection: Connection, name: str) -> Record:
+    """Ring the internal job by hand; the run's execution."""
+    before = set(values(connection, "select execution_id from kronos.execution_done"))
+    assert value(connection, "select kronos.fire(%s)", [internal(connection, name)]) == 0
+    (made,) = [
+        row
+        for row in records(connection, "select * from kronos.execution_done where job_id = %s", [internal(connection, name)])
+        if row["execution_id"] not in before and row["status"] in ("SUCCESS", "FAILED")
+    ]
+    return made
+
+
+def claim(connection: Connection, execution_id: uuid.UUID, *, holds_slot: bool = False) -> uuid.UUID:
+    """A worker has it, for another minute; its fencing token."""
+    token = uuid.uuid4()
+    connection.execute(
+        """
+        with live as (
+            update kronos.execution_live
+               set claim_token = %(token)s, worker_id = 'worker-1', claimed_at = now(), started_at = coalesce(started_at, now()),
+                   attempt_count = attempt_count + 1, visible_at = now() + interval '1 minute', holds_slot = %(holds_slot)s
+             where execution_id = %(execution_id)s
+            returning endpoint_id
+        )
+        update kronos.endpoint_gate as gate set in_flight = in_flight + 1 from live where gate.endpoint_id = live.endpoint_id and %(holds_slot)s
+        """,
+        {"token": token, "execution_id": execution_id, "holds_slot": holds_slot},
+    )
+    return token
+
+
+def claimed(connection: Connection, endpoint: EndpointRow, **options: bool) -> uuid.UUID:
+    (execution_id,) = add_executions(connection, endpoint)
+    claim(connection, execution_id, **options)
+    return execution_id
+
+
+def test_a_dead_workers_execution_is_due_again_and_its_attempt_lost(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser, max_in_flight=5)
+    execution_id = claimed(superuser, endpoint, holds_slot=True)
+    end_leases(superuser, [execution_id])
+    assert in_flight(superuser, endpoint) == 1
+    run = ring(superuser, "lease-keeper")
+    assert (run["status"], run["output"]) == ("SUCCESS", {"requeued": 1, "failed": 0})
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RETRYING", ["LOST"])
+    assert in_flight(superuser, endpoint) == 0
+    (row,) = records(superuser, "select * from kronos.execution_live where execution_id = %s", [execution_id])
+    assert (row["claim_token"], row["worker_id"], row["crashes"], row["attempt_count"]) == (None, None, 1, 1)
+    assert row["visible_at"] <= value(superuser, "select now()")
+    assert (row["error"]["type"], "worker-1" in row["error"]["message"]) == ("lease_expired", True)
+
+
+@pytest.mark.parametrize(("max_attempts", "max_crashes"), [(5, 0), (1, 3)], ids=["no crash is forgiven", "no attempt is left"])
+def test_a_dead_workers_execution_fails_when_its_chances_are_used_up(superuser: Connection, max_attempts: int, max_crashes: int) -> None:
+    endpoint = add_endpoint(superuser, max_in_flight=5, max_attempts=max_attempts, max_crashes=max_crashes)
+    execution_id = claimed(superuser, endpoint, holds_slot=True)
+    end_leases(superuser, [execution_id])
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 1}
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (
+        "FAILED",
+        ["LOST"],
+        0,
+    )
+    (row,) = records(superuser, "select * from kronos.execution_done where execution_id = %s", [execution_id])
+    assert (row["status_reason"]["code"], row["error"]["type"]) == ("lease_expired", "lease_expired")
+    assert job(superuser, row["job_id"])["status"] == "COMPLETED"
+
+
+def test_workers_that_keep_dying_end_an_execution(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser, max_attempts=50, max_crashes=3)
+    (execution_id,) = add_executions(superuser, endpoint)
+    lost = 0
+    while status_of(superuser, execution_id) != "FAILED":
+        claim(superuser, execution_id)
+        end_leases(superuser, [execution_id])
+        ring(superuser, "lease-keeper")
+        lost += 1
+    assert lost == 4
+    assert attempts_of(superuser, execution_id) == ["LOST"] * 4
+
+
+def test_a_lease_that_has_not_run_out_is_untouched(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser, max_in_flight=5)
+    execution_id = claimed(superuser, endpoint, holds_slot=True)
+    before = records(superuser, "select xmin::text, * from kronos.execution_live")
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 0}
+    assert records(superuser, "select xmin::text, * from kronos.execution_live") == before
+    assert (attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ([], 1)
+
+
+def test_an_execution_that_a_worker_is_just_ending_is_left_to_it(superuser: Connection, database_url: str) -> None:
+    execution_id = claimed(superuser, add_endpoint(superuser))
+    end_leases(superuser, [execution_id])
+    with psycopg.connect(database_url) as worker:
+        worker.execute("select from kronos.execution_live where execution_id = %s for update", [execution_id])
+        assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 0}
+        worker.rollback()
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 1, "failed": 0}
+
+
+def test_a_requeued_execution_wakes_the_workers(superuser: Connection, database_url: str) -> None:
+    execution_id = claimed(superuser, add_endpoint(superuser))
+    end_leases(superuser, [execution_id])
+    with psycopg.connect(database_url, autocommit=True) as worker:
+        worker.execute("listen kronos_work")
+        ring(superuser, "lease-keeper")
+        assert [notification.payload for notification in worker.notifies(timeout=20, stop_after=1)] == [""]
+
+
+@pytest.mark.parametrize("name", ["reaper", "lease-keeper"])
+def test_a_run_is_an_execution_with_its_attempt_and_output(superuser: Connection, name: str) -> None:
+    pointer = value(superuser, "select date_trunc('minute', now())")
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [pointer, internal(superuser, name)])
+    run = ring(superuser, name)
+    assert (run["status"], run["cause"], run["scheduled_at"], run["attempt_count"], run["worker_id"]) == (
+        "SUCCESS",
+        "SCHEDULE",
+        pointer,
+        1,
+        "pg_cron",
+    )
+    assert all(isinstance(count, int) for count in run["output"].values())
+    assert run["started_at"] <= run["completed_at"]
+    assert run["execution_id"] == value(superuser, "select kronos.tick_id(%s, %s)", [internal(superuser, name), pointer])
+    assert attempts_of(superuser, run["execution_id"]) == ["SUCCESS"]
+    found = job(superuser, internal(superuser, name))
+    assert found["next_tick_at"] > pointer
+    assert found["last_run_at"] == pointer
+
+
+def test_a_run_by_hand_beside_the_schedule_is_manual_and_moves_no_pointer(superuser: Connection) -> None:
+    later = value(superuser, "select date_trunc('minute', now()) + interval '30 minutes'")
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [later, internal(superuser, "reaper")])
+    assert ring(superuser, "reaper")["cause"] == "MANUAL"
+    assert job(superuser, internal(superuser, "reaper"))["next_tick_at"] == later
+
+
+def test_a_task_that_fails_is_a_failed_execution_with_the_error_and_keeps_none_of_its_writes(superuser: Connection) -> None:
+    execution_id = claimed(superuser, add_endpoint(superuser))
+    end_leases(superuser, [execution_id])
+    superuser.execute("alter table kronos.attempt add constraint no_more check (worker_id <> 'worker-1')")
+    run = ring(superuser, "lease-keeper")
+    assert (run["status"], run["output"], run["error"]["type"]) == ("FAILED", None, "23514")
+    assert "no_more" in run["error"]["message"]
+    assert attempts_of(superuser, run["execution_id"]) == ["FAILED"]
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RUNNING", [])
+    superuser.execute("alter table kronos.attempt drop constraint no_more")
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 1, "failed": 0}
+
+
+def test_of_several_due_ticks_the_newest_is_run_and_each_other_is_recorded(superuser: Connection) -> None:
+    job_id = internal(superuser, "lease-keeper")
+    now = value(superuser, "select date_trunc('minute', clock_timestamp())")
+    for pointer, at, expected in [
+        (now - 6 * MINUTE, now, {"MISSED": 5, "SKIPPED": 1, "SUCCESS": 1}),
+        (now + 10 * MINUTE, now + 10 * MINUTE + timedelta(seconds=3), {"SUCCESS": 1}),
+    ]:
+        superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [pointer, job_id])
+        superuser.execute("select kronos.run_internal_job(%s, %s)", [job_id, at])
+        assert counted(superuser, job_id, since=pointer) == expected
+    assert job(superuser, job_id)["next_tick_at"] == now + 11 * MINUTE
+
+
+def counted(connection: Connection, job_id: uuid.UUID, *, since: datetime) -> dict[str, int]:
+    """Ticks by what became of them."""
+    rows = [row for row in done(connection, job_id) if row["scheduled_at"] >= since]
+    assert [row for row in rows if row["status"] != "SUCCESS" and row["status_reason"] is None] == []
+    return {status: sum(row["tick_count"] for row in rows if row["status"] == status) for status in {row["status"] for row in rows}}
+
+
+def test_pg_crons_ring_is_a_heartbeat_even_when_nothing_is_due_and_anothers_is_none(superuser: Connection) -> None:
+    job_id = internal(superuser, "reaper")
+    superuser.execute("delete from kronos.heartbeats")
+    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 hour' where job_id = %s", [job_id])
+    superuser.execute("select kronos.fire(%s)", [job_id])
+    assert values(superuser, "select job_id from kronos.heartbeats") == []
+    runs = len(done(superuser, job_id))
+    with acting_as(superuser, "kronos_cron"):
+        superuser.execute("select kronos.fire(%s)", [job_id])
+    assert values(superuser, "select job_id from kronos.heartbeats") == [job_id]
+    assert len(done(superuser, job_id)) == runs
+
+
+SILENCE = timedelta(seconds=90)
+
+
+def silence(connection: Connection, *, since: timedelta) -> None:
+    """The last heartbeat was so long ago."""
+    connection.execute("delete from kronos.heartbeats")
+    connection.execute("insert into kronos.heartbeats (job_id, rang_at) values (%s, now() - %s)", [internal(connection, "reaper"), since])
+
+
+def rung(connection: Connection, after: timedelta) -> int | None:
+    with acting_as(connection, "kronos_worker"):
+        return value(connection, "select kronos.ring_if_silent(%s)", [after])
+
+
+def test_a_worker_does_not_ring_while_pg_cron_does(superuser: Connection) -> None:
+    silence(superuser, since=timedelta(seconds=10))
+    job_id = make_cron_job(superuser, next_tick_at=value(superuser, "select date_trunc('minute', now())"))
+    assert rung(superuser, SILENCE) is None
+    assert live(superuser, job_id) == []
+
+
+def test_a_server_that_has_just_started_is_not_silent(superuser: Connection) -> None:
+    superuser.execute("delete from kronos.heartbeats")
+    assert rung(superuser, timedelta(days=1)) is None
+
+
+def test_a_worker_rings_in_silent_pg_crons_place_for_all_that_is_due(superuser: Connection) -> None:
+    tick = value(superuser, "select date_trunc('minute', now())")
+    job_ids = [make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick) for _ in range(3)]
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, "reaper")])
+    silence(superuser, since=timedelta(days=1))
+    # The test's server is young, and silence begins at its start: so how long must be less than its age.
+    assert rung(superuser, timedelta(milliseconds=1)) == 3
+    assert [len(live(superuser, job_id)) for job_id in job_ids] == [1, 1, 1]
+    assert [row["status"] for row in done(superuser, internal(superuser, "reaper"))][-1:] == ["SUCCESS"]
+    # Only pg_cron's own rings are its heartbeat.
+    assert value(superuser, "select now() - max(rang_at) > interval '1 hour' from kronos.heartbeats") is True
+    assert rung(superuser, timedelta(milliseconds=1)) == 0
+
+
+def test_one_worker_rings_at_a_time(superuser: Connection, database_url: str) -> None:
+    silence(superuser, since=timedelta(days=1))
+    with psycopg.connect(database_url) as worker:
+        worker.execute("select kronos.ring_if_silent(interval '1 millisecond')")
+        assert rung(superuser, timedelta(milliseconds=1)) is None
+        worker.rollback()
+    assert rung(superuser, timedelta(milliseconds=1)) == 0
+
+
+def test_readiness_counts_entries_and_silence(superuser: Connection) -> None:
+    silence(superuser, since=timedelta(seconds=1))
+    (health,) = records(superuser, "select * from kronos.pg_cron_health()")
+    assert (health["internal_jobs"], health["internal_entries"]) == (2, 2)
+    assert 0 <= health["silent_seconds"] < 30
+    superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{internal(superuser, 'reaper')}"])
+    assert records(superuser, "select internal_jobs, internal_entries from kronos.pg_cron_health()") == [
+        {"internal_jobs": 2, "internal_entries": 1}
+    ]

@@ -1,0 +1,148 @@
+"""Before a job changes, the ticks of the version in force are accounted for; the next version begins right there."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+
+from factory import EndpointRow, add_endpoint
+from kronos import database, errors, jobs, workspaces
+from kronos.database import WorkspaceView
+from sql_factory import Connection, done, job, live, make_cron_job, value
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[database.Pool]:
+    made = database.api_pool(database_url, size=1)
+    await made.open(wait=True)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@pytest.fixture
+def endpoint(superuser: Connection) -> EndpointRow:
+    return add_endpoint(superuser)
+
+
+@pytest.fixture
+def view(pool: database.Pool, endpoint: EndpointRow) -> WorkspaceView:
+    return WorkspaceView(pool, str(endpoint.workspace_id))
+
+
+@pytest.fixture
+def due(superuser: Connection, endpoint: EndpointRow) -> tuple[uuid.UUID, datetime]:
+    """A job whose one tick of the day is the present minute, not yet rung."""
+    tick: datetime = value(superuser, "select date_trunc('minute', now())")
+    return make_cron_job(superuser, endpoint, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick, is_registered=True), tick
+
+
+async def test_a_replaced_version_keeps_its_due_tick(superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]) -> None:
+    job_id, tick = due
+    heir = await jobs.replace(view, str(job_id), {"cron": "0 0 1 1 *"}, if_match=1)
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [tick]
+    assert (live(superuser, heir.job_id), done(superuser, heir.job_id)) == ([], [])
+
+
+async def test_a_cancelled_jobs_due_tick_is_told_as_cancelled(
+    superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
+) -> None:
+    await jobs.cancel(view, str(due[0]))
+    assert live(superuser, due[0]) == []
+    assert [(row["scheduled_at"], row["status"]) for row in done(superuser, due[0])] == [(due[1], "CANCELLED")]
+
+
+async def test_the_ticks_of_a_pause_are_skipped_as_one_row(superuser: Connection, view: WorkspaceView, endpoint: EndpointRow) -> None:
+    hour = value(superuser, "select date_trunc('hour', now())")
+    job_id = make_cron_job(superuser, endpoint, cron="0 * * * *", status="PAUSED", next_tick_at=hour - 4 * HOUR)
+    await jobs.resume(view, str(job_id))
+    (row,) = done(superuser, job_id)
+    until = job(superuser, job_id)["next_tick_at"]
+    assert (row["status"], row["status_reason"]["code"], live(superuser, job_id)) == ("SKIPPED", "paused", [])
+    assert row["tick_count"] == (until - (hour - 4 * HOUR)) // HOUR
+    assert until > hour
+
+
+@pytest.mark.parametrize("change", ["cancel", "pause"])
+async def test_a_suspended_workspaces_ticks_are_skipped_whatever_is_changed(
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime], change: str
+) -> None:
+    superuser.execute(
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+    )
+    superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{due[0]}"])
+    if change == "cancel":
+        await jobs.cancel(view, str(due[0]))
+    else:
+        await jobs.pause(view, str(due[0]), note=None)
+    assert live(superuser, due[0]) == []
+    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]
+
+
+async def test_a_suspended_workspaces_job_cannot_be_replaced_and_stays_as_it_was(
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime]
+) -> None:
+    superuser.execute(
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+    )
+    before = job(superuser, due[0])
+    with pytest.raises(errors.Conflict):
+        await jobs.replace(view, str(due[0]), {"cron": "0 0 1 1 *"}, if_match=None)
+    assert (job(superuser, due[0]), live(superuser, due[0]), done(superuser, due[0])) == (before, [], [])
+
+
+async def test_a_job_with_a_broken_row_can_still_be_cancelled(
+    superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
+) -> None:
+    superuser.execute("update kronos.jobs set schedule = row(1, 1, 2, 1 << 20, 0, false)::kronos.schedule where job_id = %s", [due[0]])
+    superuser.execute("update kronos.jobs set next_tick_at = now() where job_id = %s", [due[0]])
+    with pytest.raises(psycopg.Error, match="out of range"):
+        superuser.execute("select kronos.fire(%s)", [due[0]])
+    cancelled = await jobs.cancel(view, str(due[0]))
+    assert cancelled.status == "RETIRED"
+
+
+def test_the_next_version_begins_where_the_one_before_was_settled(superuser: Connection, endpoint: EndpointRow) -> None:
+    job_id = make_cron_job(superuser, endpoint)
+    first = "select kronos.first_tick(kronos.parse_cron('* * * * *'), null, null)"
+    with superuser.transaction():
+        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
+        before = value(superuser, "select clock_timestamp()")
+        superuser.execute("select kronos.settle_ticks(%s)", [job_id])
+        settled_at = value(superuser, "select current_setting('kronos.settled_at')::timestamptz")
+        assert before <= settled_at <= value(superuser, "select clock_timestamp()")
+        # Had the settling taken place at a minute's very beginning, the minute would be the old version's.
+        superuser.execute("select set_config('kronos.settled_at', '2099-01-01 00:00:00.000001+00', true)")
+        assert value(superuser, first) == datetime.fromisoformat("2099-01-01 00:01:00+00:00")
+    assert value(superuser, first) <= value(superuser, "select now() + interval '1 minute'")
+
+
+def test_another_workspaces_job_is_not_settled(superuser: Connection, due: tuple[uuid.UUID, datetime]) -> None:
+    stranger = add_endpoint(superuser)
+    with superuser.transaction():
+        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(stranger.workspace_id)])
+        assert value(superuser, "select kronos.settle_ticks(%s)", [due[0]]) == 0
+    assert (live(superuser, due[0]), job(superuser, due[0])["next_tick_at"]) == ([], due[1])
+
+
+async def test_a_resumed_workspaces_ticks_are_skipped(
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime]
+) -> None:
+    superuser.execute(
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+    )
+    await workspaces.update(view, name=None, status="ACTIVE")
+    assert live(superuser, due[0]) == []
+    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]
+
+
+async def test_resuming_a_workspace_that_was_not_suspended_skips_nothing(
+    superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
+) -> None:
+    await workspaces.update(view, name="renamed", status="ACTIVE")
+    assert (done(superuser, due[0]), job(superuser, due[0])["next_tick_at"]) == ([], due[1])

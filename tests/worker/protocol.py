@@ -1,0 +1,85 @@
+"""The worker's statements, run one by one as kronos_worker with the session settings of a worker."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from factory import EndpointRow
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import Jsonb
+
+from kronos import sql
+from kronos.worker.link import Link, Outage
+
+EVERYTHING = datetime.min.replace(tzinfo=UTC)
+
+
+def as_worker(database_url: str) -> psycopg.Connection:
+    """A connection as a worker's."""
+    conninfo = Link(database_url, "test", Outage())._conninfo
+    assert "role=kronos_worker" in conninfo_to_dict(conninfo)["options"]
+    return psycopg.connect(conninfo, autocommit=True, prepare_threshold=0)
+
+
+def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefix: str = "") -> list[tuple]:
+    return connection.execute(prefix + sql.texts()[f"claims.{name}"], params).fetchall()
+
+
+def claim_params(endpoints: Sequence[EndpointRow], quota: int = 10, token: UUID | None = None, floor: datetime = EVERYTHING) -> dict[str, Any]:
+    return {
+        "endpoint_ids": [endpoint.endpoint_id for endpoint in endpoints],
+        "quotas": [quota] * len(endpoints),
+        "floors": [floor] * len(endpoints),
+        "claim_token": token or uuid.uuid4(),
+        "worker_id": "test:1:abcdef",
+        "margin_ms": 5000,
+        "shortest_lease_ms": 15000,
+    }
+
+
+def claim(connection: psycopg.Connection, *endpoints: EndpointRow, quota: int = 10, floor: datetime = EVERYTHING) -> tuple[UUID, list[UUID]]:
+    """The token and what was claimed under it, in the order of due times."""
+    params = claim_params(endpoints, quota, floor=floor)
+    rows = run(connection, "claim_executions", params)
+    return params["claim_token"], [row[0] for row in sorted(rows, key=lambda row: row[-1])]
+
+
+def finalize_params(token: UUID, ids: Sequence[UUID], status: str, is_retryable: bool, retry: timedelta) -> dict[str, Any]:
+    count = len(ids)
+    error = None if status == "SUCCESS" else Jsonb({"type": "http_status", "message": "the endpoint answered 500"})
+    return {
+        "execution_ids": list(ids),
+        "claim_tokens": [token] * count,
+        "statuses": [status] * count,
+        "is_retryable": [is_retryable] * count,
+        "retry_ms": [retry // timedelta(milliseconds=1)] * count,
+        "duration_ms": [7] * count,
+        "requests": [Jsonb({"method": "POST"})] * count,
+        "responses": [Jsonb({"status": 200})] * count,
+        "errors": [error] * count,
+    }
+
+
+def finalize(
+    connection: psycopg.Connection, token: UUID, ids: Sequence[UUID], status: str = "SUCCESS", *, retry: timedelta = timedelta()
+) -> dict[UUID, str]:
+    """The verdicts, those of judge_unapplied included. A status other than SUCCESS may be retried, unless it is PERMANENT."""
+    params = finalize_params(token, ids, status.replace("PERMANENT", "FAILED"), status != "PERMANENT", retry)
+    verdicts = dict(run(connection, "finalize_executions", params))
+    if missing := [execution_id for execution_id in ids if execution_id not in verdicts]:
+        params = finalize_params(token, missing, status, is_retryable=True, retry=retry)
+        verdicts |= dict(run(connection, "judge_unapplied", {**params, "worker_id": "test:1:abcdef"}))
+    return verdicts
+
+
+def expire(connection: psycopg.Connection) -> tuple[int, int]:
+    """Leases ended: (due again, failed)."""
+    (row,) = run(connection, "expire_leases", {"limit": 1000})
+    return row[0], row[1]
+
+
+def release(connection: psycopg.Connection, token: UUID, ids: Sequence[UUID]) -> list[UUID]:
+    return [row[0] for row in run(connection, "release_executions", {"execution_ids": list(ids), "claim_tokens": [token]})]

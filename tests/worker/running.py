@@ -1,0 +1,69 @@
+"""Real worker processes, and waiting for what they do without stopping the receivers in this process."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Worker:
+    """A `kronos worker` process; its log lines are in `log`."""
+
+    def __init__(self, database_url: str, log: Path, **settings: object) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
+        environment |= {
+            "KRONOS_DATABASE_URL": database_url,
+            "KRONOS_EGRESS_ALLOW": "127.0.0.0/8",
+            "KRONOS_LOG_LEVEL": "DEBUG",
+            **{f"KRONOS_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        self._log = log
+        with log.open("a") as lines:
+            self.process = subprocess.Popen([sys.executable, "-m", "kronos", "worker"], env=environment, stdout=lines, stderr=lines)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    async def started(self) -> None:
+        await until(lambda: "started" in self.log or self.process.poll() is not None, "the worker to start")
+        assert self.process.poll() is None, self.log
+
+    async def ends(self, *, seconds: float = 15) -> int:
+        """Its exit code, once it has ended."""
+        await until(lambda: self.process.poll() is not None, "the worker to end", seconds=seconds)
+        return self.process.returncode
+
+    def tell(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+
+@contextmanager
+def workers() -> Iterator[Callable[..., Worker]]:
+    """Starts workers; none of them outlives the block."""
+    started: list[Worker] = []
+
+    def start(database_url: str, log: Path, **settings: object) -> Worker:
+        started.append(Worker(database_url, log, **settings))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for worker in started:
+            worker.process.kill()
+        for worker in started:
+            worker.process.wait(10)
+
+
+async def until(holds: Callable[[], object], what: str, *, seconds: float = 20) -> None:
+    """Returns once `holds()` is true; fails with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        await asyncio.sleep(0.01)

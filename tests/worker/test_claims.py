@@ -1,0 +1,126 @@
+"""What the statements' callers promise: no result stops its batch, rotation is exact, wakes are not lost, pg_cron is watched."""
+
+import logging
+import time
+from uuid import uuid4
+
+import pytest
+from factory import add_endpoint, add_executions, status_of
+from worker.protocol import as_worker, claim
+
+from kronos.worker import claims
+from kronos.worker.claims import Result
+from kronos.worker.link import Link, Outage
+from kronos.worker.ring import Ring
+from kronos.worker.wake import Wake
+from kronos.worker.watchdog import Watchdog
+
+
+@pytest.fixture
+async def link(database_url):
+    made = Link(database_url, "test", Outage())
+    yield made
+    await made.close()
+
+
+def _result(execution_id, token, **changes) -> Result:
+    row = {"status": "SUCCESS", "is_retryable": False, "retry_ms": 0, "duration_ms": 1, "request": None, "response": '{"body": "ok"}', "error": None}
+    return Result(execution_id=execution_id, claim_token=token, **{**row, **changes})
+
+
+@pytest.mark.parametrize("bad", [{"response": '{"body": "\\u0000"}'}, {"response": '{"body": "\0"}'}, {"response": '"\ud800"'}, {"response": "{"}])
+async def test_one_result_that_cannot_be_stored_does_not_stop_its_batch(superuser, database_url, link, bad):
+    ids = add_executions(superuser, add_endpoint(superuser), 7)
+    with as_worker(database_url) as connection:
+        token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
+    results = [_result(one, token, **(bad if place == 3 else {})) for place, one in enumerate(ids)]
+    assert await claims.finalize(link, results, worker_id="w") == dict.fromkeys(ids, "SUCCESS")
+    stored = superuser.execute("select execution_id, output is null from kronos.execution_done").fetchall()
+    assert [one for one, is_null in stored if is_null] == [ids[3]]
+
+
+async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(superuser, database_url, link):
+    ids = add_executions(superuser, add_endpoint(superuser), 3)
+    with as_worker(database_url) as connection:
+        token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
+    results = [_result(one, token, **({"status": "NONSENSE"} if place == 1 else {})) for place, one in enumerate(ids)]
+    assert await claims.finalize(link, results, worker_id="w") == {ids[0]: "SUCCESS", ids[1]: "DROPPED", ids[2]: "SUCCESS"}
+    assert status_of(superuser, ids[1]) == "RUNNING"
+
+
+def _endpoint(superuser, execution_id):
+    from factory import EndpointRow
+
+    row = superuser.execute("select endpoint_id, workspace_id from kronos.execution_live where execution_id = %s", [execution_id]).fetchone()
+    return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=5000, max_attempts=5, max_crashes=3)
+
+
+async def test_a_finalize_is_repeated_until_it_is_answered(superuser, database_url, link):
+    ids = add_executions(superuser, add_endpoint(superuser), 2)
+    with as_worker(database_url) as connection:
+        token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
+    await link.connected()
+    superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-test' and pid <> pg_backend_pid()")
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "SUCCESS")
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "ALREADY")
+
+
+def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn():
+    ring, endpoints = Ring(), [uuid4() for _ in range(150)]
+    ring.offer(endpoints)
+    first = ring.next(100)
+    assert ([one.endpoint_id for one in first], sum(one.quota for one in first)) == (endpoints[:64], 100)
+    second, third = ring.next(10), ring.next(100)
+    assert [one.endpoint_id for one in [*second, *third]][:86] == endpoints[64:] or [one.endpoint_id for one in second] == endpoints[64:74]
+    assert (sum(one.quota for one in second), sum(one.quota for one in third)) == (10, 100)
+    assert {one.quota for one in second} == {1}
+    assert Ring().next(5) == []
+
+
+def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends():
+    ring, (limited, other) = Ring(), (uuid4(), uuid4())
+    ring.offer([limited])
+    ring.claimed(ring.next(5), [])
+    assert not ring
+    ring.offer_again([other])
+    assert not ring
+    ring.offer_again([limited])
+    assert [one.endpoint_id for one in ring.next(5)] == [limited]
+
+
+async def test_a_wake_is_followed_by_two_more_looks():
+    wake = Wake(poll_seconds=30)
+    wake.looked(time.monotonic(), None)
+    assert not wake.is_due
+    wake.now()
+    assert wake.is_due
+    looks = []
+    started = time.monotonic()
+    while time.monotonic() < started + 0.2:
+        at = time.monotonic()
+        if wake.is_due:
+            looks.append(at - started)
+            wake.looked(at, None)
+        else:
+            await wake.wait(for_look=True) if len(looks) < 3 else await _nap()
+    assert len(looks) == 3
+    assert looks[1] >= 0.015
+    assert looks[2] >= 0.05
+
+
+async def _nap() -> None:
+    import asyncio
+
+    await asyncio.sleep(0.01)
+
+
+async def test_the_watchdog_says_once_that_it_rings_in_pg_crons_place(superuser, link, caplog):
+    watchdog = Watchdog()
+    assert watchdog.is_due
+    assert await watchdog.look(link) is False  # pg_cron is alive, or PostgreSQL has just started
+    assert not watchdog.is_due
+    superuser.execute("create or replace function kronos.ring_if_silent(p_after interval) returns integer language sql as 'select 3'")
+    with caplog.at_level(logging.WARNING, "kronos.worker"):
+        assert await watchdog.look(link) is True
+        assert await watchdog.look(link) is True
+    assert [record.message for record in caplog.records] == ["pg_cron has been silent for more than 90 s: workers ring in its place"]

@@ -1,0 +1,347 @@
+"""The delivery protocol, crash point by crash point: claim, lease, finalize, expire, release. Real PostgreSQL, as kronos_worker."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+from factory import add_endpoint, add_executions, attempts_of, end_leases, in_flight, status_of
+from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
+
+from kronos.sql import texts
+
+
+@pytest.fixture
+def worker(database_url: str) -> Iterator[psycopg.Connection]:
+    with as_worker(database_url) as connection:
+        yield connection
+
+
+def _gates_agree(superuser: psycopg.Connection) -> bool:
+    row = superuser.execute(
+        """
+        select bool_and(gate.in_flight = (select count(*) from kronos.execution_live as live where live.endpoint_id = gate.endpoint_id and holds_slot))
+          from kronos.endpoint_gate as gate
+        """
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(superuser, worker):
+    endpoint = add_endpoint(superuser, max_in_flight=5, timeout_ms=60_000)
+    (execution_id,) = add_executions(superuser, endpoint)
+    token, claimed = claim(worker, endpoint)
+    lease = superuser.execute(
+        "select visible_at - claimed_at, claim_token, attempt_count, worker_id from kronos.execution_live where execution_id = %s", [execution_id]
+    ).fetchone()
+    assert claimed == [execution_id]
+    assert lease == (timedelta(milliseconds=65_000), token, 1, "test:1:abcdef")
+    assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1)
+    assert finalize(worker, token, claimed) == {execution_id: "SUCCESS"}
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("SUCCESS", ["SUCCESS"], 0)
+
+
+def test_crash_before_the_claim_commits_leaves_no_trace(superuser, worker, database_url):
+    endpoint = add_endpoint(superuser, max_in_flight=5)
+    (execution_id,) = add_executions(superuser, endpoint)
+    dying = as_worker(database_url)
+    dying.autocommit = False
+    assert claim(dying, endpoint)[1] == [execution_id]
+    dying.close()
+    _, claimed = claim(worker, endpoint)
+    assert claimed == [execution_id]
+    count = superuser.execute("select attempt_count from kronos.execution_live").fetchone()
+    assert (count, attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ((1,), [], 1)
+
+
+def test_a_claim_whose_answer_was_lost_is_recovered_by_its_token(superuser, worker):
+    endpoint = add_endpoint(superuser)
+    ids = add_executions(superuser, endpoint, 3)
+    add_executions(superuser, add_endpoint(superuser), 2)
+    params = claim_params([endpoint])
+    run(worker, "claim_executions", params)
+    recovered = run(worker, "recover_claim", {"claim_token": params["claim_token"], "endpoint_ids": params["endpoint_ids"]})
+    assert {row[0] for row in recovered} == set(ids)
+
+
+def test_crash_during_delivery_is_lost_evidence_and_the_zombie_is_fenced(superuser, worker):
+    endpoint = add_endpoint(superuser, max_in_flight=5)
+    (execution_id,) = add_executions(superuser, endpoint)
+    first, _ = claim(worker, endpoint)
+    assert claim(worker, endpoint)[1] == []  # invisible while leased
+    assert expire(worker) == (0, 0)
+    end_leases(superuser)
+    assert expire(worker) == (1, 0)
+    second, claimed = claim(worker, endpoint)
+    assert (claimed, attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ([execution_id], ["LOST"], 1)
+    assert finalize(worker, first, [execution_id]) == {execution_id: "FENCED"}
+    assert status_of(superuser, execution_id) == "RUNNING"
+    assert superuser.execute("select status, worker_id from kronos.attempt_late where claim_token = %s", [first]).fetchall() == [
+        ("SUCCESS", "test:1:abcdef")
+    ]
+    assert finalize(worker, second, [execution_id]) == {execution_id: "SUCCESS"}
+    assert finalize(worker, first, [execution_id]) == {execution_id: "FENCED"}  # again: no second row, no error
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("SUCCESS", ["LOST", "SUCCESS"])
+    assert in_flight(superuser, endpoint) == 0
+
+
+def test_late_but_not_claimed_again_is_accepted(superuser, worker):
+    endpoint = add_endpoint(superuser)
+    (execution_id,) = add_executions(superuser, endpoint)
+    token, _ = claim(worker, endpoint)
+    end_leases(superuser)
+    assert finalize(worker, token, [execution_id]) == {execution_id: "SUCCESS"}
+    assert (attempts_of(superuser, execution_id), expire(worker)) == (["SUCCESS"], (0, 0))
+
+
+def test_a_batch_sent_again_after_an_unknown_commit_is_already_counted(superuser, worker):
+    endpoint = add_endpoint(superuser, max_in_flight=9)
+    ids = add_executions(superuser, endpoint, 3)
+    token, _ = claim(worker, endpoint)
+    assert set(finalize(worker, token, ids).values()) == {"SUCCESS"}
+    assert set(finalize(worker, token, ids).values()) == {"ALREADY"}
+    assert ([attempts_of(superuser, one) for one in ids], in_flight(superuser, endpoint)) == ([["SUCCESS"]] * 3, 0)
+
+
+def test_crash_before_the_finalize_commits_changes_nothing(superuser, worker, database_url):
+    endpoint = add_endpoint(superuser, max_in_flight=9)
+    (execution_id,) = add_executions(superuser, endpoint)
+    token, _ = claim(worker, endpoint)
+    dying = as_worker(database_url)
+    dying.autocommit = False
+    finalize(dying, token, [execution_id])
+    dying.close()
+    assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1)
+    assert finalize(worker, token, [execution_id]) == {execution_id: "SUCCESS"}
+
+
+def test_a_repeated_retry_does_not_touch_the_next_claim(superuser, worker):
+    endpoint = add_endpoint(superuser, max_in_flight=9)
+    (execution_id,) = add_executions(superuser, endpoint)
+    first, _ = claim(worker, endpoint)
+    assert finalize(worker, first, [execution_id], "FAILED") == {execution_id: "RETRY"}
+    second, claimed = claim(worker, endpoint)
+    assert claimed == [execution_id]
+    assert finalize(worker, first, [execution_id], "FAILED") == {execution_id: "ALREADY"}
+    assert finalize(worker, second, [execution_id]) == {execution_id: "SUCCESS"}
+    assert (attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (["FAILED", "SUCCESS"], 0)
+
+
+def test_a_retry_waits_from_the_end_of_the_attempt(superuser, worker):
+    endpoint = add_endpoint(superuser)
+    (execution_id,) = add_executions(superuser, endpoint)
+    token, _ = claim(worker, endpoint)
+    superuser.execute("update kronos.execution_live set claimed_at = claimed_at - interval '8 s'")  # the attempt took so long
+    finalize(worker, token, [execution_id], "TIMED_OUT", retry=timedelta(seconds=30))
+    left = superuser.execute("select visible_at - now() from kronos.execution_live").fetchone()
+    assert left is not None
+    assert timedelta(seconds=29) < left[0] <= timedelta(seconds=30)
+    assert (status_of(superuser, execution_id), claim(worker, endpoint)[1]) == ("RETRYING", [])
+
+
+def test_attempts_run_out(superuser, worker):
+    endpoint = add_endpoint(superuser, max_attempts=3)
+    (execution_id,) = add_executions(superuser, endpoint)
+    for _ in range(3):
+        token, claimed = claim(worker, endpoint)
+        assert claimed == [execution_id]
+        finalize(worker, token, claimed, "FAILED")
+    reason = superuser.execute("select status_reason ->> 'code' from kronos.executions where execution_id = %s", [execution_id]).fetchone()
+    assert (status_of(superuser, execution_id), reason, claim(worker, endpoint)[1]) == ("FAILED", ("attempts_exhausted",), [])
+
+
+def test_a_permanent_error_is_not_tried_again(superuser, worker):
+    endpoint = add_endpoint(superuser)
+    (execution_id,) = add_executions(superuser, endpoint)
+    token, claimed = claim(worker, endpoint)
+    assert finalize(worker, token, claimed, "PERMANENT") == {execution_id: "FAILED"}
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["FAILED"])
+
+
+def test_an_execution_whose_workers_keep_dying_fails(superuser, worker):
+    endpoint = add_endpoint(superuser, max_attempts=100, max_crashes=3, max_in_flight=5)
+    (execution_id,) = add_executions(superuser, endpoint)
+    claims = 0
+    while claim(worker, endpoint)[1]:
+        claims += 1
+        assert claims < 10
+        end_leases(superuser)
+        expire(worker)
+    assert (claims, status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == (4, "FAILED", ["LOST"] * 4)
+    assert in_flight(superuser, endpoint) == 0
+
+
+def test_at_most_once_is_never_sent_again(superuser, worker):
+    endpoint = add_endpoint(superuser, max_crashes=0)
+    (execution_id,) = add_executions(superuser, endpoint)
+    claim(worker, endpoint)
+    end_leases(superuser)
+    assert expire(worker) == (0, 1)
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["LOST"])
+    assert claim(worker, endpoint)[1] == []
+
+
+def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(superuser, worker):
+    endpoint = add_endpoint(superuser, max_in_flight=5)
+    add_executions(superuser, endpoint, 20)
+    _, claimed = claim(worker, endpoint, quota=50)
+    assert (len(claimed), claim(worker, endpoint, quota=50)[1], in_flight(superuser, endpoint)) == (5, [], 5)
+    end_leases(superuser)
+    assert expire(worker) == (5, 0)
+    token, again = claim(worker, endpoint, quota=50)
+    assert (len(again), in_flight(superuser, endpoint)) == (5, 5)
+    finalize(worker, token, again)
+    assert in_flight(superuser, endpoint) == 0
+
+
+def test_a_limit_is_exact_under_eight_claimers(superuser, database_url):
+    endpoint = add_endpoint(superuser, max_in_flight=5)
+    add_executions(superuser, endpoint, 300)
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with as_worker(database_url) as connection:
+                while connection.execute("select exists (select from kronos.execution_live)").fetchone() == (True,):
+                    token, claimed = claim(connection, endpoint, quota=3)
+                    if claimed:
+                        finalize(connection, token, claimed)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    peak = 0
+    while any(thread.is_alive() for thread in threads):
+        counted = superuser.execute(
+            """
+            select (select in_flight from kronos.endpoint_gate where endpoint_id = %(id)s),
+                   (select count(*) from kronos.execution_live where endpoint_id = %(id)s and claim_token is not null)
+            """,
+            {"id": endpoint.endpoint_id},
+        ).fetchone()
+        assert counted is not None
+        assert counted[0] == counted[1]
+        peak = max(peak, counted[0])
+    assert errors == []
+    assert 0 < peak <= 5
+    ended = superuser.execute("select count(*) filter (where status = 'SUCCESS'), count(*) from kronos.execution_done").fetchone()
+    assert (ended, in_flight(superuser, endpoint)) == ((300, 300), 0)
+
+
+def test_no_execution_is_claimed_twice(superuser, database_url):
+    endpoints = [add_endpoint(superuser), add_endpoint(superuser)]
+    ids = [*add_executions(superuser, endpoints[0], 200), *add_executions(superuser, endpoints[1], 200)]
+    claimed: list[uuid.UUID] = []
+
+    def work() -> None:
+        with as_worker(database_url) as connection:
+            while connection.execute("select exists (select from kronos.execution_live where claim_token is null)").fetchone() == (True,):
+                claimed.extend(claim(connection, *endpoints, quota=7)[1])
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(claimed) == sorted(ids)
+
+
+def test_a_claim_never_waits(superuser, worker, database_url):
+    endpoint = add_endpoint(superuser, max_in_flight=5)
+    add_executions(superuser, endpoint, 3)
+    with psycopg.connect(database_url) as locker:
+        for locked in ("kronos.endpoint_gate", "kronos.execution_live"):
+            locker.execute(f"select from {locked} for update")
+            started = time.monotonic()
+            assert claim(worker, endpoint)[1] == []
+            assert time.monotonic() - started < 1  # lock_timeout is 2 s
+            locker.rollback()
+    assert len(claim(worker, endpoint)[1]) == 3
+
+
+def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(superuser, worker):
+    paused, delayed = add_endpoint(superuser), add_endpoint(superuser)
+    add_executions(superuser, paused, 2)
+    add_executions(superuser, delayed, due_in_seconds=60)
+    superuser.execute("update kronos.endpoint_gate set paused_until = now() + interval '1 h' where endpoint_id = %s", [paused.endpoint_id])
+    assert claim(worker, paused, delayed)[1] == []
+    due = {row[0]: row[1] for row in run(worker, "list_due_endpoints", {})}
+    assert due[paused.endpoint_id] <= 0
+    assert 55_000 < due[delayed.endpoint_id] <= 60_000
+
+
+def test_an_unlimited_endpoint_never_touches_its_gate(superuser, worker):
+    endpoint = add_endpoint(superuser)
+    ids = add_executions(superuser, endpoint, 20)
+    before = superuser.execute("select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone()
+    token, _ = claim(worker, endpoint, quota=50)
+    finalize(worker, token, ids)
+    assert superuser.execute("select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone() == before
+
+
+def test_a_limit_can_be_switched_on_and_off_while_claims_run(superuser, worker):
+    endpoint = add_endpoint(superuser)
+    add_executions(superuser, endpoint, 20)
+    limit = "update kronos.endpoint_gate set max_in_flight = %s where endpoint_id = %s"
+    uncounted, first = claim(worker, endpoint, quota=7)
+    superuser.execute(limit, [4, endpoint.endpoint_id])
+    counted, second = claim(worker, endpoint, quota=50)
+    assert (len(second), in_flight(superuser, endpoint)) == (4, 4)
+    finalize(worker, uncounted, first)
+    assert in_flight(superuser, endpoint) == 4  # those that were not counted give nothing back
+    superuser.execute(limit, [None, endpoint.endpoint_id])
+    unlimited, third = claim(worker, endpoint, quota=5)
+    finalize(worker, counted, second)
+    finalize(worker, unlimited, third)
+    assert (len(third), in_flight(superuser, endpoint)) == (5, 0)
+
+
+def test_the_floor_is_only_a_hint(superuser, worker):
+    endpoint = add_endpoint(superuser)
+    old = add_executions(superuser, endpoint, 3)
+    row = superuser.execute("select clock_timestamp()").fetchone()
+    assert row is not None
+    new = add_executions(superuser, endpoint, 1)
+    assert claim(worker, endpoint, floor=row[0])[1] == new
+    assert claim(worker, endpoint)[1] == old
+
+
+def test_released_claims_are_due_at_once_and_not_counted(superuser, worker):
+    endpoint = add_endpoint(superuser, max_in_flight=9)
+    ids = add_executions(superuser, endpoint, 3)
+    token, _ = claim(worker, endpoint)
+    assert release(worker, uuid.uuid4(), ids) == []  # another's token
+    assert sorted(release(worker, token, ids[:2])) == sorted(ids[:2])
+    assert in_flight(superuser, endpoint) == 1
+    assert finalize(worker, token, ids[:1]) == {ids[0]: "FENCED"}
+    assert set(claim(worker, endpoint)[1]) == set(ids[:2])
+    counts = superuser.execute("select attempt_count from kronos.execution_live").fetchall()
+    assert (counts, in_flight(superuser, endpoint)) == ([(1,)] * 3, 3)
+
+
+def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(superuser, worker):
+    endpoint = add_endpoint(superuser, max_in_flight=9)
+    ids = add_executions(superuser, endpoint, 2)
+    token, _ = claim(worker, endpoint)
+    text = texts()["claims.finalize_executions"]
+    nul = {"responses": ['{"body": "\\u0000"}', '{"body": "ok"}'], "requests": [None, None], "errors": [None, None]}
+    params = {
+        "execution_ids": ids,
+        "claim_tokens": [token] * 2,
+        "statuses": ["SUCCESS"] * 2,
+        "is_retryable": [False] * 2,
+        "retry_ms": [0] * 2,
+        "duration_ms": [1] * 2,
+        **nul,
+    }
+    with pytest.raises(psycopg.DataError):
+        worker.execute(text, params)
+    assert [status_of(superuser, one) for one in ids] == ["RUNNING"] * 2
+    assert set(finalize(worker, token, ids).values()) == {"SUCCESS"}
+    assert _gates_agree(superuser)

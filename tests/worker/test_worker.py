@@ -1,0 +1,277 @@
+"""A real worker process against real receivers: what it delivers, what it tries again, how it stops."""
+
+import asyncio
+import signal
+import time
+from datetime import timedelta
+
+import psycopg
+import pytest
+from delivery.servers import Receiver, Talk, answer, huge_body, once, silent
+from factory import add_endpoint, add_executions, attempts_of, in_flight, status_of
+from worker.running import until, workers
+
+
+@pytest.fixture
+def start(database_url, tmp_path):
+    """Starts a worker process on the test's database."""
+    with workers() as starting:
+        yield lambda **settings: starting(database_url, tmp_path / "worker.log", **{"poll_seconds": 0.2, **settings})
+
+
+def _is_idle(superuser: psycopg.Connection) -> bool:
+    return superuser.execute("select exists (select from kronos.execution_live)").fetchone() == (False,)
+
+
+def _count(superuser: psycopg.Connection, condition: str) -> int:
+    row = superuser.execute(f"select count(*) from kronos.execution_live where {condition}").fetchone()
+    assert row is not None
+    return row[0]
+
+
+async def test_a_notify_wakes_a_worker_long_before_it_polls(superuser, start):
+    async with Receiver(answer(), keep=True) as receiver:
+        worker = start(poll_seconds=30)
+        await worker.started()
+        await until(lambda: "listen" in _worker_connections(superuser), "the worker to listen")
+        latencies = []
+        for number in range(1, 11):
+            started = time.monotonic()
+            add_executions(superuser, add_endpoint(superuser, url=receiver.url), is_told=True)
+            await until(lambda wanted=number: len(receiver.requests) == wanted, "the delivery", seconds=10)
+            latencies.append(time.monotonic() - started)
+    assert sorted(latencies)[5] < 0.5  # a few ms on a quiet machine; the poll is 30 s
+
+
+def _worker_connections(superuser: psycopg.Connection) -> str:
+    rows = superuser.execute("select query from pg_stat_activity where application_name like 'kronos-worker-%' and query ~ 'listen|select 1'")
+    return "listen" if rows.fetchone() else ""
+
+
+async def test_what_nobody_told_of_is_found_by_polling_and_a_due_time_by_a_timer(superuser, start):
+    async with Receiver(answer(), keep=True) as receiver:
+        await start(poll_seconds=0.3).started()
+        endpoint = add_endpoint(superuser, url=receiver.url)
+        add_executions(superuser, endpoint)
+        add_executions(superuser, endpoint, due_in_seconds=1.5)
+        await until(lambda: len(receiver.requests) == 2, "both deliveries")
+        row = superuser.execute("select max(started_at - run_at) from kronos.execution_done").fetchone()
+        await until(lambda: _is_idle(superuser), "the end")
+    assert row is not None
+
+
+async def test_success_stores_request_and_response_and_repeats_keep_their_key(superuser, start):
+    async def fail_first(talk: Talk) -> None:
+        status = "500 Oh" if len(receiver.requests) == 1 else "200 OK"
+        await answer(b"done", status=status)(talk)
+
+    async with Receiver(fail_first, keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, spec={"body_template": {"id": "{{input.id}}"}, "headers": {"X-Id": "{{input.id}}"}})
+        (execution_id,) = add_executions(superuser, endpoint, input={"id": 12})
+        start()
+        await until(lambda: _is_idle(superuser), "the end")
+    assert [request.headers["idempotency-key"] for request in receiver.requests] == [str(execution_id)] * 2
+    assert [request.headers["kronos-attempt"] for request in receiver.requests] == ["1", "2"]
+    assert [(request.body, request.headers["x-id"]) for request in receiver.requests] == [(b'{"id":12}', "12")] * 2
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("SUCCESS", ["FAILED", "SUCCESS"])
+    output = superuser.execute("select output ->> 'body', (output ->> 'status')::integer from kronos.execution_done").fetchone()
+    assert output == ("done", 200)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts"), [("400 Bad", 1), ("404 Not Found", 1), ("422 No", 1), ("408 Slow", 3), ("429 Many", 3), ("503 Busy", 3)]
+)
+async def test_what_sending_again_cannot_help_is_sent_once(superuser, start, status, attempts):
+    async with Receiver(answer(status=status), keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, max_attempts=3)
+        (execution_id,) = add_executions(superuser, endpoint)
+        start()
+        await until(lambda: _is_idle(superuser), "the end")
+        assert len(receiver.requests) == attempts
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["FAILED"] * attempts)
+
+
+async def test_retry_after_is_waited_out(superuser, start):
+    async with Receiver(answer(status="429 Many", headers="Retry-After: 2\r\n"), keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, max_attempts=2)
+        add_executions(superuser, endpoint)
+        start()
+        await until(lambda: _is_idle(superuser), "the end")
+        assert len(receiver.requests) == 2
+    row = superuser.execute("select max(started_at) - min(completed_at) from kronos.attempt").fetchone()
+    assert row is not None
+    assert timedelta(seconds=2) <= row[0] < timedelta(seconds=8)
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ({"spec": {"body_template": {"a": "{{input.missing}}"}}}, "input.missing"),
+        ({"type": "KAFKA"}, "KAFKA"),
+        ({"spec": {"headers": {"X-A": 1}}}, "headers.X-A"),
+        ({"spec": {"url": None}}, "url"),
+        ({"retry_policy": {"backoff": "never"}}, "backoff"),
+    ],
+)
+async def test_what_cannot_be_made_fails_at_once_and_is_told(superuser, start, definition, message):
+    (execution_id,) = add_executions(superuser, add_endpoint(superuser, **definition))
+    start()
+    await until(lambda: _is_idle(superuser), "the end")
+    error = superuser.execute("select error ->> 'type', error ->> 'message' from kronos.attempt").fetchone()
+    assert error is not None
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), error[0]) == ("FAILED", ["FAILED"], "template")
+    assert message in error[1]
+
+
+async def test_content_of_any_kind_harms_nothing(superuser, start):
+    nul = once(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\na\0b\0c")
+    broken = once(b"HTTP/1.1 200 OK\r\nX-A: \xff\xfe\r\nContent-Length: 4\r\n\r\n\xff\xfe\xed\xa0")
+    async with (
+        Receiver(nul) as with_nul,
+        Receiver(broken) as with_bytes,
+        Receiver(huge_body(50_000_000)) as huge,
+        Receiver(silent) as never,
+        Receiver(answer(), keep=True) as good,
+    ):
+        ids = {
+            name: add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=500, max_attempts=2), 5)
+            for name, receiver in {"nul": with_nul, "bytes": with_bytes, "huge": huge, "never": never, "good": good}.items()
+        }
+        # What no number of Python can be: 5,000 digits, which jsonb holds.
+        odd = add_executions(superuser, add_endpoint(superuser, url=good.url))
+        superuser.execute("update kronos.execution_live set input = jsonb_build_object('n', repeat('9', 5000)::numeric) where execution_id = %s", odd)
+        worker = start()
+        await until(lambda: _is_idle(superuser), "the end", seconds=40)
+        assert worker.process.poll() is None
+    statuses = {name: {status_of(superuser, one) for one in found} for name, found in ids.items()}
+    assert statuses == {"nul": {"SUCCESS"}, "bytes": {"SUCCESS"}, "huge": {"SUCCESS"}, "never": {"FAILED"}, "good": {"SUCCESS"}}
+    assert attempts_of(superuser, ids["never"][0]) == ["TIMED_OUT", "TIMED_OUT"]
+    assert attempts_of(superuser, odd[0]) == ["FAILED"]
+    row = superuser.execute("select max(pg_column_size(output)) from kronos.execution_done").fetchone()
+    assert row is not None
+    assert row[0] < 20_000
+
+
+async def test_a_limit_holds_at_the_receiver_and_does_not_idle(superuser, start):
+    now, peak = 0, 0
+
+    async def slow(talk: Talk) -> None:
+        nonlocal now, peak
+        now += 1
+        peak = max(peak, now)
+        await asyncio.sleep(0.02)  # the receiver's own time
+        now -= 1
+        await answer()(talk)
+
+    async with Receiver(slow, keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, max_in_flight=2)
+        add_executions(superuser, endpoint, 40)
+        await start(poll_seconds=20).started()
+        started = time.monotonic()
+        await until(lambda: _is_idle(superuser), "the end", seconds=19)
+        took = time.monotonic() - started
+    assert (peak, in_flight(superuser, endpoint)) == (2, 0)
+    assert took < 15  # 0.4 s of work: a slot that became free was used without waiting for the poll
+
+
+async def test_sigterm_finishes_what_is_under_way_and_loses_nothing(superuser, start):
+    release = asyncio.Event()
+
+    async def held(talk: Talk) -> None:
+        await release.wait()
+        await answer()(talk)
+
+    async with Receiver(held, keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, timeout_ms=20_000)
+        ids = add_executions(superuser, endpoint, 60)
+        worker = start(worker_concurrency=20)
+        await until(lambda: len(receiver.requests) == 20, "twenty deliveries under way")
+        worker.tell()
+        await until(lambda: "stopping" in worker.log, "the worker to stop claiming")
+        release.set()
+        assert await worker.ends() == 0
+        statuses = [status_of(superuser, one) for one in ids]
+        assert (statuses.count("SUCCESS"), statuses.count("QUEUED")) == (20, 40)
+        assert _count(superuser, "claim_token is null and attempt_count = 0") == 40
+        start()
+        await until(lambda: _is_idle(superuser), "the other forty")
+        assert len(receiver.requests) == 60
+    assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
+
+
+async def test_sigterm_gives_back_what_was_claimed_and_not_sent(superuser, start, database_url):
+    async with Receiver(answer(), keep=True) as receiver:
+        ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, max_in_flight=10), 3)
+        with psycopg.connect(database_url) as locker:
+            locker.execute("lock table kronos.endpoint_versions in access exclusive mode")  # what deliveries are made of cannot be read
+            worker = start()
+            await until(lambda: _count(superuser, "claim_token is not null") == 3, "the claim")
+            worker.tell()
+            assert await worker.ends() == 0
+        assert receiver.requests == []
+        assert _count(superuser, "claim_token is null and attempt_count = 0 and visible_at <= now()") == 3
+        start()
+        await until(lambda: _is_idle(superuser), "the end")
+    assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
+
+
+async def test_shutdown_waits_no_longer_than_told_and_leaves_the_rest_to_the_lease(superuser, start):
+    async with Receiver(silent) as receiver:
+        ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=60_000), 2)
+        worker = start(shutdown_seconds=0.5)
+        await until(lambda: len(receiver.requests) == 2, "the deliveries")
+        worker.tell(signal.SIGINT)
+        assert await worker.ends(seconds=8) == 0
+    assert "left to their leases" in worker.log
+    assert [status_of(superuser, one) for one in ids] == ["RUNNING", "RUNNING"]
+
+
+async def test_a_second_signal_ends_at_once(superuser, start):
+    async with Receiver(silent) as receiver:
+        add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=60_000))
+        worker = start(shutdown_seconds=600)
+        await until(lambda: len(receiver.requests) == 1, "the delivery")
+        worker.tell()
+        await until(lambda: "stopping" in worker.log, "the worker to stop claiming")
+        worker.tell()
+        assert await worker.ends(seconds=8) == 0
+
+
+async def test_results_wait_for_postgresql_to_come_back(superuser, start):
+    release = asyncio.Event()
+
+    async def held(talk: Talk) -> None:
+        await release.wait()
+        await answer()(talk)
+
+    async with Receiver(held, keep=True) as receiver:
+        ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=30_000), 5)
+        worker = start()
+        await until(lambda: len(receiver.requests) == 5, "the deliveries")
+        superuser.execute("alter role kronos_worker connection limit 0")  # no effect on a superuser's own login
+        superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kronos-worker-%'")
+        superuser.execute("alter role kronos_worker connection limit -1")
+        release.set()
+        await until(lambda: _is_idle(superuser), "the results")
+        assert worker.process.poll() is None
+        await until(lambda: "can be used again" in worker.log, "the worker to say so")
+        add_executions(superuser, add_endpoint(superuser, url=receiver.url))
+        await until(lambda: _is_idle(superuser), "further work")
+    assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
+    assert worker.log.count("cannot be used") <= 3  # once per outage, not once per try
+
+
+async def test_what_a_dead_worker_held_is_delivered_by_another(superuser, start):
+    async with Receiver(silent) as never, Receiver(answer(), keep=True) as good:
+        endpoint = add_endpoint(superuser, url=never.url, timeout_ms=60_000)
+        (execution_id,) = add_executions(superuser, endpoint)
+        dead = start()
+        await until(lambda: len(never.requests) == 1, "the delivery")
+        dead.tell(signal.SIGKILL)
+        await dead.ends()
+        superuser.execute("update kronos.endpoint_versions set spec = jsonb_build_object('url', %s::text)", [good.url])
+        superuser.execute("update kronos.execution_live set visible_at = now()")  # as time does
+        start()
+        await until(lambda: _is_idle(superuser), "the end")
+        assert good.requests[0].headers["idempotency-key"] == str(execution_id)
+    assert attempts_of(superuser, execution_id) == ["LOST", "SUCCESS"]
