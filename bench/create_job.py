@@ -140,18 +140,10 @@ class Bench:
         self._load(self.constant_port, "/", self._known, 1)
 
     def _clean(self) -> None:
-        """As after a restart: no jobs but the internal ones, and those silent, so that none runs in one sample and not in another."""
+        """No jobs but the internal ones, and those silent, so that none runs in one sample and not in another."""
+        self.one.forget_jobs()
         with self.one.connect() as connection:
-            connection.execute("update cron.job set active = false where jobname like 'kronos:%'")
-            connection.execute(
-                "delete from cron.job where jobname not in (select 'kronos:' || job_id from kronos.jobs"
-                " join kronos.workspaces using (workspace_id) where slug = 'kronos-system')"
-            )
-            connection.execute(
-                "delete from kronos.jobs where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)", [WORKSPACE]
-            )
-            connection.execute("vacuum analyze kronos.jobs, cron.job")
-            connection.execute("checkpoint")
+            connection.execute("update cron.job set active = false")
 
 
 @click.command(help=__doc__)

@@ -116,10 +116,7 @@ class Bench:
 
     def _clean(self) -> None:
         common.told(self._sink, "forget")
-        self._connection.execute("truncate kronos.execution_live, kronos.execution_done, kronos.attempt")
-        self._connection.execute("delete from kronos.jobs where trigger <> 'CRON'")
-        self._connection.execute("vacuum analyze kronos.jobs")
-        self._connection.execute("checkpoint")
+        self._one.forget_jobs()
 
 
 async def _trickle(url: str, count: int) -> dict[str, float]:

@@ -90,9 +90,20 @@ class Bench:
                 minute += timedelta(minutes=1)
                 time.sleep((minute - timedelta(minutes=1) - self._clock()).total_seconds() + 1)
             set_up(minute)
+            self._make_noticed()
             if minute - self._clock() >= _MARGIN:
                 return minute
             self._clean()
+
+    def _make_noticed(self) -> None:
+        """See that pg_cron reads its entries anew.
+
+        The message that tells it so is one among thousands here, and pg_cron 1.4 forgets it when PostgreSQL's queue of such messages
+        overflows (4,096): it went on with the 2 entries it knew of 5,002. So it is told once more when it has emptied the queue, as it
+        does each second.
+        """
+        time.sleep(1.5)
+        self._connection.execute("update cron.job set active = active where jobid = (select min(jobid) from cron.job)")
 
     def _watch(self, minute: datetime, count: str) -> tuple[float, float]:
         """Seconds after the minute at which the first and the last row were seen."""
@@ -125,16 +136,8 @@ class Bench:
 
     def _clean(self) -> None:
         """Only the internal jobs and their entries are left."""
-        with self._connection.transaction():
-            self._connection.execute(
-                "delete from cron.job where jobname not in (select 'kronos:' || job_id from kronos.jobs"
-                " join kronos.workspaces using (workspace_id) where slug = 'kronos-system')"
-            )
-            self._connection.execute("truncate public.fired, cron.job_run_details, kronos.execution_live")
-            self._connection.execute(
-                "delete from kronos.jobs where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)", [WORKSPACE]
-            )
-        self._connection.execute("vacuum analyze kronos.jobs, kronos.execution_live, cron.job")
+        self._one.forget_jobs()
+        self._connection.execute("truncate public.fired, cron.job_run_details")
 
     def _clock(self) -> datetime:
         row = self._connection.execute("select clock_timestamp()").fetchone()

@@ -22,7 +22,7 @@ _PG_CRON_IS_ELSEWHERE = (
     "or set cron.database_name = '{database}' and restart PostgreSQL"
 )
 # What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
-_NOT_ALLOWED = "{message}; nothing was changed. Let a superuser run once in database {database}: {statements}"
+_NOT_ALLOWED = "{message}; nothing was changed; let a superuser run once in database {database}: {statements}"
 
 
 def scripts() -> Path:

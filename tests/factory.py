@@ -52,8 +52,10 @@ def add_endpoint(
             insert into kronos.endpoints (workspace_id, name, type) values (%(workspace_id)s, %(name)s, %(type)s)
             returning endpoint_id, workspace_id
         ), made_of as (
-            insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
-            select endpoint_id, 1, workspace_id, %(spec)s, %(policy)s, %(timeout_ms)s, %(max_attempts)s, %(max_crashes)s from endpoint
+            insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts,
+                                                  max_crashes)
+            select endpoint_id, 1, workspace_id, %(spec)s, %(policy)s, %(timeout_ms)s, %(max_attempts)s, %(max_crashes)s
+              from endpoint
         ), gate as (
             insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight)
             select endpoint_id, workspace_id, %(max_in_flight)s from endpoint
@@ -100,10 +102,10 @@ def add_executions(
         ), numbered as (
             select job_id, row_number() over () as place from job
         ), queued as (
-            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
-                                               visible_at, max_attempts, max_crashes, timeout_ms, input)
-            select kronos.uuid7(now() + place * interval '1 us'), %(workspace_id)s, job_id, %(endpoint_id)s, 1, 'API', due.at, due.at, due.at,
-                   %(max_attempts)s, %(max_crashes)s, %(timeout_ms)s, %(input)s
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+                                               run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+            select kronos.uuid7(now() + place * interval '1 us'), %(workspace_id)s, job_id, %(endpoint_id)s, 1, 'API', due.at,
+                   due.at, due.at, %(max_attempts)s, %(max_crashes)s, %(timeout_ms)s, %(input)s
               from numbered
              cross join lateral (select now() + make_interval(secs => %(due_in)s) - (%(count)s - place) * interval '1 us' as at) as due
             returning execution_id, visible_at
@@ -135,7 +137,9 @@ def status_of(connection: psycopg.Connection, execution_id: UUID) -> str:
 
 def attempts_of(connection: psycopg.Connection, execution_id: UUID) -> list[str]:
     """The statuses of its attempts that have ended, in order."""
-    rows = connection.execute("select status from kronos.attempt where execution_id = %s order by attempt_number", [execution_id]).fetchall()
+    rows = connection.execute(
+        "select status from kronos.attempt where execution_id = %s order by attempt_number", [execution_id]
+    ).fetchall()
     return [row[0] for row in rows]
 
 

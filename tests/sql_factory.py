@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -34,8 +35,8 @@ def make_cron_job(
         f"""
         insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description
                                  {extra}{", next_tick_at" if pointer else ""})
-        select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s), kronos.alarm(%(cron)s),
-               kronos.describe_cron(%(cron)s){values}{pointer}
+        select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s),
+               kronos.alarm(%(cron)s), kronos.describe_cron(%(cron)s){values}{pointer}
           from kronos.endpoints
          where endpoint_id = %(endpoint_id)s
         """,
@@ -44,6 +45,21 @@ def make_cron_job(
     if is_registered:
         connection.execute("select kronos.register_pg_cron(%s)", [job_id])
     return job_id
+
+
+def fire(connection: Connection, job_id: uuid.UUID) -> int:
+    """Ring, as the job's pg_cron entry does; how many executions were made."""
+    return value(connection, "select kronos.fire(%s)", [job_id])
+
+
+def account(connection: Connection, job_id: uuid.UUID, *, now: datetime) -> int:
+    """What fire does with its own job, at an instant of the test's choice."""
+    return value(connection, "select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now])
+
+
+def once(at: datetime) -> str:
+    """A cron text whose only tick of the day is `at`."""
+    return f"{at.minute} {at.hour} * * *"
 
 
 def job(connection: Connection, job_id: uuid.UUID) -> Record:

@@ -13,10 +13,11 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_endpoint_type text;
+    v_next_tick_at  timestamptz;
     v_now           timestamptz;
-    v_delivered     integer;
+    v_delivered     integer := 0;
 begin
-    select endpoint.type into v_endpoint_type
+    select endpoint.type, job.next_tick_at into v_endpoint_type, v_next_tick_at
       from kronos.jobs as job
       join kronos.endpoints as endpoint using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
@@ -30,8 +31,7 @@ begin
     v_now := clock_timestamp();      -- after the lock: now() is the transaction's start, and we may have waited
     if v_endpoint_type = 'INTERNAL' then
         perform kronos.run_internal_job(p_job_id, v_now);
-        v_delivered := 0;
-    else
+    elsif v_next_tick_at <= v_now then      -- mostly another firing has done it: planning what this calls was half of the firing's CPU time (7.5 ms against 2.9)
         v_delivered := kronos.account_ticks(array[p_job_id], v_now);
     end if;
     v_delivered := v_delivered + kronos.account_due(v_now);

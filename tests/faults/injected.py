@@ -8,6 +8,7 @@ from typing import Literal
 import psycopg
 
 SQLSTATES = ("58000", "53100", "XX000", "57014", "40001")
+LOCKS = {"locked": "access exclusive", "read_only": "share"}
 _INSTALL = """
 create table public.fault (point text, action text);
 
@@ -41,9 +42,9 @@ alter function kronos.pg_cron_entries() set lock_timeout = '50ms';
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """`point`: where a job's row or an entry is written, or the commit; `locked`: cron.job is locked by somebody else."""
+    """`point`: where a job's row or an entry is written, or the commit; or somebody else keeps cron.job from all, or from writers."""
 
-    point: Literal["row", "entry", "commit", "locked"]
+    point: Literal["row", "entry", "commit", "locked", "read_only"]
     action: str = ""  # an SQLSTATE that is raised, "cancel" or "terminate"
 
     @property
@@ -51,7 +52,7 @@ class Fault:
         """The codes of the problem that a caller may get."""
         if self.action == "terminate":
             return {"database_unavailable"}
-        if self.point == "entry":
+        if self.point in ("entry", "read_only"):
             return {"pg_cron_unavailable"}
         if self.point == "locked":  # a job that is only read shows its entry, so reading waits too
             return {"pg_cron_unavailable", "database_unavailable"}
@@ -70,9 +71,9 @@ def armed(superuser: psycopg.Connection, fault: Fault | None) -> Iterator[None]:
     """Whatever is written meanwhile meets the fault."""
     if fault is None:
         yield
-    elif fault.point == "locked":
+    elif fault.point in LOCKS:
         with superuser.transaction():
-            superuser.execute("lock table cron.job in access exclusive mode")
+            superuser.execute(f"lock table cron.job in {LOCKS[fault.point]} mode")
             yield
     else:
         superuser.execute("insert into public.fault values (%s, %s)", [fault.point, fault.action])

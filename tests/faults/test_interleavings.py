@@ -47,7 +47,7 @@ def at_commit(holder: psycopg.Connection, job: str) -> Iterator[None]:
     try:
         yield
     finally:
-        holder.execute("select pg_advisory_unlock(1)")
+        holder.execute("select pg_advisory_unlock(1); drop function public.hold() cascade")
 
 
 POINTS: dict[str, Callable[[psycopg.Connection, str], AbstractContextManager[None]]] = {
@@ -84,15 +84,13 @@ class Held:
                 other: Future[Outcome] = threads.submit(self.change, second)
                 await_waiting(self.superuser, 2, other.done)
                 assert not one.done()
-            outcomes = one.result(20), other.result(20)
-            holder.execute("drop function if exists public.hold() cascade")
-        return outcomes
+            return one.result(20), other.result(20)
 
 
 @pytest.fixture
 def held(scene: Scene, su: psycopg.Connection, module_api: Api) -> Held:
     """A job whose tick of last midnight is due, and not too old to be delivered."""
-    job = scene.created("0 0 * * *", catch_up_window_seconds=2 * 86400)
+    job = scene.created("0 0 * * *", catch_up={"window_seconds": 2 * 86400})
     su.execute("update kronos.jobs set next_tick_at = date_trunc('day', now()) where job_id = %s", [job])
     return Held(scene=scene, superuser=su, url=module_api.database_url, job=job)
 

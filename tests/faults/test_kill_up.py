@@ -146,7 +146,13 @@ def statuses(up: Up, workspace: str) -> Counter[str]:
     """The statuses of the workspace's executions; none while PostgreSQL is away."""
     found = rows(
         up,
-        "select each.status, count(*) from kronos.executions as each join kronos.workspaces using (workspace_id) where slug = %s group by 1",
+        """
+        select execution.status, count(*)
+          from kronos.executions as execution
+          join kronos.workspaces using (workspace_id)
+         where slug = %s
+         group by 1
+        """,
         workspace,
     )
     return Counter({str(status): int(str(count)) for status, count in found or []})
@@ -192,7 +198,7 @@ def test_no_job_is_lost_whatever_is_killed(
     await_condition(lambda: statuses(running, workspace) == {"SUCCESS": JOBS}, f"all to succeed: {running.said()}", seconds=60)
     assert len(set(accepted.values())) == JOBS
     assert_log_agrees(running, workspace, log, accepted)
-    assert log.deliveries > JOBS, "what is under way when its worker dies is delivered again"
+    assert log.deliveries > JOBS, "what is under way when its worker dies comes again"
     assert running.process.poll() is None
     with capsys.disabled():
         sys.stdout.write(f"kills: {log.deliveries} deliveries of {JOBS} jobs\n")

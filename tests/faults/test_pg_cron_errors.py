@@ -72,9 +72,9 @@ def execute_revoked(superuser: psycopg.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def entries_locked(superuser: psycopg.Connection) -> Iterator[None]:
+def locked(superuser: psycopg.Connection, mode: str) -> Iterator[None]:
     with superuser.transaction():
-        superuser.execute("lock table cron.job in access exclusive mode")
+        superuser.execute(f"lock table cron.job in {mode} mode")
         yield
 
 
@@ -100,10 +100,11 @@ BREAKS: dict[str, tuple[Break, str]] = {
     "schema_away": (schema_away, AWAY),
     "usage_revoked": (usage_revoked, "42501"),
     "execute_revoked": (execute_revoked, "42501"),
-    "entries_locked": (entries_locked, "55P03"),
+    "locked": (lambda superuser: locked(superuser, "access exclusive"), "55P03"),
+    "read_only": (lambda superuser: locked(superuser, "share"), "55P03"),
     **{f"raises_{sqlstate}": (raising(sqlstate), sqlstate) for sqlstate in ("58000", "53100", "XX000", "57014", "40001")},
 }
-# cron.unschedule deletes without firing triggers, so only what writes an entry can meet one.
+# cron.unschedule deletes without firing triggers, so only what writes an entry can meet one; what removes one can meet a lock.
 CASES = [
     pytest.param(operation, fault, id=f"{operation}-{fault}")
     for fault in BREAKS
@@ -165,16 +166,9 @@ def test_without_the_extension_nothing_changes(
 # Where a backend stands when it is terminated: at the job's row, at the entry, with all written at the commit.
 POINTS: dict[str, Break] = {
     "row": lambda su: trigger_on(su, "kronos.jobs", "perform pg_advisory_xact_lock_shared(1)"),
-    "entry": lambda su: locked_for_writers(su),
+    "entry": lambda su: locked(su, "share"),
     "commit": lambda su: trigger_on(su, "kronos.jobs", "perform pg_advisory_xact_lock_shared(1)", at_commit=True),
 }
-
-
-@contextmanager
-def locked_for_writers(superuser: psycopg.Connection) -> Iterator[None]:
-    with superuser.transaction():
-        superuser.execute("lock table cron.job in share mode")
-        yield
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -1,6 +1,7 @@
 """A storm: workers and PostgreSQL's backends are killed at random while a thousand executions are delivered. The receiver is the judge."""
 
 import asyncio
+import logging
 import os
 import random
 import signal
@@ -23,6 +24,7 @@ from worker.running import Worker, workers
 EXECUTIONS = 1000
 STORM_SECONDS = 20
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ def _final(connection: psycopg.Connection) -> bool:
 @pytest.mark.faults
 async def test_a_storm_loses_nothing_and_explains_every_repetition(cluster: Cluster, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}")
+    _log.warning("seed %d", seed)
     dice = random.Random(seed)
 
     async def receive(talk: Talk) -> None:
@@ -168,4 +170,4 @@ def _judge(connection: psycopg.Connection, receiver: Receiver, acknowledged: set
     assert [one for one, status in attempts.items() if status == "SUCCESS" and one not in set(seen)] == [], "a success nobody received"
     gates = connection.execute("select count(*) from kronos.endpoint_gate where in_flight <> 0").fetchone()
     assert gates == (0,)
-    print(f"{len(statuses)} executions, {len(seen)} deliveries, attempts {dict(Counter(attempts.values()))}")
+    _log.warning("%d executions, %d deliveries, attempts %s", len(statuses), len(seen), Counter(attempts.values()))

@@ -19,7 +19,8 @@ from sql_factory import Connection, make_cron_job, records, value, values
 
 # Every object of the schema, by what it is and what it says; grants and owners too.
 _EVERYTHING = """
-  select 'function ' || oid::regprocedure || ' ' || md5(pg_get_functiondef(oid)) || ' ' || proowner::regrole || ' ' || coalesce(proacl::text, '')
+  select 'function ' || oid::regprocedure || ' ' || md5(pg_get_functiondef(oid)) || ' ' || proowner::regrole
+         || ' ' || coalesce(proacl::text, '')
     from pg_proc where pronamespace = 'kronos'::regnamespace
    union all
   select 'relation ' || relname || ' ' || relkind::text || ' ' || relowner::regrole || ' ' || coalesce(relacl::text, '')
@@ -147,7 +148,7 @@ def test_a_server_that_is_not_there_is_said_to_be_unavailable() -> None:
 
 @pytest.fixture
 def administrator(server: Server, superuser: Connection, bare: str) -> Iterator[str]:
-    """The URL, into a bare database, of a user who is no superuser and may do nothing special yet; nor was any superuser here for Kronos."""
+    """The URL, into a bare database, of a user who is no superuser and may do nothing special yet; no superuser prepared it."""
     user = f"admin_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {user} login password 'test-only'")
     superuser.execute("drop policy kronos_entries on cron.job")
@@ -164,7 +165,7 @@ def administrator(server: Server, superuser: Connection, bare: str) -> Iterator[
 def test_a_user_without_the_rights_is_told_what_a_superuser_must_run_and_then_can_migrate(
     superuser: Connection, administrator: str
 ) -> None:
-    with pytest.raises(errors.MigrationFailed, match="nothing was changed. Let a superuser run once") as caught:
+    with pytest.raises(errors.MigrationFailed, match="nothing was changed; let a superuser run once") as caught:
         migrations.migrate(administrator)
     assert value(superuser, "select to_regnamespace('kronos')") is None
     _, _, statements = str(caught.value).partition(f"in database {conninfo_to_dict(administrator)['dbname']}: ")

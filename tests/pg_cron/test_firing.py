@@ -98,9 +98,9 @@ def internal_runs(connection: Connection, minute: datetime) -> list[Record]:
     """What the internal jobs did of this minute by themselves."""
     return records(
         connection,
-        "select jobs.name, done.*"
-        "  from kronos.execution_done as done join kronos.jobs using (job_id) join kronos.workspaces as workspace on workspace.slug = 'kronos-system'"
-        " where jobs.workspace_id = workspace.workspace_id and done.scheduled_at = %s and done.status in ('SUCCESS', 'FAILED') order by jobs.name",
+        "select job.name, done.* from kronos.execution_done as done join kronos.jobs as job using (job_id)"
+        "  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id"
+        " where workspace.slug = 'kronos-system' and done.scheduled_at = %s and done.status in ('SUCCESS', 'FAILED') order by job.name",
         [minute],
     )
 

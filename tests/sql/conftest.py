@@ -1,12 +1,14 @@
 """Connections for tests of the SQL: a database per test from the root, one per module for tests that only read or add."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import psycopg
 import pytest
 
 from conftest import cloned
 from servers import Server
+from sql_factory import Connection, value
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +23,10 @@ def shared(module_database_url: str) -> Iterator[psycopg.Connection]:
     """The superuser's connection to the module's database."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def tick(superuser: Connection) -> datetime:
+    """The present minute: due, whenever in the test it is fired."""
+    minute: datetime = value(superuser, "select date_trunc('minute', clock_timestamp())")
+    return minute

@@ -5,9 +5,10 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
-from cron_texts import cron_texts, read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from cron_texts import cron_texts, read
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Times = list[tuple[int, int]]

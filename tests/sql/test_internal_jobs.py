@@ -44,7 +44,10 @@ def claim(connection: Connection, execution_id: uuid.UUID, *, holds_slot: bool =
              where execution_id = %(execution_id)s
             returning endpoint_id
         )
-        update kronos.endpoint_gate as gate set in_flight = in_flight + 1 from live where gate.endpoint_id = live.endpoint_id and %(holds_slot)s
+        update kronos.endpoint_gate as gate
+           set in_flight = in_flight + 1
+          from live
+         where gate.endpoint_id = live.endpoint_id and %(holds_slot)s
         """,
         {"token": token, "execution_id": execution_id, "holds_slot": holds_slot},
     )

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-import cron_texts
 import psycopg
 import pytest
-from cron_texts import instants, read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import cron_texts
+from cron_texts import instants, read
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

@@ -2,9 +2,10 @@
 
 import psycopg
 import pytest
-from cron_texts import Reading, cron_texts, read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from cron_texts import Reading, cron_texts, read
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

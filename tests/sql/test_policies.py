@@ -1,7 +1,8 @@
 """Who sees and does what: each role meets its walls, as PostgreSQL builds them."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -37,8 +38,8 @@ def furnished(connection: Connection) -> EndpointRow:
     connection.execute(
         """
         with done as (
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
-                                               created_at, max_attempts, input)
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                               scheduled_at, run_at, created_at, max_attempts, input)
             values (kronos.uuid7(), %s, %s, %s, 1, 'SCHEDULE', 'SUCCESS', now(), now(), now(), 5, '{}')
             returning execution_id, workspace_id
         )
@@ -48,6 +49,14 @@ def furnished(connection: Connection) -> EndpointRow:
         [endpoint.workspace_id, job_id, endpoint.endpoint_id],
     )
     return endpoint
+
+
+@contextmanager
+def in_workspace(connection: Connection, endpoint: EndpointRow) -> Iterator[None]:
+    """A request of the endpoint's workspace, undone at its end."""
+    with acting_as(connection, "kronos_api"), connection.transaction(force_rollback=True):
+        enter(connection, endpoint.workspace_id)
+        yield
 
 
 def enter(connection: Connection, workspace_id: uuid.UUID) -> None:
@@ -77,8 +86,8 @@ _WRITES_INTO_THEIRS = {
     "endpoints": "insert into kronos.endpoints (workspace_id, name, type) values (%(theirs)s, 'x', 'HTTP')",
     "jobs": """insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger)
                values (%(id)s, %(id)s, %(theirs)s, %(endpoint)s, 'IMMEDIATE')""",
-    "execution_live": """insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
-                             run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+    "execution_live": """insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                             scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
                          values (%(id)s, %(theirs)s, %(job)s, %(endpoint)s, 1, 'API', now(), now(), now(), 1, 0, 1000, '{}')""",
     "moved": "update kronos.jobs set workspace_id = %(theirs)s where workspace_id = %(ours)s",
     "workspaces": "insert into kronos.workspaces (slug, name) values ('x', 'x')",
@@ -95,12 +104,7 @@ def test_kronos_api_cannot_write_into_another_workspace(shared: Connection, ours
         "endpoint": theirs.endpoint_id,
         "job": their_job,
     }
-    with (
-        acting_as(shared, "kronos_api"),
-        pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"),
-        shared.transaction(),
-    ):
-        enter(shared, ours.workspace_id)
+    with in_workspace(shared, ours), pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
         shared.execute(write, params)
 
 
@@ -129,10 +133,10 @@ def test_kronos_api_changes_its_own_rows_only_whatever_it_asks_for(
 
 
 def test_a_job_cannot_refer_to_another_workspaces_endpoint(shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
-    with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.ForeignKeyViolation) as caught, shared.transaction():
-        enter(shared, ours.workspace_id)
+    with in_workspace(shared, ours), pytest.raises(psycopg.errors.ForeignKeyViolation) as caught:
         shared.execute(
-            "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger) values (%(id)s, %(id)s, %(ours)s, %(theirs)s, 'IMMEDIATE')",
+            "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger)"
+            " values (%(id)s, %(id)s, %(ours)s, %(theirs)s, 'IMMEDIATE')",
             {"id": uuid.uuid4(), "ours": ours.workspace_id, "theirs": theirs.endpoint_id},
         )
     assert caught.value.diag.constraint_name == "jobs_endpoint_fkey"
@@ -159,6 +163,7 @@ def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(shared:
 
 _MAY = {
     "kronos_api": {
+        "cron_timezone",
         "find_api_key",
         "find_workspace",
         "pg_cron_entry",
@@ -177,7 +182,8 @@ _MAY = {
 def test_a_role_may_call_just_these_functions_that_lend_rights(shared: Connection, role: str) -> None:
     allowed = values(
         shared,
-        "select proname from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef and has_function_privilege(%s, oid, 'execute')",
+        "select proname from pg_proc"
+        " where pronamespace = 'kronos'::regnamespace and prosecdef and has_function_privilege(%s, oid, 'execute')",
         [role],
     )
     assert set(allowed) == _MAY[role]
@@ -196,8 +202,7 @@ def test_an_active_jobs_entry_cannot_be_removed_by_anybodys_request(shared: Conn
     before = entries(shared)
     for endpoint in (ours, theirs):
         job_id = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [endpoint.endpoint_id])
-        with acting_as(shared, "kronos_api"), pytest.raises(psycopg.Error, match="is ACTIVE") as caught, shared.transaction():
-            enter(shared, ours.workspace_id)
+        with in_workspace(shared, ours), pytest.raises(psycopg.Error, match="is ACTIVE") as caught:
             shared.execute("select kronos.unregister_pg_cron(%s)", [job_id])
         assert caught.value.sqlstate == "KR011"
     assert entries(shared) == before

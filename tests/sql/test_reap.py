@@ -11,7 +11,12 @@ import pytest
 from factory import EndpointRow, add_endpoint
 from sql_factory import EVERY_MINUTE, Connection, Record, acting_as, done, entries, job, live, make_cron_job, records, value, values
 
-_NEIGHBOURS = "select jobname, schedule, command, username, active, xmin::text from cron.job where jobname is null or jobname not like 'kronos:%' order by 1"
+_NEIGHBOURS = """
+  select jobname, schedule, command, username, active, xmin::text
+    from cron.job
+   where jobname is null or jobname not like 'kronos:%'
+order by jobname
+"""
 
 
 @pytest.fixture
@@ -179,13 +184,13 @@ def test_one_run_makes_the_sets_equal_and_tells_what_it_did(
     break_it: Callable[[Connection, uuid.UUID, uuid.UUID], None],
     told: dict[str, int],
 ) -> None:
-    neighbours = values(superuser, _NEIGHBOURS)
+    neighbours = records(superuser, _NEIGHBOURS)
     break_it(superuser, *settled)
     assert reaper() == counts(**told)
     after = agreed(superuser)
     assert reaper() == counts()
     assert agreed(superuser) == after
-    assert values(superuser, _NEIGHBOURS) == neighbours
+    assert records(superuser, _NEIGHBOURS) == neighbours
     assert len(neighbours) == 3
 
 

@@ -163,7 +163,7 @@ def test_kronos_roles_have_no_right_past_row_level_security(shared: Connection) 
 
 @pytest.fixture(scope="module")
 def filled(module_database_url: str) -> Iterator[Connection]:
-    """A workspace with 20,000 jobs and 60,000 executions over five days, and as much of a neighbour's."""
+    """A workspace with 20,000 jobs and 60,000 executions of a day, and as much of a neighbour's."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         fill(connection)
         yield connection
@@ -175,10 +175,10 @@ def fill(connection: Connection) -> None:
         job_id = make_cron_job(connection, endpoint)
         connection.execute(
             """
-            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                                     next_tick_at, created_at)
-            select new.job_id, new.job_id, job.workspace_id, job.endpoint_id, 'CRON', job.cron, job.timezone, job.schedule, job.alarm, job.description,
-                   job.next_tick_at + n * interval '1 minute', now() - n * interval '1 second'
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+                                     description, next_tick_at, created_at)
+            select new.job_id, new.job_id, job.workspace_id, job.endpoint_id, 'CRON', job.cron, job.timezone, job.schedule, job.alarm,
+                   job.description, job.next_tick_at + n * interval '1 minute', now() - n * interval '1 second'
               from kronos.jobs as job, generate_series(1, 20000) as n, lateral (select gen_random_uuid() as job_id where n > 0) as new
              where job.job_id = %s
             """,
@@ -186,9 +186,10 @@ def fill(connection: Connection) -> None:
         )
         connection.execute(
             """
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
-                                               created_at, max_attempts, input)
-            select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1, 'SCHEDULE', 'SUCCESS', tick.at, tick.at, tick.at, 5, '{}'
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                               scheduled_at, run_at, created_at, max_attempts, input)
+            select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1, 'SCHEDULE', 'SUCCESS',
+                   tick.at, tick.at, tick.at, 5, '{}'
               from (select * from kronos.jobs where endpoint_id = %s limit 30) as job,
                    generate_series(now() - interval '1 day', now(), interval '43 seconds') as tick (at)
             """,
@@ -196,8 +197,8 @@ def fill(connection: Connection) -> None:
         )
         connection.execute(
             """
-            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
-                                               visible_at, max_attempts, max_crashes, timeout_ms, input)
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+                                               run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
             select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'MANUAL', now(), now(), now(), 5, 3, 1000, '{}'
               from kronos.jobs where endpoint_id = %s limit 5000
             """,

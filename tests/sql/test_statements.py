@@ -1,4 +1,4 @@
-"""Every statement that Python runs is prepared and planned by PostgreSQL as the role that runs it; its columns are its dataclass's fields."""
+"""Every statement that Python runs is prepared and planned as the role that runs it; its columns are its dataclass's fields."""
 
 import dataclasses
 import datetime

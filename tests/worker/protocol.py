@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from factory import EndpointRow
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
+from factory import EndpointRow
 from kronos import sql
 from kronos.worker.link import Link, Outage
 
@@ -28,7 +28,9 @@ def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefi
     return connection.execute(prefix + sql.texts()[f"claims.{name}"], params).fetchall()
 
 
-def claim_params(endpoints: Sequence[EndpointRow], quota: int = 10, token: UUID | None = None, floor: datetime = EVERYTHING) -> dict[str, Any]:
+def claim_params(
+    endpoints: Sequence[EndpointRow], quota: int = 10, token: UUID | None = None, floor: datetime = EVERYTHING
+) -> dict[str, Any]:
     return {
         "endpoint_ids": [endpoint.endpoint_id for endpoint in endpoints],
         "quotas": [quota] * len(endpoints),
@@ -40,7 +42,9 @@ def claim_params(endpoints: Sequence[EndpointRow], quota: int = 10, token: UUID 
     }
 
 
-def claim(connection: psycopg.Connection, *endpoints: EndpointRow, quota: int = 10, floor: datetime = EVERYTHING) -> tuple[UUID, list[UUID]]:
+def claim(
+    connection: psycopg.Connection, *endpoints: EndpointRow, quota: int = 10, floor: datetime = EVERYTHING
+) -> tuple[UUID, list[UUID]]:
     """The token and what was claimed under it, in the order of due times."""
     params = claim_params(endpoints, quota, floor=floor)
     rows = run(connection, "claim_executions", params)

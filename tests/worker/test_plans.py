@@ -1,9 +1,11 @@
 """The worker's statements read by index: with 10,000 executions waiting, a claim or a finalize reads its own few."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from factory import add_endpoint, add_executions
 from worker.protocol import as_worker, claim, claim_params, finalize_params, run
 
@@ -51,8 +53,6 @@ def test_a_claim_reads_the_ready_index_and_primary_keys(busy):
 
 def test_a_finalize_reads_primary_keys_only(busy):
     endpoints, worker = busy
-    from datetime import timedelta
-
     token, ids = claim(worker, *endpoints, quota=10)
     params = finalize_params(token, ids, "FAILED", is_retryable=True, retry=timedelta(seconds=1))
     nodes = _plan(worker, "finalize_executions", params)

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from factory import add_endpoint, add_executions, attempts_of, end_leases, in_flight, status_of
-from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
 
+from factory import add_endpoint, add_executions, attempts_of, end_leases, in_flight, status_of
 from kronos.sql import texts
+from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def worker(database_url: str) -> Iterator[psycopg.Connection]:
 def _gates_agree(superuser: psycopg.Connection) -> bool:
     row = superuser.execute(
         """
-        select bool_and(gate.in_flight = (select count(*) from kronos.execution_live as live where live.endpoint_id = gate.endpoint_id and holds_slot))
+        select bool_and(gate.in_flight = (select count(*)
+                                            from kronos.execution_live as live
+                                           where live.endpoint_id = gate.endpoint_id and live.holds_slot))
           from kronos.endpoint_gate as gate
         """
     ).fetchone()
@@ -36,13 +38,18 @@ def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(superuser, work
     (execution_id,) = add_executions(superuser, endpoint)
     token, claimed = claim(worker, endpoint)
     lease = superuser.execute(
-        "select visible_at - claimed_at, claim_token, attempt_count, worker_id from kronos.execution_live where execution_id = %s", [execution_id]
+        "select visible_at - claimed_at, claim_token, attempt_count, worker_id from kronos.execution_live where execution_id = %s",
+        [execution_id],
     ).fetchone()
     assert claimed == [execution_id]
     assert lease == (timedelta(milliseconds=65_000), token, 1, "test:1:abcdef")
     assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1)
     assert finalize(worker, token, claimed) == {execution_id: "SUCCESS"}
-    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("SUCCESS", ["SUCCESS"], 0)
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (
+        "SUCCESS",
+        ["SUCCESS"],
+        0,
+    )
 
 
 def test_crash_before_the_claim_commits_leaves_no_trace(superuser, worker, database_url):
@@ -282,7 +289,9 @@ def test_an_unlimited_endpoint_never_touches_its_gate(superuser, worker):
     before = superuser.execute("select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone()
     token, _ = claim(worker, endpoint, quota=50)
     finalize(worker, token, ids)
-    assert superuser.execute("select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone() == before
+    assert (
+        superuser.execute("select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone() == before
+    )
 
 
 def test_a_limit_can_be_switched_on_and_off_while_claims_run(superuser, worker):

@@ -1,0 +1,111 @@
+"""Ticks that are accounted for late go by their job's policy; ticks with jitter run a little after their time."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sql_factory import Connection, account, done, job, live, make_cron_job
+
+MINUTE = timedelta(minutes=1)
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("policy", "late", "delivered", "missed"),
+    [
+        # sixty seconds late is on time, under every policy
+        ("SKIP", timedelta(seconds=60), [0], None),
+        ("LATEST", timedelta(seconds=60), [0], None),
+        ("ALL", timedelta(seconds=60), [0], None),
+        ("SKIP", timedelta(seconds=60, microseconds=1), [], (0, 0, 1)),
+        ("LATEST", timedelta(seconds=60, microseconds=1), [0], None),
+        ("ALL", timedelta(seconds=60, microseconds=1), [0], None),
+        # seven ticks, ten minutes apart, the last of them 90 s ago; the window lets the newest four in
+        ("SKIP", timedelta(minutes=61, seconds=30), [], (0, 60, 7)),
+        ("LATEST", timedelta(minutes=61, seconds=30), [60], (0, 50, 6)),
+        ("ALL", timedelta(minutes=61, seconds=30), [30, 40, 50, 60], (0, 20, 3)),
+        # the last of them on time: LATEST has nothing to catch up
+        ("SKIP", timedelta(minutes=60, seconds=30), [60], (0, 50, 6)),
+        ("LATEST", timedelta(minutes=60, seconds=30), [60], (0, 50, 6)),
+        ("ALL", timedelta(minutes=60, seconds=30), [30, 40, 50, 60], (0, 20, 3)),
+        # all of them beyond the window
+        ("LATEST", timedelta(minutes=109), [], (0, 100, 11)),
+        ("ALL", timedelta(minutes=109, seconds=59), [70, 80, 90, 100], (0, 60, 7)),
+    ],
+)
+def test_missed_ticks_go_by_the_jobs_policy_within_its_window(
+    superuser: Connection, policy: str, late: timedelta, delivered: list[int], missed: tuple[int, int, int] | None
+) -> None:
+    window = 8 * 60 if late == timedelta(minutes=109) else 40 * 60
+    job_id = make_cron_job(superuser, cron="*/10 * * * *", next_tick_at=NOON, catch_up_policy=policy, catch_up_window_seconds=window)
+    account(superuser, job_id, now=NOON + late)
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [NOON + m * MINUTE for m in delivered]
+    for execution in live(superuser, job_id):
+        is_late = NOON + late - execution["scheduled_at"] > timedelta(seconds=60)
+        assert execution["cause"] == ("CATCH_UP" if is_late else "SCHEDULE")
+        assert execution["run_at"] == (NOON + late if is_late else execution["scheduled_at"])
+    rows = done(superuser, job_id)
+    if missed is None:
+        assert rows == []
+        return
+    (row,) = rows
+    first, last, count = missed
+    assert (row["status"], row["scheduled_at"], row["tick_count"]) == ("MISSED", NOON + first * MINUTE, count)
+    reason = row["status_reason"]
+    assert (reason["code"], reason["policy"], reason["window_seconds"], reason["count"]) == ("missed", policy, window, count)
+    assert (datetime.fromisoformat(reason["first"]), datetime.fromisoformat(reason["last"])) == (
+        NOON + first * MINUTE,
+        NOON + last * MINUTE,
+    )
+
+
+@pytest.mark.parametrize(("policy", "days"), [("SKIP", 20), ("LATEST", 365), ("ALL", 20)])
+def test_a_year_without_postgresql_is_accounted_for_in_bounded_rings(superuser: Connection, tick: datetime, policy: str, days: int) -> None:
+    start = tick - timedelta(days=days)
+    job_id = make_cron_job(superuser, next_tick_at=start, catch_up_policy=policy, catch_up_window_seconds=600)
+    now = tick + timedelta(seconds=5)
+    rings = 0
+    while job(superuser, job_id)["next_tick_at"] <= now:
+        before = job(superuser, job_id)["next_tick_at"]
+        account(superuser, job_id, now=now)
+        assert job(superuser, job_id)["next_tick_at"] - before <= 10_000 * MINUTE
+        rings += 1
+    assert rings == {20: 3, 365: 53}[days]
+    rows = done(superuser, job_id)
+    assert len(rows) == rings
+    assert sum(row["tick_count"] for row in rows) + len(live(superuser, job_id)) == days * 1440 + 1
+    expected = {"SKIP": [0], "LATEST": [0], "ALL": list(range(9, -1, -1))}[policy]
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [tick - m * MINUTE for m in expected]
+
+
+def test_jitter_moves_when_a_tick_runs_by_the_same_offset_each_time(superuser: Connection) -> None:
+    job_ids = [make_cron_job(superuser, cron="0 * * * *", next_tick_at=NOON, jitter_seconds=1800) for _ in range(30)]
+    offsets: dict[uuid.UUID, set[timedelta]] = {job_id: set() for job_id in job_ids}
+    for hour in range(3):
+        for job_id in job_ids:
+            account(superuser, job_id, now=NOON + timedelta(hours=hour))
+    for job_id in job_ids:
+        for execution in live(superuser, job_id):
+            assert execution["visible_at"] == execution["run_at"]
+            offsets[job_id].add(execution["run_at"] - execution["scheduled_at"])
+    assert {len(each) for each in offsets.values()} == {1}
+    spread = [each.pop() for each in offsets.values()]
+    assert min(spread) >= timedelta(0)
+    assert timedelta(minutes=5) < max(spread) < timedelta(minutes=30)
+    assert len(set(spread)) == 30
+
+
+def test_jitter_ends_before_the_next_tick(superuser: Connection) -> None:
+    job_ids = [make_cron_job(superuser, next_tick_at=NOON, jitter_seconds=3600) for _ in range(30)]
+    for job_id in job_ids:
+        account(superuser, job_id, now=NOON + MINUTE)  # both ticks are on time
+        executions = live(superuser, job_id)
+        assert [execution["scheduled_at"] for execution in executions] == [NOON, NOON + MINUTE]
+        assert all(execution["run_at"] < execution["scheduled_at"] + MINUTE for execution in executions)
+
+
+def test_without_jitter_a_tick_runs_at_its_time(superuser: Connection) -> None:
+    job_id = make_cron_job(superuser, next_tick_at=NOON, jitter_seconds=0)
+    account(superuser, job_id, now=NOON + timedelta(seconds=9))
+    assert [execution["run_at"] for execution in live(superuser, job_id)] == [NOON]
