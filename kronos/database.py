@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -24,6 +24,7 @@ from kronos.sql import Statement, statement
 
 Row = TypeVar("Row")
 Read = TypeVar("Read")
+First = TypeVar("First")
 Params: TypeAlias = Mapping[str, object]
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -85,29 +86,34 @@ class WorkspaceView:
         return rows[0] if rows else None
 
     async def write_then_read(
-        self,
-        write: Statement[Row],
-        write_params: Params,
-        read: Statement[Read],
-        read_params: Params,
-        *,
-        before: tuple[tuple[Statement[Any], Params], ...] = (),
+        self, write: Statement[Row], write_params: Params, read: Statement[Read], read_params: Params
     ) -> tuple[list[Row], list[Read]]:
-        """The rows of a statement that writes, and of one that reads in the same transaction what it left. Raises as `rows`.
-
-        `before` are statements of the transaction whose rows nobody wants.
-        """
+        """The rows of a statement that writes, and of one that reads in the same transaction what it left. Raises as `rows`."""
         async with (
             _connected(self._pool) as connection,
             connection.cursor(row_factory=class_row(write.row)) as writing,
             connection.cursor(row_factory=class_row(read.row)) as reading,
         ):
             async with self._transaction(connection):
-                for first, params in before:
-                    await connection.execute(first.text, params)
                 await writing.execute(write.text, write_params)
                 await reading.execute(read.text, read_params)
             return await writing.fetchall(), await reading.fetchall()
+
+    async def prepare_write_read(
+        self, prepare: Statement[First], write: Statement[Row], read: Statement[Read], params: Params
+    ) -> tuple[list[First], list[Row], list[Read]]:
+        """As `write_then_read`, after a statement that prepares the ground in the same transaction; `params` are for all three."""
+        async with (
+            _connected(self._pool) as connection,
+            connection.cursor(row_factory=class_row(prepare.row)) as preparing,
+            connection.cursor(row_factory=class_row(write.row)) as writing,
+            connection.cursor(row_factory=class_row(read.row)) as reading,
+        ):
+            async with self._transaction(connection):
+                await preparing.execute(prepare.text, params)
+                await writing.execute(write.text, params)
+                await reading.execute(read.text, params)
+            return await preparing.fetchall(), await writing.fetchall(), await reading.fetchall()
 
     @asynccontextmanager
     async def _transaction(self, connection: Connection) -> AsyncIterator[None]:

@@ -17,13 +17,11 @@ from kronos.sql import Statement, statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inserted:
-    """What an insert did: a new job, or the one that the idempotency key made before."""
+class Twin:
+    """The job that an idempotency key made before."""
 
     job_id: UUID
-    is_new: bool
     is_same_request: bool
-    entries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +34,9 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """How many executions the ticks due before a change became."""
+    """Which job a change is about, and how many executions the ticks due before it became."""
 
+    job_id: UUID | None
     executions: int
 
 
@@ -105,11 +104,10 @@ class JobFilter:
     created_before: datetime | None = None
 
 
-_INSERT_CRON = statement("jobs.insert_cron_job", Inserted)
-_INSERT_ONE_SHOT = statement("jobs.insert_one_shot_job", Inserted)
-_FIND_TWIN = statement("jobs.find_twin", Inserted)
+_INSERT_CRON = statement("jobs.insert_cron_job", Job)
+_INSERT_ONE_SHOT = statement("jobs.insert_one_shot_job", Job)
+_FIND_TWIN = statement("jobs.find_twin", Twin)
 _GET = statement("jobs.get_job", Job)
-_GET_CREATED = statement("jobs.get_created_job", Job)
 _LIST = statement("jobs.list_jobs", Job)
 _VERSIONS = statement("jobs.list_versions", Job)
 _STATISTICS = statement("jobs.get_job_statistics", StatusCount)
@@ -123,6 +121,7 @@ _TRIGGER = statement("jobs.trigger_job", Changed)
 _NULLABLE = ("name", "starts_at", "ends_at", "max_runs")
 _WAKE_INTERVAL_SECONDS = 0.01
 _LATE = timedelta(seconds=5)
+_MOST_OVERTAKINGS = 25
 _last_wake_seconds = 0.0
 
 
@@ -148,14 +147,12 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     if faults := _past(new):
         return await _known(view, new, faults), False
     insert, params = await _insertion(view, new)
-    job_id = uuid4()
-    params |= {"job_id": job_id}
-    inserted, jobs = await view.write_then_read(insert, params, _GET_CREATED, {"job_id": job_id, "idempotency_key": new.idempotency_key})
-    if not inserted:
+    job = await view.one_or_none(insert, params)
+    if job is None:
         raise _no_way_to_deliver(view, new.endpoint)
-    if not inserted[0].is_same_request:
-        raise _mismatch(inserted[0].job_id)
-    return jobs[0], inserted[0].is_new
+    if job.job_id != params["job_id"]:
+        return await _known(view, new, []), False
+    return job, True
 
 
 def _past(new: NewJob) -> list[errors.Fault]:
@@ -172,25 +169,22 @@ def _past(new: NewJob) -> list[errors.Fault]:
 
 
 async def _known(view: WorkspaceView, new: NewJob, faults: list[errors.Fault]) -> Job:
-    """The job that this very request made when its times were still to come. Raises Unprocessable where it made none."""
+    """The job that this very request made before. Raises Unprocessable: with `faults` where it made none, or made another."""
+    twin = None
     if new.idempotency_key is not None:
-        params = {"idempotency_key": new.idempotency_key, "request_sha256": _digest(new)}
-        twin, job = await view.write_then_read(_FIND_TWIN, params, _GET_CREATED, {"job_id": None, "idempotency_key": new.idempotency_key})
-        if twin:
-            if not twin[0].is_same_request:
-                raise _mismatch(twin[0].job_id)
-            return job[0]
-    raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=tuple(faults))
+        twin = await view.one_or_none(_FIND_TWIN, {"idempotency_key": new.idempotency_key, "request_sha256": _digest(new)})
+    if twin is None:
+        raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=tuple(faults))
+    if not twin.is_same_request:
+        fault = errors.Fault(pointer="/idempotency_key", detail="the same key came with another body", hint="use a new key for a new job")
+        detail = f"the idempotency key was used for another request, which made job {twin.job_id}"
+        raise errors.Unprocessable(detail, code="idempotency_mismatch", faults=(fault,))
+    return await get(view, str(twin.job_id))
 
 
-def _mismatch(job_id: UUID) -> errors.Unprocessable:
-    fault = errors.Fault(pointer="/idempotency_key", detail="the same key came with another body", hint="use a new key for a new job")
-    detail = f"the idempotency key was used for another request, which made job {job_id}"
-    return errors.Unprocessable(detail, code="idempotency_mismatch", faults=(fault,))
-
-
-async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Inserted], dict[str, object]]:
+async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Job], dict[str, object]]:
     params: dict[str, object] = {
+        "job_id": uuid4(),
         "name": new.name,
         "endpoint": new.endpoint,
         "input": Jsonb(new.input),
@@ -263,6 +257,18 @@ async def statistics(view: WorkspaceView, job: str) -> list[StatusCount]:
     return await view.rows(_STATISTICS, {"job": job})
 
 
+async def _change(view: WorkspaceView, job: str, write: Statement[Changed], params: dict[str, object]) -> tuple[list[Changed], list[Job]]:
+    """Settle the job's ticks, change it, and read it, in one transaction; what was changed (nothing, or one) and the job as it is then.
+
+    A name that went to a newer version while we waited for the older one's lock is looked up again: each try waits for one such change.
+    """
+    for _ in range(_MOST_OVERTAKINGS):
+        settled, written, present = await view.prepare_write_read(_SETTLE, write, _GET, {**params, "job": job})
+        if written or not present or present[0].job_id == settled[0].job_id:
+            break
+    return written, present
+
+
 async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_match: int | None) -> Job:
     """The next version of a CRON job in place of the live one: rows and entries change together, or not at all.
 
@@ -275,13 +281,12 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
     given = dict(changes)
     params: dict[str, object] = {name: given.get(name) for name in JobChanges.__annotations__}
     params |= {
-        "job": job,
         "job_id": job_id,
         "if_match": if_match,
         "changed": [name for name in (*_NULLABLE, "cron") if name in given],
         "input": Jsonb(given["input"]) if "input" in given else None,
     }
-    written, present = await view.write_then_read(_REPLACE, params, _GET, {"job": job}, before=((_SETTLE, {"job": job}),))
+    written, present = await _change(view, job, _REPLACE, params)
     if written:
         return present[0] if present[0].job_id == job_id else await get(view, str(job_id))
     if not present:
@@ -305,7 +310,7 @@ def _why_not_updatable(job: Job) -> str:
 
 async def cancel(view: WorkspaceView, job: str) -> Job:
     """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so. Raises JobNotFound."""
-    _, present = await view.write_then_read(_CANCEL, {"job": job}, _GET, {"job": job}, before=((_SETTLE, {"job": job}),))
+    _, present = await _change(view, job, _CANCEL, {})
     if not present:
         raise _not_found(view, job)
     return present[0]
@@ -313,8 +318,7 @@ async def cancel(view: WorkspaceView, job: str) -> Job:
 
 async def pause(view: WorkspaceView, job: str, *, note: str | None) -> Job:
     """Stop a CRON job's ticks until it is resumed; a paused job stays as it is. Raises JobNotFound, Conflict."""
-    params = {"job": job, "note": note}
-    _, present = await view.write_then_read(_PAUSE, params, _GET, {"job": job}, before=((_SETTLE, {"job": job}),))
+    _, present = await _change(view, job, _PAUSE, {"note": note})
     if not present:
         raise _not_found(view, job)
     if present[0].status != "PAUSED":
@@ -326,7 +330,7 @@ async def pause(view: WorkspaceView, job: str, *, note: str | None) -> Job:
 
 async def resume(view: WorkspaceView, job: str) -> Job:
     """Go on with a paused job; the pause's ticks are recorded as skipped. An ACTIVE job stays as it is. Raises JobNotFound, Conflict."""
-    _, present = await view.write_then_read(_RESUME, {"job": job}, _GET, {"job": job}, before=((_SETTLE, {"job": job}),))
+    _, present = await _change(view, job, _RESUME, {})
     if not present:
         raise _not_found(view, job)
     if present[0].status != "ACTIVE" or present[0].trigger != "CRON":

@@ -35,7 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made: Server = ContainerServer(ROOT) if request.config.getoption("--containers") else EmbeddedServer(tmp_path_factory.mktemp("postgres"))
+    made: Server = (
+        ContainerServer(ROOT) if request.config.getoption("--containers") else EmbeddedServer(tmp_path_factory.mktemp("postgres"))
+    )
     try:
         made.start()
         yield made

@@ -2,7 +2,8 @@
 --   1. retires jobs whose ends_at has come, after accounting for their last ticks;
 --   2. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
 --   3. registers what an ACTIVE job lacks;
---   4. makes the coming days' partitions.
+--   4. makes the coming days' partitions;
+--   5. has pg_cron read its entries again.
 -- A difference is only a suspicion: kronos.repair_pg_cron looks again under the job's row lock, so a request under way is never undone.
 -- Called by: run_internal_task, every minute; migrate.   Returns: counts, the execution's output.
 create or replace function kronos.reap() returns jsonb
@@ -15,6 +16,7 @@ declare
     v_counts   jsonb := '{"unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0}';
     v_errors   jsonb := '[]';
     v_made     integer := 0;
+    v_task     text;
 begin
     for v_suspect in
         with entry as materialized (
@@ -33,6 +35,7 @@ begin
             or entry.jobid is null
             or not kronos.is_right_entry(wanted.job_id, wanted.alarm, entry.schedule, entry.command, entry.database, entry.nodename, entry.nodeport, entry.active)
          order by 1
+         limit 5000      -- about 3 s; the next minute goes on
     loop
         begin
             v_done := kronos.repair_pg_cron(v_suspect.job_id, v_suspect.jobid);
@@ -44,12 +47,18 @@ begin
             v_errors := v_errors || jsonb_build_object('job_id', v_suspect.job_id, 'jobid', v_suspect.jobid, 'type', sqlstate, 'message', sqlerrm);
         end;
     end loop;
-    begin
-        v_made := kronos.add_partitions();
-    exception when others then      -- rows go to the default partition meanwhile
-        v_counts := jsonb_set(v_counts, '{failed}', to_jsonb((v_counts ->> 'failed')::integer + 1));
-        v_errors := v_errors || jsonb_build_object('task', 'add_partitions', 'type', sqlstate, 'message', sqlerrm);
-    end;
+    for v_task in select unnest(array['add_partitions', 'wake_pg_cron']) loop
+        begin
+            if v_task = 'add_partitions' then
+                v_made := kronos.add_partitions();      -- rows of a day that has none go to the default partition
+            else
+                perform kronos.wake_pg_cron();
+            end if;
+        exception when others then
+            v_counts := jsonb_set(v_counts, '{failed}', to_jsonb((v_counts ->> 'failed')::integer + 1));
+            v_errors := v_errors || jsonb_build_object('task', v_task, 'type', sqlstate, 'message', sqlerrm);
+        end;
+    end loop;
     v_counts := v_counts || jsonb_build_object('ended', v_ended, 'partitions', v_made);
     return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
 end

@@ -1,6 +1,7 @@
 -- settle_ticks: accounts for the ticks of a CRON job up to now before the job is changed, so that no tick of the version in force is lost: as
 -- executions, or as skipped where the job or its workspace is halted. Holds the job's row lock until the transaction ends, and tells the rest of it
--- in kronos.settled_at up to when: the next version begins right there, so a tick at that very moment is one version's, and not both's.
+-- in kronos.settled_at up to when: the next version begins right there, so a tick at that very moment is one version's, and not both's; and in
+-- kronos.settled_job_id which job: a name may have gone to a newer version while we waited for the lock.
 -- Called by: queries/jobs.sql, as the first statement of replace, cancel, pause and resume.
 -- Returns: how many executions were made. 0 too where there is no such job in the caller's workspace.
 create or replace function kronos.settle_ticks(p_job_id uuid) returns integer
@@ -11,6 +12,7 @@ declare
     v_why  jsonb;
     v_now  timestamptz;
 begin
+    perform set_config('kronos.settled_job_id', coalesce(p_job_id::text, ''), true);
     select * into v_job
       from kronos.jobs
      where job_id = p_job_id

@@ -328,3 +328,10 @@ def test_a_day_that_began_without_its_partition_stays_in_the_default_one(superus
     assert len(done(superuser, job_id)) == 1
     assert reaper() == counts()
     assert len(done(superuser, job_id)) == 1
+
+
+def test_each_run_has_pg_cron_read_its_entries_again(superuser: Connection, reaper: Callable[[], Record]) -> None:
+    mine = "select xmin::text from cron.job where jobname = (select 'kronos:' || job_id from kronos.jobs where name = 'reaper')"
+    before = value(superuser, mine)
+    assert reaper()["failed"] == 0
+    assert value(superuser, mine) != before

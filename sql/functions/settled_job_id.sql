@@ -1,0 +1,7 @@
+-- settled_job_id: the job whose ticks settle_ticks accounted for in this transaction; null where there was none.
+-- Called by: queries/jobs.sql, in the statement that then changes it.
+create or replace function kronos.settled_job_id() returns uuid
+language sql stable parallel safe
+as $$
+    select nullif(current_setting('kronos.settled_job_id', true), '')::uuid
+$$;
