@@ -22,9 +22,9 @@ import psycopg
 import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from servers import ContainerServer, EmbeddedServer, Server
 
 from kronos import config, migrations, system
+from servers import ContainerServer, EmbeddedServer, Server
 
 ROOT = Path(__file__).parents[1]
 

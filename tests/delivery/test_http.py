@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from delivery.servers import (
     CHUNKED,
     GARBAGE,
@@ -33,7 +34,6 @@ from delivery.servers import (
     once,
     silent,
 )
-
 from kronos.delivery import http
 from kronos.delivery.egress import EgressPolicy, open_socket
 from kronos.delivery.http import HttpDelivery, HttpTransport

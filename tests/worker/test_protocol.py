@@ -9,6 +9,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from conftest import await_condition
 from factory import add_endpoint, add_executions, attempts_of, end_leases, in_flight, status_of
 from kronos.sql import texts
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
@@ -58,7 +59,10 @@ def test_crash_before_the_claim_commits_leaves_no_trace(superuser, worker, datab
     dying = as_worker(database_url)
     dying.autocommit = False
     assert claim(dying, endpoint)[1] == [execution_id]
+    pid = dying.info.backend_pid
     dying.close()
+    gone = "select not exists (select from pg_stat_activity where pid = %s)"
+    await_condition(lambda: superuser.execute(gone, [pid]).fetchone() == (True,), "the dead worker's session to be rolled back")
     _, claimed = claim(worker, endpoint)
     assert claimed == [execution_id]
     count = superuser.execute("select attempt_count from kronos.execution_live").fetchone()
