@@ -49,10 +49,8 @@ def head() -> str:
 def repeatables() -> Iterator[tuple[str, Path]]:
     """(role that owns it, file) of everything that is applied again when it changed, in order."""
     root = sql.root()
-    for path in sorted((root / "functions").glob("*.sql")):
-        yield "kronos_owner", path
-    for path in sorted((root / "functions" / "pg_cron").glob("*.sql")):
-        yield "kronos_cron", path
+    for path in sorted((root / "functions").glob("*/*.sql")):
+        yield "kronos_cron" if path.parent.name == "pg_cron" else "kronos_owner", path
     for path in sorted((root / "views").glob("*.sql")):
         yield "kronos_owner", path
     yield "kronos_owner", root / "policies.sql"

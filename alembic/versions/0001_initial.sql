@@ -243,7 +243,7 @@ create table kronos.execution_done (
     constraint execution_done_counts_ticks check (tick_count > 0)
 ) partition by range (execution_id);
 create table kronos.execution_done_default partition of kronos.execution_done default;
--- Serves a job's executions. Not (…, execution_id): a generic plan would scan such an index for an id (protocol figures, trap 3).
+-- Serves a job's executions. Not (…, execution_id): a generic plan would scan such an index for an id.
 create index execution_done_by_job on kronos.execution_done (job_id, scheduled_at);
 -- Serves list_executions.
 create index execution_done_newest on kronos.execution_done (workspace_id, created_at);

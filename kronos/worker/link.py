@@ -29,7 +29,7 @@ _LONGEST_PAUSE_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
 _ASK_SECONDS = 3.0
 # The row estimates of the statements' CTEs are far off: with hash joins a claim read the whole queue (22 ms against 2.6).
-# A generic plan, because planning 16 partitions costs 1.2 to 5.9 ms each time (planner traps 1 and 4 of the delivery protocol).
+# A generic plan, because planning 16 partitions costs 1.2 to 5.9 ms each time.
 _PLANNER = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
 
 

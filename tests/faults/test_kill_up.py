@@ -1,4 +1,4 @@
-"""`kronos up` while its processes are killed at random: every job reaches a final state, and none is lost (#63657, #61343)."""
+"""`kronos up` while its processes are killed at random: every job reaches a final state, and none is lost."""
 
 import os
 import random

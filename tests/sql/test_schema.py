@@ -71,7 +71,7 @@ def daily_partitions(connection: Connection) -> list[str]:
 
 
 def test_each_function_and_view_is_its_file(shared: Connection) -> None:
-    files = {path.stem for folder in ("functions", "functions/pg_cron") for path in (sql.root() / folder).glob("*.sql")}
+    files = {path.stem for path in (sql.root() / "functions").glob("*/*.sql")}
     assert set(values(shared, "select proname from pg_proc where pronamespace = 'kronos'::regnamespace")) == files
     views = {path.stem for path in (sql.root() / "views").glob("*.sql")}
     assert set(values(shared, "select relname from pg_class where relnamespace = 'kronos'::regnamespace and relkind = 'v'")) == views
