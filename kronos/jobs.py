@@ -147,9 +147,9 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     if faults := _past(new):
         return await _known(view, new, faults), False
     insert, params = await _insertion(view, new)
-    job = await view.one_or_none(insert, params)
+    job = await view.run_entering(insert, params)
     if job is None:
-        raise _no_way_to_deliver(view, new.endpoint)
+        raise await _no_way_to_deliver(view, new.endpoint)
     if job.job_id != params["job_id"]:
         return await _known(view, new, []), False
     return job, True
@@ -297,7 +297,7 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
     if if_match is not None and old.version != if_match:
         raise errors.PreconditionFailed(f"job {old.job_id} is at version {old.version}, not {if_match}")
     if "endpoint" in changes:
-        raise _no_way_to_deliver(view, changes["endpoint"])
+        raise await _no_way_to_deliver(view, changes["endpoint"])
     raise errors.Conflict(f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable")
 
 
@@ -369,9 +369,10 @@ def _not_found(view: WorkspaceView, job: str) -> errors.JobNotFound:
     return errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
 
 
-def _no_way_to_deliver(view: WorkspaceView, endpoint: str) -> errors.KronosError:
-    if view.entered is not None and view.entered.status != "ACTIVE":
-        return errors.Conflict(f"workspace {view.workspace} is {view.entered.status}: it takes no new jobs", code="workspace_suspended")
+async def _no_way_to_deliver(view: WorkspaceView, endpoint: str) -> errors.KronosError:
+    workspace = await view.enter()
+    if workspace.status != "ACTIVE":
+        return errors.Conflict(f"workspace {view.workspace} is {workspace.status}: it takes no new jobs", code="workspace_suspended")
     return errors.EndpointNotFound(
         f"no endpoint {endpoint!r} in workspace {view.workspace}",
         faults=(errors.Fault(pointer="/endpoint", detail="no such endpoint", hint="create it first: POST …/endpoints"),),

@@ -297,7 +297,7 @@ def test_due_jobs_are_found_without_reading_those_that_are_not(filled: Connectio
         filled.execute(
             "update kronos.jobs set next_tick_at = now() - interval '30 s' where job_id in (select job_id from kronos.jobs limit 20)"
         )
-        body = (sql.root() / "functions" / "account_due.sql").read_text()
+        body = (sql.root() / "functions/firing/account_due.sql").read_text()
         queries = re.findall(r"from \((select job\.job_id.*?skip locked)\) as due", body, flags=re.S)
         assert len(queries) == 2, "the queries of account_due are not where this test looks for them"
         filled.execute("set local role kronos_owner")
