@@ -1,11 +1,31 @@
 """Deliveries are tested on both event loops: asyncio's, and uvloop's, which the worker runs on."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
+from typing import Any
 
+import pytest
 import uvloop
+
+from kronos.delivery import http
+from kronos.delivery.egress import EgressPolicy, open_socket
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Each test of this folder runs once per loop."""
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """Every socket the transport opens, with a small send buffer so that a body does not vanish in the kernel."""
+    opened: list[socket.socket] = []
+
+    def record(policy: EgressPolicy, info: Any) -> socket.socket:
+        opened.append(open_socket(policy, info))
+        opened[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return opened[-1]
+
+    monkeypatch.setattr(http, "open_socket", record)
+    return opened

@@ -1,0 +1,50 @@
+"""One delivery, made and judged: what the tests of HttpTransport share."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from delivery.servers import (
+    Handler,
+    Receiver,
+)
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.http import HttpDelivery, HttpTransport
+from kronos.delivery.outcome import Outcome
+
+LOCAL = EgressPolicy.parse("127.0.0.0/8")
+EXECUTION_ID = UUID("01938e2a-7c1b-7def-8abc-0123456789ab")
+JOB_ID = UUID("01938e2a-0000-7000-8000-000000000001")
+
+
+def delivery(url: str, **changes: Any) -> HttpDelivery:
+    valid = HttpDelivery(
+        execution_id=EXECUTION_ID,
+        job_id=JOB_ID,
+        attempt_number=2,
+        scheduled_at=datetime(2026, 11, 23, 3, 30, tzinfo=UTC),
+        url=url,
+        method="POST",
+        headers={},
+        body=b'{"report":7}',
+        timeout=timedelta(seconds=10),
+    )
+    return replace(valid, **changes)
+
+
+async def deliver(handle: Handler, **changes: Any) -> Outcome:
+    """One delivery to one receiver, both closed afterwards."""
+    async with Receiver(handle) as receiver, HttpTransport(LOCAL) as transport:
+        return await transport.deliver(delivery(receiver.url, **changes))
+
+
+def error_type(outcome: Outcome) -> str | None:
+    return outcome.error["type"] if isinstance(outcome.error, dict) else None  # type: ignore[return-value]  # it is text
+
+
+def response(outcome: Outcome) -> dict[str, Any]:
+    assert isinstance(outcome.response, dict)
+    json.dumps(outcome.response).encode()  # storable
+    return outcome.response
