@@ -201,6 +201,6 @@ def api_pool(url: str, *, size: int) -> Pool:
         min_size=min(2, size),
         max_size=size,
         timeout=3,  # seconds that a request waits for a free connection before it answers 503
-        reconnect_timeout=0,  # a pool that gave up would never come back by itself
+        reconnect_timeout=0,  # a failed attempt is given up at once and the next request makes a new one, without back-off
         kwargs={"autocommit": True, "prepare_threshold": 0},
     )

@@ -1,7 +1,9 @@
 """What can be asked of and done to an execution: one time that a job was due."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from kronos import errors
@@ -25,6 +27,18 @@ class ExecutionFilter:
     status: ExecutionStatus | None = None
     scheduled_after: datetime | None = None
     scheduled_before: datetime | None = None
+
+
+LogLevel = Literal["INFO", "WARNING"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """Something that happened to an execution."""
+
+    at: datetime
+    level: LogLevel
+    message: str
 
 
 GET = statement("executions.get_execution", Execution)
@@ -65,6 +79,35 @@ async def attempts(view: WorkspaceView, execution_id: UUID) -> list[Attempt]:
     if not execution:
         raise _not_found(view, execution_id)
     return found
+
+
+async def logs(view: WorkspaceView, execution_id: UUID) -> list[LogLine]:
+    """What happened to the execution, in order, told from its row and its attempts. Raises ExecutionNotFound."""
+    execution, tried = await view.write_then_read(GET, {"execution_id": execution_id}, _ATTEMPTS, {"execution_id": execution_id})
+    if not execution:
+        raise _not_found(view, execution_id)
+    return sorted(_told(execution[0], tried), key=lambda line: line.at)
+
+
+def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
+    yield LogLine(
+        at=execution.created_at, level="INFO", message=f"created, cause {execution.cause}, for {execution.scheduled_at.isoformat()}"
+    )
+    for attempt in tried:
+        name = f"attempt {attempt.attempt_number} of {execution.max_attempts}"
+        yield LogLine(at=attempt.started_at, level="INFO", message=f"{name} claimed by {attempt.worker_id}")
+        if attempt.completed_at is not None:
+            took = f" after {attempt.duration_ms} ms" if attempt.duration_ms is not None else ""
+            why = f": {attempt.error['message']}" if attempt.error else ""
+            level: LogLevel = "INFO" if attempt.status == "SUCCESS" else "WARNING"
+            yield LogLine(at=attempt.completed_at, level=level, message=f"{name} {attempt.status}{took}{why}")
+    if execution.status == "RETRYING" and tried:
+        ended_at = tried[-1].completed_at or tried[-1].started_at
+        yield LogLine(at=ended_at, level="INFO", message=f"due again at {execution.run_at.isoformat()}")
+    if execution.completed_at is not None:
+        why = f": {execution.status_reason['detail']}" if execution.status_reason else ""
+        level = "INFO" if execution.status == "SUCCESS" else "WARNING"
+        yield LogLine(at=execution.completed_at, level=level, message=f"ended {execution.status}{why}")
 
 
 async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:

@@ -7,7 +7,7 @@ from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.operation import Routes
 from kronos.api.schemas import ExecutionQuery, NoQuery, Nothing
-from kronos.executions import ExecutionFilter
+from kronos.executions import ExecutionFilter, LogLine
 from kronos.model import Attempt, Execution
 
 routes = Routes("executions")
@@ -55,3 +55,10 @@ async def list_attempts(call: Call) -> Response:
     """An execution's attempts, first to last."""
     call.parameters(NoQuery)
     return answer(Page(data=await executions.attempts(call.workspace(), call.execution_id()), next_cursor=None))
+
+
+@routes.operation("GET", _ONE + "/logs", answers={200: Page[LogLine]}, raises=_ABSENT)
+async def list_logs(call: Call) -> Response:
+    """What happened to an execution, in order."""
+    call.parameters(NoQuery)
+    return answer(Page(data=await executions.logs(call.workspace(), call.execution_id()), next_cursor=None))

@@ -239,3 +239,13 @@ def test_a_one_shots_execution_has_instants_like_any_other(api: httpx.Client, wo
     alone = api.get(f"/v1/workspaces/{workspace}/executions/{job['execution']['execution_id']}").json()
     assert sorted(job["execution"]) == sorted(alone)
     assert job["execution"]["scheduled_at"] == alone["scheduled_at"]
+
+
+def test_an_executions_log_begins_with_its_creation(api: httpx.Client, workspace: str) -> None:
+    job = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+    base = f"/v1/workspaces/{workspace}/executions"
+    log = api.get(f"{base}/{job['execution']['execution_id']}/logs")
+    absent = api.get(f"{base}/00000000-0000-7000-8000-000000000000/logs")
+    assert (log.status_code, log.json()["next_cursor"]) == (200, None)
+    assert [line["message"].split(",")[0] for line in log.json()["data"]] == ["created"]
+    assert (absent.status_code, absent.json()["code"]) == (404, "execution_not_found")

@@ -29,6 +29,7 @@ METHODS = {
     "/v1/workspaces/{w}/executions/{e}/cancel": {"post"},
     "/v1/workspaces/{w}/executions/{e}/retry": {"post"},
     "/v1/workspaces/{w}/executions/{e}/attempts": {"get"},
+    "/v1/workspaces/{w}/executions/{e}/logs": {"get"},
     "/v1/schedules/preview": {"post"},
 }
 
