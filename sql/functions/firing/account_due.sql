@@ -10,9 +10,6 @@ declare
     v_job_ids uuid[];
     v_overdue uuid[];
 begin
-    if not exists (select from kronos.jobs where status = 'ACTIVE' and next_tick_at <= p_now) then
-        return 0;      -- what most firings of a minute find, before the costlier questions below are even planned
-    end if;
     select array_agg(due.job_id) into v_job_ids
       from (select job.job_id
               from kronos.jobs as job
