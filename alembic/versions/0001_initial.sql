@@ -276,7 +276,7 @@ create table kronos.attempt_late (
     received_at   timestamptz not null default now(),
     constraint attempt_late_pkey primary key (execution_id, claim_token)
 );
--- When pg_cron last rang an internal job: the pulse that API and workers judge it by.
+-- When pg_cron last rang each internal job ('-infinity': not yet): the pulse that API and workers judge it by.
 create table kronos.heartbeats (
     job_id   uuid        not null,
     rang_at  timestamptz not null,

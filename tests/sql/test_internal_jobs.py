@@ -193,17 +193,30 @@ def counted(connection: Connection, job_id: uuid.UUID, *, since: datetime) -> di
     return {status: sum(row["tick_count"] for row in rows if row["status"] == status) for status in {row["status"] for row in rows}}
 
 
+_BEATS = "select job_id from kronos.heartbeats where rang_at > '-infinity'"
+
+
 def test_pg_crons_ring_is_a_heartbeat_even_when_nothing_is_due_and_anothers_is_none(superuser: Connection) -> None:
     job_id = internal(superuser, "reaper")
-    superuser.execute("delete from kronos.heartbeats")
+    superuser.execute("update kronos.heartbeats set rang_at = '-infinity'")
     superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 hour' where job_id = %s", [job_id])
     superuser.execute("select kronos.fire(%s)", [job_id])
-    assert values(superuser, "select job_id from kronos.heartbeats") == []
+    assert values(superuser, _BEATS) == []
     runs = len(done(superuser, job_id))
     with acting_as(superuser, "kronos_cron"):
         superuser.execute("select kronos.fire(%s)", [job_id])
-    assert values(superuser, "select job_id from kronos.heartbeats") == [job_id]
+    assert values(superuser, _BEATS) == [job_id]
     assert len(done(superuser, job_id)) == runs
+
+
+def test_an_internal_job_runs_when_it_is_due_though_its_heartbeat_was_deleted(superuser: Connection) -> None:
+    job_id = internal(superuser, "reaper")
+    superuser.execute("delete from kronos.heartbeats")
+    superuser.execute("update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
+    runs = len(done(superuser, job_id))
+    with acting_as(superuser, "kronos_cron"):
+        superuser.execute("select kronos.fire(%s)", [job_id])
+    assert (len(done(superuser, job_id)), values(superuser, _BEATS)) == (runs + 1, [job_id])
 
 
 SILENCE = timedelta(seconds=90)

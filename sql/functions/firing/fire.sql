@@ -18,8 +18,16 @@ declare
     v_delivered     integer := 0;
 begin
     -- What most alarms of a full minute find: another's firing has done it all. Each comes in a session of its own, which plans everything anew, so
-    -- what follows is not even planned.
-    if session_user = 'kronos_cron' and not exists (select from kronos.jobs where status = 'ACTIVE' and next_tick_at <= v_now) then
+    -- what follows is not even planned. An internal job's ring is a heartbeat whatever is due; others' internal jobs wait for alarms of their own.
+    if session_user = 'kronos_cron'
+       and not exists (select from kronos.heartbeats where job_id = p_job_id)
+       and not exists (select from kronos.jobs where job_id = p_job_id and status = 'ACTIVE' and next_tick_at <= v_now)
+       and not exists (select
+                         from kronos.jobs as job
+                         join kronos.endpoints as endpoint using (endpoint_id)
+                        where job.status = 'ACTIVE'
+                          and job.next_tick_at <= v_now
+                          and endpoint.type <> 'INTERNAL') then
         return 0;
     end if;
     select endpoint.type, job.next_tick_at into v_endpoint_type, v_next_tick_at

@@ -28,6 +28,7 @@ begin
                                      catch_up_policy, next_tick_at)
             values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', '* * * * *', 'UTC', kronos.parse_cron('* * * * *'),
                     kronos.alarm('* * * * *'), kronos.describe_cron('* * * * *'), 'SKIP', kronos.next_tick(kronos.parse_cron('* * * * *'), now()));
+            insert into kronos.heartbeats (job_id, rang_at) values (v_job_id, '-infinity');
             perform kronos.register_pg_cron(v_job_id);
             v_made := v_made + 1;
         end if;
