@@ -148,6 +148,8 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
         return await _known(view, new, faults), False
     insert, params = await _insertion(view, new)
     job = await view.run_entering(insert, params)
+    if job is None:  # for whatever reason: the ordinary way in is the one that decides
+        job = await view.one_or_none(insert, {**params, "workspace": view.workspace})
     if job is None:
         raise await _no_way_to_deliver(view, new.endpoint)
     if job.job_id != params["job_id"]:

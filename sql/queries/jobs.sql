@@ -4,7 +4,8 @@
 -- (queries/schedules.sql). The conflict's update changes nothing: it waits for a concurrent twin and returns it.
 -- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job, a third of this statement's time.
 -- It enters the workspace by itself, which spares the API's process half of its time with the driver. Row level security compares with the setting
--- when the first row of endpoints is looked for, and the lateral reference puts that after the setting; in any other order it would find nothing.
+-- when endpoints are looked for: offset 0 keeps the lateral subquery one, so that it can only run after the row that made the setting. Were the order
+-- another, it would find nothing, and jobs.create asks once more after entering the workspace the ordinary way.
 with workspace as materialized (
     select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
       from kronos.find_workspace(%(workspace)s)
@@ -16,7 +17,8 @@ with workspace as materialized (
                            from kronos.endpoints as endpoint
                           where endpoint.workspace_id = workspace.entered::uuid
                             and endpoint.name = %(endpoint)s
-                            and endpoint.deleted_at is null) as found
+                            and endpoint.deleted_at is null
+                         offset 0) as found
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, catch_up_policy, catch_up_window_seconds,
@@ -56,7 +58,8 @@ with workspace as materialized (
                            join kronos.endpoint_versions as made_of using (endpoint_id, version)
                           where endpoint.workspace_id = workspace.entered::uuid
                             and endpoint.name = %(endpoint)s
-                            and endpoint.deleted_at is null) as found
+                            and endpoint.deleted_at is null
+                         offset 0) as found
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, run_at, idempotency_key, request_sha256)
     select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, %(trigger)s, %(input)s, %(tags)s, %(run_at)s, %(idempotency_key)s, %(request_sha256)s

@@ -1,0 +1,54 @@
+"""The statements that enter a workspace by themselves find its endpoint whatever plan PostgreSQL chooses, and nobody else's."""
+
+import uuid
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.types.json import Jsonb
+
+from factory import add_endpoint
+from kronos import sql
+from sql_factory import Connection, value, values
+
+_PLANS = [
+    "",
+    "-c enable_nestloop=off",
+    "-c enable_nestloop=off -c enable_hashjoin=off",
+    "-c enable_indexscan=off -c enable_bitmapscan=off",
+    "-c enable_nestloop=off -c enable_indexscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan",
+]
+
+
+def params(statement: str, **given: Any) -> dict[str, Any]:
+    common = {
+        "job_id": uuid.uuid4(), "name": None, "input": Jsonb({}), "tags": [], "idempotency_key": None, "request_sha256": None,
+    }  # fmt: skip
+    if statement == "jobs.insert_one_shot_job":
+        return common | {"trigger": "IMMEDIATE", "run_at": None, "wake": False} | given
+    return common | {
+        "cron": "0 0 1 1 *", "schedule": "(1,1,2,2,127,t)", "alarm": "0 0 1 1 *", "description": "x", "timezone": "UTC", "starts_at": None,
+        "ends_at": None, "max_runs": None, "dst_gap": "SHIFT", "dst_overlap": "FIRST", "jitter_seconds": 0, "catch_up_policy": "LATEST",
+        "catch_up_window_seconds": 3600,
+    } | given  # fmt: skip
+
+
+@pytest.mark.parametrize("plan", _PLANS)
+@pytest.mark.parametrize("statement", ["jobs.insert_cron_job", "jobs.insert_one_shot_job"])
+def test_a_job_is_made_whatever_the_plan(superuser: Connection, database_url: str, statement: str, plan: str) -> None:
+    for _ in range(20):  # other tenants' rows stand by
+        add_endpoint(superuser)
+    endpoint_id = add_endpoint(superuser).endpoint_id
+    superuser.execute("analyze kronos.endpoints, kronos.endpoint_versions, kronos.workspaces")
+    (slug,) = values(
+        superuser, "select slug from kronos.endpoints join kronos.workspaces using (workspace_id) where endpoint_id = %s", [endpoint_id]
+    )
+    name = value(superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint_id])
+    with psycopg.connect(make_conninfo(database_url, options=f"-c role=kronos_api {plan}"), autocommit=True, prepare_threshold=0) as api:
+        for _ in range(7):  # the sixth run on, a generic plan may be taken
+            made = api.execute(sql.texts()[statement], params(statement, workspace=slug, endpoint=name)).fetchall()
+            assert len(made) == 1
+        assert api.execute(sql.texts()[statement], params(statement, workspace="nobody", endpoint=name)).fetchall() == []
+        assert api.execute("select count(*) from kronos.jobs").fetchone() == (0,), "the setting outlived its statement"
+    assert value(superuser, "select count(*) from kronos.jobs where endpoint_id = %s", [endpoint_id]) == 7
