@@ -174,7 +174,7 @@ def wait_until(is_so: Callable[[], bool], otherwise: str, *, seconds: float = 12
     while not is_so():
         if time.monotonic() > deadline:
             raise TimeoutError(otherwise)
-        time.sleep(every)
+        time.sleep(every)  # the condition is another process's
 
 
 @dataclass(slots=True)

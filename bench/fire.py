@@ -74,7 +74,7 @@ class Bench:
         self._clean()
         minute = self._prepared(set_up)
         while (remaining := (minute - self._clock()).total_seconds()) > 0:
-            time.sleep(min(remaining, 1))
+            time.sleep(min(remaining, 1))  # in steps: PostgreSQL's clock decides, not this process's
         postgres = machine.cpu_seconds(self._one.postgres_pid)
         first, last = self._watch(minute, count)
         through = self._through(minute, command)
@@ -88,7 +88,7 @@ class Bench:
             minute = self._clock().replace(second=0, microsecond=0) + timedelta(minutes=1)
             if minute - self._clock() < 2 * _MARGIN:
                 minute += timedelta(minutes=1)
-                time.sleep((minute - timedelta(minutes=1) - self._clock()).total_seconds() + 1)
+                time.sleep((minute - timedelta(minutes=1) - self._clock()).total_seconds() + 1)  # into the next minute
             set_up(minute)
             self._make_noticed()
             if minute - self._clock() >= _MARGIN:
@@ -102,7 +102,7 @@ class Bench:
         overflows (4,096): it went on with the 2 entries it knew of 5,002. So it is told once more when it has emptied the queue, as it
         does each second.
         """
-        time.sleep(1.5)
+        time.sleep(1.5)  # pg_cron empties its queue once a second, and tells nobody
         self._connection.execute("update cron.job set active = active where jobid = (select min(jobid) from cron.job)")
 
     def _watch(self, minute: datetime, count: str) -> tuple[float, float]:
@@ -118,7 +118,7 @@ class Bench:
                 first = (at - minute).total_seconds()
             if seen >= self._jobs:
                 return first, (at - minute).total_seconds()
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)  # the resolution of what is measured
         raise TimeoutError(f"{self._jobs} rows were not there within 120 s")
 
     def _through(self, minute: datetime, command: str) -> float:

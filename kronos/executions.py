@@ -75,18 +75,21 @@ async def list_page(view: WorkspaceView, which: ExecutionFilter, *, limit: int, 
 
 async def attempts(view: WorkspaceView, execution_id: UUID) -> list[Attempt]:
     """The execution's attempts, first to last, the one under way included. Raises ExecutionNotFound."""
-    execution, found = await view.write_then_read(GET, {"execution_id": execution_id}, _ATTEMPTS, {"execution_id": execution_id})
-    if not execution:
-        raise _not_found(view, execution_id)
-    return found
+    _, tried = await _with_attempts(view, execution_id)
+    return tried
 
 
 async def logs(view: WorkspaceView, execution_id: UUID) -> list[LogLine]:
     """What happened to the execution, in order, told from its row and its attempts. Raises ExecutionNotFound."""
+    execution, tried = await _with_attempts(view, execution_id)
+    return sorted(_told(execution, tried), key=lambda line: line.at)
+
+
+async def _with_attempts(view: WorkspaceView, execution_id: UUID) -> tuple[Execution, list[Attempt]]:
     execution, tried = await view.write_then_read(GET, {"execution_id": execution_id}, _ATTEMPTS, {"execution_id": execution_id})
     if not execution:
         raise _not_found(view, execution_id)
-    return sorted(_told(execution[0], tried), key=lambda line: line.at)
+    return execution[0], tried
 
 
 def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:

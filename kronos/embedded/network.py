@@ -37,7 +37,7 @@ def require_free(host: str, port: int, *, patience: float) -> None:
     while not ports.is_free(port, host):
         if time.monotonic() > deadline:
             raise EmbeddedError(f"cannot listen on {host} port {port}: choose another --port, 0 finds a free one")
-        time.sleep(0.1)
+        time.sleep(0.1)  # nobody tells when another process lets go of a port
 
 
 def readiness(base_url: str) -> Readiness:

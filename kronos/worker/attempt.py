@@ -88,7 +88,7 @@ async def attempt(leased: Leased, to: Target, transport: HttpTransport) -> Resul
     """Send one request, or find that none can be made, and say what became of it. Raises nothing."""
     try:
         return _result(leased, to, await _outcome(leased.claim, to, transport))
-    except Exception:
+    except Exception:  # a claim must end in a result whatever happens, or its slot and lease are held in vain
         _log.exception("execution %s: its attempt met an error in Kronos", leased.claim.execution_id)
         return _result(leased, to, failed("internal", "the attempt met an error in Kronos; its worker's log has the trace"))
 

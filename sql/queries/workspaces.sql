@@ -42,7 +42,7 @@ returning workspace_id, slug, name, status, created_at, suspended_at;
 -- name: resume_jobs
 -- The ticks of the time in which the workspace was suspended are recorded as skipped. One row: how many jobs that concerned.
 with skipped as materialized (
-    select kronos.skip_ticks(job.job_id, now(), '{"code": "workspace_suspended", "detail": "the workspace was suspended"}') as ticks
+    select kronos.skip_ticks(job.job_id, now(), kronos.why_halted(job)) as ticks
       from kronos.jobs as job
       join kronos.workspaces as workspace using (workspace_id)
      where job.workspace_id = %(workspace_id)s

@@ -9,4 +9,4 @@ def eventually(holds: Callable[[], object], message: str, *, seconds: float = 20
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"after {seconds:g} s: {message}"
-        time.sleep(0.02)
+        time.sleep(0.02)  # the condition is another process's

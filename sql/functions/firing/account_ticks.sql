@@ -1,7 +1,7 @@
 -- account_ticks: accounts for every due tick of the jobs given: the one place where a tick becomes an execution and the pointer moves.
 -- The caller holds the rows' locks. The execution's id is the tick's, and it is looked for among the finished ones too, so that a pointer
 -- set back by hand or by a restore cannot deliver a tick a second time.
--- Called by: fire, account_each, settle_ticks.   Returns: how many executions were made for delivery.
+-- Called by: fire, account_each.   Returns: how many executions were made for delivery.
 -- Nested loops only: the planner, who cannot know how few ticks are due, would otherwise hash all of execution_done.
 create or replace function kronos.account_ticks(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

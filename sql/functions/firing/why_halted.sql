@@ -1,5 +1,5 @@
 -- why_halted: the reason for which a live job's ticks are skipped and not run: it is paused, or its workspace is not ACTIVE.
--- Called by: settle_ticks, end_jobs.   Returns: null when nothing halts it.
+-- Called by: settle_ticks, end_jobs, queries/workspaces.sql (resume_jobs).   Returns: null when nothing halts it.
 create or replace function kronos.why_halted(p_job kronos.jobs) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
