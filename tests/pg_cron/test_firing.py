@@ -34,8 +34,11 @@ class Watched:
 
 
 def minute_before(connection: Connection) -> datetime:
-    """The present minute, with enough of it left for pg_cron to notice what is scheduled in it."""
-    await_condition(lambda: value(connection, "select extract(second from clock_timestamp()) < 52"), "a minute to begin", seconds=15)
+    """The present minute, with enough of it left for pg_cron to notice what is scheduled in it.
+
+    Not its first seconds: pg_cron still fires the minute then, and an entry that is new by a moment with the others.
+    """
+    await_condition(lambda: value(connection, "select extract(second from clock_timestamp()) between 5 and 50"), "mid-minute", seconds=20)
     minute: datetime = value(connection, "select date_trunc('minute', clock_timestamp())")
     return minute
 
@@ -74,8 +77,8 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
         superuser.execute(
             "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [suspended.workspace_id]
         )
-        await_condition(lambda: run_details(superuser, seen.ticking), "pg_cron to have fired the job", seconds=75)
-        await_condition(lambda: len(internal_runs(superuser, seen.minute)) == 2, "pg_cron to have fired the internal jobs", seconds=10)
+        await_condition(lambda: run_details(superuser, seen.ticking, seen.minute), "pg_cron to have fired the job", seconds=100)
+        await_condition(lambda: len(internal_runs(superuser, seen.minute)) == 2, "pg_cron to have fired the internal jobs", seconds=50)
         yield seen
         superuser.execute(
             "update kronos.jobs set status = 'RETIRED' where workspace_id = any (%s)", [[endpoint.workspace_id, suspended.workspace_id]]
@@ -84,13 +87,13 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
     await pool.close()
 
 
-def run_details(connection: Connection, job: jobs.Job) -> list[Record]:
-    """pg_cron's own account of the runs of the job's entry that have ended."""
+def run_details(connection: Connection, job: jobs.Job, since: datetime) -> list[Record]:
+    """pg_cron's own account of the runs of the job's entry that began at `since` or later and have ended."""
     assert job.pg_cron is not None
     return records(
         connection,
-        "select * from cron.job_run_details where jobid = %s and status in ('succeeded', 'failed') order by runid",
-        [job.pg_cron["jobid"]],
+        "select * from cron.job_run_details where jobid = %s and start_time >= %s and status in ('succeeded', 'failed') order by runid",
+        [job.pg_cron["jobid"], since],
     )
 
 
@@ -128,7 +131,7 @@ def test_a_job_fires_inside_postgresql_at_its_minute(watched: Watched, cron_supe
 
 
 def test_pg_cron_says_that_the_run_succeeded_as_kronos_cron(watched: Watched, cron_superuser: Connection) -> None:
-    run = run_details(cron_superuser, watched.ticking)[0]
+    run = run_details(cron_superuser, watched.ticking, watched.minute)[0]
     assert (run["status"], run["username"], run["command"]) == (
         "succeeded",
         "kronos_cron",
@@ -157,7 +160,7 @@ def test_the_reaper_has_removed_what_was_stopped_by_hand(watched: Watched, cron_
 
 def test_a_job_of_another_minute_does_not_fire_in_this_one(watched: Watched, cron_superuser: Connection) -> None:
     assert ticks(cron_superuser, watched.of_another_minute) == []
-    assert run_details(cron_superuser, watched.of_another_minute) == []
+    assert run_details(cron_superuser, watched.of_another_minute, watched.minute) == []
 
 
 def test_a_job_runs_to_its_end_and_no_further(watched: Watched, cron_superuser: Connection) -> None:
