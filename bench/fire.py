@@ -29,7 +29,7 @@ with fresh as materialized (
 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                          next_tick_at)
 select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', 'UTC', kronos.parse_cron('* * * * *'),
-       kronos.alarm('* * * * *'), kronos.describe_cron('* * * * *'), %s
+       kronos.alarm('* * * * *', kronos.parse_cron('* * * * *')), kronos.describe_schedule(kronos.parse_cron('* * * * *')), %s
   from fresh, kronos.endpoints as endpoint
  where endpoint.name = %s
 """

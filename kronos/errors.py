@@ -8,7 +8,8 @@ KronosError                        500  internal_error          we did not fores
 ├── Conflict                       409  conflict, job_not_updatable, execution_not_cancellable, endpoint_in_use, ...
 ├── PreconditionFailed             412  precondition_failed
 ├── PayloadTooLarge                413  payload_too_large
-├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, idempotency_mismatch
+├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, invalid_interval,
+│                                       idempotency_mismatch
 ├── Unavailable                    503  nothing was changed; the call may be repeated
 │   ├── DatabaseUnavailable             database_unavailable
 │   └── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
@@ -191,6 +192,15 @@ def from_database(error: psycopg.Error) -> KronosError:
     if sqlstate in ("KR001", "KR002"):
         fault = Fault(pointer="/cron", detail=message, hint=error.diag.message_hint)
         return Unprocessable(message, code="invalid_cron", faults=(fault,))
+    if sqlstate == "KR004":
+        return Unprocessable(
+            message, code="invalid_timezone", faults=(Fault(pointer="/timezone", detail=message, hint=error.diag.message_hint),)
+        )
+    if sqlstate == "KR005":
+        pointer = "/anchor" if error.diag.column_name == "anchor" else "/every"
+        return Unprocessable(
+            message, code="invalid_interval", faults=(Fault(pointer=pointer, detail=message, hint=error.diag.message_hint),)
+        )
     if sqlstate == "KR003":
         return Unprocessable(message, faults=(Fault(pointer="/ends_at", detail=message, hint=error.diag.message_hint),))
     if sqlstate in ("KR010", "KR011"):

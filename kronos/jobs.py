@@ -12,7 +12,8 @@ from psycopg.types.json import Jsonb
 
 from kronos import errors, executions, schedules
 from kronos.database import WorkspaceView
-from kronos.model import Execution, Job, JobStatus, JsonObject, Trigger
+from kronos.model import Execution, Job, JobStatus, JsonObject, Overlap, Trigger
+from kronos.schedules import ScheduleText
 from kronos.sql import Statement, statement
 
 
@@ -61,6 +62,8 @@ class NewJob:
     idempotency_key: str | None = None
     run_at: datetime | None = None
     cron: str | None = None
+    every: str | None = None
+    anchor: datetime | None = None
     timezone: str = "UTC"
     starts_at: datetime | None = None
     ends_at: datetime | None = None
@@ -68,6 +71,7 @@ class NewJob:
     dst_gap: Literal["SHIFT", "SKIP"] = "SHIFT"
     dst_overlap: Literal["FIRST", "BOTH"] = "FIRST"
     jitter_seconds: int = 0
+    overlap: Overlap = "ALLOW"
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"] = "LATEST"
     catch_up_window_seconds: int = 3600
 
@@ -80,6 +84,8 @@ class JobChanges(TypedDict, total=False):
     input: JsonObject
     tags: list[str]
     cron: str
+    every: str
+    anchor: datetime
     timezone: str
     starts_at: datetime | None
     ends_at: datetime | None
@@ -87,6 +93,7 @@ class JobChanges(TypedDict, total=False):
     dst_gap: Literal["SHIFT", "SKIP"]
     dst_overlap: Literal["FIRST", "BOTH"]
     jitter_seconds: int
+    overlap: Overlap
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"]
     catch_up_window_seconds: int
 
@@ -194,13 +201,15 @@ async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Job], 
         "idempotency_key": new.idempotency_key,
         "request_sha256": _digest(new) if new.idempotency_key is not None else None,
     }
-    if new.cron is None:
+    if new.trigger != "CRON":
         return _INSERT_ONE_SHOT, params | {"trigger": new.trigger, "run_at": new.run_at, "wake": _may_wake()}
-    timezone = schedules.supported(new.timezone)
-    read = await schedules.read(view, new.cron)
+    text = _schedule_text(new)
+    read = await schedules.read(view, text)
     return _INSERT_CRON, params | {
-        "cron": new.cron,
-        "timezone": timezone,
+        "cron": text.cron,
+        "every": text.every,
+        "anchor": text.anchor,
+        "timezone": text.timezone,
         "schedule": read.schedule,
         "alarm": read.alarm,
         "description": read.description,
@@ -210,9 +219,20 @@ async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Job], 
         "dst_gap": new.dst_gap,
         "dst_overlap": new.dst_overlap,
         "jitter_seconds": new.jitter_seconds,
+        "overlap": new.overlap,
         "catch_up_policy": new.catch_up_policy,
         "catch_up_window_seconds": new.catch_up_window_seconds,
     }
+
+
+def _schedule_text(new: NewJob) -> ScheduleText:
+    """An interval without an anchor is counted from the minute in which it is made."""
+    anchor = new.anchor
+    if new.every is not None and anchor is None:
+        anchor = datetime.now(UTC).replace(second=0, microsecond=0)
+    return ScheduleText(
+        cron=new.cron, every=new.every, anchor=anchor, timezone=new.timezone, dst_gap=new.dst_gap, dst_overlap=new.dst_overlap
+    )
 
 
 def _digest(new: NewJob) -> bytes:
@@ -277,15 +297,13 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
     Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable, PgCronUnavailable,
     DatabaseUnavailable.
     """
-    if "timezone" in changes:
-        schedules.supported(changes["timezone"])
     job_id = uuid4()
     given = dict(changes)
     params: dict[str, object] = {name: given.get(name) for name in JobChanges.__annotations__}
     params |= {
         "job_id": job_id,
         "if_match": if_match,
-        "changed": [name for name in (*_NULLABLE, "cron") if name in given],
+        "changed": [name for name in _NULLABLE if name in given],
         "input": Jsonb(given["input"]) if "input" in given else None,
     }
     written, present = await _change(view, job, _REPLACE, params)

@@ -16,6 +16,7 @@ EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
 Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
 ExecutionStatus = Literal["PENDING", "QUEUED", "RUNNING", "RETRYING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"]
 AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
+Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
 Role = Literal["instance_admin"]
 
 
@@ -65,6 +66,8 @@ class Job:
     previous_version_id: UUID | None
     replaced_by_id: UUID | None
     cron: str | None
+    every: str | None
+    anchor: datetime | None
     timezone: str | None
     description: str | None
     starts_at: datetime | None
@@ -73,7 +76,7 @@ class Job:
     dst_gap: Literal["SHIFT", "SKIP"]
     dst_overlap: Literal["FIRST", "BOTH"]
     jitter_seconds: int
-    overlap: Literal["ALLOW", "SKIP"]
+    overlap: Overlap
     catch_up: JsonObject
     next_run_at: datetime | None
     last_run_at: datetime | None

@@ -16,7 +16,7 @@ revoke all on all tables in schema kronos from public;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
 grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details
+                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.backfills, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.execution_done to kronos_api;

@@ -36,7 +36,7 @@ def make_cron_job(
         insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description
                                  {extra}{", next_tick_at" if pointer else ""})
         select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s),
-               kronos.alarm(%(cron)s), kronos.describe_cron(%(cron)s){values}{pointer}
+               kronos.alarm(%(cron)s, kronos.parse_cron(%(cron)s)), kronos.describe_schedule(kronos.parse_cron(%(cron)s)){values}{pointer}
           from kronos.endpoints
          where endpoint_id = %(endpoint_id)s
         """,

@@ -2,20 +2,23 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from kronos import errors
-from kronos.api.schemas import EndpointPut, JobCreate, JobPatch
+from kronos.api.schemas import EndpointPut, JobCreate, JobPatch, SchedulePreview
 from kronos.delivery import template
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
 from kronos.endpoints import NewEndpoint, RetryPolicy
 from kronos.errors import Fault
 from kronos.jobs import JobChanges, NewJob
+from kronos.schedules import ScheduleText
 
 _ONLY_CRON = (
     "cron",
+    "every",
+    "anchor",
     "timezone",
     "starts_at",
     "ends_at",
@@ -42,6 +45,8 @@ def new_job(body: JobCreate, header_key: str | None) -> NewJob:
         "idempotency_key": key,
         "run_at": body.run_at,
         "cron": body.cron,
+        "every": body.every,
+        "anchor": body.anchor,
         "timezone": body.timezone,
         "starts_at": body.starts_at,
         "ends_at": body.ends_at,
@@ -49,11 +54,21 @@ def new_job(body: JobCreate, header_key: str | None) -> NewJob:
         "dst_gap": body.dst_gap,
         "dst_overlap": body.dst_overlap,
         "jitter_seconds": body.jitter_seconds,
+        "overlap": body.overlap,
     }
     if body.catch_up is not None:
         fields |= {"catch_up_policy": body.catch_up.policy, "catch_up_window_seconds": body.catch_up.window_seconds}
     # What was not given takes the job's own default.
     return NewJob(**{name: value for name, value in fields.items() if value is not None})  # type: ignore[arg-type]  # checked by JobCreate
+
+
+def schedule_text(body: SchedulePreview) -> ScheduleText:
+    """The schedule that a preview asks about. Raises Unprocessable."""
+    _refuse(list(_schedule_faults(body.cron, body.every, body.anchor)))
+    anchor = body.anchor if body.every is None else body.anchor or datetime.now(UTC).replace(second=0, microsecond=0)
+    return ScheduleText(
+        cron=body.cron, every=body.every, anchor=anchor, timezone=body.timezone, dst_gap=body.dst_gap, dst_overlap=body.dst_overlap
+    )
 
 
 def job_changes(body: JobPatch) -> JobChanges:
@@ -100,9 +115,7 @@ def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpo
 def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
     """What does not go with the trigger, and what it lacks."""
     if body.trigger == "CRON":
-        if body.cron is None:
-            hint = "Add it, five fields such as 0 9 * * 1, or use trigger IMMEDIATE."
-            yield Fault(pointer="/cron", detail="trigger CRON needs an expression", hint=hint)
+        yield from _schedule_faults(body.cron, body.every, body.anchor)
     else:
         for name in _ONLY_CRON:
             if getattr(body, name) is not None:
@@ -116,6 +129,17 @@ def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
         yield Fault(pointer="/run_at", detail="trigger DELAYED needs the time at which to run", hint=hint)
 
 
+def _schedule_faults(cron: str | None, every: str | None, anchor: datetime | None) -> Iterator[Fault]:
+    """A schedule is a cron expression or an interval."""
+    if cron is None and every is None:
+        hint = "Add it, five fields such as 0 9 * * 1, or an interval in every, such as 90m."
+        yield Fault(pointer="/cron", detail="a schedule needs a cron expression or an interval", hint=hint)
+    if cron is not None and every is not None:
+        yield Fault(pointer="/every", detail="every and cron are given", hint="Give one of them.")
+    if anchor is not None and every is None:
+        yield Fault(pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every.")
+
+
 def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iterator[Fault]:
     if ends_at is None:
         return
@@ -125,8 +149,6 @@ def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iter
 
 def _later_faults(body: JobCreate) -> Iterator[Fault]:
     """What is in the contract, and not in this release."""
-    if body.overlap == "SKIP":
-        yield Fault(pointer="/overlap", detail="overlap SKIP is not in this release", hint="Use ALLOW, or leave it out.")
     if body.priority != 0:
         yield Fault(pointer="/priority", detail="priorities are not in this release", hint="Use 0, or leave it out.")
 

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from kronos import errors, schedules
 from kronos.api.call import Call, answer
 from kronos.api.operation import Routes
+from kronos.api.requests import schedule_text
 from kronos.api.schemas import NoQuery, SchedulePreview
 from kronos.schedules import Preview
 
@@ -18,4 +19,4 @@ async def preview_schedule(call: Call) -> Response:
     """What an expression says in words, and its next runs."""
     call.parameters(NoQuery)
     body = await call.read(SchedulePreview)
-    return answer(await schedules.preview(call.instance(), cron=body.cron, timezone=body.timezone, after=body.after, count=body.count))
+    return answer(await schedules.preview(call.instance(), schedule_text(body), after=body.after, count=body.count))

@@ -1,5 +1,6 @@
 """What requests may hold, field by field: bounds, defaults, and an example for documentation and hints."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema, model_validator
@@ -18,7 +19,7 @@ from kronos.api.fields import (
     Time,
 )
 from kronos.errors import Fault, Unprocessable
-from kronos.model import ExecutionStatus, JobStatus, Json, Trigger
+from kronos.model import ExecutionStatus, JobStatus, Json, Overlap, Trigger
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _Title = Annotated[Text, Field(max_length=200)]
@@ -113,6 +114,7 @@ class CatchUp(Body):
 
 
 _Cron = Annotated[str, Field(min_length=1, max_length=256)]
+_Every = Annotated[str, Field(min_length=1, max_length=32)]
 _Zone = Annotated[str, Field(min_length=1, max_length=64)]
 _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
@@ -125,6 +127,10 @@ class JobCreate(Body):
     endpoint: EndpointName = Field(description="The name of the endpoint.", examples=["weekly-report"])
     trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
     cron: _Cron | None = Field(default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    every: _Every | None = Field(default=None, description="CRON: an interval, in place of cron.", examples=["90m"])
+    anchor: Time | None = Field(
+        default=None, description="CRON: what the interval is counted from; now.", examples=["2026-12-01T00:00:00Z"]
+    )
     timezone: _Zone | None = Field(default=None, description="CRON: the zone of the expression; UTC by default.", examples=["UTC"])
     starts_at: Time | None = Field(default=None, description="CRON: no tick before.", examples=["2026-12-01T00:00:00Z"])
     ends_at: Time | None = Field(default=None, description="CRON: no tick from then on.", examples=["2027-12-01T00:00:00Z"])
@@ -132,9 +138,7 @@ class JobCreate(Body):
     dst_gap: _Gap | None = Field(default=None, description="CRON: for a local time that is not there.", examples=["SHIFT"])
     dst_overlap: _Overlap | None = Field(default=None, description="CRON: for one that is there twice.", examples=["FIRST"])
     jitter_seconds: _Jitter | None = Field(default=None, description="CRON: spreads deliveries over so many seconds; 0.", examples=[30])
-    overlap: Literal["ALLOW", "SKIP"] | None = Field(
-        default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"]
-    )
+    overlap: Overlap | None = Field(default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"])
     catch_up: CatchUp | None = Field(
         default=None, description="CRON: ticks that were missed.", examples=[{"policy": "LATEST", "window_seconds": 3600}]
     )
@@ -151,6 +155,10 @@ class JobPatch(Body):
     name: JobName | None = Field(default=None, description="Null: none.", examples=["weekly-report"])
     endpoint: EndpointName = Field(default_factory=str, description="The name of the endpoint.", examples=["weekly-report"])
     cron: _Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
+    anchor: Time = Field(
+        default_factory=lambda: datetime.now(UTC), description="What it is counted from.", examples=["2026-12-01T00:00:00Z"]
+    )
     timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
     starts_at: Time | None = Field(default=None, description="No tick before; null: from now on.", examples=["2026-12-01T00:00:00Z"])
     ends_at: Time | None = Field(default=None, description="No tick from then on; null: no end.", examples=["2027-12-01T00:00:00Z"])
@@ -158,6 +166,7 @@ class JobPatch(Body):
     dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
     dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
     jitter_seconds: _Jitter = Field(default=0, description="Spreads deliveries over so many seconds.", examples=[30])
+    overlap: Overlap = Field(default="ALLOW", description="A tick while the run before is under way.", examples=["ALLOW"])
     catch_up: CatchUp = Field(default_factory=lambda: CatchUp(), description="Ticks that were missed.", examples=[{"policy": "LATEST"}])
     input: Input = Field(default_factory=dict, description="Replaces the whole input.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Replaces all tags.", examples=[["reports"]])
@@ -182,7 +191,9 @@ class JobTrigger(Body):
 class SchedulePreview(Body):
     """An expression to be looked at."""
 
-    cron: _Cron = Field(description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    cron: _Cron | None = Field(default=None, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    every: _Every | None = Field(default=None, description="An interval, in place of cron.", examples=["90m"])
+    anchor: Time | None = Field(default=None, description="What the interval is counted from; now.", examples=["2026-12-01T00:00:00Z"])
     timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
     after: Time | None = Field(default=None, description="Runs are strictly later; now by default.", examples=["2026-12-01T00:00:00Z"])
     count: int = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])

@@ -31,4 +31,6 @@ def next_command(expression: str, timezone: str, count: int) -> None:
 
 async def _preview(url: str, expression: str, timezone: str, count: int) -> schedules.Preview:
     async with database.api_pool(url, size=1) as pool:
-        return await schedules.preview(database.InstanceView(pool), cron=expression, timezone=timezone, after=None, count=count)
+        return await schedules.preview(
+            database.InstanceView(pool), schedules.ScheduleText(cron=expression, timezone=timezone), after=None, count=count
+        )

@@ -20,11 +20,11 @@ with workspace as materialized (
                             and endpoint.deleted_at is null
                          offset 0) as found
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description,
-                             starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, catch_up_policy, catch_up_window_seconds,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor,
+                             starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds,
                              next_tick_at, idempotency_key, request_sha256)
     select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, %(schedule)s, %(alarm)s, %(description)s,
-           %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
+           %(every)s, %(anchor)s, %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(overlap)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
            kronos.first_tick(%(schedule)s, %(starts_at)s, %(ends_at)s), %(idempotency_key)s, %(request_sha256)s
       from endpoint
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
@@ -33,7 +33,7 @@ with workspace as materialized (
     select job_id, kronos.register_pg_cron(job_id) as jobid from job where job_id = %(job_id)s
 )
 select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
+       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
        job.next_tick_at as next_run_at, job.last_run_at,
@@ -79,7 +79,7 @@ with workspace as materialized (
     select pg_notify('kronos_work', '') from queued where %(wake)s
 )
 select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
+       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
        job.next_tick_at as next_run_at, job.last_run_at, null::jsonb as pg_cron,
@@ -105,7 +105,7 @@ select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as 
 -- name: get_job
 -- %(job)s is an id or a name.
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where job_id = kronos.find_job(%(job)s)
@@ -113,7 +113,7 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 
 -- name: list_jobs
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where workspace_id = kronos.current_workspace_id()
@@ -132,7 +132,7 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 
 -- name: list_versions
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where workspace_id = kronos.current_workspace_id()
@@ -174,11 +174,19 @@ with old as materialized (
 ), fresh as materialized (
     select old.*, endpoint.endpoint_id as next_endpoint_id,
            case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
-           case when 'cron' = any (%(changed)s::text[]) then %(cron)s::text else old.cron end as next_cron,
+           case when %(every)s::text is not null then null when %(cron)s::text is not null then %(cron)s::text else old.cron end as next_cron,
+           case when %(cron)s::text is not null then null when %(every)s::text is not null then %(every)s::text else old.every end as next_every,
+           case when %(cron)s::text is null then coalesce(%(anchor)s::timestamptz, old.anchor, case when %(every)s::text is not null then date_trunc('minute', now()) end)
+           end as next_anchor,
+           coalesce(%(timezone)s::text, old.timezone) as next_timezone,
+           coalesce(%(dst_gap)s::text, old.dst_gap) as next_dst_gap,
+           coalesce(%(dst_overlap)s::text, old.dst_overlap) as next_dst_overlap,
            case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz else old.starts_at end as next_starts_at,
            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz else old.ends_at end as next_ends_at,
            case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer else old.max_runs end as next_max_runs
       from old, endpoint
+), read as materialized (
+    select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap, next_dst_overlap) as next_schedule from fresh
 ), retired as (
     update kronos.jobs as job
        set status = 'RETIRED', replaced_by_id = %(job_id)s, status_reason = jsonb_build_object('code', 'replaced', 'detail', 'replaced by a newer version')
@@ -189,17 +197,17 @@ with old as materialized (
     select kronos.unregister_pg_cron(job_id) as was_there from retired
 ), next as (
     insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name, endpoint_id, trigger, status, status_reason,
-                             input, tags, cron, timezone, schedule, alarm, description, starts_at, ends_at, max_runs, runs, dst_gap, dst_overlap, jitter_seconds,
-                             catch_up_policy, catch_up_window_seconds, next_tick_at, last_run_at)
+                             input, tags, cron, timezone, schedule, alarm, description, every, anchor, starts_at, ends_at, max_runs, runs, dst_gap, dst_overlap,
+                             jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, next_tick_at, last_run_at, ticks_from, skip_next, resume_at)
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id, fresh.next_name, fresh.next_endpoint_id,
            'CRON', fresh.status, fresh.status_reason,
-           coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron, coalesce(%(timezone)s::text, fresh.timezone),
-           kronos.parse_cron(fresh.next_cron), kronos.alarm(fresh.next_cron), kronos.describe_cron(fresh.next_cron), fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, 0,
-           coalesce(%(dst_gap)s::text, fresh.dst_gap), coalesce(%(dst_overlap)s::text, fresh.dst_overlap),
-           coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds), coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy),
-           coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
-           kronos.first_tick(kronos.parse_cron(fresh.next_cron), fresh.next_starts_at, fresh.next_ends_at), fresh.last_run_at
-      from fresh
+           coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron, fresh.next_timezone,
+           read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule), kronos.describe_schedule(read.next_schedule), fresh.next_every, fresh.next_anchor,
+           fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, 0, fresh.next_dst_gap, fresh.next_dst_overlap,
+           coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds), coalesce(%(overlap)s::text, fresh.overlap),
+           coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy), coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
+           kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at), fresh.last_run_at, kronos.settled_at(), fresh.skip_next, fresh.resume_at
+      from fresh, read
      where (select count(was_there) from unregistered) = 1
     returning job_id, status
 ), registered as materialized (

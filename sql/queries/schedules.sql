@@ -1,11 +1,13 @@
--- name: read_cron
--- What a job stores of its cron text.
-select kronos.parse_cron(%(cron)s)::text as schedule, kronos.alarm(%(cron)s) as alarm, kronos.describe_cron(%(cron)s) as description;
+-- name: read_schedule
+-- What a job stores of its schedule.
+select schedule::text as schedule, kronos.alarm(%(cron)s::text, schedule) as alarm, kronos.describe_schedule(schedule) as description
+  from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text) as schedule;
 
 -- name: preview_schedule
 -- The next runs of an unsaved expression, and what it says in words.
-select kronos.describe_cron(%(cron)s) as description,
-       array(select tick from kronos.next_ticks(kronos.parse_cron(%(cron)s), coalesce(%(after)s::timestamptz, now()), %(count)s::integer) as tick order by tick) as next_runs;
+select kronos.describe_schedule(schedule) as description,
+       array(select tick from kronos.next_ticks(schedule, coalesce(%(after)s::timestamptz, now()), %(count)s::integer) as tick order by tick) as next_runs
+  from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text) as schedule;
 
 -- name: list_next_runs
 -- The next runs of a saved job, within its window. No row: no such CRON job.

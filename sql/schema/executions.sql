@@ -22,13 +22,16 @@ create table kronos.execution_live (
     holds_slot        boolean     not null default false, -- this claim is counted in endpoint_gate.in_flight
     input             jsonb       not null,
     error             jsonb,                             -- of the attempt before
+    overlap_key       uuid,                              -- the job's first version, where its runs must not overlap; visible_at 'infinity': held back by another
+    backfill_id       uuid,
     constraint execution_live_pkey           primary key (execution_id),
     constraint execution_live_job_fkey       foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id),
     constraint execution_live_cause_known    check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
     constraint execution_live_claim_is_whole check ((claim_token is null) = (worker_id is null)
                                                 and (claim_token is null) = (claimed_at is null)
                                                 and (claim_token is not null or not holds_slot)),
-    constraint execution_live_attempts_bounded check (attempt_count <= max_attempts)
+    constraint execution_live_attempts_bounded check (attempt_count <= max_attempts),
+    constraint execution_live_held_is_unclaimed check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000);
@@ -38,6 +41,10 @@ create index execution_live_ready on kronos.execution_live (endpoint_id, visible
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
 -- Serves a job's executions, and cancel_job.
 create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at);
+-- Serves admit_ticks and release_held.
+create index execution_live_by_overlap on kronos.execution_live (overlap_key) where overlap_key is not null;
+-- Serves advance_backfills.
+create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
 
 -- Every finished execution, insert-only, a partition a day: the id begins with the execution's time, so an id prunes to one partition.
 create table kronos.execution_done (
@@ -61,6 +68,7 @@ create table kronos.execution_done (
     input             jsonb       not null,
     output            jsonb,
     error             jsonb,
+    backfill_id       uuid,
     constraint execution_done_pkey         primary key (execution_id),
     constraint execution_done_cause_known  check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
     constraint execution_done_status_known check (status in ('SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED')),
@@ -72,3 +80,5 @@ create table kronos.execution_done_default partition of kronos.execution_done de
 create index execution_done_by_job on kronos.execution_done (job_id, scheduled_at);
 -- Serves list_executions.
 create index execution_done_newest on kronos.execution_done (workspace_id, created_at);
+-- Serves a backfill's progress.
+create index execution_done_by_backfill on kronos.execution_done (backfill_id) where backfill_id is not null;

@@ -35,6 +35,12 @@ create table kronos.jobs (
     request_sha256           bytea,
     created_at               timestamptz not null default now(),
     retired_at               timestamptz,
+    every                    text,                              -- an interval as it was given, in place of cron
+    anchor                   timestamptz,                       -- which the interval is counted from
+    ticks_from               timestamptz not null default now(), -- the version accounts for the ticks later than this
+    ticks_until              timestamptz,                       -- and, once it is over, for none later than this
+    skip_next                integer     not null default 0,    -- so many ticks to come are skipped
+    resume_at                timestamptz,                       -- when a pause ends by itself
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
@@ -46,9 +52,10 @@ create table kronos.jobs (
     constraint jobs_trigger_known        check (trigger in ('IMMEDIATE', 'DELAYED', 'CRON')),
     constraint jobs_status_known         check (status in ('ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED')),
     constraint jobs_only_cron_pauses     check (status <> 'PAUSED' or trigger = 'CRON'),
-    constraint jobs_cron_is_whole        check ((trigger = 'CRON') = (cron is not null)
+    constraint jobs_schedule_is_whole    check ((trigger = 'CRON') = (num_nonnulls(cron, every) = 1)
+                                            and (every is null) = (anchor is null)
                                             and (trigger = 'CRON') = (timezone is not null)
-                                            and (trigger = 'CRON') = (schedule is not null)
+                                            and (trigger = 'CRON') = (schedule is distinct from null)
                                             and (trigger = 'CRON') = (alarm is not null)
                                             and (trigger = 'CRON') = (description is not null)),
     constraint jobs_delayed_has_run_at   check ((trigger = 'DELAYED') = (run_at is not null)),
@@ -61,9 +68,11 @@ create table kronos.jobs (
     constraint jobs_jitter_bounded       check (jitter_seconds between 0 and 3600),
     constraint jobs_dst_gap_known        check (dst_gap in ('SHIFT', 'SKIP')),
     constraint jobs_dst_overlap_known    check (dst_overlap in ('FIRST', 'BOTH')),
-    constraint jobs_overlap_known        check (overlap in ('ALLOW', 'SKIP')),
+    constraint jobs_overlap_known        check (overlap in ('ALLOW', 'SKIP', 'QUEUE', 'REPLACE')),
     constraint jobs_catch_up_known       check (catch_up_policy in ('SKIP', 'LATEST', 'ALL')),
-    constraint jobs_catch_up_bounded     check (catch_up_window_seconds between 0 and 2678400)
+    constraint jobs_catch_up_bounded     check (catch_up_window_seconds between 0 and 2678400),
+    constraint jobs_skip_next_bounded    check (skip_next between 0 and 10000),
+    constraint jobs_only_pauses_end      check (resume_at is null or status = 'PAUSED')
 ) with (fillfactor = 85);
 -- One job per idempotency key, for ever. Serves insert_cron_job and insert_one_shot_job.
 create unique index jobs_idempotency_taken on kronos.jobs (workspace_id, idempotency_key) where idempotency_key is not null;
@@ -81,3 +90,5 @@ create index jobs_newest on kronos.jobs (workspace_id, created_at desc, job_id d
 create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc) where name is not null;
 -- Serves delete_endpoint: is it in use?
 create index jobs_by_endpoint on kronos.jobs (endpoint_id) where status in ('ACTIVE', 'PAUSED');
+-- Serves resume_jobs_in_time.
+create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;

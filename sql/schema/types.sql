@@ -1,9 +1,18 @@
--- A cron expression, parsed once at creation into bit masks: kronos.parse_cron writes it, kronos.next_tick reads it.
+-- A schedule, read once when its job is stored: kronos.read_schedule writes it, kronos.next_tick reads it. Either five cron fields as bit masks, or an interval.
 create type kronos.schedule as (
-    minutes    bigint,   -- bits 0-59
-    hours      integer,  -- bits 0-23
-    days       bigint,   -- bits 1-31, and 32 for the last day of the month
-    months     integer,  -- bits 1-12
-    weekdays   integer,  -- bits 0-6, Sunday is 0
-    both_days  boolean   -- day-of-month AND day-of-week, where either field begins with a star; else OR
+    minutes        bigint,       -- bits 0-59
+    hours          integer,      -- bits 0-23
+    days           bigint,       -- bits 1-31, 32 for the last day of the month ($, L), 33 for its last day from Monday to Friday (LW)
+    months         integer,      -- bits 1-12
+    weekdays       integer,      -- bits 0-6, Sunday is 0
+    both_days      boolean,      -- day-of-month AND day-of-week, where either field begins with a star; else OR
+    nearest_days   bigint,       -- bits 1-31: the day from Monday to Friday that is nearest, within the month (15W)
+    nth_weekdays   bigint,       -- bit 7 * (n - 1) + weekday: the n-th of the month (5#2)
+    last_weekdays  integer,      -- bits 0-6: the last of the month (5L)
+    every_hour     boolean,      -- the hour field begins with a star: each real instant that matches, whatever the clocks are set to
+    every_seconds  integer,      -- an interval: anchor + n * every_seconds; the fields above are then null
+    anchor         timestamptz,
+    timezone       text,         -- an IANA name
+    dst_gap        text,         -- SHIFT or SKIP
+    dst_overlap    text          -- FIRST or BOTH
 );

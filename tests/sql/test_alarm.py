@@ -11,7 +11,7 @@ from cron_texts import cron_texts, read
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-_ALARMS = "select kronos.alarm(cron) from unnest(%s::text[]) with ordinality as given(cron, n) order by n"
+_ALARMS = "select kronos.alarm(cron, kronos.parse_cron(cron)) from unnest(%s::text[]) with ordinality as given(cron, n) order by n"
 
 
 def alarms(connection: Connection, texts: list[str]) -> list[str]:
@@ -65,7 +65,7 @@ def test_pg_cron_takes_the_alarm_of_whatever_we_accept(cron_superuser: Connectio
         rows = cron_superuser.execute(
             """
             with entry as materialized (
-                select cron.schedule('alarm-' || n, kronos.alarm(cron), 'select') as jobid
+                select cron.schedule('alarm-' || n, kronos.alarm(cron, kronos.parse_cron(cron)), 'select') as jobid
                   from unnest(%s::text[]) with ordinality as given(cron, n)
             )
             select count(distinct jobid) from entry

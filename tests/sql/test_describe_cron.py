@@ -13,7 +13,7 @@ from cron_texts import cron_texts, read
 Connection = psycopg.Connection[tuple[object, ...]]
 Times = list[tuple[int, int]]
 
-_DESCRIBE = "select kronos.describe_cron(cron) from unnest(%s::text[]) with ordinality as given(cron, n) order by n"
+_DESCRIBE = "select kronos.describe_schedule(kronos.parse_cron(cron)) from unnest(%s::text[]) with ordinality as given(cron, n) order by n"
 _MONTHS = [
     "January",
     "February",

@@ -175,13 +175,13 @@ def test_the_interpreter_may_stand_in_an_index_and_a_parallel_plan(superuser: Co
         select proname, provolatile::text, proparallel::text
           from pg_proc
          where pronamespace = 'kronos'::regnamespace
-           and proname in ('parse_cron', 'next_tick', 'next_local_tick', 'describe_cron', 'alarm')
+           and proname in ('parse_cron', 'next_tick', 'next_local_tick', 'describe_schedule', 'alarm')
       order by proname
         """
     ).fetchall()
     assert rows == [
         ("alarm", "s", "s"),
-        ("describe_cron", "i", "s"),
+        ("describe_schedule", "i", "s"),
         ("next_local_tick", "i", "s"),
         ("next_tick", "i", "s"),
         ("parse_cron", "i", "s"),

@@ -15,7 +15,20 @@ from kronos import sql
 from sql_factory import Connection, make_cron_job, records, values
 
 # In an order in which each finds what it refers to.
-_SCHEMA = ("types", "workspaces", "api_keys", "endpoints", "jobs", "executions", "attempts", "heartbeats")
+_SCHEMA = (
+    "types",
+    "workspaces",
+    "api_keys",
+    "endpoints",
+    "jobs",
+    "executions",
+    "attempts",
+    "heartbeats",
+    "zones",
+    "job_faults",
+    "catch_up_wave",
+    "backfills",
+)
 
 _FINGERPRINT = """
   select 'type ' || type.typname || '.' || attribute.attname || ' ' || format_type(attribute.atttypid, attribute.atttypmod)
@@ -83,7 +96,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         "select relname, relrowsecurity and relforcerowsecurity as is_forced from pg_class"
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> 'schema_version'",
     )
-    assert len(tables) == 11
+    assert len(tables) == 15
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 

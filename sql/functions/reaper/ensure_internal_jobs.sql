@@ -11,6 +11,7 @@ declare
     v_job_id       uuid;
     v_name         text;
     v_made         integer := 0;
+    v_schedule     kronos.schedule := kronos.read_schedule('* * * * *', null, null, 'UTC', 'SHIFT', 'FIRST');
 begin
     insert into kronos.workspaces (slug, name) values ('kronos-system', 'Kronos, internal jobs')
         on conflict (slug) where status <> 'DELETED' do update set name = excluded.name
@@ -26,8 +27,8 @@ begin
             v_job_id := gen_random_uuid();
             insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                                      catch_up_policy, next_tick_at)
-            values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', '* * * * *', 'UTC', kronos.parse_cron('* * * * *'),
-                    kronos.alarm('* * * * *'), kronos.describe_cron('* * * * *'), 'SKIP', kronos.next_tick(kronos.parse_cron('* * * * *'), now()));
+            values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', '* * * * *', 'UTC', v_schedule,
+                    kronos.alarm('* * * * *', v_schedule), kronos.describe_schedule(v_schedule), 'SKIP', kronos.next_tick(v_schedule, now()));
             insert into kronos.heartbeats (job_id, rang_at) values (v_job_id, '-infinity');
             perform kronos.register_pg_cron(v_job_id);
             v_made := v_made + 1;

@@ -5,14 +5,13 @@
 --
 -- $ becomes 28-31, for pg_cron has it only from 1.6 on. That stays a superset under the star rule: an item begins
 -- with * neither before nor after the change, so AND stays AND and OR stays OR, over a larger set of days.
-create or replace function kronos.alarm(p_cron text) returns text
-language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
+create or replace function kronos.alarm(p_cron text, p_schedule kronos.schedule) returns text
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_fields text[];
 begin
-    perform kronos.parse_cron(p_cron);
-    if not kronos.is_utc_zone(kronos.cron_timezone()) then
+    if p_cron is null or not kronos.is_utc_zone(p_schedule.timezone) or not kronos.is_utc_zone(kronos.cron_timezone()) then
         return '* * * * *';
     end if;
     v_fields := kronos.cron_fields(p_cron);

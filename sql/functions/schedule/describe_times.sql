@@ -1,5 +1,5 @@
 -- describe_times: the minutes and hours of a schedule in words, e.g. "At 09:00", "Every 5 minutes".
--- Called by: describe_cron.
+-- Called by: describe_schedule.
 create or replace function kronos.describe_times(p_minutes bigint, p_hours integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,9 +1,9 @@
 -- english_list: numbers, ascending, as "1, 3 through 7 and 9"; three or more in a row become a run.
--- Called by: describe_field, describe_days, describe_cron.
+-- Called by: describe_field, describe_days, describe_schedule.
 -- p_names[n] stands for n where given; p_join is the word before the last item.
 --
 -- Loops, as in cron_values and cron_step: with set-based sql functions, planned again in each statement, one
--- describe_cron took 1.0 ms in place of 0.33, and 0.30 in place of 0.12 per row of many (pgbench, PostgreSQL 15).
+-- describe_schedule took 1.0 ms in place of 0.33, and 0.30 in place of 0.12 per row of many (pgbench, PostgreSQL 15).
 create or replace function kronos.english_list(
     p_values integer[], p_names text[] default null, p_join text default 'and'
 ) returns text

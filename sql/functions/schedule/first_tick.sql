@@ -6,7 +6,7 @@ create or replace function kronos.first_tick(p_schedule kronos.schedule, p_start
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now  timestamptz := coalesce(nullif(current_setting('kronos.settled_at', true), '')::timestamptz, now());
+    v_now  timestamptz := kronos.settled_at();
     v_tick timestamptz := kronos.next_tick(p_schedule, greatest(v_now, p_starts_at - interval '1 microsecond'));
 begin
     if v_tick is null then

@@ -1,5 +1,5 @@
 -- parse_cron: a cron text as bit masks, in the dialect that pg_cron 1.4.2 and 1.6 both accept and mean alike.
--- Called by: queries/jobs.sql and ensure_internal_jobs, where a job is stored; alarm, describe_cron; the preview.
+-- Called by: queries/jobs.sql and ensure_internal_jobs, where a job is stored; alarm, describe_schedule; the preview.
 -- Returns: minutes bit 0-59, hours bit 0-23, days bit 1-31 and bit 32 for $ (the month's last), months bit 1-12,
 --          weekdays bit 0-6 (7 is folded into 0 = Sunday), both_days: day and weekday must both match.
 -- Raises: KR001; the message names the field and the value, the hint says what to write instead.
@@ -21,6 +21,13 @@ begin
     v_weekdays := kronos.parse_cron_field(v_fields[5], 'weekday', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
     v_schedule.weekdays := (v_weekdays | (v_weekdays >> 7)) & 127;
     v_schedule.both_days := starts_with(v_fields[3], '*') or starts_with(v_fields[5], '*');
+    v_schedule.nearest_days := 0;
+    v_schedule.nth_weekdays := 0;
+    v_schedule.last_weekdays := 0;
+    v_schedule.every_hour := starts_with(v_fields[2], '*');
+    v_schedule.timezone := 'UTC';
+    v_schedule.dst_gap := 'SHIFT';
+    v_schedule.dst_overlap := 'FIRST';
     return v_schedule;
 end
 $$;
