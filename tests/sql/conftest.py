@@ -6,7 +6,7 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from conftest import cloned
+from conftest import await_condition, cloned
 from servers import Server
 from sql_factory import Connection, value
 
@@ -27,6 +27,15 @@ def shared(module_database_url: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def tick(superuser: Connection) -> datetime:
-    """The present minute: due, whenever in the test it is fired."""
+    """The present minute: due, and on time (60 s), whenever in the test it is fired."""
+    await_condition(lambda: value(superuser, "select extract(second from clock_timestamp()) < 54"), "a minute with time left")
     minute: datetime = value(superuser, "select date_trunc('minute', clock_timestamp())")
     return minute
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Connection]:
+    """A second connection, in a transaction that holds what it locks until the test ends."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+        connection.rollback()

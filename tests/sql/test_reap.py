@@ -1,11 +1,10 @@
 """The reaper: one run makes pg_cron's entries and the ACTIVE CRON jobs the same set, and touches nobody else's."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint
@@ -198,14 +197,6 @@ def test_a_row_retired_by_hand_is_told_when(superuser: Connection, settled: tupl
     superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [settled[0]])
     found = job(superuser, settled[0])
     assert (found["retired_at"] is not None, found["next_tick_at"]) == (True, None)
-
-
-@pytest.fixture
-def other(database_url: str) -> Iterator[Connection]:
-    """A request's connection, in its transaction."""
-    with psycopg.connect(database_url) as connection:
-        yield connection
-        connection.rollback()
 
 
 def test_a_job_that_a_request_holds_is_busy_and_left_to_it(

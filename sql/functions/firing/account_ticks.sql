@@ -1,7 +1,9 @@
 -- account_ticks: accounts for every due tick of the jobs given: the one place where a tick becomes an execution and the pointer moves.
 -- The caller holds the rows' locks. The execution's id is the tick's, and it is looked for among the finished ones too, so that a pointer
 -- set back by hand or by a restore cannot deliver a tick a second time.
--- Called by: fire, account_each.   Returns: how many executions were made for delivery.
+-- Missed ticks that are delivered after all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one
+-- each stagger_seconds. The wave's row is locked only where there are such ticks.
+-- Called by: fire and account_each.   Returns: how many executions were made for delivery.
 -- Nested loops only: the planner, who cannot know how few ticks are due, would otherwise hash all of execution_done.
 create or replace function kronos.account_ticks(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -9,6 +11,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off se
 as $$
 declare
     v_delivered integer;
+    v_ended     uuid[];
 begin
     with job as materialized (
         select jobs as whole, endpoint.version as endpoint_version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
@@ -20,42 +23,79 @@ begin
            and jobs.next_tick_at <= p_now
     ), tick as materialized (
         select (job.whole).job_id, (job.whole).workspace_id, (job.whole).endpoint_id, (job.whole).input,
+               case when (job.whole).overlap <> 'ALLOW' then (job.whole).first_version_id end as overlap_key,
                job.endpoint_version, job.max_attempts, job.max_crashes, job.timeout_ms,
                kronos.tick_id((job.whole).job_id, tick.scheduled_at) as execution_id, tick.*
           from job
-         cross join lateral kronos.due_ticks(job.whole, p_now) as tick
+         cross join lateral (select * from kronos.due_ticks(job.whole, p_now) where (job.whole).overlap = 'ALLOW'
+                              union all
+                             select * from kronos.admitted_ticks(job.whole, p_now) where (job.whole).overlap <> 'ALLOW') as tick
+    ), late as materialized (
+        select execution_id, (row_number() over (order by scheduled_at, execution_id))::integer as nth
+          from tick
+         where kind = 'DELIVER' and cause = 'CATCH_UP'
+    ), wave as materialized (
+        select wave.*, kronos.is_over(wave, p_now) as is_over, case when kronos.is_over(wave, p_now) then immediate else greatest(immediate - at_once, 0) end as room
+          from kronos.catch_up_wave as wave
+         where exists (select from late)
+           for update
+    ), spread as materialized (
+        select late.execution_id,
+               case when late.nth <= wave.room then p_now
+                    else greatest(case when wave.is_over then p_now else wave.last_run_at end, p_now)
+                         + make_interval(secs => (late.nth - wave.room) * wave.stagger_seconds)
+               end as run_at
+          from late
+         cross join wave
+    ), waved as (
+        update kronos.catch_up_wave as wave
+           set began_at    = case when before.is_over then p_now else before.began_at end,
+               at_once     = case when before.is_over then 0 else before.at_once end + least(before.room, spread.executions),
+               last_run_at = spread.last_run_at
+          from wave as before, (select count(*)::integer as executions, max(run_at) as last_run_at from spread) as spread
     ), delivered as (
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
-                                           visible_at, max_attempts, max_crashes, timeout_ms, input)
-        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
-               run_at, max_attempts, max_crashes, timeout_ms, input
+                                           visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
+        select tick.execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, coalesce(tick.run_at, spread.run_at),
+               case when is_held then 'infinity' else coalesce(tick.run_at, spread.run_at) end, max_attempts, max_crashes, timeout_ms, input, overlap_key
           from tick
+          left join spread on spread.execution_id = tick.execution_id
          where kind = 'DELIVER'
            and not exists (select from kronos.execution_done as done where done.execution_id = tick.execution_id)
             on conflict (execution_id) do nothing
         returning job_id
-    ), missed as (
+    ), not_delivered as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, tick_count, input)
-        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'MISSED', reason,
-               scheduled_at, run_at, now(), max_attempts, tick_count, input
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, 'SCHEDULE', kind, reason,
+               scheduled_at, scheduled_at, now(), max_attempts, tick_count, input
           from tick
-         where kind = 'MISSED'
+         where kind in ('MISSED', 'SKIPPED')
             on conflict (execution_id) do nothing
     ), moved as (
         update kronos.jobs as job
            set next_tick_at  = case when job.runs + next.tick_count >= job.max_runs then null else next.scheduled_at end,
                runs          = job.runs + next.tick_count,
+               skip_next     = greatest(job.skip_next - coalesce((select sum(skipped.tick_count)
+                                                                    from tick as skipped
+                                                                   where skipped.job_id = next.job_id
+                                                                     and skipped.kind = 'SKIPPED'
+                                                                     and skipped.reason ->> 'code' = 'skip_next'), 0), 0),
                last_run_at   = coalesce(next.run_at, job.last_run_at),
                status        = case when job.runs + next.tick_count >= job.max_runs then 'RETIRED' else job.status end,
+               ticks_until   = case when job.runs + next.tick_count >= job.max_runs then next.run_at end,
                status_reason = case when job.runs + next.tick_count >= job.max_runs
                                     then jsonb_build_object('code', 'max_runs_reached', 'detail', format('max_runs of %s reached', job.max_runs))
                                     else job.status_reason end
           from tick as next
          where next.kind = 'NEXT'
            and job.job_id = next.job_id
+        returning job.job_id, job.status
     )
-    select count(*) into v_delivered from delivered;
+    select (select count(*) from delivered), (select array_agg(job_id) from moved where status = 'RETIRED') into v_delivered, v_ended;
+    if v_ended is not null then
+        perform kronos.silence(v_ended);
+    end if;
     return v_delivered;
 end
 $$;

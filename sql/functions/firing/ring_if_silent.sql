@@ -22,7 +22,7 @@ begin
     loop
         perform kronos.run_internal_job(v_job_id, v_now);
     end loop;
-    v_delivered := kronos.account_due(v_now);
+    v_delivered := kronos.account_due(v_now) + coalesce(kronos.catch_up(v_now), 0);
     if v_delivered > 0 then
         perform pg_notify('kronos_work', '');
     end if;

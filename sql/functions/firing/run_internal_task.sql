@@ -14,6 +14,7 @@ begin
         v_output := case p_job.name
                         when 'reaper'       then kronos.reap()
                         when 'lease-keeper' then kronos.keep_leases()
+                        when 'catch-up'     then kronos.keep_up()
                     end;
     exception when others then
         v_status := 'FAILED';

@@ -1,0 +1,38 @@
+-- catch_up: accounts for the jobs whose ticks were missed, over all of them together, most overdue first: the one way for such ticks, whoever finds
+-- them first. One session at a time: it holds an advisory lock, and whoever finds it taken leaves the work to the one that has it.
+-- Up to 10,000 jobs, or about 300,000 ticks (2 s), a call; the rest is found by the next ring. What a firing does not end within 30 s is undone.
+-- Called by: fire, the internal job catch-up, ring_if_silent.
+-- Returns: how many executions were made for delivery; null where another session was at it.
+create or replace function kronos.catch_up(p_now timestamptz) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_job_ids uuid[];
+begin
+    if not pg_try_advisory_xact_lock(hashtext('kronos.catch_up')) then
+        return null;
+    end if;
+    with overdue as materialized (
+        select job.job_id, job.next_tick_at, job.schedule
+          from kronos.jobs as job
+          join kronos.endpoints as endpoint using (endpoint_id)
+          join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+         where job.status = 'ACTIVE'
+           and job.next_tick_at < p_now - interval '60 seconds'
+           and endpoint.type <> 'INTERNAL'
+           and workspace.status = 'ACTIVE'
+         order by job.next_tick_at
+         limit 10000
+           for update of job skip locked
+    ), counted as (
+        select job_id, next_tick_at, sum(kronos.ticks_at_most(schedule, p_now - next_tick_at)) over (order by next_tick_at, job_id) as ticks,
+               row_number() over (order by next_tick_at, job_id) as nth
+          from overdue
+    )
+    select array_agg(job_id order by nth) into v_job_ids from counted where ticks <= 300000 or nth = 1;
+    if v_job_ids is null then
+        return 0;
+    end if;
+    return kronos.account_each(v_job_ids, p_now);
+end
+$$;

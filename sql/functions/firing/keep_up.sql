@@ -1,0 +1,19 @@
+-- keep_up: the task of the internal job catch-up, the net under pg_cron: ticks that no alarm accounted for, missed or not, and backfills.
+-- Called by: run_internal_task, every minute.   Returns: counts, the execution's output.
+create or replace function kronos.keep_up() returns jsonb
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now        timestamptz := clock_timestamp();
+    v_caught_up  integer     := kronos.catch_up(v_now);
+    v_backfilled integer     := kronos.advance_backfills(1000);
+begin
+    if v_caught_up > 0 then
+        perform pg_notify('kronos_work', '');
+    end if;
+    return jsonb_build_object('delivered', v_caught_up, 'backfilled', v_backfilled,
+                              'overdue', (select count(*)
+                                            from kronos.jobs as job
+                                           where job.status = 'ACTIVE' and job.next_tick_at < v_now - interval '60 seconds'));
+end
+$$;
