@@ -2,6 +2,8 @@
 
 import click
 
+from kronos.cli.doctor import doctor
+from kronos.cli.job import job
 from kronos.cli.next import next_command
 from kronos.cli.processes import migrate, serve, worker
 from kronos.cli.up import up
@@ -17,6 +19,8 @@ main.add_command(up)
 main.add_command(serve)
 main.add_command(worker)
 main.add_command(migrate)
+main.add_command(doctor)
+main.add_command(job)
 main.add_command(next_command, name="next")
 
 if __name__ == "__main__":

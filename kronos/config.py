@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_OF_THE_COMMAND_LINE = {"KRONOS_URL", "KRONOS_API_KEY"}  # where `kronos job …` finds the API, and its key
+
 
 class SettingsInvalid(Exception):
     """A KRONOS_* variable is missing or has a value that cannot be. The message names each and never quotes a secret."""
@@ -47,6 +49,12 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
     """How long SIGTERM waits for deliveries under way, in seconds; what is left then goes on when its lease runs out."""
 
+    catch_up_immediate: Annotated[int, Field(ge=1, le=10000)] = 5
+    """Missed deliveries, over all jobs together, that start at once after an outage. The instance's: `kronos migrate` and `up` store it."""
+
+    catch_up_stagger_seconds: Annotated[int, Field(ge=0, le=3600)] = 5
+    """Seconds from one of the others to the next. Stored as catch_up_immediate is."""
+
     egress_allow: str = ""
     """Networks that deliveries may reach besides public addresses, comma separated, e.g. 10.1.0.0/16,127.0.0.0/8."""
 
@@ -67,5 +75,5 @@ def load(**overrides: object) -> Settings:
 
 def unknown_variables() -> list[str]:
     """KRONOS_* variables that mean nothing to this release: typos, mostly."""
-    known = {f"KRONOS_{name.upper()}" for name in Settings.model_fields}
+    known = {f"KRONOS_{name.upper()}" for name in Settings.model_fields} | _OF_THE_COMMAND_LINE
     return sorted(name for name in os.environ if name.startswith("KRONOS_") and name not in known)

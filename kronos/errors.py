@@ -103,6 +103,12 @@ class ExecutionNotFound(NotFound):
     code = "execution_not_found"
 
 
+class BackfillNotFound(NotFound):
+    """No such backfill in this workspace."""
+
+    code = "backfill_not_found"
+
+
 class Conflict(KronosError):
     """It is not in a state in which this can be done."""
 
@@ -167,6 +173,7 @@ class MigrationFailed(KronosError):
 # https://www.postgresql.org/docs/current/errcodes-appendix.html. 25006 is a standby, 57014 our own statement_timeout.
 _PASSING = ("08", "25006", "40", "53", "55", "57", "58")
 _GONE = ("08", "57P0")
+_OF_A_SCHEDULE = re.compile(r"\bkronos\.(?:next_\w*ticks?|first_tick|upcoming_runs)\b")
 _OF_PG_CRON = re.compile(r"\b(?:un)?register_pg_cron\b|\bcron\.(?:schedule|unschedule)\b")
 
 
@@ -208,6 +215,8 @@ def from_database(error: psycopg.Error) -> KronosError:
     if known := _BY_CONSTRAINT.get(error.diag.constraint_name or ""):
         return type(known)(known.detail, faults=known.faults)
     context = f"{error.diag.context or ''} {message}"
+    if sqlstate.startswith("22") and _OF_A_SCHEDULE.search(context):
+        return Conflict(f"the job's schedule is malformed: {message}; PATCH it to make a sound version", code="job_malformed")
     if _OF_PG_CRON.search(context) and not sqlstate.startswith(_GONE):
         return PgCronUnavailable(f"pg_cron refused: {message}", sqlstate=sqlstate)
     if sqlstate.startswith(_PASSING):

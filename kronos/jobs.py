@@ -118,17 +118,15 @@ _GET = statement("jobs.get_job", Job)
 _LIST = statement("jobs.list_jobs", Job)
 _VERSIONS = statement("jobs.list_versions", Job)
 _STATISTICS = statement("jobs.get_job_statistics", StatusCount)
-_SETTLE = statement("jobs.settle_ticks", Settled)
+SETTLE = statement("jobs.settle_ticks", Settled)
 _REPLACE = statement("jobs.replace_cron_job", Changed)
 _CANCEL = statement("jobs.cancel_job", Changed)
-_PAUSE = statement("jobs.pause_job", Changed)
-_RESUME = statement("jobs.resume_job", Changed)
 _TRIGGER = statement("jobs.trigger_job", Changed)
 
 _NULLABLE = ("name", "starts_at", "ends_at", "max_runs")
 _WAKE_INTERVAL_SECONDS = 0.01
 _LATE = timedelta(seconds=5)
-_MOST_OVERTAKINGS = 25
+MOST_OVERTAKINGS = 25
 _last_wake_seconds = 0.0
 
 
@@ -279,16 +277,20 @@ async def statistics(view: WorkspaceView, job: str) -> list[StatusCount]:
     return await view.rows(_STATISTICS, {"job": job})
 
 
-async def _change(view: WorkspaceView, job: str, write: Statement[Changed], params: dict[str, object]) -> tuple[list[Changed], list[Job]]:
-    """Settle the job's ticks, change it, and read it, in one transaction; what was changed (nothing, or one) and the job as it is then.
+async def change(view: WorkspaceView, job: str, write: Statement[Changed], params: dict[str, object]) -> tuple[bool, Job]:
+    """Settle the job's ticks, change it, and read it, in one transaction; whether it was changed, and the job as it is then.
+
+    Raises JobNotFound.
 
     A name that went to a newer version while we waited for the older one's lock is looked up again: each try waits for one such change.
     """
-    for _ in range(_MOST_OVERTAKINGS):
-        settled, written, present = await view.prepare_write_read(_SETTLE, write, _GET, {**params, "job": job})
+    for _ in range(MOST_OVERTAKINGS):
+        settled, written, present = await view.prepare_write_read(SETTLE, write, _GET, {**params, "job": job})
         if written or not present or present[0].job_id == settled[0].job_id:
             break
-    return written, present
+    if not present:
+        raise _not_found(view, job)
+    return bool(written), present[0]
 
 
 async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_match: int | None) -> Job:
@@ -306,18 +308,15 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
         "changed": [name for name in _NULLABLE if name in given],
         "input": Jsonb(given["input"]) if "input" in given else None,
     }
-    written, present = await _change(view, job, _REPLACE, params)
-    if written:
-        return present[0] if present[0].job_id == job_id else await get(view, str(job_id))
-    if not present:
-        raise _not_found(view, job)
-    old = present[0]
+    is_replaced, old = await change(view, job, _REPLACE, params)
+    if is_replaced:
+        return old if old.job_id == job_id else await get(view, str(job_id))
     if old.trigger != "CRON" or old.status not in ("ACTIVE", "PAUSED"):
         raise errors.Conflict(_why_not_updatable(old), code="job_not_updatable")
     if if_match is not None and old.version != if_match:
         raise errors.PreconditionFailed(f"job {old.job_id} is at version {old.version}, not {if_match}")
     if "endpoint" in changes:
-        raise await _no_way_to_deliver(view, changes["endpoint"])
+        raise _no_endpoint(view, changes["endpoint"])
     raise errors.Conflict(f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable")
 
 
@@ -330,36 +329,12 @@ def _why_not_updatable(job: Job) -> str:
 
 async def cancel(view: WorkspaceView, job: str) -> Job:
     """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so. Raises JobNotFound."""
-    _, present = await _change(view, job, _CANCEL, {})
-    if not present:
-        raise _not_found(view, job)
-    return present[0]
-
-
-async def pause(view: WorkspaceView, job: str, *, note: str | None) -> Job:
-    """Stop a CRON job's ticks until it is resumed; a paused job stays as it is. Raises JobNotFound, Conflict."""
-    _, present = await _change(view, job, _PAUSE, {"note": note})
-    if not present:
-        raise _not_found(view, job)
-    if present[0].status != "PAUSED":
-        raise errors.Conflict(
-            f"job {present[0].job_id} is {present[0].trigger} and {present[0].status}: only an ACTIVE CRON job can be paused"
-        )
-    return present[0]
-
-
-async def resume(view: WorkspaceView, job: str) -> Job:
-    """Go on with a paused job; the pause's ticks are recorded as skipped. An ACTIVE job stays as it is. Raises JobNotFound, Conflict."""
-    _, present = await _change(view, job, _RESUME, {})
-    if not present:
-        raise _not_found(view, job)
-    if present[0].status != "ACTIVE" or present[0].trigger != "CRON":
-        raise errors.Conflict(f"job {present[0].job_id} is {present[0].trigger} and {present[0].status}: only a PAUSED job can be resumed")
-    return present[0]
+    _, present = await change(view, job, _CANCEL, {})
+    return present
 
 
 async def trigger(view: WorkspaceView, job: str, *, input: JsonObject | None) -> Execution:
-    """One execution of a CRON job now, beside its schedule, ACTIVE or PAUSED. Raises JobNotFound, Conflict."""
+    """One execution now, beside the schedule, ACTIVE or PAUSED; its overlap policy may hold or skip it. Raises JobNotFound, Conflict."""
     execution_id = _uuid7()
     params = {"job": job, "execution_id": execution_id, "input": Jsonb(input) if input is not None else None, "wake": _may_wake()}
     written, execution = await view.write_then_read(_TRIGGER, params, executions.GET, {"execution_id": execution_id})
@@ -393,6 +368,10 @@ async def _no_way_to_deliver(view: WorkspaceView, endpoint: str) -> errors.Krono
     workspace = await view.enter()
     if workspace.status != "ACTIVE":
         return errors.Conflict(f"workspace {view.workspace} is {workspace.status}: it takes no new jobs", code="workspace_suspended")
+    return _no_endpoint(view, endpoint)
+
+
+def _no_endpoint(view: WorkspaceView, endpoint: str) -> errors.EndpointNotFound:
     return errors.EndpointNotFound(
         f"no endpoint {endpoint!r} in workspace {view.workspace}",
         faults=(errors.Fault(pointer="/endpoint", detail="no such endpoint", hint="create it first: POST …/endpoints"),),

@@ -17,6 +17,7 @@ Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
 ExecutionStatus = Literal["PENDING", "QUEUED", "RUNNING", "RETRYING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"]
 AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
 Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
+BackfillStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 Role = Literal["instance_admin"]
 
 
@@ -78,6 +79,8 @@ class Job:
     jitter_seconds: int
     overlap: Overlap
     catch_up: JsonObject
+    skip_next: int
+    resume_at: datetime | None
     next_run_at: datetime | None
     last_run_at: datetime | None
     pg_cron: JsonObject | None
@@ -131,3 +134,23 @@ class Attempt:
     response: JsonObject | None
     error: JsonObject | None
     worker_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """A job's ticks of a past window, delivered later: sql/views/backfill_details.sql. `progress`: its executions, by state."""
+
+    backfill_id: UUID
+    job_id: UUID
+    workspace: str
+    status: BackfillStatus
+    status_reason: JsonObject | None
+    from_at: datetime
+    to_at: datetime
+    max_active: int
+    ticks: int
+    created: int
+    left_out: int
+    progress: JsonObject
+    created_at: datetime
+    completed_at: datetime | None

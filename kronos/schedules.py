@@ -6,32 +6,49 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from kronos.database import InstanceView, WorkspaceView
+from kronos.model import Json
 from kronos.sql import statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upcoming:
-    """A schedule in words, and its next ticks."""
+    """What PostgreSQL answers: a Preview whose runs and skipped ticks are still JSON."""
 
     description: str
-    next_runs: list[datetime]
+    next_runs: Json
+    skipped: Json
+    lints: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRun:
-    """One run to come: `at` in UTC, `local` in the schedule's zone, and whether daylight saving moved it."""
+    """One run to come.
+
+    `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a local time that does not exist
+    was moved to this one, "repeated" where the zone shows this local time twice.
+    """
 
     at: datetime
-    local: datetime
-    dst: Literal["gap", "overlap"] | None
+    local: str
+    dst: Literal["shifted", "repeated"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedTick:
+    """A tick that does not run: `local` does not exist in the schedule's zone, and dst_gap is SKIP; with SHIFT it would run at `at`."""
+
+    at: datetime
+    local: str
+    dst: Literal["skipped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What an expression will do: the answer of /v1/schedules/preview."""
+    """What a schedule will do: runs, in order; ticks up to the last of them that do not run; sentences on what may surprise."""
 
     description: str
     next_runs: list[NextRun]
+    skipped: list[SkippedTick]
     lints: list[str]
 
 
@@ -80,16 +97,20 @@ async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
 
 
 async def preview(view: InstanceView, text: ScheduleText, *, after: datetime | None, count: int) -> Preview:
-    """The next `count` runs strictly later than `after` (None: now). Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval)."""
+    """The next `count` runs strictly later than `after` (None: now). Raises Unprocessable: invalid_cron, _timezone or _interval."""
     (upcoming,) = await view.rows(_PREVIEW, {**asdict(text), "after": after, "count": count})
     return shown(upcoming)
 
 
 def shown(upcoming: Upcoming) -> Preview:
-    """The answer for people: every instant in UTC, and in the zone of the schedule."""
-    never = [] if upcoming.next_runs else ["the schedule does not fire again"]
+    """The answer for people."""
     return Preview(
         description=upcoming.description,
-        next_runs=[NextRun(at=tick.astimezone(UTC), local=tick.astimezone(UTC), dst=None) for tick in upcoming.next_runs],
-        lints=never,
+        next_runs=[NextRun(at=_instant(run["at"]), local=run["local"], dst=run["dst"]) for run in upcoming.next_runs],
+        skipped=[SkippedTick(at=_instant(tick["at"]), local=tick["local"], dst=tick["dst"]) for tick in upcoming.skipped],
+        lints=upcoming.lints,
     )
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

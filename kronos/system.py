@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 
 from kronos import errors
+from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.sql import statement
@@ -78,6 +79,19 @@ def why_not_ready(found: Readiness) -> str | None:
     if found.silent_seconds > SILENT_AFTER.total_seconds():
         return f"pg_cron has not rung for {found.silent_seconds:.0f} s: is its launcher running, is cron.database_name this database?"
     return None
+
+
+def configure(admin_database_url: str, settings: Settings) -> None:
+    """Store what holds for the instance and not for a process. Raises DatabaseUnavailable."""
+    try:
+        with psycopg.connect(admin_database_url) as connection:
+            connection.execute("set role kronos_owner")
+            connection.execute(
+                "update kronos.catch_up_wave set immediate = %s, stagger_seconds = %s",
+                [settings.catch_up_immediate, settings.catch_up_stagger_seconds],
+            )
+    except psycopg.Error as error:
+        raise errors.from_database(error) from error
 
 
 def ensure_admin_key(admin_database_url: str, key_file: Path) -> None:

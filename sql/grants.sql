@@ -16,10 +16,12 @@ revoke all on all tables in schema kronos from public;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
 grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.backfills, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details
+                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.zones, kronos.backfills, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
+                kronos.backfill_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.execution_done to kronos_api;
+grant insert, update on kronos.backfills to kronos_api;
 grant insert, update, delete on kronos.execution_live to kronos_api;
 grant delete on kronos.execution_done to kronos_api;   -- a retry by hand takes the execution back
 
@@ -30,10 +32,12 @@ grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces, k
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid), kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
-                          kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid),
-                          kronos.cron_timezone()
+                          kronos.pg_cron_evidence(uuid, timestamptz, timestamptz), kronos.is_job_entry_right(uuid, text, jsonb),
+                          kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid), kronos.suspend_workspace(), kronos.resume_workspace(),
+                          kronos.trigger_job(text, uuid, jsonb, boolean),
+                          kronos.cron_timezone(), kronos.advance_backfill(uuid, integer)
    to kronos_api;
-grant execute on function kronos.expire_leases(integer), kronos.ring_if_silent(interval) to kronos_worker;
+grant execute on function kronos.upkeep(integer), kronos.ring_if_silent(interval) to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;

@@ -1,10 +1,11 @@
-"""Random cron texts, and a slow reading of them written from crontab(5) and pg_cron's star rule, not from sql/."""
+"""Random cron texts, and a slow reading of them written from crontab(5), pg_cron's star rule and Quartz's L, W and #, not from sql/."""
 
 import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -22,6 +23,13 @@ MACROS = {
 HORIZON_YEARS = 41
 
 
+@cache
+def _month(year: int, month: int) -> tuple[int, list[int]]:
+    """How many days a month has, and those from Monday to Friday."""
+    length = calendar.monthrange(year, month)[1]
+    return length, [n for n in range(1, length + 1) if date(year, month, n).isoweekday() <= 5]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What a cron text says, as plain sets."""
@@ -29,19 +37,39 @@ class Reading:
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
-    is_last_day: bool
+    is_last_day: bool  # $ or L
+    is_last_workday: bool  # LW
+    nearest_days: frozenset[int]  # 15W
     months: frozenset[int]
     weekdays: frozenset[int]  # Monday = 1 ... Sunday = 7
+    nth_weekdays: frozenset[tuple[int, int]]  # (weekday, n): 5#2
+    last_weekdays: frozenset[int]  # 5L
     both_days: bool
 
     def has_day(self, day: date) -> bool:
         """Whether ticks fall on this day."""
         if day.month not in self.months:
             return False
-        is_last = day.day == calendar.monthrange(day.year, day.month)[1]
-        in_days = day.day in self.days or (self.is_last_day and is_last)
-        in_weekdays = day.isoweekday() in self.weekdays
+        in_days, in_weekdays = self._is_named_day(day), self._is_named_weekday(day)
         return (in_days and in_weekdays) if self.both_days else (in_days or in_weekdays)
+
+    def _is_named_day(self, day: date) -> bool:
+        if day.day in self.days:
+            return True
+        if not (self.is_last_day or self.is_last_workday or self.nearest_days):
+            return False
+        length, workdays = _month(day.year, day.month)
+        return (
+            (self.is_last_day and day.day == length)
+            or (self.is_last_workday and day.day == workdays[-1])
+            or any(day.day == min(workdays, key=lambda n: abs(n - named)) for named in self.nearest_days if named <= length)
+        )
+
+    def _is_named_weekday(self, day: date) -> bool:
+        weekday = day.isoweekday()
+        if weekday in self.weekdays or (weekday, (day.day + 6) // 7) in self.nth_weekdays:
+            return True
+        return weekday in self.last_weekdays and (day + timedelta(days=7)).month != day.month
 
     def has_minute(self, at: datetime) -> bool:
         """Whether a tick falls on this minute."""
@@ -52,15 +80,13 @@ class Reading:
         return [(hour, minute) for hour in sorted(self.hours) for minute in sorted(self.minutes)]
 
 
-def _values(field: str, low: int, high: int, names: list[str]) -> Iterator[int]:
-    """Each value that a comma-separated field names."""
+def _values(items: list[str], low: int, high: int, names: list[str]) -> Iterator[int]:
+    """Each value that the items of a field name."""
 
     def number(text: str) -> int:
         return names.index(text) + low if text in names else int(text)
 
-    for item in field.lower().split(","):
-        if item == "$":
-            continue
+    for item in items:
         span, _, step = item.partition("/")
         if span == "*":
             first, last = low, high
@@ -71,18 +97,30 @@ def _values(field: str, low: int, high: int, names: list[str]) -> Iterator[int]:
         yield from range(first, last + 1, int(step or 1))
 
 
+def _weekday(text: str) -> int:
+    number = WEEKDAYS.index(text) if text in WEEKDAYS else int(text)
+    return (number - 1) % 7 + 1
+
+
 def read(text: str) -> Reading:
     """The sets of a valid cron text."""
     text = text.strip(" \t")
-    minute, hour, day, month, weekday = re.split(r"[ \t]+", MACROS.get(text, text))
+    fields = [field.split(",") for field in re.split(r"[ \t]+", MACROS.get(text, text).lower())]
+    minute, hour, day, month, weekday = fields
     return Reading(
         minutes=frozenset(_values(minute, 0, 59, [])),
         hours=frozenset(_values(hour, 0, 23, [])),
-        days=frozenset(_values(day, 1, 31, [])),
-        is_last_day="$" in day,
+        days=frozenset(_values([item for item in day if not re.search(r"[$lw]", item)], 1, 31, [])),
+        is_last_day="$" in day or "l" in day,
+        is_last_workday="lw" in day,
+        nearest_days=frozenset(int(item[:-1]) for item in day if re.fullmatch(r"\d+w", item)),
         months=frozenset(_values(month, 1, 12, MONTHS)),
-        weekdays=frozenset((value - 1) % 7 + 1 for value in _values(weekday, 0, 7, WEEKDAYS)),
-        both_days=day[0] == "*" or weekday[0] == "*",
+        weekdays=frozenset(
+            (value - 1) % 7 + 1 for value in _values([item for item in weekday if not re.search(r"l$|#", item)], 0, 7, WEEKDAYS)
+        ),
+        nth_weekdays=frozenset((_weekday(item[:-2]), int(item[-1])) for item in weekday if "#" in item),
+        last_weekdays=frozenset(_weekday(item[:-1]) for item in weekday if item.endswith("l")),
+        both_days=day[0].startswith("*") or weekday[0].startswith("*"),
     )
 
 
@@ -117,18 +155,32 @@ def _item(draw: st.DrawFn, low: int, high: int, names: list[str]) -> str:
     return f"{span}/{draw(st.integers(1, high))}" if "step" in kind else span
 
 
-def _field(low: int, high: int, names: list[str] | None = None, *, last_day: bool = False) -> st.SearchStrategy[str]:
+def _field(low: int, high: int, names: list[str] | None = None, *, special: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[str]:
     items = _item(low, high, names or [])
-    if last_day:
-        items = st.one_of(items, items, items, st.just("$"))
+    if special is not None:
+        items = st.one_of(items, items, items, special)
     lists = st.lists(items, min_size=1, max_size=4).map(",".join)
     return st.one_of(st.just("*"), lists)
 
 
+_SPECIAL_DAYS = st.one_of(
+    st.sampled_from(["$", "L", "LW", "lw"]), st.builds("{}{}".format, st.integers(1, 31), st.sampled_from(["W", "w"]))
+)
+_SPECIAL_WEEKDAYS = st.builds(
+    "{}{}".format,
+    st.one_of(st.integers(0, 7), st.sampled_from(WEEKDAYS), st.sampled_from(WEEKDAYS).map(str.upper)),
+    st.sampled_from(["#1", "#2", "#3", "#4", "#5", "L", "l"]),
+)
 _BLANKS = st.sampled_from([" ", " ", " ", "  ", "\t", " \t "])
 _FIVE_FIELDS = st.builds(
     lambda fields, blanks, outer: outer[0] + "".join(f + b for f, b in zip(fields, [*blanks, ""], strict=True)) + outer[1],
-    st.tuples(_field(0, 59), _field(0, 23), _field(1, 31, last_day=True), _field(1, 12, MONTHS), _field(0, 7, WEEKDAYS)),
+    st.tuples(
+        _field(0, 59),
+        _field(0, 23),
+        _field(1, 31, special=_SPECIAL_DAYS),
+        _field(1, 12, MONTHS),
+        _field(0, 7, WEEKDAYS, special=_SPECIAL_WEEKDAYS),
+    ),
     st.lists(_BLANKS, min_size=4, max_size=4),
     st.tuples(st.sampled_from(["", "", " ", "\t"]), st.sampled_from(["", "", " ", "\t"])),
 ).filter(lambda text: len(text) <= 200)

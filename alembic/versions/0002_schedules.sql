@@ -40,6 +40,8 @@ alter table kronos.execution_live
     add column backfill_id  uuid,
     add constraint execution_live_held_is_unclaimed check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null));
 create index execution_live_by_overlap on kronos.execution_live (overlap_key) where overlap_key is not null;
+create index execution_live_held on kronos.execution_live (overlap_key) where visible_at = 'infinity';
+create unique index execution_live_one_at_a_time on kronos.execution_live (overlap_key) where overlap_key is not null and visible_at < 'infinity';
 create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
 alter table kronos.execution_done
     add column backfill_id  uuid;
@@ -81,26 +83,28 @@ create table kronos.catch_up_wave (
 insert into kronos.catch_up_wave default values;
 
 create table kronos.backfills (
-    backfill_id   uuid        not null default gen_random_uuid(),
-    workspace_id  uuid        not null,
-    job_id        uuid        not null,
-    status        text        not null default 'RUNNING',
-    status_reason jsonb,
-    from_at       timestamptz not null,
-    to_at         timestamptz not null,
-    max_active    integer     not null,
-    next_at       timestamptz,
-    ticks         integer     not null,
-    created       integer     not null default 0,
-    left_out      integer     not null default 0,
-    created_at    timestamptz not null default now(),
-    completed_at  timestamptz,
+    backfill_id       uuid        not null default gen_random_uuid(),
+    workspace_id      uuid        not null,
+    job_id            uuid        not null,
+    first_version_id  uuid        not null,
+    status            text        not null default 'RUNNING',
+    status_reason     jsonb,
+    from_at           timestamptz not null,
+    to_at             timestamptz not null,
+    max_active        integer     not null,
+    next_at           timestamptz,
+    ticks             integer     not null,
+    created           integer     not null default 0,
+    left_out          integer     not null default 0,
+    created_at        timestamptz not null default now(),
+    completed_at      timestamptz,
     constraint backfills_pkey             primary key (backfill_id),
     constraint backfills_job_fkey         foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id),
     constraint backfills_status_known     check (status in ('RUNNING', 'COMPLETED', 'CANCELLED', 'FAILED')),
     constraint backfills_end_is_told      check ((status = 'RUNNING') = (completed_at is null)),
+    constraint backfills_reason_given     check ((status in ('CANCELLED', 'FAILED')) = (status_reason is not null)),
     constraint backfills_window_not_empty check (to_at > from_at),
     constraint backfills_active_bounded   check (max_active between 1 and 1000)
-);
-create index backfills_running on kronos.backfills (created_at) where status = 'RUNNING';
-create index backfills_newest on kronos.backfills (workspace_id, job_id, created_at desc, backfill_id desc);
+) with (fillfactor = 50);
+create index backfills_running on kronos.backfills (first_version_id) where status = 'RUNNING';
+create index backfills_newest on kronos.backfills (workspace_id, first_version_id, created_at desc, backfill_id desc);

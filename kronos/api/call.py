@@ -1,5 +1,6 @@
 """One request as a route sees it: who calls, what the path, query and body say, each checked; and how it answers."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar, cast
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from kronos import errors, workspaces
 from kronos.api import body
-from kronos.api.keys import Keys
+from kronos.api.keys import Caller, Keys
 from kronos.api.validation import faults_of
 from kronos.config import Settings
 from kronos.database import InstanceView, Pool, WorkspaceView
@@ -48,9 +49,12 @@ class Call(Request):
         """What the process shares."""
         return cast(Context, self.scope["app"].state.context)  # set by app.create, once
 
+    caller: Caller
+    """Who calls; known once `authenticate` has been awaited."""
+
     async def authenticate(self, *, writes: bool) -> None:
         """Whether the caller may do this. Raises Unauthorized, Forbidden."""
-        await self.context.keys.authenticate(self.headers.get("authorization"))
+        self.caller = await self.context.keys.authenticate(self.headers.get("authorization"))
         workspace = self.path_params.get("w")
         if writes and workspace is not None and await self._is_system(workspace):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
@@ -64,6 +68,11 @@ class Call(Request):
                 slugs.clear()
             slug = slugs[workspace.lower()] = (await workspaces.get(self.workspace())).slug
         return slug == workspaces.SYSTEM
+
+    def take(self, seconds: float) -> None:
+        """Let this request take so long from now on, as few must."""
+        deadline: asyncio.Timeout = self.scope["kronos.deadline"]
+        deadline.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def instance(self) -> InstanceView:
         """The instance administrator's view."""
@@ -95,10 +104,17 @@ class Call(Request):
 
     def execution_id(self) -> UUID:
         """The path's execution. Raises InvalidRequest."""
-        given: str = self.path_params["e"]
+        return self._id("e", "execution")
+
+    def backfill_id(self) -> UUID:
+        """The path's backfill. Raises InvalidRequest."""
+        return self._id("b", "backfill")
+
+    def _id(self, parameter: str, what: str) -> UUID:
+        given: str = self.path_params[parameter]
         if _UUID.fullmatch(given):
             return UUID(given)
-        _refuse(f"{_shown(given)} is no execution id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b.")
+        _refuse(f"{_shown(given)} is no {what} id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b.")
 
     def name(self) -> str:
         """The path's endpoint name. Raises InvalidRequest."""

@@ -7,47 +7,57 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from kronos import errors, executions, jobs
+from kronos import errors, executions, explain, jobs, ledger, pauses
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.operation import Routes
-from kronos.api.requests import job_changes, new_job
+from kronos.api.requests import job_changes, new_job, pause_terms
 from kronos.api.schemas import (
     CountQuery,
+    ExplainQuery,
     JobCreate,
     JobExecutionQuery,
     JobPatch,
     JobPause,
     JobQuery,
+    JobSkipNext,
     JobTrigger,
     NoQuery,
     Nothing,
 )
 from kronos.executions import ExecutionFilter
+from kronos.explain.facts import Explanation
 from kronos.jobs import JobFilter
-from kronos.model import Execution, Job, JobStatus
+from kronos.ledger import JobFault, Ledger
+from kronos.model import Execution, Job, JobStatus, JsonObject
 from kronos.schedules import Preview
 
 routes = Routes("jobs")
 _PATH = "/v1/workspaces/{w}/jobs"
 _ONE = "/v1/workspaces/{w}/jobs/{j}"
 _ABSENT = (errors.WorkspaceNotFound, errors.JobNotFound)
+_Health = Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE", "ERROR"]
 _WRITE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable, errors.PgCronUnavailable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How a job does: its ticks of the last 24 hours by status, and what they come to.
+    """How a job does: its ticks of the last 24 hours by status, what they come to, and whether each is accounted for.
 
-    HEALTHY: none failed or was missed; DEGRADED: some; FAILING: none succeeded; IDLE: there was none.
+    HEALTHY: none failed or was missed; DEGRADED: some; FAILING: none succeeded; IDLE: there was none; ERROR: `error` says why its ticks
+    cannot be accounted for. `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does.
     """
 
     job_id: UUID
     status: JobStatus
-    health: Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE"]
+    health: _Health
+    error: JobFault | None
     next_run_at: datetime | None
     last_run_at: datetime | None
+    overdue_seconds: float
+    pg_cron: JsonObject | None
     last_24h: dict[str, int]
+    ledger: Ledger | None
 
 
 @routes.operation(
@@ -109,10 +119,10 @@ async def cancel_job(call: Call) -> Response:
 
 @routes.operation("POST", _ONE + "/pause", body=JobPause, answers={200: Job}, raises=_WRITE)
 async def pause_job(call: Call) -> Response:
-    """Stop a CRON job's ticks until it is resumed."""
+    """Stop a CRON job's ticks until it is resumed, or until an instant."""
     call.parameters(NoQuery)
     view, ref, body = call.workspace(), call.job_ref(), await call.read(JobPause, optional=True)
-    return answer(await jobs.pause(view, ref, note=body.note))
+    return answer(await pauses.pause(view, ref, pause_terms(body), actor=call.caller.actor))
 
 
 @routes.operation("POST", _ONE + "/resume", body=Nothing, answers={200: Job}, raises=_WRITE)
@@ -120,7 +130,15 @@ async def resume_job(call: Call) -> Response:
     """Go on with a paused job."""
     call.parameters(NoQuery)
     view, ref, _ = call.workspace(), call.job_ref(), await call.read(Nothing, optional=True)
-    return answer(await jobs.resume(view, ref))
+    return answer(await pauses.resume(view, ref))
+
+
+@routes.operation("POST", _ONE + "/skip-next", body=JobSkipNext, answers={200: Job}, raises=_WRITE)
+async def skip_next_ticks(call: Call) -> Response:
+    """Skip so many of a CRON job's next ticks."""
+    call.parameters(NoQuery)
+    view, ref, body = call.workspace(), call.job_ref(), await call.read(JobSkipNext)
+    return answer(await pauses.skip_next(view, ref, count=body.count))
 
 
 @routes.operation("POST", _ONE + "/trigger", body=JobTrigger, answers={202: Execution}, raises=_WRITE)
@@ -159,13 +177,18 @@ async def get_job_status(call: Call) -> Response:
     view, ref = call.workspace(), call.job_ref()
     job = await jobs.get(view, ref)
     counts = {count.status: count.ticks for count in await jobs.statistics(view, str(job.job_id))}
+    standing = await ledger.standing(view, str(job.job_id))
     state = JobState(
         job_id=job.job_id,
         status=job.status,
-        health=_health(counts),
+        health=_health(counts) if standing.fault is None else "ERROR",
+        error=standing.fault,
         next_run_at=job.next_run_at,
         last_run_at=job.last_run_at,
+        overdue_seconds=round(standing.overdue_seconds, 3),
+        pg_cron=job.pg_cron,
         last_24h=counts,
+        ledger=standing.ledger,
     )
     return answer(state)
 
@@ -177,7 +200,14 @@ async def list_next_runs(call: Call) -> Response:
     return answer(await jobs.next_runs(call.workspace(), call.job_ref(), count=query.count))
 
 
-def _health(counts: dict[str, int]) -> Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE"]:
+@routes.operation("GET", _ONE + "/explain", query=ExplainQuery, answers={200: Explanation}, raises=_ABSENT)
+async def explain_job(call: Call) -> Response:
+    """Why a job did or did not run at an instant."""
+    query = call.parameters(ExplainQuery)
+    return answer(await explain.explain(call.workspace(), call.job_ref(), at=query.at))
+
+
+def _health(counts: dict[str, int]) -> _Health:
     if not counts:
         return "IDLE"
     if not any(counts.get(status) for status in ("FAILED", "MISSED", "EXPIRED", "RETRYING")):

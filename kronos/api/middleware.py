@@ -79,6 +79,7 @@ class Boundary:
         """Run the application. Whatever it raises before it answered becomes a problem document."""
         try:
             async with asyncio.timeout(self._timeout_seconds) as deadline:
+                scope["kronos.deadline"] = deadline
                 await self._app(scope, receive, send)
         except Exception as error:
             if exchange.status:

@@ -27,6 +27,7 @@ _PATH_PARAMETERS = {
     "w": "A workspace's slug or id.",
     "j": "A job's id or name.",
     "e": "An execution's id.",
+    "b": "A backfill's id.",
     "name": "An endpoint's name.",
 }
 _HEADERS = {

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import cast
 
 from kronos import errors
-from kronos.api.schemas import EndpointPut, JobCreate, JobPatch, SchedulePreview
+from kronos.api.schemas import BackfillCreate, EndpointPut, JobCreate, JobPatch, JobPause, SchedulePreview
+from kronos.backfills import NewBackfill
 from kronos.delivery import template
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
 from kronos.endpoints import NewEndpoint, RetryPolicy
 from kronos.errors import Fault
 from kronos.jobs import JobChanges, NewJob
+from kronos.pauses import PauseTerms
 from kronos.schedules import ScheduleText
 
 _ONLY_CRON = (
@@ -81,6 +83,18 @@ def job_changes(body: JobPatch) -> JobChanges:
     if "catch_up" in given:
         changes |= {f"catch_up_{name}": getattr(body.catch_up, name) for name in body.catch_up.model_fields_set}
     return cast(JobChanges, changes)  # JobPatch has JobChanges' fields, and has checked them
+
+
+def new_backfill(body: BackfillCreate) -> NewBackfill:
+    """The window that a request asks for. Raises Unprocessable."""
+    if body.to <= body.from_:
+        _refuse([Fault(pointer="/to", detail="to is not after from", hint="Write a time after from: the window is [from, to).")])
+    return NewBackfill(from_at=body.from_, to_at=body.to, max_active=body.max_active)
+
+
+def pause_terms(body: JobPause) -> PauseTerms:
+    """What a request says of a pause: only what it gives."""
+    return cast(PauseTerms, {name: getattr(body, name) for name in body.model_fields_set})  # JobPause has PauseTerms' fields
 
 
 def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpoint:

@@ -16,7 +16,7 @@ routes = Routes("schedules")
     "POST", "/v1/schedules/preview", body=SchedulePreview, answers={200: Preview}, raises=(errors.PayloadTooLarge, errors.Unprocessable)
 )
 async def preview_schedule(call: Call) -> Response:
-    """What an expression says in words, and its next runs."""
+    """What a schedule says in words, its next runs with what clock changes do to them, and what may surprise."""
     call.parameters(NoQuery)
     body = await call.read(SchedulePreview)
     return answer(await schedules.preview(call.instance(), schedule_text(body), after=body.after, count=body.count))

@@ -177,15 +177,33 @@ class Nothing(Body):
 
 
 class JobPause(Body):
-    """Why a job is paused."""
+    """Why a job is paused, and for how long. Of a job that is paused already, what is given replaces what was; null takes it away."""
 
     note: _Note | None = Field(default=None, description="For people who wonder later.", examples=["until the audit"])
+    until: Time | None = Field(
+        default=None, description="When it goes on by itself; null: when it is resumed.", examples=["2026-12-01T00:00:00Z"]
+    )
+
+
+class JobSkipNext(Body):
+    """How many of a job's ticks to come are skipped."""
+
+    count: int = Field(ge=0, le=10_000, description="In place of what was said before; 0: none.", examples=[1])
 
 
 class JobTrigger(Body):
     """One run beside the schedule."""
 
     input: Input | None = Field(default=None, description="In place of the job's own.", examples=[{"id": 7}])
+
+
+class BackfillCreate(Body):
+    """A past window whose ticks are to be run."""
+
+    from_: Time = Field(alias="from", description="Its first tick is not before.", examples=["2026-11-01T00:00:00Z"])
+    to: Time = Field(description="Its last tick is before; not in the future.", examples=["2026-11-08T00:00:00Z"])
+    max_active: int = Field(default=10, ge=1, le=1000, description="Executions of it that may be unfinished at once.", examples=[10])
+    validate_only: bool = Field(default=False, description="Only count the ticks: nothing is written.", examples=[True])
 
 
 class SchedulePreview(Body):
@@ -236,6 +254,12 @@ class ExecutionQuery(JobExecutionQuery):
     """Which executions."""
 
     job: str | None = Field(default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"])
+
+
+class ExplainQuery(Query):
+    """Which instant is to be explained."""
+
+    at: Time | None = Field(default=None, description="The instant; now by default.", examples=["2026-12-01T09:00:00Z"])
 
 
 class CountQuery(Query):

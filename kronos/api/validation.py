@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from kronos.delivery.refused import pointer_to
 from kronos.errors import Fault
@@ -37,7 +38,7 @@ def _fault(kind: str, location: tuple[str | int, ...], message: str, context: di
 
 
 def _unknown(pointer: str, name: str, model: type[BaseModel] | None) -> Fault:
-    known = sorted(model.model_fields) if model else []
+    known = sorted(_fields(model)) if model else []
     near = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
     return Fault(pointer=pointer, detail="there is no such field", hint=hint)
@@ -46,7 +47,7 @@ def _unknown(pointer: str, name: str, model: type[BaseModel] | None) -> Fault:
 def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
     """The model whose fields stand at `location`; None inside free JSON."""
     for part in location:
-        field = model.model_fields.get(str(part))
+        field = _fields(model).get(str(part))
         if field is None:
             return None
         inner = [each for each in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_model(each)]
@@ -54,6 +55,11 @@ def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[B
             return None
         model = inner[0]
     return model
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The model's fields by the names that requests have for them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _is_model(annotation: object) -> bool:
@@ -68,7 +74,7 @@ def _example(model: type[BaseModel], location: tuple[str | int, ...]) -> str | N
     while holder is None:  # inside a list or a mapping: the field that holds it
         location = location[:-1]
         holder = _model_at(model, location[:-1])
-    field = holder.model_fields.get(str(location[-1]))
+    field = _fields(holder).get(str(location[-1]))
     return orjson.dumps(field.examples[0]).decode() if field and field.examples else None
 
 

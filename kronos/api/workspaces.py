@@ -47,7 +47,7 @@ async def get_workspace(call: Call) -> Response:
     _ONE,
     body=WorkspacePatch,
     answers={200: Workspace},
-    raises=(_ABSENT, errors.Forbidden, errors.PayloadTooLarge, errors.Unprocessable),
+    raises=(_ABSENT, errors.Forbidden, errors.PayloadTooLarge, errors.Unprocessable, errors.PgCronUnavailable),
 )
 async def update_workspace(call: Call) -> Response:
     """Rename, suspend or resume a workspace."""
@@ -56,6 +56,8 @@ async def update_workspace(call: Call) -> Response:
     if body.name is None and body.status is None:
         fault = errors.Fault(pointer="", detail="the body changes nothing", hint="Give name, status or both.")
         raise errors.Unprocessable(fault.detail, faults=(fault,))
+    if body.status is not None:
+        call.take(workspaces.TURN_SECONDS)
     return answer(await workspaces.update(view, name=body.name, status=body.status))
 
 

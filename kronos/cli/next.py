@@ -1,36 +1,98 @@
-"""`kronos next`: what an expression will do, asked of the one interpreter in the database."""
+"""`kronos next`: what a schedule will do, asked of the one interpreter in the database."""
 
 import asyncio
 import sys
-from datetime import UTC
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import click
+import orjson
 from rich.console import Console
+from rich.text import Text
 
 from kronos import config, database, errors, schedules
+from kronos.model import Json
+
+# What a field of a preview is called here.
+_OPTIONS = {"/cron": "EXPR", "/timezone": "--tz", "/count": "-n"}
+_STYLES = {"shifted": "yellow", "repeated": "cyan", "skipped": "red"}
+_MARK_AT = 51  # the column of a mark, where no seconds are shown
+_GAP = click.Choice(["SHIFT", "SKIP"], case_sensitive=False)
+_OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 
 
 @click.command()
-@click.argument("expression")
-@click.option("--tz", "timezone", default="UTC", show_default=True, help="Time zone of the expression.")
+@click.argument("cron", metavar="[EXPR]", required=False)
+@click.option("--every", help="An interval, such as 90m, in place of EXPR.")
+@click.option("--anchor", help="What the interval is counted from, such as 2026-12-01T00:00:00Z.  [default: this minute]")
+@click.option("--tz", "timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
-def next_command(expression: str, timezone: str, count: int) -> None:
-    """The next runs of a cron EXPRESSION, and what it says in words. Reads KRONOS_DATABASE_URL."""
+@click.option("--after", help="Runs are strictly later, such as 2026-12-01T00:00:00Z.  [default: now]")
+@click.option("--dst-gap", default="SHIFT", show_default=True, type=_GAP, help="For a local time that does not exist.")
+@click.option("--dst-overlap", default="FIRST", show_default=True, type=_OVERLAP, help="For a local time that there is twice.")
+@click.option("--json", "as_json", is_flag=True, help="The answer of POST /v1/schedules/preview.")
+def next_command(as_json: bool, **given: Json) -> None:
+    """The next runs of a schedule, and what it says in words.
+
+    EXPR is a cron expression of five fields, such as '0 9 * * 1'. Each run is a line: its local time, the same instant in UTC, and what the
+    zone's clock changes do to it: shifted, repeated, or skipped. Reads KRONOS_DATABASE_URL.
+    """
     try:
-        preview = asyncio.run(_preview(config.load().database_url.get_secret_value(), expression, timezone, count))
+        preview = asyncio.run(_preview(config.load().database_url.get_secret_value(), given))
     except config.SettingsInvalid as error:
         raise click.ClickException(str(error)) from None
     except errors.KronosError as error:
-        hint = next((f"\nhint: {fault.hint}" for fault in error.faults if fault.hint), "")
-        raise click.ClickException(f"{error.detail}{hint}") from None
+        raise click.ClickException(_explained(error)) from None
+    if as_json:
+        click.echo(orjson.dumps(preview, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
+        return
     console = Console(file=sys.stdout, highlight=False)
-    console.print(preview.description, style="bold")
-    for run in preview.next_runs:
-        console.print(f"{run.at.astimezone(UTC):%a %Y-%m-%d %H:%M} UTC")
+    for line in _lines(preview):
+        console.print(line, soft_wrap=True)
 
 
-async def _preview(url: str, expression: str, timezone: str, count: int) -> schedules.Preview:
+async def _preview(url: str, given: Json) -> schedules.Preview:
+    """What the API would answer. Raises KronosError."""
+    from pydantic import ValidationError  # here, so that the other commands do not load the API's schemas
+
+    from kronos.api.requests import schedule_text
+    from kronos.api.schemas import SchedulePreview
+    from kronos.api.validation import faults_of
+
+    try:
+        body = SchedulePreview.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = faults_of(error, SchedulePreview)
+        raise errors.Unprocessable(faults[0].detail, faults=faults) from None
     async with database.api_pool(url, size=1) as pool:
-        return await schedules.preview(
-            database.InstanceView(pool), schedules.ScheduleText(cron=expression, timezone=timezone), after=None, count=count
-        )
+        return await schedules.preview(database.InstanceView(pool), schedule_text(body), after=body.after, count=body.count)
+
+
+def _explained(error: errors.KronosError) -> str:
+    """What is wrong with which option, and what to write instead."""
+    lines: list[str] = []
+    for fault in error.faults:
+        option = _OPTIONS.get(fault.pointer, f"--{fault.pointer.strip('/').replace('_', '-')}")
+        lines.append(f"{option}: {fault.detail}")
+        if fault.hint:
+            lines.append(f"  hint: {fault.hint}")
+    return "\n".join(lines) or error.detail
+
+
+def _lines(preview: schedules.Preview) -> Iterator[Text]:
+    """The description, a line a run or skipped tick in order, a line a lint."""
+    yield Text(preview.description, style="bold")
+    ticks: list[schedules.NextRun | schedules.SkippedTick] = [*preview.skipped, *preview.next_runs]
+    ticks.sort(key=lambda tick: tick.at)  # stable: what is skipped stands before the run at the gap's end
+    seconds = ":%S" if any(tick.at.second or tick.at.microsecond for tick in ticks) else ""
+    for tick in ticks:
+        local = datetime.fromisoformat(tick.local)
+        offset = tick.local[19:].lstrip(".0123456789")
+        utc = f"{tick.at.astimezone(UTC):%Y-%m-%d %H:%M{seconds}} UTC" if tick.dst != "skipped" else "does not exist"
+        line = Text(f"{local:%a %Y-%m-%d %H:%M{seconds}} {offset:6}  {utc}")
+        if tick.dst is not None:
+            line.pad_right(_MARK_AT + 2 * len(seconds) - len(line))
+            line.append(tick.dst, style=_STYLES[tick.dst])
+        yield line
+    for lint in preview.lints:
+        yield Text.assemble(("note: ", "yellow"), lint)

@@ -51,6 +51,8 @@ def migrate(to: str, dry_run: bool) -> None:
             click.echo(f"at {before or 'nothing'}, would go to {migrations.head() if to == 'head' else to}")
             return
         migrations.migrate(url, to=to)
+        if to == "head":
+            system.configure(url, settings)
         if settings.admin_key_file is not None:
             system.ensure_admin_key(url, settings.admin_key_file)
     except errors.KronosError as error:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -31,14 +31,22 @@ class Cluster:
 
     Start it from the main thread: the server is stopped (fast) when the thread that started it is gone.
     `durable=False` is for tests: a crash of the machine may destroy the data; a crash of PostgreSQL does not.
-    `note` receives what the person at the terminal should know, a line each.
+    `note` receives what the person at the terminal should know, a line each. `environment` is the server's, beside what it needs.
     """
 
-    def __init__(self, home: Path, *, durable: bool = True, note: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        durable: bool = True,
+        note: Callable[[str], None] = lambda line: None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Touches nothing yet. Raises PostgresMissing where root has no user to run PostgreSQL as."""
         self._home = Home(home.absolute())
         self._durable = durable
         self._note = note
+        self._environment = initdb.environment() | dict(environment or {})
         self._user = processes.postgres_user()
         self._process: subprocess.Popen[bytes] | None = None
         self._place = Path()
@@ -191,7 +199,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=initdb.environment(),
+                env=self._environment,
                 user=changed.user,
                 group=changed.group,
                 extra_groups=changed.extra_groups,

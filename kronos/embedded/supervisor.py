@@ -90,6 +90,7 @@ class Supervisor:
         self._cluster_backoff.started()
         self._note(f"{self._cluster.installation} on port {self._cluster.port}, data in {self._cluster.data}")
         migrations.migrate(self._cluster.superuser_url)
+        system.configure(self._cluster.superuser_url, config.load(database_url=self._cluster.superuser_url))
         system.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file)
         self._environment = self._environment_of_children(port)
         for child in self._services():

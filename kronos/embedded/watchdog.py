@@ -41,7 +41,7 @@ class Watchdog:
         self.next_look_at = now + _LOOK_EVERY_SECONDS
         if silent_seconds is None:
             return None
-        if abs(silent_seconds) <= _STALE_AFTER_SECONDS:
+        if silent_seconds <= _STALE_AFTER_SECONDS:
             self.stale_since, self.restarts = None, 0
             return None
         if self.stale_since is None:
@@ -55,7 +55,7 @@ class Watchdog:
 
 
 def silent_seconds(database_url: str) -> float | None:
-    """Seconds since pg_cron last rang an internal job, negative after the clock was set back; None without an answer."""
+    """How long pg_cron has not rung an internal job, in seconds; None without an answer."""
     try:
         with psycopg.connect(database_url, connect_timeout=2, options="-c statement_timeout=2s") as connection:
             row = connection.execute("select silent_seconds from kronos.pg_cron_health()").fetchone()

@@ -17,7 +17,7 @@ Verdict = Literal["SUCCESS", "FAILED", "RETRY", "ALREADY", "FENCED", "DROPPED"]
 EVERYTHING = datetime.min.replace(tzinfo=UTC)  # as a floor: from the beginning of the index
 # What a lease has beyond the endpoint's timeout: waiting for the claim's answer before, and for the finalize after.
 MARGIN = timedelta(seconds=5)
-_EXPIRED_AT_ONCE = 1000
+_UPKEEP_AT_ONCE = 1000
 _log = logging.getLogger("kronos.worker")
 
 
@@ -30,11 +30,14 @@ class DueEndpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expired:
-    """How many leases of dead workers were ended."""
+class Upkeep:
+    """How many leases of dead workers were ended, how many executions go that had waited for another of their job, and how many backfills
+    made; `backfilled` is None while no backfill is RUNNING."""
 
     requeued: int
     failed: int
+    released: int
+    backfilled: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,7 @@ class Wanted:
 
 
 _DUE = statement("claims.list_due_endpoints", DueEndpoint)
-_EXPIRE = statement("claims.expire_leases", Expired)
+_UPKEEP = statement("claims.upkeep", Upkeep)
 _CLAIM = statement("claims.claim_executions", Claim)
 _RECOVER = statement("claims.recover_claim", Claim)
 _VERSIONS = statement("claims.get_endpoint_versions", EndpointVersion)
@@ -113,10 +116,10 @@ async def due_endpoints(link: Link) -> list[DueEndpoint]:
     return await link.rows(_DUE, {})
 
 
-async def expire_leases(link: Link) -> Expired:
-    """End leases of dead workers, up to a thousand. Raises psycopg.Error."""
-    (expired,) = await link.rows(_EXPIRE, {"limit": _EXPIRED_AT_ONCE})
-    return expired
+async def upkeep(link: Link) -> Upkeep:
+    """End leases of dead workers, and let go what need not wait any longer, up to a thousand of each. Raises psycopg.Error."""
+    (kept,) = await link.rows(_UPKEEP, {"limit": _UPKEEP_AT_ONCE})
+    return kept
 
 
 async def claim(link: Link, wanted: Sequence[Wanted], *, token: UUID, worker_id: str, shortest_lease: timedelta) -> list[Claim]:

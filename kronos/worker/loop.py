@@ -21,8 +21,10 @@ from kronos.worker.wake import Wake
 
 _log = logging.getLogger("kronos.worker")
 _FULL_LOOK_SECONDS = 3.0
-# Leases of dead workers are looked for at most so often, however many wakes there are.
-_EXPIRE_EVERY_SECONDS = 0.25
+# Leases of dead workers, and what waits for another run, are looked for at most so often, however many wakes there are.
+_UPKEEP_EVERY_SECONDS = 0.25
+# While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next upkeep.
+_BACKFILL_SECONDS = 0.02
 _MOST_TARGETS = 2048
 
 
@@ -45,7 +47,8 @@ class Loop:
         self._deliveries: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._full_look_at = 0.0
-        self._expire_at = 0.0
+        self._upkeep_at = 0.0
+        self._is_backfilling = False
         self.finalizer = Finalizer(finalizing, worker_id, self._ended)
 
     def stop(self) -> None:
@@ -78,14 +81,17 @@ class Loop:
         return len(left)
 
     async def _look(self) -> None:
-        """Which endpoints have something to claim; before that, what dead workers held becomes due again."""
+        """Which endpoints have something to claim; before that, what dead workers held, and what need not wait any longer, becomes due."""
         started = time.monotonic()
         try:
-            if started >= self._expire_at:
-                expired = await claims.expire_leases(self._link)
-                self._expire_at = started + _EXPIRE_EVERY_SECONDS
-                if expired.requeued or expired.failed:
-                    _log.warning("leases of lost attempts ended: %d executions are due again, %d failed", expired.requeued, expired.failed)
+            if started >= self._upkeep_at:
+                kept = await claims.upkeep(self._link)
+                self._upkeep_at = started + _UPKEEP_EVERY_SECONDS
+                if kept.requeued or kept.failed:
+                    _log.warning("leases of lost attempts ended: %d executions are due again, %d failed", kept.requeued, kept.failed)
+                self._is_backfilling = kept.backfilled is not None
+                if self._is_backfilling:
+                    self._wake.within(_UPKEEP_EVERY_SECONDS)
             found = await claims.due_endpoints(self._link)
         except psycopg.Error as error:
             _log.debug("looking for work failed: %s", error)
@@ -175,6 +181,9 @@ class Loop:
         waits = [result.retry_ms for _, result, verdict in ended if result is not None and verdict == "RETRY"]
         if waits:
             self._wake.within(min(waits) / 1000)
+        if self._is_backfilling:
+            self._upkeep_at = min(self._upkeep_at, time.monotonic() + _BACKFILL_SECONDS)
+            self._wake.within(_BACKFILL_SECONDS)
         self._wake.poke()
         for leased, result, verdict in ended:
             if result is not None:

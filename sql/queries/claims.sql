@@ -3,7 +3,7 @@
 with recursive endpoint as (
     (select live.endpoint_id, live.visible_at
        from kronos.execution_live as live
-      where live.claim_token is null
+      where live.claim_token is null and live.visible_at < 'infinity'
       order by live.endpoint_id, live.visible_at
       limit 1)
     union all
@@ -11,20 +11,21 @@ with recursive endpoint as (
       from endpoint
      cross join lateral (select live.endpoint_id, live.visible_at
                            from kronos.execution_live as live
-                          where live.claim_token is null and live.endpoint_id > endpoint.endpoint_id
+                          where live.claim_token is null and live.visible_at < 'infinity' and live.endpoint_id > endpoint.endpoint_id
                           order by live.endpoint_id, live.visible_at
                           limit 1) as following
 )
 select endpoint_id, (extract(epoch from visible_at - now()) * 1000)::double precision as due_in_ms from endpoint;
 
--- name: expire_leases
--- What dead workers held: due again, or FAILED. One row of counts.
-select requeued, failed from kronos.expire_leases(%(limit)s);
+-- name: upkeep
+-- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any more; and backfills' next executions, null
+-- while none is RUNNING. One row of counts.
+select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s);
 
 -- name: claim_executions
 -- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on disk, with its lease, before anything
 -- is sent. Waits for nobody: a limited endpoint's gate is its mutex and exact counter, and one that is locked is being served by another claimer;
--- unlimited endpoints' gates are only read. The floor is a hint that skips the dead beginning of the index; '-infinity' every few seconds.
+-- unlimited endpoints' gates are only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember. The floor is a hint that skips the dead beginning of the index; '-infinity' every few seconds.
 with wanted as materialized (
     select endpoint_id, quota, floor
       from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (endpoint_id, quota, floor)
@@ -32,6 +33,7 @@ with wanted as materialized (
     select gate.endpoint_id, wanted.floor, true as is_limited, least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
+      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id and workspace.status = 'ACTIVE'
      where gate.max_in_flight is not null and gate.paused_until <= now()
        for update of gate skip locked
 ), gate as materialized (
@@ -40,6 +42,7 @@ with wanted as materialized (
     select gate.endpoint_id, wanted.floor, false, wanted.quota
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
+      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id and workspace.status = 'ACTIVE'
      where gate.max_in_flight is null and gate.paused_until <= now()
 ), due as materialized (
     select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited
@@ -124,12 +127,12 @@ with result as materialized (
      where live.execution_id = held.execution_id and held.verdict <> 'RETRY'
 ), archived as (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at, run_at,
-                                       created_at, started_at, attempt_count, max_attempts, worker_id, input, output, error)
+                                       created_at, started_at, attempt_count, max_attempts, worker_id, input, output, error, backfill_id)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
            case when verdict = 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts then 'attempts_exhausted' else 'not_retryable' end,
                                                                 'detail', new_error ->> 'message') end,
            scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
-           case when verdict = 'SUCCESS' then response end, case when verdict = 'FAILED' then new_error end
+           case when verdict = 'SUCCESS' then response end, case when verdict = 'FAILED' then new_error end, backfill_id
       from held
      where verdict <> 'RETRY'
 ), again as (
@@ -146,13 +149,15 @@ with result as materialized (
 select execution_id, verdict from held;
 
 -- name: judge_unapplied
--- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or FENCED, the lease had run out: kept as evidence.
+-- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or FENCED, the lease had run out,
+-- or a newer run has replaced it: kept as evidence.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(errors)s::jsonb[]) as result (execution_id, claim_token, status, error)
 ), judged as materialized (
     select result.*, exists (select from kronos.attempt as attempt
-                              where attempt.execution_id = result.execution_id and attempt.claim_token = result.claim_token and attempt.status <> 'LOST') as is_ours
+                              where attempt.execution_id = result.execution_id and attempt.claim_token = result.claim_token and attempt.status <> 'LOST'
+                                and attempt.error ->> 'type' is distinct from 'overlap_replaced') as is_ours
       from result
 ), late as (
     insert into kronos.attempt_late (execution_id, claim_token, status, worker_id, error)

@@ -14,6 +14,7 @@ with page as materialized (
               from kronos.execution_live as live
              where live.workspace_id = kronos.current_workspace_id()
                and (%(status)s::text is null or %(status)s::text = case when live.claim_token is not null then 'RUNNING'
+                                                                        when live.visible_at = 'infinity' then 'QUEUED'
                                                                         when live.attempt_count > 0       then 'RETRYING'
                                                                         when live.visible_at > now()      then 'PENDING'
                                                                         else 'QUEUED'
@@ -55,6 +56,7 @@ with page as materialized (
              where live.workspace_id = kronos.current_workspace_id()
                and live.job_id = (select kronos.find_job(%(job)s))
                and (%(status)s::text is null or %(status)s::text = case when live.claim_token is not null then 'RUNNING'
+                                                                        when live.visible_at = 'infinity' then 'QUEUED'
                                                                         when live.attempt_count > 0       then 'RETRYING'
                                                                         when live.visible_at > now()      then 'PENDING'
                                                                         else 'QUEUED'
@@ -105,15 +107,16 @@ with waiting as (
     returning *
 )
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                   run_at, created_at, started_at, attempt_count, max_attempts, input, error)
+                                   run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
        jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'), scheduled_at,
-       run_at, created_at, started_at, attempt_count, max_attempts, input, error
+       run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
   from waiting
 returning execution_id;
 
 -- name: retry_execution
 -- A failed or cancelled execution is due again, under its own id, so that its receiver sees the same idempotency key; its attempts go on counting.
+-- Of a job whose runs must not overlap now, it is held back, and goes at once where no other is there (release_next).
 -- No row: it did not fail, is not there, or its job was cancelled.
 with failed as (
     delete from kronos.execution_done as done
@@ -123,7 +126,12 @@ with failed as (
        and done.status in ('FAILED', 'CANCELLED')
        and job.job_id = done.job_id
        and job.status_reason ->> 'code' is distinct from 'cancelled'
-    returning done.*
+    returning done.*, (select newest.first_version_id
+                         from kronos.jobs as newest
+                        where newest.first_version_id = job.first_version_id
+                          and newest.overlap <> 'ALLOW'
+                          and not exists (select from kronos.jobs as later where later.first_version_id = newest.first_version_id and later.version > newest.version)
+                      ) as overlap_key
 ), one_shot as (
     update kronos.jobs as job
        set status = 'ACTIVE', runs = 0
@@ -131,10 +139,10 @@ with failed as (
      where job.job_id = failed.job_id and job.trigger <> 'CRON' and job.status = 'COMPLETED'
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
-                                       visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error)
+                                       visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error, overlap_key, backfill_id)
     select failed.execution_id, failed.workspace_id, failed.job_id, failed.endpoint_id, failed.endpoint_version, failed.cause, failed.scheduled_at,
-           failed.run_at, failed.created_at, now(), failed.attempt_count, failed.attempt_count + made_of.max_attempts, made_of.max_crashes,
-           made_of.timeout_ms, failed.started_at, failed.input, failed.error
+           failed.run_at, failed.created_at, case when failed.overlap_key is null then now() else 'infinity' end, failed.attempt_count,
+           failed.attempt_count + made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms, failed.started_at, failed.input, failed.error, failed.overlap_key, failed.backfill_id
       from failed
       join kronos.endpoint_versions as made_of
         on made_of.endpoint_id = failed.endpoint_id and made_of.version = failed.endpoint_version

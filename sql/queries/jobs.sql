@@ -36,7 +36,7 @@ select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoi
        job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-       job.next_tick_at as next_run_at, job.last_run_at,
+       job.skip_next, job.resume_at, job.next_tick_at as next_run_at, job.last_run_at,
        jsonb_build_object('jobid', registered.jobid, 'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm, 'active', true) as pg_cron,
        job.idempotency_key, job.run_at, job.input, 0 as priority, job.tags, job.created_at, job.retired_at, null::jsonb as execution
   from job
@@ -82,7 +82,7 @@ select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoi
        job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-       job.next_tick_at as next_run_at, job.last_run_at, null::jsonb as pg_cron,
+       job.skip_next, job.resume_at, job.next_tick_at as next_run_at, job.last_run_at, null::jsonb as pg_cron,
        job.idempotency_key, job.run_at, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
        jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
@@ -106,7 +106,7 @@ select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as 
 -- %(job)s is an id or a name.
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where job_id = kronos.find_job(%(job)s)
    and workspace_id = kronos.current_workspace_id();
@@ -114,7 +114,7 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 -- name: list_jobs
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where workspace_id = kronos.current_workspace_id()
    and (%(endpoint)s::text is null or endpoint = %(endpoint)s::text)
@@ -133,7 +133,7 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 -- name: list_versions
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where workspace_id = kronos.current_workspace_id()
    and first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = kronos.find_job(%(job)s))
@@ -155,7 +155,8 @@ select found.job_id, kronos.settle_ticks(found.job_id) as executions
   from (select kronos.find_job(%(job)s) as job_id) as found;
 
 -- name: replace_cron_job
--- Retires the live version and stores the next, with its pg_cron entry, in one statement. A field that is not in %(changed)s stays as it is.
+-- Retires the live version and stores the next, with its pg_cron entry (none while the workspace is suspended), in one statement. A field that is
+-- not in %(changed)s stays as it is.
 -- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than %(if_match)s), or no such endpoint.
 with old as materialized (
     select *
@@ -211,7 +212,10 @@ with old as materialized (
      where (select count(was_there) from unregistered) = 1
     returning job_id, status
 ), registered as materialized (
-    select kronos.register_pg_cron(job_id) as jobid from next where status = 'ACTIVE'
+    select kronos.register_pg_cron(next.job_id) as jobid
+      from next
+     where next.status = 'ACTIVE'
+       and exists (select from kronos.workspaces as workspace where workspace.workspace_id = kronos.current_workspace_id() and workspace.status = 'ACTIVE')
 )
 select next.job_id, (select count(jobid) from registered)::integer as entries from next;
 
@@ -236,10 +240,10 @@ with live as materialized (
     returning execution.*
 ), cancelled as (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                       run_at, created_at, started_at, attempt_count, max_attempts, input, error)
+                                       run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
            jsonb_build_object('code', 'job_cancelled', 'detail', 'its job was cancelled'), scheduled_at,
-           run_at, created_at, started_at, attempt_count, max_attempts, input, error
+           run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
       from waiting
 ), running as (
     update kronos.execution_live as execution
@@ -250,12 +254,22 @@ with live as materialized (
 select job.job_id, (select count(was_there) from unregistered)::integer as entries from job;
 
 -- name: pause_job
--- No row: not an ACTIVE CRON job.
+-- An ACTIVE CRON job is paused and its entry removed. A PAUSED one stays so, and takes the note and the end that were given (%(given)s); who gave one
+-- last is its actor. No row: neither, or nothing was given to a PAUSED one.
 with job as (
     update kronos.jobs
-       set status = 'PAUSED',
-           status_reason = jsonb_strip_nulls(jsonb_build_object('code', 'paused', 'detail', 'paused over the API', 'note', %(note)s::text, 'at', now()))
-     where job_id = kronos.settled_job_id() and status = 'ACTIVE' and trigger = 'CRON'
+       set status        = 'PAUSED',
+           resume_at     = case when status = 'ACTIVE' or 'until' = any (%(given)s::text[]) then %(until)s::timestamptz else resume_at end,
+           status_reason = jsonb_strip_nulls(jsonb_build_object(
+                               'code', 'paused', 'detail', 'paused over the API',
+                               'note', case when status = 'ACTIVE' or 'note' = any (%(given)s::text[]) then %(note)s::text else status_reason ->> 'note' end,
+                               'actor', %(actor)s::text,
+                               'at', case when status = 'ACTIVE' then kronos.iso(kronos.settled_at()) else status_reason ->> 'at' end,
+                               'until', kronos.iso(case when status = 'ACTIVE' or 'until' = any (%(given)s::text[]) then %(until)s::timestamptz
+                                                        else resume_at end)))
+     where job_id = kronos.settled_job_id()
+       and trigger = 'CRON'
+       and (status = 'ACTIVE' or (status = 'PAUSED' and cardinality(%(given)s::text[]) > 0))
     returning job_id
 ), unregistered as materialized (
     select kronos.unregister_pg_cron(job_id) as was_there from job
@@ -263,31 +277,30 @@ with job as (
 select job.job_id, (select count(was_there) from unregistered)::integer as entries from job;
 
 -- name: resume_job
--- No row: not a PAUSED job. The ticks of the pause were recorded as skipped by settle_ticks, just before.
+-- No row: not a PAUSED job. The ticks of the pause were recorded as skipped by settle_ticks, just before. No entry while the workspace is suspended.
 with job as (
     update kronos.jobs
-       set status = 'ACTIVE', status_reason = null
+       set status = 'ACTIVE', status_reason = null, resume_at = null
      where job_id = kronos.settled_job_id() and status = 'PAUSED'
     returning job_id
 ), registered as materialized (
-    select kronos.register_pg_cron(job_id) as jobid from job
+    select kronos.register_pg_cron(job.job_id) as jobid
+      from job
+     where exists (select from kronos.workspaces as workspace where workspace.workspace_id = kronos.current_workspace_id() and workspace.status = 'ACTIVE')
 )
 select job.job_id, (select count(jobid) from registered)::integer as entries from job;
 
+-- name: skip_next_ticks
+-- How many of the ticks to come are skipped, in place of what was said before; those that are due were accounted for by settle_ticks, just before.
+-- No row: not a live CRON job.
+update kronos.jobs
+   set skip_next = %(count)s
+ where job_id = kronos.settled_job_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED')
+returning job_id, 0 as entries;
+
 -- name: trigger_job
--- One execution now, beside the schedule: the pointer does not move. No row: no CRON job that is ACTIVE or PAUSED.
-with queued as (
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
-                                       max_attempts, max_crashes, timeout_ms, input)
-    select %(execution_id)s, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL', now(), now(), now(),
-           made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms, coalesce(%(input)s::jsonb, job.input)
-      from kronos.jobs as job
-      join kronos.endpoints as endpoint using (endpoint_id)
-      join kronos.endpoint_versions as made_of on made_of.endpoint_id = endpoint.endpoint_id and made_of.version = endpoint.version
-     where job.job_id = kronos.find_job(%(job)s)
-       and job.status in ('ACTIVE', 'PAUSED')
-       and job.trigger = 'CRON'
-       and endpoint.type <> 'INTERNAL'
-    returning job_id
-)
-select job_id, 0 * (case when %(wake)s then length(pg_notify('kronos_work', '')::text) else 0 end) as entries from queued;
+-- One execution now, beside the schedule: the pointer does not move. Under an overlap policy it may wait for another, or be SKIPPED.
+-- No row: no CRON job that is ACTIVE or PAUSED.
+select triggered.job_id, 0 as entries
+  from kronos.trigger_job(%(job)s, %(execution_id)s, %(input)s, %(wake)s) as triggered (job_id)
+ where triggered.job_id is not null;

@@ -4,20 +4,28 @@ select schedule::text as schedule, kronos.alarm(%(cron)s::text, schedule) as ala
   from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text) as schedule;
 
 -- name: preview_schedule
--- The next runs of an unsaved expression, and what it says in words.
-select kronos.describe_schedule(schedule) as description,
-       array(select tick from kronos.next_ticks(schedule, coalesce(%(after)s::timestamptz, now()), %(count)s::integer) as tick order by tick) as next_runs
-  from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text) as schedule;
+-- The next runs of an unsaved expression, what it says in words, and what its user may not expect of it.
+select kronos.describe_schedule(schedule) as description, upcoming.next_runs, upcoming.skipped,
+       kronos.lint_schedule(%(cron)s::text, schedule, coalesce(%(after)s::timestamptz, now()), null) as lints
+  from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text) as schedule,
+       kronos.upcoming_runs(schedule, coalesce(%(after)s::timestamptz, now()), null, 0, %(count)s::integer) as upcoming;
 
 -- name: list_next_runs
--- The next runs of a saved job, within its window. No row: no such CRON job.
-select job.description,
-       case when job.status in ('ACTIVE', 'PAUSED')
-            then array(select tick
-                         from kronos.next_ticks(job.schedule, greatest(now(), job.starts_at - interval '1 microsecond'), %(count)s::integer) as tick
-                        where job.ends_at is null or tick < job.ends_at
-                        order by tick)
-            else '{}'
-       end as next_runs
-  from kronos.jobs as job
- where job.job_id = kronos.find_job(%(job)s) and job.trigger = 'CRON';
+-- The next runs of a saved job, within its window and its max_runs; of a paused one, those from its resumption on. No row: no such CRON job.
+select job.description, upcoming.next_runs, upcoming.skipped,
+       case when job.is_live
+            then array_remove(array[
+                     case when job.status = 'PAUSED'
+                          then 'the job is paused: nothing runs until ' || coalesce(kronos.iso(job.resume_at), 'it is resumed')
+                     end,
+                     case when job.skip_next > 0 then 'ticks to come that are skipped before the next run (skip_next): ' || job.skip_next end
+                 ], null) || kronos.lint_schedule(job.cron, job.schedule, job.after, job.ends_at)
+            else array['the schedule does not fire again']
+       end as lints
+  from (select job.description, job.cron, job.schedule, job.status, job.resume_at, job.skip_next, job.ends_at, job.max_runs - job.runs as room,
+               job.status in ('ACTIVE', 'PAUSED') as is_live,
+               greatest(now(), job.resume_at, job.starts_at - interval '1 microsecond') as after
+          from kronos.jobs as job
+         where job.job_id = kronos.find_job(%(job)s) and job.trigger = 'CRON') as job,
+       kronos.upcoming_runs(job.schedule, job.after, job.ends_at, job.skip_next,
+                            case when job.is_live then least(%(count)s::integer, job.room) else 0 end) as upcoming;

@@ -31,27 +31,23 @@ select workspace_id, slug, name, status, created_at, suspended_at
  limit %(limit)s;
 
 -- name: update_workspace
--- No row: no such workspace. Null leaves a field as it is. The reaper removes a suspended workspace's entries, fire already refuses them.
+-- No row: no such workspace. Null leaves the name as it is.
 update kronos.workspaces
-   set name         = coalesce(%(name)s::text, name),
-       status       = coalesce(%(status)s::text, status),
-       suspended_at = case when coalesce(%(status)s::text, status) = 'ACTIVE' then null else coalesce(suspended_at, now()) end
- where workspace_id = (select found.workspace_id from kronos.find_workspace(%(workspace)s) as found)
+   set name = coalesce(%(name)s::text, name)
+ where workspace_id = kronos.current_workspace_id()
 returning workspace_id, slug, name, status, created_at, suspended_at;
 
--- name: resume_jobs
--- The ticks of the time in which the workspace was suspended are recorded as skipped. One row: how many jobs that concerned.
-with skipped as materialized (
-    select kronos.skip_ticks(job.job_id, now(), kronos.why_halted(job)) as ticks
-      from kronos.jobs as job
-      join kronos.workspaces as workspace using (workspace_id)
-     where job.workspace_id = %(workspace_id)s
-       and workspace.status = 'SUSPENDED'
-       and job.status = 'ACTIVE'
-       and job.trigger = 'CRON'
-       and job.next_tick_at <= now()
-)
-select count(*)::integer as jobs from skipped;
+-- name: allow_longer
+-- First where a workspace is suspended or resumed, which takes longer than other statements may where it has very many jobs.
+select set_config('statement_timeout', %(timeout)s, true) as statement_timeout;
+
+-- name: suspend_workspace
+-- Its due ticks are accounted for and its entries removed, in one transaction. One row; entries: removed, 0 where it was not ACTIVE.
+select kronos.suspend_workspace() as entries;
+
+-- name: resume_workspace
+-- The suspension's ticks are recorded as skipped and its entries registered, in one transaction. One row; entries: registered, 0 where it was not SUSPENDED.
+select kronos.resume_workspace() as entries;
 
 -- name: delete_workspace
 -- No row: it has jobs that are still ACTIVE or PAUSED.

@@ -1,27 +1,29 @@
 -- A job's ticks of a past window, delivered later: next_at is how far it has come.
 create table kronos.backfills (
-    backfill_id   uuid        not null default gen_random_uuid(),
-    workspace_id  uuid        not null,
-    job_id        uuid        not null,
-    status        text        not null default 'RUNNING',
-    status_reason jsonb,
-    from_at       timestamptz not null,
-    to_at         timestamptz not null,
-    max_active    integer     not null,
-    next_at       timestamptz,
-    ticks         integer     not null,
-    created       integer     not null default 0,
-    left_out      integer     not null default 0,
-    created_at    timestamptz not null default now(),
-    completed_at  timestamptz,
+    backfill_id       uuid        not null default gen_random_uuid(),
+    workspace_id      uuid        not null,
+    job_id            uuid        not null,              -- the version whose schedule, input and endpoint it goes by
+    first_version_id  uuid        not null,              -- that version's first: ticks that any version has run are left out
+    status            text        not null default 'RUNNING',
+    status_reason     jsonb,
+    from_at           timestamptz not null,
+    to_at             timestamptz not null,
+    max_active        integer     not null,
+    next_at           timestamptz,                       -- the next tick that is to be decided on; null: none is left
+    ticks             integer     not null,
+    created           integer     not null default 0,
+    left_out          integer     not null default 0,
+    created_at        timestamptz not null default now(),
+    completed_at      timestamptz,
     constraint backfills_pkey             primary key (backfill_id),
     constraint backfills_job_fkey         foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id),
     constraint backfills_status_known     check (status in ('RUNNING', 'COMPLETED', 'CANCELLED', 'FAILED')),
     constraint backfills_end_is_told      check ((status = 'RUNNING') = (completed_at is null)),
+    constraint backfills_reason_given     check ((status in ('CANCELLED', 'FAILED')) = (status_reason is not null)),
     constraint backfills_window_not_empty check (to_at > from_at),
     constraint backfills_active_bounded   check (max_active between 1 and 1000)
-);
--- Serves advance_backfills.
-create index backfills_running on kronos.backfills (created_at) where status = 'RUNNING';
+) with (fillfactor = 50);
+-- Serves advance_backfills, and the end of a job.
+create index backfills_running on kronos.backfills (first_version_id) where status = 'RUNNING';
 -- Serves list_backfills.
-create index backfills_newest on kronos.backfills (workspace_id, job_id, created_at desc, backfill_id desc);
+create index backfills_newest on kronos.backfills (workspace_id, first_version_id, created_at desc, backfill_id desc);

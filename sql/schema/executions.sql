@@ -41,8 +41,12 @@ create index execution_live_ready on kronos.execution_live (endpoint_id, visible
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
 -- Serves a job's executions, and cancel_job.
 create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at);
--- Serves admit_ticks and release_held.
+-- Serves admit_run and release_next.
 create index execution_live_by_overlap on kronos.execution_live (overlap_key) where overlap_key is not null;
+-- Serves release_held.
+create index execution_live_held on kronos.execution_live (overlap_key) where visible_at = 'infinity';
+-- Of the runs that must not overlap one at most is anybody's to deliver, whoever writes.
+create unique index execution_live_one_at_a_time on kronos.execution_live (overlap_key) where overlap_key is not null and visible_at < 'infinity';
 -- Serves advance_backfills.
 create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
 

@@ -6,9 +6,10 @@ create view kronos.job_details with (security_invoker = true) as
            job.cron, job.every, job.anchor, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
            job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
            jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-           -- the pointer may lie in the past while an alarm is late: what runs next is then the first tick from now on
-           case when job.status = 'ACTIVE' and job.next_tick_at <= now() then kronos.next_tick(job.schedule, now())
-                when job.status = 'ACTIVE' then job.next_tick_at
+           job.skip_next, job.resume_at,
+           case when workspace.status <> 'ACTIVE' or job.status not in ('ACTIVE', 'PAUSED') then null
+                when job.status = 'ACTIVE' and job.next_tick_at > now() and job.skip_next = 0 then job.next_tick_at
+                when job.trigger = 'CRON' then kronos.next_run_at(job)
            end as next_run_at,
            job.last_run_at,
            case when job.status = 'ACTIVE' and job.trigger = 'CRON' then kronos.pg_cron_entry(job.job_id) end as pg_cron,

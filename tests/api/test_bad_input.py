@@ -89,7 +89,7 @@ CASES = {
         "/Idempotency-Key", NOW, headers={"Idempotency-Key": "a b"}, status=400, code="invalid_request"
     ),
     "job: priority": job("/priority", NOW | {"priority": 5}),
-    "job: overlap SKIP": job("/overlap", CRON | {"overlap": "SKIP"}),
+    "job: overlap of another system": job("/overlap", CRON | {"overlap": "Forbid"}),
     # triggers and their fields
     "cron job: no expression": job("/cron", {"endpoint": "sink", "trigger": "CRON"}),
     "cron job: expression is null": job("/cron", CRON | {"cron": None}),
@@ -101,11 +101,21 @@ CASES = {
     "cron job: minute 60": job("/cron", CRON | {"cron": "60 * * * *"}, code="invalid_cron"),
     "cron job: step 0": job("/cron", CRON | {"cron": "*/0 * * * *"}, code="invalid_cron"),
     "cron job: February 30": job("/cron", CRON | {"cron": "0 0 30 2 *"}, code="invalid_cron"),
+    "cron job: the workday nearest to February 30": job("/cron", CRON | {"cron": "0 0 30W 2 *"}, code="invalid_cron"),
+    "cron job: a nearest workday at the weekend": job("/cron", CRON | {"cron": "0 0 15W * */6"}, code="invalid_cron"),
+    "cron job: sixth Friday": job("/cron", CRON | {"cron": "0 0 * * 5#6"}, code="invalid_cron"),
+    "cron job: L is no weekday": job("/cron", CRON | {"cron": "0 0 * * L"}, code="invalid_cron"),
+    "cron job: for ever in the gap": job(
+        "/cron", CRON | {"cron": "30 2 * 3 0L", "timezone": "Europe/Berlin", "dst_gap": "SKIP"}, code="invalid_cron"
+    ),
     "cron job: words": job("/cron", CRON | {"cron": "every five minutes"}, code="invalid_cron"),
     "cron job: an SQL text": job("/cron", CRON | {"cron": "'; drop table kronos.jobs; --"}, code="invalid_cron"),
     "cron job: long expression": job("/cron", CRON | {"cron": "0," * 200 + "0 * * * *"}),
     "cron job: unknown zone": job("/timezone", CRON | {"timezone": "Mars/Olympus"}, code="invalid_timezone"),
-    "cron job: zone not in this release": job("/timezone", CRON | {"timezone": "Asia/Kolkata"}, code="invalid_timezone"),
+    "cron job: zone in other letters": job("/timezone", CRON | {"timezone": "asia/kolkata"}, code="invalid_timezone"),
+    "cron job: zone is an abbreviation": job("/timezone", CRON | {"timezone": "CET"}, code="invalid_timezone"),
+    "cron job: zone is an offset": job("/timezone", CRON | {"timezone": "+05:30"}, code="invalid_timezone"),
+    "cron job: zone is a POSIX text": job("/timezone", CRON | {"timezone": "Foo+3"}, code="invalid_timezone"),
     "cron job: zone is a number": job("/timezone", CRON | {"timezone": 5}),
     "cron job: run_at": job("/run_at", CRON | {"run_at": "2099-01-01T00:00:00Z"}),
     "cron job: ends before it starts": job("/ends_at", CRON | {"starts_at": "2099-01-02T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}),

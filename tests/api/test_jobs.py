@@ -167,7 +167,9 @@ def test_a_triggered_job_runs_once_beside_its_schedule(api: httpx.Client, worksp
     assert [answer.json()["input"] for answer in (own, given)] == [{"a": 1}, {"b": 2}]
     assert api.get(own.headers["location"]).json()["execution_id"] == own.json()["execution_id"]
     state = api.get(f"{base}/{job['job_id']}/status").json()
-    assert set(state) == {"job_id", "status", "health", "next_run_at", "last_run_at", "last_24h"}
+    assert set(state) == {
+        "job_id", "status", "health", "error", "next_run_at", "last_run_at", "overdue_seconds", "pg_cron", "last_24h", "ledger",
+    }  # fmt: skip
     assert (state["status"], state["health"], state["last_24h"]) == ("ACTIVE", "HEALTHY", {"QUEUED": 2})
 
 
@@ -199,7 +201,7 @@ def test_next_runs_and_previews_agree(api: httpx.Client, workspace: str) -> None
     upcoming = api.get(f"/v1/workspaces/{workspace}/jobs/{job['job_id']}/next-runs", params={"count": 3}).json()
     preview = api.post("/v1/schedules/preview", json={"cron": "0 9 * * 1", "count": 3}).json()
 
-    assert set(upcoming) == {"description", "next_runs", "lints"}
+    assert set(upcoming) == {"description", "next_runs", "skipped", "lints"}
     assert upcoming == preview
     assert len(upcoming["next_runs"]) == 3
     assert upcoming["next_runs"][0]["at"] == job["next_run_at"]

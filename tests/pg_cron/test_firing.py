@@ -10,7 +10,7 @@ import pytest
 
 from conftest import await_condition
 from factory import add_endpoint
-from kronos import database, jobs
+from kronos import database, jobs, pauses
 from kronos.database import WorkspaceView
 from sql_factory import Connection, Record, records, value, values
 
@@ -72,7 +72,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
             ending=await made("* * * * *", ends_at=minute + timedelta(seconds=1)),
         )
         await jobs.cancel(view, str(seen.cancelled.job_id))
-        await jobs.pause(view, str(seen.paused.job_id), note=None)
+        await pauses.pause(view, str(seen.paused.job_id), {}, actor="k")
         superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [seen.retired_by_hand.job_id])
         superuser.execute(
             "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [suspended.workspace_id]

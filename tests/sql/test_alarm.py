@@ -1,6 +1,6 @@
 """alarm rings at least at each tick, in a text that the installed pg_cron takes."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
@@ -34,6 +34,19 @@ def alarms(connection: Connection, texts: list[str]) -> list[str]:
         ("0 0 $ * 1", "0 0 28-31 * 1"),
         ("0 0 */2,$ * 1", "0 0 */2,28-31 * 1"),
         ("0 0 $,*/2 * */3", "0 0 28-31,*/2 * */3"),
+        ("0 0 L * *", "0 0 28-31 * *"),
+        ("0 0 l,15 * 1", "0 0 28-31,15 * 1"),
+        ("0 0 LW * *", "0 0 26-31 * *"),
+        ("0 0 1W * *", "0 0 1-3 * *"),
+        ("0 0 01w * *", "0 0 1-3 * *"),
+        ("0 0 2W,15w,27W * *", "0 0 1-3,14-16,26-28 * *"),
+        ("0 0 28W * *", "0 0 26-29 * *"),
+        ("0 0 29W * *", "0 0 27-30 * *"),
+        ("0 0 30W * *", "0 0 28-31 * *"),
+        ("0 0 31W * *", "0 0 29-31 * *"),
+        ("0 0 * * 5#2", "0 0 * * 5"),
+        ("0 0 */2 * FRI#2,1-3,sunL,7#05,0l", "0 0 */2 * FRI,1-3,sun,7,0"),
+        ("0 0 LW,*/2 * monL", "0 0 26-31,*/2 * mon"),
     ],
 )
 def test_an_alarm_is_the_plain_five_fields(cron_superuser: Connection, text: str, alarm: str) -> None:
@@ -55,7 +68,84 @@ def test_an_alarm_rings_at_least_at_each_tick(superuser: Connection, texts: list
         ticks, rings = read(text), read(alarm)
         assert ticks.times() == rings.times(), (text, alarm)
         assert [day for day in days if ticks.has_day(day) and not rings.has_day(day)] == [], (text, alarm)
-        assert ticks.is_last_day or [day for day in days if rings.has_day(day) and not ticks.has_day(day)] == []
+        is_widened = (
+            ticks.is_last_day or ticks.is_last_workday or ticks.nearest_days or ticks.nth_weekdays or ticks.last_weekdays
+        )
+        assert is_widened or [day for day in days if rings.has_day(day) and not ticks.has_day(day)] == [], (text, alarm)
+
+
+def test_what_a_special_day_can_be_in_28_years_is_its_alarm(superuser: Connection) -> None:
+    """28 years hold each length of each month with each weekday; for the nearest weekday the alarm has no day too many."""
+    days = [date(2001, 1, 1) + timedelta(days=n) for n in range(28 * 365 + 7)]
+    texts = ["0 0 LW * *", "0 0 L * *", *(f"0 0 {n}W * *" for n in range(1, 32))]
+    for text, alarm in zip(texts, alarms(superuser, texts), strict=True):
+        ticks, rings = read(text), read(alarm)
+        assert {day.day for day in days if ticks.has_day(day)} == rings.days, (text, alarm)
+
+
+ANCHOR = datetime(2026, 11, 4, 7, 35, tzinfo=UTC)  # a Wednesday
+
+
+@pytest.mark.parametrize(
+    ("every", "alarm"),
+    [
+        ("1m", "* * * * *"),
+        ("5m", "*/5 * * * *"),
+        ("7m", "* * * * *"),
+        ("20m", "15-55/20 * * * *"),
+        ("30m", "5,35 * * * *"),
+        ("90m", "5,35 * * * *"),
+        ("1h", "35 * * * *"),
+        ("6h", "35 1-19/6 * * *"),
+        ("7h", "35 * * * *"),
+        ("16h", "35 7-23/8 * * *"),
+        ("12h30m", "5,35 * * * *"),
+        ("1d", "35 7 * * *"),
+        ("2d", "35 7 * * *"),
+        ("1w", "35 7 * * 3"),
+        ("14d", "35 7 * * 3"),
+        ("366d", "35 7 * * *"),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_an_interval_rings_where_it_divides_the_day_or_the_hour(cron_superuser: Connection, zone: str, every: str, alarm: str) -> None:
+    assert interval_alarm(cron_superuser, every, ANCHOR, zone) == alarm
+    assert stored(cron_superuser, alarm) == alarm
+
+
+def interval_alarm(connection: Connection, every: str, anchor: datetime, zone: str = "UTC") -> str:
+    row = connection.execute(
+        "select kronos.alarm(null, kronos.read_schedule(null, %s, %s, %s, 'SHIFT', 'FIRST'))", [every, anchor, zone]
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def stored(connection: Connection, alarm: str) -> str:
+    """What pg_cron stores of an alarm that it takes."""
+    with connection.transaction(force_rollback=True):
+        jobid = connection.execute("select cron.schedule('x', %s, 'select')", [alarm]).fetchone()
+        (schedule,) = connection.execute("select schedule from cron.job where jobid = %s", jobid).fetchone() or (None,)
+    return str(schedule)
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    minutes=st.one_of(st.integers(1, 366 * 1440), st.integers(1, 366 * 24).map(lambda hours: hours * 60)),
+    anchor=st.datetimes(datetime(1960, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - UTC by timezones
+)
+def test_an_intervals_alarm_rings_at_each_tick(superuser: Connection, minutes: int, anchor: datetime) -> None:
+    anchor = anchor.replace(second=0, microsecond=0)
+    rings = read(interval_alarm(superuser, f"{minutes}m", anchor))
+    assert [at for n in range(1500) if not rings.has_minute(at := anchor + n * timedelta(minutes=minutes))] == []
+
+
+def test_an_interval_of_seconds_is_pg_crons_own(superuser: Connection) -> None:
+    row = superuser.execute(
+        "select kronos.alarm(null, row(null, null, null, null, null, null, null, null, null, null, 30, %s, 'Asia/Kolkata', 'SHIFT', 'FIRST'))",
+        [ANCHOR],
+    ).fetchone()
+    assert row == ("30 seconds",)
 
 
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -88,7 +178,6 @@ PG_CRON_ONLY = [
     "* * * * * *",
     "* * * * * foo",
     "* * * * * 2024",
-    "0 0 * * 5#3",
     "1.5 * * * *",
     "*/5/2 * * * *",
     "*-5 * * * *",
@@ -108,7 +197,7 @@ def test_what_pg_cron_takes_and_misreads_is_refused(cron_superuser: Connection, 
     assert caught.value.sqlstate == "KR001"
 
 
-@pytest.mark.parametrize("text", ["1/5 * * * *", "? * * * *", "0 0 L * *", "0 0 1W * *", "0x10 * * * *", "60 * * * *"])
+@pytest.mark.parametrize("text", ["1/5 * * * *", "? * * * *", "0 0 L-3 * *", "0 0 W * *", "0 0 * * L", "0x10 * * * *", "60 * * * *"])
 def test_what_pg_cron_refuses_is_refused(cron_superuser: Connection, text: str) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue), cron_superuser.transaction():
         cron_superuser.execute("select cron.schedule('x', %s, 'select')", [text])

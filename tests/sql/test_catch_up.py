@@ -135,6 +135,16 @@ def test_whoever_finds_the_lock_taken_leaves_the_work(superuser: Connection, oth
     assert catch_up(superuser, NOON + 5 * MINUTE) == 1
 
 
+def test_the_firing_of_an_overdue_job_keeps_it_from_nobody_who_catches_up(
+    superuser: Connection, other: Connection, database_url: str, tick: datetime
+) -> None:
+    first, second = overdue_jobs(superuser, 2, tick=tick - 20 * MINUTE)
+    with psycopg.connect(database_url) as busy:
+        busy.execute("select pg_advisory_xact_lock(hashtext('kronos.catch_up'))")
+        assert fire(other, first) == 0
+    assert fire(superuser, second) == 2
+
+
 def test_jobs_that_are_not_active_are_not_caught_up_on(superuser: Connection) -> None:
     paused, retired, suspended, internal = (make_cron_job(superuser, next_tick_at=NOON) for _ in range(4))
     superuser.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [paused])

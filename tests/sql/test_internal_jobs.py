@@ -66,7 +66,7 @@ def test_a_dead_workers_execution_is_due_again_and_its_attempt_lost(superuser: C
     end_leases(superuser, [execution_id])
     assert in_flight(superuser, endpoint) == 1
     run = ring(superuser, "lease-keeper")
-    assert (run["status"], run["output"]) == ("SUCCESS", {"requeued": 1, "failed": 0})
+    assert (run["status"], run["output"]) == ("SUCCESS", {"requeued": 1, "failed": 0, "released": 0})
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RETRYING", ["LOST"])
     assert in_flight(superuser, endpoint) == 0
     (row,) = records(superuser, "select * from kronos.execution_live where execution_id = %s", [execution_id])
@@ -80,7 +80,7 @@ def test_a_dead_workers_execution_fails_when_its_chances_are_used_up(superuser: 
     endpoint = add_endpoint(superuser, max_in_flight=5, max_attempts=max_attempts, max_crashes=max_crashes)
     execution_id = claimed(superuser, endpoint, holds_slot=True)
     end_leases(superuser, [execution_id])
-    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 1}
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 1, "released": 0}
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (
         "FAILED",
         ["LOST"],
@@ -108,7 +108,7 @@ def test_a_lease_that_has_not_run_out_is_untouched(superuser: Connection) -> Non
     endpoint = add_endpoint(superuser, max_in_flight=5)
     execution_id = claimed(superuser, endpoint, holds_slot=True)
     before = records(superuser, "select xmin::text, * from kronos.execution_live")
-    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 0}
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 0, "released": 0}
     assert records(superuser, "select xmin::text, * from kronos.execution_live") == before
     assert (attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ([], 1)
 
@@ -118,9 +118,9 @@ def test_an_execution_that_a_worker_is_just_ending_is_left_to_it(superuser: Conn
     end_leases(superuser, [execution_id])
     with psycopg.connect(database_url) as worker:
         worker.execute("select from kronos.execution_live where execution_id = %s for update", [execution_id])
-        assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 0}
+        assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 0, "released": 0}
         worker.rollback()
-    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 1, "failed": 0}
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 1, "failed": 0, "released": 0}
 
 
 def test_a_requeued_execution_wakes_the_workers(superuser: Connection, database_url: str) -> None:
@@ -170,7 +170,7 @@ def test_a_task_that_fails_is_a_failed_execution_with_the_error_and_keeps_none_o
     assert attempts_of(superuser, run["execution_id"]) == ["FAILED"]
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RUNNING", [])
     superuser.execute("alter table kronos.attempt drop constraint no_more")
-    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 1, "failed": 0}
+    assert ring(superuser, "lease-keeper")["output"] == {"requeued": 1, "failed": 0, "released": 0}
 
 
 def test_of_several_due_ticks_the_newest_is_run_and_each_other_is_recorded(superuser: Connection) -> None:
@@ -243,6 +243,18 @@ def test_a_worker_does_not_ring_while_pg_cron_does(superuser: Connection) -> Non
 def test_a_server_that_has_just_started_is_not_silent(superuser: Connection) -> None:
     superuser.execute("delete from kronos.heartbeats")
     assert rung(superuser, timedelta(days=1)) is None
+
+
+def test_a_heartbeat_ahead_of_the_clock_is_no_sign_of_life(superuser: Connection) -> None:
+    silence(superuser, since=-timedelta(hours=1))
+    job_id = make_cron_job(superuser, next_tick_at=value(superuser, "select date_trunc('minute', now())"))
+    assert rung(superuser, timedelta(milliseconds=1)) == 1
+    assert len(live(superuser, job_id)) == 1
+
+
+def test_one_ahead_by_what_a_clock_is_slewed_by_is(superuser: Connection) -> None:
+    silence(superuser, since=-timedelta(seconds=3))
+    assert rung(superuser, timedelta(milliseconds=1)) is None
 
 
 def test_a_worker_rings_in_silent_pg_crons_place_for_all_that_is_due(superuser: Connection) -> None:

@@ -10,7 +10,8 @@ from cron_texts import Reading, cron_texts, read
 Connection = psycopg.Connection[tuple[object, ...]]
 
 _PARSE = """
-  select parsed.minutes, parsed.hours, parsed.days, parsed.months, parsed.weekdays, parsed.both_days
+  select parsed.minutes, parsed.hours, parsed.days, parsed.months, parsed.weekdays, parsed.both_days,
+         parsed.nearest_days, parsed.nth_weekdays, parsed.last_weekdays
     from unnest(%s::text[]) with ordinality as given(cron, n), kronos.parse_cron(given.cron) as parsed
 order by given.n
 """
@@ -22,20 +23,20 @@ def bits(*values: int) -> int:
     return sum(1 << value for value in values)
 
 
-def parse(superuser: Connection, *texts: str) -> list[tuple[object, ...]]:
-    return superuser.execute(_PARSE, [list(texts)]).fetchall()
+def parse(shared: Connection, *texts: str) -> list[tuple[object, ...]]:
+    return shared.execute(_PARSE, [list(texts)]).fetchall()
 
 
-def refusal(superuser: Connection, text: str) -> tuple[str, str]:
+def refusal(shared: Connection, text: str) -> tuple[str, str]:
     with pytest.raises(psycopg.Error) as caught:
-        parse(superuser, text)
+        parse(shared, text)
     assert caught.value.sqlstate == "KR001"
     return caught.value.diag.message_primary or "", caught.value.diag.message_hint or ""
 
 
-def parsed_or_refused(superuser: Connection, text: str) -> list[tuple[object, ...]] | psycopg.Error:
+def parsed_or_refused(shared: Connection, text: str) -> list[tuple[object, ...]] | psycopg.Error:
     try:
-        return parse(superuser, text)
+        return parse(shared, text)
     except psycopg.Error as error:
         return error
 
@@ -44,10 +45,13 @@ def masks(reading: Reading) -> tuple[object, ...]:
     return (
         bits(*reading.minutes),
         bits(*reading.hours),
-        bits(*reading.days) | (reading.is_last_day << 32),
+        bits(*reading.days) | (reading.is_last_day << 32) | (reading.is_last_workday << 33),
         bits(*reading.months),
         bits(*(weekday % 7 for weekday in reading.weekdays)),
         reading.both_days,
+        bits(*reading.nearest_days),
+        bits(*(7 * (n - 1) + weekday % 7 for weekday, n in reading.nth_weekdays)),
+        bits(*(weekday % 7 for weekday in reading.last_weekdays)),
     )
 
 
@@ -67,6 +71,13 @@ def masks(reading: Reading) -> tuple[object, ...]:
         ("* * */10 * *", 2, bits(1, 11, 21, 31)),
         ("* * $ * *", 2, bits(32)),
         ("* * 1,$ * *", 2, bits(1, 32)),
+        ("* * L * *", 2, bits(32)),
+        ("* * l,$ * *", 2, bits(32)),
+        ("* * LW * *", 2, bits(33)),
+        ("* * 1,15W,lw,L * *", 2, bits(1, 32, 33)),
+        ("* * 1,15W,L * *", 6, bits(15)),
+        ("* * 1W,01w,31W * *", 6, bits(1, 31)),
+        ("* * */2,15W * *", 6, bits(15)),
         ("* * * Feb,DEC *", 3, bits(2, 12)),
         ("* * * jan-mar/2 *", 3, bits(1, 3)),
         ("* * * mar-5 *", 3, bits(3, 4, 5)),
@@ -79,14 +90,25 @@ def masks(reading: Reading) -> tuple[object, ...]:
         ("* * * * */7", 4, bits(0)),
         ("* * * * */2", 4, bits(0, 2, 4, 6)),
         ("* * * * 1-7/3", 4, bits(1, 4, 0)),
+        ("* * * * 5#2", 7, bits(7 + 5)),
+        ("* * * * fri#2", 7, bits(7 + 5)),
+        ("* * * * 0#1,7#1,SUN#1", 7, bits(0)),
+        ("* * * * 7#5,6#5", 7, bits(28, 34)),
+        ("* * * * 5#02", 7, bits(7 + 5)),
+        ("* * * * 5#2", 4, 0),
+        ("* * * * 1,5#2,5L", 4, bits(1)),
+        ("* * * * 1,5#2,5L", 7, bits(7 + 5)),
+        ("* * * * 1,5#2,5L", 8, bits(5)),
+        ("* * * * 7L,friL,Monl", 8, bits(0, 1, 5)),
+        ("* * * * 0L", 8, bits(0)),
         ("@yearly", 3, bits(1)),
         ("@annually", 2, bits(1)),
         ("@weekly", 4, bits(0)),
         ("@hourly", 1, ALL["hour"]),
     ],
 )
-def test_a_field_becomes_the_bits_of_its_values(superuser: Connection, text: str, field: int, expected: int) -> None:
-    assert parse(superuser, text)[0][field] == expected
+def test_a_field_becomes_the_bits_of_its_values(shared: Connection, text: str, field: int, expected: int) -> None:
+    assert parse(shared, text)[0][field] == expected
 
 
 @pytest.mark.parametrize(
@@ -105,12 +127,16 @@ def test_a_field_becomes_the_bits_of_its_values(superuser: Connection, text: str
         ("13", "5,*", False),
         ("$", "5", False),
         ("$,*", "5", False),
+        ("L", "5", False),
+        ("LW", "*", True),
+        ("15W", "5#2", False),
+        ("*", "5L", True),
+        ("*/2,15W", "5L", True),
+        ("15W,*", "5L", False),
     ],
 )
-def test_both_days_must_match_where_a_day_field_begins_with_a_star(
-    superuser: Connection, days: str, weekdays: str, both_days: bool
-) -> None:
-    assert parse(superuser, f"0 0 {days} * {weekdays}")[0][5] is both_days
+def test_both_days_must_match_where_a_day_field_begins_with_a_star(shared: Connection, days: str, weekdays: str, both_days: bool) -> None:
+    assert parse(shared, f"0 0 {days} * {weekdays}")[0][5] is both_days
 
 
 @pytest.mark.parametrize(
@@ -127,14 +153,14 @@ def test_both_days_must_match_where_a_day_field_begins_with_a_star(
         (" \t1\t2   3 \t4 5 ", "1 2 3 4 5"),
     ],
 )
-def test_macros_and_blanks_mean_their_five_fields(superuser: Connection, macro: str, same: str) -> None:
-    assert parse(superuser, macro) == parse(superuser, same)
+def test_macros_and_blanks_mean_their_five_fields(shared: Connection, macro: str, same: str) -> None:
+    assert parse(shared, macro) == parse(shared, same)
 
 
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(cron_texts, min_size=40, max_size=40))
-def test_any_valid_text_becomes_the_sets_that_it_names(superuser: Connection, texts: list[str]) -> None:
-    assert parse(superuser, *texts) == [masks(read(text)) for text in texts]
+def test_any_valid_text_becomes_the_sets_that_it_names(shared: Connection, texts: list[str]) -> None:
+    assert parse(shared, *texts) == [masks(read(text)) for text in texts]
 
 
 @st.composite
@@ -150,8 +176,8 @@ def damaged_texts(draw: st.DrawFn) -> str:
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=damaged_texts())
-def test_a_damaged_text_is_refused_with_a_hint_or_still_means_what_it_says(superuser: Connection, text: str) -> None:
-    outcome = parsed_or_refused(superuser, text)
+def test_a_damaged_text_is_refused_with_a_hint_or_still_means_what_it_says(shared: Connection, text: str) -> None:
+    outcome = parsed_or_refused(shared, text)
     if isinstance(outcome, psycopg.Error):
         assert (outcome.sqlstate, bool(outcome.diag.message_hint)) == ("KR001", True), (text, outcome)
     else:
@@ -201,6 +227,8 @@ REFUSED = [
     ("0 0 * * */8", 'weekday: step "8"', "write its first value, 0"),
     ("*/61 * * * *", 'minute: step "61"', "write its first value, 0"),
     ("*/5000000000 * * * *", 'minute: "*/5000000000"', "as in */5"),
+    ("0-5000000000 * * * *", 'minute: "0-5000000000"', "a range low-high"),
+    ("0 0 * * 1#5000000000", 'weekday: "1#5000000000"', "from 1 to 5"),
     ("1/5 * * * *", 'minute: "1/5"', "write 1-59/5"),
     ("0 0 * * mon/2", 'weekday: "mon/2"', "write mon-7/2"),
     ("*/5/2 * * * *", 'minute: "*/5/2"', "one step only"),
@@ -213,15 +241,39 @@ REFUSED = [
     ("1,2,, * * * *", 'minute: ""', "remove the comma"),
     (",1 * * * *", 'minute: ""', "remove the comma"),
     ("0 0 ? * 1", 'day of month: "?"', "write * instead of ?"),
-    ("0 0 L * *", 'day of month: "L"', "write $"),
-    ("0 0 1W * *", 'day of month: "1W"', "are not known"),
-    ("0 0 LW * *", 'day of month: "LW"', "write $"),
-    ("0 0 * * 5#3", 'weekday: "5#3"', "are not known"),
-    ("0 0 * * 5L", 'weekday: "5L"', "are not known"),
-    ("0 0 * * L", 'weekday: "L"', "are not known"),
+    ("0 0 L-3 * *", 'day of month: "L-3"', "count from the first day"),
+    ("0 0 W * *", 'day of month: "W"', "as in 15W"),
+    ("0 0 WL * *", 'day of month: "WL"', "months and weekdays only"),
+    ("0 0 1-5W * *", 'day of month: "1-5W"', "as in 1W,15W"),
+    ("0 0 0W * *", 'day of month: "0"', "from 1 to 31"),
+    ("0 0 32W * *", 'day of month: "32"', "from 1 to 31"),
+    ("0 0 155W * *", 'day of month: "155W"', "from 1 to 31"),
+    ("0 0 5L * *", 'day of month: "5L"', "fifth field"),
+    ("0 0 5#2 * *", 'day of month: "5#2"', "fifth field"),
+    ("0 0 $L * *", 'day of month: "$L"', "stands alone"),
     ("0 0 $-3 * *", 'day of month: "$-3"', "stands alone"),
     ("0 0 $/2 * *", 'day of month: "$/2"', "stands alone"),
+    ("0 0 15W/2 * *", 'day of month: "15W/2"', "months and weekdays only"),
+    ("0 L * * *", 'hour: "L"', "third field"),
+    ("15W * * * *", 'minute: "15W"', "third field"),
+    ("0 0 1 5#2 *", 'month: "5#2"', "fifth field"),
+    ("0 0 * * L", 'weekday: "L"', "write 6L or satL"),
+    ("0 0 * * 1,L", 'weekday: "L"', "6 for each"),
+    ("0 0 * * LW", 'weekday: "LW"', "belongs into day of month"),
+    ("0 0 * * 15W", 'weekday: "15W"', "third field"),
     ("0 0 * * $", 'weekday: "$"', "third field"),
+    ("0 0 * * 5#0", 'weekday: "0" of "5#0"', "write 5#1 to 5#5, or 5L"),
+    ("0 0 * * fri#6", 'weekday: "6" of "fri#6"', "write fri#1 to fri#5, or friL"),
+    ("0 0 * * 8#1", 'weekday: "8"', "from 0 to 7"),
+    ("0 0 * * 8L", 'weekday: "8"', "from 0 to 7"),
+    ("0 0 * * jan#1", 'weekday: "jan"', "write one of sun mon"),
+    ("0 0 * * 5#", 'weekday: "5#"', "5#2 or fri#2"),
+    ("0 0 * * #2", 'weekday: "#2"', "5#2 or fri#2"),
+    ("0 0 * * 1-5#2", 'weekday: "1-5#2"', "ranges are not"),
+    ("0 0 * * 5#-1", 'weekday: "5#-1"', "from 1 to 5"),
+    ("0 0 * * 5#2#3", 'weekday: "5#2#3"', "5#2 or fri#2"),
+    ("0 0 * * 5#100", 'weekday: "5#100"', "from 1 to 5"),
+    ("0 0 * * 5LW", 'weekday: "5LW"', "a number from 0 to 7"),
     ("0 0 * * MONDAY", 'weekday: "MONDAY"', "write mon"),
     ("0 0 * * monday-friday", 'weekday: "monday-friday"', "write mon-fri"),
     ("0 0 1 January *", 'month: "January"', "write jan"),
@@ -242,8 +294,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "named", "hint"), REFUSED)
-def test_refused_text_is_named_and_a_better_one_shown(superuser: Connection, text: str, named: str, hint: str) -> None:
-    message, shown = refusal(superuser, text)
+def test_refused_text_is_named_and_a_better_one_shown(shared: Connection, text: str, named: str, hint: str) -> None:
+    message, shown = refusal(shared, text)
     assert named in message
     assert hint in shown
 
@@ -252,22 +304,22 @@ def test_refused_text_is_named_and_a_better_one_shown(superuser: Connection, tex
     ("refused", "item"),
     [(text, hint.removeprefix("write ")) for text, named, hint in REFUSED if "range" in named],
 )
-def test_the_range_that_a_hint_shows_is_accepted(superuser: Connection, refused: str, item: str) -> None:
+def test_the_range_that_a_hint_shows_is_accepted(shared: Connection, refused: str, item: str) -> None:
     field = next(part for part in refused.split() if "-" in part)
     if item == "list the values":
         assert "/" in field
     else:
-        assert parse(superuser, refused.replace(field, item))
+        assert parse(shared, refused.replace(field, item))
 
 
-def test_nul_cannot_even_be_sent(superuser: Connection) -> None:
+def test_nul_cannot_even_be_sent(shared: Connection) -> None:
     with pytest.raises(psycopg.DataError, match="NUL"):
-        parse(superuser, "* * * *\0*")
+        parse(shared, "* * * *\0*")
 
 
-def test_two_hundred_characters_are_accepted(superuser: Connection) -> None:
-    assert parse(superuser, "* * * * *" + " " * 191) == parse(superuser, "* * * * *")
+def test_two_hundred_characters_are_accepted(shared: Connection) -> None:
+    assert parse(shared, "* * * * *" + " " * 191) == parse(shared, "* * * * *")
 
 
-def test_null_is_no_schedule(superuser: Connection) -> None:
-    assert superuser.execute("select kronos.parse_cron(null) is null").fetchone() == (True,)
+def test_null_is_no_schedule(shared: Connection) -> None:
+    assert shared.execute("select kronos.parse_cron(null) is null").fetchone() == (True,)

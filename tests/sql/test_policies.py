@@ -8,20 +8,21 @@ import psycopg
 import pytest
 from psycopg.rows import tuple_row
 
+from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
-from kronos import database, errors, jobs, workspaces
+from kronos import database, errors, jobs, pauses, workspaces
 from kronos.database import InstanceView, WorkspaceView
 from kronos.workspaces import Workspace
 from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
 
-_TENANT_TABLES = ["endpoints", "endpoint_versions", "endpoint_gate", "jobs", "execution_live", "execution_done", "attempt"]
+_TENANT_TABLES = ["endpoints", "endpoint_versions", "endpoint_gate", "jobs", "execution_live", "execution_done", "attempt", "backfills"]
 _TABLES = [*_TENANT_TABLES, "workspaces", "api_keys", "attempt_late", "heartbeats"]
 _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
 
 
 @pytest.fixture
 def ours(shared: Connection) -> EndpointRow:
-    """A workspace of the test's own, with a job, a waiting execution, a finished one and an attempt."""
+    """A workspace of the test's own, with a job, a waiting execution, a finished one, an attempt and a backfill."""
     return furnished(shared)
 
 
@@ -48,6 +49,7 @@ def furnished(connection: Connection) -> EndpointRow:
         """,
         [endpoint.workspace_id, job_id, endpoint.endpoint_id],
     )
+    make_backfill(connection, job_id)
     return endpoint
 
 
@@ -63,13 +65,17 @@ def enter(connection: Connection, workspace_id: uuid.UUID) -> None:
     connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
 
 
-@pytest.mark.parametrize("table", [*_TENANT_TABLES, "workspaces", "executions", "attempts", "job_details", "endpoint_details"])
+@pytest.mark.parametrize(
+    "table", [*_TENANT_TABLES, "workspaces", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"]
+)
 def test_kronos_api_without_a_workspace_sees_no_row(shared: Connection, ours: EndpointRow, table: str) -> None:
     with acting_as(shared, "kronos_api"):
         assert value(shared, f"select count(*) from kronos.{table}") == 0
 
 
-@pytest.mark.parametrize("table", [*_TENANT_TABLES, "workspaces", "executions", "attempts", "job_details", "endpoint_details"])
+@pytest.mark.parametrize(
+    "table", [*_TENANT_TABLES, "workspaces", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"]
+)
 def test_kronos_api_sees_its_workspace_and_no_other(shared: Connection, ours: EndpointRow, theirs: EndpointRow, table: str) -> None:
     with acting_as(shared, "kronos_api"), shared.transaction():
         enter(shared, ours.workspace_id)
@@ -89,6 +95,8 @@ _WRITES_INTO_THEIRS = {
     "execution_live": """insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
                              scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
                          values (%(id)s, %(theirs)s, %(job)s, %(endpoint)s, 1, 'API', now(), now(), now(), 1, 0, 1000, '{}')""",
+    "backfills": """insert into kronos.backfills (workspace_id, job_id, first_version_id, from_at, to_at, max_active, ticks)
+                    values (%(theirs)s, %(job)s, %(job)s, now() - interval '1 day', now(), 1, 0)""",
     "moved": "update kronos.jobs set workspace_id = %(theirs)s where workspace_id = %(ours)s",
     "workspaces": "insert into kronos.workspaces (slug, name) values ('x', 'x')",
 }
@@ -117,6 +125,7 @@ def test_kronos_api_cannot_write_into_another_workspace(shared: Connection, ours
         "update kronos.workspaces set name = 'stolen'",
         "delete from kronos.execution_live",
         "delete from kronos.execution_done",
+        "update kronos.backfills set max_active = 7",
     ],
 )
 def test_kronos_api_changes_its_own_rows_only_whatever_it_asks_for(
@@ -163,18 +172,31 @@ def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(shared:
 
 _MAY = {
     "kronos_api": {
+        "advance_backfill",
         "cron_timezone",
         "find_api_key",
         "find_workspace",
+        "is_job_entry_right",
         "pg_cron_entry",
+        "pg_cron_evidence",
         "pg_cron_health",
         "register_pg_cron",
         "settle_ticks",
+        "trigger_job",
         "unregister_pg_cron",
     },
-    "kronos_worker": {"expire_leases", "ring_if_silent"},
+    "kronos_worker": {"ring_if_silent", "upkeep"},
     # its own functions, and what they and its entries call
-    "kronos_cron": {"alarm_of", "drop_pg_cron_entry", "fire", "pg_cron_entries", "pg_cron_entry", "register_pg_cron", "unregister_pg_cron"},
+    "kronos_cron": {
+        "alarm_of",
+        "drop_pg_cron_entry",
+        "fire",
+        "pg_cron_entries",
+        "pg_cron_entry",
+        "pg_cron_evidence",
+        "register_pg_cron",
+        "unregister_pg_cron",
+    },  # fmt: skip
 }
 
 
@@ -191,7 +213,15 @@ def test_a_role_may_call_just_these_functions_that_lend_rights(shared: Connectio
 
 @pytest.mark.parametrize(
     "call",
-    ["fire(gen_random_uuid())", "reap()", "account_ticks('{}', now())", "account_due(now())", "keep_leases()", "ensure_internal_jobs()"],
+    [
+        "fire(gen_random_uuid())",
+        "advance_backfills(1)",
+        "reap()",
+        "account_ticks('{}', now())",
+        "account_due(now())",
+        "keep_leases()",
+        "ensure_internal_jobs()",
+    ],
 )
 def test_kronos_api_cannot_do_the_engines_work(shared: Connection, call: str) -> None:
     with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -242,7 +272,7 @@ def test_kronos_worker_sees_the_executions_of_all_workspaces(shared: Connection,
         assert {ours.workspace_id, theirs.workspace_id} <= set(values(shared, "select workspace_id from kronos.execution_live"))
 
 
-@pytest.mark.parametrize("table", [*_TABLES, "executions", "attempts", "job_details", "endpoint_details"])
+@pytest.mark.parametrize("table", [*_TABLES, "executions", "attempts", "job_details", "endpoint_details", "backfill_details"])
 def test_kronos_cron_reads_nothing_of_kronos(shared: Connection, table: str) -> None:
     with acting_as(shared, "kronos_cron"), pytest.raises(psycopg.errors.InsufficientPrivilege):
         shared.execute(f"select from kronos.{table}")
@@ -315,8 +345,8 @@ async def test_another_workspaces_job_is_not_found_by_its_id(
     for operation in (
         jobs.get(view, str(their_job)),
         jobs.cancel(view, str(their_job)),
-        jobs.pause(view, str(their_job), note=None),
-        jobs.resume(view, str(their_job)),
+        pauses.pause(view, str(their_job), {}, actor="k"),
+        pauses.resume(view, str(their_job)),
         jobs.replace(view, str(their_job), {"cron": "0 0 * * *"}, if_match=None),
         jobs.trigger(view, str(their_job), input=None),
         jobs.versions(view, str(their_job)),

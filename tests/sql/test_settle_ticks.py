@@ -4,15 +4,15 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint
-from kronos import database, errors, jobs, workspaces
+from kronos import database, jobs, pauses, workspaces
 from kronos.database import WorkspaceView
-from sql_factory import Connection, done, job, live, make_cron_job, value
+from sql_factory import Connection, done, job, live, make_cron_job, once, value, values
 
 HOUR = timedelta(hours=1)
+ALL = {"catch_up_policy": "ALL", "catch_up_window_seconds": 86400}
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_a_cancelled_jobs_due_tick_is_told_as_cancelled(
 async def test_the_ticks_of_a_pause_are_skipped_as_one_row(superuser: Connection, view: WorkspaceView, endpoint: EndpointRow) -> None:
     hour = value(superuser, "select date_trunc('hour', now())")
     job_id = make_cron_job(superuser, endpoint, cron="0 * * * *", status="PAUSED", next_tick_at=hour - 4 * HOUR)
-    await jobs.resume(view, str(job_id))
+    await pauses.resume(view, str(job_id))
     (row,) = done(superuser, job_id)
     until = job(superuser, job_id)["next_tick_at"]
     assert (row["status"], row["status_reason"]["code"], live(superuser, job_id)) == ("SKIPPED", "paused", [])
@@ -72,37 +72,96 @@ async def test_the_ticks_of_a_pause_are_skipped_as_one_row(superuser: Connection
 async def test_a_suspended_workspaces_ticks_are_skipped_whatever_is_changed(
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime], change: str
 ) -> None:
-    superuser.execute(
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
-    )
-    superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{due[0]}"])
+    suspend_by_hand(superuser, endpoint)
     if change == "cancel":
         await jobs.cancel(view, str(due[0]))
     else:
-        await jobs.pause(view, str(due[0]), note=None)
+        await pauses.pause(view, str(due[0]), {}, actor="k")
     assert live(superuser, due[0]) == []
     assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]
 
 
-async def test_a_suspended_workspaces_job_cannot_be_replaced_and_stays_as_it_was(
+async def test_a_suspended_workspaces_job_is_replaced_without_an_entry_and_its_due_tick_is_skipped(
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime]
 ) -> None:
+    suspend_by_hand(superuser, endpoint)
+    heir = await jobs.replace(view, str(due[0]), {"cron": "0 0 1 1 *"}, if_match=None)
+    assert (heir.status, heir.pg_cron, heir.next_run_at) == ("ACTIVE", None, None)
+    assert live(superuser, due[0]) == []
+    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]
+
+
+async def test_a_pause_that_has_run_out_ends_before_the_job_is_changed(
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow
+) -> None:
+    """Nobody has looked since: the ticks before its end are skipped, those from then on run, and the change meets an ACTIVE job."""
+    hour = value(superuser, "select date_trunc('hour', now())")
+    job_id = paused_until(superuser, endpoint, hour, cron="*/30 * * * *", next_tick_at=hour - 3 * HOUR, **ALL)
+    paused = await pauses.pause(view, str(job_id), {}, actor="k")
+    (row,) = done(superuser, job_id)
+    assert (row["status"], row["status_reason"]["code"], row["tick_count"]) == ("SKIPPED", "paused", 6)
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [
+        hour + n * HOUR / 2 for n in range(4) if hour + n * HOUR / 2 <= row["completed_at"]
+    ]
+    assert (paused.status, paused.resume_at) == ("PAUSED", None)
+
+
+@pytest.mark.parametrize("change", ["resume", "cancel", "replace", "skip_next"])
+async def test_whatever_is_changed_meets_a_pause_that_has_run_out_as_over(
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, change: str
+) -> None:
+    minute = value(superuser, "select date_trunc('minute', now())")
+    job_id = paused_until(superuser, endpoint, minute, cron=once(minute), next_tick_at=minute)
+    if change == "replace":
+        changed = await jobs.replace(view, str(job_id), {"tags": ["a"]}, if_match=None)
+    elif change == "cancel":
+        changed = await jobs.cancel(view, str(job_id))
+    else:
+        changed = await (pauses.resume(view, str(job_id)) if change == "resume" else pauses.skip_next(view, str(job_id), count=1))
+    assert changed.status == ("RETIRED" if change == "cancel" else "ACTIVE")
+    assert len(entries_of(superuser, changed.job_id)) == (change != "cancel")
+    ran = live(superuser, job_id) + [row for row in done(superuser, job_id) if row["status"] == "CANCELLED"]
+    assert [row["scheduled_at"] for row in ran] == [minute]
+
+
+@pytest.mark.parametrize("halt", ["ACTIVE", "PAUSED"])
+async def test_a_job_whose_ticks_nobody_can_tell_is_changed_all_the_same_and_says_why(
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime], halt: str
+) -> None:
+    superuser.execute("update kronos.jobs set status = %s where job_id = %s", [halt, due[0]])
+    superuser.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [due[0]])
+    resumed = await pauses.resume(view, str(due[0]))
+    assert (resumed.status, len(entries_of(superuser, due[0]))) == ("ACTIVE", 1)
+    assert value(superuser, "select count(*) from kronos.job_faults where job_id = %s", [due[0]]) == 1
+
+
+def entries_of(superuser: Connection, job_id: uuid.UUID) -> list[str]:
+    return values(superuser, "select command from cron.job where jobname = %s", [f"kronos:{job_id}"])
+
+
+def suspend_by_hand(superuser: Connection, endpoint: EndpointRow) -> None:
     superuser.execute(
         "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
     )
-    before = job(superuser, due[0])
-    with pytest.raises(errors.Conflict):
-        await jobs.replace(view, str(due[0]), {"cron": "0 0 1 1 *"}, if_match=None)
-    assert (job(superuser, due[0]), live(superuser, due[0]), done(superuser, due[0])) == (before, [], [])
+    superuser.execute(
+        """
+        delete from cron.job using kronos.jobs as one where jobname = 'kronos:' || one.job_id and one.endpoint_id = %s
+        """,
+        [endpoint.endpoint_id],
+    )
+
+
+def paused_until(superuser: Connection, endpoint: EndpointRow, at: datetime, **columns: object) -> uuid.UUID:
+    return make_cron_job(superuser, endpoint, status="PAUSED", status_reason='{"code": "paused"}', resume_at=at, **columns)
 
 
 async def test_a_job_with_a_broken_row_can_still_be_cancelled(
     superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
 ) -> None:
-    superuser.execute("update kronos.jobs set schedule = row(1, 1, 2, 1 << 20, 0, false)::kronos.schedule where job_id = %s", [due[0]])
+    superuser.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [due[0]])
     superuser.execute("update kronos.jobs set next_tick_at = now() where job_id = %s", [due[0]])
-    with pytest.raises(psycopg.Error, match="out of range"):
-        superuser.execute("select kronos.fire(%s)", [due[0]])
+    assert superuser.execute("select kronos.fire(%s)", [due[0]]).fetchone() == (0,)
+    assert superuser.execute("select count(*) from kronos.job_faults where job_id = %s", [due[0]]).fetchone() == (1,)
     cancelled = await jobs.cancel(view, str(due[0]))
     assert cancelled.status == "RETIRED"
 
@@ -133,9 +192,7 @@ def test_another_workspaces_job_is_not_settled(superuser: Connection, due: tuple
 async def test_a_resumed_workspaces_ticks_are_skipped(
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime]
 ) -> None:
-    superuser.execute(
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
-    )
+    suspend_by_hand(superuser, endpoint)
     await workspaces.update(view, name=None, status="ACTIVE")
     assert live(superuser, due[0]) == []
     assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]

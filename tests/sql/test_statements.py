@@ -39,6 +39,10 @@ _PYTHON = {
 
 
 def role_of(name: str) -> str:
+    if name in ("doctor.get_ground", "doctor.list_orphans"):
+        return "postgres"
+    if name.startswith("doctor."):
+        return "kronos_owner"
     return "kronos_worker" if name.startswith("claims.") or name == "system.ring_if_silent" else "kronos_api"
 
 

@@ -81,7 +81,7 @@ def finalize(
 
 def expire(connection: psycopg.Connection) -> tuple[int, int]:
     """Leases ended: (due again, failed)."""
-    (row,) = run(connection, "expire_leases", {"limit": 1000})
+    (row,) = run(connection, "upkeep", {"limit": 1000})
     return row[0], row[1]
 
 

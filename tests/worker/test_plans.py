@@ -45,7 +45,7 @@ def _reads_by_index(nodes: list[dict[str, Any]]) -> set[str]:
 def test_a_claim_reads_the_ready_index_and_primary_keys(busy):
     endpoints, worker = busy
     nodes = _plan(worker, "claim_executions", claim_params(endpoints, quota=10))
-    assert _reads_by_index(nodes) <= {"execution_live_ready", "execution_live_pkey", "endpoint_gate_pkey"}
+    assert _reads_by_index(nodes) <= {"execution_live_ready", "execution_live_pkey", "endpoint_gate_pkey", "workspaces_pkey"}
     assert "execution_live_ready" in _reads_by_index(nodes)
     assert nodes[0]["Actual Rows"] == 100
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 10_000

@@ -1,7 +1,7 @@
 -- expire_leases: ends the attempts whose lease has run out, up to p_limit: each becomes LOST, and its execution is due again at once, or FAILED
 -- where attempts or crashes are used up (max_crashes 0: at most once). The only evidence is the row's own lease and the database's clock.
 -- The token goes with the lease, so a worker that comes back late is fenced.
--- Called by: claims of workers that have room (queries/executions.sql), keep_leases. Waits for nobody but a gate's short lock; lock order: executions, gates.
+-- Called by: upkeep. Waits for nobody but a gate's short lock; lock order: executions, gates.
 -- Returns: one row with the counts.
 create or replace function kronos.expire_leases(p_limit integer, out requeued integer, out failed integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -39,10 +39,10 @@ begin
         returning live.execution_id
     ), archived as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, error)
+                                           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, error, backfill_id)
         select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'FAILED',
                jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message'), scheduled_at,
-               run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, reason
+               run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, reason, backfill_id
           from dead where is_spent
     ), again as (
         update kronos.execution_live as live

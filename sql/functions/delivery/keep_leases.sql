@@ -6,10 +6,10 @@ as $$
 declare
     v_counts record;
 begin
-    select * into v_counts from kronos.expire_leases(10000);
+    select * into v_counts from kronos.upkeep(10000);
     if v_counts.requeued > 0 then
         perform pg_notify('kronos_work', '');
     end if;
-    return jsonb_build_object('requeued', v_counts.requeued, 'failed', v_counts.failed);
+    return to_jsonb(v_counts);
 end
 $$;

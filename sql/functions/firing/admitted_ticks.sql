@@ -22,7 +22,9 @@ begin
         tick_count := v_due.tick_count;
         reason := v_due.reason;
         is_held := false;
-        if v_due.kind = 'DELIVER' then
+        if v_due.kind = 'DELIVER' and kronos.is_accounted_for(kronos.tick_id(p_job.job_id, v_due.scheduled_at)) then
+            null;      -- by a pointer that was set back: nothing is made of it again, so it takes nobody's place and ends nobody's run
+        elsif v_due.kind = 'DELIVER' then
             if p_job.overlap = 'REPLACE' and scheduled_at < v_newest then
                 v_verdict := 'SKIP';
                 reason := jsonb_build_object('code', 'overlap_replaced', 'detail', 'a newer tick was due with it and replaced it');

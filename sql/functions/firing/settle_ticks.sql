@@ -1,9 +1,11 @@
 -- settle_ticks: accounts for the ticks of a CRON job up to now before the job is changed, so that no tick of the version in force is lost: as
--- executions, or as skipped where the job or its workspace is halted. Holds the job's row lock until the transaction ends, and tells the rest of it
--- in kronos.settled_at up to when: the next version begins right there, so a tick at that very moment is one version's, and not both's; and in
--- kronos.settled_job_id which job: a name may have gone to a newer version while we waited for the lock.
--- Called by: queries/jobs.sql, as the first statement of replace, cancel, pause and resume.
+-- executions, or as skipped where the job or its workspace is halted. Holds the workspace's lock, shared, and the job's row lock until the transaction
+-- ends, so neither is suspended or resumed meanwhile. Tells the rest of the transaction in kronos.settled_at up to when: the next version begins right
+-- there, so a tick at that very moment is one version's, and not both's; and in kronos.settled_job_id which job: a name may have gone to a newer
+-- version while we waited for the lock.
+-- Called by: queries/jobs.sql, as the first statement of replace, cancel, pause, resume and skip_next.
 -- Returns: how many executions were made. 0 too where there is no such job in the caller's workspace.
+-- Raises: pg_cron's errors, unchanged, where a pause has just run out: the job is registered before it is changed.
 create or replace function kronos.settle_ticks(p_job_id uuid) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -13,6 +15,7 @@ declare
     v_now  timestamptz;
 begin
     perform set_config('kronos.settled_job_id', coalesce(p_job_id::text, ''), true);
+    perform pg_advisory_xact_lock_shared(kronos.workspace_lock(kronos.current_workspace_id()));
     select * into v_job
       from kronos.jobs
      where job_id = p_job_id
@@ -22,6 +25,13 @@ begin
        for update;
     v_now := clock_timestamp();      -- after the lock: whoever held it may have accounted for ticks since now()
     perform set_config('kronos.settled_at', v_now::text, true);
+    if v_job.status = 'PAUSED' and v_job.resume_at <= v_now then
+        perform kronos.end_pause(p_job_id);
+        if kronos.alarm_of(p_job_id) is not null then
+            perform kronos.register_pg_cron(p_job_id);
+        end if;
+        select * into strict v_job from kronos.jobs where job_id = p_job_id;
+    end if;
     if v_job.next_tick_at is null or v_job.next_tick_at > v_now then
         return 0;
     end if;

@@ -1,10 +1,13 @@
--- why_halted: the reason for which a live job's ticks are skipped and not run: it is paused, or its workspace is not ACTIVE.
--- Called by: settle_ticks, end_jobs, queries/workspaces.sql (resume_jobs).   Returns: null when nothing halts it.
+-- why_halted: the reason for which a live job's ticks are skipped and not run: it is paused (by whom, since when, with what note), or its workspace
+-- is not ACTIVE.
+-- Called by: settle_ticks, end_pause, end_jobs, resume_workspace, overdue_ticks.   Returns: null when nothing halts it.
 create or replace function kronos.why_halted(p_job kronos.jobs) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select case when p_job.status = 'PAUSED'         then jsonb_build_object('code', 'paused', 'detail', 'the job was paused')
-                when workspace.status <> 'ACTIVE'    then jsonb_build_object('code', 'workspace_suspended', 'detail', 'the workspace was suspended')
+    select case when p_job.status = 'PAUSED'
+                then coalesce(p_job.status_reason, '{}') || jsonb_build_object('code', 'paused', 'detail', 'the job was paused')
+                when workspace.status <> 'ACTIVE'
+                then jsonb_build_object('code', 'workspace_suspended', 'detail', 'the workspace was suspended', 'at', kronos.iso(workspace.suspended_at))
            end
       from kronos.workspaces as workspace
      where workspace.workspace_id = p_job.workspace_id

@@ -1,5 +1,6 @@
--- alarm_of: the pg_cron schedule that a job must be registered with; it is all that kronos_cron can learn of a job.
--- Called by: register_pg_cron, unregister_pg_cron, repair_pg_cron.
+-- alarm_of: the pg_cron schedule that a job must be registered with; it is all that kronos_cron can learn of a job. From here on until the
+-- transaction ends nobody suspends or resumes the job's workspace.
+-- Called by: register_pg_cron, unregister_pg_cron, settle_ticks, resume_jobs_in_time, wake_pg_cron.
 -- Returns: null unless the job is an ACTIVE CRON job of an ACTIVE workspace.
 -- Volatile: it must see the row that the calling statement has just written.
 -- plpgsql, not sql: it keeps its plan.
@@ -7,6 +8,7 @@ create or replace function kronos.alarm_of(p_job_id uuid) returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform pg_advisory_xact_lock_shared(kronos.workspace_lock(job.workspace_id)) from kronos.jobs as job where job.job_id = p_job_id;
     return (select job.alarm
               from kronos.jobs as job
               join kronos.workspaces as workspace using (workspace_id)

@@ -16,7 +16,7 @@ begin
     insert into kronos.workspaces (slug, name) values ('kronos-system', 'Kronos, internal jobs')
         on conflict (slug) where status <> 'DELETED' do update set name = excluded.name
     returning workspace_id into v_workspace_id;
-    foreach v_name in array array['reaper', 'lease-keeper'] loop
+    foreach v_name in array array['reaper', 'lease-keeper', 'catch-up'] loop
         insert into kronos.endpoints (workspace_id, name, type) values (v_workspace_id, v_name, 'INTERNAL')
             on conflict (workspace_id, name) where deleted_at is null do update set updated_at = kronos.endpoints.updated_at
         returning endpoint_id into v_endpoint_id;

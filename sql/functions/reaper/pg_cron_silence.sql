@@ -1,12 +1,19 @@
 -- pg_cron_silence: how long pg_cron has not rung an internal job. Silence begins, at the earliest, when PostgreSQL started or the jobs were made.
--- Called by: pg_cron_health, ring_if_silent.
+-- What lies ahead of the clock by more than 5 s was written before the clock was set back, and is no evidence of a pg_cron that rings: set back, it is
+-- silent until the clock has caught up. Where there is no other evidence, the silence is as long as that will take.
+-- Called by: pg_cron_health, ring_if_silent.   Returns: never null, and above -5 s.
 create or replace function kronos.pg_cron_silence() returns interval
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-    select clock_timestamp() - greatest(pg_postmaster_start_time(),
-                                        (select max(beat.rang_at) from kronos.heartbeats as beat),
-                                        (select max(job.created_at)
-                                           from kronos.jobs as job
-                                           join kronos.endpoints as endpoint using (endpoint_id)
-                                          where endpoint.type = 'INTERNAL'))
+    select coalesce(clock.at - max(evidence.at) filter (where evidence.at <= clock.at + interval '5 seconds'), max(evidence.at) - clock.at)
+      from (select clock_timestamp() as at) as clock
+     cross join (select pg_postmaster_start_time()
+                  union all
+                 select beat.rang_at from kronos.heartbeats as beat where beat.rang_at > '-infinity'
+                  union all
+                 select max(job.created_at)
+                   from kronos.jobs as job
+                   join kronos.endpoints as endpoint using (endpoint_id)
+                  where endpoint.type = 'INTERNAL') as evidence (at)
+     group by clock.at
 $$;

@@ -1,9 +1,10 @@
 -- reap: the task of the internal job reaper: makes pg_cron's entries and the ACTIVE CRON jobs the same set, and touches nobody else's.
---   1. retires jobs whose ends_at has come, after accounting for their last ticks;
+--   1. retires jobs whose ends_at has come, after accounting for their last ticks, and resumes those whose pause has run out;
 --   2. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
 --   3. registers what an ACTIVE job lacks;
---   4. makes the coming days' partitions;
---   5. has pg_cron read its entries again.
+--   4. reads time zones anew, once a day, and puts right the alarms that this changes;
+--   5. makes the coming days' partitions;
+--   6. has pg_cron read its entries again.
 -- A difference is only a suspicion: kronos.repair_pg_cron looks again under the job's row lock, so a request under way is never undone.
 -- Called by: run_internal_task, every minute; migrate.   Returns: counts, the execution's output.
 create or replace function kronos.reap() returns jsonb
@@ -11,13 +12,23 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_ended    integer := kronos.end_jobs(clock_timestamp());
+    v_pauses   record;
     v_suspect  record;
     v_done     text;
-    v_counts   jsonb := '{"unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0}';
+    v_counts   jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0}';
     v_errors   jsonb := '[]';
     v_made     integer := 0;
+    v_zones    record;
     v_task     text;
 begin
+    begin
+        select * into v_pauses from kronos.resume_jobs_in_time(clock_timestamp());
+        v_errors := v_pauses.errors;
+        v_counts := v_counts || jsonb_build_object('resumed', v_pauses.resumed, 'busy', v_pauses.busy, 'failed', jsonb_array_length(v_errors));
+    exception when others then
+        v_counts := jsonb_set(v_counts, '{failed}', '1');
+        v_errors := jsonb_build_array(jsonb_build_object('task', 'resume_jobs_in_time', 'type', sqlstate, 'message', sqlerrm));
+    end;
     for v_suspect in
         with entry as materialized (
             select *, case when jobname ~ '^kronos:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(jobname, 8)::uuid end as job_id
@@ -47,9 +58,14 @@ begin
             v_errors := v_errors || jsonb_build_object('job_id', v_suspect.job_id, 'jobid', v_suspect.jobid, 'type', sqlstate, 'message', sqlerrm);
         end;
     end loop;
-    for v_task in select unnest(array['add_partitions', 'wake_pg_cron']) loop
+    for v_task in select unnest(array['refresh_zones', 'add_partitions', 'wake_pg_cron']) loop
         begin
-            if v_task = 'add_partitions' then
+            if v_task = 'refresh_zones' then
+                select * into v_zones from kronos.refresh_zones();
+                v_errors := v_errors || v_zones.errors;
+                v_counts := v_counts || jsonb_build_object('zones', v_zones.zones, 'alarms', v_zones.alarms,
+                                                           'failed', (v_counts ->> 'failed')::integer + jsonb_array_length(v_zones.errors));
+            elsif v_task = 'add_partitions' then
                 v_made := kronos.add_partitions();      -- rows of a day that has none go to the default partition
             else
                 perform kronos.wake_pg_cron();

@@ -1,6 +1,7 @@
 -- repair_pg_cron: looks again at one suspected difference, with the job's row locked, and puts the entry right.
--- Called by: reap.   Returns: what was done (unscheduled, registered, corrected), busy when a request holds the job, null when all was well.
--- Raises: pg_cron's errors, unchanged. Lock order: the job's row, then cron.job, like every operation on a job.
+-- Called by: reap.   Returns: what was done (unscheduled, registered, corrected), busy when a request holds the job or its workspace is being suspended
+-- or resumed, null when all was well.
+-- Raises: pg_cron's errors, unchanged. Lock order: the workspace, the job's row, then cron.job, like every operation on a job; of the first two no wait.
 create or replace function kronos.repair_pg_cron(p_job_id uuid, p_jobid bigint) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -9,6 +10,9 @@ declare
     v_entry record;
 begin
     if exists (select from kronos.jobs where job_id = p_job_id) then
+        if not (select pg_try_advisory_xact_lock_shared(kronos.workspace_lock(job.workspace_id)) from kronos.jobs as job where job.job_id = p_job_id) then
+            return 'busy';
+        end if;
         select case when job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE' then job.alarm end into v_alarm
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)

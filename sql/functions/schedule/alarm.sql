@@ -1,21 +1,26 @@
--- alarm: the pg_cron schedule that rings at least at each tick of a cron text; rings in between find nothing due.
--- Called by: queries/jobs.sql and ensure_internal_jobs, where a job is stored.
--- Returns: five fields separated by one blank. Where cron.timezone is not UTC: every minute, the widest superset.
--- Raises: KR001 as parse_cron does.
---
--- $ becomes 28-31, for pg_cron has it only from 1.6 on. That stays a superset under the star rule: an item begins
--- with * neither before nor after the change, so AND stays AND and OR stays OR, over a larger set of days.
+-- alarm: the pg_cron schedule that rings at least in the minute of each tick; rings in between find nothing due.
+-- Called by: queries/schedules.sql, queries/jobs.sql and ensure_internal_jobs, where a job is stored; refresh_alarms.
+-- p_cron is the text that p_schedule was read from; null for an interval.
+-- Returns: five fields separated by one blank, or "30 seconds". The user's own text where the zone has no distance from UTC; else shifted by each
+--          distance that the zone has within the coming two years. Where pg_cron does not read its entries in UTC: every minute, the widest superset.
+-- Raises: KR001 as cron_fields does. What is no schedule gives null, or an error of PostgreSQL's.
 create or replace function kronos.alarm(p_cron text, p_schedule kronos.schedule) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_fields text[];
 begin
-    if p_cron is null or not kronos.is_utc_zone(p_schedule.timezone) or not kronos.is_utc_zone(kronos.cron_timezone()) then
+    if p_schedule.every_seconds < 60 then
+        return p_schedule.every_seconds || ' seconds';
+    elsif not kronos.is_utc_zone(kronos.cron_timezone()) then
         return '* * * * *';
+    elsif p_schedule.every_seconds is not null then
+        return kronos.alarm_interval(p_schedule.every_seconds, p_schedule.anchor);
     end if;
-    v_fields := kronos.cron_fields(p_cron);
-    v_fields[3] := replace(v_fields[3], '$', '28-31');
-    return array_to_string(v_fields, ' ');
+    v_fields := kronos.alarm_fields(p_cron);
+    if not kronos.is_utc_zone(p_schedule.timezone) then
+        v_fields := kronos.alarm_shifted(v_fields, p_schedule);
+    end if;
+    return v_fields[1] || ' ' || v_fields[2] || ' ' || v_fields[3] || ' ' || v_fields[4] || ' ' || v_fields[5];
 end
 $$;

@@ -1,12 +1,37 @@
--- check_zone: the zone's own name.
--- Called by: read_schedule.   Raises: KR004 where there is no such zone.
+-- check_zone: the zone's name, if it is one that a schedule can have: an exact IANA name that `at time zone` reads as that zone.
+-- Called by: read_schedule.
+-- Raises: KR004 with a hint.
+--
+-- PostgreSQL takes more than names: any case, abbreviations, POSIX texts ("Foo+3", three hours west of UTC). pg_timezone_names has the names, and
+-- reads 1,200 files for it: 40 ms. is_zone_name knows most without them, and zones that jobs use are in kronos.zones: 0.05 ms. An abbreviation wins
+-- over a name: `at time zone 'CET'` is an hour ahead of UTC all year, which is not what the zone CET is.
 create or replace function kronos.check_zone(p_timezone text) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_zone record;
 begin
-    if not exists (select from pg_timezone_names as zone where zone.name = p_timezone) then
-        raise sqlstate 'KR004' using message = format('there is no time zone "%s"', p_timezone), hint = 'use an IANA name, such as Europe/Berlin';
+    if p_timezone = 'UTC' or kronos.is_zone_name(p_timezone) or exists (select from kronos.zones as zone where zone.timezone = p_timezone) then
+        return p_timezone;
     end if;
-    return p_timezone;
+    select zone.name, abbreviation.abbrev is not null and not kronos.is_utc_zone(zone.name)
+                      and (zone.name not in ('EST', 'HST', 'MST') or zone.utc_offset <> abbreviation.utc_offset) as is_misread
+      into v_zone
+      from pg_timezone_names as zone
+      left join pg_timezone_abbrevs as abbreviation on abbreviation.abbrev = upper(zone.name)
+     where zone.name = p_timezone and zone.name !~ '^(posix|right)/' and zone.name not in ('localtime', 'posixrules', 'Factory');
+    if v_zone.is_misread then
+        raise sqlstate 'KR004' using
+            message = format('"%s" would be read as an abbreviation, without daylight saving time', p_timezone),
+            hint = coalesce(
+                'name a city: write ' || ('{"CET": "Europe/Brussels", "EET": "Europe/Athens", "MET": "Europe/Brussels", "WET": "Europe/Lisbon"}'::jsonb
+                                          ->> p_timezone),
+                'name a city, such as Europe/Berlin');
+    elsif v_zone.name is null then
+        raise sqlstate 'KR004' using
+            message = format('there is no time zone "%s"', left(p_timezone, 100)),
+            hint = kronos.zone_hint(p_timezone);
+    end if;
+    return v_zone.name;
 end
 $$;

@@ -1,4 +1,4 @@
--- describe_schedule: a schedule in English, e.g. "At 09:00 on Monday"; equal schedules read alike however they are written.
+-- describe_schedule: a schedule in English, e.g. "At 09:00 on Monday"; it reads alike however its fields are written, and its zone is no part of it.
 -- Called by: queries/schedules.sql, queries/jobs.sql, ensure_internal_jobs.
 create or replace function kronos.describe_schedule(p_schedule kronos.schedule) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -7,6 +7,9 @@ declare
     c_names constant text[] :=
         '{January,February,March,April,May,June,July,August,September,October,November,December}';
 begin
+    if p_schedule.every_seconds is not null then
+        return kronos.describe_interval(p_schedule.every_seconds, p_schedule.anchor);
+    end if;
     return kronos.describe_times(p_schedule.minutes, p_schedule.hours) || kronos.describe_days(
         p_schedule,
         case p_schedule.months

@@ -1,6 +1,6 @@
 -- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names.
 -- It knows no zone: p_after and the answer are readings of one wall clock that never jumps.
--- Called by: next_tick.
+-- Called by: next_tick, next_civil_tick, clock_change, skipped_ticks, the lints.
 -- Returns: a whole minute; null when there is none within 41 years (29 February on one weekday recurs within 40),
 --          and outside the years 1 to 9999.
 --
@@ -21,6 +21,8 @@ declare
     v_minutes  bigint;
     v_months   integer;
     v_hours    integer;
+    v_special  constant boolean := p_schedule.days >> 33 <> 0 or p_schedule.nearest_days <> 0
+                                or p_schedule.nth_weekdays <> 0 or p_schedule.last_weekdays <> 0;
 begin
     if p_after < '0001-01-01' or p_after >= '10000-01-01' then
         return null;
@@ -48,6 +50,10 @@ begin
         -- The seven weekday bits turned so that the 1st comes first (0001-01-07 was a Sunday), five times over, from bit 1.
         v_weekdays := p_schedule.weekdays | (p_schedule.weekdays << 7);
         v_weekdays := ((v_weekdays >> (v_first - '0001-01-07'::date + 7) % 7) & 127) * 541098242;
+        if v_special then
+            v_days := v_days | kronos.nearest_days(p_schedule, v_first);
+            v_weekdays := v_weekdays | kronos.nth_weekdays(p_schedule, v_first);
+        end if;
         v_days := v_in_month & case when p_schedule.both_days then v_days & v_weekdays else v_days | v_weekdays end;
         if v_today > 0 then
             if (v_days >> v_today) & 1 = 1 then

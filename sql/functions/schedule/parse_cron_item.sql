@@ -1,6 +1,6 @@
--- parse_cron_item: the bits of one item of a field's list: *, a value, a range, with a step after * or a range, or $.
+-- parse_cron_item: the bits of one item of a field's list: *, a value, a range, with a step after * or a range, or $, L, LW.
 -- Called by: parse_cron_field.
--- Returns: bit n for value n; bit 32 for $.
+-- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last day from Monday to Friday.
 -- Raises: KR001 with a hint.
 --
 -- The grammar is narrower than pg_cron's on purpose: both 1.4.2 and 1.6 take 5-1 and never fire, or fire at other
@@ -20,8 +20,10 @@ declare
     v_step  integer;
     v_bits  bigint := 0;
 begin
-    if p_item = '$' and p_field = 'day of month' then
+    if p_field = 'day of month' and p_item in ('$', 'L', 'l') then
         return 1::bigint << 32;
+    elsif p_field = 'day of month' and p_item ilike 'lw' then
+        return 1::bigint << 33;
     elsif v_parts is null or (v_parts[1] is not null and v_parts[2] is null and v_parts[3] is not null) then
         raise sqlstate 'KR001' using
             message = format('cron field %s: "%s" is not understood', p_field, p_item),

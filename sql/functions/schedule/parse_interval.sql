@@ -1,9 +1,53 @@
--- parse_interval: an interval as seconds: "90m", "1h30m", "30s", "2d".
--- Called by: read_schedule.   Raises: KR005 with a hint.
+-- parse_interval: an interval as seconds: "90m", "1h30m", "45s", "2d", "1w": numbers with a unit, the largest unit first.
+-- Called by: read_schedule.
+-- Returns: whole minutes up to 366 days, or 1 to 59 seconds.
+-- Raises: KR005 with a hint; with column => 'anchor' where it is p_anchor that must change.
+--
+-- pg_cron rings at whole minutes, and from 1.5 on at intervals of up to 59 seconds. What lies between, 90 s, no entry of pg_cron's can follow.
 create or replace function kronos.parse_interval(p_every text, p_anchor timestamptz) returns integer
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_parts   numeric[];
+    v_seconds numeric;
+    v_version text;
 begin
-    return extract(epoch from p_every::interval)::integer;
+    if length(p_every) > 50 or p_every !~ '^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$' or p_every = '' then
+        raise sqlstate 'KR005' using
+            message = format('"%s" is not an interval', left(p_every, 50)),
+            hint = kronos.interval_hint(p_every);
+    end if;
+    v_parts := regexp_match(p_every, '^(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$');
+    v_seconds := coalesce(v_parts[1], 0) * 604800 + coalesce(v_parts[2], 0) * 86400 + coalesce(v_parts[3], 0) * 3600
+               + coalesce(v_parts[4], 0) * 60 + coalesce(v_parts[5], 0);
+    if v_seconds not between 1 and 366 * 86400 then
+        raise sqlstate 'KR005' using
+            message = format('interval "%s" is not between one second and 366 days', p_every),
+            hint = case when v_seconds = 0 then 'write 1m for every minute' else 'for dates that far apart, write a cron text with a month' end;
+    elsif v_seconds > 60 and v_seconds % 60 <> 0 then
+        raise sqlstate 'KR005' using
+            message = format('interval "%s" is longer than a minute and no whole number of minutes', p_every),
+            hint = format('write %sm or %sm; seconds alone may be 1s to 59s', div(v_seconds, 60), div(v_seconds, 60) + 1);
+    elsif v_seconds < 60 then
+        v_version := (select extension.extversion from pg_extension as extension where extension.extname = 'pg_cron');
+        if coalesce((regexp_match(v_version, '^(\d+)\.(\d+)'))::integer[] < array[1, 5], true) then
+            raise sqlstate 'KR005' using
+                message = format('interval "%s": intervals shorter than a minute need pg_cron 1.5 or newer, %s',
+                                 p_every, coalesce('this server has ' || v_version, 'this database has none')),
+                hint = 'write 1m, the shortest here, or have pg_cron updated';
+        end if;
+    end if;
+    if p_anchor is null or not isfinite(p_anchor) or p_anchor <> date_trunc(case when v_seconds < 60 then 'second' else 'minute' end, p_anchor) then
+        raise sqlstate 'KR005' using
+            column = 'anchor',
+            message = format('the anchor of an interval of %s is a whole %s, not %s', p_every, case when v_seconds < 60 then 'second' else 'minute' end,
+                             coalesce(to_char(p_anchor at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'null')),
+            hint = case
+                when not isfinite(p_anchor) or p_anchor is null then 'write an instant, such as 2026-12-01T00:00:00Z'
+                else format('write %s', to_char(date_trunc(case when v_seconds < 60 then 'second' else 'minute' end, p_anchor at time zone 'UTC'),
+                                                'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+            end;
+    end if;
+    return v_seconds;
 end
 $$;

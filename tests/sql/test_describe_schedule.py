@@ -1,7 +1,7 @@
-"""describe_cron says in English what a schedule does; read back, its words are the schedule."""
+"""describe_schedule says in English what a schedule does; read back, its words are the schedule."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import cron_texts, read
+from day_fields import DayFields, day_fields, nearest_weekday
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Times = list[tuple[int, int]]
@@ -29,6 +30,8 @@ _MONTHS = [
     "December",
 ]
 _WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_NTH = ["first", "second", "third", "fourth", "fifth"]
+_UNITS = {"second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
 def describe(superuser: Connection, texts: list[str]) -> list[str]:
@@ -97,6 +100,23 @@ def describe(superuser: Connection, texts: list[str]) -> list[str]:
         ("0 0 1 */3 *", "At 00:00 on day 1 of the month in January, April, July and October"),
         ("0 0 * 2 *", "At 00:00 in February"),
         ("0 0 31 2 *", "At 00:00 on day 31 of the month in February"),
+        ("0 0 L * *", "At 00:00 on the last day of the month"),
+        ("0 0 LW * *", "At 00:00 on the last weekday (Monday through Friday) of the month"),
+        ("0 0 15W * *", "At 00:00 on the weekday (Monday through Friday) nearest day 15 of the month"),
+        ("0 0 1W,15W 6 *", "At 00:00 on the weekdays (Monday through Friday) nearest days 1 and 15 of the month in June"),
+        (
+            "0 0 1,15W,L * *",
+            "At 00:00 on day 1 of the month, the weekday (Monday through Friday) nearest day 15 of the month and the last day of the month",
+        ),
+        ("0 9 * * 5#2", "At 09:00 on the second Friday of the month"),
+        ("0 9 * * 0#1,7#5", "At 09:00 on the first Sunday and the fifth Sunday of the month"),
+        ("0 9 * * 5L", "At 09:00 on the last Friday of the month"),
+        ("0 9 * * 1-3,5#2,6L", "At 09:00 on Monday through Wednesday, the second Friday and the last Saturday of the month"),
+        ("0 9 13 * 5#2", "At 09:00 on day 13 of the month and also on the second Friday of the month"),
+        (
+            "0 9 */2 2 5L",
+            "At 09:00 on every 2nd day from 1 through 31 of the month in February, only if it is the last Friday of the month",
+        ),
     ],
 )
 def test_a_schedule_reads_in_english(superuser: Connection, text: str, description: str) -> None:
@@ -152,34 +172,127 @@ def _times(words: str) -> Times:
     return [_clock(word) for word in re.split(r", | and ", minutes)]
 
 
+def _is_month_day(words: str, day: date) -> bool:
+    """Whether a day is one of "days 1 and 15", "the last day" or "the weekday (Monday through Friday) nearest day 15"."""
+    last = (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    if words == "the last day":
+        return day == last
+    words = words.replace(" (Monday through Friday)", "")
+    if words == "the last weekday":
+        return day == nearest_weekday(last)
+    if nearest := re.fullmatch(r"the weekdays? nearest days? (.+)", words):
+        return any(day == nearest_weekday(day.replace(day=n)) for n in _list(nearest[1]) if n <= last.day)
+    return day.day in _field(words, 31)
+
+
+def _is_weekday(words: str, day: date) -> bool:
+    """Whether a day is one of "Monday through Wednesday, the second Friday and the last Saturday of the month"."""
+    for item in re.split(r", | and | or ", words.removesuffix(" of the month")):
+        nth = re.fullmatch(r"the (\w+) (\w+)", item)
+        if nth is None:
+            is_one = day.isoweekday() in _list(item, _WEEKDAYS)
+        elif nth[1] == "last":
+            is_one = day.isoweekday() in _list(nth[2], _WEEKDAYS) and (day + timedelta(days=7)).month != day.month
+        else:
+            is_one = day.isoweekday() in _list(nth[2], _WEEKDAYS) and (day.day - 1) // 7 == _NTH.index(nth[1])
+        if is_one:
+            return True
+    return False
+
+
 def _has_day(words: str, day: date) -> bool:
     """Whether a day is one of "day 13 of the month and also on Friday"."""
     if also := re.fullmatch(r"(.+) and also on (.+)", words):
         return _has_day(also[1], day) or _has_day(also[2], day)
-    if last := re.fullmatch(r"(?:(.+) and )?the last day of the month", words):
-        is_last = (day + timedelta(days=1)).day == 1
-        return is_last or bool(last[1] and _has_day(last[1], day))
-    if words.endswith(" of the month"):
-        return day.day in _field(words.removesuffix(" of the month"), 31)
-    return day.isoweekday() in _list(words, _WEEKDAYS)
+    if re.match(r"(the \w+ )?[A-Z]", words):
+        return _is_weekday(words, day)
+    parts = re.findall(r"(.+?) of the month(?:, | and |$)", words)
+    return any(_is_month_day(part, day) for part in parts)
+
+
+def _told(description: str) -> tuple[Times, list[date]]:
+    """The times of day that a description names, and its days of more than two years, with a leap day in them."""
+    parts = re.fullmatch(r"(.+?)(?: on (.+?))?(?:,? in (.+?))?(?:, only if it is (.+))?", description)
+    assert parts, description
+    times, on, months, only = parts.groups()
+    return _times(times), [
+        day
+        for day in _DAYS
+        if (not months or day.month in _list(months, _MONTHS)) and (not on or _has_day(on, day)) and (not only or _is_weekday(only, day))
+    ]
+
+
+_DAYS = [date(2026, 12, 1) + timedelta(days=n) for n in range(28 * 31)]
 
 
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
 def test_a_description_read_back_is_the_schedule(superuser: Connection, texts: list[str]) -> None:
     for text, description in zip(texts, describe(superuser, texts), strict=True):
-        parts = re.fullmatch(r"(.+?)(?: on (.+?))?(?:,? in (.+?))?(?:, only if it is (.+))?", description)
-        assert parts, description
-        times, on, months, only = parts.groups()
         reading = read(text)
-        assert _times(times) == reading.times(), (text, description)
-        # More than two years, with a leap day in them.
-        days = [date(2026, 12, 1) + timedelta(days=n) for n in range(28 * 31)]
-        told = [
-            day
-            for day in days
-            if (not months or day.month in _list(months, _MONTHS))
-            and (not on or _has_day(on, day))
-            and (not only or day.isoweekday() in _list(only, _WEEKDAYS))
-        ]
-        assert told == [day for day in days if reading.has_day(day)], (text, description)
+        assert _told(description) == (reading.times(), [day for day in _DAYS if reading.has_day(day)]), (text, description)
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=st.lists(day_fields, min_size=30, max_size=30))
+def test_last_nearest_and_nth_days_read_back_are_what_was_written(superuser: Connection, fields: list[DayFields]) -> None:
+    texts = [f"30 9 {given.text}" for given in fields]
+    for text, given_fields, description in zip(texts, fields, describe(superuser, texts), strict=True):
+        times, days = _told(description)
+        assert times == [(9, 30)]
+        assert days == [day for day in _DAYS if given_fields.has_day(day)], (text, description)
+
+
+@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=st.lists(day_fields, min_size=30, max_size=30))
+def test_what_is_told_is_what_fires(superuser: Connection, fields: list[DayFields]) -> None:
+    texts = [f"30 9 {given.text}" for given in fields]
+    found = superuser.execute(
+        "select array(select tick from kronos.next_ticks(kronos.parse_cron(cron), '2026-11-30 10:00+00', 5) as tick order by tick)"
+        "  from unnest(%s::text[]) with ordinality as given (cron, n) order by n",
+        [texts],
+    ).fetchall()
+    for text, description, (ticks,) in zip(texts, describe(superuser, texts), found, strict=True):
+        assert isinstance(ticks, list)
+        fired = [tick.date() for tick in ticks if tick.date() <= _DAYS[-1]]
+        assert fired == _told(description)[1][: len(ticks)], (text, description)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "anchor", "description"),
+    [
+        (90 * 60, "2026-11-20 09:00", "Every 90 minutes, counted from 2026-11-20 09:00 UTC"),
+        (60, "2026-11-20 09:00", "Every minute, counted from 2026-11-20 09:00 UTC"),
+        (3600, "2026-11-20 09:00", "Every hour, counted from 2026-11-20 09:00 UTC"),
+        (7 * 86400, "2026-11-20 00:00", "Every 7 days, counted from 2026-11-20 00:00 UTC"),
+        (30, "2026-11-20 09:00:15", "Every 30 seconds, counted from 2026-11-20 09:00:15 UTC"),
+        (5415, "2026-11-20 09:00:00.25", "Every 5415 seconds, counted from 2026-11-20 09:00:00.250000 UTC"),
+    ],
+)
+def test_an_interval_reads_in_english(superuser: Connection, seconds: int, anchor: str, description: str) -> None:
+    words = superuser.execute("select kronos.describe_interval(%s, %s::timestamp at time zone 'UTC')", [seconds, anchor]).fetchone()
+
+    assert words == (description,)
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    minutes=st.one_of(st.integers(1, 500), st.integers(1, 100).map(lambda n: 60 * n), st.integers(1, 30).map(lambda n: 1440 * n)),
+    anchor=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - UTC by timezones
+)
+def test_an_interval_read_back_is_the_interval(superuser: Connection, minutes: int, anchor: datetime) -> None:
+    anchor = anchor.replace(second=0, microsecond=0)
+    found = superuser.execute(
+        """
+        select kronos.describe_schedule(schedule), array(select kronos.next_ticks(schedule, %(anchor)s, 3) order by 1)
+          from kronos.read_schedule(null, %(every)s, %(anchor)s, 'Asia/Kolkata', 'SHIFT', 'FIRST') as schedule
+        """,
+        {"every": f"{minutes}m", "anchor": anchor},
+    ).fetchone()
+    assert found is not None
+    words = re.fullmatch(r"Every (?:(\d+) )?(\w+?)s?, counted from (.+) UTC", str(found[0]))
+    assert words, found
+    step = int(words[1] or 1) * _UNITS[words[2]]
+    counted_from = datetime.fromisoformat(words[3]).replace(tzinfo=UTC)
+    assert (step, counted_from) == (timedelta(minutes=minutes), anchor)
+    assert found[1] == [counted_from + n * step for n in (1, 2, 3)]

@@ -1,0 +1,85 @@
+"""What one call of kronos.next_tick costs, tick after tick, in UTC, in zones, and for intervals. `python -m bench.next_tick`
+
+Measured inside PostgreSQL, from a plpgsql loop, the same loop without the call subtracted.
+"""
+
+import sys
+from functools import partial
+
+import click
+
+from bench import common
+from bench.common import Instance
+
+_FUNCTION = """
+create function bench_next_tick_us(p_schedule kronos.schedule, p_from timestamptz, p_until timestamptz, p_calls integer) returns float8
+language plpgsql as $$
+declare
+    v_tick    timestamptz := p_from;
+    v_started timestamptz := clock_timestamp();
+    v_empty   interval;
+begin
+    for v_call in 1..p_calls loop
+        v_tick := case when v_tick < p_until then v_tick else p_from end;
+    end loop;
+    v_empty := clock_timestamp() - v_started;
+    v_started := clock_timestamp();
+    for v_call in 1..p_calls loop
+        v_tick := kronos.next_tick(p_schedule, v_tick);
+        v_tick := case when v_tick < p_until then v_tick else p_from end;
+    end loop;
+    return extract(epoch from clock_timestamp() - v_started - v_empty) * 1000000 / p_calls;
+end
+$$
+"""
+_MEASURE = """
+select bench_next_tick_us(kronos.read_schedule(%(cron)s, %(every)s, '2026-01-01 00:00+00', %(zone)s, 'SHIFT', 'FIRST'), %(from)s, %(until)s, %(calls)s)
+"""
+_CRONS = ["* * * * *", "*/5 9-17 * * 1-5", "30 2 * * *", "0 9 * * 1", "0 9 15W,LW * 5#2", "0 0 1 1 *", "0 0 29 2 *"]
+_ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata"]
+_REFERENCE = "* * * * * UTC"
+_LONG = ("2026-03-10 12:00+00", "2090-01-01 00:00+00")
+# The only calls that look for a change of clocks: from a few hours before it to a few after it.
+_CHANGES = {
+    "30 2 * * * Europe/Berlin, clocks put forward": ("2026-03-28 12:00+00", "2026-03-29 01:00+00"),
+    "30 2 * * * Europe/Berlin, clocks put back": ("2026-10-25 00:30+00", "2026-10-26 01:30+00"),
+    "*/30 * * * * Europe/Berlin, clocks put back": ("2026-10-24 23:00+00", "2026-10-25 01:30+00"),
+}
+
+
+def _sample(one: Instance, calls: int, given: dict[str, object]) -> dict[str, float]:
+    with one.connect() as connection:
+        (cost,) = connection.execute(_MEASURE, {"every": None, "cron": None, "zone": "UTC", "calls": calls} | given).fetchone() or (0.0,)
+    return {"us": cost}
+
+
+def _given() -> dict[str, dict[str, object]]:
+    """What is measured, by name."""
+    given: dict[str, dict[str, object]] = {}
+    for zone in _ZONES:
+        for cron in _CRONS:
+            given[f"{cron} {zone}"] = {"cron": cron, "zone": zone, "from": _LONG[0], "until": _LONG[1]}
+    for name, (begin, end) in _CHANGES.items():
+        given[name] = {"cron": name.partition(" Europe")[0], "zone": "Europe/Berlin", "from": begin, "until": end}
+    given["every 90m"] = {"every": "90m", "from": _LONG[0], "until": _LONG[1]}
+    return given
+
+
+@click.command(help=__doc__)
+@click.option("--runs", default=7, show_default=True)
+@common.tries
+@click.option("--calls", default=20_000, show_default=True, help="Calls in a sample.")
+def main(runs: int, tries: int, calls: int) -> None:
+    """Measure and print the table."""
+    with common.instance() as one:
+        with one.connect() as connection:
+            connection.execute(_FUNCTION)
+            connection.execute("update cron.job set active = false")
+        contestants = {name: partial(_sample, one, calls, given) for name, given in _given().items()}
+        series = common.take_turns(contestants, runs=runs, tries=tries)
+        note = f"{one.cluster.installation}; {calls:,} calls a sample, in plpgsql."
+        common.report("One call of kronos.next_tick", series, [("us", "us a call", 1)], ratio=("us", _REFERENCE), note=note)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What can be done to a backfill: a CRON job's ticks of a past window, delivered later. The work itself is kronos.advance_backfill's."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from kronos import errors, jobs
+from kronos.database import WorkspaceView
+from kronos.model import Backfill, JobStatus, Trigger
+from kronos.sql import statement
+
+MOST_TICKS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBackfill:
+    """The window [from_at, to_at), and how many executions of it may be unfinished at once."""
+
+    from_at: datetime
+    to_at: datetime
+    max_active: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickCount:
+    """What a backfill of a window would do: of `ticks` ticks, the first and the last, `left_out` have been run or are about to be."""
+
+    job_id: UUID
+    trigger: Trigger
+    status: JobStatus
+    is_past: bool
+    ticks: int
+    left_out: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The backfill that was made, with how many executions to begin with."""
+
+    backfill_id: UUID
+    executions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """Whether this call cancelled it."""
+
+    is_cancelled: bool
+
+
+_COUNT = statement("backfills.count_ticks", TickCount)
+_INSERT = statement("backfills.insert_backfill", Started)
+_GET = statement("backfills.get_backfill", Backfill)
+_LIST = statement("backfills.list_backfills", Backfill)
+_CANCEL = statement("backfills.cancel_backfill", Cancelled)
+
+
+async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
+    """What the backfill would do now; nothing is written.
+
+    Raises JobNotFound, Conflict unless it is a live CRON job, Unprocessable for a window that ends in the future or has too many ticks.
+    """
+    params = {"job": job, "from_at": new.from_at, "to_at": new.to_at, "limit": MOST_TICKS + 1}
+    if (counted := await view.one_or_none(_COUNT, params)) is None:
+        raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
+    if counted.trigger != "CRON" or counted.status not in ("ACTIVE", "PAUSED"):
+        raise errors.Conflict(f"job {counted.job_id} is {counted.trigger} and {counted.status}: only a live CRON job can be backfilled")
+    if not counted.is_past:
+        raise _refused("/to", f"{new.to_at.isoformat()} is in the future", "Write a time that has passed: later ticks are the schedule's.")
+    if counted.ticks > MOST_TICKS and counted.last_at is not None:
+        detail = f"the job has more than {MOST_TICKS:,} ticks in this window"
+        raise _refused("/to", detail, f"Write {counted.last_at.isoformat()}, and go on from there with another backfill.")
+    return counted
+
+
+async def start(view: WorkspaceView, job: str, new: NewBackfill) -> Backfill:
+    """A backfill and its first executions, in one transaction. Raises as `count`; Conflict too where the workspace is suspended."""
+    for _ in range(jobs.MOST_OVERTAKINGS):
+        counted = await count(view, job, new)
+        backfill_id = uuid4()
+        params = {
+            "job": job,
+            "backfill_id": backfill_id,
+            "job_id": counted.job_id,
+            "from_at": new.from_at,
+            "to_at": new.to_at,
+            "max_active": new.max_active,
+            "first_at": counted.first_at,
+            "ticks": counted.ticks,
+        }
+        _, started, present = await view.prepare_write_read(jobs.SETTLE, _INSERT, _GET, params)
+        if started:
+            return present[0]
+        if (workspace := await view.enter()).status != "ACTIVE":
+            raise errors.Conflict(f"workspace {workspace.slug} is {workspace.status}: it takes no backfills", code="workspace_suspended")
+    raise errors.Conflict(f"job {job!r} was changed at the same time: try again")
+
+
+async def get(view: WorkspaceView, backfill_id: UUID) -> Backfill:
+    """The backfill and how far it has come. Raises BackfillNotFound."""
+    if (backfill := await view.one_or_none(_GET, {"backfill_id": backfill_id})) is None:
+        raise _not_found(view, backfill_id)
+    return backfill
+
+
+async def list_page(view: WorkspaceView, job: str, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Backfill]:
+    """Up to `limit` backfills of all versions of the job, newest first, after the position `before`."""
+    created_at, backfill_id = before or (None, None)
+    return await view.rows(_LIST, {"job": job, "limit": limit, "before_created_at": created_at, "before_id": backfill_id})
+
+
+async def cancel(view: WorkspaceView, backfill_id: UUID) -> Backfill:
+    """Stop a RUNNING backfill: what waits is cancelled, what runs ends. One that is over stays as it is. Raises BackfillNotFound."""
+    params = {"backfill_id": backfill_id}
+    _, present = await view.write_then_read(_CANCEL, params, _GET, params)
+    if not present:
+        raise _not_found(view, backfill_id)
+    return present[0]
+
+
+def _not_found(view: WorkspaceView, backfill_id: UUID) -> errors.BackfillNotFound:
+    return errors.BackfillNotFound(f"no backfill {backfill_id} in workspace {view.workspace}")
+
+
+def _refused(pointer: str, detail: str, hint: str) -> errors.Unprocessable:
+    return errors.Unprocessable(f"field {pointer}: {detail}", faults=(errors.Fault(pointer=pointer, detail=detail, hint=hint),))

@@ -1,0 +1,93 @@
+"""The API as the command line speaks to it: where it is, with which key, and its errors as sentences."""
+
+import http.client
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
+
+import click
+
+from kronos.embedded.home import Home, default_home
+from kronos.model import Json
+
+_TIMEOUT_SECONDS = 30
+_NO_ADDRESS = "no API is known: pass --url, set KRONOS_URL, or start one with `kronos up`"
+_NO_KEY = "no key is known: pass --key-file, or set KRONOS_API_KEY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """An API and a key to it."""
+
+    url: str
+    key: str
+
+    def get(self, *path: str, **query: str | None) -> Json:
+        """What is at `path`. Raises ClickException with the API's own words."""
+        parts = urlsplit(self.url)
+        target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
+        given = {name: value for name, value in query.items() if value is not None}
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
+        try:
+            connection.request("GET", f"{target}?{urlencode(given)}" if given else target, headers=headers)
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise click.ClickException(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
+        finally:
+            connection.close()
+        return _read(self.url, response.status, body)
+
+
+def _read(url: str, status: int, body: bytes) -> Json:
+    try:
+        document: Json = json.loads(body)
+    except ValueError:
+        raise click.ClickException(f"{url} answered {status}, and no JSON: is it Kronos?") from None
+    if status >= 400:
+        hints = [f"\nhint: {fault['hint']}" for fault in document.get("errors", ()) if fault.get("hint")]
+        raise click.ClickException(f"{document.get('detail', document)}{''.join(hints[:1])}")
+    return document
+
+
+def connect(url: str | None, key_file: Path | None) -> Client:
+    """The API that the options name, else the environment, else the one that `kronos up` runs here. Raises ClickException."""
+    given_url = url or os.environ.get("KRONOS_URL")
+    given_key = _key_of(key_file) if key_file is not None else os.environ.get("KRONOS_API_KEY")
+    running: Json = {} if given_url else _running(Home(default_home()))
+    address = given_url or running.get("url")
+    if not address:
+        raise click.ClickException(_NO_ADDRESS)
+    if not _is_address(address):
+        raise click.ClickException(f"{address!r} is no address of an API: write it like http://127.0.0.1:8080")
+    key = given_key or (_key_of(Path(running["admin_key_file"])) if running else None)
+    if not key:
+        raise click.ClickException(_NO_KEY)
+    if not re.fullmatch(r"[\x21-\x7e]{1,256}", key, re.ASCII):
+        raise click.ClickException("what was given as a key is none: a key is one word, such as kr_live_…")
+    return Client(url=address, key=key)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _running(home: Home) -> Json:
+    """What `kronos up` has written of itself; empty where none runs."""
+    return json.loads(home.run_json.read_text()) if home.run_json.exists() else {}
+
+
+def _key_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"no key can be read from {path}: {error}") from None

@@ -1,0 +1,124 @@
+"""Every precondition and invariant of an instance, each with what it means and what puts it right: `kronos doctor`."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from kronos import errors
+from kronos.database import Params
+from kronos.doctor import findings
+from kronos.doctor.facts import (
+    Difference,
+    FaultyJob,
+    Ground,
+    JobCount,
+    JobLedger,
+    MissingPrivilege,
+    Orphan,
+    OverdueJob,
+    Partition,
+    PgCron,
+    Reaped,
+    StaleZone,
+)
+from kronos.doctor.findings import LISTED, OVERDUE, ZONES, Finding
+from kronos.model import JsonObject
+from kronos.sql import Row, Statement, statement
+
+_BATCH = 200
+_DAY = timedelta(hours=24)
+
+_GROUND = statement("doctor.get_ground", Ground)
+_ORPHANS = statement("doctor.list_orphans", Orphan)
+_PG_CRON = statement("doctor.get_pg_cron", PgCron)
+_PRIVILEGES = statement("doctor.list_missing_privileges", MissingPrivilege)
+_DRIFT = statement("doctor.list_drift", Difference)
+_COUNT_JOBS = statement("doctor.count_jobs", JobCount)
+_LEDGERS = statement("doctor.check_ledgers", JobLedger)
+_FAULTS = statement("doctor.list_faults", FaultyJob)
+_OVERDUE_JOBS = statement("doctor.list_overdue", OverdueJob)
+_ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
+_PARTITIONS = statement("doctor.list_missing_partitions", Partition)
+_REAP = statement("doctor.reap", Reaped)
+
+Connection = psycopg.Connection[tuple[object, ...]]
+Progress = Callable[[int, int], None]
+
+
+class Doctor:
+    """One examination over one connection."""
+
+    def __init__(self, connection: Connection, *, progress: Progress) -> None:
+        """`progress` is told how many jobs of how many have had their ledger checked."""
+        self._connection = connection
+        self._progress = progress
+
+    def examine(self) -> Iterator[Finding]:
+        """The findings, as they are made; those that cannot be made without what is missing are left out. Raises psycopg.Error."""
+        sent_at = time.time()
+        (ground,) = self._rows(_GROUND)
+        yield findings.clock(sent_at, ground, answered_at=time.time())
+        yield from findings.ground(ground)
+        if ground.is_superuser and ground.pg_cron_version is not None:
+            yield findings.orphans(self._rows(_ORPHANS))
+        if not ground.has_schema or not ground.may_own or ground.pg_cron_version is None:
+            return
+        self._connection.execute("set role kronos_owner")
+        yield findings.privileges(self._rows(_PRIVILEGES))
+        (pg_cron,) = self._rows(_PG_CRON)
+        yield from findings.ringing(ground, pg_cron)
+        yield findings.drift(self._rows(_DRIFT, limit=LISTED))
+        yield findings.faults(self._rows(_FAULTS, limit=LISTED))
+        yield findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED))
+        yield findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED))
+        yield findings.partitions(self._rows(_PARTITIONS))
+        yield self._ledger()
+
+    def fix(self) -> JsonObject:
+        """Run the reaper here and now; what it counted. Raises psycopg.Error."""
+        self._connection.execute("set role kronos_owner")
+        (reaped,) = self._rows(_REAP)
+        self._connection.execute("reset role")
+        return reaped.counts
+
+    def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
+        given: Params = params
+        with self._connection.cursor(row_factory=class_row(wanted.row)) as cursor:
+            return cursor.execute(wanted.text, given).fetchall()
+
+    def _ledger(self) -> Finding:
+        """The last 24 hours of every job, in batches."""
+        until = datetime.now(UTC)
+        window = {"since": until - _DAY, "until": until}
+        (total,) = self._rows(_COUNT_JOBS, since=window["since"])
+        after, checked, expected, wrong = UUID(int=0), 0, 0, list[JobLedger]()
+        self._progress(0, total.jobs)
+        while batch := self._rows(_LEDGERS, after=after, count=_BATCH, **window):
+            after, checked = batch[-1].job_id, checked + len(batch)
+            expected += sum(each.expected for each in batch)
+            wrong += [each for each in batch if each.unaccounted or each.surplus or each.error is not None]
+            self._progress(checked, max(checked, total.jobs))
+        return findings.ledger(checked, expected, wrong)
+
+
+def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
+    """The findings of the instance behind `url`, after running the reaper where `fix` is set. Never raises: a failure is a finding."""
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="kronos-doctor") as connection:
+            doctor = Doctor(connection, progress=progress)
+            if fix:
+                yield Finding(check="fix", ok=True, detail=f"the reaper ran: {doctor.fix()}")
+            yield from doctor.examine()
+    except psycopg.Error as error:
+        told = errors.from_database(error)
+        yield Finding(
+            check="database",
+            ok=False,
+            detail=told.detail if error.sqlstate is None else f"{error.diag.message_primary} ({error.sqlstate})",
+            meaning="PostgreSQL cannot be reached or asked as KRONOS_DATABASE_URL says",
+            fix="check KRONOS_DATABASE_URL, and that PostgreSQL runs and takes this user",
+        )

@@ -1,0 +1,127 @@
+"""What the doctor looks at: the rows of queries/doctor.sql."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from kronos.model import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Who we are, and what is there."""
+
+    connected_as: str
+    database: str
+    server_version: str
+    pg_cron_version: str | None
+    is_superuser: bool
+    has_schema: bool
+    applied: str
+    missing_roles: list[str]
+    may_own: bool
+    has_launcher: bool
+    clock_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """An entry whose role is gone."""
+
+    jobid: int
+    username: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PgCron:
+    """pg_cron as the owner sees it."""
+
+    served_database: str | None
+    internal_jobs: int
+    internal_entries: int
+    silent_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPrivilege:
+    """What a role cannot do."""
+
+    role: str
+    privilege: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where a job and pg_cron's entry are not one."""
+
+    jobname: str
+    jobid: int | None
+    difference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCount:
+    """How many jobs."""
+
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLedger:
+    """The ledger of one job."""
+
+    job_id: UUID
+    name: str | None
+    workspace: str
+    expected: int
+    unaccounted: int | None
+    surplus: int | None
+    first_unaccounted: datetime | None
+    first_surplus: datetime | None
+    overdue: int | None
+    is_truncated: bool
+    error: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultyJob:
+    """A job whose ticks cannot be accounted for."""
+
+    job_id: UUID
+    name: str | None
+    workspace: str
+    sqlstate: str
+    message: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueJob:
+    """A job whose tick is due for too long."""
+
+    job_id: UUID
+    name: str | None
+    workspace: str
+    overdue_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleZone:
+    """A time zone that was not read for too long."""
+
+    timezone: str
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A partition that is not there."""
+
+    partition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaped:
+    """What the reaper did."""
+
+    counts: JsonObject

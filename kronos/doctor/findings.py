@@ -1,0 +1,245 @@
+"""What each check of the doctor finds, means, and what puts it right. No I/O."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+
+from kronos import migrations, system
+from kronos.doctor.facts import (
+    Difference,
+    FaultyJob,
+    Ground,
+    JobLedger,
+    MissingPrivilege,
+    Orphan,
+    OverdueJob,
+    Partition,
+    PgCron,
+    StaleZone,
+)
+from kronos.sql import Row
+
+LISTED = 100  # rows of a list that a check asks for
+OVERDUE = timedelta(seconds=150)  # catch-up rings every minute, and takes what is older than a minute
+ZONES = timedelta(days=2)  # refresh_zones reads each once a day
+_SHOWN = 5
+_CLOCK_SECONDS = 5.0
+_MIGRATE = "run `kronos migrate` with an administrator's KRONOS_DATABASE_URL"
+_FIX = "run `kronos doctor --fix`, or wait a minute for the reaper"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check: whether it holds, what was found, what it means where it does not, and the command or SQL that puts it right."""
+
+    check: str
+    ok: bool
+    detail: str
+    meaning: str | None = None
+    fix: str | None = None
+
+
+def clock(sent_at: float, ground: Ground, *, answered_at: float) -> Finding:
+    """The difference of clocks, as exactly as half a round trip allows."""
+    ahead = ground.clock_seconds - (sent_at + answered_at) / 2
+    slack = (answered_at - sent_at) / 2
+    return Finding(
+        check="clock",
+        ok=abs(ahead) <= _CLOCK_SECONDS + slack,
+        detail=f"PostgreSQL's clock is {abs(ahead):.3f} s {'ahead of' if ahead >= 0 else 'behind'} this machine's, ± {slack:.3f} s",
+        meaning="ticks go by PostgreSQL's clock, so jobs run that much early or late by the clocks of people and receivers",
+        fix="let both machines keep time, with chrony or systemd-timesyncd",
+    )
+
+
+def ground(ground: Ground) -> Iterator[Finding]:
+    """What nothing works without."""
+    version = ground.pg_cron_version
+    yield Finding(
+        check="pg_cron",
+        ok=version is not None,
+        detail=f"pg_cron {version} on PostgreSQL {ground.server_version}{_degraded(version)}" if version else "pg_cron is not installed",
+        meaning=f"without pg_cron in database {ground.database} nothing rings",
+        fix=f"add pg_cron to shared_preload_libraries, set cron.database_name = '{ground.database}', restart PostgreSQL; then {_MIGRATE}",
+    )
+    yield Finding(
+        check="launcher",
+        ok=ground.has_launcher,
+        detail="pg_cron's launcher runs" if ground.has_launcher else "pg_cron's launcher does not run",
+        meaning="no entry fires; workers ring in its place, a little late, while one runs",
+        fix="restart PostgreSQL, and look for the launcher's last words in its log",
+    )
+    yield Finding(
+        check="roles",
+        ok=not ground.missing_roles,
+        detail=f"missing: {', '.join(ground.missing_roles)}" if ground.missing_roles else "all four are there",
+        meaning="the database was not migrated, or is a copy without its roles",
+        fix=_MIGRATE,
+    )
+    applied, wanted = ground.applied.removeprefix("sql/ "), migrations.digest()
+    yield Finding(
+        check="schema",
+        ok=ground.has_schema and applied == wanted,
+        detail=f"functions at {applied or 'nothing'}, this release has {wanted}" if applied != wanted else f"at this release, {wanted}",
+        meaning="the database is not at the release of this command",
+        fix=_MIGRATE,
+    )
+    yield Finding(
+        check="connection",
+        ok=ground.may_own,
+        detail=f"connected as {ground.connected_as}, who {'may' if ground.may_own else 'may not'} act as kronos_owner",
+        meaning="what concerns all workspaces cannot be seen, so it was not checked",
+        fix="use the KRONOS_DATABASE_URL that `kronos migrate` is run with",
+    )
+
+
+def _degraded(version: str | None) -> str:
+    # The extension's own version: 1.4-1 for the release 1.4.2.
+    is_old = version is not None and tuple(int(part) for part in re.split(r"[.-]", version)[:2]) < (1, 5)
+    return " (it works, degraded: no intervals below a minute; 1.6 or later is recommended)" if is_old else ""
+
+
+def orphans(found: list[Orphan]) -> Finding:
+    """Entries whose role is gone."""
+    roles = sorted({each.username for each in found})
+    listed = ", ".join("'" + role.replace("'", "''") + "'" for role in roles)
+    told = f"{len(found)} entries of cron.job are of roles that are gone: {_some(roles)}"
+    return Finding(
+        check="entry owners",
+        ok=not found,
+        detail=told if found else "every entry's role is there",
+        meaning="pg_cron's launcher ends each second, so nobody's job fires",
+        fix=f"as a superuser: delete from cron.job where username in ({listed});",  # noqa: S608  # words for a person, not run
+    )
+
+
+def privileges(found: list[MissingPrivilege]) -> Finding:
+    """What each role can do."""
+    told = [f"{each.role} cannot {each.privilege}" for each in found]
+    return Finding(
+        check="privileges",
+        ok=not found,
+        detail=_some(told) if found else "each role can do what it must",
+        meaning="alarms, requests or deliveries fail",
+        fix=_MIGRATE + "; for a role that cannot log in: alter role kronos_cron login;",
+    )
+
+
+def ringing(ground: Ground, pg_cron: PgCron) -> Iterator[Finding]:
+    """Whether pg_cron rings, and here."""
+    served = pg_cron.served_database
+    yield Finding(
+        check="cron.database_name",
+        ok=served in (None, ground.database),
+        detail=f"pg_cron serves {served}, this is {ground.database}" if served else "not for this user's eyes",
+        meaning="pg_cron rings in another database",
+        fix=f"set cron.database_name = '{ground.database}' and restart PostgreSQL",
+    )
+    yield Finding(
+        check="internal jobs",
+        ok=pg_cron.internal_jobs > 0 and pg_cron.internal_entries == pg_cron.internal_jobs,
+        detail=f"{pg_cron.internal_entries} of {pg_cron.internal_jobs} internal jobs have an entry",
+        meaning="nothing is repaired, caught up, or freed of dead workers",
+        fix=_MIGRATE,
+    )
+    yield Finding(
+        check="heartbeat",
+        ok=pg_cron.silent_seconds <= system.SILENT_AFTER.total_seconds(),
+        detail=f"pg_cron rang {pg_cron.silent_seconds:.0f} s ago",
+        meaning="pg_cron is frozen or behind; workers ring in its place, a little late, while one runs",
+        fix="from pg_cron 1.6.1: select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'pg_cron launcher'; "
+        "before: restart PostgreSQL",
+    )
+
+
+def drift(found: list[Difference]) -> Finding:
+    """Jobs against entries."""
+    told = [f"{each.jobname}: {each.difference}" for each in found]
+    return Finding(
+        check="drift",
+        ok=not found,
+        detail=f"{_many(found)} differences: {_some(told)}" if found else "cron.job is the set of ACTIVE CRON jobs",
+        meaning="a job is not rung for, or an alarm rings for nobody",
+        fix=_FIX,
+    )
+
+
+def faults(found: list[FaultyJob]) -> Finding:
+    """Jobs whose ticks cannot be accounted for."""
+    told = [f"{each.workspace}/{each.name or each.job_id}: {each.message} ({each.sqlstate})" for each in found]
+    return Finding(
+        check="malformed jobs",
+        ok=not found,
+        detail=f"{_many(found)}: {_some(told)}" if found else "every job's ticks could be accounted for",
+        meaning="these jobs do not run; the others do",
+        fix="PATCH the job's cron, or cancel it and make it anew",
+    )
+
+
+def overdue(found: list[OverdueJob]) -> Finding:
+    """Ticks that are due for too long."""
+    told = [f"{each.workspace}/{each.name or each.job_id} since {each.overdue_seconds:.0f} s" for each in found]
+    return Finding(
+        check="overdue jobs",
+        ok=not found,
+        detail=f"{_many(found)}: {_some(told)}" if found else f"no tick is due for longer than {OVERDUE.total_seconds():.0f} s",
+        meaning="neither alarms nor catch-up accounted for these ticks",
+        fix="select kronos.catch_up(clock_timestamp()); as kronos_owner, and see launcher, heartbeat and malformed jobs",
+    )
+
+
+def zones(found: list[StaleZone]) -> Finding:
+    """Time zones' clock changes."""
+    told = [f"{each.timezone} ({f'read {each.read_at:%Y-%m-%d}' if each.read_at else 'never read'})" for each in found]
+    return Finding(
+        check="time zones",
+        ok=not found,
+        detail=_some(told) if found else "every zone in use was read within two days",
+        meaning="alarms of jobs in these zones may miss a change of clocks, and their ticks wait for catch-up",
+        fix=_FIX,
+    )
+
+
+def partitions(found: list[Partition]) -> Finding:
+    """The coming days' partitions."""
+    return Finding(
+        check="partitions",
+        ok=not found,
+        detail=f"missing: {_some([each.partition for each in found])}" if found else "the coming days have theirs",
+        meaning="new rows go to the default partition, which retention cannot drop",
+        fix=_FIX,
+    )
+
+
+def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
+    """The last 24 hours of every job."""
+    unaccounted, surplus = sum(each.unaccounted or 0 for each in wrong), sum(each.surplus or 0 for each in wrong)
+    told = f"{expected} ticks of {checked} jobs in 24 h"
+    if not wrong:
+        return Finding(check="ledger", ok=True, detail=f"{told}, each accounted for exactly once")
+    told = f"{told}: {unaccounted} not accounted for, {surplus} accounted for without being one"
+    return Finding(
+        check="ledger",
+        ok=False,
+        detail=f"{told}; {_some([_told(each) for each in wrong])}",
+        meaning="rows were deleted or written by hand, or a job is malformed: nobody can say what became of these ticks",
+        fix="`kronos job explain JOB --workspace W --at T` says what is known of a tick; POST …/backfill runs a window again",
+    )
+
+
+def _told(each: JobLedger) -> str:
+    name = f"{each.workspace}/{each.name or each.job_id}"
+    if each.error is not None:
+        return f"{name}: {each.error['message']}"
+    first = min(at for at in (each.first_unaccounted, each.first_surplus) if at is not None)
+    return f"{name}: {each.unaccounted} unaccounted, {each.surplus} surplus, first at {first.astimezone(UTC).isoformat()}"
+
+
+def _some(told: list[str]) -> str:
+    more = f", and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    return ", ".join(told[:_SHOWN]) + more
+
+
+def _many(found: list[Row]) -> str:
+    return f"{LISTED} or more" if len(found) >= LISTED else str(len(found))

@@ -1,0 +1,124 @@
+"""What became of a tick's execution: its attempts, its endpoint's gate, the workers that could take it."""
+
+from kronos.explain.facts import Facts, Judged, Step, Verdict, instant, said, seconds
+from kronos.model import JsonObject
+
+_BY = {"MANUAL": " by hand", "BACKFILL": " by a backfill", "CATCH_UP": " to catch up"}
+
+
+def execution(facts: Facts) -> Judged:
+    """The execution's end; and where there is none, whether one is to come."""
+    run = facts.run
+    if run is None:
+        return _no_execution(facts)
+    by = _BY.get(run["cause"], "")
+    detail = f"execution {run['execution_id']}, cause {run['cause']}, is {run['status']}"
+    verdict = _ended(facts, run, by) or _under_way(facts, run)
+    holds = run["status"] not in ("FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED")
+    return Step(step="execution", holds=holds, detail=detail, evidence=run), verdict
+
+
+def _no_execution(facts: Facts) -> Judged:
+    if facts.due_at is None:
+        return None, None
+    if not facts.is_past:
+        detail = f"the tick is {seconds((facts.due_at - facts.now).total_seconds())} ahead"
+        because = f"The tick is in the future: it is going to run at {said(facts.due_at)}."
+        return Step(step="execution", holds=True, detail=detail), Verdict(decision="WILL_RUN", code="in_the_future", because=because)
+    detail = "no row tells what became of the tick"
+    because = (
+        f"The tick lies before the job's pointer, and {detail}: it was deleted, by retention or by hand. `kronos doctor` counts such ticks."
+    )
+    return Step(step="execution", holds=False, detail=detail), Verdict(decision="UNACCOUNTED", code="unaccounted", because=because)
+
+
+def _ended(facts: Facts, run: JsonObject, by: str) -> Verdict | None:
+    why = facts.reason.get("detail") or (run["error"] or {}).get("message") or "no reason was given"
+    if run["status"] == "SUCCESS":
+        late = (instant(run["completed_at"]) or facts.now) - (instant(run["scheduled_at"]) or facts.now)
+        because = (
+            f"It ran{by}: delivered at {said(run['completed_at'])}, {seconds(late.total_seconds())} after {said(run['scheduled_at'])}."
+        )
+        return Verdict(decision="RAN", code="ran", because=because)
+    if run["status"] == "FAILED":
+        code = "delivery_lost" if facts.reason.get("code") == "lease_expired" else "delivery_failed"
+        because = f"Its delivery failed after {run['attempt_count']} of {run['max_attempts']} attempts: {why}."
+        return Verdict(decision="FAILED", code=code, because=because)
+    if run["status"] == "CANCELLED":
+        code = "job_cancelled" if facts.reason.get("code") == "job_cancelled" else "execution_cancelled"
+        return Verdict(decision="CANCELLED", code=code, because=f"Its execution was cancelled at {said(run['completed_at'])}: {why}.")
+    if run["status"] == "SKIPPED":
+        return Verdict(decision="SKIPPED", code=facts.reason.get("code", "skipped"), because=f"The tick was skipped: {why}.")
+    return None
+
+
+def _under_way(facts: Facts, run: JsonObject) -> Verdict | None:
+    lease_until = instant(run["lease_until"])
+    if run["status"] == "RUNNING" and lease_until is not None:
+        if lease_until <= facts.now:
+            because = (
+                f"The worker {run['worker_id']} did not report within its lease, until {said(lease_until)}: it is going to be tried again."
+            )
+            return Verdict(decision="WAITING", code="delivery_lost_retrying", because=because)
+        attempt = f"attempt {run['attempt_count']} of {run['max_attempts']}, by {run['worker_id']}"
+        because = f"It is running: {attempt}, whose lease ends at {said(lease_until)}."
+        return Verdict(decision="RUNNING", code="running", because=because)
+    due_at = instant(run["due_at"])
+    if run["status"] == "PENDING" and due_at is not None:
+        if facts.trigger != "CRON":
+            return Verdict(decision="WILL_RUN", code="in_the_future", because=f"It is going to run at {said(due_at)}.")
+        if run["cause"] == "CATCH_UP":
+            because = f"Missed ticks of all jobs are spread over time: this one is delivered at {said(due_at)}."
+            return Verdict(decision="WAITING", code="catch_up_staggered", because=because)
+        because = f"The job's jitter_seconds of {facts.jitter_seconds} delay the delivery until {said(due_at)}."
+        return Verdict(decision="WAITING", code="jitter", because=because)
+    return None
+
+
+def attempts(facts: Facts) -> Judged:
+    """Each try to deliver it."""
+    tried = facts.attempts or []
+    if not tried:
+        return None, None
+    told = ", ".join(f"{each['attempt_number']} {each['status']}" for each in tried[-10:])
+    last = tried[-1]
+    why = f": {last['error']['message']}" if last.get("error") and last["error"].get("message") else ""
+    step = Step(step="attempts", holds=last["status"] in ("SUCCESS", "RUNNING"), detail=f"{told}{why}", evidence={"attempts": tried})
+    return step, None
+
+
+def waiting(facts: Facts) -> Judged:
+    """What an execution that is due waits for: its endpoint's gate, its workspace, a worker, or its next attempt."""
+    run = facts.run
+    if run is None or run["status"] not in ("QUEUED", "RETRYING", "PENDING"):
+        return None, None
+    evidence: JsonObject = {
+        "endpoint": facts.endpoint,
+        "paused_until": facts.gate_paused_until,
+        "in_flight": facts.in_flight,
+        "max_in_flight": facts.max_in_flight,
+        "worker_sessions": facts.worker_sessions,
+    }
+    code, detail = _what_it_waits_for(facts, run)
+    step = Step(step="waiting", holds=False, detail=detail, evidence=evidence)
+    return step, Verdict(decision="WAITING", code=code, because=f"The execution waits: {detail}.")
+
+
+def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
+    if facts.workspace_status != "ACTIVE":
+        return "workspace_suspended", f"the workspace {facts.workspace} is {facts.workspace_status}, and nothing of it is delivered"
+    if facts.is_gate_paused:
+        return "endpoint_paused", f"deliveries to endpoint {facts.endpoint} are paused until {said(facts.gate_paused_until)}"
+    if facts.max_in_flight is not None and (facts.in_flight or 0) >= facts.max_in_flight:
+        return (
+            "endpoint_full",
+            f"endpoint {facts.endpoint} takes {facts.max_in_flight} deliveries at once, and {facts.in_flight} are under way",
+        )
+    if run["status"] == "RETRYING":
+        error = run["error"] or {}
+        code = "delivery_lost_retrying" if error.get("type") == "lease_expired" else "delivery_retrying"
+        told = f"attempt {run['attempt_count']} of {run['max_attempts']} ended with {error.get('message', 'an error')}"
+        return code, f"{told}; the next is due at {said(run['due_at'])}"
+    if facts.worker_sessions == 0:
+        return "no_worker", "no worker is connected to this database; start one with `kronos worker`"
+    return "queued", "workers are connected, and one takes it as soon as it is free"

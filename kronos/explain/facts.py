@@ -1,0 +1,177 @@
+"""What is known of a job around an instant, and what is made of it: rows and answers, no I/O."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+from kronos.model import JobStatus, Json, JsonObject, Overlap, Trigger, WorkspaceStatus
+
+Decision = Literal[
+    "RAN",
+    "RUNNING",
+    "WAITING",
+    "WILL_RUN",
+    "WILL_BE_SKIPPED",
+    "NOT_DUE",
+    "SKIPPED",
+    "MISSED",
+    "FAILED",
+    "CANCELLED",
+    "OVERDUE",
+    "UNACCOUNTED",
+    "ERROR",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A row of queries/explain.sql: the version that the instant is a matter of, and everything around it.
+
+    `tick` is the tick of the instant's minute that this version answers for; `tick_out_of_force` one that its schedule has in that minute,
+    whether or not it was in force; `asked_tick` one that the schedule of the version asked about has.
+    """
+
+    job_id: UUID
+    asked_version: int
+    asked_tick: datetime | None
+    at: datetime
+    now: datetime
+    tick: datetime | None
+    tick_out_of_force: datetime | None
+    one_shot_at: datetime | None
+    is_in_force: bool
+    has_begun: bool
+    version_id: UUID
+    version: int
+    trigger: Trigger
+    status: JobStatus
+    status_reason: JsonObject | None
+    cron: str | None
+    every: str | None
+    timezone: str | None
+    description: str | None
+    ticks_from: datetime
+    ticks_until: datetime | None
+    created_at: datetime
+    retired_at: datetime | None
+    run_at: datetime | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    runs: int
+    max_runs: int | None
+    overlap: Overlap
+    dst_gap: Literal["SHIFT", "SKIP"]
+    dst_overlap: Literal["FIRST", "BOTH"]
+    jitter_seconds: int
+    catch_up_policy: Literal["SKIP", "LATEST", "ALL"]
+    catch_up_window_seconds: int
+    next_tick_at: datetime | None
+    skip_next: int
+    resume_at: datetime | None
+    replaced_by_id: UUID | None
+    reading: JsonObject | None
+    workspace: str
+    workspace_status: WorkspaceStatus
+    suspended_at: datetime | None
+    is_to_be_skipped: bool
+    fault: JsonObject | None
+    run: JsonObject | None
+    attempts: Json
+    endpoint: str
+    in_flight: int | None
+    max_in_flight: int | None
+    gate_paused_until: str | None
+    is_gate_paused: bool
+    worker_sessions: int
+    pg_cron: JsonObject | None
+    is_entry_right: bool | None
+    alarm: str | None
+    pg_cron_silent_seconds: float
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The nominal tick in question: the schedule's, or a one-shot's time."""
+        return self.tick or self.one_shot_at
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the version is in force now."""
+        return self.status in ("ACTIVE", "PAUSED")
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the tick is one that nobody has accounted for yet: it lies at the pointer or after it."""
+        return self.tick is not None and self.is_live and self.next_tick_at is not None and self.tick >= self.next_tick_at
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the tick's time has come."""
+        return self.due_at is not None and self.due_at <= self.now
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the tick is due and waits for somebody to account for it."""
+        return self.is_pending and self.is_past and self.run is None
+
+    @property
+    def reason(self) -> JsonObject:
+        """What the execution's row says of its end."""
+        return (self.run or {}).get("status_reason") or {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that was looked at on the way to the decision: whether it lets the tick run, and how that is known."""
+
+    step: str
+    holds: bool
+    detail: str
+    evidence: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A decision with its stable code and one sentence of why."""
+
+    decision: Decision
+    code: str
+    because: str
+
+
+Judged = tuple[Step | None, Verdict | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the minute of `at` has none."""
+
+    job_id: UUID
+    version_id: UUID
+    at: datetime
+    tick: datetime | None
+    decision: Decision
+    code: str
+    because: str
+    steps: list[Step]
+
+
+def said(at: datetime | str | None) -> str:
+    """An instant in a sentence."""
+    if at is None:
+        return "never"
+    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
+    text = instant.astimezone(UTC).isoformat(timespec="microseconds" if instant.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def seconds(span: float) -> str:
+    """A span in a sentence."""
+    if span < 120:
+        return f"{span:.3g} s"
+    return f"{span / 60:.0f} min" if span < 7200 else f"{span / 3600:.1f} h"
+
+
+def instant(value: str | None) -> datetime | None:
+    """A time within a JSON document of facts."""
+    return datetime.fromisoformat(value) if value is not None else None

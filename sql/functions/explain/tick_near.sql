@@ -1,0 +1,20 @@
+-- tick_near: the tick of a schedule that a question about p_at is about: of those within p_at's minute the last one up to p_at, else the first.
+-- Called by: queries/explain.sql, read_instant.   Returns: null where the minute has none, or where the schedule is malformed.
+create or replace function kronos.tick_near(p_schedule kronos.schedule, p_at timestamptz) returns timestamptz
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_minute timestamptz := date_trunc('minute', p_at);
+    v_tick   timestamptz;
+    v_found  timestamptz;
+begin
+    v_tick := kronos.next_tick(p_schedule, v_minute - interval '1 microsecond');
+    while v_tick < v_minute + interval '1 minute' and (v_found is null or v_tick <= p_at) loop
+        v_found := v_tick;
+        v_tick := kronos.next_tick(p_schedule, v_tick);
+    end loop;
+    return v_found;
+exception when data_exception then
+    return null;
+end
+$$;

@@ -1,0 +1,35 @@
+-- advance_backfills: advance_backfill for up to 100 RUNNING backfills, in no order, so that none waits for ever behind the others; at most p_limit
+-- executions in all. One that cannot go on ends as FAILED and stops no other; what may pass (a lock, a shortage) is tried again at the next call.
+-- Called by: the workers, beside the expiry of leases; keep_up, every minute. It costs an index's probe while no backfill is RUNNING.
+-- Returns: how many executions were made; null while no backfill is RUNNING.
+create or replace function kronos.advance_backfills(p_limit integer) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_backfill_id uuid;
+    v_made        integer := 0;
+    v_until       timestamptz := clock_timestamp() + interval '1 second';      -- callers have other things to do
+begin
+    if not exists (select from kronos.backfills where status = 'RUNNING') then
+        return null;
+    end if;
+    for v_backfill_id in
+        select backfill_id from kronos.backfills where status = 'RUNNING' order by random() limit 100
+    loop
+        exit when clock_timestamp() >= v_until;
+        begin
+            v_made := v_made + kronos.advance_backfill(v_backfill_id, p_limit - v_made);
+        exception when others then
+            raise warning 'kronos: backfill % cannot go on: % (%)', v_backfill_id, sqlerrm, sqlstate;
+            if left(sqlstate, 2) not in ('08', '40', '53', '55', '57', '58') then
+                update kronos.backfills
+                   set status = 'FAILED', completed_at = clock_timestamp(),
+                       status_reason = jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm, 'sqlstate', sqlstate)
+                 where backfill_id = v_backfill_id
+                   and status = 'RUNNING';
+            end if;
+        end;
+    end loop;
+    return v_made;
+end
+$$;

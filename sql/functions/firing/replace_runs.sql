@@ -1,0 +1,52 @@
+-- replace_runs: ends the executions of an overlap key that were made before p_before, for a newer one to take their place (REPLACE): they are
+-- CANCELLED. One under way loses its claim: its attempt is UNKNOWN, its slot is given back, and its worker's result comes too late (attempt_late).
+-- Passes over what another session has locked, execution or gate: it is called with other locks held, so it must not wait. What is left then is
+-- ended by release_next, a fraction of a second later.
+-- Locked first and then read anew: a claim that was committed between a statement's snapshot and its locks is in the execution's row, and would
+-- not be in the gate's count that the same statement goes by.
+-- Called by: admit_run, release_next, with the row lock of the job's newest version held.   Returns: whether nothing of the key is left.
+create or replace function kronos.replace_runs(p_overlap_key uuid, p_before timestamptz) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+as $$
+declare
+    c_detail  constant text := 'a newer run of the job replaced it';
+    v_old     uuid[];
+    v_gates   uuid[];
+begin
+    v_old := array(select execution_id from kronos.execution_live where overlap_key = p_overlap_key and created_at < p_before for update skip locked);
+    v_gates := array(select endpoint_id
+                       from kronos.endpoint_gate
+                      where endpoint_id in (select endpoint_id from kronos.execution_live where execution_id = any (v_old) and holds_slot)
+                        for update skip locked);
+    with replaced as materialized (
+        select live.*, live.claim_token is not null and live.visible_at <= clock_timestamp() as is_lost
+          from kronos.execution_live as live
+         where live.execution_id = any (v_old)
+           and (not live.holds_slot or live.endpoint_id = any (v_gates))
+    ), given_back as (
+        update kronos.endpoint_gate as gate
+           set in_flight = gate.in_flight - slot.executions
+          from (select endpoint_id, count(*)::integer as executions from replaced where holds_slot group by endpoint_id) as slot
+         where gate.endpoint_id = slot.endpoint_id
+    ), recorded as (
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error)
+        select execution_id, claim_token, workspace_id, attempt_count, case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, clock_timestamp(),
+               (extract(epoch from clock_timestamp() - claimed_at) * 1000)::integer, worker_id,
+               jsonb_build_object('type', 'overlap_replaced', 'message', c_detail || '; whether the delivery arrived is not known')
+          from replaced
+         where claim_token is not null
+    ), archived as (
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
+                                           run_at, created_at, started_at, completed_at, attempt_count, max_attempts, worker_id, input, error, backfill_id)
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
+               jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail), scheduled_at,
+               run_at, created_at, started_at, clock_timestamp(), attempt_count, max_attempts, worker_id, input, error, backfill_id
+          from replaced
+    )
+    delete from kronos.execution_live as live
+     using replaced
+     where live.execution_id = replaced.execution_id;
+    return not exists (select from kronos.execution_live where overlap_key = p_overlap_key);
+end
+$$;

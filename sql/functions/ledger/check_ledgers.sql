@@ -1,0 +1,20 @@
+-- check_ledgers: check_ledger for the next p_count jobs in the order of their ids: those that are live or were within the window.
+-- Called by: queries/doctor.sql, batch by batch.   Returns: a row a job; none at the end.
+create or replace function kronos.check_ledgers(p_after uuid, p_count integer, p_from timestamptz, p_to timestamptz)
+returns table (job_id uuid, name text, workspace text, expected integer, unaccounted integer, surplus integer, first_unaccounted timestamptz,
+               first_surplus timestamptz, overdue integer, is_truncated boolean, error jsonb)
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select job.job_id, job.name, workspace.slug, ledger.expected, ledger.unaccounted, ledger.surplus, ledger.first_unaccounted,
+           ledger.first_surplus, ledger.overdue, ledger.is_truncated, ledger.error
+      from (select candidate.job_id, candidate.name, candidate.workspace_id
+              from kronos.jobs as candidate
+             where candidate.trigger = 'CRON'
+               and (candidate.status in ('ACTIVE', 'PAUSED') or candidate.ticks_until > p_from)
+               and candidate.job_id > p_after
+             order by candidate.job_id
+             limit p_count) as job
+      join kronos.workspaces as workspace using (workspace_id)
+     cross join lateral kronos.check_ledger(job.job_id, p_from, p_to) as ledger
+     order by job.job_id
+$$;

@@ -1,0 +1,30 @@
+-- job_fault: why the ticks of a live CRON job cannot be accounted for: what accounting met at the job's pointer (kronos.job_faults), else what is
+-- plainly wrong with its row.
+-- Called by: queries/ledger.sql, queries/explain.sql.   Returns: null where nothing is, or {sqlstate, message, failed_at}. Row level security confines it.
+create or replace function kronos.job_fault(p_job kronos.jobs) returns jsonb
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_fault jsonb;
+begin
+    if p_job.trigger <> 'CRON' or p_job.status not in ('ACTIVE', 'PAUSED') then
+        return null;
+    end if;
+    select jsonb_build_object('sqlstate', fault.sqlstate, 'message', fault.message, 'failed_at', kronos.iso(fault.failed_at)) into v_fault
+      from kronos.job_faults as fault
+     where fault.job_id = p_job.job_id
+       and fault.next_tick_at is not distinct from p_job.next_tick_at;
+    if found then
+        return v_fault;
+    end if;
+    v_fault := to_jsonb(kronos.schedule_fault(p_job.schedule));
+    if v_fault is null
+       and not exists (select
+                         from kronos.endpoints as endpoint
+                         join kronos.endpoint_versions as made_of using (endpoint_id, version)
+                        where endpoint.endpoint_id = p_job.endpoint_id) then
+        v_fault := to_jsonb('the present version of its endpoint is not there'::text);
+    end if;
+    return case when v_fault is not null then jsonb_build_object('sqlstate', '22023', 'message', v_fault, 'failed_at', null) end;
+end
+$$;

@@ -1,0 +1,25 @@
+-- schedule_fault: what is wrong with a stored schedule that kronos.read_schedule could not have made: somebody wrote it by hand, or a disk did.
+-- Called by: job_fault.   Returns: null where it can be read.
+create or replace function kronos.schedule_fault(p_schedule kronos.schedule) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_schedule.every_seconds is not null then
+        if p_schedule.every_seconds < 1 or p_schedule.anchor is null then
+            return format('its interval cannot be: every_seconds %s, anchor %s', p_schedule.every_seconds, coalesce(p_schedule.anchor::text, 'null'));
+        end if;
+    elsif num_nulls(p_schedule.minutes, p_schedule.hours, p_schedule.days, p_schedule.months, p_schedule.weekdays, p_schedule.both_days) > 0 then
+        return 'its schedule has fields that are null';
+    elsif p_schedule.minutes not between 1 and (1::bigint << 60) - 1 then
+        return format('its schedule names no minutes that there are: mask %s', p_schedule.minutes);
+    elsif p_schedule.hours not between 1 and (1 << 24) - 1 then
+        return format('its schedule names no hours that there are: mask %s', p_schedule.hours);
+    elsif p_schedule.months not between 2 and 8190 then
+        return format('its schedule names no months that there are: mask %s', p_schedule.months);
+    end if;
+    perform kronos.next_tick(p_schedule, now());
+    return null;
+exception when data_exception then
+    return format('its schedule cannot be read: %s (%s)', sqlerrm, sqlstate);
+end
+$$;

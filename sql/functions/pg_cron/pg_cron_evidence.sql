@@ -1,0 +1,52 @@
+-- pg_cron_evidence: what pg_cron has of one job: its entry, and the alarms of it that began within [p_from, p_to), the last ten of them.
+-- Called by: queries/explain.sql.
+-- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run): explaining never fails for pg_cron's sake.
+-- cron.job_run_details is indexed by runid only, and keeps growing: runids are given out in the order of time, so the window is found by halving, and at
+-- most 20,000 rows of it are looked at.
+create or replace function kronos.pg_cron_evidence(p_job_id uuid, p_from timestamptz, p_to timestamptz) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
+as $$
+declare
+    v_entry jsonb;
+    v_rings jsonb;
+    v_low   bigint;
+    v_high  bigint;
+    v_half  bigint;
+    v_found record;
+begin
+    select to_jsonb(entry) into v_entry
+      from cron.job as entry
+     where entry.jobname = 'kronos:' || p_job_id
+       and entry.username = current_user;
+    select min(runid), max(runid) into v_low, v_high from cron.job_run_details;
+    while v_high - v_low > 1000 loop
+        v_half := v_low + (v_high - v_low) / 2;
+        select detail.runid, detail.start_time into v_found
+          from cron.job_run_details as detail
+         where detail.runid >= v_half and detail.start_time is not null
+         order by detail.runid
+         limit 1;
+        if v_found.start_time < p_from - interval '10 minutes' then
+            v_low := v_half;
+        else
+            v_high := v_half;
+        end if;
+    end loop;
+    select jsonb_agg(jsonb_build_object('started_at', kronos.iso(ring.start_time), 'ended_at', kronos.iso(ring.end_time), 'status', ring.status,
+                                        'message', left(ring.return_message, 200)) order by ring.start_time) into v_rings
+      from (select around.start_time, around.end_time, around.status, around.return_message
+              from (select detail.start_time, detail.end_time, detail.status, detail.return_message, detail.command
+                      from cron.job_run_details as detail
+                     where detail.runid >= v_low
+                     order by detail.runid
+                     limit 20000) as around
+             where around.command = format('select kronos.fire(%L)', p_job_id)
+               and around.start_time >= p_from
+               and around.start_time < p_to
+             order by around.start_time desc
+             limit 10) as ring;
+    return jsonb_build_object('entry', v_entry, 'rings', coalesce(v_rings, '[]'));
+exception when undefined_table or undefined_column or invalid_schema_name or insufficient_privilege or lock_not_available then
+    return jsonb_build_object('entry', null, 'rings', null);
+end
+$$;

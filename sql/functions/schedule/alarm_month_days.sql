@@ -1,0 +1,20 @@
+-- alarm_month_days: the days that the day-of-month field can name in a month of p_length days, whatever their weekdays: L is its last,
+-- LW one of its last three, 15W one of 14 to 16.
+-- Called by: alarm_days.   Returns: bits 1-31.
+create or replace function kronos.alarm_month_days(p_schedule kronos.schedule, p_length integer) returns bigint
+language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_all  constant bigint := (2::bigint << p_length) - 2;
+    v_near constant bigint := p_schedule.nearest_days & v_all;
+begin
+    return v_all & (
+        p_schedule.days
+        | (((p_schedule.days >> 32) & 1) << p_length)
+        | ((((p_schedule.days >> 33) & 1) * 7) << (p_length - 2))
+        | v_near | (v_near << 1) | (v_near >> 1)
+        | (((v_near >> 1) & 1) << 3)                        -- Saturday the 1st: Monday the 3rd
+        | (((v_near >> p_length) & 1) << (p_length - 2))    -- Sunday, the last: the Friday before
+    );
+end
+$$;

@@ -1,0 +1,22 @@
+-- lint_schedule: what a schedule does that its user may not expect, a sentence each.
+-- Called by: queries/schedules.sql.
+-- Returns: {} for an ordinary schedule. p_cron is the text as it was given, null for an interval; p_until null: no end. Clock changes are told of one
+-- year from p_after on.
+create or replace function kronos.lint_schedule(p_cron text, p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz) returns text[]
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_fields text[] := kronos.cron_fields(p_cron);
+    v_tick   timestamptz := kronos.next_tick(p_schedule, p_after);
+    v_lints  text[] := '{}';
+begin
+    if v_tick is null or v_tick >= p_until then
+        v_lints := v_lints || 'the schedule does not fire again'::text;
+    end if;
+    if p_cron is not null then
+        v_lints := v_lints || kronos.lint_steps(v_fields, p_schedule) || kronos.lint_days(v_fields, p_schedule)
+                           || kronos.lint_nth_days(v_fields, p_schedule);
+    end if;
+    return v_lints || kronos.lint_clock_changes(p_schedule, p_after, least(p_until, p_after + interval '1 year'));
+end
+$$;

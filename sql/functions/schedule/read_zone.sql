@@ -1,0 +1,22 @@
+-- read_zone: what alarm needs of a time zone, from PostgreSQL's time zone data: from a day ago until two years from now.
+-- Called by: zone_shifts, refresh_zones.   Raises: invalid_parameter_value where there is no such zone.
+create or replace function kronos.read_zone(p_timezone text) returns kronos.zones
+language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_from constant timestamptz := now() - interval '1 day';
+    v_zone kronos.zones;
+begin
+    v_zone.timezone := p_timezone;
+    v_zone.read_at := now();
+    select array(select distinct extract(epoch from distance)::integer
+                   from unnest(array_agg(change.new_offset) || (v_from at time zone p_timezone - v_from at time zone 'UTC')) as distance
+               order by 1),
+           coalesce(array_agg(change.at order by change.at) filter (where change.new_offset > change.old_offset), '{}'),
+           coalesce(array_agg(extract(epoch from change.new_offset - change.old_offset)::integer order by change.at)
+                        filter (where change.new_offset > change.old_offset), '{}')
+      into v_zone.offsets, v_zone.gaps, v_zone.gap_seconds
+      from kronos.zone_changes(p_timezone, v_from, now() + interval '2 years') as change;
+    return v_zone;
+end
+$$;

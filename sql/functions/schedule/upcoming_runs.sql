@@ -1,0 +1,34 @@
+-- upcoming_runs: what a schedule will do: its next p_count runs after p_after and before p_until, and the ticks up to the last of them that do not
+-- run because their local time does not exist (dst_gap SKIP). The first p_passed ticks are no runs.
+-- Called by: queries/schedules.sql.
+-- Returns: next_runs and skipped, JSON lists of {at, local, dst}; p_until null: no end.
+create or replace function kronos.upcoming_runs(
+    p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz, p_passed integer, p_count integer, out next_runs jsonb, out skipped jsonb
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_is_utc boolean := kronos.is_utc_zone(p_schedule.timezone);
+    v_tick   timestamptz := p_after;
+    v_last   timestamptz;
+    v_runs   jsonb[] := '{}';
+begin
+    for i in 1 - p_passed .. p_count loop
+        v_tick := kronos.next_tick(p_schedule, v_tick);
+        exit when v_tick is null or v_tick >= p_until;
+        continue when i < 1;
+        v_last := v_tick;
+        v_runs := v_runs || jsonb_build_object(
+            'at', v_tick,
+            'local', kronos.local_text(v_tick, p_schedule.timezone),
+            'dst', case when not v_is_utc then kronos.clock_change(p_schedule, v_tick) end
+        );
+    end loop;
+    next_runs := to_jsonb(v_runs);
+    select coalesce(jsonb_agg(jsonb_build_object(
+               'at', tick.at, 'local', to_char(tick.local, 'YYYY-MM-DD"T"HH24:MI:SS'), 'dst', 'skipped'
+           ) order by tick.local), '[]')
+      into skipped
+      from kronos.skipped_ticks(p_schedule, p_after, v_last) as tick;
+end
+$$;

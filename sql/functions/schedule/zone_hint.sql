@@ -1,0 +1,27 @@
+-- zone_hint: what to write instead of a text that names no time zone: the name that differs in case or blanks only, or the one of this city.
+-- Called by: check_zone, for its errors.
+create or replace function kronos.zone_hint(p_timezone text) returns text
+language plpgsql stable strict set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_meant constant text := lower(replace(btrim(p_timezone), ' ', '_'));
+    v_name  text;
+begin
+    if p_timezone ~* '^(utc|gmt)?[+-]?[0-9:]+$' then
+        return 'a distance from UTC knows no daylight saving time: use an IANA name, such as Europe/Berlin';
+    end if;
+    select zone.name
+      into v_name
+      from pg_timezone_names as zone
+     where zone.name !~ '^(posix|right)/' and zone.name not in ('localtime', 'posixrules', 'Factory', 'CET', 'EET', 'MET', 'WET')
+       and v_meant in (lower(zone.name), lower(regexp_replace(zone.name, '^.*/', '')))
+     order by lower(zone.name) <> v_meant, zone.name
+     limit 1;
+    return case
+        when v_name is not null then 'write ' || v_name
+        when exists (select from pg_timezone_abbrevs as abbreviation where lower(abbreviation.abbrev) = v_meant)
+            then 'an abbreviation stands for no one zone: use an IANA name, such as Europe/Berlin'
+        else 'use an IANA name, such as Europe/Berlin'
+    end;
+end
+$$;

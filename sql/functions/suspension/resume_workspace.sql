@@ -1,0 +1,31 @@
+-- resume_workspace: lets the suspended workspace of the transaction go on, whole or not at all: each job's ticks of the suspension are recorded as
+-- skipped, its entry is registered, and the executions that waited are due for the workers.
+-- Lock order: the workspace, its jobs, cron.job.
+-- Called by: queries/workspaces.sql.   Returns: how many entries were registered; 0 where it is not SUSPENDED.   Raises: pg_cron's errors, unchanged.
+create or replace function kronos.resume_workspace() returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_workspace_id uuid := kronos.current_workspace_id();
+    v_job_ids      uuid[];
+    v_job_id       uuid;
+    v_now          timestamptz;
+begin
+    perform pg_advisory_xact_lock(kronos.workspace_lock(v_workspace_id));
+    if not exists (select from kronos.workspaces where workspace_id = v_workspace_id and status = 'SUSPENDED') then
+        return 0;
+    end if;
+    v_job_ids := kronos.lock_jobs(v_workspace_id);
+    v_now := clock_timestamp();
+    perform kronos.skip_ticks(job.job_id, v_now, kronos.why_halted(job))
+       from kronos.jobs as job
+      where job.job_id = any (v_job_ids)
+        and job.next_tick_at <= v_now;
+    update kronos.workspaces set status = 'ACTIVE', suspended_at = null where workspace_id = v_workspace_id;
+    foreach v_job_id in array v_job_ids loop
+        perform kronos.register_pg_cron(v_job_id);
+    end loop;
+    perform pg_notify('kronos_work', '');
+    return cardinality(v_job_ids);
+end
+$$;

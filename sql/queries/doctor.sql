@@ -1,0 +1,132 @@
+-- name: get_ground
+-- What the rest stands on, whoever connects and whether or not anything is migrated.
+select current_user::text as connected_as, current_database()::text as database, current_setting('server_version') as server_version,
+       (select extversion from pg_extension where extname = 'pg_cron') as pg_cron_version,
+       (select rolsuper from pg_roles where rolname = current_user) as is_superuser,
+       to_regnamespace('kronos') is not null as has_schema,
+       coalesce(obj_description(to_regnamespace('kronos'), 'pg_namespace'), '') as applied,
+       array(select name from unnest(array['kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker']) as name where to_regrole(name) is null) as missing_roles,
+       -- from PostgreSQL 16 on a member is not always one who may become it
+       case when to_regrole('kronos_owner') is null then false
+            when current_setting('server_version_num')::integer >= 160000 then pg_has_role(current_user, 'kronos_owner', 'set')
+            else pg_has_role(current_user, 'kronos_owner', 'member')
+       end as may_own,
+       exists (select
+                 from pg_stat_activity as backend
+                where backend.backend_type = 'pg_cron launcher' or backend.application_name = 'pg_cron scheduler') as has_launcher,
+       extract(epoch from clock_timestamp())::double precision as clock_seconds;
+
+-- name: list_orphans
+-- Entries of cron.job whose role is gone: one is enough to kill pg_cron's launcher each second. As the administrator, who alone sees them all.
+select entry.jobid, entry.username::text as username
+  from cron.job as entry
+ where not exists (select from pg_roles as role where role.rolname = entry.username)
+ order by entry.jobid
+ limit 100;
+
+-- name: get_pg_cron
+-- pg_cron as the owner sees it. served_database is null where its settings are not for the owner's eyes.
+select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.database_name', true) end as served_database,
+       health.internal_jobs, health.internal_entries, health.silent_seconds
+  from kronos.pg_cron_health() as health;
+
+-- name: list_missing_privileges
+-- What each role must be able to do, and cannot.
+select wanted.role, wanted.privilege
+  from (values ('kronos_cron', 'log in', (select rolcanlogin from pg_roles where rolname = 'kronos_cron')),
+               ('kronos_cron', 'connect to this database', has_database_privilege('kronos_cron', current_database(), 'connect')),
+               ('kronos_cron', 'use schema kronos', has_schema_privilege('kronos_cron', 'kronos', 'usage')),
+               ('kronos_cron', 'use schema cron', (select has_schema_privilege('kronos_cron', oid, 'usage') from pg_namespace where nspname = 'cron')),
+               ('kronos_cron', 'execute kronos.fire', has_function_privilege('kronos_cron', 'kronos.fire(uuid)', 'execute')),
+               ('kronos_cron', 'execute kronos.alarm_of', has_function_privilege('kronos_cron', 'kronos.alarm_of(uuid)', 'execute')),
+               ('kronos_api', 'use schema kronos', has_schema_privilege('kronos_api', 'kronos', 'usage')),
+               ('kronos_api', 'write jobs', has_table_privilege('kronos_api', 'kronos.jobs', 'select, insert, update')),
+               ('kronos_api', 'execute kronos.register_pg_cron', has_function_privilege('kronos_api', 'kronos.register_pg_cron(uuid)', 'execute')),
+               ('kronos_worker', 'use schema kronos', has_schema_privilege('kronos_worker', 'kronos', 'usage')),
+               ('kronos_worker', 'claim executions', has_table_privilege('kronos_worker', 'kronos.execution_live', 'select, update, delete')),
+               ('kronos_worker', 'write their ends', has_table_privilege('kronos_worker', 'kronos.execution_done', 'insert'))
+       ) as wanted (role, privilege, is_held)
+ where wanted.is_held is not true;
+
+-- name: list_drift
+-- Where the ACTIVE CRON jobs and pg_cron's entries are not the same set: what the reaper puts right.
+with entry as materialized (
+    select *, case when jobname ~ '^kronos:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(jobname, 8)::uuid end as job_id
+      from kronos.pg_cron_entries()
+), wanted as materialized (
+    select job.job_id, job.alarm
+      from kronos.jobs as job
+      join kronos.workspaces as workspace using (workspace_id)
+     where job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE'
+)
+select coalesce(entry.jobname, 'kronos:' || wanted.job_id) as jobname, entry.jobid,
+       case when entry.jobid is null                      then 'an ACTIVE job has no entry'
+            when wanted.job_id is null                    then 'an entry has no ACTIVE job'
+            when entry.schedule <> wanted.alarm           then 'an entry has another schedule than its job'
+            else 'an entry has another command, database or port, or is not active'
+       end as difference
+  from wanted
+  full join entry on entry.job_id = wanted.job_id and entry.username = 'kronos_cron'
+ where wanted.job_id is null
+    or entry.jobid is null
+    or not kronos.is_right_entry(wanted.job_id, wanted.alarm, entry.schedule, entry.command, entry.database, entry.nodename, entry.nodeport, entry.active)
+ order by 1
+ limit %(limit)s;
+
+-- name: count_jobs
+-- How many jobs check_ledgers is going to look at.
+select count(*)::integer as jobs
+  from kronos.jobs as job
+ where job.trigger = 'CRON'
+   and (job.status in ('ACTIVE', 'PAUSED') or job.ticks_until > %(since)s);
+
+-- name: check_ledgers
+-- A batch of jobs, by id; none at the end.
+select job_id, name, workspace, expected, unaccounted, surplus, first_unaccounted, first_surplus, overdue, is_truncated, error
+  from kronos.check_ledgers(%(after)s, %(count)s, %(since)s, %(until)s);
+
+-- name: list_faults
+-- Live jobs whose ticks cannot be accounted for, as accounting met it.
+select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.message, fault.failed_at
+  from kronos.job_faults as fault
+  join kronos.jobs as job using (job_id)
+  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+ where job.status in ('ACTIVE', 'PAUSED')
+   and fault.next_tick_at is not distinct from job.next_tick_at
+ order by fault.failed_at desc
+ limit %(limit)s;
+
+-- name: list_overdue
+-- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any.
+select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now() - job.next_tick_at)::double precision as overdue_seconds
+  from kronos.jobs as job
+  join kronos.workspaces as workspace using (workspace_id)
+ where job.status = 'ACTIVE'
+   and workspace.status = 'ACTIVE'
+   and job.next_tick_at < now() - %(longer_than)s::interval
+ order by job.next_tick_at
+ limit %(limit)s;
+
+-- name: list_stale_zones
+-- Time zones of live CRON jobs whose clock changes have not been read for longer than refresh_zones leaves any.
+select job.timezone, zone.read_at
+  from kronos.jobs as job
+  left join kronos.zones as zone using (timezone)
+ where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
+   and job.created_at < now() - %(older_than)s::interval
+ group by job.timezone, zone.read_at
+having zone.read_at is null or zone.read_at < now() - %(older_than)s::interval
+ order by job.timezone
+ limit %(limit)s;
+
+-- name: list_missing_partitions
+-- The coming two days' partitions that are not there. Today may be without one: its rows are in the default partition where they came before it.
+select parent.name || '_' || to_char(day.at, 'YYYYMMDD') as partition
+  from unnest(array['execution_done', 'attempt']) as parent (name)
+ cross join generate_series((now() at time zone 'UTC')::date + 1, (now() at time zone 'UTC')::date + 2, interval '1 day') as day (at)
+ where to_regclass('kronos.' || parent.name || '_' || to_char(day.at, 'YYYYMMDD')) is null
+ order by 1;
+
+-- name: reap
+-- What --fix does: the reaper's task, here and now.
+select kronos.reap() as counts;

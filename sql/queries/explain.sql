@@ -1,0 +1,70 @@
+-- name: get_facts
+-- All that is known of a job around an instant; the version whose tick the minute has, else the one that was in force then, else the one nearest to it.
+-- No row: no such job. %(job)s is an id or a name; of a version's id the chain of its versions is looked at.
+with asked as materialized (
+    select job.job_id, job.first_version_id, job.version, kronos.tick_near(job.schedule, moment.at) as tick, moment.at
+      from (select coalesce(%(at)s::timestamptz, now()) as at) as moment
+     cross join kronos.jobs as job
+     where job.job_id = kronos.find_job(%(job)s)
+       and job.workspace_id = kronos.current_workspace_id()
+), chain as materialized (
+    select job as whole, near.tick, asked.at,
+           -- the ticks of a version are those later than ticks_from, and up to ticks_until
+           near.tick > job.ticks_from and (job.ticks_until is null or near.tick <= job.ticks_until) as has_tick,
+           job.ticks_from < asked.at and (job.ticks_until is null or asked.at <= job.ticks_until) as is_in_force,
+           job.ticks_from < asked.at as has_begun
+      from asked
+      join kronos.jobs as job on job.first_version_id = asked.first_version_id
+     cross join lateral (select case when job.ticks_from < asked.at + interval '1 minute'
+                                      and (job.ticks_until is null or job.ticks_until >= asked.at - interval '1 minute')
+                                     then kronos.tick_near(job.schedule, asked.at) end as tick) as near
+), version as materialized (
+    select chain.whole, chain.at, case when chain.has_tick then chain.tick end as tick, chain.tick as tick_out_of_force, chain.is_in_force, chain.has_begun
+      from chain
+     order by chain.has_tick desc nulls last, chain.is_in_force desc, chain.has_begun desc,
+              case when chain.has_begun then (chain.whole).ticks_from end desc, (chain.whole).ticks_from
+     limit 1
+)
+select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, version.at, now() as now, version.tick, version.tick_out_of_force,
+       kronos.one_shot_at(version.whole) as one_shot_at, version.is_in_force, version.has_begun,
+       (version.whole).job_id as version_id, (version.whole).version, (version.whole).trigger, (version.whole).status, (version.whole).status_reason,
+       (version.whole).cron, (version.whole).every, (version.whole).timezone, (version.whole).description, (version.whole).ticks_from,
+       (version.whole).ticks_until, (version.whole).created_at, (version.whole).retired_at, (version.whole).run_at, (version.whole).starts_at,
+       (version.whole).ends_at, (version.whole).runs, (version.whole).max_runs, (version.whole).overlap, (version.whole).dst_gap,
+       (version.whole).dst_overlap, (version.whole).jitter_seconds, (version.whole).catch_up_policy, (version.whole).catch_up_window_seconds,
+       (version.whole).next_tick_at, (version.whole).skip_next, (version.whole).resume_at, (version.whole).replaced_by_id,
+       case when (version.whole).trigger = 'CRON' then kronos.read_instant((version.whole).schedule, (version.whole).cron, version.at) end as reading,
+       workspace.slug as workspace, workspace.status as workspace_status, workspace.suspended_at,
+       case when version.tick is not null and (version.whole).skip_next > 0
+            then exists (select
+                           from kronos.next_ticks((version.whole).schedule, (version.whole).next_tick_at - interval '1 microsecond',
+                                                  (version.whole).skip_next) as soon
+                          where soon = version.tick)
+            else false
+       end as is_to_be_skipped,
+       kronos.job_fault(version.whole) as fault,
+       run.facts as run,
+       (select jsonb_agg(jsonb_build_object('attempt_number', attempt.attempt_number, 'status', attempt.status, 'worker_id', attempt.worker_id,
+                                            'started_at', kronos.iso(attempt.started_at), 'completed_at', kronos.iso(attempt.completed_at),
+                                            'error', attempt.error) order by attempt.attempt_number)
+          from kronos.attempts as attempt
+         where attempt.execution_id = (run.facts ->> 'execution_id')::uuid) as attempts,
+       endpoint.name as endpoint, gate.in_flight, gate.max_in_flight,
+       case when gate.paused_until > now() then kronos.iso(nullif(gate.paused_until, 'infinity')) end as gate_paused_until,
+       coalesce(gate.paused_until > now(), false) as is_gate_paused,
+       (select count(*)::integer
+          from pg_stat_activity as backend
+         where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,
+       pg_cron.facts as pg_cron,
+       kronos.is_job_entry_right((version.whole).job_id, (version.whole).alarm, pg_cron.facts -> 'entry') as is_entry_right,
+       (version.whole).alarm, (select health.silent_seconds from kronos.pg_cron_health() as health) as pg_cron_silent_seconds
+  from asked
+ cross join version
+ cross join lateral (select kronos.run_of((version.whole).job_id, coalesce(version.tick, kronos.one_shot_at(version.whole)), version.at) as facts) as run
+ cross join lateral (select case when (version.whole).trigger = 'CRON'
+                                 then kronos.pg_cron_evidence((version.whole).job_id, date_trunc('minute', coalesce(version.tick, version.at)),
+                                                              coalesce(version.tick, version.at) + interval '10 minutes')
+                            end as facts) as pg_cron
+  join kronos.workspaces as workspace on workspace.workspace_id = (version.whole).workspace_id
+  join kronos.endpoints as endpoint on endpoint.endpoint_id = (version.whole).endpoint_id
+  left join kronos.endpoint_gate as gate on gate.endpoint_id = (version.whole).endpoint_id;

@@ -1,0 +1,12 @@
+-- name: get_standing
+-- How a job's accounts stand: the last 24 hours, what is overdue, and why it cannot be accounted for. No row: no such job. A job without a schedule
+-- has no ledger: its columns are null.
+select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skipped, ledger.expected - ledger.unaccounted as accounted, ledger.unaccounted,
+       ledger.surplus, ledger.first_unaccounted, ledger.first_surplus, now() - interval '24 hours' as since, ledger.checked_until, ledger.is_truncated,
+       case when ledger.overdue > 0 then extract(epoch from clock_timestamp() - job.next_tick_at)::double precision else 0 end as overdue_seconds,
+       coalesce(kronos.job_fault(job),
+                ledger.error || jsonb_build_object('failed_at', null)) as error
+  from kronos.jobs as job
+  left join lateral kronos.check_ledger(job.job_id, now() - interval '24 hours', now()) as ledger on true
+ where job.job_id = kronos.find_job(%(job)s)
+   and job.workspace_id = kronos.current_workspace_id();

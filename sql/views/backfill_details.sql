@@ -1,0 +1,21 @@
+-- backfill_details: a backfill as the API shows it, with what has become of its executions.
+drop view if exists kronos.backfill_details cascade;
+create view kronos.backfill_details with (security_invoker = true) as
+    select backfill.backfill_id, backfill.workspace_id, backfill.first_version_id, backfill.job_id, workspace.slug as workspace, backfill.status,
+           backfill.status_reason, backfill.from_at, backfill.to_at, backfill.max_active, backfill.ticks, backfill.created, backfill.left_out,
+           jsonb_build_object('undecided', case when backfill.next_at is null then 0 else backfill.ticks - backfill.created - backfill.left_out end,
+                              'waiting', unfinished.waiting, 'running', unfinished.running,
+                              'succeeded', finished.succeeded, 'failed', finished.failed, 'cancelled', finished.cancelled, 'skipped', finished.skipped) as progress,
+           backfill.created_at, backfill.completed_at
+      from kronos.backfills as backfill
+      join kronos.workspaces as workspace using (workspace_id)
+     cross join lateral (select count(*) filter (where live.claim_token is null) as waiting,
+                                count(*) filter (where live.claim_token is not null) as running
+                           from kronos.execution_live as live
+                          where live.backfill_id = backfill.backfill_id) as unfinished
+     cross join lateral (select count(*) filter (where done.status = 'SUCCESS') as succeeded,
+                                count(*) filter (where done.status = 'FAILED') as failed,
+                                count(*) filter (where done.status = 'CANCELLED') as cancelled,
+                                count(*) filter (where done.status in ('SKIPPED', 'MISSED', 'EXPIRED')) as skipped
+                           from kronos.execution_done as done
+                          where done.backfill_id = backfill.backfill_id) as finished;

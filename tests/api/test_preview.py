@@ -1,0 +1,255 @@
+"""Previews over HTTP, of unsaved schedules and of jobs, and `kronos next`: the same answer in three places."""
+
+import json
+
+import httpx
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from conftest import Api
+from kronos.__main__ import main
+
+PREVIEW = "/v1/schedules/preview"
+
+
+def preview(api: httpx.Client, **body: object) -> dict[str, object]:
+    answer = api.post(PREVIEW, json=body)
+    assert answer.status_code == 200, answer.text
+    shown: dict[str, object] = answer.json()
+    return shown
+
+
+def test_a_preview_shows_a_shifted_run_in_the_zone(api: httpx.Client) -> None:
+    shown = preview(api, cron="30 2 * * *", timezone="Europe/Berlin", after="2026-03-28T12:00:00Z", count=2)
+
+    assert shown == {
+        "description": "At 02:30",
+        "next_runs": [
+            {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T03:00:00+02:00", "dst": "shifted"},
+            {"at": "2026-03-30T00:30:00Z", "local": "2026-03-30T02:30:00+02:00", "dst": None},
+        ],
+        "skipped": [],
+        "lints": [
+            "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
+            "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+            "02:30 on 2027-03-28 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
+        ],
+    }
+
+
+def test_a_skipped_tick_stands_beside_the_runs(api: httpx.Client) -> None:
+    shown = preview(api, cron="30 2 * * *", timezone="Europe/Berlin", after="2026-03-28T12:00:00Z", count=1, dst_gap="SKIP")
+
+    assert shown["next_runs"] == [{"at": "2026-03-30T00:30:00Z", "local": "2026-03-30T02:30:00+02:00", "dst": None}]
+    assert shown["skipped"] == [{"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped"}]
+
+
+def test_a_repeated_time_runs_twice_where_both_are_asked_for(api: httpx.Client) -> None:
+    body = {"cron": "30 2 * * *", "timezone": "Europe/Berlin", "after": "2026-10-24T12:00:00Z", "count": 2}
+
+    both, first = preview(api, **body, dst_overlap="BOTH"), preview(api, **body)
+
+    assert both["next_runs"] == [
+        {"at": "2026-10-25T00:30:00Z", "local": "2026-10-25T02:30:00+02:00", "dst": "repeated"},
+        {"at": "2026-10-25T01:30:00Z", "local": "2026-10-25T02:30:00+01:00", "dst": "repeated"},
+    ]
+    assert first["next_runs"] == [
+        {"at": "2026-10-25T00:30:00Z", "local": "2026-10-25T02:30:00+02:00", "dst": "repeated"},
+        {"at": "2026-10-26T01:30:00Z", "local": "2026-10-26T02:30:00+01:00", "dst": None},
+    ]
+
+
+def test_an_interval_is_counted_from_its_anchor(api: httpx.Client) -> None:
+    shown = preview(api, every="90m", anchor="2026-11-20T09:00:00Z", timezone="Asia/Kolkata", after="2026-11-20T09:00:00Z", count=2)
+
+    assert shown == {
+        "description": "Every 90 minutes, counted from 2026-11-20 09:00 UTC",
+        "next_runs": [
+            {"at": "2026-11-20T10:30:00Z", "local": "2026-11-20T16:00:00+05:30", "dst": None},
+            {"at": "2026-11-20T12:00:00Z", "local": "2026-11-20T17:30:00+05:30", "dst": None},
+        ],
+        "skipped": [],
+        "lints": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/cron"),
+        ({"cron": "* * * * *", "every": "5m"}, "/every"),
+        ({"cron": "* * * * *", "anchor": "2026-11-20T09:00:00Z"}, "/anchor"),
+        ({"cron": "61 * * * *"}, "/cron"),
+        ({"cron": "* * * * *", "timezone": "Mars/Olympus"}, "/timezone"),
+        ({"cron": "* * * * *", "dst_gap": "MOVE"}, "/dst_gap"),
+        ({"every": "soon"}, "/every"),
+    ],
+)
+def test_a_preview_of_nonsense_is_refused_with_a_hint(api: httpx.Client, body: dict[str, object], pointer: str) -> None:
+    answer = api.post(PREVIEW, json=body)
+
+    assert answer.status_code == 422
+    (fault,) = answer.json()["errors"]
+    assert fault["pointer"] == pointer
+    assert fault["hint"]
+
+
+def make_job(api: httpx.Client, workspace: str, **fields: object) -> str:
+    made = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "CRON"} | fields)
+    assert made.status_code == 201, made.text
+    return f"/v1/workspaces/{workspace}/jobs/{made.json()['job_id']}"
+
+
+def test_a_jobs_next_runs_are_its_schedules_preview(api: httpx.Client, workspace: str) -> None:
+    schedule = {"cron": "*/7 2 13 * 5", "timezone": "America/New_York", "dst_gap": "SKIP", "dst_overlap": "BOTH"}
+    job = make_job(api, workspace, **schedule)
+
+    shown = api.get(f"{job}/next-runs", params={"count": 100}).json()
+
+    assert shown == preview(api, **schedule, count=100)
+    assert len(shown["next_runs"]) == 100
+    assert shown["lints"][0].startswith("day of month and weekday are both given")
+
+
+def test_a_jobs_next_runs_stay_within_its_window(api: httpx.Client, workspace: str) -> None:
+    job = make_job(
+        api, workspace, cron="30 2 * * *", timezone="Europe/Berlin", dst_gap="SKIP",
+        starts_at="2127-03-29T01:30:00Z", ends_at="2127-04-01T00:30:00Z",
+    )  # fmt: skip
+
+    shown = api.get(f"{job}/next-runs").json()
+
+    # 30 March 2127 is a Sunday, and the last of its month
+    assert [run["local"] for run in shown["next_runs"]] == ["2127-03-29T02:30:00+01:00", "2127-03-31T02:30:00+02:00"]
+    assert [tick["local"] for tick in shown["skipped"]] == ["2127-03-30T02:30:00"]
+    assert shown["lints"] == ["02:30 on 2127-03-30 does not exist in Europe/Berlin: skipped (dst_gap SKIP)"]
+
+
+def test_a_job_has_no_more_next_runs_than_runs_left(api: httpx.Client, workspace: str) -> None:
+    job = make_job(api, workspace, cron="0 9 * * *", max_runs=2)
+
+    assert len(api.get(f"{job}/next-runs").json()["next_runs"]) == 2
+
+
+def test_ticks_that_are_to_be_skipped_are_no_next_runs(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+    job = make_job(api, workspace, cron="0 9 * * *", starts_at="2126-12-01T00:00:00Z")
+    shared_superuser.execute("update kronos.jobs set skip_next = 2 where job_id = %s", [job.rpartition("/")[2]])
+
+    shown = api.get(f"{job}/next-runs", params={"count": 1}).json()
+
+    assert [run["at"] for run in shown["next_runs"]] == ["2126-12-03T09:00:00Z"]
+    assert shown["lints"] == ["ticks to come that are skipped before the next run (skip_next): 2"]
+
+
+def test_a_paused_job_says_so_and_shows_what_a_resumption_would_bring(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    job = make_job(api, workspace, cron="0 9 * * *")
+    assert api.post(f"{job}/pause").status_code == 200
+
+    for_ever = api.get(f"{job}/next-runs").json()
+    shared_superuser.execute("update kronos.jobs set resume_at = '2126-12-01T09:00:00Z' where job_id = %s", [job.rpartition("/")[2]])
+    for_a_time = api.get(f"{job}/next-runs", params={"count": 1}).json()
+
+    assert (len(for_ever["next_runs"]), for_ever["lints"]) == (10, ["the job is paused: nothing runs until it is resumed"])
+    assert [run["at"] for run in for_a_time["next_runs"]] == ["2126-12-02T09:00:00Z"]
+    assert for_a_time["lints"] == ["the job is paused: nothing runs until 2126-12-01T09:00:00.000000Z"]
+
+
+def test_a_job_that_is_over_has_no_next_runs(api: httpx.Client, workspace: str) -> None:
+    job = make_job(api, workspace, cron="0 9 * * *")
+    assert api.delete(job).status_code == 200
+
+    assert api.get(f"{job}/next-runs").json() == {
+        "description": "At 09:00",
+        "next_runs": [],
+        "skipped": [],
+        "lints": ["the schedule does not fire again"],
+    }
+
+
+def kronos_next(shared_api: Api, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["next", *arguments], env={"KRONOS_DATABASE_URL": shared_api.database_url})
+
+
+def test_kronos_next_prints_runs_and_skipped_ticks_in_order(shared_api: Api) -> None:
+    result = kronos_next(
+        shared_api, "0,30 2,3 * * *", "--tz", "Europe/Berlin", "-n", "3", "--after", "2026-03-28T12:00:00Z", "--dst-gap", "skip"
+    )
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "Every 30 minutes from 02:00 through 03:30",
+        "Sun 2026-03-29 02:00         does not exist        skipped",
+        "Sun 2026-03-29 02:30         does not exist        skipped",
+        "Sun 2026-03-29 03:00 +02:00  2026-03-29 01:00 UTC",
+        "Sun 2026-03-29 03:30 +02:00  2026-03-29 01:30 UTC",
+        "Mon 2026-03-30 02:00 +02:00  2026-03-30 00:00 UTC",
+        "note: 02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
+        "note: 02:00 and 02:30 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+        "note: 02:00 and 02:30 on 2027-03-28 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
+    ]
+
+
+def test_kronos_next_marks_what_clock_changes_move_and_repeat(shared_api: Api) -> None:
+    spring = kronos_next(shared_api, "30 2 * * *", "--tz", "Europe/Berlin", "-n", "1", "--after", "2026-03-28T12:00:00Z")
+    autumn = kronos_next(
+        shared_api, "30 2 * * *", "--tz", "Europe/Berlin", "-n", "2", "--after", "2026-10-24T12:00:00Z", "--dst-overlap", "BOTH"
+    )
+
+    assert spring.stdout.splitlines()[1] == "Sun 2026-03-29 03:00 +02:00  2026-03-29 01:00 UTC  shifted"
+    assert autumn.stdout.splitlines()[1:3] == [
+        "Sun 2026-10-25 02:30 +02:00  2026-10-25 00:30 UTC  repeated",
+        "Sun 2026-10-25 02:30 +01:00  2026-10-25 01:30 UTC  repeated",
+    ]
+
+
+def test_kronos_next_takes_an_interval(shared_api: Api) -> None:
+    result = kronos_next(
+        shared_api,
+        "--every",
+        "90m",
+        "--anchor",
+        "2026-11-20T09:00:00Z",
+        "--tz",
+        "Asia/Kolkata",
+        "-n",
+        "1",
+        "--after",
+        "2026-11-20T09:00:00Z",
+    )
+
+    assert result.stdout.splitlines() == [
+        "Every 90 minutes, counted from 2026-11-20 09:00 UTC",
+        "Fri 2026-11-20 16:00 +05:30  2026-11-20 10:30 UTC",
+    ]
+
+
+def test_kronos_next_as_json_is_the_preview(shared_api: Api, api: httpx.Client) -> None:
+    result = kronos_next(shared_api, "*/7 9 * * 1", "--tz", "Asia/Kathmandu", "-n", "3", "--after", "2026-03-28T12:00:00Z", "--json")
+
+    shown = preview(api, cron="*/7 9 * * 1", timezone="Asia/Kathmandu", after="2026-03-28T12:00:00Z", count=3)
+    assert (result.exit_code, json.loads(result.stdout)) == (0, shown)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["0 9 * *"], 'EXPR: cron text: "0 9 * *" has 4 fields, not five', "write five fields"),
+        (["0 9 * * *", "--tz", "Mars/Olympus"], '--tz: there is no time zone "Mars/Olympus"', "Europe/Berlin"),
+        (["0 9 * * *", "--after", "tomorrow"], "--after: not an RFC 3339 timestamp with an offset", "2026-12-01T09:00:00Z"),
+        (["0 9 * * *", "--every", "90m"], "--every: every and cron are given", "Give one of them."),
+        (["--anchor", "2026-12-01T00:00:00Z", "0 9 * * *"], "--anchor: anchor goes with every", "Leave it out"),
+        ([], "EXPR: a schedule needs a cron expression or an interval", "five fields"),
+    ],
+)
+def test_kronos_next_says_what_is_wrong_and_what_to_write(shared_api: Api, arguments: list[str], message: str, hint: str) -> None:
+    result = kronos_next(shared_api, *arguments)
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    first, second = result.stderr.splitlines()
+    assert first == f"Error: {message}"
+    assert second.startswith("  hint: ")
+    assert hint in second

@@ -1,0 +1,275 @@
+"""A suspended workspace: no entry, no delivery, every tick told; it goes on as if nothing had been."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from api_answers import problem_of
+from conftest import Api
+from faults.scene import Scene, snapshot
+from worker.protocol import as_worker, run
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def scene(api: httpx.Client, workspace: str) -> Scene:
+    return Scene(client=api, workspace=workspace)
+
+
+@pytest.fixture
+def own_scene(own_api: Api, own_workspace: str) -> Scene:
+    return Scene(client=own_api.client, workspace=own_workspace)
+
+
+def turn(scene: Scene, status: str) -> httpx.Response:
+    return scene.client.patch(f"/v1/workspaces/{scene.workspace}", json={"status": status})
+
+
+def turned(scene: Scene, status: str) -> dict[str, Any]:
+    answer = turn(scene, status)
+    assert answer.status_code == 200, answer.text
+    workspace: dict[str, Any] = answer.json()
+    assert workspace["status"] == status
+    return workspace
+
+
+def read(scene: Scene, job: str) -> dict[str, Any]:
+    answer: dict[str, Any] = scene.client.get(f"{scene.jobs}/{job}").json()
+    return answer
+
+
+def entries(superuser: psycopg.Connection, scene: Scene) -> list[str]:
+    """The workspace's jobs that have an entry, by id."""
+    rows = superuser.execute(
+        """
+        select job.job_id::text
+          from cron.job as entry
+          join kronos.jobs as job on entry.jobname = 'kronos:' || job.job_id
+          join kronos.workspaces as workspace using (workspace_id)
+         where workspace.slug = %s order by 1
+        """,
+        [scene.workspace],
+    )
+    return [job for (job,) in rows]
+
+
+def wanted(superuser: psycopg.Connection, scene: Scene) -> list[str]:
+    """Those that must have one."""
+    rows = superuser.execute(
+        """
+        select job.job_id::text
+          from kronos.jobs as job
+          join kronos.workspaces as workspace using (workspace_id)
+         where workspace.slug = %s and job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE' order by 1
+        """,
+        [scene.workspace],
+    )
+    return [job for (job,) in rows]
+
+
+def backdate(superuser: psycopg.Connection, job: str, *, minutes: int) -> datetime:
+    """Sets the job's pointer back, as if nobody had looked for so long; its new first tick."""
+    (tick,) = superuser.execute(
+        """
+        update kronos.jobs set next_tick_at = date_trunc('minute', now()) - make_interval(mins => %s) where job_id = %s
+        returning next_tick_at
+        """,
+        [minutes, job],
+    ).fetchone()
+    return tick
+
+
+def executions(scene: Scene, job: str) -> list[dict[str, Any]]:
+    answer = scene.client.get(f"{scene.jobs}/{job}/executions")
+    return sorted(answer.json()["data"], key=lambda row: row["scheduled_at"])
+
+
+def test_its_entries_go_and_come_back_and_nobody_elses_do(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+    jobs = sorted(scene.created() for _ in range(3))
+    paused = scene.created()
+    assert scene.pause(paused).status_code == 200
+    mine = [f"kronos:{job}" for job in jobs]
+    others = "select * from cron.job where jobname <> all (%s) order by jobid"
+    before = shared_superuser.execute(others, [mine]).fetchall()
+
+    suspended = turned(scene, "SUSPENDED")
+
+    assert entries(shared_superuser, scene) == []
+    for job in jobs:
+        shown = read(scene, job)
+        assert (shown["status"], shown["pg_cron"], shown["next_run_at"]) == ("ACTIVE", None, None)
+    assert turned(scene, "SUSPENDED") == suspended  # and suspended_at stays
+
+    assert turned(scene, "ACTIVE")["suspended_at"] is None
+    assert entries(shared_superuser, scene) == jobs
+    assert all(read(scene, job)["pg_cron"]["active"] for job in jobs)
+    assert read(scene, paused)["status"] == "PAUSED"
+    assert shared_superuser.execute(others, [mine]).fetchall() == before
+
+
+def test_its_name_changes_with_its_status_in_one_call(scene: Scene) -> None:
+    answer = scene.client.patch(f"/v1/workspaces/{scene.workspace}", json={"status": "SUSPENDED", "name": "Gone"}).json()
+    assert (answer["status"], answer["name"]) == ("SUSPENDED", "Gone")
+    answer = scene.client.patch(f"/v1/workspaces/{scene.workspace}", json={"name": "Still gone"}).json()
+    assert (answer["status"], answer["name"]) == ("SUSPENDED", "Still gone")
+
+
+def test_a_tick_due_before_runs_and_each_one_after_is_told_as_skipped(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+    job, other = scene.created("* * * * *"), scene.created("* * * * *")
+    backdate(shared_superuser, job, minutes=0)
+    turned(scene, "SUSPENDED")
+    (ran,) = executions(scene, job)
+    assert ran["cause"] == "SCHEDULE"
+
+    first = {each: backdate(shared_superuser, each, minutes=20) for each in (job, other)}
+    turned(scene, "ACTIVE")
+
+    for each in (job, other):
+        (skipped,) = [row for row in executions(scene, each) if row["status"] == "SKIPPED"]
+        assert skipped["status_reason"]["code"] == "workspace_suspended"
+        (until,) = shared_superuser.execute("select next_tick_at from kronos.jobs where job_id = %s", [each]).fetchone()
+        assert (datetime.fromisoformat(skipped["scheduled_at"]), skipped["tick_count"]) == (first[each], (until - first[each]) // MINUTE)
+    assert [row["execution_id"] for row in executions(scene, job) if row["status"] != "SKIPPED"] == [ran["execution_id"]]
+
+
+@pytest.mark.parametrize("max_in_flight", [None, 10])
+def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_outlasts_it(own_api: Api, max_in_flight: int | None) -> None:
+    slug = f"w-{uuid.uuid4().hex[:12]}"
+    own_api.client.post("/v1/workspaces", json={"slug": slug})
+    for name in ("open", "held"):
+        spec = {"name": name, "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}, "max_in_flight": max_in_flight}
+        assert own_api.client.post(f"/v1/workspaces/{slug}/endpoints", json=spec).status_code == 201
+    scene = Scene(client=own_api.client, workspace=slug)
+    for name in ("open", "held"):
+        assert scene.client.post(scene.jobs, json={"endpoint": name, "trigger": "IMMEDIATE"}).status_code == 201
+    with psycopg.connect(own_api.database_url, autocommit=True) as superuser, as_worker(own_api.database_url) as worker:
+        superuser.execute(
+            "update kronos.endpoint_gate set paused_until = 'infinity'"
+            " where endpoint_id = (select endpoint_id from kronos.endpoints where name = 'held')"
+        )
+        endpoints = [row[0] for row in superuser.execute("select endpoint_id from kronos.endpoint_gate")]
+
+        turned(scene, "SUSPENDED")
+        assert claimed(worker, endpoints) == []
+
+        superuser.execute("listen kronos_work")
+        turned(scene, "ACTIVE")
+        assert [told.channel for told in superuser.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
+        (endpoint_id,) = claimed(worker, endpoints)
+        (name,) = superuser.execute("select name from kronos.endpoints where endpoint_id = %s", [endpoint_id]).fetchone()
+        assert name == "open"
+
+
+def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid.UUID]:
+    """The endpoints of what a worker gets."""
+    params = {
+        "endpoint_ids": endpoints,
+        "quotas": [10] * len(endpoints),
+        "floors": ["-infinity"] * len(endpoints),
+        "claim_token": uuid.uuid4(),
+        "worker_id": "w",
+        "margin_ms": 5000,
+        "shortest_lease_ms": 15000,
+    }
+    return [row[3] for row in run(worker, "claim_executions", params)]
+
+
+def test_its_jobs_are_changed_as_ever_without_an_entry_until_it_goes_on(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+    patched, halted, deleted, skipping = (scene.created() for _ in range(4))
+    released = scene.created()
+    assert scene.pause(released).status_code == 200
+    turned(scene, "SUSPENDED")
+
+    answer = scene.patch(patched)
+    assert (answer.status_code, answer.json()["status"], answer.json()["pg_cron"]) == (200, "ACTIVE", None)
+    assert scene.patch(patched, endpoint="nowhere").status_code == 409  # a retired version
+    assert scene.patch(answer.json()["job_id"], endpoint="nowhere").json()["code"] == "endpoint_not_found"
+    assert scene.pause(halted).json()["status"] == "PAUSED"
+    assert (scene.resume(released).status_code, read(scene, released)["status"]) == (200, "ACTIVE")
+    assert scene.delete(deleted).json()["status"] == "RETIRED"
+    assert scene.client.post(f"{scene.jobs}/{skipping}/skip-next", json={"count": 2}).json()["skip_next"] == 2
+    assert entries(shared_superuser, scene) == []
+
+    turned(scene, "ACTIVE")
+    assert entries(shared_superuser, scene) == wanted(shared_superuser, scene) == sorted([answer.json()["job_id"], released, skipping])
+
+
+def test_a_pause_that_has_run_out_is_over_when_its_workspace_goes_on(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+    job = scene.created("* * * * *")
+    assert scene.pause(job).status_code == 200
+    turned(scene, "SUSPENDED")
+    first = backdate(shared_superuser, job, minutes=20)
+    shared_superuser.execute("update kronos.jobs set resume_at = %s where job_id = %s", [first + 5 * MINUTE, job])
+
+    turned(scene, "ACTIVE")
+
+    assert (read(scene, job)["status"], entries(shared_superuser, scene)) == ("ACTIVE", [job])
+    told = [(row["status"], row["status_reason"]["code"]) for row in executions(scene, job)]
+    assert (told, executions(scene, job)[0]["tick_count"]) == ([("SKIPPED", "paused"), ("SKIPPED", "workspace_suspended")], 5)
+
+
+def test_one_malformed_job_keeps_no_workspace_from_being_suspended_and_resumed(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+    bad, good = scene.created("* * * * *"), scene.created("* * * * *")
+    shared_superuser.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [bad])
+    for status in ("SUSPENDED", "ACTIVE"):
+        for job in (bad, good):
+            backdate(shared_superuser, job, minutes=20)
+        turned(scene, status)
+        assert entries(shared_superuser, scene) == wanted(shared_superuser, scene)
+    fault = shared_superuser.execute("select count(*) from kronos.job_faults where job_id = %s", [bad]).fetchone()
+    assert fault == (1,)
+
+
+@contextmanager
+def refused(superuser: psycopg.Connection, url: str, job: str) -> Iterator[str]:
+    """pg_cron cannot write the job's entry; the SQLSTATE."""
+    superuser.execute(f"""
+        create function public.refuse() returns trigger language plpgsql
+            as $$ begin raise exception using errcode = '58030', message = 'the disk is gone'; end $$;
+        create trigger refuse before insert on cron.job for each row when (new.jobname = 'kronos:{job}') execute function public.refuse();
+    """)
+    yield "58030"
+    superuser.execute("drop function public.refuse() cascade")
+
+
+@contextmanager
+def locked(superuser: psycopg.Connection, url: str, job: str) -> Iterator[str]:
+    """Somebody holds the job's entry, so that pg_cron cannot remove it, which fires no trigger; the SQLSTATE."""
+    superuser.execute("alter function kronos.unregister_pg_cron(uuid) set lock_timeout = '50ms'")
+    with psycopg.connect(url) as holder:
+        holder.execute("select from cron.job where jobname = %s for update", [f"kronos:{job}"])
+        yield "55P03"
+
+
+@pytest.mark.parametrize(("status", "failing"), [("SUSPENDED", locked), ("ACTIVE", refused)], ids=["suspend", "resume"])
+@pytest.mark.parametrize("nth", [0, -1], ids=["first", "last"])
+def test_an_error_of_pg_cron_is_503_and_nothing_has_changed(
+    own_scene: Scene,
+    own_api: Api,
+    status: str,
+    failing: Callable[[psycopg.Connection, str, str], AbstractContextManager[str]],
+    nth: int,
+) -> None:
+    jobs = sorted(own_scene.created("* * * * *") for _ in range(5))
+    path = f"/v1/workspaces/{own_scene.workspace}"
+    with psycopg.connect(own_api.database_url, autocommit=True) as superuser:
+        if status == "ACTIVE":
+            turned(own_scene, "SUSPENDED")
+        for job in jobs:
+            backdate(superuser, job, minutes=3)
+        before = snapshot(superuser), own_scene.client.get(path).json()
+
+        with failing(superuser, own_api.database_url, jobs[nth]) as sqlstate:
+            problem = problem_of(turn(own_scene, status))
+            assert (problem["status"], problem["code"], problem["pg_sqlstate"]) == (503, "pg_cron_unavailable", sqlstate)
+            assert (snapshot(superuser), own_scene.client.get(path).json()) == before
+
+        turned(own_scene, status)
+        assert entries(superuser, own_scene) == wanted(superuser, own_scene)

@@ -1,0 +1,86 @@
+"""kronos job explain: the API's answer for people and for scripts, and where it finds the API and its key."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from conftest import Api
+from kronos.__main__ import main
+
+Explain = Callable[..., Result]
+
+
+@pytest.fixture
+def explain(shared_api: Api, tmp_path: Path) -> Explain:
+    """Runs the command; `env` in place of the API's address and key, and no `kronos up` is running here."""
+
+    def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
+        known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key}
+        given = {"KRONOS_URL": None, "KRONOS_API_KEY": None, "XDG_DATA_HOME": str(tmp_path), **(known if env is None else env)}
+        return CliRunner().invoke(main, ["job", "explain", *arguments], env=given, catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture
+def job_id(api: httpx.Client, workspace: str) -> str:
+    body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "name": "report"}
+    found: str = api.post(f"/v1/workspaces/{workspace}/jobs", json=body).json()["job_id"]
+    return found
+
+
+def test_the_decision_comes_first_and_then_each_step(explain: Explain, workspace: str, job_id: str) -> None:
+    told = explain("report", "--workspace", workspace, "--at", "2099-01-06T09:00:00Z")
+    assert told.exit_code == 0
+    lines = told.stdout.splitlines()
+    assert lines[0].startswith("NOT_DUE  No tick at 2099-01-06T09:00:00+00:00 (UTC, a Tuesday): weekday Tuesday does not match '1'.")
+    assert lines[1] == "code no_tick_at_this_minute, at 2099-01-06T09:00:00Z"
+    assert any(line.startswith("  - schedule") for line in lines)
+    assert any(line.startswith("  + version") for line in lines)
+
+
+def test_json_is_the_answer_of_the_api(explain: Explain, api: httpx.Client, workspace: str, job_id: str) -> None:
+    told = explain(job_id, "-w", workspace, "--at", "2099-01-05T09:00:00Z", "--json")
+    answer = json.loads(told.stdout)
+    assert (answer["decision"], answer["code"], answer["tick"]) == ("WILL_RUN", "in_the_future", "2099-01-05T09:00:00Z")
+    over_http = api.get(f"/v1/workspaces/{workspace}/jobs/{job_id}/explain", params={"at": "2099-01-05T09:00:00Z"}).json()
+    assert set(answer) == set(over_http)
+
+
+def test_what_is_not_there_or_wrong_is_told_in_the_apis_words(explain: Explain, workspace: str, job_id: str) -> None:
+    absent = explain("nothing", "-w", workspace)
+    assert (absent.exit_code, "no job 'nothing'" in absent.stderr) == (1, True)
+    wrong = explain(job_id, "-w", workspace, "--at", "yesterday")
+    assert (wrong.exit_code, "hint: Write RFC 3339" in wrong.stderr) == (1, True)
+    refused = explain(job_id, "-w", workspace, "--key-file", __file__)
+    assert (refused.exit_code, "is none: a key is one word" in refused.stderr) == (1, True)
+
+
+def test_it_finds_the_api_that_runs_here(explain: Explain, shared_api: Api, tmp_path: Path, workspace: str, job_id: str) -> None:
+    key_file = tmp_path / "admin.key"
+    key_file.write_text(shared_api.key + "\n")
+    home = tmp_path / "kronos"
+    home.mkdir()
+    (home / "run.json").write_text(json.dumps({"url": str(shared_api.client.base_url), "admin_key_file": str(key_file)}))
+    assert explain("report", "-w", workspace, env={}).exit_code == 0
+    by_options = explain("report", "-w", workspace, "--url", str(shared_api.client.base_url), "--key-file", str(key_file), env={})
+    assert by_options.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({}, "no API is known"),
+        ({"KRONOS_URL": "http://127.0.0.1:1"}, "no key is known"),
+        ({"KRONOS_URL": "http://127.0.0.1:1", "KRONOS_API_KEY": "k"}, "cannot be reached"),
+        ({"KRONOS_URL": "127.0.0.1:8080", "KRONOS_API_KEY": "k"}, "is no address of an API"),
+        ({"KRONOS_URL": "http://127.0.0.1:notaport", "KRONOS_API_KEY": "k"}, "is no address of an API"),
+    ],
+)
+def test_without_an_api_it_says_what_is_missing(explain: Explain, env: dict[str, str], told: str) -> None:
+    result = explain("report", "-w", "acme", env=env)
+    assert (result.exit_code, told in result.stderr) == (1, True)

@@ -1,0 +1,40 @@
+"""kronos doctor and kronos job explain on an instance that runs: all holds, and an execution is explained."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from embedded.conftest import Up
+from embedded.waiting import eventually
+
+pytestmark = pytest.mark.faults
+
+
+def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kronos", *arguments], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_all_holds_on_a_new_instance_and_a_run_is_explained(up: Callable[..., Up]) -> None:
+    running = up()
+    running.await_ready()
+
+    told = kronos("doctor", "--json", KRONOS_DATABASE_URL=str(running.told["database_url"]))
+
+    found = json.loads(told.stdout)
+    assert [each for each in found["findings"] if not each["ok"]] == []
+    assert (told.returncode, found["ok"]) == (0, True)
+
+    where = {"KRONOS_URL": running.url}
+    options = ("--workspace", "kronos-system", "--key-file", str(running.told["admin_key_file"]), "--json")
+
+    def has_run() -> bool:
+        answer = json.loads(kronos("job", "explain", "reaper", *options, **where).stdout)
+        return answer["decision"] == "RAN"
+
+    eventually(has_run, "the reaper's run is not explained", seconds=90)

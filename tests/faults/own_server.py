@@ -1,0 +1,59 @@
+"""A PostgreSQL with pg_cron of a test's own, that can be stopped, killed and stepped in time; and what its ledger says of every job."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+
+from conftest import await_condition
+from kronos import migrations
+from kronos.embedded.cluster import Cluster
+from sql_factory import Connection, Record, records, value
+
+
+@contextmanager
+def own_server(home: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+    """A migrated database on a server that outlives its own crashes, but not the machine's."""
+    cluster = Cluster(home, durable=False, environment=environment)
+    cluster.start()
+    try:
+        migrations.migrate(cluster.superuser_url)
+        yield cluster
+    finally:
+        cluster.destroy()
+
+
+@contextmanager
+def connected(cluster: Cluster) -> Iterator[Connection]:
+    """The superuser's connection, while the server runs."""
+    with psycopg.connect(cluster.superuser_url, autocommit=True) as connection:
+        yield connection
+
+
+def await_mid_minute(connection: Connection) -> datetime:
+    """The present minute, with enough of it left for pg_cron to notice what is scheduled in it.
+
+    Not its first seconds: pg_cron still fires the minute then, and an entry that is new by a moment with the others.
+    """
+    await_condition(lambda: value(connection, "select extract(second from clock_timestamp()) between 5 and 45"), "mid-minute", seconds=40)
+    minute: datetime = value(connection, "select date_trunc('minute', clock_timestamp())")
+    return minute
+
+
+def faulty_ledgers(connection: Connection, job_ids: Sequence[str] | None = None) -> list[Record]:
+    """Of these CRON jobs, or all, those with a tick that no row, or more than one, accounts for; malformed ones are left out."""
+    return records(
+        connection,
+        """
+        select job.name, job.cron, job.status, ledger.*
+          from kronos.jobs as job
+         cross join lateral kronos.check_ledger(job.job_id, job.ticks_from, clock_timestamp() + interval '1 day') as ledger
+         where job.trigger = 'CRON'
+           and (%(job_ids)s::uuid[] is null or job.job_id = any (%(job_ids)s::uuid[]))
+           and ledger.error is null
+           and (ledger.unaccounted <> 0 or ledger.surplus <> 0)
+        """,
+        {"job_ids": job_ids},
+    )

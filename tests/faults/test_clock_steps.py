@@ -1,0 +1,239 @@
+"""PostgreSQL's clock is set an hour forward and back while pg_cron and workers ring: no tick is twice, none silently lost."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from conftest import await_condition
+from factory import EndpointRow, add_endpoint, add_executions, attempts_of, status_of
+from faults.own_server import connected, faulty_ledgers, own_server
+from faults.stepped_clock import SteppedClock, library, stepped_clock
+from kronos.embedded.cluster import Cluster
+from sql_factory import Connection, Record, acting_as, job, make_cron_job, records, value, values
+from worker.protocol import as_worker, claim, finalize
+
+FAKETIME = library()
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.pg_cron,
+    pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed (Debian: apt-get install libfaketime)"),
+]
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+SILENT_AFTER = timedelta(seconds=90)
+CRONS = {"SKIP": "* * * * *", "LATEST": "* * * * *", "ALL": "* * * * *"}
+
+
+@pytest.fixture(scope="module")
+def clock() -> Iterator[SteppedClock]:
+    assert FAKETIME is not None
+    with stepped_clock(FAKETIME) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def cluster(clock: SteppedClock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Young: after a step of an hour back, everything that is known of it lies ahead."""
+    with own_server(tmp_path_factory.mktemp("clock"), environment=clock.environment) as made:
+        yield made
+
+
+@pytest.fixture
+def superuser(cluster: Cluster) -> Iterator[Connection]:
+    """Afterwards the test's jobs have ended, and rings are heard."""
+    with connected(cluster) as connection:
+        yield connection
+        connection.execute("update kronos.jobs set status = 'PAUSED' where trigger = 'CRON' and name is null and status = 'ACTIVE'")
+
+
+@pytest.fixture
+def endpoint(superuser: Connection) -> EndpointRow:
+    return add_endpoint(superuser)
+
+
+def now(connection: Connection) -> datetime:
+    shown: datetime = value(connection, "select clock_timestamp()")
+    return shown
+
+
+def jobs_by_policy(connection: Connection, endpoint: EndpointRow) -> dict[str, uuid.UUID]:
+    """Of each policy one that ticks every minute, and one every 7 minutes."""
+    week = {"catch_up_window_seconds": 7 * 24 * 3600, "is_registered": True}
+    return {
+        f"{policy} {cron}": make_cron_job(connection, endpoint, cron=cron, catch_up_policy=policy, **week)
+        for policy in ("SKIP", "LATEST", "ALL")
+        for cron in ("* * * * *", "*/7 * * * *")
+    }
+
+
+def to_the_end_of_the_minute(clock: SteppedClock, connection: Connection) -> None:
+    """A step forward, of less than a minute, to three seconds before the next one."""
+    shown = now(connection)
+    clock.step(max(timedelta(), 57 * SECOND - timedelta(seconds=shown.second, microseconds=shown.microsecond)))
+
+
+def await_the_next_minute(connection: Connection) -> None:
+    minute = now(connection).replace(second=0, microsecond=0)
+    await_condition(lambda: now(connection) >= minute + MINUTE + SECOND, "the next minute", seconds=10)
+
+
+def is_none_due(connection: Connection) -> bool:
+    return values(connection, "select job_id from kronos.jobs where status = 'ACTIVE' and next_tick_at <= clock_timestamp()") == []
+
+
+def runs_in_the_past(connection: Connection) -> list[uuid.UUID]:
+    return values(connection, "select job_id from kronos.job_details where status = 'ACTIVE' and trigger = 'CRON' and next_run_at <= now()")
+
+
+def await_accounting(connection: Connection, what: str) -> None:
+    """Until pg_cron's rings have accounted for all that is due; whoever asks meanwhile is told of a run to come."""
+
+    def is_accounted() -> bool:
+        assert runs_in_the_past(connection) == []
+        return is_none_due(connection)
+
+    await_condition(is_accounted, what, seconds=150)
+
+
+def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
+    return records(
+        connection,
+        "select status, cause, scheduled_at, tick_count from kronos.executions where job_id = %s order by scheduled_at",
+        [job_id],
+    )
+
+
+def told(connection: Connection, jobs: dict[str, uuid.UUID]) -> dict[str, list[Record]]:
+    return {name: rows_of(connection, job_id) for name, job_id in jobs.items()}
+
+
+def kinds(rows: list[Record]) -> list[str]:
+    return [row["status"] if row["status"] == "MISSED" else row["cause"] for row in rows]
+
+
+def last_beat(connection: Connection) -> datetime:
+    beat: datetime = value(connection, "select greatest(max(rang_at), 'epoch') from kronos.heartbeats")
+    return beat
+
+
+def rung_by_a_worker(connection: Connection) -> int | None:
+    """What a worker's watchdog does every few seconds; None while pg_cron is heard."""
+    with acting_as(connection, "kronos_worker"):
+        made: int | None = value(connection, "select kronos.ring_if_silent(%s)", [SILENT_AFTER])
+    return made
+
+
+def baseline(clock: SteppedClock, connection: Connection, endpoint: EndpointRow) -> dict[str, uuid.UUID]:
+    """Jobs whose first ticks were rung for by pg_cron, on time."""
+    jobs = jobs_by_policy(connection, endpoint)
+    beat = last_beat(connection)
+    to_the_end_of_the_minute(clock, connection)
+    await_the_next_minute(connection)
+    await_condition(lambda: last_beat(connection) > beat, "pg_cron to ring", seconds=150)
+    await_accounting(connection, "pg_cron to ring for the first ticks")
+    assert {kind for rows in told(connection, jobs).values() for kind in kinds(rows)} == {"SCHEDULE"}
+    return jobs
+
+
+def test_an_hour_forward_is_an_hour_of_missed_ticks(clock: SteppedClock, superuser: Connection, endpoint: EndpointRow) -> None:
+    jobs = baseline(clock, superuser, endpoint)
+    before, pointers = told(superuser, jobs), {name: job(superuser, job_id)["next_tick_at"] for name, job_id in jobs.items()}
+
+    clock.step(HOUR)
+
+    await_accounting(superuser, "pg_cron to ring after the step")
+    after = {name: rows[len(before[name]) :] for name, rows in told(superuser, jobs).items()}
+    assert {name: rows[0]["scheduled_at"] for name, rows in after.items()} == pointers
+    for name in ("SKIP * * * * *", "LATEST * * * * *"):
+        assert kinds(after[name])[:2] == ["MISSED", "SCHEDULE"]
+        assert after[name][0]["tick_count"] >= 58
+    assert kinds(after["ALL * * * * *"]).count("CATCH_UP") >= 58
+    assert kinds(after["SKIP */7 * * * *"])[0] == "MISSED"
+    assert kinds(after["LATEST */7 * * * *"])[0] == "MISSED"
+    assert kinds(after["LATEST */7 * * * *"])[1] in ("CATCH_UP", "SCHEDULE")
+    assert set(kinds(after["ALL */7 * * * *"])) <= {"CATCH_UP", "SCHEDULE"}
+    assert faulty_ledgers(superuser) == []
+
+
+def test_an_hour_back_repeats_nothing_workers_ring_and_ticks_go_on_when_the_clock_has_caught_up(
+    clock: SteppedClock, superuser: Connection, endpoint: EndpointRow
+) -> None:
+    jobs = baseline(clock, superuser, endpoint)
+    before, beat = told(superuser, jobs), last_beat(superuser)
+
+    clock.step(-HOUR)
+    newcomer = make_cron_job(superuser, endpoint, is_registered=True, catch_up_policy="ALL")
+    to_the_end_of_the_minute(clock, superuser)
+    await_the_next_minute(superuser)
+
+    assert last_beat(superuser) == beat, "pg_cron is silent until the clock has caught up"
+    assert value(superuser, "select silent_seconds from kronos.pg_cron_health()") > SILENT_AFTER.total_seconds()
+    assert rung_by_a_worker(superuser) == 1
+    assert kinds(rows_of(superuser, newcomer)) == ["SCHEDULE"]
+    assert rung_by_a_worker(superuser) == 0
+    assert told(superuser, jobs) == before
+    assert runs_in_the_past(superuser) == []
+    assert faulty_ledgers(superuser) == []
+
+    clock.step(HOUR)
+    to_the_end_of_the_minute(clock, superuser)
+    await_the_next_minute(superuser)
+
+    await_condition(lambda: last_beat(superuser) > beat, "pg_cron to ring again", seconds=150)
+    await_accounting(superuser, "pg_cron to account for what was due")
+    assert rung_by_a_worker(superuser) is None
+    for name, rows in told(superuser, jobs).items():
+        assert rows[: len(before[name])] == before[name]
+    assert [name for name, rows in told(superuser, jobs).items() if name.endswith(" * * * * *") and len(rows) == len(before[name])] == []
+    assert kinds(rows_of(superuser, newcomer)).count("CATCH_UP") >= 58
+    assert faulty_ledgers(superuser) == []
+
+
+def test_after_a_restart_pg_cron_is_heard_though_its_last_heartbeat_lies_ahead(
+    clock: SteppedClock, cluster: Cluster, superuser: Connection, endpoint: EndpointRow
+) -> None:
+    jobs = baseline(clock, superuser, endpoint)
+    before = told(superuser, jobs)
+    superuser.close()
+
+    clock.step(-HOUR)
+    cluster.restart()
+
+    with connected(cluster) as restarted:
+        newcomer = make_cron_job(restarted, endpoint, is_registered=True)
+        assert rung_by_a_worker(restarted) is None
+        to_the_end_of_the_minute(clock, restarted)
+        await_condition(lambda: rows_of(restarted, newcomer), "pg_cron to ring by the clock of now", seconds=150)
+        await_condition(lambda: last_beat(restarted) <= now(restarted), "a heartbeat of now", seconds=30)
+        assert rung_by_a_worker(restarted) is None
+        assert told(restarted, jobs) == before
+        assert faulty_ledgers(restarted) == []
+        clock.step(HOUR)
+        await_accounting(restarted, "pg_cron to ring after the step")
+        assert faulty_ledgers(restarted) == []
+
+
+def test_a_lease_that_a_step_ended_is_lost_once_and_one_set_back_is_not_stolen(
+    clock: SteppedClock, cluster: Cluster, superuser: Connection, endpoint: EndpointRow
+) -> None:
+    (execution_id,) = add_executions(superuser, endpoint)
+    with as_worker(cluster.superuser_url) as worker:
+        first, claimed = claim(worker, endpoint)
+        assert claimed == [execution_id]
+        assert claim(worker, endpoint)[1] == []
+
+        clock.step(HOUR)
+        second, claimed = claim(worker, endpoint)
+        assert claimed == [execution_id]
+        clock.step(-HOUR)
+
+        assert claim(worker, endpoint)[1] == []
+        assert finalize(worker, first, [execution_id]) == {execution_id: "FENCED"}
+        assert finalize(worker, second, [execution_id]) == {execution_id: "APPLIED"}
+    assert status_of(superuser, execution_id) == "SUCCESS"
+    assert attempts_of(superuser, execution_id) == ["LOST", "SUCCESS"]
+    clock.step(HOUR)

@@ -1,0 +1,249 @@
+"""PostgreSQL is away over ticks: what was missed is told or delivered by each job's policy, spread over all jobs; nothing is twice."""
+
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from conftest import await_condition, make_workspace, running_api
+from factory import EndpointRow, add_endpoint
+from faults.own_server import await_mid_minute, connected, faulty_ledgers, own_server
+from faults.scene import Scene
+from kronos.embedded.cluster import Cluster
+from sql_factory import Connection, Record, acting_as, job, make_cron_job, records, value, values
+
+pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+WEEK = 7 * 24 * 3600
+POLICIES = ("SKIP", "LATEST", "ALL")
+STAGGER = 5 * SECOND
+AT_ONCE = 5
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with own_server(tmp_path_factory.mktemp("outage")) as made:
+        yield made
+
+
+@pytest.fixture
+def superuser(cluster: Cluster) -> Iterator[Connection]:
+    with connected(cluster) as connection:
+        yield connection
+
+
+def overdue_job(connection: Connection, endpoint: EndpointRow, since: datetime, policy: str, **more: object) -> uuid.UUID:
+    """A registered job that has not been accounted for since before its tick `since`: the state that an outage leaves."""
+    columns = {"next_tick_at": since, "ticks_from": since - SECOND, "created_at": since - SECOND, "catch_up_policy": policy}
+    columns |= {"catch_up_window_seconds": WEEK}
+    return make_cron_job(connection, endpoint, is_registered=True, **(columns | more))
+
+
+def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
+    return records(
+        connection,
+        "select status, cause, scheduled_at, run_at, tick_count from kronos.executions where job_id = %s order by scheduled_at",
+        [job_id],
+    )
+
+
+def dispositions(rows: list[Record]) -> list[tuple[str, datetime, int]]:
+    """(MISSED, or why it runs; the first tick; how many ticks)."""
+    return [(row["status"] if row["status"] == "MISSED" else row["cause"], row["scheduled_at"], row["tick_count"]) for row in rows]
+
+
+def ring_all(connection: Connection) -> None:
+    """Every entry's command, as pg_cron runs it."""
+    commands = values(connection, "select command from cron.job where jobname like 'kronos:%' order by jobid")
+    with acting_as(connection, "kronos_cron"):
+        for command in commands:
+            connection.execute(command)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """What pg_cron's first ring after an outage left: the rows of each job up to `rung`, the minute that it rang for."""
+
+    stopped: datetime
+    rung: datetime
+    every_minute: dict[str, uuid.UUID]
+    hourly: dict[str, uuid.UUID]
+    narrow: uuid.UUID  # delivers all that it missed in the last 5 minutes
+    once: list[uuid.UUID]
+    delayed: uuid.UUID
+    rows: dict[uuid.UUID, list[Record]]
+
+
+@pytest.fixture(scope="module")
+def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
+    """Jobs with ticks before, while and after PostgreSQL is down over a minute's beginning; pg_cron itself rings afterwards."""
+    with running_api(cluster.superuser_url, tmp_path_factory.mktemp("api")) as api, connected(cluster) as superuser:
+        scene = Scene(client=api.client, workspace=make_workspace(api.client))
+        endpoint = add_endpoint(superuser)
+        minute = await_mid_minute(superuser)
+        delayed = api.client.post(
+            scene.jobs, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": (minute + MINUTE).astimezone(UTC).isoformat()}
+        )
+        assert delayed.status_code == 201, delayed.text
+        with superuser.transaction():
+            every_minute = {policy: overdue_job(superuser, endpoint, minute - 9 * MINUTE, policy) for policy in POLICIES}
+            narrow = overdue_job(superuser, endpoint, minute - 9 * MINUTE, "ALL", catch_up_window_seconds=300)
+            hourly = {
+                policy: overdue_job(superuser, endpoint, at - 2 * HOUR, policy, cron=f"{at.minute} * * * *")
+                for policy, at in zip(POLICIES, (minute - n * MINUTE for n in (20, 21, 22)), strict=True)
+            }
+            once = [
+                overdue_job(superuser, endpoint, at, "LATEST", cron=f"{at.minute} {at.hour} {at.day} {at.month} *")
+                for at in (minute.astimezone(UTC) - n * MINUTE for n in (2, 30, 1, 15))
+            ]
+    cluster.stop()
+    await_condition(lambda: datetime.now(UTC) > minute + MINUTE + 3 * SECOND, "a minute to begin without PostgreSQL", seconds=70)
+    cluster.start()
+
+    jobs = [*every_minute.values(), narrow, *hourly.values(), *once]
+    with connected(cluster) as superuser:
+        is_behind = "select exists (select from kronos.jobs where job_id = any (%s) and next_tick_at <= clock_timestamp())"
+        await_condition(lambda: not value(superuser, is_behind, [jobs]), "pg_cron's ring to account for all jobs", seconds=150)
+        rung = next(row["scheduled_at"] for row in rows_of(superuser, every_minute["SKIP"]) if row["status"] != "MISSED")
+        rows = {each: [row for row in rows_of(superuser, each) if row["scheduled_at"] <= rung] for each in jobs}
+    return Aftermath(
+        stopped=minute,
+        rung=rung,
+        every_minute=every_minute,
+        hourly=hourly,
+        narrow=narrow,
+        once=once,
+        delayed=uuid.UUID(delayed.json()["job_id"]),
+        rows=rows,
+    )
+
+
+def test_ticks_of_the_outage_are_told_or_delivered_by_policy(aftermath: Aftermath) -> None:
+    first, rung = aftermath.stopped - 9 * MINUTE, aftermath.rung
+    assert rung >= aftermath.stopped + 2 * MINUTE
+    missed = (rung - first) // MINUTE
+    told = {policy: dispositions(aftermath.rows[job_id]) for policy, job_id in aftermath.every_minute.items()}
+    assert told["SKIP"] == told["LATEST"] == [("MISSED", first, missed), ("SCHEDULE", rung, 1)]
+    assert told["ALL"] == [("CATCH_UP", first + n * MINUTE, 1) for n in range(missed)] + [("SCHEDULE", rung, 1)]
+
+
+def test_of_hourly_jobs_none_the_latest_or_all_run(aftermath: Aftermath) -> None:
+    firsts = dict(zip(POLICIES, (aftermath.stopped - 2 * HOUR - n * MINUTE for n in (20, 21, 22)), strict=True))
+    told = {policy: dispositions(aftermath.rows[job_id]) for policy, job_id in aftermath.hourly.items()}
+    assert told == {
+        "SKIP": [("MISSED", firsts["SKIP"], 3)],
+        "LATEST": [("MISSED", firsts["LATEST"], 2), ("CATCH_UP", firsts["LATEST"] + 2 * HOUR, 1)],
+        "ALL": [("CATCH_UP", firsts["ALL"] + n * HOUR, 1) for n in range(3)],
+    }
+
+
+def test_what_is_older_than_the_window_is_told_and_the_rest_delivered(aftermath: Aftermath) -> None:
+    first, rung = aftermath.stopped - 9 * MINUTE, aftermath.rung
+    (missed, *delivered) = dispositions(aftermath.rows[aftermath.narrow])
+    assert missed[:2] == ("MISSED", first)
+    ticks = [first + n * MINUTE for n in range(missed[2], (rung - first) // MINUTE)]
+    assert delivered == [("CATCH_UP", tick, 1) for tick in ticks] + [("SCHEDULE", rung, 1)]
+    ring = min(row["run_at"] for row in aftermath.rows[aftermath.narrow] if row["cause"] == "CATCH_UP")
+    assert timedelta(minutes=4) < ring - ticks[0] <= timedelta(minutes=5) + (len(delivered) + 40) * STAGGER
+
+
+def test_jobs_that_were_due_once_run_once(aftermath: Aftermath, superuser: Connection) -> None:
+    told = {job_id: [told[::2] for told in dispositions(aftermath.rows[job_id])] for job_id in aftermath.once}
+    assert told == {job_id: [("CATCH_UP", 1)] for job_id in aftermath.once}
+    (delayed,) = rows_of(superuser, aftermath.delayed)
+    assert (delayed["status"], delayed["run_at"]) == ("QUEUED", aftermath.stopped + MINUTE)
+
+
+def test_five_start_at_once_and_the_rest_one_by_one_the_most_overdue_first_over_all_jobs(aftermath: Aftermath) -> None:
+    late = [row for rows in aftermath.rows.values() for row in rows if row["cause"] == "CATCH_UP"]
+    starts = sorted((row["run_at"], row["scheduled_at"]) for row in late)
+    assert len(starts) > 20
+    assert [tick for _, tick in starts] == sorted(tick for _, tick in starts)
+    ring = starts[0][0]
+    assert aftermath.rung < ring < aftermath.rung + MINUTE
+    assert [run_at - ring for run_at, _ in starts] == [max(0, n - AT_ONCE + 1) * STAGGER for n in range(len(starts))]
+
+
+def test_a_restart_in_a_loop_repeats_nothing(aftermath: Aftermath, cluster: Cluster) -> None:
+    for _ in range(3):
+        cluster.restart()
+        with connected(cluster) as superuser:
+            ring_all(superuser)
+            for job_id, before in aftermath.rows.items():
+                assert [row for row in rows_of(superuser, job_id) if row["scheduled_at"] <= aftermath.rung] == before
+            assert len(rows_of(superuser, aftermath.delayed)) == 1
+            assert faulty_ledgers(superuser) == []
+            assert values(superuser, "select job_id from kronos.job_details where status = 'ACTIVE' and next_run_at <= now()") == []
+
+
+@contextmanager
+def uncommitted_catch_up(cluster: Cluster) -> Iterator[None]:
+    """A session that has caught up on everything when its server is killed."""
+    connection = psycopg.connect(cluster.superuser_url)
+    assert connection.execute("select kronos.catch_up(clock_timestamp())").fetchone() != (0,)
+    yield
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("commit")
+    connection.close()
+
+
+def test_kill_9_of_the_postmaster_in_the_middle_of_a_catch_up_loses_and_repeats_nothing(cluster: Cluster) -> None:
+    with connected(cluster) as superuser:
+        minute = await_mid_minute(superuser)
+        endpoint = add_endpoint(superuser)
+        first = minute - 6 * MINUTE
+        jobs = {policy: overdue_job(superuser, endpoint, first, policy) for policy in POLICIES}
+    with uncommitted_catch_up(cluster):
+        assert cluster.pid is not None
+        os.kill(cluster.pid, signal.SIGKILL)
+        await_condition(lambda: cluster.pid is None, "the postmaster's end")
+        cluster.start()
+    with connected(cluster) as superuser:
+        ring_all(superuser)
+        told = {policy: dispositions(rows_of(superuser, job_id)) for policy, job_id in jobs.items()}
+        assert [sum(count for *_, count in each) for each in told.values()] == [minutes_since(superuser, first)] * 3
+        assert [(kind, at) for kind, at, _ in told["SKIP"]][:1] == [("MISSED", first)]
+        assert {kind for kind, *_ in told["ALL"]} == {"CATCH_UP", "SCHEDULE"}
+        assert faulty_ledgers(superuser, [str(each) for each in jobs.values()]) == []
+
+
+def minutes_since(connection: Connection, first: datetime) -> int:
+    """Minutes that began since `first` did, itself included."""
+    return int((value(connection, "select clock_timestamp()") - first) // MINUTE) + 1
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_schedule_changed_right_after_an_outage_gives_no_tick_of_another_time(cluster: Cluster, tmp_path: Path, policy: str) -> None:
+    with connected(cluster) as superuser:
+        minute = await_mid_minute(superuser)
+        endpoint = add_endpoint(superuser)
+        first = minute - 30 * MINUTE
+        old = overdue_job(superuser, endpoint, first, policy)
+        slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id])
+    cluster.restart()
+    with running_api(cluster.superuser_url, tmp_path) as api, connected(cluster) as superuser:
+        scene = Scene(client=api.client, workspace=slug)
+        changed = scene.patch(str(old), cron="*/2 * * * *")
+        assert changed.status_code == 200, changed.text
+        new = uuid.UUID(changed.json()["job_id"])
+        ring_all(superuser)
+        retired, live = job(superuser, old), job(superuser, new)
+        told = dispositions(rows_of(superuser, old))
+        assert told[-1][1] + (told[-1][2] - 1) * MINUTE <= retired["ticks_until"]
+        assert [tick for _, tick, _ in dispositions(rows_of(superuser, new)) if tick <= retired["ticks_until"] or tick.minute % 2] == []
+        assert live["ticks_from"] == retired["ticks_until"]
+        assert live["next_tick_at"].minute % 2 == 0
+        expected = {"SKIP": {"MISSED", "SCHEDULE"}, "LATEST": {"MISSED", "SCHEDULE"}, "ALL": {"CATCH_UP", "SCHEDULE"}}
+        assert {kind for kind, *_ in told} == expected[policy]
+        assert sum(count for *_, count in told) == (retired["ticks_until"] - first) // MINUTE + 1
+        assert faulty_ledgers(superuser, [str(old), str(new)]) == []

@@ -1,0 +1,250 @@
+"""alarm of a zone's schedule: a text in UTC that rings in the minute of each tick for the coming two years."""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from random import Random
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cron_texts import Reading, cron_texts, read
+from sql_factory import acting_as
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+_ALARM = "select kronos.alarm(%s, kronos.read_schedule(%s, null, null, %s, %s, 'FIRST'))"
+
+
+def alarm(connection: Connection, cron: str, zone: str, gap: str = "SHIFT") -> str:
+    row = connection.execute(_ALARM, [cron, cron, zone, gap]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+# Worked out by hand from the zones' distances from UTC.
+TABLE = [
+    ("Asia/Kolkata", "0 9 * * 1", "30 3 * * 1"),
+    ("Asia/Kolkata", "15 * * * *", "45 * * * *"),
+    ("Asia/Kolkata", "*/15 * * * *", "*/15 * * * *"),
+    ("Asia/Kathmandu", "*/15 9-17 * * mon-fri", "*/15 3-12 * * mon-fri"),
+    ("Asia/Kathmandu", "0,5 9 * * *", "15,20 3 * * *"),
+    ("Africa/Abidjan", "@weekly", "0 0 * * 0"),
+    ("Africa/Abidjan", "0 09 1-31 * mon", "0 09 1-31 * mon"),
+    ("Europe/Berlin", "0 9 * * mon", "0 7,8 * * mon"),
+    ("Europe/Berlin", "*/5 * * * *", "*/5 * * * *"),
+    ("Europe/Berlin", "0 */6 * * *", "0 4,5,10,11,16,17,22,23 * * *"),
+    ("Europe/London", "0 9-17 * * mon-fri", "0 8-17 * * mon-fri"),
+    ("Pacific/Chatham", "0 12 * * *", "15 22,23 * * *"),
+    # Where clocks are put forward, at 01:00 UTC on a Sunday in March, a tick in the gap moves there.
+    ("Europe/Berlin", "30 2 * * *", "0,30 0,1 * * *"),
+    ("Europe/Berlin", "30 2 * * 0", "0,30 0,1 * * 0"),
+    ("Europe/Berlin", "30 2 * * 1-5", "30 0,1 * * 1-5"),
+    ("Europe/Berlin", "30 2 * 6 *", "30 0,1 * 6 *"),
+    ("Europe/Berlin", "30 2 1-15 * *", "30 0,1 1-15 * *"),
+    ("Europe/Berlin", "30 3 * * *", "30 1,2 * * *"),
+    ("Europe/Berlin", "30 */2 * * 2", "30 * * * 1,2"),
+    ("Australia/Lord_Howe", "15 2 * * *", "15-45/15 15 * * *"),
+    ("Australia/Lord_Howe", "30 2 * * *", "0,30 15,16 * * *"),
+    ("America/Santiago", "0 0 * * *", "0 3,4 * * *"),
+    # Over midnight.
+    ("America/New_York", "0 22 * * 5", "0 2,3 * * 6"),
+    ("America/New_York", "0 22 * * sat", "0 2,3 * * 0"),
+    ("America/New_York", "0 19 * * 5", "0 0,23 * * 5,6"),
+    ("Asia/Kolkata", "0 5 * * 1", "30 23 * * 0"),
+    ("Asia/Kolkata", "0 5 * * 0", "30 23 * * 6"),
+    ("Pacific/Chatham", "0 13 * * 1", "15 0,23 * * 0,1"),
+    ("Europe/Berlin", "*/15 * * * 1-5", "*/15 * * * 0-5"),
+    ("Pacific/Kiritimati", "0 9 * * 1", "0 19 * * 0"),
+    # Over the end of a month or a year.
+    ("Europe/Berlin", "0 1 1 * *", "0 0,23 1,28-31 * *"),
+    ("Asia/Kolkata", "0 1 1 3 *", "30 19 28,29 2 *"),
+    ("Asia/Kolkata", "0 1 1 1 *", "30 19 31 12 *"),
+    ("Asia/Kolkata", "0 1 1,15 5 *", "30 19 14,30 4,5 *"),
+    ("America/New_York", "0 22 31 * *", "0 2,3 1 1,2-8/2,9,11 *"),
+    ("America/New_York", "0 22 28 2 *", "0 2,3 1,29 2,3 *"),
+    ("America/New_York", "0 22 31 12 *", "0 2,3 1 1 *"),
+    ("America/New_York", "0 22 15 6 *", "0 2,3 16 6 *"),
+    ("America/New_York", "0 22 L * *", "0 2,3 1 * *"),
+    ("America/New_York", "0 22 LW 2 *", "0 2,3 1,27-29 2,3 *"),
+    ("America/New_York", "0 22 15W * *", "0 2,3 15-17 * *"),
+    ("America/New_York", "0 22 1W 1 *", "0 2,3 2-4 1 *"),
+    ("America/New_York", "0 22 31W 3 *", "0 2,3 1,30,31 3,4 *"),
+    ("America/New_York", "0 22 * * 5#2", "0 2,3 * * 6"),
+    ("America/New_York", "0 22 * * 5L,1", "0 2,3 * * 2,6"),
+    ("America/New_York", "0 22 * 12 5", "0 2,3 * 1,12 6"),
+    ("America/New_York", "0 9 15W * *", "0 13,14 14-16 * *"),
+    # A day of the month or a weekday: no field begins with a star, unless any day matches.
+    ("Asia/Kolkata", "0 1 1 * 1", "30 19 28-31 * 0"),
+    ("Asia/Kolkata", "0 1 2 6 1", "30 19 1 5,6 0"),
+    ("Asia/Kolkata", "0 1 2-30/2,1 * 1", "30 19 1-27/2,28-31 * 0"),
+    ("Asia/Kolkata", "0 1 1-31 * 1", "30 19 * * *"),
+    ("Asia/Kolkata", "0 1 1 6 0-6", "30 19 * 5,6 *"),
+    ("Asia/Kolkata", "0 9 1-31/2 * 1", "30 3 1-31/2 * 1"),
+    # A day of the month and a weekday: a field begins with a star, though it be for one value that is one too many.
+    ("Asia/Kolkata", "0 9 */2 * 1", "30 3 */2 * 1"),
+    ("Asia/Kolkata", "0 1 */2 * 1", "30 19 2-28/2,29-31 * */7"),
+    ("Asia/Kolkata", "0 1 */2 * 3", "30 19 */31,2-28/2,29-31 * 2"),
+    ("Asia/Kolkata", "0 1 */30 * 2-6", "30 19 28-31 * */7,1-5"),
+    ("Asia/Kolkata", "0 1 */30,2 * 2-6", "30 19 */31,28-31 * 1-5"),
+    ("Asia/Kolkata", "0 1 * * */2", "30 19 * * 1-5/2,6"),
+]
+
+
+@pytest.mark.parametrize(("zone", "cron", "expected"), TABLE)
+def test_a_zones_alarm_is_the_plainest_text_in_utc(cron_superuser: Connection, zone: str, cron: str, expected: str) -> None:
+    assert alarm(cron_superuser, cron, zone) == expected
+    with cron_superuser.transaction(force_rollback=True):
+        assert cron_superuser.execute("select cron.schedule('x', %s, 'select') > 0", [expected]).fetchone() == (True,)
+
+
+def test_ticks_that_a_gap_skips_have_no_ring(shared: Connection) -> None:
+    assert alarm(shared, "30 2 * * *", "Europe/Berlin", "SKIP") == "30 0,1 * * *"
+
+
+ZONES = [
+    "Africa/Cairo",
+    "Africa/Casablanca",
+    "America/Havana",
+    "America/New_York",
+    "America/Nuuk",
+    "America/Santiago",
+    "America/St_Johns",
+    "Antarctica/Troll",
+    "Asia/Beirut",
+    "Asia/Gaza",
+    "Asia/Kathmandu",
+    "Asia/Kolkata",
+    "Atlantic/Azores",
+    "Australia/Eucla",
+    "Australia/Lord_Howe",
+    "Etc/GMT+12",
+    "Europe/Berlin",
+    "Europe/Dublin",
+    "Europe/London",
+    "Pacific/Apia",
+    "Pacific/Auckland",
+    "Pacific/Chatham",
+    "Pacific/Kiritimati",
+    "Pacific/Marquesas",
+]
+NEAR_THE_CHANGES = [
+    "30 2 * * *",
+    "0,15,45 0,1,2,3,23 * * *",
+    "0 0 * * *",
+    "59 23 31 12 *",
+    "15 0 1 1,3,7 *",
+    "0 0 1 3 6",
+    "30 23 L * 5L",
+    "0 1 */2 * */3",
+    "45 12 15W,1W,31W * *",
+    "10 0 LW 2,12 *",
+    "0 0 * 3,4,10 0#1,0#2,0#5",
+    "*/20 * * * 1-5",
+]
+# Every tick of each schedule in (from, to], set by set in one statement.
+_TICKS = """
+with recursive given as (
+    select n, kronos.read_schedule(cron, null, null, %(zone)s, gap, overlap) as schedule, cron
+      from unnest(%(texts)s::text[], %(gaps)s::text[], %(overlaps)s::text[]) with ordinality as each (cron, gap, overlap, n)
+), span as (
+    select n, schedule, "from", "to" from given cross join unnest(%(froms)s::timestamptz[], %(tos)s::timestamptz[]) as span ("from", "to")
+), chain as (
+    select n, schedule, "to", kronos.next_tick(schedule, "from") as tick from span
+    union all
+    select n, schedule, "to", kronos.next_tick(schedule, tick) from chain where tick <= "to"
+)
+select kronos.alarm(given.cron, given.schedule), array(select distinct chain.tick from chain where chain.n = given.n and tick <= "to")
+  from given order by given.n
+"""
+
+
+def alarms_and_ticks(
+    connection: Connection, zone: str, texts: list[str], spans: list[tuple[datetime, datetime]], *, random: Random
+) -> list[tuple[str, list[datetime]]]:
+    """Of each text, under some policy for clock changes, its alarm and its ticks within the spans."""
+    given = {
+        "zone": zone,
+        "texts": texts,
+        "gaps": random.choices(["SHIFT", "SHIFT", "SKIP"], k=len(texts)),
+        "overlaps": random.choices(["FIRST", "BOTH"], k=len(texts)),
+        "froms": [start for start, _ in spans],
+        "tos": [end for _, end in spans],
+    }
+    return [(str(text), ticks) for text, ticks in connection.execute(_TICKS, given) if isinstance(ticks, list)]
+
+
+def silent(rings: Reading, ticks: list[datetime]) -> list[datetime]:
+    """The ticks in whose minute nothing rings."""
+    has_day = cache(rings.has_day)
+    utc = [tick.astimezone(UTC) for tick in ticks]
+    return [at for at in utc if at.minute not in rings.minutes or at.hour not in rings.hours or not has_day(at.date())]
+
+
+def two_years() -> tuple[datetime, datetime]:
+    now = datetime.now(UTC)
+    return now, now + timedelta(days=729)
+
+
+def around_the_changes(zone: str) -> list[tuple[datetime, datetime]]:
+    """Three days at each change of the zone's clocks, found by walking hour by hour, and two turns of a month."""
+    start, end = two_years()
+    hours = [start + timedelta(hours=n) for n in range(int((end - start) / timedelta(hours=1)))]
+    offsets = [at.astimezone(ZoneInfo(zone)).utcoffset() for at in hours]
+    changes = [hours[n] for n in range(1, len(hours)) if offsets[n] != offsets[n - 1]]
+    turns = [datetime(start.year + 1, 3, 1, tzinfo=UTC), datetime(start.year + 1, 12, 31, tzinfo=UTC)]
+    return [(at - timedelta(days=2), at + timedelta(days=2)) for at in [*changes, *turns]]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_each_tick_of_two_years_has_a_ring_in_its_own_minute(shared: Connection, zone: str) -> None:
+    random = Random(zone)  # noqa: S311 - chooses policies, no secrets
+    found = alarms_and_ticks(shared, zone, NEAR_THE_CHANGES, [two_years()], random=random)
+    for cron, (text, ticks) in zip(NEAR_THE_CHANGES, found, strict=True):
+        assert silent(read(text), ticks) == [], (cron, text)
+        assert ticks, cron
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(zone=st.sampled_from(ZONES), texts=st.lists(cron_texts, min_size=8, max_size=8), random=st.randoms(use_true_random=False))
+def test_any_zoned_text_rings_at_least_at_each_tick(shared: Connection, zone: str, texts: list[str], random: Random) -> None:
+    sparse = [text for text in texts if len(read(text).times()) <= 4]
+    dense = [text for text in texts if text not in sparse]
+    for some, spans in ((sparse, [two_years()]), (dense, around_the_changes(zone))):
+        for cron, (text, ticks) in zip(some, alarms_and_ticks(shared, zone, some, spans, random=random), strict=True):
+            assert silent(read(text), ticks) == [], (cron, zone, text)
+
+
+@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pairs=st.lists(st.tuples(cron_texts, st.sampled_from(ZONES)), min_size=50, max_size=50))
+def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(cron_superuser: Connection, pairs: list[tuple[str, str]]) -> None:
+    with cron_superuser.transaction(force_rollback=True):
+        row = cron_superuser.execute(
+            """
+            with entry as materialized (
+                select cron.schedule('alarm-' || n, kronos.alarm(cron, kronos.read_schedule(cron, null, null, zone, 'SHIFT', 'FIRST')), 'select') as jobid
+                  from unnest(%s::text[], %s::text[]) with ordinality as given (cron, zone, n)
+            )
+            select count(distinct jobid) from entry
+            """,
+            [[cron for cron, _ in pairs], [zone for _, zone in pairs]],
+        ).fetchone()
+        assert row == (len(pairs),)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bits=st.integers(1, 2**31 - 1), star=st.sampled_from([True, False, None]), is_week=st.booleans())
+def test_a_field_has_the_given_values_and_begins_with_a_star_as_told(
+    shared: Connection, bits: int, star: bool | None, is_week: bool
+) -> None:
+    low, high, mask = (0, 6, bits & 127 or 1) if is_week else (1, 31, bits << 1)
+    (field,) = shared.execute("select kronos.cron_list(%s, %s, %s, %s)", [mask, low, high, star]).fetchone() or (None,)
+    assert isinstance(field, str)
+    reading = read(f"0 0 * * {field}" if is_week else f"0 0 {field} * *")
+    found = {day % 7 for day in reading.weekdays} if is_week else set(reading.days)
+    wanted = {n for n in range(low, high + 1) if (mask >> n) & 1}
+    assert found - ({low} if star else set()) == wanted - ({low} if star else set())
+    assert star is None or field.startswith("*") is star
+    assert low in found or low not in wanted

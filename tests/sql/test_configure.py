@@ -1,0 +1,12 @@
+"""What holds for the instance is stored once, by whoever migrates."""
+
+import psycopg
+
+from kronos import config, system
+
+
+def test_the_spreading_of_missed_deliveries_is_the_instances(database_url: str) -> None:
+    settings = config.load(database_url=database_url, catch_up_immediate=3, catch_up_stagger_seconds=0)
+    system.configure(database_url, settings)
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select immediate, stagger_seconds from kronos.catch_up_wave").fetchall() == [(3, 0)]

@@ -1,0 +1,288 @@
+"""The ledger: whatever happens to a job, each tick of its schedule has exactly one row; and a row too few or too many is found."""
+
+import itertools
+import random
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from sql_factory import Connection, Record, done, job, make_cron_job, records, value, values
+
+T0 = datetime(2026, 3, 27, 21, 0, tzinfo=UTC)  # two days before Berlin's clocks are put forward
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+def ledger(connection: Connection, job_id: uuid.UUID, since: datetime, until: datetime) -> Record:
+    (found,) = records(connection, "select * from kronos.check_ledger(%s, %s, %s)", [job_id, since, until])
+    return found
+
+
+def told(found: Record) -> dict[str, int]:
+    """What must hold of every ledger, and its figures."""
+    assert found["expected"] == found["delivered"] + found["missed"] + found["skipped"] + found["unaccounted"]
+    assert (found["first_unaccounted"] is None) == (found["unaccounted"] == 0)
+    assert (found["first_surplus"] is None) == (found["surplus"] == 0)
+    return {name: found[name] for name in ("expected", "delivered", "missed", "skipped", "unaccounted", "surplus") if found[name]}
+
+
+def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
+    """Every row of the job, the unfinished first."""
+    waiting = "select execution_id, scheduled_at, cause from kronos.execution_live where job_id = %s order by scheduled_at"
+    return records(connection, waiting, [job_id]) + done(connection, job_id)
+
+
+class Life:
+    """A job whose clock is the test's: what its operations do to it, at instants long past."""
+
+    def __init__(self, connection: Connection, **columns: object) -> None:
+        self.connection = connection
+        self.now = T0
+        self.versions: list[uuid.UUID] = []
+        self.columns = columns
+        schedule = str(columns.pop("schedule_of", "* * * * *"))
+        zone = str(columns.pop("zone", "UTC"))
+        first = make_cron_job(connection, ticks_from=T0, next_tick_at=T0, **columns)
+        self._read(first, schedule, zone)
+        self.versions.append(first)
+
+    @property
+    def job_id(self) -> uuid.UUID:
+        return self.versions[-1]
+
+    @property
+    def is_live(self) -> bool:
+        return job(self.connection, self.job_id)["status"] in ("ACTIVE", "PAUSED")
+
+    def _read(self, job_id: uuid.UUID, cron: str, zone: str) -> None:
+        every = cron.removeprefix("every ") if cron.startswith("every ") else None
+        text = {"cron": None if every else cron, "every": every, "anchor": T0 if every else None, "zone": zone, "job_id": job_id}
+        self.connection.execute(
+            """
+            update kronos.jobs
+               set cron = %(cron)s, every = %(every)s, anchor = %(anchor)s, timezone = %(zone)s,
+                   schedule = kronos.read_schedule(%(cron)s, %(every)s, %(anchor)s, %(zone)s, 'SHIFT', 'FIRST')
+             where job_id = %(job_id)s
+            """,
+            text,
+        )
+        self.connection.execute("update kronos.jobs set next_tick_at = kronos.next_tick(schedule, ticks_from) where job_id = %s", [job_id])
+
+    def pass_time(self, span: timedelta) -> None:
+        self.now += span
+
+    def ring(self) -> None:
+        self.connection.execute("select kronos.account_each(array[%s::uuid], %s)", [self.job_id, self.now])
+
+    def settle(self) -> None:
+        """As settle_ticks, at this life's clock."""
+        if job(self.connection, self.job_id)["status"] == "PAUSED":
+            reason = '{"code": "paused", "detail": "it was"}'
+            self.connection.execute("select kronos.skip_ticks(%s, %s, %s)", [self.job_id, self.now, reason])
+        else:
+            self.ring()
+
+    def pause(self) -> None:
+        self.settle()
+        self.connection.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s and status = 'ACTIVE'", [self.job_id])
+
+    def resume(self) -> None:
+        self.settle()
+        self.connection.execute("update kronos.jobs set status = 'ACTIVE' where job_id = %s and status = 'PAUSED'", [self.job_id])
+
+    def skip_next(self, ticks: int) -> None:
+        self.settle()
+        self.connection.execute("update kronos.jobs set skip_next = %s where job_id = %s", [ticks, self.job_id])
+
+    def patch(self, cron: str, zone: str) -> None:
+        self.settle()
+        if not self.is_live:
+            return
+        old, heir = self.job_id, uuid.uuid4()
+        own = {"job_id", "version", "previous_version_id", "ticks_from", "name"}
+        columns = [name for name in job(self.connection, old) if name not in own]
+        with self.connection.transaction():
+            before = job(self.connection, old)["status"]
+            self.connection.execute(
+                "update kronos.jobs set status = 'RETIRED', status_reason = '{}', ticks_until = %s where job_id = %s", [self.now, old]
+            )
+            self.connection.execute(
+                f"""
+                insert into kronos.jobs (job_id, version, previous_version_id, ticks_from, {", ".join(columns)})
+                select %(heir)s, version + 1, job_id, %(now)s, {", ".join(columns)} from kronos.jobs where job_id = %(old)s
+                """,
+                {"heir": heir, "old": old, "now": self.now},
+            )
+            self.connection.execute(
+                "update kronos.jobs set status = %s, runs = 0, retired_at = null, ticks_until = null where job_id = %s", [before, heir]
+            )
+            self._read(heir, cron, zone)
+        self.versions.append(heir)
+
+
+SCHEDULES = [
+    ("* * * * *", "UTC"),
+    ("*/7 * * * *", "UTC"),
+    ("30 2 * * *", "Europe/Berlin"),
+    ("0 */3 * * *", "Asia/Kolkata"),
+    ("5 9 * * 1-5", "UTC"),
+    ("every 7m", "UTC"),
+    ("every 1d", "Europe/Berlin"),
+]
+SPANS = [timedelta(seconds=20), MINUTE, 3 * MINUTE, 10 * MINUTE, 3 * HOUR, timedelta(days=1, seconds=7)]
+
+
+def live_a_life(connection: Connection, chance: random.Random) -> Life:
+    cron, zone = chance.choice(SCHEDULES)
+    life = Life(
+        connection,
+        schedule_of=cron,
+        zone=zone,
+        catch_up_policy=chance.choice(["SKIP", "LATEST", "ALL"]),
+        catch_up_window_seconds=chance.choice([0, 600, 2678400]),
+        overlap=chance.choice(["ALLOW", "ALLOW", "SKIP", "QUEUE", "REPLACE"]),
+        ends_at=T0 + chance.choice([5 * HOUR, timedelta(days=40)]),
+        max_runs=chance.choice([None, None, 7, 300]),
+        jitter_seconds=chance.choice([0, 30]),
+    )
+    for _ in range(chance.randint(4, 14)):
+        life.pass_time(chance.choice(SPANS))
+        step = chance.random()
+        if step < 0.5:
+            life.ring()
+        elif step < 0.6:
+            life.pause()
+        elif step < 0.75:
+            life.resume()
+        elif step < 0.9:
+            life.skip_next(chance.randint(0, 4))
+        else:
+            life.patch(*chance.choice(SCHEDULES))
+    life.settle()
+    return life
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_whatever_happens_to_a_job_each_of_its_ticks_has_one_row(shared: psycopg.Connection, seed: int) -> None:
+    chance = random.Random(seed)
+    life = live_a_life(shared, chance)
+    end = life.now + MINUTE
+    for job_id in life.versions:
+        rows = rows_of(shared, job_id)
+        whole = told(ledger(shared, job_id, T0, end))
+        assert whole.get("expected", 0) == sum(row.get("tick_count", 1) for row in rows)
+        assert {"unaccounted", "surplus"} & set(whole) == set()
+        assert whole.get("missed", 0) == sum(row["tick_count"] for row in done(shared, job_id) if row["status"] == "MISSED")
+        # A window that cuts a counted row in two counts its ticks on both sides of the cut.
+        cuts = sorted([T0, *(T0 + chance.random() * (end - T0) for _ in range(6)), end])
+        parts = [told(ledger(shared, job_id, since, until)) for since, until in itertools.pairwise(cuts)]
+        assert {name: sum(part.get(name, 0) for part in parts) for name in whole} == whole
+        assert all({"unaccounted", "surplus"} & set(part) == set() for part in parts)
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_a_row_that_is_gone_or_there_twice_or_moved_is_found(shared: psycopg.Connection, seed: int) -> None:
+    chance = random.Random(seed)
+    found: list[tuple[uuid.UUID, Record]] = []
+    while not found:  # some lives are over before their first tick
+        life = live_a_life(shared, chance)
+        found = [(each, row) for each in life.versions for row in rows_of(shared, each)]
+    job_id, row = chance.choice(found)
+    end = life.now + MINUTE
+    table = "execution_done" if "tick_count" in row else "execution_live"
+    ticks = row.get("tick_count", 1)
+    before = told(ledger(shared, job_id, T0, end))
+
+    def found_when(change: str, **params: object) -> dict[str, Any]:
+        with shared.transaction(force_rollback=True):
+            shared.execute(change, {"id": row["execution_id"], **params})
+            return ledger(shared, job_id, T0, end)
+
+    gone = found_when(f"delete from kronos.{table} where execution_id = %(id)s")
+    assert (gone["expected"], gone["unaccounted"], gone["first_unaccounted"]) == (before["expected"], ticks, row["scheduled_at"])
+    of_table = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and attname <> 'execution_id'"
+    columns = ", ".join(values(shared, of_table, [f"kronos.{table}"]))
+    twice = found_when(
+        f"""
+        insert into kronos.{table} (execution_id, {columns})
+        select kronos.uuid7(), {columns} from kronos.{table} where execution_id = %(id)s
+        """
+    )
+    assert (twice["unaccounted"], twice["surplus"], twice["first_surplus"]) == (0, ticks, row["scheduled_at"])
+    moved = found_when(f"update kronos.{table} set scheduled_at = scheduled_at + interval '1 second' where execution_id = %(id)s")
+    assert (moved["unaccounted"], moved["surplus"]) == (ticks, ticks)
+
+
+@pytest.fixture
+def outage(shared: psycopg.Connection) -> Life:
+    """A job that was rung each minute for ten, and then not for an hour."""
+    life = Life(shared, catch_up_policy="SKIP")
+    for _ in range(10):
+        life.pass_time(MINUTE)
+        life.ring()
+    life.pass_time(HOUR)
+    life.ring()
+    return life
+
+
+def test_a_counted_row_stands_for_its_ticks(shared: psycopg.Connection, outage: Life) -> None:
+    assert told(ledger(shared, outage.job_id, T0, outage.now + MINUTE)) == {"expected": 70, "delivered": 12, "missed": 58}
+    middle = T0 + 30 * MINUTE
+    assert told(ledger(shared, outage.job_id, middle, middle + 5 * MINUTE)) == {"expected": 5, "missed": 5}
+
+
+@pytest.mark.parametrize(("counted", "unaccounted", "surplus"), [(57, 1, 0), (59, 0, 1)])
+def test_a_row_that_counts_wrongly_is_found(shared: psycopg.Connection, outage: Life, counted: int, unaccounted: int, surplus: int) -> None:
+    shared.execute("update kronos.execution_done set tick_count = %s where job_id = %s and tick_count > 1", [counted, outage.job_id])
+    found = ledger(shared, outage.job_id, T0, outage.now + MINUTE)
+    assert (found["unaccounted"], found["surplus"]) == (unaccounted, surplus)
+
+
+def test_runs_by_hand_and_of_a_backfill_are_no_part_of_it(shared: psycopg.Connection, outage: Life) -> None:
+    before = ledger(shared, outage.job_id, T0, outage.now)
+    for cause in ("MANUAL", "BACKFILL"):
+        shared.execute(
+            """
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                               scheduled_at, run_at, created_at, max_attempts, input)
+            select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, %s, 'SUCCESS', %s, %s, now(), 1, '{}'
+              from kronos.jobs where job_id = %s
+            """,
+            [cause, T0 + 30 * MINUTE, T0 + 30 * MINUTE, outage.job_id],
+        )
+    assert ledger(shared, outage.job_id, T0, outage.now) == before
+
+
+def test_ticks_that_are_due_are_overdue_and_not_unaccounted(shared: psycopg.Connection) -> None:
+    now = value(shared, "select now()")
+    pointer = value(shared, "select date_trunc('minute', now()) - interval '5 minutes'")
+    job_id = make_cron_job(shared, ticks_from=pointer - MINUTE, next_tick_at=pointer)
+    found = ledger(shared, job_id, now - HOUR, now)
+    assert told(found) == {}
+    assert found["overdue"] in (6, 7)  # the minute may have turned
+    shared.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [job_id])
+    assert ledger(shared, job_id, now - HOUR, now)["overdue"] == 0
+
+
+def test_a_call_is_bounded_and_says_where_the_next_goes_on(shared: psycopg.Connection) -> None:
+    life = Life(shared, catch_up_policy="SKIP")
+    shared.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [T0 + timedelta(days=80), life.job_id])
+    first = ledger(shared, life.job_id, T0, T0 + timedelta(days=80))
+    assert (first["is_truncated"], first["expected"], first["unaccounted"]) == (True, 100_000, 100_000)
+    rest = ledger(shared, life.job_id, first["checked_until"], T0 + timedelta(days=80))
+    assert (rest["is_truncated"], rest["expected"]) == (False, 80 * 1440 - 1 - 100_000)
+
+
+def test_a_malformed_schedule_has_an_error_in_place_of_figures(shared: psycopg.Connection) -> None:
+    life = Life(shared)
+    shared.execute("update kronos.jobs set schedule.months = 1 << 20 where job_id = %s", [life.job_id])
+    shared.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [T0 + HOUR, life.job_id])
+    found = ledger(shared, life.job_id, T0, T0 + 2 * HOUR)
+    assert (found["error"]["sqlstate"], found["unaccounted"], found["surplus"]) == ("22008", None, None)
+
+
+def test_a_one_shot_has_no_ledger(shared: psycopg.Connection) -> None:
+    assert records(shared, "select * from kronos.check_ledger(gen_random_uuid(), now() - interval '1 day', now())") == []

@@ -1,0 +1,416 @@
+"""What a preview says beside the runs: lints, and nothing of ordinary schedules; the marks of clock changes, as PostgreSQL reckons them."""
+
+from datetime import UTC, date, datetime
+
+import psycopg
+import pytest
+
+Connection = psycopg.Connection[tuple[object, ...]]
+JANUARY = datetime(2026, 1, 10, tzinfo=UTC)
+
+_LINT = """
+select kronos.lint_schedule(%(cron)s, schedule, %(after)s, %(until)s)
+  from kronos.read_schedule(%(cron)s, %(every)s, %(anchor)s, %(zone)s, %(gap)s, %(overlap)s) as schedule
+"""
+_UPCOMING = """
+select upcoming.next_runs, upcoming.skipped
+  from kronos.read_schedule(%(cron)s, null, null, %(zone)s, %(gap)s, %(overlap)s) as schedule,
+       kronos.upcoming_runs(schedule, %(after)s, %(until)s, 0, %(count)s) as upcoming
+"""
+
+
+def lints(
+    connection: Connection,
+    cron: str | None,
+    *,
+    zone: str = "UTC",
+    gap: str = "SHIFT",
+    overlap: str = "FIRST",
+    every: str | None = None,
+    after: datetime = JANUARY,
+    until: datetime | None = None,
+) -> list[str]:
+    given = {"cron": cron, "zone": zone, "gap": gap, "overlap": overlap, "every": every, "after": after, "until": until}
+    row = connection.execute(_LINT, given | {"anchor": JANUARY if every else None}).fetchone()
+    assert row is not None
+    assert isinstance(row[0], list)
+    return row[0]
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "* * * * *",
+        "*/5 * * * *",
+        "*/15 9-17 * * 1-5",
+        "* 9-17 * * 1-5",
+        "0 * * * *",
+        "0 9 * * *",
+        "0 9,17 * * *",
+        "30 2 * * *",
+        "0 */2 * * *",
+        "0 */6 * * *",
+        "0 9 * * 1",
+        "0 9 * * mon-fri",
+        "0 0 1 * *",
+        "0 0 1,15 * *",
+        "0 0 28 * *",
+        "0 0 25-31 * *",
+        "0 0 1-31 * *",
+        "0 0 1 */3 *",
+        "0 0 31 1,3,12 *",
+        "0 0 30 4 *",
+        "0 0 $ * *",
+        "0 0 L * *",
+        "0 0 LW * *",
+        "0 0 15W * *",
+        "0 0 2W * *",
+        "0 9 * * 5#2",
+        "0 9 * * 5L",
+        "@hourly",
+        "@daily",
+        "@weekly",
+        "@monthly",
+        "@yearly",
+        # what begins again where nothing follows is every 7 minutes while it lasts, and a range that is meant to end there ends there
+        "*/7 9 * * *",
+        "*/7 9,17 * * *",
+        "0 */5 * * 1",
+        "0-30/7 * * * *",
+        "5-59/10 * * * *",
+        "0 8-18/3 * * *",
+    ],
+)
+def test_nothing_is_said_of_an_ordinary_schedule(shared: Connection, cron: str) -> None:
+    assert lints(shared, cron) == []
+
+
+@pytest.mark.parametrize("cron", ["* * * * *", "*/15 * * * *", "0 * * * *", "30 */1 * * *", "0 9 * * 1-5", "30 4 * * *", "0 0 1 * *"])
+def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection, cron: str) -> None:
+    assert lints(shared, cron, zone="Europe/Berlin") == []
+
+
+@pytest.mark.parametrize(
+    ("cron", "lint"),
+    [
+        (
+            "*/7 * * * *",
+            "*/7 in the minute field is not every 7 minutes: after minute 56 comes minute 0 of the next hour, 4 minutes later; "
+            "for ticks that are always as far apart use an interval, every 7m",
+        ),
+        (
+            "*/45 9-17 * * *",
+            "*/45 in the minute field is not every 45 minutes: after minute 45 comes minute 0 of the next hour, 15 minutes later; "
+            "for ticks that are always as far apart use an interval, every 45m",
+        ),
+        (
+            "3-59/7 * * * *",
+            "3-59/7 in the minute field is not every 7 minutes: after minute 59 comes minute 3 of the next hour, 4 minutes later; "
+            "for ticks that are always as far apart use an interval, every 7m",
+        ),
+        (
+            "0 */5 * * *",
+            "*/5 in the hour field is not every 5 hours: after hour 20 comes hour 0 of the next day, 4 hours later; "
+            "for ticks that are always as far apart use an interval, every 5h",
+        ),
+        (
+            "0 */9 * * 6,0",
+            "*/9 in the hour field is not every 9 hours: after hour 18 comes hour 0 of the next day, 6 hours later; "
+            "for ticks that are always as far apart use an interval, every 9h",
+        ),
+        (
+            "0 0 */2 * *",
+            "*/2 in the day of month field is not every 2 days: it begins again with day 1 of each month; "
+            "for days that are always as far apart use an interval, every 2d",
+        ),
+        (
+            "0 0 * * */2",
+            "*/2 in the weekday field is not every 2 days: after Saturday comes Sunday of the next week, 1 day later; "
+            "for ticks that are always as far apart use an interval, every 2d",
+        ),
+        ("0 0 1 */5 *", "*/5 in the month field is not every 5 months: after November comes January of the next year, 2 months later"),
+        (
+            "* 9 * * *",
+            "every minute of the hours that it names: 60 runs in each; for one run in each write 0 in the minute field, 0 9 * * *",
+        ),
+        (
+            "* */2 * * 1",
+            "every minute of the hours that it names: 60 runs in each; for one run in each write 0 in the minute field, 0 */2 * * 1",
+        ),
+        (
+            "0 0 31 * *",
+            "day 31 is not in February, April, June, September and November: nothing runs for it there; $ is the last day of every month",
+        ),
+        ("0 0 30 * *", "day 30 is not in February: nothing runs for it there; $ is the last day of every month"),
+        (
+            "0 0 29 * *",
+            "February has a day 29 in leap years only: in other years nothing runs for it there; $ is the last day of every month",
+        ),
+        ("0 0 29 2 *", "February has a day 29 in leap years only: in other years nothing runs for it there"),
+        (
+            "0 0 13 * 5",
+            "day of month and weekday are both given, and either is enough: it runs on day 13 of the month and also on Friday; "
+            "a weekday of a certain week is written as 1#1, the first Monday",
+        ),
+        (
+            "0 0 13 * */5",
+            "*/5 in the weekday field begins with *, so both day fields have to match: "
+            "it runs on day 13 of the month, only if it is Friday or Sunday",
+        ),
+        (
+            "0 0 */2 * 1",
+            "*/2 in the day of month field begins with *, so both day fields have to match: "
+            "it runs on every 2nd day from 1 through 31 of the month, only if it is Monday",
+        ),
+        (
+            "0 0 1-31 * 5",
+            "1-31 in the day of month field is every day, and either of the two day fields is enough: it runs every day; "
+            "with * in its place the other field decides",
+        ),
+        (
+            "0 0 13 * 0-6",
+            "0-6 in the weekday field is every day, and either of the two day fields is enough: it runs every day; "
+            "with * in its place the other field decides",
+        ),
+        (
+            "0 9 * * 5#5",
+            "only some months have a fifth Friday: in the others nothing runs for it; 5L is the last Friday of every month",
+        ),
+        ("0 9 1W * *", "1W stays in its month: where day 1 is a Saturday, it runs on Monday, day 3"),
+        ("0 9 30W 6 *", "30W stays in its month: where day 30 is the last of its month and a Sunday, it runs on Friday, day 28"),
+    ],
+)
+def test_a_lint_says_what_may_surprise(shared: Connection, cron: str, lint: str) -> None:
+    assert lints(shared, cron) == [lint]
+
+
+def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
+    assert lints(shared, "0 0 30 2 *") == ["the schedule does not fire again", "day 30 is not in February: nothing runs for it there"]
+    assert lints(shared, "0 9 * * *", until=datetime(2026, 1, 10, 9, tzinfo=UTC)) == ["the schedule does not fire again"]
+    assert lints(shared, "0 9 * * *", until=datetime(2026, 1, 10, 9, 1, tzinfo=UTC)) == []
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "gap", "overlap", "expected"),
+    [
+        (
+            "30 2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
+            [
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
+                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+            ],
+        ),
+        (
+            "30 2 * * *", "Europe/Berlin", "SKIP", "BOTH",
+            [
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin: skipped (dst_gap SKIP)",
+                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs both times (dst_overlap BOTH)",
+            ],
+        ),
+        (
+            "30 */2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
+            [
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin: nothing runs in its place, for an hour field that begins with * "
+                "names real instants",
+                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs both times, for an hour field that begins with * "
+                "names real instants",
+            ],
+        ),
+        (
+            "0,30 2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
+            [
+                "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, as one (dst_gap SHIFT)",
+                "02:00 and 02:30 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+            ],
+        ),
+        (
+            "*/15 2,3 * * *", "Europe/Berlin", "SHIFT", "FIRST",
+            [
+                "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, as one with the run "
+                "that is due at 03:00 (dst_gap SHIFT)",
+                "the 4 local times from 02:00 to 02:45 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only "
+                "(dst_overlap FIRST)",
+            ],
+        ),
+        # half an hour, at 02:00 and back from 02:00
+        ("15 2 * * *", "Australia/Lord_Howe", "SHIFT", "FIRST", [
+            "02:15 on 2026-10-04 does not exist in Australia/Lord_Howe: moved to 02:30 (dst_gap SHIFT)",
+        ]),
+        ("45 1 * * *", "Australia/Lord_Howe", "SHIFT", "FIRST", [
+            "01:45 on 2026-04-05 is there twice in Australia/Lord_Howe: runs the first time only (dst_overlap FIRST)",
+        ]),
+        ("30 2 * * *", "Asia/Kolkata", "SHIFT", "FIRST", []),
+    ],
+)  # fmt: skip
+def test_runs_that_clock_changes_touch_within_a_year_are_told(
+    shared: Connection, cron: str, zone: str, gap: str, overlap: str, expected: list[str]
+) -> None:
+    assert lints(shared, cron, zone=zone, gap=gap, overlap=overlap) == expected
+
+
+def test_clock_changes_after_the_end_are_not_told(shared: Connection) -> None:
+    end = datetime(2026, 6, 1, tzinfo=UTC)
+    assert lints(shared, "30 2 * * *", zone="Europe/Berlin", until=end) == [
+        "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)"
+    ]
+
+
+def test_a_day_of_real_time_is_not_a_time_of_day(shared: Connection) -> None:
+    assert lints(shared, None, every="2d", zone="Europe/Berlin") == [
+        "every 2 days counts real time: from 2026-03-29 on its runs are at another time of day in Europe/Berlin; "
+        "for the same time of day write a cron expression"
+    ]
+    assert lints(shared, None, every="90m", zone="Europe/Berlin") == []
+    assert lints(shared, None, every="2d", zone="Asia/Kolkata") == []
+
+
+def upcoming(
+    connection: Connection, cron: str, zone: str, day: date, *, gap: str = "SHIFT", overlap: str = "FIRST", count: int = 3
+) -> tuple[list[tuple[str, str | None]], list[tuple[datetime, str]]]:
+    """(local, dst) of the runs later than noon UTC of the day before, and (at, local) of what is skipped."""
+    after = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    given = {"cron": cron, "zone": zone, "gap": gap, "overlap": overlap, "after": after, "until": None, "count": count}
+    row = connection.execute(_UPCOMING, given).fetchone()
+    assert row is not None
+    runs, skipped = row
+    assert isinstance(runs, list)
+    assert isinstance(skipped, list)
+    assert all(tick["dst"] == "skipped" for tick in skipped)
+    # What is shown is the instant itself: Python's own reading of the text, without its zone data.
+    for run in runs:
+        assert datetime.fromisoformat(run["local"]) == datetime.fromisoformat(run["at"]), run
+    return [(run["local"], run["dst"]) for run in runs], [(datetime.fromisoformat(tick["at"]), tick["local"]) for tick in skipped]
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "day", "overlap", "expected"),
+    [
+        (
+            "30 2 * * *", "Europe/Berlin", date(2026, 3, 28), "FIRST",
+            [("2026-03-29T03:00:00+02:00", "shifted"), ("2026-03-30T02:30:00+02:00", None)],
+        ),
+        # 03:00 is named too: one run, and the mark tells that it stands for 02:00
+        (
+            "0 2,3 * * *", "Europe/Berlin", date(2026, 3, 28), "FIRST",
+            [("2026-03-29T03:00:00+02:00", "shifted"), ("2026-03-30T02:00:00+02:00", None)],
+        ),
+        (
+            "0 3 * * *", "Europe/Berlin", date(2026, 3, 28), "FIRST",
+            [("2026-03-29T03:00:00+02:00", None), ("2026-03-30T03:00:00+02:00", None)],
+        ),
+        (
+            "0 * * * *", "Europe/Berlin", date(2026, 3, 28), "FIRST",
+            [("2026-03-28T14:00:00+01:00", None), ("2026-03-28T15:00:00+01:00", None)],
+        ),
+        (
+            "30 2 * * *", "Europe/Berlin", date(2026, 10, 24), "FIRST",
+            [("2026-10-25T02:30:00+02:00", "repeated"), ("2026-10-26T02:30:00+01:00", None)],
+        ),
+        (
+            "30 2 * * *", "Europe/Berlin", date(2026, 10, 24), "BOTH",
+            [("2026-10-25T02:30:00+02:00", "repeated"), ("2026-10-25T02:30:00+01:00", "repeated")],
+        ),
+        # 03:00 is where clocks are put back, and 02:00 the first reading that is there twice
+        (
+            "0 2,3 * * *", "Europe/Berlin", date(2026, 10, 24), "BOTH",
+            [("2026-10-25T02:00:00+02:00", "repeated"), ("2026-10-25T02:00:00+01:00", "repeated"), ("2026-10-25T03:00:00+01:00", None)],
+        ),
+        (
+            "0 0 * * *", "America/Santiago", date(2026, 9, 5), "FIRST",
+            [("2026-09-06T01:00:00-03:00", "shifted"), ("2026-09-07T00:00:00-03:00", None)],
+        ),
+        (
+            "15 2 * * *", "Australia/Lord_Howe", date(2026, 10, 3), "FIRST",
+            [("2026-10-04T02:30:00+11:00", "shifted"), ("2026-10-05T02:15:00+11:00", None)],
+        ),
+        (
+            "45 1 * * *", "Australia/Lord_Howe", date(2026, 4, 4), "BOTH",
+            [("2026-04-05T01:45:00+11:00", "repeated"), ("2026-04-05T01:45:00+10:30", "repeated")],
+        ),
+        (
+            "30 2 * * *", "Africa/Casablanca", date(2026, 2, 14), "FIRST",
+            [("2026-02-15T02:30:00+01:00", "repeated"), ("2026-02-16T02:30:00+00:00", None)],
+        ),
+        # a day that there never was
+        (
+            "0 9 * * *", "Pacific/Apia", date(2011, 12, 29), "FIRST",
+            [("2011-12-29T09:00:00-10:00", None), ("2011-12-31T00:00:00+14:00", "shifted"), ("2011-12-31T09:00:00+14:00", None)],
+        ),
+        (
+            "0 6 * * *", "America/New_York", date(2026, 3, 7), "FIRST",
+            [("2026-03-08T06:00:00-04:00", None), ("2026-03-09T06:00:00-04:00", None)],
+        ),
+        ("0 9 * * *", "Asia/Kathmandu", date(2026, 3, 7), "FIRST", [("2026-03-08T09:00:00+05:45", None)]),
+        # before standard time had whole minutes
+        ("0 9 * * *", "Africa/Monrovia", date(1971, 3, 7), "FIRST", [("1971-03-08T09:00:00-00:44:30", None)]),
+        ("0 9 * * *", "UTC", date(2026, 3, 28), "FIRST", [("2026-03-29T09:00:00+00:00", None)]),
+    ],
+)  # fmt: skip
+def test_a_run_shows_its_zones_reading_and_what_a_clock_change_did(
+    shared: Connection, cron: str, zone: str, day: date, overlap: str, expected: list[tuple[str, str | None]]
+) -> None:
+    assert upcoming(shared, cron, zone, day, overlap=overlap, count=len(expected)) == (expected, [])
+
+
+def test_hours_that_are_real_instants_are_repeated_and_never_shifted(shared: Connection) -> None:
+    evening = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+    given = {"cron": "0 * * * *", "zone": "Europe/Berlin", "gap": "SHIFT", "overlap": "FIRST", "after": evening, "until": None, "count": 2}
+    row = shared.execute(_UPCOMING, given).fetchone()
+    assert row is not None
+    assert isinstance(row[0], list)
+    assert [(run["local"], run["dst"]) for run in row[0]] == [("2026-03-29T03:00:00+02:00", None), ("2026-03-29T04:00:00+02:00", None)]
+
+
+def test_what_dst_gap_skips_stands_beside_the_runs(shared: Connection) -> None:
+    runs, skipped = upcoming(shared, "0,30 2,3 * * *", "Europe/Berlin", date(2026, 3, 28), gap="SKIP")
+
+    assert runs == [("2026-03-29T03:00:00+02:00", None), ("2026-03-29T03:30:00+02:00", None), ("2026-03-30T02:00:00+02:00", None)]
+    assert skipped == [
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), "2026-03-29T02:00:00"),
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), "2026-03-29T02:30:00"),
+    ]
+
+
+def test_nothing_is_skipped_beyond_the_last_run_or_up_to_after(shared: Connection) -> None:
+    assert upcoming(shared, "30 2 * * *", "Europe/Berlin", date(2026, 3, 26), gap="SKIP", count=2) == (
+        [("2026-03-27T02:30:00+01:00", None), ("2026-03-28T02:30:00+01:00", None)],
+        [],
+    )
+    assert upcoming(shared, "30 2 * * *", "Europe/Berlin", date(2026, 3, 29), gap="SKIP", count=1)[1] == []
+
+
+def test_a_skipped_day_is_skipped_whole(shared: Connection) -> None:
+    runs, skipped = upcoming(shared, "0 9,17 * * *", "Pacific/Apia", date(2011, 12, 30), gap="SKIP", count=1)
+    assert (runs, skipped) == ([("2011-12-31T09:00:00+14:00", None)], [])  # noon UTC is after the gap
+    runs, skipped = upcoming(shared, "0 9,17 * * *", "Pacific/Apia", date(2011, 12, 29), gap="SKIP", count=3)
+    assert [local for _, local in skipped] == ["2011-12-30T09:00:00", "2011-12-30T17:00:00"]
+    assert [local for local, _ in runs] == ["2011-12-29T09:00:00-10:00", "2011-12-29T17:00:00-10:00", "2011-12-31T09:00:00+14:00"]
+
+
+_AROUND_CHANGES = """
+with zone (name, schedule) as materialized (
+    select name, kronos.read_schedule('*/15 0-23 * * *', null, null, name, 'SHIFT', 'BOTH')
+      from unnest('{Europe/Berlin,America/New_York,Australia/Lord_Howe,America/Santiago,Africa/Casablanca,Pacific/Apia}'::text[]) as name
+), instant as (
+    select distinct zone.name, zone.schedule, tick, tick at time zone zone.name as local,
+           (tick - interval '1 minute') at time zone zone.name as minute_before
+      from zone,
+           kronos.zone_changes(zone.name, '2011-06-01', '2016-06-01') as change,
+           generate_series(change.at - interval '30 hours', change.at + interval '30 hours', interval '15 minutes') as tick
+), counted as (
+    select instant.*, count(*) over (partition by name, local) as times
+      from instant
+)
+select name, tick, times, local - minute_before > interval '1 minute' as is_after_gap, kronos.clock_change(schedule, tick) as mark
+  from counted
+"""
+
+
+def test_marks_are_what_counting_every_quarter_of_an_hour_around_each_change_finds(shared: Connection) -> None:
+    rows = shared.execute(_AROUND_CHANGES).fetchall()
+
+    expected = [("repeated" if times == 2 else "shifted" if is_after_gap else None) for _, _, times, is_after_gap, _ in rows]
+    wrong = [row for row, mark in zip(rows, expected, strict=True) if row[4] != mark]
+    assert wrong == []
+    assert expected.count("repeated") > 160
+    assert expected.count("shifted") > 20

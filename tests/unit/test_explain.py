@@ -1,0 +1,75 @@
+"""What the facts say, where no test can make them so over HTTP."""
+
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from kronos.explain import explained
+from kronos.explain.facts import Facts, said, seconds
+
+NOW = datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
+TICK = NOW - timedelta(minutes=5)
+
+
+def facts(**known: Any) -> Facts:
+    """A CRON job whose tick is five minutes overdue, and nothing wrong."""
+    usual: dict[str, Any] = {
+        "job_id": UUID(int=1),
+        "version_id": UUID(int=1),
+        "asked_version": 1,
+        "version": 1,
+        "at": NOW,
+        "now": NOW,
+        "tick": TICK,
+        "trigger": "CRON",
+        "status": "ACTIVE",
+        "workspace_status": "ACTIVE",
+        "is_in_force": True,
+        "has_begun": True,
+        "ticks_from": TICK - timedelta(days=1),
+        "next_tick_at": TICK,
+        "cron": "0 12 * * *",
+        "timezone": "UTC",
+        "overlap": "ALLOW",
+        "runs": 0,
+        "skip_next": 0,
+        "is_to_be_skipped": False,
+        "reading": {
+            "local": "2026-11-20T12:00:00+00:00",
+            "weekday": "Friday",
+            "clock": None,
+            "fields": {"matches": True},
+            "next_tick": "2026-11-21T12:00:00Z",
+        },
+        "pg_cron": {"entry": {"jobid": 7, "schedule": "0 12 * * *"}, "rings": []},
+        "is_entry_right": True,
+        "pg_cron_silent_seconds": 10.0,
+    }
+    return Facts(**(dict.fromkeys((each.name for each in fields(Facts)), None) | usual | known))  # type: ignore[arg-type]
+
+
+def test_a_pg_cron_that_rings_for_nobody_is_the_cause() -> None:
+    answer = explained(facts(pg_cron_silent_seconds=500.0))
+    assert (answer.decision, answer.code) == ("OVERDUE", "pg_cron_silent")
+    assert "due since 5 min" in answer.because
+    assert explained(facts()).code == "alarm_not_rung"
+
+
+def test_a_pg_cron_that_cannot_be_read_is_no_error() -> None:
+    answer = explained(facts(pg_cron={"entry": None, "rings": None}, is_entry_right=None))
+    assert [step.detail for step in answer.steps if step.step == "pg_cron_entry"] == ["pg_cron cannot be read now"]
+    assert answer.code == "alarm_not_rung"
+
+
+def test_the_first_cause_decides_and_the_others_are_told() -> None:
+    answer = explained(facts(status="PAUSED", status_reason={"code": "paused", "note": "audit"}, pg_cron_silent_seconds=500.0))
+    assert (answer.decision, answer.code) == ("SKIPPED", "paused")
+    assert [step.step for step in answer.steps] == ["version", "schedule", "window", "pause", "alarm"]
+
+
+def test_times_and_spans_are_told_for_people() -> None:
+    assert said(datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)) == "2026-01-02T03:04:05.600000Z"
+    assert said("2026-01-02T03:04:05+05:30") == "2026-01-01T21:34:05Z"
+    assert said(None) == "never"
+    assert [seconds(span) for span in (0.25, 119, 600, 7200, 90000)] == ["0.25 s", "119 s", "10 min", "2.0 h", "25.0 h"]

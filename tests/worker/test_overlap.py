@@ -1,0 +1,166 @@
+"""Real workers and runs that must not overlap: at the receiver there is one at a time, whoever ends, dies or is replaced."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from delivery.servers import Receiver, Talk, answer
+from factory import EndpointRow, add_endpoint, attempts_of, end_leases, in_flight, status_of
+from sql_factory import account, job, make_cron_job, value, values
+from worker.running import until, workers
+
+
+@pytest.fixture
+def start(database_url, tmp_path):
+    """Starts a worker process on the test's database."""
+    with workers() as starting:
+        yield lambda **settings: starting(database_url, tmp_path / "worker.log", **{"poll_seconds": 0.2, **settings})
+
+
+@pytest.fixture
+def job_of(superuser) -> Callable[..., UUID]:
+    """A job of this policy, whose ticks come when the test accounts for them."""
+
+    def make(endpoint: EndpointRow, overlap: str) -> UUID:
+        due = value(superuser, "select date_trunc('minute', now()) - interval '30 days'")
+        return make_cron_job(superuser, endpoint, overlap=overlap, next_tick_at=due)
+
+    return make
+
+
+def tick(superuser: psycopg.Connection, job_id: UUID) -> UUID:
+    """The execution of the job's next tick; workers are told."""
+    at = job(superuser, job_id)["next_tick_at"]
+    account(superuser, job_id, now=at)
+    superuser.execute("notify kronos_work")
+    return value(superuser, "select execution_id from kronos.executions where job_id = %s and scheduled_at = %s", [job_id, at])
+
+
+def is_idle(superuser: psycopg.Connection) -> bool:
+    return value(superuser, "select not exists (select from kronos.execution_live)")
+
+
+class OneAtATime:
+    """A receiver's answer that takes a moment, and the most that were under way at once."""
+
+    def __init__(self) -> None:
+        self.now = self.peak = 0
+
+    async def __call__(self, talk: Talk) -> None:
+        self.now += 1
+        self.peak = max(self.peak, self.now)
+        await asyncio.sleep(0.02)  # the receiver's own time
+        self.now -= 1
+        await answer()(talk)
+
+
+@pytest.mark.parametrize("overlap", ["SKIP", "QUEUE"])
+async def test_a_receiver_never_has_two_runs_of_a_job_at_once(superuser, start, job_of, overlap):
+    counting = OneAtATime()
+    async with Receiver(counting, keep=True) as receiver:
+        job_id = job_of(add_endpoint(superuser, url=receiver.url), overlap)
+        for worker in [start(), start()]:
+            await worker.started()
+        made: list[UUID] = []
+
+        def ten_were_delivered() -> bool:
+            made.append(tick(superuser, job_id))
+            return len(receiver.requests) >= 10
+
+        await until(ten_were_delivered, "ten deliveries")
+        await until(lambda: is_idle(superuser), "the end")
+        delivered = {request.headers["idempotency-key"] for request in receiver.requests}
+        assert (counting.peak, len(delivered)) == (1, len(receiver.requests))
+    statuses = {str(one): status_of(superuser, one) for one in made}
+    assert {one for one, status in statuses.items() if status == "SUCCESS"} == delivered
+    assert set(statuses.values()) == {"SUCCESS", "SKIPPED"}
+
+
+async def test_what_waited_is_delivered_without_waiting_for_a_poll(superuser, start, job_of):
+    release = asyncio.Event()
+
+    async def held(talk: Talk) -> None:
+        await release.wait()
+        await answer()(talk)
+
+    async with Receiver(held, keep=True) as receiver:
+        job_id = job_of(add_endpoint(superuser, url=receiver.url, timeout_ms=60_000), "QUEUE")
+        first = tick(superuser, job_id)
+        await start(poll_seconds=60).started()
+        await until(lambda: len(receiver.requests) == 1, "the first delivery")
+        second = tick(superuser, job_id)
+        assert status_of(superuser, second) == "QUEUED"
+        release.set()
+        await until(lambda: is_idle(superuser), "both to end")
+        assert [request.headers["idempotency-key"] for request in receiver.requests] == [str(first), str(second)]
+
+
+@pytest.mark.parametrize("overlap", ["SKIP", "QUEUE"])
+async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(superuser, start, job_of, overlap):
+    """The tick after the lease's end runs, after what the dead worker held was delivered again: two deliveries, one after the other."""
+    hangs = True
+    counting = OneAtATime()
+
+    async def hung(talk: Talk) -> None:
+        if hangs:
+            await asyncio.Event().wait()
+        await counting(talk)
+
+    async with Receiver(hung, keep=True) as receiver:
+        job_id = job_of(add_endpoint(superuser, url=receiver.url, timeout_ms=60_000), overlap)
+        lost = tick(superuser, job_id)
+        dead = start()
+        await until(lambda: len(receiver.requests) == 1, "the delivery")
+        dead.tell(signal.SIGKILL)
+        await dead.ends()
+        hangs = False
+        end_leases(superuser)
+        superuser.execute("update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
+        value(superuser, "select kronos.fire(%s)", [job_id])  # nobody but the database's clock says that the run is lost
+        (next_one,) = values(
+            superuser, "select execution_id from kronos.executions where job_id = %s and execution_id <> %s", [job_id, lost]
+        )
+        assert status_of(superuser, next_one) == "QUEUED"
+        start()
+        await until(lambda: is_idle(superuser), "the end")
+        keys = [request.headers["idempotency-key"] for request in receiver.requests]
+        assert (keys, counting.peak) == ([str(lost), str(lost), str(next_one)], 1)
+    assert (attempts_of(superuser, lost), attempts_of(superuser, next_one)) == (["LOST", "SUCCESS"], ["SUCCESS"])
+
+
+async def test_what_replaces_a_run_is_delivered_at_once_and_the_old_ones_answer_counts_for_nothing(superuser, start, job_of):
+    release = asyncio.Event()
+
+    async def hung_at_first(talk: Talk) -> None:
+        if len(receiver.requests) == 1:
+            await release.wait()
+        await answer()(talk)
+
+    async with Receiver(hung_at_first, keep=True) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, timeout_ms=60_000, max_in_flight=1)
+        job_id = job_of(endpoint, "REPLACE")
+        start()
+        old = tick(superuser, job_id)
+        await until(lambda: len(receiver.requests) == 1, "the first delivery")
+        new = tick(superuser, job_id)
+        await until(lambda: is_idle(superuser), "the second to end")
+        assert [request.headers["idempotency-key"] for request in receiver.requests] == [str(old), str(new)]
+        release.set()
+        late = "select status from kronos.attempt_late where execution_id = %s"
+        await until(lambda: values(superuser, late, [old]) == ["SUCCESS"], "the late answer")
+    assert (status_of(superuser, old), attempts_of(superuser, old)) == ("CANCELLED", ["UNKNOWN"])
+    assert (status_of(superuser, new), attempts_of(superuser, new), in_flight(superuser, endpoint)) == ("SUCCESS", ["SUCCESS"], 0)
+
+
+async def test_a_run_that_nobody_let_go_is_found_by_the_workers(superuser, start, job_of):
+    async with Receiver(answer(), keep=True) as receiver:
+        job_id = job_of(add_endpoint(superuser, url=receiver.url), "QUEUE")
+        first, second = tick(superuser, job_id), tick(superuser, job_id)
+        superuser.execute("alter table kronos.execution_live disable trigger execution_live_releases_next")
+        start()
+        await until(lambda: is_idle(superuser), "both to end")
+        assert [request.headers["idempotency-key"] for request in receiver.requests] == [str(first), str(second)]
