@@ -24,6 +24,22 @@ _PG_CRON_IS_ELSEWHERE = (
 # What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
 _NOT_ALLOWED = "{message}; nothing was changed; let a superuser run once in database {database}: {statements}"
 
+# A function that was renamed would stay, and one whose arguments or answer changed could not be replaced (42P13). Triggers, views and policies that
+# use one go with it: the files make all of them anew, in this transaction.
+_DROP_FUNCTIONS = """
+do $$
+declare
+    v_function text;
+begin
+    for v_function in
+        select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and proowner = current_user::regrole
+    loop
+        execute format('drop function if exists %s cascade', v_function);
+    end loop;
+end
+$$
+"""
+
 
 def scripts() -> Path:
     """The alembic/ folder: inside the wheel, or at the checkout's top."""
@@ -103,6 +119,10 @@ def _apply_repeatables(driver: "psycopg.Connection[tuple[object, ...]]") -> None
     now = f"sql/ {digest()}"
     if applied == (now,):
         return
+    for owner in ("kronos_cron", "kronos_owner"):
+        driver.execute("reset role")
+        driver.execute(f"set local role {owner}".encode())
+        driver.execute(_DROP_FUNCTIONS)
     driver.execute("set local check_function_bodies = off")  # files may name each other in any order
     driver.execute("grant usage, create on schema kronos to kronos_cron")
     for owner, path in repeatables():

@@ -30,7 +30,7 @@ async def pause(view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str)
     if until is not None and until <= datetime.now(UTC):
         fault = errors.Fault(pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or leave it out.")
         raise errors.Unprocessable(f"field /until: {fault.detail}", faults=(fault,))
-    params = {"note": terms.get("note"), "until": until, "given": list(terms), "actor": actor}
+    params: dict[str, object] = {"note": terms.get("note"), "until": until, "given": list(terms), "actor": actor}
     _, present = await jobs.change(view, job, _PAUSE, params)
     if present.status != "PAUSED":
         raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only an ACTIVE CRON job can be paused")

@@ -25,6 +25,8 @@ def _no_execution(facts: Facts) -> Judged:
         detail = f"the tick is {seconds((facts.due_at - facts.now).total_seconds())} ahead"
         because = f"The tick is in the future: it is going to run at {said(facts.due_at)}."
         return Step(step="execution", holds=True, detail=detail), Verdict(decision="WILL_RUN", code="in_the_future", because=because)
+    if facts.is_pending:  # whatever keeps it from being accounted for was the answer
+        return Step(step="execution", holds=False, detail="the tick is not yet accounted for"), None
     detail = "no row tells what became of the tick"
     because = (
         f"The tick lies before the job's pointer, and {detail}: it was deleted, by retention or by hand. `kronos doctor` counts such ticks."

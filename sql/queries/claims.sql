@@ -1,21 +1,25 @@
 -- name: list_due_endpoints
--- Endpoints with something to claim: a hint, never trusted. A loose scan of execution_live_ready: 0.8 ms for 100 endpoints, 22 ms for 10,000.
+-- Endpoints with something to claim, but for those of suspended workspaces: a hint, never trusted. A loose scan of execution_live_ready: 0.8 ms for
+-- 100 endpoints, 22 ms for 10,000; looking at their workspaces takes a fifth of that more, and spares a claim in vain for each that is suspended.
 with recursive endpoint as (
-    (select live.endpoint_id, live.visible_at
+    (select live.endpoint_id, live.workspace_id, live.visible_at
        from kronos.execution_live as live
       where live.claim_token is null and live.visible_at < 'infinity'
       order by live.endpoint_id, live.visible_at
       limit 1)
     union all
-    select following.endpoint_id, following.visible_at
+    select following.endpoint_id, following.workspace_id, following.visible_at
       from endpoint
-     cross join lateral (select live.endpoint_id, live.visible_at
+     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
                            from kronos.execution_live as live
                           where live.claim_token is null and live.visible_at < 'infinity' and live.endpoint_id > endpoint.endpoint_id
                           order by live.endpoint_id, live.visible_at
                           limit 1) as following
 )
-select endpoint_id, (extract(epoch from visible_at - now()) * 1000)::double precision as due_in_ms from endpoint;
+select endpoint.endpoint_id, (extract(epoch from endpoint.visible_at - now()) * 1000)::double precision as due_in_ms
+  from endpoint
+  join kronos.workspaces as workspace using (workspace_id)
+ where workspace.status = 'ACTIVE';
 
 -- name: upkeep
 -- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any more; and backfills' next executions, null

@@ -19,6 +19,7 @@ METHODS = {
     "/v1/workspaces/{w}/jobs/{j}": {"get", "patch", "delete"},
     "/v1/workspaces/{w}/jobs/{j}/pause": {"post"},
     "/v1/workspaces/{w}/jobs/{j}/resume": {"post"},
+    "/v1/workspaces/{w}/jobs/{j}/skip-next": {"post"},
     "/v1/workspaces/{w}/jobs/{j}/trigger": {"post"},
     "/v1/workspaces/{w}/jobs/{j}/executions": {"get"},
     "/v1/workspaces/{w}/jobs/{j}/versions": {"get"},

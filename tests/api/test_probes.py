@@ -68,7 +68,7 @@ class Place:
 ONE = "/v1/workspaces/{w}/jobs/{j}"
 SPEC = ("url", "method", "headers", "body_template", "timeout_ms", "expected_status_codes")
 RETRY = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_crashes")
-PREVIEW = ("cron", "timezone", "after", "count", "dst_gap", "dst_overlap")
+PREVIEW = ("cron", "every", "anchor", "timezone", "after", "count", "dst_gap", "dst_overlap")
 PLACES = {
     "cron job": Place(path="/v1/workspaces/{w}/jobs", body=CRON, fields=(*OF_EVERY_JOB, *OF_A_VERSION, "overlap", "run_at")),
     "delayed job": Place(path="/v1/workspaces/{w}/jobs", body=DELAYED, fields=(*OF_EVERY_JOB, "run_at", "cron")),

@@ -141,7 +141,8 @@ def test_whatever_is_done_to_a_job_leaves_its_ledger_whole(
                    ticks_from = least(ticks_from, next_tick_at - make_interval(mins => %(minutes)s))
              where name = 'report' and status in ('ACTIVE', 'PAUSED')
                and workspace_id = (select workspace_id from kronos.jobs where job_id = %(job_id)s)
-               and not exists (select from kronos.executions as done where done.job_id = jobs.job_id and done.cause in ('SCHEDULE', 'CATCH_UP'))
+               and not exists (select from kronos.executions as run
+                                where run.job_id = jobs.job_id and run.cause in ('SCHEDULE', 'CATCH_UP'))
             """,
             {"minutes": minutes, "job_id": job_id},
         )

@@ -156,15 +156,22 @@ def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_ou
         )
         endpoints = [row[0] for row in superuser.execute("select endpoint_id from kronos.endpoint_gate")]
 
+        assert due(worker) == set(endpoints)
         turned(scene, "SUSPENDED")
-        assert claimed(worker, endpoints) == []
+        assert (due(worker), claimed(worker, endpoints)) == (set(), [])
 
         superuser.execute("listen kronos_work")
         turned(scene, "ACTIVE")
         assert [told.channel for told in superuser.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
+        assert due(worker) == set(endpoints)
         (endpoint_id,) = claimed(worker, endpoints)
         (name,) = superuser.execute("select name from kronos.endpoints where endpoint_id = %s", [endpoint_id]).fetchone()
         assert name == "open"
+
+
+def due(worker: psycopg.Connection) -> set[uuid.UUID]:
+    """The endpoints that a worker finds worth a claim."""
+    return {row[0] for row in run(worker, "list_due_endpoints", {})}
 
 
 def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid.UUID]:

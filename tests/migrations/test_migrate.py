@@ -11,6 +11,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import url_of
+from factory import add_endpoint
 from kronos import errors, migrations, sql
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
@@ -60,7 +61,7 @@ def test_an_empty_database_becomes_a_whole_one(superuser: Connection, bare: str)
     assert migrations.current(bare) == migrations.head()
     assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {migrations.digest()}"
     jobs = records(superuser, "select name, 'kronos:' || job_id as entry from kronos.jobs order by name")
-    assert [job["name"] for job in jobs] == ["lease-keeper", "reaper"]
+    assert [job["name"] for job in jobs] == ["catch-up", "lease-keeper", "reaper"]
     assert set(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == {job["entry"] for job in jobs}
     assert value(superuser, "select count(*) from pg_class where relispartition and relkind = 'r' and relname ~ '_20[0-9]{6}$'") == 18
 
@@ -85,7 +86,7 @@ def test_a_migrated_copy_and_a_database_migrated_anew_are_the_same(superuser: Co
 def test_concurrent_runs_are_harmless(superuser: Connection, bare: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(migrations.migrate, [bare] * 4))
-    assert len(values(superuser, "select jobname from cron.job")) == 2
+    assert len(values(superuser, "select jobname from cron.job")) == 3
     assert migrations.current(bare) == migrations.head()
 
 
@@ -134,6 +135,46 @@ def test_a_changed_file_is_applied_again_and_an_unchanged_one_is_not(
     assert value(superuser, "select kronos.uuid7_floor(now())") is not None
 
 
+def test_functions_of_another_release_that_are_in_the_way_or_left_over_go(superuser: Connection, database_url: str) -> None:
+    before = state(superuser)
+    superuser.execute("set role kronos_owner")
+    superuser.execute("drop function kronos.iso(timestamptz) cascade")
+    superuser.execute("create function kronos.iso(p_old_name timestamptz) returns text language sql as $$ select 'x' $$")
+    superuser.execute("create function kronos.of_another_release(integer) returns integer language sql as $$ select 1 $$")
+    superuser.execute("comment on schema kronos is 'sql/ another'")
+    superuser.execute("reset role")
+    migrations.migrate(database_url)
+    assert state(superuser) == before
+
+
+def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connection, bare: str) -> None:
+    superuser.execute((sql.root() / "cluster.sql").read_text().encode())
+    superuser.execute("set role kronos_owner")
+    superuser.execute((migrations.scripts() / "versions" / "0001_initial.sql").read_text().encode())
+    superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
+    superuser.execute("insert into kronos.schema_version values ('0001')")
+    endpoint = add_endpoint(superuser)
+    job_id = uuid.uuid4()
+    superuser.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+                                 next_tick_at)
+        values (%(job)s, %(job)s, %(workspace)s, %(endpoint)s, 'CRON', '30 9 * * 1', 'UTC',
+                row(1::bigint << 30, 1 << 9, (1::bigint << 32) - 2, 8190, 2, true)::kronos.schedule, '30 9 * * 1', 'At 09:30 on Monday',
+                '2026-03-09 09:30+00')
+        """,
+        {"job": job_id, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
+    )
+    superuser.execute("reset role")
+    migrations.migrate(bare)
+    assert migrations.current(bare) == migrations.head()
+    (found,) = records(superuser, "select schedule::text as old, kronos.parse_cron(cron)::text as new from kronos.jobs where job_id = %s", [job_id])
+    assert found["old"] == found["new"].replace("f,,,UTC", "t,,,UTC")  # every_hour, which in UTC says nothing
+    assert value(superuser, "select kronos.account_ticks(array[%s::uuid], '2026-03-16 09:30:05+00')", [job_id]) == 1
+    assert value(superuser, "select next_tick_at from kronos.jobs where job_id = %s", [job_id]).isoformat() == "2026-03-23T09:30:00+00:00"
+    assert values(superuser, "select schedule from cron.job where jobname = %s", [f"kronos:{job_id}"]) == ["30 9 * * 1"]
+
+
 def test_a_database_that_was_never_migrated_is_at_no_revision(bare: str) -> None:
     assert migrations.current(bare) is None
 
@@ -175,7 +216,7 @@ def test_a_user_without_the_rights_is_told_what_a_superuser_must_run_and_then_ca
     assert value(superuser, "select rolsuper from pg_roles where rolname = %s", [user]) is False
     migrations.migrate(administrator)
     migrations.migrate(administrator)
-    assert len(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == 2
+    assert len(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == 3
     tick = value(superuser, "select date_trunc('minute', now())")
     job_id = make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick)
     with psycopg.connect(administrator, autocommit=True) as connection:

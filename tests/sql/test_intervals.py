@@ -192,3 +192,28 @@ def test_any_tick_of_an_interval_is_the_first_whole_one_later(shared: Connection
     for (seconds, anchor, after), (tick,) in zip(given_ones, rows, strict=True):
         step = timedelta(seconds=seconds)
         assert tick == (anchor + ((after - anchor) // step + 1) * step if after >= anchor else anchor)
+
+
+_FIRST = "select kronos.first_tick(kronos.read_schedule(null, '1d', %(anchor)s, 'UTC', 'SHIFT', 'FIRST'), %(starts_at)s, %(ends_at)s)"
+
+
+@pytest.mark.parametrize(
+    ("anchor", "starts_at", "tick"),
+    [
+        ("2090-01-01 06:00", None, "2090-01-01 06:00"),
+        ("2026-01-01 06:00", "2090-01-01 06:00", "2090-01-01 06:00"),
+        ("2026-01-01 06:00", "2090-01-01 06:00:01", "2090-01-02 06:00"),
+        ("2090-01-05 06:00", "2090-01-01 06:00", "2090-01-05 06:00"),
+    ],
+)
+def test_the_first_tick_is_the_first_whole_interval_from_starts_at_on(
+    shared: Connection, anchor: str, starts_at: str | None, tick: str
+) -> None:
+    given_ones = {"anchor": utc(anchor), "starts_at": starts_at and utc(starts_at), "ends_at": None}
+    assert shared.execute(_FIRST, given_ones).fetchone() == (utc(tick),)
+
+
+def test_an_interval_that_begins_when_the_job_ends_is_refused(shared: Connection) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        shared.execute(_FIRST, {"anchor": utc("2090-01-05 06:00"), "starts_at": None, "ends_at": utc("2090-01-05 06:00")})
+    assert caught.value.sqlstate == "KR003"

@@ -181,7 +181,9 @@ _MAY = {
         "pg_cron_evidence",
         "pg_cron_health",
         "register_pg_cron",
+        "resume_workspace",
         "settle_ticks",
+        "suspend_workspace",
         "trigger_job",
         "unregister_pg_cron",
     },
@@ -196,7 +198,7 @@ _MAY = {
         "pg_cron_evidence",
         "register_pg_cron",
         "unregister_pg_cron",
-    },  # fmt: skip
+    },
 }
 
 

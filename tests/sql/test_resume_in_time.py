@@ -27,6 +27,7 @@ def paused(superuser: Connection, endpoint: EndpointRow, tick: datetime) -> Call
     def make(*, until: datetime | None = None, **columns: object) -> uuid.UUID:
         reason = '{"code": "paused", "note": "audit", "actor": "k1", "at": "2026-01-01T00:00:00Z"}'
         made = {"status": "PAUSED", "status_reason": reason, "next_tick_at": tick - 10 * MINUTE, "resume_at": until or tick}
+        made["ticks_from"] = tick - 11 * MINUTE
         return make_cron_job(superuser, endpoint, **made, **columns)
 
     return make
@@ -56,6 +57,8 @@ def test_the_ticks_of_the_pause_are_skipped_and_the_one_at_its_end_runs(
     row = job(superuser, job_id)
     assert (row["status"], row["status_reason"], row["resume_at"], row["next_tick_at"]) == ("ACTIVE", None, None, tick + MINUTE)
     assert f"kronos:{job_id}" in names(superuser)
+    ledger = records(superuser, "select * from kronos.check_ledger(%s, %s, %s)", [job_id, tick - 20 * MINUTE, tick + MINUTE])[0]
+    assert [ledger[told] for told in ("expected", "skipped", "delivered", "unaccounted", "surplus")] == [11, 10, 1, 0, 0]
 
     assert resume(superuser, tick) == NOTHING
     assert (len(live(superuser, job_id)), len(done(superuser, job_id))) == (1, 1)

@@ -239,10 +239,10 @@ def test_a_zone_is_an_exact_iana_name(shared: Connection, name: str) -> None:
         ("+05:30", "knows no daylight saving"),
         ("UTC+5", "knows no daylight saving"),
         # an abbreviation wins over the zone of that name, and has no summer
-        ("CET", "name a city: write Europe/Brussels"),
-        ("EET", "name a city: write Europe/Athens"),
-        ("MET", "name a city: write Europe/Brussels"),
-        ("WET", "name a city: write Europe/Lisbon"),
+        ("CET", "name a city, such as Europe/Brussels"),
+        ("EET", "name a city, such as Europe/Athens"),
+        ("MET", "name a city, such as Europe/Brussels"),
+        ("WET", "name a city, such as Europe/Lisbon"),
         ("x" * 5000, "use an IANA name"),
     ],
 )
@@ -286,3 +286,19 @@ def test_a_zone_in_use_is_accepted_without_reading_all_names(shared: Connection)
     with shared.transaction(force_rollback=True):
         shared.execute("insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Test/Zone', '{0}', '{}', '{}')")
         assert shared.execute("select kronos.check_zone('Test/Zone')").fetchone() == ("Test/Zone",)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hint"),
+    [
+        (Zone("UTC", "0 0 30 2 *"), "30th of February"),
+        (Zone("Europe/Berlin", "0 0 31W 4,6 *"), "30th of February"),
+        (Zone("Europe/Berlin", "30 2 * 3 0L", gap="SKIP"), "let dst_gap be SHIFT"),
+    ],
+    ids=str,
+)
+def test_a_schedule_without_any_tick_is_refused_when_its_job_is_made(shared: Connection, schedule: Zone, hint: str) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        shared.execute(f"select kronos.first_tick({_SCHEDULE}, null, null)", schedule.of())
+    assert caught.value.sqlstate == "KR002"
+    assert hint in (caught.value.diag.message_hint or "")

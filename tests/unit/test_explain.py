@@ -65,7 +65,7 @@ def test_a_pg_cron_that_cannot_be_read_is_no_error() -> None:
 def test_the_first_cause_decides_and_the_others_are_told() -> None:
     answer = explained(facts(status="PAUSED", status_reason={"code": "paused", "note": "audit"}, pg_cron_silent_seconds=500.0))
     assert (answer.decision, answer.code) == ("SKIPPED", "paused")
-    assert [step.step for step in answer.steps] == ["version", "schedule", "window", "pause", "alarm"]
+    assert [step.step for step in answer.steps] == ["version", "schedule", "window", "pause", "alarm", "execution"]
 
 
 def test_times_and_spans_are_told_for_people() -> None:

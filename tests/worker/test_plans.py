@@ -63,6 +63,6 @@ def test_a_finalize_reads_primary_keys_only(busy):
 def test_a_look_reads_one_row_per_endpoint(busy):
     _, worker = busy
     nodes = _plan(worker, "list_due_endpoints", {})
-    assert _reads_by_index(nodes) == {"execution_live_ready"}
+    assert _reads_by_index(nodes) == {"execution_live_ready", "workspaces_pkey"}
     assert nodes[0]["Actual Rows"] == 10
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 500

@@ -10,6 +10,6 @@ begin
     if v_counts.requeued > 0 then
         perform pg_notify('kronos_work', '');
     end if;
-    return to_jsonb(v_counts);
+    return jsonb_strip_nulls(to_jsonb(v_counts));
 end
 $$;

@@ -21,7 +21,7 @@ return case
     when p_item ~* 'w$' and p_field = 'day of month'
         then 'W follows one day from 1 to 31, as in 15W; list several, as in 1W,15W'
     when p_item ~* '^(lw?|[0-9]*w)$' and p_field <> 'day of month'
-        then 'L, LW and W belong into the third field, day of month: L is the last day, LW the last from Monday to Friday, 15W the one nearest to the 15th'
+        then 'L, LW and W belong into the third field, day of month: the last day, the last from Monday to Friday, and as 15W the one nearest to the 15th'
     when p_item ~* '^([a-z]{3}|[0-9]{1,2})(l|#[0-9]*)$' and p_field <> 'weekday'
         then 'the second or the last of a weekday in a month belongs into the fifth field, weekday: write 5#2 or 5L'
     when p_item ~ '#'

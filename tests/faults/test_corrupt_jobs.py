@@ -1,0 +1,158 @@
+"""Jobs that a hand or a disk has broken stand beside healthy ones while pg_cron rings: the healthy tick, the broken say so."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+
+from conftest import await_condition
+from factory import add_endpoint
+from faults.own_server import await_mid_minute, connected, faulty_ledgers, own_server
+from kronos.embedded.cluster import Cluster
+from sql_factory import Connection, job, make_cron_job, records, value, values
+
+pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
+
+MINUTE = timedelta(minutes=1)
+HEALTHY = 5
+# What is done to a job, whose id is %s, without a look at what refers to it.
+UNREADABLE = {
+    "no minutes": "update kronos.jobs set schedule.minutes = null where job_id = %s",
+    "no months": "update kronos.jobs set schedule.months = 0 where job_id = %s",
+    "no such zone": "update kronos.jobs set schedule.timezone = 'Middle/Earth' where job_id = %s",
+    "every 0 seconds": "update kronos.jobs set schedule.every_seconds = 0, schedule.anchor = now() where job_id = %s",
+}
+NOTHING_TO_DELIVER_TO = {
+    "no endpoint version": "delete from kronos.endpoint_versions where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)",
+}
+NOT_RUNG = {
+    "no pointer": "update kronos.jobs set next_tick_at = null where job_id = %s",
+}
+# Only what people read, or what rings: a job ticks by its schedule and its pointer.
+HARMLESS = {
+    "cron text": "update kronos.jobs set cron = 'every now and then' where job_id = %s",
+    "zone's name": "update kronos.jobs set timezone = 'Middle/Earth' where job_id = %s",
+    "alarm": "update kronos.jobs set alarm = 'ding dong' where job_id = %s",
+    "entry's schedule": "update cron.job set schedule = 'ding dong' where jobname = 'kronos:' || %s",
+    "entry's command": "update cron.job set command = 'select 1/0' where jobname = 'kronos:' || %s",
+    "no entry": "delete from cron.job where jobname = 'kronos:' || %s",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """What was broken, and the minute that pg_cron rang for afterwards."""
+
+    minute: datetime
+    healthy: list[uuid.UUID]
+    broken: dict[str, uuid.UUID]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with own_server(tmp_path_factory.mktemp("corrupt")) as made:
+        yield made
+
+
+@pytest.fixture
+def superuser(cluster: Cluster) -> Iterator[Connection]:
+    with connected(cluster) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def rung(cluster: Cluster) -> Rung:
+    """The broken are older than the healthy, and each is due."""
+    with connected(cluster) as superuser:
+        minute = await_mid_minute(superuser) + MINUTE
+        broken = {}
+        for what, statement in (UNREADABLE | NOTHING_TO_DELIVER_TO | NOT_RUNG | HARMLESS).items():
+            broken[what] = make_cron_job(superuser, is_registered=True)
+            with superuser.transaction():
+                superuser.execute("set local session_replication_role = replica")
+                superuser.execute(statement, [broken[what]])
+        endpoint = add_endpoint(superuser)
+        healthy = [make_cron_job(superuser, endpoint, is_registered=True) for _ in range(HEALTHY)]
+        await_condition(
+            lambda: value(superuser, "select count(distinct status) from kronos.executions where job_id = any (%s)", [healthy]),
+            "pg_cron to ring",
+            seconds=100,
+        )
+        await_condition(lambda: len(internal_runs(superuser, minute)) == 3, "the internal jobs", seconds=60)
+        return Rung(minute=minute, healthy=healthy, broken=broken)
+
+
+def ticks_of(connection: Connection, job_id: uuid.UUID) -> list[datetime]:
+    return values(connection, "select scheduled_at from kronos.executions where job_id = %s order by 1", [job_id])
+
+
+def internal_runs(connection: Connection, minute: datetime) -> list[tuple[str, str]]:
+    """(name, status) of the internal jobs' runs of this minute."""
+    return connection.execute(
+        "select job.name, done.status from kronos.execution_done as done join kronos.jobs as job using (job_id)"
+        "  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id"
+        " where workspace.slug = 'kronos-system' and done.scheduled_at = %s order by 1",
+        [minute],
+    ).fetchall()
+
+
+def test_the_healthy_tick(rung: Rung, superuser: Connection) -> None:
+    assert [ticks_of(superuser, job_id)[0] for job_id in rung.healthy] == [rung.minute] * HEALTHY
+    assert internal_runs(superuser, rung.minute) == [("catch-up", "SUCCESS"), ("lease-keeper", "SUCCESS"), ("reaper", "SUCCESS")]
+    assert faulty_ledgers(superuser, [str(job_id) for job_id in rung.healthy]) == []
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_one_whose_schedule_cannot_be_read_stays_behind_and_says_so(rung: Rung, superuser: Connection, what: str) -> None:
+    job_id = rung.broken[what]
+    (fault,) = records(superuser, "select * from kronos.job_faults where job_id = %s", [job_id])
+    assert fault["sqlstate"][:2] == "22"
+    assert fault["message"]
+    assert fault["next_tick_at"] == job(superuser, job_id)["next_tick_at"] == rung.minute
+    assert ticks_of(superuser, job_id) == []
+
+
+@pytest.mark.parametrize("what", [*UNREADABLE, *NOTHING_TO_DELIVER_TO])
+def test_its_status_names_the_fault(rung: Rung, superuser: Connection, what: str) -> None:
+    fault = value(superuser, "select kronos.job_fault(job) from kronos.jobs as job where job_id = %s", [rung.broken[what]])
+    assert fault["message"]
+
+
+@pytest.mark.parametrize("what", NOT_RUNG)
+def test_ticks_that_nobody_counts_are_missing_in_the_ledger(rung: Rung, superuser: Connection, what: str) -> None:
+    job_id = rung.broken[what]
+    assert ticks_of(superuser, job_id) == []
+    (ledger,) = records(
+        superuser,
+        "select ledger.* from kronos.jobs as job cross join lateral kronos.check_ledger(job_id, ticks_from, clock_timestamp()) as ledger"
+        " where job_id = %s",
+        [job_id],
+    )
+    assert ledger["unaccounted"] >= 1
+    assert ledger["first_unaccounted"] == rung.minute
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_what_only_people_or_alarms_read_stops_no_tick(rung: Rung, superuser: Connection, what: str) -> None:
+    assert ticks_of(superuser, rung.broken[what])[0] == rung.minute
+
+
+def test_none_is_in_anothers_faults(rung: Rung, superuser: Connection) -> None:
+    assert set(values(superuser, "select job_id from kronos.job_faults")) == {rung.broken[what] for what in UNREADABLE}
+
+
+def test_the_reaper_puts_the_entries_right_that_can_be(rung: Rung, superuser: Connection) -> None:
+    names = {f"kronos:{rung.broken[what]}" for what in ("entry's schedule", "entry's command", "no entry")}
+
+    def right() -> set[str]:
+        return set(
+            values(
+                superuser,
+                "select jobname from cron.job where jobname = any (%s) and schedule = '* * * * *' and command like 'select kronos.fire(%%'",
+                [list(names)],
+            )
+        )
+
+    await_condition(lambda: right() == names, f"the entries {names}", seconds=100)
