@@ -169,7 +169,9 @@ def seconds(span: float) -> str:
     """A span in a sentence."""
     if span < 120:
         return f"{span:.3g} s"
-    return f"{span / 60:.0f} min" if span < 7200 else f"{span / 3600:.1f} h"
+    if span < 7200:
+        return f"{span / 60:.0f} min"
+    return f"{span / 3600:.1f} h" if span < 172_800 else f"{span / 86_400:.1f} days"
 
 
 def instant(value: str | None) -> datetime | None:

@@ -71,7 +71,15 @@ def schedule(facts: Facts) -> Judged:
     if facts.run is not None:  # by hand, or of a backfill: the execution is the answer
         return step, None
     following = f" The next tick is {said(reading['next_tick'])}." if reading["next_tick"] else " There is no tick after it."
-    return step, Verdict(decision="NOT_DUE", code=code, because=f"{detail[:1].upper()}{detail[1:]}.{following if facts.is_live else ''}")
+    because = f"{detail[:1].upper()}{detail[1:]}.{following if facts.is_live else ''}{_halted(facts)}"
+    return step, Verdict(decision="NOT_DUE", code=code, because=because)
+
+
+def _halted(facts: Facts) -> str:
+    """What somebody who asks about now, between two ticks, wants to know too."""
+    if facts.status == "PAUSED":
+        return " The job is paused."
+    return " Its workspace is suspended." if facts.is_live and facts.workspace_status != "ACTIVE" else ""
 
 
 def _how_it_matches(facts: Facts, reading: JsonObject) -> str:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
+from conftest import await_condition
 from kronos import doctor, migrations
 from kronos.__main__ import main
 from kronos.doctor import findings
@@ -29,7 +30,14 @@ Examine = Callable[..., dict[str, Finding]]
 
 @pytest.fixture
 def examine(database_url: str) -> Examine:
-    """The findings by check."""
+    """The findings by check, once pg_cron's launcher is back from the copying of databases."""
+
+    def has_launcher() -> bool:
+        return next(
+            each.ok for each in doctor.examine(database_url, fix=False, progress=lambda checked, total: None) if each.check == "launcher"
+        )
+
+    await_condition(has_launcher, "pg_cron's launcher")
 
     def found(url: str = database_url, *, fix: bool = False) -> dict[str, Finding]:
         return {finding.check: finding for finding in doctor.examine(url, fix=fix, progress=lambda checked, total: None)}

@@ -19,13 +19,16 @@ MINUTE = timedelta(minutes=1)
 HEALTHY = 5
 # What is done to a job, whose id is %s, without a look at what refers to it.
 UNREADABLE = {
-    "no minutes": "update kronos.jobs set schedule.minutes = null where job_id = %s",
-    "no months": "update kronos.jobs set schedule.months = 0 where job_id = %s",
     "no such zone": "update kronos.jobs set schedule.timezone = 'Middle/Earth' where job_id = %s",
     "every 0 seconds": "update kronos.jobs set schedule.every_seconds = 0, schedule.anchor = now() where job_id = %s",
 }
+WITHOUT_TICKS = {
+    "no minutes": "update kronos.jobs set schedule.minutes = null where job_id = %s",
+    "no months": "update kronos.jobs set schedule.months = 0 where job_id = %s",
+}
 NOTHING_TO_DELIVER_TO = {
-    "no endpoint version": "delete from kronos.endpoint_versions where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)",
+    "no endpoint version": "delete from kronos.endpoint_versions as gone using kronos.jobs as job"
+    " where gone.endpoint_id = job.endpoint_id and job.job_id = %s",
 }
 NOT_RUNG = {
     "no pointer": "update kronos.jobs set next_tick_at = null where job_id = %s",
@@ -68,7 +71,7 @@ def rung(cluster: Cluster) -> Rung:
     with connected(cluster) as superuser:
         minute = await_mid_minute(superuser) + MINUTE
         broken = {}
-        for what, statement in (UNREADABLE | NOTHING_TO_DELIVER_TO | NOT_RUNG | HARMLESS).items():
+        for what, statement in (UNREADABLE | WITHOUT_TICKS | NOTHING_TO_DELIVER_TO | NOT_RUNG | HARMLESS).items():
             broken[what] = make_cron_job(superuser, is_registered=True)
             with superuser.transaction():
                 superuser.execute("set local session_replication_role = replica")
@@ -76,16 +79,23 @@ def rung(cluster: Cluster) -> Rung:
         endpoint = add_endpoint(superuser)
         healthy = [make_cron_job(superuser, endpoint, is_registered=True) for _ in range(HEALTHY)]
         await_condition(
-            lambda: value(superuser, "select count(distinct status) from kronos.executions where job_id = any (%s)", [healthy]),
+            lambda: value(superuser, "select count(distinct job_id) from kronos.executions where job_id = any (%s)", [healthy]) == HEALTHY,
             "pg_cron to ring",
             seconds=100,
         )
-        await_condition(lambda: len(internal_runs(superuser, minute)) == 3, "the internal jobs", seconds=60)
+        await_condition(lambda: len(internal_runs(superuser, minute)) == len(internal_jobs(superuser)), "the internal jobs", seconds=60)
         return Rung(minute=minute, healthy=healthy, broken=broken)
 
 
 def ticks_of(connection: Connection, job_id: uuid.UUID) -> list[datetime]:
     return values(connection, "select scheduled_at from kronos.executions where job_id = %s order by 1", [job_id])
+
+
+def internal_jobs(connection: Connection) -> list[str]:
+    return values(
+        connection,
+        "select job.name from kronos.jobs as job join kronos.endpoints using (endpoint_id) where type = 'INTERNAL' order by job.name",
+    )
 
 
 def internal_runs(connection: Connection, minute: datetime) -> list[tuple[str, str]]:
@@ -100,7 +110,7 @@ def internal_runs(connection: Connection, minute: datetime) -> list[tuple[str, s
 
 def test_the_healthy_tick(rung: Rung, superuser: Connection) -> None:
     assert [ticks_of(superuser, job_id)[0] for job_id in rung.healthy] == [rung.minute] * HEALTHY
-    assert internal_runs(superuser, rung.minute) == [("catch-up", "SUCCESS"), ("lease-keeper", "SUCCESS"), ("reaper", "SUCCESS")]
+    assert internal_runs(superuser, rung.minute) == [(name, "SUCCESS") for name in internal_jobs(superuser)]
     assert faulty_ledgers(superuser, [str(job_id) for job_id in rung.healthy]) == []
 
 
@@ -114,7 +124,14 @@ def test_one_whose_schedule_cannot_be_read_stays_behind_and_says_so(rung: Rung, 
     assert ticks_of(superuser, job_id) == []
 
 
-@pytest.mark.parametrize("what", [*UNREADABLE, *NOTHING_TO_DELIVER_TO])
+@pytest.mark.parametrize("what", WITHOUT_TICKS)
+def test_one_whose_schedule_has_no_ticks_any_more_runs_for_the_one_it_waited_for_at_most(
+    rung: Rung, superuser: Connection, what: str
+) -> None:
+    assert ticks_of(superuser, rung.broken[what]) in ([], [rung.minute])
+
+
+@pytest.mark.parametrize("what", [*UNREADABLE, *WITHOUT_TICKS, *NOTHING_TO_DELIVER_TO])
 def test_its_status_names_the_fault(rung: Rung, superuser: Connection, what: str) -> None:
     fault = value(superuser, "select kronos.job_fault(job) from kronos.jobs as job where job_id = %s", [rung.broken[what]])
     assert fault["message"]

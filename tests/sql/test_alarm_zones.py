@@ -74,6 +74,7 @@ TABLE = [
     ("America/New_York", "0 22 31W 3 *", "0 2,3 1,30,31 3,4 *"),
     ("America/New_York", "0 22 * * 5#2", "0 2,3 * * 6"),
     ("America/New_York", "0 22 * * 5L,1", "0 2,3 * * 2,6"),
+    ("America/New_York", "0 22 * * 0#5,6#5", "0 2,3 * * 0,1"),
     ("America/New_York", "0 22 * 12 5", "0 2,3 * 1,12 6"),
     ("America/New_York", "0 9 15W * *", "0 13,14 14-16 * *"),
     # A day of the month or a weekday: no field begins with a star, unless any day matches.

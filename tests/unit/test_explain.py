@@ -68,8 +68,30 @@ def test_the_first_cause_decides_and_the_others_are_told() -> None:
     assert [step.step for step in answer.steps] == ["version", "schedule", "window", "pause", "alarm", "execution"]
 
 
+def test_where_nothing_is_due_a_pause_is_told_all_the_same() -> None:
+    fields_of = {name: {"is": 5, "matches": name != "minute"} for name in ("minute", "hour", "month", "day_of_month", "weekday")}
+    reading = {
+        "local": "2026-11-20T12:05:00+00:00",
+        "weekday": "Friday",
+        "clock": None,
+        "fields": fields_of | {"matches": False, "day_matches": True, "days_rule": "and"},
+        "texts": ["0", "12", "*", "*", "*"],
+        "next_tick": "2026-11-21T12:00:00Z",
+    }
+    answer = explained(facts(tick=None, next_tick_at=NOW + timedelta(days=1), reading=reading, status="PAUSED"))
+    assert (answer.decision, answer.code) == ("NOT_DUE", "no_tick_at_this_minute")
+    assert answer.because.endswith("The next tick is 2026-11-21T12:00:00Z. The job is paused.")
+
+
 def test_times_and_spans_are_told_for_people() -> None:
     assert said(datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)) == "2026-01-02T03:04:05.600000Z"
     assert said("2026-01-02T03:04:05+05:30") == "2026-01-01T21:34:05Z"
     assert said(None) == "never"
-    assert [seconds(span) for span in (0.25, 119, 600, 7200, 90000)] == ["0.25 s", "119 s", "10 min", "2.0 h", "25.0 h"]
+    assert [seconds(span) for span in (0.25, 119, 600, 7200, 90000, 864000)] == [
+        "0.25 s",
+        "119 s",
+        "10 min",
+        "2.0 h",
+        "25.0 h",
+        "10.0 days",
+    ]
