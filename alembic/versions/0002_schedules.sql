@@ -16,6 +16,7 @@ alter table kronos.jobs
     add column ticks_until  timestamptz,
     add column skip_next    integer     not null default 0,
     add column resume_at    timestamptz,
+    add column is_halted    boolean     not null default false,
     drop constraint jobs_cron_is_whole,
     drop constraint jobs_overlap_known,
     add constraint jobs_schedule_is_whole    check ((trigger = 'CRON') = (num_nonnulls(cron, every) = 1)
@@ -33,6 +34,8 @@ update kronos.jobs
        schedule     = ((schedule).minutes, (schedule).hours, (schedule).days, (schedule).months, (schedule).weekdays, (schedule).both_days,
                        0, 0, 0, true, null, null, 'UTC', 'SHIFT', 'FIRST')::kronos.schedule
  where trigger = 'CRON';
+drop index kronos.jobs_due;
+create index jobs_due on kronos.jobs (next_tick_at) where status = 'ACTIVE' and next_tick_at is not null and not is_halted;
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;
 
 alter table kronos.execution_live

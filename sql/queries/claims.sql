@@ -18,7 +18,10 @@ with recursive endpoint as (
 )
 select endpoint.endpoint_id, (extract(epoch from endpoint.visible_at - now()) * 1000)::double precision as due_in_ms
   from endpoint
-  join kronos.workspaces as workspace using (workspace_id)
+ cross join lateral (select workspace.status
+                       from kronos.workspaces as workspace
+                      where workspace.workspace_id = endpoint.workspace_id
+                      limit 1) as workspace      -- limit: one look into the index each, whatever the planner believes of the workspaces
  where workspace.status = 'ACTIVE';
 
 -- name: upkeep

@@ -199,7 +199,7 @@ with old as materialized (
 ), next as (
     insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name, endpoint_id, trigger, status, status_reason,
                              input, tags, cron, timezone, schedule, alarm, description, every, anchor, starts_at, ends_at, max_runs, runs, dst_gap, dst_overlap,
-                             jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, next_tick_at, last_run_at, ticks_from, skip_next, resume_at)
+                             jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, next_tick_at, last_run_at, ticks_from, skip_next, resume_at, is_halted)
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id, fresh.next_name, fresh.next_endpoint_id,
            'CRON', fresh.status, fresh.status_reason,
            coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron, fresh.next_timezone,
@@ -207,7 +207,7 @@ with old as materialized (
            fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, 0, fresh.next_dst_gap, fresh.next_dst_overlap,
            coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds), coalesce(%(overlap)s::text, fresh.overlap),
            coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy), coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
-           kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at), fresh.last_run_at, kronos.settled_at(), fresh.skip_next, fresh.resume_at
+           kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at), fresh.last_run_at, kronos.settled_at(), fresh.skip_next, fresh.resume_at, fresh.is_halted
       from fresh, read
      where (select count(was_there) from unregistered) = 1
     returning job_id, status

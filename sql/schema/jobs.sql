@@ -41,6 +41,7 @@ create table kronos.jobs (
     ticks_until              timestamptz,                       -- and, once it is over, for none later than this
     skip_next                integer     not null default 0,    -- so many ticks to come are skipped
     resume_at                timestamptz,                       -- when a pause ends by itself
+    is_halted                boolean     not null default false, -- its workspace was suspended: kept out of jobs_due, where its old ticks would be in everybody's way
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
@@ -81,7 +82,7 @@ create unique index jobs_name_taken on kronos.jobs (workspace_id, name) where na
 -- At most one live version of a job, whoever writes.
 create unique index jobs_one_live_version on kronos.jobs (first_version_id) where status in ('ACTIVE', 'PAUSED');
 -- Serves fire: other jobs that are due, most overdue first.
-create index jobs_due on kronos.jobs (next_tick_at) where status = 'ACTIVE' and next_tick_at is not null;
+create index jobs_due on kronos.jobs (next_tick_at) where status = 'ACTIVE' and next_tick_at is not null and not is_halted;
 -- Serves end_jobs.
 create index jobs_ending on kronos.jobs (ends_at) where status in ('ACTIVE', 'PAUSED') and ends_at is not null;
 -- Serves list_jobs.

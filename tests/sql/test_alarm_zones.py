@@ -1,6 +1,6 @@
 """alarm of a zone's schedule: a text in UTC that rings in the minute of each tick for the coming two years."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 from zoneinfo import ZoneInfo
@@ -103,6 +103,35 @@ def test_a_zones_alarm_is_the_plainest_text_in_utc(cron_superuser: Connection, z
 
 def test_ticks_that_a_gap_skips_have_no_ring(shared: Connection) -> None:
     assert alarm(shared, "30 2 * * *", "Europe/Berlin", "SKIP") == "30 0,1 * * *"
+
+
+@pytest.mark.parametrize(("hours", "expected"), [(24, "0 2 * * *"), (26, "0 7,8 * * *")])
+def test_a_zone_that_was_read_within_a_day_is_not_read_again(shared: Connection, hours: int, expected: str) -> None:
+    with shared.transaction(force_rollback=True):
+        shared.execute(
+            "insert into kronos.zones values ('Europe/Berlin', '{25200}', '{}', '{}', now() - make_interval(hours => %s))"
+            " on conflict (timezone) do update set offsets = excluded.offsets, read_at = excluded.read_at",
+            [hours],
+        )
+        assert alarm(shared, "0 9 * * *", "Europe/Berlin") == expected
+
+
+def test_who_stores_a_job_reads_zones_and_writes_none(shared: Connection) -> None:
+    with acting_as(shared, "kronos_api"):
+        assert alarm(shared, "0 9 * * *", "Europe/Berlin") == "0 7,8 * * *"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            shared.execute("delete from kronos.zones")
+
+
+def test_a_reading_has_each_distance_and_each_gap_of_two_years(shared: Connection) -> None:
+    query = "select offsets, gaps, gap_seconds from kronos.read_zone(%s)"
+    assert shared.execute(query, ["Asia/Kolkata"]).fetchone() == ([19800], [], [])
+    offsets, gaps, seconds = shared.execute(query, ["Australia/Lord_Howe"]).fetchone() or ((), (), ())
+    assert (offsets, set(seconds), len(seconds)) == ([37800, 39600], {1800}, len(gaps))
+    local = [gap.astimezone(ZoneInfo("Australia/Lord_Howe")) for gap in gaps]
+    assert [(at.month, at.day <= 7, at.isoweekday(), at.hour, at.minute) for at in local] == [(10, True, 7, 2, 30)] * len(gaps)
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        shared.execute(query, ["Mars/Olympus"])
 
 
 ZONES = [
@@ -211,7 +240,7 @@ def spans_for(times_a_day: int, zone: str) -> list[tuple[datetime, datetime]]:
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_each_tick_of_two_years_has_a_ring_in_its_own_minute(shared: Connection, zone: str) -> None:
-    random = Random(zone)  # noqa: S311 - chooses policies, no secrets
+    random = Random(zone)
     found = alarms_and_ticks(shared, zone, NEAR_THE_CHANGES, [two_years()], random=random)
     for cron, (text, ticks) in zip(NEAR_THE_CHANGES, found, strict=True):
         assert silent(read(text), ticks) == [], (cron, text)
@@ -232,7 +261,9 @@ def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(cron_superuser
         row = cron_superuser.execute(
             """
             with entry as materialized (
-                select cron.schedule('alarm-' || n, kronos.alarm(cron, kronos.read_schedule(cron, null, null, zone, 'SHIFT', 'FIRST')), 'select') as jobid
+                select cron.schedule(
+                           'alarm-' || n, kronos.alarm(cron, kronos.read_schedule(cron, null, null, zone, 'SHIFT', 'FIRST')), 'select'
+                       ) as jobid
                   from unnest(%s::text[], %s::text[]) with ordinality as given (cron, zone, n)
             )
             select count(distinct jobid) from entry

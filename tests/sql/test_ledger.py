@@ -286,3 +286,42 @@ def test_a_malformed_schedule_has_an_error_in_place_of_figures(shared: psycopg.C
 
 def test_a_one_shot_has_no_ledger(shared: psycopg.Connection) -> None:
     assert records(shared, "select * from kronos.check_ledger(gen_random_uuid(), now() - interval '1 day', now())") == []
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca"])
+@pytest.mark.parametrize("cron", ["* * * * *", "*/7 1-3 * * 0", "*/20 * 29,30 * *", "0,30 2 * * *", "15 * * * 1-5"])
+@pytest.mark.parametrize("policies", [("SHIFT", "FIRST"), ("SKIP", "BOTH")])
+def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
+    shared: psycopg.Connection, zone: str, cron: str, policies: tuple[str, str]
+) -> None:
+    chance = random.Random(f"{zone} {cron}")
+    life = Life(shared)
+    shared.execute(
+        """
+        update kronos.jobs
+           set schedule = kronos.read_schedule(%s, null, null, %s, %s, %s), ticks_from = '2009-01-01', next_tick_at = '2030-01-01'
+         where job_id = %s
+        """,
+        [cron, zone, *policies, life.job_id],
+    )
+    # Apia left out 30 December 2011; the others' clocks change in these weeks.
+    for around in ("2011-12-29", "2026-03-08", "2026-03-28", "2026-04-04", "2026-10-24", "2026-11-01", "2026-02-14", "2026-03-21"):
+        since = datetime.fromisoformat(f"{around}T00:00:00+00:00") + chance.random() * timedelta(days=1)
+        until = since + timedelta(days=3)
+        differ = value(
+            shared,
+            """
+            with recursive asked (tick) as (
+                select kronos.next_tick(schedule, %(since)s::timestamptz - interval '1 microsecond')
+                  from kronos.jobs where job_id = %(job_id)s
+                union all
+                select kronos.next_tick(job.schedule, asked.tick)
+                  from asked, kronos.jobs as job where job.job_id = %(job_id)s and asked.tick < %(until)s
+            )
+            select (select array_agg(tick) from kronos.jobs as job, kronos.expected_ticks(job, %(since)s, %(until)s, 100000) as tick
+                     where job_id = %(job_id)s)
+                   is distinct from (select array_agg(tick order by tick) from asked where tick < %(until)s)
+            """,
+            {"job_id": life.job_id, "since": since, "until": until},
+        )
+        assert not differ, (zone, cron, since)

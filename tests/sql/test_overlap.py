@@ -157,17 +157,22 @@ def test_queue_lets_one_wait_and_skips_the_rest(ticking: Callable[..., Ticking])
     }
 
 
-def test_what_waits_is_no_workers_business(ticking: Callable[..., Ticking], worker: psycopg.Connection) -> None:
-    one = ticking("QUEUE")
-    one.tick(2)
-    token, claimed = one.claim()
-    assert len(claimed) == 1
-    due = dict(run(worker, "list_due_endpoints", {}))
-    assert one.endpoint.endpoint_id not in due
-    assert upkeep(one.connection) == 0
-    assert one.claim()[1] == []
-    one.end(token, claimed[0])
-    assert dict(run(worker, "list_due_endpoints", {}))[one.endpoint.endpoint_id] <= 0
+def test_what_waits_is_no_workers_business(ticking: Callable[..., Ticking], superuser: Connection) -> None:
+    """Whether it comes first, last or between in the order in which a look goes through the endpoints."""
+    endpoints = sorted((add_endpoint(superuser) for _ in range(3)), key=lambda endpoint: endpoint.endpoint_id)
+    jobs = [ticking("QUEUE", endpoint=endpoint) for endpoint in endpoints]
+    jobs[1].tick()
+    running = []
+    for one in (jobs[0], jobs[2]):
+        one.tick(2)
+        running.append((one, *one.claim()))
+        assert one.claim()[1] == []
+    assert upkeep(superuser) == 0
+    assert [row[0] for row in run(jobs[0].worker, "list_due_endpoints", {})] == [endpoints[1].endpoint_id]
+    for one, token, (execution_id,) in running:
+        one.end(token, execution_id)
+    due = run(jobs[0].worker, "list_due_endpoints", {})
+    assert ([row[0] for row in due], [row[1] <= 0 for row in due]) == ([endpoint.endpoint_id for endpoint in endpoints], [True] * 3)
 
 
 def succeeds(one: Ticking, token: uuid.UUID, execution_id: uuid.UUID) -> None:

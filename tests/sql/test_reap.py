@@ -45,7 +45,18 @@ def reaper(superuser: Connection) -> Callable[[], Record]:
 
 
 def counts(**changed: int) -> Record:
-    return {"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "ended": 0, "partitions": 0} | changed
+    return {
+        "resumed": 0,
+        "unscheduled": 0,
+        "registered": 0,
+        "corrected": 0,
+        "busy": 0,
+        "failed": 0,
+        "zones": 0,
+        "alarms": 0,
+        "ended": 0,
+        "partitions": 0,
+    } | changed
 
 
 @pytest.fixture

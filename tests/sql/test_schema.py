@@ -310,14 +310,13 @@ def test_due_jobs_are_found_without_reading_those_that_are_not(filled: Connectio
         filled.execute(
             "update kronos.jobs set next_tick_at = now() - interval '30 s' where job_id in (select job_id from kronos.jobs limit 20)"
         )
-        body = (sql.root() / "functions/firing/account_due.sql").read_text()
-        queries = re.findall(r"from \((select job\.job_id.*?skip locked)\) as due", body, flags=re.S)
-        assert len(queries) == 2, "the queries of account_due are not where this test looks for them"
+        bodies = [(sql.root() / "functions" / "firing" / f"{name}.sql").read_text() for name in ("account_due", "catch_up")]
+        queries = [query for body in bodies for query in re.findall(r"(select job\.job_id\b.*?skip locked)", body, flags=re.S)]
+        assert len(queries) == 2, "the queries are not where this test looks for them"
         filled.execute("set local role kronos_owner")
         reads = []
         for query in queries:
-            query = query.replace("p_now", "now()").replace("v_recent", "(now() - interval '10 minutes')")
-            reads.append("\n".join(values(filled, "explain (analyze, costs off, timing off, summary off) " + query)))
+            reads.append("\n".join(values(filled, "explain (analyze, costs off, timing off, summary off) " + query.replace("p_now", "now()"))))
     for read in reads:
         assert "jobs_due" in read
         assert rows_read(read, "jobs") <= 25, read

@@ -18,6 +18,7 @@ begin
           join kronos.endpoints as endpoint using (endpoint_id)
           join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
          where job.status = 'ACTIVE'
+           and not job.is_halted
            and job.next_tick_at < p_now - interval '60 seconds'
            and endpoint.type <> 'INTERNAL'
            and workspace.status = 'ACTIVE'

@@ -27,6 +27,7 @@ begin
                          from kronos.jobs as job
                          join kronos.endpoints as endpoint using (endpoint_id)
                         where job.status = 'ACTIVE'
+                          and not job.is_halted
                           and job.next_tick_at <= v_now
                           and endpoint.type <> 'INTERNAL') then
         return 0;
@@ -52,7 +53,7 @@ begin
         v_delivered := kronos.account_each(array[p_job_id], v_now);
     end if;
     v_delivered := v_delivered + kronos.account_due(v_now);
-    if exists (select from kronos.jobs as job where job.status = 'ACTIVE' and job.next_tick_at < v_now - interval '60 seconds') then
+    if exists (select from kronos.jobs as job where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - interval '60 seconds') then
         v_delivered := v_delivered + coalesce(kronos.catch_up(v_now), 0);
     end if;
     if v_delivered > 0 then

@@ -14,6 +14,6 @@ begin
     return jsonb_build_object('delivered', v_caught_up, 'backfilled', v_backfilled,
                               'overdue', (select count(*)
                                             from kronos.jobs as job
-                                           where job.status = 'ACTIVE' and job.next_tick_at < v_now - interval '60 seconds'));
+                                           where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - interval '60 seconds'));
 end
 $$;

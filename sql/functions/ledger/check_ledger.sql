@@ -5,7 +5,7 @@
 -- whatever its end. unaccounted: no row; surplus: rows, or ticks counted by them, that no tick explains, or that tell of one a second time.
 -- overdue: ticks that are due and wait for somebody to account for them (up to 10,000). At most 100,000 ticks a call: is_truncated, and checked_until
 -- is where the next call goes on. error: the schedule is malformed, so nobody can say which ticks it has.
--- 24 h of * * * * *: 11 ms of CPU time, 18 in a zone whose clocks are changed; two thirds of it next_tick's.
+-- 24 h of * * * * *: 6 to 8 ms of CPU time, whatever the zone.
 create or replace function kronos.check_ledger(p_job_id uuid, p_from timestamptz, p_to timestamptz)
 returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer, surplus integer,
                first_unaccounted timestamptz, first_surplus timestamptz, overdue integer, checked_until timestamptz, is_truncated boolean, error jsonb)

@@ -22,6 +22,7 @@ begin
       where job.job_id = any (v_job_ids)
         and job.next_tick_at <= v_now;
     update kronos.workspaces set status = 'ACTIVE', suspended_at = null where workspace_id = v_workspace_id;
+    update kronos.jobs set is_halted = false where workspace_id = v_workspace_id and is_halted;
     foreach v_job_id in array v_job_ids loop
         perform kronos.register_pg_cron(v_job_id);
     end loop;

@@ -22,6 +22,7 @@ begin
         perform kronos.account_each(v_job_ids[v_from : v_from + 999], v_now);
     end loop;
     update kronos.workspaces set status = 'SUSPENDED', suspended_at = v_now where workspace_id = v_workspace_id;
+    update kronos.jobs set is_halted = true where workspace_id = v_workspace_id and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
     foreach v_job_id in array v_job_ids loop
         v_entries := v_entries + kronos.unregister_pg_cron(v_job_id)::integer;
     end loop;
