@@ -24,8 +24,8 @@ _PG_CRON_IS_ELSEWHERE = (
 # What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
 _NOT_ALLOWED = "{message}; nothing was changed; let a superuser run once in database {database}: {statements}"
 
-# A function that was renamed would stay, and one whose arguments or answer changed could not be replaced (42P13). Triggers, views and policies that
-# use one go with it: the files make all of them anew, in this transaction.
+# A function that was renamed would stay, and one whose arguments or answer changed could not be replaced (42P13). Triggers, views and
+# policies that use one go with it: the files make all of them anew, in this transaction.
 _DROP_FUNCTIONS = """
 do $$
 declare

@@ -30,6 +30,7 @@ NOTHING_TO_DELIVER_TO = {
     "no endpoint version": "delete from kronos.endpoint_versions as gone using kronos.jobs as job"
     " where gone.endpoint_id = job.endpoint_id and job.job_id = %s",
 }
+STAY_BEHIND = UNREADABLE | WITHOUT_TICKS | NOTHING_TO_DELIVER_TO
 NOT_RUNG = {
     "no pointer": "update kronos.jobs set next_tick_at = null where job_id = %s",
 }
@@ -51,6 +52,7 @@ class Rung:
     minute: datetime
     healthy: list[uuid.UUID]
     broken: dict[str, uuid.UUID]
+    overdue: dict[str, uuid.UUID]
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +67,24 @@ def superuser(cluster: Cluster) -> Iterator[Connection]:
         yield connection
 
 
+def broken_job(connection: Connection, statement: str, pointer: datetime) -> uuid.UUID:
+    job_id = make_cron_job(connection, next_tick_at=pointer, is_registered=True)
+    with connection.transaction():
+        connection.execute("set local session_replication_role = replica")
+        connection.execute(statement, [job_id])
+    return job_id
+
+
 @pytest.fixture(scope="module")
 def rung(cluster: Cluster) -> Rung:
-    """The broken are older than the healthy, and each is due."""
+    """The broken are older than the healthy. Of each kind that stays behind one is due with them, and one has been for ten minutes."""
     with connected(cluster) as superuser:
         minute = await_mid_minute(superuser) + MINUTE
-        broken = {}
-        for what, statement in (UNREADABLE | WITHOUT_TICKS | NOTHING_TO_DELIVER_TO | NOT_RUNG | HARMLESS).items():
-            broken[what] = make_cron_job(superuser, is_registered=True)
-            with superuser.transaction():
-                superuser.execute("set local session_replication_role = replica")
-                superuser.execute(statement, [broken[what]])
+        broken, overdue = {}, {}
+        for what, statement in (STAY_BEHIND | NOT_RUNG | HARMLESS).items():
+            broken[what] = broken_job(superuser, statement, minute)
+        for what, statement in STAY_BEHIND.items():
+            overdue[what] = broken_job(superuser, statement, minute - 10 * MINUTE)
         endpoint = add_endpoint(superuser)
         healthy = [make_cron_job(superuser, endpoint, is_registered=True) for _ in range(HEALTHY)]
         await_condition(
@@ -84,7 +93,7 @@ def rung(cluster: Cluster) -> Rung:
             seconds=100,
         )
         await_condition(lambda: len(internal_runs(superuser, minute)) == len(internal_jobs(superuser)), "the internal jobs", seconds=60)
-        return Rung(minute=minute, healthy=healthy, broken=broken)
+        return Rung(minute=minute, healthy=healthy, broken=broken, overdue=overdue)
 
 
 def ticks_of(connection: Connection, job_id: uuid.UUID) -> list[datetime]:
@@ -116,12 +125,12 @@ def test_the_healthy_tick(rung: Rung, superuser: Connection) -> None:
 
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_one_whose_schedule_cannot_be_read_stays_behind_and_says_so(rung: Rung, superuser: Connection, what: str) -> None:
-    job_id = rung.broken[what]
-    (fault,) = records(superuser, "select * from kronos.job_faults where job_id = %s", [job_id])
-    assert fault["sqlstate"][:2] == "22"
-    assert fault["message"]
-    assert fault["next_tick_at"] == job(superuser, job_id)["next_tick_at"] == rung.minute
-    assert ticks_of(superuser, job_id) == []
+    for job_id, pointer in ((rung.broken[what], rung.minute), (rung.overdue[what], rung.minute - 10 * MINUTE)):
+        (fault,) = records(superuser, "select * from kronos.job_faults where job_id = %s", [job_id])
+        assert fault["sqlstate"][:2] == "22"
+        assert fault["message"]
+        assert fault["next_tick_at"] == job(superuser, job_id)["next_tick_at"] == pointer
+        assert ticks_of(superuser, job_id) == []
 
 
 @pytest.mark.parametrize("what", WITHOUT_TICKS)
@@ -129,12 +138,18 @@ def test_one_whose_schedule_has_no_ticks_any_more_runs_for_the_one_it_waited_for
     rung: Rung, superuser: Connection, what: str
 ) -> None:
     assert ticks_of(superuser, rung.broken[what]) in ([], [rung.minute])
+    assert ticks_of(superuser, rung.overdue[what]) in ([], [rung.minute - 10 * MINUTE])
 
 
-@pytest.mark.parametrize("what", [*UNREADABLE, *WITHOUT_TICKS, *NOTHING_TO_DELIVER_TO])
+@pytest.mark.parametrize("what", NOTHING_TO_DELIVER_TO)
+def test_one_with_nothing_to_deliver_to_stays_behind(rung: Rung, superuser: Connection, what: str) -> None:
+    assert [ticks_of(superuser, job_id) for job_id in (rung.broken[what], rung.overdue[what])] == [[], []]
+
+
+@pytest.mark.parametrize("what", STAY_BEHIND)
 def test_its_status_names_the_fault(rung: Rung, superuser: Connection, what: str) -> None:
-    fault = value(superuser, "select kronos.job_fault(job) from kronos.jobs as job where job_id = %s", [rung.broken[what]])
-    assert fault["message"]
+    query = "select kronos.job_fault(job) ->> 'message' from kronos.jobs as job where job_id = any (%s)"
+    assert all(values(superuser, query, [[rung.broken[what], rung.overdue[what]]]))
 
 
 @pytest.mark.parametrize("what", NOT_RUNG)
@@ -157,7 +172,9 @@ def test_what_only_people_or_alarms_read_stops_no_tick(rung: Rung, superuser: Co
 
 
 def test_none_is_in_anothers_faults(rung: Rung, superuser: Connection) -> None:
-    assert set(values(superuser, "select job_id from kronos.job_faults")) == {rung.broken[what] for what in UNREADABLE}
+    assert set(values(superuser, "select job_id from kronos.job_faults")) == {
+        each[what] for each in (rung.broken, rung.overdue) for what in UNREADABLE
+    }
 
 
 def test_the_reaper_puts_the_entries_right_that_can_be(rung: Rung, superuser: Connection) -> None:

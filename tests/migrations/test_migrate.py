@@ -170,7 +170,8 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
     superuser.execute("reset role")
     migrations.migrate(bare)
     assert migrations.current(bare) == migrations.head()
-    (found,) = records(superuser, "select schedule::text as old, kronos.parse_cron(cron)::text as new from kronos.jobs where job_id = %s", [job_id])
+    stored = "select schedule::text as old, kronos.parse_cron(cron)::text as new from kronos.jobs where job_id = %s"
+    (found,) = records(superuser, stored, [job_id])
     assert found["old"] == found["new"].replace("f,,,UTC", "t,,,UTC")  # every_hour, which in UTC says nothing
     assert value(superuser, "select kronos.account_ticks(array[%s::uuid], '2026-03-16 09:30:05+00')", [job_id]) == 1
     assert value(superuser, "select next_tick_at from kronos.jobs where job_id = %s", [job_id]).isoformat() == "2026-03-23T09:30:00+00:00"

@@ -314,9 +314,8 @@ def test_due_jobs_are_found_without_reading_those_that_are_not(filled: Connectio
         queries = [query for body in bodies for query in re.findall(r"(select job\.job_id\b.*?skip locked)", body, flags=re.S)]
         assert len(queries) == 2, "the queries are not where this test looks for them"
         filled.execute("set local role kronos_owner")
-        reads = []
-        for query in queries:
-            reads.append("\n".join(values(filled, "explain (analyze, costs off, timing off, summary off) " + query.replace("p_now", "now()"))))
+        explain = "explain (analyze, costs off, timing off, summary off) "
+        reads = ["\n".join(values(filled, explain + query.replace("p_now", "now()"))) for query in queries]
     for read in reads:
         assert "jobs_due" in read
         assert rows_read(read, "jobs") <= 25, read

@@ -30,38 +30,35 @@ begin
          cross join lateral (select * from kronos.due_ticks(job.whole, p_now) where (job.whole).overlap = 'ALLOW'
                               union all
                              select * from kronos.admitted_ticks(job.whole, p_now) where (job.whole).overlap <> 'ALLOW') as tick
-    ), late as materialized (
-        select execution_id, (row_number() over (order by scheduled_at, execution_id))::integer as nth
-          from tick
-         where kind = 'DELIVER' and cause = 'CATCH_UP'
     ), wave as materialized (
         select wave.*, kronos.is_over(wave, p_now) as is_over, case when kronos.is_over(wave, p_now) then immediate else greatest(immediate - at_once, 0) end as room
           from kronos.catch_up_wave as wave
-         where exists (select from late)
+         where exists (select from tick where kind = 'DELIVER' and cause = 'CATCH_UP')
            for update
-    ), spread as materialized (
-        select late.execution_id,
-               case when late.nth <= wave.room then p_now
-                    else greatest(case when wave.is_over then p_now else wave.last_run_at end, p_now)
-                         + make_interval(secs => (late.nth - wave.room) * wave.stagger_seconds)
-               end as run_at
-          from late
-         cross join wave
+    ), placed as materialized (
+        select tick.*, tick.is_late and tick.nth <= wave.room as is_at_once,
+               case when not tick.is_late        then tick.run_at
+                    when tick.nth <= wave.room   then p_now
+                    else greatest(p_now, case when not wave.is_over then wave.last_run_at end) + make_interval(secs => (tick.nth - wave.room) * wave.stagger_seconds)
+               end as starts_at
+          from (select *, (row_number() over (partition by is_late order by scheduled_at, execution_id))::integer as nth
+                  from (select *, kind = 'DELIVER' and cause = 'CATCH_UP' as is_late from tick) as told) as tick
+          left join wave on tick.is_late
     ), waved as (
-        update kronos.catch_up_wave as wave
+        update kronos.catch_up_wave
            set began_at    = case when before.is_over then p_now else before.began_at end,
-               at_once     = case when before.is_over then 0 else before.at_once end + least(before.room, spread.executions),
-               last_run_at = spread.last_run_at
-          from wave as before, (select count(*)::integer as executions, max(run_at) as last_run_at from spread) as spread
+               at_once     = case when before.is_over then 0 else before.at_once end + now_at_once.executions,
+               last_run_at = now_at_once.last_run_at
+          from wave as before,
+               (select count(*) filter (where is_at_once)::integer as executions, max(starts_at) as last_run_at from placed where is_late) as now_at_once
     ), delivered as (
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
                                            visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
-        select tick.execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, coalesce(tick.run_at, spread.run_at),
-               case when is_held then 'infinity' else coalesce(tick.run_at, spread.run_at) end, max_attempts, max_crashes, timeout_ms, input, overlap_key
-          from tick
-          left join spread on spread.execution_id = tick.execution_id
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, starts_at,
+               case when is_held then 'infinity' else starts_at end, max_attempts, max_crashes, timeout_ms, input, overlap_key
+          from placed
          where kind = 'DELIVER'
-           and not exists (select from kronos.execution_done as done where done.execution_id = tick.execution_id)
+           and not exists (select from kronos.execution_done as done where done.execution_id = placed.execution_id)
             on conflict (execution_id) do nothing
         returning job_id
     ), not_delivered as (
@@ -76,11 +73,13 @@ begin
         update kronos.jobs as job
            set next_tick_at  = case when job.runs + next.tick_count >= job.max_runs then null else next.scheduled_at end,
                runs          = job.runs + next.tick_count,
-               skip_next     = greatest(job.skip_next - coalesce((select sum(skipped.tick_count)
-                                                                    from tick as skipped
-                                                                   where skipped.job_id = next.job_id
-                                                                     and skipped.kind = 'SKIPPED'
-                                                                     and skipped.reason ->> 'code' = 'skip_next'), 0), 0),
+               skip_next     = case when job.skip_next > 0
+                                    then greatest(job.skip_next - coalesce((select sum(skipped.tick_count)
+                                                                              from tick as skipped
+                                                                             where skipped.job_id = next.job_id
+                                                                               and skipped.kind = 'SKIPPED'
+                                                                               and skipped.reason ->> 'code' = 'skip_next'), 0), 0)
+                                    else 0 end,
                last_run_at   = coalesce(next.run_at, job.last_run_at),
                status        = case when job.runs + next.tick_count >= job.max_runs then 'RETIRED' else job.status end,
                ticks_until   = case when job.runs + next.tick_count >= job.max_runs then next.run_at end,

@@ -21,7 +21,11 @@ begin
     months := 0;
     weekdays := 0;
     foreach v_shift in array p_shifts loop
-        weekdays := weekdays | (127 & case v_shift when 1 then (v_weekdays << 1) | (v_weekdays >> 6) when -1 then (v_weekdays >> 1) | (v_weekdays << 6) else v_weekdays end);
+        weekdays := weekdays | (127 & case v_shift
+            when 1 then (v_weekdays << 1) | (v_weekdays >> 6)
+            when -1 then (v_weekdays >> 1) | (v_weekdays << 6)
+            else v_weekdays
+        end);
         for i in 1 .. 13 loop
             v_month := case i when 13 then 2 else i end;
             continue when (p_schedule.months >> v_month) & 1 = 0;

@@ -1,5 +1,5 @@
 -- cron_fields: the five fields of a cron text, macros expanded, blanks gone; what stands in the fields is not looked at.
--- Called by: parse_cron, alarm, lint_schedule.
+-- Called by: parse_cron, alarm_fields, lint_schedule.
 -- Returns: exactly five non-empty texts: minute, hour, day of month, month, weekday.
 -- Raises: KR001 with a hint.
 create or replace function kronos.cron_fields(p_cron text) returns text[]
