@@ -89,20 +89,20 @@ class Held:
 
 @pytest.fixture
 def held(scene: Scene, su: psycopg.Connection, module_api: Api) -> Held:
-    """A job whose tick of last midnight is due, and not too old to be delivered."""
-    job = scene.created("0 0 * * *", catch_up={"window_seconds": 2 * 86400})
-    su.execute("update kronos.jobs set next_tick_at = date_trunc('day', now()) where job_id = %s", [job])
+    """A job that is due since this moment: on time for the next minute."""
+    job = scene.created("0 0 1 1 *")
+    su.execute("update kronos.jobs set next_tick_at = now() where job_id = %s", [job])
     return Held(scene=scene, superuser=su, url=module_api.database_url, job=job)
 
 
 def ticks(superuser: psycopg.Connection, scene: Scene) -> int:
-    """Executions of the workspace for last midnight, whatever became of them, under any version."""
+    """Executions of the workspace for the tick that is due, whatever became of them, under any version."""
     (count,) = superuser.execute(
         """
         select count(*) from (select workspace_id, scheduled_at from kronos.execution_live
                               union all select workspace_id, scheduled_at from kronos.execution_done) as execution
           join kronos.workspaces using (workspace_id)
-         where slug = %s and scheduled_at = date_trunc('day', now())
+         where slug = %s and scheduled_at between now() - interval '5 minutes' and now()
         """,
         [scene.workspace],
     ).fetchone()

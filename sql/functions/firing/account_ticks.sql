@@ -68,6 +68,7 @@ begin
                scheduled_at, scheduled_at, now(), max_attempts, tick_count, input
           from tick
          where kind in ('MISSED', 'SKIPPED')
+           and not exists (select from kronos.execution_live as live where live.execution_id = tick.execution_id)
             on conflict (execution_id) do nothing
     ), moved as (
         update kronos.jobs as job
