@@ -22,16 +22,24 @@ _POLL_SECONDS = 0.01
 _MARGIN = timedelta(seconds=4)
 Connection = psycopg.Connection[tuple[Json, ...]]
 
+# Whole and half hours, with and without changes of the clocks, north and south; every second job is in UTC.
+ZONES = ("UTC", "Europe/Berlin", "UTC", "America/New_York", "UTC", "Asia/Kolkata", "UTC", "Australia/Lord_Howe", "UTC", "America/Sao_Paulo")
 _ADD_JOBS = """
-with fresh as materialized (
-    select gen_random_uuid() as job_id from generate_series(1, %s)
+with form as materialized (
+    select nth - 1 as nth, zone, schedule, kronos.alarm('* * * * *', schedule) as alarm, kronos.describe_schedule(schedule) as description
+      from unnest(%(zones)s::text[]) with ordinality as zones (zone, nth)
+     cross join lateral kronos.read_schedule('* * * * *', null, null, zone, 'SHIFT', 'FIRST') as schedule
+), fresh as materialized (
+    select gen_random_uuid() as job_id, n from generate_series(1, %(jobs)s) as n
 )
 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                          next_tick_at)
-select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', 'UTC', kronos.parse_cron('* * * * *'),
-       kronos.alarm('* * * * *', kronos.parse_cron('* * * * *')), kronos.describe_schedule(kronos.parse_cron('* * * * *')), %s
-  from fresh, kronos.endpoints as endpoint
- where endpoint.name = %s
+select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', form.zone, form.schedule,
+       form.alarm, form.description, %(minute)s
+  from fresh
+  join form on form.nth = fresh.n %% cardinality(%(zones)s::text[])
+ cross join kronos.endpoints as endpoint
+ where endpoint.name = %(endpoint)s
 """
 _REGISTER = """
 select count(kronos.register_pg_cron(job_id)) from kronos.jobs join kronos.workspaces using (workspace_id) where slug = %s
@@ -44,9 +52,10 @@ select count(cron.schedule('plain-' || n, '* * * * *', 'insert into public.fired
 class Bench:
     """Both contestants, on one instance. Polls from a connection of its own."""
 
-    def __init__(self, one: Instance, jobs: int) -> None:
+    def __init__(self, one: Instance, jobs: int, zones: list[str]) -> None:
         self._one = one
         self._jobs = jobs
+        self._zones = zones
         self._connection = one.connect()
         self._connection.execute("create table if not exists public.fired (at timestamptz not null default clock_timestamp())")
         self._connection.execute("grant insert on public.fired to kronos_cron")
@@ -55,7 +64,7 @@ class Bench:
         """Each entry calls kronos.fire."""
 
         def set_up(minute: datetime) -> None:
-            self._connection.execute(_ADD_JOBS, [self._jobs, minute, ENDPOINT])
+            self._connection.execute(_ADD_JOBS, {"zones": self._zones, "jobs": self._jobs, "minute": minute, "endpoint": ENDPOINT})
             self._connection.execute(_REGISTER, [WORKSPACE])
 
         return self._sample(set_up, "select count(*) from kronos.execution_live where scheduled_at = %s", "%kronos.fire%")
@@ -151,11 +160,12 @@ class Bench:
 @click.option("--runs", default=3, show_default=True)
 @common.tries
 @click.option("--jobs", "sizes", default=[1000, 5000], show_default=True, multiple=True, help="How many jobs are due; may be given again.")
-def main(runs: int, tries: int, sizes: list[int]) -> None:
+@click.option("--utc", is_flag=True, help="All jobs in UTC; else every second one is in another zone.")
+def main(runs: int, tries: int, sizes: list[int], utc: bool) -> None:
     """Measure and print a table for each size."""
     with common.instance() as one:
         for jobs in sizes:
-            bench = Bench(one, jobs)
+            bench = Bench(one, jobs, ["UTC"] if utc else list(ZONES))
             series = common.take_turns({"Kronos": bench.kronos, _PLAIN: bench.plain}, runs=runs, tries=tries)
             columns = [
                 ("first", "first row, s", 3),
@@ -163,7 +173,8 @@ def main(runs: int, tries: int, sizes: list[int]) -> None:
                 ("through", "pg_cron is through, s", 1),
                 ("cpu", "PostgreSQL's CPU s", 1),
             ]
-            note = f"{one.cluster.installation}, fsync on; seconds after the minute."
+            zones = "all in UTC" if utc else "half of the jobs in other zones"
+            note = f"{one.cluster.installation}, fsync on; seconds after the minute; {zones}."
             common.report(f"{jobs:,} CRON jobs due in one minute", series, columns, ratio=("last", _PLAIN), note=note)
 
 

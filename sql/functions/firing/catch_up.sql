@@ -1,6 +1,6 @@
 -- catch_up: accounts for the jobs whose ticks were missed, over all of them together, most overdue first: the one way for such ticks, whoever finds
 -- them first. One session at a time: it holds an advisory lock, and whoever finds it taken leaves the work to the one that has it.
--- Up to 10,000 jobs, or about 300,000 ticks (2 s), a call; the rest is found by the next ring. What a firing does not end within 30 s is undone.
+-- Up to 10,000 jobs, or about 50,000 ticks that may be delivered, a call (2 s); the rest is found by the next ring. What a firing does not end within 30 s is undone.
 -- Called by: fire, the internal job catch-up, ring_if_silent.
 -- Returns: how many executions were made for delivery; null where another session was at it.
 create or replace function kronos.catch_up(p_now timestamptz) returns integer
@@ -13,7 +13,7 @@ begin
         return null;
     end if;
     with overdue as materialized (
-        select job.job_id, job.next_tick_at, job.schedule
+        select job.job_id, job.next_tick_at, job.schedule, job.catch_up_window_seconds
           from kronos.jobs as job
           join kronos.endpoints as endpoint using (endpoint_id)
           join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
@@ -26,11 +26,11 @@ begin
          limit 10000
            for update of job skip locked
     ), counted as (
-        select job_id, next_tick_at, sum(kronos.ticks_at_most(schedule, p_now - next_tick_at)) over (order by next_tick_at, job_id) as ticks,
+        select job_id, next_tick_at, sum(kronos.ticks_at_most(schedule, least(p_now - next_tick_at, make_interval(secs => catch_up_window_seconds)))) over (order by next_tick_at, job_id) as ticks,
                row_number() over (order by next_tick_at, job_id) as nth
           from overdue
     )
-    select array_agg(job_id order by nth) into v_job_ids from counted where ticks <= 300000 or nth = 1;
+    select array_agg(job_id order by nth) into v_job_ids from counted where ticks <= 50000 or nth = 1;
     if v_job_ids is null then
         return 0;
     end if;

@@ -5,8 +5,8 @@
 -- Called by: account_ticks and admitted_ticks, run_internal_job.
 -- Returns: a DELIVER row a tick, in order (for a missed one without run_at: account_ticks spreads these over all jobs); at most one MISSED and one
 -- SKIPPED row, each for a run of ticks before them; one NEXT row: in scheduled_at the new pointer, null where the schedule or ends_at leaves none,
--- in run_at the newest tick delivered, in tick_count how many are. At most 10,000 ticks a call (about 0.2 s): the rest is due at once, and found
--- by the next ring.
+-- in run_at the newest tick delivered, in tick_count how many are. Of the ticks within the window at most 10,000 a call (about 0.1 s): the rest is
+-- due at once, and found by the next ring. Those before it are counted, however many they are.
 create or replace function kronos.due_ticks(p_job kronos.jobs, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer, reason jsonb, is_held boolean)
 language plpgsql stable rows 2 set search_path = pg_catalog, pg_temp
@@ -18,6 +18,11 @@ declare
     v_on_time  timestamptz[] := '{}';
     v_missed   timestamptz[] := '{}';
     v_deliver  timestamptz[];
+    v_horizon  timestamptz   := p_now - case when p_job.catch_up_policy = 'SKIP' then c_grace
+                                             else greatest(c_grace, make_interval(secs => p_job.catch_up_window_seconds)) end;
+    v_first    timestamptz;             -- of the ticks before the horizon, which nothing can deliver: they are only counted
+    v_old_last timestamptz;
+    v_old_count bigint := 0;
     v_given_up integer;                 -- how many of v_missed, from its beginning, are not delivered
     v_skipped  integer;                 -- how many of v_deliver, from its beginning, are skipped
     v_room     integer := p_job.max_runs - p_job.runs;
@@ -25,6 +30,11 @@ declare
 begin
     if v_tick < p_job.starts_at then      -- whoever set the pointer back
         v_tick := kronos.next_tick(p_job.schedule, p_job.starts_at - interval '1 microsecond');
+    end if;
+    if v_tick < v_horizon and kronos.next_tick(p_job.schedule, v_tick - interval '1 microsecond') = v_tick then
+        v_first := v_tick;
+        select counted.ticks, counted.last_tick, counted.following_tick into v_old_count, v_old_last, v_tick
+          from kronos.count_ticks(p_job.schedule, v_tick, least(v_horizon, p_job.ends_at) - interval '1 microsecond') as counted;
     end if;
     while v_tick <= p_now and v_seen < c_at_most and (p_job.ends_at is null or v_tick < p_job.ends_at) loop
         if v_tick < p_now - c_grace then
@@ -53,11 +63,12 @@ begin
         v_deliver := v_deliver[:v_skipped + v_room];
     end if;
 
-    if v_given_up > 0 then
-        return query select 'MISSED', v_missed[1], v_missed[1], 'SCHEDULE', v_given_up,
+    if v_old_count + v_given_up > 0 then
+        return query select 'MISSED', coalesce(v_first, v_missed[1]), coalesce(v_first, v_missed[1]), 'SCHEDULE', (v_old_count + v_given_up)::integer,
             jsonb_build_object('code', 'missed', 'detail', 'accounted for more than 60 s after its time; not delivered under the job''s catch-up policy',
                                'policy', p_job.catch_up_policy, 'window_seconds', p_job.catch_up_window_seconds,
-                               'first', v_missed[1], 'last', v_missed[v_given_up], 'count', v_given_up), false;
+                               'first', coalesce(v_first, v_missed[1]), 'last', coalesce(v_missed[nullif(v_given_up, 0)], v_old_last),
+                               'count', v_old_count + v_given_up), false;
     end if;
     if v_skipped > 0 then
         return query select 'SKIPPED', v_deliver[1], v_deliver[1], 'SCHEDULE', v_skipped,

@@ -13,6 +13,7 @@ declare
     v_job  kronos.jobs;
     v_why  jsonb;
     v_now  timestamptz;
+    v_made integer := 0;
 begin
     perform set_config('kronos.settled_job_id', coalesce(p_job_id::text, ''), true);
     perform pg_advisory_xact_lock_shared(kronos.workspace_lock(kronos.current_workspace_id()));
@@ -40,6 +41,11 @@ begin
         perform kronos.skip_ticks(p_job_id, v_now, v_why);
         return 0;
     end if;
-    return kronos.account_each(array[p_job_id], v_now);
+    -- A call takes 10,000 ticks at most; no window holds more than 44,640.
+    for v_call in 1 .. 5 loop
+        v_made := v_made + kronos.account_each(array[p_job_id], v_now);
+        exit when not exists (select from kronos.jobs where job_id = p_job_id and next_tick_at <= v_now);
+    end loop;
+    return v_made;
 end
 $$;
