@@ -1,7 +1,8 @@
 """Many CRON jobs overdue at once, as after an outage: until each tick is accounted for. `python -m bench.catch_up`
 
-A quarter of them each tick every minute, every 5, every hour and every day; they are overdue by 5 minutes to a day. Of ten, eight have the policy
-LATEST, one SKIP and one ALL. What a ring does is called until none is overdue. The aim is 5 s for 10,000 jobs. Reference: the same in UTC alone.
+A quarter of them each tick every minute, every 5, every hour and every day; they are overdue by 5 minutes to a day. Of ten, eight have
+the policy LATEST, one SKIP and one ALL. What a ring does is called until none is overdue. The aim is 5 s for 10,000 jobs.
+Reference: the same in UTC alone.
 """
 
 import sys
