@@ -14,6 +14,7 @@ begin
               join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
              where job.status = 'ACTIVE'
                and not job.is_halted
+               and not kronos.has_just_failed(job, p_now)
                and job.next_tick_at <= p_now
                and job.next_tick_at >= p_now - interval '60 seconds'
                and endpoint.type <> 'INTERNAL'

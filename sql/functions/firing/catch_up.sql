@@ -13,12 +13,13 @@ begin
         return null;
     end if;
     with overdue as materialized (
-        select job.job_id, job.next_tick_at, job.schedule, job.catch_up_window_seconds
+        select job.job_id, job.next_tick_at, job.schedule, job.catch_up_policy, job.catch_up_window_seconds
           from kronos.jobs as job
           join kronos.endpoints as endpoint using (endpoint_id)
           join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
          where job.status = 'ACTIVE'
            and not job.is_halted
+           and not kronos.has_just_failed(job, p_now)
            and job.next_tick_at < p_now - interval '60 seconds'
            and endpoint.type <> 'INTERNAL'
            and workspace.status = 'ACTIVE'
@@ -26,7 +27,8 @@ begin
          limit 10000
            for update of job skip locked
     ), counted as (
-        select job_id, next_tick_at, sum(kronos.ticks_at_most(schedule, least(p_now - next_tick_at, make_interval(secs => catch_up_window_seconds)))) over (order by next_tick_at, job_id) as ticks,
+        select job_id, next_tick_at, sum(case when catch_up_policy = 'ALL' then kronos.ticks_at_most(schedule, least(p_now - next_tick_at, make_interval(secs => catch_up_window_seconds)))
+                         else 2 end) over (order by next_tick_at, job_id) as ticks,
                row_number() over (order by next_tick_at, job_id) as nth
           from overdue
     )

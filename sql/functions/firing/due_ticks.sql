@@ -18,9 +18,9 @@ declare
     v_on_time  timestamptz[] := '{}';
     v_missed   timestamptz[] := '{}';
     v_deliver  timestamptz[];
-    v_horizon  timestamptz   := p_now - case when p_job.catch_up_policy = 'SKIP' then c_grace
-                                             else greatest(c_grace, make_interval(secs => p_job.catch_up_window_seconds)) end;
-    v_first    timestamptz;             -- of the ticks before the horizon, which nothing can deliver: they are only counted
+    v_window   timestamptz   := p_now - make_interval(secs => p_job.catch_up_window_seconds);      -- where it begins
+    v_horizon  timestamptz   := case when p_job.catch_up_policy = 'ALL' then least(v_window, p_now - c_grace) else p_now - c_grace end;
+    v_first    timestamptz;             -- of the ticks before the horizon, of which the newest at most is delivered: they are only counted
     v_old_last timestamptz;
     v_old_count bigint := 0;
     v_given_up integer;                 -- how many of v_missed, from its beginning, are not delivered
@@ -49,11 +49,17 @@ begin
         v_tick := null;
     end if;
 
+    if v_old_last >= v_window and p_job.catch_up_policy = 'LATEST' and cardinality(v_missed || v_on_time) = 0 and (v_tick is null or v_tick > p_now) then
+        v_missed := array[v_old_last];
+        select counted.ticks, counted.last_tick into v_old_count, v_old_last
+          from kronos.count_ticks(p_job.schedule, v_first, v_old_last - interval '1 microsecond') as counted;
+        v_first := case when v_old_count > 0 then v_first end;
+    end if;
     v_given_up := cardinality(v_missed);
     if p_job.catch_up_policy = 'ALL' or (p_job.catch_up_policy = 'LATEST' and cardinality(v_on_time) = 0 and (v_tick is null or v_tick > p_now)) then
         select count(*) into v_given_up
           from unnest(v_missed) with ordinality as missed (tick, nth)
-         where missed.tick < p_now - make_interval(secs => p_job.catch_up_window_seconds)
+         where missed.tick < v_window
             or (p_job.catch_up_policy = 'LATEST' and missed.nth < cardinality(v_missed));
     end if;
     v_deliver := v_missed[v_given_up + 1:] || v_on_time;

@@ -29,6 +29,7 @@ begin
                         where job.status = 'ACTIVE'
                           and not job.is_halted
                           and job.next_tick_at <= v_now
+                          and not kronos.has_just_failed(job, v_now)
                           and endpoint.type <> 'INTERNAL') then
         return 0;
     end if;
@@ -53,7 +54,8 @@ begin
         v_delivered := kronos.account_each(array[p_job_id], v_now);
     end if;
     v_delivered := v_delivered + kronos.account_due(v_now);
-    if exists (select from kronos.jobs as job where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - interval '60 seconds') then
+    if exists (select from kronos.jobs as job where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - interval '60 seconds'
+                                                    and not kronos.has_just_failed(job, v_now)) then
         v_delivered := v_delivered + coalesce(kronos.catch_up(v_now), 0);
     end if;
     if v_delivered > 0 then
