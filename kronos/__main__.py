@@ -1,27 +1,43 @@
 """The command line's root: `kronos COMMAND`, or `python -m kronos COMMAND`. The only place that wires parts together."""
 
+from importlib import import_module
+
 import click
 
-from kronos.cli.doctor import doctor
-from kronos.cli.job import job
-from kronos.cli.next import next_command
-from kronos.cli.processes import migrate, serve, worker
-from kronos.cli.up import up
+_COMMANDS = {
+    "up": "kronos.cli.up:up",
+    "serve": "kronos.cli.processes:serve",
+    "worker": "kronos.cli.processes:worker",
+    "migrate": "kronos.cli.migrate:migrate",
+    "doctor": "kronos.cli.doctor:doctor",
+    "job": "kronos.cli.job:job",
+    "next": "kronos.cli.next:next_command",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Commands by name, each imported when it is asked for: `kronos worker` starts without what only `migrate` and `doctor` need."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which a newcomer meets them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{_COMMANDS[cmd_name]} is no command")
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="kronos")
 def main() -> None:
     """Kronos: a job scheduler on PostgreSQL and pg_cron that accounts for every tick."""
 
-
-main.add_command(up)
-main.add_command(serve)
-main.add_command(worker)
-main.add_command(migrate)
-main.add_command(doctor)
-main.add_command(job)
-main.add_command(next_command, name="next")
 
 if __name__ == "__main__":
     main(prog_name="kronos")

@@ -53,6 +53,7 @@ begin
         alter role kronos_cron set statement_timeout = '30s';
         alter role kronos_cron set idle_in_transaction_session_timeout = '10s';
         alter role kronos_cron set default_transaction_isolation = 'read committed';
+        alter role kronos_cron set jit = off;
     end if;
 end
 $$;

@@ -48,6 +48,7 @@ def kronos_conf(installation: Installation, listener: Listener, *, durable: bool
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "log_checkpoints": "off",
+        "jit": "off",  # a firing is a session of its own, and would compile its plans, for seconds, wherever the planner overrates them
         "shared_preload_libraries": "pg_cron",
         "cron.database_name": DATABASE,
         "cron.log_statement": "off",

@@ -1,0 +1,28 @@
+"""`kronos migrate`: the database at this release."""
+
+import click
+
+from kronos import errors, migrations, system
+from kronos.cli import environment
+
+
+@click.command()
+@click.option("--to", default="head", show_default=True, help="Revision to stop at.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+def migrate(to: str, dry_run: bool) -> None:
+    """Bring the database of KRONOS_DATABASE_URL (an administrator's) to this release. Safe to run again, and by many at once."""
+    settings = environment.settings()
+    url = settings.database_url.get_secret_value()
+    try:
+        before = migrations.current(url)
+        if dry_run:
+            click.echo(f"at {before or 'nothing'}, would go to {migrations.head() if to == 'head' else to}")
+            return
+        migrations.migrate(url, to=to)
+        if to == "head":
+            system.configure(url, settings)
+        if settings.admin_key_file is not None:
+            system.ensure_admin_key(url, settings.admin_key_file)
+    except errors.KronosError as error:
+        raise click.ClickException(error.detail) from None
+    click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")
