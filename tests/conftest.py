@@ -29,6 +29,25 @@ from servers import ContainerServer, EmbeddedServer, Server
 ROOT = Path(__file__).parents[1]
 
 
+_LONGEST = (
+    "test_outage",
+    "test_demo",
+    "test_churn",
+    "test_corrupt_jobs",
+    "test_doctor",
+    "test_kill_up",
+    "test_firing",
+    "test_storm",
+    "test_up",
+    "test_worker",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that wait longest for minutes to begin come first, so that none of them is left alone at the end."""
+    items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--containers", action="store_true", help="PostgreSQL 17 + pg_cron 1.6 in the project's image, through testcontainers")
 
