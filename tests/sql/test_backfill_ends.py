@@ -34,12 +34,6 @@ def worker(database_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.fixture
-def other(database_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database_url) as connection:
-        yield connection
-
-
 def test_what_was_cancelled_in_one_backfill_is_run_by_the_next(superuser: Connection) -> None:
     _, job_id = endpoint_and_job(superuser)
     first = make_backfill(superuser, job_id, ticks=5)

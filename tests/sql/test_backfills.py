@@ -38,12 +38,6 @@ def worker(database_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.fixture
-def other(database_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database_url) as connection:
-        yield connection
-
-
 def left_out(connection: Connection, job_id: uuid.UUID, count: int = 10) -> list[datetime]:
     return values(
         connection,

@@ -3,7 +3,7 @@
 -- set back by hand or by a restore cannot deliver a tick a second time.
 -- Missed ticks that are delivered after all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one
 -- each stagger_seconds. The wave's row is locked only where there are such ticks.
--- Called by: fire and account_each.   Returns: how many executions were made for delivery.
+-- Called by: account_each.   Returns: how many executions were made for delivery.
 -- Nested loops only: the planner, who cannot know how few ticks are due, would otherwise hash all of execution_done.
 create or replace function kronos.account_ticks(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
