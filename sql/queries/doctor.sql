@@ -50,26 +50,8 @@ select wanted.role, wanted.privilege
 
 -- name: list_drift
 -- Where the ACTIVE CRON jobs and pg_cron's entries are not the same set: what the reaper puts right.
-with entry as materialized (
-    select *, case when jobname ~ '^kronos:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(jobname, 8)::uuid end as job_id
-      from kronos.pg_cron_entries()
-), wanted as materialized (
-    select job.job_id, job.alarm
-      from kronos.jobs as job
-      join kronos.workspaces as workspace using (workspace_id)
-     where job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE'
-)
-select coalesce(entry.jobname, 'kronos:' || wanted.job_id) as jobname, entry.jobid,
-       case when entry.jobid is null                      then 'an ACTIVE job has no entry'
-            when wanted.job_id is null                    then 'an entry has no ACTIVE job'
-            when entry.schedule <> wanted.alarm           then 'an entry has another schedule than its job'
-            else 'an entry has another command, database or port, or is not active'
-       end as difference
-  from wanted
-  full join entry on entry.job_id = wanted.job_id and entry.username = 'kronos_cron'
- where wanted.job_id is null
-    or entry.jobid is null
-    or not kronos.is_right_entry(wanted.job_id, wanted.alarm, entry.schedule, entry.command, entry.database, entry.nodename, entry.nodeport, entry.active)
+select drift.jobname, drift.jobid, drift.difference
+  from kronos.pg_cron_drift() as drift
  order by 1
  limit %(limit)s;
 

@@ -30,21 +30,8 @@ begin
         v_errors := jsonb_build_array(jsonb_build_object('task', 'resume_jobs_in_time', 'type', sqlstate, 'message', sqlerrm));
     end;
     for v_suspect in
-        with entry as materialized (
-            select *, case when jobname ~ '^kronos:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(jobname, 8)::uuid end as job_id
-              from kronos.pg_cron_entries()
-        ), wanted as materialized (
-            select job.job_id, job.alarm
-              from kronos.jobs as job
-              join kronos.workspaces as workspace using (workspace_id)
-             where job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE'
-        )
-        select coalesce(entry.job_id, wanted.job_id) as job_id, entry.jobid
-          from wanted
-          full join entry on entry.job_id = wanted.job_id and entry.username = 'kronos_cron'
-         where wanted.job_id is null
-            or entry.jobid is null
-            or not kronos.is_right_entry(wanted.job_id, wanted.alarm, entry.schedule, entry.command, entry.database, entry.nodename, entry.nodeport, entry.active)
+        select drift.job_id, drift.jobid
+          from kronos.pg_cron_drift() as drift
          order by 1
          limit 5000      -- about 3 s; the next minute goes on
     loop
