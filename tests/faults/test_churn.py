@@ -30,6 +30,7 @@ CANARIES = 50
 PAIRS_PER_SECOND = 200
 CONNECTIONS = 8
 SECONDS = int(os.environ.get("KRONOS_TEST_CHURN_SECONDS", "30"))  # 60 by hand: it keeps both cores busy, and other tests wait
+SECONDS_AFTER_FIRST_TICK = 5.0  # however late in a minute the churn begins, it is under way at a tick
 MINUTE = timedelta(minutes=1)
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}
 
@@ -75,10 +76,11 @@ class Churn:
     latencies: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    async def run(self, session: aiohttp.ClientSession) -> None:
-        """For SECONDS."""
+    async def run(self, session: aiohttp.ClientSession, at_least_seconds: float) -> None:
+        """For SECONDS, or longer where `at_least_seconds` says so."""
         began = time.monotonic()
-        await asyncio.gather(*(self._call(session, began + n / PAIRS_PER_SECOND, began + SECONDS) for n in range(CONNECTIONS)))
+        until = began + max(SECONDS, at_least_seconds)
+        await asyncio.gather(*(self._call(session, began + n / PAIRS_PER_SECOND, until) for n in range(CONNECTIONS)))
         self.seconds = time.monotonic() - began
 
     async def _call(self, session: aiohttp.ClientSession, next_at: float, until: float) -> None:
@@ -143,8 +145,9 @@ async def test_no_canary_misses_a_minute_and_entries_equal_jobs(
     with serving(cluster.superuser_url, tmp_path) as (url, key), connected(cluster) as superuser:
         jobs, first = make_canaries(url, key)
         churn = Churn(jobs)
+        to_first_tick = value(superuser, "select %s - clock_timestamp()", [max(first.values())])
         async with session_of(url, key) as session:
-            await churn.run(session)
+            await churn.run(session, to_first_tick.total_seconds() + SECONDS_AFTER_FIRST_TICK)
         last = value(superuser, "select date_trunc('minute', clock_timestamp())")
         with capsys.disabled():
             sys.stdout.write(f"\nchurn: {churn}\n")
