@@ -1,4 +1,4 @@
--- account_due: accounts for up to 1,000 other jobs whose ticks are due and on time, passing over those that somebody else has locked.
+-- account_due: accounts for up to 1,000 jobs whose ticks are due and on time, passing over those that somebody else has locked.
 -- What is overdue by more than the grace of 60 s is catch_up's.
 -- Called by: fire, ring_if_silent.   Returns: how many executions were made for delivery.
 create or replace function kronos.account_due(p_now timestamptz) returns integer

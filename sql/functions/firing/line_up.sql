@@ -1,0 +1,15 @@
+-- line_up: waits until the firing that is ahead has ended, so that the alarms of a full minute come one after another. The first does the work of all,
+-- and those behind it find nothing left to do. All at once, thirty-two fresh sessions each planned what one of them does, and stood in its way: 1,000
+-- due jobs took 0.86 s instead of 0.22 on two cores.
+-- For half a second at most: it saves time and guards nothing. Whatever runs beside another firing is kept apart by the rows' locks, and whoever is
+-- stuck, or holds a firing open by hand, is overtaken.
+-- Called by: fire.
+create or replace function kronos.line_up() returns void
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '500ms'
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('kronos.fire'));
+exception when lock_not_available then
+    return;      -- nothing has failed: the rows' locks decide, as they do for the internal jobs' rings, which never line up
+end
+$$;

@@ -1,0 +1,55 @@
+"""The alarms of a full minute come one after another; the line saves time and guards nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import psycopg
+import pytest
+
+from conftest import await_condition
+from sql_factory import Connection, acting_as, fire, live, make_cron_job, once, value, values
+
+AHEAD = "select pg_advisory_xact_lock(hashtext('kronos.fire'))"
+
+
+@pytest.fixture
+def patient(superuser: Connection) -> None:
+    """Nobody overtakes, however slow the test is, and what waits in vain fails."""
+    superuser.execute("alter function kronos.line_up() set lock_timeout = '1h'")
+    superuser.execute("set statement_timeout = '60s'")
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_stood_in_line_finds_that_the_first_did_the_work_of_all(
+    superuser: Connection, other: Connection, database_url: str, tick: datetime
+) -> None:
+    first, second = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
+    assert fire(other, first) == 2
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url, autocommit=True) as ringing:
+        ring = thread.submit(fire, ringing, second)
+        await_condition(
+            lambda: values(
+                superuser, "select 1 from pg_stat_activity where pid = %s and wait_event = 'advisory'", [ringing.info.backend_pid]
+            ),
+            "the second ring to stand in line",
+        )
+        other.commit()
+        assert ring.result(60) == 0
+    assert (len(live(superuser, first)), len(live(superuser, second))) == (1, 1)
+
+
+def test_who_is_stuck_is_overtaken(superuser: Connection, other: Connection, tick: datetime) -> None:
+    job_id = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
+    other.execute(AHEAD)
+    with acting_as(superuser, "kronos_cron"):
+        assert fire(superuser, job_id) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_an_internal_jobs_ring_does_not_stand_in_line(superuser: Connection, other: Connection) -> None:
+    reaper = value(superuser, "select job_id from kronos.jobs where name = 'reaper'")
+    superuser.execute("update kronos.heartbeats set rang_at = '-infinity' where job_id = %s", [reaper])
+    other.execute(AHEAD)
+    with acting_as(superuser, "kronos_cron"):
+        fire(superuser, reaper)
+    assert value(superuser, "select rang_at > '-infinity' from kronos.heartbeats where job_id = %s", [reaper])
