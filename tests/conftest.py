@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -83,6 +84,9 @@ def template(server: Server) -> str:
                 break
             except psycopg.errors.ObjectInUse:
                 assert time.monotonic() < deadline, "the migrated database was never free to be copied"
+    with psycopg.connect(url_of(server.superuser_url, name)) as connection:  # a minute may have begun since the migration: pg_cron rang
+        connection.execute("delete from kronos.attempt; delete from kronos.execution_done")
+        connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
     server.wake_launcher()
     return name
 
@@ -220,6 +224,21 @@ def await_condition(holds: Callable[[], object], what: str, *, seconds: float = 
     while not holds():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         tick.wait(0.01)
+
+
+def minute_with_time_left(connection: psycopg.Connection) -> datetime:
+    """The present minute, outside its last six seconds: what a test does at once is over before the next minute, or day, begins."""
+    minute: list[datetime] = []
+
+    def comes() -> bool:
+        rows = connection.execute(
+            "select date_trunc('minute', at) from clock_timestamp() as clock (at) where extract(second from at) < 54"
+        ).fetchall()
+        minute.extend(at for (at,) in rows)
+        return bool(minute)
+
+    await_condition(comes, "a minute with time left")
+    return minute[0]
 
 
 os.environ.pop("KRONOS_DATABASE_URL", None)  # a developer's own setting must not reach a test

@@ -295,6 +295,7 @@ def test_a_name_that_goes_to_a_newer_version_meanwhile_is_backfilled_as_that(own
         psycopg.connect(own_api.database_url) as overtaking,
         ThreadPoolExecutor(1) as caller,
     ):
+        superuser.execute("alter function kronos.settle_ticks(uuid) set lock_timeout = 0")  # the request waits however slow the test is
         newer = next_version(overtaking, uuid.UUID(old), name="minutely")
         call = caller.submit(start, client, own_workspace)
         await_waiting(superuser, 1, call.done)

@@ -60,7 +60,7 @@ def test_a_cron_job_is_made_with_its_entry(api: httpx.Client, workspace: str, sh
 def test_the_workspace_can_be_named_by_its_id(api: httpx.Client, workspace: str) -> None:
     workspace_id = api.get(f"/v1/workspaces/{workspace}").json()["workspace_id"]
 
-    made = api.post(f"/v1/workspaces/{workspace_id}/jobs", json=CRON)
+    made = api.post(f"/v1/workspaces/{workspace_id}/jobs", json=CRON | {"starts_at": "2098-01-01T00:00:00Z"})
 
     assert made.status_code == 201
     assert made.json()["workspace"] == workspace

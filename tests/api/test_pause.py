@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from api_answers import counts, problem_of
-from conftest import Api
+from conftest import Api, minute_with_time_left
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "30 * * * *"}
+LATER = {"starts_at": "2098-01-01T00:00:00Z"}  # what is shown of the job is the same whenever it is looked at
 MINUTE = timedelta(minutes=1)
 JobJson = dict[str, Any]
 
@@ -69,7 +70,7 @@ def test_a_pause_says_who_why_since_when_and_until_when(
 def test_a_pause_without_terms_lasts_until_it_is_resumed(
     api: httpx.Client, make: Callable[..., str], shared_superuser: psycopg.Connection
 ) -> None:
-    path = make()
+    path = make(**LATER)
     made = api.get(path).json()
 
     paused = post(api, f"{path}/pause")
@@ -125,6 +126,7 @@ def test_a_new_version_of_a_paused_job_is_paused_on_the_same_terms(
 def test_the_ticks_of_a_pause_are_one_skipped_row_with_its_note(
     api: httpx.Client, make: Callable[..., str], shared_superuser: psycopg.Connection
 ) -> None:
+    minute_with_time_left(shared_superuser)  # no tick comes before the job is paused
     path = make(cron="* * * * *")
     post(api, f"{path}/pause", {"note": "the audit"})
     began = backdate(shared_superuser, path, minutes=30)
@@ -156,6 +158,7 @@ def backdate(superuser: psycopg.Connection, path: str, *, minutes: int) -> datet
 def test_so_many_of_the_next_ticks_are_skipped_each_told_in_the_ledger_and_the_one_after_them_runs(
     api: httpx.Client, make: Callable[..., str], shared_superuser: psycopg.Connection
 ) -> None:
+    minute_with_time_left(shared_superuser)  # no tick comes before the job is told to skip
     path = make(cron="* * * * *", catch_up={"policy": "ALL"})
     assert (post(api, f"{path}/skip-next", {"count": 3})["skip_next"], api.get(path).json()["skip_next"]) == (3, 3)
     first = backdate(shared_superuser, path, minutes=5)
@@ -261,7 +264,7 @@ def test_bad_input_is_refused_with_pointer_and_hint_and_nothing_is_written(
     body: JobJson,
     pointer: str,
 ) -> None:
-    path = make()
+    path = make(**LATER)
     if status == "PAUSED":
         post(api, f"{path}/pause", {"note": "before"})
     before, job = counts(shared_superuser), api.get(path).json()

@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api_answers import problem_of
 from kronos import system
+from kronos.embedded.ports import free_port
 
 PROGRAM = """
 import logging, sys
@@ -90,24 +91,25 @@ class Valve:
         parts = conninfo_to_dict(url)
         self._target = (str(parts["host"]), int(str(parts.get("port") or 5432)))
         self._password = f":{parts['password']}" if parts.get("password") else ""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()  # none that the system gives to others while the valve is closed
         self.url = f"postgresql://{parts['user']}{self._password}@127.0.0.1:{self.port}/{parts['dbname']}"
         self._listener: socket.socket | None = None
         self._open: list[socket.socket] = []
+        self._turning = threading.Lock()
 
     def open(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
     def close(self) -> None:
-        assert self._listener is not None
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for each in self._open:
-            each.close()
-        self._open.clear()
+        with self._turning:
+            assert self._listener is not None
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+            for each in self._open:
+                each.close()
+            self._open.clear()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -116,7 +118,12 @@ class Valve:
             except OSError:
                 return
             outer = socket.create_connection(self._target)
-            self._open += [inner, outer]
+            with self._turning:
+                if self._listener is not listener:  # closed since the connection was accepted
+                    inner.close()
+                    outer.close()
+                    return
+                self._open += [inner, outer]
             for source, sink in ((inner, outer), (outer, inner)):
                 threading.Thread(target=self._pump, args=[source, sink], daemon=True).start()
 
@@ -146,26 +153,35 @@ def test_it_ends_in_order_when_told_to(database_url: str, number: signal.Signals
 
 
 def test_a_request_under_way_is_finished_before_the_end(database_url: str, key: str, superuser: psycopg.Connection) -> None:
-    with serving(database_url) as process, superuser.transaction():
-        superuser.execute("lock table kronos.workspaces in access exclusive mode")
+    superuser.execute(
+        """
+        create function public.wait() returns trigger language plpgsql set lock_timeout = 0
+            as $$ begin perform pg_advisory_xact_lock(1); return new; end $$;
+        create trigger wait before insert on kronos.workspaces for each row execute function public.wait();
+        select pg_advisory_lock(1);
+        """
+    )
+    with serving(database_url) as process:
+        headers = {"Authorization": f"Bearer {key}"}
         got: list[httpx.Response] = []
         caller = threading.Thread(
-            target=lambda: got.append(httpx.get(f"{process.url}/v1/workspaces", headers={"Authorization": f"Bearer {key}"}, timeout=20))
+            target=lambda: got.append(httpx.post(f"{process.url}/v1/workspaces", headers=headers, json={"slug": "acme"}, timeout=20))
         )
         caller.start()
-        waiting = "select 1 from pg_stat_activity where application_name = 'kronos-api' and wait_event_type = 'Lock'"
-        with psycopg.connect(database_url, autocommit=True) as watch:
-            wait_for(lambda: watch.execute(waiting).fetchone(), "the request to wait for the lock")
+        waiting = "select 1 from pg_stat_activity where application_name = 'kronos-api' and wait_event = 'advisory'"
+        wait_for(lambda: superuser.execute(waiting).fetchone(), "the request to wait for the lock")
         process.child.send_signal(signal.SIGTERM)
+        wait_for(lambda: not answers(process.url), "the end to begin")
+        superuser.execute("select pg_advisory_unlock(1)")
         caller.join(20)
 
-        assert [response.status_code for response in got] == [503]  # lock_timeout, an answer all the same
+        assert [response.status_code for response in got] == [201]
         assert process.child.wait(15) == 0
 
 
 def test_each_request_is_one_line_in_the_log(database_url: str) -> None:
     with serving(database_url) as process:
-        httpx.get(f"{process.url}/v1/secret-path?token=hidden", headers={"Request-Id": "my-id"})
+        httpx.get(f"{process.url}/v1/secret-path?token=hidden", headers={"Request-Id": "my-id"}, timeout=20)
 
         line = wait_for(lambda: process.found(r"my-id (GET) (\S+) (\d+) ([\d.]+) ms"), "the log line")
         assert line.groups()[:3] == ("GET", "/v1/secret-path", "404")
@@ -199,12 +215,12 @@ def test_a_prefix_of_a_proxy_may_be_kept_or_stripped(database_url: str, key: str
         base = process.url.removesuffix("/kronos")
         headers = {"Authorization": f"Bearer {key}"}
 
-        kept = httpx.post(f"{base}/kronos/v1/workspaces", headers=headers, json={"slug": "a"})
-        stripped = httpx.post(f"{base}/v1/workspaces", headers=headers, json={"slug": "b"})
+        kept = httpx.post(f"{base}/kronos/v1/workspaces", headers=headers, json={"slug": "a"}, timeout=20)
+        stripped = httpx.post(f"{base}/v1/workspaces", headers=headers, json={"slug": "b"}, timeout=20)
 
         assert (kept.status_code, kept.headers["location"]) == (201, "/kronos/v1/workspaces/a")
         assert (stripped.status_code, stripped.headers["location"]) == (201, "/kronos/v1/workspaces/b")
-        assert httpx.get(f"{base}/kronos/openapi.json").json()["servers"] == [{"url": "/kronos"}]
+        assert httpx.get(f"{base}/kronos/openapi.json", timeout=20).json()["servers"] == [{"url": "/kronos"}]
 
 
 def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:

@@ -6,9 +6,9 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from conftest import await_condition, cloned
+from conftest import cloned, minute_with_time_left
 from servers import Server
-from sql_factory import Connection, value
+from sql_factory import Connection
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,7 @@ def shared(module_database_url: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def tick(superuser: Connection) -> datetime:
     """The present minute: due, and on time (60 s), whenever in the test it is fired."""
-    await_condition(lambda: value(superuser, "select extract(second from clock_timestamp()) < 54"), "a minute with time left")
-    minute: datetime = value(superuser, "select date_trunc('minute', clock_timestamp())")
-    return minute
+    return minute_with_time_left(superuser)
 
 
 @pytest.fixture

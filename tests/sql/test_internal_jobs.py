@@ -133,24 +133,23 @@ def test_a_requeued_execution_wakes_the_workers(superuser: Connection, database_
 
 
 @pytest.mark.parametrize("name", ["reaper", "lease-keeper"])
-def test_a_run_is_an_execution_with_its_attempt_and_output(superuser: Connection, name: str) -> None:
-    pointer = value(superuser, "select date_trunc('minute', now())")
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [pointer, internal(superuser, name)])
+def test_a_run_is_an_execution_with_its_attempt_and_output(superuser: Connection, tick: datetime, name: str) -> None:
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, name)])
     run = ring(superuser, name)
     assert (run["status"], run["cause"], run["scheduled_at"], run["attempt_count"], run["worker_id"]) == (
         "SUCCESS",
         "SCHEDULE",
-        pointer,
+        tick,
         1,
         "pg_cron",
     )
     assert all(isinstance(count, int) for count in run["output"].values())
     assert run["started_at"] <= run["completed_at"]
-    assert run["execution_id"] == value(superuser, "select kronos.tick_id(%s, %s)", [internal(superuser, name), pointer])
+    assert run["execution_id"] == value(superuser, "select kronos.tick_id(%s, %s)", [internal(superuser, name), tick])
     assert attempts_of(superuser, run["execution_id"]) == ["SUCCESS"]
     found = job(superuser, internal(superuser, name))
-    assert found["next_tick_at"] > pointer
-    assert found["last_run_at"] == pointer
+    assert found["next_tick_at"] > tick
+    assert found["last_run_at"] == tick
 
 
 def test_a_run_by_hand_beside_the_schedule_is_manual_and_moves_no_pointer(superuser: Connection) -> None:
@@ -209,10 +208,10 @@ def test_pg_crons_ring_is_a_heartbeat_even_when_nothing_is_due_and_anothers_is_n
     assert len(done(superuser, job_id)) == runs
 
 
-def test_an_internal_job_runs_when_it_is_due_though_its_heartbeat_was_deleted(superuser: Connection) -> None:
+def test_an_internal_job_runs_when_it_is_due_though_its_heartbeat_was_deleted(superuser: Connection, tick: datetime) -> None:
     job_id = internal(superuser, "reaper")
     superuser.execute("delete from kronos.heartbeats")
-    superuser.execute("update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
     runs = len(done(superuser, job_id))
     with acting_as(superuser, "kronos_cron"):
         superuser.execute("select kronos.fire(%s)", [job_id])
@@ -245,15 +244,15 @@ def test_a_server_that_has_just_started_is_not_silent(superuser: Connection) -> 
     assert rung(superuser, timedelta(days=1)) is None
 
 
-def test_a_heartbeat_ahead_of_the_clock_is_no_sign_of_life(superuser: Connection) -> None:
+def test_a_heartbeat_ahead_of_the_clock_is_no_sign_of_life(superuser: Connection, tick: datetime) -> None:
     silence(superuser, since=-timedelta(hours=1))
-    job_id = make_cron_job(superuser, next_tick_at=value(superuser, "select date_trunc('minute', now())"))
+    job_id = make_cron_job(superuser, next_tick_at=tick)
     assert rung(superuser, timedelta(milliseconds=1)) == 1
     assert len(live(superuser, job_id)) == 1
 
 
 def test_one_ahead_by_what_a_clock_is_slewed_by_is(superuser: Connection) -> None:
-    silence(superuser, since=-timedelta(seconds=3))
+    silence(superuser, since=-timedelta(seconds=4.9))  # below 5 s, and ahead for as long as can be: the clock catches up with it
     assert rung(superuser, timedelta(milliseconds=1)) is None
 
 

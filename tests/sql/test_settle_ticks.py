@@ -92,10 +92,10 @@ async def test_a_suspended_workspaces_job_is_replaced_without_an_entry_and_its_d
 
 
 async def test_a_pause_that_has_run_out_ends_before_the_job_is_changed(
-    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, tick: datetime
 ) -> None:
     """Nobody has looked since: the ticks before its end are skipped, those from then on run, and the change meets an ACTIVE job."""
-    hour = value(superuser, "select date_trunc('hour', now())")
+    hour = tick.replace(minute=0)
     job_id = paused_until(superuser, endpoint, hour, cron="*/30 * * * *", next_tick_at=hour - 3 * HOUR, **ALL)
     paused = await pauses.pause(view, str(job_id), {}, actor="k")
     (row,) = done(superuser, job_id)
