@@ -1,0 +1,47 @@
+"""Reading changes nothing: no schedule moves on, nothing is made or ended, however often and whatever is asked."""
+
+import psycopg
+import pytest
+
+from conftest import Api
+from kronos.model import Json
+
+READS = 1000
+JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "name": "minutely", "overlap": "QUEUE"}
+
+# Of every table, each row with what its last writer left on it.
+_TABLES = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('kronos', 'cron') order by 1"
+_ROWS = "select ctid::text || ' ' || xmin::text || ' ' || (row.*)::text from {} as row order by 1"
+
+
+def written(superuser: psycopg.Connection) -> dict[str, list[str]]:
+    """Every row of every table, with its place and its last writer."""
+    tables = [name for (name,) in superuser.execute(_TABLES).fetchall()]
+    return {name: [row for (row,) in superuser.execute(_ROWS.format(name)).fetchall()] for name in tables}
+
+
+@pytest.fixture
+def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> list[str]:
+    """Every path that can be read, of a job with ticks that are due and overdue, a backfill under way and an execution of each kind."""
+    base, client = f"/v1/workspaces/{own_workspace}", own_api.client
+    job = client.post(f"{base}/jobs", json=JOB).raise_for_status().json()
+    superuser.execute("update kronos.jobs set ticks_from = now() - interval '2 hours', next_tick_at = now() - interval '1 hour'")
+    backfill = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"}
+    backfill_id = client.post(f"{base}/jobs/minutely/backfill", json=backfill).raise_for_status().json()["backfill_id"]
+    execution_id = client.post(f"{base}/jobs/minutely/trigger", json={}).raise_for_status().json()["execution_id"]
+    found = {"w": own_workspace, "j": job["job_id"], "e": execution_id, "b": backfill_id, "name": "sink"}
+    documented: dict[str, Json] = client.get("/openapi.json").json()["paths"]
+    return [path.format(**found) for path, methods in documented.items() if "get" in methods]
+
+
+def test_a_thousand_reads_change_no_row(own_api: Api, paths: list[str], superuser: psycopg.Connection) -> None:
+    before = written(superuser)
+    for n in range(READS):
+        path = paths[n % len(paths)]
+        response = own_api.client.get(path)
+        assert response.status_code == 200, (path, response.text)
+    previewed = own_api.client.post("/v1/schedules/preview", json={"cron": "* * * * *"})
+    assert previewed.status_code == 200
+    assert written(superuser) == before
+    own_api.client.post(f"{next(path for path in paths if path.endswith('/status')).removesuffix('/status')}/pause").raise_for_status()
+    assert written(superuser) != before  # what is written is seen
