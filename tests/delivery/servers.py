@@ -47,15 +47,17 @@ class Talk:
 class Receiver:
     """A server that hands each request to `handle` and then closes, or keeps the connection for the next."""
 
-    def __init__(self, handle: Handler, *, host: str = "127.0.0.1", keep: bool = False, tls: ssl.SSLContext | None = None) -> None:
-        self._handle, self._host, self._keep, self._tls = handle, host, keep, tls
+    def __init__(
+        self, handle: Handler, *, host: str = "127.0.0.1", port: int = 0, keep: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._handle, self._host, self.port, self._keep, self._tls = handle, host, port, keep, tls
         self.requests: list[Request] = []
         self.connections = 0
         self.ended = asyncio.Semaphore(0)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Receiver":
-        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls, limit=2**21)
+        self._server = await asyncio.start_server(self._serve, self._host, self.port, ssl=self._tls, limit=2**21)
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"{'https' if self._tls else 'http'}://{self._host}:{self.port}/hook"
         return self

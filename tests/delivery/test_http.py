@@ -35,6 +35,9 @@ from kronos.delivery.signing import signature, signing_key
 # Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+HEAD_COMES = timedelta(seconds=1)  # a timeout within which the machine, however busy, connects and exchanges heads
+ENDLESS = timedelta(seconds=9)  # no test waits so long, unless for ever: timeouts are 10 s at most
+
 
 async def test_delivery_carries_the_headers_of_the_contract_and_its_exact_body() -> None:
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
@@ -150,14 +153,14 @@ async def test_accepted_delivery_with_a_cut_body_is_success_and_says_so(handle: 
 
 
 async def test_slow_body_of_an_accepted_delivery_ends_with_the_timeout_as_a_success() -> None:
-    outcome = await deliver(dripping(OK + b"Content-Length: 100000\r\n\r\n", b"x"), timeout=timedelta(seconds=0.2))
+    outcome = await deliver(dripping(OK + b"Content-Length: 100000\r\n\r\n", b"x"), timeout=HEAD_COMES)
     assert (outcome.status, response(outcome)["truncated"]) == ("SUCCESS", True)
-    assert timedelta(seconds=0.19) <= outcome.duration < timedelta(seconds=2)
+    assert 0.95 * HEAD_COMES <= outcome.duration < ENDLESS
 
 
 async def test_slow_body_of_a_refused_delivery_is_judged_by_its_status() -> None:
     slow = dripping(b"HTTP/1.1 500 Oops\r\nContent-Length: 100000\r\n\r\n", b"x")
-    outcome = await deliver(slow, timeout=timedelta(seconds=0.2))
+    outcome = await deliver(slow, timeout=HEAD_COMES)
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "http_status", True)
 
 
@@ -177,7 +180,7 @@ async def test_slow_body_of_a_refused_delivery_is_judged_by_its_status() -> None
 async def test_answer_that_is_not_http_is_a_bad_response(handle: Handler) -> None:
     outcome = await deliver(handle)
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "bad_response", True)
-    assert outcome.duration < timedelta(seconds=5)
+    assert outcome.duration < ENDLESS
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ async def test_answer_that_is_not_http_is_a_bad_response(handle: Handler) -> Non
 async def test_answer_that_does_not_come_in_time_is_timed_out_with_the_socket_closed(handle: Handler, sockets: list[socket.socket]) -> None:
     outcome = await deliver(handle, timeout=timedelta(seconds=0.2))
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("TIMED_OUT", "timeout", True)
-    assert timedelta(seconds=0.19) <= outcome.duration < timedelta(seconds=2)
+    assert timedelta(seconds=0.19) <= outcome.duration < ENDLESS
     assert [opened.fileno() for opened in sockets] == [-1]
 
 
@@ -211,11 +214,11 @@ async def test_body_that_is_never_read_holds_no_socket(body_bytes: int, sockets:
     with listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         async with HttpTransport(LOCAL) as transport:
-            outcome = await transport.deliver(delivery(url, body=b"x" * body_bytes, timeout=timedelta(seconds=0.2)))
+            outcome = await transport.deliver(delivery(url, body=b"x" * body_bytes, timeout=HEAD_COMES))
             assert [opened.fileno() for opened in sockets] == [-1]
     assert (outcome.status, outcome.error) == (
         "TIMED_OUT",
-        {"type": "timeout", "message": "the endpoint did not read the request within 0.2 s"},
+        {"type": "timeout", "message": "the endpoint did not read the request within 1 s"},
     )
 
 
@@ -245,7 +248,7 @@ async def test_answer_before_the_body_is_read_counts_and_holds_no_socket(sockets
 async def test_upgraded_connection_is_not_kept(sockets: list[socket.socket]) -> None:
     switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
     async with Receiver(once(switching, then_wait=True)) as receiver, HttpTransport(LOCAL) as transport:
-        outcome = await transport.deliver(delivery(receiver.url, timeout=timedelta(seconds=0.3)))
+        outcome = await transport.deliver(delivery(receiver.url))
         assert [opened.fileno() for opened in sockets] == [-1]
     assert (outcome.status, error_type(outcome), response(outcome)["status"]) == ("FAILED", "http_status", 101)
 

@@ -47,13 +47,15 @@ async def test_cookies_are_not_sent_back() -> None:
 
 async def test_name_that_turns_private_is_refused_at_each_connection() -> None:
     only_2 = EgressPolicy.parse("127.0.0.2")
+    # The canary first: on 127.0.0.1, where all else of this machine is, a port that was free on 127.0.0.2 may be taken.
+    canary = await asyncio.start_server(lambda *_: pytest.fail("connected"), "127.0.0.1", 0)
+    port = canary.sockets[0].getsockname()[1]
     async with (
-        Receiver(answer(headers="Connection: close\r\n"), host="127.0.0.2") as honest,
+        canary,
+        Receiver(answer(headers="Connection: close\r\n"), host="127.0.0.2", port=port),
         HttpTransport(only_2, resolver=Names({"rebind.test": lambda n: ["127.0.0.2"] if n % 2 else ["127.0.0.1"]})) as transport,
     ):
-        canary = await asyncio.start_server(lambda *_: pytest.fail("connected"), "127.0.0.1", honest.port)
-        async with canary:
-            outcomes = [await transport.deliver(delivery(f"http://rebind.test:{honest.port}/")) for _ in range(40)]
+        outcomes = [await transport.deliver(delivery(f"http://rebind.test:{port}/")) for _ in range(40)]
     assert [outcome.status for outcome in outcomes] == ["SUCCESS", "FAILED"] * 20
     assert {error_type(outcome) for outcome in outcomes} == {None, "address_blocked"}
     assert not any(outcome.retryable for outcome in outcomes)

@@ -1,6 +1,7 @@
 """A workspace's CRON jobs as callers change them over HTTP, what the database holds of them, and whether the two sets agree."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,6 +12,9 @@ from conftest import await_condition
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 SINK = {"endpoint": "sink", "trigger": "CRON"}
+# Where a request waits for a lock that another holds; and for how long at most while a test holds it: less than a statement's 5 s.
+WAITING = ("settle_ticks", "register_pg_cron", "unregister_pg_cron", "trigger_job", "suspend_workspace", "resume_workspace")
+PATIENCE = "4500ms"
 TABLES = ("kronos.jobs", "cron.job", "kronos.execution_live", "kronos.execution_done")
 
 
@@ -112,6 +116,18 @@ def fire(superuser: psycopg.Connection, job_id: str) -> int:
     """What pg_cron does at an alarm, now. The reaper's job then reaps."""
     (delivered,) = superuser.execute("select kronos.fire(%s)", [job_id]).fetchone()
     return delivered
+
+
+@contextmanager
+def patient(superuser: psycopg.Connection) -> Iterator[None]:
+    """Requests wait for longer than the API lets them, 2 s: a busy machine may let the test that holds them stand still."""
+    for name in WAITING:
+        superuser.execute(f"alter function kronos.{name} set lock_timeout = '{PATIENCE}'")
+    try:
+        yield
+    finally:
+        for name in WAITING:
+            superuser.execute(f"alter function kronos.{name} reset lock_timeout")
 
 
 def waiting(superuser: psycopg.Connection) -> list[int]:

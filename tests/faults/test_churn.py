@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,7 +21,6 @@ from conftest import await_condition, make_workspace
 from faults.own_server import connected, faulty_ledgers, own_server
 from faults.scene import entries, wanted_entries
 from kronos import system
-from kronos.embedded import ports
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, Record, records, value, values
 
@@ -44,23 +44,28 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @contextmanager
 def serving(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
     """`kronos serve` as a process of its own: (URL, the administrator's key)."""
-    key_file, port = directory / "admin.key", ports.free_port()
+    key_file, log_file = directory / "admin.key", directory / "api.log"
     system.ensure_admin_key(database_url, key_file)
-    settings = {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": str(port), "KRONOS_EGRESS_ALLOW": "127.0.0.0/8"}
-    with (directory / "api.log").open("w") as log:
+    settings = {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", "KRONOS_EGRESS_ALLOW": "127.0.0.0/8"}
+    with log_file.open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", "kronos", "serve"], env=os.environ | settings, stderr=log)
-    url = f"http://127.0.0.1:{port}"
+
+    def listening() -> re.Match[str] | None:
+        assert process.poll() is None, log_file.read_text()
+        return re.search(r"listening on (http://\S+)", log_file.read_text())
 
     def answers() -> bool:
-        assert process.poll() is None, (directory / "api.log").read_text()
+        found = listening()
         try:
-            return httpx.get(f"{url}/healthz").status_code == 200
+            return found is not None and httpx.get(f"{found[1]}/healthz").status_code == 200
         except httpx.TransportError:
             return False
 
     try:
         await_condition(answers, "the API to answer", seconds=60)
-        yield url, key_file.read_text().strip()
+        found = listening()
+        assert found is not None
+        yield found[1], key_file.read_text().strip()
     finally:
         process.terminate()
         process.wait(30)

@@ -70,15 +70,16 @@ def jobs_by_policy(connection: Connection, endpoint: EndpointRow) -> dict[str, u
     }
 
 
-def to_the_end_of_the_minute(clock: SteppedClock, connection: Connection) -> None:
-    """A step forward, of less than a minute, to three seconds before the next one."""
+def to_the_end_of_the_minute(clock: SteppedClock, connection: Connection) -> datetime:
+    """A step forward, of less than a minute, to three seconds before the next one, which is returned."""
     shown = now(connection)
     clock.step(max(timedelta(), 57 * SECOND - timedelta(seconds=shown.second, microseconds=shown.microsecond)))
+    return shown.replace(second=0, microsecond=0) + MINUTE
 
 
-def await_the_next_minute(connection: Connection) -> None:
-    minute = now(connection).replace(second=0, microsecond=0)
-    await_condition(lambda: now(connection) >= minute + MINUTE + SECOND, "the next minute", seconds=10)
+def to_the_next_minute(clock: SteppedClock, connection: Connection) -> None:
+    minute = to_the_end_of_the_minute(clock, connection)
+    await_condition(lambda: now(connection) >= minute + SECOND, "the next minute", seconds=10)
 
 
 def is_none_due(connection: Connection) -> bool:
@@ -133,8 +134,7 @@ def baseline(clock: SteppedClock, connection: Connection, endpoint: EndpointRow)
     """Jobs whose first ticks were rung for by pg_cron, on time."""
     jobs = jobs_by_policy(connection, endpoint)
     beat = last_beat(connection)
-    to_the_end_of_the_minute(clock, connection)
-    await_the_next_minute(connection)
+    to_the_next_minute(clock, connection)
     await_condition(lambda: last_beat(connection) > beat, "pg_cron to ring", seconds=150)
     await_accounting(connection, "pg_cron to ring for the first ticks")
     assert {kind for rows in told(connection, jobs).values() for kind in kinds(rows)} == {"SCHEDULE"}
@@ -149,8 +149,7 @@ def test_an_hour_back_repeats_nothing_workers_ring_and_ticks_go_on_when_the_cloc
 
     clock.step(-HOUR)
     newcomer = make_cron_job(superuser, endpoint, is_registered=True, catch_up_policy="ALL")
-    to_the_end_of_the_minute(clock, superuser)
-    await_the_next_minute(superuser)
+    to_the_next_minute(clock, superuser)
 
     assert last_beat(superuser) == beat, "pg_cron is silent until the clock has caught up"
     assert value(superuser, "select silent_seconds from kronos.pg_cron_health()") > SILENT_AFTER.total_seconds()
@@ -162,8 +161,7 @@ def test_an_hour_back_repeats_nothing_workers_ring_and_ticks_go_on_when_the_cloc
     assert faulty_ledgers(superuser) == []
 
     clock.step(HOUR)
-    to_the_end_of_the_minute(clock, superuser)
-    await_the_next_minute(superuser)
+    to_the_next_minute(clock, superuser)
 
     await_condition(lambda: last_beat(superuser) > beat, "pg_cron to ring again", seconds=150)
     await_accounting(superuser, "pg_cron to account for what was due")

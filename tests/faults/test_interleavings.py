@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from conftest import Api, await_condition
-from faults.scene import Scene, assert_agreement, await_waiting, fire, reaper, snapshot, waiting
+from faults.scene import PATIENCE, Scene, assert_agreement, await_waiting, fire, patient, reaper, snapshot, waiting
 
 Outcome: TypeAlias = tuple[int, str]  # an HTTP status and the job's status; of what PostgreSQL runs itself, 0 and ""
 
@@ -37,8 +37,8 @@ def at_entry(holder: psycopg.Connection, job: str) -> Iterator[None]:
 @contextmanager
 def at_commit(holder: psycopg.Connection, job: str) -> Iterator[None]:
     """Whoever has written a job's row waits at its commit, with all written."""
-    holder.execute("""
-        create function public.hold() returns trigger language plpgsql
+    holder.execute(f"""
+        create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
             as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
         create constraint trigger hold after insert or update on kronos.jobs deferrable initially deferred
             for each row execute function public.hold();
@@ -85,6 +85,13 @@ class Held:
                 await_waiting(self.superuser, 2, other.done)
                 assert not one.done()
             return one.result(20), other.result(20)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient_requests(module_api: Api) -> Iterator[None]:
+    """The tests hold them."""
+    with psycopg.connect(module_api.database_url, autocommit=True) as superuser, patient(superuser):
+        yield
 
 
 @pytest.fixture

@@ -104,7 +104,16 @@ def request(connection: Connection, endpoint: EndpointRow) -> Iterator[None]:
 
 @contextmanager
 def as_superuser(url: str) -> Iterator[Connection]:
-    with psycopg.connect(url, autocommit=True, options="-c deadlock_timeout=100ms -c lock_timeout=5s") as connection:
+    with psycopg.connect(url, autocommit=True, options="-c deadlock_timeout=100ms -c lock_timeout=20s") as connection:
+        yield connection
+
+
+@contextmanager
+def working(url: str) -> Iterator[Connection]:
+    """As a worker, but it waits for longer: actors hold locks between statements, and a busy machine may let them all stand still."""
+    with as_worker(url) as connection:
+        connection.execute("set lock_timeout = '20s'")
+        connection.execute("set statement_timeout = '20s'")
         yield connection
 
 
@@ -124,7 +133,7 @@ def test_a_storm_over_runs_that_must_not_overlap(superuser: Connection, database
 
     def acting(act: Act, number: int) -> None:
         dice = random.Random(seed + number)
-        with as_worker(database_url) if act in (storm.work, storm.keep_up) else as_superuser(database_url) as connection:
+        with working(database_url) if act in (storm.work, storm.keep_up) else as_superuser(database_url) as connection:
             while time.monotonic() < ends_at:
                 act(connection, dice)
 
@@ -133,7 +142,7 @@ def test_a_storm_over_runs_that_must_not_overlap(superuser: Connection, database
         for over in [threads.submit(acting, act, number) for number, act in enumerate(actors)]:
             over.result(STORM_SECONDS + 60)
 
-    with as_worker(database_url) as worker:
+    with working(database_url) as worker:
         await_condition(lambda: drained(worker, storm.endpoints), f"everything to end after the storm of seed {seed}: none may be stranded")
     acts = ("tick", "trigger", "SUCCESS", "RETRY", "FAILED", "FENCED", "death", "requeued", "cancel_execution", "retry_execution")
     assert [act for act in acts if storm.done[act] == 0] == [], storm.done
@@ -175,13 +184,13 @@ def test_max_runs_is_exact_whoever_fires(superuser: Connection, database_url: st
                         return
                     account(connection, job_id, now=row["next_tick_at"])
 
-    def working() -> None:
-        with as_worker(database_url) as connection:
+    def ending() -> None:
+        with working(database_url) as connection:
             while not (drained(connection, [endpoint]) and is_over.is_set()):
                 pass
 
     with ThreadPoolExecutor(10) as threads:
-        workers = [threads.submit(working) for _ in range(2)]
+        workers = [threads.submit(ending) for _ in range(2)]
         try:
             for over in [threads.submit(firing) for _ in range(8)]:
                 over.result(60)

@@ -13,7 +13,7 @@ import pytest
 
 from api_answers import problem_of
 from conftest import Api, await_condition, make_workspace
-from faults.scene import Scene, assert_agreement, await_waiting, snapshot, waiting
+from faults.scene import PATIENCE, Scene, assert_agreement, await_waiting, patient, snapshot, waiting
 
 Break = Callable[[psycopg.Connection], AbstractContextManager[None]]
 
@@ -81,7 +81,10 @@ def locked(superuser: psycopg.Connection, mode: str) -> Iterator[None]:
 @contextmanager
 def trigger_on(superuser: psycopg.Connection, table: str, body: str, *, at_commit: bool = False) -> Iterator[None]:
     """A trigger that runs `body` where a row is stored: at once, or when the transaction commits."""
-    superuser.execute(f"create function public.fault() returns trigger language plpgsql as $$ begin {body}; return new; end $$")
+    superuser.execute(f"""
+        create function public.fault() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
+            as $$ begin {body}; return new; end $$
+    """)
     kind, when = ("constraint trigger", "after") if at_commit else ("trigger", "before")
     deferred = "deferrable initially deferred" if at_commit else ""
     try:
@@ -179,7 +182,7 @@ def test_a_backend_terminated_in_the_middle_changes_nothing(
     operation = ready(scene, name)
     before = snapshot(su)
 
-    with ThreadPoolExecutor(1) as thread, psycopg.connect(module_api.database_url, autocommit=True) as holder:
+    with patient(su), ThreadPoolExecutor(1) as thread, psycopg.connect(module_api.database_url, autocommit=True) as holder:
         holder.execute("select pg_advisory_lock(1)")
         with POINTS[point](holder):
             under_way = thread.submit(operation.send)

@@ -74,9 +74,14 @@ class _Killer:
         self.workers = [start() for _ in range(3)]
         self.killed: Counter[str] = Counter()
 
+    @property
+    def is_enough(self) -> bool:
+        """Chance, and a server that recovers slowly, may leave too few kills for a storm."""
+        return self.killed["worker"] > 3 and self.killed["backend"] > 0
+
     async def rage(self) -> None:
         ends_at = time.monotonic() + STORM_SECONDS
-        while time.monotonic() < ends_at:
+        while time.monotonic() < ends_at or (not self.is_enough and time.monotonic() < ends_at + 60):
             await asyncio.sleep(self._dice.uniform(0.3, 1.5))
             if self._dice.random() < 0.65:
                 place = self._dice.randrange(3)
@@ -139,8 +144,7 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(cluster: Clus
                 await worker.started()  # before that it has no handler, and nothing to put in order
                 worker.tell()
             assert [await worker.ends() for worker in killer.workers] == [0, 0, 0]
-    assert killer.killed["worker"] > 3, killer.killed
-    assert killer.killed["backend"] > 0, killer.killed
+    assert killer.is_enough, killer.killed
     with psycopg.connect(url, autocommit=True) as connection:
         _judge(connection, receiver, acknowledged)
 

@@ -9,7 +9,14 @@ import psycopg
 import pytest
 
 from conftest import Api
-from faults.scene import Rows, Scene, await_waiting
+from faults.scene import PATIENCE, Rows, Scene, await_waiting, patient
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient_requests(module_api: Api) -> Iterator[None]:
+    """The tests hold them."""
+    with psycopg.connect(module_api.database_url, autocommit=True) as superuser, patient(superuser):
+        yield
 
 
 def turn(scene: Scene, status: str) -> httpx.Response:
@@ -42,8 +49,8 @@ def at_entry(holder: psycopg.Connection) -> Iterator[None]:
 @contextmanager
 def at_commit(holder: psycopg.Connection) -> Iterator[None]:
     """Whoever has written a job or a workspace waits at its commit, with all written."""
-    holder.execute("""
-        create function public.hold() returns trigger language plpgsql
+    holder.execute(f"""
+        create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
             as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
         create constraint trigger hold after insert or update on kronos.jobs deferrable initially deferred
             for each row execute function public.hold();

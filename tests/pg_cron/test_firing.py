@@ -77,7 +77,8 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
         superuser.execute(
             "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [suspended.workspace_id]
         )
-        await_condition(lambda: run_details(superuser, seen.ticking, seen.minute), "pg_cron to have fired the job", seconds=100)
+        for fired in (seen.ticking, seen.ending):  # each has a session of its own, which may end long after another's
+            await_condition(lambda: run_details(superuser, fired, seen.minute), "pg_cron to have fired the job", seconds=100)  # noqa: B023
         await_condition(lambda: len(internal_runs(superuser, seen.minute)) == 3, "pg_cron to have fired the internal jobs", seconds=50)
         yield seen
         superuser.execute(

@@ -4,12 +4,13 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kronos.worker.backoff import Backoff
 
 _DAY = 86_400_000
+untimed = settings(deadline=None)  # how long an example takes is the machine's affair
 policies = st.fixed_dictionaries(
     {
         "backoff": st.sampled_from(["fixed", "linear", "exponential"]),
@@ -20,6 +21,7 @@ policies = st.fixed_dictionaries(
 )
 
 
+@untimed
 @given(policies, st.integers(1, 32_767), st.integers())
 def test_a_wait_is_never_shorter_than_the_first_nor_longer_than_the_longest(policy, attempt_number, seed):
     wait = Backoff.parse(policy).wait(attempt_number, retry_after=None, random=Random(seed))
@@ -27,6 +29,7 @@ def test_a_wait_is_never_shorter_than_the_first_nor_longer_than_the_longest(poli
     assert timedelta(milliseconds=least) <= wait <= timedelta(milliseconds=policy["max_delay_ms"])
 
 
+@untimed
 @given(policies, st.integers(1, 99), st.integers())
 def test_without_jitter_waits_never_shrink(policy, attempt_number, seed):
     backoff = Backoff.parse({**policy, "jitter": 0})
@@ -34,6 +37,7 @@ def test_without_jitter_waits_never_shrink(policy, attempt_number, seed):
     assert waits[0] <= waits[1]
 
 
+@untimed
 @given(policies, st.integers(1, 100), st.integers(0, 3600), st.integers())
 def test_what_the_receiver_asks_for_is_waited_out(policy, attempt_number, seconds, seed):
     asked = timedelta(seconds=seconds)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -102,30 +101,38 @@ def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends():
     assert [one.endpoint_id for one in ring.next(5)] == [limited]
 
 
-async def wait_at_most(wake: Wake, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await wake.wait(for_look=True)
+class Clock:
+    """Stands in for the machine's monotonic clock: who stood still for 50 ms would see the two looks as one."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
-async def test_a_wake_is_followed_by_two_more_looks():
+def test_a_wake_is_followed_by_two_more_looks(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("kronos.worker.wake.time", clock)
     wake = Wake(poll_seconds=30)
-    wake.looked(time.monotonic(), None)
+    wake.looked(clock.now, None)
     assert not wake.is_due
     wake.now()
     assert wake.is_due
-    looks = []
-    started = time.monotonic()
-    while time.monotonic() < started + 0.2:
-        at = time.monotonic()
+    looks, started = [], clock.now
+    for millisecond in range(200):
+        clock.now = started + millisecond / 1000
         if wake.is_due:
-            looks.append(at - started)
-            wake.looked(at, None)
-        else:
-            await wait_at_most(wake, started + 0.2 - at)
-    assert len(looks) == 3
-    assert looks[1] >= 0.015
-    assert looks[2] >= 0.05
+            looks.append(millisecond)
+            wake.looked(clock.now, None)
+    assert looks == [0, 15, 50]
+
+
+async def test_who_waits_for_a_look_goes_on_when_it_is_time():
+    wake = Wake(poll_seconds=30)
+    wake.looked(time.monotonic(), 0.05)
+    async with asyncio.timeout(20):
+        while not wake.is_due:
+            await wake.wait(for_look=True)
 
 
 async def test_the_watchdog_says_once_that_it_rings_in_pg_crons_place(superuser, link, caplog):

@@ -1,7 +1,6 @@
 """The delivery protocol, crash point by crash point: claim, lease, finalize, expire, release. Real PostgreSQL, as kronos_worker."""
 
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -34,6 +33,14 @@ def _gates_agree(superuser: psycopg.Connection) -> bool:
     return bool(row[0])
 
 
+def _die(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+    """The worker's session is gone, and what it had not committed with it."""
+    pid = worker.info.backend_pid
+    worker.close()
+    gone = "select not exists (select from pg_stat_activity where pid = %s)"
+    await_condition(lambda: superuser.execute(gone, [pid]).fetchone() == (True,), "the dead worker's session to be rolled back")
+
+
 def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(superuser, worker):
     endpoint = add_endpoint(superuser, max_in_flight=5, timeout_ms=60_000)
     (execution_id,) = add_executions(superuser, endpoint)
@@ -59,10 +66,7 @@ def test_crash_before_the_claim_commits_leaves_no_trace(superuser, worker, datab
     dying = as_worker(database_url)
     dying.autocommit = False
     assert claim(dying, endpoint)[1] == [execution_id]
-    pid = dying.info.backend_pid
-    dying.close()
-    gone = "select not exists (select from pg_stat_activity where pid = %s)"
-    await_condition(lambda: superuser.execute(gone, [pid]).fetchone() == (True,), "the dead worker's session to be rolled back")
+    _die(superuser, dying)
     _, claimed = claim(worker, endpoint)
     assert claimed == [execution_id]
     count = superuser.execute("select attempt_count from kronos.execution_live").fetchone()
@@ -125,7 +129,7 @@ def test_crash_before_the_finalize_commits_changes_nothing(superuser, worker, da
     dying = as_worker(database_url)
     dying.autocommit = False
     finalize(dying, token, [execution_id])
-    dying.close()
+    _die(superuser, dying)
     assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1)
     assert finalize(worker, token, [execution_id]) == {execution_id: "SUCCESS"}
 
@@ -148,9 +152,10 @@ def test_a_retry_waits_from_the_end_of_the_attempt(superuser, worker):
     token, _ = claim(worker, endpoint)
     superuser.execute("update kronos.execution_live set claimed_at = claimed_at - interval '8 s'")  # the attempt took so long
     finalize(worker, token, [execution_id], "TIMED_OUT", retry=timedelta(seconds=30))
-    left = superuser.execute("select visible_at - now() from kronos.execution_live").fetchone()
-    assert left is not None
-    assert timedelta(seconds=29) < left[0] <= timedelta(seconds=30)
+    waits = superuser.execute(
+        "select live.visible_at - completed_at from kronos.execution_live as live join kronos.attempt using (execution_id)"
+    )
+    assert waits.fetchall() == [(timedelta(seconds=30),)]
     assert (status_of(superuser, execution_id), claim(worker, endpoint)[1]) == ("RETRYING", [])
 
 
@@ -269,9 +274,7 @@ def test_a_claim_never_waits(superuser, worker, database_url):
     with psycopg.connect(database_url) as locker:
         for locked in ("kronos.endpoint_gate", "kronos.execution_live"):
             locker.execute(f"select from {locked} for update")
-            started = time.monotonic()
-            assert claim(worker, endpoint)[1] == []
-            assert time.monotonic() - started < 1  # lock_timeout is 2 s
+            assert claim(worker, endpoint)[1] == []  # one that waited would end in the error of lock_timeout: the lock stays
             locker.rollback()
     assert len(claim(worker, endpoint)[1]) == 3
 
