@@ -1,12 +1,13 @@
 # One image for every part: `database` (PostgreSQL 17 with pg_cron 1.6), and any command of kronos: migrate, serve, worker.
 FROM debian:trixie-slim
 
+# tzdata-legacy: the names that tzdata keeps for old times, such as US/Eastern, which many jobs have.
 # createcluster.d: the server package makes no cluster of its own; `database` makes one in its volume.
 RUN mkdir -p /etc/postgresql-common/createcluster.d \
     && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/kronos.conf \
     && apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates postgresql-17 postgresql-17-cron python3 python3-venv tzdata \
+        ca-certificates postgresql-17 postgresql-17-cron python3 python3-venv tzdata tzdata-legacy \
     && rm -rf /var/lib/apt/lists/*
 
 ENV PATH=/opt/kronos/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

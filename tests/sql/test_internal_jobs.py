@@ -244,6 +244,15 @@ def test_a_server_that_has_just_started_is_not_silent(superuser: Connection) -> 
     assert rung(superuser, timedelta(days=1)) is None
 
 
+def test_silence_is_since_the_latest_evidence_whichever_the_plan_reads_first(superuser: Connection) -> None:
+    silence(superuser, since=timedelta(seconds=10))
+    superuser.execute("update kronos.jobs set created_at = now() - interval '1 day'")
+    for setting in ("enable_material", "enable_hashjoin", "enable_sort", "enable_hashagg", "enable_seqscan"):
+        superuser.execute(f"set {setting} = off")  # the postmaster is younger than a day and older than a moment
+        told = value(superuser, "select kronos.pg_cron_silence() <= least('20 s', clock_timestamp() - pg_postmaster_start_time())")
+        assert told, setting
+
+
 def test_a_heartbeat_ahead_of_the_clock_is_no_sign_of_life(superuser: Connection, tick: datetime) -> None:
     silence(superuser, since=-timedelta(hours=1))
     job_id = make_cron_job(superuser, next_tick_at=tick)

@@ -105,7 +105,32 @@ def brute_force(case: Case) -> list[int]:
     return sorted(set(ticks))
 
 
-def random_case(random: Random) -> Case:
+_OFFSETS = """
+select zone, array_agg((extract(epoch from at at time zone zone - at at time zone 'UTC') / 60)::integer order by at)
+  from unnest(%s::text[]) as zone, generate_series(%s::timestamptz, %s::timestamptz, '1 hour') as at
+ group by zone
+"""
+
+
+@pytest.fixture(scope="module")
+def zones(module_database_url: str) -> list[str]:
+    """ZONES as far as the server's tzdata and Python's say the same of the three years, which two releases need not."""
+    last = END - timedelta(hours=1)
+    with psycopg.connect(module_database_url) as connection:
+        offsets = dict(connection.execute(_OFFSETS, [ZONES, BEGIN, last]).fetchall())
+    same = [zone for zone in ZONES if offsets[zone] == hourly_offsets(zone)]
+    assert len(same) >= len(ZONES) - 4, set(ZONES) - set(same)
+    return same
+
+
+def hourly_offsets(zone: str) -> list[int]:
+    """What Python's tzdata says of each whole hour."""
+    begin, end = (int(instant.timestamp()) // 60 for instant in (BEGIN, END))
+    found = stretches(zone)
+    return [next(stretch.offset for stretch in found if minute < stretch.end) for minute in range(begin, end, 60)]
+
+
+def random_case(random: Random, zones: list[str]) -> Case:
     """A few ticks a week, rather near the hours at which clocks are changed."""
 
     def some(low: int, high: int, at_most: int) -> str:
@@ -120,16 +145,16 @@ def random_case(random: Random) -> Case:
         weekday = random.choice(["0", "6"])
     return Case(
         f"{minute} {hour} {day} {month} {weekday}",
-        random.choice(ZONES),
+        random.choice(zones),
         random.choice(["SHIFT", "SHIFT", "SKIP"]),
         random.choice(["FIRST", "FIRST", "BOTH"]),
     )
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_20_random_schedules_have_the_ticks_of_brute_force_over_three_years(shared: Connection, seed: int) -> None:
+def test_20_random_schedules_have_the_ticks_of_brute_force_over_three_years(shared: Connection, zones: list[str], seed: int) -> None:
     random = Random(seed)
-    cases = [random_case(random) for _ in range(20)]
+    cases = [random_case(random, zones) for _ in range(20)]
     columns = [[getattr(case, name) for case in cases] for name in ("cron", "zone", "gap", "overlap")]
     with shared.transaction(force_rollback=True):
         shared.execute(_CHAINS)

@@ -1,5 +1,6 @@
 """Ticks in zones that change their clocks: tables worked out by hand, and which names a zone may have."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -205,10 +206,22 @@ def test_there_is_no_tick_beyond_the_calendar_in_a_zone(shared: Connection, afte
     assert shared.execute(query, Zone("Europe/Berlin", "* * * * *").of(after=after)).fetchone() == (None,)
 
 
+@pytest.fixture
+def needs_zone(shared: Connection) -> Callable[[str], None]:
+    """Skips the test where the server's tzdata lacks this name."""
+
+    def check(name: str) -> None:
+        if shared.execute("select from pg_timezone_names where name = %s", [name]).fetchone() is None:
+            pytest.skip(f"the server's tzdata has no {name} (from 2024b on Debian keeps old names in tzdata-legacy)")
+
+    return check
+
+
 @pytest.mark.parametrize(
     "name", ["UTC", "Etc/UTC", "GMT0", "Zulu", "Europe/Berlin", "EST", "EST5EDT", "Etc/GMT+5", "America/Argentina/Ushuaia", "Iran"]
 )
-def test_a_zone_is_an_exact_iana_name(shared: Connection, name: str) -> None:
+def test_a_zone_is_an_exact_iana_name(shared: Connection, needs_zone: Callable[[str], None], name: str) -> None:
+    needs_zone(name)
     assert shared.execute("select kronos.check_zone(%s)", [name]).fetchone() == (name,)
 
 
@@ -238,11 +251,6 @@ def test_a_zone_is_an_exact_iana_name(shared: Connection, name: str) -> None:
         ("z", "an abbreviation"),
         ("+05:30", "knows no daylight saving"),
         ("UTC+5", "knows no daylight saving"),
-        # an abbreviation wins over the zone of that name, and has no summer
-        ("CET", "name a city, such as Europe/Brussels"),
-        ("EET", "name a city, such as Europe/Athens"),
-        ("MET", "name a city, such as Europe/Brussels"),
-        ("WET", "name a city, such as Europe/Lisbon"),
         ("x" * 5000, "use an IANA name"),
     ],
 )
@@ -255,7 +263,20 @@ def test_any_other_name_is_refused_with_a_better_one(shared: Connection, name: s
     assert len(caught.value.diag.message_primary or "") < 200
 
 
-def test_a_name_that_the_server_has_as_another_zones_abbreviation_is_refused(shared: Connection) -> None:
+@pytest.mark.parametrize(
+    ("name", "city"), [("CET", "Europe/Brussels"), ("EET", "Europe/Athens"), ("MET", "Europe/Brussels"), ("WET", "Europe/Lisbon")]
+)
+def test_an_abbreviation_that_wins_over_the_zone_of_its_name_and_has_no_summer_is_refused(
+    shared: Connection, needs_zone: Callable[[str], None], name: str, city: str
+) -> None:
+    needs_zone(name)
+    with pytest.raises(psycopg.Error, match="read as an abbreviation") as caught:
+        shared.execute("select kronos.check_zone(%s)", [name])
+    assert (caught.value.sqlstate, caught.value.diag.message_hint) == ("KR004", f"name a city, such as {city}")
+
+
+def test_a_name_that_the_server_has_as_another_zones_abbreviation_is_refused(shared: Connection, needs_zone: Callable[[str], None]) -> None:
+    needs_zone("EST")
     with shared.transaction(force_rollback=True):
         shared.execute("set local timezone_abbreviations = 'Australia'")  # EST is ten hours ahead of UTC, not five behind
         with pytest.raises(psycopg.Error, match="read as an abbreviation"):
@@ -270,7 +291,7 @@ def test_the_accepted_names_that_are_abbreviations_read_like_their_zone(shared: 
          where zone.name not in ('CET', 'EET', 'MET', 'WET')
     """
     names = [str(name) for (name,) in shared.execute(query).fetchall()]
-    assert {"EST", "UTC"} <= set(names)
+    assert {"GMT", "UTC"} <= set(names)
     instants = [utc(f"{year}-{month:02}-15 00:00") for year in (1975, 2000, 2026) for month in (1, 7)]
     with shared.transaction(force_rollback=True):
         for name in names:

@@ -5,8 +5,11 @@
 create or replace function kronos.pg_cron_silence() returns interval
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+    with clock as materialized (      -- read once: a plan may ask a subquery again for each piece of evidence
+        select clock_timestamp() as at
+    )
     select coalesce(clock.at - max(evidence.at) filter (where evidence.at <= clock.at + interval '5 seconds'), max(evidence.at) - clock.at)
-      from (select clock_timestamp() as at) as clock
+      from clock
      cross join (select pg_postmaster_start_time()
                   union all
                  select beat.rang_at from kronos.heartbeats as beat where beat.rang_at > '-infinity'
