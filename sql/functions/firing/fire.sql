@@ -2,7 +2,7 @@
 -- identity comes from the pointer (jobs.next_tick_at) and never from the clock at which somebody looked:
 --
 --   cron.job.command -> fire -> line_up                                        one alarm of a full minute after another, so that the first
---                                                                              does the work of all (a firing costs 20 ms, a row 0.12)
+--                                                                              do the work of all (a firing costs 20 ms, a row 0.12)
 --                            -> account_due -> account_ticks -> due_ticks      which jobs are due, with which ticks, and what becomes of each
 --                                                            -> next_tick
 --                            -> catch_up    -> account_ticks                   jobs whose ticks were missed
