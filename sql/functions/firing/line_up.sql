@@ -2,11 +2,11 @@
 -- does the work of all, or of a thousand jobs, and those behind it find nothing left to do. All at once, thirty-two fresh sessions each planned what one
 -- of them does, and stood in its way: on two cores 1,000 due jobs took 0.86 s instead of 0.2. With one line 1,000 take no longer, but 5,000 take 0.87 s
 -- instead of 0.45.
--- For half a second at most: it saves time and guards nothing. Whatever runs beside another firing is kept apart by the rows' locks, and whoever is
+-- For two seconds at most: it saves time and guards nothing. Whatever runs beside another firing is kept apart by the rows' locks, and whoever is
 -- stuck, or holds a firing open by hand, is overtaken.
 -- Called by: fire.
 create or replace function kronos.line_up() returns void
-language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '500ms'
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 begin
     perform pg_advisory_xact_lock(hashtext('kronos.fire'), pg_backend_pid() % 2);
