@@ -5,6 +5,7 @@ import pytest
 
 from conftest import Api
 from kronos.model import Json
+from worker.running import seem_rung
 
 READS = 1000
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "name": "minutely", "overlap": "QUEUE"}
@@ -29,6 +30,7 @@ def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> li
     backfill = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"}
     backfill_id = client.post(f"{base}/jobs/minutely/backfill", json=backfill).raise_for_status().json()["backfill_id"]
     execution_id = client.post(f"{base}/jobs/minutely/trigger", json={}).raise_for_status().json()["execution_id"]
+    seem_rung(superuser)  # else /readyz says that nobody rings
     found = {"w": own_workspace, "j": job["job_id"], "e": execution_id, "b": backfill_id, "name": "sink"}
     documented: dict[str, Json] = client.get("/openapi.json").json()["paths"]
     return [path.format(**found) for path, methods in documented.items() if "get" in methods]
