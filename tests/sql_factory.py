@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row, scalar_row
 
+from conftest import await_condition
 from factory import EndpointRow, add_endpoint
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -60,6 +61,15 @@ def account(connection: Connection, job_id: uuid.UUID, *, now: datetime) -> int:
 def once(at: datetime) -> str:
     """A cron text whose only tick of the day is `at`."""
     return f"{at.minute} {at.hour} * * *"
+
+
+def await_lock(connection: Connection, waiting: Connection, *, kind: str | None = None) -> None:
+    """Until the other session waits for a lock, of this kind (`wait_event`) if one is named."""
+    query = (
+        "select 1 from pg_stat_activity where pid = %(pid)s and wait_event_type = 'Lock' and wait_event = coalesce(%(kind)s, wait_event)"
+    )
+    at = {"pid": waiting.info.backend_pid, "kind": kind}
+    await_condition(lambda: values(connection, query, at), "the other session to wait for a lock")
 
 
 def job(connection: Connection, job_id: uuid.UUID) -> Record:

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import Api, cloned, make_workspace, running_api
 from embedded.conftest import home, up  # noqa: F401  (fixtures)
-from faults.scene import Scene
+from faults.scene import Scene, patient
 from servers import Server
 
 
@@ -15,6 +15,13 @@ from servers import Server
 def module_api(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     with cloned(server, template) as url, running_api(url, tmp_path_factory.mktemp("faults")) as api:
         yield api
+
+
+@pytest.fixture(scope="module")
+def patient_requests(module_api: Api) -> Iterator[None]:
+    """For tests that hold requests."""
+    with psycopg.connect(module_api.database_url, autocommit=True) as superuser, patient(superuser):
+        yield
 
 
 @pytest.fixture

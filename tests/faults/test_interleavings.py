@@ -13,7 +13,9 @@ import psycopg
 import pytest
 
 from conftest import Api, await_condition
-from faults.scene import PATIENCE, Scene, assert_agreement, await_waiting, fire, patient, reaper, snapshot, waiting
+from faults.scene import PATIENCE, Scene, assert_agreement, await_waiting, fire, reaper, snapshot, waiting
+
+pytestmark = pytest.mark.usefixtures("patient_requests")
 
 Outcome: TypeAlias = tuple[int, str]  # an HTTP status and the job's status; of what PostgreSQL runs itself, 0 and ""
 
@@ -85,13 +87,6 @@ class Held:
                 await_waiting(self.superuser, 2, other.done)
                 assert not one.done()
             return one.result(20), other.result(20)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def patient_requests(module_api: Api) -> Iterator[None]:
-    """The tests hold them."""
-    with psycopg.connect(module_api.database_url, autocommit=True) as superuser, patient(superuser):
-        yield
 
 
 @pytest.fixture

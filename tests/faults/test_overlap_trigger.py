@@ -1,7 +1,6 @@
 """Runs by hand of a job whose runs must not overlap: each is answered with an execution that is there, whatever became of it."""
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -10,17 +9,12 @@ import pytest
 
 from conftest import Api
 from factory import EndpointRow
-from faults.scene import Scene, await_waiting, patient
+from faults.scene import Scene, await_waiting
 from worker.protocol import as_worker, claim, finalize
 
+pytestmark = pytest.mark.usefixtures("patient_requests")
+
 POLICIES = ("SKIP", "QUEUE", "REPLACE")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def patient_requests(module_api: Api) -> Iterator[None]:
-    """The tests hold them."""
-    with psycopg.connect(module_api.database_url, autocommit=True) as superuser, patient(superuser):
-        yield
 
 
 def answers(scene: Scene, *triggers: httpx.Response) -> list[dict[str, object]]:

@@ -9,14 +9,9 @@ import psycopg
 import pytest
 
 from conftest import Api
-from faults.scene import PATIENCE, Rows, Scene, await_waiting, patient
+from faults.scene import PATIENCE, Rows, Scene, await_waiting
 
-
-@pytest.fixture(scope="module", autouse=True)
-def patient_requests(module_api: Api) -> Iterator[None]:
-    """The tests hold them."""
-    with psycopg.connect(module_api.database_url, autocommit=True) as superuser, patient(superuser):
-        yield
+pytestmark = pytest.mark.usefixtures("patient_requests")
 
 
 def turn(scene: Scene, status: str) -> httpx.Response:

@@ -10,6 +10,7 @@ import pytest
 
 from conftest import await_condition
 from factory import add_endpoint
+from faults.own_server import await_mid_minute
 from kronos import database, jobs, pauses
 from kronos.database import WorkspaceView
 from sql_factory import Connection, Record, records, value, values
@@ -33,16 +34,6 @@ class Watched:
     ending: jobs.Job
 
 
-def minute_before(connection: Connection) -> datetime:
-    """The present minute, with enough of it left for pg_cron to notice what is scheduled in it.
-
-    Not its first seconds: pg_cron still fires the minute then, and an entry that is new by a moment with the others.
-    """
-    await_condition(lambda: value(connection, "select extract(second from clock_timestamp()) between 5 and 50"), "mid-minute", seconds=20)
-    minute: datetime = value(connection, "select date_trunc('minute', clock_timestamp())")
-    return minute
-
-
 @pytest.fixture(scope="module")
 async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
     """Each job is made through the operation that a request runs, and the minute after has been fired."""
@@ -52,7 +43,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
         endpoint, suspended = add_endpoint(superuser), add_endpoint(superuser)
         names = dict(superuser.execute("select workspace_id, name from kronos.endpoints").fetchall())
         view, view_suspended = WorkspaceView(pool, str(endpoint.workspace_id)), WorkspaceView(pool, str(suspended.workspace_id))
-        minute = minute_before(superuser) + MINUTE
+        minute = await_mid_minute(superuser) + MINUTE
 
         async def made(cron: str, *, into: WorkspaceView = view, ends_at: datetime | None = None) -> jobs.Job:
             name = names[uuid.UUID(into.workspace)]

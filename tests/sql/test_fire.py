@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from conftest import await_condition
 from factory import add_endpoint
-from sql_factory import Connection, account, acting_as, done, fire, job, live, make_cron_job, once, records, value, values
+from sql_factory import Connection, account, acting_as, await_lock, done, fire, job, live, make_cron_job, once, records, value, values
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -279,12 +278,7 @@ def test_a_ring_waits_for_its_own_jobs_lock_and_then_sees_what_was_done(
     other.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url, autocommit=True) as ringing:
         ring = thread.submit(fire, ringing, job_id)
-        await_condition(
-            lambda: values(
-                superuser, "select 1 from pg_stat_activity where pid = %s and wait_event_type = 'Lock'", [ringing.info.backend_pid]
-            ),
-            "fire to wait for its job's lock",
-        )
+        await_lock(superuser, ringing)
         other.commit()
         assert ring.result(20) == 0
     assert (live(superuser, job_id), done(superuser, job_id)) == ([], [])
@@ -297,12 +291,7 @@ def test_ticks_that_fell_due_while_a_ring_waited_are_accounted_for(
     other.execute("select from kronos.jobs where job_id = %s for update", [job_id])
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url, autocommit=True) as ringing:
         ring = thread.submit(fire, ringing, job_id)
-        await_condition(
-            lambda: values(
-                superuser, "select 1 from pg_stat_activity where pid = %s and wait_event_type = 'Lock'", [ringing.info.backend_pid]
-            ),
-            "fire to wait for its job's lock",
-        )
+        await_lock(superuser, ringing)
         # A tick of the time between: a moment after the ring began, as a job whose pointer was moved would have it.
         due = value(other, "update kronos.jobs set next_tick_at = clock_timestamp() where job_id = %s returning next_tick_at", [job_id])
         other.commit()

@@ -6,8 +6,7 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from conftest import await_condition
-from sql_factory import Connection, acting_as, fire, live, make_cron_job, once, value, values
+from sql_factory import Connection, acting_as, await_lock, fire, live, make_cron_job, once, value
 
 AHEAD = "select pg_advisory_xact_lock(hashtext('kronos.fire'), line) from generate_series(0, 1) as line"
 
@@ -28,12 +27,7 @@ def test_who_stood_in_line_finds_that_the_first_did_the_work_of_all(
     assert fire(other, first) == 2
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url, autocommit=True) as ringing:
         ring = thread.submit(fire, ringing, second)
-        await_condition(
-            lambda: values(
-                superuser, "select 1 from pg_stat_activity where pid = %s and wait_event = 'advisory'", [ringing.info.backend_pid]
-            ),
-            "the second ring to stand in line",
-        )
+        await_lock(superuser, ringing, kind="advisory")
         other.commit()
         assert ring.result(60) == 0
     assert (len(live(superuser, first)), len(live(superuser, second))) == (1, 1)

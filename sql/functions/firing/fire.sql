@@ -21,10 +21,9 @@ begin
     -- An internal job's ring is a heartbeat whatever is due, and takes its time.
     if not exists (select from kronos.heartbeats where job_id = p_job_id) then
         perform kronos.line_up();
-        v_now := clock_timestamp();      -- now() is the transaction's start, and we may have waited
         -- What most alarms of a full minute find: another's firing has done it all. Each comes in a session of its own, which plans everything anew,
         -- so what follows is not even planned.
-        if session_user = 'kronos_cron' and not kronos.is_any_due(p_job_id, v_now) then
+        if session_user = 'kronos_cron' and not kronos.is_any_due(p_job_id, clock_timestamp()) then
             return 0;
         end if;
     end if;
@@ -44,7 +43,7 @@ begin
             perform kronos.run_internal_job(p_job_id, clock_timestamp());
         end if;
     end if;
-    v_now := clock_timestamp();
+    v_now := clock_timestamp();      -- now() is the transaction's start, and we may have waited
     v_delivered := kronos.account_due(v_now);
     -- The job's own tick, where account_due left it: somebody has the row locked, so we wait; a thousand were before it; or it has just failed.
     -- One that is overdue is catch_up's and is not locked here: whoever catches up on all passes over what is locked, and it would be left behind.
