@@ -10,6 +10,8 @@ from datetime import timedelta
 from glob import glob
 from pathlib import Path
 
+import pytest
+
 _LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1", "/usr/lib64/faketime/libfaketime.so.1")
 # In these libfaketime shows the true time until they return. Before PostgreSQL 16 background workers, pg_cron's launcher among them, are
 # forked by a signal handler within the postmaster's select: for them it would never return.
@@ -20,6 +22,9 @@ _DYNSYM = 11
 def library() -> str | None:
     """libfaketime's path; None where it is not installed."""
     return next((found for pattern in _LIBRARIES for found in glob(pattern)), None)
+
+
+needs_library = pytest.mark.skipif(library() is None, reason="libfaketime is not installed (Debian: apt-get install libfaketime)")
 
 
 class SteppedClock:
@@ -48,12 +53,16 @@ class SteppedClock:
 
 
 @contextmanager
-def stepped_clock(library: str) -> Iterator[SteppedClock]:
+def stepped_clock() -> Iterator[SteppedClock]:
+    """Raises where libfaketime is not installed: a test that steps the clock is marked with needs_library."""
+    found = library()
+    if found is None:
+        raise FileNotFoundError("libfaketime")
     directory = Path(tempfile.mkdtemp(prefix="kronos-clock-"))
     directory.chmod(0o711)  # PostgreSQL's own user reads it
     try:
         copy = directory / "libfaketime.so"
-        copy.write_bytes(_hiding_waits(Path(library).read_bytes()))
+        copy.write_bytes(_hiding_waits(Path(found).read_bytes()))
         copy.chmod(0o644)
         yield SteppedClock(directory, copy)
     finally:

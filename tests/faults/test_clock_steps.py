@@ -9,16 +9,15 @@ import pytest
 from conftest import await_condition
 from factory import EndpointRow, add_endpoint, add_executions, attempts_of, status_of
 from faults.own_server import connected, faulty_ledgers, own_server
-from faults.stepped_clock import SteppedClock, library, stepped_clock
+from faults.stepped_clock import SteppedClock, needs_library, stepped_clock
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, Record, acting_as, job, make_cron_job, records, value, values
 from worker.protocol import as_worker, claim, expire, finalize
 
-FAKETIME = library()
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.pg_cron,
-    pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed (Debian: apt-get install libfaketime)"),
+    needs_library,
 ]
 
 SECOND = timedelta(seconds=1)
@@ -29,8 +28,7 @@ SILENT_AFTER = timedelta(seconds=90)
 
 @pytest.fixture(scope="module")
 def clock() -> Iterator[SteppedClock]:
-    assert FAKETIME is not None
-    with stepped_clock(FAKETIME) as made:
+    with stepped_clock() as made:
         yield made
 
 

@@ -10,14 +10,13 @@ import pytest
 from conftest import await_condition
 from cron_texts import MONTHS, WEEKDAYS, read
 from faults.own_server import connected, own_server
-from faults.stepped_clock import SteppedClock, library, stepped_clock
+from faults.stepped_clock import SteppedClock, needs_library, stepped_clock
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, records, value, values
 
-FAKETIME = library()
 pytestmark = [
     pytest.mark.pg_cron,
-    pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed (Debian: apt-get install libfaketime)"),
+    needs_library,
 ]
 
 EXPRESSIONS = 250
@@ -44,8 +43,7 @@ select substring(jobname from 6)::integer as n, date_trunc('minute', start_time)
 
 @pytest.fixture
 def clock() -> Iterator[SteppedClock]:
-    assert FAKETIME is not None
-    with stepped_clock(FAKETIME) as made:
+    with stepped_clock() as made:
         yield made
 
 

@@ -11,19 +11,7 @@ import pytest
 from delivery.servers import Receiver, Talk, answer
 from factory import EndpointRow, add_endpoint, attempts_of, end_leases, in_flight, status_of
 from sql_factory import account, job, make_cron_job, value, values
-from worker.running import Worker, seem_rung, until, workers
-
-
-@pytest.fixture
-def start(superuser, database_url, tmp_path):
-    """Starts a worker process on the test's database."""
-    with workers() as starting:
-
-        def started(**settings: object) -> Worker:
-            seem_rung(superuser)  # else it rings, and finds the jobs overdue
-            return starting(database_url, tmp_path / "worker.log", **{"poll_seconds": 0.2, **settings})
-
-        yield started
+from worker.running import seem_rung, until
 
 
 @pytest.fixture

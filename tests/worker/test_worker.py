@@ -10,19 +10,7 @@ import pytest
 
 from delivery.servers import Receiver, Talk, answer, huge_body, once, silent
 from factory import add_endpoint, add_executions, attempts_of, in_flight, status_of
-from worker.running import Worker, seem_rung, until, workers
-
-
-@pytest.fixture
-def start(superuser, database_url, tmp_path):
-    """Starts a worker process on the test's database."""
-    with workers() as starting:
-
-        def started(**settings: object) -> Worker:
-            seem_rung(superuser)
-            return starting(database_url, tmp_path / "worker.log", **{"poll_seconds": 0.2, **settings})
-
-        yield started
+from worker.running import until
 
 
 def _is_idle(superuser: psycopg.Connection) -> bool:

@@ -1,0 +1,21 @@
+"""Workers on the test's own database."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from worker.running import Worker, seem_rung, workers
+
+
+@pytest.fixture
+def start(superuser: psycopg.Connection, database_url: str, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Starts a worker process on the test's database."""
+    with workers() as starting:
+
+        def started(**settings: object) -> Worker:
+            seem_rung(superuser)  # else it rings, and finds the jobs overdue
+            return starting(database_url, tmp_path / "worker.log", **{"poll_seconds": 0.2, **settings})
+
+        yield started
