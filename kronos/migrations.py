@@ -1,7 +1,6 @@
 """Brings a database to this release: roles, schema, functions, policies, grants, internal jobs. One transaction, one migrator at a time."""
 
-import hashlib
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import psycopg
@@ -11,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool
 
-from kronos import errors, sql
+from kronos import errors, repeatables, sql
 
 _PG_CRON_IS_MISSING = (
     "pg_cron is not loaded in this server: add it to shared_preload_libraries, set cron.database_name = '{database}' "
@@ -24,21 +23,12 @@ _PG_CRON_IS_ELSEWHERE = (
 # What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
 _NOT_ALLOWED = "{message}; nothing was changed; let a superuser run once in database {database}: {statements}"
 
-# A function that was renamed would stay, and one whose arguments or answer changed could not be replaced (42P13). Triggers, views and
-# policies that use one go with it: the files make all of them anew, in this transaction.
-_DROP_FUNCTIONS = """
-do $$
-declare
-    v_function text;
-begin
-    for v_function in
-        select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and proowner = current_user::regrole
-    loop
-        execute format('drop function if exists %s cascade', v_function);
-    end loop;
-end
-$$
-"""
+# An upgrade waits so long for what somebody uses, and whoever comes after it waits as well; then it gives way, and tries again. Less than
+# deadlock_timeout (1 s): where two wait for each other, it is the upgrade that gives way.
+_LOCK_TIMEOUT = "500ms"
+_TRIES = 30
+_PAUSE_SECONDS = 1.0
+_IN_THE_WAY = ("40P01", "55P03")
 
 
 def scripts() -> Path:
@@ -62,22 +52,6 @@ def head() -> str:
     return revision
 
 
-def repeatables() -> Iterator[tuple[str, Path]]:
-    """(role that owns it, file) of everything that is applied again when it changed, in order."""
-    root = sql.root()
-    for path in sorted((root / "functions").glob("*/*.sql")):
-        yield "kronos_cron" if path.parent.name == "pg_cron" else "kronos_owner", path
-    for path in sorted((root / "views").glob("*.sql")):
-        yield "kronos_owner", path
-    yield "kronos_owner", root / "policies.sql"
-    yield "", root / "grants.sql"  # as the migrator, who is a member of both owners
-
-
-def digest() -> str:
-    """What the repeatable files say now; the comment on schema kronos says what was applied last."""
-    return hashlib.sha256(b"\0".join(path.read_bytes() for _, path in repeatables())).hexdigest()[:16]
-
-
 def migrate(admin_url: str, *, to: str = "head") -> None:
     """Bring the database at `admin_url` to this release. Idempotent; concurrent runs wait for one another; a failed one changes nothing.
 
@@ -88,7 +62,7 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
         with psycopg.connect(admin_url, autocommit=True) as lock:
             # Held by a session of its own: it must outlive the transaction and be gone with the process.
             lock.execute("select pg_advisory_lock(hashtext('kronos.migrate'))")
-            _upgrade(admin_url, to)
+            _upgrade_patiently(admin_url, to)
             with psycopg.connect(admin_url) as connection:
                 # Apart from the tables: pg_cron may miss an entry that is scheduled together with many new relations (its #362).
                 connection.execute("set role kronos_owner")
@@ -106,33 +80,35 @@ def _upgrade(admin_url: str, to: str) -> None:
         driver = connection.connection.driver_connection
         if not isinstance(driver, psycopg.Connection):
             raise TypeError(f"expected psycopg's connection, got {type(driver).__name__}")
-        driver.execute("set local lock_timeout = '10s'")
         driver.execute("select pg_advisory_xact_lock(hashtext('kronos.migrate.transaction'))")
+        driver.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'".encode())
         driver.execute((sql.root() / "cluster.sql").read_text(encoding="utf-8").encode())
         driver.execute("set local role kronos_owner")
+        upgrade = repeatables.Upgrade(driver)
+        upgrade.begin(is_schema_changed=_revision(connection) != _target(to))
         command.upgrade(_alembic(connection), to)
-        _apply_repeatables(driver)
+        upgrade.finish()
 
 
-def _apply_repeatables(driver: "psycopg.Connection[tuple[object, ...]]") -> None:
-    applied = driver.execute("select obj_description('kronos'::regnamespace)").fetchone()
-    now = f"sql/ {digest()}"
-    if applied == (now,):
-        return
-    for owner in ("kronos_cron", "kronos_owner"):
-        driver.execute("reset role")
-        driver.execute(f"set local role {owner}".encode())
-        driver.execute(_DROP_FUNCTIONS)
-    driver.execute("set local check_function_bodies = off")  # files may name each other in any order
-    driver.execute("grant usage, create on schema kronos to kronos_cron")
-    for owner, path in repeatables():
-        driver.execute("reset role")
-        if owner:
-            driver.execute(f"set local role {owner}".encode())
-        driver.execute(path.read_bytes())
-    driver.execute("set local role kronos_owner")
-    driver.execute("revoke create on schema kronos from kronos_cron")
-    driver.execute(f"comment on schema kronos is '{now}'".encode())
+def _upgrade_patiently(admin_url: str, to: str) -> None:
+    """`_upgrade`, again where somebody's transaction was in its way: it gave up all of its locks then, and nothing was changed."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return _upgrade(admin_url, to)
+        except psycopg.Error as error:
+            if error.sqlstate not in _IN_THE_WAY or left == 0:
+                raise
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _target(to: str) -> str | None:
+    found = ScriptDirectory.from_config(_alembic()).get_revision(to)
+    return found.revision if found is not None else None
+
+
+def _revision(connection: Connection) -> str | None:
+    opts = {"version_table_schema": "kronos", "version_table": "schema_version"}
+    return MigrationContext.configure(connection, opts=opts).get_current_revision()
 
 
 def current(url: str) -> str | None:
@@ -142,9 +118,7 @@ def current(url: str) -> str | None:
         opened = psycopg.connect(url)
         engine = create_engine("postgresql+psycopg://", creator=lambda: opened, poolclass=pool.NullPool)
         with opened, engine.connect() as connection:
-            return MigrationContext.configure(
-                connection, opts={"version_table_schema": "kronos", "version_table": "schema_version"}
-            ).get_current_revision()
+            return _revision(connection)
     except psycopg.Error as error:
         raise errors.from_database(error) from error
 
@@ -156,6 +130,10 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
         return errors.MigrationFailed(f"{message}. " + _PG_CRON_IS_MISSING.format(database=database))
     if "can only create extension in database" in message:
         return errors.MigrationFailed(_PG_CRON_IS_ELSEWHERE.format(message=message, database=database))
+    if error.sqlstate == "2BP01":
+        return errors.MigrationFailed(
+            f"{message}: {error.diag.message_detail}. Nothing was changed. Drop what is yours, migrate, and make it anew"
+        )
     if error.sqlstate == "42501":
         return errors.MigrationFailed(_NOT_ALLOWED.format(message=message, database=database, statements=_what_a_dba_runs(admin_url)))
     return errors.MigrationFailed(f"{message} ({error.sqlstate or 'no connection'}); nothing was changed")

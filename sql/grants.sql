@@ -1,18 +1,35 @@
 -- Who may do what. kronos_owner owns; kronos_api serves requests under row level security; kronos_worker claims, ends and reads
 -- what a delivery needs; kronos_cron is whom pg_cron runs as, and reads nothing.
 -- Functions that run with their owner's rights are for those named below; the rest compute, or act with the caller's own rights.
+-- What an earlier release granted to our roles, or somebody by hand, goes first: what follows is all that they may. What others were granted stays.
 do $$
 declare
     v_function regprocedure;
+    v_relation regclass;
+    v_role     regrole;
 begin
     for v_function in
         select oid::regprocedure from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef
     loop
         execute format('revoke all on function %s from public', v_function);
     end loop;
+    for v_function, v_role in
+        select distinct proc.oid::regprocedure, granted.grantee::regrole
+          from pg_proc as proc
+         cross join lateral aclexplode(proc.proacl) as granted
+         where proc.pronamespace = 'kronos'::regnamespace and granted.grantee <> proc.proowner
+           and granted.grantee in ('kronos_owner'::regrole, 'kronos_api'::regrole, 'kronos_worker'::regrole, 'kronos_cron'::regrole)
+    loop
+        execute format('revoke all on function %s from %s', v_function, v_role);
+    end loop;
+    -- Partitions are made with no grant, and there may be very many of them.
+    for v_relation in
+        select oid::regclass from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition
+    loop
+        execute format('revoke all on %s from public, kronos_api, kronos_worker, kronos_cron', v_relation);
+    end loop;
 end
 $$;
-revoke all on all tables in schema kronos from public;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
 grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,

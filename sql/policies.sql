@@ -1,36 +1,77 @@
 -- Who sees which rows. Forced, so that not even the owner is past it. kronos_api sees one workspace: the one in the setting
 -- kronos.workspace_id, which lives as long as one transaction; without it, no row. kronos_owner (the definer of the functions that
 -- pg_cron runs) and kronos_worker serve all workspaces and say so here, instead of holding bypassrls.
+-- What confines kronos_api is restrictive: the permissive policies of all roles that a user inherits add up, so a login that is a member of
+-- kronos_api and of kronos_worker, and has become neither, would see what a worker sees; a restrictive one holds for it whatever else it is.
+-- Only what differs is made anew, because a new policy locks its table against everybody. Its comment is the digest of what it was made from
+-- and of what PostgreSQL made of it, so one that was changed by hand is put right. Names of_… are ours; others' policies stay.
 do $$
 declare
-    v_table text;
+    v_wanted  record;
+    v_is_told boolean;
+    v_digest  text;
+    v_names   text[] := '{}';
 begin
-    foreach v_table in array array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
-                                   'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                                   'zones', 'job_faults', 'catch_up_wave', 'backfills'] loop
-        execute format('alter table kronos.%I enable row level security', v_table);
-        execute format('alter table kronos.%I force row level security', v_table);
-        execute format('drop policy if exists of_the_engine on kronos.%I', v_table);
-        execute format('create policy of_the_engine on kronos.%I to kronos_owner using (true) with check (true)', v_table);
+    for v_wanted in
+        select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
+          from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
+                            'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
+                            'zones', 'job_faults', 'catch_up_wave', 'backfills']) as relation
+         union all
+        select 'of_the_api', relation, 'to kronos_api using (true)'
+          from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done',
+                            'attempt', 'job_faults', 'backfills']) as relation
+         union all
+        select 'of_workspace', relation,
+               'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))'
+          from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done', 'attempt',
+                            'job_faults', 'backfills']) as relation
+         union all
+        -- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin, sees them all and makes them.
+        select 'of_workspace', 'workspaces',
+               'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid)
+                                                    or (select current_setting(''kronos.instance_admin'', true)) = ''on'')'
+         union all
+        select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
+          from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
+                            'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats']) as relation
+         union all
+        -- The fleet's own: nothing in them is for a member of kronos_api.
+        select 'of_the_fleet_alone', relation, 'as restrictive to kronos_api using (false)'
+          from unnest(array['attempt_late', 'heartbeats']) as relation
+         union all
+        -- Time zones are nobody's: alarm reads them where a job is stored.
+        select 'of_everybody', 'zones', 'for select to kronos_api using (true)'
+    loop
+        v_names := v_names || (v_wanted.relation || '.' || v_wanted.name);
+        if not (select relrowsecurity and relforcerowsecurity from pg_class where oid = format('kronos.%I', v_wanted.relation)::regclass) then
+            execute format('alter table kronos.%I enable row level security', v_wanted.relation);
+            execute format('alter table kronos.%I force row level security', v_wanted.relation);
+        end if;
+        select obj_description(policy.oid, 'pg_policy') = md5(v_wanted.rule) || ' ' || made_of.digest
+          into v_is_told
+          from pg_policy as policy
+         cross join lateral (select md5(concat_ws(' ', policy.polcmd, policy.polpermissive, policy.polroles::regrole[],
+                                                  pg_get_expr(policy.polqual, policy.polrelid),
+                                                  pg_get_expr(policy.polwithcheck, policy.polrelid))) as digest) as made_of
+         where policy.polrelid = format('kronos.%I', v_wanted.relation)::regclass and policy.polname = v_wanted.name;
+        continue when v_is_told;
+        execute format('drop policy if exists %I on kronos.%I', v_wanted.name, v_wanted.relation);
+        execute format('create policy %I on kronos.%I %s', v_wanted.name, v_wanted.relation, v_wanted.rule);
+        select md5(concat_ws(' ', policy.polcmd, policy.polpermissive, policy.polroles::regrole[],
+                             pg_get_expr(policy.polqual, policy.polrelid), pg_get_expr(policy.polwithcheck, policy.polrelid)))
+          into v_digest
+          from pg_policy as policy
+         where policy.polrelid = format('kronos.%I', v_wanted.relation)::regclass and policy.polname = v_wanted.name;
+        execute format('comment on policy %I on kronos.%I is %L', v_wanted.name, v_wanted.relation, md5(v_wanted.rule) || ' ' || v_digest);
     end loop;
-    foreach v_table in array array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done', 'attempt',
-                                   'job_faults', 'backfills'] loop
-        execute format('drop policy if exists of_workspace on kronos.%I', v_table);
-        execute format('create policy of_workspace on kronos.%I to kronos_api
-                            using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))', v_table);
-    end loop;
-    foreach v_table in array array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
-                                   'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats'] loop
-        execute format('drop policy if exists of_the_fleet on kronos.%I', v_table);
-        execute format('create policy of_the_fleet on kronos.%I to kronos_worker using (true) with check (true)', v_table);
+    for v_wanted in
+        select policy.polname as name, class.relname as relation
+          from pg_policy as policy
+          join pg_class as class on class.oid = policy.polrelid and class.relnamespace = 'kronos'::regnamespace
+         where starts_with(policy.polname, 'of_') and class.relname || '.' || policy.polname <> all (v_names)
+    loop
+        execute format('drop policy %I on kronos.%I', v_wanted.name, v_wanted.relation);
     end loop;
 end
 $$;
--- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin, sees them all and makes them.
-drop policy if exists of_workspace on kronos.workspaces;
-create policy of_workspace on kronos.workspaces to kronos_api
-    using (workspace_id = (select nullif(current_setting('kronos.workspace_id', true), '')::uuid)
-           or (select current_setting('kronos.instance_admin', true)) = 'on');
--- Time zones are nobody's: alarm reads them where a job is stored.
-drop policy if exists of_everybody on kronos.zones;
-create policy of_everybody on kronos.zones for select to kronos_api using (true);

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
-from kronos import migrations, system
+from kronos import repeatables, system
 from kronos.doctor.facts import (
     Difference,
     FaultyJob,
@@ -77,7 +77,7 @@ def ground(ground: Ground) -> Iterator[Finding]:
         meaning="the database was not migrated, or is a copy without its roles",
         fix=_MIGRATE,
     )
-    applied, wanted = ground.applied.removeprefix("sql/ "), migrations.digest()
+    applied, wanted = ground.applied.removeprefix("sql/ "), repeatables.digest()
     yield Finding(
         check="schema",
         ok=ground.has_schema and applied == wanted,

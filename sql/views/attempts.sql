@@ -1,6 +1,5 @@
 -- attempts: what people, the API and tests read: the attempts that have ended, and those under way, which are their executions' claims.
-drop view if exists kronos.attempts cascade;
-create view kronos.attempts with (security_invoker = true) as
+create or replace view kronos.attempts with (security_invoker = true) as
     select execution_id, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id
       from kronos.attempt
     union all

@@ -1,6 +1,5 @@
 -- endpoint_details: an endpoint with its present version, as the API shows it.
-drop view if exists kronos.endpoint_details cascade;
-create view kronos.endpoint_details with (security_invoker = true) as
+create or replace view kronos.endpoint_details with (security_invoker = true) as
     select endpoint.endpoint_id, endpoint.workspace_id, workspace.slug as workspace, endpoint.name, endpoint.type,
            endpoint.version, made_of.spec, made_of.retry_policy, gate.max_in_flight,
            endpoint.created_at, endpoint.updated_at

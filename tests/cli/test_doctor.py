@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conftest import await_condition
-from kronos import doctor, migrations
+from kronos import doctor, repeatables
 from kronos.__main__ import main
 from kronos.doctor import findings
 from kronos.doctor.facts import Ground, PgCron
@@ -174,7 +174,7 @@ GROUND = Ground(
     pg_cron_version="1.6",
     is_superuser=True,
     has_schema=True,
-    applied=f"sql/ {migrations.digest()}",
+    applied=f"sql/ {repeatables.digest()}",
     missing_roles=[],
     may_own=True,
     has_launcher=True,

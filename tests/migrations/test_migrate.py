@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import url_of
 from factory import add_endpoint
-from kronos import errors, migrations, sql
+from kronos import errors, migrations, repeatables, sql
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
 from servers import Server
@@ -60,7 +60,7 @@ def state(connection: Connection) -> tuple[object, ...]:
 def test_an_empty_database_becomes_a_whole_one(superuser: Connection, bare: str) -> None:
     migrations.migrate(bare)
     assert migrations.current(bare) == migrations.head()
-    assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {migrations.digest()}"
+    assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
     jobs = records(superuser, "select name, 'kronos:' || job_id as entry from kronos.jobs order by name")
     assert [job["name"] for job in jobs] == ["catch-up", "lease-keeper", "reaper"]
     assert set(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == {job["entry"] for job in jobs}

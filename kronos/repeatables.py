@@ -1,0 +1,424 @@
+"""Applies what an upgrade replaces: functions, views, policies, grants. Nothing is dropped that somebody else made use of.
+
+A function or view is replaced in place, so what depends on it stays. Where PostgreSQL cannot do that (a changed answer, a removed
+column), and where the release has it no more, the old one is set aside under another name: the new ones find nothing in their way, and
+what was made before goes on meaning the old one. In the end each of those is dropped, never with cascade. Whatever still depends on one
+then is not ours: the migration stops, names it, and nothing was changed.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql as composed
+
+from kronos import errors, sql
+
+Driver = psycopg.Connection[tuple[object, ...]]
+
+# The answer or the parameters' names changed; the columns of a view; made by the other of the two owners.
+_CANNOT_REPLACE = (
+    psycopg.errors.InvalidFunctionDefinition,
+    psycopg.errors.InvalidTableDefinition,
+    psycopg.errors.InsufficientPrivilege,
+)
+# A view that reads what another view's file makes.
+_TOO_EARLY = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
+
+_FUNCTIONS = """
+  select oid::bigint, proname::text, 'function ' || oid::regprocedure::text, xmin::text || ' ' || ctid::text,
+         proowner in ('kronos_owner'::regrole, 'kronos_cron'::regrole)
+    from pg_proc
+   where pronamespace = 'kronos'::regnamespace
+     and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid and deptype = 'e')
+"""
+_VIEWS = """
+  select oid::bigint, relname::text, 'view ' || oid::regclass::text, '', relowner = 'kronos_owner'::regrole
+    from pg_class
+   where relnamespace = 'kronos'::regnamespace and relkind = 'v'
+"""
+# Ours are those that call a function of ours on a table of ours.
+_TRIGGERS = """
+  select trigger.oid::bigint, trigger.tgname::text, trigger.tgrelid::regclass::text,
+         trigger.xmin::text || ' ' || trigger.ctid::text || ' ' || trigger.tgfoid, true
+    from pg_trigger as trigger
+    join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace
+    join pg_proc as called on called.oid = trigger.tgfoid and called.pronamespace = 'kronos'::regnamespace
+   where not trigger.tgisinternal and trigger.tgparentid = 0
+"""
+_VIEWS_OF_VIEWS = """
+  select distinct reader.relname::text, read.relname::text
+    from pg_depend as dependency
+    join pg_rewrite as rule on dependency.classid = 'pg_rewrite'::regclass and rule.oid = dependency.objid
+    join pg_class as reader on reader.oid = rule.ev_class and reader.relnamespace = 'kronos'::regnamespace
+    join pg_class as read on dependency.refclassid = 'pg_class'::regclass and read.oid = dependency.refobjid and read.relkind = 'v'
+   where reader.oid <> read.oid
+"""
+# What PostgreSQL made of a file: one that was changed by hand is put right when anything is.
+_MADE_FUNCTIONS = """
+  select proc.oid::bigint,
+         md5(concat_ws(' ', pg_get_functiondef(proc.oid), proc.proowner::regrole,
+                       (select string_agg(pg_get_triggerdef(trigger.oid) || trigger.tgenabled::text, ' ' order by trigger.oid)
+                          from pg_trigger as trigger
+                         where trigger.tgfoid = proc.oid and trigger.tgparentid = 0)))
+    from pg_proc as proc
+   where proc.pronamespace = 'kronos'::regnamespace and proc.prokind in ('f', 'p')
+"""
+_MADE_VIEWS = """
+  select relname::text, md5(concat_ws(' ', pg_get_viewdef(oid), reloptions))
+    from pg_class
+   where relnamespace = 'kronos'::regnamespace and relkind = 'v' and relowner = 'kronos_owner'::regrole
+"""
+# What others were granted on views, and on columns of views: a view that is made anew gets it again.
+_FOREIGN_GRANTS = """
+  select class.relname::text, null::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
+    from pg_class as class
+   cross join lateral aclexplode(class.relacl) as given
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
+     and given.grantee::regrole::text not in ('kronos_owner', 'kronos_api', 'kronos_worker', 'kronos_cron')
+   union all
+  select class.relname::text, attribute.attname::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
+    from pg_class as class
+    join pg_attribute as attribute on attribute.attrelid = class.oid
+   cross join lateral aclexplode(attribute.attacl) as given
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
+"""
+# What depends on one of these functions and views, but for one another: views by their rules, columns by their expressions.
+_DEPENDANTS = """
+  select distinct dependency.refobjid::bigint,
+         case when rule.oid is not null then pg_describe_object('pg_class'::regclass, rule.ev_class, 0)
+              when attribute.attrelid is not null then pg_describe_object('pg_class'::regclass, attribute.attrelid, attribute.attnum)
+              else pg_describe_object(dependency.classid, dependency.objid, dependency.objsubid)
+         end
+    from pg_depend as dependency
+    left join pg_rewrite as rule on dependency.classid = 'pg_rewrite'::regclass and rule.oid = dependency.objid
+    left join pg_attrdef as def on dependency.classid = 'pg_attrdef'::regclass and def.oid = dependency.objid
+    left join pg_attribute as attribute on (attribute.attrelid, attribute.attnum) = (def.adrelid, def.adnum)
+   where dependency.refclassid in ('pg_proc'::regclass, 'pg_class'::regclass)
+     and dependency.refobjid::bigint = any (%(oids)s)
+     and dependency.deptype in ('n', 'a')
+     and coalesce(rule.ev_class, dependency.objid)::bigint <> all (%(oids)s)
+   order by 1, 2
+"""
+# All that the files make, but for the text of functions and views: who owns it, who may use it. Partitions come and go.
+_OBJECTS = """
+  select 'function ' || proc.proname || '(' || pg_get_function_identity_arguments(proc.oid) || ') ' || proc.proowner::regrole || ' '
+         || coalesce(pg_get_function_result(proc.oid), '') || ' ' || proc.prosecdef || ' '
+         || coalesce(case when proc.prosecdef then proc.proconfig::text end, '') || ' '
+         || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(proc.proacl) as each), '')
+    from pg_proc as proc
+   where proc.pronamespace = 'kronos'::regnamespace
+   union all
+  select 'relation ' || class.relname || ' ' || class.relkind::text || ' ' || class.relowner::regrole || ' ' || class.relrowsecurity || ' '
+         || class.relforcerowsecurity || ' ' || coalesce(class.reloptions::text, '') || ' '
+         || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(class.relacl) as each), '') || ' '
+         || coalesce((select string_agg(attribute.attname || ':' || attribute.atttypid::regtype, ' ' order by attribute.attnum)
+                        from pg_attribute as attribute
+                       where attribute.attrelid = class.oid and attribute.attnum > 0 and class.relkind = 'v'), '')
+    from pg_class as class
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind in ('r', 'p', 'v') and not class.relispartition
+   union all
+  select 'policy ' || policy.polrelid::regclass || ' ' || policy.polname || ' ' || policy.polcmd::text || ' ' || policy.polpermissive || ' '
+         || policy.polroles::regrole[]::text || ' ' || coalesce(pg_get_expr(policy.polqual, policy.polrelid), '') || ' '
+         || coalesce(pg_get_expr(policy.polwithcheck, policy.polrelid), '')
+    from pg_policy as policy
+    join pg_class as class on class.oid = policy.polrelid and class.relnamespace = 'kronos'::regnamespace
+   union all
+  select 'trigger ' || class.relname || ' ' || trigger.tgname || ' ' || trigger.tgfoid::regproc || ' ' || trigger.tgenabled::text
+    from pg_trigger as trigger
+    join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace and not class.relispartition
+   where not trigger.tgisinternal
+   union all
+  select 'schema ' || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(nspacl) as each), '')
+    from pg_namespace where nspname = 'kronos'
+   order by 1
+"""
+
+
+def files() -> Iterator[tuple[str, Path]]:
+    """(role that owns it, file) of everything that is applied again when it changed, in order."""
+    root = sql.root()
+    for path in sorted((root / "functions").glob("*/*.sql")):
+        yield "kronos_cron" if path.parent.name == "pg_cron" else "kronos_owner", path
+    for path in sorted((root / "views").glob("*.sql")):
+        yield "kronos_owner", path
+    yield "kronos_owner", root / "policies.sql"
+    yield "", root / "grants.sql"  # as the migrator, who is a member of both owners
+
+
+def digest() -> str:
+    """What the files say now; the comment on schema kronos says what was applied last."""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for _, path in files())).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A function, view or trigger as it was before: `row` changes whenever PostgreSQL writes it anew."""
+
+    oid: int
+    name: str
+    told: str
+    row: str
+    is_ours: bool
+
+
+def _found(driver: Driver, query: str) -> list[_Found]:
+    found = driver.execute(query.encode())
+    return [_Found(int(str(oid)), str(name), str(told), str(row), bool(is_ours)) for oid, name, told, row, is_ours in found]
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """One application of the files, inside the migration's transaction."""
+
+    driver: Driver
+    _grants: list[tuple[object, ...]] = field(default_factory=list)
+    _aside: dict[int, _Found] = field(default_factory=dict)
+    _is_schema_changed: bool = False
+
+    def begin(self, *, is_schema_changed: bool) -> None:
+        """Before the schema's migrations: remember what others were granted on views, and take views out of the way that nobody uses."""
+        # Names are told whole, whatever search_path the database has.
+        self.driver.execute("set local search_path = pg_catalog, pg_temp")
+        self._grants = self.driver.execute(_FOREIGN_GRANTS).fetchall()
+        self._is_schema_changed = is_schema_changed
+        if is_schema_changed:
+            self._drop([(each, _drop_view(each.name)) for each in _found(self.driver, _VIEWS) if each.is_ours])
+
+    def finish(self) -> None:
+        """After them: everything as the files say, unless it is. Raises MigrationFailed, psycopg.Error."""
+        now = f"sql/ {digest()}"
+        if not self._is_schema_changed and self._is_applied(now):
+            return
+        self.driver.execute("set local check_function_bodies = off")  # files may name each other in any order
+        self._as("")
+        self.driver.execute("grant usage, create on schema kronos to kronos_cron")
+        self._replace_functions()
+        self._as("kronos_owner")
+        self._replace_views()
+        self._apply("kronos_owner", sql.root() / "policies.sql")
+        self._drop_what_is_aside()
+        self._apply("", sql.root() / "grants.sql")
+        self._as("kronos_owner")
+        self._grant_again()
+        self.driver.execute("revoke create on schema kronos from kronos_cron")
+        self.driver.execute(f"comment on schema kronos is '{now}'".encode())
+        self.driver.execute(f"comment on table kronos.schema_version is 'objects {self._objects()}'".encode())
+
+    def _is_applied(self, now: str) -> bool:
+        """Whether these files were applied last, and nothing that they made has gone or changed hands since."""
+        applied = self.driver.execute(
+            "select obj_description('kronos'::regnamespace, 'pg_namespace'),"
+            "       obj_description(to_regclass('kronos.schema_version'), 'pg_class')"
+        ).fetchone()
+        return applied == (now, f"objects {self._objects()}")
+
+    def _objects(self) -> str:
+        """What is there, in 16 letters."""
+        lines = [str(line) for (line,) in self.driver.execute(_OBJECTS)]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    def _lock(self, changed: Sequence[Path], views: Set[str]) -> None:
+        """All that the files lock against others, at once and before anything else, so that an upgrade waits while it is in nobody's way.
+
+        Tables whose triggers may be made anew; then views, each before those that it reads, as its readers lock them.
+        """
+        if any("create or replace trigger" in path.read_text(encoding="utf-8") for path in changed):
+            tables = sorted({each.told for each in _found(self.driver, _TRIGGERS)})
+            if tables:
+                self.driver.execute(f"lock table {', '.join(tables)} in share row exclusive mode".encode())
+        reads = [(str(reader), str(read)) for reader, read in self.driver.execute(_VIEWS_OF_VIEWS)]
+        left = {each.name for each in _found(self.driver, _VIEWS) if each.is_ours and each.name in views}
+        while left:
+            outermost = sorted(left - {read for reader, read in reads if reader in left}) or sorted(left)
+            for name in outermost:
+                self.driver.execute(f'alter view kronos."{name}" owner to kronos_owner'.encode())  # as it is: for its lock
+            left -= set(outermost)
+
+    def _replace_functions(self) -> None:
+        before, triggers = _found(self.driver, _FUNCTIONS), _found(self.driver, _TRIGGERS)
+        paths = {path.stem: (owner, path) for owner, path in files() if path.parent.parent.name == "functions"}
+        as_before = self._unchanged_functions(paths)
+        changed = {name: each for name, each in paths.items() if name not in as_before.values()}
+        self._lock([path for _, path in changed.values()], self._changed_views())
+        for name, (owner, path) in changed.items():
+            self._replace(owner, path, [each for each in before if each.name == name])
+        self._as("")
+        now = {each.oid: each.row for each in _found(self.driver, _FUNCTIONS)}
+        kept = {*as_before, *self._aside}
+        self._set_aside([each for each in before if each.is_ours and each.oid not in kept and now.get(each.oid) == each.row])
+        written = {each.oid: each.row for each in _found(self.driver, _TRIGGERS)}
+        for trigger in triggers:
+            calls_one_as_before = int(trigger.row.split()[-1]) in as_before
+            if written.get(trigger.oid) == trigger.row and not calls_one_as_before:
+                # `told` is a regclass's own text.
+                self.driver.execute(f"drop trigger {composed.Identifier(trigger.name).as_string(self.driver)} on {trigger.told}".encode())
+        self._comment([(each.told, told) for each, told in self._told_functions(paths)])
+
+    def _told_functions(self, paths: Mapping[str, tuple[str, Path]]) -> list[tuple[_Found, str]]:
+        """(function, digest of its file, its owner, and what PostgreSQL made of it) of those that have a file."""
+        made = {int(str(oid)): str(is_made) for oid, is_made in self.driver.execute(_MADE_FUNCTIONS)}
+        return [
+            (each, f"{_digest(paths[each.name][1])} {paths[each.name][0]} {made[each.oid]}")
+            for each in _found(self.driver, _FUNCTIONS)
+            if each.name in paths and each.oid in made
+        ]
+
+    def _unchanged_functions(self, paths: Mapping[str, tuple[str, Path]]) -> dict[int, str]:
+        """Those that are as their files say, by oid; they are left alone."""
+        comments = self.driver.execute(
+            "select oid::bigint, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = 'kronos'::regnamespace"
+        ).fetchall()
+        return {each.oid: each.name for each, told in self._told_functions(paths) if (each.oid, told) in comments}
+
+    def _comment(self, comments: Sequence[tuple[str, str]]) -> None:
+        """Comments on functions and views, in one round trip. What is commented on is PostgreSQL's own text for it."""
+        self._as("")
+        text = "".join(f"comment on {what} is '{told}';\n" for what, told in comments)
+        if text:
+            self.driver.execute(text.encode())
+
+    def _replace_views(self) -> None:
+        """The views as their files say; those that stood on one which had to be set aside once more."""
+        before, paths = _found(self.driver, _VIEWS), _view_files()
+        self._set_aside([each for each in before if each.is_ours and each.name not in paths])
+        changed = self._changed_views()
+        waiting = [name for name in paths if name in changed]
+        for _ in range(len(paths) + 1):
+            late = list[str]()
+            for name in waiting:
+                try:
+                    old = [each for each in before if each.name == name and each.oid not in self._aside]
+                    self._replace("kronos_owner", paths[name], old)
+                except _TOO_EARLY:
+                    if len(late) == len(waiting) - 1:
+                        raise
+                    late.append(name)
+            stale = self._stale()
+            waiting = [name for name in paths if name in late or name in stale]
+        self._comment([(f'view kronos."{name}"', told) for name, told in self._told_views()])
+        self._as("kronos_owner")
+
+    def _told_views(self) -> list[tuple[str, str]]:
+        """(view, digest of its file and of what PostgreSQL made of it) of those that have a file."""
+        made = [(str(name), str(is_made)) for name, is_made in self.driver.execute(_MADE_VIEWS)]
+        paths = _view_files()
+        return [(name, f"{_digest(paths[name])} {is_made}") for name, is_made in made if name in paths]
+
+    def _changed_views(self) -> set[str]:
+        """Those that are not as their files say, or stand on what was set aside. The rest is left alone: to replace one is to lock it."""
+        comments = self.driver.execute(
+            "select relname::text, obj_description(oid, 'pg_class') from pg_class"
+            " where relnamespace = 'kronos'::regnamespace and relkind = 'v'"
+        ).fetchall()
+        as_before = {name for name, told in self._told_views() if (name, told) in comments}
+        return (set(_view_files()) - as_before) | self._stale()
+
+    def _stale(self) -> set[str]:
+        """Views of ours, among others, that stand on what was set aside."""
+        return {told.removeprefix("view kronos.") for _, told in self._dependants()}
+
+    def _replace(self, owner: str, path: Path, old: Sequence[_Found]) -> None:
+        try:
+            with self.driver.transaction():
+                self._apply(owner, path)
+        except _CANNOT_REPLACE:
+            if not old:
+                raise
+            self._as("")
+            self._set_aside(old)
+            self._apply(owner, path)
+
+    def _apply(self, owner: str, path: Path) -> None:
+        self._as(owner)
+        self.driver.execute(path.read_bytes())
+
+    def _as(self, role: str) -> None:
+        self.driver.execute("reset role")
+        if role:
+            self.driver.execute(f"set local role {role}".encode())
+
+    def _set_aside(self, found: Sequence[_Found]) -> None:
+        for each in found:
+            kind = "view" if each.told.startswith("view ") else "function"
+            self.driver.execute(f"alter {each.told} rename to aside_{each.oid}".encode())
+            self._aside[each.oid] = _Found(each.oid, f"aside_{each.oid}", each.told, kind, each.is_ours)
+
+    def _drop_what_is_aside(self) -> None:
+        self._as("")
+        drops = []
+        for each in self._aside.values():
+            if each.row == "view":
+                drops.append((each, _drop_view(each.name)))
+            else:
+                (signature,) = self.driver.execute("select %s::oid::regprocedure::text", [each.oid]).fetchone() or ("",)
+                drops.append((each, f"drop function {signature}"))
+        kept = self._drop(drops)
+        if kept:
+            users = [f"{told} uses {self._aside[oid].told}" for oid, told in self._dependants() if oid in {each.oid for each in kept}]
+            raise errors.MigrationFailed(
+                f"this release changes what others have made use of: {'; '.join(users)}. Nothing was changed. Keep their definitions "
+                "(pg_dump --schema-only), drop them, run `kronos migrate` again, and make them anew"
+            )
+
+    def _drop(self, drops: Sequence[tuple[_Found, str]]) -> list[_Found]:
+        """Drops what nothing else depends on, one after the other as they become free. Returns what is left."""
+        left = list(drops)
+        while left:
+            still = []
+            for each, statement in left:
+                try:
+                    with self.driver.transaction():
+                        self.driver.execute(statement.encode())
+                except psycopg.errors.DependentObjectsStillExist:
+                    still.append((each, statement))
+            if len(still) == len(left):
+                break
+            left = still
+        return [each for each, _ in left]
+
+    def _dependants(self) -> list[tuple[int, str]]:
+        """(what was set aside, what depends on it and was not)."""
+        found = self.driver.execute(_DEPENDANTS, {"oids": list(self._aside)})
+        return [(int(str(oid)), str(told)) for oid, told in found]
+
+    def _grant_again(self) -> None:
+        there = {(each[0], each[1]) for each in self.driver.execute(_COLUMNS_OF_VIEWS)}
+        for view, column, privilege, grantee, is_grantable in self._grants:
+            if (view, column) in there:
+                of_column = composed.SQL("({})").format(composed.Identifier(str(column))) if column else composed.SQL("")
+                self.driver.execute(
+                    composed.SQL("grant {}{} on {} to {}{}").format(
+                        composed.SQL(str(privilege)),  # a word of aclexplode's
+                        of_column,
+                        composed.Identifier("kronos", str(view)),
+                        composed.SQL(str(grantee)),  # a regrole's own text
+                        composed.SQL(" with grant option" if is_grantable else ""),
+                    )
+                )
+
+
+_COLUMNS_OF_VIEWS = """
+  select class.relname::text, attribute.attname::text
+    from pg_class as class
+    left join pg_attribute as attribute on attribute.attrelid = class.oid and attribute.attnum > 0
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v'
+   union all
+  select relname::text, null
+    from pg_class
+   where relnamespace = 'kronos'::regnamespace and relkind = 'v'
+"""
+
+
+def _drop_view(name: str) -> str:
+    return f'drop view kronos."{name}"'
+
+
+def _view_files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted((sql.root() / "views").glob("*.sql"))}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
