@@ -15,7 +15,15 @@ def start(superuser: psycopg.Connection, database_url: str, tmp_path: Path) -> I
     with workers() as starting:
 
         def started(**settings: object) -> Worker:
-            seem_rung(superuser)  # else it rings, and finds the jobs overdue
+            seem_rung(superuser)  # else it goes on ringing, and finds the jobs overdue
             return starting(database_url, tmp_path / "worker.log", **{"poll_seconds": 0.2, **settings})
 
         yield started
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[psycopg.Connection]:
+    """A second connection, in a transaction that holds what it locks until the test ends."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+        connection.rollback()

@@ -64,8 +64,15 @@ def workers() -> Iterator[Callable[..., Worker]]:
 
 
 def seem_rung(superuser: psycopg.Connection) -> None:
-    """As if pg_cron had just rung. In a copy it never does; workers that find it silent for 90 s ring: jobs tick, internal jobs run."""
+    """As if pg_cron rang, for the next ten minutes. In a copy it never does, and workers that do not hear it ring: jobs tick.
+
+    A worker's first ring, when it starts, comes all the same.
+    """
     superuser.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
+    superuser.execute(
+        "insert into kronos.heartbeats (job_id, rang_at)"
+        " select gen_random_uuid(), clock_timestamp() + n * interval '2 seconds' from generate_series(1, 300) as n"
+    )
 
 
 async def until(holds: Callable[[], object], what: str, *, seconds: float = 20) -> None:
