@@ -6,16 +6,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from worker.running import Worker, seem_rung, workers
+from worker.running import Worker, keep_from_ringing, workers
 
 
 @pytest.fixture
 def start(superuser: psycopg.Connection, database_url: str, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Starts a worker process on the test's database."""
+    """Starts a worker process on the test's database that delivers, and does not ring."""
     with workers() as starting:
 
         def started(**settings: object) -> Worker:
-            seem_rung(superuser)  # else it goes on ringing, and finds the jobs overdue
+            keep_from_ringing(superuser)  # it would find the jobs overdue
             return starting(database_url, tmp_path / "worker.log", **{"poll_seconds": 0.2, **settings})
 
         yield started

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,10 @@ from factory import add_endpoint
 from kronos.worker.link import Link, Outage
 from kronos.worker.watchdog import ServerClock, Watchdog
 from sql_factory import Connection, done, live, make_cron_job, value, values
-from worker.running import Worker, until
+from worker.running import Worker, until, workers
 
-Start = Callable[..., Worker]
+Start = Callable[[], Worker]
+
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 # What a reaper may do to its caller.
 REAPERS = {
@@ -38,6 +40,13 @@ async def watchdog(database_url: str) -> AsyncIterator[Watchdog]:
     yield made
     await made.close()
     await tasks.close()
+
+
+@pytest.fixture
+def start(database_url: str, tmp_path: Path) -> Iterator[Start]:
+    """Starts a worker process that rings."""
+    with workers() as starting:
+        yield lambda: starting(database_url, tmp_path / "worker.log", poll_seconds=30)
 
 
 def silence(superuser: Connection, seconds: float) -> None:
@@ -164,17 +173,18 @@ async def test_it_says_once_that_it_rings_in_pg_crons_place(
 
 async def test_a_worker_accounts_for_what_is_due_when_it_starts_and_when_its_database_is_back(superuser: Connection, start: Start) -> None:
     job_id = due_job(superuser)
-    start(poll_seconds=30)
+    start()
     await until(lambda: is_accounted_for(superuser, job_id), "the worker's first ring")
-    await until(lambda: _is_at_rest(superuser), "the worker to hear pg_cron")
+    await until(lambda: _is_at_rest_under_beats(superuser), "the worker to hear pg_cron")
 
     later = due_job(superuser)
     superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-listen'")
     await until(lambda: is_accounted_for(superuser, later), "the ring after the outage", seconds=10)
 
 
-def _is_at_rest(superuser: Connection) -> bool:
-    """Whether the worker's last statement on its listening connection is the question that it asks between two looks."""
+def _is_at_rest_under_beats(superuser: Connection) -> bool:
+    """Whether the worker, while pg_cron rings, has come to ask its question between two looks: it rings no more."""
+    beat(superuser)
     query = "select query from pg_stat_activity where application_name = 'kronos-worker-listen' and state = 'idle'"
     return values(superuser, query) == ["select 1"]
 
@@ -192,7 +202,7 @@ async def test_an_internal_task_in_trouble_takes_no_tick_with_it(superuser: Conn
     before = due_job(superuser)
     missed = make_cron_job(superuser, next_tick_at=NOON, cron="0 12 10 3 *")
 
-    worker = start(poll_seconds=30)
+    worker = start()
     await until(lambda: is_accounted_for(superuser, before) and is_accounted_for(superuser, missed), "the first ring", seconds=15)
     await until(lambda: _reaper_has_begun(superuser, worker), "the reaper", seconds=30)
     after = due_job(superuser)
