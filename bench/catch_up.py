@@ -42,7 +42,7 @@ _IS_BEHIND = """
 select exists (select
                  from kronos.jobs
                  join kronos.workspaces using (workspace_id)
-                where slug = %s and next_tick_at < clock_timestamp() - interval '60 seconds')
+                where slug = %s and next_tick_at < clock_timestamp() - kronos.grace())
 """
 _WRITTEN = """
 select (select count(*) from kronos.execution_live where cause in ('SCHEDULE', 'CATCH_UP')),

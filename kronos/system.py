@@ -4,7 +4,7 @@ import hashlib
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -40,14 +40,27 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """What a worker's ring in pg_cron's place did; None: nothing was to do."""
+    """What a worker's look at pg_cron found, and what its ring did; `executions` is None where it did not ring."""
 
+    at: datetime  # PostgreSQL's clock
+    is_heard: bool
+    is_silent: bool
     executions: int | None
+    is_left: bool  # something is still due
+    internal_jobs: list[UUID]  # to be run in silent pg_cron's place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalRun:
+    """Whether an internal job was run in pg_cron's place."""
+
+    is_run: bool
 
 
 _FIND_KEY = statement("system.find_api_key", ApiKey)
 _READINESS = statement("system.get_readiness", Readiness)
 RING_IF_SILENT = statement("system.ring_if_silent", Rung)
+RUN_INTERNAL_JOB = statement("system.run_internal_job", InternalRun)
 SILENT_AFTER = timedelta(seconds=90)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
 
 

@@ -21,7 +21,7 @@ from kronos.doctor.facts import (
 from kronos.sql import Row
 
 LISTED = 100  # rows of a list that a check asks for
-OVERDUE = timedelta(seconds=150)  # catch-up rings every minute, and takes what is older than a minute
+OVERDUE = timedelta(seconds=150)  # catch-up rings every minute and takes all that is due; the grace is 90 s
 ZONES = timedelta(days=2)  # refresh_zones reads each once a day
 _SHOWN = 5
 _CLOCK_SECONDS = 5.0

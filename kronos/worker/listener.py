@@ -23,22 +23,27 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled; connects again by itself."""
-        while True:
-            try:
-                await self._listen()
-            except psycopg.Error as error:
-                _log.debug("listening ended: %s", error)
-                await self._link.close()
-                await self._link.pause()
+        try:
+            while True:
+                try:
+                    await self._listen()
+                except psycopg.Error as error:
+                    _log.debug("listening ended: %s", error)
+                    await self._link.close()
+                    await self._link.pause()
+        finally:
+            await self._watchdog.close()
 
     async def _listen(self) -> None:
         connection = await self._link.connected()
         await connection.execute("listen kronos_work")
-        await self._link.ask()
+        self._watchdog.distrust()  # the worker has just started, or had no database: what fell due meanwhile comes before anything else
+        await self._watchdog.look(self._link)
         self._wake.now()  # what was told while nobody listened
         while True:
             has_heard = False
-            async for _ in connection.notifies(timeout=_QUIET_SECONDS, stop_after=1):
+            quiet = max(0.001, min(_QUIET_SECONDS, self._watchdog.seconds_to_look))
+            async for _ in connection.notifies(timeout=quiet, stop_after=1):
                 has_heard = True
                 self._wake.now()
             if self._watchdog.is_due:

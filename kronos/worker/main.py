@@ -24,7 +24,7 @@ from kronos.worker.watchdog import Watchdog
 _log = logging.getLogger("kronos.worker")
 # What deliveries ended in is stored within so long after the last of them, or left to the leases.
 _STORING = timedelta(seconds=5)
-# The watchdog's ring accounts for many jobs in one statement.
+# The watchdog's ring accounts for many jobs in one statement; an internal task that it runs has as long as under pg_cron.
 _RING = timedelta(seconds=30)
 
 
@@ -46,6 +46,7 @@ async def serve(settings: Settings) -> None:
     wake = Wake(settings.poll_seconds)
     claiming, finalizing = Link(url, "claim", outage), Link(url, "finalize", outage)
     listening = Link(url, "listen", outage, statement_timeout=_RING)
+    internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
     async with HttpTransport(EgressPolicy.parse(settings.egress_allow)) as transport:
         loop = Loop(
             claiming=claiming,
@@ -57,7 +58,9 @@ async def serve(settings: Settings) -> None:
             wake=wake,
         )
         _log.info("worker %s started: up to %d deliveries at once", worker_id, settings.worker_concurrency)
-        work = asyncio.create_task(_work(loop, Listener(listening, wake, Watchdog()), stops, timedelta(seconds=settings.shutdown_seconds)))
+        work = asyncio.create_task(
+            _work(loop, Listener(listening, wake, Watchdog(internal)), stops, timedelta(seconds=settings.shutdown_seconds))
+        )
         at_once = asyncio.create_task(is_stopped.wait())
         await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
@@ -65,7 +68,7 @@ async def serve(settings: Settings) -> None:
         for task in (work, at_once):
             task.cancel()
         ended = await asyncio.gather(work, at_once, return_exceptions=True)
-    for link in (claiming, finalizing, listening):
+    for link in (claiming, finalizing, listening, internal):
         await link.close()
     if isinstance(ended[0], Exception):
         raise ended[0]

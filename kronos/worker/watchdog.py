@@ -1,34 +1,120 @@
-"""While pg_cron is silent, workers ring in its place: a scheduler that is frozen cannot report itself."""
+"""Workers ring where pg_cron does not: while it is silent, and until it is heard again after what may have kept it from ringing."""
 
+import asyncio
 import logging
 import random
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
 
-from kronos.system import RING_IF_SILENT, SILENT_AFTER
+import psycopg
+
+from kronos.system import RING_IF_SILENT, RUN_INTERNAL_JOB, SILENT_AFTER, Rung
+from kronos.worker.attempt import boot_time
 from kronos.worker.link import Link
 
 _log = logging.getLogger("kronos.worker")
 _EVERY_SECONDS = 5.0
+# Until pg_cron is heard, for as long as it is not called silent: it skips the minute in which it starts, and a tick then is to be no
+# later than a second or so.
+_UNHEARD_EVERY_SECONDS = 1.0
+# Where a ring did not get through all that is due.
+_LEFT_SECONDS = 0.2
 _TOLD_EVERY_SECONDS = 60.0
+# A clock is slewed by half a millisecond a second at most, and a look comes every few seconds.
+_SET_BY_SECONDS = 0.5
+_NEVER_HEARD = datetime.max.replace(tzinfo=UTC)
+
+
+class ServerClock:
+    """Notices that PostgreSQL's clock was set, forward or back, by this machine's boot-time clock, which no one sets."""
+
+    def __init__(self) -> None:
+        self._ahead: tuple[float, float] | None = None  # of the boot-time clock, at least and at most
+
+    def was_set(self, at: datetime, asked: float, answered: float) -> bool:
+        """Whether it was set since the last call. It showed `at` at some time between these two boot times."""
+        before, self._ahead = self._ahead, (at.timestamp() - answered, at.timestamp() - asked)
+        if before is None:
+            return False
+        return self._ahead[0] > before[1] + _SET_BY_SECONDS or self._ahead[1] < before[0] - _SET_BY_SECONDS
 
 
 class Watchdog:
-    """Asks every five seconds or so whether pg_cron has rung lately, and rings once if it has not."""
+    """Looks at pg_cron every five seconds or so and rings in its place where it is not heard; then every second.
 
-    def __init__(self) -> None:
+    The ring is a transaction of its own. Internal tasks of a silent pg_cron come after it, over another connection, each alone: whatever
+    becomes of them, the next ring is in time.
+    """
+
+    def __init__(self, tasks: Link) -> None:
+        self._tasks = tasks
+        self._running: asyncio.Task[None] | None = None
+        self._clock = ServerClock()
+        self._unheard_since: datetime | None = _NEVER_HEARD
         self._next_at = 0.0
         self._told_at = float("-inf")
 
+    def distrust(self) -> None:
+        """Ring at the next look, which is due, and until pg_cron is heard: nobody knows what it did in the meantime."""
+        self._unheard_since = _NEVER_HEARD
+        self._clock = ServerClock()  # it may be another server that answers now
+        self._next_at = 0.0
+
     @property
     def is_due(self) -> bool:
-        """Whether it is time to ask again."""
-        return time.monotonic() >= self._next_at
+        """Whether it is time to look again."""
+        return self.seconds_to_look <= 0
+
+    @property
+    def seconds_to_look(self) -> float:
+        """How long until then."""
+        return self._next_at - time.monotonic()
 
     async def look(self, link: Link) -> bool:
         """Whether executions were made in pg_cron's place. Raises psycopg.Error."""
-        (rung,) = await link.rows(RING_IF_SILENT, {"after": SILENT_AFTER})
-        self._next_at = time.monotonic() + _EVERY_SECONDS * random.uniform(0.7, 1.3)  # noqa: S311 - no secret
+        asked = boot_time()
+        (rung,) = await link.rows(RING_IF_SILENT, {"after": SILENT_AFTER, "unheard_since": self._unheard_since})
+        was_set = self._clock.was_set(rung.at, asked, boot_time())
+        if was_set:
+            _log.warning("PostgreSQL's clock was set: it shows %s", rung.at.isoformat(timespec="milliseconds"))
+            self._unheard_since = rung.at if rung.executions is not None else _NEVER_HEARD
+        elif rung.is_heard:
+            self._unheard_since = None
+        elif self._unheard_since is _NEVER_HEARD and rung.executions is not None:
+            self._unheard_since = rung.at
+        self._next_at = time.monotonic() + self._rest(rung, was_set=was_set)
+        if rung.is_silent:
+            self._stand_in(rung)
+        return bool(rung.executions)
+
+    def _rest(self, rung: Rung, *, was_set: bool) -> float:
+        if was_set and rung.executions is None:
+            return 0.0
+        if rung.is_left:
+            return _LEFT_SECONDS
+        since = self._unheard_since
+        if since is not None and (since is _NEVER_HEARD or rung.at - since < SILENT_AFTER):
+            return _UNHEARD_EVERY_SECONDS * random.uniform(0.7, 1.0)  # noqa: S311 - no secret
+        return _EVERY_SECONDS * random.uniform(0.7, 1.3)  # noqa: S311 - no secret
+
+    def _stand_in(self, rung: Rung) -> None:
         if rung.executions is not None and time.monotonic() - self._told_at > _TOLD_EVERY_SECONDS:
             self._told_at = time.monotonic()
             _log.warning("pg_cron has been silent for more than %d s: workers ring in its place", SILENT_AFTER.total_seconds())
-        return bool(rung.executions)
+        if rung.internal_jobs and (self._running is None or self._running.done()):
+            self._running = asyncio.create_task(self._run(rung.internal_jobs))
+
+    async def _run(self, internal_jobs: Sequence[UUID]) -> None:
+        for job_id in internal_jobs:
+            try:
+                await self._tasks.rows_or_reason(RUN_INTERNAL_JOB, {"job_id": job_id})
+            except psycopg.Error as error:
+                _log.warning("internal job %s could not be run in pg_cron's place: %s", job_id, error)
+
+    async def close(self) -> None:
+        """Break off an internal task that is under way: it is undone, and another worker's to run."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)

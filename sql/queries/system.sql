@@ -6,5 +6,10 @@ select key_id, secret_sha256, role from kronos.find_api_key(%(public_id)s);
 select extension_version, internal_jobs, internal_entries, silent_seconds from kronos.pg_cron_health();
 
 -- name: ring_if_silent
--- Null: pg_cron is alive, or another worker rings.
-select kronos.ring_if_silent(%(after)s) as executions;
+-- One row. executions is null: pg_cron is heard, or another worker rings.
+select at, is_heard, is_silent, executions, is_left, internal_jobs
+  from kronos.ring_if_silent(%(after)s, %(unheard_since)s);
+
+-- name: run_internal_job
+-- In silent pg_cron's place; false: not due any more, or another session is at it.
+select kronos.run_internal_job_if_due(%(job_id)s) as is_run;

@@ -10,7 +10,7 @@ from backfill_rows import backfill, make_backfill, minutes, ticks_of, unfinished
 from delivery.servers import Receiver, Talk, answer
 from factory import add_endpoint, end_leases
 from sql_factory import make_cron_job
-from worker.running import Worker, seem_rung, until, workers
+from worker.running import Worker, keep_from_ringing, until, workers
 
 TICKS = 80
 
@@ -26,7 +26,7 @@ async def test_a_backfill_outlives_its_workers_and_their_connections(
     with workers() as starting:
 
         def start(log: str) -> Worker:
-            seem_rung(superuser)  # else it rings, and the job's own tick of a minute that begins meanwhile is delivered too
+            keep_from_ringing(superuser)  # else the job's own tick of a minute that begins meanwhile is delivered too
             return starting(database_url, tmp_path / log, poll_seconds=0.2)
 
         async with Receiver(slowly, keep=True) as receiver:

@@ -124,7 +124,7 @@ def last_beat(connection: Connection) -> datetime:
 def rung_by_a_worker(connection: Connection) -> int | None:
     """What a worker's watchdog does every few seconds; None while pg_cron is heard."""
     with acting_as(connection, "kronos_worker"):
-        made: int | None = value(connection, "select kronos.ring_if_silent(%s)", [SILENT_AFTER])
+        made: int | None = value(connection, "select executions from kronos.ring_if_silent(%s)", [SILENT_AFTER])
     return made
 
 

@@ -27,7 +27,7 @@ def shared(module_database_url: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def tick(superuser: Connection) -> datetime:
-    """The present minute: due, and on time (60 s), whenever in the test it is fired."""
+    """The present minute: due, and on time (90 s), whenever in the test it is fired."""
     return minute_with_time_left(superuser)
 
 

@@ -10,7 +10,7 @@ from cron_texts import cron_texts, next_tick, read
 from factory import EndpointRow, add_endpoint
 from sql_factory import Connection, done, job, live, make_cron_job
 
-GRACE = timedelta(seconds=60)
+GRACE = timedelta(seconds=90)  # kronos.grace()
 _SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 
 # Half of them with more than a tick an hour, so that there is something to account for.

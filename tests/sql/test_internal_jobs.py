@@ -227,9 +227,16 @@ def silence(connection: Connection, *, since: timedelta) -> None:
     connection.execute("insert into kronos.heartbeats (job_id, rang_at) values (%s, now() - %s)", [internal(connection, "reaper"), since])
 
 
-def rung(connection: Connection, after: timedelta) -> int | None:
+def look(connection: Connection, after: timedelta, unheard_since: datetime | None = None) -> Record:
+    """What a worker's look at pg_cron finds and does."""
     with acting_as(connection, "kronos_worker"):
-        return value(connection, "select kronos.ring_if_silent(%s)", [after])
+        (found,) = records(connection, "select * from kronos.ring_if_silent(%s, %s)", [after, unheard_since])
+    return found
+
+
+def rung(connection: Connection, after: timedelta) -> int | None:
+    executions: int | None = look(connection, after)["executions"]
+    return executions
 
 
 def test_a_worker_does_not_ring_while_pg_cron_does(superuser: Connection) -> None:
@@ -271,12 +278,63 @@ def test_a_worker_rings_in_silent_pg_crons_place_for_all_that_is_due(superuser: 
     superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, "reaper")])
     silence(superuser, since=timedelta(days=1))
     # The test's server is young, and silence begins at its start: so how long must be less than its age.
-    assert rung(superuser, timedelta(milliseconds=1)) == 3
+    found = look(superuser, timedelta(milliseconds=1))
+    assert (found["executions"], found["is_silent"], found["is_heard"], found["is_left"]) == (3, True, False, False)
     assert [len(live(superuser, job_id)) for job_id in job_ids] == [1, 1, 1]
+    assert found["internal_jobs"] == [internal(superuser, "reaper")]  # to be run after the ring, each alone
+    assert in_its_place(superuser, "reaper") is True
+    assert in_its_place(superuser, "reaper") is False, "it is not due any more"
     assert [row["status"] for row in done(superuser, internal(superuser, "reaper"))][-1:] == ["SUCCESS"]
     # Only pg_cron's own rings are its heartbeat.
     assert value(superuser, "select now() - max(rang_at) > interval '1 hour' from kronos.heartbeats") is True
     assert rung(superuser, timedelta(milliseconds=1)) == 0
+
+
+def in_its_place(connection: Connection, name: str) -> bool:
+    """Whether the internal job was run in silent pg_cron's place."""
+    job_id = internal(connection, name)
+    with acting_as(connection, "kronos_worker"):
+        is_run: bool = value(connection, "select kronos.run_internal_job_if_due(%s)", [job_id])
+    return is_run
+
+
+def test_an_internal_job_that_somebody_runs_is_not_waited_for(superuser: Connection, other: Connection, tick: datetime) -> None:
+    job_id = internal(superuser, "reaper")
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
+    other.execute("select from kronos.jobs where job_id = %s for update", [job_id])
+    assert in_its_place(superuser, "reaper") is False
+    other.rollback()
+    assert in_its_place(superuser, "reaper") is True
+
+
+def test_a_job_of_a_workspace_is_no_internal_one(superuser: Connection, tick: datetime) -> None:
+    job_id = make_cron_job(superuser, next_tick_at=tick)
+    with acting_as(superuser, "kronos_worker"):
+        assert value(superuser, "select kronos.run_internal_job_if_due(%s)", [job_id]) is False
+    assert job(superuser, job_id)["next_tick_at"] == tick
+
+
+def test_a_worker_rings_until_pg_cron_is_heard_after_what_may_have_kept_it(superuser: Connection, tick: datetime) -> None:
+    silence(superuser, since=timedelta(seconds=10))
+    job_id = make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick)
+    before = value(superuser, "select now() - interval '11 seconds'")
+    assert look(superuser, SILENCE, before)["is_heard"] is True
+    assert live(superuser, job_id) == []
+    found = look(superuser, SILENCE, value(superuser, "select now() - interval '9 seconds'"))
+    assert (found["executions"], found["is_silent"], found["is_heard"], found["internal_jobs"]) == (1, False, False, [])
+    assert len(live(superuser, job_id)) == 1
+    silence(superuser, since=-timedelta(hours=1))  # of before the clock was set back
+    assert look(superuser, SILENCE, before)["is_heard"] is False
+
+
+def test_a_ring_that_did_not_get_through_says_so(superuser: Connection, other: Connection, tick: datetime) -> None:
+    locked = make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick)
+    other.execute("select from kronos.jobs where job_id = %s for update", [locked])
+    found = look(superuser, SILENCE, tick + timedelta(days=1))
+    assert (found["executions"], found["is_left"]) == (0, True)
+    other.rollback()
+    found = look(superuser, SILENCE, tick + timedelta(days=1))
+    assert (found["executions"], found["is_left"]) == (1, False)
 
 
 def test_one_worker_rings_at_a_time(superuser: Connection, database_url: str) -> None:

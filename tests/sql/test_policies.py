@@ -187,7 +187,7 @@ _MAY = {
         "trigger_job",
         "unregister_pg_cron",
     },
-    "kronos_worker": {"ring_if_silent", "upkeep"},
+    "kronos_worker": {"ring_if_silent", "run_internal_job_if_due", "upkeep"},
     # its own functions, and what they and its entries call
     "kronos_cron": {
         "alarm_of",

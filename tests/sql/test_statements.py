@@ -34,6 +34,7 @@ _PYTHON = {
     "bool": bool,
     "bytea": bytes,
     "_text": list,
+    "_uuid": list,
     "_timestamptz": list,
 }
 
@@ -43,7 +44,7 @@ def role_of(name: str) -> str:
         return "postgres"
     if name.startswith("doctor."):
         return "kronos_owner"
-    return "kronos_worker" if name.startswith("claims.") or name == "system.ring_if_silent" else "kronos_api"
+    return "kronos_worker" if name.startswith("claims.") or name in ("system.ring_if_silent", "system.run_internal_job") else "kronos_api"
 
 
 def as_postgres_says(annotation: object) -> object:

@@ -6,16 +6,24 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from worker.running import Worker, seem_rung, workers
+from worker.running import Worker, keep_from_ringing, workers
 
 
 @pytest.fixture
 def start(superuser: psycopg.Connection, database_url: str, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Starts a worker process on the test's database."""
+    """Starts a worker process on the test's database that delivers, and does not ring."""
     with workers() as starting:
 
         def started(**settings: object) -> Worker:
-            seem_rung(superuser)  # else it rings, and finds the jobs overdue
+            keep_from_ringing(superuser)  # it would find the jobs overdue
             return starting(database_url, tmp_path / "worker.log", **{"poll_seconds": 0.2, **settings})
 
         yield started
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[psycopg.Connection]:
+    """A second connection, in a transaction that holds what it locks until the test ends."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+        connection.rollback()

@@ -64,8 +64,15 @@ def workers() -> Iterator[Callable[..., Worker]]:
 
 
 def seem_rung(superuser: psycopg.Connection) -> None:
-    """As if pg_cron had just rung. In a copy it never does; workers that find it silent for 90 s ring: jobs tick, internal jobs run."""
+    """As if pg_cron had just rung. In a copy it never does, and after 90 s it is called silent."""
     superuser.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
+
+
+def keep_from_ringing(superuser: psycopg.Connection) -> None:
+    """No worker rings as long as this connection lives, as if another one were at it. Else each does when it starts, and until pg_cron is
+    heard, which in a copy it never is: jobs tick, internal jobs run.
+    """
+    superuser.execute("select pg_advisory_lock(hashtext('kronos.ring_if_silent'))")
 
 
 async def until(holds: Callable[[], object], what: str, *, seconds: float = 20) -> None:

@@ -1,7 +1,6 @@
-"""What the statements' callers promise: no result stops its batch, rotation is exact, wakes are not lost, pg_cron is watched."""
+"""What the statements' callers promise: no result stops its batch, rotation is exact, wakes are not lost."""
 
 import asyncio
-import logging
 import time
 from uuid import uuid4
 
@@ -13,7 +12,6 @@ from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
 from kronos.worker.ring import Ring
 from kronos.worker.wake import Wake
-from kronos.worker.watchdog import Watchdog
 from worker.protocol import as_worker, claim
 
 
@@ -133,15 +131,3 @@ async def test_who_waits_for_a_look_goes_on_when_it_is_time():
     async with asyncio.timeout(20):
         while not wake.is_due:
             await wake.wait(for_look=True)
-
-
-async def test_the_watchdog_says_once_that_it_rings_in_pg_crons_place(superuser, link, caplog):
-    watchdog = Watchdog()
-    assert watchdog.is_due
-    assert await watchdog.look(link) is False  # pg_cron is alive, or PostgreSQL has just started
-    assert not watchdog.is_due
-    superuser.execute("create or replace function kronos.ring_if_silent(p_after interval) returns integer language sql as 'select 3'")
-    with caplog.at_level(logging.WARNING, "kronos.worker"):
-        assert await watchdog.look(link) is True
-        assert await watchdog.look(link) is True
-    assert [record.message for record in caplog.records] == ["pg_cron has been silent for more than 90 s: workers ring in its place"]

@@ -11,7 +11,7 @@ import pytest
 from delivery.servers import Receiver, Talk, answer
 from factory import EndpointRow, add_endpoint, attempts_of, end_leases, in_flight, status_of
 from sql_factory import account, job, make_cron_job, value, values
-from worker.running import seem_rung, until
+from worker.running import until
 
 
 @pytest.fixture
@@ -28,7 +28,6 @@ def job_of(superuser) -> Callable[..., UUID]:
 def tick(superuser: psycopg.Connection, job_id: UUID) -> UUID:
     """The execution of the job's next tick; workers are told."""
     at = job(superuser, job_id)["next_tick_at"]
-    seem_rung(superuser)
     account(superuser, job_id, now=at)
     superuser.execute("notify kronos_work")
     return value(superuser, "select execution_id from kronos.executions where job_id = %s and scheduled_at = %s", [job_id, at])

@@ -1,6 +1,6 @@
 -- account_due: accounts for up to 1,000 jobs whose ticks are due and on time, passing over those that somebody else has locked.
--- What is overdue by more than the grace of 60 s is catch_up's.
--- Called by: fire, ring_if_silent.   Returns: how many executions were made for delivery.
+-- What is overdue by more than the grace is catch_up's.
+-- Called by: account_all.   Returns: how many executions were made for delivery.
 create or replace function kronos.account_due(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -16,7 +16,7 @@ begin
                and not job.is_halted
                and not kronos.has_just_failed(job, p_now)
                and job.next_tick_at <= p_now
-               and job.next_tick_at >= p_now - interval '60 seconds'
+               and job.next_tick_at >= p_now - kronos.grace()
                and endpoint.type <> 'INTERNAL'
                and workspace.status = 'ACTIVE'
              order by job.next_tick_at

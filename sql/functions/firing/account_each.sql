@@ -1,7 +1,13 @@
--- account_each: account_ticks for a batch of jobs; where one row breaks the batch, each job alone, so that only the broken one stays behind, and
--- kronos.job_faults says why. A job that broke before, at the same tick, is tried alone from the beginning.
+-- account_each: account_ticks for a batch of jobs, in the order given, where no row stops the others. A batch that fails is looked through for jobs
+-- that cannot be read (record_job_faults), and tried without them. Where it still fails, something cannot be written: it is tried in parts of a
+-- hundred at most, and those that fail in tenths, down to the single job, whose fault is recorded. So 10,000 jobs of which ten are broken cost about
+-- twice as much as without (decision 0010), where each alone cost forty times as much. What a call found out no later one pays for: a job that broke
+-- before, at the same tick, is tried alone, and after the others.
+-- By the clock: ten seconds after the first failure it stops between two parts and what it has done is kept; the rest stays due, and the next ring goes
+-- on. What its role's 30 s cut off would be undone, and begun again for ever.
 -- The caller holds the rows' locks.
--- Called by: fire, account_due, catch_up, end_jobs, settle_ticks.   Returns: how many executions were made for delivery.
+-- Called by: fire, account_due, catch_up, end_jobs, resume_jobs_in_time, settle_ticks, suspend_workspace.
+-- Returns: how many executions were made for delivery.
 create or replace function kronos.account_each(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -10,25 +16,56 @@ declare
                                   from kronos.job_faults as fault
                                   join kronos.jobs as job using (job_id)
                                  where fault.job_id = any (p_job_ids) and fault.next_tick_at is not distinct from job.next_tick_at);
-    v_sound     uuid[] := case when v_suspects = '{}' then p_job_ids else array(select unnest(p_job_ids) except select unnest(v_suspects)) end;
+    v_job_ids   uuid[] := p_job_ids;
+    v_from      integer[];                        -- the parts of v_job_ids that are to be tried, in this order
+    v_to        integer[];
+    v_first     integer;
+    v_last      integer;
+    v_part      integer;
+    v_known     integer := 0;                     -- so many suspects stand before the others in v_job_ids
+    v_is_read   boolean := false;
+    v_until     timestamptz;                      -- null until something has failed
     v_delivered integer := 0;
-    v_job_id    uuid;
 begin
-    begin
-        v_delivered := kronos.account_ticks(v_sound, p_now);
-    exception when others then
-        raise warning 'kronos: % due jobs could not be accounted for together, so each is alone: % (%)', cardinality(v_sound), sqlerrm, sqlstate;
-        v_suspects := v_suspects || v_sound;
-    end;
-    foreach v_job_id in array v_suspects loop
+    if v_suspects <> '{}' then
+        v_suspects := kronos.record_job_faults(v_suspects, p_now);
+        v_known    := cardinality(v_suspects);
+        v_job_ids  := v_suspects || array(select asked.job_id
+                                            from unnest(p_job_ids) with ordinality as asked (job_id, nth)
+                                           where not exists (select from kronos.job_faults as fault
+                                                               join kronos.jobs as job using (job_id)
+                                                              where fault.job_id = asked.job_id
+                                                                and fault.next_tick_at is not distinct from job.next_tick_at)
+                                           order by asked.nth);
+    end if;
+    v_from := array[v_known + 1] || array(select generate_series(1, v_known));
+    v_to   := array[cardinality(v_job_ids)] || array(select generate_series(1, v_known));
+    while v_from <> '{}' and (v_until is null or clock_timestamp() < v_until) loop
+        v_first := v_from[1];
+        v_last  := v_to[1];
+        v_from  := v_from[2:];
+        v_to    := v_to[2:];
+        continue when v_first > v_last;
         begin
-            v_delivered := v_delivered + kronos.account_ticks(array[v_job_id], p_now);
+            v_delivered := v_delivered + kronos.account_ticks(v_job_ids[v_first : v_last], p_now);
         exception when others then
-            raise warning 'kronos: the ticks of job % cannot be accounted for: % (%)', v_job_id, sqlerrm, sqlstate;
-            insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
-            select job.job_id, job.workspace_id, job.next_tick_at, sqlstate, sqlerrm from kronos.jobs as job where job.job_id = v_job_id
-                on conflict (job_id) do update
-                   set next_tick_at = excluded.next_tick_at, sqlstate = excluded.sqlstate, message = excluded.message, failed_at = excluded.failed_at;
+            raise warning 'kronos: % due jobs could not be accounted for together: % (%)', v_last - v_first + 1, sqlerrm, sqlstate;
+            v_until := coalesce(v_until, clock_timestamp() + interval '10 seconds');
+            if v_first = v_last then
+                perform kronos.record_job_fault(v_job_ids[v_first : v_last], sqlstate, sqlerrm);
+                continue;
+            end if;
+            v_part := least(100, (v_last - v_first + 10) / 10);
+            if not v_is_read then      -- this part is all of them
+                v_is_read := true;
+                v_job_ids := v_job_ids[: v_known] || kronos.record_job_faults(v_job_ids[v_first : v_last], p_now);
+                if cardinality(v_job_ids) < v_last then
+                    v_last := cardinality(v_job_ids);
+                    v_part := v_last - v_first + 1;
+                end if;
+            end if;
+            v_from := array(select generate_series(v_first, v_last, greatest(v_part, 1))) || v_from;
+            v_to   := array(select least(part + v_part - 1, v_last) from generate_series(v_first, v_last, greatest(v_part, 1)) as part) || v_to;
         end;
     end loop;
     return v_delivered;

@@ -21,7 +21,7 @@ begin
             v_made := v_made + kronos.advance_backfill(v_backfill_id, p_limit - v_made);
         exception when others then
             raise warning 'kronos: backfill % cannot go on: % (%)', v_backfill_id, sqlerrm, sqlstate;
-            if left(sqlstate, 2) not in ('08', '40', '53', '55', '57', '58') then
+            if not kronos.is_passing(sqlstate) then
                 update kronos.backfills
                    set status = 'FAILED', completed_at = clock_timestamp(),
                        status_reason = jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm, 'sqlstate', sqlstate)

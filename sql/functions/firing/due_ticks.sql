@@ -1,5 +1,5 @@
 -- due_ticks: what becomes of each nominal tick of a job from its pointer up to p_now. Pure: it reads the row it is given and writes nothing.
--- A tick accounted for within 60 s of its time is on time and is delivered. Of the older ones, the missed, the job's policy delivers none
+-- A tick accounted for within the grace (kronos.grace) after its time is on time and is delivered. Of the older ones, the missed, the job's policy delivers none
 -- (SKIP), the newest within the window and only if no newer tick is delivered with it (LATEST), or each within the window (ALL).
 -- Of what would be delivered, the first skip_next are skipped; and no more than max_runs leaves room for.
 -- Called by: account_ticks and admitted_ticks, run_internal_job.
@@ -12,7 +12,7 @@ returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause te
 language plpgsql stable rows 2 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_grace    constant interval := interval '60 seconds';
+    c_grace    constant interval := kronos.grace();
     c_at_most  constant integer  := 10000;
     v_tick     timestamptz   := p_job.next_tick_at;
     v_on_time  timestamptz[] := '{}';
@@ -71,7 +71,9 @@ begin
 
     if v_old_count + v_given_up > 0 then
         return query select 'MISSED', coalesce(v_first, v_missed[1]), coalesce(v_first, v_missed[1]), 'SCHEDULE', (v_old_count + v_given_up)::integer,
-            jsonb_build_object('code', 'missed', 'detail', 'accounted for more than 60 s after its time; not delivered under the job''s catch-up policy',
+            jsonb_build_object('code', 'missed',
+                               'detail', format('accounted for more than %s s after its time; not delivered under the job''s catch-up policy',
+                                                extract(epoch from c_grace)::integer),
                                'policy', p_job.catch_up_policy, 'window_seconds', p_job.catch_up_window_seconds,
                                'first', coalesce(v_first, v_missed[1]), 'last', coalesce(v_missed[nullif(v_given_up, 0)], v_old_last),
                                'count', v_old_count + v_given_up), false;

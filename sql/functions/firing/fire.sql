@@ -3,10 +3,12 @@
 --
 --   cron.job.command -> fire -> line_up                                        one alarm of a full minute after another, so that the first
 --                                                                              do the work of all (a firing costs 20 ms, a row 0.12)
---                            -> account_due -> account_ticks -> due_ticks      which jobs are due, with which ticks, and what becomes of each
---                                                            -> next_tick
---                            -> catch_up    -> account_ticks                   jobs whose ticks were missed
---                            -> pg_notify                                      wake the workers, once a transaction
+--                            -> account_all -> account_due -> account_each     which jobs are due
+--                                           -> catch_up    -> account_each     whose ticks were missed
+--                                           -> pg_notify                       wake the workers, once a transaction
+--   account_each -> account_ticks -> due_ticks -> next_tick                    with which ticks, and what becomes of each
+--
+-- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed over, and is theirs to account for.
 --
 -- Called by: cron.job.command, as kronos_cron; an operator may call it by hand: an internal job then runs at once.
 -- Returns: the executions made for delivery. 0: nothing was due, or the job or its workspace is not ACTIVE.
@@ -16,7 +18,9 @@ as $$
 declare
     v_endpoint_type text;
     v_now           timestamptz;
-    v_delivered     integer := 0;
+    v_delivered     integer;
+    v_has_own       boolean;
+    v_own           integer := 0;
 begin
     -- An internal job's ring is a heartbeat whatever is due, and takes its time.
     if not exists (select from kronos.heartbeats where job_id = p_job_id) then
@@ -38,34 +42,43 @@ begin
         return 0;
     end if;
     if v_endpoint_type = 'INTERNAL' then
+        -- In a transaction of its own: what it locks, and how it ends, is nothing to other jobs' ticks. These are the task catch-up's.
         perform from kronos.jobs where job_id = p_job_id and status = 'ACTIVE' for update;
         if found then
             perform kronos.run_internal_job(p_job_id, clock_timestamp());
         end if;
+        return 0;
     end if;
+    -- The job's own row first, while nothing else is locked: only then may a firing wait for one. It waited with a thousand others locked, and two
+    -- firings deadlocked where each had the other's job among them. A tick that is overdue is catch_up's and its row is not locked here: whoever
+    -- catches up on all passes over what is locked, and it would be left behind.
+    begin
+        perform
+           from kronos.jobs as job
+          where job.job_id = p_job_id
+            and job.status = 'ACTIVE'
+            and job.next_tick_at between clock_timestamp() - kronos.grace() and clock_timestamp()      -- asked again once the lock is ours
+            for update;
+        v_has_own := found;
+    exception when lock_not_available then
+        v_has_own := false;
+        raise warning 'kronos: job % is held by another session for longer than a firing waits; other jobs'' ticks go on', p_job_id;
+    end;
     v_now := clock_timestamp();      -- now() is the transaction's start, and we may have waited
-    v_delivered := kronos.account_due(v_now);
-    -- The job's own tick, where account_due left it: somebody has the row locked, so we wait; a thousand were before it; or it has just failed.
-    -- One that is overdue is catch_up's and is not locked here: whoever catches up on all passes over what is locked, and it would be left behind.
-    perform
-       from kronos.jobs as job
-       join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
-      where job.job_id = p_job_id
-        and job.status = 'ACTIVE'
-        and workspace.status = 'ACTIVE'
-        and job.next_tick_at between clock_timestamp() - interval '60 seconds' and clock_timestamp()      -- asked again once the lock is ours
-        and v_endpoint_type <> 'INTERNAL'
-        for update of job;
-    if found then
-        v_delivered := v_delivered + kronos.account_each(array[p_job_id], clock_timestamp());
+    v_delivered := kronos.account_all(v_now);
+    -- Where a thousand were before it, or it has just failed.
+    if v_has_own and exists (select
+                               from kronos.jobs as job
+                               join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+                              where job.job_id = p_job_id
+                                and job.status = 'ACTIVE'
+                                and workspace.status = 'ACTIVE'
+                                and job.next_tick_at between v_now - kronos.grace() and v_now) then
+        v_own := kronos.account_each(array[p_job_id], v_now);
+        if v_own > 0 then
+            perform pg_notify('kronos_work', '');
+        end if;
     end if;
-    if exists (select from kronos.jobs as job where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - interval '60 seconds'
-                                                    and not kronos.has_just_failed(job, v_now)) then
-        v_delivered := v_delivered + coalesce(kronos.catch_up(v_now), 0);
-    end if;
-    if v_delivered > 0 then
-        perform pg_notify('kronos_work', '');
-    end if;
-    return v_delivered;
+    return v_delivered + v_own;
 end
 $$;

@@ -1,6 +1,6 @@
 -- is_any_due: whether a ring of the job has anything to do: its own tick is due, or another job's is that is not left alone for having just failed.
 -- Other jobs that are internal wait for alarms of their own.
--- Called by: fire.   plpgsql, so that the second question is planned only where the first is answered with no.
+-- Called by: fire; ring_if_silent, with no job of its own.   plpgsql, so that the second question is planned only where the first is answered with no.
 create or replace function kronos.is_any_due(p_job_id uuid, p_now timestamptz) returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -5,15 +5,12 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now        timestamptz := clock_timestamp();
-    v_caught_up  integer     := kronos.catch_up(v_now);
+    v_delivered  integer     := kronos.account_all(v_now);
     v_backfilled integer     := kronos.advance_backfills(1000);
 begin
-    if v_caught_up > 0 then
-        perform pg_notify('kronos_work', '');
-    end if;
-    return jsonb_build_object('delivered', v_caught_up, 'backfilled', v_backfilled,
+    return jsonb_build_object('delivered', v_delivered, 'backfilled', v_backfilled,
                               'overdue', (select count(*)
                                             from kronos.jobs as job
-                                           where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - interval '60 seconds'));
+                                           where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - kronos.grace()));
 end
 $$;

@@ -1,0 +1,25 @@
+-- account_all: accounts for what is due now and what was missed, of all jobs: the one thing that every ring does, whoever rings. Then it wakes the
+-- workers, where there is something to deliver. It waits for no row: what somebody else holds is passed over.
+-- Called by: fire (an alarm of pg_cron), keep_up (the internal job catch-up), ring_if_silent (a worker: when it starts, when its database is back,
+-- when the clock was set, while pg_cron is silent).
+-- Returns: how many executions were made for delivery. Up to 1,000 jobs that are on time and what catch_up takes; the next ring goes on.
+create or replace function kronos.account_all(p_now timestamptz) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_delivered integer := kronos.account_due(p_now);
+begin
+    if exists (select
+                 from kronos.jobs as job
+                where job.status = 'ACTIVE'
+                  and not job.is_halted
+                  and job.next_tick_at < p_now - kronos.grace()
+                  and not kronos.has_just_failed(job, p_now)) then
+        v_delivered := v_delivered + coalesce(kronos.catch_up(p_now), 0);
+    end if;
+    if v_delivered > 0 then
+        perform pg_notify('kronos_work', '');
+    end if;
+    return v_delivered;
+end
+$$;

@@ -1,0 +1,100 @@
+"""Many firings at once where more jobs are due than one takes: none waits for another with rows locked, and each tick is there once."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+
+from conftest import minute_with_time_left
+from factory import EndpointRow, add_endpoint
+from sql_factory import Connection, fire, live, make_cron_job, once, value, values
+
+pytestmark = pytest.mark.faults
+
+DUE = 2000
+SESSIONS = 32
+ROUNDS = 4
+
+
+def add_due(connection: Connection, endpoint: EndpointRow, tick: datetime) -> list[uuid.UUID]:
+    """As many jobs, due at `tick` alone this day, and not known to pg_cron."""
+    return values(
+        connection,
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+                                 next_tick_at)
+        select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s), %(cron)s, 'due', %(tick)s
+          from generate_series(1, %(due)s) as n, lateral (select gen_random_uuid() as id where n > 0) as new
+        returning job_id
+        """,
+        {
+            "workspace_id": endpoint.workspace_id,
+            "endpoint_id": endpoint.endpoint_id,
+            "cron": once(tick),
+            "tick": tick,
+            "due": DUE,
+        },
+    )
+
+
+def test_firings_of_a_full_minute_do_not_deadlock(superuser: Connection, database_url: str) -> None:
+    endpoint = add_endpoint(superuser)
+    # All at once: nobody stands in line, as where two lines are busy and the others overtake.
+    superuser.execute("alter function kronos.line_up() set lock_timeout = '1ms'")
+    begin = threading.Barrier(SESSIONS)
+
+    def ring(job_id: uuid.UUID) -> None:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("set session authorization kronos_cron")
+            connection.execute("set lock_timeout = '30s'")  # a busy machine is no deadlock
+            begin.wait(60)
+            fire(connection, job_id)
+
+    for _ in range(ROUNDS):
+        tick = minute_with_time_left(superuser)
+        job_ids = add_due(superuser, endpoint, tick)
+        with ThreadPoolExecutor(SESSIONS) as threads:
+            list(threads.map(ring, job_ids[:: DUE // SESSIONS][:SESSIONS]))  # raises what a session met: 40P01 above all
+        due = "select count(*) from kronos.jobs where endpoint_id = %s and next_tick_at <= clock_timestamp()"
+        made = "select count(*), count(distinct job_id) from kronos.execution_live where job_id = any (%s) and scheduled_at = %s"
+        assert value(superuser, due, [endpoint.endpoint_id]) == 0
+        assert superuser.execute(made, [job_ids, tick]).fetchone() == (DUE, DUE)
+
+
+@pytest.fixture
+def tick(superuser: Connection) -> datetime:
+    return minute_with_time_left(superuser)
+
+
+def test_a_firing_that_waits_for_its_own_row_holds_no_other(superuser: Connection, database_url: str, tick: datetime) -> None:
+    own, free = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
+    with (
+        psycopg.connect(database_url) as holder,
+        psycopg.connect(database_url, autocommit=True) as ringing,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        holder.execute("select from kronos.jobs where job_id = %s for update", [own])
+        ring = thread.submit(fire, ringing, own)
+        waits = "select from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+        while superuser.execute(waits, [ringing.info.backend_pid]).fetchone() is None:
+            assert not ring.done()
+        holder.execute("set lock_timeout = '2s'")
+        holder.execute("select from kronos.jobs where job_id = %s for update", [free])  # not locked by whoever waits
+        holder.commit()
+        assert ring.result(20) == 2
+    assert [len(live(superuser, job_id)) for job_id in (own, free)] == [1, 1]
+
+
+def test_a_row_that_is_held_for_too_long_keeps_no_other_tick(superuser: Connection, database_url: str, tick: datetime) -> None:
+    own, free = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
+    with psycopg.connect(database_url) as holder, psycopg.connect(database_url, autocommit=True) as ringing:
+        holder.execute("select from kronos.jobs where job_id = %s for update", [own])
+        ringing.execute("set lock_timeout = '50ms'")
+        assert fire(ringing, own) == 1
+        assert (live(superuser, own), len(live(superuser, free))) == ([], 1)
+        holder.rollback()
+        assert fire(ringing, own) == 1
+    assert value(superuser, "select next_tick_at from kronos.jobs where job_id = %s", [own]) == tick + timedelta(days=1)

@@ -1,0 +1,153 @@
+"""Broken rows among thousands that are due say so, stay behind and cost the others little; a passing shortage is nobody's fault."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from factory import EndpointRow, add_endpoint
+from sql_factory import Connection, records, value, values
+
+MINUTE = timedelta(minutes=1)
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+OVERDUE = 10_000
+BROKEN = 10
+
+
+def add_overdue(connection: Connection, endpoint: EndpointRow, count: int) -> list[uuid.UUID]:
+    """Jobs that were due at noon, a millisecond apart, and next are in a day; the most overdue first."""
+    return values(
+        connection,
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+                                 next_tick_at)
+        select id, id, %s, %s, 'CRON', '0 12 * * *', 'UTC', read, '0 12 * * *', 'overdue', %s + n * interval '1 ms'
+          from generate_series(1, %s) as n, kronos.parse_cron('0 12 * * *') as read,
+               lateral (select gen_random_uuid() as id where n > 0) as new
+        returning job_id
+        """,
+        [endpoint.workspace_id, endpoint.endpoint_id, NOON, count],
+    )
+
+
+def make_unreadable(connection: Connection, job_ids: list[uuid.UUID]) -> None:
+    connection.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = any (%s)", [job_ids])
+
+
+def refuse(connection: Connection, job_ids: list[uuid.UUID], sqlstate: str = "23514") -> None:
+    """No execution of these jobs can be written."""
+    connection.execute("create table if not exists public.refused (job_id uuid primary key); grant select on public.refused to public")
+    connection.execute("truncate public.refused")
+    connection.execute("insert into public.refused select unnest(%s::uuid[])", [job_ids])
+    connection.execute(f"""
+        create or replace function public.refuse() returns trigger language plpgsql as $$
+        begin
+            if exists (select from public.refused where job_id = new.job_id) then
+                raise exception using errcode = '{sqlstate}', message = 'refused';
+            end if;
+            return new;
+        end $$;
+        create or replace trigger refuse before insert on kronos.execution_live for each row execute function public.refuse();
+    """)
+
+
+def count_calls(connection: Connection) -> None:
+    """Counts, from now on, how many jobs account_ticks is called with, in calls that are undone as well."""
+    connection.execute("""
+        create sequence public.accounted minvalue 0 start 0;
+        grant all on public.accounted to public;
+        alter function kronos.account_ticks(uuid[], timestamptz) rename to account_ticks_itself;
+        create function kronos.account_ticks(p_job_ids uuid[], p_now timestamptz) returns integer language plpgsql as $$
+        begin
+            perform setval('public.accounted', nextval('public.accounted') + cardinality(p_job_ids) - 1);
+            return kronos.account_ticks_itself(p_job_ids, p_now);
+        end $$;
+        grant execute on function kronos.account_ticks(uuid[], timestamptz) to public;
+    """)
+
+
+def accounted(connection: Connection) -> int:
+    count: int = value(connection, "select last_value from public.accounted")
+    return count
+
+
+def catch_up(connection: Connection) -> int:
+    made: int = value(connection, "select kronos.catch_up(%s)", [NOON + 10 * MINUTE])
+    return made
+
+
+def faults(connection: Connection) -> set[uuid.UUID]:
+    return set(values(connection, "select job_id from kronos.job_faults"))
+
+
+@pytest.mark.parametrize("kind", [make_unreadable, refuse])
+def test_ten_broken_jobs_among_ten_thousand_cost_no_more_than_twice_their_number_again(
+    superuser: Connection, kind: Callable[[Connection, list[uuid.UUID]], None]
+) -> None:
+    jobs = add_overdue(superuser, add_endpoint(superuser), OVERDUE)
+    broken = jobs[7 :: OVERDUE // BROKEN]
+    kind(superuser, broken)
+    count_calls(superuser)
+    assert catch_up(superuser) == OVERDUE - BROKEN
+    # Each alone was 10,000 calls, over all partitions; now it is the batch, the batch again, and ten parts of a hundred in tenths.
+    assert accounted(superuser) <= 2.5 * OVERDUE
+    assert faults(superuser) == set(broken)
+
+    superuser.execute("update kronos.job_faults set failed_at = failed_at - interval '1 minute'")  # they are tried again by then
+    before = accounted(superuser)
+    more = add_overdue(superuser, add_endpoint(superuser), 500)
+    assert catch_up(superuser) == 500
+    assert accounted(superuser) - before <= 500 + BROKEN, "what the first call found out the second does not pay for"
+    assert faults(superuser) == set(broken)
+    assert value(superuser, "select count(*) from kronos.execution_live where job_id = any (%s)", [more]) == 500
+
+
+def test_the_order_of_the_wave_holds_where_a_batch_is_tried_in_parts(superuser: Connection) -> None:
+    jobs = add_overdue(superuser, add_endpoint(superuser), 250)
+    refuse(superuser, [jobs[3], jobs[120]])
+    assert catch_up(superuser) == 248
+    rows = records(superuser, "select job_id, run_at from kronos.execution_live order by run_at, scheduled_at")
+    assert [row["job_id"] for row in rows] == [job_id for job_id in jobs if job_id not in (jobs[3], jobs[120])]
+    at_once = [row for row in rows if row["run_at"] == NOON + 10 * MINUTE]
+    assert len(at_once) == 5
+    assert rows[-1]["run_at"] == NOON + 10 * MINUTE + 243 * timedelta(seconds=5)
+
+
+def test_what_it_cannot_end_in_time_it_keeps_and_leaves_the_rest(superuser: Connection) -> None:
+    """Each failing try takes its time: a slow disk, a lock that is waited for."""
+    jobs = add_overdue(superuser, add_endpoint(superuser), 400)
+    refuse(superuser, jobs[200:])
+    superuser.execute("""
+        create or replace function public.refuse() returns trigger language plpgsql as $$
+        begin
+            if exists (select from public.refused where job_id = new.job_id) then
+                perform pg_sleep(1);
+                raise exception using errcode = '23514', message = 'refused, slowly';
+            end if;
+            return new;
+        end $$""")
+    superuser.execute("set statement_timeout = '30s'")  # of the role that pg_cron rings as
+    assert catch_up(superuser) == 200
+    found = faults(superuser)
+    assert found
+    assert found < set(jobs[200:])
+    assert catch_up(superuser) == 0
+    assert len(faults(superuser)) > len(found), "the next call goes on"
+
+
+@pytest.mark.parametrize("sqlstate", ["53200", "53100", "55P03", "57P03", "58030", "40001", "08006"])
+def test_a_passing_shortage_is_not_recorded_as_a_malformed_job(superuser: Connection, sqlstate: str) -> None:
+    jobs = add_overdue(superuser, add_endpoint(superuser), 30)
+    refuse(superuser, jobs[10:12], sqlstate)
+    assert catch_up(superuser) == 28
+    assert faults(superuser) == set()
+    left = values(superuser, "select job_id from kronos.jobs where next_tick_at < %s order by next_tick_at", [NOON + 10 * MINUTE])
+    assert left == jobs[10:12]
+    refuse(superuser, [])
+    assert catch_up(superuser) == 2, "it is tried again at the next ring"
+
+
+def test_which_errors_may_pass_is_said_once(superuser: Connection) -> None:
+    states = ["08006", "40P01", "53200", "55P03", "57014", "58030", "22012", "23514", "42P01", "P0001", "XX000"]
+    assert values(superuser, "select state from unnest(%s::text[]) as state where kronos.is_passing(state)", [states]) == states[:6]
