@@ -21,6 +21,13 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """Whether an endpoint was deleted; None: there is none of that name."""
+
+    is_deleted: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """When a failed delivery is tried again: sql/schema/endpoints.sql keeps it with the version."""
 
@@ -47,7 +54,7 @@ _INSERT = statement("endpoints.insert_endpoint", Written)
 _REPLACE = statement("endpoints.replace_endpoint", Written)
 _GET = statement("endpoints.get_endpoint", Endpoint)
 _LIST = statement("endpoints.list_endpoints", Endpoint)
-_DELETE = statement("endpoints.delete_endpoint", Written)
+_DELETE = statement("endpoints.delete_endpoint", Deletion)
 
 
 async def create(view: WorkspaceView, new: NewEndpoint) -> Endpoint:
@@ -86,12 +93,11 @@ async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, 
 
 async def delete(view: WorkspaceView, name: str) -> None:
     """Delete an endpoint that nothing uses. Raises EndpointNotFound, Conflict (endpoint_in_use)."""
-    deleted, present = await view.write_then_read(_DELETE, {"name": name}, _GET, {"name": name})
-    if deleted:
-        return
-    if present:
+    (deletion,) = await view.rows(_DELETE, {"name": name})
+    if deletion.is_deleted is None:
+        raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
+    if not deletion.is_deleted:
         raise errors.Conflict(f"the endpoint {name!r} has live jobs or unfinished executions", code="endpoint_in_use")
-    raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
 
 
 def _params(new: NewEndpoint) -> dict[str, object]:

@@ -6,6 +6,7 @@ KronosError                        500  internal_error          we did not fores
 ├── Forbidden                      403  forbidden
 ├── NotFound                       404  *_not_found             absent, or another workspace's: the caller cannot tell
 ├── Conflict                       409  conflict, job_not_updatable, execution_not_cancellable, endpoint_in_use, ...
+│   └── Overtaken                       conflict, where looking again may tell more
 ├── PreconditionFailed             412  precondition_failed
 ├── PayloadTooLarge                413  payload_too_large
 ├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, invalid_interval,
@@ -17,6 +18,7 @@ KronosError                        500  internal_error          we did not fores
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -117,6 +119,10 @@ class Conflict(KronosError):
     title = "Conflict"
 
 
+class Overtaken(Conflict):
+    """What it was about was changed by somebody else between the look and the write: whoever looks again sees how."""
+
+
 class PreconditionFailed(KronosError):
     """If-Match names another version than the present one."""
 
@@ -190,6 +196,18 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
 }
 
 
+def _endpoint_deleted(message: str) -> EndpointNotFound:
+    return EndpointNotFound(message, faults=(Fault(pointer="/endpoint", detail=message, hint="name another endpoint"),))
+
+
+_BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
+    "KR010": Overtaken,
+    "KR011": Overtaken,
+    "KR012": _endpoint_deleted,
+    "KR013": WorkspaceNotFound,
+}
+
+
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection string."""
     if error.sqlstate is None and not isinstance(error, psycopg.OperationalError):
@@ -210,8 +228,8 @@ def from_database(error: psycopg.Error) -> KronosError:
         )
     if sqlstate == "KR003":
         return Unprocessable(message, faults=(Fault(pointer="/ends_at", detail=message, hint=error.diag.message_hint),))
-    if sqlstate in ("KR010", "KR011"):
-        return Conflict(message)
+    if made := _BY_SQLSTATE.get(sqlstate):
+        return made(message)
     if known := _BY_CONSTRAINT.get(error.diag.constraint_name or ""):
         return type(known)(known.detail, faults=known.faults)
     context = f"{error.diag.context or ''} {message}"

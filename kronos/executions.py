@@ -20,6 +20,13 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """Why an execution could not be made due again; None: it was."""
+
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
     """Which executions a list holds; None: all. `job` is an id or a name."""
 
@@ -46,7 +53,13 @@ _LIST = statement("executions.list_executions", Execution)
 _LIST_OF_JOB = statement("executions.list_job_executions", Execution)
 _ATTEMPTS = statement("executions.list_attempts", Attempt)
 _CANCEL = statement("executions.cancel_execution", Moved)
-_RETRY = statement("executions.retry_execution", Moved)
+_RETRY = statement("executions.retry_execution", Retried)
+
+
+_REFUSALS = {
+    "job_cancelled": "is of a job that was cancelled",
+    "attempts_used_up": "was tried as often as can be counted",
+}
 
 
 async def get(view: WorkspaceView, execution_id: UUID) -> Execution:
@@ -127,14 +140,19 @@ async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
 
 async def retry(view: WorkspaceView, execution_id: UUID) -> Execution:
     """Make a failed or cancelled execution due again, under its own id. Raises ExecutionNotFound, Conflict (execution_not_retryable)."""
-    moved, execution = await view.write_then_read(_RETRY, {"execution_id": execution_id}, GET, {"execution_id": execution_id})
+    params = {"execution_id": execution_id}
+    try:
+        (retried,), execution = await view.write_then_read(_RETRY, params, GET, params)
+    except errors.EndpointNotFound:  # a deleted workspace's, or the endpoint alone
+        await get(view, execution_id)
+        raise errors.Conflict(
+            f"the endpoint of execution {execution_id} was deleted: it cannot be retried", code="execution_not_retryable"
+        ) from None
     if not execution:
         raise _not_found(view, execution_id)
-    if not moved:
-        raise errors.Conflict(
-            f"execution {execution_id} is {execution[0].status}, or its job was cancelled: it cannot be retried",
-            code="execution_not_retryable",
-        )
+    if retried.refusal is not None:
+        why = _REFUSALS.get(retried.refusal, f"is {execution[0].status}")
+        raise errors.Conflict(f"execution {execution_id} {why}: it cannot be retried", code="execution_not_retryable")
     return execution[0]
 
 

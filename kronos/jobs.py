@@ -152,7 +152,10 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     if faults := _past(new):
         return await _known(view, new, faults), False
     insert, params = await _insertion(view, new)
-    job = await view.run_entering(insert, params)
+    try:
+        job = await view.run_entering(insert, params)
+    except (errors.EndpointNotFound, errors.Overtaken):  # deleted or suspended at the same time, endpoint or workspace
+        job = None
     if job is None:  # for whatever reason: the ordinary way in is the one that decides
         job = await view.one_or_none(insert, {**params, "workspace": view.workspace})
     if job is None:

@@ -1,6 +1,6 @@
 """What can be done to a workspace. Each operation is one statement, or one transaction in one round trip."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -13,6 +13,7 @@ from kronos.sql import statement
 SYSTEM = "kronos-system"  # the workspace of the internal jobs
 TURN_SECONDS = 60
 """What suspending or resuming may take: a thousand jobs take 0.4 s, ten thousand more than a request has otherwise."""
+_UNFINISHED = {"jobs": "ACTIVE or PAUSED jobs", "executions": "unfinished executions", "backfills": "RUNNING backfills"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,16 @@ class Turned:
     entries: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """Whether a workspace was deleted, and what is unfinished in it."""
+
+    is_deleted: bool
+    jobs: int
+    executions: int
+    backfills: int
+
+
 _INSERT = statement("workspaces.insert_workspace", Workspace)
 _GET = statement("workspaces.get_workspace", Workspace)
 _LIST = statement("workspaces.list_workspaces", Workspace)
@@ -36,7 +47,7 @@ _UPDATE = statement("workspaces.update_workspace", Workspace)
 _ALLOW = statement("workspaces.allow_longer", Allowed)
 _SUSPEND = statement("workspaces.suspend_workspace", Turned)
 _RESUME = statement("workspaces.resume_workspace", Turned)
-_DELETE = statement("workspaces.delete_workspace", Workspace)
+_DELETE = statement("workspaces.delete_workspace", Deletion)
 
 
 async def create(view: InstanceView, *, slug: str, name: str) -> Workspace:
@@ -51,8 +62,7 @@ async def create(view: InstanceView, *, slug: str, name: str) -> Workspace:
 
 async def get(view: WorkspaceView) -> Workspace:
     """The workspace. Raises WorkspaceNotFound."""
-    (workspace,) = await view.rows(_GET, {"workspace": view.workspace})
-    return workspace
+    return _present(view, await view.rows(_GET, {"workspace": view.workspace}))
 
 
 async def list_page(view: InstanceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Workspace]:
@@ -69,19 +79,34 @@ async def update(view: WorkspaceView, *, name: str | None, status: Literal["ACTI
     _refuse_system(view)
     params = {"name": name, "timeout": f"{TURN_SECONDS}s"}
     if status is None:
-        (workspace,) = await view.rows(_UPDATE, params)
-        return workspace
-    _, _, (workspace,) = await view.prepare_write_read(_ALLOW, _SUSPEND if status == "SUSPENDED" else _RESUME, _UPDATE, params)
-    return workspace
+        return _present(view, await view.rows(_UPDATE, params))
+    _, _, updated = await view.prepare_write_read(_ALLOW, _SUSPEND if status == "SUSPENDED" else _RESUME, _UPDATE, params)
+    return _present(view, updated)
 
 
 async def delete(view: WorkspaceView) -> Workspace:
-    """Delete an empty workspace. Raises WorkspaceNotFound, Forbidden, Conflict while it has live jobs."""
+    """Delete a workspace in which all is finished, and its endpoints. Raises WorkspaceNotFound, Forbidden, Conflict saying what is not."""
     _refuse_system(view)
-    present = await get(view)
-    if (workspace := await view.one_or_none(_DELETE, {"workspace_id": present.workspace_id})) is None:
-        raise errors.Conflict(f"workspace {present.slug} still has ACTIVE or PAUSED jobs: delete them first")
-    return workspace
+    found, (deletion,) = await view.write_then_read(_GET, {"workspace": view.workspace}, _DELETE, {})
+    workspace = _present(view, found)
+    if deletion.is_deleted:
+        return replace(workspace, status="DELETED")
+    counts = {"jobs": deletion.jobs, "executions": deletion.executions, "backfills": deletion.backfills}
+    told = [f"{count} {_UNFINISHED[what]}" for what, count in counts.items() if count]
+    if not told:
+        raise _not_found(view)
+    raise errors.Conflict(f"workspace {workspace.slug} still has {', '.join(told)}: cancel them or let them end first")
+
+
+def _present(view: WorkspaceView, found: list[Workspace]) -> Workspace:
+    """The only row; none where the workspace was deleted after the transaction had entered it. Raises WorkspaceNotFound."""
+    if not found:
+        raise _not_found(view)
+    return found[0]
+
+
+def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
+    return errors.WorkspaceNotFound(f"no workspace {view.workspace!r}")
 
 
 def _refuse_system(view: WorkspaceView) -> None:

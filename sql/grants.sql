@@ -40,7 +40,6 @@ grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gat
 grant insert on kronos.endpoint_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills to kronos_api;
 grant insert, update, delete on kronos.execution_live to kronos_api;
-grant delete on kronos.execution_done to kronos_api;   -- a retry by hand takes the execution back
 
 grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;
@@ -51,7 +50,8 @@ grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces, k
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid), kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz), kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid), kronos.suspend_workspace(), kronos.resume_workspace(),
-                          kronos.trigger_job(text, uuid, jsonb, boolean),
+                          kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(), kronos.delete_endpoint(text),
+                          kronos.retry_execution(uuid),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer)
    to kronos_api;
 grant execute on function kronos.upkeep(integer), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;

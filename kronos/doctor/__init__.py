@@ -17,6 +17,7 @@ from kronos.doctor.facts import (
     Ground,
     JobCount,
     JobLedger,
+    LeftBehind,
     MissingPrivilege,
     Orphan,
     OverdueJob,
@@ -40,6 +41,7 @@ _DRIFT = statement("doctor.list_drift", Difference)
 _COUNT_JOBS = statement("doctor.count_jobs", JobCount)
 _LEDGERS = statement("doctor.check_ledgers", JobLedger)
 _FAULTS = statement("doctor.list_faults", FaultyJob)
+_LEFT_BEHIND = statement("doctor.list_left_behind", LeftBehind)
 _OVERDUE_JOBS = statement("doctor.list_overdue", OverdueJob)
 _ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
 _PARTITIONS = statement("doctor.list_missing_partitions", Partition)
@@ -73,6 +75,7 @@ class Doctor:
         yield from findings.ringing(ground, pg_cron)
         yield findings.drift(self._rows(_DRIFT, limit=LISTED))
         yield findings.faults(self._rows(_FAULTS, limit=LISTED))
+        yield findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED))
         yield findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED))
         yield findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED))
         yield findings.partitions(self._rows(_PARTITIONS))

@@ -96,6 +96,16 @@ class FaultyJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehind:
+    """Something unfinished of a workspace or endpoint that was deleted."""
+
+    kind: str
+    id: UUID
+    workspace: str
+    deleted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverdueJob:
     """A job whose tick is due for too long."""
 

@@ -11,6 +11,7 @@ from kronos.doctor.facts import (
     FaultyJob,
     Ground,
     JobLedger,
+    LeftBehind,
     MissingPrivilege,
     Orphan,
     OverdueJob,
@@ -174,6 +175,20 @@ def faults(found: list[FaultyJob]) -> Finding:
         detail=f"{_many(found)}: {_some(told)}" if found else "every job's ticks could be accounted for",
         meaning="these jobs do not run; the others do",
         fix="PATCH the job's cron, or cancel it and make it anew",
+    )
+
+
+def left_behind(found: list[LeftBehind]) -> Finding:
+    """What deleted workspaces and endpoints left unfinished."""
+    told = [f"{each.kind} {each.id} of {each.workspace}, whose {each.deleted} was deleted" for each in found]
+    return Finding(
+        check="deletions",
+        ok=not found,
+        detail=f"{_many(found)}: {_some(told)}" if found else "nothing unfinished is of a deleted workspace or endpoint",
+        meaning="rows were written by hand or restored in part: these never end by themselves, and nobody can reach them over the API",
+        fix="as kronos_owner, bring back what was deleted, cancel these over the API, and delete it again: "
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now(), deleted_at = null where slug = …; "
+        "update kronos.endpoints set deleted_at = null where endpoint_id = …;",
     )
 
 

@@ -13,7 +13,7 @@ from kronos.delivery.sanitise import json_bytes
 from kronos.sql import statement
 from kronos.worker.link import Link
 
-Verdict = Literal["SUCCESS", "FAILED", "RETRY", "ALREADY", "FENCED", "DROPPED"]
+Verdict = Literal["SUCCESS", "FAILED", "RETRY", "CANCELLED", "ALREADY", "FENCED", "DROPPED"]
 EVERYTHING = datetime.min.replace(tzinfo=UTC)  # as a floor: from the beginning of the index
 # What a lease has beyond the endpoint's timeout: waiting for the claim's answer before, and for the finalize after.
 MARGIN = timedelta(seconds=5)
@@ -180,7 +180,8 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
 
 
 async def release(link: Link, claims: Mapping[UUID, UUID]) -> int:
-    """Give back claims (execution -> token) that were never sent: they are due at once and their attempt is not counted.
+    """Give back claims (execution -> token) that were never sent: they are due at once, or over where they were cancelled, and their
+    attempt is not counted.
 
     Returns how many were still ours. Raises psycopg.Error.
     """
@@ -221,7 +222,7 @@ async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> d
 
 def _verdict(row: Judged) -> Verdict:
     match row.verdict:
-        case "SUCCESS" | "FAILED" | "RETRY" | "ALREADY" | "FENCED" as verdict:
+        case "SUCCESS" | "FAILED" | "RETRY" | "CANCELLED" | "ALREADY" | "FENCED" as verdict:
             return verdict
         case unknown:
             raise ValueError(f"{unknown!r} is no verdict")

@@ -100,7 +100,8 @@ select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_o
   join kronos.endpoints as endpoint using (endpoint_id);
 
 -- name: finalize_executions
--- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is due again after its backoff, counted from now.
+-- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is due again after its backoff, counted from now;
+-- one that was cancelled meanwhile is not due again, but CANCELLED.
 -- One statement: all of the batch, or nothing. What it does not return was ended before (judge_unapplied tells by whom).
 -- Lock order: executions ascending, then gates ascending. "is not distinct from" on purpose: with "=" the planner takes the index of all leases for each row.
 with result as materialized (
@@ -113,6 +114,7 @@ with result as materialized (
     select live.*, result.status, result.retry_ms, result.duration_ms, result.request, result.response, result.error as new_error,
            case when result.status = 'SUCCESS' then 'SUCCESS'
                 when not result.is_retryable or live.attempt_count >= live.max_attempts then 'FAILED'
+                when live.cancel_reason is not null then 'CANCELLED'
                 else 'RETRY'
            end as verdict
       from result
@@ -136,10 +138,12 @@ with result as materialized (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at, run_at,
                                        created_at, started_at, attempt_count, max_attempts, worker_id, input, output, error, backfill_id)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
-           case when verdict = 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts then 'attempts_exhausted' else 'not_retryable' end,
-                                                                'detail', new_error ->> 'message') end,
+           case verdict when 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts then 'attempts_exhausted' else 'not_retryable' end,
+                                                              'detail', new_error ->> 'message')
+                        when 'CANCELLED' then cancel_reason
+           end,
            scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
-           case when verdict = 'SUCCESS' then response end, case when verdict = 'FAILED' then new_error end, backfill_id
+           case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end, backfill_id
       from held
      where verdict <> 'RETRY'
 ), again as (
@@ -174,7 +178,7 @@ with result as materialized (
 select execution_id, case when is_ours then 'ALREADY' else 'FENCED' end as verdict from judged;
 
 -- name: release_executions
--- Gives back claims that were never sent (shutdown): the attempt is not counted.
+-- Gives back claims that were never sent (shutdown): the attempt is not counted. They are due at once; one that was cancelled meanwhile is CANCELLED.
 with held as materialized (
     select live.*
       from (select unnest(%(execution_ids)s::uuid[]) as execution_id order by 1) as wanted
@@ -190,10 +194,22 @@ with held as materialized (
        set in_flight = gate.in_flight - slot.executions
       from slot
      where gate.endpoint_id = slot.endpoint_id
+), ended as (
+    delete from kronos.execution_live as live
+     using held
+     where live.execution_id = held.execution_id and held.cancel_reason is not null
+), archived as (
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at, run_at,
+                                       created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED', cancel_reason, scheduled_at, run_at,
+           created_at, case when attempt_count > 1 then started_at end, attempt_count - 1, max_attempts, input, error, backfill_id
+      from held
+     where cancel_reason is not null
 ), again as (
     update kronos.execution_live as live
-       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, visible_at = now(), attempt_count = live.attempt_count - 1
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, visible_at = now(), attempt_count = live.attempt_count - 1,
+           started_at = case when live.attempt_count > 1 then live.started_at end
       from held
-     where live.execution_id = held.execution_id
+     where live.execution_id = held.execution_id and held.cancel_reason is null
 )
-select execution_id, 'RELEASED' as verdict from held;
+select execution_id, case when cancel_reason is null then 'RELEASED' else 'CANCELLED' end as verdict from held;

@@ -78,6 +78,31 @@ select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.
  order by fault.failed_at desc
  limit %(limit)s;
 
+-- name: list_left_behind
+-- What is unfinished although its workspace or endpoint was deleted: no statement of Kronos leaves any.
+select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.deleted
+  from (select 'job' as kind, job.job_id as id, workspace.slug as workspace,
+               case when workspace.status = 'DELETED' then 'workspace' else 'endpoint' end as deleted
+          from kronos.jobs as job
+          join kronos.endpoints as endpoint using (endpoint_id)
+          join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+         where job.status in ('ACTIVE', 'PAUSED')
+           and (endpoint.deleted_at is not null or workspace.status = 'DELETED')
+        union all
+        select 'execution', live.execution_id, workspace.slug, case when workspace.status = 'DELETED' then 'workspace' else 'endpoint' end
+          from kronos.execution_live as live
+          join kronos.endpoints as endpoint using (endpoint_id)
+          join kronos.workspaces as workspace on workspace.workspace_id = live.workspace_id
+         where endpoint.deleted_at is not null or workspace.status = 'DELETED'
+        union all
+        select 'backfill', backfill.backfill_id, workspace.slug, 'workspace'
+          from kronos.backfills as backfill
+          join kronos.workspaces as workspace using (workspace_id)
+         where backfill.status = 'RUNNING'
+           and workspace.status = 'DELETED') as left_behind
+ order by left_behind.kind, left_behind.id
+ limit %(limit)s;
+
 -- name: list_overdue
 -- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any.
 select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now() - job.next_tick_at)::double precision as overdue_seconds

@@ -48,13 +48,5 @@ select endpoint_id, workspace, name, type, version, null::text as payload_spec, 
  limit %(limit)s;
 
 -- name: delete_endpoint
--- No row: no such endpoint, or a live job uses it. Its history keeps its name.
-update kronos.endpoints as endpoint
-   set deleted_at = now()
- where endpoint.workspace_id = kronos.current_workspace_id()
-   and endpoint.name = %(name)s
-   and endpoint.type <> 'INTERNAL'
-   and endpoint.deleted_at is null
-   and not exists (select from kronos.jobs as job where job.endpoint_id = endpoint.endpoint_id and job.status in ('ACTIVE', 'PAUSED'))
-   and not exists (select from kronos.execution_live as live where live.endpoint_id = endpoint.endpoint_id)
-returning endpoint_id, version;
+-- One row. False: a live job or an unfinished execution uses it; null: no such endpoint.
+select kronos.delete_endpoint(%(name)s) as is_deleted;

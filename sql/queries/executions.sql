@@ -115,37 +115,5 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
 returning execution_id;
 
 -- name: retry_execution
--- A failed or cancelled execution is due again, under its own id, so that its receiver sees the same idempotency key; its attempts go on counting.
--- Of a job whose runs must not overlap now, it is held back, and goes at once where no other is there (release_next).
--- No row: it did not fail, is not there, or its job was cancelled.
-with failed as (
-    delete from kronos.execution_done as done
-     using kronos.jobs as job
-     where done.execution_id = %(execution_id)s
-       and done.workspace_id = kronos.current_workspace_id()
-       and done.status in ('FAILED', 'CANCELLED')
-       and job.job_id = done.job_id
-       and job.status_reason ->> 'code' is distinct from 'cancelled'
-    returning done.*, (select newest.first_version_id
-                         from kronos.jobs as newest
-                        where newest.first_version_id = job.first_version_id
-                          and newest.overlap <> 'ALLOW'
-                          and not exists (select from kronos.jobs as later where later.first_version_id = newest.first_version_id and later.version > newest.version)
-                      ) as overlap_key
-), one_shot as (
-    update kronos.jobs as job
-       set status = 'ACTIVE', runs = 0
-      from failed
-     where job.job_id = failed.job_id and job.trigger <> 'CRON' and job.status = 'COMPLETED'
-), queued as (
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
-                                       visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error, overlap_key, backfill_id)
-    select failed.execution_id, failed.workspace_id, failed.job_id, failed.endpoint_id, failed.endpoint_version, failed.cause, failed.scheduled_at,
-           failed.run_at, failed.created_at, case when failed.overlap_key is null then now() else 'infinity' end, failed.attempt_count,
-           failed.attempt_count + made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms, failed.started_at, failed.input, failed.error, failed.overlap_key, failed.backfill_id
-      from failed
-      join kronos.endpoint_versions as made_of
-        on made_of.endpoint_id = failed.endpoint_id and made_of.version = failed.endpoint_version
-    returning execution_id
-)
-select execution_id from queued where pg_notify('kronos_work', '') is not null;
+-- One row: null where a failed or cancelled execution is due again, under its own id; else why it is not.
+select kronos.retry_execution(%(execution_id)s) as refusal;

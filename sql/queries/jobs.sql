@@ -220,38 +220,9 @@ with old as materialized (
 select next.job_id, (select count(jobid) from registered)::integer as entries from next;
 
 -- name: cancel_job
--- Retires a live job, removes its pg_cron entry, cancels what waits and ends the retries of what runs. No row: nothing live to cancel.
--- A one-shot's execution is locked before its job, as when a worker ends it.
-with live as materialized (
-    select * from kronos.execution_live where job_id = kronos.settled_job_id() order by execution_id for update
-), job as (
-    update kronos.jobs
-       set status = 'RETIRED', status_reason = jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API')
-     where job_id = kronos.settled_job_id()
-       and status in ('ACTIVE', 'PAUSED')
-       and (select count(*) from live) >= 0
-    returning job_id, trigger
-), unregistered as materialized (
-    select kronos.unregister_pg_cron(job_id) as was_there from job where trigger = 'CRON'
-), waiting as (
-    delete from kronos.execution_live as execution
-     using job
-     where execution.job_id = job.job_id and execution.claim_token is null
-    returning execution.*
-), cancelled as (
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                       run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
-           jsonb_build_object('code', 'job_cancelled', 'detail', 'its job was cancelled'), scheduled_at,
-           run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
-      from waiting
-), running as (
-    update kronos.execution_live as execution
-       set max_attempts = execution.attempt_count
-      from job
-     where execution.job_id = job.job_id and execution.claim_token is not null
-)
-select job.job_id, (select count(was_there) from unregistered)::integer as entries from job;
+-- Retires a live job, removes its pg_cron entry, cancels what waits, of its older versions too, and what runs gets no other attempt. No row: nothing
+-- live to cancel.
+select job_id, entries from kronos.cancel_job();
 
 -- name: pause_job
 -- An ACTIVE CRON job is paused and its entry removed. A PAUSED one stays so, and takes the note and the end that were given (%(given)s); who gave one

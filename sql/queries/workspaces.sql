@@ -35,6 +35,7 @@ select workspace_id, slug, name, status, created_at, suspended_at
 update kronos.workspaces
    set name = coalesce(%(name)s::text, name)
  where workspace_id = kronos.current_workspace_id()
+   and status <> 'DELETED'
 returning workspace_id, slug, name, status, created_at, suspended_at;
 
 -- name: allow_longer
@@ -50,10 +51,5 @@ select kronos.suspend_workspace() as entries;
 select kronos.resume_workspace() as entries;
 
 -- name: delete_workspace
--- No row: it has jobs that are still ACTIVE or PAUSED.
-update kronos.workspaces as workspace
-   set status = 'DELETED', deleted_at = now()
- where workspace_id = %(workspace_id)s
-   and status <> 'DELETED'
-   and not exists (select from kronos.jobs as job where job.workspace_id = workspace.workspace_id and job.status in ('ACTIVE', 'PAUSED'))
-returning workspace_id, slug, name, status, created_at, suspended_at;
+-- One row: whether it was deleted, with its endpoints, and what is unfinished in it where it was not. Nothing and not deleted: it was deleted before.
+select is_deleted, jobs, executions, backfills from kronos.delete_workspace();

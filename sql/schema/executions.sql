@@ -24,6 +24,7 @@ create table kronos.execution_live (
     error             jsonb,                             -- of the attempt before
     overlap_key       uuid,                              -- the job's first version, where its runs must not overlap; visible_at 'infinity': held back by another
     backfill_id       uuid,
+    cancel_reason     jsonb,                             -- it was cancelled while claimed: its attempt may end it, and it gets no other
     constraint execution_live_pkey           primary key (execution_id),
     constraint execution_live_job_fkey       foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id),
     constraint execution_live_cause_known    check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
@@ -31,7 +32,8 @@ create table kronos.execution_live (
                                                 and (claim_token is null) = (claimed_at is null)
                                                 and (claim_token is not null or not holds_slot)),
     constraint execution_live_attempts_bounded check (attempt_count <= max_attempts),
-    constraint execution_live_held_is_unclaimed check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null))
+    constraint execution_live_held_is_unclaimed check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null)),
+    constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null)      -- whoever gives it back ends it
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000);

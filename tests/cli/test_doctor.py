@@ -23,7 +23,7 @@ MINUTE = timedelta(minutes=1)
 NOT_HERE = {"cron.database_name", "heartbeat"}
 CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges", "cron.database_name", "internal jobs",
-    "heartbeat", "drift", "malformed jobs", "overdue jobs", "time zones", "partitions", "ledger",
+    "heartbeat", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "partitions", "ledger",
 }  # fmt: skip
 Examine = Callable[..., dict[str, Finding]]
 
@@ -87,6 +87,10 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
         ("""insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
             select job_id, workspace_id, next_tick_at, '22008', 'out of range' from kronos.jobs where job_id = %(job_id)s""",
          "malformed jobs"),
+        ("""update kronos.endpoints set deleted_at = now()
+             where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""", "deletions"),
+        ("""update kronos.workspaces set status = 'DELETED', deleted_at = now()
+             where workspace_id = (select workspace_id from kronos.jobs where job_id = %(job_id)s)""", "deletions drift"),
         ("revoke execute on function kronos.fire(uuid) from kronos_cron", "privileges"),
         ("revoke insert on kronos.execution_done from kronos_worker", "privileges"),
         ("""update kronos.jobs set timezone = 'Europe/Berlin', created_at = now() - interval '9 days'

@@ -13,7 +13,17 @@ from conftest import await_condition
 Rows: TypeAlias = list[tuple[Any, ...]]
 SINK = {"endpoint": "sink", "trigger": "CRON"}
 # Where a request waits for a lock that another holds; and for how long at most while a test holds it: less than a statement's 5 s.
-WAITING = ("settle_ticks", "register_pg_cron", "unregister_pg_cron", "trigger_job", "suspend_workspace", "resume_workspace")
+WAITING = (
+    "settle_ticks",
+    "register_pg_cron",
+    "unregister_pg_cron",
+    "trigger_job",
+    "suspend_workspace",
+    "resume_workspace",
+    "delete_workspace",
+    "delete_endpoint",
+    "retry_execution",
+)
 PATIENCE = "4500ms"
 TABLES = ("kronos.jobs", "cron.job", "kronos.execution_live", "kronos.execution_done")
 

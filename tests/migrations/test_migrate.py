@@ -11,7 +11,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import url_of
-from factory import add_endpoint
+from factory import EndpointRow, add_endpoint
 from kronos import errors, migrations, repeatables, sql
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
@@ -175,6 +175,54 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
     assert value(superuser, "select kronos.account_ticks(array[%s::uuid], '2026-03-16 09:30:05+00')", [job_id]) == 1
     assert value(superuser, "select next_tick_at from kronos.jobs where job_id = %s", [job_id]).isoformat() == "2026-03-23T09:30:00+00:00"
     assert values(superuser, "select schedule from cron.job where jobname = %s", [f"kronos:{job_id}"]) == ["30 9 * * 1"]
+
+
+def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superuser: Connection, bare: str) -> None:
+    """Once, creation and deletion could both commit, and a deletion looked at live jobs only."""
+    superuser.execute((sql.root() / "cluster.sql").read_text().encode())
+    superuser.execute("set role kronos_owner")
+    for revision in ("0001_initial", "0002_schedules"):
+        superuser.execute((migrations.scripts() / "versions" / f"{revision}.sql").read_text().encode())
+    superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
+    superuser.execute("insert into kronos.schema_version values ('0002')")
+    gone, there = add_endpoint(superuser, max_in_flight=3), add_endpoint(superuser)
+    for endpoint in (gone, there):
+        superuser.execute(
+            """
+            with job as (
+                insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger)
+                select job_id, job_id, %(workspace)s, %(endpoint)s, 'IMMEDIATE'
+                  from (select gen_random_uuid() as job_id from generate_series(1, 2)) as new
+                returning job_id
+            )
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+                                               run_at, visible_at, max_attempts, max_crashes, timeout_ms, input, attempt_count,
+                                               claim_token, worker_id, claimed_at, holds_slot)
+            select gen_random_uuid(), %(workspace)s, job_id, %(endpoint)s, 1, 'API', now(), now(), now(), 5, 3, 1000, '{}',
+                   claimed::integer, case when claimed then gen_random_uuid() end, case when claimed then 'w' end,
+                   case when claimed then now() end, claimed
+              from (select job_id, row_number() over () = 1 as claimed from job) as numbered
+            """,
+            {"workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
+        )
+    superuser.execute("update kronos.endpoint_gate set in_flight = 1 where endpoint_id = %s", [gone.endpoint_id])
+    superuser.execute("update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = %s", [gone.workspace_id])
+    superuser.execute("reset role")
+
+    migrations.migrate(bare)
+
+    def of(endpoint: EndpointRow, query: str) -> list[object]:
+        return values(superuser, query, [endpoint.endpoint_id])
+
+    jobs = "select status from kronos.jobs where endpoint_id = %s"
+    assert (of(gone, jobs), of(there, jobs)) == (["RETIRED"] * 2, ["ACTIVE"] * 2)
+    executions = "select run.status from kronos.executions as run join kronos.jobs as job using (job_id) where endpoint_id = %s order by 1"
+    assert (of(gone, executions), of(there, executions)) == (["CANCELLED"] * 2, ["QUEUED", "RUNNING"])
+    attempts = "select attempt.status from kronos.attempt join kronos.execution_done using (execution_id) where endpoint_id = %s"
+    assert (of(gone, attempts), of(there, attempts)) == (["LOST"], [])
+    ends = "select deleted_at is not null from kronos.endpoints where endpoint_id = %s"
+    assert (of(gone, ends), of(there, ends)) == ([True], [False])
+    assert of(gone, "select in_flight from kronos.endpoint_gate where endpoint_id = %s") == [0]
 
 
 def test_a_database_that_was_never_migrated_is_at_no_revision(bare: str) -> None:

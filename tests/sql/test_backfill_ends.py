@@ -59,9 +59,9 @@ def test_cancelling_ends_what_waits_and_lets_what_runs_end(superuser: Connection
     assert (stopped["status"], stopped["status_reason"], stopped["created"]) == ("CANCELLED", {"code": "cancelled"}, 5)
     assert (stopped["progress"]["cancelled"], stopped["progress"]["running"], stopped["progress"]["undecided"]) == (3, 2, 25)
     assert protocol.finalize(worker, token, claimed[:1]) == {claimed[0]: "SUCCESS"}
-    assert protocol.finalize(worker, token, claimed[1:], "FAILED") == {claimed[1]: "FAILED"}  # no other attempt
+    assert protocol.finalize(worker, token, claimed[1:], "FAILED") == {claimed[1]: "CANCELLED"}  # no other attempt
     reasons = [row["status_reason"]["code"] for row in done(superuser, job_id) if row["status"] == "CANCELLED"]
-    assert reasons == ["backfill_cancelled"] * 3
+    assert reasons == ["backfill_cancelled"] * 4
     assert ticks_of(superuser, backfill_id) == minutes(5)
 
 

@@ -82,6 +82,11 @@ def test_kronos_api_sees_its_workspace_and_no_other(shared: Connection, ours: En
         assert set(values(shared, f"select workspace_id from kronos.{table}")) == {ours.workspace_id}
 
 
+def test_kronos_api_takes_nothing_out_of_the_history(shared: Connection) -> None:
+    with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        shared.execute("delete from kronos.execution_done")
+
+
 @pytest.mark.parametrize("table", ["api_keys", "attempt_late", "heartbeats", "schema_version", "execution_done_default", "attempt_default"])
 def test_kronos_api_cannot_read_what_is_not_a_workspaces(shared: Connection, table: str) -> None:
     with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -124,7 +129,6 @@ def test_kronos_api_cannot_write_into_another_workspace(shared: Connection, ours
         "update kronos.endpoint_gate set in_flight = 7",
         "update kronos.workspaces set name = 'stolen'",
         "delete from kronos.execution_live",
-        "delete from kronos.execution_done",
         "update kronos.backfills set max_active = 7",
     ],
 )
@@ -174,6 +178,8 @@ _MAY = {
     "kronos_api": {
         "advance_backfill",
         "cron_timezone",
+        "delete_endpoint",
+        "delete_workspace",
         "find_api_key",
         "find_workspace",
         "is_job_entry_right",
@@ -182,6 +188,7 @@ _MAY = {
         "pg_cron_health",
         "register_pg_cron",
         "resume_workspace",
+        "retry_execution",
         "settle_ticks",
         "suspend_workspace",
         "trigger_job",

@@ -1,5 +1,5 @@
 -- expire_leases: ends the attempts whose lease has run out, up to p_limit: each becomes LOST, and its execution is due again at once, or FAILED
--- where attempts or crashes are used up (max_crashes 0: at most once). The only evidence is the row's own lease and the database's clock.
+-- where attempts or crashes are used up (max_crashes 0: at most once), or CANCELLED where it was cancelled meanwhile. The only evidence is the row's own lease and the database's clock.
 -- The token goes with the lease, so a worker that comes back late is fenced.
 -- Called by: upkeep. Waits for nobody but a gate's short lock; lock order: executions, gates.
 -- Returns: one row with the counts.
@@ -9,7 +9,8 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off se
 as $$
 begin
     with dead as materialized (
-        select live.*, live.crashes >= live.max_crashes or live.attempt_count >= live.max_attempts as is_spent,
+        select live.*, live.crashes >= live.max_crashes or live.attempt_count >= live.max_attempts or live.cancel_reason is not null as is_over,
+               live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_cancelled,      -- if it is over
                jsonb_build_object('type', 'lease_expired', 'message',
                    format('worker %s did not report within its lease; whether the delivery arrived is not known', live.worker_id)) as reason
           from kronos.execution_live as live
@@ -35,21 +36,22 @@ begin
     ), ended as (
         delete from kronos.execution_live as live
          using dead
-         where live.execution_id = dead.execution_id and dead.is_spent
+         where live.execution_id = dead.execution_id and dead.is_over
         returning live.execution_id
     ), archived as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
                                            run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, error, backfill_id)
-        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'FAILED',
-               jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message'), scheduled_at,
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+               case when is_cancelled then 'CANCELLED' else 'FAILED' end,
+               case when is_cancelled then cancel_reason else jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message') end, scheduled_at,
                run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, reason, backfill_id
-          from dead where is_spent
+          from dead where is_over
     ), again as (
         update kronos.execution_live as live
            set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
                crashes = live.crashes + 1, visible_at = now(), error = dead.reason
           from dead
-         where live.execution_id = dead.execution_id and not dead.is_spent
+         where live.execution_id = dead.execution_id and not dead.is_over
         returning live.execution_id
     )
     select (select count(*) from again), (select count(*) from ended) into requeued, failed;

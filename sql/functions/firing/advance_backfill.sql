@@ -63,6 +63,13 @@ begin
         return 0;
     end if;
 
+    if v_room > 0 then      -- whoever deletes the endpoint wants its row alone (require_live_endpoint)
+        perform from kronos.endpoints where endpoint_id = v_job.endpoint_id and deleted_at is null for key share skip locked;
+        if not found then
+            return 0;
+        end if;
+    end if;
+
     v_batch := 2 * v_room + 16;
     while v_made < v_room and v_backfill.next_at is not null and v_seen < c_ticks_a_call loop
         with found as materialized (

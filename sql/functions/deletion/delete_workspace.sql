@@ -1,0 +1,32 @@
+-- delete_workspace: deletes the transaction's workspace, with its endpoints, where nothing in it is unfinished; else nothing happens.
+-- What is unfinished is looked for twice, as in delete_endpoint: whoever was about to add to it holds its endpoint's row.
+-- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being changed; its row, which whoever makes an
+-- endpoint shares; its endpoints.
+-- Called by: queries/workspaces.sql.   Returns: one row: whether it was deleted, and what was unfinished.
+create or replace function kronos.delete_workspace(out is_deleted boolean, out jobs bigint, out executions bigint, out backfills bigint)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_workspace_id uuid := kronos.current_workspace_id();
+begin
+    is_deleted := false;
+    for v_look in 1 .. 2 loop
+        select unfinished.jobs, unfinished.executions, unfinished.backfills into jobs, executions, backfills
+          from kronos.unfinished_work(v_workspace_id) as unfinished;
+        if jobs + executions + backfills > 0 then
+            return;
+        end if;
+        if v_look = 1 then
+            perform pg_advisory_xact_lock(kronos.workspace_lock(v_workspace_id));
+            perform from kronos.workspaces where workspace_id = v_workspace_id and status <> 'DELETED' for update;
+            if not found then
+                return;
+            end if;
+            perform from kronos.endpoints where workspace_id = v_workspace_id and deleted_at is null order by endpoint_id for update;
+        end if;
+    end loop;
+    update kronos.endpoints set deleted_at = now() where workspace_id = v_workspace_id and deleted_at is null;
+    update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = v_workspace_id;
+    is_deleted := true;
+end
+$$;

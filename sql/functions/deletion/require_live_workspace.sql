@@ -1,0 +1,19 @@
+-- require_live_workspace: no endpoint is made in a workspace that is deleted, nor in one that is being deleted at this moment, whoever writes. As
+-- require_live_endpoint, by the lock that the endpoint's foreign key takes on the workspace's row.
+-- Called by: the trigger below.   Raises: KR013.
+create or replace function kronos.require_live_workspace() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_status text;
+begin
+    select status into v_status from kronos.workspaces where workspace_id = new.workspace_id for key share;
+    if v_status = 'DELETED' then
+        raise sqlstate 'KR013' using message = 'the workspace was deleted at the same time';
+    end if;
+    return null;
+end
+$$;
+create or replace trigger endpoints_need_a_live_workspace
+    after insert on kronos.endpoints
+    for each row execute function kronos.require_live_workspace();

@@ -1,0 +1,28 @@
+-- cancel_executions: of the executions given, those that wait are CANCELLED, and those that somebody is at work on get no other attempt: their row says
+-- why (cancel_reason), and whoever gives them back ends them.
+-- Locked first and then read anew: one that was claimed or given back between a statement's snapshot and its locks is changed as it was in the
+-- snapshot until PostgreSQL notices, and a constraint is checked before that.
+-- As the caller, so row level security holds.   Called by: cancel_job, stop_backfill.   Locks the executions, ids ascending.
+create or replace function kronos.cancel_executions(p_execution_ids uuid[], p_reason jsonb) returns void
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from kronos.execution_live where execution_id = any (p_execution_ids) order by execution_id for update;
+    with running as (
+        update kronos.execution_live
+           set cancel_reason = coalesce(cancel_reason, p_reason)
+         where execution_id = any (p_execution_ids)
+           and claim_token is not null
+    ), waiting as (
+        delete from kronos.execution_live
+         where execution_id = any (p_execution_ids)
+           and claim_token is null
+        returning *
+    )
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
+                                       run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED', p_reason, scheduled_at,
+           run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
+      from waiting;
+end
+$$;

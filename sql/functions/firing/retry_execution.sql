@@ -1,0 +1,60 @@
+-- retry_execution: a failed or cancelled execution of the transaction's workspace is due again, under its own id, so that its receiver sees the same
+-- idempotency key; its attempts go on counting. Of a job whose runs must not overlap now it is held back, and goes at once where no other is there
+-- (release_next). A one-shot that was COMPLETED is ACTIVE again.
+-- The row of the job's newest version is locked first, as by whoever cancels the job: so no run is made of a job that is being cancelled.
+-- Called by: queries/executions.sql.   Returns: null where it is due; else why not: absent, not_failed,
+-- job_cancelled, attempts_used_up.
+-- Raises: KR012 where its endpoint was deleted (require_live_endpoint).
+create or replace function kronos.retry_execution(p_execution_id uuid) returns text
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+as $$
+declare
+    c_most_attempts constant integer := 32767;      -- what the rows hold
+    v_done     record;
+    v_newest   kronos.jobs;
+    v_made_of  record;
+begin
+    select done.status, job.first_version_id into v_done
+      from kronos.execution_done as done
+      join kronos.jobs as job using (job_id)
+     where done.execution_id = p_execution_id
+       and done.workspace_id = kronos.current_workspace_id();
+    if not found then
+        return 'absent';
+    end if;
+    loop      -- a version that was committed before we had the lock is one that we have not locked
+        select * into v_newest
+          from kronos.jobs
+         where job_id = (select job_id from kronos.jobs where first_version_id = v_done.first_version_id order by version desc limit 1)
+           for no key update;
+        exit when v_newest.job_id = (select job_id from kronos.jobs where first_version_id = v_done.first_version_id order by version desc limit 1);
+    end loop;
+    if v_newest.status_reason ->> 'code' = 'cancelled' then
+        return 'job_cancelled';
+    end if;
+    select done.status, done.job_id, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms, done.attempt_count + made_of.max_attempts as attempts
+      into v_made_of
+      from kronos.execution_done as done
+      join kronos.endpoint_versions as made_of on made_of.endpoint_id = done.endpoint_id and made_of.version = done.endpoint_version
+     where done.execution_id = p_execution_id;
+    if not found or v_made_of.status not in ('FAILED', 'CANCELLED') then
+        return 'not_failed';
+    elsif v_made_of.attempts > c_most_attempts then
+        return 'attempts_used_up';
+    end if;
+    update kronos.jobs set status = 'ACTIVE', runs = 0 where job_id = v_made_of.job_id and trigger <> 'CRON' and status = 'COMPLETED';
+    with failed as (
+        delete from kronos.execution_done where execution_id = p_execution_id returning *
+    )
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
+                                       visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error, overlap_key, backfill_id)
+    select failed.execution_id, failed.workspace_id, failed.job_id, failed.endpoint_id, failed.endpoint_version, failed.cause, failed.scheduled_at,
+           failed.run_at, failed.created_at, case when v_newest.overlap = 'ALLOW' then now() else 'infinity' end, failed.attempt_count,
+           v_made_of.attempts, v_made_of.max_crashes, v_made_of.timeout_ms, failed.started_at, failed.input, failed.error,
+           case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, failed.backfill_id
+      from failed;
+    perform pg_notify('kronos_work', '');
+    return null;
+end
+$$;

@@ -1,0 +1,229 @@
+"""What is cancelled while a worker has it: its attempt may still end it, and it gets no other, whoever gives it back, in whatever order."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from conftest import Api
+from factory import EndpointRow, end_leases
+from faults.scene import Scene, await_waiting
+from worker.protocol import as_worker, claim, expire, finalize, release
+
+pytestmark = pytest.mark.usefixtures("patient_requests")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """An execution that a worker has, of a job that somebody is about to cancel."""
+
+    scene: Scene
+    superuser: psycopg.Connection
+    worker: psycopg.Connection
+    job: str
+    execution: UUID
+    token: UUID
+    cancel: Callable[[], int]
+
+    def end(self, how: str, worker: psycopg.Connection | None = None) -> None:
+        """What a worker does with its claim, or, of a dead one, upkeep."""
+        worker = worker or self.worker
+        if how == "release":
+            assert release(worker, self.token, [self.execution]) == [self.execution]
+        elif how == "expire":
+            end_leases(worker, [self.execution])
+            expire(worker)
+        else:
+            assert self.execution in finalize(worker, self.token, [self.execution], how)
+
+    @property
+    def left(self) -> tuple[str, str | None, int, int]:
+        """Its status and the reason's code, its attempts so far and at most."""
+        one = self.scene.client.get(f"/v1/workspaces/{self.scene.workspace}/executions/{self.execution}").json()
+        return one["status"], (one["status_reason"] or {}).get("code"), one["attempt_count"], one["max_attempts"]
+
+    @property
+    def attempts(self) -> list[str]:
+        listed = self.scene.client.get(f"/v1/workspaces/{self.scene.workspace}/executions/{self.execution}/attempts").json()["data"]
+        return [attempt["status"] for attempt in listed]
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a worker would get it, now or later."""
+        (found,) = self.superuser.execute("select count(*) from kronos.execution_live where execution_id = %s", [self.execution]).fetchone()
+        return bool(found)
+
+
+def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
+    row = superuser.execute(
+        "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s",
+        [scene.workspace],
+    ).fetchone()
+    return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
+
+
+@pytest.fixture(params=["one-shot", "cron", "older version", "backfill"])
+def claimed(request: pytest.FixtureRequest, scene: Scene, su: psycopg.Connection, module_api: Api) -> Iterator[Claimed]:
+    base = f"/v1/workspaces/{scene.workspace}"
+    if request.param == "one-shot":
+        job = str(scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()["job_id"])
+    else:
+        job = scene.created("* * * * *" if request.param == "backfill" else "0 3 * * *")
+    cancel = lambda: scene.delete(job).status_code  # noqa: E731
+    if request.param == "backfill":
+        window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:01:00Z"}
+        backfill = scene.client.post(f"{scene.jobs}/{job}/backfill", json=window).json()["backfill_id"]
+        cancel = lambda: scene.client.post(f"{base}/backfills/{backfill}/cancel").status_code  # noqa: E731
+    elif request.param != "one-shot":
+        assert scene.trigger(job).status_code == 202
+    with as_worker(module_api.database_url) as worker:
+        token, (execution,) = claim(worker, endpoint_of(su, scene))
+        if request.param == "older version":
+            newer = scene.patch(job).json()["job_id"]
+            cancel = lambda: scene.delete(newer).status_code  # noqa: E731
+        yield Claimed(scene=scene, superuser=su, worker=worker, job=job, execution=execution, token=token, cancel=cancel)
+
+
+# What an attempt's end leaves of an execution that was cancelled before: its status, the reason's code, its attempts.
+AFTER: dict[str, tuple[str, str | None, list[str]]] = {
+    "release": ("CANCELLED", "cancelled", []),
+    "SUCCESS": ("SUCCESS", None, ["SUCCESS"]),
+    "FAILED": ("CANCELLED", "cancelled", ["FAILED"]),
+    "PERMANENT": ("FAILED", "not_retryable", ["FAILED"]),
+    "expire": ("CANCELLED", "cancelled", ["LOST"]),
+}
+
+
+def assert_ended(claimed: Claimed, how: str) -> None:
+    status, code, attempts = AFTER[how]
+    left, reason, attempt_count, max_attempts = claimed.left
+    assert (left, (reason or "").removeprefix("job_").removeprefix("backfill_") or None, attempt_count) == (status, code, len(attempts))
+    assert max_attempts == 5, "it was allowed as many as its endpoint says"
+    assert claimed.attempts == attempts
+    assert not claimed.is_due
+    assert claimed.cancel() == 200
+
+
+@pytest.mark.parametrize("how", AFTER)
+def test_one_that_was_cancelled_before_its_attempt_ended_gets_no_other(claimed: Claimed, how: str) -> None:
+    assert claimed.cancel() == 200
+    assert claimed.left[0] == "RUNNING"
+
+    claimed.end(how)
+
+    assert_ended(claimed, how)
+
+
+@pytest.mark.parametrize("how", AFTER)
+def test_one_whose_attempt_ends_while_it_is_being_cancelled_gets_no_other(claimed: Claimed, how: str, module_api: Api) -> None:
+    """The cancellation has its row, and comes to its end when the attempt's end waits."""
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
+        if how == "expire":
+            end_leases(claimed.superuser, [claimed.execution])
+        with holder.transaction():
+            holder.execute("select from kronos.execution_live where execution_id = %s for update", [claimed.execution])
+            cancellation = threads.submit(claimed.cancel)
+            assert await_waiting(claimed.superuser, 1, cancellation.done)
+            if how == "expire":
+                expire(claimed.worker)  # passes over what is locked
+            else:
+                end = threads.submit(claimed.end, how)
+                assert await_waiting(claimed.superuser, 2, end.done)
+        assert cancellation.result(20) == 200
+        if how == "expire":
+            expire(claimed.worker)
+        else:
+            end.result(20)
+
+    assert_ended(claimed, how)
+
+
+@pytest.mark.parametrize("how", AFTER)
+def test_one_that_is_cancelled_while_its_attempt_ends_is_not_tried_again(claimed: Claimed, how: str) -> None:
+    """The end has its row; the cancellation began before it was committed, and goes by what it finds then."""
+    with ThreadPoolExecutor(1) as threads:
+        if how == "expire":
+            end_leases(claimed.superuser, [claimed.execution])
+        with claimed.worker.transaction():
+            claimed.end(how)
+            cancellation = threads.submit(claimed.cancel)
+            assert await_waiting(claimed.superuser, 1, cancellation.done)
+        assert cancellation.result(20) == 200
+
+    assert_ended(claimed, how)
+
+
+def test_one_that_is_claimed_while_it_is_being_cancelled_is_either(scene: Scene, su: psycopg.Connection, module_api: Api) -> None:
+    """A claim that was committed after the cancellation had begun is seen by it: its attempt is the last."""
+    job = scene.created()
+    assert scene.trigger(job).status_code == 202
+    with ThreadPoolExecutor(1) as threads, as_worker(module_api.database_url) as worker:
+        with worker.transaction():
+            token, (execution,) = claim(worker, endpoint_of(su, scene))
+            cancellation = threads.submit(scene.delete, job)
+            assert await_waiting(su, 1, cancellation.done)
+        assert cancellation.result(20).status_code == 200
+        assert finalize(worker, token, [execution], "FAILED") == {execution: "CANCELLED"}
+
+
+@pytest.mark.parametrize("by_hand_first", [True, False], ids=["retry-first", "cancel-first"])
+@pytest.mark.parametrize("is_patched", [False, True], ids=["same version", "older version"])
+def test_of_a_retry_by_hand_and_the_end_of_its_job_the_one_sees_the_other(
+    scene: Scene, su: psycopg.Connection, module_api: Api, by_hand_first: bool, is_patched: bool
+) -> None:
+    job = scene.created()
+    path = f"/v1/workspaces/{scene.workspace}/executions/{scene.trigger(job).json()['execution_id']}"
+    with as_worker(module_api.database_url) as worker:
+        token, claimed = claim(worker, endpoint_of(su, scene))
+        finalize(worker, token, claimed, "PERMANENT")
+    live = scene.patch(job).json()["job_id"] if is_patched else job
+    acts = [lambda: scene.client.post(f"{path}/retry"), lambda: scene.delete(live)]
+    if not by_hand_first:
+        acts.reverse()
+
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = %s for update", [live])
+        first = threads.submit(acts[0])
+        assert await_waiting(su, 1, first.done)
+        second = threads.submit(acts[1])
+        assert await_waiting(su, 2, second.done)
+        holder.commit()
+        answers = [first.result(20), second.result(20)]
+
+    retried, cancelled = answers if by_hand_first else reversed(answers)
+    assert cancelled.status_code == 200
+    if retried.is_success:
+        assert scene.client.get(path).json()["status_reason"]["code"] == "job_cancelled"
+    else:
+        assert (retried.status_code, retried.json()["code"]) == (409, "execution_not_retryable")
+    assert su.execute("select from kronos.execution_live where execution_id = %s", [path.rsplit("/", 1)[1]]).fetchall() == []
+
+
+def test_of_two_retries_by_hand_of_a_one_shot_one_retries(scene: Scene, su: psycopg.Connection, module_api: Api) -> None:
+    made = scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+    with as_worker(module_api.database_url) as worker:
+        token, claimed = claim(worker, endpoint_of(su, scene))
+        finalize(worker, token, claimed, "PERMANENT")
+    path = f"/v1/workspaces/{scene.workspace}/executions/{claimed[0]}/retry"
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = %s for update", [made["job_id"]])
+        retries = [threads.submit(scene.client.post, path) for _ in range(2)]
+        assert await_waiting(su, 2)
+        holder.commit()
+        answers = sorted(retry.result(20).status_code for retry in retries)
+    assert answers == [200, 409]
+    assert scene.client.get(f"{scene.jobs}/{made['job_id']}").json()["status"] == "ACTIVE"
+
+
+def test_whoever_would_give_a_cancelled_claim_back_as_it_is_cannot(claimed: Claimed) -> None:
+    """The row itself refuses: so a worker of the release before leaves it to its lease."""
+    assert claimed.cancel() == 200
+    with pytest.raises(psycopg.errors.CheckViolation, match="execution_live_cancelled_is_claimed"):
+        claimed.superuser.execute(
+            "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false"
+            " where execution_id = %s",
+            [claimed.execution],
+        )
