@@ -1,4 +1,7 @@
-"""Random cron texts, and a slow reading of them written from crontab(5), pg_cron's star rule and Quartz's L, W and #, not from sql/."""
+"""Random cron texts, and a slow reading of them written from crontab(5), pg_cron's star rule and Quartz's ?, L, W and #, not from sql/.
+
+A range that runs backwards goes round: past the field's last value to its first, and its step counts on (22-6/3: 22, 1, 4).
+"""
 
 import calendar
 import re
@@ -40,6 +43,8 @@ class Reading:
     is_last_day: bool  # $ or L
     is_last_workday: bool  # LW
     nearest_days: frozenset[int]  # 15W
+    before_last: frozenset[int]  # L-3: 3
+    near_before_last: frozenset[int]  # L-3W: 3
     months: frozenset[int]
     weekdays: frozenset[int]  # Monday = 1 ... Sunday = 7
     nth_weekdays: frozenset[tuple[int, int]]  # (weekday, n): 5#2
@@ -56,14 +61,22 @@ class Reading:
     def _is_named_day(self, day: date) -> bool:
         if day.day in self.days:
             return True
-        if not (self.is_last_day or self.is_last_workday or self.nearest_days):
+        if not (self.is_last_day or self.is_last_workday or self.nearest_days or self.before_last or self.near_before_last):
             return False
         length, workdays = _month(day.year, day.month)
+        near = [*self.nearest_days, *(length - n for n in self.near_before_last)]
         return (
             (self.is_last_day and day.day == length)
             or (self.is_last_workday and day.day == workdays[-1])
-            or any(day.day == min(workdays, key=lambda n: abs(n - named)) for named in self.nearest_days if named <= length)
+            or length - day.day in self.before_last
+            or any(day.day == min(workdays, key=lambda n: abs(n - named)) for named in near if 1 <= named <= length)
         )
+
+    @property
+    def has_days_of_its_own(self) -> bool:
+        """Whether days are named that pg_cron has no word for."""
+        of_month = self.is_last_day or self.is_last_workday or self.nearest_days or self.before_last or self.near_before_last
+        return bool(of_month or self.nth_weekdays or self.last_weekdays)
 
     def _is_named_weekday(self, day: date) -> bool:
         weekday = day.isoweekday()
@@ -94,7 +107,9 @@ def _values(items: list[str], low: int, high: int, names: list[str]) -> Iterator
             first, last = (number(end) for end in span.split("-"))
         else:
             first = last = number(span)
-        yield from range(first, last + 1, int(step or 1))
+        round_trip = 7 if high == 7 else high - low + 1  # weekday 7 is 0 again
+        for n in range(first, last + 1 + (round_trip if first > last else 0), int(step or 1)):
+            yield n if n <= high else n - round_trip
 
 
 def _weekday(text: str) -> int:
@@ -104,9 +119,10 @@ def _weekday(text: str) -> int:
 
 def read(text: str) -> Reading:
     """The sets of a valid cron text."""
-    text = text.strip(" \t")
+    text = text.strip(" \t\r\n")
     fields = [field.split(",") for field in re.split(r"[ \t]+", MACROS.get(text, text).lower())]
     minute, hour, day, month, weekday = fields
+    day, weekday = (["*"] if field == ["?"] else field for field in (day, weekday))
     return Reading(
         minutes=frozenset(_values(minute, 0, 59, [])),
         hours=frozenset(_values(hour, 0, 23, [])),
@@ -114,6 +130,8 @@ def read(text: str) -> Reading:
         is_last_day="$" in day or "l" in day,
         is_last_workday="lw" in day,
         nearest_days=frozenset(int(item[:-1]) for item in day if re.fullmatch(r"\d+w", item)),
+        before_last=frozenset(int(item[2:]) for item in day if re.fullmatch(r"l-\d+", item)),
+        near_before_last=frozenset(int(item[2:-1]) for item in day if re.fullmatch(r"l-\d+w", item)),
         months=frozenset(_values(month, 1, 12, MONTHS)),
         weekdays=frozenset(
             (value - 1) % 7 + 1 for value in _values([item for item in weekday if not re.search(r"l$|#", item)], 0, 7, WEEKDAYS)
@@ -151,7 +169,10 @@ def _item(draw: st.DrawFn, low: int, high: int, names: list[str]) -> str:
     kind = draw(st.sampled_from(["value", "value", "range", "star", "range/step", "star/step"]))
     if kind == "value":
         return written(draw(values))
-    span = "*" if "star" in kind else "-".join(written(end) for end in sorted([draw(values), draw(values)]))
+    ends = [draw(values), draw(values)]
+    if draw(st.sampled_from([True, True, False])):
+        ends.sort()  # else the range may go round
+    span = "*" if "star" in kind else "-".join(map(written, ends))
     return f"{span}/{draw(st.integers(1, high))}" if "step" in kind else span
 
 
@@ -160,11 +181,13 @@ def _field(low: int, high: int, names: list[str] | None = None, *, special: st.S
     if special is not None:
         items = st.one_of(items, items, items, special)
     lists = st.lists(items, min_size=1, max_size=4).map(",".join)
-    return st.one_of(st.just("*"), lists)
+    return st.one_of(st.just("*") if special is None else st.sampled_from(["*", "*", "?"]), lists)
 
 
 _SPECIAL_DAYS = st.one_of(
-    st.sampled_from(["$", "L", "LW", "lw"]), st.builds("{}{}".format, st.integers(1, 31), st.sampled_from(["W", "w"]))
+    st.sampled_from(["$", "L", "LW", "lw"]),
+    st.builds("{}{}".format, st.integers(1, 31), st.sampled_from(["W", "w"])),
+    st.builds("{}{}{}".format, st.sampled_from(["L-", "l-"]), st.integers(1, 30), st.sampled_from(["", "", "W", "w"])),
 )
 _SPECIAL_WEEKDAYS = st.builds(
     "{}{}".format,
@@ -182,7 +205,7 @@ _FIVE_FIELDS = st.builds(
         _field(0, 7, WEEKDAYS, special=_SPECIAL_WEEKDAYS),
     ),
     st.lists(_BLANKS, min_size=4, max_size=4),
-    st.tuples(st.sampled_from(["", "", " ", "\t"]), st.sampled_from(["", "", " ", "\t"])),
+    st.tuples(st.sampled_from(["", "", " ", "\t"]), st.sampled_from(["", "", "", " ", "\t", "\n", "\r\n"])),
 ).filter(lambda text: len(text) <= 200)
 
 # Valid texts: ten of five fields for each macro.

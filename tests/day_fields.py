@@ -1,4 +1,4 @@
-"""Random day-of-month and weekday fields with L, W and #, each with its meaning, written without looking at sql/."""
+"""Random day-of-month and weekday fields with ?, L, W, # and ranges that go round, each with its meaning, not taken from sql/."""
 
 import calendar
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class DayFields:
             return False
         in_days = any(item.has_day(day) for item in self.days)
         in_weekdays = any(item.has_day(day) for item in self.weekdays)
-        if self.days[0].text.startswith("*") or self.weekdays[0].text.startswith("*"):
+        if self.days[0].text[0] in "*?" or self.weekdays[0].text[0] in "*?":
             return in_days and in_weekdays
         return in_days or in_weekdays
 
@@ -67,6 +67,18 @@ def _nearest(n: int) -> Item:
     return Item(f"{n}W", lambda day: n <= _last(day).day and day == nearest_weekday(day.replace(day=n)))
 
 
+def _around(first: int, last: int) -> Item:
+    return Item(f"{first}-{last}", lambda day: day.day >= first or day.day <= last)
+
+
+def _before_last(n: int) -> Item:
+    return Item(f"L-{n}", lambda day: day + timedelta(days=n) == _last(day))
+
+
+def _nearest_before_last(n: int) -> Item:
+    return Item(f"L-{n}W", lambda day: n < _last(day).day and day == nearest_weekday(_last(day) - timedelta(days=n)))
+
+
 def _weekday(n: int, written: str) -> Item:
     return Item(written, lambda day: day.isoweekday() % 7 == n)
 
@@ -79,11 +91,20 @@ def _last_weekday(n: int, written: str) -> Item:
     return Item(f"{written}L", lambda day: day.isoweekday() % 7 == n and _last(day) - day < timedelta(days=7))
 
 
+def _weekdays(first: tuple[int, str], last: tuple[int, str]) -> Item:
+    """From one weekday on to the next that is the other: as many days as it takes, a day where both are the same."""
+    named = {(first[0] + n) % 7 for n in range((last[0] - first[0]) % 7 + 1)}
+    return Item(f"{first[1]}-{last[1]}", lambda day: day.isoweekday() % 7 in named)
+
+
 _ANY = Item("*", lambda day: True)
 _MONTH_DAYS = st.one_of(
     st.integers(1, 31).map(_day),
     st.tuples(st.integers(1, 15), st.integers(16, 31)).map(lambda ends: _days(*ends)),
+    st.tuples(st.integers(17, 31), st.integers(1, 16)).map(lambda ends: _around(*ends)),
     st.integers(1, 31).map(_nearest),
+    st.integers(1, 30).map(_before_last),
+    st.integers(1, 30).map(_nearest_before_last),
     st.sampled_from([1, 2, 15, 28, 30, 31]).map(_nearest),
     st.sampled_from(
         [
@@ -95,12 +116,15 @@ _MONTH_DAYS = st.one_of(
 )
 # Sunday is 0 or 7; names as well as numbers.
 _NUMBERS = st.sampled_from([(n % 7, str(n)) for n in range(8)] + [(n, name) for n, name in enumerate(_NAMES)])
+# From 7 to 7 is Sunday, but from 0 to 7 it is each day, as everywhere.
+_RANGES = st.tuples(_NUMBERS, _NUMBERS).filter(lambda ends: (ends[0][0], ends[1][1]) != (0, "7") or ends[0][1] == "7")
 _WEEK_DAYS = st.one_of(
     _NUMBERS.map(lambda given: _weekday(*given)),
+    _RANGES.map(lambda ends: _weekdays(*ends)),
     st.tuples(_NUMBERS, st.integers(1, 5)).map(lambda given: _nth(*given[0], given[1])),
     _NUMBERS.map(lambda given: _last_weekday(*given)),
 )
-_ALL = st.just((_ANY,))
+_ALL = st.sampled_from([(_ANY,), (_ANY,), (Item("?", lambda day: True),)])
 day_fields: st.SearchStrategy[DayFields] = st.builds(
     DayFields,
     st.one_of(_ALL, st.just((Item("*/2", lambda day: day.day % 2 == 1),)), st.lists(_MONTH_DAYS, min_size=1, max_size=4).map(tuple)),

@@ -72,6 +72,16 @@ TABLE = [
     ("America/New_York", "0 22 15W * *", "0 2,3 15-17 * *"),
     ("America/New_York", "0 22 1W 1 *", "0 2,3 2-4 1 *"),
     ("America/New_York", "0 22 31W 3 *", "0 2,3 1,30,31 3,4 *"),
+    ("America/New_York", "0 22 L-3 * *", "0 2,3 26-29 * *"),
+    ("America/New_York", "0 22 L-1 2 *", "0 2,3 28,29 2 *"),
+    ("America/New_York", "0 22 L-27 2 *", "0 2,3 2,3 2 *"),
+    ("America/New_York", "0 22 L-28 2 *", "0 2,3 2 2 *"),
+    ("America/New_York", "0 22 L-1W 2 *", "0 2,3 1,27-29 2,3 *"),
+    ("Asia/Kolkata", "0 1 L-30 * *", "30 19 28-31 2-6/2,7-11/2,12 *"),
+    ("Asia/Kolkata", "0 9 * * sat-sun", "30 3 * * 0,6"),
+    ("Asia/Kolkata", "0 9 ? nov-feb ?", "30 3 * 1,2,11,12 *"),
+    ("Asia/Kolkata", "30 22-6 * * *", "0 0,1,17-23 * * *"),
+    ("America/New_York", "0 22 * * fri-mon", "0 2,3 * * 0-2,6"),
     ("America/New_York", "0 22 * * 5#2", "0 2,3 * * 6"),
     ("America/New_York", "0 22 * * 5L,1", "0 2,3 * * 2,6"),
     ("America/New_York", "0 22 * * 0#5,6#5", "0 2,3 * * 0,1"),
@@ -173,6 +183,8 @@ NEAR_THE_CHANGES = [
     "45 12 15W,1W,31W * *",
     "10 0 LW 2,12 *",
     "0 0 * 3,4,10 0#1,0#2,0#5",
+    "30 22-3 L-1,L-30 * ?",
+    "0 1 L-1W,L-30W,29-2 nov-mar fri-sun",
 ]
 # Every tick of each schedule in (from, to], set by set in one statement.
 _TICKS = """

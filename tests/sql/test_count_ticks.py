@@ -39,10 +39,10 @@ select count(at) filter (where at <= %(upto)s) as ticks, max(at) filter (where a
 
 
 def random_cron(choose: random.Random) -> str:
-    minute = choose.choice(["*", "*/7", "0", "59", "0,30", "5-20", str(choose.randrange(60))])
-    hour = choose.choice(["*", "*/5", "0", "0-2", "1,2,3", "23", str(choose.randrange(24))])
-    day = choose.choice(["*", "*", "*", "1", "*/3", "$", "10-20"])
-    weekday = choose.choice(["*", "*", "*", "1-5", "0"])
+    minute = choose.choice(["*", "*/7", "0", "59", "0,30", "5-20", "55-5", "50-20/7", str(choose.randrange(60))])
+    hour = choose.choice(["*", "*/5", "0", "0-2", "1,2,3", "23", "22-2", "22-4/3", str(choose.randrange(24))])
+    day = choose.choice(["*", "*", "*", "1", "*/3", "$", "10-20", "?", "L-3", "L-1W", "29-2"])
+    weekday = choose.choice(["*", "*", "*", "1-5", "0", "?", "fri-mon"])
     return f"{minute} {hour} {day} * {weekday}"
 
 

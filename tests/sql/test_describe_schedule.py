@@ -108,6 +108,15 @@ def describe(superuser: Connection, texts: list[str]) -> list[str]:
             "0 0 1,15W,L * *",
             "At 00:00 on day 1 of the month, the weekday (Monday through Friday) nearest day 15 of the month and the last day of the month",
         ),
+        ("0 0 L-3 * *", "At 00:00 on the 3rd day before the last day of the month"),
+        ("0 0 L-1,L-2,L-22 * *", "At 00:00 on the 1st, 2nd and 22nd days before the last day of the month"),
+        ("0 0 L-3W * *", "At 00:00 on the weekday (Monday through Friday) nearest the 3rd day before the last day of the month"),
+        (
+            "0 0 15,L-3W,L-13W,L-3,L * mon",
+            "At 00:00 on day 15 of the month, the weekdays (Monday through Friday) nearest the 3rd and 13th days before the last day "
+            "of the month, the 3rd day before the last day of the month and the last day of the month and also on Monday",
+        ),
+        ("0 0 ? * 1", "At 00:00 on Monday"),
         ("0 9 * * 5#2", "At 09:00 on the second Friday of the month"),
         ("0 9 * * 0#1,7#5", "At 09:00 on the first Sunday and the fifth Sunday of the month"),
         ("0 9 * * 5L", "At 09:00 on the last Friday of the month"),
@@ -125,7 +134,7 @@ def test_a_schedule_reads_in_english(superuser: Connection, text: str, descripti
 
 def test_a_refused_text_has_no_description(superuser: Connection) -> None:
     with pytest.raises(psycopg.Error) as caught:
-        describe(superuser, ["5-1 * * * *"])
+        describe(superuser, ["5- * * * *"])
     assert caught.value.sqlstate == "KR001"
 
 
@@ -178,6 +187,9 @@ def _is_month_day(words: str, day: date) -> bool:
     if words == "the last day":
         return day == last
     words = words.replace(" (Monday through Friday)", "")
+    if before := re.fullmatch(r"(?:(the weekdays? nearest) )?the (.+) days? before the last day", words):
+        named = [last - timedelta(days=int(ordinal[:-2])) for ordinal in re.split(r", | and ", before[2])]
+        return day in [nearest_weekday(one) if before[1] else one for one in named if one.month == last.month]
     if words == "the last weekday":
         return day == nearest_weekday(last)
     if nearest := re.fullmatch(r"the weekdays? nearest days? (.+)", words):

@@ -62,6 +62,17 @@ def lints(
         "0 0 2W * *",
         "0 9 * * 5#2",
         "0 9 * * 5L",
+        "0 0 L-3 * *",
+        "0 0 L-3W * ?",
+        "0 0 ? * ?",
+        "0 22-6 * * *",
+        "0 22-6/2 * * *",
+        "55-5/2 * * * *",
+        "5-4/12 * * * *",
+        "0 0 * nov-feb fri-mon",
+        "0 0 25-5 * *",
+        "0 0 25-5/6 * *",
+        "0 0 * * 7-2/2",
         "@hourly",
         "@daily",
         "@weekly",
@@ -171,12 +182,37 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
             "0 9 * * 5#5",
             "only some months have a fifth Friday: in the others nothing runs for it; 5L is the last Friday of every month",
         ),
+        (
+            "5-4/7 * * * *",
+            "5-4/7 in the minute field is not every 7 minutes: after minute 1 comes minute 5, 4 minutes later; "
+            "for ticks that are always as far apart use an interval, every 7m",
+        ),
+        (
+            "0 0 * * 1-0/2",
+            "1-0/2 in the weekday field is not every 2 days: after Sunday comes Monday, 1 day later; "
+            "for ticks that are always as far apart use an interval, every 2d",
+        ),
+        (
+            "0 0 25-5/3 * *",
+            "25-5/3 in the day of month field counts 31 days for each month: over the end of a shorter one its days are not always 3 apart",
+        ),
+        ("0 0 31-2 4 *", "day 31 is not in April: nothing runs for it there; $ is the last day of every month"),
+        ("0 0 L-28 * *", "L-28 is before the first day of February, but in leap years: nothing runs for it there"),
+        ("0 0 L-29W * *", "L-29 is before the first day of February: nothing runs for it there"),
+        ("0 0 L-30 1-4 *", "L-30 is before the first day of February and April: nothing runs for it there"),
         ("0 9 1W * *", "1W stays in its month: where day 1 is a Saturday, it runs on Monday, day 3"),
         ("0 9 30W 6 *", "30W stays in its month: where day 30 is the last of its month and a Sunday, it runs on Friday, day 28"),
     ],
 )
 def test_a_lint_says_what_may_surprise(shared: Connection, cron: str, lint: str) -> None:
     assert lints(shared, cron) == [lint]
+
+
+def test_the_nearest_weekday_to_a_day_that_a_month_lacks_has_its_own_remedy(shared: Connection) -> None:
+    assert lints(shared, "0 0 31W 3,4 *") == [
+        "day 31 is not in April: nothing runs for it there; LW is the last weekday (Monday through Friday) of every month",
+        "31W stays in its month: where day 31 is the last of its month and a Sunday, it runs on Friday, day 29",
+    ]
 
 
 def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:

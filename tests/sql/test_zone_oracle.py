@@ -137,9 +137,9 @@ def random_case(random: Random, zones: list[str]) -> Case:
         return ",".join(str(n) for n in sorted(random.sample(range(low, high + 1), random.randint(1, at_most))))
 
     minute = random.choice(["0", "30", some(0, 59, 2), some(0, 59, 1), "*/30"])
-    hour = random.choice(["*", "*/2", "2", "0", "1-3", "0-2/2", "23", some(0, 4, 2), some(0, 23, 3), some(0, 23, 2)])
-    days = [("*", "*"), ("*", "0"), ("*", "6,0"), ("*", some(0, 6, 2)), (some(1, 31, 4), "*"), ("L", "*"), ("*", "0L"), ("LW,15W", "*")]
-    day, weekday = random.choice([*days, ("1", "0#2"), ("*", "sun#1,sunL")])
+    hour = random.choice(["*", "*/2", "2", "0", "1-3", "0-2/2", "23", some(0, 4, 2), some(0, 23, 3), some(0, 23, 2), "23-2", "22-4/3"])
+    days = [("*", "*"), ("*", "0"), ("*", "6,0"), ("*", some(0, 6, 2)), (some(1, 31, 4), "*"), ("L", "*"), ("*", "0L"), ("LW,15W", "?")]
+    day, weekday = random.choice([*days, ("L-2", "*"), ("1", "0#2"), ("*", "sun#1,sunL"), ("?", "sat-sun"), ("30-2", "0")])
     month = random.choice(["*", "*", "3,4,9-11", some(1, 12, 4)])
     if hour.startswith("*") and (day, weekday) == ("*", "*"):
         weekday = random.choice(["0", "6"])

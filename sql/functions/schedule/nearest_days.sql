@@ -1,7 +1,9 @@
--- nearest_days: the days of one month that 15W and LW name: for each day of the mask the day from Monday to Friday that is nearest to it and in its month.
+-- nearest_days: the days of one month that 15W, LW, L-3 and L-3W name: W is, for each day of the mask, the day from Monday to Friday that is nearest to
+-- it and in its month.
 -- Called by: next_local_tick.
 -- Returns: bit n for day n. A day that the month does not have names none.
 --
+-- L-n is bit 64 - n, so that shifted to the month's end it is the day; the day L itself, which a sign drags along where L-1 is set, is masked away.
 -- Saturday's is the day before, or the 3rd where that is another month's; Sunday's the day after, or else two days before. LW is so the last day's.
 create or replace function kronos.nearest_days(p_schedule kronos.schedule, p_first date) returns bigint
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
@@ -10,11 +12,15 @@ declare
     v_last      constant integer := (p_first + interval '1 month')::date - p_first;
     v_bit       constant bigint  := 1::bigint << v_last;
     v_weekday   constant integer := extract(dow from p_first);
-    v_days      constant bigint  := (coalesce(p_schedule.nearest_days, 0) | (((coalesce(p_schedule.days, 0) >> 33) & 1) << v_last)) & (2 * v_bit - 2);
+    v_before    constant bigint  := (coalesce(p_schedule.days, 0) >> (64 - v_last)) & (v_bit - 2);
+    v_days      constant bigint  := (coalesce(p_schedule.nearest_days, 0) & (2 * v_bit - 2))
+                                  | (((coalesce(p_schedule.days, 0) >> 33) & 1) << v_last)
+                                  | ((coalesce(p_schedule.nearest_days, 0) >> (64 - v_last)) & (v_bit - 2));
     v_saturdays constant bigint  := v_days & ((1::bigint << (6 - v_weekday)) * 541098242);
     v_sundays   constant bigint  := v_days & ((1::bigint << (7 - v_weekday) % 7) * 541098242);
 begin
-    return (v_days & ~(v_saturdays | v_sundays))
+    return v_before
+         | (v_days & ~(v_saturdays | v_sundays))
          | ((v_saturdays & ~2::bigint) >> 1) | ((v_saturdays & 2) << 2)
          | ((v_sundays & ~v_bit) << 1) | ((v_sundays & v_bit) >> 2);
 end

@@ -1,63 +1,46 @@
--- parse_cron_item: the bits of one item of a field's list: *, a value, a range, with a step after * or a range, or $, L, LW.
+-- parse_cron_item: the bits of one item of a field's list: *, a value, a range, with a step after * or a range, or $, L, LW, L-3.
 -- Called by: parse_cron_field.
--- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last day from Monday to Friday.
--- Raises: KR001 with a hint.
+-- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last day from Monday to Friday, bit 64 - n for L-n,
+--          the n-th day before its last. Null for what is no such item: refuse_cron_item says why.
 --
--- The grammar is narrower than pg_cron's on purpose: both 1.4.2 and 1.6 take 5-1 and never fire, or fire at other
--- minutes; 1.4.2 takes */60; both ignore whatever follows a number that they have understood ("1.5", "5#3").
+-- A range that runs backwards goes round: fri-mon is Friday, Saturday, Sunday, Monday. A step counts on across the end, so 22-6/3 is 22, 1 and 4
+-- (docs/decisions/0021). pg_cron takes such a range and never fires, or fires at other minutes: alarm_item rewrites it.
+-- For the rest the grammar is narrower than pg_cron's on purpose: 1.4.2 takes */60; 1.4.2 and 1.6 ignore whatever follows a number that they have
+-- understood ("1.5", "5#3").
 create or replace function kronos.parse_cron_item(
     p_item text, p_field text, p_low integer, p_high integer, p_names text[]
 ) returns bigint
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_parts text[] := regexp_match(
-        lower(p_item collate "C"),
-        '^(?:\*|([a-z]{3}|[0-9]{1,2})(?:-([a-z]{3}|[0-9]{1,2}))?)(?:/([0-9]{1,2}))?$'
-    );
-    v_low   integer;
-    v_high  integer;
+    v_parts constant text[] := kronos.cron_item_parts(p_item);
+    v_low   integer := p_low;
+    v_high  integer := p_high;
     v_step  integer;
-    v_bits  bigint := 0;
+    v_round integer;
+    v_bits  bigint  := 0;
 begin
-    if p_field = 'day of month' and p_item in ('$', 'L', 'l') then
-        return 1::bigint << 32;
-    elsif p_field = 'day of month' and p_item ilike 'lw' then
-        return 1::bigint << 33;
-    elsif v_parts is null or (v_parts[1] is not null and v_parts[2] is null and v_parts[3] is not null) then
-        raise sqlstate 'KR001' using
-            message = format('cron field %s: "%s" is not understood', p_field, p_item),
-            hint = kronos.cron_hint(p_item, p_field, p_low, p_high);
+    if p_field = 'day of month' and p_item ~* '^[$lL]' then
+        return case
+            when p_item in ('$', 'L', 'l') then 1::bigint << 32
+            when p_item ilike 'lw'         then 1::bigint << 33
+            when p_item ~* '^L-(0?[1-9]|[12][0-9]|30)$' then 1::bigint << 64 - substring(p_item, 3)::integer
+        end;
     end if;
-    v_low := coalesce(kronos.parse_cron_value(v_parts[1], p_field, p_low, p_high, p_names), p_low);
-    v_high := coalesce(
-        kronos.parse_cron_value(coalesce(v_parts[2], v_parts[1]), p_field, p_low, p_high, p_names), p_high
-    );
     v_step := coalesce(v_parts[3]::integer, 1);
-    if v_low > v_high then
-        raise sqlstate 'KR001' using
-            message = format('cron field %s: range "%s" runs backwards', p_field, p_item),
-            hint = case
-                when v_parts[3] is not null then 'list the values one by one'
-                else 'write ' || regexp_replace(
-                    case
-                        when p_field <> 'weekday' then format('%s-%s,%s-%s', v_low, p_high, p_low, v_high)
-                        when v_high = 0 then format('%s-7', v_low)
-                        else format('%s-7,1-%s', v_low, v_high)
-                    end,
-                    '\y(\d+)-\1\y', '\1', 'g'
-                )
-            end;
-    elsif v_step not between 1 and p_high then
-        raise sqlstate 'KR001' using
-            message = format('cron field %s: step "%s" of "%s" is not between 1 and %s', p_field, v_step, p_item, p_high),
-            hint = case
-                when v_step > 0 then format('for once in the whole range write its first value, %s', v_low)
-                else format('write a step from 1 to %s', p_high)
-            end;
+    if v_parts is null or v_step not between 1 and p_high then
+        return null;
     end if;
-    for v_value in v_low..v_high by v_step loop
-        v_bits := v_bits | (1::bigint << v_value);
+    if p_item not like '*%' then
+        v_low := kronos.parse_cron_value(coalesce(v_parts[1], v_parts[4]), p_low, p_high, p_names);
+        v_high := kronos.parse_cron_value(coalesce(v_parts[2], v_parts[4]), p_low, p_high, p_names);
+        if v_low is null or v_high is null then
+            return null;
+        end if;
+    end if;
+    v_round := case p_field when 'weekday' then 7 else p_high - p_low + 1 end;
+    for v_value in v_low .. case when v_low > v_high then v_high + v_round else v_high end by v_step loop
+        v_bits := v_bits | (1::bigint << case when v_value > p_high then v_value - v_round else v_value end);
     end loop;
     return v_bits;
 end

@@ -21,9 +21,7 @@ begin
     end if;
     v_each := case
         when v_step = 1 then 'every ' || p_unit
-        when v_step % 100 in (11, 12, 13) then 'every ' || v_step || 'th ' || p_unit
-        else 'every ' || v_step
-             || case v_step % 10 when 1 then 'st ' when 2 then 'nd ' when 3 then 'rd ' else 'th ' end || p_unit
+        else 'every ' || kronos.english_ordinal(v_step) || ' ' || p_unit
     end;
     -- Only an even division goes on across the end of the hour or the day; anything else needs its ends said.
     if p_values[1] = 0 and v_count * v_step = v_size then

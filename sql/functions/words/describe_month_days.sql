@@ -9,7 +9,9 @@ as $$
 declare
     c_every_day constant bigint := 4294967294;     -- bits 1-31
     v_listed  bigint := p_schedule.days & c_every_day;
-    v_nearest bigint := coalesce(p_schedule.nearest_days, 0);
+    v_nearest bigint := coalesce(p_schedule.nearest_days, 0) & c_every_day;
+    v_before  text   := kronos.describe_before_last(p_schedule.days);
+    v_near    text   := kronos.describe_before_last(p_schedule.nearest_days);
     v_words   text[] := '{}';
 begin
     if v_listed <> 0 then
@@ -20,6 +22,13 @@ begin
             when 1 then 'the weekday (Monday through Friday) nearest day '
             else 'the weekdays (Monday through Friday) nearest days '
         end || kronos.english_list(kronos.cron_values(v_nearest)) || ' of the month');
+    end if;
+    if v_near is not null then
+        v_words := v_words || (case when v_near like '%days before%' then 'the weekdays (Monday through Friday) nearest ' else
+                               'the weekday (Monday through Friday) nearest ' end || v_near);
+    end if;
+    if v_before is not null then
+        v_words := v_words || v_before;
     end if;
     if (p_schedule.days >> 32) & 1 = 1 then
         v_words := v_words || 'the last day of the month'::text;

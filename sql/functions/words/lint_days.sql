@@ -11,15 +11,18 @@ declare
     v_star    text := case when starts_with(p_fields[3], '*') then format('%s in the day of month field', p_fields[3])
                            else format('%s in the weekday field', p_fields[5]) end;
     v_missing integer;
+    v_is_near boolean;
     v_lints   text[] := '{}';
 begin
     for v_day in 29..31 loop
-        -- Told where the day stands for itself, or a range begins with it: 25-31 means the month's end, whichever day that is.
+        -- Told where the day stands for itself, or a range begins with it, as 30-2 does: 25-31 means the month's end, whichever day that is.
         continue when p_fields[3] !~ '(29|30|31)' or not exists (
             select from regexp_split_to_table(p_fields[3], ',') as item,
                         regexp_match(item, '^(29|30|31)(?:-(\d+))?(?:[wW]|$)') as part
-             where v_day between part[1]::integer and coalesce(part[2], part[1])::integer
+             where v_day between part[1]::integer
+                             and case when part[2]::integer < part[1]::integer then 31 else coalesce(part[2], part[1])::integer end
         );
+        v_is_near := (p_schedule.nearest_days >> v_day) & 1 = 1;
         v_missing := p_schedule.months & case v_day when 31 then 2644 else 4 end;      -- February, April, June, September, November
         continue when v_missing = 0;
         v_lints := v_lints || concat(
@@ -27,7 +30,11 @@ begin
                 when 29 then 'February has a day 29 in leap years only: in other years nothing runs for it there'
                 else format('day %s is not in %s: nothing runs for it there', v_day, kronos.english_list(kronos.cron_values(v_missing), c_names))
             end,
-            case when p_schedule.months <> 4 then '; $ is the last day of every month' end
+            case
+                when p_schedule.months = 4 then null
+                when v_is_near then '; LW is the last weekday (Monday through Friday) of every month'
+                else '; $ is the last day of every month'
+            end
         );
     end loop;
     if not v_is_any_day and not v_is_any_weekday and not p_schedule.both_days then

@@ -1,12 +1,15 @@
--- lint_nth_days: weekdays that only some months have five of, and W at a month's end, where the nearest weekday is not the nearest of all.
+-- lint_nth_days: weekdays that only some months have five of, days before the last that some months are too short for, and W at a month's end, where
+-- the nearest weekday is not the nearest of all.
 -- Called by: lint_schedule.   p_fields are the five texts of p_schedule.
 create or replace function kronos.lint_nth_days(p_fields text[], p_schedule kronos.schedule) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_days constant text[] := '{Sunday,Monday,Tuesday,Wednesday,Thursday,Friday,Saturday}';
+    c_months constant text[] := '{January,February,March,April,May,June,July,August,September,October,November,December}';
     -- Months that end with day 28, 29, 30 or 31.
     c_ends constant integer[] := '{4,4,2640,5546}';
+    v_short integer;
     v_lints text[] := '{}';
 begin
     for v_day in 0..6 loop
@@ -14,6 +17,15 @@ begin
             v_lints := v_lints || format(
                 'only some months have a fifth %s: in the others nothing runs for it; %sL is the last %s of every month', c_days[v_day + 1], v_day,
                 c_days[v_day + 1]
+            );
+        end if;
+    end loop;
+    for v_day in 28..30 loop
+        v_short := p_schedule.months & case v_day when 30 then 2644 else 4 end;        -- February, April, June, September, November
+        if ((p_schedule.days | p_schedule.nearest_days) >> (64 - v_day)) & 1 = 1 and v_short <> 0 then
+            v_lints := v_lints || format(
+                'L-%s is before the first day of %s: nothing runs for it there', v_day,
+                kronos.english_list(kronos.cron_values(v_short), c_months) || case v_day when 28 then ', but in leap years' else '' end
             );
         end if;
     end loop;
