@@ -68,7 +68,7 @@ class NewJob:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     max_runs: int | None = None
-    dst_gap: Literal["SHIFT", "SKIP"] = "SHIFT"
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"] = "SHIFT"
     dst_overlap: Literal["FIRST", "BOTH"] = "FIRST"
     jitter_seconds: int = 0
     overlap: Overlap = "ALLOW"
@@ -90,7 +90,7 @@ class JobChanges(TypedDict, total=False):
     starts_at: datetime | None
     ends_at: datetime | None
     max_runs: int | None
-    dst_gap: Literal["SHIFT", "SKIP"]
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
     dst_overlap: Literal["FIRST", "BOTH"]
     jitter_seconds: int
     overlap: Overlap

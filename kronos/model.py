@@ -74,7 +74,7 @@ class Job:
     starts_at: datetime | None
     ends_at: datetime | None
     max_runs: int | None
-    dst_gap: Literal["SHIFT", "SKIP"]
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
     dst_overlap: Literal["FIRST", "BOTH"]
     jitter_seconds: int
     overlap: Overlap

@@ -60,7 +60,7 @@ class ScheduleText:
     every: str | None = None
     anchor: datetime | None = None
     timezone: str = "UTC"
-    dst_gap: Literal["SHIFT", "SKIP"] = "SHIFT"
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"] = "SHIFT"
     dst_overlap: Literal["FIRST", "BOTH"] = "FIRST"
 
 

@@ -23,7 +23,7 @@ from kronos.model import ExecutionStatus, JobStatus, Json, Overlap, Trigger
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _Title = Annotated[Text, Field(max_length=200)]
-_Gap = Literal["SHIFT", "SKIP"]
+_Gap = Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
 _Overlap = Literal["FIRST", "BOTH"]
 _Note = Annotated[Text, Field(max_length=500)]
 

@@ -88,7 +88,7 @@ def _how_it_matches(facts: Facts, reading: JsonObject) -> str:
         return f"{said(facts.tick)} is {said(reading['anchor'])} and a whole number of intervals of {facts.every}"
     if clock.get("change") == "forward" and clock["moves"] and not reading["fields"]["matches"]:
         gap = f"{clock['from_local']} to {clock['to_local']}"
-        return f"the clocks of {facts.timezone} left out {gap}; dst_gap SHIFT moved a tick of that time to {reading['local']}"
+        return f"the clocks of {facts.timezone} left out {gap}; dst_gap {facts.dst_gap} moved a tick of that time to {reading['local']}"
     again = ", shown for the second time that day" if clock.get("change") == "back" else ""
     return f"{reading['local']}{again}, a {reading['weekday']}, matches every field of {facts.cron!r} in {facts.timezone}"
 
@@ -120,7 +120,8 @@ def _in_the_gap(facts: Facts, clock: JsonObject) -> tuple[str, str]:
     gap = f"the clocks of {facts.timezone} went from {clock['from_local']} to {clock['to_local']} at {said(clock['at'])}"
     if facts.dst_gap == "SKIP":
         return "dst_gap_skipped", f"{gap}: the schedule's time does not exist that day, and dst_gap SKIP leaves it out"
-    return "dst_gap_shifted", f"{gap}: the schedule's time does not exist that day, and dst_gap SHIFT moved it to {said(clock['at'])}"
+    moved = f"dst_gap {facts.dst_gap} moved it to {said(clock['moved_to'])}"
+    return "dst_gap_shifted", f"{gap}: the schedule's time does not exist that day, and {moved}"
 
 
 def _mismatches(facts: Facts, reading: JsonObject) -> list[str]:

@@ -67,7 +67,7 @@ create table kronos.jobs (
     constraint jobs_not_its_own_heir     check (replaced_by_id <> job_id),
     constraint jobs_max_runs_positive    check (max_runs > 0),
     constraint jobs_jitter_bounded       check (jitter_seconds between 0 and 3600),
-    constraint jobs_dst_gap_known        check (dst_gap in ('SHIFT', 'SKIP')),
+    constraint jobs_dst_gap_known        check (dst_gap in ('SHIFT', 'SHIFT_BY_GAP', 'SKIP')),
     constraint jobs_dst_overlap_known    check (dst_overlap in ('FIRST', 'BOTH')),
     constraint jobs_overlap_known        check (overlap in ('ALLOW', 'SKIP', 'QUEUE', 'REPLACE')),
     constraint jobs_catch_up_known       check (catch_up_policy in ('SKIP', 'LATEST', 'ALL')),

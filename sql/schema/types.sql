@@ -13,6 +13,6 @@ create type kronos.schedule as (
     every_seconds  integer,      -- an interval: anchor + n * every_seconds; the fields above are then null
     anchor         timestamptz,
     timezone       text,         -- an IANA name
-    dst_gap        text,         -- SHIFT or SKIP
+    dst_gap        text,         -- SHIFT, SHIFT_BY_GAP or SKIP
     dst_overlap    text          -- FIRST or BOTH
 );

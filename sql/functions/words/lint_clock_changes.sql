@@ -29,7 +29,7 @@ begin
         v_first := kronos.next_local_tick(p_schedule, least(v_old, v_new) - interval '1 microsecond');
         continue when v_first is null or v_first >= greatest(v_old, v_new);
         v_lints := v_lints || case
-            when v_old < v_new then kronos.lint_gap(p_schedule, v_first, v_new)
+            when v_old < v_new then kronos.lint_gap(p_schedule, v_first, v_new, v_new - v_old)
             else kronos.lint_repeat(p_schedule, v_first, v_old)
         end;
     end loop;
