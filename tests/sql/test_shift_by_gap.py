@@ -87,7 +87,8 @@ def test_a_time_in_the_gap_moves_by_its_length(shared: Connection, cron: str, zo
         ),
         (
             "0,30 1,2 * * *", "Antarctica/Troll", "2026-03-10",
-            "the 4 local times from 01:00 to 02:30 on 2026-03-29 do not exist in Antarctica/Troll: moved by 2 hours, to 03:00 through 04:30",
+            "the 4 local times from 01:00 to 02:30 on 2026-03-29 do not exist in Antarctica/Troll: moved by 2 hours, "
+            "to 03:00 through 04:30",
         ),
         (
             "0,30 2,4 * * *", "Antarctica/Troll", "2026-03-10",
@@ -110,7 +111,8 @@ def test_a_lint_says_to_where(shared: Connection, cron: str, zone: str, after: s
 
 
 _ALL_CHANGES = """
-select zone.name, extract(epoch from change.at)::bigint, extract(epoch from change.old_offset)::integer, extract(epoch from change.new_offset)::integer
+select zone.name, extract(epoch from change.at)::bigint, extract(epoch from change.old_offset)::integer,
+       extract(epoch from change.new_offset)::integer
   from pg_timezone_names as zone,
        kronos.zone_changes(zone.name, %(after)s, %(until)s) as change
  where zone.name !~ '^(posix|right|Etc)/' and position('/' in zone.name) > 0
