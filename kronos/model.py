@@ -53,7 +53,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job: sql/views/job_details.sql, field by field the API's Job."""
+    """One version of a job: sql/views/job_details.sql, field by field the API's Job.
+
+    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them; `anchor` is then its instant.
+    """
 
     job_id: UUID
     name: str | None
@@ -69,6 +72,7 @@ class Job:
     cron: str | None
     every: str | None
     anchor: datetime | None
+    anchor_local: str | None
     timezone: str | None
     description: str | None
     starts_at: datetime | None

@@ -1,6 +1,6 @@
 -- read_instant: how a schedule reads the minute of an instant: what its zone's clocks show, which fields match, what a change of clocks did there.
 -- Called by: queries/explain.sql.
--- Returns: {local, zone, weekday, fields, texts, next_tick, clock, every_seconds, anchor}, or {error} where the schedule is malformed. clock is null far from a change;
+-- Returns: {local, zone, weekday, is_named, fields, texts, next_tick, clock, every_seconds, anchor, anchor_local}, or {error} where the schedule is malformed. clock is null far from a change;
 -- {change: forward, at, skipped_local, skipped_matches, from_local, to_local, moves, moved_to} where clocks were put forward within the day before and
 -- would still show a time that was left out, had they not been; {change: back, at, pass: second} where they show a time for the second time.
 create or replace function kronos.read_instant(p_schedule kronos.schedule, p_cron text, p_at timestamptz) returns jsonb
@@ -41,11 +41,13 @@ begin
     end loop;
     return jsonb_build_object(
         'local', kronos.local_text(v_minute, p_schedule.timezone), 'zone', p_schedule.timezone, 'weekday', to_char(v_local, 'FMDay'),
+        'is_named', coalesce(kronos.next_local_tick(p_schedule, v_local - interval '1 microsecond') = v_local, false),
         'fields', kronos.match_fields(p_schedule, v_local),
         'texts', case when p_cron is not null then kronos.cron_fields(p_cron) end,
         'next_tick', kronos.iso(kronos.next_tick(p_schedule, v_minute + interval '1 minute' - interval '1 microsecond')),
         'clock', v_clock,
-        'every_seconds', p_schedule.every_seconds, 'anchor', kronos.iso(p_schedule.anchor));
+        'every_seconds', p_schedule.every_seconds, 'anchor', kronos.iso(p_schedule.anchor),
+        'anchor_local', to_char(p_schedule.anchor_local, 'YYYY-MM-DD"T"HH24:MI:SS'));
 exception when data_exception or sqlstate 'KR001' then
     return jsonb_build_object('error', jsonb_build_object('sqlstate', sqlstate, 'message', sqlerrm));
 end

@@ -34,7 +34,8 @@ begin
         v_day_after := v_day + interval '1 day';
         v_from_at := (v_day at time zone v_zone) - c_margin;
         v_until_at := (v_day_after at time zone v_zone) + c_margin;
-        if (v_until_at at time zone v_zone) - (v_from_at at time zone v_zone) = v_until_at - v_from_at
+        if p_schedule.anchor_local is null      -- at most one a day: each is asked for
+           and (v_until_at at time zone v_zone) - (v_from_at at time zone v_zone) = v_until_at - v_from_at
            and v_until_at - v_from_at = interval '1 day' + 2 * c_margin then
             v_upto := least(v_day_after - interval '1 microsecond', p_upto at time zone v_zone);
             -- Those of the day up to v_upto ...

@@ -38,7 +38,7 @@ begin
     if v_named is null then
         return null;
     end if;
-    v_until := v_reading + interval '41 years';      -- of a schedule whose every reading is in a gap, too
+    v_until := greatest(v_reading, p_schedule.anchor_local) + interval '41 years';      -- of a schedule whose every reading is in a gap, too
     v_offset := v_reading - v_from;
     if v_by_gap then
         v_moved := kronos.moved_tick(p_schedule, p_after + interval '1 microsecond');

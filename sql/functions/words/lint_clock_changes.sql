@@ -22,8 +22,10 @@ begin
         v_old := v_new - v_change.new_offset + v_change.old_offset;
         if p_schedule.every_seconds is not null then
             return v_lints || format(
-                '%s counts real time: from %s on its runs are at another time of day in %s; for the same time of day write a cron expression',
-                lower(kronos.describe_interval(p_schedule.every_seconds, null)), to_char(v_new, 'YYYY-MM-DD'), p_schedule.timezone
+                '%s counts real time: from %s on its runs are at another time of day in %s; '
+                'for the same time of day give the anchor without an offset, %s',
+                lower(kronos.describe_interval(p_schedule.every_seconds, null)), to_char(v_new, 'YYYY-MM-DD'), p_schedule.timezone,
+                to_char(p_schedule.anchor at time zone p_schedule.timezone, 'YYYY-MM-DD"T"HH24:MI:SS')
             );
         end if;
         v_first := kronos.next_local_tick(p_schedule, least(v_old, v_new) - interval '1 microsecond');
