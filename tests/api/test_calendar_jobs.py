@@ -1,6 +1,7 @@
 """Jobs that are counted on a zone's wall clock, over HTTP: made, shown, changed to and from other schedules, foreseen, explained."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,7 +47,7 @@ def test_every_other_monday_at_nine_is_nine_after_the_clocks_change(
     assert [run["local"][10:] for run in runs] == ["T09:00:00+02:00"] * 2 + ["T09:00:00+01:00"] * 2
     instants = [datetime.fromisoformat(run["at"]) for run in runs]
     assert {at.astimezone(ZoneInfo("Europe/Berlin")).weekday() for at in instants} == {0}
-    assert [later - at for at, later in zip(instants, instants[1:], strict=False)].count(timedelta(days=14)) == 2  # and one of an hour more
+    assert [later - at for at, later in pairwise(instants)].count(timedelta(days=14)) == 2  # and one of an hour more
     assert runs[0]["at"] == job["next_run_at"]
     stored = "select (schedule).every_days, (schedule).every_seconds, anchor, anchor_local from kronos.jobs where job_id = %s"
     (row,) = shared_superuser.execute(stored, [job["job_id"]]).fetchall()
