@@ -87,7 +87,7 @@ class Bench:
                 {
                     "cron": self._cron(),
                     "timezone": pick(_ZONES),
-                    "dst_gap": pick(["SHIFT", "SKIP"]),
+                    "dst_gap": pick(["SHIFT", "SHIFT_BY_GAP", "SKIP"]),
                     "dst_overlap": pick(["FIRST", "BOTH"]),
                     "after": f"2026-{self._random.randrange(1, 13):02}-{self._random.randrange(1, 29):02}T12:00:00Z",
                 }

@@ -52,7 +52,7 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a caller says of a job. `cron` goes with trigger CRON, `run_at` with DELAYED."""
+    """What a caller says of a job. `cron` goes with trigger CRON, `run_at` with DELAYED; a naive `anchor` is a local time of `timezone`."""
 
     endpoint: str
     trigger: Trigger
@@ -68,7 +68,7 @@ class NewJob:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     max_runs: int | None = None
-    dst_gap: Literal["SHIFT", "SKIP"] = "SHIFT"
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"] = "SHIFT"
     dst_overlap: Literal["FIRST", "BOTH"] = "FIRST"
     jitter_seconds: int = 0
     overlap: Overlap = "ALLOW"
@@ -90,7 +90,7 @@ class JobChanges(TypedDict, total=False):
     starts_at: datetime | None
     ends_at: datetime | None
     max_runs: int | None
-    dst_gap: Literal["SHIFT", "SKIP"]
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
     dst_overlap: Literal["FIRST", "BOTH"]
     jitter_seconds: int
     overlap: Overlap
@@ -209,7 +209,6 @@ async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Job], 
     return _INSERT_CRON, params | {
         "cron": text.cron,
         "every": text.every,
-        "anchor": text.anchor,
         "timezone": text.timezone,
         "schedule": read.schedule,
         "alarm": read.alarm,
@@ -227,12 +226,14 @@ async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Job], 
 
 
 def _schedule_text(new: NewJob) -> ScheduleText:
-    """An interval without an anchor is counted from the minute in which it is made."""
-    anchor = new.anchor
-    if new.every is not None and anchor is None:
-        anchor = datetime.now(UTC).replace(second=0, microsecond=0)
     return ScheduleText(
-        cron=new.cron, every=new.every, anchor=anchor, timezone=new.timezone, dst_gap=new.dst_gap, dst_overlap=new.dst_overlap
+        cron=new.cron,
+        every=new.every,
+        anchor=schedules.instant(new.anchor),
+        anchor_local=schedules.local_time(new.anchor),
+        timezone=new.timezone,
+        dst_gap=new.dst_gap,
+        dst_overlap=new.dst_overlap,
     )
 
 
@@ -310,6 +311,8 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
         "if_match": if_match,
         "changed": [name for name in _NULLABLE if name in given],
         "input": Jsonb(given["input"]) if "input" in given else None,
+        "anchor": schedules.instant(changes.get("anchor")),
+        "anchor_local": schedules.local_time(changes.get("anchor")),
     }
     is_replaced, old = await change(view, job, _REPLACE, params)
     if is_replaced:

@@ -53,7 +53,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job: sql/views/job_details.sql, field by field the API's Job."""
+    """One version of a job: sql/views/job_details.sql, field by field the API's Job.
+
+    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them; `anchor` is then its instant.
+    """
 
     job_id: UUID
     name: str | None
@@ -69,12 +72,13 @@ class Job:
     cron: str | None
     every: str | None
     anchor: datetime | None
+    anchor_local: str | None
     timezone: str | None
     description: str | None
     starts_at: datetime | None
     ends_at: datetime | None
     max_runs: int | None
-    dst_gap: Literal["SHIFT", "SKIP"]
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
     dst_overlap: Literal["FIRST", "BOTH"]
     jitter_seconds: int
     overlap: Overlap

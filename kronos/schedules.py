@@ -54,13 +54,17 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleText:
-    """A schedule as its user wrote it: `cron` or `every`, the zone, and what happens where clocks are changed."""
+    """A schedule as its user wrote it: `cron` or `every`, the zone, and what happens where clocks are changed.
+
+    An interval has one anchor, an instant or a local time of the zone; without one it is counted from the present minute.
+    """
 
     cron: str | None
     every: str | None = None
     anchor: datetime | None = None
+    anchor_local: datetime | None = None
     timezone: str = "UTC"
-    dst_gap: Literal["SHIFT", "SKIP"] = "SHIFT"
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"] = "SHIFT"
     dst_overlap: Literal["FIRST", "BOTH"] = "FIRST"
 
 
@@ -87,12 +91,15 @@ _remembered: dict[ScheduleText, tuple[float, ScheduleRead]] = {}
 async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
     """What PostgreSQL reads in `text`. Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval)."""
     now = time.monotonic()
-    if (known := _remembered.get(text)) is not None and now - known[0] < _REMEMBERED_SECONDS:
+    # An interval without an anchor is another schedule each minute.
+    is_lasting = text.every is None or text.anchor is not None or text.anchor_local is not None
+    if is_lasting and (known := _remembered.get(text)) is not None and now - known[0] < _REMEMBERED_SECONDS:
         return known[1]
     (found,) = await view.rows(_READ, asdict(text))
     if len(_remembered) >= _REMEMBERED_TEXTS:
         _remembered.clear()
-    _remembered[text] = (now, found)
+    if is_lasting:
+        _remembered[text] = (now, found)
     return found
 
 
@@ -100,6 +107,16 @@ async def preview(view: InstanceView, text: ScheduleText, *, after: datetime | N
     """The next `count` runs strictly later than `after` (None: now). Raises Unprocessable: invalid_cron, _timezone or _interval."""
     (upcoming,) = await view.rows(_PREVIEW, {**asdict(text), "after": after, "count": count})
     return shown(upcoming)
+
+
+def instant(at: datetime | None) -> datetime | None:
+    """What was given with its offset; None where it is a local time."""
+    return at if at is not None and at.tzinfo is not None else None
+
+
+def local_time(at: datetime | None) -> datetime | None:
+    """What was given without an offset: the reading of a zone's clocks. None where it is an instant."""
+    return at if at is not None and at.tzinfo is None else None
 
 
 def shown(upcoming: Upcoming) -> Preview:

@@ -15,6 +15,7 @@ _RFC3339 = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})(?P<fraction>\.[0-9]{1,9})?(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
+_LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -53,6 +54,13 @@ def timestamp(text: object) -> datetime:
         return datetime.fromisoformat(f"{found['date']}T{found['time']}{fraction:0<7}{offset}").astimezone(UTC)
     except (ValueError, OverflowError) as error:
         _refuse(f"no such time: {error}", _TIMESTAMP_HINT)
+
+
+def time_or_local(text: object) -> datetime:
+    """The instant that an RFC 3339 text names; of one without its offset the local time, naive. Raises PydanticCustomError with a hint."""
+    if not isinstance(text, str) or not _LOCAL.fullmatch(text):
+        return timestamp(text)
+    return timestamp(f"{text}Z").replace(tzinfo=None)
 
 
 def _schedulable(at: datetime) -> datetime:
@@ -111,6 +119,13 @@ AnyTime = Annotated[datetime, BeforeValidator(timestamp), _TIME_SCHEMA]
 """An instant, whichever: for filters."""
 Time = Annotated[datetime, BeforeValidator(timestamp), AfterValidator(_schedulable), _TIME_SCHEMA]
 """An instant at which something may be scheduled."""
+TimeOrLocal = Annotated[
+    datetime,
+    BeforeValidator(time_or_local),
+    AfterValidator(_schedulable),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": f"^{_LOCAL.pattern}$"}]}),
+]
+"""An instant, or, naive, a local time of the zone that is given with it."""
 Slug = Annotated[str, AfterValidator(_slug), _pattern(_SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(_ENDPOINT_NAME)]
 JobName = Annotated[str, AfterValidator(_job_name), _pattern(_JOB_NAME)]

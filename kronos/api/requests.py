@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 from kronos import errors
@@ -15,7 +15,7 @@ from kronos.endpoints import NewEndpoint, RetryPolicy
 from kronos.errors import Fault
 from kronos.jobs import JobChanges, NewJob
 from kronos.pauses import PauseTerms
-from kronos.schedules import ScheduleText
+from kronos.schedules import ScheduleText, instant, local_time
 
 _ONLY_CRON = (
     "cron",
@@ -66,10 +66,16 @@ def new_job(body: JobCreate, header_key: str | None) -> NewJob:
 
 def schedule_text(body: SchedulePreview) -> ScheduleText:
     """The schedule that a preview asks about. Raises Unprocessable."""
-    _refuse(list(_schedule_faults(body.cron, body.every, body.anchor)))
-    anchor = body.anchor if body.every is None else body.anchor or datetime.now(UTC).replace(second=0, microsecond=0)
+    zone = body.timezone if "timezone" in body.model_fields_set else None
+    _refuse(list(_schedule_faults(body.cron, body.every, body.anchor, zone)))
     return ScheduleText(
-        cron=body.cron, every=body.every, anchor=anchor, timezone=body.timezone, dst_gap=body.dst_gap, dst_overlap=body.dst_overlap
+        cron=body.cron,
+        every=body.every,
+        anchor=instant(body.anchor),
+        anchor_local=local_time(body.anchor),
+        timezone=body.timezone,
+        dst_gap=body.dst_gap,
+        dst_overlap=body.dst_overlap,
     )
 
 
@@ -79,6 +85,7 @@ def job_changes(body: JobPatch) -> JobChanges:
     if not given:
         _refuse([Fault(pointer="", detail="the body changes nothing", hint="Give at least one field, such as cron.")])
     _refuse(list(_window_faults(body.starts_at, body.ends_at)))
+    _refuse(list(_schedule_change_faults(given)))
     changes: dict[str, object] = {name: getattr(body, name) for name in given if name != "catch_up"}
     if "catch_up" in given:
         changes |= {f"catch_up_{name}": getattr(body.catch_up, name) for name in body.catch_up.model_fields_set}
@@ -129,7 +136,7 @@ def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpo
 def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
     """What does not go with the trigger, and what it lacks."""
     if body.trigger == "CRON":
-        yield from _schedule_faults(body.cron, body.every, body.anchor)
+        yield from _schedule_faults(body.cron, body.every, body.anchor, body.timezone)
     else:
         for name in _ONLY_CRON:
             if getattr(body, name) is not None:
@@ -143,7 +150,7 @@ def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
         yield Fault(pointer="/run_at", detail="trigger DELAYED needs the time at which to run", hint=hint)
 
 
-def _schedule_faults(cron: str | None, every: str | None, anchor: datetime | None) -> Iterator[Fault]:
+def _schedule_faults(cron: str | None, every: str | None, anchor: datetime | None, timezone: str | None) -> Iterator[Fault]:
     """A schedule is a cron expression or an interval."""
     if cron is None and every is None:
         hint = "Add it, five fields such as 0 9 * * 1, or an interval in every, such as 90m."
@@ -152,6 +159,22 @@ def _schedule_faults(cron: str | None, every: str | None, anchor: datetime | Non
         yield Fault(pointer="/every", detail="every and cron are given", hint="Give one of them.")
     if anchor is not None and every is None:
         yield Fault(pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every.")
+    elif anchor is not None and timezone is None and (local := local_time(anchor)) is not None:
+        yield _zoneless("anchor", local)
+
+
+def _schedule_change_faults(given: set[str]) -> Iterator[Fault]:
+    """A PATCH gives a cron expression or an interval, in place of whichever there was."""
+    if {"cron", "every"} <= given:
+        yield Fault(pointer="/every", detail="every and cron are given", hint="Give one of them.")
+    if {"cron", "anchor"} <= given:
+        yield Fault(pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every.")
+
+
+def _zoneless(name: str, local: datetime) -> Fault:
+    """A local time is one only with a zone."""
+    hint = f"Add timezone, such as Europe/Berlin, or write an offset: {local.isoformat()}Z for UTC."
+    return Fault(pointer=f"/{name}", detail=f"{name} has no offset, so it is the local time of a timezone, and none is given", hint=hint)
 
 
 def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iterator[Fault]:

@@ -17,13 +17,14 @@ from kronos.api.fields import (
     Slug,
     Text,
     Time,
+    TimeOrLocal,
 )
 from kronos.errors import Fault, Unprocessable
 from kronos.model import ExecutionStatus, JobStatus, Json, Overlap, Trigger
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _Title = Annotated[Text, Field(max_length=200)]
-_Gap = Literal["SHIFT", "SKIP"]
+_Gap = Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
 _Overlap = Literal["FIRST", "BOTH"]
 _Note = Annotated[Text, Field(max_length=500)]
 
@@ -128,8 +129,10 @@ class JobCreate(Body):
     trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
     cron: _Cron | None = Field(default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every | None = Field(default=None, description="CRON: an interval, in place of cron.", examples=["90m"])
-    anchor: Time | None = Field(
-        default=None, description="CRON: what the interval is counted from; now.", examples=["2026-12-01T00:00:00Z"]
+    anchor: TimeOrLocal | None = Field(
+        default=None,
+        description="CRON: what the interval is counted from; now. Without an offset: a local time of the zone, on whose clocks it counts.",
+        examples=["2026-12-01T00:00:00Z"],
     )
     timezone: _Zone | None = Field(default=None, description="CRON: the zone of the expression; UTC by default.", examples=["UTC"])
     starts_at: Time | None = Field(default=None, description="CRON: no tick before.", examples=["2026-12-01T00:00:00Z"])
@@ -156,8 +159,10 @@ class JobPatch(Body):
     endpoint: EndpointName = Field(default_factory=str, description="The name of the endpoint.", examples=["weekly-report"])
     cron: _Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
-    anchor: Time = Field(
-        default_factory=lambda: datetime.now(UTC), description="What it is counted from.", examples=["2026-12-01T00:00:00Z"]
+    anchor: TimeOrLocal = Field(
+        default_factory=lambda: datetime.now(UTC),
+        description="What it is counted from; without an offset, on the zone's clocks.",
+        examples=["2026-12-01T00:00:00Z"],
     )
     timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
     starts_at: Time | None = Field(default=None, description="No tick before; null: from now on.", examples=["2026-12-01T00:00:00Z"])
@@ -211,7 +216,11 @@ class SchedulePreview(Body):
 
     cron: _Cron | None = Field(default=None, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every | None = Field(default=None, description="An interval, in place of cron.", examples=["90m"])
-    anchor: Time | None = Field(default=None, description="What the interval is counted from; now.", examples=["2026-12-01T00:00:00Z"])
+    anchor: TimeOrLocal | None = Field(
+        default=None,
+        description="What the interval is counted from; now. Without an offset, on the zone's clocks.",
+        examples=["2026-12-01T00:00:00Z"],
+    )
     timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
     after: Time | None = Field(default=None, description="Runs are strictly later; now by default.", examples=["2026-12-01T00:00:00Z"])
     count: int = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])

@@ -17,7 +17,7 @@ from kronos.model import Json
 _OPTIONS = {"/cron": "EXPR", "/timezone": "--tz", "/count": "-n"}
 _STYLES = {"shifted": "yellow", "repeated": "cyan", "skipped": "red"}
 _MARK_AT = 51  # the column of a mark, where no seconds are shown
-_GAP = click.Choice(["SHIFT", "SKIP"], case_sensitive=False)
+_GAP = click.Choice(["SHIFT", "SHIFT_BY_GAP", "SKIP"], case_sensitive=False)
 _OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 
 

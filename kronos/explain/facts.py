@@ -61,7 +61,7 @@ class Facts:
     runs: int
     max_runs: int | None
     overlap: Overlap
-    dst_gap: Literal["SHIFT", "SKIP"]
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
     dst_overlap: Literal["FIRST", "BOTH"]
     jitter_seconds: int
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"]

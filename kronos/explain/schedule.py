@@ -84,13 +84,20 @@ def _halted(facts: Facts) -> str:
 
 def _how_it_matches(facts: Facts, reading: JsonObject) -> str:
     clock = reading["clock"] or {}
-    if facts.every is not None:
+    if facts.every is not None and not reading["anchor_local"]:
         return f"{said(facts.tick)} is {said(reading['anchor'])} and a whole number of intervals of {facts.every}"
-    if clock.get("change") == "forward" and clock["moves"] and not reading["fields"]["matches"]:
+    if clock.get("change") == "forward" and clock["moves"] and not reading["is_named"]:
         gap = f"{clock['from_local']} to {clock['to_local']}"
-        return f"the clocks of {facts.timezone} left out {gap}; dst_gap SHIFT moved a tick of that time to {reading['local']}"
+        return f"the clocks of {facts.timezone} left out {gap}; dst_gap {facts.dst_gap} moved a tick of that time to {reading['local']}"
     again = ", shown for the second time that day" if clock.get("change") == "back" else ""
+    if facts.every is not None:
+        return f"{reading['local']}{again} is {_counted(facts, reading)}"
     return f"{reading['local']}{again}, a {reading['weekday']}, matches every field of {facts.cron!r} in {facts.timezone}"
+
+
+def _counted(facts: Facts, reading: JsonObject) -> str:
+    """What a calendar interval names."""
+    return f"{reading['anchor_local']} and a whole number of intervals of {facts.every} on the clocks of {facts.timezone}"
 
 
 def _why_no_tick(facts: Facts, reading: JsonObject) -> tuple[str, str]:
@@ -99,16 +106,18 @@ def _why_no_tick(facts: Facts, reading: JsonObject) -> tuple[str, str]:
         what = facts.cron or f"every {facts.every}"
         told = f"version {facts.version} was in force, and its schedule {what!r} has no tick there; version {facts.asked_version} has one"
         return "other_version_in_force", told
-    if facts.every is not None:
+    if facts.every is not None and not reading["anchor_local"]:
         told = f"the minute of {said(facts.at)} is not {said(reading['anchor'])} and a whole number of intervals of {facts.every}"
         return "no_tick_at_this_minute", told
-    fields, clock = reading["fields"], reading["clock"] or {}
+    clock = reading["clock"] or {}
     is_the_change = clock.get("at", "")[:16] == said(facts.at)[:16]
     if clock.get("change") == "forward" and (clock["skipped_matches"] or (clock["moves"] and is_the_change)):
         return _in_the_gap(facts, clock)
-    if clock.get("change") == "back" and fields["matches"]:
+    if clock.get("change") == "back" and reading["is_named"]:
         told = f"the clocks of {facts.timezone} show {reading['local'][:16]} for the second time"
         return "dst_overlap_second_pass", f"{told}; dst_overlap {facts.dst_overlap} runs the first"
+    if facts.every is not None:
+        return "no_tick_at_this_minute", f"{reading['local']} is not {_counted(facts, reading)}"
     wrong = "; ".join(_mismatches(facts, reading))
     return (
         "no_tick_at_this_minute",
@@ -120,7 +129,8 @@ def _in_the_gap(facts: Facts, clock: JsonObject) -> tuple[str, str]:
     gap = f"the clocks of {facts.timezone} went from {clock['from_local']} to {clock['to_local']} at {said(clock['at'])}"
     if facts.dst_gap == "SKIP":
         return "dst_gap_skipped", f"{gap}: the schedule's time does not exist that day, and dst_gap SKIP leaves it out"
-    return "dst_gap_shifted", f"{gap}: the schedule's time does not exist that day, and dst_gap SHIFT moved it to {said(clock['at'])}"
+    moved = f"dst_gap {facts.dst_gap} moved it to {said(clock['moved_to'])}"
+    return "dst_gap_shifted", f"{gap}: the schedule's time does not exist that day, and {moved}"
 
 
 def _mismatches(facts: Facts, reading: JsonObject) -> list[str]:

@@ -20,12 +20,12 @@ with workspace as materialized (
                             and endpoint.deleted_at is null
                          offset 0) as found
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds,
                              next_tick_at, idempotency_key, request_sha256)
     select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, %(schedule)s, %(alarm)s, %(description)s,
-           %(every)s, %(anchor)s, %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(overlap)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
-           kronos.first_tick(%(schedule)s, %(starts_at)s, %(ends_at)s), %(idempotency_key)s, %(request_sha256)s
+           %(every)s, (%(schedule)s::kronos.schedule).anchor, (%(schedule)s::kronos.schedule).anchor_local, %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(overlap)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
+           kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s), %(idempotency_key)s, %(request_sha256)s
       from endpoint
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
     returning *
@@ -33,7 +33,8 @@ with workspace as materialized (
     select job_id, kronos.register_pg_cron(job_id) as jobid from job where job_id = %(job_id)s
 )
 select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
+       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every,
+       coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor, kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
        job.skip_next, job.resume_at, job.next_tick_at as next_run_at, job.last_run_at,
@@ -79,7 +80,7 @@ with workspace as materialized (
     select pg_notify('kronos_work', '') from queued where %(wake)s
 )
 select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
+       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, null::text as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
        job.skip_next, job.resume_at, job.next_tick_at as next_run_at, job.last_run_at, null::jsonb as pg_cron,
@@ -105,7 +106,7 @@ select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as 
 -- name: get_job
 -- %(job)s is an id or a name.
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where job_id = kronos.find_job(%(job)s)
@@ -113,7 +114,7 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 
 -- name: list_jobs
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where workspace_id = kronos.current_workspace_id()
@@ -132,7 +133,7 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 
 -- name: list_versions
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, every, anchor, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
+       cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where workspace_id = kronos.current_workspace_id()
@@ -177,8 +178,8 @@ with old as materialized (
            case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
            case when %(every)s::text is not null then null when %(cron)s::text is not null then %(cron)s::text else old.cron end as next_cron,
            case when %(cron)s::text is not null then null when %(every)s::text is not null then %(every)s::text else old.every end as next_every,
-           case when %(cron)s::text is null then coalesce(%(anchor)s::timestamptz, old.anchor, case when %(every)s::text is not null then date_trunc('minute', now()) end)
-           end as next_anchor,
+           case when %(cron)s::text is null and %(anchor_local)s::timestamp is null then coalesce(%(anchor)s::timestamptz, old.anchor) end as next_anchor,
+           case when %(cron)s::text is null and %(anchor)s::timestamptz is null then coalesce(%(anchor_local)s::timestamp, old.anchor_local) end as next_anchor_local,
            coalesce(%(timezone)s::text, old.timezone) as next_timezone,
            coalesce(%(dst_gap)s::text, old.dst_gap) as next_dst_gap,
            coalesce(%(dst_overlap)s::text, old.dst_overlap) as next_dst_overlap,
@@ -187,7 +188,7 @@ with old as materialized (
            case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer else old.max_runs end as next_max_runs
       from old, endpoint
 ), read as materialized (
-    select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap, next_dst_overlap) as next_schedule from fresh
+    select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap, next_dst_overlap, next_anchor_local) as next_schedule from fresh
 ), retired as (
     update kronos.jobs as job
        set status = 'RETIRED', replaced_by_id = %(job_id)s, status_reason = jsonb_build_object('code', 'replaced', 'detail', 'replaced by a newer version')
@@ -198,12 +199,13 @@ with old as materialized (
     select kronos.unregister_pg_cron(job_id) as was_there from retired
 ), next as (
     insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name, endpoint_id, trigger, status, status_reason,
-                             input, tags, cron, timezone, schedule, alarm, description, every, anchor, starts_at, ends_at, max_runs, runs, dst_gap, dst_overlap,
+                             input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at, max_runs, runs, dst_gap, dst_overlap,
                              jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, next_tick_at, last_run_at, ticks_from, skip_next, resume_at, is_halted)
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id, fresh.next_name, fresh.next_endpoint_id,
            'CRON', fresh.status, fresh.status_reason,
            coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron, fresh.next_timezone,
-           read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule), kronos.describe_schedule(read.next_schedule), fresh.next_every, fresh.next_anchor,
+           read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule), kronos.describe_schedule(read.next_schedule), fresh.next_every,
+           (read.next_schedule).anchor, (read.next_schedule).anchor_local,
            fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, 0, fresh.next_dst_gap, fresh.next_dst_overlap,
            coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds), coalesce(%(overlap)s::text, fresh.overlap),
            coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy), coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),

@@ -42,6 +42,7 @@ create table kronos.jobs (
     skip_next                integer     not null default 0,    -- so many ticks to come are skipped
     resume_at                timestamptz,                       -- when a pause ends by itself
     is_halted                boolean     not null default false, -- its workspace was suspended: kept out of jobs_due, where its old ticks would be in everybody's way
+    anchor_local             timestamp,                         -- in place of anchor: as the zone's clocks show it, and then they are what is counted on
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
@@ -54,7 +55,7 @@ create table kronos.jobs (
     constraint jobs_status_known         check (status in ('ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED')),
     constraint jobs_only_cron_pauses     check (status <> 'PAUSED' or trigger = 'CRON'),
     constraint jobs_schedule_is_whole    check ((trigger = 'CRON') = (num_nonnulls(cron, every) = 1)
-                                            and (every is null) = (anchor is null)
+                                            and num_nonnulls(anchor, anchor_local) = num_nonnulls(every)
                                             and (trigger = 'CRON') = (timezone is not null)
                                             and (trigger = 'CRON') = (schedule is distinct from null)
                                             and (trigger = 'CRON') = (alarm is not null)
@@ -67,7 +68,7 @@ create table kronos.jobs (
     constraint jobs_not_its_own_heir     check (replaced_by_id <> job_id),
     constraint jobs_max_runs_positive    check (max_runs > 0),
     constraint jobs_jitter_bounded       check (jitter_seconds between 0 and 3600),
-    constraint jobs_dst_gap_known        check (dst_gap in ('SHIFT', 'SKIP')),
+    constraint jobs_dst_gap_known        check (dst_gap in ('SHIFT', 'SHIFT_BY_GAP', 'SKIP')),
     constraint jobs_dst_overlap_known    check (dst_overlap in ('FIRST', 'BOTH')),
     constraint jobs_overlap_known        check (overlap in ('ALLOW', 'SKIP', 'QUEUE', 'REPLACE')),
     constraint jobs_catch_up_known       check (catch_up_policy in ('SKIP', 'LATEST', 'ALL')),

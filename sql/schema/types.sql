@@ -1,4 +1,5 @@
--- A schedule, read once when its job is stored: kronos.read_schedule writes it, kronos.next_tick reads it. Either five cron fields as bit masks, or an interval.
+-- A schedule, read once when its job is stored: kronos.read_schedule writes it, kronos.next_tick reads it. Five cron fields as bit masks,
+-- an interval of real time, or a calendar interval on the zone's wall clock.
 create type kronos.schedule as (
     minutes        bigint,       -- bits 0-59
     hours          integer,      -- bits 0-23
@@ -14,6 +15,9 @@ create type kronos.schedule as (
     every_seconds  integer,      -- an interval: anchor + n * every_seconds; the fields above are then null
     anchor         timestamptz,
     timezone       text,         -- an IANA name
-    dst_gap        text,         -- SHIFT or SKIP
-    dst_overlap    text          -- FIRST or BOTH
+    dst_gap        text,         -- SHIFT, SHIFT_BY_GAP or SKIP
+    dst_overlap    text,         -- FIRST or BOTH
+    every_days     integer,      -- a calendar interval: anchor_local + n * every_days days, or n * every_months months: one of the two
+    every_months   integer,
+    anchor_local   timestamp     -- as the zone's clocks show it
 );

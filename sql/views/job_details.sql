@@ -2,7 +2,8 @@
 create or replace view kronos.job_details with (security_invoker = true) as
     select job.job_id, job.workspace_id, job.first_version_id, job.name, workspace.slug as workspace, endpoint.name as endpoint,
            endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason, job.version, job.previous_version_id, job.replaced_by_id,
-           job.cron, job.every, job.anchor, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
+           job.cron, job.every, coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
+           kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
            job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
            jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
            job.skip_next, job.resume_at,

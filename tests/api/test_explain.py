@@ -287,6 +287,10 @@ def test_a_delivery_that_is_jittered_says_until_when(scene: Scene) -> None:
         ("2025-03-30T01:00:00Z", BERLIN | {"dst_gap": "SKIP"}, ("NOT_DUE", "dst_gap_skipped")),
         ("2025-03-30T01:30:00Z", BERLIN, ("NOT_DUE", "dst_gap_shifted")),
         ("2025-03-30T01:00:00Z", BERLIN, ("UNACCOUNTED", "unaccounted")),  # its tick: no row was made for a past that never was
+        ("2025-03-30T01:30:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("UNACCOUNTED", "unaccounted")),  # the same
+        ("2025-03-30T01:00:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("NOT_DUE", "dst_gap_shifted")),
+        ("2025-03-30T01:15:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("NOT_DUE", "no_tick_at_this_minute")),
+        ("2025-03-30T00:30:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("NOT_DUE", "no_tick_at_this_minute")),
         ("2025-10-26T00:30:00Z", BERLIN, ("UNACCOUNTED", "unaccounted")),
         ("2025-10-26T01:30:00Z", BERLIN, ("NOT_DUE", "dst_overlap_second_pass")),
         ("2025-10-26T01:30:00Z", BERLIN | {"dst_overlap": "BOTH"}, ("UNACCOUNTED", "unaccounted")),
@@ -301,6 +305,14 @@ def test_a_tick_that_was_moved_out_of_a_gap_says_so(scene: Scene) -> None:
     answer = scene.explain(scene.make_old(scene.minute + HOUR, **BERLIN), "2025-03-30T01:00:00Z")
     assert answer["tick"] == "2025-03-30T01:00:00Z"
     assert "dst_gap SHIFT moved" in step_of(answer, "schedule")["detail"]
+
+
+def test_a_tick_that_was_moved_by_the_gaps_length_says_so(scene: Scene) -> None:
+    job_id = scene.make_old(scene.minute + HOUR, **BERLIN, dst_gap="SHIFT_BY_GAP")
+    moved, at_the_change = scene.explain(job_id, "2025-03-30T01:30:00Z"), scene.explain(job_id, "2025-03-30T01:00:00Z")
+    assert moved["tick"] == "2025-03-30T01:30:00Z"
+    assert "dst_gap SHIFT_BY_GAP moved a tick of that time to 2025-03-30T03:30" in step_of(moved, "schedule")["detail"]
+    assert "dst_gap SHIFT_BY_GAP moved it to 2025-03-30T01:30:00Z" in at_the_change["because"]
 
 
 def test_a_tick_that_is_due_without_an_entry_says_so(scene: Scene) -> None:

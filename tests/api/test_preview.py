@@ -205,6 +205,21 @@ def test_kronos_next_marks_what_clock_changes_move_and_repeat(shared_api: Api) -
     ]
 
 
+def test_a_time_of_the_gap_is_moved_by_its_length(api: httpx.Client, shared_api: Api) -> None:
+    asked = {"timezone": "Europe/Berlin", "after": "2026-03-28T12:00:00Z", "count": 3, "dst_gap": "SHIFT_BY_GAP"}
+    shown = preview(api, cron="0,30 2 * * *", **asked)
+    printed = kronos_next(
+        shared_api, "30 2 * * *", "--tz", "Europe/Berlin", "--dst-gap", "shift_by_gap", "-n", "1", "--after", "2026-03-28T12:00:00Z"
+    )
+
+    assert shown["next_runs"] == [
+        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T03:00:00+02:00", "dst": "shifted"},
+        {"at": "2026-03-29T01:30:00Z", "local": "2026-03-29T03:30:00+02:00", "dst": "shifted"},
+        {"at": "2026-03-30T00:00:00Z", "local": "2026-03-30T02:00:00+02:00", "dst": None},
+    ]
+    assert printed.stdout.splitlines()[1] == "Sun 2026-03-29 03:30 +02:00  2026-03-29 01:30 UTC  shifted"
+
+
 def test_kronos_next_takes_an_interval(shared_api: Api) -> None:
     result = kronos_next(
         shared_api,

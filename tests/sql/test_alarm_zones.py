@@ -111,8 +111,9 @@ def test_a_zones_alarm_is_the_plainest_text_in_utc(cron_superuser: Connection, z
         assert cron_superuser.execute("select cron.schedule('x', %s, 'select') > 0", [expected]).fetchone() == (True,)
 
 
-def test_ticks_that_a_gap_skips_have_no_ring(shared: Connection) -> None:
-    assert alarm(shared, "30 2 * * *", "Europe/Berlin", "SKIP") == "30 0,1 * * *"
+@pytest.mark.parametrize("gap", ["SKIP", "SHIFT_BY_GAP"])
+def test_ticks_that_a_gap_skips_or_moves_by_its_length_have_no_ring_of_their_own(shared: Connection, gap: str) -> None:
+    assert alarm(shared, "30 2 * * *", "Europe/Berlin", gap) == "30 0,1 * * *"
 
 
 @pytest.mark.parametrize(("hours", "expected"), [(24, "0 2 * * *"), (26, "0 7,8 * * *")])
@@ -212,7 +213,7 @@ def alarms_and_ticks(
     given = {
         "zone": zone,
         "texts": texts,
-        "gaps": random.choices(["SHIFT", "SHIFT", "SKIP"], k=len(texts)),
+        "gaps": random.choices(["SHIFT", "SHIFT_BY_GAP", "SHIFT_BY_GAP", "SKIP"], k=len(texts)),
         "overlaps": random.choices(["FIRST", "BOTH"], k=len(texts)),
         "froms": [start for start, _ in spans],
         "tos": [end for _, end in spans],

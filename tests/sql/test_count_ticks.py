@@ -51,7 +51,7 @@ def test_a_count_by_the_day_is_the_count_of_each(shared: Connection, zone: str) 
     choose = random.Random(f"{SEED} {zone}")
     for _ in range(SCHEDULES // len(ZONES)):
         cron = random_cron(choose)
-        dst = choose.choice(["SHIFT", "SKIP"]), choose.choice(["FIRST", "BOTH"])
+        dst = choose.choice(["SHIFT", "SHIFT_BY_GAP", "SKIP"]), choose.choice(["FIRST", "BOTH"])
         after = choose.choice(WINDOWS) + timedelta(minutes=choose.randrange(30 * 1440))
         short, long = timedelta(minutes=choose.randrange(3000)), timedelta(days=choose.randrange(2, 25), seconds=choose.randrange(86400))
         upto = after + choose.choice([short, long])

@@ -29,7 +29,7 @@ def params(statement: str, **given: Any) -> dict[str, Any]:
         return common | {"trigger": "IMMEDIATE", "run_at": None, "wake": False} | given
     return common | {
         "cron": "0 0 1 1 *", "every": None, "anchor": None, "overlap": "ALLOW", "alarm": "0 0 1 1 *", "description": "x",
-        "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST)", "timezone": "UTC", "starts_at": None, "ends_at": None, "max_runs": None,
+        "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)", "timezone": "UTC", "starts_at": None, "ends_at": None, "max_runs": None,
         "dst_gap": "SHIFT", "dst_overlap": "FIRST", "jitter_seconds": 0, "catch_up_policy": "LATEST", "catch_up_window_seconds": 3600,
     } | given  # fmt: skip
 

@@ -77,7 +77,7 @@ def test_an_interval_is_whole_minutes(shared: Connection, every: str, seconds: i
         ("5min", '"5min"', "numbers with a unit"),
         ("5m\n", "is not an interval", "numbers with a unit"),
         ("\u0665m", "is not an interval", "numbers with a unit"),
-        ("1y", '"1y"', "numbers with a unit"),
+        ("1y", '"1y"', "y, mo, w, d, h, m, s"),
         ("0m", '"0m"', "write 1m"),
         ("0s", '"0s"', "write 1m"),
         ("367d", '"367d"', "cron text"),

@@ -290,7 +290,7 @@ def test_a_one_shot_has_no_ledger(shared: psycopg.Connection) -> None:
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca"])
 @pytest.mark.parametrize("cron", ["* * * * *", "*/7 1-3 * * 0", "*/20 * 29,30 * *", "0,30 2 * * *", "15 * * * 1-5"])
-@pytest.mark.parametrize("policies", [("SHIFT", "FIRST"), ("SKIP", "BOTH")])
+@pytest.mark.parametrize("policies", [("SHIFT", "FIRST"), ("SKIP", "BOTH"), ("SHIFT_BY_GAP", "FIRST")])
 def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
     shared: psycopg.Connection, zone: str, cron: str, policies: tuple[str, str]
 ) -> None:

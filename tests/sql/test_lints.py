@@ -289,7 +289,7 @@ def test_clock_changes_after_the_end_are_not_told(shared: Connection) -> None:
 def test_a_day_of_real_time_is_not_a_time_of_day(shared: Connection) -> None:
     assert lints(shared, None, every="2d", zone="Europe/Berlin") == [
         "every 2 days counts real time: from 2026-03-29 on its runs are at another time of day in Europe/Berlin; "
-        "for the same time of day write a cron expression"
+        "for the same time of day give the anchor without an offset, 2026-01-10T01:00:00"
     ]
     assert lints(shared, None, every="90m", zone="Europe/Berlin") == []
     assert lints(shared, None, every="2d", zone="Asia/Kolkata") == []

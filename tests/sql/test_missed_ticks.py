@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sql_factory import Connection, account, done, job, live, make_cron_job
+from factory import add_endpoint
+from sql_factory import Connection, account, done, job, live, make_cron_job, value
 
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
@@ -105,6 +107,44 @@ def test_jitter_moves_when_a_tick_runs_by_the_same_offset_each_time(superuser: C
     assert min(spread) >= timedelta(0)
     assert timedelta(minutes=5) < max(spread) < timedelta(minutes=30)
     assert len(set(spread)) == 30
+
+
+def test_jitter_keeps_its_offset_over_every_version(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    for _ in range(10):
+        first = make_cron_job(superuser, endpoint, cron="0 * * * *", next_tick_at=NOON, jitter_seconds=1800)
+        account(superuser, first, now=NOON)
+        latest, offsets = first, [offset_of(superuser, first)]
+        for version in (2, 3):
+            superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [latest])
+            latest = next_version(superuser, latest, next_tick_at=NOON + version * HOUR)
+            account(superuser, latest, now=NOON + version * HOUR)
+            offsets.append(offset_of(superuser, latest))
+        assert offsets == [offsets[0]] * 3, latest
+
+
+def offset_of(connection: Connection, job_id: uuid.UUID) -> timedelta:
+    (execution,) = live(connection, job_id)
+    offset: timedelta = execution["run_at"] - execution["scheduled_at"]
+    return offset
+
+
+def next_version(connection: Connection, job_id: uuid.UUID, *, next_tick_at: datetime) -> uuid.UUID:
+    """As an edit of the input makes it: what a schedule is made of stays."""
+    made: uuid.UUID = value(
+        connection,
+        """
+        insert into kronos.jobs (first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
+                                 schedule, alarm, description, jitter_seconds, next_tick_at)
+        select first_version_id, job_id, version + 1, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+               jitter_seconds, %(next_tick_at)s
+          from kronos.jobs
+         where job_id = %(job_id)s
+        returning job_id
+        """,
+        {"job_id": job_id, "next_tick_at": next_tick_at},
+    )
+    return made
 
 
 def test_jitter_ends_before_the_next_tick(superuser: Connection) -> None:

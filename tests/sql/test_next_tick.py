@@ -234,6 +234,7 @@ def row(**fields: str) -> str:
 FIELDS = [
     *["minutes", "hours", "days", "months", "weekdays", "both_days", "nearest_days", "nth_weekdays", "last_weekdays", "every_hour"],
     *["every_seconds", "anchor", "timezone", "dst_gap", "dst_overlap"],
+    *["every_days", "every_months", "anchor_local"],
 ]
 
 

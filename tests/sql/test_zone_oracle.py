@@ -94,9 +94,9 @@ def brute_force(case: Case) -> list[int]:
     seen: set[int] = set()
     before: Stretch | None = None
     for stretch in stretches(case.zone):
-        if before and is_fixed and case.gap == "SHIFT":
+        if before and is_fixed and case.gap != "SKIP":
             never_shown = readings(reading, stretch.begin + before.offset, stretch.begin + stretch.offset)
-            ticks += [stretch.begin for _ in never_shown][:1]
+            ticks += [stretch.begin if case.gap == "SHIFT" else local - before.offset for local in never_shown]
         for local in readings(reading, stretch.begin + stretch.offset, stretch.end + stretch.offset):
             if not (is_fixed and case.overlap == "FIRST" and local in seen):
                 ticks.append(local - stretch.offset)
@@ -146,7 +146,7 @@ def random_case(random: Random, zones: list[str]) -> Case:
     return Case(
         f"{minute} {hour} {day} {month} {weekday}",
         random.choice(zones),
-        random.choice(["SHIFT", "SHIFT", "SKIP"]),
+        random.choice(["SHIFT", "SHIFT_BY_GAP", "SHIFT_BY_GAP", "SKIP"]),
         random.choice(["FIRST", "FIRST", "BOTH"]),
     )
 
@@ -185,7 +185,8 @@ order by given.n, after.k
 # Within a day of a change of clocks, or any instant of two centuries.
 _CHANGES = [datetime.fromtimestamp(stretch.begin * 60, UTC) for zone in ZONES[::5] for stretch in stretches(zone)[1:]]
 _NEAR_CHANGES = st.builds(lambda at, seconds: at + timedelta(seconds=seconds), st.sampled_from(_CHANGES), st.integers(-90_000, 90_000))
-_CASES = st.builds(Case, cron_texts, st.sampled_from(ZONES), st.sampled_from(["SHIFT", "SKIP"]), st.sampled_from(["FIRST", "BOTH"]))
+_GAPS = st.sampled_from(["SHIFT", "SHIFT_BY_GAP", "SKIP"])
+_CASES = st.builds(Case, cron_texts, st.sampled_from(ZONES), _GAPS, st.sampled_from(["FIRST", "BOTH"]))
 
 
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -39,6 +39,7 @@ def facts(**known: Any) -> Facts:
             "local": "2026-11-20T12:00:00+00:00",
             "weekday": "Friday",
             "clock": None,
+            "is_named": True,
             "fields": {"matches": True},
             "next_tick": "2026-11-21T12:00:00Z",
         },

@@ -1,6 +1,6 @@
 -- alarm: the pg_cron schedule that rings at least in the minute of each tick; rings in between find nothing due.
 -- Called by: queries/schedules.sql, queries/jobs.sql and ensure_internal_jobs, where a job is stored; refresh_alarms.
--- p_cron is the text that p_schedule was read from; null for an interval.
+-- p_cron is the text that p_schedule was read from; null for an interval of either kind.
 -- Returns: five fields separated by one blank, or "30 seconds". The user's own text where the zone has no distance from UTC; else shifted by each
 --          distance that the zone has within the coming two years. Where pg_cron does not read its entries in UTC: every minute, the widest superset.
 -- Raises: KR001 as cron_fields does. What is no schedule gives null, or an error of PostgreSQL's.
@@ -16,6 +16,8 @@ begin
         return '* * * * *';
     elsif p_schedule.every_seconds is not null then
         return kronos.alarm_interval(p_schedule.every_seconds, p_schedule.anchor);
+    elsif p_schedule.anchor_local is not null then
+        return kronos.alarm_calendar(p_schedule);
     end if;
     v_fields := kronos.alarm_fields(p_cron);
     if not kronos.is_utc_zone(p_schedule.timezone) then

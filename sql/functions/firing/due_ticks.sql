@@ -95,7 +95,7 @@ begin
     return query
         select 'DELIVER', tick.at,
                case when tick.at >= p_now - c_grace
-                    then tick.at + kronos.jitter(p_job.job_id, p_job.jitter_seconds, lead(tick.at, 1, v_tick) over (order by tick.at) - tick.at)
+                    then tick.at + kronos.jitter(p_job.first_version_id, p_job.jitter_seconds, lead(tick.at, 1, v_tick) over (order by tick.at) - tick.at)
                end,
                case when tick.at < p_now - c_grace then 'CATCH_UP' else 'SCHEDULE' end, 1, null::jsonb, false
           from unnest(v_deliver) as tick (at)

@@ -8,7 +8,8 @@ language plpgsql stable rows 1500 set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_many    constant integer  := 24;                    -- ticks a day from which on a day is worth it
-    c_margin  constant interval := interval '3 hours';    -- more than clocks are put back by: a local day may begin twice
+    -- As count_ticks has it.
+    c_margin  constant interval := case when (p_job.schedule).dst_gap = 'SHIFT_BY_GAP' then interval '24 hours' else interval '3 hours' end;
     v_zone    text        := (p_job.schedule).timezone;
     v_tick    timestamptz := greatest(p_job.ticks_from, p_from - interval '1 microsecond', p_job.starts_at - interval '1 microsecond');
     v_until   timestamptz := least(p_to, p_job.ends_at,

@@ -1,5 +1,4 @@
--- clock_change: what a change of clocks does to a run: 'shifted' where a local time that does not exist was moved to it, the first instant after the
--- gap; 'repeated' where the zone's clocks show its local time twice; else null.
+-- clock_change: what a change of clocks does to a run: 'shifted' where a local time that does not exist was moved to it; 'repeated' where the zone's clocks show its local time twice; else null.
 -- Called by: upcoming_runs, skipped_ticks.   p_tick is a tick of the schedule.
 --
 -- A gap has no local times of its own, so what was moved is found by the calendar: the named minutes between the readings before and at the tick.
@@ -14,7 +13,9 @@ declare
     v_before  timestamp := (p_tick - interval '1 microsecond') at time zone v_zone;
     v_earlier interval;
 begin
-    if v_local - v_before > interval '1 microsecond' then
+    if p_schedule.dst_gap = 'SHIFT_BY_GAP' and kronos.moved_tick(p_schedule, p_tick) = p_tick then
+        return 'shifted';
+    elsif v_local - v_before > interval '1 microsecond' then
         return case
             when p_schedule.every_seconds is null and not p_schedule.every_hour and p_schedule.dst_gap = 'SHIFT'
              and kronos.next_local_tick(p_schedule, v_before) < v_local

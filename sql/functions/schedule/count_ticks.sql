@@ -7,7 +7,8 @@ create or replace function kronos.count_ticks(p_schedule kronos.schedule, p_firs
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_margin    constant interval := interval '3 hours';      -- more than clocks are put back by: a local day may begin twice
+    -- More than clocks are put back by, for a local day may begin twice; and, where ticks are moved by it, no less than a gap.
+    c_margin    constant interval := case when p_schedule.dst_gap = 'SHIFT_BY_GAP' then interval '24 hours' else interval '3 hours' end;
     v_zone      text   := p_schedule.timezone;
     v_in_hour   bigint := bit_count(p_schedule.minutes::bit(64));
     v_tick      timestamp;                                     -- the zone's clocks show this, and the following three
@@ -33,7 +34,8 @@ begin
         v_day_after := v_day + interval '1 day';
         v_from_at := (v_day at time zone v_zone) - c_margin;
         v_until_at := (v_day_after at time zone v_zone) + c_margin;
-        if (v_until_at at time zone v_zone) - (v_from_at at time zone v_zone) = v_until_at - v_from_at
+        if p_schedule.anchor_local is null      -- at most one a day: each is asked for
+           and (v_until_at at time zone v_zone) - (v_from_at at time zone v_zone) = v_until_at - v_from_at
            and v_until_at - v_from_at = interval '1 day' + 2 * c_margin then
             v_upto := least(v_day_after - interval '1 microsecond', p_upto at time zone v_zone);
             -- Those of the day up to v_upto ...

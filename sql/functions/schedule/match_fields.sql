@@ -1,7 +1,7 @@
 -- match_fields: how each field of a cron schedule stands to one minute of a wall clock: the calendar of next_local_tick, told field by field.
 -- Called by: read_instant.
 -- Returns: {minute, hour, day_of_month, month, weekday: {is, matches}, days_rule: and|or, day_matches, matches}; matches where next_local_tick
--- finds that minute. Null for an interval, which has no fields.
+-- finds that minute. Null for an interval of either kind, which has no fields.
 create or replace function kronos.match_fields(p_schedule kronos.schedule, p_local timestamp) returns jsonb
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -16,7 +16,7 @@ declare
     v_of_month boolean;
     v_of_week  boolean;
 begin
-    if p_schedule.every_seconds is not null then
+    if p_schedule.every_seconds is not null or p_schedule.anchor_local is not null then
         return null;
     end if;
     -- Which days a field names is next_local_tick's to say: asked with the other fields open, and with the other day field out of the way.

@@ -4,7 +4,8 @@
 --
 -- A tick is an instant at which the zone's clocks read what the schedule names. Where they are put back, they read it twice: unless the hour field
 -- begins with a star or dst_overlap is BOTH, the second is none. Where they are put forward, what they never read becomes one tick at the first
--- instant after the gap, unless the hour field begins with a star or dst_gap is SKIP.
+-- instant after the gap, or, where dst_gap is SHIFT_BY_GAP, each moves by the gap's length (and is one with a tick that is there anyway): unless the
+-- hour field begins with a star or dst_gap is SKIP.
 --
 -- The search follows one distance from UTC: from v_from on, the clocks read v_offset more than UTC's, and v_named is the next reading that the
 -- schedule names, so its instant is v_named - v_offset, if the distance is still the same there. If it is not, the change between is found, and the
@@ -22,6 +23,7 @@ declare
     v_zone     constant text     := p_schedule.timezone;
     v_is_fixed constant boolean  := p_schedule.every_hour is not true;
     v_shifts   constant boolean  := v_is_fixed and p_schedule.dst_gap is distinct from 'SKIP';
+    v_by_gap   constant boolean  := v_is_fixed and p_schedule.dst_gap is not distinct from 'SHIFT_BY_GAP';
     v_repeats  constant boolean  := not v_is_fixed or p_schedule.dst_overlap is not distinct from 'BOTH';
     v_from     timestamp := p_after at time zone 'UTC';
     v_reading  timestamp := p_after at time zone v_zone;
@@ -31,12 +33,19 @@ declare
     v_at       timestamp;
     v_change   timestamp;
     v_back     interval;
+    v_moved    timestamptz;
 begin
     if v_named is null then
         return null;
     end if;
-    v_until := v_reading + interval '41 years';      -- of a schedule whose every reading is in a gap, too
+    v_until := greatest(v_reading, p_schedule.anchor_local) + interval '41 years';      -- of a schedule whose every reading is in a gap, too
     v_offset := v_reading - v_from;
+    if v_by_gap then
+        v_moved := kronos.moved_tick(p_schedule, p_after + interval '1 microsecond');
+        if v_moved is not null then      -- no clocks are changed until then
+            return least(v_moved, (v_named - v_offset) at time zone 'UTC');
+        end if;
+    end if;
     while v_named <= v_until loop
         v_at := v_named - v_offset;
         if v_at > v_from + c_near then
@@ -63,7 +72,11 @@ begin
         end if;
         v_from := kronos.zone_change(v_zone, v_from, v_change);
         v_reading := v_from at time zone 'UTC' at time zone v_zone;
-        if v_shifts and v_named < v_reading then
+        if v_by_gap and v_named < v_reading then
+            v_moved := (v_named - v_offset) at time zone 'UTC';
+            v_named := kronos.next_local_tick(p_schedule, v_reading - interval '1 microsecond');
+            return least(v_moved, (v_named - v_reading + v_from) at time zone 'UTC');
+        elsif v_shifts and v_named < v_reading then
             return v_from at time zone 'UTC';
         end if;
         v_offset := v_reading - v_from;

@@ -1,7 +1,7 @@
--- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names.
+-- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names, by its fields or as a calendar interval.
 -- It knows no zone: p_after and the answer are readings of one wall clock that never jumps.
 -- Called by: next_tick, next_civil_tick, clock_change, skipped_ticks, the lints, alarm_times.
--- Returns: a whole minute; null when there is none within 41 years (29 February on one weekday recurs within 40),
+-- Returns: a whole minute; null when the fields name none within 41 years (29 February on one weekday recurs within 40),
 --          and outside the years 1 to 9999.
 --
 -- A month is one mask of its days, so that empty months, days and hours are never visited one by one.
@@ -26,6 +26,8 @@ declare
 begin
     if p_after < '0001-01-01' or p_after >= '10000-01-01' then
         return null;
+    elsif p_schedule.anchor_local is not null then
+        return kronos.next_calendar_reading(p_schedule.every_days, p_schedule.every_months, p_schedule.anchor_local, p_after);
     end if;
     v_year := date_part('year', p_after)::integer;
     v_month := date_part('month', p_after)::integer;

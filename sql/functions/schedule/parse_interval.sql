@@ -23,7 +23,7 @@ begin
     if v_seconds not between 1 and 366 * 86400 then
         raise sqlstate 'KR005' using
             message = format('interval "%s" is not between one second and 366 days', p_every),
-            hint = case when v_seconds = 0 then 'write 1m for every minute' else 'for dates that far apart, write a cron text with a month' end;
+            hint = case when v_seconds = 0 then 'write 1m for every minute' else 'for dates that far apart write months or years, as in 1mo or 2y, or a cron text with a month' end;
     elsif v_seconds > 60 and v_seconds % 60 <> 0 then
         raise sqlstate 'KR005' using
             message = format('interval "%s" is longer than a minute and no whole number of minutes', p_every),

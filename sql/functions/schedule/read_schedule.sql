@@ -1,21 +1,42 @@
 -- read_schedule: a job's schedule from what its user wrote: a cron text or an interval, the zone, and what happens where clocks are changed.
+-- An interval counts real time from p_anchor; or, where it is one of months or years, or p_anchor_local is given, days, weeks, months or years on the
+-- zone's wall clock. Without either anchor it is counted from the present minute.
 -- Called by: queries/schedules.sql (what a job stores, and previews), queries/jobs.sql (replace_cron_job), ensure_internal_jobs.
 -- Returns: what next_tick reads.
 -- Raises: KR001 (cron), KR004 (zone), KR005 (interval), each with a hint.
-create or replace function kronos.read_schedule(p_cron text, p_every text, p_anchor timestamptz, p_timezone text, p_dst_gap text, p_dst_overlap text)
+create or replace function kronos.read_schedule(p_cron text, p_every text, p_anchor timestamptz, p_timezone text, p_dst_gap text, p_dst_overlap text,
+                                                p_anchor_local timestamp default null)
 returns kronos.schedule
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_schedule kronos.schedule;
+    v_zone     text;
 begin
     if p_every is null then
         v_schedule := kronos.parse_cron(p_cron);
+        if num_nonnulls(p_anchor, p_anchor_local) > 0 then
+            raise sqlstate 'KR005' using column = 'anchor', message = 'an anchor goes with an interval, not with a cron expression',
+                                         hint = 'leave it out, or give an interval in every';
+        end if;
+    elsif p_anchor_local is not null or p_every ~ '[0-9](mo|y)' then
+        v_zone := kronos.check_zone(p_timezone);
+        if p_anchor is not null then
+            raise sqlstate 'KR005' using
+                column = 'anchor',
+                message = 'months and years are counted on a wall clock, from a local time',
+                hint = format('write the anchor without an offset, %s, which is that instant in %s',
+                              to_char(p_anchor at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), v_zone);
+        end if;
+        v_schedule.anchor_local := coalesce(p_anchor_local, date_trunc('minute', now() at time zone v_zone));
+        select parsed.days, parsed.months into v_schedule.every_days, v_schedule.every_months
+          from kronos.parse_calendar_interval(p_every, v_schedule.anchor_local) as parsed;
+        v_schedule.every_hour := false;      -- its time of day is fixed
     else
-        v_schedule.every_seconds := kronos.parse_interval(p_every, p_anchor);
-        v_schedule.anchor := p_anchor;
+        v_schedule.anchor := coalesce(p_anchor, date_trunc('minute', now()));
+        v_schedule.every_seconds := kronos.parse_interval(p_every, v_schedule.anchor);
     end if;
-    v_schedule.timezone := kronos.check_zone(p_timezone);
+    v_schedule.timezone := coalesce(v_zone, kronos.check_zone(p_timezone));
     v_schedule.dst_gap := p_dst_gap;
     v_schedule.dst_overlap := p_dst_overlap;
     return v_schedule;

@@ -9,6 +9,8 @@ declare
 begin
     if p_schedule.every_seconds is not null then
         return kronos.describe_interval(p_schedule.every_seconds, p_schedule.anchor);
+    elsif p_schedule.anchor_local is not null then
+        return kronos.describe_calendar(p_schedule);
     end if;
     return kronos.describe_times(p_schedule.minutes, p_schedule.hours) || kronos.describe_days(
         p_schedule,

@@ -22,14 +22,16 @@ begin
         v_old := v_new - v_change.new_offset + v_change.old_offset;
         if p_schedule.every_seconds is not null then
             return v_lints || format(
-                '%s counts real time: from %s on its runs are at another time of day in %s; for the same time of day write a cron expression',
-                lower(kronos.describe_interval(p_schedule.every_seconds, null)), to_char(v_new, 'YYYY-MM-DD'), p_schedule.timezone
+                '%s counts real time: from %s on its runs are at another time of day in %s; '
+                'for the same time of day give the anchor without an offset, %s',
+                lower(kronos.describe_interval(p_schedule.every_seconds, null)), to_char(v_new, 'YYYY-MM-DD'), p_schedule.timezone,
+                to_char(p_schedule.anchor at time zone p_schedule.timezone, 'YYYY-MM-DD"T"HH24:MI:SS')
             );
         end if;
         v_first := kronos.next_local_tick(p_schedule, least(v_old, v_new) - interval '1 microsecond');
         continue when v_first is null or v_first >= greatest(v_old, v_new);
         v_lints := v_lints || case
-            when v_old < v_new then kronos.lint_gap(p_schedule, v_first, v_new)
+            when v_old < v_new then kronos.lint_gap(p_schedule, v_first, v_new, v_new - v_old)
             else kronos.lint_repeat(p_schedule, v_first, v_old)
         end;
     end loop;

@@ -17,6 +17,11 @@ begin
         v_lints := v_lints || kronos.lint_steps(v_fields, p_schedule) || kronos.lint_days(v_fields, p_schedule)
                            || kronos.lint_nth_days(v_fields, p_schedule);
     end if;
+    if p_schedule.every_months is not null
+    and bit_count((select dates.days from kronos.calendar_dates(p_schedule.every_months, p_schedule.anchor_local) as dates)::bit(64)) > 1 then
+        v_lints := v_lints || format('day %s is not in each month that it comes to: there it runs on the month''s last day',
+                                     to_char(p_schedule.anchor_local, 'FMDD'));
+    end if;
     return v_lints || kronos.lint_clock_changes(p_schedule, p_after, least(p_until, p_after + interval '1 year'));
 end
 $$;

@@ -1,0 +1,18 @@
+-- local_instant: the instant at which a zone's clocks show a local time; where they show it twice, the first; where they never do, as p_dst_gap has it,
+-- SKIP being SHIFT here, for what happens once is not left out.
+-- Called by: views/job_details.sql and queries/jobs.sql (the anchor of a calendar interval).
+create or replace function kronos.local_instant(p_local timestamp, p_timezone text, p_dst_gap text) returns timestamptz
+language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_schedule kronos.schedule;     -- a calendar interval begins with its anchor
+begin
+    v_schedule.every_months := 1;
+    v_schedule.anchor_local := p_local;
+    v_schedule.every_hour := false;
+    v_schedule.timezone := p_timezone;
+    v_schedule.dst_gap := case p_dst_gap when 'SKIP' then 'SHIFT' else p_dst_gap end;
+    v_schedule.dst_overlap := 'FIRST';
+    return kronos.next_tick(v_schedule, (p_local - interval '48 hours') at time zone 'UTC');
+end
+$$;
