@@ -1,20 +1,17 @@
 """Where deliveries may go. Each layer stops an attack alone: the URL's form, the resolver, the socket.
 
-check_url        when an endpoint is written and before each delivery; judges form and literal addresses, no DNS
-CheckedResolver  every address a name resolves to, at each connection, without a cache: a name cannot be rebound
-open_socket      every TCP connection aiohttp makes; the last line, as aiohttp does not resolve literal addresses
+check_url          when an endpoint is written and before each delivery; judges form and literal addresses, no DNS
+checked_addresses  every address a name resolves to, at each connection, without a cache: a name cannot be rebound
+open_socket        every TCP connection; the last line, which also sees the addresses that a URL names itself
 """
 
-import asyncio
 import re
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Self
+from typing import Protocol, Self
+from urllib.parse import quote
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import AddrInfoType
 from yarl import URL
 
 from kronos.delivery.refused import Refused
@@ -44,7 +41,7 @@ _MAX_URL_CHARACTERS = 2048
 _MAX_ADDRESSES = 32
 _BAD_CHARACTER = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 # Judged on the raw text too, so that no difference between two parsers can hide an authority.
-_SHAPE = re.compile(r"https?://[^/?#@]+(?:[/?]|$)", re.IGNORECASE)
+_SHAPE = re.compile(r"https?://(?P<authority>[^/?#@]+)(?:[/?]|$)", re.IGNORECASE)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
@@ -57,7 +54,7 @@ _PORT_REFUSED = "a port that deliveries may not use"
 class AddressRefused(OSError):
     """A connection to an address or port that deliveries may not reach.
 
-    An OSError, because aiohttp and its happy eyeballs hand only those on to the caller.
+    An OSError, because happy eyeballs hand only those on to the caller.
     """
 
 
@@ -95,10 +92,24 @@ class EgressPolicy:
         return any(_has_loopback(network) if name == "localhost" else _has_others(network) for network in self.allow)
 
 
-def check_url(text: str, policy: EgressPolicy) -> URL:
-    """The URL, if its form, its port and a literal address in it are ones that deliveries use.
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A URL that was judged, in the very form in which it is requested."""
 
-    Asks no DNS: a name is judged by CheckedResolver when it is connected to. Raises Refused.
+    is_tls: bool
+    host: str
+    """A name in ASCII or an address, without brackets."""
+    port: int
+    authority: str
+    """What the header Host says."""
+    target: str
+    """Path and query as their author wrote them: nothing is decoded, re-encoded or resolved, so that signed URLs stay valid."""
+
+
+def check_url(text: str, policy: EgressPolicy) -> Destination:
+    """Where the URL leads, if its form, its port and a literal address in it are ones that deliveries use.
+
+    Asks no DNS: a name is judged by checked_addresses when it is connected to. Raises Refused.
     """
     url = _parse(text)
     host, port = url.raw_host, url.port
@@ -108,10 +119,27 @@ def check_url(text: str, policy: EgressPolicy) -> URL:
         address = ip_address(host)
     except ValueError:
         _check_name(host.lower().removesuffix("."), port, policy)
-        return url
-    if why := policy.refusal(str(address), port):
-        raise _refused_target(why, f"{host} port {port}")
-    return url
+    else:
+        if why := policy.refusal(str(address), port):
+            raise _refused_target(why, f"{host} port {port}")
+    is_tls = url.scheme == "https"
+    shown = f"[{host}]" if ":" in host else host
+    return Destination(
+        is_tls=is_tls,
+        host=host,
+        port=port,
+        authority=shown if port == (443 if is_tls else 80) else f"{shown}:{port}",
+        target=_target(text),
+    )
+
+
+def _target(text: str) -> str:
+    """What stands behind the authority. Characters that HTTP cannot carry are percent-encoded as UTF-8, and no others."""
+    shape = _SHAPE.match(text)
+    rest = text[shape.end("authority") :] if shape else ""
+    if not rest.startswith("/"):
+        rest = f"/{rest}"
+    return rest if rest.isascii() else "".join(letter if letter.isascii() else quote(letter) for letter in rest)
 
 
 def redacted(text: str) -> str:
@@ -127,65 +155,41 @@ def redacted(text: str) -> str:
     return f"{base}?{'&'.join(_redacted_pair(pair) for pair in query.split('&'))}"
 
 
-class SystemResolver(AbstractResolver):
-    """getaddrinfo on threads of its own, so that slow name servers hold up nothing but names."""
+class Resolver(Protocol):
+    """Finds a name's addresses."""
 
-    def __init__(self, *, threads: int = 32) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="kronos-dns")
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        """Every address of the name, as the operating system sees it now. Raises OSError."""
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._executor, lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
-        )
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=port,
-                family=kind,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for kind, _, protocol, _, address in found
-        ]
+    async def resolve(self, host: str) -> list[str]:
+        """Every address of the name, as text. Raises OSError."""
+        ...
 
     async def close(self) -> None:
-        """Take no more names; a look-up under way ends by itself."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Take no more names."""
+        ...
 
 
-class CheckedResolver(AbstractResolver):
-    """Refuses a whole answer if one address in it is refused; aiohttp connects to exactly what it returns."""
-
-    def __init__(self, policy: EgressPolicy, inner: AbstractResolver) -> None:
-        self._policy = policy
-        self._inner = inner
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        """The addresses of the name. Raises AddressRefused, OSError."""
-        found = await self._inner.resolve(host, port, family)
-        if host.lower().removesuffix(".") == "localhost":
-            # It is 127.0.0.1 and ::1 on most machines, where the operator allowed only one of them.
-            found = [result for result in found if not self._policy.refusal(result["host"], port)] or found
-        if not 0 < len(found) <= _MAX_ADDRESSES:
-            raise AddressRefused(f"the name resolves to {len(found)} addresses")
-        for result in found:
-            if why := self._policy.refusal(result["host"], port):
-                raise AddressRefused(f"the name resolves to {why}")
-        return found
-
-    async def close(self) -> None:
-        """Close the resolver behind it."""
-        await self._inner.close()
+async def checked_addresses(policy: EgressPolicy, resolver: Resolver, host: str, port: int) -> list[str]:
+    """The addresses of a name, or none if one of them may not be reached. Raises AddressRefused, OSError."""
+    is_localhost = host.lower().removesuffix(".") == "localhost"
+    found = await resolver.resolve("localhost" if is_localhost else host)
+    if is_localhost:
+        # It is 127.0.0.1 and ::1 on most machines, where the operator allowed only one of them.
+        found = [address for address in found if not policy.refusal(address, port)] or found
+    if not 0 < len(found) <= _MAX_ADDRESSES:
+        raise AddressRefused(f"the name resolves to {len(found)} addresses")
+    for address in found:
+        if why := policy.refusal(address, port):
+            raise AddressRefused(f"the name resolves to {why}")
+    return found
 
 
-def open_socket(policy: EgressPolicy, info: AddrInfoType) -> socket.socket:
-    """A socket for aiohttp's `socket_factory`, if its target may be reached. Raises AddressRefused."""
+def open_socket(
+    policy: EgressPolicy, info: tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[object, ...]]
+) -> socket.socket:
+    """A socket for a target that may be reached. Raises AddressRefused."""
     family, kind, protocol, _, address = info
     if family not in (socket.AF_INET, socket.AF_INET6):
         raise AddressRefused("not an internet address")
-    if why := policy.refusal(str(address[0]), int(address[1])):
+    if why := policy.refusal(str(address[0]), int(str(address[1]))):
         raise AddressRefused(why)
     return socket.socket(family, kind, protocol)
 

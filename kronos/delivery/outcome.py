@@ -36,6 +36,7 @@ MAX_RETRY_AFTER = timedelta(hours=1)
 MAX_STORED_BODY_BYTES = 4096
 _MAX_STORED_HEADERS = 64
 _MAX_STORED_HEADER_CHARACTERS = 128
+_MAX_NAMES_LOOKED_AT = 256
 _MAX_STORED_URL_BYTES = 2048
 # RFC 9110 section 5.6.7: recipients accept all three.
 _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
@@ -60,7 +61,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What was read of a receiver's answer; `headers` are looked up in any case, as multidict's are;
+    """What was read of a receiver's answer; `headers` by their names in lower case, the first of each;
     `is_cut` if its body did not end where we stopped reading."""
 
     status: int
@@ -122,7 +123,7 @@ def described_request(method: str, url: str, header_names: Iterable[str], body_b
     return {
         "method": storable_text(method, max_bytes=16),
         "url": _stored_url(url),
-        "headers": list(_names(tuple(header_names))),
+        "headers": _stored_names(header_names),
         "body_bytes": body_bytes,
     }
 
@@ -132,13 +133,13 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
 
     A date is measured against the answer's own Date, where it has one: the two clocks need not agree.
     """
-    wanted = headers.get("Retry-After", "").strip()
+    wanted = headers.get("retry-after", "").strip()
     if wanted.isascii() and wanted.isdigit():
         # Nine digits are 31 years: more are capped too, and never parsed (int() refuses 4,301 digits).
         return MAX_RETRY_AFTER if len(wanted) > 9 else min(timedelta(seconds=int(wanted)), MAX_RETRY_AFTER)
     if (until := _http_date(wanted)) is None:
         return None
-    since = _http_date(headers.get("Date", "").strip()) or datetime.now(UTC)
+    since = _http_date(headers.get("date", "").strip()) or datetime.now(UTC)
     return min(max(until - since, timedelta()), MAX_RETRY_AFTER)
 
 
@@ -156,10 +157,10 @@ def _http_date(text: str) -> datetime | None:
 def _stored(answer: Answer) -> Json:
     response: dict[str, Json] = {
         "status": answer.status,
-        "headers": list(_names(tuple(answer.headers))),
+        "headers": _stored_names(answer.headers),
         "body_bytes": len(answer.body),
     }
-    encoding = answer.headers.get("Content-Encoding", "")
+    encoding = answer.headers.get("content-encoding", "")
     if encoding.strip().lower() not in ("", "identity"):
         # We asked for none and inflate none: a small answer may be a bomb.
         response["content_encoding"] = storable_text(encoding, max_bytes=64)
@@ -172,13 +173,22 @@ def _stored(answer: Answer) -> Json:
     }
 
 
-# Cached: an endpoint's URL and headers, and its answers' headers, are the same in most deliveries (30 us of each).
-@lru_cache(maxsize=1024)
+def _stored_names(names: Iterable[str]) -> list[Json]:
+    # Cut before they are a cache's key: an endpoint's headers and its answers' are the same in most deliveries (30 us of each),
+    # and what a receiver invents anew each time must not stay in memory.
+    return list(_names(tuple(name[:_MAX_STORED_HEADER_CHARACTERS] for name in names)[:_MAX_NAMES_LOOKED_AT]))
+
+
+def _stored_url(url: str) -> str:
+    return _redacted_url(url[:_MAX_STORED_URL_BYTES])
+
+
+@lru_cache(maxsize=256)
 def _names(names: tuple[str, ...]) -> tuple[str, ...]:
     known = {storable_text(name.lower(), max_bytes=_MAX_STORED_HEADER_CHARACTERS) for name in names}
     return tuple(sorted(known)[:_MAX_STORED_HEADERS])
 
 
 @lru_cache(maxsize=1024)
-def _stored_url(url: str) -> str:
+def _redacted_url(url: str) -> str:
     return storable_text(redacted(url), max_bytes=_MAX_STORED_URL_BYTES)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from kronos.delivery.egress import EgressPolicy, check_url
 from kronos.delivery.headers import check_headers
@@ -22,6 +22,7 @@ ROOTS = ("input",)
 _LATER_ROOTS = ("config", "secret")
 # A template of 64 KiB can name an input of 256 kB six thousand times: what is filled in is counted before it is built.
 MAX_RENDERED_BYTES = 1024 * 1024
+_MAX_CACHED_CHARACTERS = 1024
 _MARK = re.compile(r"(\\?)\{\{")
 _PATH = re.compile(r"\s*([^\s.{}|]+(?:\.[^\s.{}|]+)*)\s*")
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]+[/?]")
@@ -122,9 +123,15 @@ def render_url(text: str, context: Mapping[str, Json]) -> str:
     filler = _Filler(context, MAX_RENDERED_BYTES)
     pieces = _url_pieces(text)
     rendered = "".join(piece if isinstance(piece, str) else _encoded(filler.text(piece, ""), piece) for piece in pieces)
-    if len(pieces) > 1 and any(segment in (".", "..") for segment in re.split(r"[/?]", rendered.partition("?")[0])):
+    if len(pieces) > 1 and _path_steps(rendered) > _path_steps("".join(piece if isinstance(piece, str) else "x" for piece in pieces)):
         raise TemplateError("a value would turn a segment of the URL's path into . or ..")
     return rendered
+
+
+def _path_steps(url: str) -> int:
+    """How many segments of the path are . or .., as receivers read them: escapes decoded, parameters after ; left out."""
+    segments = url.partition("?")[0].split("/")
+    return sum(unquote(segment).partition(";")[0] in (".", "..") for segment in segments)
 
 
 def _walk(template: Json, filler: _Filler | None, pointer: str, depth: int) -> Json:
@@ -163,27 +170,38 @@ def _parse_at(text: str, pointer: str) -> tuple[_Piece, ...]:
         raise TemplateError(error.message, hint=error.hint, pointer=pointer) from None
 
 
-@lru_cache(maxsize=4096)
 def _parse(text: str) -> tuple[_Piece, ...]:
-    """The text as literals and names, no two literals side by side. Raises TemplateError."""
+    """As _parsed. Long texts are parsed again each time: the cache holds what is asked most, and 4 MB at most."""
+    return _parsed_before(text) if len(text) <= _MAX_CACHED_CHARACTERS else _parsed(text)
+
+
+@lru_cache(maxsize=1024)
+def _parsed_before(text: str) -> tuple[_Piece, ...]:
+    return _parsed(text)
+
+
+def _parsed(text: str) -> tuple[_Piece, ...]:
+    """The text as literals and names, no two literals side by side, in linear time. Raises TemplateError."""
     pieces: list[_Piece] = []
-    literal, at = "", 0
+    literal: list[str] = []
+    at = 0
     while mark := _MARK.search(text, at):
-        literal += text[at : mark.start()]
+        literal.append(text[at : mark.start()])
         if mark[1]:
-            literal, at = literal + "{{", mark.end()
+            literal.append("{{")
+            at = mark.end()
             continue
         end = text.find("}}", mark.end())
         if end < 0:
             hint = "Close it, or write \\{{ for the two characters themselves."
             raise TemplateError(f"{{{{ at position {mark.start()} is not closed by }}}}", hint=hint)
-        if literal:
-            pieces.append(literal)
+        if before := "".join(literal):
+            pieces.append(before)
         pieces.append(_name(text[mark.end() : end]))
-        literal, at = "", end + 2
-    literal += text[at:]
-    if literal or not pieces:
-        pieces.append(literal)
+        literal, at = [], end + 2
+    literal.append(text[at:])
+    if (last := "".join(literal)) or not pieces:
+        pieces.append(last)
     return tuple(pieces)
 
 
@@ -226,7 +244,7 @@ def _url_pieces(text: str) -> tuple[_Piece, ...]:
 
 
 def _encoded(value: str, name: _Name) -> str:
-    if any(part in (".", "..") for part in re.split(r"[/\\]", value)):
-        # Receivers decode %2F before they resolve dots: ../../admin would reach another path.
+    if any(part in (".", "..") for part in re.split(r"[/\\;]", value)):
+        # Receivers decode %2F before they resolve dots: ../../admin would reach another path. Some read /..;/ as a step, too.
         raise TemplateError(f"the value of {{{{{name}}}}} holds a path step (. or ..), which a URL may not")
     return quote(value, safe="", errors="replace")

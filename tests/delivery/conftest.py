@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from kronos.delivery import http
+from kronos.delivery import connections
 from kronos.delivery.egress import EgressPolicy, open_socket
 
 
@@ -27,5 +27,5 @@ def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
         opened[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         return opened[-1]
 
-    monkeypatch.setattr(http, "open_socket", record)
+    monkeypatch.setattr(connections, "open_socket", record)
     return opened

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-
 Handler = Callable[["Talk"], Awaitable[None]]
 
 
@@ -171,27 +169,17 @@ OK = b"HTTP/1.1 200 OK\r\n"
 GARBAGE = b"\x16\x03\x01" + os.urandom(4096)
 
 
-class Names(AbstractResolver):
+class Names:
     """Resolves as the test says: a list of addresses for each name, or a function of the number of the look-up."""
 
     def __init__(self, names: dict[str, list[str] | Callable[[int], list[str]]]) -> None:
         self._names = names
         self.lookups = 0
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+    async def resolve(self, host: str) -> list[str]:
         self.lookups += 1
         known = self._names[host]
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=0,
-            )
-            for address in (known(self.lookups) if callable(known) else known)
-        ]
+        return known(self.lookups) if callable(known) else known
 
     async def close(self) -> None:
         pass

@@ -19,7 +19,7 @@ from delivery.servers import (
     answer,
     silent,
 )
-from kronos.delivery import http
+from kronos.delivery import connections
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 
@@ -77,7 +77,10 @@ async def test_answer_with_one_refused_address_is_refused_whole(addresses: list[
 
 
 async def test_socket_is_the_last_line_when_the_resolver_lies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "CheckedResolver", lambda _policy, inner: inner)
+    async def unchecked(_policy: EgressPolicy, resolver: Names, host: str, _port: int) -> list[str]:
+        return await resolver.resolve(host)
+
+    monkeypatch.setattr(connections, "checked_addresses", unchecked)
     lying = Names({"evil.test": ["127.0.0.1"]})
     async with (
         Receiver(answer()) as receiver,
@@ -95,7 +98,7 @@ async def test_localhost_is_reached_where_loopback_is_allowed() -> None:
 
 async def test_name_that_does_not_exist_is_a_dns_error() -> None:
     class Nowhere(Names):
-        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> Any:
+        async def resolve(self, host: str) -> list[str]:
             raise socket.gaierror(socket.EAI_NONAME, "canary")
 
     async with HttpTransport(LOCAL, resolver=Nowhere({})) as transport:

@@ -41,7 +41,7 @@ def test_retry_after_is_seconds_or_a_date_against_the_answers_own(value: str, wa
 
 def test_retry_after_date_without_a_date_header_is_against_our_clock() -> None:
     soon = datetime.now(UTC) + timedelta(minutes=10)
-    found = retry_after({"Retry-After": soon.strftime("%a, %d %b %Y %H:%M:%S GMT")})
+    found = retry_after({"retry-after": soon.strftime("%a, %d %b %Y %H:%M:%S GMT")})
     assert found is not None
     assert timedelta(minutes=9) < found <= timedelta(minutes=10)
 
@@ -49,7 +49,7 @@ def test_retry_after_date_without_a_date_header_is_against_our_clock() -> None:
 @settings(deadline=None)
 @given(st.text(), st.text())
 def test_any_retry_after_is_none_or_within_an_hour(value: str, date: str) -> None:
-    found = retry_after({"Retry-After": value, "Date": date})
+    found = retry_after({"retry-after": value, "date": date})
     assert found is None or timedelta(0) <= found <= MAX_RETRY_AFTER
 
 

@@ -1,0 +1,133 @@
+"""One connection to a receiver, over which one request at a time is sent and its answer read."""
+
+import asyncio
+import select
+from typing import cast
+
+from kronos.delivery.answer import AnswerParser, NotHttp
+
+
+class ConnectionEnded(Exception):
+    """The connection ended before a status line was read."""
+
+
+class Connection(asyncio.Protocol):
+    """Made by the event loop; `exchange` sends a request and waits for its answer's end.
+
+    What is read is parsed as it comes and bounded by AnswerParser, so a receiver that sends without end wakes no task and
+    holds no memory: its connection is aborted.
+    """
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._readable = select.poll()
+        self._is_draining = False
+        self._was_sent = False
+        self._is_lost = False
+        self._answer: AnswerParser | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self.idle_since = 0.0
+
+    # what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is there, TLS agreed."""
+        self._transport = cast(asyncio.Transport, transport)  # a stream's, as the protocol is
+        # With a mark of 0 `pause_writing` says at once that something is left in this process, `resume_writing` that nothing is.
+        self._transport.set_write_buffer_limits(high=0)
+        self._readable.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def pause_writing(self) -> None:
+        """Something of the request is still in this process."""
+        self._is_draining = True
+
+    def resume_writing(self) -> None:
+        """All of it was handed to the operating system."""
+        self._is_draining = False
+
+    def data_received(self, data: bytes) -> None:
+        """Something of the answer, or bytes that nobody asked for: then nothing more is read."""
+        if self._answer is None or self._ended is None or self._ended.done():
+            self.abort()
+            return
+        try:
+            self._answer.feed(data)
+        except NotHttp as error:
+            self._end(error)
+            self.abort()
+            return
+        if self._answer.is_complete:
+            self._end(None)
+            if not self._answer.keeps_alive:
+                self._was_sent = not self._is_draining
+                self.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The other side has closed, or the connection broke."""
+        self._was_sent = self._was_sent or (self._answer is not None and not self._is_draining)
+        self._is_lost = True
+        if self._answer is not None:
+            self._end(None)
+
+    # what a delivery calls
+
+    async def exchange(self, request: bytes) -> AnswerParser:
+        """The answer, read to its end or to the most that is read.
+
+        Raises NotHttp, and ConnectionEnded where there is no status line. Cancelled, it leaves what came in `interrupted`.
+        """
+        answer = self._answer = AnswerParser()
+        self._was_sent = False
+        if self._transport is None or self._is_lost:
+            raise ConnectionEnded
+        self._ended = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        await self._ended
+        if answer.status is None:
+            raise ConnectionEnded
+        self._was_sent = self._was_sent or not self._is_draining
+        self._answer = None
+        return answer
+
+    def interrupted(self) -> AnswerParser | None:
+        """What came of an answer whose exchange was cancelled, if its status line did."""
+        answer = self._answer
+        if answer is None:
+            return None
+        try:
+            answer.end()
+        except NotHttp:  # what came is no answer, and so is what did not come
+            return None
+        return answer if answer.status is not None else None
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether nothing of the request is, or was when the connection ended, left in this process."""
+        return self._was_sent or (not self._is_lost and not self._is_draining)
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the next request may be sent over it: it is there, and its receiver has neither closed it nor sent anything.
+
+        Asked of the operating system: the event loop has not always seen the close by now.
+        """
+        return not self._is_lost and self._answer is None and not self._is_draining and not self._readable.poll(0)
+
+    def abort(self) -> None:
+        """Close it now, whatever is left unsent: close() alone waits for the write buffer, which a receiver may hold for ever."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _end(self, error: NotHttp | None) -> None:
+        ended, answer = self._ended, self._answer
+        if ended is None or ended.done() or answer is None:
+            return
+        if error is None:
+            try:
+                answer.end()
+            except NotHttp as unreadable:
+                error = unreadable
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)

@@ -1,0 +1,164 @@
+"""The connections of one worker: made through the egress guard, kept for the next delivery to the same place."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import aiohappyeyeballs
+
+from kronos.delivery.connection import Connection
+from kronos.delivery.egress import AddressRefused, EgressPolicy, Resolver, checked_addresses, open_socket
+
+# Shorter than the 5 s of node and uvicorn: a request that meets a connection being closed is UNKNOWN.
+_KEEP_ALIVE_SECONDS = 4.0
+_SWEEP_SECONDS = 1.0
+# RFC 8305 section 5: so long is an address given before the next of the other family is tried beside it.
+_NEXT_ADDRESS_SECONDS = 0.25
+
+AddrInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[object, ...]]
+
+
+class NameUnknown(OSError):
+    """The host's name could not be resolved."""
+
+
+class Unreachable(OSError):
+    """No address of the host took the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a connection goes; `host` as it is resolved, without brackets."""
+
+    is_tls: bool
+    host: str
+    port: int
+
+
+class Connections:
+    """Kept and new connections; each carries one delivery at a time."""
+
+    def __init__(self, policy: EgressPolicy, resolver: Resolver, context: ssl.SSLContext) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        self._context = context
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+
+    def take_kept(self, origin: Origin) -> Connection | None:
+        """The connection to `origin` that was used last and can be used again."""
+        kept = self._idle.get(origin)
+        oldest = asyncio.get_running_loop().time() - _KEEP_ALIVE_SECONDS
+        while kept:
+            connection = kept.pop()
+            if connection.idle_since >= oldest and connection.is_reusable:
+                return connection
+            connection.abort()
+        return None
+
+    def keep(self, origin: Origin, connection: Connection) -> None:
+        """Take back a connection whose answer was read to its end."""
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        self._idle.setdefault(origin, []).append(connection)
+        if self._sweep is None:
+            self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_old)
+
+    async def open(self, origin: Origin) -> Connection:
+        """A new connection. Raises AddressRefused, NameUnknown, Unreachable, ssl.SSLError; TLS is agreed when it returns."""
+        loop = asyncio.get_running_loop()
+        infos = [_info(address, origin.port) for address in await self._addresses(origin)]
+        guard = _Guard(self._policy)
+        try:
+            opened = await aiohappyeyeballs.start_connection(
+                infos, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, interleave=1, loop=loop, socket_factory=guard.open_socket
+            )
+        except OSError as error:
+            if guard.has_refused:
+                raise AddressRefused("an address of the host may not be reached") from error
+            raise Unreachable("no address of the host took the connection") from error
+        try:
+            _, connection = await loop.create_connection(
+                Connection,
+                sock=opened,
+                ssl=self._context if origin.is_tls else None,
+                server_hostname=origin.host.removesuffix(".") if origin.is_tls else None,
+            )
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise Unreachable("the connection ended before it could be used") from error
+        finally:
+            # The loop has taken the socket over, or not: an open one that nobody holds is closed by its own finaliser.
+            del opened
+        return connection
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for kept in self._idle.values():
+            for connection in kept:
+                connection.abort()
+        self._idle.clear()
+        await self._resolver.close()
+        await asyncio.sleep(0)  # the event loop closes an aborted connection's socket in its next round
+
+    async def _addresses(self, origin: Origin) -> list[str]:
+        if is_address(origin.host):
+            return [origin.host]
+        try:
+            return await checked_addresses(self._policy, self._resolver, origin.host, origin.port)
+        except AddressRefused:
+            raise
+        except OSError as error:
+            raise NameUnknown("the host's name could not be resolved") from error
+
+    def _close_old(self) -> None:
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - _KEEP_ALIVE_SECONDS
+        for origin, kept in list(self._idle.items()):
+            for connection in kept:
+                if connection.idle_since < oldest:
+                    connection.abort()
+            fresh = [connection for connection in kept if connection.idle_since >= oldest]
+            if fresh:
+                self._idle[origin] = fresh
+            else:
+                del self._idle[origin]
+        self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_old) if self._idle else None
+
+
+class _Guard:
+    """open_socket for one connection, which remembers whether it refused: happy eyeballs may hand on another error."""
+
+    def __init__(self, policy: EgressPolicy) -> None:
+        self.has_refused = False
+        self.open_socket: Callable[[AddrInfo], socket.socket] = partial(self._open, policy)
+
+    def _open(self, policy: EgressPolicy, info: AddrInfo) -> socket.socket:
+        try:
+            return open_socket(policy, info)
+        except AddressRefused:
+            self.has_refused = True
+            raise
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an address in text, and no name."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _info(address: str, port: int) -> AddrInfo:
+    if ":" in address:
+        return socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port, 0, 0)
+    return socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port)
