@@ -7,14 +7,14 @@ declare
 begin
     foreach v_table in array array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                                    'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                                   'zones', 'job_faults', 'catch_up_wave', 'backfills'] loop
+                                   'zones', 'job_faults', 'catch_up_wave', 'backfills', 'late_days'] loop
         execute format('alter table kronos.%I enable row level security', v_table);
         execute format('alter table kronos.%I force row level security', v_table);
         execute format('drop policy if exists of_the_engine on kronos.%I', v_table);
         execute format('create policy of_the_engine on kronos.%I to kronos_owner using (true) with check (true)', v_table);
     end loop;
     foreach v_table in array array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done', 'attempt',
-                                   'job_faults', 'backfills'] loop
+                                   'job_faults', 'backfills', 'late_days'] loop
         execute format('drop policy if exists of_workspace on kronos.%I', v_table);
         execute format('create policy of_workspace on kronos.%I to kronos_api
                             using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))', v_table);

@@ -1,100 +1,38 @@
 -- name: get_execution
 select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
-  from kronos.executions
- where workspace_id = kronos.current_workspace_id()
-   and execution_id = %(execution_id)s;
+  from kronos.read_executions(array[%(execution_id)s::uuid]) as execution
+ where workspace_id = kronos.current_workspace_id();
 
 -- name: list_executions
--- No coalesce where a page begins: to row level security it is not leakproof, so it would be a filter over all newer rows, not the index's condition.
--- The page's ids first, by index from each table and partition: the view is only asked for what is on the page (2 ms where it took 60 of 60,000 rows).
-with page as materialized (
-    select either.execution_id as found_id
-      from ((select live.execution_id, live.created_at
-              from kronos.execution_live as live
-             where live.workspace_id = kronos.current_workspace_id()
-               and (%(status)s::text is null or %(status)s::text = case when live.claim_token is not null then 'RUNNING'
-                                                                        when live.visible_at = 'infinity' then 'QUEUED'
-                                                                        when live.attempt_count > 0       then 'RETRYING'
-                                                                        when live.visible_at > now()      then 'PENDING'
-                                                                        else 'QUEUED'
-                                                                   end)
-               and (%(scheduled_after)s::timestamptz is null or live.scheduled_at > %(scheduled_after)s::timestamptz)
-               and (%(scheduled_before)s::timestamptz is null or live.scheduled_at < %(scheduled_before)s::timestamptz)
-               and (live.created_at, live.execution_id)
-                   < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                      case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
-             order by live.created_at desc, live.execution_id desc
-             limit %(limit)s)
-            union all
-            (select done.execution_id, done.created_at
-              from kronos.execution_done as done
-             where done.workspace_id = kronos.current_workspace_id()
-               and (%(status)s::text is null or %(status)s::text = done.status)
-               and (%(scheduled_after)s::timestamptz is null or done.scheduled_at > %(scheduled_after)s::timestamptz)
-               and (%(scheduled_before)s::timestamptz is null or done.scheduled_at < %(scheduled_before)s::timestamptz)
-               and (done.created_at, done.execution_id)
-                   < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                      case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
-             order by done.created_at desc, done.execution_id desc
-             limit %(limit)s)) as either
-     order by either.created_at desc, either.execution_id desc
-     limit %(limit)s
-)
+-- The page's ids first; then each row from the partition that its id names.
 select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
-  from page
- cross join lateral (select * from kronos.executions as found where found.execution_id = page.found_id limit 1) as execution
+  from kronos.read_executions(array(
+           select found.execution_id
+             from kronos.find_executions(null, %(status)s::text, %(scheduled_after)s::timestamptz, %(scheduled_before)s::timestamptz,
+                                         %(before_created_at)s::timestamptz, %(before_id)s::uuid, %(limit)s::integer) as found)) as execution
+ where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
 -- name: list_job_executions
--- As list_executions. %(job)s is a job's id or name: that version's executions. A statement of its own, so that each has its index in every plan.
-with page as materialized (
-    select either.execution_id as found_id
-      from ((select live.execution_id, live.created_at
-              from kronos.execution_live as live
-             where live.workspace_id = kronos.current_workspace_id()
-               and live.job_id = (select kronos.find_job(%(job)s))
-               and (%(status)s::text is null or %(status)s::text = case when live.claim_token is not null then 'RUNNING'
-                                                                        when live.visible_at = 'infinity' then 'QUEUED'
-                                                                        when live.attempt_count > 0       then 'RETRYING'
-                                                                        when live.visible_at > now()      then 'PENDING'
-                                                                        else 'QUEUED'
-                                                                   end)
-               and (%(scheduled_after)s::timestamptz is null or live.scheduled_at > %(scheduled_after)s::timestamptz)
-               and (%(scheduled_before)s::timestamptz is null or live.scheduled_at < %(scheduled_before)s::timestamptz)
-               and (live.created_at, live.execution_id)
-                   < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                      case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
-             order by live.created_at desc, live.execution_id desc
-             limit %(limit)s)
-            union all
-            (select done.execution_id, done.created_at
-              from kronos.execution_done as done
-             where done.workspace_id = kronos.current_workspace_id()
-               and done.job_id = (select kronos.find_job(%(job)s))
-               and (%(status)s::text is null or %(status)s::text = done.status)
-               and (%(scheduled_after)s::timestamptz is null or done.scheduled_at > %(scheduled_after)s::timestamptz)
-               and (%(scheduled_before)s::timestamptz is null or done.scheduled_at < %(scheduled_before)s::timestamptz)
-               and (done.created_at, done.execution_id)
-                   < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                      case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
-             order by done.created_at desc, done.execution_id desc
-             limit %(limit)s)) as either
-     order by either.created_at desc, either.execution_id desc
-     limit %(limit)s
-)
+-- As list_executions. %(job)s is a job's id or name: that version's executions. No row: it has none, or there is no such job.
 select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
-  from page
- cross join lateral (select * from kronos.executions as found where found.execution_id = page.found_id limit 1) as execution
+  from kronos.read_executions(array(
+           select found.execution_id
+             from (select kronos.find_job(%(job)s) as job_id) as job
+            cross join lateral kronos.find_executions(job.job_id, %(status)s::text, %(scheduled_after)s::timestamptz,
+                                                      %(scheduled_before)s::timestamptz, %(before_created_at)s::timestamptz,
+                                                      %(before_id)s::uuid, %(limit)s::integer) as found
+            where job.job_id is not null)) as execution
+ where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
 -- name: list_attempts
 select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id
-  from kronos.attempts
+  from kronos.read_attempts(%(execution_id)s)
  where workspace_id = kronos.current_workspace_id()
-   and execution_id = %(execution_id)s
  order by attempt_number;
 
 -- name: cancel_execution
@@ -115,37 +53,8 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
 returning execution_id;
 
 -- name: retry_execution
--- A failed or cancelled execution is due again, under its own id, so that its receiver sees the same idempotency key; its attempts go on counting.
--- Of a job whose runs must not overlap now, it is held back, and goes at once where no other is there (release_next).
+-- A failed or cancelled execution is due again, under its own id (kronos.retry_execution).
 -- No row: it did not fail, is not there, or its job was cancelled.
-with failed as (
-    delete from kronos.execution_done as done
-     using kronos.jobs as job
-     where done.execution_id = %(execution_id)s
-       and done.workspace_id = kronos.current_workspace_id()
-       and done.status in ('FAILED', 'CANCELLED')
-       and job.job_id = done.job_id
-       and job.status_reason ->> 'code' is distinct from 'cancelled'
-    returning done.*, (select newest.first_version_id
-                         from kronos.jobs as newest
-                        where newest.first_version_id = job.first_version_id
-                          and newest.overlap <> 'ALLOW'
-                          and not exists (select from kronos.jobs as later where later.first_version_id = newest.first_version_id and later.version > newest.version)
-                      ) as overlap_key
-), one_shot as (
-    update kronos.jobs as job
-       set status = 'ACTIVE', runs = 0
-      from failed
-     where job.job_id = failed.job_id and job.trigger <> 'CRON' and job.status = 'COMPLETED'
-), queued as (
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
-                                       visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error, overlap_key, backfill_id)
-    select failed.execution_id, failed.workspace_id, failed.job_id, failed.endpoint_id, failed.endpoint_version, failed.cause, failed.scheduled_at,
-           failed.run_at, failed.created_at, case when failed.overlap_key is null then now() else 'infinity' end, failed.attempt_count,
-           failed.attempt_count + made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms, failed.started_at, failed.input, failed.error, failed.overlap_key, failed.backfill_id
-      from failed
-      join kronos.endpoint_versions as made_of
-        on made_of.endpoint_id = failed.endpoint_id and made_of.version = failed.endpoint_version
-    returning execution_id
-)
-select execution_id from queued where pg_notify('kronos_work', '') is not null;
+select retried.execution_id
+  from kronos.retry_execution(%(execution_id)s) as retried (execution_id)
+ where retried.execution_id is not null;
