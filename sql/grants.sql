@@ -33,7 +33,7 @@ $$;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
 grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.zones, kronos.backfills, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
+                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.zones, kronos.backfills, kronos.late_days, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
                 kronos.backfill_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
@@ -52,7 +52,8 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid), kronos.suspend_workspace(), kronos.resume_workspace(),
                           kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(), kronos.delete_endpoint(text),
                           kronos.retry_execution(uuid),
-                          kronos.cron_timezone(), kronos.advance_backfill(uuid, integer)
+                          kronos.cron_timezone(), kronos.advance_backfill(uuid, integer), kronos.pg_cron_entries_of(uuid[]),
+                          kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz, timestamptz, uuid, integer)
    to kronos_api;
 grant execute on function kronos.upkeep(integer), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;
 

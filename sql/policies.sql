@@ -16,16 +16,16 @@ begin
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
           from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                            'zones', 'job_faults', 'catch_up_wave', 'backfills']) as relation
+                            'zones', 'job_faults', 'catch_up_wave', 'backfills', 'late_days']) as relation
          union all
         select 'of_the_api', relation, 'to kronos_api using (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done',
-                            'attempt', 'job_faults', 'backfills']) as relation
+                            'attempt', 'job_faults', 'backfills', 'late_days']) as relation
          union all
         select 'of_workspace', relation,
                'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))'
           from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done', 'attempt',
-                            'job_faults', 'backfills']) as relation
+                            'job_faults', 'backfills', 'late_days']) as relation
          union all
         -- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin, sees them all and makes them.
         select 'of_workspace', 'workspaces',

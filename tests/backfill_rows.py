@@ -50,9 +50,13 @@ def make_backfill(
 def make_run(
     connection: Connection, job_id: uuid.UUID, tick: datetime, *, status: str, cause: str = "SCHEDULE", reason: str | None = None
 ) -> None:
-    """What became of a tick before: a finished execution, or with status QUEUED one that waits."""
+    """What became of a tick before, of a version that had begun by then: a finished execution, or with status QUEUED one that waits.
+
+    Its id is the one that Kronos gives: the tick's, an earlier backfill's for the tick, or one of now.
+    """
     job = "select job_id, workspace_id, endpoint_id from kronos.jobs where job_id = %(job_id)s"
     params = {"job_id": job_id, "tick": tick, "status": status, "cause": cause}
+    connection.execute("update kronos.jobs set ticks_from = least(ticks_from, %s - interval '1 minute') where job_id = %s", [tick, job_id])
     if status == "QUEUED":
         connection.execute(
             f"""
@@ -66,9 +70,18 @@ def make_run(
         return
     connection.execute(
         f"""
+        with earlier as (
+            insert into kronos.backfills (workspace_id, job_id, first_version_id, status, from_at, to_at, max_active, ticks, completed_at)
+            select workspace_id, job_id, first_version_id, 'COMPLETED', %(tick)s, %(tick)s + interval '1 minute', 1, 1, now()
+              from kronos.jobs where job_id = %(job_id)s and %(cause)s = 'BACKFILL'
+            returning backfill_id, created_at
+        )
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, input)
-        select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, %(cause)s, %(status)s, '{{"code": "test"}}', %(tick)s, %(tick)s, now(),
+        select case %(cause)s when 'MANUAL'   then kronos.uuid7()
+                              when 'BACKFILL' then (select kronos.backfill_execution_id(backfill_id, created_at, %(tick)s) from earlier)
+                              else kronos.tick_id(job_id, %(tick)s)
+               end, workspace_id, job_id, endpoint_id, 1, %(cause)s, %(status)s, '{{"code": "test"}}', %(tick)s, %(tick)s, now(),
                5, '{{}}'
           from ({job}) as job
         """,

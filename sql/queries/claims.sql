@@ -165,10 +165,11 @@ select execution_id, verdict from held;
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(errors)s::jsonb[]) as result (execution_id, claim_token, status, error)
+), ended as materialized (
+    select execution_id, claim_token from kronos.ended_attempts(%(execution_ids)s::uuid[])
 ), judged as materialized (
-    select result.*, exists (select from kronos.attempt as attempt
-                              where attempt.execution_id = result.execution_id and attempt.claim_token = result.claim_token and attempt.status <> 'LOST'
-                                and attempt.error ->> 'type' is distinct from 'overlap_replaced') as is_ours
+    select result.*, exists (select from ended
+                              where ended.execution_id = result.execution_id and ended.claim_token = result.claim_token) as is_ours
       from result
 ), late as (
     insert into kronos.attempt_late (execution_id, claim_token, status, worker_id, error)

@@ -1,100 +1,38 @@
 -- name: get_execution
 select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
-  from kronos.executions
- where workspace_id = kronos.current_workspace_id()
-   and execution_id = %(execution_id)s;
+  from kronos.read_executions(array[%(execution_id)s::uuid]) as execution
+ where workspace_id = kronos.current_workspace_id();
 
 -- name: list_executions
--- No coalesce where a page begins: to row level security it is not leakproof, so it would be a filter over all newer rows, not the index's condition.
--- The page's ids first, by index from each table and partition: the view is only asked for what is on the page (2 ms where it took 60 of 60,000 rows).
-with page as materialized (
-    select either.execution_id as found_id
-      from ((select live.execution_id, live.created_at
-              from kronos.execution_live as live
-             where live.workspace_id = kronos.current_workspace_id()
-               and (%(status)s::text is null or %(status)s::text = case when live.claim_token is not null then 'RUNNING'
-                                                                        when live.visible_at = 'infinity' then 'QUEUED'
-                                                                        when live.attempt_count > 0       then 'RETRYING'
-                                                                        when live.visible_at > now()      then 'PENDING'
-                                                                        else 'QUEUED'
-                                                                   end)
-               and (%(scheduled_after)s::timestamptz is null or live.scheduled_at > %(scheduled_after)s::timestamptz)
-               and (%(scheduled_before)s::timestamptz is null or live.scheduled_at < %(scheduled_before)s::timestamptz)
-               and (live.created_at, live.execution_id)
-                   < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                      case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
-             order by live.created_at desc, live.execution_id desc
-             limit %(limit)s)
-            union all
-            (select done.execution_id, done.created_at
-              from kronos.execution_done as done
-             where done.workspace_id = kronos.current_workspace_id()
-               and (%(status)s::text is null or %(status)s::text = done.status)
-               and (%(scheduled_after)s::timestamptz is null or done.scheduled_at > %(scheduled_after)s::timestamptz)
-               and (%(scheduled_before)s::timestamptz is null or done.scheduled_at < %(scheduled_before)s::timestamptz)
-               and (done.created_at, done.execution_id)
-                   < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                      case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
-             order by done.created_at desc, done.execution_id desc
-             limit %(limit)s)) as either
-     order by either.created_at desc, either.execution_id desc
-     limit %(limit)s
-)
+-- The page's ids first; then each row from the partition that its id names.
 select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
-  from page
- cross join lateral (select * from kronos.executions as found where found.execution_id = page.found_id limit 1) as execution
+  from kronos.read_executions(array(
+           select found.execution_id
+             from kronos.find_executions(null, %(status)s::text, %(scheduled_after)s::timestamptz, %(scheduled_before)s::timestamptz,
+                                         %(before_created_at)s::timestamptz, %(before_id)s::uuid, %(limit)s::integer) as found)) as execution
+ where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
 -- name: list_job_executions
--- As list_executions. %(job)s is a job's id or name: that version's executions. A statement of its own, so that each has its index in every plan.
-with page as materialized (
-    select either.execution_id as found_id
-      from ((select live.execution_id, live.created_at
-              from kronos.execution_live as live
-             where live.workspace_id = kronos.current_workspace_id()
-               and live.job_id = (select kronos.find_job(%(job)s))
-               and (%(status)s::text is null or %(status)s::text = case when live.claim_token is not null then 'RUNNING'
-                                                                        when live.visible_at = 'infinity' then 'QUEUED'
-                                                                        when live.attempt_count > 0       then 'RETRYING'
-                                                                        when live.visible_at > now()      then 'PENDING'
-                                                                        else 'QUEUED'
-                                                                   end)
-               and (%(scheduled_after)s::timestamptz is null or live.scheduled_at > %(scheduled_after)s::timestamptz)
-               and (%(scheduled_before)s::timestamptz is null or live.scheduled_at < %(scheduled_before)s::timestamptz)
-               and (live.created_at, live.execution_id)
-                   < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                      case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
-             order by live.created_at desc, live.execution_id desc
-             limit %(limit)s)
-            union all
-            (select done.execution_id, done.created_at
-              from kronos.execution_done as done
-             where done.workspace_id = kronos.current_workspace_id()
-               and done.job_id = (select kronos.find_job(%(job)s))
-               and (%(status)s::text is null or %(status)s::text = done.status)
-               and (%(scheduled_after)s::timestamptz is null or done.scheduled_at > %(scheduled_after)s::timestamptz)
-               and (%(scheduled_before)s::timestamptz is null or done.scheduled_at < %(scheduled_before)s::timestamptz)
-               and (done.created_at, done.execution_id)
-                   < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                      case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
-             order by done.created_at desc, done.execution_id desc
-             limit %(limit)s)) as either
-     order by either.created_at desc, either.execution_id desc
-     limit %(limit)s
-)
+-- As list_executions. %(job)s is a job's id or name: that version's executions. No row: it has none, or there is no such job.
 select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
-  from page
- cross join lateral (select * from kronos.executions as found where found.execution_id = page.found_id limit 1) as execution
+  from kronos.read_executions(array(
+           select found.execution_id
+             from (select kronos.find_job(%(job)s) as job_id) as job
+            cross join lateral kronos.find_executions(job.job_id, %(status)s::text, %(scheduled_after)s::timestamptz,
+                                                      %(scheduled_before)s::timestamptz, %(before_created_at)s::timestamptz,
+                                                      %(before_id)s::uuid, %(limit)s::integer) as found
+            where job.job_id is not null)) as execution
+ where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
 -- name: list_attempts
 select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id
-  from kronos.attempts
+  from kronos.read_attempts(%(execution_id)s)
  where workspace_id = kronos.current_workspace_id()
-   and execution_id = %(execution_id)s
  order by attempt_number;
 
 -- name: cancel_execution

@@ -24,6 +24,10 @@ with asked as materialized (
      order by chain.has_tick desc nulls last, chain.is_in_force desc, chain.has_begun desc,
               case when chain.has_begun then (chain.whole).ticks_from end desc, (chain.whole).ticks_from
      limit 1
+), run as materialized (      -- once, and apart: within a condition it would be asked for each row that the condition is held against
+    select told.facts, (told.facts ->> 'execution_id')::uuid as execution_id
+      from version
+     cross join lateral (select kronos.run_of(version.whole, coalesce(version.tick, kronos.one_shot_at(version.whole)), version.at) as facts) as told
 )
 select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, version.at, now() as now, version.tick, version.tick_out_of_force,
        kronos.one_shot_at(version.whole) as one_shot_at, version.is_in_force, version.has_begun,
@@ -47,8 +51,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        (select jsonb_agg(jsonb_build_object('attempt_number', attempt.attempt_number, 'status', attempt.status, 'worker_id', attempt.worker_id,
                                             'started_at', kronos.iso(attempt.started_at), 'completed_at', kronos.iso(attempt.completed_at),
                                             'error', attempt.error) order by attempt.attempt_number)
-          from kronos.attempts as attempt
-         where attempt.execution_id = (run.facts ->> 'execution_id')::uuid) as attempts,
+          from kronos.read_attempts(run.execution_id) as attempt) as attempts,
        endpoint.name as endpoint, gate.in_flight, gate.max_in_flight,
        case when gate.paused_until > now() then kronos.iso(nullif(gate.paused_until, 'infinity')) end as gate_paused_until,
        coalesce(gate.paused_until > now(), false) as is_gate_paused,
@@ -60,7 +63,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        (version.whole).alarm, (select health.silent_seconds from kronos.pg_cron_health() as health) as pg_cron_silent_seconds
   from asked
  cross join version
- cross join lateral (select kronos.run_of((version.whole).job_id, coalesce(version.tick, kronos.one_shot_at(version.whole)), version.at) as facts) as run
+ cross join run
  cross join lateral (select case when (version.whole).trigger = 'CRON'
                                  then kronos.pg_cron_evidence((version.whole).job_id, date_trunc('minute', coalesce(version.tick, version.at)),
                                                               coalesce(version.tick, version.at) + interval '10 minutes')

@@ -70,7 +70,7 @@ with workspace as materialized (
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
                                        max_attempts, max_crashes, timeout_ms, input)
-    select kronos.uuid7(), job.workspace_id, job.job_id, endpoint.endpoint_id, endpoint.version, 'API',
+    select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id, endpoint.version, 'API',
            coalesce(job.run_at, now()), coalesce(job.run_at, now()), coalesce(job.run_at, now()),
            endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
       from job, endpoint
@@ -113,23 +113,39 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
    and workspace_id = kronos.current_workspace_id();
 
 -- name: list_jobs
-select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
+-- The page's ids first. Then the jobs, their entries and the one-shots' executions, each for all of the page at once, and not, as the view would,
+-- job by job (50 jobs: 51 ms against 8).
+with page as materialized (
+    select found.job_id, found.created_at
+      from kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, %(status)s::text, %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
+                            %(created_before)s::timestamptz, %(before_created_at)s::timestamptz, %(before_id)s::uuid, %(limit)s::integer) as found
+), job as materialized (
+    select job.*
+      from page
+     cross join lateral (select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id,
+                                replaced_by_id, cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap,
+                                jitter_seconds, overlap, catch_up, skip_next, resume_at, next_run_at, last_run_at, idempotency_key, run_at, input,
+                                priority, tags, created_at, retired_at
+                           from kronos.job_details as detail
+                          where detail.job_id = page.job_id
+                            and detail.workspace_id = kronos.current_workspace_id()
+                          limit 1) as job
+), entry as materialized (
+    select job_id, entry
+      from kronos.pg_cron_entries_of(array(select job_id from job where trigger = 'CRON' and status = 'ACTIVE'))
+), execution as materialized (
+    select shown.job_id, shown.execution
+      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at from job where trigger <> 'CRON') as one_shot
+     cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
+)
+select job.job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
-  from kronos.job_details
- where workspace_id = kronos.current_workspace_id()
-   and (%(endpoint)s::text is null or endpoint = %(endpoint)s::text)
-   and (%(trigger)s::text is null or trigger = %(trigger)s::text)
-   and (%(status)s::text is null or status = %(status)s::text)
-   and (%(tag)s::text is null or %(tag)s::text = any (tags))
-   and (%(q)s::text is null or position(lower(%(q)s::text) in lower(coalesce(name, '') || ' ' || endpoint || ' ' || job_id::text)) > 0)
-   and (%(created_after)s::timestamptz is null or created_at > %(created_after)s::timestamptz)
-   and (%(created_before)s::timestamptz is null or created_at < %(created_before)s::timestamptz)
-   and (created_at, job_id)
-       < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
- order by created_at desc, job_id desc
- limit %(limit)s;
+       skip_next, resume_at, next_run_at, last_run_at, entry.entry as pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at,
+       execution.execution
+  from job
+  left join entry on entry.job_id = job.job_id
+  left join execution on execution.job_id = job.job_id
+ order by created_at desc, job.job_id desc;
 
 -- name: list_versions
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
@@ -142,12 +158,9 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 
 -- name: get_job_statistics
 -- One row per status of the executions of the last 24 hours, counted in ticks.
-select execution.status, sum(execution.tick_count)::integer as ticks, max(execution.scheduled_at) as last_scheduled_at
-  from kronos.executions as execution
- where execution.job_id = kronos.find_job(%(job)s)
-   and execution.scheduled_at > now() - interval '24 hours'
- group by execution.status
- order by execution.status;
+select counted.status, counted.ticks, counted.last_scheduled_at
+  from kronos.count_outcomes(kronos.find_job(%(job)s)) as counted
+ order by counted.status;
 
 -- name: settle_ticks
 -- First in every change of a job: its due ticks are accounted for under the version in force, which is the one that the change then means

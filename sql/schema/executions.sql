@@ -82,9 +82,19 @@ create table kronos.execution_done (
     constraint execution_done_counts_ticks check (tick_count > 0)
 ) partition by range (execution_id);
 create table kronos.execution_done_default partition of kronos.execution_done default;
--- Serves a job's executions. Not (…, execution_id): a generic plan would scan such an index for an id.
-create index execution_done_by_job on kronos.execution_done (job_id, scheduled_at);
--- Serves list_executions.
-create index execution_done_newest on kronos.execution_done (workspace_id, created_at);
--- Serves a backfill's progress.
-create index execution_done_by_backfill on kronos.execution_done (backfill_id) where backfill_id is not null;
+-- Serves a job's executions, and what they were of its ticks. Not (…, execution_id): a plan may scan such an index for an id.
+create index execution_done_by_job on kronos.execution_done (job_id, status, created_at);
+-- Serves find_executions: a status in its order; all of them merged.
+create index execution_done_newest on kronos.execution_done (workspace_id, status, created_at);
+-- Serves find_executions by scheduled_at: the few rows that were made much earlier or later than that.
+create index execution_done_odd on kronos.execution_done (workspace_id, created_at)
+    where (created_at - scheduled_at) not between interval '-1 hour' and interval '1 hour';
+
+-- Where finished executions were made more than an hour before or after the time in their ids: the days, in UTC, of both. Serves find_executions,
+-- which reads the history in the order of ids, and counted_before. Written by note_late_days.
+create table kronos.late_days (
+    workspace_id  uuid  not null,
+    id_day        date  not null,
+    created_day   date  not null,
+    constraint late_days_pkey primary key (workspace_id, created_day, id_day)
+);

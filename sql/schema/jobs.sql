@@ -86,11 +86,15 @@ create unique index jobs_one_live_version on kronos.jobs (first_version_id) wher
 create index jobs_due on kronos.jobs (next_tick_at) where status = 'ACTIVE' and next_tick_at is not null and not is_halted;
 -- Serves end_jobs.
 create index jobs_ending on kronos.jobs (ends_at) where status in ('ACTIVE', 'PAUSED') and ends_at is not null;
--- Serves list_jobs.
-create index jobs_newest on kronos.jobs (workspace_id, created_at desc, job_id desc);
--- Serves the names of retired jobs (find_job).
-create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc) where name is not null;
--- Serves delete_endpoint: is it in use?
-create index jobs_by_endpoint on kronos.jobs (endpoint_id) where status in ('ACTIVE', 'PAUSED');
+-- Serves find_jobs: a trigger and a status in its order; all of them merged.
+create index jobs_newest on kronos.jobs (workspace_id, trigger, status, created_at, job_id);
+-- Serves the names of retired jobs (find_job), and find_jobs, which reads the names alone.
+create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, job_id) where name is not null;
+-- Serves find_jobs, and delete_endpoint: is it in use?
+create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, created_at, job_id);
+-- Serves find_jobs.
+create index jobs_by_tag on kronos.jobs using gin (tags) where tags <> '{}';
+-- Serves what looks at all live CRON jobs: the reaper, the doctor. One-shots, however many, are not in it.
+create index jobs_live_cron on kronos.jobs (job_id) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves resume_jobs_in_time.
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;

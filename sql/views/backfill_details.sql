@@ -12,9 +12,4 @@ create or replace view kronos.backfill_details with (security_invoker = true) as
                                 count(*) filter (where live.claim_token is not null) as running
                            from kronos.execution_live as live
                           where live.backfill_id = backfill.backfill_id) as unfinished
-     cross join lateral (select count(*) filter (where done.status = 'SUCCESS') as succeeded,
-                                count(*) filter (where done.status = 'FAILED') as failed,
-                                count(*) filter (where done.status = 'CANCELLED') as cancelled,
-                                count(*) filter (where done.status in ('SKIPPED', 'MISSED', 'EXPIRED')) as skipped
-                           from kronos.execution_done as done
-                          where done.backfill_id = backfill.backfill_id) as finished;
+     cross join lateral kronos.backfill_outcomes(backfill.backfill_id, backfill.created_at) as finished;

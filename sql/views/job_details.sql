@@ -15,12 +15,7 @@ create or replace view kronos.job_details with (security_invoker = true) as
            case when job.status = 'ACTIVE' and job.trigger = 'CRON' then kronos.pg_cron_entry(job.job_id) end as pg_cron,
            job.idempotency_key, job.run_at, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
            case when job.trigger <> 'CRON' then
-               (select to_jsonb(execution) - 'workspace_id'
-                       || jsonb_build_object('scheduled_at', kronos.iso(execution.scheduled_at), 'run_at', kronos.iso(execution.run_at),
-                                             'started_at', kronos.iso(execution.started_at), 'completed_at', kronos.iso(execution.completed_at),
-                                             'created_at', kronos.iso(execution.created_at))
-                  from kronos.executions as execution
-                 where execution.job_id = job.job_id and execution.cause <> 'MANUAL' limit 1)
+               (select shown.execution from kronos.one_shots_shown(array[job.job_id], array[job.created_at]) as shown limit 1)
            end as execution
       from kronos.jobs as job
       join kronos.endpoints as endpoint using (endpoint_id)

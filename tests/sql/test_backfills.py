@@ -237,7 +237,7 @@ def test_a_window_without_a_tick_to_run_is_completed_at_once(superuser: Connecti
 
 
 def test_a_call_decides_on_a_bounded_number_of_ticks_and_the_next_goes_on(superuser: Connection) -> None:
-    endpoint, job_id = endpoint_and_job(superuser)
+    endpoint, job_id = endpoint_and_job(superuser, ticks_from=NOON - MINUTE)
     superuser.execute(
         """
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,

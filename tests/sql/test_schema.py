@@ -5,13 +5,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg import sql as composed
-from psycopg._queries import PostgresQuery
-from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus
 
 from factory import add_endpoint
 from kronos import sql
+from sql.plans import plan_of, rows_read
 from sql_factory import Connection, make_cron_job, records, values
 
 # In an order in which each finds what it refers to.
@@ -96,7 +93,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         "select relname, relrowsecurity and relforcerowsecurity as is_forced from pg_class"
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> 'schema_version'",
     )
-    assert len(tables) == 15
+    assert len(tables) == 16
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 
@@ -218,42 +215,6 @@ def fill(connection: Connection) -> None:
             [endpoint.endpoint_id],
         )
     connection.execute("vacuum analyze")
-
-
-def plan_of(connection: Connection, name: str, params: dict[str, object], *, workspace_id: object = None, plan: str = "custom") -> str:
-    """The plan of a statement of the code, run as kronos_api for a workspace, with the rows that were really read."""
-    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sql.texts()[name])))
-    query = PostgresQuery(Transformer(connection))
-    query.convert(sql.texts()[name].encode(), dict.fromkeys(names))
-    with connection.transaction(force_rollback=True):
-        connection.execute("set local role kronos_api")
-        connection.execute("set local jit = off")
-        connection.execute(f"set local plan_cache_mode = force_{plan}_plan")
-        connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
-        result = connection.pgconn.prepare(b"explained", query.query)
-        assert result.status == ExecStatus.COMMAND_OK, result.error_message.decode()
-        arguments = composed.SQL(", ").join(composed.Literal(params[each]) for each in names)
-        lines = values(
-            connection, composed.SQL("explain (analyze, costs off, timing off, summary off) execute explained({})").format(arguments)
-        )
-        connection.execute("deallocate explained")
-        return "\n".join(lines)
-
-
-def rows_read(plan: str, table: str) -> int:
-    """The most rows that one scan of the table or of one of its partitions returned and threw away."""
-    most = 0
-    lines = plan.splitlines()
-    for number, line in enumerate(lines):
-        if found := re.search(rf"Scan.* on {table}\S* .*\(actual rows=(\d+) loops=(\d+)\)", line):
-            removed = 0
-            for following in lines[number + 1 :]:
-                if "->" in following:
-                    break
-                if again := re.search(r"Rows Removed by \w+: (\d+)", following):
-                    removed += int(again[1])
-            most = max(most, (int(found[1]) + removed) * int(found[2]))
-    return most
 
 
 _JOBS_PAGE = {

@@ -1,13 +1,7 @@
--- one_shot_at: when an IMMEDIATE or DELAYED job was to run: its execution's time.
--- Called by: queries/explain.sql.   Returns: null for a CRON job. Row level security confines it.
+-- one_shot_at: when an IMMEDIATE or DELAYED job was to run: at its creation, or at the time that it was given.
+-- Called by: queries/explain.sql.   Returns: null for a CRON job.
 create or replace function kronos.one_shot_at(p_job kronos.jobs) returns timestamptz
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select execution.scheduled_at
-      from kronos.executions as execution
-     where p_job.trigger <> 'CRON'
-       and execution.job_id = p_job.job_id
-       and execution.cause = 'API'
-     order by execution.scheduled_at
-     limit 1
+    select case when p_job.trigger <> 'CRON' then coalesce(p_job.run_at, p_job.created_at) end
 $$;

@@ -4,7 +4,7 @@
 -- Missed ticks that are delivered after all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one
 -- each stagger_seconds. The wave's row is locked only where there are such ticks.
 -- Called by: account_each.   Returns: how many executions were made for delivery.
--- Nested loops only: the planner, who cannot know how few ticks are due, would otherwise hash all of execution_done.
+-- Nested loops only: the planner cannot know how few ticks are due. Its plan is kept, so it names no partition: the finished are finished_among's.
 create or replace function kronos.account_ticks(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan
@@ -44,6 +44,9 @@ begin
           from (select *, (row_number() over (partition by is_late order by scheduled_at, execution_id))::integer as nth
                   from (select *, kind = 'DELIVER' and cause = 'CATCH_UP' as is_late from tick) as told) as tick
           left join wave on tick.is_late
+    ), finished as materialized (
+        select found.execution_id
+          from kronos.finished_among(array(select execution_id from tick where kind = 'DELIVER')) as found
     ), waved as (
         update kronos.catch_up_wave
            set began_at    = case when before.is_over then p_now else before.began_at end,
@@ -58,7 +61,7 @@ begin
                case when is_held then 'infinity' else starts_at end, max_attempts, max_crashes, timeout_ms, input, overlap_key
           from placed
          where kind = 'DELIVER'
-           and not exists (select from kronos.execution_done as done where done.execution_id = placed.execution_id)
+           and not exists (select from finished where finished.execution_id = placed.execution_id)
             on conflict (execution_id) do nothing
         returning job_id
     ), not_delivered as (

@@ -76,10 +76,11 @@ begin
             select tick, is_left_out, count(*) filter (where not is_left_out) over (order by tick) as nth_to_run
               from kronos.backfill_ticks(v_job, v_backfill.next_at, v_backfill.to_at, v_batch)
         ), to_run as materialized (
-            select identified.*, coalesce((select true from kronos.execution_done as done where done.execution_id = identified.execution_id limit 1), false) as is_done
-              from (select tick, nth_to_run, kronos.backfill_execution_id(p_backfill_id, v_backfill.created_at, tick) as execution_id
-                      from found
-                     where not is_left_out and nth_to_run <= v_room - v_made) as identified
+            select tick, nth_to_run, kronos.backfill_execution_id(p_backfill_id, v_backfill.created_at, tick) as execution_id
+              from found
+             where not is_left_out and nth_to_run <= v_room - v_made
+        ), finished as materialized (
+            select ended.execution_id from kronos.finished_among(array(select execution_id from to_run)) as ended
         ), made as (
             insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
                                                max_attempts, max_crashes, timeout_ms, input, overlap_key, backfill_id)
@@ -88,7 +89,7 @@ begin
                    case when v_newest.overlap <> 'ALLOW' then v_job.first_version_id end, p_backfill_id
               from to_run
              cross join lateral (select now() - (v_room - nth_to_run) * interval '1 microsecond' as at) as due      -- claimed in the order of their ticks
-             where not is_done
+             where not exists (select from finished where finished.execution_id = to_run.execution_id)
                 on conflict (execution_id) do nothing
             returning execution_id
         )

@@ -2,12 +2,13 @@
 -- idempotency key; its attempts go on counting. Of a job whose runs must not overlap now it is held back, and goes at once where no other is there
 -- (release_next). A one-shot that was COMPLETED is ACTIVE again.
 -- The row of the job's newest version is locked first, as by whoever cancels the job: so no run is made of a job that is being cancelled.
+-- Planned anew with its id, so that the one partition that the id names is looked into (see finished_among).
 -- Called by: queries/executions.sql.   Returns: null where it is due; else why not: absent, not_failed,
 -- job_cancelled, attempts_used_up.
 -- Raises: KR012 where its endpoint was deleted (require_live_endpoint).
 create or replace function kronos.retry_execution(p_execution_id uuid) returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off set plan_cache_mode = force_custom_plan
 as $$
 declare
     c_most_attempts constant integer := 32767;      -- what the rows hold

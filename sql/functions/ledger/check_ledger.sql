@@ -40,7 +40,7 @@ begin
                     when row.first_tick_at < p_from then last.nth
                     else least(first.nth + row.tick_count - 1, last.nth, cardinality(v_ticks))
                end as to_nth
-          from kronos.ledger_rows(p_job_id, p_from, checked_until) as row
+          from kronos.ledger_rows(v_job, p_from, checked_until) as row
           left join tick as first on first.at = row.first_tick_at
           left join tick as last on last.at = row.last_tick_at and row.tick_count > 1
     ), covered as (

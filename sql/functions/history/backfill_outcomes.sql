@@ -1,0 +1,20 @@
+-- backfill_outcomes: what has become of a backfill's executions that have ended. Their ids all begin with the millisecond of its creation
+-- (backfill_execution_id), so they lie side by side in one partition.
+-- Called by: views/backfill_details.sql.   Returns: one row.   As the caller: row level security holds.
+create or replace function kronos.backfill_outcomes(p_backfill_id uuid, p_created_at timestamptz, out succeeded bigint, out failed bigint,
+                                                    out cancelled bigint, out skipped bigint)
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    v_first constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', p_created_at));
+    v_end   constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', p_created_at) + interval '2 milliseconds');
+begin
+    select count(*) filter (where done.status = 'SUCCESS'), count(*) filter (where done.status = 'FAILED'),
+           count(*) filter (where done.status = 'CANCELLED'), count(*) filter (where done.status in ('SKIPPED', 'MISSED', 'EXPIRED'))
+      into succeeded, failed, cancelled, skipped
+      from kronos.execution_done as done
+     where done.execution_id >= v_first and done.execution_id < v_end
+       and done.backfill_id = p_backfill_id;
+end
+$$;

@@ -1,0 +1,44 @@
+-- counted_before: the row that stands for a run of a job's ticks (MISSED, SKIPPED) which began before p_at and reaches it, or beyond. Such a row lies
+-- where its first tick was, however long ago: where that is more than an hour before the row was made, kronos.late_days knows the day.
+-- Called by: run_of, ledger_rows.   Returns: its id; null where there is none: rows stand for runs that do not meet, so there is one at most.
+-- As the caller: row level security holds.
+create or replace function kronos.counted_before(p_job kronos.jobs, p_at timestamptz) returns uuid
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    v_from  timestamptz;
+    v_to    timestamptz;
+    v_found uuid;
+begin
+    for v_from, v_to in
+        select p_at - interval '1 hour', p_at
+         union all
+        (select distinct late.id_day at time zone 'UTC', (late.id_day + 1) at time zone 'UTC'
+           from kronos.late_days as late
+          where late.workspace_id = p_job.workspace_id
+            and late.id_day <= (p_at at time zone 'UTC')::date
+            and late.id_day >= (p_job.ticks_from at time zone 'UTC')::date
+            and late.created_day >= (p_at at time zone 'UTC')::date
+          order by 1 desc)
+    loop
+        begin
+            select done.execution_id into v_found
+              from kronos.execution_done as done
+             where done.execution_id >= kronos.uuid7_floor(v_from)
+               and done.execution_id <= kronos.uuid7_floor(least(v_to, p_at))
+               and done.job_id = p_job.job_id
+               and done.status in ('MISSED', 'SKIPPED')
+               and done.tick_count > 1
+               and done.scheduled_at < p_at
+               and done.cause in ('SCHEDULE', 'CATCH_UP')
+               and (done.status_reason ->> 'last')::timestamptz >= p_at
+             limit 1;
+            raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
+        exception when sqlstate 'KR020' then
+            exit when v_found is not null;
+        end;
+    end loop;
+    return v_found;
+end
+$$;

@@ -1,0 +1,81 @@
+-- done_page: of a workspace's finished executions (of one job's, if p_job_id is given) with ids of [p_from, p_to) that were made within
+-- [p_made_from, p_made_to], the newest p_limit that come after a place in the list. A bound that is null is none.
+-- The plan is made for the arguments at hand: it holds the partitions of these ids only, and a filter that is null is gone from it. Each status is
+-- read in its index's own order, and the six are merged.
+-- Where scheduled_at is asked for, a prompt row was made within an hour of it, so the index's range is cut to those. The others, made much earlier
+-- (DELAYED) or later (missed, backfilled), have an index of their own, execution_done_odd.
+-- Called by: find_executions.   Returns: newest first.   As the caller: row level security holds.
+create or replace function kronos.done_page(p_workspace_id uuid, p_job_id uuid, p_status text, p_scheduled_after timestamptz,
+                                            p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_from timestamptz,
+                                            p_to timestamptz, p_made_from timestamptz, p_made_to timestamptz, p_limit integer)
+returns table (execution_id uuid, created_at timestamptz)
+language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
+as $$
+declare
+    v_statuses text[] := case when p_status is null then array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'] else array[p_status] end;
+    v_first_id uuid   := kronos.uuid7_floor(p_from);
+    v_end_id   uuid   := kronos.uuid7_floor(p_to);
+    v_made_to  timestamptz := least(p_made_to, p_before_created_at);
+    v_prompt_from timestamptz := greatest(p_made_from, p_scheduled_after - interval '1 hour');
+    v_prompt_to   timestamptz := least(v_made_to, p_scheduled_before + interval '1 hour');
+begin
+    if p_scheduled_after is null and p_scheduled_before is null then
+        return query
+            select found.id, found.at
+              from unnest(v_statuses) as wanted (status)
+             cross join lateral (select done.execution_id as id, done.created_at as at
+                                   from kronos.execution_done as done
+                                  where done.workspace_id = p_workspace_id
+                                    and (p_job_id is null or done.job_id = p_job_id)
+                                    and done.status = wanted.status
+                                    and (p_made_from is null or done.created_at >= p_made_from)
+                                    and done.created_at <= v_made_to
+                                    and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
+                                    and (v_first_id is null or done.execution_id >= v_first_id)
+                                    and (v_end_id is null or done.execution_id < v_end_id)
+                                  order by done.created_at desc, done.execution_id desc
+                                  limit p_limit) as found
+             order by found.at desc, found.id desc
+             limit p_limit;
+        return;
+    end if;
+    return query
+        select found.id, found.at
+          from (select prompt.id, prompt.at
+                  from unnest(v_statuses) as wanted (status)
+                 cross join lateral (select done.execution_id as id, done.created_at as at
+                                       from kronos.execution_done as done
+                                      where done.workspace_id = p_workspace_id
+                                        and (p_job_id is null or done.job_id = p_job_id)
+                                        and done.status = wanted.status
+                                        and (v_prompt_from is null or done.created_at >= v_prompt_from)
+                                        and done.created_at <= v_prompt_to
+                                        and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
+                                        and (v_first_id is null or done.execution_id >= v_first_id)
+                                        and (v_end_id is null or done.execution_id < v_end_id)
+                                        and (p_scheduled_after is null or done.scheduled_at > p_scheduled_after)
+                                        and (p_scheduled_before is null or done.scheduled_at < p_scheduled_before)
+                                      order by done.created_at desc, done.execution_id desc
+                                      limit p_limit) as prompt
+                 union all
+                (select done.execution_id, done.created_at
+                   from kronos.execution_done as done
+                  where done.workspace_id = p_workspace_id
+                    and (p_job_id is null or done.job_id = p_job_id)
+                    and (p_status is null or done.status = p_status)
+                    and (done.created_at - done.scheduled_at) not between interval '-1 hour' and interval '1 hour'
+                    and (p_made_from is null or done.created_at >= p_made_from)
+                    and done.created_at <= v_made_to
+                    and (done.created_at < v_prompt_from or done.created_at > v_prompt_to)
+                    and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
+                    and (v_first_id is null or done.execution_id >= v_first_id)
+                    and (v_end_id is null or done.execution_id < v_end_id)
+                    and (p_scheduled_after is null or done.scheduled_at > p_scheduled_after)
+                    and (p_scheduled_before is null or done.scheduled_at < p_scheduled_before)
+                  order by done.created_at desc, done.execution_id desc
+                  limit p_limit)) as found
+         order by found.at desc, found.id desc
+         limit p_limit;
+end
+$$;

@@ -1,0 +1,80 @@
+-- find_executions: one page of a workspace's executions, or of one job's: the ids of the newest p_limit, by (created_at, execution_id), that come after
+-- a place in the list.
+-- It walks the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions, and stops as soon as nothing older
+-- can belong on the page: a row was made within an hour of the time in its id. Where it was not, kronos.late_days has the days of its id and
+-- of its making, and it is looked for when the walk comes down to the latter. So the order is that of created_at, exactly.
+-- Nothing was made before its workspace, or its job: there the walk ends. A span's locks are given back when it is done, so that a page that nothing
+-- matches holds, at any time, those of one span.
+-- Called by: queries/executions.sql.   As the caller: row level security holds.
+create or replace function kronos.find_executions(p_job_id uuid, p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
+                                                  p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
+returns table (execution_id uuid, created_at timestamptz)
+language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp set jit = off
+as $$
+declare
+    c_unfinished constant text[]      := array['PENDING', 'QUEUED', 'RUNNING', 'RETRYING'];
+    c_slack      constant interval    := interval '1 hour';
+    v_workspace  constant uuid        := kronos.current_workspace_id();
+    v_before_at  constant timestamptz := coalesce(p_before_created_at, 'infinity');
+    v_before_id  constant uuid        := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_ids        uuid[]               := '{}';      -- the page so far, newest first
+    v_made       timestamptz[]        := '{}';
+    v_oldest     timestamptz;                       -- nothing was made before
+    v_upper      timestamptz;                       -- the span is [v_lower, v_upper); null: up to any
+    v_lower      timestamptz;
+    v_days       interval             := interval '1 day';
+    v_late_since date                 := 'infinity';      -- what was made late on this day or after it has been looked for
+    v_part       record;
+begin
+    select coalesce(job.created_at, workspace.created_at), case when job.trigger <> 'CRON' then job.created_at + c_slack end
+      into v_oldest, v_upper
+      from kronos.workspaces as workspace
+      left join kronos.jobs as job on job.job_id = p_job_id and job.workspace_id = v_workspace
+     where workspace.workspace_id = v_workspace
+       and (p_job_id is null or job.job_id is not null);
+    if not found then
+        return;
+    end if;
+    if p_status is null or p_status = any (c_unfinished) then
+        select coalesce(array_agg(live.execution_id), '{}'), coalesce(array_agg(live.created_at), '{}') into v_ids, v_made
+          from kronos.live_page(v_workspace, p_job_id, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id, p_limit) as live;
+    end if;
+    v_upper := least(v_upper, case when v_before_at < 'infinity' then v_before_at + c_slack end);
+    v_lower := coalesce(v_upper, now()) - v_days;
+    while not coalesce(p_status = any (c_unfinished), false) loop
+        for v_part in
+            select v_lower as id_from, v_upper as id_to, v_lower - c_slack as made_from, v_upper + c_slack as made_to
+             union all
+            select late.id_day at time zone 'UTC', (late.id_day + 1) at time zone 'UTC',
+                   late.created_day at time zone 'UTC', (late.created_day + 1) at time zone 'UTC'
+              from kronos.late_days as late
+             where late.workspace_id = v_workspace
+               and late.created_day >= ((v_lower + c_slack) at time zone 'UTC')::date
+               and late.created_day < v_late_since
+               and late.created_day <= (v_before_at at time zone 'UTC')::date
+        loop
+            begin
+                select array_agg(top.id order by top.at desc, top.id desc), array_agg(top.at order by top.at desc, top.id desc) into v_ids, v_made
+                  from (select either.id, either.at
+                          from (select so_far.id, so_far.at from unnest(v_ids, v_made) as so_far (id, at)
+                                 union
+                                select page.execution_id, page.created_at
+                                  from kronos.done_page(v_workspace, p_job_id, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id,
+                                                        v_part.id_from, v_part.id_to, v_part.made_from, v_part.made_to, p_limit) as page) as either
+                         order by either.at desc, either.id desc
+                         limit p_limit) as top;
+                raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';
+            exception when sqlstate 'KR020' then
+                null;
+            end;
+        end loop;
+        exit when v_lower + c_slack <= v_oldest or v_made[p_limit] > v_lower + c_slack;
+        v_late_since := ((v_lower + c_slack) at time zone 'UTC')::date;
+        v_days := least(v_days * 2, interval '32 days');
+        v_upper := v_lower;
+        v_lower := greatest(v_upper - v_days, v_oldest - c_slack);
+    end loop;
+    return query
+        select page.id, page.at from unnest(v_ids, v_made) as page (id, at);
+end
+$$;

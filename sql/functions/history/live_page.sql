@@ -1,0 +1,27 @@
+-- live_page: of a workspace's unfinished executions (of one job's, if p_job_id is given) the newest p_limit that come after a place in the list.
+-- Called by: find_executions.   Returns: newest first.   As the caller: row level security holds.
+create or replace function kronos.live_page(p_workspace_id uuid, p_job_id uuid, p_status text, p_scheduled_after timestamptz,
+                                            p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
+returns table (execution_id uuid, created_at timestamptz)
+language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set jit = off
+as $$
+begin
+    return query
+        select live.execution_id, live.created_at
+          from kronos.execution_live as live
+         where live.workspace_id = p_workspace_id
+           and (p_job_id is null or live.job_id = p_job_id)
+           and (p_status is null or p_status = case when live.claim_token is not null then 'RUNNING'
+                                                    when live.visible_at = 'infinity' then 'QUEUED'
+                                                    when live.attempt_count > 0       then 'RETRYING'
+                                                    when live.visible_at > now()      then 'PENDING'
+                                                    else 'QUEUED'
+                                               end)
+           and (p_scheduled_after is null or live.scheduled_at > p_scheduled_after)
+           and (p_scheduled_before is null or live.scheduled_at < p_scheduled_before)
+           and (live.created_at, live.execution_id) < (p_before_created_at, p_before_id)
+         order by live.created_at desc, live.execution_id desc
+         limit p_limit;
+end
+$$;

@@ -1,0 +1,52 @@
+-- one_shot_executions: the executions of the IMMEDIATE and DELAYED jobs given, each job with its time of creation. The unfinished are found by the job;
+-- the finished by the id that is computed from (job, creation), and those that have another, made before ids were computed, by the job among the
+-- ids of the hour after its creation.
+-- Called by: one_shots_shown, run_of.   Returns: no row for a job that has none.   As the caller: row level security holds.
+create or replace function kronos.one_shot_executions(p_job_ids uuid[], p_created_at timestamptz[]) returns table (job_id uuid, execution_id uuid)
+language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    v_left    uuid[];
+    v_found   uuid[];
+    v_ids     uuid[];
+begin
+    v_left := p_job_ids;
+    for job_id, execution_id in
+        select live.job_id, live.execution_id from kronos.execution_live as live where live.job_id = any (p_job_ids) and live.cause = 'API'
+    loop
+        v_left := array_remove(v_left, job_id);
+        return next;
+    end loop;
+    v_found := array(select ended.execution_id
+                       from kronos.finished_among(array(select kronos.tick_id(job.id, job.at)
+                                                          from unnest(p_job_ids, p_created_at) as job (id, at)
+                                                         where job.id = any (v_left))) as ended);
+    for job_id, execution_id in
+        select job.id, kronos.tick_id(job.id, job.at)
+          from unnest(p_job_ids, p_created_at) as job (id, at)
+         where kronos.tick_id(job.id, job.at) = any (v_found)
+    loop
+        v_left := array_remove(v_left, job_id);
+        return next;
+    end loop;
+    for v_found, v_ids in
+        select array_agg(job.id), array[kronos.uuid7_floor(min(job.at) - interval '1 minute'), kronos.uuid7_floor(max(job.at) + interval '1 hour')]
+          from unnest(p_job_ids, p_created_at) as job (id, at)
+         where job.id = any (v_left)
+         group by date_trunc('day', job.at, 'UTC')
+    loop
+        begin
+            return query
+                select done.job_id, done.execution_id
+                  from kronos.execution_done as done
+                 where done.job_id = any (v_found)
+                   and done.execution_id >= v_ids[1] and done.execution_id < v_ids[2]
+                   and done.cause = 'API';
+            raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
+        exception when sqlstate 'KR020' then
+            null;
+        end;
+    end loop;
+end
+$$;

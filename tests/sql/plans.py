@@ -1,0 +1,114 @@
+"""What a statement really reads: the plans of it and of every statement within the functions that it calls, as PostgreSQL ran them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql as composed
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
+from psycopg.pq import ExecStatus
+
+from kronos import sql
+from sql_factory import Connection, value
+
+# auto_explain reports each statement, nested ones included, as a message to the client: EXPLAIN shows a function as one node.
+_TELL = """
+load 'auto_explain';
+set local auto_explain.log_min_duration = 0;
+set local auto_explain.log_analyze = on;
+set local auto_explain.log_timing = off;
+set local auto_explain.log_nested_statements = on;
+set local auto_explain.log_level = notice;
+set local client_min_messages = notice;
+set local jit = off;
+"""
+LOCKS = "select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'relation'"
+
+
+@contextmanager
+def told_plans(connection: Connection) -> Iterator[list[str]]:
+    """The plans of what runs inside, as text; the transaction is rolled back."""
+    plans: list[str] = []
+
+    def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
+        if (message := diagnostic.message_primary or "").startswith("duration:"):
+            plans.append(message)
+
+    connection.add_notice_handler(hear)
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(_TELL)
+            yield plans
+    finally:
+        connection.remove_notice_handler(hear)
+
+
+def run_statement(
+    connection: Connection, name: str, params: Mapping[str, object], *, role: str, workspace_id: object = None, plan: str = "auto"
+) -> list[tuple[object, ...]]:
+    """Run a statement of the code as the role that runs it, prepared, for a workspace; its rows."""
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sql.texts()[name])))
+    query = PostgresQuery(Transformer(connection))
+    query.convert(sql.texts()[name].encode(), dict.fromkeys(names))
+    connection.execute(f"set local role {role}")
+    connection.execute(f"set local plan_cache_mode = {plan if plan == 'auto' else f'force_{plan}_plan'}")
+    connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
+    result = connection.pgconn.prepare(b"explained", query.query)
+    assert result.status == ExecStatus.COMMAND_OK, result.error_message.decode()
+    arguments = composed.SQL(", ").join(composed.Literal(params[each]) for each in names)
+    execute = composed.SQL("execute explained({})").format(arguments) if names else composed.SQL("execute explained")
+    try:
+        return connection.execute(execute).fetchall()
+    finally:
+        connection.execute("deallocate explained")
+
+
+def plan_of(
+    connection: Connection,
+    name: str,
+    params: Mapping[str, object],
+    *,
+    workspace_id: object = None,
+    plan: str = "custom",
+    role: str = "kronos_api",
+) -> str:
+    """The plans of a statement of the code, nested ones included, with the rows that were really read."""
+    with told_plans(connection) as plans:
+        run_statement(connection, name, params, role=role, workspace_id=workspace_id, plan=plan)
+    return "\n".join(plans)
+
+
+def rows_read(plan: str, table: str) -> int:
+    """The most rows that one scan of the table or of one of its partitions returned and threw away."""
+    most = 0
+    lines = plan.splitlines()
+    for number, line in enumerate(lines):
+        if found := re.search(rf"Scan.* on {table}\S* .*\(actual rows=(\d+) loops=(\d+)\)", line):
+            removed = 0
+            for following in lines[number + 1 :]:
+                if "->" in following:
+                    break
+                if again := re.search(r"Rows Removed by \w+: (\d+)", following):
+                    removed += int(again[1])
+            most = max(most, (int(found[1]) + removed) * int(found[2]))
+    return most
+
+
+def seq_scans(plan: str, *tables: str) -> list[str]:
+    """The sequential scans of these tables, or of partitions of them, that are in the plan."""
+    return [
+        line.strip() for line in plan.splitlines() for table in tables if re.search(rf"Seq Scan on {table}\b|Seq Scan on {table}_\d", line)
+    ]
+
+
+def partitions_in(plan: str, table: str) -> set[str]:
+    """The partitions of the table that the plans name, whether or not they were run."""
+    return set(re.findall(rf"on ({table}_(?:\d+|default))\b", plan))
+
+
+def locks(connection: Connection) -> int:
+    """The locks on relations that the connection's transaction holds."""
+    held: int = value(connection, LOCKS)
+    return held
