@@ -35,12 +35,13 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz), kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid), kronos.suspend_workspace(), kronos.resume_workspace(),
                           kronos.trigger_job(text, uuid, jsonb, boolean),
-                          kronos.cron_timezone(), kronos.advance_backfill(uuid, integer)
+                          kronos.cron_timezone(), kronos.advance_backfill(uuid, integer),
+                          kronos.retained_from(uuid), kronos.get_retention(), kronos.set_workspace_retention(integer, integer)
    to kronos_api;
 grant execute on function kronos.upkeep(integer), kronos.ring_if_silent(interval) to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;
 grant execute on function kronos.pg_cron_entries(), kronos.drop_pg_cron_entry(bigint), kronos.pg_cron_entry(uuid), kronos.register_pg_cron(uuid),
-                          kronos.unregister_pg_cron(uuid)
+                          kronos.unregister_pg_cron(uuid), kronos.drop_run_details(bigint, integer, integer, boolean)
    to kronos_owner;

@@ -7,7 +7,7 @@ declare
 begin
     foreach v_table in array array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                                    'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                                   'zones', 'job_faults', 'catch_up_wave', 'backfills'] loop
+                                   'zones', 'job_faults', 'catch_up_wave', 'backfills', 'retention', 'workspace_retention', 'retention_sweeps'] loop
         execute format('alter table kronos.%I enable row level security', v_table);
         execute format('alter table kronos.%I force row level security', v_table);
         execute format('drop policy if exists of_the_engine on kronos.%I', v_table);

@@ -50,7 +50,7 @@ create unique index execution_live_one_at_a_time on kronos.execution_live (overl
 -- Serves advance_backfills.
 create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
 
--- Every finished execution, insert-only, a partition a day: the id begins with the execution's time, so an id prunes to one partition.
+-- Every finished execution, insert-only, a partition a week: the id begins with the execution's time, so an id prunes to one partition.
 create table kronos.execution_done (
     execution_id      uuid        not null,
     workspace_id      uuid        not null,
@@ -86,3 +86,5 @@ create index execution_done_by_job on kronos.execution_done (job_id, scheduled_a
 create index execution_done_newest on kronos.execution_done (workspace_id, created_at);
 -- Serves a backfill's progress.
 create index execution_done_by_backfill on kronos.execution_done (backfill_id) where backfill_id is not null;
+-- Serves old_partitions: whether anything in a partition finished lately. Rows come in the order in which they finish: a summary of 64 pages each is enough.
+create index execution_done_ended on kronos.execution_done using brin (completed_at) with (pages_per_range = 64, autosummarize = on);

@@ -176,12 +176,15 @@ _MAY = {
         "cron_timezone",
         "find_api_key",
         "find_workspace",
+        "get_retention",
         "is_job_entry_right",
         "pg_cron_entry",
         "pg_cron_evidence",
         "pg_cron_health",
         "register_pg_cron",
         "resume_workspace",
+        "retained_from",
+        "set_workspace_retention",
         "settle_ticks",
         "suspend_workspace",
         "trigger_job",
@@ -192,6 +195,7 @@ _MAY = {
     "kronos_cron": {
         "alarm_of",
         "drop_pg_cron_entry",
+        "drop_run_details",
         "fire",
         "pg_cron_entries",
         "pg_cron_entry",
@@ -223,6 +227,8 @@ def test_a_role_may_call_just_these_functions_that_lend_rights(shared: Connectio
         "account_due(now())",
         "keep_leases()",
         "ensure_internal_jobs()",
+        "retain()",
+        "set_retention(null, 1, 1)",
     ],
 )
 def test_kronos_api_cannot_do_the_engines_work(shared: Connection, call: str) -> None:
