@@ -10,6 +10,7 @@ _COMMANDS = {
     "worker": "kronos.cli.processes:worker",
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
+    "retention": "kronos.cli.retention:retention",
     "job": "kronos.cli.job:job",
     "next": "kronos.cli.next:next_command",
 }

@@ -55,6 +55,16 @@ class Settings(BaseSettings):
     catch_up_stagger_seconds: Annotated[int, Field(ge=0, le=3600)] = 5
     """Seconds from one of the others to the next. Stored as catch_up_immediate is."""
 
+    retention_success_days: Annotated[int, Field(ge=1, le=36500)] = 30
+    """Days for which executions that ended well (SUCCESS, SKIPPED, CANCELLED) are kept, and jobs that are over. A workspace may have
+    its own. Stored as catch_up_immediate is."""
+
+    retention_failure_days: Annotated[int, Field(ge=1, le=36500)] = 90
+    """Days for which those that did not (FAILED, MISSED, EXPIRED) are kept: whoever looks for a cause looks later. Stored too."""
+
+    retention_run_details_days: Annotated[int, Field(ge=1, le=36500)] = 7
+    """Days for which pg_cron's log of our rings (cron.job_run_details) is kept: evidence of a ring, never of a tick. Stored too."""
+
     egress_allow: str = ""
     """Networks that deliveries may reach besides public addresses, comma separated, e.g. 10.1.0.0/16,127.0.0.0/8."""
 

@@ -16,6 +16,7 @@ class Ledger:
 
     expected = accounted + unaccounted, accounted = delivered + missed + skipped.
     surplus: rows that no tick explains, or that tell of one a second time.
+    retained_from: history is whole only from there, so the ticks from `since` to there are not looked at; None: all of the window is.
     """
 
     since: datetime
@@ -30,6 +31,7 @@ class Ledger:
     first_unaccounted: datetime | None
     first_surplus: datetime | None
     is_truncated: bool
+    retained_from: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Standing:
     since: datetime
     checked_until: datetime | None
     is_truncated: bool | None
+    retained_from: datetime | None
     overdue_seconds: float
     error: JsonObject | None
 
@@ -79,6 +82,7 @@ class Standing:
             first_unaccounted=self.first_unaccounted,
             first_surplus=self.first_surplus,
             is_truncated=bool(self.is_truncated),
+            retained_from=self.retained_from,
         )
 
     @property

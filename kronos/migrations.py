@@ -69,7 +69,10 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
                 connection.execute("select kronos.ensure_internal_jobs()")
                 connection.commit()
                 connection.execute("set role kronos_owner")
-                connection.execute("select kronos.add_partitions(), kronos.reap()")
+                connection.execute("select kronos.reap()")
+                connection.commit()
+                while connection.execute("select kronos.add_partitions()").fetchone() != (0,):
+                    connection.commit()  # a few at a time, so that nobody's statement waits for all of them
     except psycopg.Error as error:
         raise _explained(error, admin_url) from error
 

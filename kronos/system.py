@@ -103,6 +103,10 @@ def configure(admin_database_url: str, settings: Settings) -> None:
                 "update kronos.catch_up_wave set immediate = %s, stagger_seconds = %s",
                 [settings.catch_up_immediate, settings.catch_up_stagger_seconds],
             )
+            connection.execute(
+                "select kronos.set_retention(null, %s, %s)", [settings.retention_success_days, settings.retention_failure_days]
+            )
+            connection.execute("update kronos.retention set run_details_days = %s", [settings.retention_run_details_days])
     except psycopg.Error as error:
         raise errors.from_database(error) from error
 

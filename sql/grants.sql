@@ -53,12 +53,13 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(), kronos.delete_endpoint(text),
                           kronos.retry_execution(uuid),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer), kronos.pg_cron_entries_of(uuid[]),
-                          kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz, timestamptz, uuid, integer)
+                          kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
+                          kronos.retained_from(uuid), kronos.get_retention(), kronos.set_workspace_retention(integer, integer)
    to kronos_api;
 grant execute on function kronos.upkeep(integer), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;
 grant execute on function kronos.pg_cron_entries(), kronos.drop_pg_cron_entry(bigint), kronos.pg_cron_entry(uuid), kronos.register_pg_cron(uuid),
-                          kronos.unregister_pg_cron(uuid)
+                          kronos.unregister_pg_cron(uuid), kronos.drop_run_details(bigint, integer, integer, boolean)
    to kronos_owner;

@@ -16,7 +16,8 @@ begin
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
           from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                            'zones', 'job_faults', 'catch_up_wave', 'backfills', 'late_days']) as relation
+                            'zones', 'job_faults', 'catch_up_wave', 'backfills', 'late_days', 'retention', 'workspace_retention',
+                            'retention_sweeps']) as relation
          union all
         select 'of_the_api', relation, 'to kronos_api using (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done',

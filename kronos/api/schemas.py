@@ -45,6 +45,16 @@ class WorkspacePatch(Body):
     status: Literal["ACTIVE", "SUSPENDED"] | None = Field(default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"])
 
 
+_Days = Annotated[int, Field(ge=1, le=36500)]
+
+
+class RetentionPut(Body):
+    """How long a workspace's history is kept, in days; what is not given, or null, is the instance's."""
+
+    success_days: _Days | None = Field(default=None, description="SUCCESS, SKIPPED and CANCELLED, and jobs that are over.", examples=[14])
+    failure_days: _Days | None = Field(default=None, description="FAILED, MISSED and EXPIRED.", examples=[180])
+
+
 class RetryPolicyBody(Body):
     """What happens after an attempt that failed."""
 

@@ -18,6 +18,7 @@ from kronos.doctor.facts import (
     JobCount,
     JobLedger,
     LeftBehind,
+    Made,
     MissingPrivilege,
     Orphan,
     OverdueJob,
@@ -26,7 +27,7 @@ from kronos.doctor.facts import (
     Reaped,
     StaleZone,
 )
-from kronos.doctor.findings import LISTED, OVERDUE, ZONES, Finding
+from kronos.doctor.findings import AHEAD, LISTED, OVERDUE, ZONES, Finding
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
 
@@ -46,6 +47,7 @@ _OVERDUE_JOBS = statement("doctor.list_overdue", OverdueJob)
 _ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
 _PARTITIONS = statement("doctor.list_missing_partitions", Partition)
 _REAP = statement("doctor.reap", Reaped)
+_ADD_PARTITIONS = statement("doctor.add_partitions", Made)
 
 Connection = psycopg.Connection[tuple[object, ...]]
 Progress = Callable[[int, int], None]
@@ -78,15 +80,18 @@ class Doctor:
         yield findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED))
         yield findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED))
         yield findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED))
-        yield findings.partitions(self._rows(_PARTITIONS))
+        yield findings.partitions(self._rows(_PARTITIONS, ahead=AHEAD, limit=LISTED))
         yield self._ledger()
 
     def fix(self) -> JsonObject:
-        """Run the reaper here and now; what it counted. Raises psycopg.Error."""
+        """Run the reaper and make partitions, here and now; what they counted. Raises psycopg.Error."""
         self._connection.execute("set role kronos_owner")
         (reaped,) = self._rows(_REAP)
+        partitions = 0
+        while (made := self._rows(_ADD_PARTITIONS)[0].made) > 0:
+            partitions += made
         self._connection.execute("reset role")
-        return reaped.counts
+        return {**reaped.counts, "partitions": partitions}
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
         given: Params = params

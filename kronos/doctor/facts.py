@@ -125,7 +125,7 @@ class StaleZone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """A partition that is not there."""
+    """A week that has no partition, or no whole one."""
 
     partition: str
 
@@ -135,3 +135,10 @@ class Reaped:
     """What the reaper did."""
 
     counts: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """How many were made."""
+
+    made: int

@@ -23,6 +23,7 @@ from kronos.sql import Row
 
 LISTED = 100  # rows of a list that a check asks for
 OVERDUE = timedelta(seconds=150)  # catch-up rings every minute and takes all that is due; the grace is 90 s
+AHEAD = timedelta(weeks=4)  # partitions are made eight weeks ahead
 ZONES = timedelta(days=2)  # refresh_zones reads each once a day
 _SHOWN = 5
 _CLOCK_SECONDS = 5.0
@@ -217,13 +218,14 @@ def zones(found: list[StaleZone]) -> Finding:
 
 
 def partitions(found: list[Partition]) -> Finding:
-    """The coming days' partitions."""
+    """The coming weeks' partitions."""
     return Finding(
         check="partitions",
         ok=not found,
-        detail=f"missing: {_some([each.partition for each in found])}" if found else "the coming days have theirs",
-        meaning="new rows go to the default partition, which retention cannot drop",
-        fix=_FIX,
+        detail=f"missing: {_some([each.partition for each in found])}" if found else f"the coming {AHEAD.days // 7} weeks have theirs",
+        meaning="they are made eight weeks ahead, and were not: a transaction has the default partition locked, or nobody makes them; "
+        "rows without one go to the default partition, which cannot be dropped",
+        fix="run `kronos doctor --fix`; where that makes none, end the oldest transaction of pg_stat_activity (order by xact_start)",
     )
 
 

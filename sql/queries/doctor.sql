@@ -127,13 +127,16 @@ having zone.read_at is null or zone.read_at < now() - %(older_than)s::interval
  limit %(limit)s;
 
 -- name: list_missing_partitions
--- The coming two days' partitions that are not there. Today may be without one: its rows are in the default partition where they came before it.
-select parent.name || '_' || to_char(day.at, 'YYYYMMDD') as partition
-  from unnest(array['execution_done', 'attempt']) as parent (name)
- cross join generate_series((now() at time zone 'UTC')::date + 1, (now() at time zone 'UTC')::date + 2, interval '1 day') as day (at)
- where to_regclass('kronos.' || parent.name || '_' || to_char(day.at, 'YYYYMMDD')) is null
- order by 1;
+-- What of the coming weeks has no partition: they are made eight weeks ahead.
+select missing.parent || ' from ' || to_char(missing.from_at at time zone 'UTC', 'YYYY-MM-DD') as partition
+  from kronos.missing_partitions(%(ahead)s) as missing
+ order by missing.from_at, 1
+ limit %(limit)s;
 
 -- name: reap
 -- What --fix does: the reaper's task, here and now.
 select kronos.reap() as counts;
+
+-- name: add_partitions
+-- What --fix does, until it makes none: a few partitions at a time.
+select kronos.add_partitions() as made;

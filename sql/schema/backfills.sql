@@ -27,3 +27,5 @@ create table kronos.backfills (
 create index backfills_running on kronos.backfills (first_version_id) where status = 'RUNNING';
 -- Serves list_backfills.
 create index backfills_newest on kronos.backfills (workspace_id, first_version_id, created_at desc, backfill_id desc);
+-- Serves retain_jobs.
+create index backfills_by_job on kronos.backfills (job_id);

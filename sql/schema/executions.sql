@@ -52,7 +52,7 @@ create unique index execution_live_one_at_a_time on kronos.execution_live (overl
 -- Serves advance_backfills.
 create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
 
--- Every finished execution, insert-only, a partition a day: the id begins with the execution's time, so an id prunes to one partition.
+-- Every finished execution, insert-only, a partition a week: the id begins with the execution's time, so an id prunes to one partition.
 create table kronos.execution_done (
     execution_id      uuid        not null,
     workspace_id      uuid        not null,
@@ -89,6 +89,9 @@ create index execution_done_newest on kronos.execution_done (workspace_id, statu
 -- Serves find_executions by scheduled_at: the few rows that were made much earlier or later than that.
 create index execution_done_odd on kronos.execution_done (workspace_id, created_at)
     where (created_at - scheduled_at) not between interval '-1 hour' and interval '1 hour';
+
+-- Serves old_partitions: whether anything in a partition finished lately. Rows come in the order in which they finish: a summary of 64 pages each is enough.
+create index execution_done_ended on kronos.execution_done using brin (completed_at) with (pages_per_range = 64, autosummarize = on);
 
 -- Where finished executions were made more than an hour before or after the time in their ids: the days, in UTC, of both. Serves find_executions,
 -- which reads the history in the order of ids, and counted_before. Written by note_late_days.

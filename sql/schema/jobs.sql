@@ -47,9 +47,10 @@ create table kronos.jobs (
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
     constraint jobs_endpoint_fkey        foreign key (workspace_id, endpoint_id) references kronos.endpoints (workspace_id, endpoint_id),
-    constraint jobs_previous_fkey        foreign key (workspace_id, previous_version_id) references kronos.jobs (workspace_id, job_id),
+    constraint jobs_previous_fkey        foreign key (workspace_id, previous_version_id) references kronos.jobs (workspace_id, job_id)
+                                         on delete set null (previous_version_id),      -- by retention
     constraint jobs_replaced_by_fkey     foreign key (workspace_id, replaced_by_id) references kronos.jobs (workspace_id, job_id)
-                                         deferrable initially deferred,
+                                         on delete set null (replaced_by_id) deferrable initially deferred,
     constraint jobs_name_shape           check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,126})$'),
     constraint jobs_trigger_known        check (trigger in ('IMMEDIATE', 'DELAYED', 'CRON')),
     constraint jobs_status_known         check (status in ('ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED')),
@@ -63,8 +64,8 @@ create table kronos.jobs (
     constraint jobs_delayed_has_run_at   check ((trigger = 'DELAYED') = (run_at is not null)),
     constraint jobs_retired_is_told      check ((status in ('RETIRED', 'COMPLETED')) = (retired_at is not null)),
     constraint jobs_window_not_empty     check (ends_at > starts_at),
-    constraint jobs_first_is_itself      check ((version = 1) = (previous_version_id is null)
-                                            and (version = 1) = (first_version_id = job_id)),
+    constraint jobs_first_is_itself      check ((version = 1) = (first_version_id = job_id)
+                                            and (version > 1 or previous_version_id is null)),
     constraint jobs_not_its_own_heir     check (replaced_by_id <> job_id),
     constraint jobs_max_runs_positive    check (max_runs > 0),
     constraint jobs_jitter_bounded       check (jitter_seconds between 0 and 3600),
@@ -76,7 +77,7 @@ create table kronos.jobs (
     constraint jobs_skip_next_bounded    check (skip_next between 0 and 10000),
     constraint jobs_only_pauses_end      check (resume_at is null or status = 'PAUSED')
 ) with (fillfactor = 85);
--- One job per idempotency key, for ever. Serves insert_cron_job and insert_one_shot_job.
+-- One job per idempotency key, as long as its row is kept. Serves insert_cron_job and insert_one_shot_job.
 create unique index jobs_idempotency_taken on kronos.jobs (workspace_id, idempotency_key) where idempotency_key is not null;
 -- One live job per name. Serves find_job.
 create unique index jobs_name_taken on kronos.jobs (workspace_id, name) where name is not null and status in ('ACTIVE', 'PAUSED');
@@ -98,3 +99,8 @@ create index jobs_by_tag on kronos.jobs using gin (tags) where tags <> '{}';
 create index jobs_live_cron on kronos.jobs (job_id) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves resume_jobs_in_time.
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;
+-- Serves retain_jobs.
+create index jobs_over on kronos.jobs (retired_at, job_id) where status in ('RETIRED', 'COMPLETED');
+-- Serve the foreign keys where a version is deleted.
+create index jobs_by_previous on kronos.jobs (previous_version_id) where previous_version_id is not null;
+create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id is not null;

@@ -13,6 +13,7 @@ METHODS = {
     "/readyz": {"get"},
     "/v1/workspaces": {"get", "post"},
     "/v1/workspaces/{w}": {"get", "patch", "delete"},
+    "/v1/workspaces/{w}/retention": {"get", "put"},
     "/v1/workspaces/{w}/endpoints": {"get", "post"},
     "/v1/workspaces/{w}/endpoints/{name}": {"get", "put", "delete"},
     "/v1/workspaces/{w}/jobs": {"get", "post"},

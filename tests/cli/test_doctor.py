@@ -109,12 +109,13 @@ def test_what_is_broken_is_found(examine: Examine, superuser: psycopg.Connection
 
 def test_fix_runs_the_reaper_and_looks_again(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:
     superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{job_id}"])
-    # Not tomorrow's, which is not looked for once it is today's.
-    day_after = value(superuser, "select to_char((now() at time zone 'UTC')::date + 2, 'YYYYMMDD')")
-    superuser.execute(f"drop table kronos.attempt_{day_after}")
+    # Not next week's, which would be made from the present day on where the week changes meanwhile.
+    week = value(superuser, "select to_char(date_trunc('week', now() at time zone 'UTC') + interval '2 weeks', 'YYYYMMDD')")
+    superuser.execute(f"drop table kronos.attempt_{week}")
     assert failing(examine()) == {"drift", "partitions"}
     fixed = examine(fix=True)
     assert "'registered': 1" in fixed["fix"].detail
+    assert "'partitions': 1" in fixed["fix"].detail
     assert failing(fixed) == set()
     assert value(superuser, "select count(*) from cron.job where jobname = %s", [f"kronos:{job_id}"]) == 1
 

@@ -115,9 +115,11 @@ def ticks_of(connection: Connection, job_id: uuid.UUID) -> list[datetime]:
 
 
 def internal_jobs(connection: Connection) -> list[str]:
+    """Those that ring each minute."""
     return values(
         connection,
-        "select job.name from kronos.jobs as job join kronos.endpoints using (endpoint_id) where type = 'INTERNAL' order by job.name",
+        "select job.name from kronos.jobs as job join kronos.endpoints using (endpoint_id)"
+        " where type = 'INTERNAL' and job.cron = '* * * * *' order by job.name",
     )
 
 

@@ -18,7 +18,7 @@ from kronos.embedded.cluster import Cluster
 from servers import Server
 from sql_factory import Connection, make_cron_job, records, value, values
 
-# Every object of the schema, by what it is and what it says; grants and owners too. But for the partitions of days: a new day has one more.
+# Every object of the schema, by what it is and what it says; grants and owners too. But for partitions: a new week has one more.
 _EVERYTHING = """
   select 'function ' || oid::regprocedure || ' ' || md5(pg_get_functiondef(oid)) || ' ' || proowner::regrole
          || ' ' || coalesce(proacl::text, '')
@@ -62,9 +62,10 @@ def test_an_empty_database_becomes_a_whole_one(superuser: Connection, bare: str)
     assert migrations.current(bare) == migrations.head()
     assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
     jobs = records(superuser, "select name, 'kronos:' || job_id as entry from kronos.jobs order by name")
-    assert [job["name"] for job in jobs] == ["catch-up", "lease-keeper", "reaper"]
+    assert [job["name"] for job in jobs] == ["catch-up", "lease-keeper", "reaper", "retention"]
     assert set(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == {job["entry"] for job in jobs}
-    assert value(superuser, "select count(*) from pg_class where relispartition and relkind = 'r' and relname ~ '_20[0-9]{6}$'") == 18
+    assert value(superuser, "select count(*) from kronos.partitions()") >= 18
+    assert values(superuser, "select parent from kronos.missing_partitions('8 weeks')") == []
 
 
 def test_a_second_run_changes_nothing(superuser: Connection, bare: str) -> None:
@@ -87,7 +88,7 @@ def test_a_migrated_copy_and_a_database_migrated_anew_are_the_same(superuser: Co
 def test_concurrent_runs_are_harmless(superuser: Connection, bare: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(migrations.migrate, [bare] * 4))
-    assert len(values(superuser, "select jobname from cron.job")) == 3
+    assert len(values(superuser, "select jobname from cron.job")) == 4
     assert migrations.current(bare) == migrations.head()
 
 
@@ -124,16 +125,18 @@ def test_a_run_that_fails_leaves_nothing_in_an_empty_database(superuser: Connect
 def test_a_changed_file_is_applied_again_and_an_unchanged_one_is_not(
     superuser: Connection, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    superuser.execute("create or replace function kronos.uuid7_floor(p_at timestamptz) returns uuid language sql as 'select null::uuid'")
+    superuser.execute(
+        "create or replace function kronos.tick_id(p_job_id uuid, p_tick timestamptz) returns uuid language sql return null::uuid"
+    )
     migrations.migrate(database_url)
-    assert value(superuser, "select kronos.uuid7_floor(now())") is None
+    assert value(superuser, "select kronos.tick_id(gen_random_uuid(), now())") is None
     root = tmp_path / "sql"
     shutil.copytree(sql.root(), root)
     with (root / "policies.sql").open("a") as policies:
         policies.write("-- a new line\n")
     monkeypatch.setattr(sql, "root", lambda: root)
     migrations.migrate(database_url)
-    assert value(superuser, "select kronos.uuid7_floor(now())") is not None
+    assert value(superuser, "select kronos.tick_id(gen_random_uuid(), now())") is not None
 
 
 def test_functions_of_another_release_that_are_in_the_way_or_left_over_go(superuser: Connection, database_url: str) -> None:
@@ -266,7 +269,7 @@ def test_a_user_without_the_rights_is_told_what_a_superuser_must_run_and_then_ca
     assert value(superuser, "select rolsuper from pg_roles where rolname = %s", [user]) is False
     migrations.migrate(administrator)
     migrations.migrate(administrator)
-    assert len(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == 3
+    assert len(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == 4
     tick = value(superuser, "select date_trunc('minute', now())")
     job_id = make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick)
     with psycopg.connect(administrator, autocommit=True) as connection:

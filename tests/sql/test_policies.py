@@ -183,6 +183,7 @@ _MAY = {
         "find_api_key",
         "find_jobs",
         "find_workspace",
+        "get_retention",
         "is_job_entry_right",
         "pg_cron_entries_of",
         "pg_cron_entry",
@@ -190,7 +191,9 @@ _MAY = {
         "pg_cron_health",
         "register_pg_cron",
         "resume_workspace",
+        "retained_from",
         "retry_execution",
+        "set_workspace_retention",
         "settle_ticks",
         "suspend_workspace",
         "trigger_job",
@@ -201,6 +204,7 @@ _MAY = {
     "kronos_cron": {
         "alarm_of",
         "drop_pg_cron_entry",
+        "drop_run_details",
         "fire",
         "pg_cron_entries",
         "pg_cron_entries_of",
@@ -233,6 +237,8 @@ def test_a_role_may_call_just_these_functions_that_lend_rights(shared: Connectio
         "account_due(now())",
         "keep_leases()",
         "ensure_internal_jobs()",
+        "retain()",
+        "set_retention(null, 1, 1)",
     ],
 )
 def test_kronos_api_cannot_do_the_engines_work(shared: Connection, call: str) -> None:

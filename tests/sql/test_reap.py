@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from factory import EndpointRow, add_endpoint
-from sql_factory import EVERY_MINUTE, Connection, Record, acting_as, done, entries, job, live, make_cron_job, records, value, values
+from sql_factory import EVERY_MINUTE, Connection, Record, acting_as, done, entries, job, live, make_cron_job, records, value
 
 _NEIGHBOURS = """
   select jobname, schedule, command, username, active, xmin::text
@@ -23,7 +23,7 @@ def reaper(superuser: Connection, tick: datetime) -> Callable[[], Record]:
     """Rings the reaper as an operator would and returns what its execution says it did.
 
     A copied database's entries name the database they were copied from, so one run before the test puts them right. The minute has
-    time left: in the next one the ring would account for the test's jobs too, and in the next day make partitions.
+    time left: in the next one the ring would account for the test's jobs too.
     """
     reaper_id = value(
         superuser,
@@ -56,7 +56,6 @@ def counts(**changed: int) -> Record:
         "zones": 0,
         "alarms": 0,
         "ended": 0,
-        "partitions": 0,
     } | changed
 
 
@@ -311,27 +310,6 @@ def test_an_entry_that_cannot_be_written_is_reported_and_stops_no_other(
     (error,) = output.pop("errors")
     assert output == counts(registered=1, failed=1)
     assert (error["job_id"], "never" in error["message"]) == (str(settled[0]), True)
-
-
-def test_the_coming_days_have_partitions(superuser: Connection, reaper: Callable[[], Record]) -> None:
-    names = values(superuser, "select to_char(current_date + n, 'YYYYMMDD') from generate_series(-1, 7) as n")
-    for table in ("execution_done", "attempt"):
-        superuser.execute(f"drop table kronos.{table}_{names[-1]}")
-    assert reaper() == counts(partitions=2)
-    present = values(superuser, "select relname from pg_class where relispartition and relkind = 'r' and relname like '%_20%'")
-    assert set(present) >= {f"{table}_{name}" for table in ("execution_done", "attempt") for name in names}
-
-
-def test_a_day_that_began_without_its_partition_stays_in_the_default_one(superuser: Connection, reaper: Callable[[], Record]) -> None:
-    tick = value(superuser, "select date_trunc('minute', now())") - timedelta(minutes=1)
-    first = tick - timedelta(minutes=3)
-    day = value(superuser, "select to_char(%s, 'YYYYMMDD')", [first])  # shortly after midnight it is yesterday
-    superuser.execute(f"drop table if exists kronos.execution_done_{day}")
-    job_id = make_cron_job(superuser, is_registered=True, next_tick_at=first, catch_up_policy="SKIP")
-    superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, tick + timedelta(minutes=2)])
-    assert len(done(superuser, job_id)) == 1
-    assert reaper() == counts()
-    assert len(done(superuser, job_id)) == 1
 
 
 def test_each_run_has_pg_cron_read_its_entries_again(superuser: Connection, reaper: Callable[[], Record]) -> None:

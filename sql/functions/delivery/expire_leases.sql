@@ -1,7 +1,7 @@
 -- expire_leases: ends the attempts whose lease has run out, up to p_limit: each becomes LOST, and its execution is due again at once, or FAILED
 -- where attempts or crashes are used up (max_crashes 0: at most once), or CANCELLED where it was cancelled meanwhile. The only evidence is the row's own lease and the database's clock.
 -- The token goes with the lease, so a worker that comes back late is fenced.
--- Called by: upkeep. Waits for nobody but a gate's short lock; lock order: executions, gates.
+-- Called by: upkeep. Waits for nobody but a gate's short lock; lock order: executions, gates, execution_done, attempt.
 -- Returns: one row with the counts.
 create or replace function kronos.expire_leases(p_limit integer, out requeued integer, out failed integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -30,9 +30,6 @@ begin
            set in_flight = gate.in_flight - locked.held
           from gate as locked
          where gate.endpoint_id = locked.endpoint_id
-    ), lost as (
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id, error)
-        select execution_id, claim_token, workspace_id, attempt_count, 'LOST', claimed_at, worker_id, reason from dead
     ), ended as (
         delete from kronos.execution_live as live
          using dead
@@ -46,6 +43,9 @@ begin
                case when is_cancelled then cancel_reason else jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message') end, scheduled_at,
                run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, reason, backfill_id
           from dead where is_over
+    ), lost as (
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id, error)
+        select execution_id, claim_token, workspace_id, attempt_count, 'LOST', claimed_at, worker_id, reason from dead
     ), again as (
         update kronos.execution_live as live
            set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,

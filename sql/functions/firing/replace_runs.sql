@@ -29,13 +29,6 @@ begin
            set in_flight = gate.in_flight - slot.executions
           from (select endpoint_id, count(*)::integer as executions from replaced where holds_slot group by endpoint_id) as slot
          where gate.endpoint_id = slot.endpoint_id
-    ), recorded as (
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error)
-        select execution_id, claim_token, workspace_id, attempt_count, case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, clock_timestamp(),
-               least(extract(epoch from clock_timestamp() - claimed_at) * 1000, 2147483647)::integer, worker_id,
-               jsonb_build_object('type', 'overlap_replaced', 'message', c_detail || '; whether the delivery arrived is not known')
-          from replaced
-         where claim_token is not null
     ), archived as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
                                            run_at, created_at, started_at, completed_at, attempt_count, max_attempts, worker_id, input, error, backfill_id)
@@ -43,6 +36,13 @@ begin
                jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail), scheduled_at,
                run_at, created_at, started_at, clock_timestamp(), attempt_count, max_attempts, worker_id, input, error, backfill_id
           from replaced
+    ), recorded as (
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error)
+        select execution_id, claim_token, workspace_id, attempt_count, case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, clock_timestamp(),
+               least(extract(epoch from clock_timestamp() - claimed_at) * 1000, 2147483647)::integer, worker_id,
+               jsonb_build_object('type', 'overlap_replaced', 'message', c_detail || '; whether the delivery arrived is not known')
+          from replaced
+         where claim_token is not null
     )
     delete from kronos.execution_live as live
      using replaced

@@ -15,6 +15,7 @@ begin
                         when 'reaper'       then kronos.reap()
                         when 'lease-keeper' then kronos.keep_leases()
                         when 'catch-up'     then kronos.keep_up()
+                        when 'retention'    then kronos.retain()
                     end;
     exception when others then
         v_status := 'FAILED';

@@ -1,33 +1,31 @@
--- add_partitions: the partitions of execution_done and attempt for each UTC day from yesterday to a week ahead that lack one.
--- Called by: migrate, and reap every minute.   Returns: how many were made; normally 0, and 2 at midnight.
--- The default partition holds what is older than the first partition, and the rows of a day that came before its partition was made (after a
--- week without PostgreSQL): such a day stays there, for a partition cannot be added over rows.
+-- add_partitions: the partitions of execution_done and attempt for this week and the eight after it, where there are none: a week each, so that two years
+-- are 105 and not 730. The first begins where the last daily one ends, which earlier releases made. Where somebody has a default partition locked, it
+-- leaves off at once: eight weeks ahead is time enough for a dump to end, and for kronos doctor to be asked.
+-- Default partitions hold what is older than the oldest partition, or what came when none had been made.
+-- Stops 25 ms after its first: the default partitions are locked until the transaction ends. So it is the last thing that a transaction does.
+-- Called by: retain, hourly; migrate and kronos doctor --fix, until it makes none.   Returns: how many were made; normally 0, and 2 once a week.
 create or replace function kronos.add_partitions() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
-    v_day    date;
-    v_table  text;
-    v_made   integer := 0;
-    v_from   uuid;
-    v_to     uuid;
-    v_taken  boolean;
+    v_missing record;
+    v_until   timestamptz;
+    v_made    integer := 0;
 begin
-    for v_table, v_day in
-        select parent.name, (current_date + day.offset_days)
-          from unnest(array['execution_done', 'attempt']) as parent (name)
-         cross join generate_series(-1, 7) as day (offset_days)
-         where to_regclass(format('kronos.%I', parent.name || '_' || to_char(current_date + day.offset_days, 'YYYYMMDD'))) is null
-    loop
-        v_from := kronos.uuid7_floor(v_day::timestamptz);
-        v_to := kronos.uuid7_floor((v_day + 1)::timestamptz);
-        execute format('select exists (select from kronos.%I where execution_id >= $1 and execution_id < $2)', v_table || '_default')
-           into v_taken using v_from, v_to;
-        continue when v_taken;
-        execute format('create table kronos.%I partition of kronos.%I for values from (%L) to (%L)',
-                       v_table || '_' || to_char(v_day, 'YYYYMMDD'), v_table,
-                       v_from, v_to);
-        v_made := v_made + 1;
+    for v_missing in select * from kronos.missing_partitions(interval '8 weeks') loop
+        exit when clock_timestamp() > v_until;
+        begin
+            if kronos.add_partition(v_missing.parent, v_missing.from_at, v_missing.to_at) then
+                v_made := v_made + 1;
+                v_until := coalesce(v_until, clock_timestamp() + interval '25 milliseconds');
+            end if;
+        exception
+            when lock_not_available then      -- a dump, or a report: the next run finds it gone
+                exit;
+            -- A row of the range came to the default partition between the look and the lock; or a table of that name is there that is no partition.
+            when check_violation or duplicate_table then
+                null;
+        end;
     end loop;
     return v_made;
 end

@@ -10,13 +10,18 @@ declare
     v_endpoint_id  uuid;
     v_job_id       uuid;
     v_name         text;
+    v_cron         text;
+    v_schedule     kronos.schedule;
     v_made         integer := 0;
-    v_schedule     kronos.schedule := kronos.read_schedule('* * * * *', null, null, 'UTC', 'SHIFT', 'FIRST');
 begin
     insert into kronos.workspaces (slug, name) values ('kronos-system', 'Kronos, internal jobs')
         on conflict (slug) where status <> 'DELETED' do update set name = excluded.name
     returning workspace_id into v_workspace_id;
-    foreach v_name in array array['reaper', 'lease-keeper', 'catch-up'] loop
+    for v_name, v_cron in
+        values ('reaper', '* * * * *'), ('lease-keeper', '* * * * *'), ('catch-up', '* * * * *'),
+               ('retention', '17 * * * *')      -- a minute at which nobody else's jobs are due
+    loop
+        v_schedule := kronos.read_schedule(v_cron, null, null, 'UTC', 'SHIFT', 'FIRST');
         insert into kronos.endpoints (workspace_id, name, type) values (v_workspace_id, v_name, 'INTERNAL')
             on conflict (workspace_id, name) where deleted_at is null do update set updated_at = kronos.endpoints.updated_at
         returning endpoint_id into v_endpoint_id;
@@ -27,8 +32,8 @@ begin
             v_job_id := gen_random_uuid();
             insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                                      catch_up_policy, next_tick_at)
-            values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', '* * * * *', 'UTC', v_schedule,
-                    kronos.alarm('* * * * *', v_schedule), kronos.describe_schedule(v_schedule), 'SKIP', kronos.next_tick(v_schedule, now()));
+            values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', v_cron, 'UTC', v_schedule,
+                    kronos.alarm(v_cron, v_schedule), kronos.describe_schedule(v_schedule), 'SKIP', kronos.next_tick(v_schedule, now()));
             insert into kronos.heartbeats (job_id, rang_at) values (v_job_id, '-infinity');
             perform kronos.register_pg_cron(v_job_id);
             v_made := v_made + 1;

@@ -3,8 +3,7 @@
 --   2. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
 --   3. registers what an ACTIVE job lacks;
 --   4. reads time zones anew, once a day, and puts right the alarms that this changes;
---   5. makes the coming days' partitions;
---   6. has pg_cron read its entries again.
+--   5. has pg_cron read its entries again.
 -- A difference is only a suspicion: kronos.repair_pg_cron looks again under the job's row lock, so a request under way is never undone.
 -- Called by: run_internal_task, every minute; migrate.   Returns: counts, the execution's output.
 create or replace function kronos.reap() returns jsonb
@@ -17,7 +16,6 @@ declare
     v_done     text;
     v_counts   jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0}';
     v_errors   jsonb := '[]';
-    v_made     integer := 0;
     v_zones    record;
     v_task     text;
 begin
@@ -45,15 +43,13 @@ begin
             v_errors := v_errors || jsonb_build_object('job_id', v_suspect.job_id, 'jobid', v_suspect.jobid, 'type', sqlstate, 'message', sqlerrm);
         end;
     end loop;
-    for v_task in select unnest(array['refresh_zones', 'add_partitions', 'wake_pg_cron']) loop
+    for v_task in select unnest(array['refresh_zones', 'wake_pg_cron']) loop
         begin
             if v_task = 'refresh_zones' then
                 select * into v_zones from kronos.refresh_zones();
                 v_errors := v_errors || v_zones.errors;
                 v_counts := v_counts || jsonb_build_object('zones', v_zones.zones, 'alarms', v_zones.alarms,
                                                            'failed', (v_counts ->> 'failed')::integer + jsonb_array_length(v_zones.errors));
-            elsif v_task = 'add_partitions' then
-                v_made := kronos.add_partitions();      -- rows of a day that has none go to the default partition
             else
                 perform kronos.wake_pg_cron();
             end if;
@@ -62,7 +58,7 @@ begin
             v_errors := v_errors || jsonb_build_object('task', v_task, 'type', sqlstate, 'message', sqlerrm);
         end;
     end loop;
-    v_counts := v_counts || jsonb_build_object('ended', v_ended, 'partitions', v_made);
+    v_counts := v_counts || jsonb_build_object('ended', v_ended);
     return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
 end
 $$;

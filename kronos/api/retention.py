@@ -1,0 +1,34 @@
+"""Routes of a workspace's retention."""
+
+from starlette.responses import Response
+
+from kronos import errors, retention
+from kronos.api.call import Call, answer
+from kronos.api.operation import Routes
+from kronos.api.schemas import NoQuery, RetentionPut
+from kronos.retention import Ages, Retention
+
+routes = Routes("retention")
+_PATH = "/v1/workspaces/{w}/retention"
+_ABSENT = errors.WorkspaceNotFound
+
+
+@routes.operation("GET", _PATH, answers={200: Retention}, raises=(_ABSENT,))
+async def get_retention(call: Call) -> Response:
+    """How long the workspace's history is kept."""
+    call.parameters(NoQuery)
+    return answer(await retention.get(call.workspace()))
+
+
+@routes.operation(
+    "PUT",
+    _PATH,
+    body=RetentionPut,
+    answers={200: Retention},
+    raises=(_ABSENT, errors.Forbidden, errors.PayloadTooLarge, errors.Unprocessable),
+)
+async def put_retention(call: Call) -> Response:
+    """Set the workspace's own ages; null, or none: the instance's."""
+    call.parameters(NoQuery)
+    view, body = call.workspace(), await call.read(RetentionPut)
+    return answer(await retention.put(view, Ages(success_days=body.success_days, failure_days=body.failure_days)))

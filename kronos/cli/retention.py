@@ -1,0 +1,79 @@
+"""`kronos retention run`: history that is old enough goes now, or is counted."""
+
+import sys
+import time
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from kronos import config, errors
+from kronos import retention as history
+from kronos.model import JsonObject
+
+_KINDS = {
+    "partitions_dropped": "partitions",
+    "executions_dropped": "executions in them (about)",
+    "executions": "executions",
+    "attempts": "attempts",
+    "late_results": "late results",
+    "jobs": "jobs and versions",
+    "backfills": "backfills",
+    "job_faults": "faults of jobs that are over",
+    "workspaces": "deleted workspaces",
+    "run_details": "rows of cron.job_run_details",
+    "partitions_made": "partitions made",
+}
+_BUSY_SECONDS = 0.5
+_LOCKED = "an open transaction has them locked (a dump, a report: see pg_stat_activity by xact_start); run it again once that has ended"
+
+
+@click.group()
+def retention() -> None:
+    """How long history is kept."""
+
+
+@retention.command()
+@click.option("--dry-run", is_flag=True, help="Only count what would go.")
+def run(*, dry_run: bool) -> None:
+    """Let all history go that is older than its age, in small transactions. The internal job retention does it hourly, a piece at a time.
+
+    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with.
+    """
+    try:
+        url = config.load().database_url.get_secret_value()
+    except config.SettingsInvalid as error:
+        raise click.ClickException(str(error)) from None
+    totals: dict[str, int] = {}
+    failed: list[JsonObject] = []
+    is_left = False
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("looking", total=None)
+
+        def told(counts: JsonObject) -> None:
+            nonlocal is_left
+            is_left = counts.get("is_left", False)
+            failed.extend(counts.get("errors", []))
+            if counts.get("busy"):
+                progress.update(task, description="another run is at it: waiting")
+                time.sleep(_BUSY_SECONDS)
+                return
+            for kind in _KINDS:
+                totals[kind] = totals.get(kind, 0) + counts.get(kind, 0)
+            progress.update(task, description=f"{totals['executions'] + totals['executions_dropped']} executions, {totals['jobs']} jobs")
+
+        try:
+            history.age_out(url, is_dry=dry_run, told=told)
+        except errors.KronosError as error:
+            raise click.ClickException(error.detail) from None
+    for kind, name in _KINDS.items():
+        if totals.get(kind) or kind in ("executions", "attempts", "jobs", "run_details"):
+            click.echo(f"{totals.get(kind, 0):>12}  {name}{' would go' if dry_run and kind != 'partitions_made' else ''}")
+    for each in failed:
+        click.echo(f"failed: {each['task']}: {each['message']} ({each['type']})", err=True)
+    if is_left and not failed:
+        click.echo(f"partitions are left: {_LOCKED}", err=True)
+    if failed or is_left:
+        sys.exit(1)

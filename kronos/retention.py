@@ -1,0 +1,219 @@
+"""How long history is kept: each workspace's ages, and what ages it out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from kronos import errors
+from kronos.database import WorkspaceView
+from kronos.model import JsonObject
+from kronos.sql import Row, Statement, statement
+
+_RUN_SECONDS = 1.0  # of one transaction: long enough to be worth a commit, too short to be in a vacuum's way
+_RUNS_IN_VAIN = 10
+_CHUNK = 20_000
+_LOWEST = UUID(int=0)
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How long a workspace's history is kept, in days: of successes (SUCCESS, SKIPPED, CANCELLED) and failures (FAILED, MISSED, EXPIRED).
+
+    own_*: the workspace's, None where it has the instance's. retained_from: since when its history is whole; None: nothing was ever taken.
+    """
+
+    workspace: str
+    success_days: int
+    failure_days: int
+    own_success_days: int | None
+    own_failure_days: int | None
+    instance_success_days: int
+    instance_failure_days: int
+    retained_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """Days; None: the instance's."""
+
+    success_days: int | None
+    failure_days: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """What holds for a workspace, what of it is its own, and the instance's defaults."""
+
+    workspace: str
+    success_days: int
+    failure_days: int
+    override: Ages
+    defaults: Ages
+    retained_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """That ages were stored."""
+
+    is_set: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one run took."""
+
+    counts: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a run would go by: nothing with an id from `youngest` on is old enough; `partitions` would go whole."""
+
+    youngest: UUID
+    drop_days: int
+    old: UUID
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionCount:
+    """What of a chunk of executions would go; last_id is None at the end."""
+
+    last_id: UUID | None
+    seen: int
+    executions: int
+    attempts: int
+    late_results: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCount:
+    """What of a chunk of jobs would go; last_at and last_id are None at the end."""
+
+    last_at: datetime | None
+    last_id: UUID | None
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemainCount:
+    """What else would go."""
+
+    backfills: int
+    job_faults: int
+    workspaces: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetailCount:
+    """What of a chunk of cron.job_run_details would go."""
+
+    last_runid: int
+    run_details: int
+    is_left: bool
+
+
+_GET = statement("retention.get_retention", Kept)
+_SET = statement("retention.set_retention", Set)
+_RETAIN = statement("retention.retain", Run)
+_BOUNDS = statement("retention.get_bounds", Bounds)
+_EXECUTIONS = statement("retention.count_executions", ExecutionCount)
+_JOBS = statement("retention.count_jobs", JobCount)
+_REMAINS = statement("retention.count_remains", RemainCount)
+_RUN_DETAILS = statement("retention.count_run_details", RunDetailCount)
+
+
+def _shown(kept: Kept) -> Retention:
+    return Retention(
+        workspace=kept.workspace,
+        success_days=kept.success_days,
+        failure_days=kept.failure_days,
+        override=Ages(success_days=kept.own_success_days, failure_days=kept.own_failure_days),
+        defaults=Ages(success_days=kept.instance_success_days, failure_days=kept.instance_failure_days),
+        retained_from=kept.retained_from,
+    )
+
+
+async def get(view: WorkspaceView) -> Retention:
+    """How long the workspace's history is kept. Raises WorkspaceNotFound."""
+    (kept,) = await view.rows(_GET, {})
+    return _shown(kept)
+
+
+async def put(view: WorkspaceView, ages: Ages) -> Retention:
+    """The workspace's own ages, in place of what they were. Raises WorkspaceNotFound."""
+    params = {"success_days": ages.success_days, "failure_days": ages.failure_days}
+    _, (kept,) = await view.write_then_read(_SET, params, _GET, {})
+    return _shown(kept)
+
+
+class Retainer:
+    """Ages history out over one connection of whoever may act as kronos_owner."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        self._connection = connection
+        self._connection.execute("set role kronos_owner")
+
+    def runs(self) -> Iterator[JsonObject]:
+        """Run after run, each a transaction, until nothing is left; what each counted. Raises psycopg.Error.
+
+        `busy`: another one is at it. It ends, with `is_left`, where a run failed, or ten in a row found tables locked that they change.
+        """
+        is_anew, runs_in_vain = True, 0
+        while True:
+            (run,) = self._rows(_RETAIN, seconds=_RUN_SECONDS, is_anew=is_anew)
+            yield run.counts
+            if not run.counts["is_left"] or run.counts.get("errors"):
+                return
+            if run.counts.get("busy"):
+                continue
+            is_anew = False
+            has_taken = any(count for kind, count in run.counts.items() if kind != "is_left")
+            runs_in_vain = 0 if has_taken else runs_in_vain + 1
+            if runs_in_vain >= _RUNS_IN_VAIN:
+                return
+
+    def preview(self) -> Iterator[JsonObject]:
+        """What runs would take, counted step by step without writing. Raises psycopg.Error."""
+        (bounds,) = self._rows(_BOUNDS)
+        yield {"partitions_dropped": bounds.partitions}
+        after: UUID | None = _LOWEST
+        while after is not None:
+            (found,) = self._rows(
+                _EXECUTIONS, after=after, youngest=bounds.youngest, limit=_CHUNK, drop_days=bounds.drop_days, old=bounds.old
+            )
+            yield {"executions": found.executions, "attempts": found.attempts, "late_results": found.late_results}
+            after = found.last_id
+        place: tuple[datetime, UUID] | None = (_BEFORE_ALL, _LOWEST)
+        while place is not None:
+            (jobs,) = self._rows(_JOBS, after_at=place[0], after_id=place[1], limit=_CHUNK)
+            yield {"jobs": jobs.jobs}
+            place = (jobs.last_at, jobs.last_id) if jobs.last_at is not None and jobs.last_id is not None else None
+        (remains,) = self._rows(_REMAINS, limit=1_000_000)
+        yield {"backfills": remains.backfills, "job_faults": remains.job_faults, "workspaces": remains.workspaces}
+        runid, is_left = 0, True
+        while is_left:
+            (details,) = self._rows(_RUN_DETAILS, after=runid, limit=_CHUNK)
+            yield {"run_details": details.run_details}
+            runid, is_left = details.last_runid, details.is_left
+
+    def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
+        with self._connection.cursor(row_factory=class_row(wanted.row)) as cursor:
+            return cursor.execute(wanted.text, params).fetchall()
+
+
+def age_out(url: str, *, is_dry: bool, told: Callable[[JsonObject], None]) -> None:
+    """Age out all that is old enough, or, where it `is_dry`, count it. `told` is given each step's counts. Raises KronosError."""
+    try:
+        with psycopg.connect(url, autocommit=True, application_name="kronos-retention") as connection:
+            retainer = Retainer(connection)
+            for counts in retainer.preview() if is_dry else retainer.runs():
+                told(counts)
+    except psycopg.Error as error:
+        raise errors.from_database(error) from error

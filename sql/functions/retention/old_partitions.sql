@@ -1,0 +1,22 @@
+-- old_partitions: the oldest p_limit partitions of execution_done in which nothing is to be kept: all ids are below p_old, nothing in them finished within
+-- p_drop_days (a delayed job's execution has the id of long ago), and no execution of theirs is unfinished.
+-- Called by: retain_executions, drop_partitions, queries/retention.sql.
+create or replace function kronos.old_partitions(p_drop_days integer, p_old uuid, p_limit integer) returns table (partition text, from_id uuid, to_id uuid)
+language plpgsql stable rows 1 set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_left integer := p_limit;
+begin
+    for partition, from_id, to_id in
+        select each.partition, each.from_id, each.to_id
+          from kronos.partitions() as each
+         where each.parent = 'execution_done' and each.to_id <= p_old
+         order by each.from_id
+    loop
+        continue when not kronos.is_droppable(partition, from_id, to_id, p_drop_days);
+        return next;
+        v_left := v_left - 1;
+        exit when v_left <= 0;
+    end loop;
+end
+$$;

@@ -1,0 +1,55 @@
+-- retain: the task of the internal job retention: ages history out, oldest first, for p_seconds at most, and makes and drops partitions. What is left then
+-- is the next run's. Each part alone: one that fails is told in errors, and undoes its own writes only.
+-- It waits for nobody, and nobody for it: of what it deletes nothing is anybody's any more, and what changes partitions takes its locks last, and only if they
+-- are free.
+-- Called by: run_internal_task, hourly; `kronos retention run`, over and over until nothing is left, with p_is_anew the first time: all is looked through
+-- once more.   Returns: counts, the execution's output. is_left: whether a further run has something to do now. {"busy": true}: another run is at it.
+create or replace function kronos.retain(p_seconds double precision default 10, p_is_anew boolean default false) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_until   timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
+    v_before  kronos.retention;
+    v_part    text;
+    v_step    record;
+    v_counts  jsonb := '{}';
+    v_errors  jsonb := '[]';
+    v_is_left boolean := false;
+begin
+    if not pg_try_advisory_xact_lock(hashtext('kronos.retain')) then
+        return '{"busy": true, "is_left": true}';
+    end if;
+    if p_is_anew then
+        update kronos.retention set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000', jobs_began_at = now();
+        update kronos.retention_sweeps set swept_until = '00000000-0000-0000-0000-000000000000', began_at = now() where days = 0;
+    end if;
+    foreach v_part in array array['run_details', 'remains', 'executions', 'jobs', 'add_partitions', 'drop_partitions'] loop
+        continue when v_part = 'jobs' and v_is_left;      -- theirs go first
+        begin
+            if v_part = 'run_details' then
+                select counted.run_details, counted.is_left into v_step from kronos.retain_run_details(20000) as counted;
+            elsif v_part = 'remains' then
+                select counted.*, greatest(counted.backfills, counted.job_faults, counted.workspaces) >= 500 as is_left into v_step
+                  from kronos.retain_remains(500, false) as counted;
+            elsif v_part = 'executions' then
+                select * into v_step from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));
+            elsif v_part = 'jobs' then
+                select * into v_step from kronos.retain_finished_jobs(v_until);
+            elsif v_part = 'add_partitions' then
+                select kronos.add_partitions() as partitions_made, false as is_left into v_step;
+            else
+                select dropped.partitions as partitions_dropped, dropped.executions as executions_dropped, dropped.is_left into v_step
+                  from kronos.drop_partitions() as dropped;
+            end if;
+            v_is_left := v_is_left or v_step.is_left;
+            v_counts := v_counts || (to_jsonb(v_step) - 'is_left');
+        exception when others then
+            v_errors := v_errors || jsonb_build_object('task', v_part, 'type', sqlstate, 'message', sqlerrm);
+        end;
+    end loop;
+    update kronos.retention
+       set ran_at = clock_timestamp(), done_at = case when v_is_left or v_errors <> '[]' then done_at else clock_timestamp() end;
+    v_counts := v_counts || jsonb_build_object('is_left', v_is_left);
+    return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
+end
+$$;

@@ -1,0 +1,63 @@
+-- retain_jobs: looks at the next p_limit jobs that are over, longest ago first, after (p_after, p_after_id), and deletes those that are older than their
+-- workspace's success_days and of which nothing else is kept: one-shots, and retired versions. Kept all the same:
+--   one with an execution, unfinished or kept, or a backfill;
+--   the version before a live one, so that no live row is touched; and the one that holds the idempotency key of a job with a live version.
+-- Called by: retain_finished_jobs, queries/retention.sql.   Returns: one row. last_at, last_id: where the next call goes on after; null at the end.
+-- With p_dry_run it counts, and executions that are older than their age are as if they had gone.
+-- A one-shot's execution has an id of the job's creation, so it is looked for in one or two partitions; a version's executions in all of them.
+create or replace function kronos.retain_jobs(p_after timestamptz, p_after_id uuid, p_limit integer, p_dry_run boolean,
+    out last_at timestamptz, out last_id uuid, out jobs bigint)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_doomed   uuid[];
+    v_seen     integer;
+    v_youngest timestamptz := now() - make_interval(days => (select min(age.days) from kronos.retention_ages() as age));
+begin
+    with chunk as materialized (
+        select job.job_id, job.retired_at, job.trigger, job.created_at, job.first_version_id, job.replaced_by_id, job.idempotency_key,
+               coalesce(own.success_days, instance.success_days) as success_days, coalesce(own.failure_days, instance.failure_days) as failure_days
+          from (select each.*
+                  from kronos.jobs as each
+                 where each.status in ('RETIRED', 'COMPLETED')
+                   and (each.retired_at, each.job_id) > (p_after, p_after_id)
+                   and each.retired_at < v_youngest
+                 order by each.retired_at, each.job_id
+                 limit p_limit) as job
+         cross join kronos.retention as instance
+          left join kronos.workspace_retention as own on own.workspace_id = job.workspace_id
+    ), doomed as (
+        select chunk.job_id
+          from chunk
+         where chunk.retired_at < now() - make_interval(days => chunk.success_days)
+           and not exists (select from kronos.execution_live as live where live.job_id = chunk.job_id)
+           and not exists (select from kronos.backfills as backfill where backfill.job_id = chunk.job_id)
+           and not exists (select from kronos.jobs as heir where heir.job_id = chunk.replaced_by_id and heir.status in ('ACTIVE', 'PAUSED'))
+           and (chunk.idempotency_key is null or chunk.trigger <> 'CRON'
+                or not exists (select from kronos.jobs as live where live.first_version_id = chunk.first_version_id and live.status in ('ACTIVE', 'PAUSED')))
+           and case when chunk.trigger = 'CRON'
+                    then not exists (select from kronos.execution_done as done
+                                      where done.job_id = chunk.job_id
+                                        and (not p_dry_run or done.completed_at >= now() - make_interval(days => case when kronos.is_success(done.status) then chunk.success_days else chunk.failure_days end)))
+                    else not exists (select from kronos.execution_done as done
+                                      where done.job_id = chunk.job_id
+                                        and done.execution_id >= kronos.uuid7_floor(chunk.created_at - interval '1 hour')
+                                        and done.execution_id < kronos.uuid7_floor(chunk.created_at + interval '1 hour')
+                                        and (not p_dry_run or done.completed_at >= now() - make_interval(days => case when kronos.is_success(done.status) then chunk.success_days else chunk.failure_days end)))
+               end
+    ), newest as (
+        select chunk.retired_at, chunk.job_id from chunk order by chunk.retired_at desc, chunk.job_id desc limit 1
+    )
+    select (select newest.retired_at from newest), (select newest.job_id from newest), (select count(*) from chunk), array(select doomed.job_id from doomed)
+      into last_at, last_id, v_seen, v_doomed;
+    if v_seen < p_limit then
+        last_at := null;
+        last_id := null;
+    end if;
+    jobs := cardinality(v_doomed);
+    if jobs > 0 and not p_dry_run then
+        delete from kronos.jobs where job_id = any (v_doomed);
+    end if;
+end
+$$;

@@ -1,0 +1,51 @@
+-- retain_remains: what is left over of jobs and workspaces, up to p_limit of each: backfills that ended (older than their outcome's age, and nothing of their
+-- executions is kept), faults of jobs that are over, and workspaces that were deleted longer ago than the instance's failure_days and of which no job and no
+-- execution is kept, with their endpoints.
+-- Called by: retain, queries/retention.sql.   Returns: one row of counts. With p_dry_run it only counts.
+create or replace function kronos.retain_remains(p_limit integer, p_dry_run boolean, out backfills bigint, out job_faults bigint, out workspaces bigint)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_doomed uuid[];
+begin
+    v_doomed := array(select backfill.backfill_id
+                        from kronos.backfills as backfill
+                       cross join kronos.retention as instance
+                        left join kronos.workspace_retention as own on own.workspace_id = backfill.workspace_id
+                       where backfill.completed_at < now() - make_interval(days => case when backfill.status = 'FAILED' then coalesce(own.failure_days, instance.failure_days)
+                                                                                       else coalesce(own.success_days, instance.success_days) end)
+                         and (p_dry_run or not exists (select from kronos.execution_done as done where done.backfill_id = backfill.backfill_id))
+                       limit p_limit);
+    backfills := cardinality(v_doomed);
+    if not p_dry_run then
+        delete from kronos.backfills where backfill_id = any (v_doomed);
+    end if;
+
+    v_doomed := array(select fault.job_id
+                        from kronos.job_faults as fault
+                        join kronos.jobs as job using (job_id)
+                       where job.status not in ('ACTIVE', 'PAUSED')
+                       limit p_limit);
+    job_faults := cardinality(v_doomed);
+    if not p_dry_run then
+        delete from kronos.job_faults where job_id = any (v_doomed);
+    end if;
+
+    v_doomed := array(select workspace.workspace_id
+                        from kronos.workspaces as workspace
+                       cross join kronos.retention as instance
+                       where workspace.status = 'DELETED'
+                         and workspace.deleted_at < now() - make_interval(days => instance.failure_days)
+                         and not exists (select from kronos.jobs as job where job.workspace_id = workspace.workspace_id)
+                         and not exists (select from kronos.execution_done as done where done.workspace_id = workspace.workspace_id)
+                       limit p_limit);
+    workspaces := cardinality(v_doomed);
+    if workspaces > 0 and not p_dry_run then
+        delete from kronos.workspace_retention where workspace_id = any (v_doomed);
+        delete from kronos.endpoint_gate where workspace_id = any (v_doomed);
+        delete from kronos.endpoint_versions where workspace_id = any (v_doomed);
+        delete from kronos.endpoints where workspace_id = any (v_doomed);
+        delete from kronos.workspaces where workspace_id = any (v_doomed);
+    end if;
+end
+$$;

@@ -1,0 +1,28 @@
+-- set_retention: the ages of a workspace (null: the instance's), or, without a workspace, of the instance. What the ages of before have taken stays told
+-- (forgotten_before); and what a new age would have taken before now is looked at anew.
+-- Called by: set_workspace_retention, kronos.system.configure.   Returns: nothing. The same ages again change nothing.
+create or replace function kronos.set_retention(p_workspace_id uuid, p_success_days integer, p_failure_days integer) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_before timestamptz := kronos.retained_from(p_workspace_id);
+begin
+    if p_workspace_id is null then
+        update kronos.retention
+           set success_days = p_success_days, failure_days = p_failure_days, forgotten_before = v_before
+         where (success_days, failure_days) is distinct from (p_success_days, p_failure_days);
+    else
+        insert into kronos.workspace_retention as own (workspace_id, success_days, failure_days, forgotten_before)
+        values (p_workspace_id, p_success_days, p_failure_days, v_before)
+            on conflict (workspace_id) do update
+           set success_days = excluded.success_days, failure_days = excluded.failure_days, forgotten_before = excluded.forgotten_before
+         where (own.success_days, own.failure_days) is distinct from (excluded.success_days, excluded.failure_days);
+    end if;
+    if found then
+        update kronos.retention_sweeps as sweep
+           set swept_until = '00000000-0000-0000-0000-000000000000'
+          from kronos.retention as instance
+         where sweep.days in (coalesce(p_success_days, instance.success_days), coalesce(p_failure_days, instance.failure_days));
+    end if;
+end
+$$;

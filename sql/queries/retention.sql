@@ -1,0 +1,34 @@
+-- name: get_retention
+-- The ages of the workspace that was entered. One row.
+select workspace, success_days, failure_days, own_success_days, own_failure_days, instance_success_days, instance_failure_days, retained_from
+  from kronos.get_retention();
+
+-- name: set_retention
+-- Its own ages; null: the instance's. One row.
+select true as is_set from kronos.set_workspace_retention(%(success_days)s, %(failure_days)s);
+
+-- name: retain
+-- One run, in a transaction of its own. One row.
+select kronos.retain(%(seconds)s, %(is_anew)s) as counts;
+
+-- name: get_bounds
+-- What a run would go by, and how many partitions nothing is kept of. One row.
+select bounds.youngest, bounds.drop_days, bounds.old,
+       (select count(*)::integer from kronos.old_partitions(bounds.drop_days, bounds.old, 10000)) as partitions
+  from kronos.retention_bounds() as bounds;
+
+-- name: count_executions
+-- What would go of the next so many: nothing is written. One row.
+select last_id, seen, executions, attempts, late_results
+  from kronos.sweep_executions(%(after)s, %(youngest)s, %(limit)s, %(drop_days)s, %(old)s, true);
+
+-- name: count_jobs
+select last_at, last_id, jobs from kronos.retain_jobs(%(after_at)s, %(after_id)s, %(limit)s, true);
+
+-- name: count_remains
+select backfills, job_faults, workspaces from kronos.retain_remains(%(limit)s, true);
+
+-- name: count_run_details
+select step.last_runid, step.run_details, step.is_left
+  from kronos.retention as instance
+ cross join lateral kronos.drop_run_details(greatest(%(after)s::bigint, instance.run_details_until), instance.run_details_days, %(limit)s, true) as step;

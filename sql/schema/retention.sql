@@ -1,0 +1,43 @@
+-- How long history is kept, for the instance: `kronos migrate` and `up` store it. A successful outcome is SUCCESS, SKIPPED or CANCELLED; a failed one FAILED,
+-- MISSED or EXPIRED.
+create table kronos.retention (
+    only_row          boolean     not null default true,
+    success_days      integer     not null default 30,
+    failure_days      integer     not null default 90,
+    run_details_days  integer     not null default 7,             -- of our rows in cron.job_run_details
+    forgotten_before  timestamptz not null default '-infinity',   -- what was promised under ages of before
+    run_details_until bigint      not null default 0,             -- the last runid of ours that went
+    jobs_until        timestamptz not null default '-infinity',   -- how far the present look at jobs that are over has come (retired_at, job_id)
+    jobs_until_id     uuid        not null default '00000000-0000-0000-0000-000000000000',
+    jobs_began_at     timestamptz not null default '-infinity',
+    ran_at            timestamptz not null default now(),         -- the last run
+    done_at           timestamptz not null default now(),         -- the last run that left nothing to do
+    constraint retention_pkey                primary key (only_row),
+    constraint retention_is_one              check (only_row),
+    constraint retention_successes_bounded   check (success_days between 1 and 36500),
+    constraint retention_failures_bounded    check (failure_days between 1 and 36500),
+    constraint retention_run_details_bounded check (run_details_days between 1 and 36500)
+);
+insert into kronos.retention default values;
+
+-- A workspace's own ages; null: the instance's.
+create table kronos.workspace_retention (
+    workspace_id      uuid        not null,
+    success_days      integer,
+    failure_days      integer,
+    forgotten_before  timestamptz not null default '-infinity',
+    constraint workspace_retention_pkey              primary key (workspace_id),
+    constraint workspace_retention_workspace_id_fkey foreign key (workspace_id) references kronos.workspaces (workspace_id),
+    constraint workspace_retention_successes_bounded check (success_days between 1 and 36500),
+    constraint workspace_retention_failures_bounded  check (failure_days between 1 and 36500)
+);
+
+-- How far history has been looked through for what is of an age, each age that is in use, so that each row is looked at once for it: ids below
+-- swept_until. cutoff_at: what finished before that may be gone. 0 days: the second look, once a day, for what ended long after its id's time.
+create table kronos.retention_sweeps (
+    days         integer     not null,
+    swept_until  uuid        not null default '00000000-0000-0000-0000-000000000000',
+    cutoff_at    timestamptz not null default '-infinity',
+    began_at     timestamptz not null default now(),
+    constraint retention_sweeps_pkey primary key (days)
+);

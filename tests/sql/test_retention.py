@@ -1,0 +1,440 @@
+"""Retention: what is older than its age goes, whole partitions at once, and nothing else; and nobody waits for it."""
+
+import uuid
+from datetime import datetime, timedelta
+
+import pytest
+
+from backfill_rows import make_backfill
+from factory import EndpointRow, add_endpoint, add_executions
+from kronos import retention
+from retention_rows import DAY, finished, kept, one_shot, partition_of_days, retain, retain_all
+from sql_factory import Connection, job, live, make_cron_job, records, value, values
+
+
+@pytest.fixture
+def endpoint(superuser: Connection) -> EndpointRow:
+    return add_endpoint(superuser)
+
+
+@pytest.fixture
+def job_id(superuser: Connection, endpoint: EndpointRow) -> uuid.UUID:
+    return make_cron_job(superuser, endpoint)
+
+
+def own_ages(connection: Connection, endpoint: EndpointRow, success: int | None, failure: int | None) -> None:
+    connection.execute("select kronos.set_retention(%s, %s, %s)", [endpoint.workspace_id, success, failure])
+
+
+@pytest.mark.parametrize(
+    ("status", "days"),
+    [("SUCCESS", 30), ("SKIPPED", 30), ("CANCELLED", 30), ("FAILED", 90), ("MISSED", 90), ("EXPIRED", 90)],
+)
+def test_each_outcome_has_its_age(superuser: Connection, job_id: uuid.UUID, status: str, days: int) -> None:
+    old = finished(superuser, job_id, status, days=days + 8)
+    finished(superuser, job_id, status, days=days - 0.1)
+    counts = retain(superuser)
+    assert (counts["executions"], counts["is_left"]) == (1, False)
+    assert len(kept(superuser, job_id)) == 1
+    for table in ("execution_done", "attempt", "attempt_late"):
+        assert values(superuser, f"select 1 from kronos.{table} where execution_id = %s", [old]) == []
+
+
+def test_attempts_and_late_results_go_with_their_execution_and_stay_with_it(superuser: Connection, job_id: uuid.UUID) -> None:
+    finished(superuser, job_id, "SUCCESS", days=40)
+    young = finished(superuser, job_id, "FAILED", days=41)
+    counts = retain(superuser)
+    assert (counts["executions"], counts["attempts"], counts["late_results"]) == (1, 1, 1)
+    for table in ("attempt", "attempt_late"):
+        assert values(superuser, f"select execution_id from kronos.{table}") == [young]
+
+
+def test_a_workspace_may_have_its_own_ages(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> None:
+    theirs = make_cron_job(superuser)
+    for each in (job_id, theirs):
+        for status, days in (("SUCCESS", 20), ("SUCCESS", 40), ("FAILED", 120)):
+            finished(superuser, each, status, days=days)
+    own_ages(superuser, endpoint, None, 150)
+    retain_all(superuser)
+    assert (kept(superuser, job_id), kept(superuser, theirs)) == (["FAILED", "SUCCESS"], ["SUCCESS"])
+    own_ages(superuser, endpoint, 10, None)
+    retain(superuser)
+    assert (kept(superuser, job_id), kept(superuser, theirs)) == ([], ["SUCCESS"])
+
+
+def test_an_age_is_counted_from_the_end_not_from_the_id(superuser: Connection, endpoint: EndpointRow) -> None:
+    """A job delayed by a year has an execution whose id is of a year ago."""
+    late = one_shot(superuser, endpoint, days=1, created=365)
+    partition_of_days(superuser, first=400, days=1)
+    retain_all(superuser)
+    assert (kept(superuser, late), job(superuser, late)["status"]) == (["SUCCESS"], "COMPLETED")
+
+
+def test_a_partition_in_which_something_ended_lately_stays_and_the_rest_of_it_goes(superuser: Connection, endpoint: EndpointRow) -> None:
+    partition_of_days(superuser, first=200, days=2)
+    late = one_shot(superuser, endpoint, days=1, created=199.5)
+    early = one_shot(superuser, endpoint, days=199.5)
+    other = one_shot(superuser, endpoint, days=198.5)
+    counts = retain_all(superuser)
+    assert (counts["partitions_dropped"], counts["executions"]) == (1, 1)
+    assert [kept(superuser, each) for each in (late, early, other)] == [["SUCCESS"], [], []]
+    assert values(superuser, "select job_id from kronos.jobs where trigger <> 'CRON'") == [late]
+
+
+def test_a_partition_with_an_unfinished_execution_of_its_ids_stays(superuser: Connection, endpoint: EndpointRow) -> None:
+    (day,) = partition_of_days(superuser, first=200, days=1)
+    at = value(superuser, "select now() - interval '199.5 days'")
+    add_executions(superuser, endpoint)
+    superuser.execute("update kronos.execution_live set execution_id = kronos.uuid7(%s)", [at])
+    assert retain_all(superuser)["partitions_dropped"] == 0
+    superuser.execute("delete from kronos.execution_live")
+    assert retain_all(superuser)["partitions_dropped"] == 1
+    assert values(superuser, "select 1 from pg_class where relname like %s", [f"%_{day}"]) == []
+
+
+def test_whole_partitions_go_with_their_attempts_and_cost_nothing_by_row(superuser: Connection, job_id: uuid.UUID) -> None:
+    days = partition_of_days(superuser, first=119, days=30)
+    for number in range(100, 120):
+        finished(superuser, job_id, "SUCCESS", days=number - 0.5)
+    first = retain(superuser)
+    assert 0 < first["partitions_dropped"] <= 16
+    rest = retain_all(superuser)
+    assert first["partitions_dropped"] + rest["partitions_dropped"] == 29  # all of it is older than 90 days
+    assert first["executions"] + rest["executions"] == 0
+    for table in ("execution_done", "attempt"):
+        assert (
+            values(superuser, "select partition from kronos.partitions() where parent = %s and partition < %s", [table, table + "_2"]) == []
+        )
+        names = values(superuser, "select partition from kronos.partitions() where parent = %s order by 1 limit 1", [table])
+        assert names == [f"{table}_{days[-1]}"]
+    assert values(superuser, "select count(*) from kronos.attempt_late") == [0]
+
+
+def test_the_longest_age_goes_by_partitions_only(superuser: Connection, job_id: uuid.UUID) -> None:
+    """A week's partition that is only partly old enough is left until all of it is: dropping it costs nothing."""
+    partition_of_days(superuser, first=93, days=1, each=7)
+    finished(superuser, job_id, "FAILED", days=92)
+    finished(superuser, job_id, "SUCCESS", days=91)
+    counts = retain_all(superuser)
+    assert (counts["executions"], counts["partitions_dropped"]) == (1, 0)
+    assert kept(superuser, job_id) == ["FAILED"]
+
+
+def test_each_row_is_looked_at_once_for_an_age(superuser: Connection, job_id: uuid.UUID) -> None:
+    for number in range(31, 60):
+        finished(superuser, job_id, "FAILED", days=number)
+    retain(superuser, is_anew=True)
+    finished(superuser, job_id, "SUCCESS", days=45.5)  # came after the look, so only the second look finds it
+    assert retain(superuser)["executions"] == 0
+    (bounds,) = records(superuser, "select * from kronos.retention_bounds()")
+    (front,) = records(superuser, "select swept_until, began_at from kronos.retention_sweeps where days = 30")
+    sweep = "select seen from kronos.sweep_executions(%s, %s, 5000, 90, %s, true)"
+    assert value(superuser, sweep, [front["swept_until"], bounds["youngest"], bounds["old"]]) == 0
+
+
+def test_what_ended_long_after_its_ids_time_goes_with_the_second_look(superuser: Connection, endpoint: EndpointRow) -> None:
+    retain(superuser)
+    late = one_shot(superuser, endpoint, days=31, created=300)
+    retain(superuser)
+    assert kept(superuser, late) == ["SUCCESS"]
+    superuser.execute("update kronos.retention_sweeps set began_at = began_at - interval '1 day' where days = 0")
+    superuser.execute("update kronos.retention set jobs_began_at = jobs_began_at - interval '1 day'")
+    retain(superuser)
+    assert (kept(superuser, late), values(superuser, "select 1 from kronos.jobs where job_id = %s", [late])) == ([], [])
+
+
+def test_one_shots_go_with_their_execution(superuser: Connection, endpoint: EndpointRow) -> None:
+    gone = [one_shot(superuser, endpoint, status, days=40) for status in ("SUCCESS", "CANCELLED")]
+    stays = [one_shot(superuser, endpoint, "FAILED", days=40), one_shot(superuser, endpoint, days=29)]
+    add_executions(superuser, endpoint, 1)
+    live_id = value(superuser, "select job_id from kronos.execution_live")
+    assert retain_all(superuser)["jobs"] == 2
+    assert set(values(superuser, "select job_id from kronos.jobs where trigger <> 'CRON'")) == {*stays, live_id}
+    assert set(gone).isdisjoint(stays)
+
+
+def versions(connection: Connection, job_id: uuid.UUID, *, retired: list[int]) -> list[uuid.UUID]:
+    """The chain of a job whose versions were replaced so many days ago; the last is live. Oldest first."""
+    chain = [job_id]
+    for days in retired:
+        old, heir = chain[-1], make_cron_job(connection)
+        connection.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [old])
+        connection.execute(
+            """
+            update kronos.jobs as heir
+               set workspace_id = old.workspace_id, endpoint_id = old.endpoint_id, first_version_id = old.first_version_id,
+                   version = old.version + 1, previous_version_id = old.job_id
+              from kronos.jobs as old
+             where heir.job_id = %s and old.job_id = %s
+            """,
+            [heir, old],
+        )
+        connection.execute("update kronos.jobs set replaced_by_id = %s, retired_at = now() - %s where job_id = %s", [heir, days * DAY, old])
+        chain.append(heir)
+    return chain
+
+
+def test_a_version_goes_once_nothing_of_its_history_is_kept(superuser: Connection, job_id: uuid.UUID) -> None:
+    chain = versions(superuser, job_id, retired=[80, 70, 60, 50])
+    finished(superuser, chain[1], "FAILED", days=75)
+    finished(superuser, chain[2], "SUCCESS", days=65)
+    retain_all(superuser)
+    left = records(superuser, "select * from kronos.jobs where first_version_id = %s order by version", [job_id])
+    # The second has a failure that is kept, and the fourth is the one before the live one.
+    assert [row["job_id"] for row in left] == [chain[1], chain[3], chain[4]]
+    assert [row["previous_version_id"] for row in left] == [None, None, chain[3]]
+    assert [row["replaced_by_id"] for row in left] == [None, chain[4], None]
+    assert [row["version"] for row in left] == [2, 4, 5]
+
+
+def test_a_live_job_and_the_version_before_it_are_untouched(superuser: Connection, job_id: uuid.UUID) -> None:
+    chain = versions(superuser, job_id, retired=[80, 70])
+    before = value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [chain[-1]])
+    assert retain_all(superuser)["jobs"] == 1
+    assert value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [chain[-1]]) == before
+
+
+def test_the_whole_of_a_retired_job_goes(superuser: Connection, job_id: uuid.UUID) -> None:
+    chain = versions(superuser, job_id, retired=[80, 70])
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [chain[-1]])
+    superuser.execute("update kronos.jobs set retired_at = now() - interval '31 days' where job_id = %s", [chain[-1]])
+    assert retain_all(superuser)["jobs"] == 3
+
+
+def test_the_idempotency_key_of_a_live_job_is_remembered(superuser: Connection, job_id: uuid.UUID) -> None:
+    superuser.execute("update kronos.jobs set idempotency_key = 'k' where job_id = %s", [job_id])
+    chain = versions(superuser, job_id, retired=[80, 70, 60])
+    retain_all(superuser)
+    left = values(superuser, "select job_id from kronos.jobs where first_version_id = %s order by version", [job_id])
+    assert left == [chain[0], chain[2], chain[3]]
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [chain[-1]])
+    retain_all(superuser)
+    left = values(superuser, "select job_id from kronos.jobs where first_version_id = %s order by version", [job_id])
+    assert left == [chain[-1]]  # which ended just now
+
+
+def test_a_backfill_goes_after_its_executions(superuser: Connection, job_id: uuid.UUID) -> None:
+    backfill_id = make_backfill(superuser, job_id)
+    finished(superuser, job_id, "FAILED", days=40, cause="BACKFILL", backfill_id=backfill_id)
+    superuser.execute("update kronos.backfills set status = 'COMPLETED', completed_at = now() - interval '40 days'")
+    assert retain_all(superuser)["backfills"] == 0
+    superuser.execute("delete from kronos.execution_done where backfill_id is not null")
+    assert retain_all(superuser)["backfills"] == 1
+
+
+def test_a_running_backfill_stays(superuser: Connection, job_id: uuid.UUID) -> None:
+    make_backfill(superuser, job_id)
+    superuser.execute("update kronos.backfills set created_at = now() - interval '400 days'")
+    assert retain_all(superuser)["backfills"] == 0
+
+
+def test_faults_of_jobs_that_are_over_go_and_so_can_the_jobs(superuser: Connection, job_id: uuid.UUID) -> None:
+    stays = make_cron_job(superuser)
+    for each in (job_id, stays):
+        superuser.execute(
+            "insert into kronos.job_faults (job_id, workspace_id, sqlstate, message)"
+            " select job_id, workspace_id, '22008', 'x' from kronos.jobs where job_id = %s",
+            [each],
+        )
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
+    superuser.execute("update kronos.jobs set retired_at = now() - interval '40 days' where job_id = %s", [job_id])
+    counts = retain_all(superuser)
+    assert (counts["job_faults"], counts["jobs"]) == (1, 1)
+    assert values(superuser, "select job_id from kronos.job_faults") == [stays]
+
+
+def test_nothing_is_left_of_a_workspace_that_was_deleted_long_ago(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> None:
+    finished(superuser, job_id, "FAILED", days=200)
+    own_ages(superuser, endpoint, 5, 95)
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
+    superuser.execute("update kronos.jobs set retired_at = now() - interval '92 days' where job_id = %s", [job_id])
+    deleted = "update kronos.workspaces set status = 'DELETED', deleted_at = now() - %s where workspace_id = %s"
+    superuser.execute(deleted, [89 * DAY, endpoint.workspace_id])
+    assert retain_all(superuser)["workspaces"] == 0
+    superuser.execute(deleted, [91 * DAY, endpoint.workspace_id])
+    assert retain_all(superuser)["workspaces"] == 1
+    for table in ("workspaces", "endpoints", "endpoint_versions", "endpoint_gate", "jobs", "workspace_retention"):
+        assert values(superuser, f"select 1 from kronos.{table} where workspace_id = %s", [endpoint.workspace_id]) == [], table
+
+
+def test_of_pg_crons_log_only_our_old_rows_go(superuser: Connection) -> None:
+    superuser.execute("delete from cron.job_run_details")
+    row = """
+        insert into cron.job_run_details (jobid, runid, username, command, status, start_time)
+        values (1, %s, %s, %s, 'succeeded', now() - %s)
+        """
+    ours, theirs = "select kronos.fire('00000000-0000-0000-0000-000000000000')", "vacuum"
+    for runid, (user, command, days) in enumerate(
+        [
+            ("kronos_cron", ours, 9),
+            ("postgres", theirs, 9),
+            ("postgres", ours, 9),
+            ("kronos_cron", "select 1", 8),
+            ("kronos_cron", ours, 7.1),
+            ("kronos_cron", ours, 6.9),
+            ("postgres", theirs, 1),
+        ],
+        start=1,
+    ):
+        superuser.execute(row, [runid, user, command, days * DAY])
+    superuser.execute(
+        "insert into cron.job_run_details (jobid, runid, username, command, status) values (1, 8, 'kronos_cron', %s, 'starting')", [ours]
+    )
+    assert retain(superuser)["run_details"] == 2
+    assert values(superuser, "select runid from cron.job_run_details order by 1") == [2, 3, 4, 6, 7, 8]
+    assert retain(superuser)["run_details"] == 0
+
+
+def test_the_log_goes_in_pieces(superuser: Connection) -> None:
+    superuser.execute("delete from cron.job_run_details")
+    superuser.execute(
+        """
+        insert into cron.job_run_details (jobid, runid, username, command, status, start_time)
+        select 1, n, 'kronos_cron', 'select kronos.fire(''x'')', 'succeeded', now() - interval '10 days' from generate_series(1, 45000) as n
+        """
+    )
+    assert [retain(superuser)["is_left"] for _ in range(3)] == [True, True, False]
+    assert values(superuser, "select count(*) from cron.job_run_details") == [0]
+
+
+def test_a_run_stops_by_the_clock_and_the_next_goes_on(superuser: Connection, endpoint: EndpointRow) -> None:
+    fill(superuser, endpoint, rows=30_000)
+    first = retain(superuser, 0)
+    assert (0 < first["executions"] < 30_000, first["is_left"]) == (True, True)
+    assert first["executions"] + retain_all(superuser)["executions"] == 30_000
+    assert values(superuser, "select count(*) from kronos.attempt") == [0]
+
+
+def fill(connection: Connection, endpoint: EndpointRow, *, rows: int, status: str = "SUCCESS", days: int = 60) -> uuid.UUID:
+    """So many finished executions with an attempt each of one job, a second each, up to so many days ago."""
+    job_id = make_cron_job(connection, endpoint)
+    connection.execute(
+        """
+        with tick as (
+            select kronos.tick_id(job_id, at) as execution_id, at, job.*
+              from kronos.jobs as job, generate_series(1, %(rows)s) as n,
+                   lateral (select now() - %(age)s - n * interval '1 s' as at) as tick
+             where job_id = %(job)s
+        ), done as (
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                               scheduled_at, run_at, created_at, started_at, completed_at, max_attempts, input)
+            select execution_id, workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', %(status)s, at, at, at, at, at, 1, '{}'
+              from tick order by at
+        )
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, worker_id)
+        select execution_id, gen_random_uuid(), workspace_id, 1, %(status)s, at, at, 'w' from tick order by at
+        """,
+        {"rows": rows, "age": days * DAY, "job": job_id, "status": status},
+    )
+    return job_id
+
+
+def test_one_run_at_a_time(superuser: Connection, other: Connection, job_id: uuid.UUID) -> None:
+    finished(superuser, job_id, days=40)
+    other.execute("select pg_advisory_xact_lock(hashtext('kronos.retain'))")
+    assert retain(superuser) == {"busy": True, "is_left": True}
+    other.rollback()
+    assert retain(superuser)["executions"] == 1
+
+
+def test_a_part_that_fails_stops_no_other_and_is_told(superuser: Connection, job_id: uuid.UUID) -> None:
+    finished(superuser, job_id, days=40)
+    superuser.execute("create function kronos.no() returns trigger language plpgsql as $$ begin raise 'not now'; end $$")
+    superuser.execute("create trigger no before delete on kronos.jobs for each statement execute function kronos.no()")
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
+    superuser.execute("update kronos.jobs set retired_at = now() - interval '40 days' where job_id = %s", [job_id])
+    before = value(superuser, "select done_at from kronos.retention")
+    counts = value(superuser, "select kronos.retain()")
+    assert (counts["executions"], counts["partitions_made"]) == (1, 0)
+    assert [(each["task"], each["message"]) for each in counts["errors"]] == [("jobs", "not now")]
+    assert value(superuser, "select done_at from kronos.retention") == before
+    assert kept(superuser, job_id) == []
+
+
+def test_the_internal_job_runs_it_hourly(superuser: Connection, job_id: uuid.UUID) -> None:
+    finished(superuser, job_id, days=40)
+    (found,) = records(superuser, "select * from kronos.jobs where name = 'retention'")
+    assert (found["cron"], found["status"]) == ("17 * * * *", "ACTIVE")
+    superuser.execute("select kronos.fire(%s)", [found["job_id"]])
+    (run,) = records(superuser, "select status, output from kronos.execution_done where job_id = %s", [found["job_id"]])
+    assert (run["status"], run["output"]["executions"], run["output"]["is_left"]) == ("SUCCESS", 1, False)
+
+
+def test_unfinished_work_and_live_jobs_are_never_touched(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> None:
+    old = value(superuser, "select now() - interval '400 days'")
+    add_executions(superuser, endpoint, 3)
+    superuser.execute("update kronos.execution_live set created_at = now() - interval '400 days', execution_id = kronos.uuid7(%s)", [old])
+    superuser.execute("update kronos.jobs set created_at = now() - interval '400 days' where trigger <> 'CRON'")
+    before = records(superuser, "select * from kronos.jobs where workspace_id = %s order by job_id", [endpoint.workspace_id])
+    retain_all(superuser)
+    assert records(superuser, "select * from kronos.jobs where workspace_id = %s order by job_id", [endpoint.workspace_id]) == before
+    assert value(superuser, "select count(*) from kronos.execution_live") == 3
+    assert live(superuser, job_id) == []
+
+
+def test_a_tick_within_its_jobs_catch_up_window_stays(superuser: Connection, endpoint: EndpointRow) -> None:
+    """A pointer that is set back finds it among the finished, whatever the ages are: it is not delivered a second time."""
+    own_ages(superuser, endpoint, 1, 1)
+    now: datetime = value(superuser, "select date_trunc('minute', now())")
+    at = now - 5 * DAY
+    daily = make_cron_job(
+        superuser,
+        endpoint,
+        cron=f"{at.minute} {at.hour} * * *",
+        catch_up_policy="ALL",
+        catch_up_window_seconds=20 * 86400,
+        next_tick_at=at,
+        ticks_from=at - DAY,
+    )
+    for days in range(40, 0, -1):
+        finished(superuser, daily, days=days)
+    retain_all(superuser)
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [now - 39 * DAY, daily])
+    superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [daily, now])
+    delivered = [row["scheduled_at"] for row in live(superuser, daily)]
+    assert delivered == [now]
+    assert kept(superuser, daily).count("SUCCESS") == 20
+
+
+def test_dry_runs_write_nothing_and_count_what_a_run_takes(superuser: Connection, endpoint: EndpointRow, database_url: str) -> None:
+    job_id = fill(superuser, endpoint, rows=700)
+    finished(superuser, job_id, "FAILED", days=100)
+    for days in (40, 20):
+        one_shot(superuser, endpoint, days=days)
+    one_shot(superuser, endpoint, "FAILED", days=40)
+    foreseen: dict[str, int] = {}
+    taken: dict[str, int] = {}
+
+    def told(sums: dict[str, int], counts: dict[str, int]) -> None:
+        for name, count in counts.items():
+            sums[name] = sums.get(name, 0) + count
+
+    before = value(superuser, "select count(*) from kronos.execution_done")
+    retention.age_out(database_url, is_dry=True, told=lambda counts: told(foreseen, counts))
+    assert value(superuser, "select count(*) from kronos.execution_done") == before
+    retention.age_out(database_url, is_dry=False, told=lambda counts: told(taken, counts))
+    assert foreseen["executions"] == 702
+    assert {name: taken[name] for name in foreseen} == foreseen
+
+
+def test_what_is_taken_changes_when_an_age_becomes_shorter_and_stays_told_when_it_becomes_longer(
+    superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID
+) -> None:
+    finished(superuser, job_id, days=20)
+    retain(superuser)
+    assert kept(superuser, job_id) == ["SUCCESS"]
+    own_ages(superuser, endpoint, 10, None)
+    retain(superuser)
+    assert kept(superuser, job_id) == []
+    whole_from = value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id])
+    now = value(superuser, "select now()")
+    assert timedelta() <= now - 10 * DAY - whole_from < timedelta(minutes=5)
+    own_ages(superuser, endpoint, 100, 100)
+    retain(superuser)
+    assert value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id]) == whole_from
+    own_ages(superuser, endpoint, None, None)
+    assert value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id]) == whole_from
+
+
+def test_history_is_whole_where_nothing_ever_ran(superuser: Connection, endpoint: EndpointRow) -> None:
+    assert value(superuser, "select kronos.retained_from(%s) = '-infinity'", [endpoint.workspace_id]) is True
