@@ -93,3 +93,8 @@ create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc) w
 create index jobs_by_endpoint on kronos.jobs (endpoint_id) where status in ('ACTIVE', 'PAUSED');
 -- Serves resume_jobs_in_time.
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;
+-- Serves zones_in_use, refresh_jobs, and whoever looks at all live CRON jobs: is_pg_cron_right, pg_cron_drift, count_jobs. One column: a tick writes each index
+-- that its row is in, and equal keys are stored once.
+create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+-- Serves count_jobs.
+create index jobs_over on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
