@@ -60,6 +60,8 @@ grant execute on function kronos.upkeep(integer), kronos.ring_if_silent(interval
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;
-grant execute on function kronos.pg_cron_entries(), kronos.drop_pg_cron_entry(bigint), kronos.pg_cron_entry(uuid), kronos.register_pg_cron(uuid),
+grant execute on function kronos.pg_cron_entries(text, text, integer), kronos.pg_cron_digest(text, text, integer),
+                          kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer), kronos.register_jobs(uuid[], text[]),
+                          kronos.unregister_jobs(uuid[]), kronos.pg_cron_entry(uuid), kronos.register_pg_cron(uuid),
                           kronos.unregister_pg_cron(uuid), kronos.drop_run_details(bigint, integer, integer, boolean)
    to kronos_owner;

@@ -57,10 +57,10 @@ select drift.jobname, drift.jobid, drift.difference
 
 -- name: count_jobs
 -- How many jobs check_ledgers is going to look at.
-select count(*)::integer as jobs
-  from kronos.jobs as job
- where job.trigger = 'CRON'
-   and (job.status in ('ACTIVE', 'PAUSED') or job.ticks_until > %(since)s);
+select (live.jobs + over.jobs)::integer as jobs
+  from (select count(*) as jobs from kronos.jobs as job where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')) as live,
+       (select count(*) as jobs from kronos.jobs as job where job.trigger = 'CRON' and job.ticks_until > %(since)s
+                                                          and job.status not in ('ACTIVE', 'PAUSED')) as over;
 
 -- name: check_ledgers
 -- A batch of jobs, by id; none at the end.
@@ -116,14 +116,16 @@ select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now
 
 -- name: list_stale_zones
 -- Time zones of live CRON jobs whose clock changes have not been read for longer than refresh_zones leaves any.
-select job.timezone, zone.read_at
-  from kronos.jobs as job
+select used.timezone, zone.read_at
+  from kronos.zones_in_use() as used (timezone)
   left join kronos.zones as zone using (timezone)
- where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
-   and job.created_at < now() - %(older_than)s::interval
- group by job.timezone, zone.read_at
-having zone.read_at is null or zone.read_at < now() - %(older_than)s::interval
- order by job.timezone
+ where (zone.read_at is null or zone.read_at < now() - %(older_than)s::interval)
+   and exists (select
+                 from kronos.jobs as job
+                where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
+                  and job.timezone = used.timezone
+                  and job.created_at < now() - %(older_than)s::interval)
+ order by used.timezone
  limit %(limit)s;
 
 -- name: list_missing_partitions

@@ -104,3 +104,8 @@ create index jobs_over on kronos.jobs (retired_at, job_id) where status in ('RET
 -- Serve the foreign keys where a version is deleted.
 create index jobs_by_previous on kronos.jobs (previous_version_id) where previous_version_id is not null;
 create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id is not null;
+-- Serves zones_in_use, refresh_jobs, and whoever looks at all live CRON jobs: is_pg_cron_right, pg_cron_drift, count_jobs. One column: a tick writes each index
+-- that its row is in, and equal keys are stored once.
+create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+-- Serves count_jobs.
+create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;

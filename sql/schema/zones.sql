@@ -1,10 +1,16 @@
--- What kronos.alarm needs of a time zone that jobs use, for the coming two years: reading it takes milliseconds. refresh_zones keeps it.
+-- What kronos.alarm needs of a time zone that jobs use, for the coming two years: reading it takes milliseconds. refresh_zones keeps it, and notices by the
+-- probes when PostgreSQL has other rules for the zone than its jobs are scheduled by.
 create table kronos.zones (
-    timezone     text          not null,
-    offsets      integer[]     not null,    -- seconds east of UTC, ascending
-    gaps         timestamptz[] not null,    -- the instants at which clocks are put forward
-    gap_seconds  integer[]     not null,    -- and by how much
-    read_at      timestamptz   not null default now(),
-    constraint zones_pkey           primary key (timezone),
-    constraint zones_gaps_are_whole check (cardinality(gaps) = cardinality(gap_seconds))
+    timezone      text          not null,
+    offsets       integer[]     not null,    -- seconds east of UTC, ascending
+    gaps          timestamptz[] not null,    -- the instants at which clocks are put forward
+    gap_seconds   integer[]     not null,    -- and by how much
+    read_at       timestamptz   not null default now(),
+    probes        timestamptz[] not null default '{}',    -- instants a week apart, and the two seconds around each change of the clocks
+    distances     integer[]     not null default '{}',    -- the zone's distance from UTC at each, in seconds
+    changed_at    timestamptz,               -- when other rules were noticed last
+    after_job_id  uuid,                      -- jobs up to this one go by them already; null: all do
+    constraint zones_pkey             primary key (timezone),
+    constraint zones_gaps_are_whole   check (cardinality(gaps) = cardinality(gap_seconds)),
+    constraint zones_probes_are_whole check (cardinality(probes) = cardinality(distances))
 );

@@ -35,8 +35,11 @@ create constraint trigger inject_late after insert or update on kronos.jobs defe
 alter function kronos.register_pg_cron(uuid) set lock_timeout = '50ms';
 alter function kronos.unregister_pg_cron(uuid) set lock_timeout = '50ms';
 alter function kronos.pg_cron_entry(uuid) set lock_timeout = '50ms';
-alter function kronos.drop_pg_cron_entry(bigint) set lock_timeout = '50ms';
-alter function kronos.pg_cron_entries() set lock_timeout = '50ms';
+alter function kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer) set lock_timeout = '50ms';
+alter function kronos.pg_cron_digest(text, text, integer) set lock_timeout = '50ms';
+alter function kronos.pg_cron_entries(text, text, integer) set lock_timeout = '50ms';
+alter function kronos.register_jobs(uuid[], text[]) set lock_timeout = '50ms';
+alter function kronos.unregister_jobs(uuid[]) set lock_timeout = '50ms';
 """
 
 

@@ -165,8 +165,11 @@ def test_a_job_cannot_refer_to_another_workspaces_endpoint(shared: Connection, o
         "update cron.job set active = false",
         "select cron.schedule('* * * * *', 'select 1')",
         "select cron.unschedule(1)",
-        "select kronos.pg_cron_entries()",
-        "select kronos.drop_pg_cron_entry(1)",
+        "select kronos.pg_cron_entries('', '', 1)",
+        "select kronos.pg_cron_digest('', '', 1)",
+        "select kronos.mend_pg_cron_entries('{}', '{}', '{}', '', '', 1)",
+        "select kronos.register_jobs('{}', '{}')",
+        "select kronos.unregister_jobs('{}')",
     ],
 )
 def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(shared: Connection, role: str, statement: str) -> None:
@@ -203,14 +206,17 @@ _MAY = {
     # its own functions, and what they and its entries call
     "kronos_cron": {
         "alarm_of",
-        "drop_pg_cron_entry",
         "drop_run_details",
         "fire",
+        "mend_pg_cron_entries",
+        "pg_cron_digest",
         "pg_cron_entries",
         "pg_cron_entries_of",
         "pg_cron_entry",
         "pg_cron_evidence",
+        "register_jobs",
         "register_pg_cron",
+        "unregister_jobs",
         "unregister_pg_cron",
     },
 }

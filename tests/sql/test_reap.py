@@ -45,7 +45,7 @@ def reaper(superuser: Connection, tick: datetime) -> Callable[[], Record]:
     return run
 
 
-def counts(**changed: int) -> Record:
+def counts(*, left: int = 0, **changed: int) -> Record:
     return {
         "resumed": 0,
         "unscheduled": 0,
@@ -56,6 +56,7 @@ def counts(**changed: int) -> Record:
         "zones": 0,
         "alarms": 0,
         "ended": 0,
+        "left": {"ended": 0, "resumed": 0, "alarms": 0, "entries": left},
     } | changed
 
 
@@ -216,7 +217,7 @@ def test_a_job_that_a_request_holds_is_busy_and_left_to_it(
     entry_deleted(superuser, *settled)
     other.execute("select from kronos.jobs where job_id = %s for update", [settled[0]])
     before = entries(superuser)
-    assert reaper() == counts(busy=1)
+    assert reaper() == counts(busy=1, left=1)
     assert entries(superuser) == before
     other.rollback()
     assert reaper() == counts(registered=1)
@@ -308,7 +309,7 @@ def test_an_entry_that_cannot_be_written_is_reported_and_stops_no_other(
     superuser.execute("update kronos.jobs set alarm = 'never' where job_id = %s", [settled[0]])
     output = reaper()
     (error,) = output.pop("errors")
-    assert output == counts(registered=1, failed=1)
+    assert output == counts(registered=1, failed=1, left=1)
     assert (error["job_id"], "never" in error["message"]) == (str(settled[0]), True)
 
 

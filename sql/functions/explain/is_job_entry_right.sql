@@ -3,7 +3,9 @@
 create or replace function kronos.is_job_entry_right(p_job_id uuid, p_alarm text, p_entry jsonb) returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select kronos.is_right_entry(p_job_id, p_alarm, p_entry ->> 'schedule', p_entry ->> 'command', p_entry ->> 'database', p_entry ->> 'nodename',
-                                 (p_entry ->> 'nodeport')::integer, (p_entry ->> 'active')::boolean)
+    select p_entry ->> 'schedule' = p_alarm
+       and kronos.is_right_entry('kronos:' || p_job_id, p_entry ->> 'command', (p_entry ->> 'active')::boolean, p_entry ->> 'database',
+                                 p_entry ->> 'nodename', (p_entry ->> 'nodeport')::integer, place.database, place.nodename, place.nodeport)
+      from kronos.entry_place() as place
      where p_entry <> 'null'
 $$;

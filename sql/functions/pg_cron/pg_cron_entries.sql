@@ -1,11 +1,14 @@
 -- pg_cron_entries: every entry whose name begins with kronos:, whoever owns it, as far as kronos_cron may see; others' entries never.
+-- It is never inlined, for it lends rights: a condition on its rows reads all of them. Who looks for one entry asks in a function of kronos_cron's.
 -- Stable, so that a query sees entries and jobs of one snapshot.
--- Called by: reap, pg_cron_health.
-create or replace function kronos.pg_cron_entries()
-returns table (jobid bigint, jobname text, schedule text, command text, nodename text, nodeport integer, database text, username text, active boolean)
-language sql stable security definer set search_path = pg_catalog, pg_temp
+-- Called by: pg_cron_drift.
+create or replace function kronos.pg_cron_entries(p_database text, p_nodename text, p_nodeport integer)
+returns table (jobid bigint, jobname text, schedule text, is_ours boolean, is_right boolean)
+language sql stable rows 50000 security definer set search_path = pg_catalog, pg_temp
 as $$
-    select entry.jobid, entry.jobname::text, entry.schedule, entry.command, entry.nodename, entry.nodeport, entry.database, entry.username, entry.active
+    select entry.jobid, entry.jobname::text, entry.schedule, entry.username = 'kronos_cron',
+           kronos.is_right_entry(entry.jobname::text, entry.command, entry.active, entry.database, entry.nodename, entry.nodeport,
+                                 p_database, p_nodename, p_nodeport)
       from cron.job as entry
      where entry.jobname like 'kronos:%'
 $$;

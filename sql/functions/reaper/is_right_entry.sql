@@ -1,18 +1,13 @@
--- is_right_entry: whether an entry rings at the right times, calls what it must and reaches this database. database, nodename and nodeport are
--- copied into the entry when it is scheduled, so a restored dump, a renamed database or a new port leaves entries that pg_cron cannot deliver.
--- Called by: reap, repair_pg_cron.
-create or replace function kronos.is_right_entry(p_job_id uuid, p_alarm text, p_schedule text, p_command text, p_database text, p_nodename text,
-                                                 p_nodeport integer, p_active boolean)
+-- is_right_entry: whether an entry calls what it must and reaches this database; its schedule is compared apart. database, nodename and nodeport are
+-- copied into an entry when it is scheduled, so a restored dump, a renamed database or a new port leaves entries that pg_cron cannot deliver.
+-- p_at_* is what kronos.entry_place says. Plain, without a search_path of its own, so that it is inlined where all entries are looked at.
+-- Called by: pg_cron_digest, pg_cron_entries, mend_pg_cron_entries, is_job_entry_right.
+create or replace function kronos.is_right_entry(p_jobname text, p_command text, p_active boolean, p_database text, p_nodename text, p_nodeport integer,
+                                                 p_at_database text, p_at_nodename text, p_at_nodeport integer)
 returns boolean
-language sql stable parallel safe set search_path = pg_catalog, pg_temp
-as $$
-    select p_schedule = p_alarm
-       and p_command = format('select kronos.fire(%L)', p_job_id)
-       -- pg_cron's settings are for superusers' eyes unless they lent them (cluster.sql)
-       and case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
-                then p_database = current_setting('cron.database_name') and p_nodename = current_setting('cron.host')
-                else p_database = current_database()
-           end
-       and p_nodeport = current_setting('port')::integer
-       and p_active
-$$;
+language sql immutable parallel safe
+return p_active
+       and p_nodeport = p_at_nodeport
+       and p_database = p_at_database
+       and (p_at_nodename is null or p_nodename = p_at_nodename)
+       and p_command = 'select kronos.fire(''' || substr(p_jobname, 8) || ''')';

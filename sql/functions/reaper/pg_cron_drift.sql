@@ -1,31 +1,44 @@
 -- pg_cron_drift: where the ACTIVE CRON jobs and pg_cron's entries of our name are not the same set, and in what. One snapshot; a request under way may
 -- show as a difference, so whoever repairs looks again under the job's lock.
--- Called by: reap; queries/doctor.sql (list_drift).
--- Returns: a row a difference; job_id is null where the entry's name holds none.
-create or replace function kronos.pg_cron_drift() returns table (job_id uuid, jobid bigint, jobname text, difference text)
-language plpgsql stable set search_path = pg_catalog, pg_temp
+-- Called by: repair_pg_cron; queries/doctor.sql and queries/system.sql (list_drift).
+-- Returns: a row a difference; job_id is null where the entry's name holds none, workspace_id where no job has it.
+create or replace function kronos.pg_cron_drift()
+returns table (job_id uuid, workspace_id uuid, jobid bigint, jobname text, difference text)
+language plpgsql stable set search_path = pg_catalog, pg_temp set work_mem = '32MB'
 as $$
 begin
     return query
-        with entry as materialized (
-            select *, case when found.jobname ~ '^kronos:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr(found.jobname, 8)::uuid end as of_job_id
-              from kronos.pg_cron_entries() as found
-        ), wanted as materialized (
-            select job.job_id, job.alarm
+        with wanted as materialized (
+            select job.job_id, job.workspace_id, 'kronos:' || job.job_id as jobname, job.alarm
               from kronos.jobs as job
-              join kronos.workspaces as workspace using (workspace_id)
-             where job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE'
+              join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+             where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')      -- as jobs_by_zone has it
+               and job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
+        ), entry as materialized (
+            select found.*
+              from kronos.entry_place() as place
+             cross join lateral kronos.pg_cron_entries(place.database, place.nodename, place.nodeport) as found
         )
-        select coalesce(entry.of_job_id, wanted.job_id), entry.jobid, coalesce(entry.jobname, 'kronos:' || wanted.job_id),
+        select named.job_id,
+               case when wanted.job_id is not null then wanted.workspace_id else (select job.workspace_id from kronos.jobs as job where job.job_id = named.job_id) end,
+               entry.jobid, coalesce(entry.jobname, wanted.jobname),
                case when entry.jobid is null                      then 'an ACTIVE job has no entry'
                     when wanted.job_id is null                    then 'an entry has no ACTIVE job'
                     when entry.schedule <> wanted.alarm           then 'an entry has another schedule than its job'
                     else 'an entry has another command, database or port, or is not active'
                end
           from wanted
-          full join entry on entry.of_job_id = wanted.job_id and entry.username = 'kronos_cron'
+          full join entry on entry.jobname = wanted.jobname and entry.is_ours
+         cross join lateral (select case when wanted.job_id is not null then wanted.job_id
+                                         -- a uuid as PostgreSQL writes it; a regular expression takes five times as long
+                                         when entry.jobname like 'kronos:________-____-____-____-____________'
+                                              and translate(entry.jobname, '0123456789abcdef', '') = translate('kronos:----', '0123456789abcdef', '')
+                                             then substr(entry.jobname, 8)::uuid
+                                    end as job_id
+                             offset 0) as named
          where wanted.job_id is null
             or entry.jobid is null
-            or not kronos.is_right_entry(wanted.job_id, wanted.alarm, entry.schedule, entry.command, entry.database, entry.nodename, entry.nodeport, entry.active);
+            or entry.schedule <> wanted.alarm
+            or not entry.is_right;
 end
 $$;

@@ -6,10 +6,11 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     extension_version := (select extversion from pg_extension where extname = 'pg_cron');
-    internal_jobs := (select count(*) from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id)
-                       where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE');
-    internal_entries := (select count(*) from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id)
-                          where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE' and kronos.pg_cron_entry(job.job_id) is not null);
+    -- heartbeats has a row an internal job, kronos.jobs as many as there ever were: by id, whatever the planner thinks of their numbers
+    select count(*), count(*) filter (where kronos.pg_cron_entry(active.job_id) is not null) into internal_jobs, internal_entries
+      from (select (select job.job_id from kronos.jobs as job where job.job_id = beat.job_id and job.status = 'ACTIVE') as job_id
+              from kronos.heartbeats as beat) as active
+     where active.job_id is not null;
     silent_seconds := extract(epoch from kronos.pg_cron_silence());
     return next;
 end

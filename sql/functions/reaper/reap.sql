@@ -1,64 +1,60 @@
 -- reap: the task of the internal job reaper: makes pg_cron's entries and the ACTIVE CRON jobs the same set, and touches nobody else's.
 --   1. retires jobs whose ends_at has come, after accounting for their last ticks, and resumes those whose pause has run out;
---   2. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
---   3. registers what an ACTIVE job lacks;
---   4. reads time zones anew, once a day, and puts right the alarms that this changes;
---   5. has pg_cron read its entries again.
--- A difference is only a suspicion: kronos.repair_pg_cron looks again under the job's row lock, so a request under way is never undone.
--- Called by: run_internal_task, every minute; migrate.   Returns: counts, the execution's output.
-create or replace function kronos.reap() returns jsonb
+--   2. reads time zones anew, and puts right the alarms and pointers that this changes;
+--   3. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
+--      registers what an ACTIVE job lacks;
+--   4. has pg_cron read its entries again.
+-- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request under way is never undone.
+-- A function cannot commit, and what it has changed it holds until it ends: so each task stops by the clock and keeps what it has done, all of them
+-- within about p_budget, less than a request waits for a row that is held (2 s), and the next minute goes on. A task that fails stops no other.
+-- Called by: run_internal_task, every minute; migrate; doctor.   Returns: counts, the execution's output; left: how much is still to be done.
+create or replace function kronos.reap(p_budget interval default '1.5 seconds') returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_ended    integer := kronos.end_jobs(clock_timestamp());
-    v_pauses   record;
-    v_suspect  record;
-    v_done     text;
-    v_counts   jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0}';
-    v_errors   jsonb := '[]';
-    v_zones    record;
-    v_task     text;
+    v_began  constant timestamptz := clock_timestamp();
+    v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "ended": 0}';
+    v_left   jsonb := '{"ended": 0, "resumed": 0, "alarms": 0, "entries": 0}';
+    v_errors jsonb := '[]';
+    v_done   record;
+    v_task   text;
+    v_until  timestamptz;
 begin
-    begin
-        select * into v_pauses from kronos.resume_jobs_in_time(clock_timestamp());
-        v_errors := v_pauses.errors;
-        v_counts := v_counts || jsonb_build_object('resumed', v_pauses.resumed, 'busy', v_pauses.busy, 'failed', jsonb_array_length(v_errors));
-    exception when others then
-        v_counts := jsonb_set(v_counts, '{failed}', '1');
-        v_errors := jsonb_build_array(jsonb_build_object('task', 'resume_jobs_in_time', 'type', sqlstate, 'message', sqlerrm));
-    end;
-    for v_suspect in
-        select drift.job_id, drift.jobid
-          from kronos.pg_cron_drift() as drift
-         order by 1
-         limit 5000      -- about 3 s; the next minute goes on
+    for v_task, v_until in
+        select task, v_began + p_budget * share
+          from (values (1, 'end_jobs', 0.25), (2, 'resume_jobs_in_time', 0.5), (3, 'refresh_zones', 0.7), (4, 'repair_pg_cron', 1), (5, 'wake_pg_cron', 1)) as tasks (nth, task, share)
+         order by nth
     loop
         begin
-            v_done := kronos.repair_pg_cron(v_suspect.job_id, v_suspect.jobid);
-            if v_done is not null then
-                v_counts := jsonb_set(v_counts, array[v_done], to_jsonb((v_counts ->> v_done)::integer + 1));
-            end if;
+            case v_task
+                when 'end_jobs' then
+                    v_counts := v_counts || jsonb_build_object('ended', kronos.end_jobs(v_began, v_until));
+                    v_left := v_left || jsonb_build_object('ended', (select count(*) from kronos.jobs as job
+                                                                      where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.ends_at <= v_began));
+                when 'resume_jobs_in_time' then
+                    select * into v_done from kronos.resume_jobs_in_time(v_began, v_until);
+                    v_errors := v_errors || v_done.errors;
+                    v_counts := kronos.added(v_counts, jsonb_build_object('resumed', v_done.resumed, 'busy', v_done.busy, 'failed', jsonb_array_length(v_done.errors)));
+                    v_left := v_left || jsonb_build_object('resumed', (select count(*) from kronos.jobs as job
+                                                                        where job.status = 'PAUSED' and job.resume_at <= v_began));
+                when 'refresh_zones' then
+                    select * into v_done from kronos.refresh_zones();
+                    v_errors := v_errors || v_done.errors;
+                    v_counts := kronos.added(v_counts, jsonb_build_object('zones', v_done.zones, 'alarms', v_done.alarms, 'failed', jsonb_array_length(v_done.errors)));
+                when 'repair_pg_cron' then
+                    select * into v_done from kronos.repair_pg_cron(v_until);
+                    v_errors := v_errors || v_done.errors;
+                    v_counts := kronos.added(v_counts, v_done.counts);
+                    v_left := v_left || jsonb_build_object('entries', v_done.remaining);
+                when 'wake_pg_cron' then
+                    perform kronos.wake_pg_cron();
+            end case;
         exception when others then
-            v_counts := jsonb_set(v_counts, '{failed}', to_jsonb((v_counts ->> 'failed')::integer + 1));
-            v_errors := v_errors || jsonb_build_object('job_id', v_suspect.job_id, 'jobid', v_suspect.jobid, 'type', sqlstate, 'message', sqlerrm);
-        end;
-    end loop;
-    for v_task in select unnest(array['refresh_zones', 'wake_pg_cron']) loop
-        begin
-            if v_task = 'refresh_zones' then
-                select * into v_zones from kronos.refresh_zones();
-                v_errors := v_errors || v_zones.errors;
-                v_counts := v_counts || jsonb_build_object('zones', v_zones.zones, 'alarms', v_zones.alarms,
-                                                           'failed', (v_counts ->> 'failed')::integer + jsonb_array_length(v_zones.errors));
-            else
-                perform kronos.wake_pg_cron();
-            end if;
-        exception when others then
-            v_counts := jsonb_set(v_counts, '{failed}', to_jsonb((v_counts ->> 'failed')::integer + 1));
+            v_counts := kronos.added(v_counts, '{"failed": 1}');
             v_errors := v_errors || jsonb_build_object('task', v_task, 'type', sqlstate, 'message', sqlerrm);
         end;
     end loop;
-    v_counts := v_counts || jsonb_build_object('ended', v_ended);
+    v_counts := v_counts || jsonb_build_object('left', v_left);
     return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
 end
 $$;

@@ -1,46 +1,63 @@
--- repair_pg_cron: looks again at one suspected difference, with the job's row locked, and puts the entry right.
--- Called by: reap.   Returns: what was done (unscheduled, registered, corrected), busy when a request holds the job or its workspace is being suspended
--- or resumed, null when all was well.
--- Raises: pg_cron's errors, unchanged. Lock order: the workspace, the job's row, then cron.job, like every operation on a job; of the first two no wait.
-create or replace function kronos.repair_pg_cron(p_job_id uuid, p_jobid bigint) returns text
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- repair_pg_cron: makes pg_cron's entries and the ACTIVE CRON jobs the same set: batch after batch until p_until, and at least one; the next minute goes
+-- on. A batch begins where chance has it, so that differences that cannot be repaired, however many, keep no other from its turn.
+-- Rows of jobs that are due soon are not held. Those that tick each minute, or more often, are always due soon: they come last, for half a second.
+-- Not more than 1,000 workspaces a call: each is a lock in PostgreSQL's shared table of locks.
+-- Called by: reap.
+-- Returns: {unscheduled, registered, corrected, busy, failed}, absent where none; how many differences are left; and what failed, up to 100 of it.
+create or replace function kronos.repair_pg_cron(p_until timestamptz, out counts jsonb, out remaining integer, out errors jsonb)
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_alarm text;
-    v_entry record;
+    c_at_once    constant integer := 200;
+    v_from       constant uuid    := gen_random_uuid();
+    c_workspaces constant integer := 1000;
+    v_workspaces integer := 0;
+    v_has_begun  boolean := false;
+    v_batch      record;
+    v_at         integer;
+    v_spared     uuid[]   := '{}';
+    v_spared_ids bigint[] := '{}';
+    v_last_until timestamptz;
+    v_part       record;
 begin
-    if exists (select from kronos.jobs where job_id = p_job_id) then
-        if not (select pg_try_advisory_xact_lock_shared(kronos.workspace_lock(job.workspace_id)) from kronos.jobs as job where job.job_id = p_job_id) then
-            return 'busy';
-        end if;
-        select case when job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE' then job.alarm end into v_alarm
-          from kronos.jobs as job
-          join kronos.workspaces as workspace using (workspace_id)
-         where job.job_id = p_job_id
-           for update of job skip locked;
-        if not found then
-            return 'busy';
-        end if;
+    counts := '{}';
+    errors := '[]';
+    remaining := 0;
+    if kronos.is_pg_cron_right() then
+        return;
     end if;
-    select * into v_entry from kronos.pg_cron_entries() as entry where entry.jobid = p_jobid;
-    if v_entry.jobid is null then
-        if v_alarm is null
-           or exists (select from kronos.pg_cron_entries() as entry
-                       where entry.jobname = 'kronos:' || p_job_id and entry.username = 'kronos_cron') then
-            return null;
-        end if;
-        perform kronos.register_pg_cron(p_job_id);
-        return 'registered';
-    end if;
-    if v_alarm is null or v_entry.username <> 'kronos_cron' then
-        perform kronos.drop_pg_cron_entry(p_jobid);
-        return 'unscheduled';
-    end if;
-    if kronos.is_right_entry(p_job_id, v_alarm, v_entry.schedule, v_entry.command, v_entry.database, v_entry.nodename, v_entry.nodeport, v_entry.active) then
-        return null;
-    end if;
-    perform kronos.drop_pg_cron_entry(p_jobid);
-    perform kronos.register_pg_cron(p_job_id);
-    return 'corrected';
+    for v_batch in
+        select array_agg(told.job_id) as job_ids, array_agg(told.jobid) as jobids, count(*) as differences, count(distinct told.workspace_id) as workspaces,
+               max(told.in_all) as in_all
+          from (select drift.job_id, drift.jobid, drift.workspace_id, count(*) over () as in_all,
+                       row_number() over (order by drift.workspace_id < v_from, drift.workspace_id, drift.job_id < v_from, drift.job_id) as nth
+                  from kronos.pg_cron_drift() as drift) as told
+         where told.nth <= 20000      -- more than a call does
+         group by (told.nth - 1) / c_at_once
+         order by (told.nth - 1) / c_at_once
+    loop
+        remaining := coalesce(nullif(remaining, 0), v_batch.in_all);
+        v_workspaces := v_workspaces + v_batch.workspaces;
+        exit when (clock_timestamp() >= p_until or v_workspaces > c_workspaces) and v_has_begun;
+        v_has_begun := true;
+        select * into v_part from kronos.repair_entries(v_batch.job_ids, v_batch.jobids, true);
+        counts := kronos.added(counts, v_part.counts);
+        errors := errors || v_part.errors;
+        v_spared := v_spared || v_part.spared_job_ids;
+        v_spared_ids := v_spared_ids || v_part.spared_jobids;
+        remaining := remaining - v_batch.differences + cardinality(v_part.spared_job_ids);
+    end loop;
+    v_at := 1;
+    v_last_until := clock_timestamp() + interval '0.5 seconds';
+    while v_at <= cardinality(v_spared) and clock_timestamp() < v_last_until loop
+        select * into v_part from kronos.repair_entries(v_spared[v_at : v_at + c_at_once - 1], v_spared_ids[v_at : v_at + c_at_once - 1], false);
+        counts := kronos.added(counts, v_part.counts);
+        errors := errors || v_part.errors;
+        remaining := remaining - coalesce((select sum(value::integer) from jsonb_each_text(v_part.counts)), 0);
+        v_at := v_at + c_at_once;
+    end loop;
+    errors := jsonb_path_query_array(errors, '$[0 to 99]');
+    -- busy and failed ones are differences still
+    remaining := remaining + coalesce((counts ->> 'busy')::integer, 0) + coalesce((counts ->> 'failed')::integer, 0);
 end
 $$;

@@ -1,14 +1,13 @@
 -- resume_workspace: lets the suspended workspace of the transaction go on, whole or not at all: each job's ticks of the suspension are recorded as
 -- skipped, its entry is registered, and the executions that waited are due for the workers.
--- Lock order: the workspace, its jobs, cron.job.
--- Called by: queries/workspaces.sql.   Returns: how many entries were registered; 0 where it is not SUSPENDED.   Raises: pg_cron's errors, unchanged.
+-- Lock order: the workspace, its jobs, cron.job. Of 50,000 jobs: see decision 0012.
+-- Called by: queries/workspaces.sql.   Returns: how many jobs were registered; 0 where it is not SUSPENDED.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.resume_workspace() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_workspace_id uuid := kronos.current_workspace_id();
     v_job_ids      uuid[];
-    v_job_id       uuid;
     v_now          timestamptz;
 begin
     perform pg_advisory_xact_lock(kronos.workspace_lock(v_workspace_id));
@@ -17,14 +16,13 @@ begin
     end if;
     v_job_ids := kronos.lock_jobs(v_workspace_id);
     v_now := clock_timestamp();
-    perform kronos.skip_ticks(job.job_id, v_now, kronos.why_halted(job))
-       from kronos.jobs as job
-      where job.job_id = any (v_job_ids)
-        and job.next_tick_at <= v_now;
+    for v_from in 1 .. cardinality(v_job_ids) by 1000 loop
+        perform kronos.skip_each(v_job_ids[v_from : v_from + 999], v_now);
+    end loop;
     update kronos.workspaces set status = 'ACTIVE', suspended_at = null where workspace_id = v_workspace_id;
     update kronos.jobs set is_halted = false where workspace_id = v_workspace_id and is_halted;
-    foreach v_job_id in array v_job_ids loop
-        perform kronos.register_pg_cron(v_job_id);
+    for v_from in 1 .. cardinality(v_job_ids) by 1000 loop
+        perform kronos.register_each(v_job_ids[v_from : v_from + 999]);
     end loop;
     perform pg_notify('kronos_work', '');
     return cardinality(v_job_ids);

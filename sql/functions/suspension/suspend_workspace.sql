@@ -1,6 +1,6 @@
 -- suspend_workspace: halts the workspace of the transaction, whole or not at all: the ticks due until now are accounted for, then no job of it has an
 -- entry and no execution of it is claimed. Jobs stay as they are; what they are told meanwhile is done, without an entry.
--- Lock order: the workspace, its jobs, cron.job.
+-- Lock order: the workspace, its jobs, cron.job. Of 50,000 jobs: see decision 0012.
 -- Called by: queries/workspaces.sql.   Returns: how many entries were removed; 0 where it is not ACTIVE.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.suspend_workspace() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -8,7 +8,7 @@ as $$
 declare
     v_workspace_id uuid := kronos.current_workspace_id();
     v_job_ids      uuid[];
-    v_job_id       uuid;
+    v_due          uuid[];
     v_now          timestamptz;
     v_entries      integer := 0;
 begin
@@ -18,13 +18,14 @@ begin
     end if;
     v_job_ids := kronos.lock_jobs(v_workspace_id);
     v_now := clock_timestamp();      -- after the locks: whoever held one may have accounted for ticks since now()
-    for v_from in 1 .. cardinality(v_job_ids) by 1000 loop      -- account_ticks' time grows with the square of a batch
-        perform kronos.account_each(v_job_ids[v_from : v_from + 999], v_now);
+    v_due := array(select job.job_id from kronos.jobs as job where job.job_id = any (v_job_ids) and job.next_tick_at <= v_now order by job.next_tick_at);
+    for v_from in 1 .. cardinality(v_due) by 1000 loop      -- account_ticks' time grows with the square of a batch
+        perform kronos.account_each(v_due[v_from : v_from + 999], v_now);
     end loop;
     update kronos.workspaces set status = 'SUSPENDED', suspended_at = v_now where workspace_id = v_workspace_id;
     update kronos.jobs set is_halted = true where workspace_id = v_workspace_id and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
-    foreach v_job_id in array v_job_ids loop
-        v_entries := v_entries + kronos.unregister_pg_cron(v_job_id)::integer;
+    for v_from in 1 .. cardinality(v_job_ids) by 1000 loop
+        v_entries := v_entries + kronos.unregister_jobs(v_job_ids[v_from : v_from + 999]);
     end loop;
     return v_entries;
 end

@@ -1,0 +1,48 @@
+-- end_each: what end_jobs does, for a batch of jobs. Where one of them fails, its half of the batch is tried apart, and so on.
+-- Called by: end_jobs.   Returns: how many were retired; what somebody holds, or fails, is left for the next run.
+create or replace function kronos.end_each(p_job_ids uuid[], p_now timestamptz) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_half constant integer := cardinality(p_job_ids) / 2;
+    v_job     record;
+    v_live    uuid[] := '{}';
+    v_retired uuid[] := '{}';
+begin
+    for v_job in
+        select job.job_id, kronos.why_halted(job) as why_halted, job.status = 'PAUSED' and job.resume_at <= p_now as pause_is_over
+          from kronos.jobs as job
+         where job.job_id = any (p_job_ids)
+           and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.ends_at <= p_now
+         order by job.job_id
+           for update skip locked
+    loop
+        v_retired := v_retired || v_job.job_id;
+        begin
+            if v_job.pause_is_over then
+                perform kronos.end_pause(v_job.job_id);
+                select kronos.why_halted(job) into v_job.why_halted from kronos.jobs as job where job.job_id = v_job.job_id;
+            end if;
+            if v_job.why_halted is null then
+                v_live := v_live || v_job.job_id;
+            else
+                perform kronos.skip_ticks(v_job.job_id, p_now, v_job.why_halted);
+            end if;
+        exception when others then
+            raise warning 'kronos: the last ticks of job % cannot be accounted for: % (%)', v_job.job_id, sqlerrm, sqlstate;
+        end;
+    end loop;
+    perform kronos.account_each(v_live, p_now);
+    update kronos.jobs
+       set status = 'RETIRED', ticks_until = p_now, status_reason = jsonb_build_object('code', 'ended', 'detail', format('ends_at %s has passed', ends_at))
+     where job_id = any (v_retired)
+       and status in ('ACTIVE', 'PAUSED');
+    return cardinality(v_retired);
+exception when others then
+    if v_half = 0 or kronos.is_shortage(sqlstate) then
+        raise warning 'kronos: job % cannot be ended: % (%)', p_job_ids[1], sqlerrm, sqlstate;
+        return 0;
+    end if;
+    return kronos.end_each(p_job_ids[:v_half], p_now) + kronos.end_each(p_job_ids[v_half + 1:], p_now);
+end
+$$;

@@ -1,0 +1,30 @@
+-- register_each: registers those of the jobs that are ACTIVE CRON jobs of an ACTIVE workspace, many at once. One whose alarm pg_cron does not take is left
+-- without an entry, and the others are registered all the same: somebody edited its row, and the reaper reports it each minute.
+-- The caller holds the jobs' rows and their workspaces' status.
+-- Called by: resume_workspace.   Raises: pg_cron's other errors, unchanged.
+create or replace function kronos.register_each(p_job_ids uuid[]) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_half constant integer := cardinality(p_job_ids) / 2;
+    v_job_ids uuid[];
+    v_alarms  text[];
+begin
+    select coalesce(array_agg(job.job_id order by job.job_id), '{}'), coalesce(array_agg(job.alarm order by job.job_id), '{}') into v_job_ids, v_alarms
+      from kronos.jobs as job
+      join kronos.workspaces as workspace using (workspace_id)
+     where job.job_id = any (p_job_ids)
+       and job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE';
+    begin
+        perform kronos.register_jobs(v_job_ids, v_alarms);
+        return;
+    exception when invalid_parameter_value then      -- pg_cron's, for a schedule that it cannot read
+        if v_half = 0 then
+            raise warning 'kronos: job % cannot be registered with pg_cron: % (%)', p_job_ids[1], sqlerrm, sqlstate;
+            return;
+        end if;
+    end;
+    perform kronos.register_each(p_job_ids[:v_half]);
+    perform kronos.register_each(p_job_ids[v_half + 1:]);
+end
+$$;

@@ -1,0 +1,54 @@
+"""Many jobs at once, filled by SQL, for tests of what must not depend on their number."""
+
+from datetime import timedelta
+
+from factory import EndpointRow, add_endpoint
+from sql_factory import Connection
+
+HOUR = timedelta(hours=1)
+
+
+def fill_cron_jobs(connection: Connection, count: int, *, endpoint: EndpointRow | None = None, is_registered: bool = True) -> EndpointRow:
+    """`count` ACTIVE daily CRON jobs of one workspace, none of them due within the coming hour."""
+    endpoint = endpoint or add_endpoint(connection)
+    connection.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+                                 next_tick_at)
+        select new.job_id, new.job_id, %(workspace_id)s, %(endpoint_id)s, 'CRON', daily.cron, 'UTC', kronos.parse_cron(daily.cron),
+               daily.cron, 'At a time of the day', kronos.next_tick(kronos.parse_cron(daily.cron), now())
+          from generate_series(1, %(count)s) as n
+         cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
+         cross join lateral (select now() at time zone 'UTC' + interval '2 hours' + (n %% 1200) * interval '1 minute' as at) as due
+         cross join lateral (select extract(minute from due.at) || ' ' || extract(hour from due.at) || ' * * *' as cron) as daily
+        """,
+        {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "count": count},
+    )
+    if is_registered:
+        connection.execute(
+            "select kronos.register_jobs(array_agg(job_id), array_agg(alarm)) from kronos.jobs where endpoint_id = %s",
+            [endpoint.endpoint_id],
+        )
+    return endpoint
+
+
+def fill_one_shots(connection: Connection, endpoint: EndpointRow, count: int) -> None:
+    """`count` one-shot jobs that ended long ago."""
+    connection.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, created_at, retired_at, ticks_until)
+        select new.job_id, new.job_id, %(workspace_id)s, %(endpoint_id)s, 'IMMEDIATE', 'COMPLETED', now() - interval '40 days',
+               now() - interval '40 days', now() - interval '40 days'
+          from generate_series(1, %(count)s) as n
+         cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
+        """,
+        {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "count": count},
+    )
+
+
+def buffers(connection: Connection, query: str, params: object = None) -> int:
+    """How many pages a query reads, once its plans and what they read are cached."""
+    connection.execute(query, params)
+    (plan,) = connection.execute(f"explain (analyze, buffers, timing off, format json) {query}", params).fetchone() or ()
+    top = plan[0]["Plan"]
+    return int(top["Shared Hit Blocks"]) + int(top["Shared Read Blocks"])
