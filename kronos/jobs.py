@@ -269,10 +269,10 @@ async def list_page(view: WorkspaceView, which: JobFilter, *, limit: int, before
     )
 
 
-async def versions(view: WorkspaceView, job: str) -> list[Job]:
-    """Every version of the job that `job` is one of, newest first. Raises JobNotFound."""
-    if not (found := await view.rows(_VERSIONS, {"job": job})):
-        raise _not_found(view, job)
+async def versions(view: WorkspaceView, job: str, *, limit: int, before: int | None) -> list[Job]:
+    """Up to `limit` versions of the job that `job` is one of, newest first, older than version `before`. Raises JobNotFound."""
+    if not (found := await view.rows(_VERSIONS, {"job": job, "limit": limit, "before_version": before})):
+        await get(view, job)
     return found
 
 

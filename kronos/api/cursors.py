@@ -56,6 +56,16 @@ def decoded(cursor: str | None, of: bytes) -> Place | None:
     return place
 
 
+def numbered(number: int, row_id: UUID) -> Place:
+    """The place of a row in a list that is in the order of a number, which takes the instant's place."""
+    return _EPOCH + number * _MICROSECOND, row_id
+
+
+def number_of(place: Place | None) -> int | None:
+    """The number of such a place; None where there is no place."""
+    return None if place is None else (place[0] - _EPOCH) // _MICROSECOND
+
+
 def _encoded(of: bytes, place: Place) -> str:
     created_at, row_id = place
     return base64.urlsafe_b64encode(_LAYOUT.pack(_VERSION, of, (created_at - _EPOCH) // _MICROSECOND, row_id.bytes)).decode()

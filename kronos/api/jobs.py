@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from kronos import errors, executions, explain, jobs, ledger, pauses
 from kronos.api.call import Call, answer
-from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.cursors import Page, decoded, list_digest, number_of, numbered, page
 from kronos.api.operation import Routes
 from kronos.api.requests import job_changes, new_job, pause_terms
 from kronos.api.schemas import (
@@ -24,6 +24,7 @@ from kronos.api.schemas import (
     JobTrigger,
     NoQuery,
     Nothing,
+    PageQuery,
 )
 from kronos.executions import ExecutionFilter
 from kronos.explain.facts import Explanation
@@ -163,11 +164,13 @@ async def list_job_executions(call: Call) -> Response:
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@routes.operation("GET", _ONE + "/versions", answers={200: Page[Job]}, raises=_ABSENT)
+@routes.operation("GET", _ONE + "/versions", query=PageQuery, answers={200: Page[Job]}, raises=_ABSENT)
 async def list_job_versions(call: Call) -> Response:
-    """All versions of a job, newest first."""
-    call.parameters(NoQuery)
-    return answer(Page(data=await jobs.versions(call.workspace(), call.job_ref()), next_cursor=None))
+    """Versions of a job, newest first."""
+    view, ref, query = call.workspace(), call.job_ref(), call.parameters(PageQuery)
+    of = list_digest("versions", view.workspace, {"job": ref})
+    rows = await jobs.versions(view, ref, limit=query.limit + 1, before=number_of(decoded(query.cursor, of)))
+    return answer(page(rows, limit=query.limit, of=of, place=lambda row: numbered(row.version, row.job_id)))
 
 
 @routes.operation("GET", _ONE + "/status", answers={200: JobState}, raises=_ABSENT)

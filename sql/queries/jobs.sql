@@ -148,12 +148,21 @@ select job.job_id, name, workspace, endpoint, endpoint_type, trigger, status, st
  order by created_at desc, job.job_id desc;
 
 -- name: list_versions
+-- Of the job that %(job)s is a version of, or names. No coalesce where a page begins, and the page's ids first: see list_executions.
+with page as materialized (
+    select version.job_id as found_id
+      from kronos.jobs as version
+     where version.workspace_id = kronos.current_workspace_id()
+       and version.first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = kronos.find_job(%(job)s))
+       and version.version < case when %(before_version)s::bigint is null then 2147483648 else %(before_version)s::bigint end
+     order by version.version desc
+     limit %(limit)s
+)
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
-  from kronos.job_details
- where workspace_id = kronos.current_workspace_id()
-   and first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = kronos.find_job(%(job)s))
+  from page
+ cross join lateral (select * from kronos.job_details as found where found.job_id = page.found_id limit 1) as job
  order by version desc;
 
 -- name: get_job_statistics

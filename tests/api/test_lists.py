@@ -80,6 +80,28 @@ def test_executions_workspaces_and_endpoints_are_paged_too(api: httpx.Client, wo
     assert len(slugs) == len(set(slugs))
 
 
+def test_versions_are_paged_by_their_number_however_they_are_made_meanwhile(api: httpx.Client, workspace: str) -> None:
+    jobs = f"/v1/workspaces/{workspace}/jobs"
+    first = api.post(jobs, json={"name": "daily", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *"}).json()["job_id"]
+
+    def edit(count: int) -> None:
+        for number in range(count):
+            assert api.patch(f"{jobs}/daily", json={"cron": f"{number} 10 * * *"}).status_code == 200
+
+    edit(6)
+    listed: list[int] = []
+    for page in pages(api, f"{jobs}/{first}/versions", limit=3):
+        listed += [version["version"] for version in page]
+        edit(1)
+    assert listed == [7, 6, 5, 4, 3, 2, 1]
+    assert [version["version"] for page in pages(api, f"{jobs}/daily/versions", limit=200) for version in page] == list(range(10, 0, -1))
+
+    cursor = api.get(f"{jobs}/daily/versions?limit=1").json()["next_cursor"]
+    for elsewhere in (f"{jobs}/{first}/versions", f"{jobs}/daily/executions", jobs):
+        assert problem_of(api.get(elsewhere, params={"cursor": cursor}))["errors"][0]["pointer"] == "/cursor"
+    assert problem_of(api.get(f"{jobs}/daily/versions?limit=201"))["status"] == 400
+
+
 def test_the_default_page_has_fifty_rows(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
     make_jobs(shared_superuser, workspace, 51)
 

@@ -373,7 +373,7 @@ async def test_another_workspaces_job_is_not_found_by_its_id(
         pauses.resume(view, str(their_job)),
         jobs.replace(view, str(their_job), {"cron": "0 0 * * *"}, if_match=None),
         jobs.trigger(view, str(their_job), input=None),
-        jobs.versions(view, str(their_job)),
+        jobs.versions(view, str(their_job), limit=50, before=None),
         jobs.next_runs(view, str(their_job), count=1),
     ):
         with pytest.raises(errors.JobNotFound):

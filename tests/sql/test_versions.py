@@ -1,0 +1,31 @@
+"""A page of a job's versions costs a page, however many there are."""
+
+import pytest
+
+from factory import add_endpoint
+from sql.test_schema import plan_of, rows_read
+from sql_factory import Connection, make_cron_job
+
+
+@pytest.mark.parametrize("plan", ["custom", "generic"])
+@pytest.mark.parametrize("before", [None, 1500])
+def test_a_page_of_versions_reads_a_page_of_versions(superuser: Connection, before: int | None, plan: str) -> None:
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint)
+    superuser.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
+                                 schedule, alarm, description, status, retired_at)
+        select gen_random_uuid(), job_id, job_id, version, workspace_id, endpoint_id, 'CRON', cron, timezone, schedule, alarm, description,
+               'RETIRED', now()
+          from (select job_id, workspace_id, endpoint_id, cron, timezone, schedule, alarm, description from kronos.jobs
+                 where job_id = %s) as job,
+               generate_series(2, 3000) as version
+        """,
+        [job_id],
+    )
+    superuser.execute("analyze kronos.jobs")
+    params = {"job": str(job_id), "limit": 51, "before_version": before}
+    read = plan_of(superuser, "jobs.list_versions", params, workspace_id=endpoint.workspace_id, plan=plan)
+    assert "jobs_versions_key" in read
+    assert rows_read(read, "jobs") <= 60, read
