@@ -23,16 +23,16 @@ as $$
                    live.attempt_count, live.max_attempts, 1 as tick_count, live.worker_id, live.error
               from kronos.execution_live as live
              where live.job_id = p_job_id
-               and live.scheduled_at >= coalesce(p_tick, date_trunc('minute', p_at))
-               and live.scheduled_at <= coalesce(p_tick, date_trunc('minute', p_at) + interval '59.999999 seconds')
+               and live.scheduled_at >= coalesce(p_tick, date_trunc('minute', p_at, 'UTC'))
+               and live.scheduled_at <= coalesce(p_tick, date_trunc('minute', p_at, 'UTC') + interval '59.999999 seconds')
                and (p_tick is null or live.cause in ('SCHEDULE', 'CATCH_UP', 'API'))
             union all
             select done.execution_id, done.cause, done.status, done.status_reason, done.scheduled_at, done.run_at, null, false,
                    done.created_at, done.started_at, done.completed_at, null, done.attempt_count, done.max_attempts, done.tick_count, done.worker_id, done.error
               from kronos.execution_done as done
              where done.job_id = p_job_id
-               and done.scheduled_at >= coalesce(p_tick, date_trunc('minute', p_at))
-               and done.scheduled_at <= coalesce(p_tick, date_trunc('minute', p_at) + interval '59.999999 seconds')
+               and done.scheduled_at >= coalesce(p_tick, date_trunc('minute', p_at, 'UTC'))
+               and done.scheduled_at <= coalesce(p_tick, date_trunc('minute', p_at, 'UTC') + interval '59.999999 seconds')
                and (p_tick is null or done.cause in ('SCHEDULE', 'CATCH_UP', 'API'))
             union all
             -- Rows stand for runs of ticks that do not meet, so only the last one before can reach up to this one.

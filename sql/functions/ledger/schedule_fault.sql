@@ -6,7 +6,7 @@ as $$
 begin
     if p_schedule.every_seconds is not null then
         if p_schedule.every_seconds < 1 or p_schedule.anchor is null then
-            return format('its interval cannot be: every_seconds %s, anchor %s', p_schedule.every_seconds, coalesce(p_schedule.anchor::text, 'null'));
+            return format('its interval cannot be: every_seconds %s, anchor %s', p_schedule.every_seconds, coalesce(kronos.iso(p_schedule.anchor), 'null'));
         end if;
     elsif num_nulls(p_schedule.minutes, p_schedule.hours, p_schedule.days, p_schedule.months, p_schedule.weekdays, p_schedule.both_days) > 0 then
         return 'its schedule has fields that are null';

@@ -17,6 +17,6 @@ begin
         v_lints := v_lints || kronos.lint_steps(v_fields, p_schedule) || kronos.lint_days(v_fields, p_schedule)
                            || kronos.lint_nth_days(v_fields, p_schedule);
     end if;
-    return v_lints || kronos.lint_clock_changes(p_schedule, p_after, least(p_until, p_after + interval '1 year'));
+    return v_lints || kronos.lint_clock_changes(p_schedule, p_after, least(p_until, p_after + interval '8760 hours'));
 end
 $$;
