@@ -5,20 +5,20 @@ transaction (1.2 ms against 3.8 with BEGIN and COMMIT of their own, at 0.9 ms a 
 local to it and an error undoes all of it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from kronos import errors
+from kronos import errors, session
 from kronos.model import WorkspaceStatus
 from kronos.sql import Statement, statement
 
@@ -27,7 +27,7 @@ Read = TypeVar("Read")
 First = TypeVar("First")
 Params: TypeAlias = Mapping[str, object]
 Connection: TypeAlias = AsyncConnection[TupleRow]
-Pool: TypeAlias = AsyncConnectionPool[Connection]
+_PROOF_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +51,14 @@ _ENTER_INSTANCE = statement("workspaces.enter_instance", InstanceEntered)
 
 
 @asynccontextmanager
-async def _connected(pool: Pool) -> AsyncIterator[Connection]:
+async def _connected(pool: "Pool") -> AsyncIterator[Connection]:
     """A connection of the pool; what PostgreSQL and the pool raise inside becomes a KronosError, here and nowhere else."""
     try:
         async with pool.connection() as connection:
             yield connection
     except PoolTimeout as error:
-        raise errors.DatabaseUnavailable("no connection to PostgreSQL became free in time") from error
+        detail = pool.refused.detail if pool.refused is not None else "no connection to PostgreSQL became free in time"
+        raise errors.DatabaseUnavailable(detail) from error
     except psycopg.Error as error:
         raise errors.from_database(error) from error
 
@@ -65,7 +66,7 @@ async def _connected(pool: Pool) -> AsyncIterator[Connection]:
 class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
-    def __init__(self, pool: Pool, workspace: str) -> None:
+    def __init__(self, pool: "Pool", workspace: str) -> None:
         self._pool = pool
         self.workspace = workspace  # slug or id, as the caller named it
 
@@ -154,7 +155,7 @@ def _found_none(cursor: AsyncCursor[Entered]) -> bool:
 class InstanceView:
     """The instance administrator's view: the workspaces themselves, none of what they hold."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: "Pool") -> None:
         self._pool = pool
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
@@ -174,33 +175,45 @@ class InstanceView:
         return rows[0] if rows else None
 
 
-def conninfo(url: str, *, role: Literal["kronos_api", "kronos_worker"], statement_timeout: timedelta, **extra: str | int) -> str:
-    """`url` as a connection that acts as `role`, whoever logs in, and never waits long: each limit ends in an error, not in a hang.
+def api_session() -> session.Wanted:
+    """Who acts for requests, and how: no statement waits long, each limit ends in an error and not in a hang."""
+    return session.wanted(
+        "kronos_api",
+        statement_timeout=timedelta(seconds=5),
+        lock_timeout=timedelta(seconds=2),
+        idle_in_transaction=timedelta(seconds=5),
+    )
 
-    The URL's user is the role itself or a member of it; row level security goes by the role. Options that the URL brings are kept.
-    """
-    options = " ".join(
-        [
-            str(conninfo_to_dict(url).get("options") or ""),
-            f"-c role={role}",
-            f"-c statement_timeout={int(statement_timeout.total_seconds() * 1000)}",
-            "-c lock_timeout=2000",
-            "-c idle_in_transaction_session_timeout=5000",
-            "-c timezone=UTC",
-            "-c jit=off",
-        ]
-    ).strip()
-    return make_conninfo(url, options=options, connect_timeout=3, keepalives_idle=2, keepalives_interval=1, keepalives_count=2, **extra)
+
+class Pool(AsyncConnectionPool[Connection]):
+    """Connections as kronos_api, each of which has proven it. `refused` says why the last one that did not was not taken."""
+
+    def __init__(self, url: str, *, size: int) -> None:
+        """Closed; open it in the application's lifespan."""
+        self.refused: errors.SessionRefused | None = None
+        told = session.conninfo(url, application_name="kronos-api")
+
+        async def proves(connection: Connection) -> None:
+            try:
+                async with asyncio.timeout(_PROOF_SECONDS):
+                    await session.prove(connection, api_session(), told=told)
+            except errors.SessionRefused as error:
+                self.refused = error
+                raise
+            self.refused = None
+
+        super().__init__(
+            told,
+            open=False,
+            min_size=min(2, size),
+            max_size=size,
+            timeout=3,  # seconds that a request waits for a free connection before it answers 503
+            reconnect_timeout=0,  # a failed attempt is given up at once and the next request makes a new one, without back-off
+            kwargs={"autocommit": True, "prepare_threshold": 0},
+            configure=proves,
+        )
 
 
 def api_pool(url: str, *, size: int) -> Pool:
-    """A closed pool of connections as kronos_api; open it in the application's lifespan."""
-    return AsyncConnectionPool(
-        conninfo(url, role="kronos_api", statement_timeout=timedelta(seconds=5), application_name="kronos-api"),
-        open=False,
-        min_size=min(2, size),
-        max_size=size,
-        timeout=3,  # seconds that a request waits for a free connection before it answers 503
-        reconnect_timeout=0,  # a failed attempt is given up at once and the next request makes a new one, without back-off
-        kwargs={"autocommit": True, "prepare_threshold": 0},
-    )
+    """A closed pool of connections as kronos_api."""
+    return Pool(url, size=size)

@@ -13,6 +13,7 @@ KronosError                        500  internal_error          we did not fores
 │                                       idempotency_mismatch
 ├── Unavailable                    503  nothing was changed; the call may be repeated
 │   ├── DatabaseUnavailable             database_unavailable
+│   │   └── SessionRefused              a connection that is not who or how it must be; a process does not start with one
 │   └── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
 └── MigrationFailed                     only on the command line
 """
@@ -163,6 +164,10 @@ class DatabaseUnavailable(Unavailable):
     """PostgreSQL could not do it now."""
 
     code = "database_unavailable"
+
+
+class SessionRefused(DatabaseUnavailable):
+    """The connection does not act as it must: another role, other settings, or a pooler that shares sessions."""
 
 
 class PgCronUnavailable(Unavailable):

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool
 
-from kronos import errors, repeatables, sql
+from kronos import errors, repeatables, session, sql
 
 _PG_CRON_IS_MISSING = (
     "pg_cron is not loaded in this server: add it to shared_preload_libraries, set cron.database_name = '{database}' "
@@ -59,11 +59,11 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
     Raises MigrationFailed with what to do.
     """
     try:
-        with psycopg.connect(admin_url, autocommit=True) as lock:
+        with session.connect(admin_url, session.wanted(None)) as lock:
             # Held by a session of its own: it must outlive the transaction and be gone with the process.
             lock.execute("select pg_advisory_lock(hashtext('kronos.migrate'))")
             _upgrade_patiently(admin_url, to)
-            with psycopg.connect(admin_url) as connection:
+            with session.connect(admin_url, session.wanted(None), autocommit=False) as connection:
                 # Apart from the tables: pg_cron may miss an entry that is scheduled together with many new relations (its #362).
                 connection.execute("set role kronos_owner")
                 connection.execute("select kronos.ensure_internal_jobs()")
@@ -78,7 +78,9 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
 
 
 def _upgrade(admin_url: str, to: str) -> None:
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(admin_url), poolclass=pool.NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: session.connect(admin_url, session.wanted(None), autocommit=False), poolclass=pool.NullPool
+    )
     with engine.begin() as connection:
         driver = connection.connection.driver_connection
         if not isinstance(driver, psycopg.Connection):
@@ -118,7 +120,7 @@ def current(url: str) -> str | None:
     """The revision the database is at; None before the first migration. Raises DatabaseUnavailable."""
     try:
         # Connected here: an error that SQLAlchemy meets while it connects is no psycopg.Error any more.
-        opened = psycopg.connect(url)
+        opened = session.connect(url, session.wanted(None), autocommit=False)
         engine = create_engine("postgresql+psycopg://", creator=lambda: opened, poolclass=pool.NullPool)
         with opened, engine.connect() as connection:
             return _revision(connection)

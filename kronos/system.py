@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 
-from kronos import errors
+from kronos import errors, session
 from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.model import Role
@@ -97,7 +97,7 @@ def why_not_ready(found: Readiness) -> str | None:
 def configure(admin_database_url: str, settings: Settings) -> None:
     """Store what holds for the instance and not for a process. Raises DatabaseUnavailable."""
     try:
-        with psycopg.connect(admin_database_url) as connection:
+        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
             connection.execute("set role kronos_owner")
             connection.execute(
                 "update kronos.catch_up_wave set immediate = %s, stagger_seconds = %s",
@@ -137,7 +137,7 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> None:
         raise errors.KronosError(f"{key_file} holds no key of the form {_KEY_PREFIX}_<public id>_<secret>")
     public_id, digest = split
     try:
-        with psycopg.connect(admin_database_url) as connection:
+        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
             connection.execute("set role kronos_owner")
             connection.execute(
                 "insert into kronos.api_keys (public_id, secret_sha256, role) values (%s, %s, 'instance_admin')"

@@ -5,6 +5,8 @@ do $$
 declare
     v_has_set_option constant boolean := current_setting('server_version_num')::integer >= 160000;
     v_role           text;
+    v_name           text;
+    v_value          text;
 begin
     if to_regrole('kronos_owner') is null then
         create role kronos_owner nologin;
@@ -47,13 +49,28 @@ begin
             create policy kronos_entries on cron.job for select to kronos_cron using (jobname like 'kronos:%');
         end if;
     end if;
-    -- A firing must never wait: a scheduler with 32 slots stands still when they all do (pg_cron's #63).
-    if not exists (select from pg_db_role_setting where setrole = 'kronos_cron'::regrole) then
-        alter role kronos_cron set lock_timeout = '5s';
-        alter role kronos_cron set statement_timeout = '30s';
-        alter role kronos_cron set idle_in_transaction_session_timeout = '10s';
-        alter role kronos_cron set default_transaction_isolation = 'read committed';
-        alter role kronos_cron set jit = off;
-    end if;
+    -- A firing must never wait: a scheduler with 32 slots stands still when they all do (pg_cron's #63). How long, an administrator may decide.
+    for v_name, v_value in values ('lock_timeout', '5s'), ('statement_timeout', '30s'), ('idle_in_transaction_session_timeout', '10s'), ('jit', 'off')
+    loop
+        if not exists (select from pg_db_role_setting as setting, unnest(setting.setconfig) as each
+                        where setting.setrole = 'kronos_cron'::regrole and starts_with(each, v_name || '=')) then
+            execute format('alter role kronos_cron set %I to %L', v_name, v_value);
+        end if;
+    end loop;
+    -- It has no driver to set what values are written and read by, as kronos/session.py does for the others: a role's own settings go before a
+    -- database's. Compared with what stands in the catalog, because each `alter role` is written and told to everybody.
+    for v_name, v_value in
+        values ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), ('timezone_abbreviations', 'Default'),
+               ('lc_monetary', 'C'), ('lc_numeric', 'C'), ('lc_time', 'C'), ('standard_conforming_strings', 'on'),
+               ('backslash_quote', 'safe_encoding'), ('bytea_output', 'hex'), ('extra_float_digits', '1'), ('array_nulls', 'on'),
+               ('transform_null_equals', 'off'), ('search_path', 'pg_catalog, pg_temp'), ('row_security', 'on'),
+               ('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off'),
+               ('default_transaction_deferrable', 'off'), ('exit_on_error', 'off')
+    loop
+        if not exists (select from pg_db_role_setting as setting, unnest(setting.setconfig) as each
+                        where setting.setrole = 'kronos_cron'::regrole and setting.setdatabase = 0 and each = v_name || '=' || v_value) then
+            execute format('alter role kronos_cron set %I to ' || case v_name when 'search_path' then '%s' else '%L' end, v_name, v_value);
+        end if;
+    end loop;
 end
 $$;

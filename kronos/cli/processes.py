@@ -1,8 +1,15 @@
 """`kronos serve`, `kronos worker`: one process each, from the environment."""
 
-import click
+import logging
 
+import click
+import psycopg
+
+from kronos import errors, session
 from kronos.cli import environment
+from kronos.config import Settings
+
+_log = logging.getLogger("kronos")
 
 
 @click.command()
@@ -12,7 +19,9 @@ def serve(host: str | None, port: int | None) -> None:
     """One API process against KRONOS_DATABASE_URL."""
     from kronos.api import serve as api  # imported here, so that `kronos worker` does not load FastAPI
 
-    api.run(environment.settings(host=host, port=port))
+    settings = environment.settings(host=host, port=port)
+    _prove(settings, "kronos_api")
+    api.run(settings)
 
 
 @click.command()
@@ -21,4 +30,23 @@ def worker(concurrency: int | None) -> None:
     """One worker process against KRONOS_DATABASE_URL."""
     from kronos.worker import main  # imported here, so that `kronos serve` does not load the transports
 
-    main.run(environment.settings(worker_concurrency=concurrency))
+    settings = environment.settings(worker_concurrency=concurrency)
+    _prove(settings, "kronos_worker")
+    main.run(settings)
+
+
+def _prove(settings: Settings, role: session.Role) -> None:
+    """That KRONOS_DATABASE_URL lets us be `role`, for whom each connection proves it again. Raises ClickException with what to do.
+
+    A PostgreSQL that is away is no reason: the process starts, and waits for it.
+    """
+    try:
+        with session.connect(settings.database_url.get_secret_value(), session.wanted(role)) as connection:
+            if session.is_superuser(connection):
+                _log.warning(
+                    "%s is a superuser: this process acts as %s, but give it a login that can be nothing else", connection.info.user, role
+                )
+    except errors.SessionRefused as error:
+        raise click.ClickException(error.detail) from None
+    except psycopg.OperationalError as error:
+        _log.warning("PostgreSQL cannot be reached yet: %s", (str(error).strip().splitlines() or [""])[0])

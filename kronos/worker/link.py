@@ -13,13 +13,13 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Format
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
-from kronos.database import conninfo
+from kronos.errors import SessionRefused
+from kronos.session import Wanted, conninfo, prove, wanted
 from kronos.sql import Statement
 
 Row = TypeVar("Row")
@@ -31,7 +31,18 @@ _CONNECT_SECONDS = 5.0
 _ASK_SECONDS = 3.0
 # The row estimates of the statements' CTEs are far off: with hash joins a claim read the whole queue (22 ms against 2.6).
 # A generic plan, because planning 16 partitions costs 1.2 to 5.9 ms each time.
-_PLANNER = "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
+_PLANNER = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
+
+
+def worker_session(statement_timeout: timedelta) -> Wanted:
+    """Who acts for the fleet, and how."""
+    return wanted(
+        "kronos_worker",
+        statement_timeout=statement_timeout,
+        lock_timeout=timedelta(seconds=2),
+        idle_in_transaction=timedelta(seconds=5),
+        **_PLANNER,
+    )
 
 
 class RawJson(Loader):
@@ -70,14 +81,12 @@ class Link:
     """One autocommit connection as kronos_worker, made when it is needed and made anew after each error that ends it."""
 
     def __init__(self, database_url: str, name: str, outage: Outage, *, statement_timeout: timedelta = timedelta(seconds=5)) -> None:
-        plain = conninfo(
+        self._conninfo = conninfo(
             database_url,
-            role="kronos_worker",
-            statement_timeout=statement_timeout,
             application_name=f"kronos-worker-{name}",
             tcp_user_timeout=3000,  # ms; keepalives find a dead peer only while nothing is unacknowledged
         )
-        self._conninfo = make_conninfo(plain, options=f"{conninfo_to_dict(plain)['options']} {_PLANNER}")
+        self._session = worker_session(statement_timeout)
         # The statement ends by itself before this; what does not answer then is not there any more.
         self._answer_seconds = statement_timeout.total_seconds() + 1
         self._name = name
@@ -132,8 +141,8 @@ class Link:
         while self._connection is None or self._connection.closed:
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
-                    connection = await AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=0)
-            except (psycopg.Error, TimeoutError) as error:
+                    connection = await self._connect()
+            except (psycopg.Error, TimeoutError, SessionRefused) as error:
                 self._outage.begins(self._name, _said(error))
                 await self.pause()
                 continue
@@ -143,6 +152,16 @@ class Link:
             connection.adapters.register_dumper(list, ListBinaryDumper)
             self._connection = connection
         return self._connection
+
+    async def _connect(self) -> AsyncConnection[TupleRow]:
+        """A new connection that acts as it must. Raises SessionRefused, psycopg.Error."""
+        connection = await AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=0)
+        try:
+            await prove(connection, self._session, told=self._conninfo)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     async def pause(self) -> None:
         """Wait before the next try: twice as long each time, at most 1 s, spread so that a fleet does not return as one."""

@@ -65,7 +65,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
  cross join version
  cross join run
  cross join lateral (select case when (version.whole).trigger = 'CRON'
-                                 then kronos.pg_cron_evidence((version.whole).job_id, date_trunc('minute', coalesce(version.tick, version.at)),
+                                 then kronos.pg_cron_evidence((version.whole).job_id, date_trunc('minute', coalesce(version.tick, version.at), 'UTC'),
                                                               coalesce(version.tick, version.at) + interval '10 minutes')
                             end as facts) as pg_cron
   join kronos.workspaces as workspace on workspace.workspace_id = (version.whole).workspace_id

@@ -7,21 +7,20 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
 from factory import EndpointRow
-from kronos import sql
-from kronos.worker.link import Link, Outage
+from kronos import session, sql
+from kronos.worker.link import worker_session
 
 EVERYTHING = datetime.min.replace(tzinfo=UTC)
 
 
 def as_worker(database_url: str) -> psycopg.Connection:
     """A connection as a worker's."""
-    conninfo = Link(database_url, "test", Outage())._conninfo
-    assert "role=kronos_worker" in conninfo_to_dict(conninfo)["options"]
-    return psycopg.connect(conninfo, autocommit=True, prepare_threshold=0)
+    connection = session.connect(database_url, worker_session(timedelta(seconds=5)))
+    connection.prepare_threshold = 0
+    return connection
 
 
 def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefix: str = "") -> list[tuple]:

@@ -7,7 +7,7 @@ create or replace function kronos.read_instant(p_schedule kronos.schedule, p_cro
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_minute timestamptz := date_trunc('minute', p_at);
+    v_minute timestamptz := date_trunc('minute', p_at, 'UTC');
     v_local  timestamp;
     v_change record;
     v_clock  jsonb;

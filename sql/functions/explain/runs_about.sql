@@ -7,7 +7,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    v_minute timestamptz := date_trunc('minute', p_at);
+    v_minute timestamptz := date_trunc('minute', p_at, 'UTC');
     v_first  uuid        := kronos.uuid7_floor(v_minute - interval '1 hour');
     v_end    uuid        := kronos.uuid7_floor(v_minute + interval '1 hour');
     v_id     uuid;

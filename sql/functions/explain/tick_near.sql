@@ -4,7 +4,7 @@ create or replace function kronos.tick_near(p_schedule kronos.schedule, p_at tim
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_minute timestamptz := date_trunc('minute', p_at);
+    v_minute timestamptz := date_trunc('minute', p_at, 'UTC');
     v_tick   timestamptz;
     v_found  timestamptz;
 begin

@@ -9,7 +9,7 @@
 -- due at once, and found by the next ring. Those before it are counted, however many they are.
 create or replace function kronos.due_ticks(p_job kronos.jobs, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer, reason jsonb, is_held boolean)
-language plpgsql stable rows 2 set search_path = pg_catalog, pg_temp
+language plpgsql stable rows 2 set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
     c_grace    constant interval := kronos.grace();

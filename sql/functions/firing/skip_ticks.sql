@@ -3,7 +3,7 @@
 -- are: the pointer stays, and kronos.job_faults says why.
 -- Called by: settle_ticks, end_pause, end_jobs, resume_workspace, which hold the row's lock.   Returns: how many ticks were skipped.
 create or replace function kronos.skip_ticks(p_job_id uuid, p_upto timestamptz, p_reason jsonb) returns integer
-language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
     v_job     kronos.jobs;

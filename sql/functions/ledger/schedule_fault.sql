@@ -6,7 +6,7 @@ as $$
 begin
     if p_schedule.every_seconds is not null then
         if p_schedule.every_seconds < 1 or p_schedule.anchor is null then
-            return format('its interval cannot be: every_seconds %s, anchor %s', p_schedule.every_seconds, coalesce(p_schedule.anchor::text, 'null'));
+            return format('its interval cannot be: every_seconds %s, anchor %s', p_schedule.every_seconds, coalesce(kronos.iso(p_schedule.anchor), 'null'));
         end if;
     elsif p_schedule.anchor_local is not null then
         if num_nonnulls(p_schedule.every_days, p_schedule.every_months) <> 1 or least(p_schedule.every_days, p_schedule.every_months) < 1 then

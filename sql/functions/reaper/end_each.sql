@@ -34,7 +34,7 @@ begin
     end loop;
     perform kronos.account_each(v_live, p_now);
     update kronos.jobs
-       set status = 'RETIRED', ticks_until = p_now, status_reason = jsonb_build_object('code', 'ended', 'detail', format('ends_at %s has passed', ends_at))
+       set status = 'RETIRED', ticks_until = p_now, status_reason = jsonb_build_object('code', 'ended', 'detail', format('ends_at %s has passed', kronos.iso(ends_at)))
      where job_id = any (v_retired)
        and status in ('ACTIVE', 'PAUSED');
     return cardinality(v_retired);

@@ -3,5 +3,5 @@
 create or replace function kronos.uuid7_floor(p_at timestamptz) returns uuid
 language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
-    select encode(substring(int8send((extract(epoch from p_at) * 1000)::bigint) from 3) || '\x00000000000000000000'::bytea, 'hex')::uuid
+    select encode(substring(int8send((extract(epoch from p_at) * 1000)::bigint) from 3) || decode(repeat('00', 10), 'hex'), 'hex')::uuid
 $$;

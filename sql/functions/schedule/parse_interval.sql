@@ -37,7 +37,7 @@ begin
                 hint = 'write 1m, the shortest here, or have pg_cron updated';
         end if;
     end if;
-    if p_anchor is null or not isfinite(p_anchor) or p_anchor <> date_trunc(case when v_seconds < 60 then 'second' else 'minute' end, p_anchor) then
+    if p_anchor is null or not isfinite(p_anchor) or p_anchor <> date_trunc(case when v_seconds < 60 then 'second' else 'minute' end, p_anchor, 'UTC') then
         raise sqlstate 'KR005' using
             column = 'anchor',
             message = format('the anchor of an interval of %s is a whole %s, not %s', p_every, case when v_seconds < 60 then 'second' else 'minute' end,

@@ -33,7 +33,7 @@ begin
           from kronos.parse_calendar_interval(p_every, v_schedule.anchor_local) as parsed;
         v_schedule.every_hour := false;      -- its time of day is fixed
     else
-        v_schedule.anchor := coalesce(p_anchor, date_trunc('minute', now()));
+        v_schedule.anchor := coalesce(p_anchor, date_trunc('minute', now(), 'UTC'));
         v_schedule.every_seconds := kronos.parse_interval(p_every, v_schedule.anchor);
     end if;
     v_schedule.timezone := coalesce(v_zone, kronos.check_zone(p_timezone));

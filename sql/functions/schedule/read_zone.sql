@@ -4,7 +4,7 @@ create or replace function kronos.read_zone(p_timezone text) returns kronos.zone
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_from constant timestamptz := now() - interval '1 day';
+    v_from constant timestamptz := now() - interval '24 hours';
     v_zone kronos.zones;
 begin
     v_zone.timezone := p_timezone;
@@ -16,7 +16,7 @@ begin
            coalesce(array_agg(extract(epoch from change.new_offset - change.old_offset)::integer order by change.at)
                         filter (where change.new_offset > change.old_offset), '{}')
       into v_zone.offsets, v_zone.gaps, v_zone.gap_seconds
-      from kronos.zone_changes(p_timezone, v_from, now() + interval '2 years') as change;
+      from kronos.zone_changes(p_timezone, v_from, now() + interval '17520 hours') as change;
     return v_zone;
 end
 $$;

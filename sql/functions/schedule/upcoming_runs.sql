@@ -5,7 +5,7 @@
 create or replace function kronos.upcoming_runs(
     p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz, p_passed integer, p_count integer, out next_runs jsonb, out skipped jsonb
 )
-language plpgsql stable set search_path = pg_catalog, pg_temp
+language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
     v_is_utc boolean := kronos.is_utc_zone(p_schedule.timezone);

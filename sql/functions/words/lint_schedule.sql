@@ -22,6 +22,6 @@ begin
         v_lints := v_lints || format('day %s is not in each month that it comes to: there it runs on the month''s last day',
                                      to_char(p_schedule.anchor_local, 'FMDD'));
     end if;
-    return v_lints || kronos.lint_clock_changes(p_schedule, p_after, least(p_until, p_after + interval '1 year'));
+    return v_lints || kronos.lint_clock_changes(p_schedule, p_after, least(p_until, p_after + interval '8760 hours'));
 end
 $$;

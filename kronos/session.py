@@ -1,0 +1,262 @@
+"""A connection's role and settings: set by statement, then asked of the server, which must say so too; else the connection is not used.
+
+Startup options would do it in one message less, but a pooler may drop them, and a database, a role or a pooler's last client may have left
+other values behind. What is set here is everything by which values are written and read, how long a statement may take, and who acts.
+"""
+
+import asyncio
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, TypeAlias
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+
+from kronos import errors
+
+Role: TypeAlias = Literal["kronos_api", "kronos_worker"]
+_Dialogue: TypeAlias = Generator[tuple[str, Mapping[str, object]], list[TupleRow], bool]
+
+_CONNECT_SECONDS = 3
+_ANSWER_SECONDS = 3.0
+# How PostgreSQL shows a value, because it is compared with what it shows.
+_VALUES = {
+    "client_encoding": "UTF8",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "timezone_abbreviations": "Default",
+    "lc_monetary": "C",
+    "lc_numeric": "C",
+    "lc_time": "C",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "bytea_output": "hex",
+    "xmlbinary": "base64",
+    "extra_float_digits": "1",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "search_path": "pg_catalog, pg_temp",
+    "row_security": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "exit_on_error": "off",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",  # from PostgreSQL 17 on
+    "jit": "off",
+}
+# A setting that this PostgreSQL does not know is left out.
+_SET = """
+select set_config(wanted.name, wanted.value, false)
+  from unnest(%(names)s::text[], %(values)s::text[]) as wanted (name, value)
+ where current_setting(wanted.name, true) is not null
+"""
+_ASK = """
+select current_user::text, session_user::text, current_database()::text, pg_backend_pid(),
+       acting.rolsuper or acting.rolbypassrls,
+       current_setting('server_encoding'), current_setting('session_replication_role')
+  from pg_roles as acting
+ where acting.rolname = current_user
+"""
+_DIFFERENT = """
+select wanted.name, wanted.value, current_setting(wanted.name), setting.source
+  from unnest(%(names)s::text[], %(values)s::text[]) as wanted (name, value)
+  left join pg_settings as setting on lower(setting.name) = lower(wanted.name)
+ where current_setting(wanted.name, true) <> wanted.value
+"""
+_DIFFERS = """
+select exists (select
+                 from unnest(%(names)s::text[], %(values)s::text[]) as wanted (name, value)
+                where current_setting(wanted.name, true) <> wanted.value)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Who is to act on a connection, None for whoever logged in, and with which settings."""
+
+    role: Role | None
+    settings: Mapping[str, str]
+
+
+def wanted(
+    role: Role | None,
+    *,
+    statement_timeout: timedelta = timedelta(0),
+    lock_timeout: timedelta = timedelta(0),
+    idle_in_transaction: timedelta = timedelta(0),
+    **extra: str,
+) -> Wanted:
+    """The settings of every connection, with these limits (zero: none) and more settings, written as PostgreSQL shows them."""
+    limits = {
+        "statement_timeout": _shown(statement_timeout),
+        "lock_timeout": _shown(lock_timeout),
+        "idle_in_transaction_session_timeout": _shown(idle_in_transaction),
+    }
+    return Wanted(role=role, settings={**_VALUES, **limits, **extra})
+
+
+def _shown(length: timedelta) -> str:
+    """A duration as PostgreSQL shows it: in the largest unit of which it is a whole number."""
+    milliseconds = round(length.total_seconds() * 1000)
+    if milliseconds == 0:
+        return "0"
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000)):
+        if milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
+
+
+def conninfo(url: str, **extra: str | int) -> str:
+    """`url` as a connection that notices within seconds that the other end is gone. Nothing in it that a pooler must pass on."""
+    return make_conninfo(
+        url,
+        client_encoding="UTF8",
+        connect_timeout=_CONNECT_SECONDS,
+        keepalives_idle=2,
+        keepalives_interval=1,
+        keepalives_count=2,
+        **extra,
+    )
+
+
+def connect(url: str, asked: Wanted, *, autocommit: bool = True, **extra: str | int) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A new connection that has proven who acts on it and how. Raises SessionRefused, psycopg.Error."""
+    told = conninfo(url, **extra)
+    connection = psycopg.connect(told, autocommit=True)
+    try:
+        if _converse(connection, asked):
+            with ThreadPoolExecutor(1) as apart:  # an event loop of its own: the caller may be in one
+                apart.submit(asyncio.run, _probe(told)).result()
+        connection.autocommit = autocommit
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _converse(connection: "psycopg.Connection[tuple[Any, ...]]", asked: Wanted) -> bool:
+    dialogue = _dialogue(asked, connection.info.backend_pid)
+    question, params = next(dialogue)
+    try:
+        while True:
+            try:
+                answer = connection.execute(question.encode(), params, prepare=False).fetchall()
+            except psycopg.Error as error:
+                raise _refused_by(error, asked, connection.info) from error
+            question, params = dialogue.send(answer)
+    except StopIteration as end:
+        return bool(end.value)
+
+
+async def prove(connection: AsyncConnection[TupleRow], asked: Wanted, *, told: str) -> None:
+    """Sets role and settings of a new autocommit connection, made from conninfo `told`, and sees that they hold. Raises SessionRefused."""
+    dialogue = _dialogue(asked, connection.info.backend_pid)
+    question, params = next(dialogue)
+    try:
+        while True:
+            try:
+                answer = await (await connection.execute(question.encode(), params, prepare=False)).fetchall()
+            except psycopg.Error as error:
+                raise _refused_by(error, asked, connection.info) from error
+            question, params = dialogue.send(answer)
+    except StopIteration as end:
+        if end.value:
+            await _probe(told)
+
+
+def _dialogue(asked: Wanted, told_pid: int) -> _Dialogue:
+    """What to ask, answer by answer. Returns whether a pooler is in between. Raises SessionRefused."""
+    values = {"names": list(asked.settings), "values": list(asked.settings.values())}
+    if asked.role is not None:
+        yield "select set_config('role', %(role)s, false)", {"role": asked.role}
+    yield _SET, values
+    # Apart from the statements that set them: what does not outlive its transaction is not there any more.
+    ((user, login, database, pid, is_mighty, encoding, replication),) = yield _ASK, {}
+    if asked.role is not None and (user != asked.role or is_mighty):
+        raise errors.SessionRefused(
+            f"in database {database} it is {user} that acts on the connection of {login}, not {asked.role}"
+            f"{_POOLED if user != asked.role else f': alter role {user} nosuperuser nobypassrls'}"
+        )
+    if encoding != "UTF8":
+        raise errors.SessionRefused(f"database {database} is encoded in {encoding}; Kronos needs one that was made with encoding 'UTF8'")
+    if replication != "origin":
+        raise errors.SessionRefused(
+            f"session_replication_role is {replication} for {login} in database {database}, so no trigger or foreign key holds: "
+            f"alter database {database} reset session_replication_role, or alter role {login} reset session_replication_role"
+        )
+    ((is_different,),) = yield _DIFFERS, values
+    if is_different:
+        different = yield _DIFFERENT, values
+        found = "; ".join(f"{name} is {found!r} and not {value!r} (from: {source})" for name, value, found, source in different)
+        raise errors.SessionRefused(
+            f"settings of this session of {login} in database {database} do not stay as they were set: {found}{_POOLED}"
+        )
+    return bool(pid != told_pid)
+
+
+_POOLED = (
+    ". Is there a pooler that gives each transaction another session? Kronos needs one session for a connection: set pool_mode = session "
+    "(pgbouncer), or connect to PostgreSQL itself"
+)
+
+
+def _refused_by(error: psycopg.Error, asked: Wanted, info: psycopg.ConnectionInfo) -> Exception:
+    """Why the server does not let us be who we must be; `error` itself where it says nothing of that."""
+    message = error.diag.message_primary or ""
+    if error.sqlstate == "22023" and "does not exist" in message:
+        return errors.SessionRefused(f"{message}: run `kronos migrate` with an administrator's KRONOS_DATABASE_URL")
+    if error.sqlstate == "42501" and asked.role is not None:
+        return errors.SessionRefused(
+            f"user {info.user} may not act as {asked.role}: let an administrator run: grant {asked.role} to {info.user}"
+        )
+    return error
+
+
+async def _probe(told: str) -> None:
+    """Whether the pooler in between keeps a session for a connection: two connections must never meet in one. Raises SessionRefused.
+
+    Where it has no session to spare, there is nothing to see: one that shared them would have had ours.
+    """
+    async with (
+        await AsyncConnection.connect(told, autocommit=True) as first,
+        await AsyncConnection.connect(told, autocommit=True) as second,
+    ):
+        for _ in range(3):
+            before = await _pid(first)
+            if before is None:
+                return
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await second.execute("begin")
+            except TimeoutError:
+                return
+            except psycopg.Error as error:
+                raise errors.SessionRefused(
+                    f"there is no transaction over this connection ({error.diag.message_primary}){_POOLED}"
+                ) from error
+            between = await _pid(second)
+            after = await _pid(first)
+            await second.execute("rollback")
+            if between == before or after != before:
+                raise errors.SessionRefused(f"two connections to PostgreSQL were given the same session{_POOLED}")
+
+
+async def _pid(connection: AsyncConnection[TupleRow]) -> int | None:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            found = await (await connection.execute("select pg_backend_pid()")).fetchone()
+    except TimeoutError:
+        return None
+    return int(found[0]) if found is not None else None
+
+
+def is_superuser(connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
+    """Whether the user who logged in is one, whoever acts."""
+    row = connection.execute("select rolsuper from pg_roles where rolname = session_user").fetchone()
+    return row is None or bool(row[0])
