@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import Reading, cron_texts, read
+from refused_texts import REFUSED, damaged_texts
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -208,17 +209,6 @@ def test_any_valid_text_becomes_the_sets_that_it_names(shared: Connection, texts
     assert parse(shared, *texts) == [masks(read(text)) for text in texts]
 
 
-@st.composite
-def damaged_texts(draw: st.DrawFn) -> str:
-    """A valid text with one to three characters put in, taken out or replaced."""
-    text = draw(cron_texts)
-    for _ in range(draw(st.integers(1, 3))):
-        at = draw(st.integers(0, len(text)))
-        new = draw(st.sampled_from([*" \t*,-/$?#@.+0123456789LWHAamonSUNjf\n\x7f\u00e9\u0661", ""]))
-        text = text[:at] + new + text[at + draw(st.integers(0, 1)) :]
-    return text
-
-
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=damaged_texts())
 def test_a_damaged_text_is_refused_with_a_hint_or_still_means_what_it_says(shared: Connection, text: str) -> None:
@@ -227,114 +217,6 @@ def test_a_damaged_text_is_refused_with_a_hint_or_still_means_what_it_says(share
         assert (outcome.sqlstate, bool(outcome.diag.message_hint)) == ("KR001", True), (text, outcome)
     else:
         assert outcome == [masks(read(text))]
-
-
-# text, what the message names, what the hint says
-REFUSED = [
-    ("", "0 fields", "write five fields"),
-    (" \t ", "0 fields", "write five fields"),
-    ("*", "1 field,", "write five fields"),
-    ("* * * *", "4 fields", "write five fields"),
-    ("* * * * * *", "6 fields", "no field for seconds or years"),
-    ("0 0 12 * * ? 2024", "7 fields", "no field for seconds or years"),
-    ("30 seconds", "30 seconds", "a minute is the shortest interval"),
-    ("* * * * * foo", "6 fields", "write five fields"),
-    ("@reboot", '"@reboot"', "IMMEDIATE"),
-    ("@Daily", '"@Daily"', "write @daily"),
-    ("@every 5m", '"@every 5m"', "*/5 * * * *"),
-    ("@fortnightly", '"@fortnightly"', "write @hourly"),
-    ("@hourly * * * *", '"@hourly * * * *"', "five fields"),
-    ("@", '"@"', "write @hourly"),
-    ("5-010 * * * *", 'minute: "5-010"', "a range low-high"),
-    ("5-10/002 * * * *", 'minute: "5-10/002"', "as in */5"),
-    ("60 * * * *", 'minute: "60"', "write 0 for the full hour"),
-    ("61 * * * *", 'minute: "61"', "from 0 to 59"),
-    ("5-64/30 * * * *", 'minute: "64"', "from 0 to 59"),
-    ("0 24 * * *", 'hour: "24"', "write 0 for midnight"),
-    ("0 0 0 * *", 'day of month: "0"', "from 1 to 31"),
-    ("0 0 32 * *", 'day of month: "32"', "from 1 to 31"),
-    ("0 0 1 0 *", 'month: "0"', "from 1 to 12"),
-    ("0 0 1 13 *", 'month: "13"', "from 1 to 12"),
-    ("0 0 * * 8", 'weekday: "8"', "from 0 to 7"),
-    ("*/60 * * * *", 'minute: step "60"', "write its first value, 0"),
-    ("*/0 * * * *", 'minute: step "0"', "from 1 to 59"),
-    ("0 */24 * * *", 'hour: step "24"', "write its first value, 0"),
-    ("0 0 */32 * *", 'day of month: step "32"', "write its first value, 1"),
-    ("0 0 * */13 *", 'month: step "13"', "write its first value, 1"),
-    ("0 0 * * */8", 'weekday: step "8"', "write its first value, 0"),
-    ("*/61 * * * *", 'minute: step "61"', "write its first value, 0"),
-    ("*/5000000000 * * * *", 'minute: "*/5000000000"', "as in */5"),
-    ("0-5000000000 * * * *", 'minute: "0-5000000000"', "a range low-high"),
-    ("0 0 * * 1#5000000000", 'weekday: "1#5000000000"', "from 1 to 5"),
-    ("1/5 * * * *", 'minute: "1/5"', "write 1-59/5"),
-    ("0 0 * * mon/2", 'weekday: "mon/2"', "write mon-7/2"),
-    ("*/5/2 * * * *", 'minute: "*/5/2"', "one step only"),
-    ("*-5 * * * *", 'minute: "*-5"', "a range low-high"),
-    ("-5 * * * *", 'minute: "-5"', "a number from 0 to 59"),
-    ("5- * * * *", 'minute: "5-"', "a range low-high"),
-    ("1.5 * * * *", 'minute: "1.5"', "a number from 0 to 59"),
-    ("0x10 * * * *", 'minute: "0x10"', "numbers from 0 to 59"),
-    ("005 * * * *", 'minute: "005"', "a number from 0 to 59"),
-    ("1,2,, * * * *", 'minute: ""', "remove the comma"),
-    (",1 * * * *", 'minute: ""', "remove the comma"),
-    ("? 0 * * *", 'minute: "?"', "write * instead of ?"),
-    ("0 0 ?,5 * *", 'day of month: "?"', "write * instead of ?"),
-    ("0 0 ?/2 * *", 'day of month: "?/2"', "write * instead of ?"),
-    ("0 0 * ? *", 'month: "?"', "write * instead of ?"),
-    ("0 0 L-0 * *", 'day of month: "0" of "L-0"', "L-1 to L-30"),
-    ("0 0 L-31 * *", 'day of month: "31" of "L-31"', "L-1 to L-30"),
-    ("0 0 L-31W * *", 'day of month: "31" of "L-31W"', "L-1 to L-30"),
-    ("0 0 * * L-3", 'weekday: "L-3"', "third field"),
-    ("0 L-3 * * *", 'hour: "L-3"', "third field"),
-    ("* * * * *\n* * * * *", "U+000A", "printable ASCII"),
-    ("0 0 W * *", 'day of month: "W"', "as in 15W"),
-    ("0 0 WL * *", 'day of month: "WL"', "months and weekdays only"),
-    ("0 0 1-5W * *", 'day of month: "1-5W"', "as in 1W,15W"),
-    ("0 0 0W * *", 'day of month: "0"', "from 1 to 31"),
-    ("0 0 32W * *", 'day of month: "32"', "from 1 to 31"),
-    ("0 0 155W * *", 'day of month: "155W"', "from 1 to 31"),
-    ("0 0 5L * *", 'day of month: "5L"', "fifth field"),
-    ("0 0 5#2 * *", 'day of month: "5#2"', "fifth field"),
-    ("0 0 $L * *", 'day of month: "$L"', "stands alone"),
-    ("0 0 $-3 * *", 'day of month: "$-3"', "stands alone"),
-    ("0 0 $/2 * *", 'day of month: "$/2"', "stands alone"),
-    ("0 0 15W/2 * *", 'day of month: "15W/2"', "months and weekdays only"),
-    ("0 L * * *", 'hour: "L"', "third field"),
-    ("15W * * * *", 'minute: "15W"', "third field"),
-    ("0 0 1 5#2 *", 'month: "5#2"', "fifth field"),
-    ("0 0 * * L", 'weekday: "L"', "write 6L or satL"),
-    ("0 0 * * 1,L", 'weekday: "L"', "6 for each"),
-    ("0 0 * * LW", 'weekday: "LW"', "belongs into day of month"),
-    ("0 0 * * 15W", 'weekday: "15W"', "third field"),
-    ("0 0 * * $", 'weekday: "$"', "third field"),
-    ("0 0 * * 5#0", 'weekday: "0" of "5#0"', "write 5#1 to 5#5, or 5L"),
-    ("0 0 * * fri#6", 'weekday: "6" of "fri#6"', "write fri#1 to fri#5, or friL"),
-    ("0 0 * * 8#1", 'weekday: "8"', "from 0 to 7"),
-    ("0 0 * * 8L", 'weekday: "8"', "from 0 to 7"),
-    ("0 0 * * jan#1", 'weekday: "jan"', "write one of sun mon"),
-    ("0 0 * * 5#", 'weekday: "5#"', "5#2 or fri#2"),
-    ("0 0 * * #2", 'weekday: "#2"', "5#2 or fri#2"),
-    ("0 0 * * 1-5#2", 'weekday: "1-5#2"', "ranges are not"),
-    ("0 0 * * 5#-1", 'weekday: "5#-1"', "from 1 to 5"),
-    ("0 0 * * 5#2#3", 'weekday: "5#2#3"', "5#2 or fri#2"),
-    ("0 0 * * 5#100", 'weekday: "5#100"', "from 1 to 5"),
-    ("0 0 * * 5LW", 'weekday: "5LW"', "a number from 0 to 7"),
-    ("0 0 * * MONDAY", 'weekday: "MONDAY"', "write mon"),
-    ("0 0 * * monday-friday", 'weekday: "monday-friday"', "write mon-fri"),
-    ("0 0 1 January *", 'month: "January"', "write jan"),
-    ("0 0 * mon *", 'month: "mon"', "write one of jan feb"),
-    ("0 0 * * jan", 'weekday: "jan"', "write one of sun mon"),
-    ("0 mon * * *", 'hour: "mon"', "months and weekdays only"),
-    ("H * * * *", 'minute: "H"', "months and weekdays only"),
-    ("* * * *\n*", "U+000A", "printable ASCII"),
-    ("* * * *\x0b*", "U+000B", "printable ASCII"),
-    ("* * * * \x7f", "U+007F", "printable ASCII"),
-    ("*\u00a0* * * *", "U+00A0", "printable ASCII"),
-    ("\u0661 * * * *", "U+0661", "printable ASCII"),
-    ("0 0 * * \u0130", "U+0130", "printable ASCII"),
-    ("* * * * *" + " " * 192, "201 characters", "shorten"),
-    ("1," * 100 + "1 * * * *", "characters", "shorten"),
-]
 
 
 @pytest.mark.parametrize(("text", "named", "hint"), REFUSED)

@@ -6,49 +6,40 @@ create or replace function kronos.cron_fields(p_cron text) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_order constant text := 'write five fields: minute, hour, day of month, month, weekday';
-    v_text  text;
-    v_count integer;
+    v_trimmed constant text := btrim(p_cron, e' \t\r\n');
+    v_text    constant text := kronos.cron_text(p_cron);
+    v_strange constant text := substring(v_trimmed from '[^ -~\t]');
+    v_fields  constant text[] := kronos.split_cron(v_text);
+    v_plain   text;    -- dashes, blanks and stars as a word processor sets them
 begin
     if length(p_cron) > kronos.cron_length() then
         raise sqlstate 'KR001' using
             message = format('cron text: %s characters are too long, %s are allowed', length(p_cron), kronos.cron_length()),
-            hint = 'shorten lists with ranges and steps, e.g. */5';
-    elsif btrim(p_cron, e' \t\r\n') ~ '[^ -~\t]' then
+            hint = coalesce(kronos.cron_line_hint(left(v_trimmed, 1000)), 'shorten lists with ranges and steps, e.g. */5');
+    elsif v_strange is not null then
+        v_plain := translate(v_trimmed, e'\u2010\u2011\u2012\u2013\u2014\u2212\u00a0\u2009\u202f\u2217\uff0a\u00d7', '------   ***');
+        raise sqlstate 'KR001' using
+            message = format('cron text: U+%s is not allowed', upper(lpad(to_hex(ascii(v_strange)), 4, '0'))),
+            hint = case
+                when kronos.is_cron(v_plain) then format('write %s in plain ASCII', v_plain)
+                else coalesce(kronos.cron_line_hint(v_trimmed), 'write printable ASCII characters, blanks and tabs only')
+            end;
+    elsif v_text is null then
+        raise sqlstate 'KR001' using
+            message = format('cron text: macro "%s" is not known', v_trimmed),
+            hint = kronos.cron_text_hint(v_trimmed);
+    elsif v_trimmed ~* '^((cron_)?tz=|["''`]|cron\()' then
+        raise sqlstate 'KR001' using
+            message = format('cron text: %s holds more than five fields', v_trimmed),
+            hint = kronos.cron_text_hint(v_trimmed);
+    elsif coalesce(cardinality(v_fields), 0) <> 5 then
         raise sqlstate 'KR001' using
             message = format(
-                'cron text: U+%s is not allowed',
-                upper(lpad(to_hex(ascii(substring(btrim(p_cron, e' \t\r\n') from '[^ -~\t]'))), 4, '0'))
+                'cron text: "%s" has %s, not five', v_text,
+                coalesce(cardinality(v_fields), 0) || case cardinality(v_fields) when 1 then ' field' else ' fields' end
             ),
-            hint = 'write printable ASCII characters, blanks and tabs only';
+            hint = kronos.cron_text_hint(v_trimmed);
     end if;
-    v_text := kronos.cron_text(p_cron);
-    if v_text is null then
-        v_text := btrim(p_cron, e' \t\r\n');
-        raise sqlstate 'KR001' using
-            message = format('cron text: macro "%s" is not known', v_text),
-            hint = case
-                when v_text ~* '^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$'
-                    then 'macros are lower case: write ' || lower(v_text collate "C")
-                when v_text ~* '^@(reboot|restart)'
-                    then 'a schedule names times; to run once now, create an IMMEDIATE job'
-                when v_text ~* '^@every'
-                    then 'write a step, e.g. */5 * * * * for every five minutes'
-                else 'write @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually, or five fields'
-            end;
-    end if;
-    v_count := case v_text when '' then 0 else regexp_count(v_text, '[^ \t]+') end;
-    if v_count <> 5 then
-        raise sqlstate 'KR001' using
-            message = format(
-                'cron text: "%s" has %s, not five', v_text, v_count || case v_count when 1 then ' field' else ' fields' end
-            ),
-            hint = case
-                when v_count in (6, 7) then c_order || '; there is no field for seconds or years'
-                when v_text ~* 'second'  then c_order || '; a minute is the shortest interval'
-                else c_order
-            end;
-    end if;
-    return kronos.split_cron(v_text);
+    return v_fields;
 end
 $$;

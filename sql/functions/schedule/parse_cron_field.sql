@@ -1,14 +1,13 @@
--- parse_cron_field: the bits of one field's comma-separated list.
--- Called by: parse_cron_fields.
+-- parse_cron_field: the bits of the comma-separated list of a cron text's n-th field.
+-- Called by: parse_cron_fields, cron_advice.
 -- Returns: p_plain, what parse_cron_item says of its items, and p_special, what parse_day_item says of those that only a day field can have.
 --          Nulls where an item is refused and p_raises is false.
 -- Raises: KR001 with a hint, where p_raises.
-create or replace function kronos.parse_cron_field(
-    p_text text, p_field text, p_low integer, p_high integer, p_names text[], p_raises boolean, out p_plain bigint, out p_special bigint
-)
+create or replace function kronos.parse_cron_field(p_text text, p_n integer, p_raises boolean, out p_plain bigint, out p_special bigint)
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_spec constant record := kronos.cron_field(p_n);
     v_item  text;
     v_plain bigint;
     v_day   bigint;
@@ -16,16 +15,16 @@ begin
     p_plain := 0;
     p_special := 0;
     foreach v_item in array string_to_array(p_text, ',') loop
-        v_plain := kronos.parse_cron_item(v_item, p_field, p_low, p_high, p_names);
-        if v_plain is null and p_field in ('day of month', 'weekday') then
-            v_day := kronos.parse_day_item(v_item, p_field, p_low, p_high, p_names);
+        v_plain := kronos.parse_cron_item(v_item, v_spec.field, v_spec.low, v_spec.high, v_spec.names);
+        v_day := null;
+        if v_plain is null and p_n in (3, 5) then
+            v_day := kronos.parse_day_item(v_item, v_spec.field, v_spec.low, v_spec.high, v_spec.names);
         end if;
         if v_plain is null and v_day is null and p_raises then
-            perform kronos.refuse_cron_item(v_item, p_field, p_low, p_high, p_names);
+            perform kronos.refuse_cron_item(v_item, p_n);
         end if;
         p_plain := p_plain | coalesce(v_plain, v_day & 0);
         p_special := p_special | coalesce(v_day, v_plain & 0);
-        v_day := null;
     end loop;
 end
 $$;

@@ -9,12 +9,10 @@ declare
     v_schedule kronos.schedule;
     v_plain    bigint[] := '{}';
     v_special  bigint[] := '{}';
-    v_spec     record;
     v_bits     record;
 begin
     for n in 1..5 loop
-        v_spec := kronos.cron_field(n);
-        v_bits := kronos.parse_cron_field(p_fields[n], v_spec.field, v_spec.low, v_spec.high, v_spec.names, p_raises);
+        v_bits := kronos.parse_cron_field(p_fields[n], n, p_raises);
         v_plain := v_plain || v_bits.p_plain;
         v_special := v_special || v_bits.p_special;
     end loop;

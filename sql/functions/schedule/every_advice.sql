@@ -1,0 +1,21 @@
+-- every_advice: an interval as the member of a job that has it: "every": "90m".
+-- Called by: cron_text_hint, cron_seconds_hint, refuse_cron_item, for their hints.
+-- Returns: null where parse_interval would refuse it: longer than 366 days, no whole minutes, or seconds that this pg_cron cannot ring at.
+create or replace function kronos.every_advice(p_every text) returns text
+language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_units constant text := '^(?:([0-9]{1,4})w)?(?:([0-9]{1,5})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,8})m)?(?:([0-9]{1,9})s)?$';
+    v_parts   constant numeric[] := regexp_match(nullif(p_every, ''), c_units)::numeric[];
+    v_version constant text := (select extension.extversion from pg_extension as extension where extension.extname = 'pg_cron');
+    v_seconds numeric;
+begin
+    v_seconds := coalesce(v_parts[1], 0) * 604800 + coalesce(v_parts[2], 0) * 86400 + coalesce(v_parts[3], 0) * 3600
+               + coalesce(v_parts[4], 0) * 60 + coalesce(v_parts[5], 0);
+    if v_seconds between 60 and 366 * 86400 and v_seconds % 60 = 0
+    or v_seconds between 1 and 59 and (regexp_match(v_version, '^(\d+)\.(\d+)'))::integer[] >= array[1, 5] then
+        return format('"every": "%s"', p_every);
+    end if;
+    return null;
+end
+$$;
