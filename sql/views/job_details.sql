@@ -14,7 +14,7 @@ create view kronos.job_details with (security_invoker = true) as
            end as next_run_at,
            job.last_run_at,
            case when job.status = 'ACTIVE' and job.trigger = 'CRON' then kronos.pg_cron_entry(job.job_id) end as pg_cron,
-           job.idempotency_key, job.run_at, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
+           job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
            case when job.trigger <> 'CRON' then
                (select to_jsonb(execution) - 'workspace_id'
                        || jsonb_build_object('scheduled_at', kronos.iso(execution.scheduled_at), 'run_at', kronos.iso(execution.run_at),
