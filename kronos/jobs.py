@@ -52,7 +52,10 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a caller says of a job. `cron` goes with trigger CRON, `run_at` with DELAYED; a naive one, or `anchor`, is local to `timezone`."""
+    """What a caller says of a job. `cron` goes with trigger CRON, `run_at` with DELAYED.
+
+    A `run_at` or `anchor` without an offset is a local time of `timezone`.
+    """
 
     endpoint: str
     trigger: Trigger

@@ -112,7 +112,10 @@ async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
 
 
 async def shown_at(view: WorkspaceView, local: datetime, *, timezone: str, dst_gap: str) -> datetime:
-    """When the zone's clocks first show `local`, or, where they never do, what `dst_gap` makes of it. Raises Unprocessable (invalid_timezone)."""
+    """When the zone's clocks first show `local`; where they never do, what `dst_gap` makes of it.
+
+    Raises Unprocessable (invalid_timezone).
+    """
     (found,) = await view.rows(_READ_LOCAL_TIME, {"local": local, "timezone": timezone, "dst_gap": dst_gap})
     return found.at
 

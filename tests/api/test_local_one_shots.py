@@ -29,7 +29,8 @@ def test_the_instant_is_the_zones_and_the_local_time_is_shown_back(api: httpx.Cl
     assert answer.status_code == 201, answer.text
     assert (job["run_at"], job["run_at_local"], job["timezone"]) == (f"{YEAR}-07-01T07:00:00Z", f"{YEAR}-07-01T09:00:00", "Europe/Berlin")
     execution = job["execution"]
-    assert (execution["status"], execution["scheduled_at"], execution["run_at"]) == ("PENDING", job["run_at"], job["run_at"])
+    instants = {datetime.fromisoformat(at) for at in (job["run_at"], execution["scheduled_at"], execution["run_at"])}
+    assert (execution["status"], len(instants)) == ("PENDING", 1)
     assert (job["cron"], job["pg_cron"], job["anchor_local"]) == (None, None, None)
     one = f"/v1/workspaces/{workspace}/jobs/{job['job_id']}"
     assert api.get(one).json() == job
