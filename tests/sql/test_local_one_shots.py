@@ -111,6 +111,22 @@ def test_one_that_has_begun_or_is_over_stays_as_it_is(superuser: Connection, cha
     assert (live(superuser, job_id), job(superuser, job_id)) == before
 
 
+def test_the_reapers_reading_of_a_zone_asks_again_for_its_one_shots(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    superuser.execute("update kronos.zones set read_at = now()")
+    moved, held = one_shot(superuser, endpoint), one_shot(superuser, endpoint, zone="Asia/Kathmandu", run_at=RIGHT)
+
+    assert value(superuser, "select zones from kronos.refresh_zones()") >= 2  # though no CRON job has them
+
+    assert times(superuser, moved) == {RIGHT}
+    assert times(superuser, held) == {datetime(2090, 7, 1, 3, 15, tzinfo=UTC)}
+    superuser.execute("update kronos.zones set read_at = now() - interval '2 days'")
+    superuser.execute("update kronos.jobs set run_at = run_at + interval '1 hour' where job_id = %s", [moved])
+    superuser.execute("update kronos.execution_live set visible_at = visible_at + interval '1 hour' where job_id = %s", [moved])
+    superuser.execute("select kronos.refresh_zones()")
+    assert times(superuser, moved) == {RIGHT}
+
+
 def test_an_instant_that_has_passed_is_due_at_once_and_workers_are_told(superuser: Connection, database_url: str) -> None:
     yesterday = value(superuser, "select (now() - interval '1 day') at time zone 'Europe/Berlin'")
     job_id = one_shot(superuser, add_endpoint(superuser), local=yesterday)

@@ -2,7 +2,7 @@
 -- clocks show that time now: the job's run_at and its execution's times, up to p_limit a call. One that a worker has begun with stays as it is, and so
 -- does one that a request or a worker holds at this moment, for the next call.
 -- An instant that has passed meanwhile is due at once. Lock order: executions, then jobs, as when a worker ends one.
--- Called by: whoever finds that a zone's rules have changed, with the owner's rights.
+-- Called by: refresh_zones.
 -- Returns: how many were moved, and whether none is left to move.
 create or replace function kronos.reask_local_one_shots(p_timezone text, p_limit integer default 5000, out moved integer, out is_complete boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
