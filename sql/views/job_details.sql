@@ -3,7 +3,7 @@ drop view if exists kronos.job_details cascade;
 create view kronos.job_details with (security_invoker = true) as
     select job.job_id, job.workspace_id, job.first_version_id, job.name, workspace.slug as workspace, endpoint.name as endpoint,
            endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason, job.version, job.previous_version_id, job.replaced_by_id,
-           job.cron, job.every, coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
+           job.cron, job.every, case when job.anchor_local is null then job.anchor else kronos.anchor_of(job) end as anchor,
            kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
            job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
            jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
