@@ -41,7 +41,7 @@ $$
 """
 _MEASURE = """
 select bench_next_tick_us(schedule, %(from)s, %(until)s, %(slices)s)
-  from kronos.read_schedule(%(cron)s, %(every)s, '2026-01-01 00:00+00', %(zone)s, 'SHIFT', 'FIRST') as schedule
+  from kronos.read_schedule(%(cron)s, %(every)s, %(anchor)s, %(zone)s, %(gap)s, 'FIRST', %(anchor_local)s) as schedule
 """
 _CRONS = ["* * * * *", "*/5 9-17 * * 1-5", "30 2 * * *", "0 9 * * 1", "0 9 15W,LW * 5#2", "0 0 1 1 *", "0 0 29 2 *"]
 _ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata"]
@@ -55,9 +55,12 @@ _CHANGES = {
 }
 
 
+_USUAL: dict[str, object] = {"every": None, "cron": None, "anchor": None, "anchor_local": None, "zone": "UTC", "gap": "SHIFT"}
+
+
 def _sample(one: Instance, slices: int, given: dict[str, object]) -> dict[str, float]:
     with one.connect() as connection:
-        (cost,) = connection.execute(_MEASURE, {"every": None, "cron": None, "zone": "UTC", "slices": slices} | given).fetchone() or (0.0,)
+        (cost,) = connection.execute(_MEASURE, _USUAL | {"slices": slices} | given).fetchone() or (0.0,)
     return {"us": cost}
 
 
@@ -69,7 +72,13 @@ def _given() -> dict[str, dict[str, object]]:
             given[f"{cron} {zone}"] = {"cron": cron, "zone": zone, "from": _LONG[0], "until": _LONG[1]}
     for name, (begin, end) in _CHANGES.items():
         given[name] = {"cron": name.partition(" Europe")[0], "zone": "Europe/Berlin", "from": begin, "until": end}
-    given["every 90m"] = {"every": "90m", "from": _LONG[0], "until": _LONG[1]}
+    given["every 90m"] = {"every": "90m", "anchor": "2026-01-01 00:00+00", "from": _LONG[0], "until": _LONG[1]}
+    for zone in _ZONES:
+        for every in ("2w", "1mo"):
+            name = f"every {every} on the wall clock {zone}"
+            given[name] = {"every": every, "anchor_local": "2026-01-31 09:00", "zone": zone, "from": _LONG[0], "until": _LONG[1]}
+    by_gap: dict[str, object] = {"cron": "30 2 * * *", "zone": "Europe/Berlin", "gap": "SHIFT_BY_GAP"}
+    given["30 2 * * * Europe/Berlin, SHIFT_BY_GAP"] = by_gap | {"from": _LONG[0], "until": _LONG[1]}
     return given
 
 

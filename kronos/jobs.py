@@ -52,7 +52,10 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a caller says of a job. `cron` goes with trigger CRON, `run_at` with DELAYED; a naive `anchor` is a local time of `timezone`."""
+    """What a caller says of a job. `cron` goes with trigger CRON, `run_at` with DELAYED.
+
+    A `run_at` or `anchor` without an offset is a local time of `timezone`.
+    """
 
     endpoint: str
     trigger: Trigger
@@ -149,9 +152,12 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     With an idempotency key that is known, the job that it made. Raises EndpointNotFound, Unprocessable (invalid_cron, invalid_timezone,
     idempotency_mismatch), Conflict (the name is taken, the workspace is suspended), PgCronUnavailable, DatabaseUnavailable.
     """
-    if faults := _past(new):
+    run_at = new.run_at
+    if (local := schedules.local_time(run_at)) is not None:
+        run_at = await schedules.shown_at(view, local, timezone=new.timezone, dst_gap=new.dst_gap)
+    if faults := _past(new, run_at):
         return await _known(view, new, faults), False
-    insert, params = await _insertion(view, new)
+    insert, params = await _insertion(view, new, run_at)
     try:
         job = await view.run_entering(insert, params)
     except (errors.EndpointNotFound, errors.Overtaken):  # deleted or suspended at the same time, endpoint or workspace
@@ -165,12 +171,14 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     return job, True
 
 
-def _past(new: NewJob) -> list[errors.Fault]:
+def _past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
     """Times that have passed. A caller who says "now" is not refused for the time that the request took."""
     now = datetime.now(UTC)
     faults = []
-    if new.run_at is not None and new.run_at < now - _LATE:
-        detail = f"{new.run_at.isoformat()} is in the past"
+    if run_at is not None and run_at < now - _LATE:
+        local = schedules.local_time(new.run_at)
+        shown = f" ({local.isoformat()} in {new.timezone})" if local is not None else ""
+        detail = f"{run_at.isoformat()}{shown} is in the past"
         faults.append(errors.Fault(pointer="/run_at", detail=detail, hint="Write a later time, or use trigger IMMEDIATE."))
     if new.ends_at is not None and new.ends_at <= now:
         detail = f"{new.ends_at.isoformat()} is in the past"
@@ -192,7 +200,7 @@ async def _known(view: WorkspaceView, new: NewJob, faults: list[errors.Fault]) -
     return await get(view, str(twin.job_id))
 
 
-async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Job], dict[str, object]]:
+async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> tuple[Statement[Job], dict[str, object]]:
     params: dict[str, object] = {
         "job_id": uuid4(),
         "name": new.name,
@@ -203,7 +211,15 @@ async def _insertion(view: WorkspaceView, new: NewJob) -> tuple[Statement[Job], 
         "request_sha256": _digest(new) if new.idempotency_key is not None else None,
     }
     if new.trigger != "CRON":
-        return _INSERT_ONE_SHOT, params | {"trigger": new.trigger, "run_at": new.run_at, "wake": _may_wake()}
+        local = schedules.local_time(new.run_at)
+        return _INSERT_ONE_SHOT, params | {
+            "trigger": new.trigger,
+            "run_at": run_at,
+            "run_at_local": local,
+            "timezone": new.timezone if local is not None else None,
+            "dst_gap": new.dst_gap,
+            "wake": _may_wake(),
+        }
     text = _schedule_text(new)
     read = await schedules.read(view, text)
     return _INSERT_CRON, params | {

@@ -56,6 +56,7 @@ class Job:
     """One version of a job: sql/views/job_details.sql, field by field the API's Job.
 
     `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them; `anchor` is then its instant.
+    So is `run_at_local` what `run_at` was computed from, where it was given as a local time.
     """
 
     job_id: UUID
@@ -90,6 +91,7 @@ class Job:
     pg_cron: JsonObject | None
     idempotency_key: str | None
     run_at: datetime | None
+    run_at_local: str | None
     input: JsonObject
     priority: int
     tags: list[str]

@@ -77,7 +77,15 @@ class ScheduleRead:
     description: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTime:
+    """When a zone's clocks show a local time."""
+
+    at: datetime
+
+
 _READ = statement("schedules.read_schedule", ScheduleRead)
+_READ_LOCAL_TIME = statement("schedules.read_local_time", LocalTime)
 _PREVIEW = statement("schedules.preview_schedule", Upcoming)
 LIST_NEXT_RUNS = statement("schedules.list_next_runs", Upcoming)
 
@@ -101,6 +109,15 @@ async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
     if is_lasting:
         _remembered[text] = (now, found)
     return found
+
+
+async def shown_at(view: WorkspaceView, local: datetime, *, timezone: str, dst_gap: str) -> datetime:
+    """When the zone's clocks first show `local`; where they never do, what `dst_gap` makes of it.
+
+    Raises Unprocessable (invalid_timezone).
+    """
+    (found,) = await view.rows(_READ_LOCAL_TIME, {"local": local, "timezone": timezone, "dst_gap": dst_gap})
+    return found.at
 
 
 async def preview(view: InstanceView, text: ScheduleText, *, after: datetime | None, count: int) -> Preview:

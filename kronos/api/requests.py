@@ -31,6 +31,7 @@ _ONLY_CRON = (
     "overlap",
     "catch_up",
 )
+_OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -138,16 +139,43 @@ def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
     if body.trigger == "CRON":
         yield from _schedule_faults(body.cron, body.every, body.anchor, body.timezone)
     else:
-        for name in _ONLY_CRON:
-            if getattr(body, name) is not None:
-                detail = f"{name} goes with trigger CRON, not {body.trigger}"
-                yield Fault(pointer=f"/{name}", detail=detail, hint="Leave it out, or use trigger CRON.")
+        local = local_time(body.run_at) if body.trigger == "DELAYED" else None
+        yield from _cron_only_faults(body, is_local=local is not None)
+        if local is not None:
+            yield from _local_run_faults(body, local)
     if body.trigger != "DELAYED" and body.run_at is not None:
         detail = f"run_at goes with trigger DELAYED, not {body.trigger}"
         yield Fault(pointer="/run_at", detail=detail, hint="Leave it out, or use trigger DELAYED.")
     if body.trigger == "DELAYED" and body.run_at is None:
         hint = "Add it, such as 2026-12-01T09:00:00Z, or use trigger IMMEDIATE."
         yield Fault(pointer="/run_at", detail="trigger DELAYED needs the time at which to run", hint=hint)
+
+
+def _cron_only_faults(body: JobCreate, *, is_local: bool) -> Iterator[Fault]:
+    """Fields of a schedule in a one-shot; one at a local time has a zone, and what happens where its clocks are changed."""
+    for name in _ONLY_CRON:
+        if getattr(body, name) is None or (is_local and name in _OF_A_LOCAL_TIME):
+            continue
+        if body.trigger == "DELAYED" and body.run_at is not None and name in _OF_A_LOCAL_TIME:
+            detail = f"{name} goes with trigger CRON, or with a run_at without an offset"
+            yield Fault(
+                pointer=f"/{name}", detail=detail, hint="Leave it out, or write run_at as a local time, such as 2026-12-01T09:00:00."
+            )
+        else:
+            detail = f"{name} goes with trigger CRON, not {body.trigger}"
+            yield Fault(pointer=f"/{name}", detail=detail, hint="Leave it out, or use trigger CRON.")
+
+
+def _local_run_faults(body: JobCreate, local: datetime) -> Iterator[Fault]:
+    """What runs once at a local time has a zone, and runs once."""
+    if body.timezone is None:
+        yield _zoneless("run_at", local)
+    if body.dst_gap == "SKIP":
+        detail = "what runs once is not left out where clocks are put forward"
+        yield Fault(pointer="/dst_gap", detail=detail, hint="Use SHIFT, to the end of the gap, or SHIFT_BY_GAP.")
+    if body.dst_overlap == "BOTH":
+        detail = "what runs once does not run both times where clocks are put back"
+        yield Fault(pointer="/dst_overlap", detail=detail, hint="Use FIRST, or write run_at with the offset of the second time.")
 
 
 def _schedule_faults(cron: str | None, every: str | None, anchor: datetime | None, timezone: str | None) -> Iterator[Fault]:

@@ -144,19 +144,29 @@ class JobCreate(Body):
         description="CRON: what the interval is counted from; now. Without an offset: a local time of the zone, on whose clocks it counts.",
         examples=["2026-12-01T00:00:00Z"],
     )
-    timezone: _Zone | None = Field(default=None, description="CRON: the zone of the expression; UTC by default.", examples=["UTC"])
+    timezone: _Zone | None = Field(
+        default=None, description="CRON: the zone of the expression; UTC by default. DELAYED: that of a local run_at.", examples=["UTC"]
+    )
     starts_at: Time | None = Field(default=None, description="CRON: no tick before.", examples=["2026-12-01T00:00:00Z"])
     ends_at: Time | None = Field(default=None, description="CRON: no tick from then on.", examples=["2027-12-01T00:00:00Z"])
     max_runs: Int32 | None = Field(default=None, description="CRON: retired after so many ticks.", examples=[100])
-    dst_gap: _Gap | None = Field(default=None, description="CRON: for a local time that is not there.", examples=["SHIFT"])
-    dst_overlap: _Overlap | None = Field(default=None, description="CRON: for one that is there twice.", examples=["FIRST"])
+    dst_gap: _Gap | None = Field(
+        default=None, description="For a local time that is not there; SHIFT. DELAYED, with a local run_at: not SKIP.", examples=["SHIFT"]
+    )
+    dst_overlap: _Overlap | None = Field(
+        default=None, description="For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH.", examples=["FIRST"]
+    )
     jitter_seconds: _Jitter | None = Field(default=None, description="CRON: spreads deliveries over so many seconds; 0.", examples=[30])
     overlap: Overlap | None = Field(default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"])
     catch_up: CatchUp | None = Field(
         default=None, description="CRON: ticks that were missed.", examples=[{"policy": "LATEST", "window_seconds": 3600}]
     )
     priority: int = Field(default=0, ge=-(2**31), le=2**31 - 1, description="0 in this release.", examples=[0])
-    run_at: Time | None = Field(default=None, description="DELAYED: when it runs.", examples=["2026-12-01T09:00:00Z"])
+    run_at: TimeOrLocal | None = Field(
+        default=None,
+        description="DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the zone's rules change.",
+        examples=["2026-12-01T09:00:00Z"],
+    )
     input: Input = Field(default_factory=dict, description="What templates are filled with.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Words to find it by.", examples=[["reports"]])
     idempotency_key: IdempotencyKey | None = Field(default=None, description="Same key, same job.", examples=["order-17"])

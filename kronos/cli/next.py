@@ -23,8 +23,10 @@ _OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 
 @click.command()
 @click.argument("cron", metavar="[EXPR]", required=False)
-@click.option("--every", help="An interval, such as 90m, in place of EXPR.")
-@click.option("--anchor", help="What the interval is counted from, such as 2026-12-01T00:00:00Z.  [default: this minute]")
+@click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of EXPR.")
+@click.option(
+    "--anchor", help="What the interval is counted from; without its Z, on the zone's clocks: 2026-12-01T09:00:00.  [default: this minute]"
+)
 @click.option("--tz", "timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
 @click.option("--after", help="Runs are strictly later, such as 2026-12-01T00:00:00Z.  [default: now]")

@@ -39,7 +39,7 @@ select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoi
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
        job.skip_next, job.resume_at, job.next_tick_at as next_run_at, job.last_run_at,
        jsonb_build_object('jobid', registered.jobid, 'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm, 'active', true) as pg_cron,
-       job.idempotency_key, job.run_at, job.input, 0 as priority, job.tags, job.created_at, job.retired_at, null::jsonb as execution
+       job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at, null::jsonb as execution
   from job
  cross join endpoint
   left join registered on registered.job_id = job.job_id;
@@ -62,8 +62,9 @@ with workspace as materialized (
                             and endpoint.deleted_at is null
                          offset 0) as found
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, run_at, idempotency_key, request_sha256)
-    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, %(trigger)s, %(input)s, %(tags)s, %(run_at)s, %(idempotency_key)s, %(request_sha256)s
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key, request_sha256)
+    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, %(trigger)s, %(input)s, %(tags)s, %(run_at)s, %(run_at_local)s, %(timezone)s,
+           %(dst_gap)s, %(idempotency_key)s, %(request_sha256)s
       from endpoint
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
     returning *
@@ -84,7 +85,7 @@ select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoi
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
        job.skip_next, job.resume_at, job.next_tick_at as next_run_at, job.last_run_at, null::jsonb as pg_cron,
-       job.idempotency_key, job.run_at, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
+       job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
        jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
                           'status', case when queued.visible_at > now() then 'PENDING' else 'QUEUED' end, 'status_reason', null,
@@ -107,7 +108,7 @@ select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as 
 -- %(job)s is an id or a name.
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
  where job_id = kronos.find_job(%(job)s)
    and workspace_id = kronos.current_workspace_id();
@@ -124,7 +125,7 @@ with page as materialized (
       from page
      cross join lateral (select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id,
                                 replaced_by_id, cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap,
-                                jitter_seconds, overlap, catch_up, skip_next, resume_at, next_run_at, last_run_at, idempotency_key, run_at, input,
+                                jitter_seconds, overlap, catch_up, skip_next, resume_at, next_run_at, last_run_at, idempotency_key, run_at, run_at_local, input,
                                 priority, tags, created_at, retired_at
                            from kronos.job_details as detail
                           where detail.job_id = page.job_id
@@ -140,7 +141,7 @@ with page as materialized (
 )
 select job.job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       skip_next, resume_at, next_run_at, last_run_at, entry.entry as pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at,
+       skip_next, resume_at, next_run_at, last_run_at, entry.entry as pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at,
        execution.execution
   from job
   left join entry on entry.job_id = job.job_id
@@ -160,7 +161,7 @@ with page as materialized (
 )
 select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, input, priority, tags, created_at, retired_at, execution
+       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at, execution
   from page
  cross join lateral (select * from kronos.job_details as found where found.job_id = page.found_id limit 1) as job
  order by version desc;

@@ -4,6 +4,10 @@ select schedule::text as schedule, kronos.alarm(%(cron)s::text, schedule) as ala
   from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text,
                             %(anchor_local)s::timestamp) as schedule;
 
+-- name: read_local_time
+-- When a zone's clocks show a local time, as dst_gap has it where they never do.
+select kronos.local_instant(%(local)s::timestamp, kronos.check_zone(%(timezone)s::text), %(dst_gap)s::text) as at;
+
 -- name: preview_schedule
 -- The next runs of an unsaved expression, what it says in words, and what its user may not expect of it.
 select kronos.describe_schedule(schedule) as description, upcoming.next_runs, upcoming.skipped,

@@ -43,6 +43,7 @@ create table kronos.jobs (
     resume_at                timestamptz,                       -- when a pause ends by itself
     is_halted                boolean     not null default false, -- its workspace was suspended: kept out of jobs_due, where its old ticks would be in everybody's way
     anchor_local             timestamp,                         -- in place of anchor: as the zone's clocks show it, and then they are what is counted on
+    run_at_local             timestamp,                         -- what run_at was computed from: a local time of the zone
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
@@ -57,11 +58,11 @@ create table kronos.jobs (
     constraint jobs_only_cron_pauses     check (status <> 'PAUSED' or trigger = 'CRON'),
     constraint jobs_schedule_is_whole    check ((trigger = 'CRON') = (num_nonnulls(cron, every) = 1)
                                             and num_nonnulls(anchor, anchor_local) = num_nonnulls(every)
-                                            and (trigger = 'CRON') = (timezone is not null)
+                                            and (trigger = 'CRON' or run_at_local is not null) = (timezone is not null)
                                             and (trigger = 'CRON') = (schedule is distinct from null)
                                             and (trigger = 'CRON') = (alarm is not null)
                                             and (trigger = 'CRON') = (description is not null)),
-    constraint jobs_delayed_has_run_at   check ((trigger = 'DELAYED') = (run_at is not null)),
+    constraint jobs_delayed_has_run_at   check ((trigger = 'DELAYED') = (run_at is not null) and (run_at_local is null or trigger = 'DELAYED')),
     constraint jobs_retired_is_told      check ((status in ('RETIRED', 'COMPLETED')) = (retired_at is not null)),
     constraint jobs_window_not_empty     check (ends_at > starts_at),
     constraint jobs_first_is_itself      check ((version = 1) = (first_version_id = job_id)
@@ -109,3 +110,5 @@ create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id i
 create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves count_jobs.
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
+-- Serves reask_local_one_shots.
+create index jobs_local_one_shots on kronos.jobs (timezone) where run_at_local is not null and status = 'ACTIVE';

@@ -170,6 +170,21 @@ def test_a_patch_that_does_not_fit_changes_nothing(
     assert counts(shared_superuser) == before
 
 
+def test_a_job_whose_zone_is_none_any_more_stands_in_nobodys_way(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    """As when the server's time zone data loses a name."""
+    job = made(api, workspace, BIWEEKLY)
+    shared_superuser.execute(
+        "update kronos.jobs set timezone = 'Mars/Olympus', schedule.timezone = 'Mars/Olympus' where job_id = %s", [job["job_id"]]
+    )
+
+    (listed,) = api.get(f"/v1/workspaces/{workspace}/jobs").json()["data"]
+    read = api.get(f"/v1/workspaces/{workspace}/jobs/{job['job_id']}").json()
+    assert listed == read
+    assert (read["anchor"], read["anchor_local"]) == (None, "2026-03-16T09:00:00")
+
+
 def test_previews_and_kronos_next_show_what_clock_changes_do(api: httpx.Client, shared_api: Api) -> None:
     asked = {"every": "1w", "anchor": "2026-03-15T02:30:00", "timezone": "Europe/Berlin", "after": "2026-03-20T00:00:00Z"}
     shown = api.post("/v1/schedules/preview", json=asked | {"count": 3, "dst_gap": "SKIP"}).json()

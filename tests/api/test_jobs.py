@@ -13,7 +13,7 @@ JOB_FIELDS = {
     "replaced_by_id", "cron", "every", "anchor", "anchor_local", "timezone", "description", "starts_at", "ends_at", "max_runs",
     "dst_gap", "dst_overlap",
     "jitter_seconds", "overlap", "catch_up", "skip_next", "resume_at", "next_run_at", "last_run_at", "pg_cron", "idempotency_key",
-    "run_at", "input", "priority", "tags", "created_at", "retired_at", "execution",
+    "run_at", "run_at_local", "input", "priority", "tags", "created_at", "retired_at", "execution",
 }  # fmt: skip
 EXECUTION_FIELDS = {
     "execution_id", "job_id", "workspace", "endpoint", "endpoint_type", "cause", "status", "status_reason", "scheduled_at", "run_at",

@@ -117,6 +117,23 @@ def test_every_write_documents_its_body_with_an_example_of_each_field(document: 
                 assert field["examples"], (path, method, name)
 
 
+def test_local_times_and_their_policies_are_documented(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for model, name in (("JobCreate", "anchor"), ("JobCreate", "run_at"), ("JobPatch", "anchor"), ("SchedulePreview", "anchor")):
+        forms = [form for form in alternatives(schemas[model]["properties"][name]) if form.get("type") == "string"]
+        assert [form.get("format", "local") for form in forms] == ["date-time", "local"], (model, name)
+        assert "offset" in schemas[model]["properties"][name]["description"]
+    assert {"anchor_local", "run_at_local"} <= schemas["Job"]["properties"].keys()
+    assert "SHIFT_BY_GAP" in str(schemas["JobCreate"]["properties"]["dst_gap"])
+
+
+def alternatives(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A schema's alternatives, and theirs."""
+    yield schema
+    for each in schema.get("anyOf", []):
+        yield from alternatives(each)
+
+
 def test_lists_document_their_filters(document: dict[str, Any]) -> None:
     def query(path: str) -> set[str]:
         return {each["name"] for each in document["paths"][path]["get"]["parameters"] if each["in"] == "query"}

@@ -180,6 +180,46 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
     assert values(superuser, "select schedule from cron.job where jobname = %s", [f"kronos:{job_id}"]) == ["30 9 * * 1"]
 
 
+def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they_did(superuser: Connection, bare: str) -> None:
+    superuser.execute((sql.root() / "cluster.sql").read_text().encode())
+    superuser.execute("set role kronos_owner")
+    for revision in ("0001_initial", "0002_schedules"):
+        superuser.execute((migrations.scripts() / "versions" / f"{revision}.sql").read_text().encode())
+    superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
+    superuser.execute("insert into kronos.schema_version values ('0002')")
+    endpoint = add_endpoint(superuser)
+    every, delayed = uuid.uuid4(), uuid.uuid4()
+    superuser.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, every, anchor, timezone, schedule, alarm,
+                                 description, next_tick_at)
+        select %(job)s, %(job)s, %(workspace)s, %(endpoint)s, 'CRON', '2w', anchor, 'Europe/Berlin',
+               row(null, null, null, null, null, null, null, null, null, null, 1209600, anchor, 'Europe/Berlin', 'SHIFT', 'FIRST')
+               ::kronos.schedule, '0 8 * * 1', 'Every 14 days', anchor
+          from (select timestamptz '2026-03-16 08:00+00' as anchor) as given
+        """,
+        {"job": every, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
+    )
+    superuser.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at)
+        values (%(job)s, %(job)s, %(workspace)s, %(endpoint)s, 'DELAYED', '2090-01-01 08:00+00')
+        """,
+        {"job": delayed, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
+    )
+    superuser.execute("reset role")
+
+    migrations.migrate(bare)
+
+    assert value(superuser, "select kronos.account_ticks(array[%s::uuid], '2026-03-30 08:00:05+00')", [every]) == 1
+    stored = "select next_tick_at, anchor_local, (schedule).anchor_local as read, alarm from kronos.jobs where job_id = %s"
+    (row,) = records(superuser, stored, [every])
+    assert (row["next_tick_at"].isoformat(), row["anchor_local"], row["read"]) == ("2026-04-13T08:00:00+00:00", None, None)  # real time
+    assert values(superuser, "select schedule from cron.job where jobname = %s", [f"kronos:{every}"]) == [row["alarm"]] == ["0 8 * * 1"]
+    shown = records(superuser, "select anchor, anchor_local, run_at, run_at_local from kronos.job_details where job_id = %s", [delayed])
+    assert [(row["anchor"], row["anchor_local"], row["run_at_local"]) for row in shown] == [(None, None, None)]
+
+
 def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superuser: Connection, bare: str) -> None:
     """Once, creation and deletion could both commit, and a deletion looked at live jobs only."""
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())

@@ -291,6 +291,12 @@ def test_ticks_are_counted_as_they_are_asked_for(shared: Connection, zone: str) 
             assert counted == [{"ticks": len(ticks), "last_tick": last, "following_tick": following}], interval
 
 
+def test_no_span_holds_more_ticks_than_catch_up_reckons_with(shared: Connection) -> None:
+    for every, span, most in (("1d", 31, 33), ("2d", 31, 18), ("2w", 31, 5), ("1mo", 31, 2), ("1d", 100_000, 10_000)):
+        query = f"select kronos.ticks_at_most({_SCHEDULE}, make_interval(days => %(span)s))"
+        assert value(shared, query, Interval(every, "2026-12-07T09:00").params(span=span)) in (most - 1, most), every
+
+
 def refusal(connection: Connection, every: str, **given: object) -> tuple[str, str, str | None]:
     """What is said, what to write instead, and which field it is about."""
     with pytest.raises(psycopg.Error) as caught:

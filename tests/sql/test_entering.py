@@ -26,7 +26,8 @@ def params(statement: str, **given: Any) -> dict[str, Any]:
         "job_id": uuid.uuid4(), "name": None, "input": Jsonb({}), "tags": [], "idempotency_key": None, "request_sha256": None,
     }  # fmt: skip
     if statement == "jobs.insert_one_shot_job":
-        return common | {"trigger": "IMMEDIATE", "run_at": None, "wake": False} | given
+        local = {"run_at_local": None, "timezone": None, "dst_gap": "SHIFT"}
+        return common | {"trigger": "IMMEDIATE", "run_at": None, "wake": False} | local | given
     return common | {
         "cron": "0 0 1 1 *", "every": None, "anchor": None, "overlap": "ALLOW", "alarm": "0 0 1 1 *", "description": "x",
         "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)", "timezone": "UTC", "starts_at": None, "ends_at": None, "max_runs": None,

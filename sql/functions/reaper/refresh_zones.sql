@@ -1,4 +1,4 @@
--- refresh_zones: once a day, for each time zone of live CRON jobs: reads it anew, for clock changes of the coming two years come and go and time zone
+-- refresh_zones: once a day, for each time zone of live CRON jobs and of one-shots at a local time: reads it anew, for clock changes of the coming two years come and go and time zone
 -- data is updated, and puts right the alarms of its jobs that are no longer what alarm gives. UTC has its turn too: cron.timezone may have changed.
 -- A zone that no live job has is forgotten when it is a day old.
 -- Called by: reap, which then gives pg_cron the corrected alarms, at its next run.
@@ -11,6 +11,7 @@ declare
     v_timezone text;
     v_zone     kronos.zones;
     v_done     record;
+    v_is_asked boolean;      -- its one-shots at a local time are where they belong
 begin
     zones := 0;
     alarms := 0;
@@ -18,12 +19,13 @@ begin
     delete from kronos.zones as zone
      where zone.read_at <= now() - interval '1 day'
        and not exists (select from kronos.jobs as job
-                        where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.timezone = zone.timezone);
+                        where (job.trigger = 'CRON' or job.run_at_local is not null) and job.status in ('ACTIVE', 'PAUSED')
+                          and job.timezone = zone.timezone);
     for v_timezone in
         select job.timezone
           from kronos.jobs as job
           left join kronos.zones as zone using (timezone)
-         where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
+         where (job.trigger = 'CRON' or job.run_at_local is not null) and job.status in ('ACTIVE', 'PAUSED')
          group by job.timezone, zone.read_at
         having zone.read_at is null or zone.read_at <= now() - interval '1 day'
          order by zone.read_at nulls first, job.timezone
@@ -36,7 +38,8 @@ begin
                 on conflict (timezone) do update
                set offsets = excluded.offsets, gaps = excluded.gaps, gap_seconds = excluded.gap_seconds, read_at = excluded.read_at;
             select * into v_done from kronos.refresh_alarms(v_timezone);
-            if not v_done.is_complete then
+            select asked.is_complete into v_is_asked from kronos.reask_local_one_shots(v_timezone) as asked;
+            if not (v_done.is_complete and v_is_asked) then
                 update kronos.zones set read_at = now() - interval '1 day' where timezone = v_timezone;
             end if;
             zones := zones + 1;
