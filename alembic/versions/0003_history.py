@@ -1,4 +1,6 @@
-"""History is found by the partition that an id names; lists go by indexes that hold their filters; days on which rows were made late are noted."""
+"""History is found by the partition that an id names; lists go by indexes that hold their filters.
+
+Days on which rows were made late are noted."""
 
 from pathlib import Path
 

@@ -147,8 +147,8 @@ def test_a_view_whose_columns_change_is_made_anew_with_those_that_read_it_and_wh
     superuser: Connection, database_url: str, release: Release, report: str
 ) -> None:
     before = reports(superuser, report)
-    release.edit(_EXECUTIONS, "null::integer as duration_ms", "null::bigint as duration_ms")
-    release.edit(_EXECUTIONS, ")::integer, done.attempt_count", ")::bigint, done.attempt_count")
+    release.edit(_EXECUTIONS, "null::bigint as duration_ms", "null::numeric as duration_ms")
+    release.edit(_EXECUTIONS, "* 1000)::bigint", "* 1000)::numeric")
     with pytest.raises(errors.MigrationFailed, match=r"view rpt\.failed_today uses view kronos\.executions") as caught:
         migrations.migrate(database_url)
     assert "job_details" not in caught.value.detail
@@ -164,7 +164,7 @@ def test_a_view_whose_columns_change_is_made_anew_with_those_that_read_it_and_wh
             superuser,
             "select atttypid::regtype::text from pg_attribute where attrelid = 'kronos.executions'::regclass and attname = 'duration_ms'",
         )
-        == "bigint"
+        == "numeric"
     )
     add_executions(superuser, add_endpoint(superuser))
     assert value(superuser, "select execution ->> 'status' from kronos.job_details where trigger = 'IMMEDIATE'") == "QUEUED"
