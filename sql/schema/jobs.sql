@@ -77,7 +77,8 @@ create table kronos.jobs (
     constraint jobs_catch_up_bounded     check (catch_up_window_seconds between 0 and 2678400),
     constraint jobs_skip_next_bounded    check (skip_next between 0 and 10000),
     constraint jobs_only_pauses_end      check (resume_at is null or status = 'PAUSED')
-) with (fillfactor = 85);
+) with (fillfactor = 85,      -- of 50, 70, 85 and 100 none made a ring for 1,000 due jobs more than 3 % cheaper
+        autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 -- One job per idempotency key, as long as its row is kept. Serves insert_cron_job and insert_one_shot_job.
 create unique index jobs_idempotency_taken on kronos.jobs (workspace_id, idempotency_key) where idempotency_key is not null;
 -- One live job per name. Serves find_job.

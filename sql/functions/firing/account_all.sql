@@ -9,12 +9,7 @@ as $$
 declare
     v_delivered integer := kronos.account_due(p_now);
 begin
-    if exists (select
-                 from kronos.jobs as job
-                where job.status = 'ACTIVE'
-                  and not job.is_halted
-                  and job.next_tick_at < p_now - kronos.grace()
-                  and not kronos.has_just_failed(job, p_now)) then
+    if kronos.is_any_missed(p_now) then
         v_delivered := v_delivered + coalesce(kronos.catch_up(p_now), 0);
     end if;
     if v_delivered > 0 then
