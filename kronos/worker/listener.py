@@ -34,13 +34,17 @@ class Listener:
     async def _listen(self) -> None:
         connection = await self._link.connected()
         await connection.execute("listen kronos_work")
+        await connection.execute("listen kronos_zones")
         await self._link.ask()
         self._wake.now()  # what was told while nobody listened
         while True:
             has_heard = False
-            async for _ in connection.notifies(timeout=_QUIET_SECONDS, stop_after=1):
+            async for told in connection.notifies(timeout=_QUIET_SECONDS, stop_after=1):
                 has_heard = True
                 self._wake.now()
+                if told.channel == "kronos_zones":  # a session keeps the time zone data that it has read: the next one reads it anew
+                    await self._link.close()
+                    return
             if self._watchdog.is_due:
                 if await self._watchdog.look(self._link):
                     self._wake.now()

@@ -8,3 +8,7 @@ select extension_version, internal_jobs, internal_entries, silent_seconds from k
 -- name: ring_if_silent
 -- Null: pg_cron is alive, or another worker rings.
 select kronos.ring_if_silent(%(after)s) as executions;
+
+-- name: get_zone_rules
+-- When the reaper last noticed other rules of a zone in use.
+select max(zone.changed_at) as changed_at from kronos.zones as zone;

@@ -20,6 +20,7 @@ begin
     if not found then
         return;
     end if;
+    p_from := greatest(p_from, v_job.ticks_from + interval '1 microsecond');      -- what comes before is another version's, or was made by other rules of its zone
     begin
         v_ticks := array(select tick from kronos.expected_ticks(v_job, p_from, p_to, c_at_most + 1) as tick);
         overdue := kronos.overdue_ticks(v_job);
