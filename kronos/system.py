@@ -57,8 +57,16 @@ class InternalRun:
     is_run: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneRules:
+    """When other rules of a time zone in use were last noticed; None: never."""
+
+    changed_at: datetime | None
+
+
 _FIND_KEY = statement("system.find_api_key", ApiKey)
 _READINESS = statement("system.get_readiness", Readiness)
+_ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
 RING_IF_SILENT = statement("system.ring_if_silent", Rung)
 RUN_INTERNAL_JOB = statement("system.run_internal_job", InternalRun)
 SILENT_AFTER = timedelta(seconds=90)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
@@ -80,6 +88,12 @@ async def find_key(view: InstanceView, public_id: str) -> ApiKey | None:
 async def readiness(view: InstanceView) -> Readiness:
     """What readiness is judged by. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_READINESS, {})
+    return found
+
+
+async def zone_rules(view: InstanceView) -> ZoneRules:
+    """What tells sessions with old time zone data from new ones. Raises DatabaseUnavailable."""
+    (found,) = await view.rows(_ZONE_RULES, {})
     return found
 
 

@@ -1,12 +1,11 @@
-"""Indexes for what the reaper asks each minute; by which offsets a time zone's jobs are scheduled,
-and how far a change of them has come."""
+"""Indexes for what the reaper asks each minute; by which offsets a time zone's jobs are scheduled, and how far a change has come."""
 
 from pathlib import Path
 
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 
 def upgrade() -> None:

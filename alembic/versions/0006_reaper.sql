@@ -5,5 +5,6 @@ alter table kronos.zones
     add column probes        timestamptz[] not null default '{}',
     add column distances     integer[]     not null default '{}',
     add column changed_at    timestamptz,
-    add column after_job_id  uuid,
+    add column changed_from  timestamptz,
+    add column from_job_id   uuid,
     add constraint zones_probes_are_whole check (cardinality(probes) = cardinality(distances));

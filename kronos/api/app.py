@@ -1,5 +1,6 @@
 """The HTTP API as an ASGI application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from kronos.api.fields import Body
 from kronos.api.keys import Keys
 from kronos.api.middleware import Boundary
 from kronos.api.operation import Operation
+from kronos.api.renewal import Renewal
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.model import JsonObject
@@ -64,9 +66,12 @@ def create(settings: Settings) -> FastAPI:
         pool = database.api_pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
         app.state.context = Context(settings=settings, pool=pool, keys=Keys(pool), egress=egress)
+        renewing = asyncio.create_task(Renewal(pool).run())
         try:
             yield
         finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
             await pool.close(timeout=5)
 
     app = Api(

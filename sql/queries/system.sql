@@ -13,3 +13,7 @@ select at, is_heard, is_silent, executions, is_left, internal_jobs
 -- name: run_internal_job
 -- In silent pg_cron's place; false: not due any more, or another session is at it.
 select kronos.run_internal_job_if_due(%(job_id)s) as is_run;
+
+-- name: get_zone_rules
+-- When the reaper last noticed other rules of a zone in use.
+select max(zone.changed_at) as changed_at from kronos.zones as zone;

@@ -9,7 +9,8 @@ create table kronos.zones (
     probes        timestamptz[] not null default '{}',    -- instants a week apart, and the two seconds around each change of the clocks
     distances     integer[]     not null default '{}',    -- the zone's distance from UTC at each, in seconds
     changed_at    timestamptz,               -- when other rules were noticed last
-    after_job_id  uuid,                      -- jobs up to this one go by them already; null: all do
+    changed_from  timestamptz,               -- the last of the probes before the first at which these differ
+    from_job_id   uuid,                      -- jobs from this one on have still to be looked at; null: none
     constraint zones_pkey             primary key (timezone),
     constraint zones_gaps_are_whole   check (cardinality(gaps) = cardinality(gap_seconds)),
     constraint zones_probes_are_whole check (cardinality(probes) = cardinality(distances))

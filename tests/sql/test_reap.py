@@ -55,6 +55,7 @@ def counts(*, left: int = 0, **changed: int) -> Record:
         "failed": 0,
         "zones": 0,
         "alarms": 0,
+        "pointers": 0,
         "ended": 0,
         "left": {"ended": 0, "resumed": 0, "alarms": 0, "entries": left},
     } | changed

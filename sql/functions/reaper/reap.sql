@@ -13,7 +13,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_began  constant timestamptz := clock_timestamp();
-    v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "ended": 0}';
+    v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}';
     v_left   jsonb := '{"ended": 0, "resumed": 0, "alarms": 0, "entries": 0}';
     v_errors jsonb := '[]';
     v_done   record;
@@ -38,9 +38,11 @@ begin
                     v_left := v_left || jsonb_build_object('resumed', (select count(*) from kronos.jobs as job
                                                                         where job.status = 'PAUSED' and job.resume_at <= v_began));
                 when 'refresh_zones' then
-                    select * into v_done from kronos.refresh_zones();
+                    select * into v_done from kronos.refresh_zones(v_until);
                     v_errors := v_errors || v_done.errors;
-                    v_counts := kronos.added(v_counts, jsonb_build_object('zones', v_done.zones, 'alarms', v_done.alarms, 'failed', jsonb_array_length(v_done.errors)));
+                    v_counts := kronos.added(v_counts, jsonb_build_object('zones', v_done.zones, 'alarms', v_done.alarms, 'pointers', v_done.pointers,
+                                                                          'failed', jsonb_array_length(v_done.errors)));
+                    v_left := v_left || jsonb_build_object('alarms', v_done.remaining);
                 when 'repair_pg_cron' then
                     select * into v_done from kronos.repair_pg_cron(v_until);
                     v_errors := v_errors || v_done.errors;

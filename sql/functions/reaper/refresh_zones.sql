@@ -1,53 +1,86 @@
--- refresh_zones: once a day, for each time zone of live CRON jobs and of one-shots at a local time: reads it anew, for clock changes of the coming two years come and go and time zone
--- data is updated, and puts right the alarms of its jobs that are no longer what alarm gives. UTC has its turn too: cron.timezone may have changed.
+-- refresh_zones: sees that the live CRON jobs, and one-shots at a local time, go by the rules that PostgreSQL has for their time zones now.
+--   Each minute the distances from UTC at the instants that were noted (zones.probes) are asked again, 0.1 ms a zone: where one differs, the time zone data
+--   has been updated. Then the zone is read anew, and the alarms, entries and pointers of its jobs are put right. For fifteen minutes they are looked at
+--   again and again: sessions that have the old rules still, which PostgreSQL keeps until a session ends, may write what these say. The workers are told
+--   (kronos_zones) and the API asks (zones.changed_at), and both go on with new sessions.
+--   Once a day each zone is read anew, for the two years that alarms are made for go on; UTC too, for cron.timezone may have changed.
 -- A zone that no live job has is forgotten when it is a day old.
--- Called by: reap, which then gives pg_cron the corrected alarms, at its next run.
--- Returns: how many zones were read, how many alarms corrected, and what failed; the rest is done all the same.
--- A zone whose alarms could not all be corrected is due again at once: until then its reading is a day old, which alarm takes for fresh enough.
-create or replace function kronos.refresh_zones(out zones integer, out alarms integer, out errors jsonb)
+-- It stops at p_until; the next minute goes on.
+-- Called by: reap.
+-- Returns: how many zones were read, alarms and pointers corrected, jobs are still to be looked at, and what failed; the rest is done all the same.
+create or replace function kronos.refresh_zones(p_until timestamptz default 'infinity', out zones integer, out alarms integer, out pointers integer,
+                                                out remaining integer, out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_timezone text;
-    v_zone     kronos.zones;
-    v_done     record;
-    v_is_asked boolean;      -- its one-shots at a local time are where they belong
+    c_first constant uuid := '00000000-0000-0000-0000-000000000000';
+    c_last  constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    v_old  record;
+    v_zone kronos.zones;
+    v_done record;
 begin
     zones := 0;
     alarms := 0;
+    pointers := 0;
+    remaining := 0;
     errors := '[]';
     delete from kronos.zones as zone
      where zone.read_at <= now() - interval '1 day'
        and not exists (select from kronos.jobs as job
-                        where (job.trigger = 'CRON' or job.run_at_local is not null) and job.status in ('ACTIVE', 'PAUSED')
-                          and job.timezone = zone.timezone);
-    for v_timezone in
-        select job.timezone
-          from kronos.jobs as job
+                        where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.timezone = zone.timezone)
+       and not exists (select from kronos.jobs as job
+                        where job.run_at_local is not null and job.status = 'ACTIVE' and job.timezone = zone.timezone);
+    for v_old in
+        select used.timezone, zone.read_at, zone.probes, zone.distances, zone.from_job_id, zone.changed_at, zone.changed_from,
+               zone.changed_at > now() - interval '15 minutes' as has_just_changed
+          from kronos.zones_in_use() as used (timezone)
           left join kronos.zones as zone using (timezone)
-         where (job.trigger = 'CRON' or job.run_at_local is not null) and job.status in ('ACTIVE', 'PAUSED')
-         group by job.timezone, zone.read_at
-        having zone.read_at is null or zone.read_at <= now() - interval '1 day'
-         order by zone.read_at nulls first, job.timezone
-         limit 100      -- about 0.1 s without their jobs; the next minute goes on
+         order by zone.from_job_id is null, zone.read_at nulls first, used.timezone
     loop
         begin
-            v_zone := kronos.read_zone(v_timezone);
-            insert into kronos.zones (timezone, offsets, gaps, gap_seconds, read_at)
-            values (v_timezone, v_zone.offsets, v_zone.gaps, v_zone.gap_seconds, v_zone.read_at)
-                on conflict (timezone) do update
-               set offsets = excluded.offsets, gaps = excluded.gaps, gap_seconds = excluded.gap_seconds, read_at = excluded.read_at;
-            select * into v_done from kronos.refresh_alarms(v_timezone);
-            select asked.is_complete into v_is_asked from kronos.reask_local_one_shots(v_timezone) as asked;
-            if not (v_done.is_complete and v_is_asked) then
-                update kronos.zones set read_at = now() - interval '1 day' where timezone = v_timezone;
+            v_zone := null;
+            if v_old.read_at is null or v_old.read_at <= now() - interval '1 day' or v_old.probes = '{}'
+               or kronos.zone_distances(v_old.timezone, v_old.probes) <> v_old.distances then
+                v_zone := kronos.read_zone(v_old.timezone);
+                if v_old.probes <> '{}' and kronos.zone_distances(v_old.timezone, v_old.probes) <> v_old.distances then
+                    v_zone.changed_at := now();
+                    v_zone.changed_from := least(v_old.changed_from, kronos.last_agreement(v_old.probes, v_old.distances,
+                                                                                           kronos.zone_distances(v_old.timezone, v_old.probes)));
+                    raise warning 'kronos: the rules of time zone % are other ones now: its jobs are scheduled anew', v_old.timezone;
+                    perform pg_notify('kronos_zones', '');
+                else
+                    v_zone.changed_at := v_old.changed_at;
+                    v_zone.changed_from := v_old.changed_from;
+                end if;
+                insert into kronos.zones (timezone, offsets, gaps, gap_seconds, read_at, probes, distances, changed_at, changed_from, from_job_id)
+                values (v_zone.timezone, v_zone.offsets, v_zone.gaps, v_zone.gap_seconds, v_zone.read_at, v_zone.probes, v_zone.distances,
+                        v_zone.changed_at, v_zone.changed_from, c_first)
+                    on conflict (timezone) do update
+                   set offsets = excluded.offsets, gaps = excluded.gaps, gap_seconds = excluded.gap_seconds, read_at = excluded.read_at,
+                       probes = excluded.probes, distances = excluded.distances, changed_at = excluded.changed_at, changed_from = excluded.changed_from,
+                       from_job_id = excluded.from_job_id;
+                zones := zones + 1;
+            elsif v_old.from_job_id is null and v_old.has_just_changed then
+                update kronos.zones set from_job_id = c_first where timezone = v_old.timezone;
+            elsif v_old.from_job_id is null then
+                if v_old.changed_from is not null then      -- the fifteen minutes are over
+                    update kronos.zones set changed_from = null where timezone = v_old.timezone;
+                end if;
+                continue;
             end if;
-            zones := zones + 1;
-            alarms := alarms + v_done.corrected;
+            select * into v_done from kronos.refresh_jobs(v_old.timezone, p_until);
+            alarms := alarms + v_done.alarms;
+            pointers := pointers + v_done.pointers;
+            remaining := remaining + v_done.remaining;
+            if not (select asked.is_complete from kronos.reask_local_one_shots(v_old.timezone) as asked) then      -- somebody holds one: the next minute goes on
+                update kronos.zones set from_job_id = coalesce(from_job_id, c_last) where timezone = v_old.timezone;
+            end if;
             errors := errors || v_done.errors;
         exception when others then
-            errors := errors || jsonb_build_object('task', 'refresh_zones', 'timezone', v_timezone, 'type', sqlstate, 'message', sqlerrm);
+            errors := errors || jsonb_build_object('task', 'refresh_zones', 'timezone', v_old.timezone, 'type', sqlstate, 'message', sqlerrm);
         end;
+        exit when clock_timestamp() >= p_until and zones + remaining > 0;
     end loop;
+    errors := jsonb_path_query_array(errors, '$[0 to 99]');
 end
 $$;

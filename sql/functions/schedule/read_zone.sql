@@ -17,6 +17,13 @@ begin
                         filter (where change.new_offset > change.old_offset), '{}')
       into v_zone.offsets, v_zone.gaps, v_zone.gap_seconds
       from kronos.zone_changes(p_timezone, v_from, now() + interval '17520 hours') as change;
+    -- Two years' weeks, and the last second before and the first one after each change of the clocks: other rules show in one of these.
+    v_zone.probes := array(select at from generate_series(v_from, now() + interval '17520 hours', interval '168 hours') as at
+                            union
+                           select unnest(array[change.at - interval '1 second', change.at])
+                             from kronos.zone_changes(p_timezone, v_from, now() + interval '17520 hours') as change
+                            order by 1);
+    v_zone.distances := kronos.zone_distances(p_timezone, v_zone.probes);
     return v_zone;
 end
 $$;

@@ -1,9 +1,10 @@
--- zones_in_use: the time zones of the live CRON jobs, one look into jobs_by_zone each, however many jobs they have.
+-- zones_in_use: the time zones of the live CRON jobs and of the one-shots at a local time, one look into jobs_by_zone and jobs_local_one_shots each,
+-- however many jobs they have.
 -- Called by: refresh_zones; queries/doctor.sql, queries/system.sql.   Returns: ascending. Row level security confines it.
 create or replace function kronos.zones_in_use() returns setof text
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    with recursive used (timezone) as (
+    with recursive of_cron_jobs (timezone) as (
         (select job.timezone
            from kronos.jobs as job
           where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
@@ -13,11 +14,29 @@ as $$
         select (select job.timezone
                   from kronos.jobs as job
                  where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
-                   and job.timezone > used.timezone
+                   and job.timezone > of_cron_jobs.timezone
                  order by job.timezone
                  limit 1)
-          from used
-         where used.timezone is not null
+          from of_cron_jobs
+         where of_cron_jobs.timezone is not null
+    ), of_one_shots (timezone) as (
+        (select job.timezone
+           from kronos.jobs as job
+          where job.run_at_local is not null and job.status = 'ACTIVE'
+          order by job.timezone
+          limit 1)
+        union all
+        select (select job.timezone
+                  from kronos.jobs as job
+                 where job.run_at_local is not null and job.status = 'ACTIVE'
+                   and job.timezone > of_one_shots.timezone
+                 order by job.timezone
+                 limit 1)
+          from of_one_shots
+         where of_one_shots.timezone is not null
     )
-    select used.timezone from used where used.timezone is not null
+    select timezone from of_cron_jobs where timezone is not null
+     union
+    select timezone from of_one_shots where timezone is not null
+     order by timezone
 $$;

@@ -1,0 +1,40 @@
+-- refresh_jobs: refresh_each for a time zone's live CRON jobs in the order of their ids, from zones.from_job_id on: two hundred at a time until p_until, and
+-- at least those; the next minute goes on where this one stopped. Those that somebody holds come again then, with all after them.
+-- Called by: refresh_zones.   Returns: how many alarms and pointers were corrected, how many jobs are still to be looked at, and what failed.
+create or replace function kronos.refresh_jobs(p_timezone text, p_until timestamptz, out alarms integer, out pointers integer, out remaining integer,
+                                               out errors jsonb)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_at_once constant integer := 200;
+    v_zone    kronos.zones;
+    v_job_ids uuid[];
+    v_busy    uuid;
+    v_part    record;
+begin
+    alarms := 0;
+    pointers := 0;
+    errors := '[]';
+    select * into strict v_zone from kronos.zones where timezone = p_timezone;
+    v_job_ids := array(select job.job_id
+                         from kronos.jobs as job
+                        where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
+                          and job.timezone = p_timezone
+                          and job.job_id >= v_zone.from_job_id
+                        order by job.job_id
+                        limit 50000);
+    remaining := cardinality(v_job_ids);
+    for v_at in 1 .. cardinality(v_job_ids) by c_at_once loop
+        select * into v_part from kronos.refresh_each(v_job_ids[v_at : v_at + c_at_once - 1], v_zone.changed_from);
+        alarms := alarms + v_part.alarms;
+        pointers := pointers + v_part.pointers;
+        errors := errors || v_part.errors;
+        v_busy := coalesce(v_busy, (select job_id from unnest(v_part.busy) as job_id order by job_id limit 1));
+        remaining := greatest(remaining - c_at_once, 0);
+        exit when clock_timestamp() >= p_until;
+    end loop;
+    update kronos.zones
+       set from_job_id = coalesce(v_busy, case when remaining > 0 then v_job_ids[cardinality(v_job_ids) - remaining + 1] end)
+     where timezone = p_timezone;
+end
+$$;

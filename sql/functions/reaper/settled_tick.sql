@@ -1,0 +1,19 @@
+-- settled_tick: the last tick up to which a live CRON job's ticks are accounted for: of its rows of the ledger the last one; ticks_from where it has none.
+-- Only rows from the last delivered tick on are looked at: an execution's id begins with its tick, so those are in few partitions.
+-- Called by: refresh_each, which holds the row.   Never null.
+create or replace function kronos.settled_tick(p_job kronos.jobs) returns timestamptz
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_from constant timestamptz := greatest(p_job.ticks_from, p_job.last_run_at);
+begin
+    return greatest(v_from,
+                    (select max(live.scheduled_at)
+                       from kronos.execution_live as live
+                      where live.job_id = p_job.job_id and live.scheduled_at >= v_from and live.cause in ('SCHEDULE', 'CATCH_UP')),
+                    (select max(case when done.tick_count > 1 then (done.status_reason ->> 'last')::timestamptz else done.scheduled_at end)
+                       from kronos.execution_done as done
+                      where done.job_id = p_job.job_id and done.scheduled_at >= v_from and done.cause in ('SCHEDULE', 'CATCH_UP')
+                        and done.execution_id >= kronos.uuid7_floor(v_from)));
+end
+$$;

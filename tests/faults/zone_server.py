@@ -1,0 +1,79 @@
+"""A PostgreSQL with time zone files of its own, which a test can replace: in a mount namespace, for the packages read the system's folder."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kronos import migrations
+from kronos.embedded.cluster import Cluster
+
+SYSTEM_ZONES = Path("/usr/share/zoneinfo")
+
+
+class ZoneServer:
+    """`url` is the superuser's."""
+
+    def __init__(self, url: str, zones: Path) -> None:
+        self.url = url
+        self._zones = zones
+
+    def replace(self, zone: str, *, by: str) -> None:
+        """As an update of the package does: the zone's file is another one from now on, with the rules of zone `by`."""
+        fresh = self._zones / f"{zone}.new"
+        shutil.copyfile(self._zones / by, fresh)
+        fresh.rename(self._zones / zone)
+
+
+@contextmanager
+def zone_server(home: Path) -> Iterator[ZoneServer]:
+    """A migrated server; skips where no mount namespace can be made."""
+    _require_namespaces()
+    zones = home / "zoneinfo"
+    shutil.copytree(SYSTEM_ZONES, zones, symlinks=True)
+    os.chmod(home, 0o755)
+    mount = 'mount --bind "$1" "$2" && exec "$3" "$4" "$5"'
+    process = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, "sh", zones, SYSTEM_ZONES, sys.executable, __file__, home],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        ready = process.stdout.readline()
+        assert ready, "the server did not start"
+        yield ZoneServer(json.loads(ready)["url"], zones)
+    finally:
+        process.stdin.close()
+        process.wait(60)
+        process.stdout.close()
+
+
+def _require_namespaces() -> None:
+    if shutil.which("unshare") is None or os.geteuid() != 0:
+        pytest.skip("time zone files can only be replaced for one server by root, with unshare (util-linux)")
+    made = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        pytest.skip(f"no mount namespace can be made here: {made.stderr.strip()}")
+
+
+def _serve(home: Path) -> None:
+    cluster = Cluster(home / "cluster", durable=False)
+    cluster.start()
+    try:
+        migrations.migrate(cluster.superuser_url)
+        print(json.dumps({"url": cluster.superuser_url}), flush=True)
+        sys.stdin.read()
+    finally:
+        cluster.destroy()
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))
