@@ -1,4 +1,4 @@
-"""What a ring and a request read when there is much behind them: small and large histories, each statement's time, buffers and locks. `python -m bench.history`
+"""What a ring and a request read when there is much behind them: time, buffers and locks, small and large. `python -m bench.history`
 
 Tables are filled by SQL. Each read is the API's own statement, run as kronos_api in its workspace, prepared as the API prepares it.
 """
@@ -56,7 +56,8 @@ _TICKS = """
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                    scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)
 select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1, 'SCHEDULE',
-       case when tick.n %% 1000 = 0 then 'FAILED' else 'SUCCESS' end, null, tick.at, tick.at, tick.at, tick.at, tick.at + interval '1 s', 1, 5, '{}'
+       case when tick.n %% 1000 = 0 then 'FAILED' else 'SUCCESS' end, null, tick.at, tick.at, tick.at, tick.at,
+       tick.at + interval '1 s', 1, 5, '{}'
   from (select job.*, row_number() over (order by job.created_at) as nth from kronos.jobs as job where job.trigger = 'CRON'
            and job.workspace_id = (select workspace_id from kronos.workspaces where slug = %(workspace)s)) as job
   join (select n, now() - make_interval(days => %(days)s) * n / %(ticks)s as at from generate_series(1, %(ticks)s) as n) as tick
@@ -75,13 +76,15 @@ with made as (
 )
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
                                    created_at, started_at, completed_at, attempt_count, max_attempts, input)
-select kronos.tick_id(job_id, created_at), workspace_id, job_id, endpoint_id, 1, 'API', 'SUCCESS', created_at, created_at, created_at, created_at,
-       created_at + interval '1 s', 1, 5, '{}'
+select kronos.tick_id(job_id, created_at), workspace_id, job_id, endpoint_id, 1, 'API', 'SUCCESS', created_at, created_at, created_at,
+       created_at, created_at + interval '1 s', 1, 5, '{}'
   from made
 """
 _ATTEMPTS = """
-insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id)
-select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, completed_at, 1000, 'w1' from kronos.execution_done
+insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms,
+                            worker_id)
+select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, completed_at, 1000, 'w1'
+  from kronos.execution_done
 """
 
 
@@ -236,9 +239,8 @@ def main(runs: int, jobs: int, one_shots: int, ticks: int, days: int, width: int
     if as_json:
         print(json.dumps(found))
         return
-    print(
-        f"\n{machine.description()}; {runs} runs each; large: {jobs:,} CRON jobs, {one_shots:,} one-shots, {ticks:,} ticks, {days} days, {width} a partition\n"
-    )
+    print(f"\n{machine.description()}; {runs} runs each; small: 1,000 CRON jobs, 1,000 one-shots, 2,000 ticks, 7 days; large:")
+    print(f"{jobs:,} CRON jobs, {one_shots:,} one-shots, {ticks:,} ticks, {days} days, {width} to a partition\n")
     print("| | small p50 / p99 ms | large p50 / p99 ms | buffers | locks |")
     print("| --- | --- | --- | --- | --- |")
     for name, small in found["small"].items():

@@ -1,4 +1,4 @@
-"""Pages of executions hold each row once, in the order of (created_at, execution_id), whatever the filter and however late a row was made."""
+"""Pages of executions hold each row once, by (created_at, execution_id), whatever the filter and however late a row was made."""
 
 import random
 import uuid
