@@ -1,6 +1,4 @@
-"""History is found by the partition that an id names; lists go by indexes that hold their filters.
-
-Days on which rows were made late are noted."""
+"""An id names its partition; indexes hold the filters of lists; the days on which rows were made late are noted."""
 
 from pathlib import Path
 

@@ -1,0 +1,254 @@
+"""What a ring and a request read when there is much behind them: time, buffers and locks, small and large. `python -m bench.history`
+
+Tables are filled by SQL. Each read is the API's own statement, run as kronos_api in its workspace, prepared as the API prepares it.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+import click
+import psycopg
+
+from bench import common, machine
+from bench.common import ENDPOINT, WORKSPACE, Instance
+from kronos import sql
+
+_PARTITIONS = """
+do $$
+declare
+    v_table text;
+    v_from  timestamptz;
+    v_to    timestamptz;
+begin
+    foreach v_table in array array['execution_done', 'attempt'] loop
+        v_to := (current_date - 1)::timestamp at time zone 'UTC';
+        while v_to > now() - make_interval(days => {days}) loop
+            v_from := v_to - make_interval(days => {width});
+            execute format('create table kronos.%I partition of kronos.%I for values from (%L) to (%L)',
+                           v_table || '_' || to_char(v_from at time zone 'UTC', 'YYYYMMDD'), v_table, kronos.uuid7_floor(v_from),
+                           kronos.uuid7_floor(v_to));
+            v_to := v_from;
+        end loop;
+        commit;
+    end loop;
+end
+$$
+"""
+_JOBS = """
+insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+                         next_tick_at, created_at, ticks_from, tags)
+select new.job_id, new.job_id, endpoint.workspace_id, 'job-' || n, endpoint.endpoint_id, 'CRON', read.cron, 'UTC', read.schedule, read.cron,
+       'daily', kronos.next_tick(read.schedule, now() + interval '1 hour'), made.at, made.at,
+       case when n %% 50 = 0 then array['rare'] else '{}' end
+  from kronos.endpoints as endpoint
+ cross join generate_series(1, %(jobs)s) as n
+ cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
+ cross join lateral (select now() - make_interval(days => %(days)s) + n * interval '1 second' as at) as made
+ cross join lateral (select format('%%s %%s * * *', n %% 60, n %% 24) as cron) as text
+ cross join lateral (select text.cron, kronos.parse_cron(text.cron) as schedule) as read
+ where endpoint.name = %(endpoint)s
+"""
+_TICKS = """
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
+                                   scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)
+select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1, 'SCHEDULE',
+       case when tick.n %% 1000 = 0 then 'FAILED' else 'SUCCESS' end, null, tick.at, tick.at, tick.at, tick.at,
+       tick.at + interval '1 s', 1, 5, '{}'
+  from (select job.*, row_number() over (order by job.created_at) as nth from kronos.jobs as job where job.trigger = 'CRON'
+           and job.workspace_id = (select workspace_id from kronos.workspaces where slug = %(workspace)s)) as job
+  join (select n, now() - make_interval(days => %(days)s) * n / %(ticks)s as at from generate_series(1, %(ticks)s) as n) as tick
+    on tick.n %% %(jobs)s + 1 = job.nth
+"""
+_ONE_SHOTS = """
+with made as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, retired_at, created_at, ticks_from)
+    select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', 'COMPLETED', at.at, at.at, at.at
+      from kronos.endpoints as endpoint
+     cross join generate_series(1, %(one_shots)s) as n
+     cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
+     cross join lateral (select now() - make_interval(days => %(days)s) * n / %(one_shots)s as at) as at
+     where endpoint.name = %(endpoint)s
+    returning job_id, workspace_id, endpoint_id, created_at
+)
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+                                   created_at, started_at, completed_at, attempt_count, max_attempts, input)
+select kronos.tick_id(job_id, created_at), workspace_id, job_id, endpoint_id, 1, 'API', 'SUCCESS', created_at, created_at, created_at,
+       created_at, created_at + interval '1 s', 1, 5, '{}'
+  from made
+"""
+_ATTEMPTS = """
+insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms,
+                            worker_id)
+select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, completed_at, 1000, 'w1'
+  from kronos.execution_done
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much there is."""
+
+    jobs: int
+    one_shots: int
+    ticks: int
+    days: int
+    width: int
+
+
+def fill(one: Instance, size: Size) -> None:
+    """Jobs, executions and attempts of `size`, spread over its days, in partitions of its width."""
+    params = {
+        "workspace": WORKSPACE,
+        "endpoint": ENDPOINT,
+        "jobs": size.jobs,
+        "one_shots": size.one_shots,
+        "ticks": size.ticks,
+        "days": size.days,
+    }
+    with one.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute("update kronos.workspaces set created_at = now() - make_interval(days => %(days)s)", params)
+        connection.execute(_PARTITIONS.format(days=size.days, width=size.width).encode())
+        connection.execute("set session_replication_role = replica")  # no trigger, no look-up of a foreign key: a fifth of the time
+        for statement in (_JOBS, _TICKS, _ONE_SHOTS, _ATTEMPTS):
+            connection.execute(statement.encode(), params)
+        connection.execute("set session_replication_role = origin")
+        connection.execute("vacuum analyze kronos.jobs")
+        connection.execute("analyze kronos.execution_done")
+        connection.execute("analyze kronos.attempt")
+
+
+_NONE = dict.fromkeys(("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before", "before_created_at", "before_id"))
+_ANY = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_created_at", "before_id"))
+
+
+def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, object]]]:
+    """Each read by its name: the statement and its parameters."""
+    row = connection.execute(
+        """
+        select (select (job_id, created_at)::text from kronos.jobs where trigger = 'IMMEDIATE' limit 1),
+               job.job_id, done.execution_id, done.scheduled_at, now() - interval '35 days'
+          from (select * from kronos.jobs where trigger = 'CRON' and name = 'job-17') as job
+          join kronos.execution_done as done using (job_id) limit 1
+        """
+    ).fetchone()
+    if row is None:
+        raise RuntimeError("the history is not filled")
+    _, job_id, execution_id, tick, old = row
+    page, jobs = {**_ANY, "limit": 51}, {**_NONE, "limit": 51}
+    return {
+        "execution by id": ("executions.get_execution", {"execution_id": execution_id}),
+        "its attempts": ("executions.list_attempts", {"execution_id": execution_id}),
+        "executions": ("executions.list_executions", page),
+        "executions, status=FAILED": ("executions.list_executions", page | {"status": "FAILED"}),
+        "executions, status=EXPIRED (none)": ("executions.list_executions", page | {"status": "EXPIRED"}),
+        "executions, scheduled_before 35 days ago": ("executions.list_executions", page | {"scheduled_before": old}),
+        "executions, before a place of 35 days ago": (
+            "executions.list_executions",
+            page | {"before_created_at": old, "before_id": execution_id},
+        ),
+        "a job's executions": ("executions.list_job_executions", page | {"job": str(job_id)}),
+        "a job's, status=FAILED": ("executions.list_job_executions", page | {"job": str(job_id), "status": "FAILED"}),
+        "jobs": ("jobs.list_jobs", jobs),
+        "jobs, trigger=CRON, status=PAUSED (none)": ("jobs.list_jobs", jobs | {"trigger": "CRON", "status": "PAUSED"}),
+        "jobs, trigger=CRON": ("jobs.list_jobs", jobs | {"trigger": "CRON"}),
+        "jobs, tag=rare": ("jobs.list_jobs", jobs | {"tag": "rare"}),
+        "jobs, q=job-17": ("jobs.list_jobs", jobs | {"q": "job-17"}),
+        "jobs, q (none)": ("jobs.list_jobs", jobs | {"q": "no-such-name"}),
+        "a CRON job": ("jobs.get_job", {"job": str(job_id)}),
+        "a job's last 24 hours": ("jobs.get_job_statistics", {"job": str(job_id)}),
+        "explain": ("explain.get_facts", {"job": str(job_id), "at": tick}),
+    }
+
+
+def measured(one: Instance, *, runs: int) -> dict[str, dict[str, float]]:
+    """p50, p99, buffers and relation locks of each read; those of a ring in a fresh session, too."""
+    found: dict[str, dict[str, float]] = {}
+    with one.connect() as superuser:
+        wanted = reads(superuser)
+        (workspace_id,) = superuser.execute("select workspace_id from kronos.workspaces where slug = %s", [WORKSPACE]).fetchone() or (None,)
+        found["a ring, one job due, a fresh session"] = _ring(one, superuser, runs=min(runs, 10))
+    with psycopg.connect(
+        one.url, autocommit=True, prepare_threshold=0, options="-c role=kronos_api -c jit=off -c timezone=UTC"
+    ) as connection:
+        connection.execute("select set_config('kronos.workspace_id', %s, false)", [str(workspace_id)])
+        for name, (statement, params) in wanted.items():
+            text = sql.texts()[statement]
+            seconds = []
+            for _ in range(runs + 5):
+                began = time.perf_counter()
+                connection.execute(text, params).fetchall()
+                seconds.append(time.perf_counter() - began)
+            locks = 0
+            with connection.transaction():
+                connection.execute(text, params)
+                (locks,) = connection.execute(_LOCKS).fetchone() or (0,)
+            ((explained,),) = connection.execute(b"explain (analyze, buffers, format json) " + text.encode(), params).fetchall()
+            plan = explained[0]["Plan"]
+            found[name] = _told(seconds[5:], locks, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+    return found
+
+
+_LOCKS = "select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'relation'"
+
+
+def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[str, float]:
+    seconds, locks = [], 0
+    for _ in range(runs):
+        row = superuser.execute(
+            "update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from kronos.jobs"
+            " where trigger = 'CRON' and name is not null and next_tick_at > now() limit 1) returning job_id"
+        ).fetchone()
+        with one.connect() as connection, connection.transaction():
+            began = time.perf_counter()
+            connection.execute("select kronos.fire(%s)", [row[0] if row else None])
+            seconds.append(time.perf_counter() - began)
+            (locks,) = connection.execute(_LOCKS).fetchone() or (0,)
+    return _told(seconds, locks, 0)
+
+
+def _told(seconds: list[float], locks: int, buffers: int) -> dict[str, float]:
+    return {"p50": median(seconds) * 1000, "p99": quantiles(seconds, n=100)[98] * 1000, "buffers": buffers, "locks": locks}
+
+
+@click.command(help=__doc__)
+@click.option("--runs", default=50, show_default=True, help="How often each read is run.")
+@click.option("--jobs", default=50_000, show_default=True)
+@click.option("--one-shots", default=1_000_000, show_default=True)
+@click.option("--ticks", default=1_000_000, show_default=True, help="Finished executions of CRON jobs, beside the one-shots'.")
+@click.option("--days", default=750, show_default=True)
+@click.option("--width", default=7, show_default=True, help="Days in a partition.")
+@click.option("--as-json", is_flag=True)
+def main(runs: int, jobs: int, one_shots: int, ticks: int, days: int, width: int, as_json: bool) -> None:
+    """Measure and print a table."""
+    sizes = {
+        "small": Size(jobs=1000, one_shots=1000, ticks=2000, days=7, width=1),
+        "large": Size(jobs=jobs, one_shots=one_shots, ticks=ticks, days=days, width=width),
+    }
+    found = {}
+    for name, size in sizes.items():
+        with common.instance() as one:
+            began = time.monotonic()
+            fill(one, size)
+            common.console.print(f"{name}: filled in {time.monotonic() - began:.0f} s")
+            found[name] = measured(one, runs=runs)
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(f"\n{machine.description()}; {runs} runs each; small: 1,000 CRON jobs, 1,000 one-shots, 2,000 ticks, 7 days; large:")
+    print(f"{jobs:,} CRON jobs, {one_shots:,} one-shots, {ticks:,} ticks, {days} days, {width} to a partition\n")
+    print("| | small p50 / p99 ms | large p50 / p99 ms | buffers | locks |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, small in found["small"].items():
+        large = found["large"][name]
+        times = " | ".join(f"{each['p50']:.1f} / {each['p99']:.1f}" for each in (small, large))
+        counts = " | ".join(f"{small[each]:,.0f} → {large[each]:,.0f}" for each in ("buffers", "locks"))
+        print(f"| {name} | {times} | {counts} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Pages of executions hold each row once, by (created_at, execution_id), whatever the filter and however late a row was made."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from conftest import cloned
+from factory import add_endpoint
+from servers import Server
+from sql.plans import run_statement
+from sql_factory import Connection, make_cron_job, value, values
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+BEGAN = NOW - 70 * DAY
+_ROWS = """
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
+                                   scheduled_at, run_at, created_at, max_attempts, input)
+values (kronos.uuid7(%(id_at)s), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, %(cause)s, %(status)s, '{}', %(scheduled_at)s,
+        %(scheduled_at)s, %(created_at)s, 5, '{}')
+"""
+_UNFINISHED = """
+insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+                                   created_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+values (kronos.uuid7(%(id_at)s), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, %(cause)s, %(scheduled_at)s, %(scheduled_at)s,
+        %(created_at)s, %(scheduled_at)s, 5, 3, 1000, '{}')
+"""
+_STATUSES = ("SUCCESS", "SUCCESS", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED")
+
+
+def _row(chance: random.Random) -> dict[str, Any]:
+    """A row as Kronos makes one: of a tick, on time or late; by hand, from a machine whose clock is wrong; of a backfill; DELAYED."""
+    at = BEGAN + DAY + chance.random() * 68 * DAY
+    if chance.random() < 0.3:
+        at = at.replace(hour=0, minute=0, second=0)  # many share an instant, at a day's edge
+    late = chance.choice([0 * HOUR, 0.01 * HOUR, 0.99 * HOUR, 1.01 * HOUR, 5 * HOUR, 25 * HOUR, 20 * DAY, 40 * DAY])
+    kind = chance.choice(["on time", "on time", "on time", "late", "by hand", "backfill", "delayed"])
+    times = {
+        "on time": (at, at, at + chance.random() * timedelta(seconds=90), "SCHEDULE"),
+        "late": (at, at, at + late, "CATCH_UP"),
+        "by hand": (at + chance.choice([-1, 1]) * late, at, at, "MANUAL"),
+        "backfill": (at, at - chance.random() * 60 * DAY, at + late, "BACKFILL"),
+        "delayed": (at, at + late, at, "API"),
+    }
+    id_at, scheduled_at, created_at, cause = times[kind]
+    return {
+        "id_at": id_at,
+        "scheduled_at": scheduled_at,
+        "created_at": min(created_at, NOW),
+        "cause": cause,
+        "status": chance.choice(_STATUSES),
+    }
+
+
+class Past:
+    """A workspace with two jobs and 1,500 executions of ten weeks, and a neighbour with some."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        chance = random.Random(17)
+        for size in (300, 1500):
+            endpoint = add_endpoint(connection)
+            self.workspace_id = endpoint.workspace_id
+            connection.execute("update kronos.workspaces set created_at = %s where workspace_id = %s", [BEGAN, self.workspace_id])
+            self.jobs = [make_cron_job(connection, endpoint, created_at=BEGAN, ticks_from=BEGAN) for _ in range(2)]
+            with connection.cursor() as cursor:
+                rows = [
+                    _row(chance)
+                    | {"workspace_id": self.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": chance.choice(self.jobs)}
+                    for _ in range(size)
+                ]
+                cursor.executemany(_ROWS, rows[10:])
+                cursor.executemany(_UNFINISHED, rows[:10])
+
+    def wanted(self, job_id: uuid.UUID | None, status: str | None, after: datetime | None, before: datetime | None) -> list[uuid.UUID]:
+        """All of the list, by a query that reads everything."""
+        return values(
+            self.connection,
+            """
+            select execution_id from kronos.executions
+             where workspace_id = %(workspace_id)s
+               and (%(job_id)s::uuid is null or job_id = %(job_id)s) and (%(status)s::text is null or status = %(status)s)
+               and (%(after)s::timestamptz is null or scheduled_at > %(after)s)
+               and (%(before)s::timestamptz is null or scheduled_at < %(before)s)
+             order by created_at desc, execution_id desc
+            """,
+            {"workspace_id": self.workspace_id, "job_id": job_id, "status": status, "after": after, "before": before},
+        )
+
+    def paged(
+        self, job_id: uuid.UUID | None, status: str | None, after: datetime | None, before: datetime | None, *, limit: int
+    ) -> list[uuid.UUID]:
+        """All of the list, page by page, by the API's statement."""
+        found: list[uuid.UUID] = []
+        place: tuple[object, object] = (None, None)
+        name = "executions.list_executions" if job_id is None else "executions.list_job_executions"
+        while True:
+            params = {"status": status, "scheduled_after": after, "scheduled_before": before, "limit": limit, "job": str(job_id)}
+            params |= {"before_created_at": place[0], "before_id": place[1]}
+            with self.connection.transaction(force_rollback=True):
+                page = run_statement(self.connection, name, params, role="kronos_api", workspace_id=self.workspace_id)
+            found += [row[0] for row in page]
+            if len(page) < limit:
+                return found
+            place = (page[-1][-1], page[-1][0])
+
+
+@pytest.fixture(scope="module")
+def past(server: Server, template: str) -> Iterator[Past]:
+    with cloned(server, template) as url, psycopg.connect(url, autocommit=True) as connection:
+        yield Past(connection)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_pages_are_the_list_cut_in_pieces(past: Past, seed: int) -> None:
+    chance = random.Random(seed)
+    job_id = chance.choice([None, *past.jobs])
+    status = chance.choice([None, None, "SUCCESS", "FAILED", "MISSED", "QUEUED", "PENDING"])
+    after = chance.choice([None, None, BEGAN + chance.random() * 70 * DAY])
+    before = chance.choice([None, None, (after or BEGAN) + chance.random() * 40 * DAY])
+    wanted = past.wanted(job_id, status, after, before)
+    assert past.paged(job_id, status, after, before, limit=chance.choice([7, 50, 201])) == wanted
+
+
+def test_the_whole_list_is_there_in_pages_of_any_size(past: Past) -> None:
+    wanted = past.wanted(None, None, None, None)
+    assert len(wanted) == 1500
+    assert past.paged(None, None, None, None, limit=100) == wanted
+    assert past.paged(None, None, None, None, limit=201) == wanted
+
+
+def test_days_are_noted_for_rows_that_were_made_at_another_time_than_their_ids(past: Past) -> None:
+    query = """
+    select count(*) from kronos.execution_done as done
+     where (done.created_at - kronos.uuid7_time(done.execution_id)) not between interval '-1 hour' and interval '1 hour'
+       and not exists (select from kronos.late_days as late where late.workspace_id = done.workspace_id
+                          and late.id_day = (kronos.uuid7_time(done.execution_id) at time zone 'UTC')::date
+                          and late.created_day = (done.created_at at time zone 'UTC')::date)
+    """
+    assert value(past.connection, query) == 0
+    assert value(past.connection, "select count(*) from kronos.late_days") > 100
+
+
+def test_prompt_rows_note_no_day(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint)
+    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id, "status": "SUCCESS"}
+    row |= {"id_at": NOW, "created_at": NOW + 0.9 * HOUR}
+    for cause, scheduled_at in (("SCHEDULE", NOW), ("API", NOW + 30 * DAY), ("BACKFILL", NOW - 30 * DAY), ("MANUAL", NOW)):
+        superuser.execute(_ROWS, row | {"cause": cause, "scheduled_at": scheduled_at})
+    assert values(superuser, "select id_day from kronos.late_days") == []
+    superuser.execute(_ROWS, row | {"cause": "SCHEDULE", "scheduled_at": NOW - 2 * DAY, "id_at": NOW - 2 * DAY})
+    assert values(superuser, "select id_day from kronos.late_days") == [(NOW - 2 * DAY).date()]
