@@ -12,6 +12,7 @@ from kronos import errors, session
 from kronos.database import Params
 from kronos.doctor import findings
 from kronos.doctor.facts import (
+    BloatedTable,
     Difference,
     FaultyJob,
     Ground,
@@ -25,9 +26,10 @@ from kronos.doctor.facts import (
     Partition,
     PgCron,
     Reaped,
+    RetentionState,
     StaleZone,
 )
-from kronos.doctor.findings import AHEAD, LISTED, OVERDUE, ZONES, Finding
+from kronos.doctor.findings import AHEAD, BLOATED_ROWS, LISTED, OVERDUE, ZONES, Finding
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
 
@@ -46,6 +48,8 @@ _LEFT_BEHIND = statement("doctor.list_left_behind", LeftBehind)
 _OVERDUE_JOBS = statement("doctor.list_overdue", OverdueJob)
 _ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
 _PARTITIONS = statement("doctor.list_missing_partitions", Partition)
+_RETENTION = statement("doctor.get_retention", RetentionState)
+_BLOATED = statement("doctor.list_bloated", BloatedTable)
 _REAP = statement("doctor.reap", Reaped)
 _ADD_PARTITIONS = statement("doctor.add_partitions", Made)
 
@@ -81,6 +85,9 @@ class Doctor:
         yield findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED))
         yield findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED))
         yield findings.partitions(self._rows(_PARTITIONS, ahead=AHEAD, limit=LISTED))
+        (retention,) = self._rows(_RETENTION, limit=LISTED)
+        yield from findings.retention(retention)
+        yield findings.growth(self._rows(_BLOATED, at_least=BLOATED_ROWS, limit=LISTED))
         yield self._ledger()
 
     def fix(self) -> JsonObject:

@@ -142,3 +142,23 @@ class Made:
     """How many were made."""
 
     made: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionState:
+    """When retention last ran and last left nothing to do; rows of the default partitions that partitions of their time are there for."""
+
+    ran_seconds: float
+    done_seconds: float
+    executions: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BloatedTable:
+    """A table of which more is dead than alive."""
+
+    name: str
+    live_rows: int
+    dead_rows: int
+    bytes: int

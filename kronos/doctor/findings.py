@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 
 from kronos import repeatables, system
 from kronos.doctor.facts import (
+    BloatedTable,
     Difference,
     FaultyJob,
     Ground,
@@ -17,6 +18,7 @@ from kronos.doctor.facts import (
     OverdueJob,
     Partition,
     PgCron,
+    RetentionState,
     StaleZone,
 )
 from kronos.sql import Row
@@ -24,6 +26,9 @@ from kronos.sql import Row
 LISTED = 100  # rows of a list that a check asks for
 OVERDUE = timedelta(seconds=150)  # catch-up rings every minute and takes all that is due; the grace is 90 s
 AHEAD = timedelta(weeks=4)  # partitions are made eight weeks ahead
+BLOATED_ROWS = 100_000  # dead rows that are worth a word
+RETENTION_RUNS = timedelta(hours=3)  # it runs hourly
+RETENTION_ENDS = timedelta(days=3)  # a run that leaves nothing to do: the first ones after an upgrade take longer
 ZONES = timedelta(days=2)  # refresh_zones reads each once a day
 _SHOWN = 5
 _CLOCK_SECONDS = 5.0
@@ -226,6 +231,45 @@ def partitions(found: list[Partition]) -> Finding:
         meaning="they are made eight weeks ahead, and were not: a transaction has the default partition locked, or nobody makes them; "
         "rows without one go to the default partition, which cannot be dropped",
         fix="run `kronos doctor --fix`; where that makes none, end the oldest transaction of pg_stat_activity (order by xact_start)",
+    )
+
+
+def retention(found: RetentionState) -> Iterator[Finding]:
+    """Whether history is aged out, and can be by partitions."""
+    runs = found.ran_seconds <= RETENTION_RUNS.total_seconds()
+    keeps_up = found.done_seconds <= RETENTION_ENDS.total_seconds()
+    yield Finding(
+        check="retention",
+        ok=runs and keeps_up,
+        detail=f"ran {found.ran_seconds / 60:.0f} min ago, and left nothing to do {found.done_seconds / 3600:.0f} h ago",
+        meaning="history grows: retention has more to do than it gets done, or cannot do it"
+        if runs
+        else "history grows: retention does not run",
+        fix="`kronos retention run` does all of it now and says what keeps it from it; its runs: "
+        "select status, output, error from kronos.executions where job_id = (select job_id from kronos.jobs where name = 'retention') "
+        "order by created_at desc limit 5;",
+    )
+    stray = found.executions + found.attempts
+    yield Finding(
+        check="default partitions",
+        ok=stray == 0,
+        detail=f"{stray}{' or more' if max(found.executions, found.attempts) >= LISTED else ''} rows that belong into partitions"
+        if stray
+        else "they hold nothing that belongs into a partition",
+        meaning="rows came while their time had no partition; they are read with every look at history, and go one by one",
+        fix="nothing, once partitions are made again (see partitions): they go when they are old enough",
+    )
+
+
+def growth(found: list[BloatedTable]) -> Finding:
+    """Tables that are larger than what they hold."""
+    told = [f"{each.name}: {each.dead_rows} dead rows, {each.live_rows} live, {each.bytes // 1_000_000} MB" for each in found]
+    return Finding(
+        check="growth",
+        ok=not found,
+        detail=_some(told) if found else "no table holds more dead rows than live ones",
+        meaning="statements read what is dead: autovacuum is off or behind, or an old transaction keeps dead rows from being removed",
+        fix="end the oldest transaction of pg_stat_activity (order by xact_start), look at pg_replication_slots; then vacuum the table",
     )
 
 

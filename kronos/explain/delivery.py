@@ -28,9 +28,11 @@ def _no_execution(facts: Facts) -> Judged:
     if facts.is_pending:  # whatever keeps it from being accounted for was the answer
         return Step(step="execution", holds=False, detail="the tick is not yet accounted for"), None
     detail = "no row tells what became of the tick"
-    because = (
-        f"The tick lies before the job's pointer, and {detail}: it was deleted, by retention or by hand. `kronos doctor` counts such ticks."
-    )
+    if facts.retained_from is not None and facts.due_at < facts.retained_from:
+        detail = f"history is kept whole from {said(facts.retained_from)} on, and the tick is older"
+        because = f"Nobody can say any more: {detail}."
+        return Step(step="execution", holds=False, detail=detail), Verdict(decision="UNKNOWN", code="beyond_retention", because=because)
+    because = f"The tick lies before the job's pointer, and {detail}: it was deleted by hand. `kronos doctor` counts such ticks."
     return Step(step="execution", holds=False, detail=detail), Verdict(decision="UNACCOUNTED", code="unaccounted", because=because)
 
 

@@ -20,6 +20,7 @@ Decision = Literal[
     "CANCELLED",
     "OVERDUE",
     "UNACCOUNTED",
+    "UNKNOWN",
     "ERROR",
 ]
 
@@ -76,6 +77,7 @@ class Facts:
     suspended_at: datetime | None
     is_to_be_skipped: bool
     fault: JsonObject | None
+    retained_from: datetime | None
     run: JsonObject | None
     attempts: Json
     endpoint: str

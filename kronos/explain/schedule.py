@@ -35,6 +35,11 @@ def _not_yet(facts: Facts) -> Verdict | None:
     is_just_made = facts.version == 1 and facts.tick_out_of_force is not None and facts.tick_out_of_force <= facts.ticks_from
     if not is_before and not is_just_made:
         return None
+    if is_before and facts.version > 1:  # the oldest that is left of the job's versions
+        because = (
+            f"Nobody can say any more: the version of that time was aged out; the oldest that is kept began at {said(facts.ticks_from)}."
+        )
+        return Verdict(decision="UNKNOWN", code="beyond_retention", because=because)
     because = f"The job was made at {said(facts.ticks_from)}; it has no ticks from before."
     return Verdict(decision="NOT_DUE", code="not_yet_created", because=because)
 

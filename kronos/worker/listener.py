@@ -48,6 +48,7 @@ class Listener:
                 has_heard = True
                 self._wake.now()
                 if told.channel == "kronos_zones":  # a session keeps the time zone data that it has read: the next one reads it anew
+                    await self._watchdog.renew()
                     await self._link.close()
                     return
             if self._watchdog.is_due:

@@ -113,6 +113,11 @@ class Watchdog:
             except psycopg.Error as error:
                 _log.warning("internal job %s could not be run in pg_cron's place: %s", job_id, error)
 
+    async def renew(self) -> None:
+        """Run the next internal tasks in a new session, which reads the time zone data anew."""
+        await self.close()
+        await self._tasks.close()
+
     async def close(self) -> None:
         """Break off an internal task that is under way: it is undone, and another worker's to run."""
         if self._running is not None:

@@ -135,6 +135,25 @@ select missing.parent || ' from ' || to_char(missing.from_at at time zone 'UTC',
  order by missing.from_at, 1
  limit %(limit)s;
 
+-- name: get_retention
+-- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of their time, or older ones, are there. One row.
+select extract(epoch from now() - instance.ran_at)::double precision as ran_seconds, extract(epoch from now() - instance.done_at)::double precision as done_seconds,
+       stray.executions, stray.attempts
+  from kronos.retention as instance
+ cross join lateral (select (select count(*)::integer from (select from kronos.execution_done_default where execution_id >= oldest.from_id limit %(limit)s) as rows_there) as executions,
+                            (select count(*)::integer from (select from kronos.attempt_default where execution_id >= oldest.from_id limit %(limit)s) as rows_there) as attempts
+                       from (select each.from_id from kronos.partitions() as each where each.parent = 'execution_done' order by each.from_id limit 1) as oldest) as stray;
+
+-- name: list_bloated
+-- Tables in which dead rows outnumber those that live: nobody cleans up, or an old transaction keeps it from being done.
+select stats.relname::text as name, stats.n_live_tup::bigint as live_rows, stats.n_dead_tup::bigint as dead_rows,
+       pg_total_relation_size(stats.relid) as bytes
+  from pg_stat_user_tables as stats
+ where (stats.schemaname = 'kronos' or (stats.schemaname = 'cron' and stats.relname in ('job', 'job_run_details')))
+   and stats.n_dead_tup > greatest(stats.n_live_tup, %(at_least)s)
+ order by stats.n_dead_tup desc
+ limit %(limit)s;
+
 -- name: reap
 -- What --fix does: the reaper's task, here and now.
 select kronos.reap() as counts;

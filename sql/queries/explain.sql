@@ -46,7 +46,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
                           where soon = version.tick)
             else false
        end as is_to_be_skipped,
-       kronos.job_fault(version.whole) as fault,
+       kronos.job_fault(version.whole) as fault, nullif(kronos.retained_from((version.whole).workspace_id), '-infinity') as retained_from,
        run.facts as run,
        (select jsonb_agg(jsonb_build_object('attempt_number', attempt.attempt_number, 'status', attempt.status, 'worker_id', attempt.worker_id,
                                             'started_at', kronos.iso(attempt.started_at), 'completed_at', kronos.iso(attempt.completed_at),

@@ -26,7 +26,8 @@ select last_id, seen, executions, attempts, late_results
 select last_at, last_id, jobs from kronos.retain_jobs(%(after_at)s, %(after_id)s, %(limit)s, true);
 
 -- name: count_remains
-select backfills, job_faults, workspaces from kronos.retain_remains(%(limit)s, true);
+select remains.backfills, remains.job_faults, kronos.retain_workspaces(%(limit)s, true) as workspaces
+  from kronos.retain_remains(%(limit)s, true) as remains;
 
 -- name: count_run_details
 select step.last_runid, step.run_details, step.is_left

@@ -14,7 +14,7 @@ from conftest import await_condition
 from kronos import doctor, repeatables
 from kronos.__main__ import main
 from kronos.doctor import findings
-from kronos.doctor.facts import Ground, PgCron
+from kronos.doctor.facts import BloatedTable, Ground, PgCron
 from kronos.doctor.findings import Finding
 from sql_factory import make_cron_job, value
 
@@ -23,7 +23,8 @@ MINUTE = timedelta(minutes=1)
 NOT_HERE = {"cron.database_name", "heartbeat"}
 CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges", "cron.database_name", "internal jobs",
-    "heartbeat", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "partitions", "ledger",
+    "heartbeat", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "partitions", "retention", "default partitions",
+    "growth", "ledger",
 }  # fmt: skip
 Examine = Callable[..., dict[str, Finding]]
 
@@ -95,6 +96,8 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
         ("revoke insert on kronos.execution_done from kronos_worker", "privileges"),
         ("""update kronos.jobs set timezone = 'Europe/Berlin', created_at = now() - interval '9 days'
              where job_id = %(job_id)s""", "time zones"),
+        ("update kronos.retention set ran_at = now() - interval '4 hours'", "retention"),
+        ("update kronos.retention set done_at = now() - interval '4 days'", "retention"),
         ("comment on schema kronos is 'sql/ of another release'", "schema"),
         ("delete from cron.job where command = (select format('select kronos.fire(%%L)', job_id) from kronos.jobs where name = 'reaper')",
          "internal jobs drift"),
@@ -105,6 +108,31 @@ def test_what_is_broken_is_found(examine: Examine, superuser: psycopg.Connection
     known = {"entry owners", "overdue jobs", "malformed jobs", "time zones", "internal jobs"} | CHECKS
     expected = {name for name in known if name in check}
     assert failing(examine()) == expected
+
+
+def test_rows_that_came_without_a_partition_are_found(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:
+    week = value(superuser, "select date_trunc('week', now() at time zone 'UTC') at time zone 'UTC' + interval '2 weeks'")
+    superuser.execute(f"drop table kronos.execution_done_{week:%Y%m%d}")
+    assert failing(examine()) == {"partitions"}
+    superuser.execute(
+        """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+                                           run_at, created_at, max_attempts, input)
+        select kronos.uuid7(%s), workspace_id, job_id, endpoint_id, 1, 'MANUAL', 'SUCCESS', now(), now(), now(), 1, '{}'
+          from kronos.jobs where job_id = %s
+        """,
+        [week + timedelta(hours=1), job_id],
+    )
+    found = examine()
+    assert failing(found) == {"partitions", "default partitions"}
+    assert found["default partitions"].detail.startswith("1 rows")
+    assert failing(examine(fix=True)) == {"default partitions"}  # from the next day on
+
+
+def test_a_table_of_which_more_is_dead_than_alive_is_found() -> None:
+    found = findings.growth([BloatedTable(name="execution_live", live_rows=10, dead_rows=200_000, bytes=99_000_000)])
+    assert (found.ok, found.detail) == (False, "execution_live: 200000 dead rows, 10 live, 99 MB")
+    assert findings.growth([]).ok
 
 
 def test_fix_runs_the_reaper_and_looks_again(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:

@@ -3,13 +3,15 @@
 import uuid
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
 from kronos import retention
 from retention_rows import DAY, finished, kept, one_shot, partition_of_days, retain, retain_all
-from sql_factory import Connection, job, live, make_cron_job, records, value, values
+from sql.test_partitions import go_on
+from sql_factory import Connection, Record, job, live, make_cron_job, records, value, values
 
 
 @pytest.fixture
@@ -438,3 +440,82 @@ def test_what_is_taken_changes_when_an_age_becomes_shorter_and_stays_told_when_i
 
 def test_history_is_whole_where_nothing_ever_ran(superuser: Connection, endpoint: EndpointRow) -> None:
     assert value(superuser, "select kronos.retained_from(%s) = '-infinity'", [endpoint.workspace_id]) is True
+
+
+def ledger(connection: Connection, job_id: uuid.UUID, *, days: float) -> Record:
+    """The ledger of the last so many days."""
+    at = timedelta(days=days)
+    (found,) = records(connection, "select * from kronos.check_ledger(%s, now() - %s, date_trunc('day', now()))", [job_id, at])
+    return found
+
+
+def daily(connection: Connection, endpoint: EndpointRow, *, days: int) -> uuid.UUID:
+    """A job of every day that ran on each of so many days, up to yesterday."""
+    at: datetime = value(connection, "select date_trunc('minute', now()) - interval '1 minute'")
+    job_id = make_cron_job(connection, endpoint, cron=f"{at.minute} {at.hour} * * *", ticks_from=at - days * DAY, next_tick_at=at + DAY)
+    for day in range(1, days):
+        finished(connection, job_id, days=day + 1 / 1440)
+    return job_id
+
+
+def test_the_ledger_begins_where_history_is_whole(superuser: Connection, endpoint: EndpointRow) -> None:
+    job_id = daily(superuser, endpoint, days=60)
+    before = ledger(superuser, job_id, days=59)
+    assert (before["unaccounted"], before["retained_from"]) == (0, None)
+    retain_all(superuser)
+    after = ledger(superuser, job_id, days=59)
+    assert (after["unaccounted"], after["surplus"]) == (0, 0)
+    assert 28 <= after["expected"] <= 30
+    assert after["retained_from"] == value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id])
+    assert ledger(superuser, job_id, days=20)["retained_from"] is None
+    # What was deleted by hand within it is still missed.
+    superuser.execute("delete from kronos.execution_done where job_id = %s and scheduled_at > now() - interval '5 days'", [job_id])
+    assert ledger(superuser, job_id, days=59)["unaccounted"] in (3, 4)
+
+
+def test_a_window_before_it_expects_nothing(superuser: Connection, endpoint: EndpointRow) -> None:
+    job_id = daily(superuser, endpoint, days=60)
+    retain_all(superuser)
+    (found,) = records(superuser, "select * from kronos.check_ledger(%s, now() - interval '50 days', now() - interval '40 days')", [job_id])
+    assert (found["expected"], found["unaccounted"], found["surplus"]) == (0, 0, 0)
+    assert found["retained_from"] == found["checked_until"]
+
+
+def test_a_counted_row_stays_while_any_of_its_ticks_could_be_asked_for(superuser: Connection, endpoint: EndpointRow) -> None:
+    """A row of a week's missed ticks has the id of the first of them, and goes by its end."""
+    now: datetime = value(superuser, "select date_trunc('minute', now())")
+    job_id = make_cron_job(superuser, endpoint, ticks_from=now - 95 * DAY, next_tick_at=now - 95 * DAY, catch_up_policy="SKIP")
+    superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now - 89 * DAY])
+    superuser.execute("update kronos.execution_done set completed_at = %s where job_id = %s", [now - 89 * DAY, job_id])
+    retain_all(superuser)
+    assert kept(superuser, job_id) == ["MISSED"]
+    (found,) = records(superuser, "select * from kronos.check_ledger(%s, now() - interval '90 days', %s)", [job_id, now - 89 * DAY])
+    assert (found["unaccounted"], found["surplus"]) == (0, 0)
+
+
+def test_a_run_takes_no_lock_that_anybody_waits_for(
+    superuser: Connection, endpoint: EndpointRow, database_url: str, tick: datetime
+) -> None:
+    """While a run deletes by rows and holds what it has done, rings, claims, results and lists go on: none waits a millisecond."""
+    fill(superuser, endpoint, rows=20_000)
+    with psycopg.connect(database_url) as running:
+        running.execute("set role kronos_owner")
+        counts = value(running, "select kronos.retain(10)")
+        assert counts["executions"] == 20_000
+        go_on(superuser, database_url, tick)
+        running.commit()
+
+
+def test_partitions_are_dropped_only_when_nobody_has_them(
+    superuser: Connection, job_id: uuid.UUID, database_url: str, tick: datetime
+) -> None:
+    partition_of_days(superuser, first=119, days=20)
+    finished(superuser, job_id, days=110)
+    with psycopg.connect(database_url) as dump:
+        dump.execute("begin isolation level repeatable read")
+        dump.execute("select count(*) from kronos.execution_done")
+        counts = retain(superuser)
+        assert (counts["partitions_dropped"], counts["is_left"]) == (0, True)
+        go_on(superuser, database_url, tick)
+        assert value(dump, "select count(*) from kronos.execution_done where job_id = %s", [job_id]) == 1
+    assert retain_all(superuser)["partitions_dropped"] == 20

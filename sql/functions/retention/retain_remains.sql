@@ -1,8 +1,7 @@
--- retain_remains: what is left over of jobs and workspaces, up to p_limit of each: backfills that ended (older than their outcome's age, and nothing of their
--- executions is kept), faults of jobs that are over, and workspaces that were deleted longer ago than the instance's failure_days and of which no job and no
--- execution is kept, with their endpoints.
+-- retain_remains: what is left over of jobs, up to p_limit of each: backfills that ended (older than their outcome's age, and nothing of their executions is
+-- kept), and faults of jobs that are over.
 -- Called by: retain, queries/retention.sql.   Returns: one row of counts. With p_dry_run it only counts.
-create or replace function kronos.retain_remains(p_limit integer, p_dry_run boolean, out backfills bigint, out job_faults bigint, out workspaces bigint)
+create or replace function kronos.retain_remains(p_limit integer, p_dry_run boolean, out backfills bigint, out job_faults bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
@@ -29,23 +28,6 @@ begin
     job_faults := cardinality(v_doomed);
     if not p_dry_run then
         delete from kronos.job_faults where job_id = any (v_doomed);
-    end if;
-
-    v_doomed := array(select workspace.workspace_id
-                        from kronos.workspaces as workspace
-                       cross join kronos.retention as instance
-                       where workspace.status = 'DELETED'
-                         and workspace.deleted_at < now() - make_interval(days => instance.failure_days)
-                         and not exists (select from kronos.jobs as job where job.workspace_id = workspace.workspace_id)
-                         and not exists (select from kronos.execution_done as done where done.workspace_id = workspace.workspace_id)
-                       limit p_limit);
-    workspaces := cardinality(v_doomed);
-    if workspaces > 0 and not p_dry_run then
-        delete from kronos.workspace_retention where workspace_id = any (v_doomed);
-        delete from kronos.endpoint_gate where workspace_id = any (v_doomed);
-        delete from kronos.endpoint_versions where workspace_id = any (v_doomed);
-        delete from kronos.endpoints where workspace_id = any (v_doomed);
-        delete from kronos.workspaces where workspace_id = any (v_doomed);
     end if;
 end
 $$;
