@@ -144,6 +144,7 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 select execution.status, sum(execution.tick_count)::integer as ticks, max(execution.scheduled_at) as last_scheduled_at
   from kronos.executions as execution
  where execution.job_id = kronos.find_job(%(job)s)
+   and execution.workspace_id = kronos.current_workspace_id()
    and execution.scheduled_at > now() - interval '24 hours'
  group by execution.status
  order by execution.status;
@@ -162,6 +163,7 @@ with old as materialized (
     select *
       from kronos.jobs
      where job_id = kronos.settled_job_id()
+       and workspace_id = kronos.current_workspace_id()
        and status in ('ACTIVE', 'PAUSED')
        and trigger = 'CRON'
        and (%(if_match)s::integer is null or version = %(if_match)s::integer)
@@ -223,11 +225,17 @@ select next.job_id, (select count(jobid) from registered)::integer as entries fr
 -- Retires a live job, removes its pg_cron entry, cancels what waits and ends the retries of what runs. No row: nothing live to cancel.
 -- A one-shot's execution is locked before its job, as when a worker ends it.
 with live as materialized (
-    select * from kronos.execution_live where job_id = kronos.settled_job_id() order by execution_id for update
+    select *
+      from kronos.execution_live
+     where job_id = kronos.settled_job_id()
+       and workspace_id = kronos.current_workspace_id()
+     order by execution_id
+       for update
 ), job as (
     update kronos.jobs
        set status = 'RETIRED', status_reason = jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API')
      where job_id = kronos.settled_job_id()
+       and workspace_id = kronos.current_workspace_id()
        and status in ('ACTIVE', 'PAUSED')
        and (select count(*) from live) >= 0
     returning job_id, trigger
@@ -268,6 +276,7 @@ with job as (
                                'until', kronos.iso(case when status = 'ACTIVE' or 'until' = any (%(given)s::text[]) then %(until)s::timestamptz
                                                         else resume_at end)))
      where job_id = kronos.settled_job_id()
+       and workspace_id = kronos.current_workspace_id()
        and trigger = 'CRON'
        and (status = 'ACTIVE' or (status = 'PAUSED' and cardinality(%(given)s::text[]) > 0))
     returning job_id
@@ -281,7 +290,7 @@ select job.job_id, (select count(was_there) from unregistered)::integer as entri
 with job as (
     update kronos.jobs
        set status = 'ACTIVE', status_reason = null, resume_at = null
-     where job_id = kronos.settled_job_id() and status = 'PAUSED'
+     where job_id = kronos.settled_job_id() and workspace_id = kronos.current_workspace_id() and status = 'PAUSED'
     returning job_id
 ), registered as materialized (
     select kronos.register_pg_cron(job.job_id) as jobid
@@ -295,7 +304,7 @@ select job.job_id, (select count(jobid) from registered)::integer as entries fro
 -- No row: not a live CRON job.
 update kronos.jobs
    set skip_next = %(count)s
- where job_id = kronos.settled_job_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED')
+ where job_id = kronos.settled_job_id() and workspace_id = kronos.current_workspace_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED')
 returning job_id, 0 as entries;
 
 -- name: trigger_job
