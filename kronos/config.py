@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_OF_THE_COMMAND_LINE = {"KRONOS_URL", "KRONOS_API_KEY"}  # where `kronos job …` finds the API, and its key
+# Where `kronos job …` finds the API, and its key; the passwords that `kronos migrate` gives to the API's and the workers' logins.
+_OF_THE_COMMAND_LINE = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_API_PASSWORD", "KRONOS_WORKER_PASSWORD"}
 
 
 class SettingsInvalid(Exception):

@@ -3,17 +3,20 @@
 import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import psycopg
+from psycopg import sql as composed
 
 from kronos import errors, session
 from kronos.config import Settings
 from kronos.database import InstanceView
-from kronos.model import Role
+from kronos.model import Role as KeyRole
+from kronos.session import Role
 from kronos.sql import statement
 
 _KEY_PREFIX = "kr_live"
@@ -25,7 +28,7 @@ class ApiKey:
 
     key_id: UUID
     secret_sha256: bytes
-    role: Role
+    role: KeyRole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,5 +161,16 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> None:
                 " on conflict (public_id) do nothing",
                 [public_id, digest],
             )
+    except psycopg.Error as error:
+        raise errors.from_database(error) from error
+
+
+def set_passwords(admin_database_url: str, passwords: Mapping[Role, str]) -> None:
+    """Let each role log in with its password, of which PostgreSQL and its log see the verifier alone. Raises DatabaseUnavailable."""
+    try:
+        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
+            for role, password in passwords.items():
+                verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+                connection.execute(composed.SQL("alter role {} password {}").format(composed.Identifier(role), composed.Literal(verifier)))
     except psycopg.Error as error:
         raise errors.from_database(error) from error

@@ -1,16 +1,24 @@
 """`kronos migrate`: the database at this release."""
 
+import os
+
 import click
 
 from kronos import errors, migrations, system
 from kronos.cli import environment
+from kronos.session import Role
+
+_PASSWORDS: tuple[tuple[Role, str], ...] = (("kronos_api", "KRONOS_API_PASSWORD"), ("kronos_worker", "KRONOS_WORKER_PASSWORD"))
 
 
 @click.command()
 @click.option("--to", default="head", show_default=True, help="Revision to stop at.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 def migrate(to: str, dry_run: bool) -> None:
-    """Bring the database of KRONOS_DATABASE_URL (an administrator's) to this release. Safe to run again, and by many at once."""
+    """Bring the database of KRONOS_DATABASE_URL (an administrator's) to this release. Safe to run again, and by many at once.
+
+    KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, where they are set, become the passwords of the logins kronos_api and kronos_worker.
+    """
     settings = environment.settings()
     url = settings.database_url.get_secret_value()
     try:
@@ -21,6 +29,7 @@ def migrate(to: str, dry_run: bool) -> None:
         migrations.migrate(url, to=to)
         if to == "head":
             system.configure(url, settings)
+        system.set_passwords(url, {role: os.environ[name] for role, name in _PASSWORDS if os.environ.get(name)})
         if settings.admin_key_file is not None:
             system.ensure_admin_key(url, settings.admin_key_file)
     except errors.KronosError as error:

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
+from kronos import system
 from kronos.embedded import configuration, initdb, installation, placement, ports, processes
 from kronos.embedded.errors import ClusterFailed
 from kronos.embedded.home import Home, write_private
+from kronos.session import Role
 
 _POLL_SECONDS = 0.02
 
@@ -24,6 +26,8 @@ class _Known:
 
     port: int
     superuser_password: str
+    api_password: str = field(default_factory=lambda: secrets.token_hex(24))
+    worker_password: str = field(default_factory=lambda: secrets.token_hex(24))
 
 
 class Cluster:
@@ -84,10 +88,24 @@ class Cluster:
 
     def url(self, database: str = configuration.DATABASE) -> str:
         """Reaches `database` as the cluster's superuser, over loopback."""
+        return self._url(configuration.SUPERUSER, self._password, database)
+
+    def url_as(self, role: Role) -> str:
+        """Reaches database kronos as `role`, which can be nothing else, once `make_logins` has run."""
+        return self._url(role, self._logins[role], configuration.DATABASE)
+
+    def make_logins(self) -> None:
+        """Lets API and workers in as what they are, with the passwords that this home keeps. After a migration, which makes the roles."""
+        system.set_passwords(self.superuser_url, self._logins)
+
+    @property
+    def _logins(self) -> dict[Role, str]:
         if self._known is None:
             raise ClusterFailed("the cluster was not started")
-        password = quote(self._known.superuser_password, safe="")
-        return f"postgresql://{configuration.SUPERUSER}:{password}@127.0.0.1:{self._known.port}/{quote(database, safe='')}"
+        return {"kronos_api": self._known.api_password, "kronos_worker": self._known.worker_password}
+
+    def _url(self, user: str, password: str, database: str) -> str:
+        return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
     def start(self, *, seconds: float = 300, give_up: Callable[[], bool] = lambda: False) -> None:
         """Starts the server and returns when it accepts connections; makes the cluster the first time.
@@ -158,20 +176,21 @@ class Cluster:
         """Port and password of this cluster, chosen the first time and given to it by initdb."""
         path = self._home.cluster_json
         if path.is_file():
-            return _Known(**json.loads(path.read_text()))
+            return self._remember(_Known(**json.loads(path.read_text())))  # of an earlier release: with passwords that it had not
         if self.data.exists():
             raise ClusterFailed(f"{path} is missing: it holds the password of the cluster in {self.data}")
         return self._remember(_Known(port=ports.free_port(), superuser_password=secrets.token_hex(24)))
 
     def _remember(self, known: _Known) -> _Known:
-        content = json.dumps({"port": known.port, "superuser_password": known.superuser_password})
-        write_private(self._home.cluster_json, content + "\n")
+        write_private(self._home.cluster_json, json.dumps(asdict(known)) + "\n")
         return known
 
     def _move_to_another_port(self) -> None:
         """Entries of pg_cron before 1.5 hold the old port until the reaper has corrected them."""
         taken = self.port
-        self._known = self._remember(_Known(port=ports.free_port(), superuser_password=self._password))
+        if self._known is None:
+            raise ClusterFailed("the cluster was not started")
+        self._known = self._remember(replace(self._known, port=ports.free_port()))
         self._note(f"port {taken} is taken by somebody else: PostgreSQL moves to {self.port}")
         self._write_settings()
 

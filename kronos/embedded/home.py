@@ -35,7 +35,7 @@ class Home:
 
     @property
     def cluster_json(self) -> Path:
-        """Port and superuser's password of the embedded cluster."""
+        """Port of the embedded cluster, and the passwords of its superuser, of the API's login and of the workers'."""
         return self.path / "cluster.json"
 
     @property

@@ -61,6 +61,7 @@ class Supervisor:
         self._watchdog = Watchdog()
         self._cluster_backoff = Backoff()
         self._environment: dict[str, str] = {}
+        self._cluster_port = 0  # where the children look for it
         self._url = ""
         self._api = self._child("api", "serve")
         self._workers = [self._child(f"worker-{n}", "worker") for n in range(1, plan.workers + 1)]
@@ -90,11 +91,13 @@ class Supervisor:
         self._cluster_backoff.started()
         self._note(f"{self._cluster.installation} on port {self._cluster.port}, data in {self._cluster.data}")
         migrations.migrate(self._cluster.superuser_url)
+        self._cluster.make_logins()
         system.configure(self._cluster.superuser_url, config.load(database_url=self._cluster.superuser_url))
         system.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file)
         self._environment = self._environment_of_children(port)
+        self._cluster_port = self._cluster.port
         for child in self._services():
-            child.start(self._environment)
+            child.start(self._environment_of(child))
         self._await_ready(wakeups)
         if wakeups.is_stop_requested:
             return
@@ -132,7 +135,7 @@ class Supervisor:
 
     def _revive_children(self) -> None:
         for child in self._children():
-            child.keep_running(self._environment)
+            child.keep_running(self._environment_of(child))
 
     def _revive_cluster(self, wakeups: Wakeups) -> None:
         """Starts PostgreSQL again if it has ended; where it had to move to another port, the others follow."""
@@ -153,10 +156,9 @@ class Supervisor:
 
     def _follow_database(self) -> None:
         """Gives a changed database URL to the children, by starting them again, and to run.json."""
-        url = self._cluster.superuser_url
-        if self._environment.get("KRONOS_DATABASE_URL", url) == url:
+        if self._cluster_port in (0, self._cluster.port):
             return
-        self._environment["KRONOS_DATABASE_URL"] = url
+        self._cluster_port = self._cluster.port
         for child in self._services():
             child.ask_to_stop()
         if self._home.run_json.exists():
@@ -207,13 +209,19 @@ class Supervisor:
     def _environment_of_children(self, port: int) -> dict[str, str]:
         allowed = [part for part in (self._settings.egress_allow, *self._plan.egress_allow) if part]
         return {
-            "KRONOS_DATABASE_URL": self._cluster.superuser_url,
             "KRONOS_ADMIN_KEY_FILE": str(self._home.admin_key_file),
             "KRONOS_HOST": self._plan.host,
             "KRONOS_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
             "KRONOS_EGRESS_ALLOW": ",".join(allowed),
         }
+
+    def _environment_of(self, child: Child) -> dict[str, str]:
+        """With a database URL for those who need one: a login that is the API's, or the workers', and can be nothing else."""
+        if child in self._companions:
+            return self._environment
+        url = self._cluster.url_as("kronos_api" if child is self._api else "kronos_worker")
+        return {**self._environment, "KRONOS_DATABASE_URL": url}
 
     def _write_run_json(self) -> None:
         content = {

@@ -17,6 +17,7 @@ with made as (
       join kronos.workspaces as workspace using (workspace_id)
      where job.job_id = kronos.settled_job_id()
        and job.job_id = %(job_id)s
+       and job.workspace_id = kronos.current_workspace_id()
        and job.trigger = 'CRON'
        and job.status in ('ACTIVE', 'PAUSED')
        and workspace.status = 'ACTIVE'
@@ -44,4 +45,7 @@ select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, ma
 
 -- name: cancel_backfill
 -- False: it is not RUNNING, or not there.
-select coalesce(kronos.stop_backfill(%(backfill_id)s, jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API')), false) as is_cancelled;
+select coalesce((select kronos.stop_backfill(backfill.backfill_id, jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'))
+                   from kronos.backfills as backfill
+                  where backfill.workspace_id = kronos.current_workspace_id()
+                    and backfill.backfill_id = %(backfill_id)s), false) as is_cancelled;

@@ -186,6 +186,7 @@ with old as materialized (
     select *
       from kronos.jobs
      where job_id = kronos.settled_job_id()
+       and workspace_id = kronos.current_workspace_id()
        and status in ('ACTIVE', 'PAUSED')
        and trigger = 'CRON'
        and (%(if_match)s::integer is null or version = %(if_match)s::integer)
@@ -264,6 +265,7 @@ with job as (
                                'until', kronos.iso(case when status = 'ACTIVE' or 'until' = any (%(given)s::text[]) then %(until)s::timestamptz
                                                         else resume_at end)))
      where job_id = kronos.settled_job_id()
+       and workspace_id = kronos.current_workspace_id()
        and trigger = 'CRON'
        and (status = 'ACTIVE' or (status = 'PAUSED' and cardinality(%(given)s::text[]) > 0))
     returning job_id
@@ -277,7 +279,7 @@ select job.job_id, (select count(was_there) from unregistered)::integer as entri
 with job as (
     update kronos.jobs
        set status = 'ACTIVE', status_reason = null, resume_at = null
-     where job_id = kronos.settled_job_id() and status = 'PAUSED'
+     where job_id = kronos.settled_job_id() and workspace_id = kronos.current_workspace_id() and status = 'PAUSED'
     returning job_id
 ), registered as materialized (
     select kronos.register_pg_cron(job.job_id) as jobid
@@ -291,7 +293,7 @@ select job.job_id, (select count(jobid) from registered)::integer as entries fro
 -- No row: not a live CRON job.
 update kronos.jobs
    set skip_next = %(count)s
- where job_id = kronos.settled_job_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED')
+ where job_id = kronos.settled_job_id() and workspace_id = kronos.current_workspace_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED')
 returning job_id, 0 as entries;
 
 -- name: trigger_job

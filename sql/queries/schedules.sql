@@ -32,6 +32,8 @@ select job.description, upcoming.next_runs, upcoming.skipped,
                job.status in ('ACTIVE', 'PAUSED') as is_live,
                greatest(now(), job.resume_at, job.starts_at - interval '1 microsecond') as after
           from kronos.jobs as job
-         where job.job_id = kronos.find_job(%(job)s) and job.trigger = 'CRON') as job,
+         where job.job_id = kronos.find_job(%(job)s)
+           and job.workspace_id = kronos.current_workspace_id()
+           and job.trigger = 'CRON') as job,
        kronos.upcoming_runs(job.schedule, job.after, job.ends_at, job.skip_next,
                             case when job.is_live then least(%(count)s::integer, job.room) else 0 end) as upcoming;

@@ -159,3 +159,31 @@ def test_a_wrong_setting_ends_the_start_with_its_name(home: Path) -> None:
     )
     assert answer.returncode == 1
     assert "KRONOS_SHUTDOWN_SECONDS" in answer.stderr
+
+
+def test_the_api_and_the_workers_log_in_as_roles_that_can_be_nothing_else(up: Start, home: Path) -> None:
+    running = up()
+    running.await_ready()
+    with psycopg.connect(str(running.told["database_url"])) as connection:
+        sessions = connection.execute(
+            "select distinct split_part(application_name, '-', 2), usename from pg_stat_activity where application_name like 'kronos-%'"
+        ).fetchall()
+    assert set(sessions) == {("api", "kronos_api"), ("worker", "kronos_worker")}
+    secrets = json.loads((home / "cluster.json").read_text())
+    for name, known in (("api", "api_password"), ("worker", "worker_password")):
+        told = Path(f"/proc/{running.children()[name]}/environ").read_bytes().decode()
+        assert secrets[known] in told
+        assert secrets["superuser_password"] not in told
+
+
+def test_a_home_of_an_earlier_release_gets_its_logins(up: Start, home: Path) -> None:
+    first = up()
+    first.await_ready()
+    first.process.terminate()
+    assert first.process.wait(30) == 0
+    known = json.loads((home / "cluster.json").read_text())
+    (home / "cluster.json").write_text(json.dumps({name: known[name] for name in ("port", "superuser_password")}))
+    again = up()
+    again.await_ready()
+    assert is_ready(again)
+    assert json.loads((home / "cluster.json").read_text())["superuser_password"] == known["superuser_password"]

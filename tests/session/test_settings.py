@@ -144,7 +144,7 @@ def api_answers(url: str, directory: Path) -> list[object]:
 
 def shape_of(answer: object) -> str:
     """The answer without what no two instances share: ids, the present, numbers of entries."""
-    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|w-[0-9a-f]{12}", "ID", repr(answer))
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b(w-)?[0-9a-f]{12}\b", "ID", repr(answer))
     text = re.sub(r"'(jobid|duration_ms|silent_seconds|pg_cron_silent_seconds)': [0-9.]+|(?<=entry )\d+", r"\1 N", text)
     return re.sub(r"20(26-1[12]|27-0[1-3])-\d\dT[0-9:.]+(Z|\+00:00)", r"NOW\2", text)
 

@@ -21,7 +21,9 @@ declare
     v_made     integer := 0;
     v_step     record;
 begin
-    select * into v_backfill from kronos.backfills where backfill_id = p_backfill_id and status = 'RUNNING';
+    select * into v_backfill from kronos.backfills
+     where backfill_id = p_backfill_id and status = 'RUNNING'
+       and workspace_id = coalesce(kronos.current_workspace_id(), workspace_id);      -- none: the fleet's
     select * into v_job from kronos.jobs where job_id = v_backfill.job_id for key share skip locked;
     -- One backfill of a job at a time, so that two of them cannot both take a tick for not run.
     if v_job.job_id is null or not pg_try_advisory_xact_lock(hashtextextended('kronos.advance_backfill', 0) # hashtextextended(v_job.first_version_id::text, 0)) then

@@ -1,0 +1,161 @@
+"""Every statement names its workspace besides row level security: with it off, another workspace's ids are answered as before."""
+
+import re
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from conftest import Api, make_workspace
+from factory import add_endpoint
+from kronos import config, sql
+from kronos.api import app
+from kronos.api.operation import Operation
+from sql_factory import Connection, make_cron_job, records, value, values
+
+_BODIES: dict[str, dict[str, Any]] = {
+    "PATCH /v1/workspaces/{w}/jobs/{j}": {"cron": "7 7 * * *"},
+    "POST /v1/workspaces/{w}/jobs/{j}/skip-next": {"count": 2},
+    "POST /v1/workspaces/{w}/jobs/{j}/backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    "POST /v1/workspaces/{w}/jobs": {"endpoint": "theirs", "trigger": "CRON", "cron": "* * * * *"},
+    "PUT /v1/workspaces/{w}/endpoints/{name}": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/taken"}},
+    "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
+    "PATCH /v1/workspaces/{w}": {"name": "ours"},
+}
+_FOR_ALL = {"POST /v1/workspaces/{w}/endpoints", "PATCH /v1/workspaces/{w}", "DELETE /v1/workspaces/{w}", "GET /v1/workspaces/{w}"}
+
+
+def operations() -> list[str]:
+    """Every operation on something in a workspace, as `METHOD path`; reads first, so that none finds what a write left."""
+    routes = app.create(config.load(database_url="postgresql://")).routes
+    found = [
+        f"{method} {route.path}"
+        for route in routes
+        if isinstance(route, Operation) and "{w}" in route.path
+        for method in route.methods or ()
+    ]
+    return sorted(set(found) - _FOR_ALL, key=lambda each: (not each.startswith("GET"), each))
+
+
+class Theirs:
+    """Another workspace with one of each: jobs with a history, executions that wait, a backfill, an endpoint."""
+
+    def __init__(self, client: httpx.Client, superuser: Connection) -> None:
+        self.workspace = make_workspace(client)
+        base = f"/v1/workspaces/{self.workspace}"
+        client.post(f"{base}/endpoints", json={"name": "theirs", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}).raise_for_status()
+        made = client.post(f"{base}/jobs", json={"endpoint": "theirs", "trigger": "CRON", "cron": "5 4 * * *", "name": "nightly"})
+        self.job_id = made.raise_for_status().json()["job_id"]
+        superuser.execute(
+            "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where job_id = %s",
+            [self.job_id],
+        )
+        since, until = superuser.execute("select now() - interval '5 days', now() - interval '1 hour'").fetchone() or ("", "")
+        filled = client.post(f"{base}/jobs/{self.job_id}/backfill", json={"from": since.isoformat(), "to": until.isoformat()})
+        self.backfill_id = filled.raise_for_status().json()["backfill_id"]
+        self.waiting = value(superuser, "select execution_id::text from kronos.execution_live where job_id = %s limit 1", [self.job_id])
+        ended = client.post(f"{base}/jobs/{self.job_id}/trigger", json={}).raise_for_status().json()["execution_id"]
+        client.post(f"{base}/executions/{ended}/cancel").raise_for_status()
+        self.ended = ended
+
+    def fill(self, path: str, ours: str, *, execution: str) -> str:
+        names = {"w": ours, "j": self.job_id, "e": execution, "b": self.backfill_id, "name": "theirs"}
+        return path.format_map(names)
+
+
+@pytest.fixture
+def theirs(own_api: Api, superuser: Connection) -> Theirs:
+    return Theirs(own_api.client, superuser)
+
+
+def state(connection: Connection, workspace: str) -> list[object]:
+    """All rows of the workspace, and its entries."""
+    workspace_id = value(connection, "select workspace_id from kronos.workspaces where slug = %s", [workspace])
+    tables = values(
+        connection,
+        "select relname from pg_class join pg_attribute on attrelid = pg_class.oid and attname = 'workspace_id'"
+        " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1",
+    )
+    assert len(tables) > 8
+    rows: list[object] = []
+    for table in tables:
+        rows += values(connection, f"select row::text from kronos.{table} as row where workspace_id = %s order by 1", [workspace_id])
+    return [*rows, records(connection, "select * from cron.job where jobname in (select 'kronos:' || job_id from kronos.jobs)")]
+
+
+def answers(client: httpx.Client, theirs: Theirs) -> list[tuple[str, int, str]]:
+    """What a workspace of its own is answered by every operation on theirs: (operation, status, text without ids)."""
+    ours = make_workspace(client)
+    return [
+        (operation, *asked(client, operation, theirs.fill(operation.partition(" ")[2], ours, execution=execution)))
+        for operation in operations()
+        for execution in ([theirs.waiting, theirs.ended] if "{e}" in operation else [theirs.waiting])
+    ]
+
+
+def asked(client: httpx.Client, operation: str, path: str) -> tuple[int, str]:
+    method = operation.partition(" ")[0]
+    body = _BODIES.get(operation, {}) if method in ("POST", "PUT", "PATCH") else None
+    answer = client.request(method, path, json=body) if body is not None else client.request(method, path)
+    told = re.sub(r'"(request_id|instance)":"[^"]*"', "", answer.text)
+    told = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|w-[0-9a-f]{12}|20\d\d-[-T:.0-9]+Z", "ID", told)
+    return answer.status_code, told
+
+
+def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_security(
+    own_api: Api, superuser: Connection, theirs: Theirs
+) -> None:
+    with psycopg.connect(own_api.database_url, autocommit=True) as administrator:
+        before = state(superuser, theirs.workspace)
+        confined = answers(own_api.client, theirs)
+        for table in values(
+            administrator,
+            "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and relrowsecurity",
+        ):
+            administrator.execute(f"alter table {table} disable row level security")
+        open_to_all = answers(own_api.client, theirs)
+    assert len(confined) > 28
+    assert [each for each in zip(confined, open_to_all, strict=True) if each[0] != each[1]] == []
+    assert {
+        operation: status
+        for operation, status, told in open_to_all
+        if status != 404 and not (status == 200 and told in ('{"data":[],"next_cursor":null}', '{"data":[]}'))
+    } == {"GET /v1/workspaces/{w}/endpoints": 200, "PUT /v1/workspaces/{w}/endpoints/{name}": 201}
+    assert state(superuser, theirs.workspace) == before
+
+
+# What a statement's rows are found by: it names its workspace, calls a function that does, or has a reason not to.
+_NAMES_IT = re.compile(
+    r"current_workspace_id\(\)|workspace\.entered|kronos\.(?:settle_ticks|trigger_job|suspend_workspace|resume_workspace)\("
+)
+_NEEDS_NONE = {
+    "schedules.read_schedule": "a text alone",
+    "schedules.preview_schedule": "a text alone",
+    "system.find_api_key": "a key says which workspace, not the other way round",
+    "system.get_readiness": "the instance's",
+    "system.ring_if_silent": "the worker's",
+    "workspaces.enter_workspace": "finds the workspace",
+    "workspaces.enter_instance": "the instance administrator's",
+    "workspaces.insert_workspace": "the instance administrator's",
+    "workspaces.get_workspace": "finds the workspace",
+    "workspaces.list_workspaces": "the instance administrator's",
+    "workspaces.allow_longer": "a setting",
+    "workspaces.delete_workspace": "names it by its parameter",
+}
+
+
+def test_each_statement_of_the_api_names_its_workspace() -> None:
+    of_the_api = {name: text for name, text in sql.texts().items() if not name.startswith(("claims.", "doctor."))}
+    unnamed = {name for name, text in of_the_api.items() if not _NAMES_IT.search(text)}
+    assert unnamed == set(_NEEDS_NONE) & set(of_the_api)
+
+
+def test_what_a_change_settles_is_its_own_workspaces_job(superuser: Connection) -> None:
+    """The statements after settle_ticks go by what it left; another workspace's id leaves nothing."""
+    job_id = make_cron_job(superuser)
+    other = add_endpoint(superuser)
+    with superuser.transaction():
+        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(other.workspace_id)])
+        superuser.execute("select kronos.settle_ticks(%s)", [job_id])
+        assert value(superuser, "select kronos.settled_job_id()") is None
