@@ -149,6 +149,7 @@ def test_a_view_whose_columns_change_is_made_anew_with_those_that_read_it_and_wh
     before = reports(superuser, report)
     release.edit(_EXECUTIONS, "null::bigint as duration_ms", "null::numeric as duration_ms")
     release.edit(_EXECUTIONS, "* 1000)::bigint", "* 1000)::numeric")
+    release.edit("functions/history/read_executions.sql", "duration_ms bigint", "duration_ms numeric")
     with pytest.raises(errors.MigrationFailed, match=r"view rpt\.failed_today uses view kronos\.executions") as caught:
         migrations.migrate(database_url)
     assert "job_details" not in caught.value.detail
