@@ -153,8 +153,7 @@ def test_an_intervals_alarm_rings_at_each_tick(superuser: Connection, minutes: i
 
 def test_an_interval_of_seconds_is_pg_crons_own(superuser: Connection) -> None:
     row = superuser.execute(
-        "select kronos.alarm(null, row(null, null, null, null, null, null, null, null, null, null, 30, %s, 'UTC', 'SHIFT', 'FIRST'))",
-        [ANCHOR],
+        'select kronos.alarm(null, jsonb_populate_record(null::kronos.schedule, \'{"every_seconds": 30, "timezone": "UTC"}\'))'
     ).fetchone()
     assert row == ("30 seconds",)
 
