@@ -37,7 +37,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.trigger_job(text, uuid, jsonb, boolean),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer)
    to kronos_api;
-grant execute on function kronos.upkeep(integer), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;
+grant execute on function kronos.upkeep(integer, boolean, boolean), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;
