@@ -1,5 +1,6 @@
 """Rows made by SQL, as an administrator would: valid defaults, each test names only what it is about."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +110,13 @@ def value(connection: Connection, query: str, params: object = None) -> Any:
     """The first column of the only row."""
     (found,) = values(connection, query, params)
     return found
+
+
+def buffers(connection: Connection, query: str) -> int:
+    """How many pages the query reads."""
+    plan = "\n".join(values(connection, f"explain (analyze, buffers, timing off, costs off) {query}"))
+    found = re.search(r"Buffers: (.*)", plan)
+    return sum(map(int, re.findall(r"(?:hit|read)=(\d+)", found[1]))) if found else 0
 
 
 @contextmanager

@@ -116,9 +116,12 @@ async def due_endpoints(link: Link) -> list[DueEndpoint]:
     return await link.rows(_DUE, {})
 
 
-async def upkeep(link: Link) -> Upkeep:
-    """End leases of dead workers, and let go what need not wait any longer, up to a thousand of each. Raises psycopg.Error."""
-    (kept,) = await link.rows(_UPKEEP, {"limit": _UPKEEP_AT_ONCE})
+async def upkeep(link: Link, *, all_leases: bool) -> Upkeep:
+    """End leases of dead workers, and let go what need not wait any longer, up to a thousand of each. Raises psycopg.Error.
+
+    Without `all_leases` of those that ended within the last three seconds.
+    """
+    (kept,) = await link.rows(_UPKEEP, {"limit": _UPKEEP_AT_ONCE, "all_leases": all_leases})
     return kept
 
 

@@ -85,7 +85,7 @@ class Loop:
         started = time.monotonic()
         try:
             if started >= self._upkeep_at:
-                kept = await claims.upkeep(self._link)
+                kept = await claims.upkeep(self._link, all_leases=started >= self._full_look_at)
                 self._upkeep_at = started + _UPKEEP_EVERY_SECONDS
                 if kept.requeued or kept.failed:
                     _log.warning("leases of lost attempts ended: %d executions are due again, %d failed", kept.requeued, kept.failed)

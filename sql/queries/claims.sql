@@ -27,7 +27,7 @@ select endpoint.endpoint_id, (extract(epoch from endpoint.visible_at - now()) * 
 -- name: upkeep
 -- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any more; and backfills' next executions, null
 -- while none is RUNNING. One row of counts.
-select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s);
+select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(all_leases)s, false);
 
 -- name: claim_executions
 -- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on disk, with its lease, before anything

@@ -281,7 +281,7 @@ def test_a_worker_rings_in_silent_pg_crons_place_for_all_that_is_due(superuser: 
     found = look(superuser, timedelta(milliseconds=1))
     assert (found["executions"], found["is_silent"], found["is_heard"], found["is_left"]) == (3, True, False, False)
     assert [len(live(superuser, job_id)) for job_id in job_ids] == [1, 1, 1]
-    assert found["internal_jobs"] == [internal(superuser, "reaper")]  # to be run after the ring, each alone
+    assert internal(superuser, "reaper") in found["internal_jobs"]  # to be run after the ring, each alone
     assert in_its_place(superuser, "reaper") is True
     assert in_its_place(superuser, "reaper") is False, "it is not due any more"
     assert [row["status"] for row in done(superuser, internal(superuser, "reaper"))][-1:] == ["SUCCESS"]

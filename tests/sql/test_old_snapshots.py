@@ -1,23 +1,15 @@
 """While somebody reads in an old snapshot, a dump or a report, no vacuum removes what ticks leave; alarms cost what they cost before."""
 
-import re
 import uuid
 from datetime import timedelta
 
 import psycopg
 
 from factory import add_endpoint
-from sql_factory import Connection, acting_as, value, values
+from sql_factory import Connection, acting_as, buffers, value, values
 
 MINUTES = 100
 JOBS = 1000
-
-
-def buffers(connection: Connection, query: str) -> int:
-    """How many pages the query reads."""
-    plan = "\n".join(values(connection, f"explain (analyze, buffers, timing off, costs off) {query}"))
-    found = re.search(r"Buffers: (.*)", plan)
-    return sum(map(int, re.findall(r"(?:hit|read)=(\d+)", found[1]))) if found else 0
 
 
 def add_jobs(connection: Connection) -> uuid.UUID:

@@ -80,7 +80,7 @@ def finalize(
 
 def expire(connection: psycopg.Connection) -> tuple[int, int]:
     """Leases ended: (due again, failed)."""
-    (row,) = run(connection, "upkeep", {"limit": 1000})
+    (row,) = run(connection, "upkeep", {"limit": 1000, "all_leases": True})
     return row[0], row[1]
 
 

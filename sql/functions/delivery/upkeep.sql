@@ -1,13 +1,17 @@
 -- upkeep: what keeps unfinished executions moving although nobody is there to move them: leases that ran out, runs that wait for one that
--- has ended, and backfills.
--- Called by: workers that have room, a few times a second (queries/claims.sql); keep_leases.   Returns: one row of counts. p_limit bounds each.
--- backfilled: null while no backfill is RUNNING; else the next call is worth making soon.
-create or replace function kronos.upkeep(p_limit integer, out requeued integer, out failed integer, out released integer, out backfilled integer)
+-- has ended, and backfills. p_limit bounds each.
+-- Called by: workers that have room, a few times a second (queries/claims.sql): of the leases they look at those that ended within the last three
+-- seconds, and every few seconds at all; of the runs that wait at a part each time (release_held). So it costs the same whatever was delivered and
+-- however many wait. keep_leases, each minute: all of both.
+-- Returns: one row of counts. backfilled: null while no backfill is RUNNING; else the next call is worth making soon.
+create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean default true, p_all_waiting boolean default true,
+    out requeued integer, out failed integer, out released integer, out backfilled integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    select expired.requeued, expired.failed into requeued, failed from kronos.expire_leases(p_limit) as expired;
-    released := kronos.release_held(p_limit);
+    select expired.requeued, expired.failed into requeued, failed
+      from kronos.expire_leases(p_limit, case when p_all_leases then '-infinity' else now() - interval '3 seconds' end) as expired;
+    released := kronos.release_held(p_limit, p_all_waiting);
     backfilled := kronos.advance_backfills(p_limit);
 end
 $$;

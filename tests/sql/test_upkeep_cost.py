@@ -1,0 +1,95 @@
+"""What workers do four times a second costs the same, whatever waits and whatever was delivered while somebody reads in an old snapshot."""
+
+import uuid
+
+import psycopg
+
+from factory import add_endpoint
+from sql_factory import Connection, buffers, value
+
+WAITING = 10_000
+DELIVERED = 20_000
+BRIEF = "select * from kronos.upkeep(1000, false, false)"
+ALL = "select * from kronos.upkeep(1000)"
+
+
+def add_waiting(connection: Connection, count: int) -> uuid.UUID:
+    """So many jobs with a run that is under way and one that waits for it; the endpoint."""
+    endpoint = add_endpoint(connection)
+    connection.execute(
+        """
+        with job as (
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+                                     description, overlap, next_tick_at)
+            select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'waits', 'QUEUE',
+                   now() + interval '1 day'
+              from generate_series(1, %(count)s) as n, kronos.parse_cron('* * * * *') as read,
+                   lateral (select gen_random_uuid() as id where n > 0) as new
+            returning job_id, workspace_id, endpoint_id
+        )
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+                                           visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key, claim_token, worker_id,
+                                           claimed_at)
+        select gen_random_uuid(), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', now(), now(),
+               case when is_held then 'infinity' else now() + interval '1 hour' end, 5, 3, 1000, '{}', job_id,
+               case when not is_held then gen_random_uuid() end, case when not is_held then 'w' end, case when not is_held then now() end
+          from job, unnest(array[false, true]) as is_held
+        """,
+        {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "count": count},
+    )
+    connection.execute("analyze kronos.execution_live, kronos.jobs")
+    return endpoint.endpoint_id
+
+
+def test_ten_thousand_that_wait_cost_a_workers_look_a_part_of_what_all_of_them_do(superuser: Connection) -> None:
+    add_waiting(superuser, WAITING)
+    for _ in range(12):  # it finds out how much it can look at
+        superuser.execute(BRIEF)
+    assert buffers(superuser, BRIEF) * 8 < buffers(superuser, ALL)
+
+
+def test_each_that_waits_for_nothing_has_its_turn(superuser: Connection) -> None:
+    add_waiting(superuser, WAITING)
+    for _ in range(12):
+        superuser.execute(BRIEF)
+    superuser.execute("alter table kronos.execution_live disable trigger execution_live_releases_next")
+    superuser.execute(
+        "delete from kronos.execution_live where overlap_key in (select overlap_key from kronos.execution_live limit 300)"
+        " and visible_at < 'infinity'"
+    )
+    held = "select count(*) from kronos.execution_live where visible_at = 'infinity'"
+    assert value(superuser, held) == WAITING
+    released = sum(value(superuser, "select released from kronos.upkeep(1000, false, false)") for _ in range(130))
+    assert released > 0
+    assert value(superuser, "select released from kronos.upkeep(1000)") == 0, "none was passed over"
+
+
+def test_where_few_wait_a_workers_look_is_at_all_of_them(superuser: Connection) -> None:
+    add_waiting(superuser, 3)
+    superuser.execute("alter table kronos.execution_live disable trigger execution_live_releases_next")
+    superuser.execute("delete from kronos.execution_live where visible_at < 'infinity'")
+    assert value(superuser, "select released from kronos.upkeep(1000, false, false)") == 3
+
+
+def test_a_workers_look_does_not_read_what_was_delivered_long_ago(superuser: Connection, database_url: str) -> None:
+    add_waiting(superuser, DELIVERED)
+    with psycopg.connect(database_url) as reader:
+        reader.execute("set transaction isolation level repeatable read")
+        reader.execute("select count(*) from kronos.workspaces")
+        superuser.execute("update kronos.execution_live set visible_at = now() - interval '1 minute' where visible_at < 'infinity'")
+        superuser.execute("alter table kronos.execution_live disable trigger user")
+        superuser.execute("delete from kronos.execution_live")
+        superuser.execute("vacuum analyze kronos.execution_live")
+        for _ in range(12):
+            superuser.execute(BRIEF)
+        recent = "select * from kronos.expire_leases(1000, now() - interval '3 seconds')"
+        superuser.execute(recent)
+        assert buffers(superuser, recent) < 100
+        assert buffers(superuser, BRIEF) * 8 < buffers(superuser, ALL), "the reader keeps what was"
+
+
+def test_a_lease_that_ended_long_ago_is_found_by_a_full_look(superuser: Connection) -> None:
+    add_waiting(superuser, 3)
+    superuser.execute("update kronos.execution_live set visible_at = now() - interval '10 minutes' where claim_token is not null")
+    assert value(superuser, "select requeued from kronos.upkeep(1000, false, false)") == 0
+    assert value(superuser, "select requeued from kronos.upkeep(1000, true, false)") == 3
