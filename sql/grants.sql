@@ -35,7 +35,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz), kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid), kronos.suspend_workspace(), kronos.resume_workspace(),
                           kronos.trigger_job(text, uuid, jsonb, boolean),
-                          kronos.cron_timezone(), kronos.advance_backfill(uuid, integer)
+                          kronos.cron_timezone(), kronos.system_status(), kronos.system_drift(integer), kronos.zones_read(), kronos.advance_backfill(uuid, integer)
    to kronos_api;
 grant execute on function kronos.upkeep(integer), kronos.ring_if_silent(interval) to kronos_worker;
 

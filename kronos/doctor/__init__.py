@@ -8,10 +8,11 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import errors
+from kronos import errors, tzdata
 from kronos.database import Params
 from kronos.doctor import findings
 from kronos.doctor.facts import (
+    CronSettings,
     Difference,
     FaultyJob,
     Ground,
@@ -24,6 +25,7 @@ from kronos.doctor.facts import (
     PgCron,
     Reaped,
     StaleZone,
+    TimeZoneData,
 )
 from kronos.doctor.findings import LISTED, OVERDUE, ZONES, Finding
 from kronos.model import JsonObject
@@ -35,6 +37,9 @@ _DAY = timedelta(hours=24)
 _GROUND = statement("doctor.get_ground", Ground)
 _ORPHANS = statement("doctor.list_orphans", Orphan)
 _PG_CRON = statement("doctor.get_pg_cron", PgCron)
+_TZDATA = statement("doctor.get_tzdata", TimeZoneData)
+_READINGS = statement("doctor.list_zone_readings", tzdata.ZoneReading)
+_CRON_SETTINGS = statement("doctor.get_cron_settings", CronSettings)
 _PRIVILEGES = statement("doctor.list_missing_privileges", MissingPrivilege)
 _DRIFT = statement("doctor.list_drift", Difference)
 _COUNT_JOBS = statement("doctor.count_jobs", JobCount)
@@ -67,23 +72,36 @@ class Doctor:
             yield findings.orphans(self._rows(_ORPHANS))
         if not ground.has_schema or not ground.may_own or ground.pg_cron_version is None:
             return
+        version = self._rows(_TZDATA)[0].version if ground.is_superuser else None
         self._connection.execute("set role kronos_owner")
         yield findings.privileges(self._rows(_PRIVILEGES))
         (pg_cron,) = self._rows(_PG_CRON)
         yield from findings.ringing(ground, pg_cron)
+        yield findings.cron_settings(*self._rows(_CRON_SETTINGS))
         yield findings.drift(self._rows(_DRIFT, limit=LISTED))
         yield findings.faults(self._rows(_FAULTS, limit=LISTED))
         yield findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED))
         yield findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED))
+        yield findings.zone_data(
+            tzdata.version_in(version), tzdata.client_version(), tzdata.differing(self._rows(_READINGS)), today=datetime.now(UTC).date()
+        )
         yield findings.partitions(self._rows(_PARTITIONS))
         yield self._ledger()
 
     def fix(self) -> JsonObject:
-        """Run the reaper here and now; what it counted. Raises psycopg.Error."""
+        """Run the reaper here and now, again for as long as it leaves less and less; what it counted, together. Raises psycopg.Error."""
         self._connection.execute("set role kronos_owner")
         (reaped,) = self._rows(_REAP)
+        counts, left = reaped.counts, _left(reaped.counts)
+        while left:
+            (reaped,) = self._rows(_REAP)
+            done = {key: counts.get(key, 0) + value for key, value in reaped.counts.items() if isinstance(value, int)}
+            counts = counts | reaped.counts | done
+            if _left(reaped.counts) >= left:
+                break
+            left = _left(reaped.counts)
         self._connection.execute("reset role")
-        return reaped.counts
+        return counts
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
         given: Params = params
@@ -122,3 +140,7 @@ def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
             meaning="PostgreSQL cannot be reached or asked as KRONOS_DATABASE_URL says",
             fix="check KRONOS_DATABASE_URL, and that PostgreSQL runs and takes this user",
         )
+
+
+def _left(counts: JsonObject) -> int:
+    return sum(counts["left"].values())

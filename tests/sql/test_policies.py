@@ -187,8 +187,11 @@ _MAY = {
         "resume_workspace",
         "settle_ticks",
         "suspend_workspace",
+        "system_drift",
+        "system_status",
         "trigger_job",
         "unregister_pg_cron",
+        "zones_read",
     },
     "kronos_worker": {"ring_if_silent", "upkeep"},
     # its own functions, and what they and its entries call

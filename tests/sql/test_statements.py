@@ -33,13 +33,14 @@ _PYTHON = {
     "jsonb": dict,
     "bool": bool,
     "bytea": bytes,
+    "_int4": list,
     "_text": list,
     "_timestamptz": list,
 }
 
 
 def role_of(name: str) -> str:
-    if name in ("doctor.get_ground", "doctor.list_orphans"):
+    if name in ("doctor.get_ground", "doctor.list_orphans", "doctor.get_tzdata"):
         return "postgres"
     if name.startswith("doctor."):
         return "kronos_owner"
