@@ -5,14 +5,15 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import psycopg
 from psycopg import sql as composed
+from psycopg.conninfo import conninfo_to_dict
 
-from kronos import errors, session
+from kronos import errors, session, tzdata
 from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.model import Role as KeyRole
@@ -67,8 +68,70 @@ class ZoneRules:
     changed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The instance as PostgreSQL tells it. overdue_jobs: due for more than 150 s, which catch-up leaves none of; counted up to 10,000."""
+
+    postgresql_version: str
+    pg_cron_version: str | None
+    pg_cron_silent_seconds: float
+    internal_jobs: int
+    internal_entries: int
+    has_launcher: bool
+    overdue_jobs: int
+    overdue_seconds: float | None
+    worker_sessions: int
+    cron_timezone: str | None
+    match_dom_and_dow: str | None
+    zones_changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftRow:
+    """One difference, and how many there are."""
+
+    job_id: UUID | None
+    workspace: str | None
+    jobid: int | None
+    jobname: str
+    difference: str
+    differences: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where a job and pg_cron's entry are not one; job_id and workspace are null where the entry names no job."""
+
+    job_id: UUID | None
+    workspace: str | None
+    jobid: int | None
+    jobname: str
+    difference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """Where jobs and pg_cron's entries are not the same set: in how many places, and the first of them by the entry's name."""
+
+    differences: int
+    data: list[Difference]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneData:
+    """PostgreSQL's time zone data against this process's. postgresql_version: null where it is on another machine, or reads otherwise."""
+
+    postgresql_version: str | None
+    client_version: str | None
+    is_old: bool | None
+    differs_in: list[str]
+
+
 _FIND_KEY = statement("system.find_api_key", ApiKey)
 _READINESS = statement("system.get_readiness", Readiness)
+_STATUS = statement("system.get_status", Status)
+_DRIFT = statement("system.list_drift", DriftRow)
+_ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
 _ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
 RING_IF_SILENT = statement("system.ring_if_silent", Rung)
 RUN_INTERNAL_JOB = statement("system.run_internal_job", InternalRun)
@@ -98,6 +161,60 @@ async def zone_rules(view: InstanceView) -> ZoneRules:
     """What tells sessions with old time zone data from new ones. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_ZONE_RULES, {})
     return found
+
+
+async def status(view: InstanceView) -> Status:
+    """The instance as PostgreSQL tells it. Raises DatabaseUnavailable."""
+    (found,) = await view.rows(_STATUS, {})
+    return found
+
+
+async def drift(view: InstanceView, *, limit: int) -> Drift:
+    """Jobs against cron.job. Raises DatabaseUnavailable."""
+    found = await view.rows(_DRIFT, {"limit": limit})
+    data = [
+        Difference(job_id=row.job_id, workspace=row.workspace, jobid=row.jobid, jobname=row.jobname, difference=row.difference)
+        for row in found
+    ]
+    return Drift(differences=found[0].differences if found else 0, data=data)
+
+
+async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:
+    """Whose time zone data says what. Raises DatabaseUnavailable.
+
+    The server's files are for superusers alone. On one machine both read the same ones, so where they agree the version is this process's.
+    """
+    readings = await view.rows(_ZONES_READ, {})
+    differs_in = tzdata.differing(readings)
+    version = tzdata.client_version()
+    is_here = str(conninfo_to_dict(database_url).get("host") or "/").startswith(("/", "127.", "localhost", "::1"))
+    server = version if is_here and not differs_in else None
+    return ZoneData(
+        postgresql_version=server,
+        client_version=version,
+        is_old=tzdata.is_old(server, datetime.now(UTC).date()) if server is not None else None,
+        differs_in=differs_in,
+    )
+
+
+def warnings_of(found: Status, zones: ZoneData) -> list[str]:
+    """What an administrator has to look at, a sentence each; `kronos doctor` says more."""
+    told = []
+    if found.overdue_jobs:
+        told.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
+    if not found.has_launcher:
+        told.append("pg_cron's launcher does not run")
+    if found.worker_sessions == 0:
+        told.append("no worker is connected")
+    if (found.cron_timezone or "GMT").upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
+        told.append(f"cron.timezone is {found.cron_timezone}: every entry rings each minute")
+    if found.match_dom_and_dow == "on":
+        told.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
+    if zones.is_old:
+        told.append(f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata and restart PostgreSQL")
+    if zones.differs_in:
+        told.append(f"PostgreSQL and this process read zones otherwise: {', '.join(zones.differs_in[:5])}")
+    return told
 
 
 def why_not_ready(found: Readiness) -> str | None:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from kronos import database
-from kronos.api import backfills, endpoints, executions, jobs, problems, retention, schedules, schemas, system, workspaces
+from kronos.api import backfills, endpoints, executions, instance, jobs, problems, retention, schedules, schemas, system, workspaces
 from kronos.api.call import Context
 from kronos.api.fields import Body
 from kronos.api.keys import Keys
@@ -32,7 +32,7 @@ _DESCRIPTION = (
 )
 _REF = "#/components/schemas/{model}"
 # The most asked for first: a request is compared with one path after the other, 2 µs each.
-_RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system)
+_RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system, instance)
 
 
 class Api(FastAPI):

@@ -259,6 +259,12 @@ class PageQuery(Query):
     cursor: str | None = Field(default=None, max_length=200, description="next_cursor of the page before.", examples=["AbC…"])
 
 
+class DriftQuery(Query):
+    """How many differences are listed."""
+
+    limit: int = Field(default=50, ge=1, le=200, description="Differences that are listed; all are counted.", examples=[50])
+
+
 class JobQuery(PageQuery):
     """Which jobs."""
 

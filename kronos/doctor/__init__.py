@@ -8,11 +8,12 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import errors, session
+from kronos import errors, session, tzdata
 from kronos.database import Params
 from kronos.doctor import findings
 from kronos.doctor.facts import (
     BloatedTable,
+    CronSettings,
     Difference,
     FaultyJob,
     Ground,
@@ -28,6 +29,7 @@ from kronos.doctor.facts import (
     Reaped,
     RetentionState,
     StaleZone,
+    TimeZoneData,
 )
 from kronos.doctor.findings import AHEAD, BLOATED_ROWS, LISTED, OVERDUE, ZONES, Finding
 from kronos.model import JsonObject
@@ -39,6 +41,9 @@ _DAY = timedelta(hours=24)
 _GROUND = statement("doctor.get_ground", Ground)
 _ORPHANS = statement("doctor.list_orphans", Orphan)
 _PG_CRON = statement("doctor.get_pg_cron", PgCron)
+_TZDATA = statement("doctor.get_tzdata", TimeZoneData)
+_READINGS = statement("doctor.list_zone_readings", tzdata.ZoneReading)
+_CRON_SETTINGS = statement("doctor.get_cron_settings", CronSettings)
 _PRIVILEGES = statement("doctor.list_missing_privileges", MissingPrivilege)
 _DRIFT = statement("doctor.list_drift", Difference)
 _COUNT_JOBS = statement("doctor.count_jobs", JobCount)
@@ -75,15 +80,20 @@ class Doctor:
             yield findings.orphans(self._rows(_ORPHANS))
         if not ground.has_schema or not ground.may_own or ground.pg_cron_version is None:
             return
+        version = self._rows(_TZDATA)[0].version if ground.is_superuser else None
         self._connection.execute("set role kronos_owner")
         yield findings.privileges(self._rows(_PRIVILEGES))
         (pg_cron,) = self._rows(_PG_CRON)
         yield from findings.ringing(ground, pg_cron)
+        yield findings.cron_settings(*self._rows(_CRON_SETTINGS))
         yield findings.drift(self._rows(_DRIFT, limit=LISTED))
         yield findings.faults(self._rows(_FAULTS, limit=LISTED))
         yield findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED))
         yield findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED))
         yield findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED))
+        yield findings.zone_data(
+            tzdata.version_in(version), tzdata.client_version(), tzdata.differing(self._rows(_READINGS)), today=datetime.now(UTC).date()
+        )
         yield findings.partitions(self._rows(_PARTITIONS, ahead=AHEAD, limit=LISTED))
         (retention,) = self._rows(_RETENTION, limit=LISTED)
         yield from findings.retention(retention)
@@ -91,14 +101,25 @@ class Doctor:
         yield self._ledger()
 
     def fix(self) -> JsonObject:
-        """Run the reaper and make partitions, here and now; what they counted. Raises psycopg.Error."""
+        """Run the reaper here and now, again for as long as it leaves less and less, and make partitions; what they counted, together.
+
+        Raises psycopg.Error.
+        """
         self._connection.execute("set role kronos_owner")
         (reaped,) = self._rows(_REAP)
+        counts, left = reaped.counts, _left(reaped.counts)
+        while left:
+            (reaped,) = self._rows(_REAP)
+            done = {key: counts.get(key, 0) + value for key, value in reaped.counts.items() if isinstance(value, int)}
+            counts = counts | reaped.counts | done
+            if _left(reaped.counts) >= left:
+                break
+            left = _left(reaped.counts)
         partitions = 0
         while (made := self._rows(_ADD_PARTITIONS)[0].made) > 0:
             partitions += made
         self._connection.execute("reset role")
-        return {**reaped.counts, "partitions": partitions}
+        return {**counts, "partitions": partitions}
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
         given: Params = params
@@ -139,3 +160,7 @@ def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
             meaning="PostgreSQL cannot be reached or asked as KRONOS_DATABASE_URL says",
             fix="check KRONOS_DATABASE_URL, and that PostgreSQL runs and takes this user",
         )
+
+
+def _left(counts: JsonObject) -> int:
+    return sum(counts["left"].values())

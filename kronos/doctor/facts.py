@@ -43,6 +43,21 @@ class PgCron:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeZoneData:
+    """The version that the server's files name."""
+
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronSettings:
+    """How pg_cron reads its entries."""
+
+    cron_timezone: str | None
+    match_dom_and_dow: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MissingPrivilege:
     """What a role cannot do."""
 

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 
-from kronos import repeatables, system
+from kronos import repeatables, system, tzdata
 from kronos.doctor.facts import (
     BloatedTable,
+    CronSettings,
     Difference,
     FaultyJob,
     Ground,
@@ -219,6 +220,37 @@ def zones(found: list[StaleZone]) -> Finding:
         detail=_some(told) if found else "every zone in use was read within two days",
         meaning="alarms of jobs in these zones may miss a change of clocks, and their ticks wait for catch-up",
         fix=_FIX,
+    )
+
+
+def zone_data(server: str | None, client: str | None, differing: list[str], *, today: date) -> Finding:
+    """Whose time zone data says what, and how old PostgreSQL's is. An old one is told and no failure: most of its rules hold."""
+    told = f"PostgreSQL's is {server}" if server else "PostgreSQL's is told to superusers alone (tzdata.zi, line 1)"
+    told += f", this machine's {client}" if client else ", this machine's names no version"
+    if server is not None and tzdata.is_old(server, today):
+        told += "; WARNING: it is older than a year: update the package tzdata where PostgreSQL runs, and restart PostgreSQL"
+    return Finding(
+        check="time zone data",
+        ok=not differing,
+        detail=f"{told}; other distances from UTC here in {_some(differing)}" if differing else told,
+        meaning="jobs of these zones run at other times than clients here believe: one side's files are older, or in PostgreSQL's memory",
+        fix="update the package tzdata on both machines, then restart PostgreSQL: it keeps zones that its own settings name",
+    )
+
+
+def cron_settings(found: CronSettings) -> Finding:
+    """How pg_cron reads what we write."""
+    wrong = []
+    if found.cron_timezone is not None and found.cron_timezone.upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
+        wrong.append(f"cron.timezone is {found.cron_timezone}: every entry rings each minute")
+    if found.match_dom_and_dow == "on":
+        wrong.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
+    return Finding(
+        check="cron settings",
+        ok=not wrong,
+        detail="; ".join(wrong) if wrong else "pg_cron reads its entries in GMT, and its day fields as crontab does",
+        meaning="alarms ring too often, or not at all where they must, and ticks wait for catch-up",
+        fix="alter system set cron.timezone = 'GMT'; alter system reset cron.match_dom_and_dow; and restart PostgreSQL",
     )
 
 

@@ -1,5 +1,7 @@
 """Which version was in force, whether its schedule has a tick there, and whether the job's window lets it through."""
 
+from datetime import timedelta
+
 from kronos.explain.facts import Facts, Judged, Step, Verdict, said
 from kronos.model import JsonObject
 
@@ -35,6 +37,12 @@ def _not_yet(facts: Facts) -> Verdict | None:
     is_just_made = facts.version == 1 and facts.tick_out_of_force is not None and facts.tick_out_of_force <= facts.ticks_from
     if not is_before and not is_just_made:
         return None
+    if facts.created_at < facts.at and facts.ticks_from - facts.created_at > timedelta(minutes=1):
+        because = (
+            f"The rules of the time zone {facts.timezone} have changed since: the job's ticks up to {said(facts.ticks_from)} were made by"
+            " those of before, and its executions say which they were."
+        )
+        return Verdict(decision="NOT_DUE", code="zone_rules_changed", because=because)
     if is_before and facts.version > 1:  # the oldest that is left of the job's versions
         because = (
             f"Nobody can say any more: the version of that time was aged out; the oldest that is kept began at {said(facts.ticks_from)}."

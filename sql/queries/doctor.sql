@@ -24,6 +24,23 @@ select entry.jobid, entry.username::text as username
  order by entry.jobid
  limit 100;
 
+-- name: get_tzdata
+-- What a file of PostgreSQL's time zone data says of its version. For a superuser alone: nobody else may read the server's files.
+select coalesce(pg_read_file(data.folder || '/tzdata.zi', 0, 100, true), pg_read_file(data.folder || '/+VERSION', 0, 100, true)) as version
+  from (select coalesce(substring(configured.setting from '--with-system-tzdata=([^'' ]+)'),
+                        (select share.setting from pg_config as share where share.name = 'SHAREDIR') || '/timezone') as folder
+          from pg_config as configured
+         where configured.name = 'CONFIGURE') as data;
+
+-- name: list_zone_readings
+-- The zones in use as PostgreSQL reads them in this session.
+select timezone, probes, distances from kronos.zones_read();
+
+-- name: get_cron_settings
+-- How pg_cron reads its entries. Null where its settings are not for the owner's eyes, or this pg_cron has none of the name.
+select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.timezone', true) end as cron_timezone,
+       case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.match_dom_and_dow', true) end as match_dom_and_dow;
+
 -- name: get_pg_cron
 -- pg_cron as the owner sees it. served_database is null where its settings are not for the owner's eyes.
 select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.database_name', true) end as served_database,

@@ -17,3 +17,17 @@ select kronos.run_internal_job_if_due(%(job_id)s) as is_run;
 -- name: get_zone_rules
 -- When the reaper last noticed other rules of a zone in use.
 select max(zone.changed_at) as changed_at from kronos.zones as zone;
+
+-- name: get_status
+-- The instance, for its administrator.
+select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries, has_launcher, overdue_jobs, overdue_seconds,
+       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at
+  from kronos.system_status();
+
+-- name: list_drift
+-- Jobs against cron.job: the first differences, each with how many there are. No row: none.
+select job_id, workspace, jobid, jobname, difference, differences from kronos.system_drift(%(limit)s);
+
+-- name: list_zones_read
+-- The zones in use as PostgreSQL reads them.
+select timezone, probes, distances from kronos.zones_read();

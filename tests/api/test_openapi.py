@@ -11,6 +11,8 @@ METHODS = {
     "/": {"get"},
     "/healthz": {"get"},
     "/readyz": {"get"},
+    "/v1/system/status": {"get"},
+    "/v1/system/drift": {"get"},
     "/v1/workspaces": {"get", "post"},
     "/v1/workspaces/{w}": {"get", "patch", "delete"},
     "/v1/workspaces/{w}/retention": {"get", "put"},

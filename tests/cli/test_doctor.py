@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -14,8 +14,9 @@ from conftest import await_condition
 from kronos import doctor, repeatables
 from kronos.__main__ import main
 from kronos.doctor import findings
-from kronos.doctor.facts import BloatedTable, Ground, PgCron
+from kronos.doctor.facts import BloatedTable, CronSettings, Ground, PgCron
 from kronos.doctor.findings import Finding
+from scale import fill_cron_jobs
 from sql_factory import make_cron_job, value
 
 MINUTE = timedelta(minutes=1)
@@ -23,8 +24,8 @@ MINUTE = timedelta(minutes=1)
 NOT_HERE = {"cron.database_name", "heartbeat"}
 CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges", "cron.database_name", "internal jobs",
-    "heartbeat", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "partitions", "retention", "default partitions",
-    "growth", "ledger",
+    "heartbeat", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "time zone data",
+    "partitions", "retention", "default partitions", "growth", "ledger",
 }  # fmt: skip
 Examine = Callable[..., dict[str, Finding]]
 
@@ -262,3 +263,41 @@ def test_times_are_told_in_utc() -> None:
     )
     found = findings.ledger(1, 2, [row])
     assert "acme/report: 1 unaccounted, 0 surplus, first at 2026-01-01T00:00:00+00:00" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("timezone", "both_days", "holds"),
+    [(None, None, True), ("GMT", "off", True), ("UTC", None, True), ("Europe/Berlin", "off", False), ("GMT", "on", False)],
+)
+def test_settings_under_which_alarms_ring_otherwise_are_found(timezone: str | None, both_days: str | None, holds: bool) -> None:
+    assert findings.cron_settings(CronSettings(cron_timezone=timezone, match_dom_and_dow=both_days)).ok is holds
+
+
+def test_time_zone_data_that_differs_from_this_machines_fails_and_old_data_is_warned_of() -> None:
+    today = date(2026, 11, 28)
+    old = findings.zone_data("2025b", "2026a", [], today=today)
+    assert (old.ok, "PostgreSQL's is 2025b, this machine's 2026a" in old.detail, "older than a year" in old.detail) == (True, True, True)
+    assert "older" not in findings.zone_data("2026a", "2026a", [], today=today).detail
+    remote = findings.zone_data(None, "2026a", ["America/Vancouver"], today=today)
+    assert (remote.ok, "told to superusers alone" in remote.detail, "America/Vancouver" in remote.detail) == (False, True, True)
+
+
+def test_zones_that_postgresql_reads_otherwise_are_found(examine: Examine, superuser: psycopg.Connection) -> None:
+    """Its distances are asked for now, at instants that the reaper noted; as if its files were other ones than Python's."""
+    superuser.execute("select kronos.reap()")
+    superuser.execute(
+        "create or replace function kronos.zone_distances(p_timezone text, p_at timestamptz[]) returns integer[] language sql stable"
+        " as $$ select array(select 1 from unnest(p_at)) $$"
+    )
+    found = examine()["time zone data"]
+    assert (found.ok, "UTC" in found.detail) == (False, True)
+
+
+def test_fix_goes_on_until_nothing_is_left(examine: Examine, superuser: psycopg.Connection) -> None:
+    fill_cron_jobs(superuser, 250)
+    superuser.execute("update kronos.jobs set ends_at = now() - interval '1 minute', next_tick_at = null where name is null")
+    superuser.execute("alter function kronos.reap(interval) rename to reap_within")
+    superuser.execute(
+        "create function kronos.reap() returns jsonb language sql security definer as $$ select kronos.reap_within('0 seconds') $$"
+    )
+    assert "'ended': 250" in examine(fix=True)["fix"].detail

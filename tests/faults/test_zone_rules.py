@@ -47,7 +47,8 @@ def zone_job(connection: Connection, endpoint: EndpointRow, first: datetime, **c
     job_id = make_cron_job(connection, endpoint, cron=at_local(connection, first), next_tick_at=first, **columns)
     connection.execute(
         "update kronos.jobs set timezone = %s, schedule = fresh.schedule, alarm = kronos.alarm(cron, fresh.schedule)"
-        " from (select kronos.read_schedule(cron, null, null, %s, 'SHIFT', 'FIRST') as schedule from kronos.jobs where job_id = %s) as fresh"
+        " from (select kronos.read_schedule(cron, null, null, %s, 'SHIFT', 'FIRST') as schedule"
+        "         from kronos.jobs where job_id = %s) as fresh"
         " where job_id = %s",
         [ZONE, ZONE, job_id, job_id],
     )

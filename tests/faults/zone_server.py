@@ -1,4 +1,4 @@
-"""A PostgreSQL with time zone files of its own, which a test can replace: in a mount namespace, for the packages read the system's folder."""
+"""A PostgreSQL with time zone files of its own, which a test can replace: in a mount namespace, for it reads the system's folder."""
 
 import json
 import os
@@ -45,7 +45,8 @@ def zone_server(home: Path) -> Iterator[ZoneServer]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         ready = process.stdout.readline()
         assert ready, "the server did not start"
@@ -69,7 +70,8 @@ def _serve(home: Path) -> None:
     cluster.start()
     try:
         migrations.migrate(cluster.superuser_url)
-        print(json.dumps({"url": cluster.superuser_url}), flush=True)
+        sys.stdout.write(json.dumps({"url": cluster.superuser_url}) + "\n")
+        sys.stdout.flush()
         sys.stdin.read()
     finally:
         cluster.destroy()

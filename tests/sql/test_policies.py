@@ -199,8 +199,11 @@ _MAY = {
         "set_workspace_retention",
         "settle_ticks",
         "suspend_workspace",
+        "system_drift",
+        "system_status",
         "trigger_job",
         "unregister_pg_cron",
+        "zones_read",
     },
     "kronos_worker": {"ring_if_silent", "run_internal_job_if_due", "upkeep"},
     # its own functions, and what they and its entries call

@@ -33,6 +33,7 @@ _PYTHON = {
     "jsonb": dict,
     "bool": bool,
     "bytea": bytes,
+    "_int4": list,
     "_text": list,
     "_uuid": list,
     "_timestamptz": list,
@@ -40,7 +41,7 @@ _PYTHON = {
 
 
 def role_of(name: str) -> str:
-    if name in ("doctor.get_ground", "doctor.list_orphans"):
+    if name in ("doctor.get_ground", "doctor.list_orphans", "doctor.get_tzdata"):
         return "postgres"
     if name.startswith("doctor.") or (name.startswith("retention.") and name not in ("retention.get_retention", "retention.set_retention")):
         return "kronos_owner"

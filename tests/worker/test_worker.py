@@ -44,6 +44,21 @@ def _is_listening(superuser: psycopg.Connection) -> bool:
     return rows.fetchone() is not None
 
 
+async def test_a_worker_goes_on_with_a_new_session_when_a_zones_rules_have_changed(superuser, start):
+    """A session keeps what it has read of a time zone; the one that rings in pg_cron's place reads schedules."""
+    worker = start(poll_seconds=30)
+    await worker.started()
+    await until(lambda: _is_listening(superuser), "the worker to listen")
+    of_listener = "select pid from pg_stat_activity where application_name = 'kronos-worker-listen'"
+    before = superuser.execute(of_listener).fetchall()
+    superuser.execute("select pg_notify('kronos_zones', '')")
+    await until(lambda: superuser.execute(of_listener).fetchall() not in (before, []), "the listener's new session")
+    async with Receiver(answer(), keep=True) as receiver:
+        await until(lambda: _is_listening(superuser), "the worker to listen again")
+        add_executions(superuser, add_endpoint(superuser, url=receiver.url), is_told=True)
+        await until(lambda: len(receiver.requests) == 1, "the delivery", seconds=10)
+
+
 async def test_what_nobody_told_of_is_found_by_polling_and_a_due_time_by_a_timer(superuser, start):
     async with Receiver(answer(), keep=True) as receiver:
         await start(poll_seconds=0.3).started()
