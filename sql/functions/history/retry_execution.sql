@@ -45,7 +45,7 @@ begin
                                        visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error, overlap_key, backfill_id)
     select v_failed.execution_id, v_failed.workspace_id, v_failed.job_id, v_failed.endpoint_id, v_failed.endpoint_version, v_failed.cause,
            v_failed.scheduled_at, v_failed.run_at, v_failed.created_at, case when v_overlap_key is null then now() else 'infinity' end,
-           v_failed.attempt_count, least(v_failed.attempt_count + made_of.max_attempts, c_most_attempts), made_of.max_crashes, made_of.timeout_ms,
+           v_failed.attempt_count, least(v_failed.attempt_count::integer + made_of.max_attempts, c_most_attempts), made_of.max_crashes, made_of.timeout_ms,
            v_failed.started_at, v_failed.input, v_failed.error, v_overlap_key, v_failed.backfill_id
       from kronos.endpoint_versions as made_of
      where made_of.endpoint_id = v_failed.endpoint_id
