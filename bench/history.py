@@ -166,7 +166,7 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
 
 
 def measured(one: Instance, *, runs: int) -> dict[str, dict[str, float]]:
-    """p50, p99, buffers and relation locks of each read; those of a ring in a fresh session, too."""
+    """Time, CPU time, buffers and relation locks held of each read; those of a ring in a fresh session, too."""
     found: dict[str, dict[str, float]] = {}
     with one.connect() as superuser:
         wanted = reads(superuser)
@@ -178,18 +178,22 @@ def measured(one: Instance, *, runs: int) -> dict[str, dict[str, float]]:
         connection.execute("select set_config('kronos.workspace_id', %s, false)", [str(workspace_id)])
         for name, (statement, params) in wanted.items():
             text = sql.texts()[statement]
-            seconds = []
-            for _ in range(runs + 5):
+            seconds, used = [], 0.0
+            for run in range(runs + 6):  # the first six make PostgreSQL choose its plan
+                if run == 6:
+                    used = machine.cpu_seconds(connection.info.backend_pid)
                 began = time.perf_counter()
                 connection.execute(text, params).fetchall()
                 seconds.append(time.perf_counter() - began)
+            used = machine.cpu_seconds(connection.info.backend_pid) - used
             locks = 0
             with connection.transaction():
                 connection.execute(text, params)
                 (locks,) = connection.execute(_LOCKS).fetchone() or (0,)
             ((explained,),) = connection.execute(b"explain (analyze, buffers, format json) " + text.encode(), params).fetchall()
             plan = explained[0]["Plan"]
-            found[name] = _told(seconds[5:], locks, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+            buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+            found[name] = _told(seconds[6:], locks=locks, buffers=buffers, cpu=used / runs)
     return found
 
 
@@ -198,6 +202,7 @@ _LOCKS = "select count(*) from pg_locks where pid = pg_backend_pid() and locktyp
 
 def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[str, float]:
     seconds, locks = [], 0
+    used = machine.cpu_seconds(one.postgres_pid)
     for _ in range(runs):
         row = superuser.execute(
             "update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from kronos.jobs"
@@ -208,11 +213,17 @@ def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[st
             connection.execute("select kronos.fire(%s)", [row[0] if row else None])
             seconds.append(time.perf_counter() - began)
             (locks,) = connection.execute(_LOCKS).fetchone() or (0,)
-    return _told(seconds, locks, 0)
+    return _told(seconds, locks=locks, buffers=0, cpu=(machine.cpu_seconds(one.postgres_pid) - used) / runs)
 
 
-def _told(seconds: list[float], locks: int, buffers: int) -> dict[str, float]:
-    return {"p50": median(seconds) * 1000, "p99": quantiles(seconds, n=100)[98] * 1000, "buffers": buffers, "locks": locks}
+def _told(seconds: list[float], *, locks: int, buffers: int, cpu: float) -> dict[str, float]:
+    return {
+        "p50": median(seconds) * 1000,
+        "p99": quantiles(seconds, n=100)[98] * 1000,
+        "cpu": cpu * 1000,
+        "buffers": buffers,
+        "locks": locks,
+    }
 
 
 @click.command(help=__doc__)
@@ -241,13 +252,13 @@ def main(runs: int, jobs: int, one_shots: int, ticks: int, days: int, width: int
         return
     print(f"\n{machine.description()}; {runs} runs each; small: 1,000 CRON jobs, 1,000 one-shots, 2,000 ticks, 7 days; large:")
     print(f"{jobs:,} CRON jobs, {one_shots:,} one-shots, {ticks:,} ticks, {days} days, {width} to a partition\n")
-    print("| | small p50 / p99 ms | large p50 / p99 ms | buffers | locks |")
-    print("| --- | --- | --- | --- | --- |")
+    print("| | small p50 / p99 ms | large p50 / p99 ms | CPU ms | buffers | locks |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for name, small in found["small"].items():
         large = found["large"][name]
         times = " | ".join(f"{each['p50']:.1f} / {each['p99']:.1f}" for each in (small, large))
         counts = " | ".join(f"{small[each]:,.0f} → {large[each]:,.0f}" for each in ("buffers", "locks"))
-        print(f"| {name} | {times} | {counts} |")
+        print(f"| {name} | {times} | {small['cpu']:.1f} → {large['cpu']:.1f} | {counts} |")
 
 
 if __name__ == "__main__":
