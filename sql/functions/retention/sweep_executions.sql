@@ -4,7 +4,7 @@
 --   what is of an age that whole partitions go by (p_drop_days) and lies above p_old: it goes with its partition, and costs nothing.
 -- Called by: retain_executions, queries/retention.sql.   Returns: one row. last_id: where the next call goes on after; null at the end.
 -- With p_dry_run it only counts. Dynamic, so that each statement is planned for its ids and sees the one or two partitions that hold them.
--- 5,000 deleted with an attempt each: 0.15 s.
+-- 12 us of CPU time a row with its attempt (76,500 in 0.94 s).
 create or replace function kronos.sweep_executions(p_from uuid, p_to uuid, p_limit integer, p_drop_days integer, p_old uuid, p_dry_run boolean,
     out last_id uuid, out seen integer, out executions bigint, out attempts bigint, out late_results bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
