@@ -34,7 +34,7 @@ begin
     if v_newest.status_reason ->> 'code' = 'cancelled' then
         return 'job_cancelled';
     end if;
-    select done.status, done.job_id, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms, done.attempt_count + made_of.max_attempts as attempts
+    select done.status, done.job_id, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms, done.attempt_count::integer + made_of.max_attempts as attempts
       into v_made_of
       from kronos.execution_done as done
       join kronos.endpoint_versions as made_of on made_of.endpoint_id = done.endpoint_id and made_of.version = done.endpoint_version
