@@ -5,7 +5,7 @@ select schedule::text as schedule, kronos.alarm(%(cron)s::text, schedule) as ala
 
 -- name: preview_schedule
 -- The next runs of an unsaved expression, what it says in words, and what its user may not expect of it.
-select kronos.describe_schedule(schedule) as description, upcoming.next_runs, upcoming.skipped,
+select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s::timestamptz, now()))) as description, upcoming.next_runs, upcoming.skipped,
        kronos.lint_schedule(%(cron)s::text, schedule, coalesce(%(after)s::timestamptz, now()), null) as lints
   from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text) as schedule,
        kronos.upcoming_runs(schedule, coalesce(%(after)s::timestamptz, now()), null, 0, %(count)s::integer) as upcoming;
