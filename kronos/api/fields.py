@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 from kronos.model import JsonObject
 
 MAX_INPUT_BYTES = 256 * 1024
+# kronos.cron_length() in the database; a test holds them equal.
+MAX_CRON_CHARACTERS = 200
 _RFC3339 = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})(?P<fraction>\.[0-9]{1,9})?(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
@@ -99,6 +101,15 @@ def _small(value: JsonObject) -> JsonObject:
     return value
 
 
+def _cron(text: str) -> str:
+    if len(text) > MAX_CRON_CHARACTERS:
+        _refuse(
+            f"cron text: {len(text)} characters are too long, {MAX_CRON_CHARACTERS} are allowed",
+            "Shorten lists with ranges and steps, such as */5; a command or a comment is no part of a schedule.",
+        )
+    return text
+
+
 def _shown(text: str) -> str:
     if not text.strip():
         _refuse("the text is blank", "Write at least one visible character.")
@@ -130,6 +141,12 @@ Slug = Annotated[str, AfterValidator(_slug), _pattern(_SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(_ENDPOINT_NAME)]
 JobName = Annotated[str, AfterValidator(_job_name), _pattern(_JOB_NAME)]
 Input = Annotated[dict[str, Any], AfterValidator(_small), WithJsonSchema({"type": "object"})]
+Cron = Annotated[
+    str,
+    Field(min_length=1),
+    AfterValidator(_cron),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CRON_CHARACTERS}),
+]
 Text = Annotated[str, AfterValidator(_shown)]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255)]
 Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]

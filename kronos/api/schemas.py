@@ -8,6 +8,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 from kronos.api.fields import (
     AnyTime,
     Body,
+    Cron,
     EndpointName,
     IdempotencyKey,
     Input,
@@ -124,7 +125,6 @@ class CatchUp(Body):
     window_seconds: int = Field(default=3600, ge=0, le=31 * 24 * 3600, description="Older ones do not run.", examples=[3600])
 
 
-_Cron = Annotated[str, Field(min_length=1, max_length=256)]
 _Every = Annotated[str, Field(min_length=1, max_length=32)]
 _Zone = Annotated[str, Field(min_length=1, max_length=64)]
 _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
@@ -137,7 +137,7 @@ class JobCreate(Body):
     name: JobName | None = Field(default=None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"])
     endpoint: EndpointName = Field(description="The name of the endpoint.", examples=["weekly-report"])
     trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
-    cron: _Cron | None = Field(default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    cron: Cron | None = Field(default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every | None = Field(default=None, description="CRON: an interval, in place of cron.", examples=["90m"])
     anchor: TimeOrLocal | None = Field(
         default=None,
@@ -177,7 +177,7 @@ class JobPatch(Body):
 
     name: JobName | None = Field(default=None, description="Null: none.", examples=["weekly-report"])
     endpoint: EndpointName = Field(default_factory=str, description="The name of the endpoint.", examples=["weekly-report"])
-    cron: _Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    cron: Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
     anchor: TimeOrLocal = Field(
         default_factory=lambda: datetime.now(UTC),
@@ -234,7 +234,7 @@ class BackfillCreate(Body):
 class SchedulePreview(Body):
     """An expression to be looked at."""
 
-    cron: _Cron | None = Field(default=None, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    cron: Cron | None = Field(default=None, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every | None = Field(default=None, description="An interval, in place of cron.", examples=["90m"])
     anchor: TimeOrLocal | None = Field(
         default=None,

@@ -21,6 +21,12 @@ _GAP = click.Choice(["SHIFT", "SHIFT_BY_GAP", "SKIP"], case_sensitive=False)
 _OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 
 
+class _Refused(click.ClickException):
+    """What was given is no schedule, or one that never fires: the exit code of a wrong option."""
+
+    exit_code = 2
+
+
 @click.command()
 @click.argument("cron", metavar="[EXPR]", required=False)
 @click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of EXPR.")
@@ -37,12 +43,15 @@ def next_command(as_json: bool, **given: Json) -> None:
     """The next runs of a schedule, and what it says in words.
 
     EXPR is a cron expression of five fields, such as '0 9 * * 1'. Each run is a line: its local time, the same instant in UTC, and what the
-    zone's clock changes do to it: shifted, repeated, or skipped. Reads KRONOS_DATABASE_URL.
+    zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule, or one that never fires. Reads
+    KRONOS_DATABASE_URL.
     """
     try:
         preview = asyncio.run(_preview(config.load().database_url.get_secret_value(), given))
     except config.SettingsInvalid as error:
         raise click.ClickException(str(error)) from None
+    except errors.Unprocessable as error:
+        raise _Refused(_explained(error)) from None
     except errors.KronosError as error:
         raise click.ClickException(_explained(error)) from None
     if as_json:

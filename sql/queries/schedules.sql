@@ -10,7 +10,7 @@ select kronos.local_instant(%(local)s::timestamp, kronos.check_zone(%(timezone)s
 
 -- name: preview_schedule
 -- The next runs of an unsaved expression, what it says in words, and what its user may not expect of it.
-select kronos.describe_schedule(schedule) as description, upcoming.next_runs, upcoming.skipped,
+select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s::timestamptz, now()))) as description, upcoming.next_runs, upcoming.skipped,
        kronos.lint_schedule(%(cron)s::text, schedule, coalesce(%(after)s::timestamptz, now()), null) as lints
   from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text,
                             %(anchor_local)s::timestamp) as schedule,

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from conftest import Api
 from kronos.__main__ import main
+from kronos.api.fields import MAX_CRON_CHARACTERS
 
 PREVIEW = "/v1/schedules/preview"
 
@@ -81,6 +82,9 @@ def test_an_interval_is_counted_from_its_anchor(api: httpx.Client) -> None:
         ({"cron": "* * * * *", "every": "5m"}, "/every"),
         ({"cron": "* * * * *", "anchor": "2026-11-20T09:00:00Z"}, "/anchor"),
         ({"cron": "61 * * * *"}, "/cron"),
+        ({"cron": "0 0 30 2 *"}, "/cron"),
+        ({"cron": "0 0 L-30 4,6 *", "timezone": "Europe/Berlin", "dst_gap": "SKIP"}, "/cron"),
+        ({"cron": "0 " * 101}, "/cron"),
         ({"cron": "* * * * *", "timezone": "Mars/Olympus"}, "/timezone"),
         ({"cron": "* * * * *", "dst_gap": "MOVE"}, "/dst_gap"),
         ({"every": "soon"}, "/every"),
@@ -93,6 +97,46 @@ def test_a_preview_of_nonsense_is_refused_with_a_hint(api: httpx.Client, body: d
     (fault,) = answer.json()["errors"]
     assert fault["pointer"] == pointer
     assert fault["hint"]
+
+
+def test_a_date_that_never_comes_is_refused_as_when_its_job_is_made(api: httpx.Client, workspace: str) -> None:
+    never = {"cron": "0 0 31 4,6 *", "timezone": "Europe/Berlin"}
+
+    shown = api.post(PREVIEW, json=never)
+    made = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "CRON"} | never)
+
+    assert (shown.status_code, shown.json()["code"]) == (422, "invalid_cron")
+    assert (shown.status_code, shown.json()["code"], shown.json()["errors"]) == (
+        made.status_code,
+        made.json()["code"],
+        made.json()["errors"],
+    )
+    assert shown.json()["errors"][0]["pointer"] == "/cron"
+
+
+def test_where_every_tick_is_skipped_they_are_shown(api: httpx.Client) -> None:
+    shown = preview(api, cron="0,30 2 * 3 sunL", timezone="Europe/Berlin", after="2026-03-28T12:00:00Z", count=3, dst_gap="SKIP")
+
+    assert shown["next_runs"] == []
+    assert shown["skipped"] == [
+        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:00:00", "dst": "skipped"},
+        {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped"},
+        {"at": "2027-03-28T01:00:00Z", "local": "2027-03-28T02:00:00", "dst": "skipped"},
+    ]
+    assert isinstance(shown["lints"], list)
+    assert shown["lints"][0] == "the schedule does not fire again"
+
+
+def test_there_is_one_limit_for_the_text(api: httpx.Client, shared_superuser: psycopg.Connection) -> None:
+    assert shared_superuser.execute("select kronos.cron_length()").fetchone() == (MAX_CRON_CHARACTERS,)
+    longest = "0 9 * * 1".ljust(MAX_CRON_CHARACTERS)
+
+    (fault,) = api.post(PREVIEW, json={"cron": longest + " "}).json()["errors"]
+
+    assert preview(api, cron=longest)["description"] == "At 09:00 on Monday"
+    with pytest.raises(psycopg.Error) as caught:
+        shared_superuser.execute("select kronos.parse_cron(%s)", [longest + " "])
+    assert fault["detail"] == caught.value.diag.message_primary == "cron text: 201 characters are too long, 200 are allowed"
 
 
 def make_job(api: httpx.Client, workspace: str, **fields: object) -> str:
@@ -256,13 +300,14 @@ def test_kronos_next_as_json_is_the_preview(shared_api: Api, api: httpx.Client) 
         (["0 9 * * *", "--after", "tomorrow"], "--after: not an RFC 3339 timestamp with an offset", "2026-12-01T09:00:00Z"),
         (["0 9 * * *", "--every", "90m"], "--every: every and cron are given", "Give one of them."),
         (["--anchor", "2026-12-01T00:00:00Z", "0 9 * * *"], "--anchor: anchor goes with every", "Leave it out"),
+        (["0 0 30 2 *"], "EXPR: the schedule never fires: no date matches its day and month fields", "30th of February"),
         ([], "EXPR: a schedule needs a cron expression or an interval", "five fields"),
     ],
 )
 def test_kronos_next_says_what_is_wrong_and_what_to_write(shared_api: Api, arguments: list[str], message: str, hint: str) -> None:
     result = kronos_next(shared_api, *arguments)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stdout == ""
     first, second = result.stderr.splitlines()
     assert first == f"Error: {message}"

@@ -62,14 +62,45 @@ def describe(superuser: Connection, texts: list[str]) -> list[str]:
         ("0 */6 * * *", "Every 6 hours"),
         ("0 */12 * * *", "At 00:00 and 12:00"),
         ("0 */5 * * *", "At 00:00, 05:00, 10:00, 15:00 and 20:00"),
-        ("30 */2 * * *", "At minute 30 past every 2nd hour"),
-        ("15 1-23/2 * * *", "At minute 15 past every 2nd hour from 1 through 23"),
+        ("30 */2 * * *", "Every 2 hours from 00:30 through 22:30"),
+        ("15 1-23/2 * * *", "Every 2 hours from 01:15 through 23:15"),
+        ("30 */6 * * *", "At 00:30, 06:30, 12:30 and 18:30"),
+        ("0 9-12 * * *", "Every hour from 09:00 through 12:00"),
+        ("45 0-22 * * *", "Every hour from 00:45 through 22:45"),
+        ("0-10 11 * * *", "Every minute from 11:00 through 11:10"),
+        ("0-20/3 11 * * *", "Every 3 minutes from 11:00 through 11:18"),
+        ("5-59/10 11 * * *", "Every 10 minutes from 11:05 through 11:55"),
+        ("0,10,20,30 9 * * *", "Every 10 minutes from 09:00 through 09:30"),
+        ("0,7,9,30 11 * * *", "At 11:00, 11:07, 11:09 and 11:30"),
+        ("0,7,9,30,31,40,50 11 * * *", "At minutes 0, 7, 9, 30, 31, 40 and 50 past hour 11"),
+        # over midnight, on all days: on certain ones 22:00 through 06:00 would be two nights' halves
+        ("0 22-6 * * *", "Every hour from 22:00 through 06:00"),
+        ("0 22-6 1-31 * *", "Every hour from 22:00 through 06:00"),
+        ("*/5 23-1 * * *", "Every 5 minutes from 23:00 through 01:55"),
+        ("0,30 23-0 * * *", "Every 30 minutes during hours 0 and 23"),
+        ("* 22-20 * * *", "Every minute from 22:00 through 20:59"),
+        ("0 22-6 * * 1", "At minute 0 past hours 0 through 6, 22 and 23 on Monday"),
+        ("0 22-6 * 5 *", "At minute 0 past hours 0 through 6, 22 and 23 in May"),
+        ("0 23-1 * * *", "At 00:00, 01:00 and 23:00"),
+        ("0 0-6,12,23 * * *", "At minute 0 past hours 0 through 6, 12 and 23"),
+        ("0 20-12/2 * * *", "At minute 0 past hours 0, 2, 4, 6, 8, 10, 12, 20 and 22"),
+        ("0 0 * * fri-mon", "At 00:00 on Friday through Monday"),
+        ("0 0 * * sun-fri", "At 00:00 on Sunday through Friday"),
+        ("0 0 * * sat-mon,wed", "At 00:00 on Saturday through Monday and Wednesday"),
+        ("0 0 * * sun,mon", "At 00:00 on Monday and Sunday"),
+        ("0 0 1 nov-feb *", "At 00:00 on day 1 of the month in November through February"),
+        ("0 0 1 dec,jan *", "At 00:00 on day 1 of the month in January and December"),
+        ("0 0 25-5 * *", "At 00:00 on days 1 through 5 and 25 through 31 of the month"),
+        ("0 2 1,8,15,22 * *", "At 02:00 on days 1, 8, 15 and 22 of the month"),
+        ("0 2 1-29/7 * *", "At 02:00 on days 1, 8, 15, 22 and 29 of the month"),
+        ("0 2 1-26/5 * *", "At 02:00 on every 5th day from 1 through 26 of the month"),
+        ("0 2 1W * *", "At 02:00 on the first weekday (Monday through Friday) of the month"),
         ("0 9 * * 1", "At 09:00 on Monday"),
         ("0 9,17 * * *", "At 09:00 and 17:00"),
         ("5 9-11 * * *", "At 09:05, 10:05 and 11:05"),
         ("1,2 3-6 * * *", "At minutes 1 and 2 past every hour from 3 through 6"),
-        ("0 9-17 * * *", "At minute 0 past every hour from 9 through 17"),
-        ("0 9-17 * * 1-5", "At minute 0 past every hour from 9 through 17 on Monday through Friday"),
+        ("0 9-17 * * *", "Every hour from 09:00 through 17:00"),
+        ("0 9-17 * * 1-5", "Every hour from 09:00 through 17:00 on Monday through Friday"),
         ("*/5 9-17 * * mon-fri", "Every 5 minutes from 09:00 through 17:55 on Monday through Friday"),
         ("* 9-17 * * *", "Every minute from 09:00 through 17:59"),
         ("* 9 * * *", "Every minute from 09:00 through 09:59"),
@@ -103,7 +134,12 @@ def describe(superuser: Connection, texts: list[str]) -> list[str]:
         ("0 0 L * *", "At 00:00 on the last day of the month"),
         ("0 0 LW * *", "At 00:00 on the last weekday (Monday through Friday) of the month"),
         ("0 0 15W * *", "At 00:00 on the weekday (Monday through Friday) nearest day 15 of the month"),
-        ("0 0 1W,15W 6 *", "At 00:00 on the weekdays (Monday through Friday) nearest days 1 and 15 of the month in June"),
+        (
+            "0 0 1W,15W 6 *",
+            "At 00:00 on the first weekday (Monday through Friday) of the month and the weekday (Monday through Friday) nearest day 15 "
+            "of the month in June",
+        ),
+        ("0 0 2W,15W * *", "At 00:00 on the weekdays (Monday through Friday) nearest days 2 and 15 of the month"),
         (
             "0 0 1,15W,L * *",
             "At 00:00 on day 1 of the month, the weekday (Monday through Friday) nearest day 15 of the month and the last day of the month",
@@ -147,7 +183,11 @@ def _list(words: str, names: list[str] | None = None) -> set[int]:
     values: set[int] = set()
     for item in re.split(r", | and | or ", words):
         ends = [number(word) for word in item.split(" through ")]
-        values.update(range(ends[0], ends[-1] + 1))
+        if names and ends[0] > ends[-1]:  # Friday through Monday
+            values.update(range(ends[0], len(names) + 1), range(1, ends[-1] + 1))
+        else:
+            assert ends[0] <= ends[-1], words
+            values.update(range(ends[0], ends[-1] + 1))
     return values
 
 
@@ -166,14 +206,14 @@ def _clock(word: str) -> tuple[int, int]:
 
 def _times(words: str) -> Times:
     """The times of day that "Every 5 minutes during hours 1 and 9" names."""
-    if every := re.fullmatch(r"Every (?:(\d+) )?hours?", words):
-        return [(hour, 0) for hour in range(0, 24, int(every[1] or 1))]
-    if every := re.fullmatch(r"Every (?:(\d+) )?minutes?(?: from (\S+) through (\S+)| during (.+))?", words):
-        times = [divmod(minute, 60) for minute in range(0, 24 * 60, int(every[1] or 1))]
-        if every[2]:
-            assert {_clock(every[2]), _clock(every[3])} <= set(times)
-            return [time for time in times if _clock(every[2]) <= time <= _clock(every[3])]
-        return [time for time in times if not every[4] or time[0] in _field(every[4], 23)]
+    if every := re.fullmatch(r"Every (?:(\d+) )?(hour|minute)s?(?: from (\S+) through (\S+)| during (.+))?", words):
+        step = int(every[1] or 1) * (60 if every[2] == "hour" else 1)
+        first, last = (60 * hour + minute for hour, minute in (_clock(every[3] or "00:00"), _clock(every[4] or "23:59")))
+        if last < first:  # over midnight
+            last += 24 * 60
+        assert not every[3] or (last - first) % step == 0, words
+        times = sorted(divmod(minute % (24 * 60), 60) for minute in range(first, last + 1, step))
+        return [time for time in times if not every[5] or time[0] in _field(every[5], 23)]
     assert words.startswith("At ")
     minutes, past, hours = words.removeprefix("At ").partition(" past ")
     if past:
@@ -192,6 +232,8 @@ def _is_month_day(words: str, day: date) -> bool:
         return day in [nearest_weekday(one) if before[1] else one for one in named if one.month == last.month]
     if words == "the last weekday":
         return day == nearest_weekday(last)
+    if words == "the first weekday":
+        return day.isoweekday() <= 5 and all((day - timedelta(days=n)).isoweekday() > 5 for n in range(1, day.day))
     if nearest := re.fullmatch(r"the weekdays? nearest days? (.+)", words):
         return any(day == nearest_weekday(day.replace(day=n)) for n in _list(nearest[1]) if n <= last.day)
     return day.day in _field(words, 31)
@@ -227,6 +269,8 @@ def _told(description: str) -> tuple[Times, list[date]]:
     parts = re.fullmatch(r"(.+?)(?: on (.+?))?(?:,? in (.+?))?(?:, only if it is (.+))?", description)
     assert parts, description
     times, on, months, only = parts.groups()
+    if (span := re.search(r"from (\d\d:\d\d) through (\d\d:\d\d)", times)) and span[2] < span[1]:
+        assert (on, months, only) == (None, None, None), description  # a night's second half is the next day's
     return _times(times), [
         day
         for day in _DAYS

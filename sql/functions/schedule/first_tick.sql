@@ -10,12 +10,9 @@ declare
     v_tick timestamptz := kronos.next_tick(p_schedule, greatest(v_now, p_starts_at - interval '1 microsecond'));
 begin
     if v_tick is null then
-        raise sqlstate 'KR002' using message = 'the schedule never fires: no date matches its day and month fields',
-                                     hint = case
-                                         when p_schedule.dst_gap = 'SKIP' and not kronos.is_utc_zone(p_schedule.timezone)
-                                             then 'check day-of-month against month, or let dst_gap be SHIFT: clocks may be put forward over all its times'
-                                         else 'check day-of-month against month, e.g. 30 2 is the 30th of February'
-                                     end;
+        perform kronos.check_dates(p_schedule, v_now);
+        raise sqlstate 'KR002' using message = 'the schedule never fires: clocks are put forward over all its times, and dst_gap is SKIP',
+                                     hint = 'let dst_gap be SHIFT, or name times that are there';
     elsif v_tick >= p_ends_at then
         raise sqlstate 'KR003' using message = format('the schedule does not fire before ends_at: its next run would be %s',
                                                       to_char(v_tick at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),

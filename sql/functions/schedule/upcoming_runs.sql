@@ -1,5 +1,6 @@
 -- upcoming_runs: what a schedule will do: its next p_count runs after p_after and before p_until, and the ticks up to the last of them that do not
--- run because their local time does not exist (dst_gap SKIP). The first p_passed ticks are no runs.
+-- run because their local time does not exist (dst_gap SKIP); where there is no run at all, such ticks of five years, p_count at most. The first p_passed
+-- ticks are no runs.
 -- Called by: queries/schedules.sql.
 -- Returns: next_runs and skipped, JSON lists of {at, local, dst}; p_until null: no end.
 create or replace function kronos.upcoming_runs(
@@ -25,10 +26,14 @@ begin
         );
     end loop;
     next_runs := to_jsonb(v_runs);
+    if v_last is null and p_count > 0 then
+        v_last := least(p_until - interval '1 microsecond', p_after + interval '5 years');
+    end if;
     select coalesce(jsonb_agg(jsonb_build_object(
                'at', tick.at, 'local', to_char(tick.local, 'YYYY-MM-DD"T"HH24:MI:SS'), 'dst', 'skipped'
            ) order by tick.local), '[]')
       into skipped
-      from kronos.skipped_ticks(p_schedule, p_after, v_last) as tick;
+      from (select named.at, named.local from kronos.skipped_ticks(p_schedule, p_after, v_last) as named
+             order by named.local limit case when v_runs = '{}' then p_count end) as tick;
 end
 $$;

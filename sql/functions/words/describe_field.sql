@@ -16,7 +16,7 @@ begin
         return 'every ' || p_unit;
     elsif v_count = 1 then
         return p_unit || ' ' || p_values[1];
-    elsif v_step is null or (v_count < 4 and v_step > 1) or (v_count < 3) then
+    elsif v_step is null or (v_count < 6 and v_step > 1) or v_count < 3 then
         return p_unit || 's ' || kronos.english_list(p_values);
     end if;
     v_each := case

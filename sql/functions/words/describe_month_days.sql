@@ -9,13 +9,16 @@ as $$
 declare
     c_every_day constant bigint := 4294967294;     -- bits 1-31
     v_listed  bigint := p_schedule.days & c_every_day;
-    v_nearest bigint := coalesce(p_schedule.nearest_days, 0) & c_every_day;
+    v_nearest bigint := coalesce(p_schedule.nearest_days, 0) & c_every_day & ~2::bigint;
     v_before  text   := kronos.describe_before_last(p_schedule.days);
     v_near    text   := kronos.describe_before_last(p_schedule.nearest_days);
     v_words   text[] := '{}';
 begin
     if v_listed <> 0 then
         v_words := v_words || (kronos.describe_field(kronos.cron_values(v_listed), 'day', 1, 31) || ' of the month');
+    end if;
+    if (p_schedule.nearest_days >> 1) & 1 = 1 then
+        v_words := v_words || 'the first weekday (Monday through Friday) of the month'::text;
     end if;
     if v_nearest <> 0 then
         v_words := v_words || (case bit_count(v_nearest::bit(64))

@@ -6,18 +6,20 @@ as $$
 declare
     c_names constant text[] :=
         '{January,February,March,April,May,June,July,August,September,October,November,December}';
+    v_days text;
 begin
     if p_schedule.every_seconds is not null then
         return kronos.describe_interval(p_schedule.every_seconds, p_schedule.anchor);
     elsif p_schedule.anchor_local is not null then
         return kronos.describe_calendar(p_schedule);
     end if;
-    return kronos.describe_times(p_schedule.minutes, p_schedule.hours) || kronos.describe_days(
+    v_days := kronos.describe_days(
         p_schedule,
         case p_schedule.months
             when 8190 then ''
-            else ' in ' || kronos.english_list(kronos.cron_values(p_schedule.months), c_names)
+            else ' in ' || kronos.english_list(kronos.turned_run(kronos.cron_values(p_schedule.months), 1, 12), c_names || c_names)
         end
     );
+    return kronos.describe_times(p_schedule.minutes, p_schedule.hours, v_days = '') || v_days;
 end
 $$;

@@ -1,38 +1,47 @@
--- describe_times: the minutes and hours of a schedule in words, e.g. "At 09:00", "Every 5 minutes".
--- Called by: describe_schedule.
-create or replace function kronos.describe_times(p_minutes bigint, p_hours integer) returns text
+-- describe_times: the minutes and hours of a schedule in words, e.g. "At 09:00", "Every 5 minutes", "Every hour from 09:00 through 17:00".
+-- Called by: describe_schedule.   p_is_daily: it runs on every day, so that hours around midnight may be told as one run, 22:00 through 06:00. On certain
+-- days that would be understood of the night after them, where their own first hours are meant.
+create or replace function kronos.describe_times(p_minutes bigint, p_hours integer, p_is_daily boolean) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_minutes  integer[] := kronos.cron_values(p_minutes);
-    v_hours    integer[] := kronos.cron_values(p_hours);
-    v_first    integer := v_hours[1];
-    v_last     integer := v_hours[cardinality(v_hours)];
-    v_in_a_row boolean := v_last - v_first + 1 = cardinality(v_hours);
-    v_times    integer := cardinality(v_minutes) * cardinality(v_hours);
-    -- The distance of an even division: 5 for 0, 5, ... 55, which may be called "every 5 minutes"; null for other lists.
-    v_minute_step integer := case when v_minutes[1] = 0 then kronos.cron_step(v_minutes) end;
-    v_hour_step   integer := case when v_hours[1] = 0 then kronos.cron_step(v_hours) end;
+    v_minutes   constant integer[] := kronos.cron_values(p_minutes);
+    v_hours     constant integer[] := kronos.cron_values(p_hours);
+    v_in_hour   constant integer   := cardinality(v_minutes);
+    v_in_day    constant integer   := cardinality(v_hours);
+    v_times     constant integer   := v_in_hour * v_in_day;
+    -- The distance of neighbours where it is always the same. An even division, 0, 5, ... 55, may be called "every 5 minutes" without its ends.
+    v_per_hour  constant integer   := kronos.cron_step(v_minutes);
+    v_per_day   constant integer   := kronos.cron_step(v_hours);
+    v_is_even   constant boolean   := v_minutes[1] = 0 and v_per_hour * v_in_hour = 60;
+    v_run       integer[] := case when p_is_daily then kronos.turned_run(v_hours, 0, 23) end;
+    v_first     integer;
+    v_last      integer;
 begin
-    v_minute_step := case when v_minute_step * cardinality(v_minutes) = 60 then v_minute_step end;
-    v_hour_step := case when v_hour_step * cardinality(v_hours) = 24 then v_hour_step end;
-    if v_times <= 3 or (v_times <= 6 and v_minute_step is null and v_hour_step is null and not v_in_a_row) then
+    v_run := coalesce(case when kronos.cron_step(v_run) = 1 then v_run end, v_hours);
+    v_first := v_run[1];
+    v_last := v_run[v_in_day];
+    if v_is_even and v_times > 3 then
+        return kronos.describe_every('minute', v_per_hour) || case
+            when v_in_day = 24 then ''
+            when v_last - v_first = v_in_day - 1 then kronos.describe_span(v_first, 0, v_last, 60 - v_per_hour)
+            else ' during ' || kronos.describe_field(v_hours, 'hour', 0, 23)
+        end;
+    elsif v_minutes = '{0}' and v_hours[1] = 0 and v_per_day * v_in_day = 24 and v_times > 3 then
+        return kronos.describe_every('hour', v_per_day);
+    elsif v_in_day = 1 and v_times > 3 and v_per_hour is not null then
+        return kronos.describe_every('minute', v_per_hour) || kronos.describe_span(v_first, v_minutes[1], v_first, v_minutes[v_in_hour]);
+    elsif v_in_hour = 1 and v_times between 4 and 23 and v_last - v_first = v_in_day - 1 then
+        return kronos.describe_every('hour', 1) || kronos.describe_span(v_first, v_minutes[1], v_last, v_minutes[1]);
+    elsif v_in_hour = 1 and v_times between 7 and 23 and v_per_day is not null then
+        return kronos.describe_every('hour', v_per_day) || kronos.describe_span(v_first, v_minutes[1], v_last, v_minutes[1]);
+    elsif v_times <= 3 or v_times <= 6 and (v_in_day = 1 or v_per_day is distinct from 1) then
         return 'At ' || kronos.english_join(array(
             select lpad(hour::text, 2, '0') || ':' || lpad(minute::text, 2, '0')
               from unnest(v_hours) as hour, unnest(v_minutes) as minute
           order by hour, minute
         ));
-    elsif v_minutes = '{0}' and v_hour_step is not null then
-        return case v_hour_step when 1 then 'Every hour' else 'Every ' || v_hour_step || ' hours' end;
-    elsif v_minute_step is null then
-        return 'At ' || kronos.describe_field(v_minutes, 'minute', 0, 59)
-               || ' past ' || kronos.describe_field(v_hours, 'hour', 0, 23);
     end if;
-    return case v_minute_step when 1 then 'Every minute' else 'Every ' || v_minute_step || ' minutes' end || case
-        when v_hour_step = 1 then ''
-        when v_in_a_row then format(' from %s:00 through %s:%s', lpad(v_first::text, 2, '0'), lpad(v_last::text, 2, '0'),
-                                    60 - v_minute_step)
-        else ' during ' || kronos.describe_field(v_hours, 'hour', 0, 23)
-    end;
+    return 'At ' || kronos.describe_field(v_minutes, 'minute', 0, 59) || ' past ' || kronos.describe_field(v_hours, 'hour', 0, 23);
 end
 $$;
