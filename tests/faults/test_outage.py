@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
+GRACE = timedelta(seconds=90)  # kronos.grace(): the first tick on time may be the one before pg_cron's first ring
 WEEK = 7 * 24 * 3600
 POLICIES = ("SKIP", "LATEST", "ALL")
 STAGGER = 5 * SECOND
@@ -135,7 +136,7 @@ def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aft
 
 def test_ticks_of_the_outage_are_told_or_delivered_by_policy(aftermath: Aftermath) -> None:
     first, rung = aftermath.stopped - 9 * MINUTE, aftermath.rung
-    assert rung >= aftermath.stopped + 2 * MINUTE
+    assert rung >= aftermath.stopped + MINUTE, "the tick of the outage is 60.0x s old when pg_cron rings: within the grace, on time"
     missed = (rung - first) // MINUTE
     told = {policy: dispositions(aftermath.rows[job_id]) for policy, job_id in aftermath.every_minute.items()}
     assert told["SKIP"] == told["LATEST"] == [("MISSED", first, missed), ("SCHEDULE", rung, 1)]
@@ -175,7 +176,7 @@ def test_five_start_at_once_and_the_rest_one_by_one_the_most_overdue_first_over_
     assert len(starts) > 20
     assert [tick for _, tick in starts] == sorted(tick for _, tick in starts)
     ring = starts[0][0]
-    assert aftermath.rung < ring < aftermath.rung + MINUTE
+    assert aftermath.rung < ring < aftermath.rung + GRACE
     assert [run_at - ring for run_at, _ in starts] == [max(0, n - AT_ONCE + 1) * STAGGER for n in range(len(starts))]
 
 
