@@ -165,7 +165,7 @@ async def test_no_canary_misses_a_minute_and_entries_equal_jobs(
         assert sorted((row["job_id"], row["scheduled_at"]) for row in rows) == due
         assert [row for row in rows if row["cause"] != "SCHEDULE" or row["created_at"] - row["scheduled_at"] > MINUTE] == []
         await_condition(lambda: entries(superuser) == wanted_entries(superuser), "one entry a job and no other", seconds=90)
-        assert active_jobs(superuser) == [*(f"canary-{n:02}" for n in range(CANARIES)), "catch-up", "lease-keeper", "reaper"]
+        assert active_jobs(superuser) == [*(f"canary-{n:02}" for n in range(CANARIES)), "catch-up", "lease-keeper", "reaper", "retention"]
         assert faulty_ledgers(superuser, list(first)) == []
         assert stray_executions(superuser) == []
 

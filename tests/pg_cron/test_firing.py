@@ -90,12 +90,13 @@ def run_details(connection: Connection, job: jobs.Job, since: datetime) -> list[
 
 
 def internal_runs(connection: Connection, minute: datetime) -> list[Record]:
-    """What the internal jobs did of this minute by themselves."""
+    """What the internal jobs that ring each minute did of this one by themselves."""
     return records(
         connection,
         "select job.name, done.* from kronos.execution_done as done join kronos.jobs as job using (job_id)"
         "  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id"
-        " where workspace.slug = 'kronos-system' and done.scheduled_at = %s and done.status in ('SUCCESS', 'FAILED') order by job.name",
+        " where workspace.slug = 'kronos-system' and done.scheduled_at = %s and done.status in ('SUCCESS', 'FAILED')"
+        "   and job.cron = '* * * * *' order by job.name",
         [minute],
     )
 
