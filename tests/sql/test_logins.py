@@ -170,3 +170,15 @@ def test_what_the_migrator_owns_is_not_the_logins(superuser: Connection, databas
         )
         == []
     )
+
+
+def test_where_a_role_of_ours_sees_all_rows_the_api_is_confined(superuser: Connection) -> None:
+    """A table that kronos_api or kronos_worker is let into has a restrictive policy for kronos_api; but for the zones, which are nobody's."""
+    open_to = (
+        "select distinct polrelid::regclass::text from pg_policy where polroles && array['kronos_api', 'kronos_worker']::regrole[]::oid[]"
+    )
+    confined = (
+        "select distinct polrelid::regclass::text from pg_policy where not polpermissive and polroles = array['kronos_api'::regrole::oid]"
+    )
+    assert set(values(superuser, open_to)) - set(values(superuser, confined)) == {"kronos.zones"}
+    assert len(values(superuser, confined)) >= 12
