@@ -173,7 +173,7 @@ def test_what_the_migrator_owns_is_not_the_logins(superuser: Connection, databas
 
 
 def test_where_a_role_of_ours_sees_all_rows_the_api_is_confined(superuser: Connection) -> None:
-    """A table that kronos_api or kronos_worker is let into has a restrictive policy for kronos_api; but for the zones, which are nobody's."""
+    """A table that the API or a worker is let into has a restrictive policy for the API; but for the zones, which are nobody's."""
     roles = "array['kronos_api', 'kronos_worker']::regrole[]::oid[]"
     open_to = f"select distinct polrelid::regclass::text from pg_policy where polroles && {roles}"
     confined = (
