@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool
+from sqlalchemy.exc import DBAPIError
 
 from kronos import errors, repeatables, session, sql
 
@@ -91,8 +92,19 @@ def _upgrade(admin_url: str, to: str) -> None:
         driver.execute("set local role kronos_owner")
         upgrade = repeatables.Upgrade(driver)
         upgrade.begin(is_schema_changed=_revision(connection) != _target(to))
-        command.upgrade(_alembic(connection), to)
+        try:
+            command.upgrade(_alembic(connection), to)
+        except (psycopg.Error, DBAPIError) as error:
+            raise _by_the_driver(error, upgrade.users) from error
         upgrade.finish()
+
+
+def _by_the_driver(error: psycopg.Error | DBAPIError, users: list[str]) -> BaseException:
+    """The driver's own error, where SQLAlchemy wrapped it; a sentence where others' views are in the migration's way."""
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    if users and isinstance(driver, (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist)):
+        return repeatables.in_use(users)
+    return driver or error
 
 
 def _upgrade_patiently(admin_url: str, to: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql as composed
 
-from kronos import errors, sql
+from kronos import catalog, errors, sql
 
 Driver = psycopg.Connection[tuple[object, ...]]
 
@@ -27,114 +27,13 @@ _CANNOT_REPLACE = (
 # A view that reads what another view's file makes.
 _TOO_EARLY = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 
-_FUNCTIONS = """
-  select oid::bigint, proname::text, 'function ' || oid::regprocedure::text, xmin::text || ' ' || ctid::text,
-         proowner in ('kronos_owner'::regrole, 'kronos_cron'::regrole)
-    from pg_proc
-   where pronamespace = 'kronos'::regnamespace
-     and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid and deptype = 'e')
-"""
-_VIEWS = """
-  select oid::bigint, relname::text, 'view ' || oid::regclass::text, '', relowner = 'kronos_owner'::regrole
-    from pg_class
-   where relnamespace = 'kronos'::regnamespace and relkind = 'v'
-"""
-# Ours are those that call a function of ours on a table of ours.
-_TRIGGERS = """
-  select trigger.oid::bigint, trigger.tgname::text, trigger.tgrelid::regclass::text,
-         trigger.xmin::text || ' ' || trigger.ctid::text || ' ' || trigger.tgfoid, true
-    from pg_trigger as trigger
-    join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace
-    join pg_proc as called on called.oid = trigger.tgfoid and called.pronamespace = 'kronos'::regnamespace
-   where not trigger.tgisinternal and trigger.tgparentid = 0
-"""
-_VIEWS_OF_VIEWS = """
-  select distinct reader.relname::text, read.relname::text
-    from pg_depend as dependency
-    join pg_rewrite as rule on dependency.classid = 'pg_rewrite'::regclass and rule.oid = dependency.objid
-    join pg_class as reader on reader.oid = rule.ev_class and reader.relnamespace = 'kronos'::regnamespace
-    join pg_class as read on dependency.refclassid = 'pg_class'::regclass and read.oid = dependency.refobjid and read.relkind = 'v'
-   where reader.oid <> read.oid
-"""
-# What PostgreSQL made of a file: one that was changed by hand is put right when anything is.
-_MADE_FUNCTIONS = """
-  select proc.oid::bigint,
-         md5(concat_ws(' ', pg_get_functiondef(proc.oid), proc.proowner::regrole,
-                       (select string_agg(pg_get_triggerdef(trigger.oid) || trigger.tgenabled::text, ' ' order by trigger.oid)
-                          from pg_trigger as trigger
-                         where trigger.tgfoid = proc.oid and trigger.tgparentid = 0)))
-    from pg_proc as proc
-   where proc.pronamespace = 'kronos'::regnamespace and proc.prokind in ('f', 'p')
-"""
-_MADE_VIEWS = """
-  select relname::text, md5(concat_ws(' ', pg_get_viewdef(oid), reloptions))
-    from pg_class
-   where relnamespace = 'kronos'::regnamespace and relkind = 'v' and relowner = 'kronos_owner'::regrole
-"""
-# What others were granted on views, and on columns of views: a view that is made anew gets it again.
-_FOREIGN_GRANTS = """
-  select class.relname::text, null::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
-    from pg_class as class
-   cross join lateral aclexplode(class.relacl) as given
-   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
-     and given.grantee::regrole::text not in ('kronos_owner', 'kronos_api', 'kronos_worker', 'kronos_cron')
-   union all
-  select class.relname::text, attribute.attname::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
-    from pg_class as class
-    join pg_attribute as attribute on attribute.attrelid = class.oid
-   cross join lateral aclexplode(attribute.attacl) as given
-   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
-"""
-# What depends on one of these functions and views, but for one another: views by their rules, columns by their expressions.
-_DEPENDANTS = """
-  select distinct dependency.refobjid::bigint,
-         case when rule.oid is not null then pg_describe_object('pg_class'::regclass, rule.ev_class, 0)
-              when attribute.attrelid is not null then pg_describe_object('pg_class'::regclass, attribute.attrelid, attribute.attnum)
-              else pg_describe_object(dependency.classid, dependency.objid, dependency.objsubid)
-         end
-    from pg_depend as dependency
-    left join pg_rewrite as rule on dependency.classid = 'pg_rewrite'::regclass and rule.oid = dependency.objid
-    left join pg_attrdef as def on dependency.classid = 'pg_attrdef'::regclass and def.oid = dependency.objid
-    left join pg_attribute as attribute on (attribute.attrelid, attribute.attnum) = (def.adrelid, def.adnum)
-   where dependency.refclassid in ('pg_proc'::regclass, 'pg_class'::regclass)
-     and dependency.refobjid::bigint = any (%(oids)s)
-     and dependency.deptype in ('n', 'a')
-     and coalesce(rule.ev_class, dependency.objid)::bigint <> all (%(oids)s)
-   order by 1, 2
-"""
-# All that the files make, but for the text of functions and views: who owns it, who may use it. Partitions come and go.
-_OBJECTS = """
-  select 'function ' || proc.proname || '(' || pg_get_function_identity_arguments(proc.oid) || ') ' || proc.proowner::regrole || ' '
-         || coalesce(pg_get_function_result(proc.oid), '') || ' ' || proc.prosecdef || ' '
-         || coalesce(case when proc.prosecdef then proc.proconfig::text end, '') || ' '
-         || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(proc.proacl) as each), '')
-    from pg_proc as proc
-   where proc.pronamespace = 'kronos'::regnamespace
-   union all
-  select 'relation ' || class.relname || ' ' || class.relkind::text || ' ' || class.relowner::regrole || ' ' || class.relrowsecurity || ' '
-         || class.relforcerowsecurity || ' ' || coalesce(class.reloptions::text, '') || ' '
-         || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(class.relacl) as each), '') || ' '
-         || coalesce((select string_agg(attribute.attname || ':' || attribute.atttypid::regtype, ' ' order by attribute.attnum)
-                        from pg_attribute as attribute
-                       where attribute.attrelid = class.oid and attribute.attnum > 0 and class.relkind = 'v'), '')
-    from pg_class as class
-   where class.relnamespace = 'kronos'::regnamespace and class.relkind in ('r', 'p', 'v') and not class.relispartition
-   union all
-  select 'policy ' || policy.polrelid::regclass || ' ' || policy.polname || ' ' || policy.polcmd::text || ' ' || policy.polpermissive || ' '
-         || policy.polroles::regrole[]::text || ' ' || coalesce(pg_get_expr(policy.polqual, policy.polrelid), '') || ' '
-         || coalesce(pg_get_expr(policy.polwithcheck, policy.polrelid), '')
-    from pg_policy as policy
-    join pg_class as class on class.oid = policy.polrelid and class.relnamespace = 'kronos'::regnamespace
-   union all
-  select 'trigger ' || class.relname || ' ' || trigger.tgname || ' ' || trigger.tgfoid::regproc || ' ' || trigger.tgenabled::text
-    from pg_trigger as trigger
-    join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace and not class.relispartition
-   where not trigger.tgisinternal
-   union all
-  select 'schema ' || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(nspacl) as each), '')
-    from pg_namespace where nspname = 'kronos'
-   order by 1
-"""
+
+def in_use(users: Sequence[str]) -> errors.MigrationFailed:
+    """What stops a migration: what others made use of, each as `x uses y`."""
+    return errors.MigrationFailed(
+        f"this release changes what others have made use of: {'; '.join(users)}. Nothing was changed. Keep their definitions "
+        "(pg_dump --schema-only), drop them, run `kronos migrate` again, and make them anew"
+    )
 
 
 def files() -> Iterator[tuple[str, Path]]:
@@ -177,15 +76,20 @@ class Upgrade:
     _grants: list[tuple[object, ...]] = field(default_factory=list)
     _aside: dict[int, _Found] = field(default_factory=dict)
     _is_schema_changed: bool = False
+    # What keeps views of ours where the schema's migrations may need them gone.
+    users: list[str] = field(default_factory=list)
 
     def begin(self, *, is_schema_changed: bool) -> None:
         """Before the schema's migrations: remember what others were granted on views, and take views out of the way that nobody uses."""
         # Names are told whole, whatever search_path the database has.
         self.driver.execute("set local search_path = pg_catalog, pg_temp")
-        self._grants = self.driver.execute(_FOREIGN_GRANTS).fetchall()
+        self._grants = self.driver.execute(catalog.FOREIGN_GRANTS).fetchall()
         self._is_schema_changed = is_schema_changed
         if is_schema_changed:
-            self._drop([(each, _drop_view(each.name)) for each in _found(self.driver, _VIEWS) if each.is_ours])
+            kept = self._drop([(each, _drop_view(each.name)) for each in _found(self.driver, catalog.VIEWS) if each.is_ours])
+            found = self.driver.execute(catalog.DEPENDANTS, {"oids": [each.oid for each in kept]})
+            told = {each.oid: each.told for each in kept}
+            self.users = [f"{user} uses {told[int(str(oid))]}" for oid, user in found]
 
     def finish(self) -> None:
         """After them: everything as the files say, unless it is. Raises MigrationFailed, psycopg.Error."""
@@ -217,7 +121,7 @@ class Upgrade:
 
     def _objects(self) -> str:
         """What is there, in 16 letters."""
-        lines = [str(line) for (line,) in self.driver.execute(_OBJECTS)]
+        lines = [str(line) for (line,) in self.driver.execute(catalog.OBJECTS)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def _lock(self, changed: Sequence[Path], views: Set[str]) -> None:
@@ -226,11 +130,11 @@ class Upgrade:
         Tables whose triggers may be made anew; then views, each before those that it reads, as its readers lock them.
         """
         if any("create or replace trigger" in path.read_text(encoding="utf-8") for path in changed):
-            tables = sorted({each.told for each in _found(self.driver, _TRIGGERS)})
+            tables = sorted({each.told for each in _found(self.driver, catalog.TRIGGERS)})
             if tables:
                 self.driver.execute(f"lock table {', '.join(tables)} in share row exclusive mode".encode())
-        reads = [(str(reader), str(read)) for reader, read in self.driver.execute(_VIEWS_OF_VIEWS)]
-        left = {each.name for each in _found(self.driver, _VIEWS) if each.is_ours and each.name in views}
+        reads = [(str(reader), str(read)) for reader, read in self.driver.execute(catalog.VIEWS_OF_VIEWS)]
+        left = {each.name for each in _found(self.driver, catalog.VIEWS) if each.is_ours and each.name in views}
         while left:
             outermost = sorted(left - {read for reader, read in reads if reader in left}) or sorted(left)
             for name in outermost:
@@ -238,7 +142,7 @@ class Upgrade:
             left -= set(outermost)
 
     def _replace_functions(self) -> None:
-        before, triggers = _found(self.driver, _FUNCTIONS), _found(self.driver, _TRIGGERS)
+        before, triggers = _found(self.driver, catalog.FUNCTIONS), _found(self.driver, catalog.TRIGGERS)
         paths = {path.stem: (owner, path) for owner, path in files() if path.parent.parent.name == "functions"}
         as_before = self._unchanged_functions(paths)
         changed = {name: each for name, each in paths.items() if name not in as_before.values()}
@@ -246,10 +150,10 @@ class Upgrade:
         for name, (owner, path) in changed.items():
             self._replace(owner, path, [each for each in before if each.name == name])
         self._as("")
-        now = {each.oid: each.row for each in _found(self.driver, _FUNCTIONS)}
+        now = {each.oid: each.row for each in _found(self.driver, catalog.FUNCTIONS)}
         kept = {*as_before, *self._aside}
         self._set_aside([each for each in before if each.is_ours and each.oid not in kept and now.get(each.oid) == each.row])
-        written = {each.oid: each.row for each in _found(self.driver, _TRIGGERS)}
+        written = {each.oid: each.row for each in _found(self.driver, catalog.TRIGGERS)}
         for trigger in triggers:
             calls_one_as_before = int(trigger.row.split()[-1]) in as_before
             if written.get(trigger.oid) == trigger.row and not calls_one_as_before:
@@ -259,10 +163,10 @@ class Upgrade:
 
     def _told_functions(self, paths: Mapping[str, tuple[str, Path]]) -> list[tuple[_Found, str]]:
         """(function, digest of its file, its owner, and what PostgreSQL made of it) of those that have a file."""
-        made = {int(str(oid)): str(is_made) for oid, is_made in self.driver.execute(_MADE_FUNCTIONS)}
+        made = {int(str(oid)): str(is_made) for oid, is_made in self.driver.execute(catalog.MADE_FUNCTIONS)}
         return [
             (each, f"{_digest(paths[each.name][1])} {paths[each.name][0]} {made[each.oid]}")
-            for each in _found(self.driver, _FUNCTIONS)
+            for each in _found(self.driver, catalog.FUNCTIONS)
             if each.name in paths and each.oid in made
         ]
 
@@ -282,7 +186,7 @@ class Upgrade:
 
     def _replace_views(self) -> None:
         """The views as their files say; those that stood on one which had to be set aside once more."""
-        before, paths = _found(self.driver, _VIEWS), _view_files()
+        before, paths = _found(self.driver, catalog.VIEWS), _view_files()
         self._set_aside([each for each in before if each.is_ours and each.name not in paths])
         changed = self._changed_views()
         waiting = [name for name in paths if name in changed]
@@ -303,7 +207,7 @@ class Upgrade:
 
     def _told_views(self) -> list[tuple[str, str]]:
         """(view, digest of its file and of what PostgreSQL made of it) of those that have a file."""
-        made = [(str(name), str(is_made)) for name, is_made in self.driver.execute(_MADE_VIEWS)]
+        made = [(str(name), str(is_made)) for name, is_made in self.driver.execute(catalog.MADE_VIEWS)]
         paths = _view_files()
         return [(name, f"{_digest(paths[name])} {is_made}") for name, is_made in made if name in paths]
 
@@ -358,10 +262,7 @@ class Upgrade:
         kept = self._drop(drops)
         if kept:
             users = [f"{told} uses {self._aside[oid].told}" for oid, told in self._dependants() if oid in {each.oid for each in kept}]
-            raise errors.MigrationFailed(
-                f"this release changes what others have made use of: {'; '.join(users)}. Nothing was changed. Keep their definitions "
-                "(pg_dump --schema-only), drop them, run `kronos migrate` again, and make them anew"
-            )
+            raise in_use(users)
 
     def _drop(self, drops: Sequence[tuple[_Found, str]]) -> list[_Found]:
         """Drops what nothing else depends on, one after the other as they become free. Returns what is left."""
@@ -381,11 +282,11 @@ class Upgrade:
 
     def _dependants(self) -> list[tuple[int, str]]:
         """(what was set aside, what depends on it and was not)."""
-        found = self.driver.execute(_DEPENDANTS, {"oids": list(self._aside)})
+        found = self.driver.execute(catalog.DEPENDANTS, {"oids": list(self._aside)})
         return [(int(str(oid)), str(told)) for oid, told in found]
 
     def _grant_again(self) -> None:
-        there = {(each[0], each[1]) for each in self.driver.execute(_COLUMNS_OF_VIEWS)}
+        there = {(each[0], each[1]) for each in self.driver.execute(catalog.COLUMNS_OF_VIEWS)}
         for view, column, privilege, grantee, is_grantable in self._grants:
             if (view, column) in there:
                 of_column = composed.SQL("({})").format(composed.Identifier(str(column))) if column else composed.SQL("")
@@ -398,18 +299,6 @@ class Upgrade:
                         composed.SQL(" with grant option" if is_grantable else ""),
                     )
                 )
-
-
-_COLUMNS_OF_VIEWS = """
-  select class.relname::text, attribute.attname::text
-    from pg_class as class
-    left join pg_attribute as attribute on attribute.attrelid = class.oid and attribute.attnum > 0
-   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v'
-   union all
-  select relname::text, null
-    from pg_class
-   where relnamespace = 'kronos'::regnamespace and relkind = 'v'
-"""
 
 
 def _drop_view(name: str) -> str:

@@ -19,16 +19,18 @@ begin
                             'zones', 'job_faults', 'catch_up_wave', 'backfills', 'late_days', 'retention', 'workspace_retention',
                             'retention_sweeps']) as relation
          union all
-        select 'of_the_api', relation, 'to kronos_api using (true)'
-          from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done',
-                            'attempt', 'job_faults', 'backfills', 'late_days']) as relation
-         union all
-        select 'of_workspace', relation,
-               'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))'
+        -- Both of a table, or none: the one lets kronos_api in, the other confines it.
+        select confined.name, relation, confined.rule
           from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done', 'attempt',
                             'job_faults', 'backfills', 'late_days']) as relation
+         cross join (values ('of_the_api', 'to kronos_api using (true)'),
+                            ('of_workspace', 'as restrictive to kronos_api
+                                              using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))')
+                    ) as confined (name, rule)
          union all
         -- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin, sees them all and makes them.
+        select 'of_the_api', 'workspaces', 'to kronos_api using (true)'
+         union all
         select 'of_workspace', 'workspaces',
                'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid)
                                                     or (select current_setting(''kronos.instance_admin'', true)) = ''on'')'

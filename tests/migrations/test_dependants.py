@@ -1,6 +1,7 @@
 """An upgrade drops nothing that is not its own: what others built on our views and functions stays, or the upgrade names it and stops."""
 
 import json
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator
@@ -169,6 +170,38 @@ def test_a_view_whose_columns_change_is_made_anew_with_those_that_read_it_and_wh
     )
     add_executions(superuser, add_endpoint(superuser))
     assert value(superuser, "select execution ->> 'status' from kronos.job_details where trigger = 'IMMEDIATE'") == "QUEUED"
+
+
+@pytest.fixture
+def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A release whose migration widens a column that our views show."""
+    root, before = tmp_path / "alembic", migrations.head()
+    shutil.copytree(migrations.scripts(), root, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "versions" / "9999_wider.py").write_text(
+        f'from alembic import op\n\nrevision = "9999"\ndown_revision = "{before}"\n\n\n'
+        'def upgrade():\n    op.execute("alter table kronos.attempt alter column worker_id type varchar(500)")\n'
+    )
+    monkeypatch.setattr(migrations, "scripts", lambda: root)
+    return "9999"
+
+
+def test_our_views_are_in_no_migrations_way_and_what_was_granted_on_them_stays(
+    superuser: Connection, database_url: str, next_revision: str, report: str
+) -> None:
+    before = reports(superuser, report)
+    migrations.migrate(database_url)
+    assert migrations.current(database_url) == next_revision
+    assert reports(superuser, report) == before
+    assert value(superuser, "select count(*) from kronos.attempts") == 0
+
+
+def test_a_migration_under_a_view_of_others_stops_and_names_it(superuser: Connection, database_url: str, next_revision: str) -> None:
+    superuser.execute("create view public.tries as select worker_id from kronos.attempts")
+    before = values(superuser, "select relname from pg_class where relnamespace = 'kronos'::regnamespace order by 1")
+    with pytest.raises(errors.MigrationFailed, match=r"view public\.tries uses view kronos\.attempts\. Nothing was changed"):
+        migrations.migrate(database_url)
+    assert migrations.current(database_url) != next_revision
+    assert values(superuser, "select relname from pg_class where relnamespace = 'kronos'::regnamespace order by 1") == before
 
 
 def test_a_view_that_reads_one_of_a_later_name_finds_it(superuser: Connection, database_url: str, release: Release) -> None:

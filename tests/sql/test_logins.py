@@ -170,3 +170,14 @@ def test_what_the_migrator_owns_is_not_the_logins(superuser: Connection, databas
         )
         == []
     )
+
+
+def test_where_a_role_of_ours_sees_all_rows_the_api_is_confined(superuser: Connection) -> None:
+    """A table that the API or a worker is let into has a restrictive policy for the API; but for the zones, which are nobody's."""
+    roles = "array['kronos_api', 'kronos_worker']::regrole[]::oid[]"
+    open_to = f"select distinct polrelid::regclass::text from pg_policy where polroles && {roles}"
+    confined = (
+        "select distinct polrelid::regclass::text from pg_policy where not polpermissive and polroles = array['kronos_api'::regrole::oid]"
+    )
+    assert set(values(superuser, open_to)) - set(values(superuser, confined)) == {"kronos.zones"}
+    assert len(values(superuser, confined)) >= 12

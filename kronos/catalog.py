@@ -1,0 +1,120 @@
+"""What PostgreSQL's catalog says of schema kronos: the questions of an upgrade. Names are told whole under search_path pg_catalog."""
+
+FUNCTIONS = """
+  select oid::bigint, proname::text, 'function ' || oid::regprocedure::text, xmin::text || ' ' || ctid::text,
+         proowner in ('kronos_owner'::regrole, 'kronos_cron'::regrole)
+    from pg_proc
+   where pronamespace = 'kronos'::regnamespace
+     and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid and deptype = 'e')
+"""
+VIEWS = """
+  select oid::bigint, relname::text, 'view ' || oid::regclass::text, '', relowner = 'kronos_owner'::regrole
+    from pg_class
+   where relnamespace = 'kronos'::regnamespace and relkind = 'v'
+"""
+# Ours are those that call a function of ours on a table of ours.
+TRIGGERS = """
+  select trigger.oid::bigint, trigger.tgname::text, trigger.tgrelid::regclass::text,
+         trigger.xmin::text || ' ' || trigger.ctid::text || ' ' || trigger.tgfoid, true
+    from pg_trigger as trigger
+    join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace
+    join pg_proc as called on called.oid = trigger.tgfoid and called.pronamespace = 'kronos'::regnamespace
+   where not trigger.tgisinternal and trigger.tgparentid = 0
+"""
+VIEWS_OF_VIEWS = """
+  select distinct reader.relname::text, read.relname::text
+    from pg_depend as dependency
+    join pg_rewrite as rule on dependency.classid = 'pg_rewrite'::regclass and rule.oid = dependency.objid
+    join pg_class as reader on reader.oid = rule.ev_class and reader.relnamespace = 'kronos'::regnamespace
+    join pg_class as read on dependency.refclassid = 'pg_class'::regclass and read.oid = dependency.refobjid and read.relkind = 'v'
+   where reader.oid <> read.oid
+"""
+# What PostgreSQL made of a file: one that was changed by hand is put right when anything is.
+MADE_FUNCTIONS = """
+  select proc.oid::bigint,
+         md5(concat_ws(' ', pg_get_functiondef(proc.oid), proc.proowner::regrole,
+                       (select string_agg(pg_get_triggerdef(trigger.oid) || trigger.tgenabled::text, ' ' order by trigger.oid)
+                          from pg_trigger as trigger
+                         where trigger.tgfoid = proc.oid and trigger.tgparentid = 0)))
+    from pg_proc as proc
+   where proc.pronamespace = 'kronos'::regnamespace and proc.prokind in ('f', 'p')
+"""
+MADE_VIEWS = """
+  select relname::text, md5(concat_ws(' ', pg_get_viewdef(oid), reloptions))
+    from pg_class
+   where relnamespace = 'kronos'::regnamespace and relkind = 'v' and relowner = 'kronos_owner'::regrole
+"""
+# What others were granted on views, and on columns of views: a view that is made anew gets it again.
+FOREIGN_GRANTS = """
+  select class.relname::text, null::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
+    from pg_class as class
+   cross join lateral aclexplode(class.relacl) as given
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
+     and given.grantee::regrole::text not in ('kronos_owner', 'kronos_api', 'kronos_worker', 'kronos_cron')
+   union all
+  select class.relname::text, attribute.attname::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
+    from pg_class as class
+    join pg_attribute as attribute on attribute.attrelid = class.oid
+   cross join lateral aclexplode(attribute.attacl) as given
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
+"""
+# What depends on one of these functions and views, but for one another: views by their rules, columns by their expressions.
+DEPENDANTS = """
+  select distinct dependency.refobjid::bigint,
+         case when rule.oid is not null then pg_describe_object('pg_class'::regclass, rule.ev_class, 0)
+              when attribute.attrelid is not null then pg_describe_object('pg_class'::regclass, attribute.attrelid, attribute.attnum)
+              else pg_describe_object(dependency.classid, dependency.objid, dependency.objsubid)
+         end
+    from pg_depend as dependency
+    left join pg_rewrite as rule on dependency.classid = 'pg_rewrite'::regclass and rule.oid = dependency.objid
+    left join pg_attrdef as def on dependency.classid = 'pg_attrdef'::regclass and def.oid = dependency.objid
+    left join pg_attribute as attribute on (attribute.attrelid, attribute.attnum) = (def.adrelid, def.adnum)
+   where dependency.refclassid in ('pg_proc'::regclass, 'pg_class'::regclass)
+     and dependency.refobjid::bigint = any (%(oids)s)
+     and dependency.deptype in ('n', 'a')
+     and coalesce(rule.ev_class, dependency.objid)::bigint <> all (%(oids)s)
+   order by 1, 2
+"""
+# All that the files make, but for the text of functions and views: who owns it, who may use it. Partitions come and go.
+OBJECTS = """
+  select 'function ' || proc.proname || '(' || pg_get_function_identity_arguments(proc.oid) || ') ' || proc.proowner::regrole || ' '
+         || coalesce(pg_get_function_result(proc.oid), '') || ' ' || proc.prosecdef || ' '
+         || coalesce(case when proc.prosecdef then proc.proconfig::text end, '') || ' '
+         || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(proc.proacl) as each), '')
+    from pg_proc as proc
+   where proc.pronamespace = 'kronos'::regnamespace
+   union all
+  select 'relation ' || class.relname || ' ' || class.relkind::text || ' ' || class.relowner::regrole || ' ' || class.relrowsecurity || ' '
+         || class.relforcerowsecurity || ' ' || coalesce(class.reloptions::text, '') || ' '
+         || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(class.relacl) as each), '') || ' '
+         || coalesce((select string_agg(attribute.attname || ':' || attribute.atttypid::regtype, ' ' order by attribute.attnum)
+                        from pg_attribute as attribute
+                       where attribute.attrelid = class.oid and attribute.attnum > 0 and class.relkind = 'v'), '')
+    from pg_class as class
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind in ('r', 'p', 'v') and not class.relispartition
+   union all
+  select 'policy ' || policy.polrelid::regclass || ' ' || policy.polname || ' ' || policy.polcmd::text || ' ' || policy.polpermissive || ' '
+         || policy.polroles::regrole[]::text || ' ' || coalesce(pg_get_expr(policy.polqual, policy.polrelid), '') || ' '
+         || coalesce(pg_get_expr(policy.polwithcheck, policy.polrelid), '')
+    from pg_policy as policy
+    join pg_class as class on class.oid = policy.polrelid and class.relnamespace = 'kronos'::regnamespace
+   union all
+  select 'trigger ' || class.relname || ' ' || trigger.tgname || ' ' || trigger.tgfoid::regproc || ' ' || trigger.tgenabled::text
+    from pg_trigger as trigger
+    join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace and not class.relispartition
+   where not trigger.tgisinternal
+   union all
+  select 'schema ' || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(nspacl) as each), '')
+    from pg_namespace where nspname = 'kronos'
+   order by 1
+"""
+COLUMNS_OF_VIEWS = """
+  select class.relname::text, attribute.attname::text
+    from pg_class as class
+    left join pg_attribute as attribute on attribute.attrelid = class.oid and attribute.attnum > 0
+   where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v'
+   union all
+  select relname::text, null
+    from pg_class
+   where relnamespace = 'kronos'::regnamespace and relkind = 'v'
+"""
