@@ -13,7 +13,7 @@ begin
     end loop;
     return case cardinality(v_words)
         when 0 then null
-        when 1 then format('the %s day before the last day of the month', v_words[1])
+        when 1 then format('the %sday before the last day of the month', nullif(v_words[1] || ' ', '1st '))
         else format('the %s days before the last day of the month', kronos.english_join(v_words))
     end;
 end
