@@ -156,6 +156,28 @@ def test_a_jobs_next_runs_are_its_schedules_preview(api: httpx.Client, workspace
     assert shown["lints"][0].startswith("day of month and weekday are both given")
 
 
+@pytest.mark.parametrize(
+    ("cron", "alarm", "description", "tick"),
+    [
+        ("0 9 L-1 * ?\n", "0 9 27-30 * *", "At 09:00 on the day before the last day of the month", "2127-01-30T09:00:00Z"),
+        ("0 9 L-1W * *", "0 9 26-31 * *", None, "2127-01-30T09:00:00Z"),
+        ("0 22-6/4 * nov-feb sat-mon", "0 2,6,22 * 1,2,11,12 0,1,6", None, "2127-01-04T02:00:00Z"),
+    ],
+)
+def test_a_job_of_what_pg_cron_lacks_is_stored_told_and_explained(
+    api: httpx.Client, workspace: str, cron: str, alarm: str, description: str | None, tick: str
+) -> None:
+    job = make_job(api, workspace, cron=cron, starts_at="2127-01-03T23:00:00Z")
+
+    shown, upcoming = api.get(job).json(), api.get(f"{job}/next-runs").json()
+    explained = api.get(f"{job}/explain", params={"at": tick}).json()
+
+    assert (shown["cron"], shown["pg_cron"]["schedule"], shown["next_run_at"]) == (cron, alarm, upcoming["next_runs"][0]["at"])
+    assert upcoming["next_runs"][0]["at"] == tick
+    assert shown["description"] == upcoming["description"] == description or description is None
+    assert explained["decision"] == "WILL_RUN", explained
+
+
 def test_a_jobs_next_runs_stay_within_its_window(api: httpx.Client, workspace: str) -> None:
     job = make_job(
         api, workspace, cron="30 2 * * *", timezone="Europe/Berlin", dst_gap="SKIP",

@@ -145,6 +145,7 @@ def describe(superuser: Connection, texts: list[str]) -> list[str]:
             "At 00:00 on day 1 of the month, the weekday (Monday through Friday) nearest day 15 of the month and the last day of the month",
         ),
         ("0 0 L-3 * *", "At 00:00 on the 3rd day before the last day of the month"),
+        ("0 0 L-1 * *", "At 00:00 on the day before the last day of the month"),
         ("0 0 L-1,L-2,L-22 * *", "At 00:00 on the 1st, 2nd and 22nd days before the last day of the month"),
         ("0 0 L-3W * *", "At 00:00 on the weekday (Monday through Friday) nearest the 3rd day before the last day of the month"),
         (
@@ -227,8 +228,8 @@ def _is_month_day(words: str, day: date) -> bool:
     if words == "the last day":
         return day == last
     words = words.replace(" (Monday through Friday)", "")
-    if before := re.fullmatch(r"(?:(the weekdays? nearest) )?the (.+) days? before the last day", words):
-        named = [last - timedelta(days=int(ordinal[:-2])) for ordinal in re.split(r", | and ", before[2])]
+    if before := re.fullmatch(r"(?:(the weekdays? nearest) )?the (?:(.+) )?days? before the last day", words):
+        named = [last - timedelta(days=int(ordinal[:-2])) for ordinal in re.split(r", | and ", before[2] or "1st")]
         return day in [nearest_weekday(one) if before[1] else one for one in named if one.month == last.month]
     if words == "the last weekday":
         return day == nearest_weekday(last)

@@ -1,4 +1,5 @@
--- describe_before_last: the days that a mask's bits 34-63 count from the month's end, in words: "the 3rd day before the last day of the month".
+-- describe_before_last: the days that a mask's bits 34-63 count from the month's end, in words: "the 3rd day
+-- before the last day of the month".
 -- Called by: describe_month_days.   Bit 64 - n is the n-th before the last.   Returns: null for none.
 create or replace function kronos.describe_before_last(p_bits bigint) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -13,7 +14,7 @@ begin
     end loop;
     return case cardinality(v_words)
         when 0 then null
-        when 1 then format('the %s day before the last day of the month', v_words[1])
+        when 1 then format('the %sday before the last day of the month', nullif(v_words[1] || ' ', '1st '))
         else format('the %s days before the last day of the month', kronos.english_join(v_words))
     end;
 end
