@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from kronos import errors
+from kronos import errors, reading
 from kronos.model import WorkspaceStatus
 from kronos.sql import Statement, statement
 
@@ -202,5 +202,5 @@ def api_pool(url: str, *, size: int) -> Pool:
         max_size=size,
         timeout=3,  # seconds that a request waits for a free connection before it answers 503
         reconnect_timeout=0,  # a failed attempt is given up at once and the next request makes a new one, without back-off
-        kwargs={"autocommit": True, "prepare_threshold": 0},
+        kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
     )

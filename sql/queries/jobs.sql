@@ -150,7 +150,7 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
 
 -- name: get_job_statistics
 -- One row per status of the executions of the last 24 hours, counted in ticks.
-select execution.status, sum(execution.tick_count)::integer as ticks, max(execution.scheduled_at) as last_scheduled_at
+select execution.status, sum(execution.tick_count) as ticks, max(execution.scheduled_at) as last_scheduled_at
   from kronos.executions as execution
  where execution.job_id = kronos.find_job(%(job)s)
    and execution.scheduled_at > now() - interval '24 hours'

@@ -17,7 +17,7 @@ create view kronos.executions with (security_invoker = true) as
                                                                  limit 1)))
            end as status_reason, live.scheduled_at,
            case when live.claim_token is null and live.visible_at < 'infinity' then live.visible_at else live.run_at end as run_at,
-           live.started_at, null::timestamptz as completed_at, null::integer as duration_ms, live.attempt_count, live.max_attempts,
+           live.started_at, null::timestamptz as completed_at, null::bigint as duration_ms, live.attempt_count, live.max_attempts,
            1 as tick_count, live.input, null::jsonb as output, live.error, live.worker_id, live.created_at
       from kronos.execution_live as live
       join kronos.endpoints as endpoint using (endpoint_id)
@@ -25,7 +25,9 @@ create view kronos.executions with (security_invoker = true) as
     union all
     select done.execution_id, done.workspace_id, done.job_id, workspace.slug, endpoint.name, endpoint.type,
            done.cause, done.status, done.status_reason, done.scheduled_at, done.run_at, done.started_at, done.completed_at,
-           (extract(epoch from done.completed_at - done.started_at) * 1000)::integer, done.attempt_count, done.max_attempts,
+           case when isfinite(done.completed_at) and isfinite(done.started_at)
+                then (extract(epoch from greatest(done.completed_at - done.started_at, interval '0')) * 1000)::bigint
+           end, done.attempt_count, done.max_attempts,
            done.tick_count, done.input, done.output, done.error, done.worker_id, done.created_at
       from kronos.execution_done as done
       join kronos.endpoints as endpoint using (endpoint_id)

@@ -32,7 +32,7 @@ begin
     ), recorded as (
         insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error)
         select execution_id, claim_token, workspace_id, attempt_count, case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, clock_timestamp(),
-               (extract(epoch from clock_timestamp() - claimed_at) * 1000)::integer, worker_id,
+               least(extract(epoch from clock_timestamp() - claimed_at) * 1000, 2147483647)::integer, worker_id,
                jsonb_build_object('type', 'overlap_replaced', 'message', c_detail || '; whether the delivery arrived is not known')
           from replaced
          where claim_token is not null
