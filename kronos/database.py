@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from kronos import errors, session
+from kronos import errors, reading, session
 from kronos.model import WorkspaceStatus
 from kronos.sql import Statement, statement
 
@@ -209,7 +209,7 @@ class Pool(AsyncConnectionPool[Connection]):
             max_size=size,
             timeout=3,  # seconds that a request waits for a free connection before it answers 503
             reconnect_timeout=0,  # a failed attempt is given up at once and the next request makes a new one, without back-off
-            kwargs={"autocommit": True, "prepare_threshold": 0},
+            kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
             configure=proves,
         )
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kronos import errors
 from kronos.database import WorkspaceView
-from kronos.model import Attempt, Execution, ExecutionStatus
+from kronos.model import Attempt, Execution, ExecutionStatus, Json
 from kronos.sql import statement
 
 
@@ -114,16 +114,21 @@ def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
         yield LogLine(at=attempt.started_at, level="INFO", message=f"{name} claimed by {attempt.worker_id}")
         if attempt.completed_at is not None:
             took = f" after {attempt.duration_ms} ms" if attempt.duration_ms is not None else ""
-            why = f": {attempt.error['message']}" if attempt.error else ""
+            why = _because(attempt.error, "message")
             level: LogLevel = "INFO" if attempt.status == "SUCCESS" else "WARNING"
             yield LogLine(at=attempt.completed_at, level=level, message=f"{name} {attempt.status}{took}{why}")
     if execution.status == "RETRYING" and tried:
         ended_at = tried[-1].completed_at or tried[-1].started_at
         yield LogLine(at=ended_at, level="INFO", message=f"due again at {execution.run_at.isoformat()}")
     if execution.completed_at is not None:
-        why = f": {execution.status_reason['detail']}" if execution.status_reason else ""
+        why = _because(execution.status_reason, "detail")
         level = "INFO" if execution.status == "SUCCESS" else "WARNING"
         yield LogLine(at=execution.completed_at, level=level, message=f"ended {execution.status}{why}")
+
+
+def _because(document: Json, name: str) -> str:
+    """What a document says under a name, to be appended; nothing where it does not: what is shown is not always what Kronos wrote."""
+    return f": {document[name]}" if isinstance(document, dict) and name in document else ""
 
 
 async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:

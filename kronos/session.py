@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
 import psycopg
+from psycopg.abc import AdaptContext
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
@@ -125,10 +126,12 @@ def conninfo(url: str, **extra: str | int) -> str:
     )
 
 
-def connect(url: str, asked: Wanted, *, autocommit: bool = True, **extra: str | int) -> "psycopg.Connection[tuple[Any, ...]]":
-    """A new connection that has proven who acts on it and how. Raises SessionRefused, psycopg.Error."""
+def connect(
+    url: str, asked: Wanted, *, autocommit: bool = True, context: AdaptContext | None = None, **extra: str | int
+) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A new connection that has proven who acts on it and how; `context` says how values are read. Raises SessionRefused, psycopg.Error."""
     told = conninfo(url, **extra)
-    connection = psycopg.connect(told, autocommit=True)
+    connection = psycopg.connect(told, autocommit=True, context=context)
     try:
         if _converse(connection, asked):
             with ThreadPoolExecutor(1) as apart:  # an event loop of its own: the caller may be in one

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from kronos import errors
+from kronos.reading import EARLIEST
 
 Row = TypeVar("Row")
 Place = tuple[datetime, UUID]
@@ -30,8 +31,9 @@ class Page(Generic[Row]):
 
 def page(rows: Sequence[Row], *, limit: int, of: bytes, place: Callable[[Row], Place]) -> Page[Row]:
     """The page that `rows` make, which were asked for with limit + 1 to know whether another follows."""
-    if len(rows) <= limit:
-        return Page(data=rows, next_cursor=None)
+    # What was made before the year 1 can be shown, and not told apart by a cursor: it would come again and again.
+    if len(rows) <= limit or place(rows[limit - 1])[0] == EARLIEST:
+        return Page(data=rows[:limit], next_cursor=None)
     return Page(data=rows[:limit], next_cursor=_encoded(of, place(rows[limit - 1])))
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import errors, session, tzdata
+from kronos import errors, reading, session, tzdata
 from kronos.database import Params
 from kronos.doctor import findings
 from kronos.doctor.facts import (
@@ -144,7 +144,7 @@ class Doctor:
 def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
     """The findings of the instance behind `url`, after running the reaper where `fix` is set. Never raises: a failure is a finding."""
     try:
-        with session.connect(url, session.wanted(None), application_name="kronos-doctor") as connection:
+        with session.connect(url, session.wanted(None), application_name="kronos-doctor", context=reading.context()) as connection:
             doctor = Doctor(connection, progress=progress)
             if fix:
                 yield Finding(check="fix", ok=True, detail=f"the reaper ran: {doctor.fix()}")

@@ -28,7 +28,7 @@ select job.description, upcoming.next_runs, upcoming.skipped,
                  ], null) || kronos.lint_schedule(job.cron, job.schedule, job.after, job.ends_at)
             else array['the schedule does not fire again']
        end as lints
-  from (select job.description, job.cron, job.schedule, job.status, job.resume_at, job.skip_next, job.ends_at, job.max_runs - job.runs as room,
+  from (select job.description, job.cron, job.schedule, job.status, job.resume_at, job.skip_next, job.ends_at, job.max_runs::bigint - job.runs as room,
                job.status in ('ACTIVE', 'PAUSED') as is_live,
                greatest(now(), job.resume_at, job.starts_at - interval '1 microsecond') as after
           from kronos.jobs as job
@@ -36,4 +36,4 @@ select job.description, upcoming.next_runs, upcoming.skipped,
            and job.workspace_id = kronos.current_workspace_id()
            and job.trigger = 'CRON') as job,
        kronos.upcoming_runs(job.schedule, job.after, job.ends_at, job.skip_next,
-                            case when job.is_live then least(%(count)s::integer, job.room) else 0 end) as upcoming;
+                            case when job.is_live then least(%(count)s::integer, job.room)::integer else 0 end) as upcoming;

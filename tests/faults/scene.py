@@ -61,6 +61,9 @@ class Scene:
     def resume(self, job: str) -> httpx.Response:
         return self.client.post(f"{self.jobs}/{job}/resume")
 
+    def skip_next(self, job: str) -> httpx.Response:
+        return self.client.post(f"{self.jobs}/{job}/skip-next", json={"count": 1})
+
     def trigger(self, job: str) -> httpx.Response:
         return self.client.post(f"{self.jobs}/{job}/trigger")
 

@@ -227,3 +227,20 @@ def test_whoever_would_give_a_cancelled_claim_back_as_it_is_cannot(claimed: Clai
             " where execution_id = %s",
             [claimed.execution],
         )
+
+
+@pytest.mark.parametrize(("so_far", "answer", "most"), [(32_766, 200, 32_767), (32_767, 409, None)])
+def test_attempts_are_counted_as_far_as_they_can_be(
+    scene: Scene, su: psycopg.Connection, module_api: Api, so_far: int, answer: int, most: int | None
+) -> None:
+    made = scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+    with as_worker(module_api.database_url) as worker:
+        token, (execution,) = claim(worker, endpoint_of(su, scene))
+        finalize(worker, token, [execution], "PERMANENT")
+    su.execute("update kronos.execution_done set attempt_count = %s, max_attempts = 32767 where execution_id = %s", [so_far, execution])
+
+    retried = scene.client.post(f"/v1/workspaces/{scene.workspace}/executions/{execution}/retry")
+
+    assert retried.status_code == answer
+    assert (retried.json()["max_attempts"] if most else retried.json()["code"]) == (most or "execution_not_retryable")
+    assert scene.client.get(f"{scene.jobs}/{made['job_id']}").json()["status"] == ("ACTIVE" if most else "COMPLETED")
