@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
 import psycopg
-from psycopg.abc import AdaptContext
 from psycopg import AsyncConnection
+from psycopg.abc import AdaptContext
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 

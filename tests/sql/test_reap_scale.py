@@ -82,9 +82,9 @@ def test_differences_that_cannot_be_mended_keep_no_other_from_its_turn(many: Con
     many.execute("delete from cron.job where jobname like 'kronos:%'")
     broken = many.execute(
         "update kronos.jobs set alarm = 'never'"
-        " where job_id in (select job_id from kronos.jobs where name is null order by job_id limit 300)"
+        " where job_id in (select job_id from kronos.jobs where name is null order by job_id limit 120)"
     ).rowcount
-    for _ in range(20):
+    for _ in range(100):  # of which a loaded machine needs some more
         output = reap(many, "1 second")
         if output["left"]["entries"] == broken:
             break

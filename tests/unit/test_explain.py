@@ -98,17 +98,17 @@ def test_times_and_spans_are_told_for_people() -> None:
     ]
 
 
+BEFORE: dict[str, Any] = {"tick": None, "is_in_force": False, "has_begun": False, "reading": {"error": "not asked for here"}}
+
+
 def test_a_tick_from_before_its_zones_rules_changed_is_told_as_such_and_not_as_from_before_the_job() -> None:
     changed = NOW + timedelta(hours=1)
-    asked = facts(
-        tick=None, is_in_force=False, has_begun=False, ticks_from=changed, created_at=NOW - timedelta(days=9), timezone="America/Havana"
-    )
-    told = explained(asked)
+    told = explained(facts(**BEFORE, ticks_from=changed, created_at=NOW - timedelta(days=9), timezone="America/Havana"))
     assert (told.decision, told.code) == ("NOT_DUE", "zone_rules_changed")
     assert "America/Havana" in told.because
 
 
 def test_a_tick_from_before_the_job_was_made_is_told_as_such() -> None:
     made = NOW + timedelta(hours=1)
-    told = explained(facts(tick=None, is_in_force=False, has_begun=False, ticks_from=made, created_at=made))
+    told = explained(facts(**BEFORE, ticks_from=made, created_at=made))
     assert (told.decision, told.code) == ("NOT_DUE", "not_yet_created")

@@ -6,7 +6,7 @@
 --   4. has pg_cron read its entries again.
 -- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request under way is never undone.
 -- A function cannot commit, and what it has changed it holds until it ends: so each task stops by the clock and keeps what it has done, all of them
--- within about p_budget, less than a request waits for a row that is held (2 s), and the next minute goes on. A task that fails stops no other.
+-- so that rows are held for about p_budget, less than a request waits for a row that is held (2 s), and the next minute goes on. A task that fails stops no other.
 -- Called by: run_internal_task, every minute; migrate; doctor.   Returns: counts, the execution's output; left: how much is still to be done.
 create or replace function kronos.reap(p_budget interval default '1.5 seconds') returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -22,7 +22,8 @@ declare
 begin
     for v_task, v_until in
         select task, v_began + p_budget * share
-          from (values (1, 'end_jobs', 0.25), (2, 'resume_jobs_in_time', 0.5), (3, 'refresh_zones', 0.7), (4, 'repair_pg_cron', 1), (5, 'wake_pg_cron', 1)) as tasks (nth, task, share)
+          from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'refresh_zones', 0.4), (4, 'repair_pg_cron', 1),
+                       (5, 'wake_pg_cron', 1)) as tasks (nth, task, share)
          order by nth
     loop
         begin
@@ -44,7 +45,7 @@ begin
                                                                           'failed', jsonb_array_length(v_done.errors)));
                     v_left := v_left || jsonb_build_object('alarms', v_done.remaining);
                 when 'repair_pg_cron' then
-                    select * into v_done from kronos.repair_pg_cron(v_until);
+                    select * into v_done from kronos.repair_pg_cron(p_budget * 0.8);
                     v_errors := v_errors || v_done.errors;
                     v_counts := kronos.added(v_counts, v_done.counts);
                     v_left := v_left || jsonb_build_object('entries', v_done.remaining);

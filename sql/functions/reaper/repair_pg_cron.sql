@@ -1,10 +1,10 @@
--- repair_pg_cron: makes pg_cron's entries and the ACTIVE CRON jobs the same set: batch after batch until p_until, and at least one; the next minute goes
--- on. A batch begins where chance has it, so that differences that cannot be repaired, however many, keep no other from its turn.
+-- repair_pg_cron: makes pg_cron's entries and the ACTIVE CRON jobs the same set: batch after batch for so long from the first of
+-- them on, when rows begin to be held, and at least one; the next minute goes on. A batch begins where chance has it, so that differences that cannot be repaired, however many, keep no other from its turn.
 -- Rows of jobs that are due soon are not held. Those that tick each minute, or more often, are always due soon: they come last, for half a second.
 -- Not more than 1,000 workspaces a call: each is a lock in PostgreSQL's shared table of locks.
 -- Called by: reap.
 -- Returns: {unscheduled, registered, corrected, busy, failed}, absent where none; how many differences are left; and what failed, up to 100 of it.
-create or replace function kronos.repair_pg_cron(p_until timestamptz, out counts jsonb, out remaining integer, out errors jsonb)
+create or replace function kronos.repair_pg_cron(p_for interval, out counts jsonb, out remaining integer, out errors jsonb)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -17,6 +17,7 @@ declare
     v_at         integer;
     v_spared     uuid[]   := '{}';
     v_spared_ids bigint[] := '{}';
+    v_until      timestamptz;
     v_last_until timestamptz;
     v_part       record;
 begin
@@ -38,7 +39,8 @@ begin
     loop
         remaining := coalesce(nullif(remaining, 0), v_batch.in_all);
         v_workspaces := v_workspaces + v_batch.workspaces;
-        exit when (clock_timestamp() >= p_until or v_workspaces > c_workspaces) and v_has_begun;
+        exit when (clock_timestamp() >= v_until or v_workspaces > c_workspaces) and v_has_begun;
+        v_until := coalesce(v_until, clock_timestamp() + p_for);
         v_has_begun := true;
         select * into v_part from kronos.repair_entries(v_batch.job_ids, v_batch.jobids, true);
         counts := kronos.added(counts, v_part.counts);
