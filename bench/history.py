@@ -201,8 +201,7 @@ _LOCKS = "select count(*) from pg_locks where pid = pg_backend_pid() and locktyp
 
 
 def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[str, float]:
-    seconds, locks = [], 0
-    used = machine.cpu_seconds(one.postgres_pid)
+    seconds, locks, used = [], 0, 0.0
     for _ in range(runs):
         row = superuser.execute(
             "update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from kronos.jobs"
@@ -212,8 +211,9 @@ def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[st
             began = time.perf_counter()
             connection.execute("select kronos.fire(%s)", [row[0] if row else None])
             seconds.append(time.perf_counter() - began)
+            used += machine.cpu_seconds(connection.info.backend_pid)  # the session's, from its beginning
             (locks,) = connection.execute(_LOCKS).fetchone() or (0,)
-    return _told(seconds, locks=locks, buffers=0, cpu=(machine.cpu_seconds(one.postgres_pid) - used) / runs)
+    return _told(seconds, locks=locks, buffers=0, cpu=used / runs)
 
 
 def _told(seconds: list[float], *, locks: int, buffers: int, cpu: float) -> dict[str, float]:

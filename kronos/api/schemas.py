@@ -272,7 +272,12 @@ class JobQuery(PageQuery):
     trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
     status: JobStatus | None = Field(default=None, description="In this status.", examples=["ACTIVE"])
     tag: str | None = Field(default=None, max_length=64, description="With this tag.", examples=["reports"])
-    q: str | None = Field(default=None, max_length=200, description="Whose name, endpoint or id holds this text.", examples=["report"])
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Whose name, or endpoint's name, holds this text; or whose id begins with it.",
+        examples=["report"],
+    )
     created_after: AnyTime | None = Field(default=None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
     created_before: AnyTime | None = Field(default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"])
 
