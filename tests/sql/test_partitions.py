@@ -24,7 +24,7 @@ def ranges(connection: Connection, table: str) -> list[tuple[datetime, datetime]
         (row["from_at"], row["to_at"])
         for row in records(
             connection,
-            "select kronos.uuid7_at(from_id) as from_at, kronos.uuid7_at(to_id) as to_at from kronos.partitions()"
+            "select kronos.uuid7_time(from_id) as from_at, kronos.uuid7_time(to_id) as to_at from kronos.partitions()"
             " where parent = %s order by 1",
             [table],
         )

@@ -171,7 +171,10 @@ def versions(connection: Connection, job_id: uuid.UUID, *, retired: list[int]) -
             """,
             [heir, old],
         )
-        connection.execute("update kronos.jobs set replaced_by_id = %s, retired_at = now() - %s where job_id = %s", [heir, days * DAY, old])
+        connection.execute(
+            "update kronos.jobs set replaced_by_id = %s, created_at = now() - %s, retired_at = now() - %s where job_id = %s",
+            [heir, (days + 10) * DAY, days * DAY, old],
+        )
         chain.append(heir)
     return chain
 
@@ -218,7 +221,10 @@ def test_the_idempotency_key_of_a_live_job_is_remembered(superuser: Connection, 
 def test_a_backfill_goes_after_its_executions(superuser: Connection, job_id: uuid.UUID) -> None:
     backfill_id = make_backfill(superuser, job_id)
     finished(superuser, job_id, "FAILED", days=40, cause="BACKFILL", backfill_id=backfill_id)
-    superuser.execute("update kronos.backfills set status = 'COMPLETED', completed_at = now() - interval '40 days'")
+    superuser.execute(
+        "update kronos.backfills set status = 'COMPLETED', completed_at = now() - interval '40 days',"
+        " created_at = (select kronos.uuid7_time(execution_id) from kronos.execution_done where backfill_id is not null)"
+    )
     assert retain_all(superuser)["backfills"] == 0
     superuser.execute("delete from kronos.execution_done where backfill_id is not null")
     assert retain_all(superuser)["backfills"] == 1

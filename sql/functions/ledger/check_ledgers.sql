@@ -8,10 +8,22 @@ as $$
     select job.job_id, job.name, workspace.slug, ledger.expected, ledger.unaccounted, ledger.surplus, ledger.first_unaccounted,
            ledger.first_surplus, ledger.overdue, ledger.is_truncated, ledger.error
       from (select candidate.job_id, candidate.name, candidate.workspace_id
-              from kronos.jobs as candidate
-             where candidate.trigger = 'CRON'
-               and (candidate.status in ('ACTIVE', 'PAUSED') or candidate.ticks_until > p_from)
-               and candidate.job_id > p_after
+              from ((select live.job_id, live.name, live.workspace_id
+                       from kronos.jobs as live
+                      where live.trigger = 'CRON'
+                        and live.status in ('ACTIVE', 'PAUSED')
+                        and live.job_id > p_after
+                      order by live.job_id
+                      limit p_count)
+                    union all
+                    (select over.job_id, over.name, over.workspace_id
+                       from kronos.jobs as over
+                      where over.trigger = 'CRON'
+                        and over.ticks_until is not null      -- so that jobs_until serves it; a live job has none
+                        and over.ticks_until > p_from
+                        and over.job_id > p_after
+                      order by over.job_id
+                      limit p_count)) as candidate
              order by candidate.job_id
              limit p_count) as job
       join kronos.workspaces as workspace using (workspace_id)

@@ -17,7 +17,7 @@ begin
        into v_newest
       using kronos.uuid7_floor(p_from), kronos.uuid7_floor(p_to);
     if v_newest is not null then
-        v_from := date_trunc('day', kronos.uuid7_at(v_newest)) + interval '1 day';
+        v_from := date_trunc('day', kronos.uuid7_time(v_newest)) + interval '1 day';
     end if;
     if v_from >= p_to then
         return false;

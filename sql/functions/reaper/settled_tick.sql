@@ -1,11 +1,13 @@
 -- settled_tick: the last tick up to which a live CRON job's ticks are accounted for: of its rows of the ledger the last one; ticks_from where it has none.
--- Only rows from the last delivered tick on are looked at: an execution's id begins with its tick, so those are in few partitions.
+-- Only rows from the last delivered tick on are looked at: an execution's id begins with its tick, so those are in few partitions, which a plan that
+-- is made for the bound at hand names.
 -- Called by: refresh_each, which holds the row.   Never null.
 create or replace function kronos.settled_tick(p_job kronos.jobs) returns timestamptz
-language plpgsql stable set search_path = pg_catalog, pg_temp
+language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-    v_from constant timestamptz := greatest(p_job.ticks_from, p_job.last_run_at);
+    v_from    constant timestamptz := greatest(p_job.ticks_from, p_job.last_run_at);
+    v_from_id constant uuid        := kronos.uuid7_floor(v_from);
 begin
     return greatest(v_from,
                     (select max(live.scheduled_at)
@@ -14,6 +16,6 @@ begin
                     (select max(case when done.tick_count > 1 then (done.status_reason ->> 'last')::timestamptz else done.scheduled_at end)
                        from kronos.execution_done as done
                       where done.job_id = p_job.job_id and done.scheduled_at >= v_from and done.cause in ('SCHEDULE', 'CATCH_UP')
-                        and done.execution_id >= kronos.uuid7_floor(v_from)));
+                        and done.execution_id >= v_from_id));
 end
 $$;

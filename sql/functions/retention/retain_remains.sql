@@ -1,8 +1,8 @@
 -- retain_remains: what is left over of jobs, up to p_limit of each: backfills that ended (older than their outcome's age, and nothing of their executions is
--- kept), and faults of jobs that are over.
+-- kept), faults of jobs that are over, and the late days of history that is gone.
 -- Called by: retain, queries/retention.sql.   Returns: one row of counts. With p_dry_run it only counts.
 create or replace function kronos.retain_remains(p_limit integer, p_dry_run boolean, out backfills bigint, out job_faults bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_doomed uuid[];
@@ -13,7 +13,8 @@ begin
                         left join kronos.workspace_retention as own on own.workspace_id = backfill.workspace_id
                        where backfill.completed_at < now() - make_interval(days => case when backfill.status = 'FAILED' then coalesce(own.failure_days, instance.failure_days)
                                                                                        else coalesce(own.success_days, instance.success_days) end)
-                         and (p_dry_run or not exists (select from kronos.execution_done as done where done.backfill_id = backfill.backfill_id))
+                         and (p_dry_run or (select kept.succeeded + kept.failed + kept.cancelled + kept.skipped = 0
+                                              from kronos.backfill_outcomes(backfill.backfill_id, backfill.created_at) as kept))
                        limit p_limit);
     backfills := cardinality(v_doomed);
     if not p_dry_run then
@@ -28,6 +29,10 @@ begin
     job_faults := cardinality(v_doomed);
     if not p_dry_run then
         delete from kronos.job_faults where job_id = any (v_doomed);
+        delete from kronos.late_days
+         where id_day < (least((select kronos.uuid7_time(each.from_id) from kronos.partitions() as each where each.parent = 'execution_done' order by each.from_id limit 1),
+                               (select kronos.uuid7_time(done.execution_id) from kronos.execution_done_default as done order by done.execution_id limit 1))
+                         at time zone 'UTC')::date;
     end if;
 end
 $$;

@@ -1,0 +1,34 @@
+-- has_history: whether an execution of a retired version is kept that ended after p_success_since, or, where it failed, p_failure_since. They have ids
+-- of the time in which the version was in force: ticks, and runs by hand; a backfill keeps its version by itself.
+-- Month by month, each planned for its own ids, and its locks are given back: a version may have been in force for years.
+-- Called by: retain_jobs.
+create or replace function kronos.has_history(p_job_id uuid, p_from timestamptz, p_to timestamptz, p_success_since timestamptz, p_failure_since timestamptz)
+returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    c_slack constant interval    := interval '1 hour';
+    v_upper          timestamptz := p_to + c_slack;      -- newest first: what is kept is new
+    v_first          uuid;
+    v_end            uuid;
+    v_found          boolean     := false;
+begin
+    while v_upper > p_from - c_slack and not v_found loop
+        v_first := kronos.uuid7_floor(greatest(v_upper - interval '720 hours', p_from - c_slack));
+        v_end := kronos.uuid7_floor(v_upper);
+        begin
+            v_found := exists (select
+                                 from kronos.execution_done as done
+                                where done.job_id = p_job_id
+                                  and done.execution_id >= v_first and done.execution_id < v_end
+                                  and done.completed_at >= case when kronos.is_success(done.status) then p_success_since else p_failure_since end);
+            raise sqlstate 'KR020' using message = 'the month is done: its locks are given back';
+        exception when sqlstate 'KR020' then
+            null;
+        end;
+        v_upper := v_upper - interval '720 hours';
+    end loop;
+    return v_found;
+end
+$$;
