@@ -228,7 +228,7 @@ def test_partitions_and_upkeep_never_deadlock(superuser: Connection, database_ur
                 _, ids = claim(worker, endpoints[number])
                 clock.execute("update kronos.execution_live set attempt_count = 99 where execution_id = any (%s)", [ids[:1]])
                 end_leases(clock, ids)
-                run(worker, "upkeep", {"limit": 1000})
+                run(worker, "upkeep", {"limit": 1000, "all_leases": True})
                 rounds[number] += 1
                 add_executions(clock, endpoints[number], 1)
 
