@@ -25,7 +25,7 @@ declare
     v_to    timestamptz;
 begin
     foreach v_table in array array['execution_done', 'attempt'] loop
-        v_to := (current_date - 1)::timestamp at time zone 'UTC';
+        v_to := (select kronos.uuid7_time(min(from_id::text)::uuid) from kronos.partitions() where parent = v_table);
         while v_to > now() - make_interval(days => {days}) loop
             v_from := v_to - make_interval(days => {width});
             execute format('create table kronos.%I partition of kronos.%I for values from (%L) to (%L)',

@@ -77,7 +77,7 @@ def test_a_version_that_was_aged_out_is_told(own_api: Api, own_workspace: str, s
         assert own_api.client.patch(f"{base}/jobs/report", json={"cron": f"0 {hour} * * *"}).status_code == 200
     superuser.execute(
         "update kronos.jobs set ticks_from = ticks_from - interval '60 days' + version * interval '1 day',"
-        " created_at = created_at - interval '60 days' where name = 'report'"
+        " created_at = created_at - interval '60 days' + version * interval '1 day' where name = 'report'"
     )
     superuser.execute(
         "update kronos.jobs set retired_at = ticks_from + interval '1 day', ticks_until = ticks_from + interval '1 day'"

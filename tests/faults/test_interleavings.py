@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import httpx
 import psycopg
@@ -167,6 +167,8 @@ def test_two_changes_come_one_after_the_other(held: Held, point: str, first: str
 
 def break_entry(superuser: psycopg.Connection, job: str) -> None:
     superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{job}"])
+    # The reaper leaves a job alone that is about to be due.
+    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 day' where job_id = %s", [job])
 
 
 def end(superuser: psycopg.Connection, job: str) -> None:
@@ -216,11 +218,12 @@ def test_the_reaper_never_sees_half_of_a_create(held: Held) -> None:
     outcome, _ = held.at("commit", "create", "reap")
 
     assert outcome == (201, "ACTIVE")
-    assert reaped(held.superuser) == dict.fromkeys(reaped(held.superuser), 0)
+    counts = reaped(held.superuser)
+    assert counts == dict.fromkeys(counts, 0) | {"left": dict.fromkeys(counts["left"], 0)}
     assert_agreement(held.superuser)
 
 
-def reaped(superuser: psycopg.Connection) -> dict[str, int]:
+def reaped(superuser: psycopg.Connection) -> dict[str, Any]:
     """What the reaper's last run says it did."""
     (output,) = superuser.execute(
         """
@@ -228,7 +231,7 @@ def reaped(superuser: psycopg.Connection) -> dict[str, int]:
         """,
         [reaper(superuser)],
     ).fetchone()
-    counts: dict[str, int] = json.loads(output)
+    counts: dict[str, Any] = json.loads(output)
     return counts
 
 

@@ -171,7 +171,7 @@ async def test_a_worker_claims_and_reads_the_same(odd_url: str, plain_url: str) 
                 [execution_id],
             )
             taken.append(await cursor.fetchone())
-            (rung,) = await link.rows(claims._UPKEEP, {"limit": 10})
+            (rung,) = await link.rows(claims._UPKEEP, {"limit": 10, "all_leases": True})
             assert rung.requeued == 0
         finally:
             await link.close()

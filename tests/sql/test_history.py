@@ -26,7 +26,11 @@ declare
     v_day   date;
     v_table text;
 begin
-    for v_day in select current_date - day from generate_series(2, %d) as day loop
+    for v_day in      -- up to the first week that there is
+        select (kronos.uuid7_time(oldest.from_id) at time zone 'UTC')::date - day
+          from (select from_id from kronos.partitions() where parent = 'execution_done' order by from_id limit 1) as oldest
+         cross join generate_series(1, %d) as day
+    loop
         foreach v_table in array array['execution_done', 'attempt'] loop
             execute format('create table kronos.%%I partition of kronos.%%I for values from (%%L) to (%%L)',
                            v_table || '_' || to_char(v_day, 'YYYYMMDD'), v_table, kronos.uuid7_floor(v_day::timestamptz),
