@@ -48,6 +48,9 @@ DOCUMENTS = st.sampled_from(
         "0." + "3" * 200,
         "[]",
         "{}",
+        '{"code": [1], "first": "never", "last": "x", "count": 2, "window_seconds": "x", "policy": {}, "message": [1], "type": []}',
+        '{"code": "missed", "first": 1, "last": "-infinity", "count": 1e300, "window_seconds": null}',
+        '{"code": "skip_next", "last": "294276-12-31T23:59:59.999999Z", "count": 3, "detail": {}, "actor": [], "until": 5}',
         '[1, [2, {"a": null}]]',
         "[" * 300 + "]" * 300,
         '{"a":' * 1200 + "1" + "}" * 1200,
@@ -77,6 +80,9 @@ SCHEDULES = st.sampled_from(
         f"row({_NO_FIELDS}, 2147483647, '-infinity', 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
         f"row({_NO_FIELDS}, 1, '294276-12-31+00', 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
         f"row({_NO_FIELDS}, 0, now(), 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
+        f"row({_NO_FIELDS}, 60, '2026-01-01+00', 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
+        f"row({_NO_FIELDS}, 60, 'infinity', 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
+        f"row({_NO_FIELDS}, 2147483647, '2026-01-01+00', 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
     ]
 )
 
@@ -244,19 +250,19 @@ class Odd:
         return answer.json()
 
     def listed(self, path: str, key: str) -> set[str]:
-        """The ids of a list, read to its end, page by page and in one."""
-        whole = {row[key] for row in self.get(path)["data"]}
-        size, found, cursor = 0, set[str](), ""
+        """The ids of a list, read to its end, page by page and in one: the same ones, each once, in the same order."""
+        whole = [row[key] for row in self.get(path)["data"]]
+        found, cursor = list[str](), ""
         while True:
             page = self.get(f"{path}{'&' if '?' in path else '?'}limit=1{cursor}")
-            found |= {row[key] for row in page["data"]}
-            size += 1
-            assert size <= 20, f"{path} never ends"
+            found += [row[key] for row in page["data"]]
+            assert len(found) <= 20, f"{path} never ends"
             if page["next_cursor"] is None:
                 break
             cursor = f"&cursor={page['next_cursor']}"
-        assert found <= whole
-        return whole
+        assert found == whole
+        assert len(set(whole)) == len(whole)
+        return set(whole)
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +331,12 @@ def test_every_answer_comes_whatever_a_row_holds(
         assert odd.get(f"/executions/{execution_id}/attempts")["data"]
         assert odd.get(f"/executions/{execution_id}/logs")["data"]
     assert odd.listed(f"/jobs/{job_id}/versions", "job_id") == {job_id}
-    # What is computed from a schedule is not asked of the odd job: an infinite instant has no next one.
-    for computed in ("status", "next-runs", "explain?at=2026-11-28T12:00:00Z"):
-        odd.get(f"/jobs/{odd.cron}/{computed}")
+    for asked in (job_id, odd.cron):
+        assert odd.get(f"/jobs/{asked}/status")["job_id"] == asked
+        for at in ("2026-11-28T12:00:00Z", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"):
+            assert odd.get(f"/jobs/{asked}/explain?at={at}")["job_id"] == asked
+        odd.get(f"/jobs/{asked}/explain")
+    assert odd.get(f"/jobs/{odd.cron}/next-runs")["next_runs"]
+    if row["trigger"] == "CRON":
+        for count in (1, 100):
+            odd.get(f"/jobs/{job_id}/next-runs?count={count}")
