@@ -4,7 +4,11 @@ drop index kronos.execution_done_by_backfill;
 create index execution_done_by_job on kronos.execution_done (job_id, status, created_at);
 create index execution_done_newest on kronos.execution_done (workspace_id, status, created_at);
 create index execution_done_odd on kronos.execution_done (workspace_id, created_at)
-    where (created_at - scheduled_at) not between interval '-1 hour' and interval '1 hour';
+    where case when created_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+                 and scheduled_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+            then (created_at - scheduled_at) not between interval '-1 hour' and interval '1 hour'
+            else true      -- an infinite instant has no distance
+          end;
 
 create table kronos.late_days (
     workspace_id  uuid  not null,
@@ -18,7 +22,7 @@ select distinct late.workspace_id, (late.id_at at time zone 'UTC')::date, (late.
                timestamptz '1970-01-01 00:00:00+00'
                + ('x' || left(replace(done.execution_id::text, '-', ''), 12))::bit(48)::bigint * interval '1 millisecond' as id_at
           from kronos.execution_done as done) as late
- where (late.created_at - late.id_at) not between interval '-1 hour' and interval '1 hour';
+ where late.created_at not between late.id_at - interval '1 hour' and late.id_at + interval '1 hour';
 
 drop index kronos.jobs_newest;
 drop index kronos.jobs_by_endpoint;

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kronos import errors, workspaces
+from kronos import errors, reading, workspaces
 from kronos.api import body
 from kronos.api.keys import Caller, Keys
 from kronos.api.validation import faults_of
@@ -181,7 +181,7 @@ class Call(Request):
 
 def answer(value: object, status: int = 200, **headers: str) -> Response:
     """The JSON answer of rows as they are; `headers` are named with _ for -."""
-    content = orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    content = orjson.dumps(value, reading.plain, orjson.OPT_UTC_Z)
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Response(content, status, media_type="application/json", headers=named)
 

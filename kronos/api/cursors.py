@@ -6,19 +6,17 @@ import hashlib
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
 from kronos import errors
-from kronos.reading import EARLIEST
+from kronos.reading import counted, instant
 
 Row = TypeVar("Row")
 Place = tuple[datetime, UUID]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_LAYOUT = struct.Struct(">B8sq16s")  # version, digest of what is listed, microseconds since 1970, id
-_VERSION = 1
+_LAYOUT = struct.Struct(">B8sq16s")  # version, digest of what is listed, the instant as PostgreSQL counts it, id
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +29,7 @@ class Page(Generic[Row]):
 
 def page(rows: Sequence[Row], *, limit: int, of: bytes, place: Callable[[Row], Place]) -> Page[Row]:
     """The page that `rows` make, which were asked for with limit + 1 to know whether another follows."""
-    # What was made before the year 1 can be shown, and not told apart by a cursor: it would come again and again.
-    if len(rows) <= limit or place(rows[limit - 1])[0] == EARLIEST:
+    if len(rows) <= limit:
         return Page(data=rows[:limit], next_cursor=None)
     return Page(data=rows[:limit], next_cursor=_encoded(of, place(rows[limit - 1])))
 
@@ -50,7 +47,7 @@ def decoded(cursor: str | None, of: bytes) -> Place | None:
     try:
         raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
         version, digest, microseconds, row_id = _LAYOUT.unpack(raw)
-        place = _EPOCH + microseconds * _MICROSECOND, UUID(bytes=row_id)
+        place = instant(microseconds), UUID(bytes=row_id)
     except (UnicodeEncodeError, binascii.Error, struct.error, OverflowError):
         raise _refused("the cursor is malformed") from None
     if version != _VERSION or digest != of:
@@ -60,17 +57,17 @@ def decoded(cursor: str | None, of: bytes) -> Place | None:
 
 def numbered(number: int, row_id: UUID) -> Place:
     """The place of a row in a list that is in the order of a number, which takes the instant's place."""
-    return _EPOCH + number * _MICROSECOND, row_id
+    return instant(number), row_id
 
 
 def number_of(place: Place | None) -> int | None:
     """The number of such a place; None where there is no place."""
-    return None if place is None else (place[0] - _EPOCH) // _MICROSECOND
+    return None if place is None else counted(place[0])
 
 
 def _encoded(of: bytes, place: Place) -> str:
     created_at, row_id = place
-    return base64.urlsafe_b64encode(_LAYOUT.pack(_VERSION, of, (created_at - _EPOCH) // _MICROSECOND, row_id.bytes)).decode()
+    return base64.urlsafe_b64encode(_LAYOUT.pack(_VERSION, of, counted(created_at), row_id.bytes)).decode()
 
 
 def _refused(detail: str) -> errors.InvalidRequest:

@@ -60,14 +60,15 @@ def _as_recorded(reason: JsonObject) -> str:
             told += f", {word} {reason[name]}"
     if reason.get("note"):
         told += f" ({reason['note']})"
-    if reason.get("count", 1) > 1:
-        told += f"; {reason['count']} ticks from {said(reason['first'])} to {said(reason['last'])}"
+    count = reason.get("count", 1)
+    if isinstance(count, int) and count > 1:
+        told += f"; {count} ticks from {said(reason.get('first'))} to {said(reason.get('last'))}"
     return told
 
 
 def _halted_now(facts: Facts) -> tuple[str, str] | None:
     if facts.status == "PAUSED" and not (facts.resume_at is not None and facts.tick is not None and facts.tick >= facts.resume_at):
-        reason = facts.status_reason or {}
+        reason = facts.standing
         told = _as_recorded({"detail": "the job is paused", **{name: reason.get(name) for name in ("actor", "at", "note")}})
         return "paused", told + (f"; it resumes at {said(facts.resume_at)}" if facts.resume_at else "")
     if facts.workspace_status != "ACTIVE":
@@ -110,7 +111,8 @@ def missed(facts: Facts) -> Judged:
             return None, None
         detail = f"accounted for {seconds(late)} after its time, and delivered under catch_up {facts.catch_up_policy}"
         return Step(step="missed", holds=True, detail=detail, evidence={"late_seconds": late}), None
-    policy, within = facts.reason.get("policy", facts.catch_up_policy), facts.reason.get("window_seconds", facts.catch_up_window_seconds)
+    policy, within = facts.reason.get("policy", facts.catch_up_policy), facts.reason.get("window_seconds")
+    within = within if isinstance(within, int | float) else facts.catch_up_window_seconds
     if policy != "SKIP" and late > within:
         code, why = "missed_outside_window", f"catch_up's window of {within} s had passed"
     elif policy == "SKIP":

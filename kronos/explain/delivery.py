@@ -1,6 +1,6 @@
 """What became of a tick's execution: its attempts, its endpoint's gate, the workers that could take it."""
 
-from kronos.explain.facts import Facts, Judged, Step, Verdict, instant, said, seconds
+from kronos.explain.facts import Facts, Judged, Step, Verdict, document, instant, said, seconds
 from kronos.model import JsonObject
 
 _BY = {"MANUAL": " by hand", "BACKFILL": " by a backfill", "CATCH_UP": " to catch up"}
@@ -37,7 +37,7 @@ def _no_execution(facts: Facts) -> Judged:
 
 
 def _ended(facts: Facts, run: JsonObject, by: str) -> Verdict | None:
-    why = facts.reason.get("detail") or (run["error"] or {}).get("message") or "no reason was given"
+    why = facts.reason.get("detail") or facts.run_error.get("message") or "no reason was given"
     if run["status"] == "SUCCESS":
         late = (instant(run["completed_at"]) or facts.now) - (instant(run["scheduled_at"]) or facts.now)
         because = (
@@ -86,7 +86,8 @@ def attempts(facts: Facts) -> Judged:
         return None, None
     told = ", ".join(f"{each['attempt_number']} {each['status']}" for each in tried[-10:])
     last = tried[-1]
-    why = f": {last['error']['message']}" if last.get("error") and last["error"].get("message") else ""
+    error = document(last.get("error"))
+    why = f": {error['message']}" if error.get("message") else ""
     step = Step(step="attempts", holds=last["status"] in ("SUCCESS", "RUNNING"), detail=f"{told}{why}", evidence={"attempts": tried})
     return step, None
 
@@ -119,7 +120,7 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
             f"endpoint {facts.endpoint} takes {facts.max_in_flight} deliveries at once, and {facts.in_flight} are under way",
         )
     if run["status"] == "RETRYING":
-        error = run["error"] or {}
+        error = facts.run_error
         code = "delivery_lost_retrying" if error.get("type") == "lease_expired" else "delivery_retrying"
         told = f"attempt {run['attempt_count']} of {run['max_attempts']} ended with {error.get('message', 'an error')}"
         return code, f"{told}; the next is due at {said(run['due_at'])}"

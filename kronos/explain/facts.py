@@ -119,7 +119,17 @@ class Facts:
     @property
     def reason(self) -> JsonObject:
         """What the execution's row says of its end."""
-        return (self.run or {}).get("status_reason") or {}
+        return document((self.run or {}).get("status_reason"))
+
+    @property
+    def standing(self) -> JsonObject:
+        """What the version's row says of its status."""
+        return document(self.status_reason)
+
+    @property
+    def run_error(self) -> JsonObject:
+        """What the execution's row says of its last error."""
+        return document((self.run or {}).get("error"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +168,23 @@ class Explanation:
     steps: list[Step]
 
 
-def said(at: datetime | str | None) -> str:
-    """An instant in a sentence."""
+def document(value: Json) -> JsonObject:
+    """What a row's JSON document says, whoever wrote it: nothing where it is no object, and no code but a text."""
+    if not isinstance(value, dict):
+        return {}
+    return {name: member for name, member in value.items() if name != "code" or isinstance(member, str)}
+
+
+def said(at: Json | datetime) -> str:
+    """An instant in a sentence; what is none, as it was written."""
     if at is None:
         return "never"
-    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
+    try:
+        instant = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
+    except ValueError:
+        return str(at)
+    if instant.tzinfo is None:
+        return str(at)
     text = instant.astimezone(UTC).isoformat(timespec="microseconds" if instant.microsecond else "seconds")
     return text.replace("+00:00", "Z")
 

@@ -55,7 +55,7 @@ def _not_yet(facts: Facts) -> Verdict | None:
 def _no_more(facts: Facts) -> Verdict | None:
     if facts.is_in_force or facts.ticks_until is None or not facts.has_begun:
         return None
-    reason = facts.status_reason or {}
+    reason = facts.standing
     code = _OVER.get(reason.get("code", ""), "retired_before")
     told = reason.get("detail", "it is retired")
     return Verdict(

@@ -41,7 +41,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        workspace.slug as workspace, workspace.status as workspace_status, workspace.suspended_at,
        case when version.tick is not null and (version.whole).skip_next > 0
             then exists (select
-                           from kronos.next_ticks((version.whole).schedule, (version.whole).next_tick_at - interval '1 microsecond',
+                           from kronos.next_ticks((version.whole).schedule, kronos.finite((version.whole).next_tick_at) - interval '1 microsecond',
                                                   (version.whole).skip_next) as soon
                           where soon = version.tick)
             else false

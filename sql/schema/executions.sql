@@ -88,7 +88,11 @@ create index execution_done_by_job on kronos.execution_done (job_id, status, cre
 create index execution_done_newest on kronos.execution_done (workspace_id, status, created_at);
 -- Serves find_executions by scheduled_at: the few rows that were made much earlier or later than that.
 create index execution_done_odd on kronos.execution_done (workspace_id, created_at)
-    where (created_at - scheduled_at) not between interval '-1 hour' and interval '1 hour';
+    where case when created_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+                 and scheduled_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+            then (created_at - scheduled_at) not between interval '-1 hour' and interval '1 hour'
+            else true      -- an infinite instant has no distance
+          end;
 
 -- Serves old_partitions: whether anything in a partition finished lately. Rows come in the order in which they finish: a summary of 64 pages each is enough.
 create index execution_done_ended on kronos.execution_done using brin (completed_at) with (pages_per_range = 64, autosummarize = on);

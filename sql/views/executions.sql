@@ -25,7 +25,7 @@ create or replace view kronos.executions with (security_invoker = true) as
     select done.execution_id, done.workspace_id, done.job_id, workspace.slug, endpoint.name, endpoint.type,
            done.cause, done.status, done.status_reason, done.scheduled_at, done.run_at, done.started_at, done.completed_at,
            case when isfinite(done.completed_at) and isfinite(done.started_at)
-                then (extract(epoch from greatest(done.completed_at - done.started_at, interval '0')) * 1000)::bigint
+                then (extract(epoch from greatest(kronos.finite(done.completed_at) - kronos.finite(done.started_at), interval '0')) * 1000)::bigint
            end, done.attempt_count, done.max_attempts,
            done.tick_count, done.input, done.output, done.error, done.worker_id, done.created_at
       from kronos.execution_done as done

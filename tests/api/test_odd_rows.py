@@ -48,6 +48,9 @@ DOCUMENTS = st.sampled_from(
         "0." + "3" * 200,
         "[]",
         "{}",
+        '{"code": [1], "first": "never", "last": "x", "count": 2, "window_seconds": "x", "policy": {}, "message": [1], "type": []}',
+        '{"code": "missed", "first": 1, "last": "-infinity", "count": 1e300, "window_seconds": null}',
+        '{"code": "skip_next", "last": "294276-12-31T23:59:59.999999Z", "count": 3, "detail": {}, "actor": [], "until": 5}',
         '[1, [2, {"a": null}]]',
         "[" * 300 + "]" * 300,
         '{"a":' * 1200 + "1" + "}" * 1200,
@@ -67,16 +70,39 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 _NO_FIELDS = ", ".join(["null"] * 10)
+_NO_CALENDAR = "null, null, null"
+_NO_INTERVAL = f"{_NO_FIELDS}, null, null, 'Europe/Berlin', 'SHIFT', 'FIRST'"
 SCHEDULES = st.sampled_from(
     [
         "kronos.parse_cron('0 0 29 2 *')",
         "kronos.parse_cron('* * * * *')",
-        "row(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null)::kronos.schedule",
-        "row(0, 0, 0, 0, 0, false, 0, 0, 0, false, null, null, 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
-        "row(1, 1, 1::bigint << 30, 4, 0, true, 0, 0, 0, false, null, null, 'No/Where', 'SKIP', 'BOTH')::kronos.schedule",
-        f"row({_NO_FIELDS}, 2147483647, '-infinity', 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
-        f"row({_NO_FIELDS}, 1, '294276-12-31+00', 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
-        f"row({_NO_FIELDS}, 0, now(), 'UTC', 'SHIFT', 'FIRST')::kronos.schedule",
+        f"row({_NO_FIELDS}, null, null, null, null, null, {_NO_CALENDAR})::kronos.schedule",
+        f"row(0, 0, 0, 0, 0, false, 0, 0, 0, false, null, null, 'UTC', 'SHIFT', 'FIRST', {_NO_CALENDAR})::kronos.schedule",
+        f"row(1, 1, 1::bigint << 30, 4, 0, true, 0, 0, 0, false, null, null, 'No/Where', 'SKIP', 'BOTH', {_NO_CALENDAR})::kronos.schedule",
+        *(
+            f"row({_NO_FIELDS}, {seconds}, {anchor}, 'UTC', 'SHIFT', 'FIRST', {_NO_CALENDAR})::kronos.schedule"
+            for seconds, anchor in (
+                ("2147483647", "'-infinity'"),
+                ("1", "'294276-12-31+00'"),
+                ("0", "now()"),
+                ("60", "'2026-01-01+00'"),
+                ("60", "'infinity'"),
+                ("2147483647", "'2026-01-01+00'"),
+            )
+        ),
+        *(
+            f"row({_NO_INTERVAL}, {days}, {months}, {anchor})::kronos.schedule"
+            for days, months, anchor in (
+                ("1", "null", "'2026-01-01'"),
+                ("2147483647", "null", "'2026-01-01'"),
+                ("null", "2147483647", "'0001-01-01'"),
+                ("null", "1", "'infinity'"),
+                ("null", "1", "'-infinity'"),
+                ("1", "null", "'4714-11-24 BC'"),
+                ("null", "0", "'2026-01-01'"),
+                ("1", "1", "'294276-12-31'"),
+            )
+        ),
     ]
 )
 
@@ -244,19 +270,19 @@ class Odd:
         return answer.json()
 
     def listed(self, path: str, key: str) -> set[str]:
-        """The ids of a list, read to its end, page by page and in one."""
-        whole = {row[key] for row in self.get(path)["data"]}
-        size, found, cursor = 0, set[str](), ""
+        """The ids of a list, read to its end, page by page and in one: the same ones, each once, in the same order."""
+        whole = [row[key] for row in self.get(path)["data"]]
+        found, cursor = list[str](), ""
         while True:
             page = self.get(f"{path}{'&' if '?' in path else '?'}limit=1{cursor}")
-            found |= {row[key] for row in page["data"]}
-            size += 1
-            assert size <= 20, f"{path} never ends"
+            found += [row[key] for row in page["data"]]
+            assert len(found) <= 20, f"{path} never ends"
             if page["next_cursor"] is None:
                 break
             cursor = f"&cursor={page['next_cursor']}"
-        assert found <= whole
-        return whole
+        assert found == whole
+        assert len(set(whole)) == len(whole)
+        return set(whole)
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +351,12 @@ def test_every_answer_comes_whatever_a_row_holds(
         assert odd.get(f"/executions/{execution_id}/attempts")["data"]
         assert odd.get(f"/executions/{execution_id}/logs")["data"]
     assert odd.listed(f"/jobs/{job_id}/versions", "job_id") == {job_id}
-    # What is computed from a schedule is not asked of the odd job: an infinite instant has no next one.
-    for computed in ("status", "next-runs", "explain?at=2026-11-28T12:00:00Z"):
-        odd.get(f"/jobs/{odd.cron}/{computed}")
+    for asked in (job_id, odd.cron):
+        assert odd.get(f"/jobs/{asked}/status")["job_id"] == asked
+        for at in ("1970-01-01T00:00:00Z", "2026-11-28T12:00:00Z", "2999-12-31T23:59:59Z"):
+            assert odd.get(f"/jobs/{asked}/explain?at={at}")["job_id"] == asked
+        odd.get(f"/jobs/{asked}/explain")
+    assert odd.get(f"/jobs/{odd.cron}/next-runs")["next_runs"]
+    if row["trigger"] == "CRON":
+        for count in (1, 100):
+            odd.get(f"/jobs/{job_id}/next-runs?count={count}")

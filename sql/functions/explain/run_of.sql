@@ -34,7 +34,7 @@ begin
                        done.worker_id, done.error
                   from kronos.execution_done as done
                  where done.execution_id = any (v_ids)) as run
-         order by abs(extract(epoch from run.scheduled_at - coalesce(p_tick, p_at)))
+         order by abs(extract(epoch from kronos.finite(run.scheduled_at) - kronos.finite(coalesce(p_tick, p_at))))
          limit 1);
 end
 $$;

@@ -11,6 +11,7 @@ declare
     v_first  uuid        := kronos.uuid7_floor(v_minute - interval '1 hour');
     v_end    uuid        := kronos.uuid7_floor(v_minute + interval '1 hour');
     v_id     uuid;
+    v_ticks  timestamptz[];
 begin
     if p_tick is not null and p_job.trigger <> 'CRON' then
         return array(select found.execution_id from kronos.one_shot_executions(array[p_job.job_id], array[p_job.created_at]) as found);
@@ -18,6 +19,11 @@ begin
         v_id := kronos.tick_id(p_job.job_id, p_tick);
         return array[case when kronos.is_accounted_for(v_id) then v_id else kronos.counted_before(p_job, p_tick) end];
     end if;
+    begin
+        v_ticks := array(select kronos.ticks_within(p_job.schedule, v_minute, v_minute + interval '1 minute', 60));
+    exception when data_exception then      -- the schedule is malformed
+        v_ticks := '{}';
+    end;
     return array(select live.execution_id
                    from kronos.execution_live as live
                   where live.job_id = p_job.job_id
@@ -29,8 +35,8 @@ begin
                     and done.execution_id >= v_first and done.execution_id < v_end
                     and done.scheduled_at >= v_minute and done.scheduled_at < v_minute + interval '1 minute'
                   union all
-                 select kronos.backfill_execution_id(backfill.backfill_id, backfill.created_at, tick.at)
-                   from kronos.ticks_within(p_job.schedule, v_minute, v_minute + interval '1 minute', 60) as tick (at)
+                 select kronos.backfill_execution_id(backfill.backfill_id, kronos.finite(backfill.created_at), tick.at)
+                   from unnest(v_ticks) as tick (at)
                    join kronos.backfills as backfill
                      on backfill.workspace_id = p_job.workspace_id
                     and backfill.first_version_id = p_job.first_version_id

@@ -28,7 +28,7 @@ begin
             on nominal.at > version.ticks_from and (version.ticks_until is null or nominal.at <= version.ticks_until)
          where version.first_version_id = p_job.first_version_id
         union all
-        select nominal.at, kronos.backfill_execution_id(backfill.backfill_id, backfill.created_at, nominal.at)
+        select nominal.at, kronos.backfill_execution_id(backfill.backfill_id, kronos.finite(backfill.created_at), nominal.at)
           from kronos.backfills as backfill
           join unnest(v_ticks) as nominal (at) on nominal.at >= backfill.from_at and nominal.at < backfill.to_at
          where backfill.workspace_id = p_job.workspace_id

@@ -7,8 +7,8 @@ language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    v_first constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', p_created_at));
-    v_end   constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', p_created_at) + interval '2 milliseconds');
+    v_first constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', kronos.finite(p_created_at)));
+    v_end   constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', kronos.finite(p_created_at)) + interval '2 milliseconds');
 begin
     select count(*) filter (where done.status = 'SUCCESS'), count(*) filter (where done.status = 'FAILED'),
            count(*) filter (where done.status = 'CANCELLED'), count(*) filter (where done.status in ('SKIPPED', 'MISSED', 'EXPIRED'))

@@ -9,8 +9,8 @@ declare
     v_from uuid;
     v_to   uuid;
 begin
-    select kronos.uuid7_floor(case when job.trigger = 'CRON' then now() - interval '25 hours' else job.created_at - interval '1 minute' end),
-           case when job.trigger = 'CRON' then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else kronos.uuid7_floor(job.created_at + interval '1 hour') end
+    select kronos.uuid7_floor(case when job.trigger = 'CRON' then now() - interval '25 hours' else kronos.finite(job.created_at) - interval '1 minute' end),
+           case when job.trigger = 'CRON' then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else kronos.uuid7_floor(kronos.finite(job.created_at) + interval '1 hour') end
       into v_from, v_to
       from kronos.jobs as job
      where job.job_id = p_job_id

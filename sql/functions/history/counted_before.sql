@@ -32,7 +32,7 @@ begin
                and done.tick_count > 1
                and done.scheduled_at < p_at
                and done.cause in ('SCHEDULE', 'CATCH_UP')
-               and (done.status_reason ->> 'last')::timestamptz >= p_at
+               and kronos.time_of(done.status_reason ->> 'last') >= p_at
              limit 1;
             raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
         exception when sqlstate 'KR020' then

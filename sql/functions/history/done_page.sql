@@ -64,7 +64,11 @@ begin
                   where done.workspace_id = p_workspace_id
                     and (p_job_id is null or done.job_id = p_job_id)
                     and (p_status is null or done.status = p_status)
-                    and (done.created_at - done.scheduled_at) not between interval '-1 hour' and interval '1 hour'
+                    and case when done.created_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+                               and done.scheduled_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+                          then (done.created_at - done.scheduled_at) not between interval '-1 hour' and interval '1 hour'
+                          else true      -- an infinite instant has no distance
+                        end
                     and (p_made_from is null or done.created_at >= p_made_from)
                     and done.created_at <= v_made_to
                     and (done.created_at < v_prompt_from or done.created_at > v_prompt_to)

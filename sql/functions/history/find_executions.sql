@@ -3,7 +3,8 @@
 -- It walks the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions, and stops as soon as nothing older
 -- can belong on the page: a row was made within an hour of the time in its id. Where it was not, kronos.late_days has the days of its id and
 -- of its making, and it is looked for when the walk comes down to the latter. So the order is that of created_at, exactly.
--- Nothing was made before its workspace, or its job: there the walk ends. A span's locks are given back when it is done, so that a page that nothing
+-- Nothing was made before its workspace, or its job: there the walk ends; a row that says otherwise, written by SQL, is in late_days, and the last span
+-- has those as well. A time of creation that cannot be, before 1970 or after now, ends no walk. A span's locks are given back when it is done, so that a page that nothing
 -- matches holds, at any time, those of one span.
 -- Called by: queries/executions.sql.   As the caller: row level security holds.
 create or replace function kronos.find_executions(p_job_id uuid, p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
@@ -14,6 +15,7 @@ as $$
 declare
     c_unfinished constant text[]      := array['PENDING', 'QUEUED', 'RUNNING', 'RETRYING'];
     c_slack      constant interval    := interval '1 hour';
+    c_first      constant timestamptz := '1970-01-01 00:00:00+00';      -- ids count from here
     v_workspace  constant uuid        := kronos.current_workspace_id();
     v_before_at  constant timestamptz := coalesce(p_before_created_at, 'infinity');
     v_before_id  constant uuid        := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
@@ -23,13 +25,18 @@ declare
     v_upper      timestamptz;                       -- the span is [v_lower, v_upper); null: up to any
     v_lower      timestamptz;
     v_days       interval             := interval '1 day';
-    v_late_since date                 := 'infinity';      -- what was made late on this day or after it has been looked for
+    v_late_since date;                              -- what was made late on this day or after it has been looked for; null: nothing yet
+    v_late_from  date;                              -- what was made late on this day or after it is looked for
+    v_workspace_at timestamptz;
+    v_is_last    boolean;
     v_part       record;
 begin
-    select coalesce(job.created_at, workspace.created_at), case when job.trigger <> 'CRON' then job.created_at + c_slack end
-      into v_oldest, v_upper
+    select plausible.workspace_at, coalesce(plausible.job_at, plausible.workspace_at), case when job.trigger <> 'CRON' then plausible.job_at + c_slack end
+      into v_workspace_at, v_oldest, v_upper
       from kronos.workspaces as workspace
       left join kronos.jobs as job on job.job_id = p_job_id and job.workspace_id = v_workspace
+     cross join lateral (select case when workspace.created_at between c_first and now() then workspace.created_at else c_first end as workspace_at,
+                                case when job.created_at between c_first and now() then job.created_at end as job_at) as plausible
      where workspace.workspace_id = v_workspace
        and (p_job_id is null or job.job_id is not null);
     if not found then
@@ -39,18 +46,20 @@ begin
         select coalesce(array_agg(live.execution_id), '{}'), coalesce(array_agg(live.created_at), '{}') into v_ids, v_made
           from kronos.live_page(v_workspace, p_job_id, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id, p_limit) as live;
     end if;
-    v_upper := least(v_upper, case when v_before_at < 'infinity' then v_before_at + c_slack end);
+    v_upper := least(v_upper, case when v_before_at < now() then kronos.finite(v_before_at) + c_slack end);
     v_lower := coalesce(v_upper, now()) - v_days;
     while not coalesce(p_status = any (c_unfinished), false) loop
+        v_is_last := v_lower + c_slack <= v_oldest;
+        v_late_from := ((v_lower + c_slack) at time zone 'UTC')::date;
         for v_part in
             select v_lower as id_from, v_upper as id_to, v_lower - c_slack as made_from, v_upper + c_slack as made_to
              union all
-            select late.id_day at time zone 'UTC', (late.id_day + 1) at time zone 'UTC',
-                   late.created_day at time zone 'UTC', (late.created_day + 1) at time zone 'UTC'
+            select late.id_day at time zone 'UTC', (late.id_day + 1) at time zone 'UTC', late.created_day at time zone 'UTC',
+                   case when late.created_day < '9999-12-31' then (late.created_day + 1) at time zone 'UTC' else 'infinity' end
               from kronos.late_days as late
              where late.workspace_id = v_workspace
-               and late.created_day >= ((v_lower + c_slack) at time zone 'UTC')::date
-               and late.created_day < v_late_since
+               and (late.created_day >= v_late_from or (v_is_last and late.created_day < (v_workspace_at at time zone 'UTC')::date))
+               and (v_late_since is null or late.created_day < v_late_since)
                and late.created_day <= (v_before_at at time zone 'UTC')::date
         loop
             begin
@@ -68,8 +77,8 @@ begin
                 null;
             end;
         end loop;
-        exit when v_lower + c_slack <= v_oldest or v_made[p_limit] > v_lower + c_slack;
-        v_late_since := ((v_lower + c_slack) at time zone 'UTC')::date;
+        exit when v_is_last or v_made[p_limit] > v_lower + c_slack;
+        v_late_since := v_late_from;
         v_days := least(v_days * 2, interval '32 days');
         v_upper := v_lower;
         v_lower := greatest(v_upper - v_days, v_oldest - c_slack);

@@ -9,7 +9,10 @@ begin
     if not exists (select
                      from finished
                     where finished.cause in ('BACKFILL', 'MANUAL')
-                       or (finished.created_at - finished.scheduled_at) not between interval '-1 hour' and interval '1 hour') then
+                       or get_byte(uuid_send(finished.execution_id), 6) >> 4 <> 7      -- an id that no function of ours made: it names no time
+                       or finished.created_at not between '1970-01-01 00:00:00+00' and now() + interval '1 day'
+                       or finished.scheduled_at not between greatest(finished.created_at, '0001-01-01 00:00:00+00') - interval '1 hour'
+                                                         and least(finished.created_at, '9999-12-31 00:00:00+00') + interval '1 hour') then
         return null;
     end if;
     insert into kronos.late_days (workspace_id, id_day, created_day)
@@ -17,7 +20,8 @@ begin
       from (select finished.workspace_id, (kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as id_day,
                    (finished.created_at at time zone 'UTC')::date as created_day
               from finished
-             where (finished.created_at - kronos.uuid7_time(finished.execution_id)) not between interval '-1 hour' and interval '1 hour') as late
+             where finished.created_at not between kronos.uuid7_time(finished.execution_id) - interval '1 hour'
+                                             and kronos.uuid7_time(finished.execution_id) + interval '1 hour') as late
      where not exists (select
                          from kronos.late_days as noted
                         where noted.workspace_id = late.workspace_id and noted.id_day = late.id_day and noted.created_day = late.created_day)

@@ -19,22 +19,23 @@ begin
         return next;
     end loop;
     v_found := array(select ended.execution_id
-                       from kronos.finished_among(array(select kronos.tick_id(job.id, job.at)
+                       from kronos.finished_among(array(select kronos.tick_id(job.id, kronos.finite(job.at))
                                                           from unnest(p_job_ids, p_created_at) as job (id, at)
                                                          where job.id = any (v_left))) as ended);
     for job_id, execution_id in
-        select job.id, kronos.tick_id(job.id, job.at)
+        select job.id, kronos.tick_id(job.id, kronos.finite(job.at))
           from unnest(p_job_ids, p_created_at) as job (id, at)
-         where kronos.tick_id(job.id, job.at) = any (v_found)
+         where kronos.tick_id(job.id, kronos.finite(job.at)) = any (v_found)
     loop
         v_left := array_remove(v_left, job_id);
         return next;
     end loop;
     for v_found, v_ids in
-        select array_agg(job.id), array[kronos.uuid7_floor(min(job.at) - interval '1 minute'), kronos.uuid7_floor(max(job.at) + interval '1 hour')]
+        select array_agg(job.id), array[kronos.uuid7_floor(min(kronos.finite(job.at)) - interval '1 minute'),
+                                        kronos.uuid7_floor(max(kronos.finite(job.at)) + interval '1 hour')]
           from unnest(p_job_ids, p_created_at) as job (id, at)
          where job.id = any (v_left)
-         group by date_trunc('day', job.at, 'UTC')
+         group by date_trunc('day', kronos.finite(job.at), 'UTC')
     loop
         begin
             return query

@@ -25,7 +25,7 @@ begin
     end if;
     v_from := least(greatest(p_from, kronos.retained_from(v_job.workspace_id)), p_to);
     retained_from := nullif(v_from, p_from);
-    v_from := greatest(v_from, v_job.ticks_from + interval '1 microsecond');      -- what comes before is another version's, or was made by other rules of its zone
+    v_from := greatest(v_from, kronos.finite(v_job.ticks_from) + interval '1 microsecond');      -- what comes before is another version's, or was made by other rules of its zone
     begin
         v_ticks := array(select tick from kronos.expected_ticks(v_job, v_from, p_to, c_at_most + 1) as tick);
         overdue := kronos.overdue_ticks(v_job);

@@ -11,10 +11,10 @@ declare
     -- As count_ticks has it.
     c_margin  constant interval := case when (p_job.schedule).dst_gap = 'SHIFT_BY_GAP' then interval '24 hours' else interval '3 hours' end;
     v_zone    text        := (p_job.schedule).timezone;
-    v_tick    timestamptz := greatest(p_job.ticks_from, p_from - interval '1 microsecond', p_job.starts_at - interval '1 microsecond');
+    v_tick    timestamptz := greatest(p_job.ticks_from, p_from - interval '1 microsecond', kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   timestamptz := least(p_to, p_job.ends_at,
                                    case when p_job.status in ('ACTIVE', 'PAUSED') then p_job.next_tick_at
-                                        else p_job.ticks_until + interval '1 microsecond'
+                                        else kronos.finite(p_job.ticks_until) + interval '1 microsecond'
                                    end);
     v_left    integer     := p_limit;
     v_of_day  interval[];

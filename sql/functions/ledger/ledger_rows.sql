@@ -10,7 +10,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_before uuid := kronos.counted_before(p_job, p_from);
-    v_from   timestamptz := greatest(p_from, least(p_job.ticks_from, p_job.created_at));
+    v_from   timestamptz := kronos.finite(greatest(p_from, least(p_job.ticks_from, p_job.created_at)));
     v_to     timestamptz;
     v_end_id uuid;      -- null: up to any
 begin
@@ -22,7 +22,7 @@ begin
            and live.cause in ('SCHEDULE', 'CATCH_UP');
     if v_before is not null then
         return query
-            select before.scheduled_at, (before.status_reason ->> 'last')::timestamptz, before.tick_count,
+            select before.scheduled_at, kronos.time_of(before.status_reason ->> 'last'), before.tick_count,
                    case before.status when 'SKIPPED' then 'skipped' else 'missed' end
               from kronos.execution_done as before
              where before.execution_id = v_before;
@@ -32,7 +32,7 @@ begin
         v_end_id := kronos.uuid7_floor(v_to);
         begin
             return query
-                select done.scheduled_at, case when done.tick_count = 1 then done.scheduled_at else (done.status_reason ->> 'last')::timestamptz end,
+                select done.scheduled_at, case when done.tick_count = 1 then done.scheduled_at else kronos.time_of(done.status_reason ->> 'last') end,
                        done.tick_count, case done.status when 'MISSED' then 'missed' when 'EXPIRED' then 'missed' when 'SKIPPED' then 'skipped'
                                                          else 'delivered' end
                   from kronos.execution_done as done

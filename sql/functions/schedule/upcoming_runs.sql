@@ -16,7 +16,7 @@ declare
 begin
     for i in 1 - p_passed .. p_count loop
         v_tick := kronos.next_tick(p_schedule, v_tick);
-        exit when v_tick is null or v_tick >= p_until;
+        exit when v_tick is null or v_tick >= least(p_until, '10000-01-01 00:00:00+00');
         continue when i < 1;
         v_last := v_tick;
         v_runs := v_runs || jsonb_build_object(
