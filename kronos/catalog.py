@@ -12,6 +12,15 @@ VIEWS = """
     from pg_class
    where relnamespace = 'kronos'::regnamespace and relkind = 'v'
 """
+# What a schema's migration may change, views before the tables that they read, as readers take them. Of a partitioned table itself alone: whoever
+# uses a partition holds it too.
+LOCKABLE = """
+  select oid::regclass::text, relkind = 'p'
+    from pg_class
+   where relnamespace = 'kronos'::regnamespace and relkind in ('v', 'r', 'p') and not relispartition
+     and relowner = 'kronos_owner'::regrole
+   order by relkind <> 'v', relname
+"""
 # Ours are those that call a function of ours on a table of ours.
 TRIGGERS = """
   select trigger.oid::bigint, trigger.tgname::text, trigger.tgrelid::regclass::text,

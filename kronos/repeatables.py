@@ -80,12 +80,18 @@ class Upgrade:
     users: list[str] = field(default_factory=list)
 
     def begin(self, *, is_schema_changed: bool) -> None:
-        """Before the schema's migrations: remember what others were granted on views, and take views out of the way that nobody uses."""
+        """Before the schema's migrations: remember what others were granted on views, and take views out of the way that nobody uses.
+
+        All locks that migrations can need come first, while nothing is done and nobody waits: taken one by one between seconds of work,
+        the last of them sent all of that work back, and claims stood still for it each time.
+        """
         # Names are told whole, whatever search_path the database has.
         self.driver.execute("set local search_path = pg_catalog, pg_temp")
         self._grants = self.driver.execute(catalog.FOREIGN_GRANTS).fetchall()
         self._is_schema_changed = is_schema_changed
         if is_schema_changed:
+            for relation, is_partitioned in self.driver.execute(catalog.LOCKABLE).fetchall():
+                self.driver.execute(f"lock table {'only ' if is_partitioned else ''}{relation} in access exclusive mode".encode())
             kept = self._drop([(each, _drop_view(each.name)) for each in _found(self.driver, catalog.VIEWS) if each.is_ours])
             found = self.driver.execute(catalog.DEPENDANTS, {"oids": [each.oid for each in kept]})
             told = {each.oid: each.told for each in kept}

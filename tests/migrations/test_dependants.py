@@ -316,6 +316,28 @@ def test_an_upgrade_does_not_wait_for_a_reader(superuser: Connection, database_u
     assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
 
 
+def test_a_migration_has_all_its_locks_before_it_does_anything(
+    superuser: Connection, database_url: str, next_revision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that cannot be had, whichever: nothing was begun then, and nobody was kept waiting for the work that is undone."""
+    tables = values(
+        superuser,
+        "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition",
+    )
+    before = migrations.current(database_url)
+    begun = []
+    monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "20ms")
+    monkeypatch.setattr(migrations, "_TRIES", 1)
+    monkeypatch.setattr(migrations.command, "upgrade", lambda *_: begun.append(True))
+    for table in tables:
+        with psycopg.connect(database_url) as user:
+            user.execute(f"select from {table} limit 0")
+            with pytest.raises(errors.MigrationFailed, match="lock timeout"):
+                migrations.migrate(database_url)
+        assert not begun, f"{table} is locked after the migrations have begun"
+    assert migrations.current(database_url) == before != next_revision
+
+
 def test_an_upgrade_that_is_in_the_way_gives_way_and_tries_again(
     superuser: Connection, database_url: str, release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
