@@ -200,6 +200,14 @@ async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:
 def warnings_of(found: Status, zones: ZoneData) -> list[str]:
     """What an administrator has to look at, a sentence each; `kronos doctor` says more."""
     told = []
+    readiness = Readiness(
+        extension_version=found.pg_cron_version,
+        internal_jobs=found.internal_jobs,
+        internal_entries=found.internal_entries,
+        silent_seconds=found.pg_cron_silent_seconds,
+    )
+    if (reason := why_not_ready(readiness)) is not None:
+        told.append(reason)
     if found.overdue_jobs:
         told.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
     if not found.has_launcher:
@@ -211,7 +219,7 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
     if found.match_dom_and_dow == "on":
         told.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
     if zones.is_old:
-        told.append(f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata and restart PostgreSQL")
+        told.append(f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata where PostgreSQL runs")
     if zones.differs_in:
         told.append(f"PostgreSQL and this process read zones otherwise: {', '.join(zones.differs_in[:5])}")
     return told

@@ -18,6 +18,10 @@ _RFC3339 = re.compile(
     re.ASCII,
 )
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?", re.ASCII)
+# A local time as people and the form fields of browsers write it: to the minute, with a blank, a date alone.
+_NEARLY_LOCAL = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(\.[0-9]+)?)?", re.ASCII
+)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -47,7 +51,7 @@ def timestamp(text: object) -> datetime:
         if re.fullmatch(r".*T[0-9:.]* [0-9:]*", text):
             hint = "In a URL write the + of an offset as %2B, or use Z."
         elif re.fullmatch(r"[0-9-]{10}[Tt ][0-9:.]+", text):
-            hint = f"It lacks its offset: {hint}"
+            hint = f"It lacks its offset: w{hint[1:]}"
         _refuse("not an RFC 3339 timestamp with an offset", hint)
     offset = "+00:00" if found["offset"] in "Zz" else found["offset"]
     # PostgreSQL keeps microseconds: what is finer is cut.
@@ -60,9 +64,12 @@ def timestamp(text: object) -> datetime:
 
 def time_or_local(text: object) -> datetime:
     """The instant that an RFC 3339 text names; of one without its offset the local time, naive. Raises PydanticCustomError with a hint."""
-    if not isinstance(text, str) or not _LOCAL.fullmatch(text):
-        return timestamp(text)
-    return timestamp(f"{text}Z").replace(tzinfo=None)
+    if isinstance(text, str) and _LOCAL.fullmatch(text):
+        return timestamp(f"{text}Z").replace(tzinfo=None)
+    if isinstance(text, str) and not _RFC3339.fullmatch(text) and (near := _NEARLY_LOCAL.fullmatch(text)):
+        full = f"{near['date']}T{near['time'] or '09:00'}{near['second'] or ':00'}"
+        _refuse("not a local time in full, nor an instant", f"Write {full} with a timezone, or an offset behind it: {full}Z for UTC.")
+    return timestamp(text)
 
 
 def _schedulable(at: datetime) -> datetime:

@@ -228,7 +228,7 @@ def zone_data(server: str | None, client: str | None, differing: list[str], *, t
     told = f"PostgreSQL's is {server}" if server else "PostgreSQL's is told to superusers alone (tzdata.zi, line 1)"
     told += f", this machine's {client}" if client else ", this machine's names no version"
     if server is not None and tzdata.is_old(server, today):
-        told += "; WARNING: it is older than a year: update the package tzdata where PostgreSQL runs, and restart PostgreSQL"
+        told += "; WARNING: it is older than a year: update the package tzdata where PostgreSQL runs"
     return Finding(
         check="time zone data",
         ok=not differing,
@@ -273,7 +273,7 @@ def retention(found: RetentionState) -> Iterator[Finding]:
     yield Finding(
         check="retention",
         ok=runs and keeps_up,
-        detail=f"ran {found.ran_seconds / 60:.0f} min ago, and left nothing to do {found.done_seconds / 3600:.0f} h ago",
+        detail=f"ran {_ago(found.ran_seconds)}, and left nothing to do {_ago(found.done_seconds)}",
         meaning="history grows: retention has more to do than it gets done, or cannot do it"
         if runs
         else "history grows: retention does not run",
@@ -327,6 +327,14 @@ def _told(each: JobLedger) -> str:
         return f"{name}: {each.error['message']}"
     first = min(at for at in (each.first_unaccounted, each.first_surplus) if at is not None)
     return f"{name}: {each.unaccounted} unaccounted, {each.surplus} surplus, first at {first.astimezone(UTC).isoformat()}"
+
+
+def _ago(seconds: float) -> str:
+    """The largest unit that there are two of at least."""
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
 
 
 def _some(told: list[str]) -> str:

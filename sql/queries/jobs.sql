@@ -1,6 +1,6 @@
 -- name: insert_cron_job
 -- The row and its pg_cron entry in one statement: both, or neither. One row: the job, or, under another id than %(job_id)s, the one that the
--- idempotency key made before. No row: no such endpoint, or the workspace is suspended. Schedule, alarm and description are read_cron's
+-- idempotency key made before. No row: no such endpoint, or the workspace is suspended. Schedule, alarm and description are read_schedule's
 -- (queries/schedules.sql). The conflict's update changes nothing: it waits for a concurrent twin and returns it.
 -- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job, a third of this statement's time.
 -- It enters the workspace by itself, which spares the API's process half of its time with the driver. Row level security compares with the setting

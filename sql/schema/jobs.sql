@@ -97,7 +97,7 @@ create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, j
 create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, created_at, job_id);
 -- Serves find_jobs.
 create index jobs_by_tag on kronos.jobs using gin (tags) where tags <> '{}';
--- Serves what looks at all live CRON jobs: the reaper, the doctor. One-shots, however many, are not in it.
+-- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots, however many, are not in it.
 create index jobs_live_cron on kronos.jobs (job_id) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves resume_jobs_in_time.
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;
@@ -109,7 +109,7 @@ create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id i
 -- Serves zones_in_use, refresh_jobs, and whoever looks at all live CRON jobs: is_pg_cron_right, pg_cron_drift, count_jobs. One column: a tick writes each index
 -- that its row is in, and equal keys are stored once.
 create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
--- Serves count_jobs.
+-- Serves count_jobs and check_ledgers.
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
 -- Serves reask_local_one_shots.
 create index jobs_local_one_shots on kronos.jobs (timezone) where run_at_local is not null and status = 'ACTIVE';

@@ -32,6 +32,15 @@ def test_status_tells_of_pg_cron_lag_workers_and_time_zone_data(own_api: Api, su
     assert any("1 jobs are due" in warning for warning in late["warnings"])
 
 
+def test_status_warns_of_whatever_keeps_the_instance_from_being_ready(own_api: Api, su: psycopg.Connection) -> None:
+    su.execute("delete from cron.job where jobname::text in (select 'kronos:' || job_id from kronos.jobs where name = 'retention')")
+
+    reason = own_api.client.get("/readyz").json()["detail"]
+
+    assert "internal jobs have a pg_cron entry" in reason
+    assert reason in own_api.client.get("/v1/system/status").json()["warnings"]
+
+
 def test_drift_lists_what_the_reaper_will_put_right(own_api: Api, own_workspace: str, su: psycopg.Connection) -> None:
     assert own_api.client.get("/v1/system/drift").json() == {"differences": 0, "data": []}
     job = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *"}

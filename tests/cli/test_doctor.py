@@ -14,7 +14,7 @@ from conftest import await_condition
 from kronos import doctor, repeatables
 from kronos.__main__ import main
 from kronos.doctor import findings
-from kronos.doctor.facts import BloatedTable, CronSettings, Ground, PgCron
+from kronos.doctor.facts import BloatedTable, CronSettings, Ground, PgCron, RetentionState
 from kronos.doctor.findings import Finding
 from scale import fill_cron_jobs
 from sql_factory import make_cron_job, value
@@ -128,6 +128,18 @@ def test_rows_that_came_without_a_partition_are_found(examine: Examine, superuse
     assert failing(found) == {"partitions", "default partitions"}
     assert found["default partitions"].detail.startswith("1 rows")
     assert failing(examine(fix=True)) == {"default partitions"}  # from the next day on
+
+
+@pytest.mark.parametrize(
+    ("ran", "done", "detail"),
+    [
+        (59, 200, "ran 59 s ago, and left nothing to do 3 min ago"),
+        (3 * 3600, 3 * 86_400, "ran 3 h ago, and left nothing to do 3 days ago"),
+    ],
+)
+def test_the_age_of_retentions_runs_is_told_in_units_that_people_read(ran: float, done: float, detail: str) -> None:
+    found, _ = findings.retention(RetentionState(ran_seconds=ran, done_seconds=done, executions=0, attempts=0))
+    assert (found.ok, found.detail) == (True, detail)
 
 
 def test_a_table_of_which_more_is_dead_than_alive_is_found() -> None:

@@ -1,7 +1,7 @@
 -- settled_tick: the last tick up to which a live CRON job's ticks are accounted for: of its rows of the ledger the last one; ticks_from where it has none.
 -- Only rows from the last delivered tick on are looked at: an execution's id begins with its tick, so those are in few partitions, which a plan that
 -- is made for the bound at hand names.
--- Called by: refresh_each, which holds the row.   Never null.
+-- Called by: correct_jobs, which holds the row.   Never null.
 create or replace function kronos.settled_tick(p_job kronos.jobs) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$

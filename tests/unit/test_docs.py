@@ -1,0 +1,39 @@
+"""The documentation names what is there: files by their links, folders and decisions by their lists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kronos import sql
+from kronos.__main__ import main
+from kronos.config import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "sql" / "README.md", *(ROOT / "docs").rglob("*.md")])
+_LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    absent = [link for link in _LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert absent == []
+
+
+def test_each_decision_is_listed_by_its_title() -> None:
+    decisions = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    listed = [f"| [{page.name[:4]}]({page.name}) | {page.read_text().splitlines()[0].removeprefix('# ')} |" for page in decisions]
+    shown = (ROOT / "docs" / "decisions" / "README.md").read_text().splitlines()
+    assert [line for line in shown if line.startswith("| [")] == listed
+
+
+def test_each_folder_of_functions_is_explained() -> None:
+    folders = sorted(each.name for each in (sql.root() / "functions").iterdir() if each.is_dir())
+    explained = re.findall(r"^\| `(\w+)/` \|", (sql.root() / "README.md").read_text(), re.MULTILINE)
+    assert sorted(set(explained) - {"schema", "functions", "views", "queries"}) == folders
+
+
+def test_each_setting_and_command_is_documented() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    assert [name for name in Settings.model_fields if f"`KRONOS_{name.upper()}`" not in text] == []
+    assert [name for name in main.commands if f"`kronos {name}" not in text] == []
