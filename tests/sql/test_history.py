@@ -26,7 +26,8 @@ declare
     v_day   date;
     v_table text;
 begin
-    for v_day in select current_date - day from generate_series(2, %d) as day loop
+    -- Before the present week, whose partition is there.
+    for v_day in select date_trunc('week', now() at time zone 'UTC')::date - day from generate_series(1, %d) as day loop
         foreach v_table in array array['execution_done', 'attempt'] loop
             execute format('create table kronos.%%I partition of kronos.%%I for values from (%%L) to (%%L)',
                            v_table || '_' || to_char(v_day, 'YYYYMMDD'), v_table, kronos.uuid7_floor(v_day::timestamptz),

@@ -8,7 +8,7 @@
 create or replace function kronos.sweep_executions(p_from uuid, p_to uuid, p_limit integer, p_drop_days integer, p_old uuid, p_dry_run boolean,
     out last_id uuid, out seen integer, out executions bigint, out attempts bigint, out late_results bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     v_doomed uuid[];
