@@ -16,7 +16,7 @@ with recursive endpoint as (
                           order by live.endpoint_id, live.visible_at
                           limit 1) as following
 )
-select endpoint.endpoint_id, (extract(epoch from endpoint.visible_at - now()) * 1000)::double precision as due_in_ms
+select endpoint.endpoint_id, (extract(epoch from greatest(endpoint.visible_at, '1970-01-01 00:00:00+00') - now()) * 1000)::double precision as due_in_ms
   from endpoint
  cross join lateral (select workspace.status
                        from kronos.workspaces as workspace
@@ -34,7 +34,7 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- is sent. Waits for nobody: a limited endpoint's gate is its mutex and exact counter, and one that is locked is being served by another claimer;
 -- unlimited endpoints' gates are only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember. The floor is a hint that skips the dead beginning of the index; '-infinity' every few seconds.
 with wanted as materialized (
-    select endpoint_id, quota, floor
+    select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor else '-infinity' end as floor
       from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (endpoint_id, quota, floor)
 ), limited as materialized (
     select gate.endpoint_id, wanted.floor, true as is_limited, least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
@@ -69,7 +69,7 @@ with wanted as materialized (
            started_at    = coalesce(live.started_at, now()),
            holds_slot    = due.is_limited,
            attempt_count = live.attempt_count + 1,
-           visible_at    = now() + make_interval(secs => greatest(live.timeout_ms + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0)
+           visible_at    = now() + make_interval(secs => greatest(live.timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0)
       from due
      where live.execution_id = due.execution_id
     returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version, live.attempt_count, live.max_attempts,
@@ -80,13 +80,13 @@ with wanted as materialized (
       from (select endpoint_id, count(*)::integer as executions from due where is_limited group by endpoint_id) as taken
      where gate.endpoint_id = taken.endpoint_id
 )
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts, scheduled_at, timeout_ms,
-       holds_slot, input, due_at
+select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts, kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
+       holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at
   from claimed;
 
 -- name: recover_claim
 -- After a claim whose answer was lost: what that very claim took.
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts, scheduled_at, timeout_ms,
+select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts, kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
        holds_slot, input, claimed_at as due_at
   from kronos.execution_live
  where claim_token = %(claim_token)s

@@ -220,6 +220,37 @@ def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they
     assert [(row["anchor"], row["anchor_local"], row["run_at_local"]) for row in shown] == [(None, None, None)]
 
 
+def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connection, bare: str) -> None:
+    """An index with the distance of two instants refuses the infinite ones."""
+    superuser.execute((sql.root() / "cluster.sql").read_text().encode())
+    superuser.execute("set role kronos_owner")
+    for revision in ("0001_initial", "0002_schedules"):
+        superuser.execute((migrations.scripts() / "versions" / f"{revision}.sql").read_text().encode())
+    superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
+    superuser.execute("insert into kronos.schema_version values ('0002')")
+    endpoint = add_endpoint(superuser)
+    superuser.execute(
+        """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+                                           run_at, created_at, max_attempts, input)
+        select gen_random_uuid(), %(workspace)s, gen_random_uuid(), %(endpoint)s, 1, 'API', 'SUCCESS', scheduled.at, now(), created.at, 1,
+               '{}'
+          from unnest(%(instants)s::timestamptz[]) as scheduled (at), unnest(%(instants)s::timestamptz[]) as created (at)
+        """,
+        {
+            "workspace": endpoint.workspace_id,
+            "endpoint": endpoint.endpoint_id,
+            "instants": ["-infinity", "4714-11-24 00:00:00+00 BC", "2026-01-01 00:00:00+00", "294276-12-31 23:59:59.999999+00", "infinity"],
+        },
+    )
+    superuser.execute("reset role")
+    migrations.migrate(bare)
+    assert migrations.current(bare) == migrations.head()
+    assert value(superuser, "select count(*) from kronos.execution_done") == 25
+    created = "select array_agg(distinct created_day::text order by created_day::text) from kronos.late_days"
+    assert value(superuser, created) == ["-infinity", "2026-01-01", "294276-12-31", "4714-11-24 BC", "infinity"]
+
+
 def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superuser: Connection, bare: str) -> None:
     """Once, creation and deletion could both commit, and a deletion looked at live jobs only."""
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
 from kronos.worker.ring import Ring
 from kronos.worker.wake import Wake
-from worker.protocol import as_worker, claim
+from worker.protocol import EVERYTHING, as_worker, claim
 
 
 @pytest.fixture
@@ -55,6 +56,31 @@ async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(superu
     results = [_result(one, token, **({"status": "NONSENSE"} if place == 1 else {})) for place, one in enumerate(ids)]
     assert await claims.finalize(link, results, worker_id="w") == {ids[0]: "SUCCESS", ids[1]: "DROPPED", ids[2]: "SUCCESS"}
     assert status_of(superuser, ids[1]) == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "visible_at = '-infinity'",
+        "visible_at = '4714-11-24 00:00:00+00 BC', scheduled_at = 'infinity', created_at = '-infinity'",
+        "scheduled_at = '-infinity', run_at = 'infinity', created_at = 'infinity', started_at = '-infinity'",
+        "scheduled_at = '294276-12-31 23:59:59.999999+00', created_at = '4714-11-24 00:00:00+00 BC'",
+        "timeout_ms = 2147483647",
+        "timeout_ms = -2147483648",
+    ],
+)
+async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(superuser, database_url, link, odd):
+    ids = add_executions(superuser, add_endpoint(superuser), 3)
+    superuser.execute(f"update kronos.execution_live set {odd} where execution_id = %s".encode(), [ids[1]])
+    (due,) = await claims.due_endpoints(link)
+    assert due.due_in_ms <= 0
+    wanted, token = [claims.Wanted(endpoint_id=due.endpoint_id, quota=10, floor=EVERYTHING)], uuid4()
+    claimed = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
+    assert {one.execution_id for one in claimed} == set(ids)
+    assert {one.execution_id for one in await claims.recover(link, wanted, token=token)} == set(ids)
+    ring = Ring()
+    ring.claimed(wanted, claimed)
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "SUCCESS")
 
 
 def _endpoint(superuser, execution_id):

@@ -53,7 +53,7 @@ begin
                 where job.job_id = p_job_id
                   and job.next_tick_at <= v_now
                   and job.next_tick_at = v_job.next_tick_at
-                  and not exists (select from kronos.job_faults as fault where fault.job_id = p_job_id and fault.next_tick_at = job.next_tick_at)) then
+                  and kronos.job_fault(job) is null) then
         raise exception 'the ticks of job % that are due cannot be accounted for at this moment', p_job_id using errcode = 'lock_not_available';
     end if;
     return v_made;
