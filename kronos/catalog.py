@@ -12,8 +12,8 @@ VIEWS = """
     from pg_class
    where relnamespace = 'kronos'::regnamespace and relkind = 'v'
 """
-# What a schema's migration may change, views before the tables that they read, as readers take them. Of a partitioned table itself alone: whoever
-# uses a partition holds it too.
+# What a schema's migration may change, views before the tables that they read, as readers take them. Of a partitioned table itself
+# alone: whoever uses a partition holds it too.
 LOCKABLE = """
   select oid::regclass::text, relkind = 'p'
     from pg_class

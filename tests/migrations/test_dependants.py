@@ -322,7 +322,10 @@ def test_a_migration_has_all_its_locks_before_it_does_anything(
     """A table that cannot be had, whichever: nothing was begun then, and nobody was kept waiting for the work that is undone."""
     tables = values(
         superuser,
-        "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition",
+        """
+        select oid::regclass::text from pg_class
+         where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition
+        """,
     )
     before = migrations.current(database_url)
     begun = []

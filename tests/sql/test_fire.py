@@ -368,3 +368,36 @@ def test_a_ring_touches_no_job_that_is_not_due(superuser: Connection, tick: date
     before = records(superuser, "select xmin::text, * from kronos.jobs where job_id = %s", [later])
     fire(superuser, rung)
     assert records(superuser, "select xmin::text, * from kronos.jobs where job_id = %s", [later]) == before
+
+
+@pytest.mark.parametrize("overlap", ["ALLOW", "SKIP", "QUEUE", "REPLACE"])
+def test_a_pointer_set_back_to_a_tick_that_ends_at_this_moment_delivers_nothing(
+    superuser: Connection, database_url: str, overlap: str
+) -> None:
+    """Its execution is among the live ones when the firing begins, and among the finished when it inserts: never in both."""
+    job_id = make_cron_job(superuser, next_tick_at=NOON, overlap=overlap)
+    assert account(superuser, job_id, now=NOON) == 1
+    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [NOON, job_id])
+    with (
+        psycopg.connect(database_url) as worker,
+        psycopg.connect(database_url, autocommit=True) as firing,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        worker.execute(
+            """
+            with ended as (delete from kronos.execution_live where job_id = %s returning *)
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                               scheduled_at, run_at, created_at, max_attempts, input)
+            select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at,
+                   created_at, max_attempts, input
+              from ended
+            """,
+            [job_id],
+        )
+        made = threads.submit(account, firing, job_id, now=NOON)
+        await_lock(superuser, firing, kind="transactionid")
+        worker.commit()
+        assert made.result() == 0
+    assert [(row["scheduled_at"], row["status"]) for row in done(superuser, job_id)] == [(NOON, "SUCCESS")]
+    assert live(superuser, job_id) == []
+    assert job(superuser, job_id)["last_run_at"] == NOON

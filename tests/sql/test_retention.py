@@ -1,6 +1,7 @@
 """Retention: what is older than its age goes, whole partitions at once, and nothing else; and nobody waits for it."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import psycopg
@@ -11,7 +12,7 @@ from factory import EndpointRow, add_endpoint, add_executions
 from kronos import retention
 from retention_rows import DAY, finished, kept, one_shot, partition_of_days, retain, retain_all
 from sql.test_partitions import go_on
-from sql_factory import Connection, Record, job, live, make_cron_job, records, value, values
+from sql_factory import Connection, Record, await_lock, job, live, make_cron_job, records, value, values
 
 
 @pytest.fixture
@@ -49,6 +50,28 @@ def test_attempts_and_late_results_go_with_their_execution_and_stay_with_it(supe
     assert (counts["executions"], counts["attempts"], counts["late_results"]) == (1, 1, 1)
     for table in ("attempt", "attempt_late"):
         assert values(superuser, f"select execution_id from kronos.{table}") == [young]
+
+
+def test_what_is_retried_by_hand_at_this_moment_keeps_its_attempts(
+    superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID, database_url: str
+) -> None:
+    """Retention has looked at it and waits for its row; then it is live again, and not retention's any more."""
+    own_ages(superuser, endpoint, None, 35)
+    old = finished(superuser, job_id, "FAILED", days=40)
+    with (
+        psycopg.connect(database_url) as request,
+        psycopg.connect(database_url, autocommit=True) as aging,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        request.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
+        assert value(request, "select kronos.retry_execution(%s)", [old]) is None
+        counts = threads.submit(retain, aging)
+        await_lock(superuser, aging, kind="transactionid")
+        request.commit()
+        assert (counts.result()["executions"], counts.result()["attempts"]) == (0, 0)
+    assert [row["execution_id"] for row in live(superuser, job_id)] == [old]
+    for table in ("attempt", "attempt_late"):
+        assert values(superuser, f"select execution_id from kronos.{table}") == [old]
 
 
 def test_a_workspace_may_have_its_own_ages(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> None:
@@ -517,6 +540,8 @@ def test_partitions_are_dropped_only_when_nobody_has_them(
 ) -> None:
     partition_of_days(superuser, first=119, days=20)
     finished(superuser, job_id, days=110)
+    # Its own tick, at the minute's edge, would be in another's ring.
+    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 day' where job_id = %s", [job_id])
     with psycopg.connect(database_url) as dump:
         dump.execute("begin isolation level repeatable read")
         dump.execute("select count(*) from kronos.execution_done")

@@ -1,6 +1,7 @@
 -- account_ticks: accounts for every due tick of the jobs given: the one place where a tick becomes an execution and the pointer moves.
 -- The caller holds the rows' locks. The execution's id is the tick's, and it is looked for among the finished ones too, so that a pointer
--- set back by hand or by a restore cannot deliver a tick a second time.
+-- set back by hand or by a restore cannot deliver a tick a second time: nor where its execution ends at this very moment. The statement does not see it
+-- among the finished then, and once it is committed finds no live one in its way, so such ticks are looked for again in a statement that does see it.
 -- Missed ticks that are delivered after all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one
 -- each stagger_seconds. The wave's row is locked only where there are such ticks.
 -- Called by: account_each.   Returns: how many executions were made for delivery.
@@ -12,6 +13,8 @@ as $$
 declare
     v_delivered integer;
     v_ended     uuid[];
+    v_again     uuid[];      -- those not later than the last that was delivered before
+    v_ended_now integer;
 begin
     with job as materialized (
         select jobs as whole, endpoint.version as endpoint_version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
@@ -24,7 +27,7 @@ begin
     ), tick as materialized (
         select (job.whole).job_id, (job.whole).workspace_id, (job.whole).endpoint_id, (job.whole).input,
                case when (job.whole).overlap <> 'ALLOW' then (job.whole).first_version_id end as overlap_key,
-               job.endpoint_version, job.max_attempts, job.max_crashes, job.timeout_ms,
+               job.endpoint_version, job.max_attempts, job.max_crashes, job.timeout_ms, (job.whole).last_run_at,
                kronos.tick_id((job.whole).job_id, tick.scheduled_at) as execution_id, tick.*
           from job
          cross join lateral (select * from kronos.due_ticks(job.whole, p_now) where (job.whole).overlap = 'ALLOW'
@@ -84,7 +87,7 @@ begin
                                                                                and skipped.kind = 'SKIPPED'
                                                                                and skipped.reason ->> 'code' = 'skip_next'), 0), 0)
                                     else 0 end,
-               last_run_at   = coalesce(next.run_at, job.last_run_at),
+               last_run_at   = greatest(next.run_at, job.last_run_at),
                status        = case when job.runs + next.tick_count >= job.max_runs then 'RETIRED' else job.status end,
                ticks_until   = case when job.runs + next.tick_count >= job.max_runs then next.run_at end,
                status_reason = case when job.runs + next.tick_count >= job.max_runs
@@ -95,7 +98,14 @@ begin
            and job.job_id = next.job_id
         returning job.job_id, job.status
     )
-    select (select count(*) from delivered), (select array_agg(job_id) from moved where status = 'RETIRED') into v_delivered, v_ended;
+    select (select count(*) from delivered), (select array_agg(job_id) from moved where status = 'RETIRED'),
+           (select array_agg(execution_id) from placed where kind = 'DELIVER' and scheduled_at <= last_run_at)
+      into v_delivered, v_ended, v_again;
+    if v_again is not null then
+        delete from kronos.execution_live as live using kronos.finished_among(v_again) as found where live.execution_id = found.execution_id;
+        get diagnostics v_ended_now = row_count;
+        v_delivered := v_delivered - v_ended_now;
+    end if;
     if v_ended is not null then
         perform kronos.silence(v_ended);
     end if;

@@ -53,7 +53,11 @@ begin
         execute 'select count(*) from kronos.attempt_late where execution_id = any ($1)' into late_results using v_doomed;
         return;
     end if;
-    execute 'delete from kronos.execution_done where execution_id = any ($1)' using v_doomed;
+    -- What was retried by hand since it was looked at is live again, and keeps its attempts.
+    execute 'with gone as (delete from kronos.execution_done where execution_id = any ($1) returning execution_id)
+             select array(select gone.execution_id from gone)'
+       into v_doomed using v_doomed;
+    executions := cardinality(v_doomed);
     execute 'delete from kronos.attempt where execution_id = any ($1)' using v_doomed;
     get diagnostics attempts = row_count;
     execute 'delete from kronos.attempt_late where execution_id = any ($1)' using v_doomed;
