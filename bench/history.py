@@ -25,7 +25,7 @@ declare
     v_to    timestamptz;
 begin
     foreach v_table in array array['execution_done', 'attempt'] loop
-        v_to := (current_date - 1)::timestamp at time zone 'UTC';
+        v_to := (select kronos.uuid7_time(each.from_id) from kronos.partitions() as each where each.parent = v_table order by each.from_id limit 1);
         while v_to > now() - make_interval(days => {days}) loop
             v_from := v_to - make_interval(days => {width});
             execute format('create table kronos.%I partition of kronos.%I for values from (%L) to (%L)',
@@ -205,7 +205,7 @@ def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[st
     for _ in range(runs):
         row = superuser.execute(
             "update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from kronos.jobs"
-            " where trigger = 'CRON' and name is not null and next_tick_at > now() limit 1) returning job_id"
+            " where trigger = 'CRON' and name like 'job-%' and next_tick_at > now() limit 1) returning job_id"
         ).fetchone()
         with one.connect() as connection, connection.transaction():
             began = time.perf_counter()
