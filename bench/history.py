@@ -25,11 +25,7 @@ declare
     v_to    timestamptz;
 begin
     foreach v_table in array array['execution_done', 'attempt'] loop
-        v_to := (select kronos.uuid7_time(each.from_id)
-                   from kronos.partitions() as each
-                  where each.parent = v_table
-                  order by each.from_id
-                  limit 1);
+        v_to := (select kronos.uuid7_time(min(from_id::text)::uuid) from kronos.partitions() where parent = v_table);
         while v_to > now() - make_interval(days => {days}) loop
             v_from := v_to - make_interval(days => {width});
             execute format('create table kronos.%I partition of kronos.%I for values from (%L) to (%L)',
