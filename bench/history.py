@@ -205,7 +205,7 @@ def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[st
     for _ in range(runs):
         row = superuser.execute(
             "update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from kronos.jobs"
-            " where trigger = 'CRON' and name is not null and next_tick_at > now() limit 1) returning job_id"
+            " where trigger = 'CRON' and name like 'job-%' and next_tick_at > now() limit 1) returning job_id"
         ).fetchone()
         with one.connect() as connection, connection.transaction():
             began = time.perf_counter()

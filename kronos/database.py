@@ -57,8 +57,7 @@ async def _connected(pool: "Pool") -> AsyncIterator[Connection]:
         async with pool.connection() as connection:
             yield connection
     except PoolTimeout as error:
-        detail = pool.refused.detail if pool.refused is not None else "no connection to PostgreSQL became free in time"
-        raise errors.DatabaseUnavailable(detail) from error
+        raise errors.DatabaseUnavailable(pool.why_none()) from error
     except psycopg.Error as error:
         raise errors.from_database(error) from error
 
@@ -186,11 +185,13 @@ def api_session() -> session.Wanted:
 
 
 class Pool(AsyncConnectionPool[Connection]):
-    """Connections as kronos_api, each of which has proven it. `refused` says why the last one that did not was not taken."""
+    """Connections as kronos_api, each of which has proven it. `refused` says why the last one that did not was not taken; `has_failed`:
+    since then none could be made."""
 
     def __init__(self, url: str, *, size: int) -> None:
         """Closed; open it in the application's lifespan."""
         self.refused: errors.SessionRefused | None = None
+        self.has_failed = False
         told = session.conninfo(url, application_name="kronos-api")
 
         async def proves(connection: Connection) -> None:
@@ -201,6 +202,10 @@ class Pool(AsyncConnectionPool[Connection]):
                 self.refused = error
                 raise
             self.refused = None
+            self.has_failed = False
+
+        def fails(_: AsyncConnectionPool[Connection]) -> None:
+            self.has_failed = True
 
         super().__init__(
             told,
@@ -211,7 +216,16 @@ class Pool(AsyncConnectionPool[Connection]):
             reconnect_timeout=0,  # a failed attempt is given up at once and the next request makes a new one, without back-off
             kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
             configure=proves,
+            reconnect_failed=fails,
         )
+
+    def why_none(self) -> str:
+        """Why a request was given no connection. PostgreSQL's words are in the log alone: they name its address and users."""
+        if self.refused is not None:
+            return self.refused.detail
+        if self.has_failed:
+            return "PostgreSQL takes no new connection: the log of `kronos serve` has its words"
+        return "no connection to PostgreSQL became free in time"
 
 
 def api_pool(url: str, *, size: int) -> Pool:

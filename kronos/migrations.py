@@ -129,7 +129,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def current(url: str) -> str | None:
-    """The revision the database is at; None before the first migration. Raises DatabaseUnavailable."""
+    """The revision the database is at; None before the first migration. Raises DatabaseUnavailable, MigrationFailed."""
     try:
         # Connected here: an error that SQLAlchemy meets while it connects is no psycopg.Error any more.
         opened = session.connect(url, session.wanted(None), autocommit=False)
@@ -138,6 +138,11 @@ def current(url: str) -> str | None:
             return _revision(connection)
     except psycopg.Error as error:
         raise errors.from_database(error) from error
+    except DBAPIError as error:
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise
+        message = error.orig.diag.message_primary
+        raise errors.MigrationFailed(f"{message}: use the KRONOS_DATABASE_URL that `kronos migrate` was run with before") from error
 
 
 def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import errors
+from kronos import errors, session
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
@@ -154,11 +154,16 @@ async def put(view: WorkspaceView, ages: Ages) -> Retention:
 
 
 class Retainer:
-    """Ages history out over one connection of whoever may act as kronos_owner."""
+    """Ages history out over one connection of whoever may act as kronos_owner. Raises SessionRefused."""
 
     def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         self._connection = connection
-        self._connection.execute("set role kronos_owner")
+        try:
+            self._connection.execute("set role kronos_owner")
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
+            raise errors.SessionRefused(
+                f"user {connection.info.user} may not act as kronos_owner: use the KRONOS_DATABASE_URL that `kronos migrate` is run with"
+            ) from error
 
     def runs(self) -> Iterator[JsonObject]:
         """Run after run, each a transaction, until nothing is left; what each counted. Raises psycopg.Error.
@@ -211,7 +216,7 @@ class Retainer:
 def age_out(url: str, *, is_dry: bool, told: Callable[[JsonObject], None]) -> None:
     """Age out all that is old enough, or, where it `is_dry`, count it. `told` is given each step's counts. Raises KronosError."""
     try:
-        with psycopg.connect(url, autocommit=True, application_name="kronos-retention") as connection:
+        with session.connect(url, session.wanted(None), application_name="kronos-retention") as connection:
             retainer = Retainer(connection)
             for counts in retainer.preview() if is_dry else retainer.runs():
                 told(counts)

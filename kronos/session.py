@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import psycopg
 from psycopg import AsyncConnection
@@ -215,6 +215,10 @@ def _refused_by(error: psycopg.Error, asked: Wanted, info: psycopg.ConnectionInf
     if error.sqlstate == "22023" and "does not exist" in message:
         return errors.SessionRefused(f"{message}: run `kronos migrate` with an administrator's KRONOS_DATABASE_URL")
     if error.sqlstate == "42501" and asked.role is not None:
+        if info.user in get_args(Role):  # two logins so that neither can be the other: nothing to grant
+            return errors.SessionRefused(
+                f"user {info.user} may not act as {asked.role}: write {asked.role}'s login into KRONOS_DATABASE_URL"
+            )
         return errors.SessionRefused(
             f"user {info.user} may not act as {asked.role}: let an administrator run: grant {asked.role} to {info.user}"
         )

@@ -15,7 +15,7 @@ routes = Routes("system")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
-    """pg_cron, lag, workers and time zone data; `warnings` is empty where all is well."""
+    """pg_cron, lag, workers and time zone data; `warnings` say what keeps ticks from their time, or soon will."""
 
     status: Status
     time_zone_data: ZoneData

@@ -307,6 +307,20 @@ async def test_a_request_is_told_why_there_is_no_connection(login: str) -> None:
             await database.WorkspaceView(pool, "any").enter()
 
 
+async def test_a_request_is_told_that_no_connection_can_be_made_and_not_that_none_is_free(login: str) -> None:
+    async with database.api_pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
+        with pytest.raises(errors.DatabaseUnavailable, match="takes no new connection: the log") as caught:
+            await database.WorkspaceView(pool, "any").enter()
+    assert conninfo_to_dict(login)["user"] not in str(caught.value)
+
+
+async def test_a_request_is_told_that_none_is_free(superuser: Connection, login: str) -> None:
+    superuser.execute(f"grant kronos_api to {conninfo_to_dict(login)['user']}")
+    async with database.api_pool(login, size=1) as pool, pool.connection():
+        with pytest.raises(errors.DatabaseUnavailable, match="became free in time"):
+            await database.WorkspaceView(pool, "any").enter()
+
+
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_a_process_does_not_start_as_somebody_else(login: str, command: str) -> None:
     ended = subprocess.run(

@@ -1,14 +1,17 @@
 """Logins: what each can become, and that a member of several roles is none of them until it says which."""
 
+import re
 import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
 from factory import add_endpoint, add_executions
-from kronos import migrations, session, system
+from kronos import errors, migrations, session, system
+from kronos.__main__ import main
 from sql_factory import Connection, acting_as, make_cron_job, value, values
 
 _REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue)
@@ -98,6 +101,23 @@ def logins(superuser: Connection, database_url: str) -> Iterator[dict[session.Ro
     yield {role: make_conninfo(database_url, user=role, password=password) for role, password in passwords.items()}
     superuser.execute("alter role kronos_api password null")
     superuser.execute("alter role kronos_worker password null")
+
+
+@pytest.mark.parametrize(("login", "process"), [("kronos_api", "kronos_worker"), ("kronos_worker", "kronos_api")])
+def test_a_login_of_ours_in_another_process_is_told_of_the_right_one_and_not_to_be_both(
+    logins: dict[session.Role, str], login: session.Role, process: session.Role
+) -> None:
+    with pytest.raises(errors.SessionRefused, match=f"user {login} may not act as {process}: write {process}'s login"):
+        session.connect(logins[login], session.wanted(process))
+
+
+@pytest.mark.parametrize("command", [["retention", "run"], ["retention", "run", "--dry-run"], ["migrate"], ["migrate", "--dry-run"]])
+def test_an_administrators_command_with_a_login_of_ours_says_whose_it_takes(
+    logins: dict[session.Role, str], database_url: str, command: list[str]
+) -> None:
+    found = CliRunner().invoke(main, command, env={"KRONOS_DATABASE_URL": logins["kronos_api"]}, catch_exceptions=False)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert re.search(r"Error: .*use the KRONOS_DATABASE_URL that `kronos migrate` (is|was) run with", found.stderr), found.stderr
 
 
 @pytest.mark.parametrize("role", ["kronos_api", "kronos_worker"])
