@@ -173,7 +173,7 @@ def test_the_internal_jobs_run_by_themselves_as_executions(watched: Watched, cro
 
 
 def test_the_internal_jobs_runs_are_pg_crons_heartbeat(watched: Watched, cron_superuser: Connection) -> None:
-    beats = values(cron_superuser, "select rang_at from kronos.heartbeats")
+    beats = values(cron_superuser, "select rang_at from kronos.heartbeats join kronos.jobs using (job_id) where cron = '* * * * *'")
     assert len(beats) == 3
     assert [beat for beat in beats if beat < watched.minute] == []
     assert value(cron_superuser, "select silent_seconds < 90 from kronos.pg_cron_health()") is True

@@ -229,6 +229,7 @@ def _reaper_has_begun(superuser: Connection, worker: Worker) -> bool:
 async def test_tasks_are_broken_off_with_the_worker(superuser: Connection, link: Link, watchdog: Watchdog) -> None:
     silence(superuser, 3600)
     superuser.execute("create or replace function kronos.reap() returns jsonb language plpgsql as $$ begin perform pg_sleep(300); end $$")
+    superuser.execute("grant execute on function kronos.reap() to kronos_owner")
     superuser.execute("update kronos.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name = 'reaper'")
     await watchdog.look(link)
     await until(lambda: values(superuser, "select pid from pg_stat_activity where wait_event = 'PgSleep'"), "the reaper")
