@@ -57,6 +57,12 @@ def silence(superuser: Connection, seconds: float) -> None:
     )
 
 
+def replace_reaper(superuser: Connection, body: str) -> None:
+    superuser.execute(
+        f"create or replace function kronos.reap(p_budget interval default '1 s') returns jsonb language plpgsql as $$ {body} $$"
+    )
+
+
 def beat(superuser: Connection) -> None:
     """pg_cron rings an internal job."""
     superuser.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
@@ -193,8 +199,7 @@ def _is_at_rest_under_beats(superuser: Connection) -> bool:
 async def test_an_internal_task_in_trouble_takes_no_tick_with_it(superuser: Connection, other: Connection, start: Start, what: str) -> None:
     silence(superuser, 3600)
     superuser.execute("create table public.held (); grant all on public.held to kronos_owner")
-    superuser.execute(f"create or replace function kronos.reap() returns jsonb language plpgsql as $$ {REAPERS[what]} $$")
-    superuser.execute("grant execute on function kronos.reap() to kronos_owner")
+    replace_reaper(superuser, REAPERS[what])
     superuser.execute(
         "update kronos.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name in ('reaper', 'lease-keeper')"
     )
@@ -228,8 +233,7 @@ def _reaper_has_begun(superuser: Connection, worker: Worker) -> bool:
 
 async def test_tasks_are_broken_off_with_the_worker(superuser: Connection, link: Link, watchdog: Watchdog) -> None:
     silence(superuser, 3600)
-    superuser.execute("create or replace function kronos.reap() returns jsonb language plpgsql as $$ begin perform pg_sleep(300); end $$")
-    superuser.execute("grant execute on function kronos.reap() to kronos_owner")
+    replace_reaper(superuser, REAPERS["sleeps beyond the timeout"])
     superuser.execute("update kronos.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name = 'reaper'")
     await watchdog.look(link)
     await until(lambda: values(superuser, "select pid from pg_stat_activity where wait_event = 'PgSleep'"), "the reaper")
