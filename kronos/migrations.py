@@ -115,7 +115,7 @@ def _upgrade_patiently(admin_url: str, to: str) -> None:
         except psycopg.Error as error:
             if error.sqlstate not in _IN_THE_WAY or left == 0:
                 raise
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(_PAUSE_SECONDS)  # nobody tells when a lock becomes free
 
 
 def _target(to: str) -> str | None:

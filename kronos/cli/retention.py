@@ -58,7 +58,7 @@ def run(*, dry_run: bool) -> None:
             failed.extend(counts.get("errors", []))
             if counts.get("busy"):
                 progress.update(task, description="another run is at it: waiting")
-                time.sleep(_BUSY_SECONDS)
+                time.sleep(_BUSY_SECONDS)  # it tells nobody when it ends
                 return
             for kind in _KINDS:
                 totals[kind] = totals.get(kind, 0) + counts.get(kind, 0)
