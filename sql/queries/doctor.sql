@@ -121,13 +121,15 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
  limit %(limit)s;
 
 -- name: list_overdue
--- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any.
+-- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs wait for alarms of their own: the check of
+-- retention knows its hourly one.
 select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now() - job.next_tick_at)::double precision as overdue_seconds
   from kronos.jobs as job
   join kronos.workspaces as workspace using (workspace_id)
  where job.status = 'ACTIVE'
    and workspace.status = 'ACTIVE'
    and job.next_tick_at < now() - %(longer_than)s::interval
+   and not exists (select from kronos.heartbeats as beat where beat.job_id = job.job_id)
  order by job.next_tick_at
  limit %(limit)s;
 

@@ -74,7 +74,10 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
                 await_condition(
                     lambda: status_of(superuser, execution_id) in ("RETRYING", "FAILED"), "the worker to try, woken", seconds=30
                 )
-            acting = "select bool_and(usename = %s) from pg_stat_activity where application_name like 'kronos-%%'"
+            acting = (
+                "select bool_and(usename = %s) from pg_stat_activity"
+                " where datname = current_database() and application_name like 'kronos-%%'"
+            )
             assert value(superuser, acting, [login]) is True
         finally:
             for process in (serving, working):

@@ -357,9 +357,9 @@ def test_months_without_an_anchor_are_counted_from_the_zones_present_minute(shar
 @pytest.mark.parametrize(
     ("field", "fault"),
     [
-        ("every_days = 0", "every_days 0, every_months null"),
-        ("every_days = null", "every_days null, every_months null"),
-        ("every_months = 1", "every_days 14, every_months 1"),
+        ("every_days = 0", "every_days 0, every_months null, anchor 2026-12-07 09:00:00"),
+        ("every_days = null", "every_days null, every_months null, anchor 2026-12-07 09:00:00"),
+        ("every_months = 1", "every_days 14, every_months 1, anchor 2026-12-07 09:00:00"),
     ],
 )
 def test_a_malformed_one_is_told(shared: Connection, field: str, fault: str) -> None:

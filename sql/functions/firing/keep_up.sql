@@ -11,6 +11,7 @@ begin
     return jsonb_build_object('delivered', v_delivered, 'backfilled', v_backfilled,
                               'overdue', (select count(*)
                                             from kronos.jobs as job
-                                           where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - kronos.grace()));
+                                           where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - kronos.grace()
+                                             and not exists (select from kronos.heartbeats as beat where beat.job_id = job.job_id)));
 end
 $$;

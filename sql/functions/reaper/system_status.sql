@@ -20,6 +20,7 @@ begin
               from kronos.jobs as job
              where job.status = 'ACTIVE' and not job.is_halted
                and job.next_tick_at < clock_timestamp() - interval '150 seconds'      -- catch-up rings every minute
+               and not exists (select from kronos.heartbeats as beat where beat.job_id = job.job_id)      -- but not for internal jobs
              order by job.next_tick_at
              limit 10000) as due;
     if pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
