@@ -10,15 +10,13 @@ from functools import partial
 import aiohappyeyeballs
 
 from kronos.delivery.connection import Connection
-from kronos.delivery.egress import AddressRefused, EgressPolicy, Resolver, checked_addresses, open_socket
+from kronos.delivery.egress import AddressRefused, AddrInfo, EgressPolicy, Resolver, checked_addresses, open_socket
 
 # Shorter than the 5 s of node and uvicorn: a request that meets a connection being closed is UNKNOWN.
 _KEEP_ALIVE_SECONDS = 4.0
 _SWEEP_SECONDS = 1.0
 # RFC 8305 section 5: so long is an address given before the next of the other family is tried beside it.
 _NEXT_ADDRESS_SECONDS = 0.25
-
-AddrInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[object, ...]]
 
 
 class NameUnknown(OSError):

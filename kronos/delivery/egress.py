@@ -9,7 +9,7 @@ import re
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 from urllib.parse import quote
 
 from yarl import URL
@@ -49,6 +49,10 @@ _FORM_HINT = "Use an absolute URL such as https://example.com/hooks/report."
 _ALLOW_HINT = "Use a public address, or have the operator add the network to KRONOS_EGRESS_ALLOW."
 _PORT_HINT = "Use 80, 443 or a port from 1024 on that is no database's, broker's or orchestrator's."
 _PORT_REFUSED = "a port that deliveries may not use"
+
+
+AddrInfo: TypeAlias = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[object, ...]]
+"""A target as getaddrinfo tells it, and happy eyeballs ask a socket for."""
 
 
 class AddressRefused(OSError):
@@ -182,9 +186,7 @@ async def checked_addresses(policy: EgressPolicy, resolver: Resolver, host: str,
     return found
 
 
-def open_socket(
-    policy: EgressPolicy, info: tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[object, ...]]
-) -> socket.socket:
+def open_socket(policy: EgressPolicy, info: AddrInfo) -> socket.socket:
     """A socket for a target that may be reached. Raises AddressRefused."""
     family, kind, protocol, _, address = info
     if family not in (socket.AF_INET, socket.AF_INET6):
