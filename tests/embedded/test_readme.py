@@ -39,15 +39,9 @@ class Step:
 class Terminal:
     """One shell for all of them: what one exports, the next sees."""
 
-    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+    def __init__(self, *shell: str, environment: dict[str, str] | None = None) -> None:
         self._shell = subprocess.Popen(
-            ["bash", "--noprofile", "--norc"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=directory,
-            env=environment,
+            shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
         )
 
     def run(self, command: str) -> list[str]:
@@ -97,7 +91,7 @@ def terminal(home: Path, tmp_path: Path) -> Iterator[Terminal]:
     (tmp_path / "kronos").symlink_to(home)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG"))}
     path = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    opened = Terminal(ROOT, {**environment, "PATH": path, "XDG_DATA_HOME": str(tmp_path)})
+    opened = Terminal("bash", "--noprofile", "--norc", environment={**environment, "PATH": path, "XDG_DATA_HOME": str(tmp_path)})
     yield opened
     opened.close()
 
@@ -110,14 +104,54 @@ def test_the_tour_says_what_the_readme_shows(up: Callable[..., Up], terminal: Te
 
     def said() -> list[str]:
         text = running.said() + (running.home / "up.out").read_text()
-        return _as_shown(text.replace(str(running.home), "/root/.local/share/kronos").splitlines())
+        return _as_shown(text.replace(str(running.home), "/home/ada/.local/share/kronos").splitlines())
 
     # The last line is the first full minute's tick, for which the demo's own test waits.
     for line in _as_shown(start.shown)[:-1]:
         eventually(lambda: line in said(), f"kronos up does not say {line!r}: {said()}", seconds=30)  # noqa: B023
-    for step in rest:
+    follow(rest, terminal)
+
+
+def follow(tour: list[Step], terminal: Terminal) -> None:
+    """Types each command, and sees what the page shows."""
+    for step in tour:
         shown = _as_shown(step.shown)
         if step.command.startswith("kronos execution ls"):  # the worker delivers beside us
             eventually(lambda: terminal.run(step.command) == shown, f"{step.command} does not come to {shown}")  # noqa: B023
         else:
             assert terminal.run(step.command) == shown, step.command
+
+
+@pytest.fixture
+def bare_machine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A container of plain Debian with Python, and a checkout in /kronos; its name."""
+    if not request.config.getoption("--containers"):
+        pytest.skip("needs Docker: run with --containers")
+    name = f"kronos-tour-{os.getpid()}"
+    # The host's network: where a mirror of packages is configured for the host, its address is valid here too.
+    subprocess.run(
+        ["docker", "run", "--rm", "--detach", "--network", "host", "--name", name, "debian:trixie-slim", "sleep", "1800"], check=True
+    )
+    try:
+        archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], check=True, capture_output=True).stdout
+        subprocess.run(["docker", "exec", name, "sh", "-c", "apt-get update -qq && apt-get install -y -qq python3"], check=True)
+        subprocess.run(
+            ["docker", "exec", "--interactive", name, "sh", "-c", "mkdir /kronos && tar -x -C /kronos"], input=archive, check=True
+        )
+        yield name
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=True)
+
+
+def test_the_tour_works_on_a_bare_machine(bare_machine: str) -> None:
+    subprocess.run(["docker", "exec", "--detach", bare_machine, "sh", "-c", "cd /kronos && bin/up --port 0 > up.out 2>&1"], check=True)
+
+    def said() -> str:
+        return subprocess.run(["docker", "exec", bare_machine, "cat", "/kronos/up.out"], check=True, capture_output=True, text=True).stdout
+
+    eventually(lambda: re.search("right-away +delivered", said()), "nothing is delivered", seconds=600)
+    terminal = Terminal("docker", "exec", "--interactive", "--workdir", "/kronos", bare_machine, "bash")
+    try:
+        follow(steps()[1:], terminal)
+    finally:
+        terminal.close()
