@@ -11,8 +11,12 @@ _COMMANDS = {
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
+    "workspace": "kronos.cli.workspace:workspace",
+    "endpoint": "kronos.cli.endpoint:endpoint",
     "job": "kronos.cli.job:job",
+    "execution": "kronos.cli.execution:execution",
     "next": "kronos.cli.next:next_command",
+    "psql": "kronos.cli.psql:psql",
 }
 
 

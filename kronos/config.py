@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # Where `kronos job …` finds the API, and its key; the passwords that `kronos migrate` gives to the API's and the workers' logins.
-_OF_THE_COMMAND_LINE = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_API_PASSWORD", "KRONOS_WORKER_PASSWORD"}
+_OF_THE_COMMAND_LINE = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_API_PASSWORD", "KRONOS_WORKER_PASSWORD"}
 
 
 class SettingsInvalid(Exception):

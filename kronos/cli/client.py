@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -27,21 +28,36 @@ class Client:
 
     def get(self, *path: str, **query: str | None) -> Json:
         """What is at `path`. Raises ClickException with the API's own words."""
+        return self.call("GET", path, query=query)
+
+    def call(
+        self,
+        method: str,
+        path: Sequence[str],
+        *,
+        query: Mapping[str, str | None] | None = None,
+        body: Json = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """The answer to one request; None where it has no body. Raises ClickException with the API's own words."""
         parts = urlsplit(self.url)
         target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
-        given = {name: value for name, value in query.items() if value is not None}
+        given = {name: value for name, value in (query or {}).items() if value is not None}
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
-        headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
+        sent = {"Authorization": f"Bearer {self.key}", "Accept": "application/json", **(headers or {})}
+        content = None if body is None else json.dumps(body).encode()
+        if content is not None:
+            sent["Content-Type"] = "application/json"
         try:
-            connection.request("GET", f"{target}?{urlencode(given)}" if given else target, headers=headers)
+            connection.request(method, f"{target}?{urlencode(given)}" if given else target, body=content, headers=sent)
             response = connection.getresponse()
-            body = response.read()
+            answer = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise click.ClickException(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
         finally:
             connection.close()
-        return _read(self.url, response.status, body)
+        return None if response.status == 204 else _read(self.url, response.status, answer)
 
 
 def _read(url: str, status: int, body: bytes) -> Json:
@@ -50,9 +66,18 @@ def _read(url: str, status: int, body: bytes) -> Json:
     except ValueError:
         raise click.ClickException(f"{url} answered {status}, and no JSON: is it Kronos?") from None
     if status >= 400:
-        hints = [f"\nhint: {fault['hint']}" for fault in document.get("errors", ()) if fault.get("hint")]
-        raise click.ClickException(f"{document.get('detail', document)}{''.join(hints[:1])}")
+        raise click.ClickException(_refusal(document))
     return document
+
+
+def _refusal(document: Json) -> str:
+    """A problem document as people read it: what is wrong with which field, and what to write instead."""
+    faults = document.get("errors") or ()
+    lines = [str(document.get("detail", document))]
+    if len(faults) > 1:
+        lines += [f"{fault.get('pointer') or 'body'}: {fault.get('detail')}" for fault in faults]
+    lines += [f"hint: {fault['hint']}" for fault in faults if fault.get("hint")][:3]
+    return "\n".join(lines)
 
 
 def connect(url: str | None, key_file: Path | None) -> Client:

@@ -1,35 +1,214 @@
-"""`kronos job …`: what people ask of a job, over the API."""
+"""`kronos job …`: what runs, when, and why it did or did not, over the API."""
 
 import sys
-from pathlib import Path
 
 import click
 import orjson
 from rich.console import Console
 from rich.text import Text
 
-from kronos.cli.client import connect
+from kronos.cli.command import Api, JsonText, command, given
 from kronos.model import Json
 
-_STYLES = {"RAN": "green", "RUNNING": "green", "WILL_RUN": "green", "NOT_DUE": "cyan", "WAITING": "yellow", "WILL_BE_SKIPPED": "yellow"}
+_DECISIONS = {"RAN": "green", "RUNNING": "green", "WILL_RUN": "green", "NOT_DUE": "cyan", "WAITING": "yellow", "WILL_BE_SKIPPED": "yellow"}
+_FIELDS = (
+    "name",
+    "job_id",
+    "endpoint",
+    "trigger",
+    "status",
+    "status_reason",
+    "version",
+    "cron",
+    "every",
+    "anchor_local",
+    "timezone",
+    "description",
+    "run_at",
+    "starts_at",
+    "ends_at",
+    "max_runs",
+    "skip_next",
+    "resume_at",
+    "next_run_at",
+    "last_run_at",
+    "pg_cron",
+    "input",
+    "tags",
+    "execution",
+)
+_COLUMNS = {
+    "name": "NAME",
+    "job_id": "JOB",
+    "trigger": "TRIGGER",
+    "status": "STATUS",
+    "endpoint": "ENDPOINT",
+    "next_run_at": "NEXT RUN",
+    "description": "DESCRIPTION",
+}
+_BACKFILL = ("backfill_id", "status", "from", "to", "ticks", "created", "left_out", "max_active")
+_Choice = click.Choice
 
 
 @click.group()
 def job() -> None:
-    """Ask about a job over the API."""
+    """Jobs: an endpoint, an input, and when it runs."""
 
 
-@job.command()
+def _terms(function: click.decorators.FC) -> click.decorators.FC:
+    """What may be said of a job when it is made and when it is changed."""
+    for option in (
+        click.option("--tag", "tags", multiple=True, help="A word to find it by; again for more."),
+        click.option("--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Which missed ticks run."),
+        click.option("--overlap", type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False), help="A tick while one runs."),
+        click.option("--jitter-seconds", type=int, help="Spreads deliveries over so many seconds."),
+        click.option("--max-runs", type=int, help="The job ends after so many ticks."),
+        click.option("--ends-at", help="No tick from then on."),
+        click.option("--starts-at", help="No tick before."),
+        click.option("--input", "input_", type=JsonText(), help="What templates are filled with: JSON, @FILE, or - for standard input."),
+        click.option("--tz", "timezone", help="The schedule's time zone, such as Europe/Berlin.  [default: UTC]"),
+        click.option("--anchor", help="What --every is counted from."),
+        click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of --cron."),
+        click.option("--cron", help="Five fields, such as '0 9 * * 1'."),
+        click.option("--endpoint", help="The name of the endpoint that it is delivered to."),
+    ):
+        function = option(function)
+    return function
+
+
+@command(job)
+@click.option("--endpoint", help="Of this endpoint.")
+@click.option("--trigger", type=_Choice(["IMMEDIATE", "DELAYED", "CRON"], case_sensitive=False), help="With this trigger.")
+@click.option("--status", help="In this status, such as ACTIVE.")
+@click.option("--tag", help="With this tag.")
+@click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+def ls(api: Api, limit: int, **filters: str | None) -> None:
+    """List jobs, newest first."""
+    empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
+    api.list(api.rows("jobs", limit=limit, **filters), _COLUMNS, empty=empty)
+
+
+@command(job)
 @click.argument("job")
-@click.option("--workspace", "-w", required=True, help="The job's workspace, a slug or an id.")
+def get(api: Api, job: str) -> None:
+    """Show JOB, an id or a name."""
+    api.show(api.get("jobs", job), _FIELDS)
+
+
+@command(job)
+@click.argument("name", required=False)
+@click.option("--at", help="Run once, then: 2026-12-01T09:00:00Z, or a local time of --tz.")
+@click.option("--now", is_flag=True, help="Run once, at once.")
+@click.option("--idempotency-key", help="The same key makes the same job.")
+@_terms
+def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_key: str | None, **terms: Json) -> None:
+    """Make a job: on a schedule (--cron, --every), later (--at) or at once (--now).
+
+    kronos job create report --endpoint hook --cron '0 9 * * 1' --tz Asia/Kolkata
+    """
+    is_cron = terms["cron"] is not None or terms["every"] is not None
+    if is_cron + (at is not None) + now != 1:
+        raise click.UsageError("say when it runs: --cron or --every, or --at, or --now")
+    trigger = "CRON" if is_cron else "DELAYED" if at is not None else "IMMEDIATE"
+    body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **_given(terms)}
+    api.show(api.send("POST", "jobs", body=body), _FIELDS)
+
+
+@command(job)
+@click.argument("job")
+@click.option("--name", help="Another name.")
+@_terms
+def edit(api: Api, job: str, name: str | None, **terms: Json) -> None:
+    """Change what is given of a CRON job: its next version, row and pg_cron entry together."""
+    api.show(api.send("PATCH", "jobs", job, body={**given(name=name), **_given(terms)}), _FIELDS)
+
+
+@command(job)
+@click.argument("job")
+def rm(api: Api, job: str) -> None:
+    """Retire a job and its pg_cron entry. Its history stays until retention takes it."""
+    ended = api.send("DELETE", "jobs", job)
+    api.say(f"job {job} is {ended['status']}", ended)
+
+
+@command(job)
+@click.argument("job")
+@click.option("--note", help="For people who wonder later.")
+@click.option("--until", help="When it goes on by itself, such as 2026-12-01T00:00:00Z.")
+def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
+    """Stop a CRON job's ticks until it is resumed, or until an instant."""
+    api.show(api.send("POST", "jobs", job, "pause", body=given(note=note, until=until)), _FIELDS)
+
+
+@command(job)
+@click.argument("job")
+def resume(api: Api, job: str) -> None:
+    """Go on with a paused job."""
+    api.show(api.send("POST", "jobs", job, "resume"), _FIELDS)
+
+
+@command(job)
+@click.argument("job")
+@click.argument("count", type=int, default=1)
+def skip_next(api: Api, job: str, count: int) -> None:
+    """Skip the next COUNT ticks of a CRON job, one by default; 0 takes it back."""
+    api.show(api.send("POST", "jobs", job, "skip-next", body={"count": count}), _FIELDS)
+
+
+@command(job)
+@click.argument("job")
+@click.option("--input", "input_", type=JsonText(), help="In place of the job's own: JSON, @FILE, or - for standard input.")
+@click.option("--idempotency-key", help="The same key makes the same run.")
+def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> None:
+    """Run a CRON job once, now, beside its schedule."""
+    made = api.send("POST", "jobs", job, "trigger", body=given(input=input_), key=idempotency_key)
+    api.say(f"execution {made['execution_id']} is {made['status']}; see it: kronos execution get {made['execution_id']}", made)
+
+
+@command(job)
+@click.argument("job")
+@click.option("--from", "from_", required=True, help="Its first tick is not before.")
+@click.option("--to", required=True, help="Its last tick is before; not in the future.")
+@click.option("--max-active", type=int, help="Executions of it that may be unfinished at once.")
+@click.option("--dry-run", is_flag=True, help="Only count the ticks.")
+def backfill(api: Api, job: str, from_: str, to: str, max_active: int | None, dry_run: bool) -> None:
+    """Run the ticks of a past window."""
+    body = {"from": from_, **given(to=to, max_active=max_active, validate_only=dry_run or None)}
+    api.show(api.send("POST", "jobs", job, "backfill", body=body), _BACKFILL)
+
+
+@command(job)
+@click.argument("job")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
+def next_runs(api: Api, job: str, count: int) -> None:
+    """When JOB runs next."""
+    preview = api.get("jobs", job, "next-runs", count=str(count))
+    api.list(preview["next_runs"], {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"}, empty=f"{job} has no run to come")
+
+
+@command(job)
+@click.argument("job")
+def versions(api: Api, job: str) -> None:
+    """The versions of JOB, newest first."""
+    api.list(api.rows("jobs", job, "versions", limit=200), {"version": "VERSION", **_COLUMNS, "created_at": "MADE"}, empty="no version")
+
+
+@command(job)
+@click.argument("job")
+def status(api: Api, job: str) -> None:
+    """How JOB does: its ticks of the last 24 hours, and whether each is accounted for."""
+    fields = ("status", "health", "error", "next_run_at", "last_run_at", "overdue_seconds", "pg_cron", "last_24h", "ledger")
+    api.show(api.get("jobs", job, "status"), fields)
+
+
+@command(job)
+@click.argument("job")
 @click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
-@click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
-@click.option("--url", help="Where the API is.  [KRONOS_URL, or the one that `kronos up` runs here]")
-@click.option("--key-file", type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]")
-def explain(*, job: str, workspace: str, at: str | None, as_json: bool, url: str | None, key_file: Path | None) -> None:
+def explain(api: Api, job: str, at: str | None) -> None:
     """Why JOB (an id or a name) did or did not run at an instant: the decision, and each step to it."""
-    answer = connect(url, key_file).get("v1", "workspaces", workspace, "jobs", job, "explain", at=at)
-    if as_json:
+    answer = api.get("jobs", job, "explain", at=at)
+    if api.as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
@@ -37,9 +216,15 @@ def explain(*, job: str, workspace: str, at: str | None, as_json: bool, url: str
         console.print(line)
 
 
+def _given(terms: Json) -> Json:
+    """The terms that were given, as the API names them."""
+    found = {**terms, "input": terms["input_"], "tags": list(terms["tags"]) or None, "catch_up": given(policy=terms["catch_up"]) or None}
+    return given(**{name: value for name, value in found.items() if name != "input_"})
+
+
 def _lines(answer: Json) -> list[Text]:
     """The decision first, then what was looked at: + where it lets the tick run, - where it does not."""
-    head = Text(f"{answer['decision']}  ", style=_STYLES.get(answer["decision"], "red"))
+    head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(answer["decision"], "red"))
     head.append(answer["because"], style="bold")
     tick = f", tick {answer['tick']}" if answer["tick"] else ""
     lines = [head, Text(f"code {answer['code']}, at {answer['at']}{tick}", style="dim")]

@@ -10,7 +10,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from kronos import config, database, errors, schedules
+from kronos import database, errors, schedules
+from kronos.cli.environment import database_url
 from kronos.model import Json
 
 # What a field of a preview is called here.
@@ -43,13 +44,11 @@ def next_command(as_json: bool, **given: Json) -> None:
     """The next runs of a schedule, and what it says in words.
 
     EXPR is a cron expression of five fields, such as '0 9 * * 1'. Each run is a line: its local time, the same instant in UTC, and what the
-    zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule, or one that never fires. Reads
-    KRONOS_DATABASE_URL.
+    zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule, or one that never fires. Asks
+    the database of KRONOS_DATABASE_URL, or of the instance that runs here.
     """
     try:
-        preview = asyncio.run(_preview(config.load().database_url.get_secret_value(), given))
-    except config.SettingsInvalid as error:
-        raise click.ClickException(str(error)) from None
+        preview = asyncio.run(_preview(database_url(), given))
     except errors.Unprocessable as error:
         raise _Refused(_explained(error)) from None
     except errors.KronosError as error:

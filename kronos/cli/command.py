@@ -1,0 +1,157 @@
+"""What all commands over the API have in common: where the API is, which workspace, and how an answer is shown."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kronos.cli.client import Client, connect
+from kronos.model import Json
+
+_STYLES = {
+    "ACTIVE": "green",
+    "SUCCESS": "green",
+    "RUNNING": "cyan",
+    "PAUSED": "yellow",
+    "SUSPENDED": "yellow",
+    "RETRYING": "yellow",
+    "FAILED": "red",
+    "MISSED": "red",
+    "EXPIRED": "red",
+}
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """One API as a command asks it, and how its answers are shown."""
+
+    client: Client
+    workspace: str | None
+    as_json: bool
+
+    def get(self, *path: str, **query: str | None) -> Json:
+        """What is there. Raises ClickException."""
+        return self.client.call("GET", self._path(path), query=query)
+
+    def send(self, method: str, *path: str, body: Json = None, if_match: str | None = None, key: str | None = None) -> Json:
+        """Changes something, if it is still as `if_match` says; once for each idempotency key. Raises ClickException."""
+        headers = given(**{"If-Match": if_match, "Idempotency-Key": key})
+        return self.client.call(method, self._path(path), body=body, headers=headers)
+
+    def rows(self, *path: str, limit: int | None = None, **query: str | None) -> list[Json]:
+        """The first `limit` rows of a list, or all of them, over as many pages as they take. Raises ClickException."""
+        rows: list[Json] = []
+        cursor: str | None = None
+        while limit is None or len(rows) < limit:
+            size = None if limit is None else str(min(_PAGE, limit - len(rows)))
+            page = self.get(*path, limit=size, cursor=cursor, **query)
+            rows += page["data"]
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                break
+        return rows
+
+    def show(self, document: Json, fields: Sequence[str]) -> None:
+        """One resource: with --json all of it, else the fields that have a value, a line each."""
+        if self.as_json:
+            click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+            return
+        shown = {field: document[field] for field in fields if document.get(field) not in (None, {}, [])}
+        width = max((len(field) for field in shown), default=0) + 2
+        console = _console()
+        for field, value in shown.items():
+            console.print(Text(f"{field:<{width}}", style="dim") + _cell(value))
+
+    def list(self, rows: Sequence[Json], columns: Mapping[str, str], *, empty: str) -> None:
+        """A table of rows: with --json all of each. `empty` says what to do where there are none."""
+        if self.as_json:
+            click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+            return
+        if not rows:
+            click.echo(empty, err=True)
+            return
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for title in columns.values():
+            table.add_column(title, no_wrap=True)
+        for row in rows:
+            table.add_row(*(_cell(row.get(name)) for name in columns))
+        _console().print(table)
+
+    def say(self, sentence: str, document: Json = None) -> None:
+        """What was done, in a sentence; with --json the answer itself."""
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2) if self.as_json else sentence)
+
+    def _path(self, path: Sequence[str]) -> tuple[str, ...]:
+        return ("v1", "workspaces", *path) if self.workspace is None else ("v1", "workspaces", self.workspace, *path)
+
+
+def command(group: click.Group, *, in_workspace: bool = True) -> Callable[[Callable[..., None]], click.Command]:
+    """Makes a command of `group` out of a function whose first argument is the Api that the common options name."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        def run(*, url: str | None, key_file: Path | None, as_json: bool, workspace: str | None = None, **own: Json) -> None:
+            function(Api(client=connect(url, key_file), workspace=workspace, as_json=as_json), **own)
+
+        run.__doc__ = function.__doc__
+        run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        made = click.command(name=function.__name__.strip("_").replace("_", "-"))(run)
+        made.params += _common(in_workspace)
+        group.add_command(made)
+        return made
+
+    return decorate
+
+
+def _common(in_workspace: bool) -> list[click.Parameter]:
+    """Options that each command has."""
+    where = click.Option(["--workspace", "-w"], required=True, envvar="KRONOS_WORKSPACE", help="A slug or an id.  [KRONOS_WORKSPACE]")
+    return [
+        *([where] if in_workspace else []),
+        click.Option(["--json", "as_json"], is_flag=True, help="The answer as the API gives it."),
+        click.Option(["--url"], help="Where the API is.  [KRONOS_URL, or the one that `kronos up` runs here]"),
+        click.Option(["--key-file"], type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]"),
+    ]
+
+
+class JsonText(click.ParamType[Json]):
+    """JSON on the command line; `@FILE` reads it from a file and `-` from standard input."""
+
+    name = "json"
+
+    def convert(self, value: Json, param: click.Parameter | None, ctx: click.Context | None) -> Json:
+        """The value. Fails in a sentence where it is no JSON."""
+        if not isinstance(value, str):
+            return value
+        try:
+            text = sys.stdin.read() if value == "-" else Path(value[1:]).read_text(encoding="utf-8") if value[:1] == "@" else value
+            return json.loads(text)
+        except (OSError, ValueError) as error:
+            self.fail(f'no JSON ({error}): write it like \'{{"team": "sales"}}\', or @FILE, or - for standard input', param, ctx)
+
+
+def given(**fields: Json) -> Json:
+    """The fields that were given."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _console() -> Console:
+    """As wide as its lines need where it is no terminal: a script reads whole values."""
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(file=sys.stdout, highlight=False, soft_wrap=True, width=1000)
+
+
+def _cell(value: Json) -> Text:
+    """One value: text as it is, times without their fraction of a second, the rest as JSON."""
+    if value is None:
+        return Text("-", style="dim")
+    if isinstance(value, str):
+        return Text(value, style=_STYLES.get(value, ""))
+    return Text(orjson.dumps(value).decode())

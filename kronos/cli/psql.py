@@ -1,0 +1,36 @@
+"""`kronos psql`: the database of an instance, with psql."""
+
+import os
+import shutil
+
+import click
+from psycopg.conninfo import conninfo_to_dict
+
+from kronos.cli.environment import database_url
+
+_NO_PSQL = "psql is not installed: Debian's package postgresql-client has it"
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the database of KRONOS_DATABASE_URL, or of the instance that runs here.
+
+    ARGUMENTS are psql's own: kronos psql -c 'select jobid, schedule from cron.job'. The password is handed over in the environment and
+    stands on no command line.
+    """
+    program = shutil.which("psql")
+    if program is None:
+        raise click.ClickException(_NO_PSQL)
+    given = {name: str(value) for name, value in conninfo_to_dict(database_url()).items() if value is not None}
+    password = given.pop("password", None)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    if password is not None:
+        environment["PGPASSWORD"] = password
+    target = " ".join(f"{name}='{_quoted(value)}'" for name, value in given.items())
+    os.execve(program, [program, "--dbname", target, *arguments], environment)  # noqa: S606, its arguments are the caller's own
+
+
+def _quoted(value: str) -> str:
+    """As a connection string has it between quotes."""
+    return value.replace("\\", "\\\\").replace("'", "\\'")

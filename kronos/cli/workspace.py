@@ -1,0 +1,51 @@
+"""`kronos workspace …`: workspaces over the API."""
+
+import click
+
+from kronos.cli.command import Api, command, given
+
+_FIELDS = ("slug", "name", "status", "workspace_id", "created_at", "suspended_at")
+_COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
+
+
+@click.group()
+def workspace() -> None:
+    """Workspaces: whose jobs, endpoints and executions are kept apart."""
+
+
+@command(workspace, in_workspace=False)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+def ls(api: Api, limit: int) -> None:
+    """List workspaces, newest first."""
+    api.list(api.rows(limit=limit), _COLUMNS, empty="no workspace yet; make one: kronos workspace create acme")
+
+
+@command(workspace, in_workspace=False)
+@click.argument("slug")
+def get(api: Api, slug: str) -> None:
+    """Show one workspace."""
+    api.show(api.get(slug), _FIELDS)
+
+
+@command(workspace, in_workspace=False)
+@click.argument("slug")
+@click.option("--name", help="Its name for people.  [default: the slug]")
+def create(api: Api, slug: str, name: str | None) -> None:
+    """Make the workspace SLUG, its name in URLs."""
+    api.show(api.send("POST", body=given(slug=slug, name=name)), _FIELDS)
+
+
+@command(workspace, in_workspace=False)
+@click.argument("slug")
+@click.option("--name", help="Its name for people.")
+@click.option("--status", type=click.Choice(["ACTIVE", "SUSPENDED"], case_sensitive=False), help="SUSPENDED: none of its jobs runs.")
+def edit(api: Api, slug: str, name: str | None, status: str | None) -> None:
+    """Rename, suspend or resume a workspace."""
+    api.show(api.send("PATCH", slug, body=given(name=name, status=status)), _FIELDS)
+
+
+@command(workspace, in_workspace=False)
+@click.argument("slug")
+def rm(api: Api, slug: str) -> None:
+    """Delete a workspace: its jobs end, its history stays until retention takes it."""
+    api.say(f"workspace {slug} is deleted", api.send("DELETE", slug))

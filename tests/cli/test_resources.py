@@ -1,0 +1,136 @@
+"""kronos workspace, endpoint, job, execution: the API's operations for people, and for scripts with --json."""
+
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from conftest import Api
+from kronos.__main__ import main
+
+Kronos = Callable[..., Result]
+PAST = ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z")
+
+
+@pytest.fixture
+def kronos(shared_api: Api, workspace: str) -> Kronos:
+    """Runs a command against the session's API, in the test's workspace."""
+    known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key, "KRONOS_WORKSPACE": workspace}
+
+    def run(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
+
+    return run
+
+
+def answered(result: Result) -> object:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def shown(result: Result) -> dict[str, str]:
+    """The fields of a resource, as people see them."""
+    assert result.exit_code == 0, result.output
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in result.stdout.splitlines()}
+
+
+def test_a_workspace_from_its_making_to_its_end(kronos: Kronos) -> None:
+    slug = f"c-{uuid.uuid4().hex[:12]}"
+    assert shown(kronos("workspace", "create", slug, "--name", "Acme & Co"))["slug"] == slug
+    assert shown(kronos("workspace", "get", slug))["name"] == "Acme & Co"
+    assert shown(kronos("workspace", "edit", slug, "--status", "suspended"))["status"] == "SUSPENDED"
+    assert slug in kronos("workspace", "ls").stdout
+    assert kronos("workspace", "rm", slug).stdout == f"workspace {slug} is deleted\n"
+    assert "no workspace" in kronos("workspace", "get", slug).stderr
+
+
+def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
+    made = kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--header", "X-Team: sales", "--body",
+                  '{"id": "{{input.id}}"}', "--max-attempts", "3", "--json")  # fmt: skip
+    before = answered(made)
+    after = answered(kronos("endpoint", "edit", "hook", "--to", "https://example.com/b", "--timeout-ms", "5000", "--json"))
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    assert (before["version"], after["version"]) == (1, 2)
+    assert after["spec"] == {**before["spec"], "url": "https://example.com/b", "timeout_ms": 5000}
+    assert after["retry_policy"] == before["retry_policy"]
+    assert "https://example.com/b" in kronos("endpoint", "ls").stdout
+    assert kronos("endpoint", "rm", "hook").stdout == "endpoint hook is deleted\n"
+
+
+def test_a_header_without_a_colon_is_refused_before_anything_is_sent(kronos: Kronos) -> None:
+    refused = kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--header", "X-Team")
+    assert (refused.exit_code, "write it like X-Team:reports" in refused.stderr) == (2, True)
+
+
+def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
+    made = kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1", "--tz", "Asia/Kolkata", "--input", '{"a": 1}',
+                  "--tag", "x", "--catch-up", "all", "--overlap", "skip", "--json")  # fmt: skip
+    job = answered(made)
+    assert isinstance(job, dict)
+    assert (job["trigger"], job["catch_up"]["policy"], job["overlap"], job["tags"]) == ("CRON", "ALL", "SKIP", ["x"])
+    assert shown(kronos("job", "edit", "report", "--cron", "30 9 * * 1"))["description"] == "At 09:30 on Monday"
+    assert shown(kronos("job", "pause", "report", "--note", "audit"))["status"] == "PAUSED"
+    assert shown(kronos("job", "resume", "report"))["status"] == "ACTIVE"
+    assert shown(kronos("job", "skip-next", "report", "2"))["skip_next"] == "2"
+    assert shown(kronos("job", "skip-next", "report", "0"))["skip_next"] == "0"
+    assert "T09:30:00+05:30" in kronos("job", "next-runs", "report", "-n", "2").stdout
+    assert len(kronos("job", "versions", "report").stdout.splitlines()) == 3
+    assert shown(kronos("job", "status", "report"))["health"] == "IDLE"
+    assert shown(kronos("job", "backfill", "report", *PAST, "--dry-run"))["ticks"] == "1"
+    assert "report" in kronos("job", "ls", "--trigger", "cron", "--search", "rep").stdout
+    assert kronos("job", "rm", "report").stdout == "job report is RETIRED\n"
+
+
+def test_one_shots_are_made_by_when_they_run(kronos: Kronos) -> None:
+    later = answered(kronos("job", "create", "--endpoint", "sink", "--at", "2099-01-01T00:00:00Z", "--json"))
+    at_once = answered(kronos("job", "create", "--endpoint", "sink", "--now", "--input", "-", "--json", stdin='{"n": 7}'))
+    assert isinstance(later, dict)
+    assert isinstance(at_once, dict)
+    assert (later["trigger"], at_once["trigger"], at_once["input"]) == ("DELAYED", "IMMEDIATE", {"n": 7})
+    for when in ((), ("--now", "--cron", "* * * * *"), ("--at", "2099-01-01T00:00:00Z", "--every", "90m")):
+        refused = kronos("job", "create", "--endpoint", "sink", *when)
+        assert (refused.exit_code, "say when it runs" in refused.stderr) == (2, True)
+
+
+def test_an_execution_from_its_trigger_on(kronos: Kronos, api: httpx.Client, workspace: str) -> None:
+    kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1")
+    made = answered(kronos("job", "trigger", "report", "--input", '{"a": 2}', "--json"))
+    assert isinstance(made, dict)
+    run = made["execution_id"]
+    assert run in kronos("execution", "ls", "--job", "report").stdout
+    assert shown(kronos("execution", "get", run))["input"] == '{"a":2}'
+    assert "created, cause MANUAL" in kronos("execution", "logs", run).stdout
+    assert kronos("execution", "attempts", run).stderr == "it has not been tried yet\n"  # no worker runs here
+    assert shown(kronos("execution", "cancel", run))["status"] == "CANCELLED"
+    assert shown(kronos("execution", "retry", run))["status"] == "QUEUED"
+    assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["status"] == "QUEUED"
+
+
+def test_lists_go_over_their_pages(kronos: Kronos) -> None:
+    for _ in range(3):
+        kronos("job", "create", "--endpoint", "sink", "--at", "2099-01-01T00:00:00Z")
+    listed = answered(kronos("job", "ls", "--limit", "2", "--json"))
+    assert isinstance(listed, list)
+    assert len(listed) == 2
+    assert "no job matches; make one: kronos job create" in kronos("job", "ls", "--status", "PAUSED").stderr
+
+
+def test_json_comes_from_a_file_and_a_mistake_in_it_is_told(kronos: Kronos, tmp_path: Path) -> None:
+    (tmp_path / "input.json").write_text('{"from": "file"}')
+    made = answered(kronos("job", "create", "--endpoint", "sink", "--now", "--input", f"@{tmp_path / 'input.json'}", "--json"))
+    assert isinstance(made, dict)
+    assert made["input"] == {"from": "file"}
+    refused = kronos("job", "create", "--endpoint", "sink", "--now", "--input", "{team: sales}")
+    assert (refused.exit_code, "no JSON" in refused.stderr) == (2, True)
+
+
+def test_each_fault_of_a_request_is_told(kronos: Kronos) -> None:
+    refused = kronos("job", "create", "not a name", "--endpoint", "sink", "--cron", "* * * * *", "--jitter-seconds", "-1")
+    assert refused.exit_code == 1
+    assert "/name: " in refused.stderr
+    assert "/jitter_seconds: " in refused.stderr

@@ -1,0 +1,157 @@
+"""The README's tour works as printed: its blocks are run, one after another, and answer what the page shows."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from embedded.conftest import Up
+from embedded.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+# What differs from one run to the next, and what the page shows in its place.
+_VARYING = (
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "INSTANT"),
+    (r"\d\d:\d\d:\d\d\.\d{3}Z", "CLOCK"),
+    (r"\d+\.\d{3} s", "SECONDS"),
+    (r"127\.0\.0\.1:\d+", "ADDRESS"),
+    (r"PostgreSQL \d+ with pg_cron [\d.]+ on port \d+", "VERSIONS"),
+    (r'("jobid":|entry )\d+', r"\1NUMBER"),
+    (r"^\d+\|", "NUMBER|"),
+    (r"(MANUAL SUCCESS INSTANT) \d+", r"\1 MS"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command of the page, and what it says there."""
+
+    command: str
+    shown: list[str]
+
+
+class Terminal:
+    """One shell for all of them: what one exports, the next sees."""
+
+    def __init__(self, *shell: str, environment: dict[str, str] | None = None) -> None:
+        self._shell = subprocess.Popen(
+            shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
+        )
+
+    def run(self, command: str) -> list[str]:
+        """The lines that it says."""
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
+        self._shell.stdin.write(f"{command}\necho; echo end-of-this-command\n")
+        self._shell.stdin.flush()
+        lines: list[str] = []
+        for line in self._shell.stdout:
+            if line == "end-of-this-command\n":
+                break
+            lines.append(line)
+        return _as_shown("".join(lines).rstrip().splitlines())
+
+    def close(self) -> None:
+        self._shell.communicate("exit\n", timeout=30)
+
+
+def steps() -> list[Step]:
+    """The commands of the tour's console blocks, in order."""
+    tour = (ROOT / "README.md").read_text().partition("## A tour")[2].partition("\n## ")[0]
+    found: list[Step] = []
+    for block in re.findall(r"^```console\n(.*?)^```", tour, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append(Step(line.removeprefix("$ "), []))
+            else:
+                found[-1].shown.append(line)
+    return found
+
+
+def _as_shown(lines: list[str]) -> list[str]:
+    """Lines without what varies, and with one blank where there are many."""
+    plain: list[str] = []
+    for line in lines:
+        text = re.sub(r"[ \t]+", " ", line).strip()
+        for pattern, name in _VARYING:
+            text = re.sub(pattern, name, text)
+        plain.append(text)
+    return [line for line in plain if line]
+
+
+@pytest.fixture
+def terminal(home: Path, tmp_path: Path) -> Iterator[Terminal]:
+    """In the checkout, with this environment's commands, and with the instance in the home that is the default one."""
+    (tmp_path / "kronos").symlink_to(home)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG"))}
+    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    opened = Terminal("bash", "--noprofile", "--norc", environment={**environment, "PATH": path, "XDG_DATA_HOME": str(tmp_path)})
+    yield opened
+    opened.close()
+
+
+def test_the_tour_says_what_the_readme_shows(up: Callable[..., Up], terminal: Terminal) -> None:
+    start, *rest = steps()
+    assert start.command == "bin/up"
+    running = up("--demo")
+    running.await_ready()
+
+    def said() -> list[str]:
+        text = running.said() + (running.home / "up.out").read_text()
+        return _as_shown(text.replace(str(running.home), "/home/ada/.local/share/kronos").splitlines())
+
+    # The last line is the first full minute's tick, for which the demo's own test waits.
+    for line in _as_shown(start.shown)[:-1]:
+        eventually(lambda: line in said(), f"kronos up does not say {line!r}: {said()}", seconds=30)  # noqa: B023
+    follow(rest, terminal)
+
+
+def follow(tour: list[Step], terminal: Terminal) -> None:
+    """Types each command, and sees what the page shows."""
+    for step in tour:
+        shown = _as_shown(step.shown)
+        if step.command.startswith("kronos execution ls"):  # the worker delivers beside us
+            eventually(lambda: terminal.run(step.command) == shown, f"{step.command} does not come to {shown}")  # noqa: B023
+        else:
+            assert terminal.run(step.command) == shown, step.command
+
+
+@pytest.fixture
+def bare_machine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A container of plain Debian with Python, and a checkout in /kronos; its name."""
+    if not request.config.getoption("--containers"):
+        pytest.skip("needs Docker: run with --containers")
+    name = f"kronos-tour-{os.getpid()}"
+    # The host's network: where a mirror of packages is configured for the host, its address is valid here too.
+    subprocess.run(
+        ["docker", "run", "--rm", "--detach", "--network", "host", "--name", name, "debian:trixie-slim", "sleep", "1800"], check=True
+    )
+    try:
+        archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], check=True, capture_output=True).stdout
+        subprocess.run(["docker", "exec", name, "sh", "-c", "apt-get update -qq && apt-get install -y -qq python3"], check=True)
+        subprocess.run(
+            ["docker", "exec", "--interactive", name, "sh", "-c", "mkdir /kronos && tar -x -C /kronos"], input=archive, check=True
+        )
+        yield name
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=True)
+
+
+def test_the_tour_works_on_a_bare_machine(bare_machine: str) -> None:
+    subprocess.run(["docker", "exec", "--detach", bare_machine, "sh", "-c", "cd /kronos && bin/up --port 0 > up.out 2>&1"], check=True)
+
+    def said() -> str:
+        return subprocess.run(["docker", "exec", bare_machine, "cat", "/kronos/up.out"], check=True, capture_output=True, text=True).stdout
+
+    eventually(lambda: re.search("right-away +delivered", said()), "nothing is delivered", seconds=600)
+    terminal = Terminal("docker", "exec", "--interactive", "--workdir", "/kronos", bare_machine, "bash")
+    try:
+        follow(steps()[1:], terminal)
+    finally:
+        terminal.close()
