@@ -122,3 +122,7 @@ def partition_of_days(connection: Connection, *, first: int, days: int, each: in
             )
             connection.execute(f"alter table kronos.{table}_{at:%Y%m%d} owner to kronos_owner")
     return made
+
+
+def own_ages(connection: Connection, endpoint: EndpointRow, success: int | None, failure: int | None) -> None:
+    connection.execute("select kronos.set_retention(%s, %s, %s)", [endpoint.workspace_id, success, failure])

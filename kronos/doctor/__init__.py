@@ -16,6 +16,7 @@ from kronos.doctor.facts import (
     CronSettings,
     Difference,
     FaultyJob,
+    ForeignPartition,
     Ground,
     JobCount,
     JobLedger,
@@ -53,6 +54,7 @@ _LEFT_BEHIND = statement("doctor.list_left_behind", LeftBehind)
 _OVERDUE_JOBS = statement("doctor.list_overdue", OverdueJob)
 _ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
 _PARTITIONS = statement("doctor.list_missing_partitions", Partition)
+_FOREIGN = statement("doctor.list_foreign_partitions", ForeignPartition)
 _RETENTION = statement("doctor.get_retention", RetentionState)
 _BLOATED = statement("doctor.list_bloated", BloatedTable)
 _REAP = statement("doctor.reap", Reaped)
@@ -95,6 +97,7 @@ class Doctor:
             tzdata.version_in(version), tzdata.client_version(), tzdata.differing(self._rows(_READINGS)), today=datetime.now(UTC).date()
         )
         yield findings.partitions(self._rows(_PARTITIONS, ahead=AHEAD, limit=LISTED))
+        yield findings.foreign_partitions(self._rows(_FOREIGN, limit=LISTED))
         (retention,) = self._rows(_RETENTION, limit=LISTED)
         yield from findings.retention(retention)
         yield findings.growth(self._rows(_BLOATED, at_least=BLOATED_ROWS, limit=LISTED))

@@ -146,6 +146,14 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignPartition:
+    """A partition that belongs to somebody else."""
+
+    partition: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reaped:
     """What the reaper did."""
 

@@ -11,6 +11,7 @@ from kronos.doctor.facts import (
     CronSettings,
     Difference,
     FaultyJob,
+    ForeignPartition,
     Ground,
     JobLedger,
     LeftBehind,
@@ -263,6 +264,18 @@ def partitions(found: list[Partition]) -> Finding:
         meaning="they are made eight weeks ahead, and were not: a transaction has the default partition locked, or nobody makes them; "
         "rows without one go to the default partition, which cannot be dropped",
         fix="run `kronos doctor --fix`; where that makes none, end the oldest transaction of pg_stat_activity (order by xact_start)",
+    )
+
+
+def foreign_partitions(found: list[ForeignPartition]) -> Finding:
+    """Partitions that retention cannot drop."""
+    told = [f"{each.partition} ({each.owner}'s)" for each in found]
+    return Finding(
+        check="partition owners",
+        ok=not found,
+        detail=f"not kronos_owner's: {_some(told)}" if found else "each partition is kronos_owner's",
+        meaning="somebody else made or restored them; retention passes over them, and they are never dropped",
+        fix=" ".join(f"alter table kronos.{each.partition} owner to kronos_owner;" for each in found) or "nothing",
     )
 
 

@@ -154,6 +154,16 @@ select missing.parent || ' from ' || to_char(missing.from_at at time zone 'UTC',
  order by missing.from_at, 1
  limit %(limit)s;
 
+-- name: list_foreign_partitions
+-- Partitions that somebody else owns, who made or restored them: retention cannot drop them.
+select class.relname::text as partition, class.relowner::regrole::text as owner
+  from pg_inherits as kinship
+  join pg_class as class on class.oid = kinship.inhrelid
+ where kinship.inhparent in ('kronos.execution_done'::regclass, 'kronos.attempt'::regclass)
+   and class.relowner <> 'kronos_owner'::regrole
+ order by 1
+ limit %(limit)s;
+
 -- name: get_retention
 -- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of their time, or older ones, are there. One row.
 select extract(epoch from now() - instance.ran_at)::double precision as ran_seconds, extract(epoch from now() - instance.done_at)::double precision as done_seconds,

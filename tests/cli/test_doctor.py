@@ -25,7 +25,7 @@ NOT_HERE = {"cron.database_name", "heartbeat"}
 CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges", "cron.database_name", "internal jobs",
     "heartbeat", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "time zone data",
-    "partitions", "retention", "default partitions", "growth", "ledger",
+    "partitions", "partition owners", "retention", "default partitions", "growth", "ledger",
 }  # fmt: skip
 Examine = Callable[..., dict[str, Finding]]
 
@@ -128,6 +128,15 @@ def test_rows_that_came_without_a_partition_are_found(examine: Examine, superuse
     assert failing(found) == {"partitions", "default partitions"}
     assert found["default partitions"].detail.startswith("1 rows")
     assert failing(examine(fix=True)) == {"default partitions"}  # from the next day on
+
+
+def test_a_partition_that_somebody_else_owns_is_found_and_the_fix_mends_it(examine: Examine, superuser: psycopg.Connection) -> None:
+    partition = value(superuser, "select partition from kronos.partitions() where parent = 'attempt' order by 1 limit 1")
+    superuser.execute(f"alter table kronos.{partition} owner to current_user")
+    found = examine()
+    assert failing(found) == {"partition owners"}
+    superuser.execute(found["partition owners"].fix.encode())
+    assert failing(examine()) == set()
 
 
 @pytest.mark.parametrize(

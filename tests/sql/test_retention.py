@@ -2,7 +2,7 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -10,9 +10,9 @@ import pytest
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
 from kronos import retention
-from retention_rows import DAY, finished, kept, one_shot, partition_of_days, retain, retain_all
+from retention_rows import DAY, finished, kept, one_shot, own_ages, partition_of_days, retain, retain_all
 from sql.test_partitions import go_on
-from sql_factory import Connection, Record, await_lock, job, live, make_cron_job, records, value, values
+from sql_factory import Connection, await_lock, job, live, make_cron_job, records, value, values
 
 
 @pytest.fixture
@@ -23,10 +23,6 @@ def endpoint(superuser: Connection) -> EndpointRow:
 @pytest.fixture
 def job_id(superuser: Connection, endpoint: EndpointRow) -> uuid.UUID:
     return make_cron_job(superuser, endpoint)
-
-
-def own_ages(connection: Connection, endpoint: EndpointRow, success: int | None, failure: int | None) -> None:
-    connection.execute("select kronos.set_retention(%s, %s, %s)", [endpoint.workspace_id, success, failure])
 
 
 @pytest.mark.parametrize(
@@ -115,6 +111,21 @@ def test_a_partition_with_an_unfinished_execution_of_its_ids_stays(superuser: Co
     superuser.execute("delete from kronos.execution_live")
     assert retain_all(superuser)["partitions_dropped"] == 1
     assert values(superuser, "select 1 from pg_class where relname like %s", [f"%_{day}"]) == []
+
+
+@pytest.mark.parametrize("parent", ["execution_done", "attempt"])
+def test_a_partition_that_somebody_else_owns_keeps_no_other(superuser: Connection, job_id: uuid.UUID, parent: str) -> None:
+    days = partition_of_days(superuser, first=200, days=3)
+    for number in range(198, 201):
+        finished(superuser, job_id, "SUCCESS", days=number - 0.5)
+    superuser.execute(f"alter table kronos.{parent}_{days[0]} owner to current_user")
+    counts = retain_all(superuser)
+    assert (counts["partitions_dropped"], "errors" in counts) == (2, False)
+    assert values(superuser, "select partition from kronos.partitions() where parent = %s order by from_id limit 1", [parent]) == [
+        f"{parent}_{days[0]}"
+    ]
+    superuser.execute(f"alter table kronos.{parent}_{days[0]} owner to kronos_owner")
+    assert retain_all(superuser)["partitions_dropped"] == 1
 
 
 def test_whole_partitions_go_with_their_attempts_and_cost_nothing_by_row(superuser: Connection, job_id: uuid.UUID) -> None:
@@ -448,80 +459,6 @@ def test_dry_runs_write_nothing_and_count_what_a_run_takes(superuser: Connection
     retention.age_out(database_url, is_dry=False, told=lambda counts: told(taken, counts))
     assert foreseen["executions"] == 702
     assert {name: taken[name] for name in foreseen} == foreseen
-
-
-def test_what_is_taken_changes_when_an_age_becomes_shorter_and_stays_told_when_it_becomes_longer(
-    superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID
-) -> None:
-    finished(superuser, job_id, days=20)
-    retain(superuser)
-    assert kept(superuser, job_id) == ["SUCCESS"]
-    own_ages(superuser, endpoint, 10, None)
-    retain(superuser)
-    assert kept(superuser, job_id) == []
-    whole_from = value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id])
-    now = value(superuser, "select now()")
-    assert timedelta() <= now - 10 * DAY - whole_from < timedelta(minutes=5)
-    own_ages(superuser, endpoint, 100, 100)
-    retain(superuser)
-    assert value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id]) == whole_from
-    own_ages(superuser, endpoint, None, None)
-    assert value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id]) == whole_from
-
-
-def test_history_is_whole_where_nothing_ever_ran(superuser: Connection, endpoint: EndpointRow) -> None:
-    assert value(superuser, "select kronos.retained_from(%s) = '-infinity'", [endpoint.workspace_id]) is True
-
-
-def ledger(connection: Connection, job_id: uuid.UUID, *, days: float) -> Record:
-    """The ledger of the last so many days."""
-    at = timedelta(days=days)
-    (found,) = records(connection, "select * from kronos.check_ledger(%s, now() - %s, date_trunc('day', now()))", [job_id, at])
-    return found
-
-
-def daily(connection: Connection, endpoint: EndpointRow, *, days: int) -> uuid.UUID:
-    """A job of every day that ran on each of so many days, up to yesterday."""
-    at: datetime = value(connection, "select date_trunc('minute', now()) - interval '1 minute'")
-    job_id = make_cron_job(connection, endpoint, cron=f"{at.minute} {at.hour} * * *", ticks_from=at - days * DAY, next_tick_at=at + DAY)
-    for day in range(1, days):
-        finished(connection, job_id, days=day + 1 / 1440)
-    return job_id
-
-
-def test_the_ledger_begins_where_history_is_whole(superuser: Connection, endpoint: EndpointRow) -> None:
-    job_id = daily(superuser, endpoint, days=60)
-    before = ledger(superuser, job_id, days=59)
-    assert (before["unaccounted"], before["retained_from"]) == (0, None)
-    retain_all(superuser)
-    after = ledger(superuser, job_id, days=59)
-    assert (after["unaccounted"], after["surplus"]) == (0, 0)
-    assert 28 <= after["expected"] <= 30
-    assert after["retained_from"] == value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id])
-    assert ledger(superuser, job_id, days=20)["retained_from"] is None
-    # What was deleted by hand within it is still missed.
-    superuser.execute("delete from kronos.execution_done where job_id = %s and scheduled_at > now() - interval '5 days'", [job_id])
-    assert ledger(superuser, job_id, days=59)["unaccounted"] in (3, 4)
-
-
-def test_a_window_before_it_expects_nothing(superuser: Connection, endpoint: EndpointRow) -> None:
-    job_id = daily(superuser, endpoint, days=60)
-    retain_all(superuser)
-    (found,) = records(superuser, "select * from kronos.check_ledger(%s, now() - interval '50 days', now() - interval '40 days')", [job_id])
-    assert (found["expected"], found["unaccounted"], found["surplus"]) == (0, 0, 0)
-    assert found["retained_from"] == found["checked_until"]
-
-
-def test_a_counted_row_stays_while_any_of_its_ticks_could_be_asked_for(superuser: Connection, endpoint: EndpointRow) -> None:
-    """A row of a week's missed ticks has the id of the first of them, and goes by its end."""
-    now: datetime = value(superuser, "select date_trunc('minute', now())")
-    job_id = make_cron_job(superuser, endpoint, ticks_from=now - 95 * DAY, next_tick_at=now - 95 * DAY, catch_up_policy="SKIP")
-    superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now - 89 * DAY])
-    superuser.execute("update kronos.execution_done set completed_at = %s where job_id = %s", [now - 89 * DAY, job_id])
-    retain_all(superuser)
-    assert kept(superuser, job_id) == ["MISSED"]
-    (found,) = records(superuser, "select * from kronos.check_ledger(%s, now() - interval '90 days', %s)", [job_id, now - 89 * DAY])
-    assert (found["unaccounted"], found["surplus"]) == (0, 0)
 
 
 def test_a_run_takes_no_lock_that_anybody_waits_for(

@@ -1,5 +1,6 @@
 -- old_partitions: the oldest p_limit partitions of execution_done in which nothing is to be kept: all ids are below p_old, nothing in them finished within
--- p_drop_days (a delayed job's execution has the id of long ago), and no execution of theirs is unfinished.
+-- p_drop_days (a delayed job's execution has the id of long ago), and no execution of theirs is unfinished. One that somebody else owns cannot be dropped, nor
+-- can that of its attempts: it is passed over, so that it keeps no other, and `kronos doctor` names it.
 -- Called by: retain_executions, drop_partitions, queries/retention.sql.
 create or replace function kronos.old_partitions(p_drop_days integer, p_old uuid, p_limit integer) returns table (partition text, from_id uuid, to_id uuid)
 language plpgsql stable rows 1 set search_path = pg_catalog, pg_temp
@@ -11,6 +12,11 @@ begin
         select each.partition, each.from_id, each.to_id
           from kronos.partitions() as each
          where each.parent = 'execution_done' and each.to_id <= p_old
+           and not exists (select
+                             from kronos.partitions() as foreign_one
+                             join pg_class as class on class.relname = foreign_one.partition and class.relnamespace = 'kronos'::regnamespace
+                            where foreign_one.from_id >= each.from_id and foreign_one.to_id <= each.to_id
+                              and class.relowner <> 'kronos_owner'::regrole)
          order by each.from_id
     loop
         continue when not kronos.is_droppable(partition, from_id, to_id, p_drop_days);
