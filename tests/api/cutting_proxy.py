@@ -11,8 +11,8 @@ from typing import Literal
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Point = Literal["before", "during", "after", "held"]
-"""before: what was sent never reaches PostgreSQL. during: it does, and both ends are cut at once. after: PostgreSQL has done it and said so,
-which never reaches the caller. held: the same, and nothing is cut."""
+"""before: what was sent never reaches PostgreSQL. during: it does, and both ends are cut at once. after: PostgreSQL has done it and
+said so, which never reaches the caller. held: the same, and nothing is cut."""
 
 
 @dataclass

@@ -17,13 +17,14 @@ from kronos.api import app
 from kronos.api.operation import Operation
 from servers import Server
 
-POINTS: tuple[Point, ...] = ("before", "during", "after")
+POINTS: tuple[Point, ...] = ("before", "after", "during")
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
 _STATE = """
 select jsonb_build_object(
     'workspaces', (select jsonb_agg(row order by row.workspace_id) from kronos.workspaces as row where slug = %(slug)s or slug = %(new)s),
     'endpoints', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoints as row where workspace_id = %(id)s),
-    'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id) from kronos.jobs as row where workspace_id = %(id)s),
+    'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id) from kronos.jobs as row
+              where workspace_id = %(id)s),
     'live', (select jsonb_agg(row order by row.execution_id) from kronos.execution_live as row where workspace_id = %(id)s),
     'done', (select jsonb_agg(row order by row.execution_id) from kronos.execution_done as row where workspace_id = %(id)s),
     'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row where workspace_id = %(id)s),
@@ -70,7 +71,8 @@ class Scene:
     def is_idle(self) -> bool:
         """Whether nobody works in the database but us: what was sent to it is over."""
         return self.superuser.execute(
-            "select not exists (select from pg_stat_activity where datname = current_database() and state = 'active' and pid <> pg_backend_pid())"
+            "select not exists (select from pg_stat_activity where datname = current_database() and state = 'active'"
+            "                      and pid <> pg_backend_pid())"
         ).fetchone() == (True,)
 
 
@@ -185,6 +187,8 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(apis: tuple[Api
     """Cut at the first, second, … request to PostgreSQL of the call, until the call is through before it is cut."""
     write, told = WRITES[name], set[str]()
     for point in POINTS:
+        if point == "during" and write.makes is None:
+            break  # who wins, PostgreSQL or the cut, is nobody's to say; what is said is judged above
         for at in range(1, 9):
             scene = Scene(*apis)
             names, key = write.ready(scene), uuid.uuid4().hex
