@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from kronos import errors, jobs
+from kronos import errors, idempotency, jobs
 from kronos.database import WorkspaceView
 from kronos.model import Backfill, JobStatus, Trigger
 from kronos.sql import statement
@@ -75,12 +75,20 @@ async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
     return counted
 
 
-async def start(view: WorkspaceView, job: str, new: NewBackfill) -> Backfill:
-    """A backfill and its first executions, in one transaction. Raises as `count`; Conflict too where the workspace is suspended."""
+async def start(view: WorkspaceView, job: str, new: NewBackfill, *, idempotency_key: str | None = None) -> tuple[Backfill, bool]:
+    """A backfill and its first executions, in one transaction; and whether it is new.
+
+    Raises as `count`; Conflict too where the workspace is suspended, Unprocessable (idempotency_mismatch), OutcomeUnknown.
+    """
+    key = idempotency.key("backfill", idempotency_key, job, new)
+    return await idempotency.once(view, key, lambda: _start(view, job, new, key), lambda made: get(view, made))
+
+
+async def _start(view: WorkspaceView, job: str, new: NewBackfill, key: idempotency.Key | None) -> Backfill:
     for _ in range(jobs.MOST_OVERTAKINGS):
         counted = await count(view, job, new)
         backfill_id = uuid4()
-        params = {
+        params: dict[str, object] = {
             "job": job,
             "backfill_id": backfill_id,
             "job_id": counted.job_id,
@@ -89,6 +97,7 @@ async def start(view: WorkspaceView, job: str, new: NewBackfill) -> Backfill:
             "max_active": new.max_active,
             "first_at": counted.first_at,
             "ticks": counted.ticks,
+            **idempotency.params(key),
         }
         _, started, present = await view.prepare_write_read(jobs.SETTLE, _INSERT, _GET, params)
         if started:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -46,36 +46,72 @@ class InstanceEntered:
     instance_admin: str
 
 
+@dataclass(slots=True)
+class Writes:
+    """What has become of one request's writes: whether nobody may say that nothing was changed."""
+
+    is_sent: bool = False
+    """One was handed to the driver, and PostgreSQL has not said what became of it."""
+    is_done: bool = False
+    """One was committed."""
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether something was changed, or may have been."""
+        return self.is_sent or self.is_done
+
+    def send(self, *statements: Statement[Any]) -> None:
+        """These are handed to the driver now."""
+        self.is_sent = self.is_sent or not all(each.only_reads for each in statements)
+
+    def end(self) -> None:
+        """What was sent is committed."""
+        self.is_done, self.is_sent = self.is_done or self.is_sent, False
+
+    def fail(self, error: psycopg.Error) -> None:
+        """What was sent met an error."""
+        if errors.is_undone(error):
+            self.is_sent = False
+
+    def told(self, error: errors.KronosError) -> errors.KronosError:
+        """The error as its caller may be told it: one that says that nothing was changed only where that is certain."""
+        if not (isinstance(error, errors.Unavailable) and self.may_be_done):
+            return error
+        return errors.OutcomeUnknown(f"{error.detail}, after a write was sent: it may have been done, or not")
+
+
 _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
 _ENTER_INSTANCE = statement("workspaces.enter_instance", InstanceEntered)
 
 
 @asynccontextmanager
-async def _connected(pool: "Pool") -> AsyncIterator[Connection]:
+async def _connected(pool: "Pool", writes: Writes) -> AsyncIterator[Connection]:
     """A connection of the pool; what PostgreSQL and the pool raise inside becomes a KronosError, here and nowhere else."""
     try:
         async with pool.connection() as connection:
             yield connection
     except PoolTimeout as error:
-        raise errors.DatabaseUnavailable(pool.why_none()) from error
+        raise writes.told(errors.DatabaseUnavailable(pool.why_none())) from error
     except psycopg.Error as error:
-        raise errors.from_database(error) from error
+        writes.fail(error)
+        raise writes.told(errors.from_database(error)) from error
 
 
 class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
-    def __init__(self, pool: "Pool", workspace: str) -> None:
+    def __init__(self, pool: "Pool", workspace: str, writes: Writes | None = None) -> None:
         self._pool = pool
+        self._writes = writes or Writes()
         self.workspace = workspace  # slug or id, as the caller named it
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
         """The rows of one statement. Raises WorkspaceNotFound, KronosError."""
         async with (
-            _connected(self._pool) as connection,
+            _connected(self._pool, self._writes) as connection,
             connection.cursor(row_factory=class_row(statement.row)) as cursor,
         ):
-            async with self._transaction(connection):
+            async with self._transaction(connection, statement):
                 await cursor.execute(statement.text, params)
             return await cursor.fetchall()
 
@@ -89,8 +125,10 @@ class WorkspaceView:
 
         One message to PostgreSQL instead of a pipeline of two: for what is asked most.
         """
-        async with _connected(self._pool) as connection, connection.cursor(row_factory=class_row(statement.row)) as cursor:
+        async with _connected(self._pool, self._writes) as connection, connection.cursor(row_factory=class_row(statement.row)) as cursor:
+            self._writes.send(statement)
             await cursor.execute(statement.text, {**params, "workspace": self.workspace})
+            self._writes.end()
             return await cursor.fetchone()
 
     async def enter(self) -> Entered:
@@ -103,11 +141,11 @@ class WorkspaceView:
     ) -> tuple[list[Row], list[Read]]:
         """The rows of a statement that writes, and of one that reads in the same transaction what it left. Raises as `rows`."""
         async with (
-            _connected(self._pool) as connection,
+            _connected(self._pool, self._writes) as connection,
             connection.cursor(row_factory=class_row(write.row)) as writing,
             connection.cursor(row_factory=class_row(read.row)) as reading,
         ):
-            async with self._transaction(connection):
+            async with self._transaction(connection, write, read):
                 await writing.execute(write.text, write_params)
                 await reading.execute(read.text, read_params)
             return await writing.fetchall(), await reading.fetchall()
@@ -117,24 +155,26 @@ class WorkspaceView:
     ) -> tuple[list[First], list[Row], list[Read]]:
         """As `write_then_read`, after a statement that prepares the ground in the same transaction; `params` are for all three."""
         async with (
-            _connected(self._pool) as connection,
+            _connected(self._pool, self._writes) as connection,
             connection.cursor(row_factory=class_row(prepare.row)) as preparing,
             connection.cursor(row_factory=class_row(write.row)) as writing,
             connection.cursor(row_factory=class_row(read.row)) as reading,
         ):
-            async with self._transaction(connection):
+            async with self._transaction(connection, prepare, write, read):
                 await preparing.execute(prepare.text, params)
                 await writing.execute(write.text, params)
                 await reading.execute(read.text, params)
             return await preparing.fetchall(), await writing.fetchall(), await reading.fetchall()
 
     @asynccontextmanager
-    async def _transaction(self, connection: Connection) -> AsyncIterator[None]:
+    async def _transaction(self, connection: Connection, *statements: Statement[Any]) -> AsyncIterator[None]:
         async with connection.cursor(row_factory=class_row(Entered)) as entering:
             try:
                 async with connection.pipeline():
                     await entering.execute(_ENTER_WORKSPACE.text, {"workspace": self.workspace})
+                    self._writes.send(*statements)
                     yield
+                self._writes.end()
             except psycopg.Error:
                 # Without a workspace no row can be written, which a constraint may say first.
                 if _found_none(entering):
@@ -154,18 +194,21 @@ def _found_none(cursor: AsyncCursor[Entered]) -> bool:
 class InstanceView:
     """The instance administrator's view: the workspaces themselves, none of what they hold."""
 
-    def __init__(self, pool: "Pool") -> None:
+    def __init__(self, pool: "Pool", writes: Writes | None = None) -> None:
         self._pool = pool
+        self._writes = writes or Writes()
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
         """The rows of one statement. Raises KronosError."""
         async with (
-            _connected(self._pool) as connection,
+            _connected(self._pool, self._writes) as connection,
             connection.cursor(row_factory=class_row(statement.row)) as cursor,
         ):
             async with connection.pipeline():
                 await connection.execute(_ENTER_INSTANCE.text)
+                self._writes.send(statement)
                 await cursor.execute(statement.text, params)
+            self._writes.end()
             return await cursor.fetchall()
 
     async def one_or_none(self, statement: Statement[Row], params: Params) -> Row | None:

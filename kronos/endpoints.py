@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from kronos import errors
+from kronos import errors, idempotency
 from kronos.database import WorkspaceView
 from kronos.model import Endpoint, EndpointType, JsonObject
 from kronos.sql import statement
@@ -57,9 +57,14 @@ _LIST = statement("endpoints.list_endpoints", Endpoint)
 _DELETE = statement("endpoints.delete_endpoint", Deletion)
 
 
-async def create(view: WorkspaceView, new: NewEndpoint) -> Endpoint:
-    """A new endpoint. Raises Conflict when the name is taken."""
-    written, endpoint = await view.write_then_read(_INSERT, _params(new), _GET, {"name": new.name})
+async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str | None = None) -> tuple[Endpoint, bool]:
+    """An endpoint, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch), OutcomeUnknown."""
+    key = idempotency.key("endpoint", idempotency_key, new)
+    return await idempotency.once(view, key, lambda: _create(view, new, key), lambda _: get(view, new.name))
+
+
+async def _create(view: WorkspaceView, new: NewEndpoint, key: idempotency.Key | None) -> Endpoint:
+    written, endpoint = await view.write_then_read(_INSERT, {**_params(new), **idempotency.params(key)}, _GET, {"name": new.name})
     if not written:
         raise errors.Conflict(
             f"the endpoint {new.name!r} exists",
@@ -75,7 +80,7 @@ async def replace(view: WorkspaceView, new: NewEndpoint) -> tuple[Endpoint, bool
         return endpoint[0], False
     if endpoint:
         raise errors.Conflict(f"the endpoint {new.name!r} is of type {endpoint[0].type}: its type cannot change")
-    return await create(view, new), True
+    return await _create(view, new, None), True
 
 
 async def get(view: WorkspaceView, name: str) -> Endpoint:

@@ -7,10 +7,12 @@ KronosError                        500  internal_error          we did not fores
 ├── NotFound                       404  *_not_found             absent, or another workspace's: the caller cannot tell
 ├── Conflict                       409  conflict, job_not_updatable, execution_not_cancellable, endpoint_in_use, ...
 │   └── Overtaken                       conflict, where looking again may tell more
+│       └── KeyTaken                    an idempotency key that a call at the same time was first to keep
 ├── PreconditionFailed             412  precondition_failed
 ├── PayloadTooLarge                413  payload_too_large
 ├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, invalid_interval,
 │                                       idempotency_mismatch
+├── OutcomeUnknown                 503  outcome_unknown         it may have been done: PostgreSQL's answer was lost
 ├── Unavailable                    503  nothing was changed; the call may be repeated
 │   ├── DatabaseUnavailable             database_unavailable
 │   │   └── SessionRefused              a connection that is not who or how it must be; a process does not start with one
@@ -124,6 +126,10 @@ class Overtaken(Conflict):
     """What it was about was changed by somebody else between the look and the write: whoever looks again sees how."""
 
 
+class KeyTaken(Overtaken):
+    """A call with the same idempotency key was first, at the same time; nothing was done."""
+
+
 class PreconditionFailed(KronosError):
     """If-Match names another version than the present one."""
 
@@ -176,6 +182,14 @@ class PgCronUnavailable(Unavailable):
     code = "pg_cron_unavailable"
 
 
+class OutcomeUnknown(KronosError):
+    """A write was sent to PostgreSQL and its answer was lost: it may have been done, or not."""
+
+    status = 503
+    code = "outcome_unknown"
+    title = "Outcome unknown"
+
+
 class MigrationFailed(KronosError):
     """The database could not be brought to this release; it is as it was."""
 
@@ -189,6 +203,7 @@ _OF_PG_CRON = re.compile(r"\b(?:un)?register_(?:pg_cron|jobs)\b|\bcron\.(?:sched
 
 
 _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
+    "idempotency_keys_pkey": KeyTaken("a call with the same idempotency key is done at the same time"),
     "jobs_name_taken": Conflict(
         "another live job of this workspace has this name",
         faults=(Fault(pointer="/name", detail="the name is taken", hint="choose another name, or PATCH the job that has it"),),
@@ -211,6 +226,11 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR012": _endpoint_deleted,
     "KR013": WorkspaceNotFound,
 }
+
+
+def is_undone(error: psycopg.Error) -> bool:
+    """Whether the transaction that met the error is certainly rolled back: so it is where PostgreSQL said so and went on."""
+    return error.diag.severity_nonlocalized == "ERROR"
 
 
 def from_database(error: psycopg.Error) -> KronosError:

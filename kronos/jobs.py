@@ -1,16 +1,14 @@
 """What can be done to a job. Each change is one transaction in one round trip: the row and its pg_cron entry, both or neither."""
 
-import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypedDict
 from uuid import UUID, uuid4
 
-import orjson
 from psycopg.types.json import Jsonb
 
-from kronos import errors, executions, schedules
+from kronos import errors, executions, idempotency, schedules
 from kronos.database import WorkspaceView
 from kronos.model import Execution, Job, JobStatus, JsonObject, Overlap, Trigger
 from kronos.schedules import ScheduleText
@@ -126,6 +124,7 @@ _REPLACE = statement("jobs.replace_cron_job", Changed)
 _CANCEL = statement("jobs.cancel_job", Changed)
 _TRIGGER = statement("jobs.trigger_job", Changed)
 
+_UNSAID = NewJob(endpoint="", trigger="IMMEDIATE")
 _NULLABLE = ("name", "starts_at", "ends_at", "max_runs")
 _WAKE_INTERVAL_SECONDS = 0.01
 _LATE = timedelta(seconds=5)
@@ -150,13 +149,23 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     """Store the job, with its pg_cron entry (CRON) or its execution (IMMEDIATE, DELAYED); and whether it is new.
 
     With an idempotency key that is known, the job that it made. Raises EndpointNotFound, Unprocessable (invalid_cron, invalid_timezone,
-    idempotency_mismatch), Conflict (the name is taken, the workspace is suspended), PgCronUnavailable, DatabaseUnavailable.
+    idempotency_mismatch), Conflict (the name is taken, the workspace is suspended), PgCronUnavailable, DatabaseUnavailable, OutcomeUnknown.
     """
+    try:
+        return await _create(view, new)
+    except (errors.Conflict, errors.NotFound, errors.Unprocessable) as error:
+        # What refuses the job now may have come after the key made it, or be the very job, made at the same time.
+        if error.code == "idempotency_mismatch" or (known := await _known(view, new)) is None:
+            raise
+        return known, False
+
+
+async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     run_at = new.run_at
     if (local := schedules.local_time(run_at)) is not None:
         run_at = await schedules.shown_at(view, local, timezone=new.timezone, dst_gap=new.dst_gap)
     if faults := _past(new, run_at):
-        return await _known(view, new, faults), False
+        raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=tuple(faults))
     insert, params = await _insertion(view, new, run_at)
     try:
         job = await view.run_entering(insert, params)
@@ -166,8 +175,8 @@ async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
         job = await view.one_or_none(insert, {**params, "workspace": view.workspace})
     if job is None:
         raise await _no_way_to_deliver(view, new.endpoint)
-    if job.job_id != params["job_id"]:
-        return await _known(view, new, []), False
+    if job.job_id != params["job_id"] and (known := await _known(view, new)) is not None:
+        return known, False
     return job, True
 
 
@@ -186,17 +195,15 @@ def _past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
     return faults
 
 
-async def _known(view: WorkspaceView, new: NewJob, faults: list[errors.Fault]) -> Job:
-    """The job that this very request made before. Raises Unprocessable: with `faults` where it made none, or made another."""
-    twin = None
-    if new.idempotency_key is not None:
-        twin = await view.one_or_none(_FIND_TWIN, {"idempotency_key": new.idempotency_key, "request_sha256": _digest(new)})
+async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
+    """The job that this very request made before; None where its key is new. Raises Unprocessable where the key made another."""
+    if new.idempotency_key is None:
+        return None
+    twin = await view.one_or_none(_FIND_TWIN, {"idempotency_key": new.idempotency_key, "request_sha256": _digest(new)})
     if twin is None:
-        raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=tuple(faults))
+        return None
     if not twin.is_same_request:
-        fault = errors.Fault(pointer="/idempotency_key", detail="the same key came with another body", hint="use a new key for a new job")
-        detail = f"the idempotency key was used for another request, which made job {twin.job_id}"
-        raise errors.Unprocessable(detail, code="idempotency_mismatch", faults=(fault,))
+        raise idempotency.mismatch(f"job {twin.job_id}", "/idempotency_key")
     return await get(view, str(twin.job_id))
 
 
@@ -254,8 +261,10 @@ def _schedule_text(new: NewJob) -> ScheduleText:
 
 
 def _digest(new: NewJob) -> bytes:
-    """What makes two requests the same: every field's value, whatever the order of an object's keys."""
-    return hashlib.sha256(orjson.dumps(new, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
+    """What makes two requests the same: each field that says something, so that a release with more of them finds its key too."""
+    given = {each.name: getattr(new, each.name) for each in fields(new)}
+    said = {name: value for name, value in given.items() if name in ("endpoint", "trigger") or value != getattr(_UNSAID, name)}
+    return idempotency.digest(said)
 
 
 async def get(view: WorkspaceView, job: str) -> Job:
@@ -355,10 +364,24 @@ async def cancel(view: WorkspaceView, job: str) -> Job:
     return present
 
 
-async def trigger(view: WorkspaceView, job: str, *, input: JsonObject | None) -> Execution:
-    """One execution now, beside the schedule, ACTIVE or PAUSED; its overlap policy may hold or skip it. Raises JobNotFound, Conflict."""
+async def trigger(view: WorkspaceView, job: str, *, input: JsonObject | None, idempotency_key: str | None = None) -> tuple[Execution, bool]:
+    """One execution now, beside the schedule, ACTIVE or PAUSED, and whether it is new; its overlap policy may hold or skip it.
+
+    Raises JobNotFound, Conflict, Unprocessable (idempotency_mismatch), OutcomeUnknown.
+    """
+    key = idempotency.key("trigger", idempotency_key, job, input)
+    return await idempotency.once(view, key, lambda: _trigger(view, job, input, key), lambda made: executions.get(view, made))
+
+
+async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key: idempotency.Key | None) -> Execution:
     execution_id = _uuid7()
-    params = {"job": job, "execution_id": execution_id, "input": Jsonb(input) if input is not None else None, "wake": _may_wake()}
+    params: dict[str, object] = {
+        "job": job,
+        "execution_id": execution_id,
+        "input": Jsonb(input) if input is not None else None,
+        "wake": _may_wake(),
+        **idempotency.params(key),
+    }
     written, execution = await view.write_then_read(_TRIGGER, params, executions.GET, {"execution_id": execution_id})
     if written:
         return execution[0]

@@ -108,6 +108,7 @@ class RemainCount:
     backfills: int
     job_faults: int
     workspaces: int
+    idempotency_keys: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +202,12 @@ class Retainer:
             yield {"jobs": jobs.jobs}
             place = (jobs.last_at, jobs.last_id) if jobs.last_at is not None and jobs.last_id is not None else None
         (remains,) = self._rows(_REMAINS, limit=1_000_000)
-        yield {"backfills": remains.backfills, "job_faults": remains.job_faults, "workspaces": remains.workspaces}
+        yield {
+            "backfills": remains.backfills,
+            "job_faults": remains.job_faults,
+            "workspaces": remains.workspaces,
+            "idempotency_keys": remains.idempotency_keys,
+        }
         runid, is_left = 0, True
         while is_left:
             (details,) = self._rows(_RUN_DETAILS, after=runid, limit=_CHUNK)

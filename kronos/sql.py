@@ -9,6 +9,8 @@ from typing import Generic, LiteralString, TypeVar, cast
 Row = TypeVar("Row")
 _BLOCK = re.compile(r"^-- name: (?P<name>[a-z0-9_]+)\n(?P<text>.*?)(?=^-- name: |\Z)", re.M | re.S)
 
+_READING = frozenset({"count", "enter", "find", "get", "list", "preview", "read"})
+
 
 def root() -> Path:
     """The sql/ folder: inside the wheel, or at the checkout's top."""
@@ -23,6 +25,11 @@ class Statement(Generic[Row]):
     name: str
     text: LiteralString
     row: type[Row]
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it can change nothing, which its name's verb says and a test holds it to."""
+        return self.name.partition(".")[2].partition("_")[0] in _READING
 
 
 @cache

@@ -40,6 +40,7 @@ grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gat
 grant insert on kronos.endpoint_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills to kronos_api;
 grant insert, update, delete on kronos.execution_live to kronos_api;
+grant select, insert on kronos.idempotency_keys to kronos_api;
 
 grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;

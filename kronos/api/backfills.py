@@ -59,18 +59,21 @@ class BackfillCount:
     "POST",
     _OF_JOB + "/backfill",
     body=BackfillCreate,
+    headers=("Idempotency-Key",),
     answers={202: BackfillShown, 200: BackfillCount},
     raises=(*_WRITE, errors.JobNotFound),
+    shown_at=_OF_JOB + "/backfills",
 )
 async def backfill_job(call: Call) -> Response:
-    """Run a CRON job's ticks of a past window; with validate_only, count them."""
+    """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency key, the backfill that it made."""
     call.parameters(NoQuery)
     view, ref, body = call.workspace(), call.job_ref(), await call.read(BackfillCreate)
-    new = new_backfill(body)
+    new, key = new_backfill(body), call.idempotency_key()
     if body.validate_only:
         return answer(_counted(await backfills.count(view, ref, new)))
-    backfill = await backfills.start(view, ref, new)
-    return answer(_shown(backfill), 202, Location=call.path("workspaces", backfill.workspace, "backfills", backfill.backfill_id))
+    backfill, is_new = await backfills.start(view, ref, new, idempotency_key=key)
+    location = call.path("workspaces", backfill.workspace, "backfills", backfill.backfill_id)
+    return answer(_shown(backfill), 202, Location=location, is_repeat=not is_new)
 
 
 @routes.operation(

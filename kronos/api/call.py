@@ -26,6 +26,8 @@ _MAX_SLUGS = 10_000
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}", re.ASCII)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_QUOTED_KEY = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"', re.ASCII)
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"', re.ASCII)
 
 
@@ -76,11 +78,11 @@ class Call(Request):
 
     def instance(self) -> InstanceView:
         """The instance administrator's view."""
-        return InstanceView(self.context.pool)
+        return InstanceView(self.context.pool, self.scope["kronos.writes"])
 
     def workspace(self) -> WorkspaceView:
         """The view of the path's workspace; whether there is one shows at its first statement. Raises InvalidRequest."""
-        return WorkspaceView(self.context.pool, self.workspace_ref())
+        return WorkspaceView(self.context.pool, self.workspace_ref(), self.scope["kronos.writes"])
 
     def workspace_ref(self) -> str:
         """The path's workspace, a slug or an id. Raises InvalidRequest."""
@@ -174,16 +176,48 @@ class Call(Request):
             return int(found[1])
         _refuse(f"If-Match {_shown(given)} names no version", 'Write the ETag of the job as it came, such as "3", or *.', "/If-Match")
 
+    def idempotency_key(self, in_body: str | None = None) -> str | None:
+        """The key that makes the call repeatable, from the header or the body. Raises InvalidRequest, Unprocessable.
+
+        The header is a string of RFC 8941, "abc", as draft-ietf-httpapi-idempotency-key-header has it, or the key as it is: abc.
+        """
+        given = self.headers.getlist("idempotency-key")
+        if len(given) > 1:
+            _refuse_key("the header Idempotency-Key is given twice")
+        key = _key(given[0]) if given else in_body
+        if in_body not in (None, key):
+            detail = "idempotency_key and the header Idempotency-Key differ"
+            fault = Fault(pointer="/idempotency_key", detail=detail, hint="Give one of them.")
+            raise errors.Unprocessable(f"field {fault.pointer}: {detail}", faults=(fault,))
+        self.scope["kronos.is_repeatable"] = key is not None
+        return key
+
     def path(self, *parts: object) -> str:
         """The path of a resource of this API, as the caller reaches it: with the proxy's prefix."""
         return "/".join([self.scope.get("root_path", ""), "v1", *map(str, parts)])
 
 
-def answer(value: object, status: int = 200, **headers: str) -> Response:
-    """The JSON answer of rows as they are; `headers` are named with _ for -."""
+def answer(value: object, status: int = 200, *, is_repeat: bool = False, **headers: str) -> Response:
+    """The JSON answer of rows as they are; `headers` are named with _ for -. `is_repeat`: a call before, with the same key, made it."""
     content = orjson.dumps(value, reading.plain, orjson.OPT_UTC_Z)
     named = {name.replace("_", "-"): text for name, text in headers.items()}
+    if is_repeat:
+        named["Idempotent-Replayed"] = "true"
     return Response(content, status, media_type="application/json", headers=named)
+
+
+def _key(header: str) -> str:
+    if header.startswith('"'):
+        if _QUOTED_KEY.fullmatch(header):
+            return re.sub(r"\\(.)", r"\1", header[1:-1])
+        _refuse_key("the header Idempotency-Key begins with a quote and is not a quoted string of 1 to 255 visible ASCII characters")
+    if not _KEY.fullmatch(header):
+        _refuse_key("the header Idempotency-Key is not 1 to 255 visible ASCII characters")
+    return header
+
+
+def _refuse_key(detail: str) -> NoReturn:
+    _refuse(detail, 'Use a UUID, for example, as it is or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".', "/Idempotency-Key")
 
 
 def _summary(what: str, faults: tuple[Fault, ...]) -> str:

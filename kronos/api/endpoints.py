@@ -16,13 +16,15 @@ _ONE = "/v1/workspaces/{w}/endpoints/{name}"
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
-@routes.operation("POST", _PATH, body=EndpointCreate, answers={201: Endpoint}, raises=_WRITE)
+@routes.operation("POST", _PATH, body=EndpointCreate, headers=("Idempotency-Key",), answers={201: Endpoint, 200: Endpoint}, raises=_WRITE)
 async def create_endpoint(call: Call) -> Response:
-    """Make an endpoint."""
+    """Make an endpoint; with a known idempotency key, the endpoint that it made."""
     call.parameters(NoQuery)
     view, body = call.workspace(), await call.read(EndpointCreate)
-    endpoint = await endpoints.create(view, new_endpoint(body.name, body, call.context.egress))
-    return answer(endpoint, 201, Location=call.path("workspaces", endpoint.workspace, "endpoints", endpoint.name))
+    new = new_endpoint(body.name, body, call.context.egress)
+    endpoint, is_new = await endpoints.create(view, new, idempotency_key=call.idempotency_key())
+    location = call.path("workspaces", endpoint.workspace, "endpoints", endpoint.name)
+    return answer(endpoint, 201 if is_new else 200, Location=location, is_repeat=not is_new)
 
 
 @routes.operation("GET", _PATH, query=PageQuery, answers={200: Page[Endpoint]}, raises=(errors.WorkspaceNotFound,))

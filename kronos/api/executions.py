@@ -42,12 +42,13 @@ async def cancel_execution(call: Call) -> Response:
     return answer(await executions.cancel(view, execution_id))
 
 
-@routes.operation("POST", _ONE + "/retry", body=Nothing, answers={200: Execution}, raises=_CHANGE)
+@routes.operation("POST", _ONE + "/retry", body=Nothing, headers=("Idempotency-Key",), answers={200: Execution}, raises=_CHANGE)
 async def retry_execution(call: Call) -> Response:
     """Make a failed or cancelled execution due again, under its own id."""
     call.parameters(NoQuery)
     view, execution_id, _ = call.workspace(), call.execution_id(), await call.read(Nothing, optional=True)
-    return answer(await executions.retry(view, execution_id))
+    execution, is_new = await executions.retry(view, execution_id, idempotency_key=call.idempotency_key())
+    return answer(execution, is_repeat=not is_new)
 
 
 @routes.operation("GET", _ONE + "/attempts", answers={200: Page[Attempt]}, raises=_ABSENT)

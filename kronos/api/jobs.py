@@ -73,8 +73,9 @@ async def create_job(call: Call) -> Response:
     """Make a job; with a known idempotency key, the job that it made."""
     call.parameters(NoQuery)
     view, body = call.workspace(), await call.read(JobCreate)
-    job, is_new = await jobs.create(view, new_job(body, call.headers.get("idempotency-key")))
-    return answer(job, 201 if is_new else 200, Location=call.path("workspaces", job.workspace, "jobs", job.job_id), ETag=f'"{job.version}"')
+    job, is_new = await jobs.create(view, new_job(body, call.idempotency_key(body.idempotency_key)))
+    location = call.path("workspaces", job.workspace, "jobs", job.job_id)
+    return answer(job, 201 if is_new else 200, Location=location, ETag=f'"{job.version}"', is_repeat=not is_new)
 
 
 @routes.operation("GET", _PATH, query=JobQuery, answers={200: Page[Job]}, raises=(errors.WorkspaceNotFound,))
@@ -142,13 +143,22 @@ async def skip_next_ticks(call: Call) -> Response:
     return answer(await pauses.skip_next(view, ref, count=body.count))
 
 
-@routes.operation("POST", _ONE + "/trigger", body=JobTrigger, answers={202: Execution}, raises=_WRITE)
+@routes.operation(
+    "POST",
+    _ONE + "/trigger",
+    body=JobTrigger,
+    headers=("Idempotency-Key",),
+    answers={202: Execution},
+    raises=_WRITE,
+    shown_at="/v1/workspaces/{w}/jobs/{j}/executions",
+)
 async def trigger_job(call: Call) -> Response:
-    """Run a CRON job once now, beside its schedule."""
+    """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made."""
     call.parameters(NoQuery)
     view, ref, body = call.workspace(), call.job_ref(), await call.read(JobTrigger, optional=True)
-    execution = await jobs.trigger(view, ref, input=body.input)
-    return answer(execution, 202, Location=call.path("workspaces", execution.workspace, "executions", execution.execution_id))
+    execution, is_new = await jobs.trigger(view, ref, input=body.input, idempotency_key=call.idempotency_key())
+    location = call.path("workspaces", execution.workspace, "executions", execution.execution_id)
+    return answer(execution, 202, Location=location, is_repeat=not is_new)
 
 
 @routes.operation("GET", _ONE + "/executions", query=JobExecutionQuery, answers={200: Page[Execution]}, raises=_ABSENT)

@@ -7,10 +7,12 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
 from kronos.api.problems import http_problem, instance, problem
+from kronos.database import Writes
 
 MAX_BODY_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 10.0
@@ -18,6 +20,9 @@ TIMEOUT_SECONDS = 10.0
 
 MAX_IN_FLIGHT = 500
 """Requests under way at once in one process: at a millisecond of database each, half a second's work waits for ten connections."""
+
+CALLER_GONE = 499
+"""In the log, for a caller who went away before the body had come: as nginx has it."""
 
 _log = logging.getLogger("kronos.api")
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -52,6 +57,7 @@ class Boundary:
         began = time.perf_counter()
         request_id, length = _read_headers(scope)
         scope["kronos.request_id"] = request_id
+        scope["kronos.writes"] = Writes()
         named = (b"request-id", request_id.encode("ascii"))
         exchange = _Exchange()
 
@@ -81,6 +87,9 @@ class Boundary:
             async with asyncio.timeout(self._timeout_seconds) as deadline:
                 scope["kronos.deadline"] = deadline
                 await self._app(scope, receive, send)
+        except ClientDisconnect:
+            # Nobody is there to be answered, and nobody of ours did wrong: the line of the request says so.
+            exchange.status = exchange.status or CALLER_GONE
         except Exception as error:
             if exchange.status:
                 raise
@@ -100,7 +109,11 @@ class Boundary:
         if exchange.waits_for_body:
             detail = f"the body did not arrive within {seconds}; nothing was done"
             return http_problem(408, "request_timeout", "Request timeout", detail, scope, {"Connection": "close"})
-        detail = f"the request took longer than {seconds}; what it asked for may have been done"
+        writes: Writes = scope["kronos.writes"]
+        if writes.may_be_done:
+            detail = f"the request took longer than {seconds}: what it asked for may have been done, or not"
+            return problem(errors.OutcomeUnknown(detail), scope)
+        detail = f"the request took longer than {seconds}; nothing was changed"
         return http_problem(503, "request_timeout", "Timed out", detail, scope, _LATER)
 
 

@@ -32,10 +32,11 @@ _PATH_PARAMETERS = {
 }
 _HEADERS = {
     "If-Match": "The version that is to be replaced, as ETag gave it; another present version is answered with 412.",
-    "Idempotency-Key": "Makes the call repeatable: the same key and body give the same job. Same as the body's idempotency_key.",
+    "Idempotency-Key": 'Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key.',
 }
 _ALWAYS = (errors.KronosError, errors.DatabaseUnavailable)
 _WITH_KEY = (errors.InvalidRequest, errors.Unauthorized)
+_KEY_HEADER = "Idempotency-Key"
 
 
 class Operation(APIRoute):
@@ -43,12 +44,23 @@ class Operation(APIRoute):
 
     needs_key: bool
     handler: Handler
+    takes_key: bool
+    shown_at: str
+
+    def how_to_find_out(self, scope: Scope) -> str:
+        """What a caller does who must know whether a write was done."""
+        if scope.get("kronos.is_repeatable"):
+            return f"Repeat the call with the same {_KEY_HEADER}: what was made is answered, and nothing is made twice."
+        shown = f"{scope.get('root_path', '')}{self.shown_at.format_map(scope['path_params'])}"
+        repeat = f" A call with the header {_KEY_HEADER} can simply be repeated." if self.takes_key else ""
+        return f"GET {shown} shows whether it was.{repeat}"
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; an error of ours becomes its problem document."""
         if scope["method"] not in (self.methods or ()):
             raise HTTPException(405)
         call = Call(scope, receive, send)
+        scope["kronos.how_to_find_out"] = self.how_to_find_out
         try:
             if self.needs_key:
                 await call.authenticate(writes=scope["method"] not in _SAFE)
@@ -56,7 +68,7 @@ class Operation(APIRoute):
         except errors.KronosError as error:
             if error.status >= 500:
                 # The caller gets the id, the log the rest: PostgreSQL's own message may quote rows.
-                unforeseen = not isinstance(error, errors.Unavailable)
+                unforeseen = not isinstance(error, errors.Unavailable | errors.OutcomeUnknown)
                 _log.error("%s %s: %s", scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=unforeseen)
             response = problem(error, scope)
         await response(scope, receive, send)
@@ -80,8 +92,12 @@ class Routes:
         query: type[BaseModel] | None = None,
         headers: Iterable[str] = (),
         raises: Iterable[type[errors.KronosError]] = (),
+        shown_at: str = "",
     ) -> Callable[[Handler], Handler]:
-        """Declare the function below as what answers `method path`; the rest is what /openapi.json says of it."""
+        """Declare the function below as what answers `method path`; the rest is what /openapi.json says of it.
+
+        `shown_at`: the path whose GET shows whether a write was done; by default this one, or of an action (…/pause) what it is done to.
+        """
 
         def declare(handler: Handler) -> Handler:
             made = Operation(
@@ -93,15 +109,31 @@ class Routes:
                 summary=(handler.__doc__ or "").strip().split("\n", 1)[0].rstrip("."),
                 tags=[self.tag],
                 status_code=next(iter(answers)),
-                responses=_responses(answers, [*raises, *_ALWAYS, *(_WITH_KEY if self.needs_key else ())]),
+                responses=_responses(answers, [*raises, *_always(method, needs_key=self.needs_key)]),
                 response_model=None,
                 openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key),
             )
             made.needs_key, made.handler = self.needs_key, handler
+            made.takes_key = _KEY_HEADER in headers
+            made.shown_at = shown_at or (path.rpartition("/")[0] if _is_action(method, path) else path)
             self.operations.append(made)
             return handler
 
         return declare
+
+
+def _is_action(method: str, path: str) -> bool:
+    """Whether what is called is done to the thing before it in the path: …/jobs/{j}/pause, and not …/{w}/jobs."""
+    parameter, _, rest = path.rpartition("{")[2].partition("}")
+    return method == "POST" and bool(rest) and parameter != "w"
+
+
+def _always(method: str, *, needs_key: bool) -> Iterable[type[errors.KronosError]]:
+    yield from _ALWAYS
+    if method not in _SAFE:
+        yield errors.OutcomeUnknown
+    if needs_key:
+        yield from _WITH_KEY
 
 
 def _responses(answers: Mapping[int, object], raises: Iterable[type[errors.KronosError]]) -> dict[int | str, JsonObject]:

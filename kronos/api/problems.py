@@ -1,6 +1,6 @@
 """Errors as HTTP answers: RFC 9457 problem documents, the same shape for everything that goes wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from kronos import errors
+from kronos.database import Writes
 from kronos.model import JsonObject
 
 MEDIA_TYPE = "application/problem+json"
@@ -38,7 +39,7 @@ class Problem:
 
 
 def problem(error: errors.KronosError, scope: Scope) -> Response:
-    """The answer to a request that ended in `error`."""
+    """The answer to a request that ended in `error`; where something may have been changed, how to find out."""
     headers: dict[str, str] = {}
     more: JsonObject = {}
     if error.faults:
@@ -49,7 +50,27 @@ def problem(error: errors.KronosError, scope: Scope) -> Response:
             more["pg_sqlstate"] = error.sqlstate
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="kronos"'
-    return _document(scope, error.status, error.code, error.title, error.detail, more, headers)
+    detail = error.detail
+    if isinstance(error, errors.OutcomeUnknown):
+        detail = f"{detail}. {how_to_find_out(scope)}"
+        if scope.get("kronos.is_repeatable"):
+            headers["Retry-After"] = str(errors.Unavailable.retry_after_seconds)
+    elif error.status == 500:
+        detail = f"{detail}. {_what_was_changed(scope)}"
+    return _document(scope, error.status, error.code, error.title, detail, more, headers)
+
+
+def how_to_find_out(scope: Scope) -> str:
+    """What a caller does who must know whether a write was done; empty where no operation was reached."""
+    told: Callable[[Scope], str] | None = scope.get("kronos.how_to_find_out")
+    return told(scope) if told is not None else ""
+
+
+def _what_was_changed(scope: Scope) -> str:
+    writes: Writes | None = scope.get("kronos.writes")
+    if writes is None or not writes.may_be_done:
+        return "Nothing was changed."
+    return f"What was asked for may have been done. {how_to_find_out(scope)}"
 
 
 def http_problem(status: int, code: str, title: str, detail: str, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:

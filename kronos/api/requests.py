@@ -1,6 +1,5 @@
 """Requests as operations take them: what several fields say together, and what only settings can judge."""
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import cast
@@ -32,12 +31,10 @@ _ONLY_CRON = (
     "catch_up",
 )
 _OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
-_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
-def new_job(body: JobCreate, header_key: str | None) -> NewJob:
-    """The job that a request asks for. Raises Unprocessable, InvalidRequest."""
-    key = _idempotency_key(body.idempotency_key, header_key)
+def new_job(body: JobCreate, key: str | None) -> NewJob:
+    """The job that a request with this idempotency key asks for. Raises Unprocessable."""
     _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at), *_later_faults(body)])
     fields: dict[str, object] = {
         "endpoint": body.endpoint,
@@ -216,18 +213,6 @@ def _later_faults(body: JobCreate) -> Iterator[Fault]:
     """What is in the contract, and not in this release."""
     if body.priority != 0:
         yield Fault(pointer="/priority", detail="priorities are not in this release", hint="Use 0, or leave it out.")
-
-
-def _idempotency_key(in_body: str | None, in_header: str | None) -> str | None:
-    if in_header is None:
-        return in_body
-    if not _KEY.fullmatch(in_header):
-        detail = "the header Idempotency-Key is not 1 to 255 visible ASCII characters"
-        raise errors.InvalidRequest(detail, faults=(Fault(pointer="/Idempotency-Key", detail=detail, hint="Use a UUID, for example."),))
-    if in_body not in (None, in_header):
-        detail = "idempotency_key and the header Idempotency-Key differ"
-        _refuse([Fault(pointer="/idempotency_key", detail=detail, hint="Give one of them.")])
-    return in_header
 
 
 def _refuse(faults: list[Fault]) -> None:

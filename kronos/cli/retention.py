@@ -21,6 +21,7 @@ _KINDS = {
     "backfills": "backfills",
     "job_faults": "faults of jobs that are over",
     "workspaces": "deleted workspaces",
+    "idempotency_keys": "idempotency keys",
     "run_details": "rows of cron.job_run_details",
     "partitions_made": "partitions made",
 }

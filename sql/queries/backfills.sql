@@ -21,7 +21,12 @@ with made as (
        and job.trigger = 'CRON'
        and job.status in ('ACTIVE', 'PAUSED')
        and workspace.status = 'ACTIVE'
-    returning backfill_id
+    returning backfill_id, workspace_id
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    select workspace_id, 'backfill', %(idempotency_key)s, %(request_sha256)s, backfill_id
+      from made
+     where %(idempotency_key)s::text is not null
 )
 select backfill_id, kronos.advance_backfill(backfill_id, 1000) as executions from made;
 

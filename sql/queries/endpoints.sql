@@ -11,6 +11,11 @@ with endpoint as (
 ), gate as (
     insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight)
     select endpoint_id, workspace_id, %(max_in_flight)s from endpoint
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    select workspace_id, 'endpoint', %(idempotency_key)s, %(request_sha256)s, endpoint_id
+      from endpoint
+     where %(idempotency_key)s::text is not null
 )
 select endpoint_id, version from endpoint;
 

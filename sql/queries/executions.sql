@@ -54,4 +54,13 @@ returning execution_id;
 
 -- name: retry_execution
 -- One row: null where a failed or cancelled execution is due again, under its own id; else why it is not.
-select kronos.retry_execution(%(execution_id)s) as refusal;
+with retried as materialized (
+    select kronos.retry_execution(%(execution_id)s) as refusal
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    select kronos.current_workspace_id(), 'retry', %(idempotency_key)s, %(request_sha256)s, %(execution_id)s
+      from retried
+     where refusal is null
+       and %(idempotency_key)s::text is not null
+)
+select refusal from retried;

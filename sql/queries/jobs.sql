@@ -299,6 +299,14 @@ returning job_id, 0 as entries;
 -- name: trigger_job
 -- One execution now, beside the schedule: the pointer does not move. Under an overlap policy it may wait for another, or be SKIPPED.
 -- No row: no CRON job that is ACTIVE or PAUSED.
-select triggered.job_id, 0 as entries
-  from kronos.trigger_job(%(job)s, %(execution_id)s, %(input)s, %(wake)s) as triggered (job_id)
- where triggered.job_id is not null;
+with triggered as materialized (
+    select job_id
+      from kronos.trigger_job(%(job)s, %(execution_id)s, %(input)s, %(wake)s) as made (job_id)
+     where job_id is not null
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    select kronos.current_workspace_id(), 'trigger', %(idempotency_key)s, %(request_sha256)s, %(execution_id)s
+      from triggered
+     where %(idempotency_key)s::text is not null
+)
+select job_id, 0 as entries from triggered;

@@ -22,10 +22,12 @@ begin
         update kronos.retention set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000', jobs_began_at = now();
         update kronos.retention_sweeps set swept_until = '00000000-0000-0000-0000-000000000000', began_at = now() where days = 0;
     end if;
-    foreach v_part in array array['run_details', 'remains', 'workspaces', 'executions', 'jobs', 'add_partitions', 'drop_partitions'] loop
+    foreach v_part in array array['keys', 'run_details', 'remains', 'workspaces', 'executions', 'jobs', 'add_partitions', 'drop_partitions'] loop
         continue when v_part = 'jobs' and v_is_left;      -- theirs go first
         begin
-            if v_part = 'run_details' then
+            if v_part = 'keys' then
+                select * into v_step from kronos.retain_keys(v_until - make_interval(secs => p_seconds * 0.9));
+            elsif v_part = 'run_details' then
                 select counted.run_details, counted.is_left into v_step from kronos.retain_run_details(20000) as counted;
             elsif v_part = 'remains' then
                 select counted.*, greatest(counted.backfills, counted.job_faults) >= 500 as is_left into v_step from kronos.retain_remains(500, false) as counted;

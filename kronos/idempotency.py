@@ -1,0 +1,89 @@
+"""Calls that make something once, however often they are repeated: the caller's key is kept with what was made, in one transaction.
+
+A job keeps its key in its own row, as long as it lives: kronos.jobs.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+from uuid import UUID
+
+import orjson
+
+from kronos import errors
+from kronos.database import WorkspaceView
+from kronos.sql import statement
+
+Made = TypeVar("Made")
+Operation = Literal["trigger", "backfill", "retry", "endpoint"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the call before with a key made."""
+
+    resource_id: UUID
+    is_same_request: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A caller's key for one operation, and what makes two requests the same."""
+
+    operation: Operation
+    text: str
+    request_sha256: bytes
+
+
+_FIND = statement("idempotency.find_key", Known)
+
+
+def digest(*request: object) -> bytes:
+    """Of a request's values, whatever the order of an object's members."""
+    return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
+
+
+def key(operation: Operation, text: str | None, *request: object) -> Key | None:
+    """The key of a call that has one."""
+    return Key(operation=operation, text=text, request_sha256=digest(*request)) if text is not None else None
+
+
+def params(key: Key | None) -> dict[str, object]:
+    """For the statement that makes something and keeps the key with it."""
+    return {"idempotency_key": key.text, "request_sha256": key.request_sha256} if key else {"idempotency_key": None, "request_sha256": None}
+
+
+async def once(
+    view: WorkspaceView, key: Key | None, make: Callable[[], Awaitable[Made]], get: Callable[[UUID], Awaitable[Made]]
+) -> tuple[Made, bool]:
+    """What `make` makes, and that it is new; where the key is known, what the call before made, as `get` reads it.
+
+    `make` keeps the key in its own transaction. Raises Unprocessable (idempotency_mismatch), and as both.
+    """
+    if key is None:
+        return await make(), True
+    if (known := await _find(view, key)) is not None:
+        return await get(known), False
+    try:
+        return await make(), True
+    except (errors.Conflict, errors.NotFound):  # the same call, at the same time, may be why
+        if (known := await _find(view, key)) is None:
+            raise
+        return await get(known), False
+
+
+async def _find(view: WorkspaceView, key: Key) -> UUID | None:
+    known = await view.one_or_none(_FIND, {"operation": key.operation, "idempotency_key": key.text, "request_sha256": key.request_sha256})
+    if known is None:
+        return None
+    if not known.is_same_request:
+        raise mismatch(f"{key.operation} {known.resource_id}")
+    return known.resource_id
+
+
+def mismatch(made: str, pointer: str = "/Idempotency-Key") -> errors.Unprocessable:
+    """That a key came with another request than the one that made something."""
+    fault = errors.Fault(pointer=pointer, detail="the same key came with another request", hint="Use a new key for a new request.")
+    detail = f"the idempotency key was used for another request, which made {made}"
+    return errors.Unprocessable(detail, code="idempotency_mismatch", faults=(fault,))

@@ -1,0 +1,117 @@
+"""A TCP proxy before PostgreSQL that understands enough of its protocol to cut a connection at a chosen point of a request."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+Point = Literal["before", "during", "after", "held"]
+"""before: what was sent never reaches PostgreSQL. during: it does, and both ends are cut at once. after: PostgreSQL has done it and
+said so, which never reaches the caller. held: the same, and nothing is cut."""
+
+
+@dataclass
+class Proxy:
+    """Cuts the connection at the `left`-th request to PostgreSQL that comes from now on, once, at `point`; below 1: none."""
+
+    url: str
+    point: Point = "before"
+    left: int = 0
+    has_cut: bool = False
+
+    def arm(self, point: Point, at: int) -> None:
+        """Cut the `at`-th request."""
+        self.point, self.left, self.has_cut = point, at, False
+
+    def disarm(self) -> bool:
+        """Whether it has cut; it cuts no more."""
+        self.left = 0
+        return self.has_cut
+
+    def cuts(self) -> bool:
+        """Whether the request that has come is the one."""
+        self.left -= 1
+        self.has_cut = self.has_cut or self.left == 0
+        return self.left == 0
+
+
+async def _message(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readexactly(5)
+    return head + await reader.readexactly(int.from_bytes(head[1:], "big") - 4)
+
+
+class _Connection:
+    """One client's connection, passed on message by message in both directions."""
+
+    def __init__(self, proxy: Proxy, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        self._proxy = proxy
+        self._client, self._to_client = client, to_client
+        self._point: Point | None = None
+
+    async def serve(self, target: tuple[str, int]) -> None:
+        """Pass on until one side goes, or until it is cut."""
+        server, to_server = await asyncio.open_connection(*target)
+        try:
+            length = await self._client.readexactly(4)
+            to_server.write(length + await self._client.readexactly(int.from_bytes(length, "big") - 4))
+            ways = {asyncio.create_task(self._requests(to_server)), asyncio.create_task(self._answers(server))}
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+        finally:
+            self._to_client.transport.abort()
+            to_server.close()  # what was written is sent first
+
+    async def _requests(self, to_server: asyncio.StreamWriter) -> None:
+        while True:
+            message = await _message(self._client)
+            if message[:1] in (b"S", b"Q") and self._proxy.cuts():  # Sync, Query: PostgreSQL commits at nothing else
+                self._point = self._proxy.point
+                if self._point == "before":
+                    return
+            to_server.write(message)
+            if self._point == "during":
+                await to_server.drain()
+                return
+
+    async def _answers(self, server: asyncio.StreamReader) -> None:
+        while True:
+            message = await _message(server)
+            if self._point is None:
+                self._to_client.write(message)
+            elif self._point == "after" and message[:1] == b"Z":  # ReadyForQuery: the transaction is over
+                return
+
+
+@contextmanager
+def cutting_proxy(url: str) -> Iterator[Proxy]:
+    """A proxy to the database of `url`, in a thread of its own."""
+    parts = conninfo_to_dict(url)
+    target = str(parts["host"]), int(str(parts["port"]))
+    listening = socket.create_server(("127.0.0.1", 0))
+    proxy = Proxy(url=make_conninfo(url, host="127.0.0.1", port=listening.getsockname()[1], sslmode="disable", gssencmode="disable"))
+    loop = asyncio.new_event_loop()
+
+    async def take(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            await _Connection(proxy, client, to_client).serve(target)
+
+    loop.run_until_complete(asyncio.start_server(take, sock=listening, limit=2**24))
+    thread = threading.Thread(target=loop.run_forever, name="proxy", daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        listening.close()

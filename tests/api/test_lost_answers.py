@@ -1,0 +1,232 @@
+"""PostgreSQL's connection is cut at each point of each write: what is answered is true, and the same call again makes nothing twice."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from api.cutting_proxy import Point, Proxy, cutting_proxy
+from api_answers import problem_of
+from conftest import Api, await_condition, cloned, make_workspace, running_api
+from kronos import config
+from kronos.api import app
+from kronos.api.operation import Operation
+from servers import Server
+
+POINTS: tuple[Point, ...] = ("before", "after", "during")
+CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
+_STATE = """
+select jsonb_build_object(
+    'workspaces', (select jsonb_agg(row order by row.workspace_id) from kronos.workspaces as row where slug = %(slug)s or slug = %(new)s),
+    'endpoints', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoints as row where workspace_id = %(id)s),
+    'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id) from kronos.jobs as row
+              where workspace_id = %(id)s),
+    'live', (select jsonb_agg(row order by row.execution_id) from kronos.execution_live as row where workspace_id = %(id)s),
+    'done', (select jsonb_agg(row order by row.execution_id) from kronos.execution_done as row where workspace_id = %(id)s),
+    'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row where workspace_id = %(id)s),
+    'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row where workspace_id = %(id)s),
+    'ages', (select jsonb_agg(row) from kronos.workspace_retention as row where workspace_id = %(id)s))::text
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """A write, on what `ready` makes for it: the path, and what the path's names stand for."""
+
+    path: str
+    body: dict[str, Any] | None = None
+    ready: Callable[["Scene"], dict[str, str]] = field(default=lambda scene: {})
+    makes: str | None = None
+    """For a call that makes something: the name of what it makes in its answer, by which it is known."""
+
+
+class Scene:
+    """An API behind the proxy, and the administrator's own way in."""
+
+    def __init__(self, api: Api, proxy: Proxy, superuser: psycopg.Connection) -> None:
+        self.client, self.proxy, self.superuser = api.client, proxy, superuser
+        self.slug = make_workspace(api.client)
+        self.new = f"n-{uuid.uuid4().hex[:12]}"
+
+    @property
+    def base(self) -> str:
+        return f"/v1/workspaces/{self.slug}"
+
+    def made(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        made: dict[str, Any] = self.client.post(self.base + path, json=body or {}).raise_for_status().json()
+        return made
+
+    def state(self) -> str:
+        (workspace_id,) = self.superuser.execute("select workspace_id from kronos.workspaces where slug = %s", [self.slug]).fetchone() or (
+            None,
+        )
+        (text,) = self.superuser.execute(_STATE, {"slug": self.slug, "new": self.new, "id": workspace_id}).fetchone() or ("",)
+        assert isinstance(text, str)
+        return text
+
+    def is_idle(self) -> bool:
+        """Whether nobody works in the database but us: what was sent to it is over."""
+        return self.superuser.execute(
+            "select not exists (select from pg_stat_activity where datname = current_database() and state = 'active'"
+            "                      and pid <> pg_backend_pid())"
+        ).fetchone() == (True,)
+
+
+def _cron(scene: Scene) -> dict[str, str]:
+    return {"j": scene.made("/jobs", CRON)["job_id"]}
+
+
+def _minutely(scene: Scene) -> dict[str, str]:
+    job_id = scene.made("/jobs", CRON | {"cron": "* * * * *"})["job_id"]
+    scene.superuser.execute(
+        "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where job_id = %s", [job_id]
+    )
+    return {"j": job_id}
+
+
+def _paused(scene: Scene) -> dict[str, str]:
+    names = _cron(scene)
+    scene.made(f"/jobs/{names['j']}/pause")
+    return names
+
+
+def _waiting(scene: Scene) -> dict[str, str]:
+    return {"e": scene.made("/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"})["execution"]["execution_id"]}
+
+
+def _cancelled(scene: Scene) -> dict[str, str]:
+    """A run by hand that was cancelled: its job lives."""
+    run = scene.made(f"/jobs/{_cron(scene)['j']}/trigger")
+    return {"e": scene.made(f"/executions/{run['execution_id']}/cancel")["execution_id"]}
+
+
+def _endpoint(scene: Scene) -> dict[str, str]:
+    return {"name": scene.made("/endpoints", {"name": "other", **HTTP})["name"]}
+
+
+def _backfill(scene: Scene) -> dict[str, str]:
+    return {"b": scene.made(f"/jobs/{_minutely(scene)['j']}/backfill", WINDOW)["backfill_id"]}
+
+
+def _empty(scene: Scene) -> dict[str, str]:
+    scene.slug = f"e-{uuid.uuid4().hex[:12]}"
+    scene.client.post("/v1/workspaces", json={"slug": scene.slug}).raise_for_status()
+    return {}
+
+
+def _suspended(scene: Scene) -> dict[str, str]:
+    _cron(scene)
+    scene.client.patch(scene.base, json={"status": "SUSPENDED"}).raise_for_status()
+    return {}
+
+
+HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
+WINDOW = {"from": "2026-11-20T00:00:00Z", "to": "2026-11-20T00:05:00Z"}
+ONE = "/v1/workspaces/{w}"
+WRITES = {
+    "cron job": Write(path=f"POST {ONE}/jobs", body=CRON | {"name": "same"}, makes="job_id"),
+    "one-shot": Write(path=f"POST {ONE}/jobs", body={"endpoint": "sink", "trigger": "IMMEDIATE"}, makes="job_id"),
+    "local one-shot": Write(
+        path=f"POST {ONE}/jobs",
+        body={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00", "timezone": "Asia/Tokyo"},
+        makes="job_id",
+    ),
+    "trigger": Write(path=f"POST {ONE}/jobs/{{j}}/trigger", body={"input": {"a": 1}}, ready=_cron, makes="execution_id"),
+    "backfill": Write(path=f"POST {ONE}/jobs/{{j}}/backfill", body=WINDOW, ready=_minutely, makes="backfill_id"),
+    "retry": Write(path=f"POST {ONE}/executions/{{e}}/retry", ready=_cancelled, makes="execution_id"),
+    "endpoint": Write(path=f"POST {ONE}/endpoints", body={"name": "new", **HTTP}, makes="endpoint_id"),
+    "workspace": Write(path="POST /v1/workspaces", body={"slug": "{new}"}),
+    "patched job": Write(path=f"PATCH {ONE}/jobs/{{j}}", body={"tags": ["x"]}, ready=_cron),
+    "cancelled job": Write(path=f"DELETE {ONE}/jobs/{{j}}", ready=_cron),
+    "paused job": Write(path=f"POST {ONE}/jobs/{{j}}/pause", body={}, ready=_cron),
+    "resumed job": Write(path=f"POST {ONE}/jobs/{{j}}/resume", body={}, ready=_paused),
+    "skipped ticks": Write(path=f"POST {ONE}/jobs/{{j}}/skip-next", body={"count": 2}, ready=_cron),
+    "cancelled execution": Write(path=f"POST {ONE}/executions/{{e}}/cancel", ready=_waiting),
+    "cancelled backfill": Write(path=f"POST {ONE}/backfills/{{b}}/cancel", ready=_backfill),
+    "replaced endpoint": Write(path=f"PUT {ONE}/endpoints/{{name}}", body=HTTP, ready=_endpoint),
+    "endpoint by PUT": Write(path=f"PUT {ONE}/endpoints/{{name}}", body=HTTP, ready=lambda scene: {"name": "fresh"}),
+    "deleted endpoint": Write(path=f"DELETE {ONE}/endpoints/{{name}}", ready=_endpoint),
+    "renamed workspace": Write(path=f"PATCH {ONE}", body={"name": "renamed"}),
+    "suspended workspace": Write(path=f"PATCH {ONE}", body={"status": "SUSPENDED"}, ready=_cron),
+    "resumed workspace": Write(path=f"PATCH {ONE}", body={"status": "ACTIVE"}, ready=_suspended),
+    "deleted workspace": Write(path=f"DELETE {ONE}", ready=_empty),
+    "ages": Write(path=f"PUT {ONE}/retention", body={"success_days": 3}),
+}
+
+
+@pytest.fixture(scope="module")
+def apis(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, Proxy, psycopg.Connection]]:
+    with (
+        cloned(server, template) as url,
+        cutting_proxy(url) as proxy,
+        running_api(proxy.url, tmp_path_factory.mktemp("api")) as api,
+        psycopg.connect(url, autocommit=True) as superuser,
+    ):
+        yield api, proxy, superuser
+
+
+def asked(scene: Scene, write: Write, names: dict[str, str], key: str) -> httpx.Response:
+    method, path = write.path.format_map({"w": scene.slug, **names}).split(" ")
+    body = {name: value.format(new=scene.new) if isinstance(value, str) else value for name, value in (write.body or {}).items()}
+    return scene.client.request(method, path, json=body if method != "DELETE" else None, headers={"Idempotency-Key": key})
+
+
+def test_every_write_of_the_api_is_cut() -> None:
+    routes = app.create(config.load(database_url="postgresql://")).routes
+    writes = {f"{method} {each.path}" for each in routes if isinstance(each, Operation) for method in each.methods or ()}
+    of_reads = {"POST /v1/schedules/preview"}
+    assert {each for each in writes if not each.startswith(("GET", "HEAD"))} - of_reads == {write.path for write in WRITES.values()}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_is_answered_is_true_wherever_the_connection_is_cut(apis: tuple[Api, Proxy, psycopg.Connection], name: str) -> None:
+    """Cut at the first, second, … request to PostgreSQL of the call, until the call is through before it is cut."""
+    write, told = WRITES[name], set[str]()
+    for point in POINTS:
+        if point == "during" and write.makes is None:
+            break  # who wins, PostgreSQL or the cut, is nobody's to say; what is said is judged above
+        for at in range(1, 9):
+            scene = Scene(*apis)
+            names, key = write.ready(scene), uuid.uuid4().hex
+            before = scene.state()
+            scene.proxy.arm(point, at)
+            answer = asked(scene, write, names, key)
+            if not scene.proxy.disarm():
+                assert answer.is_success, answer.text
+                break
+            await_condition(scene.is_idle, "PostgreSQL to end what it was sent")
+            after = scene.state()
+            if not answer.is_success:
+                problem = problem_of(answer)
+                told.add(problem["code"])
+                assert problem["code"] in ("database_unavailable", "outcome_unknown"), problem
+                if problem["code"] == "database_unavailable":
+                    assert after == before, (point, at, problem)
+                    assert answer.headers["Retry-After"]
+                else:
+                    assert "it may have been done" in problem["detail"]
+                    assert ("Repeat the call with the same Idempotency-Key" in problem["detail"]) == (write.makes is not None)
+                    assert ("Retry-After" in answer.headers) == (write.makes is not None)
+            if point == "after" and after != before:
+                assert answer.is_success or problem["code"] == "outcome_unknown"
+            if write.makes is not None:
+                made_once(scene, write, names, key, is_made=after != before)
+        else:
+            raise AssertionError(f"{name} asks PostgreSQL more than eight times")
+    assert "outcome_unknown" in told
+
+
+def made_once(scene: Scene, write: Write, names: dict[str, str], key: str, *, is_made: bool) -> None:
+    """The same call again, twice, has made one thing in all, and says which."""
+    again = asked(scene, write, names, key)
+    assert again.is_success, again.text
+    assert again.headers.get("Idempotent-Replayed", "false") == ("true" if is_made else "false")
+    between = scene.state()
+    once_more = asked(scene, write, names, key)
+    assert once_more.json()[write.makes or ""] == again.json()[write.makes or ""]
+    assert once_more.headers["Idempotent-Replayed"] == "true"
+    assert scene.state() == between
