@@ -156,11 +156,12 @@ def served(one: Instance) -> Iterator[tuple[subprocess.Popen[str], int]]:
     port = ports.free_port()
     log = one.home / "log" / "api.log"
     with child(["-m", "kronos", "serve"], log=log, environment=one.environment(port=str(port))) as process:
-        wait_until(lambda: _answers(port), f"the API does not answer; see {log}")
+        wait_until(lambda: answers(port), f"the API does not answer; see {log}")
         yield process, port
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether an API answers there."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=5):
             return True

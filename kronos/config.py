@@ -32,6 +32,38 @@ class Settings(BaseSettings):
     path_prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)*$")] = ""
     """What a reverse proxy puts before every path, e.g. /kronos."""
 
+    max_connections: Annotated[int, Field(ge=10, le=100_000)] = 1000
+    """Connections that one API process holds. Where there is no room, the one that has waited longest without a request yields: some
+    40 kB each, 120 kB while a request's head is coming."""
+
+    max_connections_per_address: Annotated[int, Field(ge=0, le=100_000)] = 500
+    """The same of one address (of IPv6: one network of 64 bits). 0: no such limit, for an API whose callers all come through a proxy."""
+
+    max_requests: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Requests under way at once in one API process: at a millisecond of database each, half a second's work for ten connections."""
+
+    max_url_bytes: Annotated[int, Field(ge=1024, le=65_536)] = 8192
+    """The longest URL, in bytes. RFC 9110 asks for 8,000."""
+
+    max_header_bytes: Annotated[int, Field(ge=4096, le=1_048_576)] = 32_768
+    """The largest head of a request, URL and headers, in bytes."""
+
+    max_headers: Annotated[int, Field(ge=16, le=10_000)] = 100
+    """The most headers of a request."""
+
+    head_seconds: Annotated[float, Field(ge=0.1, le=600)] = 10
+    """How long a request's URL and headers may take from their first byte, in seconds."""
+
+    idle_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 75
+    """How long a connection without a request is kept, in seconds: longer than the 60 of most load balancers, which then close first."""
+
+    request_seconds: Annotated[float, Field(ge=1, le=600)] = 10
+    """How long a request may take, its body and its answer's making included, in seconds: above the 5 s that it can wait for a
+    connection to PostgreSQL and the 5 s of its statement."""
+
+    write_seconds: Annotated[float, Field(ge=0.1, le=600)] = 10
+    """How long a caller may leave an answer unread, in seconds; one that reads less than 64 kB in such a time is not reading."""
+
     admin_key_file: Path | None = None
     """Where the instance administrator's key is kept: written with mode 0600 if it is not there; without it no key is made."""
 

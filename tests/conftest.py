@@ -149,14 +149,16 @@ def _settings(url: str, key_file: Path) -> config.Settings:
 
 @contextmanager
 def running_api(url: str, directory: Path) -> Iterator[Api]:
-    """A real uvicorn in a thread of this process, on a free port."""
+    """A real server in a thread of this process, on a free port."""
     from kronos.api import app as api_app  # here, so that tests of the database alone do not load FastAPI
+    from kronos.api import serve
 
     key_file = directory / "admin.key"
     system.ensure_admin_key(url, key_file)
-    serving = uvicorn.Server(
-        uvicorn.Config(api_app.create(_settings(url, key_file)), port=0, log_config=None, access_log=False, loop="uvloop", lifespan="on")
-    )
+    settings = _settings(url, key_file)
+    configuration = serve.configuration(api_app.create(settings), settings)
+    configuration.port = 0
+    serving = uvicorn.Server(configuration)
     thread = threading.Thread(target=serving.run, name="api", daemon=True)
     thread.start()
     await_condition(lambda: serving.started or not thread.is_alive(), "the API server to start")

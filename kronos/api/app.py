@@ -84,7 +84,7 @@ def create(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.router.routes[:0] = [operation for resource in _RESOURCES for operation in resource.routes.operations]
-    app.add_middleware(Boundary)
+    app.add_middleware(Boundary, timeout_seconds=settings.request_seconds, max_in_flight=settings.max_requests)
     app.add_exception_handler(HTTPException, _http_error)
     return app
 

@@ -12,15 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
 from kronos.api.problems import http_problem, instance, problem
+from kronos.api.protocol import Refusal
 from kronos.database import Writes
 
 MAX_BODY_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 10.0
-"""Above what a request can wait for on its own account: 5 s for a connection, then 5 s for its statement."""
-
 MAX_IN_FLIGHT = 500
-"""Requests under way at once in one process: at a millisecond of database each, half a second's work waits for ten connections."""
-
 CALLER_GONE = 499
 """In the log, for a caller who went away before the body had come: as nginx has it."""
 
@@ -72,10 +69,12 @@ class Boundary:
             if self._in_flight > self._max_in_flight:
                 detail = f"{self._max_in_flight} requests are under way in this process"
                 await http_problem(503, "overloaded", "Overloaded", detail, scope, _LATER)(scope, receive, send_named)
+            elif (refusal := scope.get("kronos.refusal")) is not None:
+                await _refused(refusal, scope)(scope, receive, send_named)
             elif length > MAX_BODY_BYTES:
                 await problem(_too_large(), scope)(scope, receive, send_named)
             else:
-                await self._serve(scope, _counted(receive, exchange), send_named, exchange)
+                await self._serve(scope, _counted(receive, exchange, scope), send_named, exchange)
         finally:
             self._in_flight -= 1
             milliseconds = (time.perf_counter() - began) * 1000
@@ -95,6 +94,8 @@ class Boundary:
                 raise
             if deadline.expired() and isinstance(error, TimeoutError):
                 answer = self._timed_out(scope, exchange)
+            elif isinstance(error, _BodyRefused):
+                answer = _refused(error.refusal, scope)
             elif isinstance(error, errors.KronosError):
                 answer = problem(error, scope)
             else:
@@ -128,13 +129,27 @@ def _read_headers(scope: Scope) -> tuple[str, int]:
     return request_id or uuid.uuid4().hex, length
 
 
-def _counted(receive: Receive, exchange: _Exchange) -> Receive:
+class _BodyRefused(Exception):
+    """The body is not read to its end: it is no HTTP, or beyond the limits."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+def _refused(refusal: Refusal, scope: Scope) -> ASGIApp:
+    return http_problem(refusal.status, refusal.code, refusal.title, refusal.detail, scope, {**refusal.headers, "Connection": "close"})
+
+
+def _counted(receive: Receive, exchange: _Exchange, scope: Scope) -> Receive:
     """`receive`, which raises PayloadTooLarge once the body, also a chunked one, is larger than is accepted."""
 
     async def counting() -> Message:
         exchange.waits_for_body = True
         message = await receive()
         exchange.waits_for_body = False
+        if (refusal := scope.get("kronos.refusal")) is not None:
+            raise _BodyRefused(refusal)
         if message["type"] == "http.request":
             exchange.received_bytes += len(message.get("body", b""))
             if exchange.received_bytes > MAX_BODY_BYTES:

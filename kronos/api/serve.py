@@ -1,19 +1,25 @@
-"""One API process: uvicorn on uvloop and httptools, with its log lines and an orderly end."""
+"""One API process: uvicorn on uvloop and httptools within bounds, with its log lines and an orderly end."""
 
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from kronos.api import app
+from kronos.api.doors import Doors, Limits
+from kronos.api.protocol import BoundedConfig
 from kronos.config import Settings
 
-_MAX_CONNECTIONS = 1000
 _BACKLOG = 2048
+_OTHER_FILES = 128
+"""What a process has open beside its callers' connections and the database's."""
+
 _log = logging.getLogger("kronos.api")
 
 
@@ -37,22 +43,28 @@ def run(settings: Settings) -> None:
     except ValueError as error:
         sys.exit(f"kronos: {error}")
     listening = _listen(settings.host, settings.port)
-    config = uvicorn.Config(
-        application,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_MAX_CONNECTIONS,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds)),
-        h11_max_incomplete_event_size=16 * 1024,
-    )
+    _allow_files(settings.max_connections + settings.database_pool_size + _OTHER_FILES)
+    config = configuration(application, settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     _log.info("listening on http://%s:%d%s", host, listening.getsockname()[1], settings.path_prefix)
     _Server(config).run(sockets=[listening])
+
+
+def configuration(application: ASGIApp, settings: Settings) -> BoundedConfig:
+    """How the application is served."""
+    return BoundedConfig(application, Doors(Limits.of(settings)), shutdown_seconds=max(1, int(settings.shutdown_seconds)))
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process open as many files as its connections may be: many systems begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _log.warning(
+            "%d open files are allowed (ulimit -n), %d are needed at most: raise it, or lower KRONOS_MAX_CONNECTIONS", allowed, wanted
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,18 +1,13 @@
 """The API process: its start, its end, its log, and a database that is away."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -20,68 +15,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from api_answers import problem_of
+from api_process import PROGRAM, answers, serving, wait_for
 from kronos import system
 from kronos.embedded.ports import free_port
-
-PROGRAM = """
-import logging, sys
-from kronos import config
-from kronos.api import serve
-logging.basicConfig(level="INFO", stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-serve.run(config.load())
-"""
-
-
-def wait_for(holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        threading.Event().wait(0.02)
-    return found
-
-
-@dataclass
-class Process:
-    """A running API process and what it wrote."""
-
-    child: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-    url: str = ""
-
-    def read(self) -> None:
-        assert self.child.stderr is not None
-        for line in self.child.stderr:
-            self.lines.append(line)
-
-    def found(self, pattern: str) -> re.Match[str] | None:
-        return next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)
-
-
-@contextmanager
-def serving(database_url: str, **variables: str) -> Iterator[Process]:
-    """`serve.run` in a process of its own, on a free port."""
-    environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0"} | variables
-    child = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.PIPE, text=True)
-    process = Process(child)
-    reader = threading.Thread(target=process.read)
-    reader.start()
-    try:
-        process.url = wait_for(lambda: process.found(r"listening on (\S+)"), "the URL in the log")[1]
-        wait_for(lambda: answers(process.url), "an answer")
-        yield process
-    finally:
-        child.kill()
-        child.wait()
-        reader.join()
-        assert child.stderr is not None
-        child.stderr.close()
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 class Valve:

@@ -44,6 +44,12 @@ def test_a_missing_database_is_named() -> None:
         ("KRONOS_WORKER_CONCURRENCY", "-1"),
         ("KRONOS_LOG_FORMAT", "xml"),
         ("KRONOS_PATH_PREFIX", "kronos/"),
+        ("KRONOS_MAX_CONNECTIONS", "0"),
+        ("KRONOS_MAX_CONNECTIONS_PER_ADDRESS", "-1"),
+        ("KRONOS_MAX_HEADER_BYTES", "100"),
+        ("KRONOS_MAX_URL_BYTES", "8k"),
+        ("KRONOS_HEAD_SECONDS", "0"),
+        ("KRONOS_WRITE_SECONDS", "inf"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -1,0 +1,367 @@
+"""uvicorn's HTTP/1 protocol with bounds: on what a caller sends before it is known, on how long it takes, on what it leaves unread.
+
+uvicorn and httptools have none of their own (decision 0029). What is refused here is answered by the application's outermost layer,
+as everything is: with a problem document, an id and a line in the log.
+"""
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import httptools
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from kronos.api.doors import Doors, address_of
+
+MAX_PIPELINED = 16
+"""Requests that wait on one connection for the answer to the one before."""
+
+_LINGER_SECONDS, _MAX_LINGER_BYTES = 2.0, 4 * 1024 * 1024
+_MAX_DRAINED_BYTES = 2 * 1024 * 1024
+# A caller that reads less than this in a row of write_seconds is not reading.
+_MIN_READ_BYTES = 64 * 1024
+_MAX_TOLD_PATH = 200
+
+# idle: nothing came since the last answer; head: a request has begun to come; serving: it is whole, its answer is not;
+# draining: it was answered, its body still comes; lingering: refused, and read until the caller has seen why.
+_State = Literal["idle", "head", "serving", "draining", "lingering", "closing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a request is not read any further; scope["kronos.refusal"] for the application's outermost layer."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class BoundedConfig(uvicorn.Config):
+    """uvicorn's configuration for an application, and the doors that all its connections go through."""
+
+    def __init__(self, app: ASGIApp, doors: Doors, *, shutdown_seconds: int) -> None:
+        super().__init__(
+            cast(Any, app),  # uvicorn has types of its own for ASGI
+            loop="uvloop",
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=math.ceil(doors.limits.idle_seconds),
+            timeout_graceful_shutdown=shutdown_seconds,
+        )
+        self.doors = doors
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        if not isinstance(config, BoundedConfig):
+            raise TypeError("BoundedProtocol is served by a BoundedConfig")
+        self._doors = config.doors
+        self._limits = config.doors.limits
+        self.address = ""
+        self._state: _State = "idle"
+        self._since = 0.0
+        self._refusal: Refusal | None = None
+        self._is_over = False  # nothing more is read of it
+        self._is_in_head = False
+        self._is_in_message = False
+        self._head_bytes = 0
+        self._header_count = 0
+        self._loose_bytes = 0  # taken by the parser since it last told us anything
+        self._drained_bytes = 0
+        self._unread_since = 0.0
+        self._unread_then = 0
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Take the connection, or say why there is no room for it."""
+        super().connection_made(transport)
+        self.address = address_of(self.client[0]) if self.client else ""
+        self._since = self.loop.time()
+        if (why := self._doors.enter(self)) is not None:
+            self._refuse(Refusal(status=503, code="overloaded", title="Overloaded", detail=why, headers={"Retry-After": "2"}))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._doors.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came, within the limits."""
+        self._unset_keepalive_if_required()
+        if self._is_over:
+            self._drained_bytes += len(data)
+            if self._drained_bytes > _MAX_LINGER_BYTES:
+                self.cut()
+            return
+        self._loose_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._stay_http()
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or _malformed())
+        else:
+            if self._loose_bytes > self._limits.header_bytes:
+                self._refuse(self._too_long())
+            elif self._state == "idle" and (self._is_in_head or self._loose_bytes):
+                self._enter("head")
+
+    def pause_writing(self) -> None:
+        """The caller does not keep up."""
+        super().pause_writing()
+        self._unread_since, self._unread_then = self.loop.time(), self.unread_bytes
+        self._doors.is_unread(self)
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        super().resume_writing()
+        self._unread_since = 0.0
+        self._doors.is_read(self)
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._is_in_message = self._is_in_head = True
+        self._head_bytes = self._header_count = self._loose_bytes = self._drained_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the URL."""
+        super().on_url(url)
+        self._loose_bytes = 0
+        self._head_bytes += len(url)
+        if self._head_bytes > self._limits.url_bytes:
+            self._stop(self._too_long())
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or one behind the body."""
+        super().on_header(name, value)
+        self._loose_bytes = 0
+        self._header_count += 1
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self._limits.header_bytes or self._header_count > self._limits.headers:
+            self._stop(self._too_long())
+
+    def on_headers_complete(self) -> None:
+        """The request can be served."""
+        if len(self.pipeline) >= MAX_PIPELINED:
+            detail = f"{MAX_PIPELINED} requests wait on this connection already"
+            self._stop(Refusal(status=503, code="overloaded", title="Overloaded", detail=detail, headers={"Retry-After": "2"}))
+        super().on_headers_complete()
+        self._is_in_head, self._loose_bytes = False, 0
+        self._state = "serving"
+        self._doors.serves(self)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; one that nobody waits for any more is read to its end only if that is near."""
+        super().on_body(body)
+        self._loose_bytes = 0
+        if self.cycle.response_complete:
+            self._drained_bytes += len(body)
+            if self._drained_bytes > _MAX_DRAINED_BYTES:
+                self.cut()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        super().on_message_complete()
+        self._is_in_message, self._loose_bytes = False, 0
+        if self._state == "draining":
+            self._enter("idle")
+
+    # What a request's end calls
+
+    def on_response_complete(self) -> None:
+        """Serve the next request, or wait for one."""
+        if self._is_over and not self.pipeline:
+            self.server_state.total_requests += 1
+            return
+        super().on_response_complete()
+        if not self.cycle.response_complete:
+            return
+        if self.transport.is_closing():
+            self._enter("closing")
+        elif self._is_in_head:
+            self._enter("head")
+        else:
+            self._enter("draining" if self._is_in_message else "idle")
+
+    # What the doors call
+
+    @property
+    def unread_bytes(self) -> int:
+        """What of the answers has not been taken by the system yet."""
+        return self.transport.get_write_buffer_size()
+
+    def cut(self) -> None:
+        """Close the connection, whatever is left of it."""
+        self.transport.abort()
+
+    def look(self, now: float) -> None:
+        """End what has taken too long."""
+        limits, waited = self._limits, now - self._since
+        if self._unread_since and now - self._unread_since >= limits.write_seconds:
+            left = self.unread_bytes
+            if self._unread_then - left < _MIN_READ_BYTES:
+                self.cut()
+                return
+            self._unread_since, self._unread_then = now, left
+        if self.transport.is_closing() and self._state != "closing":
+            self._enter("closing")
+            return
+        match self._state:
+            case "idle" if waited >= limits.idle_seconds:
+                self._close()
+            case "head" if waited >= limits.head_seconds:
+                self._refuse(_too_slow(limits.head_seconds))
+            case "draining" if waited >= limits.head_seconds:
+                self.cut()
+            case "lingering" if waited >= _LINGER_SECONDS:
+                self.cut()
+            case "closing" if waited >= limits.write_seconds and not self._unread_since:
+                self.cut()
+
+    def linger(self) -> None:
+        """End the connection once the caller has seen the answer: closed at once, what it still sends would undo the answer."""
+        if self.transport.is_closing():
+            return
+        self._enter("lingering")
+        self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def _close(self) -> None:
+        if self.unread_bytes:
+            self.cut()
+        else:
+            self.transport.close()
+
+    def _enter(self, state: _State) -> None:
+        self._state, self._since = state, self.loop.time()
+        self._doors.waits(self)
+
+    def _stay_http(self) -> None:
+        """What asks for another protocol is served as HTTP, and is the connection's last: what follows may be the other protocol."""
+        self._is_over = True
+        self.cycle.keep_alive = False
+
+    def _stop(self, refusal: Refusal) -> None:
+        """Refuse from within the parser, which reads no further."""
+        self._refusal = refusal
+        raise RuntimeError(refusal.code)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Have it answered, after the requests before it, and read no more."""
+        self._is_over = True
+        self._drained_bytes = 0
+        if self._is_in_message and not self._is_in_head:
+            self._refuse_body(refusal)
+            return
+        cycle = RequestResponseCycle(
+            scope=cast(Any, self._scope_of(refusal)),  # uvicorn has types of its own for ASGI
+            transport=cast(asyncio.Transport, _Lingering(self)),
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=False,
+            on_response=self.on_response_complete,
+        )
+        before, self.cycle = self.cycle, cycle
+        self._state = "serving"
+        self._doors.serves(self)
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _refuse_body(self, refusal: Refusal) -> None:
+        """The request's own answer says it, if it reads its body; if it was answered before, there is nothing to say."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            self.linger()
+            return
+        cast(dict[str, object], cycle.scope)["kronos.refusal"] = refusal
+        cycle.transport = cast(asyncio.Transport, _Lingering(self))
+        cycle.keep_alive = False
+        cycle.more_body = False
+        cycle.message_event.set()
+
+    def _scope_of(self, refusal: Refusal) -> dict[str, object]:
+        """As much of the request as is known."""
+        path, headers, method = "-", [], "-"
+        if self._is_in_head:
+            headers = list(self.headers)
+            if self._header_count:  # the URL is whole
+                path = self.url.partition(b"?")[0][:_MAX_TOLD_PATH].decode("ascii", "replace")
+                method = self.parser.get_method().decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": method,
+            "root_path": "",
+            "path": path,
+            "raw_path": path.encode("ascii", "replace"),
+            "query_string": b"",
+            "headers": headers,
+            "state": {},
+            "kronos.refusal": refusal,
+        }
+
+    def _too_long(self) -> Refusal:
+        limits = self._limits
+        if self._is_in_head and not self._header_count and self._head_bytes > limits.url_bytes:
+            return Refusal(status=414, code="url_too_long", title="URI too long", detail=f"the URL has more than {limits.url_bytes} bytes")
+        if self._header_count > limits.headers:
+            detail = f"the request has more than {limits.headers} headers"
+        else:
+            detail = f"the request's headers have more than {limits.header_bytes} bytes"
+        return Refusal(status=431, code="headers_too_large", title="Request header fields too large", detail=detail)
+
+
+class _Lingering:
+    """The transport of a request that is refused: closing it is what `linger` does."""
+
+    def __init__(self, protocol: BoundedProtocol) -> None:
+        self._protocol = protocol
+
+    def write(self, data: bytes) -> None:
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.linger()
+
+
+def _malformed() -> Refusal:
+    return Refusal(status=400, code="invalid_request", title="Invalid request", detail="what came is not an HTTP/1 request")
+
+
+def _too_slow(seconds: float) -> Refusal:
+    detail = f"the request's line and headers did not arrive within {seconds:g} s; nothing was done"
+    return Refusal(status=408, code="request_timeout", title="Request timeout", detail=detail)
