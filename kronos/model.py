@@ -29,6 +29,7 @@ class Workspace:
     slug: str
     name: str
     status: WorkspaceStatus
+    version: int
     created_at: datetime
     suspended_at: datetime | None
 
@@ -40,6 +41,7 @@ class Endpoint:
     endpoint_id: UUID
     workspace: str
     name: str
+    title: str | None
     type: EndpointType
     version: int
     payload_spec: str | None
@@ -61,6 +63,7 @@ class Job:
 
     job_id: UUID
     name: str | None
+    title: str | None
     workspace: str
     endpoint: str
     endpoint_type: EndpointType

@@ -12,15 +12,15 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from kronos import database
 from kronos.api import backfills, endpoints, executions, instance, jobs, problems, retention, schedules, schemas, system, workspaces
 from kronos.api.call import Context
 from kronos.api.fields import Body
+from kronos.api.heads import Heads
 from kronos.api.keys import Keys
 from kronos.api.middleware import Boundary
-from kronos.api.operation import Operation
 from kronos.api.renewal import Renewal
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
@@ -84,6 +84,7 @@ def create(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.router.routes[:0] = [operation for resource in _RESOURCES for operation in resource.routes.operations]
+    app.add_middleware(Heads)  # inside of the boundary, which is added after it
     app.add_middleware(Boundary)
     app.add_exception_handler(HTTPException, _http_error)
     return app
@@ -101,5 +102,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    routes = [route for route in request.app.routes if isinstance(route, Operation)]
-    return {method for route in routes if route.matches(request.scope)[0] != Match.NONE for method in route.methods or ()}
+    """Those of the path, of our own operations and of FastAPI's /docs and /openapi.json alike."""
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE]
+    found = {method for route in routes for method in route.methods or ()}
+    return found | {"HEAD"} if "GET" in found else found

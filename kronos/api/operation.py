@@ -31,9 +31,11 @@ _PATH_PARAMETERS = {
     "name": "An endpoint's name.",
 }
 _HEADERS = {
-    "If-Match": "The version that is to be replaced, as ETag gave it; another present version is answered with 412.",
+    "If-Match": "The versions, as ETag gave them, that the change is meant for; at any other it is answered with 412 and nothing is done.",
+    "If-None-Match": "Versions: of GET those that the caller has (304), of PUT those that stay as they are (412). `*`: any that there is.",
     "Idempotency-Key": "Makes the call repeatable: the same key and body give the same job. Same as the body's idempotency_key.",
 }
+_CONDITIONS = ("If-Match", "If-None-Match")
 _ALWAYS = (errors.KronosError, errors.DatabaseUnavailable)
 _WITH_KEY = (errors.InvalidRequest, errors.Unauthorized)
 
@@ -43,6 +45,7 @@ class Operation(APIRoute):
 
     needs_key: bool
     handler: Handler
+    headers: frozenset[str]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; an error of ours becomes its problem document."""
@@ -52,6 +55,8 @@ class Operation(APIRoute):
         try:
             if self.needs_key:
                 await call.authenticate(writes=scope["method"] not in _SAFE)
+            if scope["method"] not in _SAFE:
+                self._refuse_conditions(call)
             response = await self.handler(call)
         except errors.KronosError as error:
             if error.status >= 500:
@@ -60,6 +65,13 @@ class Operation(APIRoute):
                 _log.error("%s %s: %s", scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=unforeseen)
             response = problem(error, scope)
         await response(scope, receive, send)
+
+    def _refuse_conditions(self, call: Call) -> None:
+        """A condition on a path without a version does not hold (RFC 9110 13.1.1). Raises PreconditionFailed."""
+        for header in _CONDITIONS:
+            if header in call.headers and header not in self.headers:
+                detail = f"{call.method} on this path has no version for {header} to be compared with: nothing was done"
+                raise errors.PreconditionFailed(detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,7 @@ class Routes:
                 response_model=None,
                 openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key),
             )
-            made.needs_key, made.handler = self.needs_key, handler
+            made.needs_key, made.handler, made.headers = self.needs_key, handler, frozenset(headers)
             self.operations.append(made)
             return handler
 

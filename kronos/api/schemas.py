@@ -19,6 +19,7 @@ from kronos.api.fields import (
     Text,
     Time,
     TimeOrLocal,
+    Title,
 )
 from kronos.errors import Fault, Unprocessable
 from kronos.model import ExecutionStatus, JobStatus, Json, Overlap, Trigger
@@ -40,7 +41,7 @@ class WorkspaceCreate(Body):
 
 
 class WorkspacePatch(Body):
-    """What is to be different of a workspace."""
+    """What is to be different of a workspace. What GET gives may be sent back whole, edited."""
 
     name: _Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
     status: Literal["ACTIVE", "SUSPENDED"] | None = Field(default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"])
@@ -88,8 +89,10 @@ class HttpSpec(Body):
 
 
 class EndpointPut(Body):
-    """An endpoint without its name, which stands in the path."""
+    """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what cannot be changed is ignored
+    as long as it is as GET gives it."""
 
+    title: Title | None = Field(default=None, description="Its name for people.", examples=["Weekly report (production)"])
     type: Literal["HTTP"] = Field(description="How it is delivered to.", examples=["HTTP"])
     spec: HttpSpec = Field(description="The request.", examples=[{"url": "https://example.com/hooks/report"}])
     retry_policy: RetryPolicyBody = Field(
@@ -135,6 +138,7 @@ class JobCreate(Body):
     """A job to be made."""
 
     name: JobName | None = Field(default=None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"])
+    title: Title | None = Field(default=None, description="Its name for people: any text of one line.", examples=["Weekly report, Mondays"])
     endpoint: EndpointName = Field(description="The name of the endpoint.", examples=["weekly-report"])
     trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
     cron: Cron | None = Field(default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
@@ -173,9 +177,11 @@ class JobCreate(Body):
 
 
 class JobPatch(Body):
-    """What is to be different of a CRON job; null resets what may be without a value."""
+    """What is to be different of a CRON job; null resets what may be without a value. What GET gives may be sent back whole: what is
+    equal is no change, and what cannot be changed is ignored as long as it is as GET gives it."""
 
     name: JobName | None = Field(default=None, description="Null: none.", examples=["weekly-report"])
+    title: Title | None = Field(default=None, description="Its name for people; null: none.", examples=["Weekly report, Mondays"])
     endpoint: EndpointName = Field(default_factory=str, description="The name of the endpoint.", examples=["weekly-report"])
     cron: Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
