@@ -15,7 +15,20 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from kronos import database
-from kronos.api import backfills, endpoints, executions, instance, jobs, problems, retention, schedules, schemas, system, workspaces
+from kronos.api import (
+    backfills,
+    document,
+    endpoints,
+    executions,
+    instance,
+    jobs,
+    problems,
+    retention,
+    schedules,
+    schemas,
+    system,
+    workspaces,
+)
 from kronos.api.call import Context
 from kronos.api.fields import Body
 from kronos.api.heads import Heads
@@ -41,16 +54,22 @@ class Api(FastAPI):
     def openapi(self) -> JsonObject:
         """The OpenAPI 3.1 document, made once."""
         if self.openapi_schema is None:
-            document = get_openapi(
-                title=self.title, version=self.version, description=self.description, routes=self.routes, servers=self.servers
+            made = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=self.routes,
+                servers=self.servers,
+                tags=document.TAGS,
+                contact=document.CONTACT,
             )
             bodies = [each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, Body) and each is not Body]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             told = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
-            components = document.setdefault("components", {})
+            components = made.setdefault("components", {})
             components["schemas"] = components.get("schemas", {}) | definitions["$defs"] | told.pop("$defs") | {"Problem": told}
-            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "kr_live_…"}}
-            self.openapi_schema = document
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "A key such as kr_live_…"}}
+            self.openapi_schema = document.finished(made)
         return self.openapi_schema
 
 
@@ -79,6 +98,8 @@ def create(settings: Settings) -> FastAPI:
         version=version("kronos"),
         description=_DESCRIPTION,
         root_path=settings.path_prefix,
+        root_path_in_servers=False,
+        servers=[{"url": settings.path_prefix or "/", "description": "This instance."}],
         lifespan=lifespan,
         redirect_slashes=False,
         redoc_url=None,

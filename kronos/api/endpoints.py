@@ -21,7 +21,7 @@ _COPY = kind_of(Endpoint, EndpointPut)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
-@routes.operation("POST", _PATH, body=EndpointCreate, answers={201: Endpoint}, raises=_WRITE)
+@routes.operation("POST", _PATH, body=EndpointCreate, tells=("ETag", "Location"), answers={201: Endpoint}, raises=_WRITE)
 async def create_endpoint(call: Call) -> Response:
     """Make an endpoint."""
     call.parameters(NoQuery)
@@ -40,7 +40,12 @@ async def list_endpoints(call: Call) -> Response:
 
 
 @routes.operation(
-    "GET", _ONE, headers=("If-None-Match",), answers={200: Endpoint, 304: None}, raises=(errors.WorkspaceNotFound, errors.EndpointNotFound)
+    "GET",
+    _ONE,
+    headers=("If-None-Match",),
+    tells=("ETag",),
+    answers={200: Endpoint, 304: None},
+    raises=(errors.WorkspaceNotFound, errors.EndpointNotFound),
 )
 async def get_endpoint(call: Call) -> Response:
     """One endpoint, at its present version."""
@@ -54,6 +59,7 @@ async def get_endpoint(call: Call) -> Response:
     _ONE,
     body=EndpointPut,
     headers=("If-Match", "If-None-Match"),
+    tells=("ETag", "Location"),
     answers={200: Endpoint, 201: Endpoint},
     raises=(*_WRITE, errors.PreconditionFailed),
 )

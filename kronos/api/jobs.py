@@ -71,6 +71,7 @@ class JobState:
     _PATH,
     body=JobCreate,
     headers=("Idempotency-Key",),
+    tells=("ETag", "Location"),
     answers={201: Job, 200: Job},
     raises=(*_WRITE, errors.EndpointNotFound),
 )
@@ -92,7 +93,7 @@ async def list_jobs(call: Call) -> Response:
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.job_id)))
 
 
-@routes.operation("GET", _ONE, answers={200: Job}, raises=_ABSENT)
+@routes.operation("GET", _ONE, tells=("ETag",), answers={200: Job}, raises=_ABSENT)
 async def get_job(call: Call) -> Response:
     """One job."""
     call.parameters(NoQuery)
@@ -105,6 +106,7 @@ async def get_job(call: Call) -> Response:
     _ONE,
     body=JobPatch,
     headers=("If-Match",),
+    tells=("ETag", "Location"),
     answers={200: Job},
     raises=(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
 )
@@ -121,7 +123,7 @@ async def update_job(call: Call) -> Response:
     return _shown(call, await jobs.replace(view, ref, job_changes(call.judged(JobPatch, document)), if_match=if_match))
 
 
-@routes.operation("DELETE", _ONE, headers=("If-Match",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
+@routes.operation("DELETE", _ONE, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
 async def cancel_job(call: Call) -> Response:
     """Retire a job and remove its pg_cron entry, in one transaction."""
     call.parameters(NoQuery)
@@ -129,7 +131,9 @@ async def cancel_job(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/pause", body=JobPause, headers=("If-Match",), answers={200: Job}, raises=_TURN)
+@routes.operation(
+    "POST", _ONE + "/pause", body=JobPause, needs_body=False, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN
+)
 async def pause_job(call: Call) -> Response:
     """Stop a CRON job's ticks until it is resumed, or until an instant."""
     call.parameters(NoQuery)
@@ -138,7 +142,9 @@ async def pause_job(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/resume", body=Nothing, headers=("If-Match",), answers={200: Job}, raises=_TURN)
+@routes.operation(
+    "POST", _ONE + "/resume", body=Nothing, needs_body=False, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN
+)
 async def resume_job(call: Call) -> Response:
     """Go on with a paused job."""
     call.parameters(NoQuery)
@@ -147,7 +153,7 @@ async def resume_job(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/skip-next", body=JobSkipNext, headers=("If-Match",), answers={200: Job}, raises=_TURN)
+@routes.operation("POST", _ONE + "/skip-next", body=JobSkipNext, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN)
 async def skip_next_ticks(call: Call) -> Response:
     """Skip so many of a CRON job's next ticks."""
     call.parameters(NoQuery)
@@ -156,7 +162,9 @@ async def skip_next_ticks(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/trigger", body=JobTrigger, answers={202: Execution}, raises=_WRITE)
+@routes.operation(
+    "POST", _ONE + "/trigger", body=JobTrigger, needs_body=False, tells=("Location",), answers={202: Execution}, raises=_WRITE
+)
 async def trigger_job(call: Call) -> Response:
     """Run a CRON job once now, beside its schedule."""
     call.parameters(NoQuery)

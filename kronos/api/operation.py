@@ -17,23 +17,23 @@ from starlette.types import Receive, Scope, Send
 
 from kronos import errors
 from kronos.api.call import Call
+from kronos.api.document import EXAMPLES, PATH_PARAMETERS, headers_of, of_query
 from kronos.api.problems import MEDIA_TYPE, problem
 from kronos.model import JsonObject
 
 _log = logging.getLogger("kronos.api")
 Handler = Callable[[Call], Awaitable[Response]]
 _SAFE = frozenset({"GET", "HEAD"})
-_PATH_PARAMETERS = {
-    "w": "A workspace's slug or id.",
-    "j": "A job's id or name.",
-    "e": "An execution's id.",
-    "b": "A backfill's id.",
-    "name": "An endpoint's name.",
-}
+_TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 _HEADERS = {
     "If-Match": "The versions, as ETag gave them, that the change is meant for; at any other it is answered with 412 and nothing is done.",
     "If-None-Match": "Versions: of GET those that the caller has (304), of PUT those that stay as they are (412). `*`: any that there is.",
     "Idempotency-Key": "Makes the call repeatable: the same key and body give the same job. Same as the body's idempotency_key.",
+}
+_TEXTS: Mapping[str, JsonObject] = {
+    "If-Match": {"type": "string", "pattern": _TAGS, "examples": ['"3"']},
+    "If-None-Match": {"type": "string", "pattern": _TAGS, "examples": ['"3"']},
+    "Idempotency-Key": {"type": "string", "pattern": "^[!-~]{1,255}$", "examples": ["order-17"]},
 }
 _CONDITIONS = ("If-Match", "If-None-Match")
 _ALWAYS = (errors.KronosError, errors.DatabaseUnavailable)
@@ -91,9 +91,14 @@ class Routes:
         body: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
         headers: Iterable[str] = (),
+        tells: Iterable[str] = (),
         raises: Iterable[type[errors.KronosError]] = (),
+        needs_body: bool = True,
     ) -> Callable[[Handler], Handler]:
-        """Declare the function below as what answers `method path`; the rest is what /openapi.json says of it."""
+        """Declare the function below as what answers `method path`; the rest is what /openapi.json says of it.
+
+        `headers`: of the request; `tells`: those of the answer; a `body` that is not needed may be left out.
+        """
 
         def declare(handler: Handler) -> Handler:
             made = Operation(
@@ -105,9 +110,9 @@ class Routes:
                 summary=(handler.__doc__ or "").strip().split("\n", 1)[0].rstrip("."),
                 tags=[self.tag],
                 status_code=next(iter(answers)),
-                responses=_responses(answers, [*raises, *_ALWAYS, *(_WITH_KEY if self.needs_key else ())]),
+                responses=_responses(answers, tuple(tells), [*raises, *_ALWAYS, *(_WITH_KEY if self.needs_key else ())]),
                 response_model=None,
-                openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key),
+                openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key, needs_body=needs_body),
             )
             made.needs_key, made.handler, made.headers = self.needs_key, handler, frozenset(headers)
             self.operations.append(made)
@@ -116,9 +121,16 @@ class Routes:
         return declare
 
 
-def _responses(answers: Mapping[int, object], raises: Iterable[type[errors.KronosError]]) -> dict[int | str, JsonObject]:
+def _responses(
+    answers: Mapping[int, object], tells: tuple[str, ...], raises: Iterable[type[errors.KronosError]]
+) -> dict[int | str, JsonObject]:
     documented: dict[int | str, JsonObject] = {
-        status: {"description": HTTPStatus(status).phrase, "model": model} for status, model in answers.items()
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "headers": headers_of(status, ("ETag",) if status == 304 else tells),
+            **({"model": model} if model is not None else {}),
+        }
+        for status, model in answers.items()
     }
     codes: dict[int, list[str]] = {}
     for error in raises:
@@ -126,34 +138,29 @@ def _responses(answers: Mapping[int, object], raises: Iterable[type[errors.Krono
         codes.setdefault(error.status, []).append(f"`{error.code}`: {told}")
     for status, each in sorted(codes.items()):
         schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-        documented[status] = {"description": " ".join(dict.fromkeys(each)), "content": {MEDIA_TYPE: schema}}
+        documented[status] = {"description": " ".join(dict.fromkeys(each)), "headers": headers_of(status), "content": {MEDIA_TYPE: schema}}
     return documented
 
 
 def _extra(
-    path: str, body: type[BaseModel] | None, query: type[BaseModel] | None, headers: Iterable[str], *, needs_key: bool
+    path: str, body: type[BaseModel] | None, query: type[BaseModel] | None, headers: Iterable[str], *, needs_key: bool, needs_body: bool
 ) -> JsonObject:
     parameters: list[JsonObject] = [
-        {"name": name, "in": "path", "required": True, "description": told, "schema": {"type": "string"}}
-        for name, told in _PATH_PARAMETERS.items()
-        if f"{{{name}}}" in path
+        {"name": name, "in": "path", "required": True, **told} for name, told in PATH_PARAMETERS.items() if f"{{{name}}}" in path
     ]
     if query is not None:
         schema = query.model_json_schema()
         for name, each in schema["properties"].items():
             required = name in schema.get("required", ())
             told = each.pop("description", "")
-            parameters.append({"name": name, "in": "query", "required": required, "description": told, "schema": each})
+            parameters.append({"name": name, "in": "query", "required": required, "description": told, "schema": of_query(each)})
     parameters += [
-        {"name": name, "in": "header", "required": False, "description": _HEADERS[name], "schema": {"type": "string"}} for name in headers
+        {"name": name, "in": "header", "required": False, "description": _HEADERS[name], "schema": _TEXTS[name]} for name in headers
     ]
     extra: JsonObject = {"parameters": parameters, "security": [{"key": []}] if needs_key else []}
     if body is not None:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
-        extra["requestBody"] = {"required": _needs_body(body), "content": content}
-        extra["x-request-model"] = body.__name__
+        content: JsonObject = {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}
+        if body.__name__ in EXAMPLES:
+            content["example"] = EXAMPLES[body.__name__]
+        extra["requestBody"] = {"required": needs_body, "content": {"application/json": content}}
     return extra
-
-
-def _needs_body(body: type[BaseModel]) -> bool:
-    return any(each.is_required() for each in body.model_fields.values())

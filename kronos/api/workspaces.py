@@ -19,7 +19,12 @@ _COPY = kind_of(Workspace, WorkspacePatch)
 
 
 @routes.operation(
-    "POST", _PATH, body=WorkspaceCreate, answers={201: Workspace}, raises=(errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
+    "POST",
+    _PATH,
+    body=WorkspaceCreate,
+    tells=("ETag", "Location"),
+    answers={201: Workspace},
+    raises=(errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def create_workspace(call: Call) -> Response:
     """Make a workspace."""
@@ -38,7 +43,7 @@ async def list_workspaces(call: Call) -> Response:
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.workspace_id)))
 
 
-@routes.operation("GET", _ONE, headers=("If-None-Match",), answers={200: Workspace, 304: None}, raises=(_ABSENT,))
+@routes.operation("GET", _ONE, headers=("If-None-Match",), tells=("ETag",), answers={200: Workspace, 304: None}, raises=(_ABSENT,))
 async def get_workspace(call: Call) -> Response:
     """One workspace."""
     call.parameters(NoQuery)
@@ -51,6 +56,7 @@ async def get_workspace(call: Call) -> Response:
     _ONE,
     body=WorkspacePatch,
     headers=("If-Match",),
+    tells=("ETag",),
     answers={200: Workspace},
     raises=(
         _ABSENT,
