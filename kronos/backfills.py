@@ -66,6 +66,7 @@ async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
     if (counted := await view.one_or_none(_COUNT, params)) is None:
         raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
     if counted.trigger != "CRON" or counted.status not in ("ACTIVE", "PAUSED"):
+        await jobs.refuse_replaced(view, await jobs.get(view, str(counted.job_id)))
         raise errors.Conflict(f"job {counted.job_id} is {counted.trigger} and {counted.status}: only a live CRON job can be backfilled")
     if not counted.is_past:
         raise _refused("/to", f"{new.to_at.isoformat()} is in the future", "Write a time that has passed: later ticks are the schedule's.")

@@ -1,5 +1,6 @@
 """What can be done to an endpoint: where deliveries go. A change makes its next version; executions that exist keep theirs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,6 +19,13 @@ class Written:
 
     endpoint_id: UUID
     version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The version that a change is meant for; None: none was asked for, or there is no such endpoint."""
+
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +56,14 @@ class NewEndpoint:
     timeout_ms: int
     retry_policy: RetryPolicy
     max_in_flight: int | None = None
+    title: str | None = None
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
 _REPLACE = statement("endpoints.replace_endpoint", Written)
 _GET = statement("endpoints.get_endpoint", Endpoint)
 _LIST = statement("endpoints.list_endpoints", Endpoint)
+_MATCH = statement("endpoints.match_endpoint", Matched)
 _DELETE = statement("endpoints.delete_endpoint", Deletion)
 
 
@@ -73,13 +83,29 @@ async def _create(view: WorkspaceView, new: NewEndpoint, key: idempotency.Key | 
     return endpoint[0]
 
 
-async def replace(view: WorkspaceView, new: NewEndpoint) -> tuple[Endpoint, bool]:
-    """The endpoint's next version, or its first; and whether it is new. Raises Conflict when its type would change."""
-    written, endpoint = await view.write_then_read(_REPLACE, _params(new), _GET, {"name": new.name})
+async def replace(
+    view: WorkspaceView,
+    new: NewEndpoint,
+    *,
+    if_match: Collection[int] | None = None,
+    if_none_match: Collection[int] = (),
+    must_exist: bool = False,
+) -> tuple[Endpoint, bool]:
+    """The endpoint's next version, or its first; and whether it is new. It replaces one of the versions `if_match` (None: any) and none of
+    `if_none_match`; only where there is one, if it must exist.
+
+    Raises Conflict when its type would change, PreconditionFailed.
+    """
+    params = _params(new) | {"if_match": None if if_match is None else list(if_match), "if_none_match": list(if_none_match)}
+    written, endpoint = await view.write_then_read(_REPLACE, params, _GET, {"name": new.name})
     if written:
         return endpoint[0], False
-    if endpoint:
+    if endpoint and endpoint[0].type != new.type:
         raise errors.Conflict(f"the endpoint {new.name!r} is of type {endpoint[0].type}: its type cannot change")
+    if endpoint and (endpoint[0].version in if_none_match or if_match is not None):
+        raise errors.PreconditionFailed(f"the endpoint {new.name!r} is at version {endpoint[0].version}, which the condition excludes")
+    if must_exist:
+        raise errors.PreconditionFailed(f"the endpoint {new.name!r} does not exist: If-Match finds nothing")
     return await _create(view, new, None), True
 
 
@@ -96,9 +122,10 @@ async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, 
     return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": endpoint_id})
 
 
-async def delete(view: WorkspaceView, name: str) -> None:
-    """Delete an endpoint that nothing uses. Raises EndpointNotFound, Conflict (endpoint_in_use)."""
-    (deletion,) = await view.rows(_DELETE, {"name": name})
+async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
+    """Delete an endpoint that nothing uses. Raises EndpointNotFound, Conflict (endpoint_in_use), PreconditionFailed."""
+    params = {"name": name, "if_match": None if if_match is None else list(if_match)}
+    _, (deletion,) = await view.write_then_read(_MATCH, params, _DELETE, params)
     if deletion.is_deleted is None:
         raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
     if not deletion.is_deleted:
@@ -109,6 +136,7 @@ def _params(new: NewEndpoint) -> dict[str, object]:
     policy = new.retry_policy
     return {
         "name": new.name,
+        "title": new.title,
         "type": new.type,
         "spec": Jsonb(new.spec),
         "retry_policy": Jsonb(

@@ -131,7 +131,7 @@ class KeyTaken(Overtaken):
 
 
 class PreconditionFailed(KronosError):
-    """If-Match names another version than the present one."""
+    """If-Match does not name the present version, or If-None-Match does."""
 
     status = 412
     code = "precondition_failed"
@@ -225,6 +225,7 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR011": Overtaken,
     "KR012": _endpoint_deleted,
     "KR013": WorkspaceNotFound,
+    "KR014": PreconditionFailed,
 }
 
 

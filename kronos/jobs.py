@@ -1,9 +1,10 @@
 """What can be done to a job. Each change is one transaction in one round trip: the row and its pg_cron entry, both or neither."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
@@ -58,6 +59,7 @@ class NewJob:
     endpoint: str
     trigger: Trigger
     name: str | None = None
+    title: str | None = None
     input: JsonObject = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     idempotency_key: str | None = None
@@ -81,6 +83,7 @@ class JobChanges(TypedDict, total=False):
     """The fields of a CRON job that a caller changes; one that is absent stays as it is, None clears what may be empty."""
 
     name: str | None
+    title: str | None
     endpoint: str
     input: JsonObject
     tags: list[str]
@@ -120,15 +123,21 @@ _LIST = statement("jobs.list_jobs", Job)
 _VERSIONS = statement("jobs.list_versions", Job)
 _STATISTICS = statement("jobs.get_job_statistics", StatusCount)
 SETTLE = statement("jobs.settle_ticks", Settled)
+_SETTLE_VERSION = statement("jobs.settle_version", Settled)
 _REPLACE = statement("jobs.replace_cron_job", Changed)
 _CANCEL = statement("jobs.cancel_job", Changed)
 _TRIGGER = statement("jobs.trigger_job", Changed)
 
 _UNSAID = NewJob(endpoint="", trigger="IMMEDIATE")
-_NULLABLE = ("name", "starts_at", "ends_at", "max_runs")
+_NULLABLE = ("name", "title", "starts_at", "ends_at", "max_runs")
+_LIVE = ("ACTIVE", "PAUSED")
 _WAKE_INTERVAL_SECONDS = 0.01
 _LATE = timedelta(seconds=5)
 MOST_OVERTAKINGS = 25
+
+Versions: TypeAlias = Collection[int] | None
+"""Those that a change is meant for; None: for any."""
+
 _last_wake_seconds = 0.0
 
 
@@ -211,6 +220,7 @@ async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) 
     params: dict[str, object] = {
         "job_id": uuid4(),
         "name": new.name,
+        "title": new.title,
         "endpoint": new.endpoint,
         "input": Jsonb(new.input),
         "tags": new.tags,
@@ -302,27 +312,54 @@ async def versions(view: WorkspaceView, job: str, *, limit: int, before: int | N
 
 
 async def statistics(view: WorkspaceView, job: str) -> list[StatusCount]:
-    """What became of the job's ticks of the last 24 hours, by status; empty where there were none."""
+    """What became of the job's ticks of the last 24 hours, by status; empty where there were none. An id means that version, a name all."""
     return await view.rows(_STATISTICS, {"job": job})
 
 
-async def change(view: WorkspaceView, job: str, write: Statement[Changed], params: dict[str, object]) -> tuple[bool, Job]:
+async def change(
+    view: WorkspaceView, job: str, write: Statement[Changed], params: dict[str, object], *, if_match: Versions
+) -> tuple[bool, Job]:
     """Settle the job's ticks, change it, and read it, in one transaction; whether it was changed, and the job as it is then.
 
-    Raises JobNotFound.
+    Nothing is changed where a live job is at none of the versions `if_match`. Raises JobNotFound, PreconditionFailed, and Conflict
+    (job_not_updatable) where `job` is the id of a version that was replaced, and the job goes on.
 
     A name that went to a newer version while we waited for the older one's lock is looked up again: each try waits for one such change.
     """
+    params = {**params, "job": job, "if_match": None if if_match is None else list(if_match)}
     for _ in range(MOST_OVERTAKINGS):
-        settled, written, present = await view.prepare_write_read(SETTLE, write, _GET, {**params, "job": job})
+        settled, written, present = await view.prepare_write_read(_SETTLE_VERSION, write, _GET, params)
         if written or not present or present[0].job_id == settled[0].job_id:
             break
     if not present:
         raise _not_found(view, job)
+    if not written:
+        await refuse_replaced(view, present[0])
+        if present[0].status in _LIVE:
+            _refuse_unmatched(present[0], if_match)
     return bool(written), present[0]
 
 
-async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_match: int | None) -> Job:
+async def refuse_replaced(view: WorkspaceView, present: Job) -> None:
+    """Raises Conflict, naming the live version, where the job goes on under a newer version than `present`."""
+    if present.replaced_by_id is None:
+        return
+    (newest,) = await versions(view, str(present.job_id), limit=1, before=None)
+    if newest.status in _LIVE:
+        detail = (
+            f"job {present.job_id} is version {present.version} and was replaced: the live version, {newest.version}, is {newest.job_id}"
+        )
+        by_name = f", or {newest.name!r}, which always means the live one" if newest.name else ""
+        fault = errors.Fault(pointer="", detail="this version is over", hint=f"Address {newest.job_id}{by_name}.")
+        raise errors.Conflict(detail, code="job_not_updatable", faults=(fault,))
+
+
+def _refuse_unmatched(present: Job, if_match: Versions) -> None:
+    if if_match is not None and present.version not in if_match:
+        raise errors.PreconditionFailed(f"job {present.job_id} is at version {present.version}, which If-Match does not name")
+
+
+async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_match: Versions = None) -> Job:
     """The next version of a CRON job in place of the live one: rows and entries change together, or not at all.
 
     Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable, PgCronUnavailable,
@@ -333,22 +370,30 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
     params: dict[str, object] = {name: given.get(name) for name in JobChanges.__annotations__}
     params |= {
         "job_id": job_id,
-        "if_match": if_match,
+        "has_anchor": "anchor" in given,
         "changed": [name for name in _NULLABLE if name in given],
         "input": Jsonb(given["input"]) if "input" in given else None,
         "anchor": schedules.instant(changes.get("anchor")),
         "anchor_local": schedules.local_time(changes.get("anchor")),
     }
-    is_replaced, old = await change(view, job, _REPLACE, params)
+    is_replaced, old = await change(view, job, _REPLACE, params, if_match=if_match)
     if is_replaced:
         return old if old.job_id == job_id else await get(view, str(job_id))
-    if old.trigger != "CRON" or old.status not in ("ACTIVE", "PAUSED"):
+    if old.trigger != "CRON" or old.status not in _LIVE:
         raise errors.Conflict(_why_not_updatable(old), code="job_not_updatable")
-    if if_match is not None and old.version != if_match:
-        raise errors.PreconditionFailed(f"job {old.job_id} is at version {old.version}, not {if_match}")
+    if faults := _faults_of_change(old, changes):
+        raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=faults)
     if "endpoint" in changes:
         raise _no_endpoint(view, changes["endpoint"])
     raise errors.Conflict(f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable")
+
+
+def _faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
+    """What is wrong with the schedule that the job would have: an expression or an interval takes the place of whichever there was."""
+    cron, every = changes.get("cron"), changes.get("every")
+    if cron is None and every is None:
+        cron, every = old.cron, old.every
+    return tuple(schedules.faults(cron, every, changes.get("anchor"), changes.get("timezone", old.timezone)))
 
 
 def _why_not_updatable(job: Job) -> str:
@@ -358,9 +403,14 @@ def _why_not_updatable(job: Job) -> str:
     return f"job {job.job_id} is {job.status}{heir}"
 
 
-async def cancel(view: WorkspaceView, job: str) -> Job:
-    """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so. Raises JobNotFound."""
-    _, present = await change(view, job, _CANCEL, {})
+async def cancel(view: WorkspaceView, job: str, *, if_match: Versions = None) -> Job:
+    """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so.
+
+    Raises JobNotFound, PreconditionFailed, Conflict (a replaced version of a job that goes on), PgCronUnavailable, DatabaseUnavailable.
+    """
+    is_cancelled, present = await change(view, job, _CANCEL, {}, if_match=if_match)
+    if not is_cancelled:
+        _refuse_unmatched(present, if_match)
     return present
 
 
@@ -386,6 +436,7 @@ async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key:
     if written:
         return execution[0]
     present = await get(view, job)
+    await refuse_replaced(view, present)
     raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job can be triggered")
 
 

@@ -1,4 +1,7 @@
-"""What Kronos stores, as Python sees it and as the API shows it. No I/O, no imports from the rest of kronos."""
+"""What Kronos stores, as Python sees it and as the API shows it, docstrings too. No I/O, no imports from the rest of kronos.
+
+The rows are those of sql/views (Workspace: of sql/schema/workspaces.sql), column by column.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,23 +26,25 @@ Role = Literal["instance_admin"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A tenant: sql/schema/workspaces.sql."""
+    """A tenant. `version` counts its changes."""
 
     workspace_id: UUID
     slug: str
     name: str
     status: WorkspaceStatus
+    version: int
     created_at: datetime
     suspended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where deliveries go, at its present version: sql/views/endpoint_details.sql."""
+    """Where deliveries go, at its present version."""
 
     endpoint_id: UUID
     workspace: str
     name: str
+    title: str | None
     type: EndpointType
     version: int
     payload_spec: str | None
@@ -53,7 +58,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job: sql/views/job_details.sql, field by field the API's Job.
+    """One version of a job.
 
     `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them; `anchor` is then its instant.
     So is `run_at_local` what `run_at` was computed from, where it was given as a local time.
@@ -61,6 +66,7 @@ class Job:
 
     job_id: UUID
     name: str | None
+    title: str | None
     workspace: str
     endpoint: str
     endpoint_type: EndpointType
@@ -102,7 +108,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """One time that a job was due: sql/views/executions.sql."""
+    """One time that a job was due."""
 
     execution_id: UUID
     job_id: UUID
@@ -129,7 +135,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to deliver an execution: sql/views/attempts.sql."""
+    """One try to deliver an execution."""
 
     attempt_number: int
     status: AttemptStatus
@@ -144,7 +150,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backfill:
-    """A job's ticks of a past window, delivered later: sql/views/backfill_details.sql. `progress`: its executions, by state."""
+    """A job's ticks of a past window, delivered later. `progress`: its executions, by state."""
 
     backfill_id: UUID
     job_id: UUID

@@ -20,37 +20,40 @@ class PauseTerms(TypedDict, total=False):
     until: datetime | None
 
 
-async def pause(view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str) -> Job:
+async def pause(view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str, if_match: jobs.Versions = None) -> Job:
     """Stop a CRON job's ticks, and remove its pg_cron entry, until it is resumed or until the instant `until`.
 
     A paused job stays paused since when it was, with the terms that are given and their `actor`; without terms, as it is.
-    Raises JobNotFound, Conflict, Unprocessable where `until` has passed, PgCronUnavailable, DatabaseUnavailable.
+    Raises JobNotFound, Conflict, PreconditionFailed, Unprocessable where `until` has passed, PgCronUnavailable, DatabaseUnavailable.
     """
     until = terms.get("until")
     if until is not None and until <= datetime.now(UTC):
         fault = errors.Fault(pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or leave it out.")
         raise errors.Unprocessable(f"field /until: {fault.detail}", faults=(fault,))
     params: dict[str, object] = {"note": terms.get("note"), "until": until, "given": list(terms), "actor": actor}
-    _, present = await jobs.change(view, job, _PAUSE, params)
+    _, present = await jobs.change(view, job, _PAUSE, params, if_match=if_match)
     if present.status != "PAUSED":
         raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only an ACTIVE CRON job can be paused")
     return present
 
 
-async def resume(view: WorkspaceView, job: str) -> Job:
+async def resume(view: WorkspaceView, job: str, *, if_match: jobs.Versions = None) -> Job:
     """Go on with a paused job; the pause's ticks are recorded as skipped. An ACTIVE job stays as it is.
 
-    Raises JobNotFound, Conflict, PgCronUnavailable, DatabaseUnavailable.
+    Raises JobNotFound, Conflict, PreconditionFailed, PgCronUnavailable, DatabaseUnavailable.
     """
-    _, present = await jobs.change(view, job, _RESUME, {})
+    _, present = await jobs.change(view, job, _RESUME, {}, if_match=if_match)
     if present.status != "ACTIVE" or present.trigger != "CRON":
         raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a PAUSED job can be resumed")
     return present
 
 
-async def skip_next(view: WorkspaceView, job: str, *, count: int) -> Job:
-    """Skip so many of a live CRON job's ticks to come, in place of what was said before. Raises JobNotFound, Conflict."""
-    is_changed, present = await jobs.change(view, job, _SKIP_NEXT, {"count": count})
+async def skip_next(view: WorkspaceView, job: str, *, count: int, if_match: jobs.Versions = None) -> Job:
+    """Skip so many of a live CRON job's ticks to come, in place of what was said before.
+
+    Raises JobNotFound, Conflict, PreconditionFailed.
+    """
+    is_changed, present = await jobs.change(view, job, _SKIP_NEXT, {"count": count}, if_match=if_match)
     if not is_changed:
         raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job has ticks to skip")
     return present

@@ -1,11 +1,13 @@
 """What a schedule will do. The interpreter is kronos.next_tick in the database; this only asks it."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from kronos.database import InstanceView, WorkspaceView
+from kronos.errors import Fault
 from kronos.model import Json
 from kronos.sql import statement
 
@@ -124,6 +126,25 @@ async def preview(view: InstanceView, text: ScheduleText, *, after: datetime | N
     """The next `count` runs strictly later than `after` (None: now). Raises Unprocessable: invalid_cron, _timezone or _interval."""
     (upcoming,) = await view.rows(_PREVIEW, {**asdict(text), "after": after, "count": count})
     return shown(upcoming)
+
+
+def faults(cron: str | None, every: str | None, anchor: datetime | None, timezone: str | None) -> Iterator[Fault]:
+    """What is wrong with a schedule as a whole: it has an expression or an interval, and a local anchor has a zone (None: not given)."""
+    if cron is None and every is None:
+        hint = "Add it, five fields such as 0 9 * * 1, or an interval in every, such as 90m."
+        yield Fault(pointer="/cron", detail="a schedule needs a cron expression or an interval", hint=hint)
+    if cron is not None and every is not None:
+        yield Fault(pointer="/every", detail="every and cron are given", hint="Give one of them.")
+    if anchor is not None and every is None:
+        yield Fault(pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every.")
+    elif anchor is not None and timezone is None and (local := local_time(anchor)) is not None:
+        yield zoneless("anchor", local)
+
+
+def zoneless(name: str, local: datetime) -> Fault:
+    """A local time is one only with a zone."""
+    hint = f"Add timezone, such as Europe/Berlin, or write an offset: {local.isoformat()}Z for UTC."
+    return Fault(pointer=f"/{name}", detail=f"{name} has no offset, so it is the local time of a timezone, and none is given", hint=hint)
 
 
 def instant(at: datetime | None) -> datetime | None:

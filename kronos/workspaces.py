@@ -1,5 +1,6 @@
 """What can be done to a workspace. Each operation is one statement, or one transaction in one round trip."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -18,9 +19,17 @@ _UNFINISHED = {"jobs": "ACTIVE or PAUSED jobs", "executions": "unfinished execut
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """How long the transaction's next statements may take."""
+    """How long the transaction's next statements may take; and the version that they are meant for, None: any."""
 
     statement_timeout: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The version that a change is meant for; None: any."""
+
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,8 @@ _INSERT = statement("workspaces.insert_workspace", Workspace)
 _GET = statement("workspaces.get_workspace", Workspace)
 _LIST = statement("workspaces.list_workspaces", Workspace)
 _UPDATE = statement("workspaces.update_workspace", Workspace)
+_RENAME = statement("workspaces.rename_workspace", Workspace)
+_MATCH = statement("workspaces.match_workspace", Matched)
 _ALLOW = statement("workspaces.allow_longer", Allowed)
 _SUSPEND = statement("workspaces.suspend_workspace", Turned)
 _RESUME = statement("workspaces.resume_workspace", Turned)
@@ -71,23 +82,37 @@ async def list_page(view: InstanceView, *, limit: int, before: tuple[datetime, U
     return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": workspace_id})
 
 
-async def update(view: WorkspaceView, *, name: str | None, status: Literal["ACTIVE", "SUSPENDED"] | None) -> Workspace:
+async def update(
+    view: WorkspaceView,
+    *,
+    name: str | None,
+    status: Literal["ACTIVE", "SUSPENDED"] | None,
+    if_match: Collection[int] | None = None,
+) -> Workspace:
     """Rename, suspend or resume: the row, the jobs' ticks up to now and their pg_cron entries, all or nothing.
 
-    Raises WorkspaceNotFound, Forbidden, PgCronUnavailable, DatabaseUnavailable.
+    Raises WorkspaceNotFound, Forbidden, PreconditionFailed, PgCronUnavailable, DatabaseUnavailable.
     """
     _refuse_system(view)
-    params = {"name": name, "timeout": f"{TURN_SECONDS}s"}
+    params = {"workspace": view.workspace, "name": name, "timeout": f"{TURN_SECONDS}s", "if_match": _listed(if_match)}
     if status is None:
-        return _present(view, await view.rows(_UPDATE, params))
-    _, _, updated = await view.prepare_write_read(_ALLOW, _SUSPEND if status == "SUSPENDED" else _RESUME, _UPDATE, params)
+        updated, found = await view.write_then_read(_UPDATE, params, _GET, params)
+        if not updated and found and if_match is not None and found[0].version not in if_match:
+            raise errors.PreconditionFailed(f"the workspace is at version {found[0].version}, which If-Match does not name")
+        return _present(view, updated)
+    turn = _SUSPEND if status == "SUSPENDED" else _RESUME
+    _, _, updated = await view.prepare_write_read(_ALLOW, turn, _RENAME, params)
     return _present(view, updated)
 
 
-async def delete(view: WorkspaceView) -> Workspace:
-    """Delete a workspace in which all is finished, and its endpoints. Raises WorkspaceNotFound, Forbidden, Conflict saying what is not."""
+async def delete(view: WorkspaceView, *, if_match: Collection[int] | None = None) -> Workspace:
+    """Delete a workspace in which all is finished, and its endpoints.
+
+    Raises WorkspaceNotFound, Forbidden, PreconditionFailed, Conflict saying what is not finished.
+    """
     _refuse_system(view)
-    found, (deletion,) = await view.write_then_read(_GET, {"workspace": view.workspace}, _DELETE, {})
+    params = {"workspace": view.workspace, "if_match": _listed(if_match)}
+    _, found, (deletion,) = await view.prepare_write_read(_MATCH, _GET, _DELETE, params)
     workspace = _present(view, found)
     if deletion.is_deleted:
         return replace(workspace, status="DELETED")
@@ -103,6 +128,10 @@ def _present(view: WorkspaceView, found: list[Workspace]) -> Workspace:
     if not found:
         raise _not_found(view)
     return found[0]
+
+
+def _listed(versions: Collection[int] | None) -> list[int] | None:
+    return None if versions is None else list(versions)
 
 
 def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:

@@ -12,15 +12,28 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from kronos import database
-from kronos.api import backfills, endpoints, executions, instance, jobs, problems, retention, schedules, schemas, system, workspaces
+from kronos.api import (
+    backfills,
+    document,
+    endpoints,
+    executions,
+    instance,
+    jobs,
+    problems,
+    retention,
+    schedules,
+    schemas,
+    system,
+    workspaces,
+)
 from kronos.api.call import Context
 from kronos.api.fields import Body
+from kronos.api.heads import Heads
 from kronos.api.keys import Keys
 from kronos.api.middleware import Boundary
-from kronos.api.operation import Operation
 from kronos.api.renewal import Renewal
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
@@ -41,16 +54,22 @@ class Api(FastAPI):
     def openapi(self) -> JsonObject:
         """The OpenAPI 3.1 document, made once."""
         if self.openapi_schema is None:
-            document = get_openapi(
-                title=self.title, version=self.version, description=self.description, routes=self.routes, servers=self.servers
+            made = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=self.routes,
+                servers=self.servers,
+                tags=document.TAGS,
+                contact=document.CONTACT,
             )
             bodies = [each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, Body) and each is not Body]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             told = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
-            components = document.setdefault("components", {})
+            components = made.setdefault("components", {})
             components["schemas"] = components.get("schemas", {}) | definitions["$defs"] | told.pop("$defs") | {"Problem": told}
-            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "kr_live_…"}}
-            self.openapi_schema = document
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "A key such as kr_live_…"}}
+            self.openapi_schema = document.finished(made)
         return self.openapi_schema
 
 
@@ -79,11 +98,14 @@ def create(settings: Settings) -> FastAPI:
         version=version("kronos"),
         description=_DESCRIPTION,
         root_path=settings.path_prefix,
+        root_path_in_servers=False,
+        servers=[{"url": settings.path_prefix or "/", "description": "This instance."}],
         lifespan=lifespan,
         redirect_slashes=False,
         redoc_url=None,
     )
     app.router.routes[:0] = [operation for resource in _RESOURCES for operation in resource.routes.operations]
+    app.add_middleware(Heads)  # inside of the boundary, which is added after it
     app.add_middleware(Boundary, timeout_seconds=settings.request_seconds, max_in_flight=settings.max_requests)
     app.add_exception_handler(HTTPException, _http_error)
     return app
@@ -101,5 +123,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    routes = [route for route in request.app.routes if isinstance(route, Operation)]
-    return {method for route in routes if route.matches(request.scope)[0] != Match.NONE for method in route.methods or ()}
+    """Those of the path, of our own operations and of FastAPI's /docs and /openapi.json alike."""
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE]
+    found = {method for route in routes for method in route.methods or ()}
+    return found | {"HEAD"} if "GET" in found else found

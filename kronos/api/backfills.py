@@ -60,6 +60,7 @@ class BackfillCount:
     _OF_JOB + "/backfill",
     body=BackfillCreate,
     headers=("Idempotency-Key",),
+    tells=("Location",),
     answers={202: BackfillShown, 200: BackfillCount},
     raises=(*_WRITE, errors.JobNotFound),
     shown_at=_OF_JOB + "/backfills",
@@ -101,7 +102,9 @@ async def get_backfill(call: Call) -> Response:
     return answer(_shown(await backfills.get(call.workspace(), call.backfill_id())))
 
 
-@routes.operation("POST", _ONE + "/cancel", body=Nothing, answers={200: BackfillShown}, raises=(*_WRITE, errors.BackfillNotFound))
+@routes.operation(
+    "POST", _ONE + "/cancel", body=Nothing, needs_body=False, answers={200: BackfillShown}, raises=(*_WRITE, errors.BackfillNotFound)
+)
 async def cancel_backfill(call: Call) -> Response:
     """Stop a backfill: what waits is cancelled, what runs ends."""
     call.parameters(NoQuery)

@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kronos import errors, reading, workspaces
-from kronos.api import body
+from kronos.api import body, conditions
 from kronos.api.keys import Caller, Keys
 from kronos.api.validation import faults_of
 from kronos.config import Settings
 from kronos.database import InstanceView, Pool, WorkspaceView
 from kronos.delivery.egress import EgressPolicy
 from kronos.errors import Fault
+from kronos.model import JsonObject
 
 Model = TypeVar("Model", bound=BaseModel)
 _MAX_SLUGS = 10_000
@@ -28,7 +29,6 @@ _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _QUOTED_KEY = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"', re.ASCII)
-_ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +153,18 @@ class Call(Request):
 
     async def read(self, model: type[Model], *, optional: bool = False) -> Model:
         """The body. Raises InvalidRequest, PayloadTooLarge, Unprocessable."""
-        raw = await self.body()
-        if not raw and optional:
+        if optional and not await self.body():
             return model.model_validate({})
+        return self.judged(model, await self.document())
+
+    async def document(self) -> JsonObject:
+        """The body as it came, not yet judged. Raises InvalidRequest, PayloadTooLarge."""
+        raw = await self.body()
         body.check_media_type(self._content_type())
-        value = body.parse(raw)
+        return body.parse(raw)
+
+    def judged(self, model: type[Model], value: JsonObject) -> Model:
+        """The body that `value` is. Raises Unprocessable."""
         try:
             return model.model_validate(value)
         except ValidationError as error:
@@ -167,14 +174,28 @@ class Call(Request):
     def _content_type(self) -> bytes | None:
         return next((value for name, value in self.scope["headers"] if name == b"content-type"), None)
 
-    def if_match(self) -> int | None:
-        """The version that If-Match names; None where any will do. Raises InvalidRequest."""
-        given = self.headers.get("if-match")
-        if given is None or given.strip() == "*":
-            return None
-        if found := _ETAG.fullmatch(given.strip()):
-            return int(found[1])
-        _refuse(f"If-Match {_shown(given)} names no version", 'Write the ETag of the job as it came, such as "3", or *.', "/If-Match")
+    def if_match(self) -> frozenset[int] | None:
+        """The versions that If-Match names; None where any will do, of those that there are. Raises InvalidRequest."""
+        return conditions.if_match(given) if (given := self.headers.getlist("if-match")) else None
+
+    def held_to(self, version: int) -> frozenset[int]:
+        """The version, for a change that was compared with it. Raises PreconditionFailed where If-Match does not name it."""
+        if (asked := self.if_match()) is not None and version not in asked:
+            raise errors.PreconditionFailed(f"it is at version {version}, which If-Match does not name")
+        return frozenset({version})
+
+    def must_exist(self) -> bool:
+        """Whether If-Match asks for something to be there."""
+        return "if-match" in self.headers
+
+    def knows(self, version: int) -> bool:
+        """Whether If-None-Match names the version. Raises InvalidRequest."""
+        known = self.if_none_match()
+        return known is None or version in known
+
+    def if_none_match(self) -> frozenset[int] | None:
+        """The versions that If-None-Match names, none where it is not there; None: whichever there is. Raises InvalidRequest."""
+        return conditions.if_none_match(given) if (given := self.headers.getlist("if-none-match")) else frozenset()
 
     def idempotency_key(self, in_body: str | None = None) -> str | None:
         """The key that makes the call repeatable, from the header or the body. Raises InvalidRequest, Unprocessable.
@@ -195,6 +216,11 @@ class Call(Request):
     def path(self, *parts: object) -> str:
         """The path of a resource of this API, as the caller reaches it: with the proxy's prefix."""
         return "/".join([self.scope.get("root_path", ""), "v1", *map(str, parts)])
+
+
+def unchanged(version: int) -> Response:
+    """The answer to who has the present version already."""
+    return Response(status_code=304, headers={"ETag": conditions.etag(version)})
 
 
 def answer(value: object, status: int = 200, *, is_repeat: bool = False, **headers: str) -> Response:

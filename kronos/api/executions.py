@@ -34,7 +34,7 @@ async def get_execution(call: Call) -> Response:
     return answer(await executions.get(call.workspace(), call.execution_id()))
 
 
-@routes.operation("POST", _ONE + "/cancel", body=Nothing, answers={200: Execution}, raises=_CHANGE)
+@routes.operation("POST", _ONE + "/cancel", body=Nothing, needs_body=False, answers={200: Execution}, raises=_CHANGE)
 async def cancel_execution(call: Call) -> Response:
     """Cancel an execution that waits."""
     call.parameters(NoQuery)
@@ -42,7 +42,9 @@ async def cancel_execution(call: Call) -> Response:
     return answer(await executions.cancel(view, execution_id))
 
 
-@routes.operation("POST", _ONE + "/retry", body=Nothing, headers=("Idempotency-Key",), answers={200: Execution}, raises=_CHANGE)
+@routes.operation(
+    "POST", _ONE + "/retry", body=Nothing, needs_body=False, headers=("Idempotency-Key",), answers={200: Execution}, raises=_CHANGE
+)
 async def retry_execution(call: Call) -> Response:
     """Make a failed or cancelled execution due again, under its own id."""
     call.parameters(NoQuery)

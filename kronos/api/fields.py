@@ -27,6 +27,7 @@ _SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 _TIMESTAMP_HINT = "Write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30."
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 
@@ -60,6 +61,15 @@ def timestamp(text: object) -> datetime:
         return datetime.fromisoformat(f"{found['date']}T{found['time']}{fraction:0<7}{offset}").astimezone(UTC)
     except (ValueError, OverflowError) as error:
         _refuse(f"no such time: {error}", _TIMESTAMP_HINT)
+
+
+def is_timestamp(value: object) -> bool:
+    """Whether it is the text of an instant that there is."""
+    try:
+        timestamp(value)
+    except PydanticCustomError:
+        return False
+    return True
 
 
 def time_or_local(text: object) -> datetime:
@@ -117,6 +127,12 @@ def _cron(text: str) -> str:
     return text
 
 
+def _titled(text: str) -> str:
+    if found := _CONTROL.search(text):
+        _refuse(f"the text holds the control character U+{ord(found[0]):04X}", "Remove it: a title is one line.")
+    return _shown(text)
+
+
 def _shown(text: str) -> str:
     if not text.strip():
         _refuse("the text is blank", "Write at least one visible character.")
@@ -155,5 +171,11 @@ Cron = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CRON_CHARACTERS}),
 ]
 Text = Annotated[str, AfterValidator(_shown)]
+Title = Annotated[
+    str,
+    Field(min_length=1, max_length=200),
+    AfterValidator(_titled),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}),
+]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255)]
 Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -9,9 +9,11 @@ from starlette.responses import Response
 
 from kronos import errors, executions, explain, jobs, ledger, pauses
 from kronos.api.call import Call, answer
+from kronos.api.conditions import etag
+from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, decoded, list_digest, number_of, numbered, page
 from kronos.api.operation import Routes
-from kronos.api.requests import job_changes, new_job, pause_terms
+from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
 from kronos.api.schemas import (
     CountQuery,
     ExplainQuery,
@@ -38,7 +40,10 @@ _PATH = "/v1/workspaces/{w}/jobs"
 _ONE = "/v1/workspaces/{w}/jobs/{j}"
 _ABSENT = (errors.WorkspaceNotFound, errors.JobNotFound)
 _Health = Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE", "ERROR"]
+_COPY = kind_of(Job, JobPatch)
+_CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed)
 _WRITE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable, errors.PgCronUnavailable)
+_TURN = (*_WRITE, errors.PreconditionFailed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,7 @@ class JobState:
     _PATH,
     body=JobCreate,
     headers=("Idempotency-Key",),
+    tells=("ETag", "Location"),
     answers={201: Job, 200: Job},
     raises=(*_WRITE, errors.EndpointNotFound),
 )
@@ -74,8 +80,7 @@ async def create_job(call: Call) -> Response:
     call.parameters(NoQuery)
     view, body = call.workspace(), await call.read(JobCreate)
     job, is_new = await jobs.create(view, new_job(body, call.idempotency_key(body.idempotency_key)))
-    location = call.path("workspaces", job.workspace, "jobs", job.job_id)
-    return answer(job, 201 if is_new else 200, Location=location, ETag=f'"{job.version}"', is_repeat=not is_new)
+    return _shown(call, job, 201 if is_new else 200, is_repeat=not is_new)
 
 
 @routes.operation("GET", _PATH, query=JobQuery, answers={200: Page[Job]}, raises=(errors.WorkspaceNotFound,))
@@ -88,12 +93,12 @@ async def list_jobs(call: Call) -> Response:
     return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.job_id)))
 
 
-@routes.operation("GET", _ONE, answers={200: Job}, raises=_ABSENT)
+@routes.operation("GET", _ONE, tells=("ETag",), answers={200: Job}, raises=_ABSENT)
 async def get_job(call: Call) -> Response:
     """One job."""
     call.parameters(NoQuery)
     job = await jobs.get(call.workspace(), call.job_ref())
-    return answer(job, ETag=f'"{job.version}"')
+    return answer(job, ETag=etag(job.version))
 
 
 @routes.operation(
@@ -101,53 +106,69 @@ async def get_job(call: Call) -> Response:
     _ONE,
     body=JobPatch,
     headers=("If-Match",),
+    tells=("ETag", "Location"),
     answers={200: Job},
     raises=(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
 )
 async def update_job(call: Call) -> Response:
     """Retire the version of a CRON job and make the next one, in one transaction."""
     call.parameters(NoQuery)
-    view, ref, body = call.workspace(), call.job_ref(), await call.read(JobPatch)
-    job = await jobs.replace(view, ref, job_changes(body), if_match=call.if_match())
-    return answer(job, ETag=f'"{job.version}"', Location=call.path("workspaces", job.workspace, "jobs", job.job_id))
+    view, ref, document, if_match = call.workspace(), call.job_ref(), await call.document(), call.if_match()
+    if _COPY.told(document):
+        present = await jobs.get(view, ref)
+        document = job_edits(_COPY.edited(document, shown(present)))
+        if_match = call.held_to(present.version)
+        if not document:
+            return _shown(call, present)
+    return _shown(call, await jobs.replace(view, ref, job_changes(call.judged(JobPatch, document)), if_match=if_match))
 
 
-@routes.operation("DELETE", _ONE, answers={200: Job}, raises=(*_ABSENT, errors.Forbidden, errors.PgCronUnavailable))
+@routes.operation("DELETE", _ONE, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
 async def cancel_job(call: Call) -> Response:
     """Retire a job and remove its pg_cron entry, in one transaction."""
     call.parameters(NoQuery)
-    return answer(await jobs.cancel(call.workspace(), call.job_ref()))
+    job = await jobs.cancel(call.workspace(), call.job_ref(), if_match=call.if_match())
+    return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/pause", body=JobPause, answers={200: Job}, raises=_WRITE)
+@routes.operation(
+    "POST", _ONE + "/pause", body=JobPause, needs_body=False, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN
+)
 async def pause_job(call: Call) -> Response:
     """Stop a CRON job's ticks until it is resumed, or until an instant."""
     call.parameters(NoQuery)
     view, ref, body = call.workspace(), call.job_ref(), await call.read(JobPause, optional=True)
-    return answer(await pauses.pause(view, ref, pause_terms(body), actor=call.caller.actor))
+    job = await pauses.pause(view, ref, pause_terms(body), actor=call.caller.actor, if_match=call.if_match())
+    return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/resume", body=Nothing, answers={200: Job}, raises=_WRITE)
+@routes.operation(
+    "POST", _ONE + "/resume", body=Nothing, needs_body=False, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN
+)
 async def resume_job(call: Call) -> Response:
     """Go on with a paused job."""
     call.parameters(NoQuery)
     view, ref, _ = call.workspace(), call.job_ref(), await call.read(Nothing, optional=True)
-    return answer(await pauses.resume(view, ref))
+    job = await pauses.resume(view, ref, if_match=call.if_match())
+    return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/skip-next", body=JobSkipNext, answers={200: Job}, raises=_WRITE)
+@routes.operation("POST", _ONE + "/skip-next", body=JobSkipNext, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN)
 async def skip_next_ticks(call: Call) -> Response:
     """Skip so many of a CRON job's next ticks."""
     call.parameters(NoQuery)
     view, ref, body = call.workspace(), call.job_ref(), await call.read(JobSkipNext)
-    return answer(await pauses.skip_next(view, ref, count=body.count))
+    job = await pauses.skip_next(view, ref, count=body.count, if_match=call.if_match())
+    return answer(job, ETag=etag(job.version))
 
 
 @routes.operation(
     "POST",
     _ONE + "/trigger",
     body=JobTrigger,
+    needs_body=False,
     headers=("Idempotency-Key",),
+    tells=("Location",),
     answers={202: Execution},
     raises=_WRITE,
     shown_at="/v1/workspaces/{w}/jobs/{j}/executions",
@@ -189,7 +210,7 @@ async def get_job_status(call: Call) -> Response:
     call.parameters(NoQuery)
     view, ref = call.workspace(), call.job_ref()
     job = await jobs.get(view, ref)
-    counts = {count.status: count.ticks for count in await jobs.statistics(view, str(job.job_id))}
+    counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}
     standing = await ledger.standing(view, str(job.job_id))
     state = JobState(
         job_id=job.job_id,
@@ -218,6 +239,11 @@ async def explain_job(call: Call) -> Response:
     """Why a job did or did not run at an instant."""
     query = call.parameters(ExplainQuery)
     return answer(await explain.explain(call.workspace(), call.job_ref(), at=query.at))
+
+
+def _shown(call: Call, job: Job, status: int = 200, *, is_repeat: bool = False) -> Response:
+    location = call.path("workspaces", job.workspace, "jobs", job.job_id)
+    return answer(job, status, Location=location, ETag=etag(job.version), is_repeat=is_repeat)
 
 
 def _health(counts: dict[str, int]) -> _Health:

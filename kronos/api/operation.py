@@ -17,23 +17,25 @@ from starlette.types import Receive, Scope, Send
 
 from kronos import errors
 from kronos.api.call import Call
+from kronos.api.document import EXAMPLES, PATH_PARAMETERS, headers_of, of_query
 from kronos.api.problems import MEDIA_TYPE, problem
 from kronos.model import JsonObject
 
 _log = logging.getLogger("kronos.api")
 Handler = Callable[[Call], Awaitable[Response]]
 _SAFE = frozenset({"GET", "HEAD"})
-_PATH_PARAMETERS = {
-    "w": "A workspace's slug or id.",
-    "j": "A job's id or name.",
-    "e": "An execution's id.",
-    "b": "A backfill's id.",
-    "name": "An endpoint's name.",
-}
+_TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 _HEADERS = {
-    "If-Match": "The version that is to be replaced, as ETag gave it; another present version is answered with 412.",
+    "If-Match": "The versions, as ETag gave them, that the change is meant for; at any other it is answered with 412 and nothing is done.",
+    "If-None-Match": "Versions: of GET those that the caller has (304), of PUT those that stay as they are (412). `*`: any that there is.",
     "Idempotency-Key": 'Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key.',
 }
+_TEXTS: Mapping[str, JsonObject] = {
+    "If-Match": {"type": "string", "pattern": _TAGS, "examples": ['"3"']},
+    "If-None-Match": {"type": "string", "pattern": _TAGS, "examples": ['"3"']},
+    "Idempotency-Key": {"type": "string", "pattern": "^[!-~]{1,255}$", "examples": ["order-17"]},
+}
+_CONDITIONS = ("If-Match", "If-None-Match")
 _ALWAYS = (errors.KronosError, errors.DatabaseUnavailable)
 _WITH_KEY = (errors.InvalidRequest, errors.Unauthorized)
 _KEY_HEADER = "Idempotency-Key"
@@ -44,7 +46,7 @@ class Operation(APIRoute):
 
     needs_key: bool
     handler: Handler
-    takes_key: bool
+    headers: frozenset[str]
     shown_at: str
 
     def how_to_find_out(self, scope: Scope) -> str:
@@ -52,7 +54,7 @@ class Operation(APIRoute):
         if scope.get("kronos.is_repeatable"):
             return f"Repeat the call with the same {_KEY_HEADER}: what was made is answered, and nothing is made twice."
         shown = f"{scope.get('root_path', '')}{self.shown_at.format_map(scope['path_params'])}"
-        repeat = f" A call with the header {_KEY_HEADER} can simply be repeated." if self.takes_key else ""
+        repeat = f" A call with the header {_KEY_HEADER} can simply be repeated." if _KEY_HEADER in self.headers else ""
         return f"GET {shown} shows whether it was.{repeat}"
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,6 +66,8 @@ class Operation(APIRoute):
         try:
             if self.needs_key:
                 await call.authenticate(writes=scope["method"] not in _SAFE)
+            if scope["method"] not in _SAFE:
+                self._refuse_conditions(call)
             response = await self.handler(call)
         except errors.KronosError as error:
             if error.status >= 500:
@@ -72,6 +76,13 @@ class Operation(APIRoute):
                 _log.error("%s %s: %s", scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=unforeseen)
             response = problem(error, scope)
         await response(scope, receive, send)
+
+    def _refuse_conditions(self, call: Call) -> None:
+        """A condition on a path without a version does not hold (RFC 9110 13.1.1). Raises PreconditionFailed."""
+        for header in _CONDITIONS:
+            if header in call.headers and header not in self.headers:
+                detail = f"{call.method} on this path has no version for {header} to be compared with: nothing was done"
+                raise errors.PreconditionFailed(detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +102,14 @@ class Routes:
         body: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
         headers: Iterable[str] = (),
+        tells: Iterable[str] = (),
         raises: Iterable[type[errors.KronosError]] = (),
+        needs_body: bool = True,
         shown_at: str = "",
     ) -> Callable[[Handler], Handler]:
         """Declare the function below as what answers `method path`; the rest is what /openapi.json says of it.
 
+        `headers`: of the request; `tells`: those of the answer; a `body` that is not needed may be left out.
         `shown_at`: the path whose GET shows whether a write was done; by default this one, or of an action (…/pause) what it is done to.
         """
 
@@ -109,12 +123,11 @@ class Routes:
                 summary=(handler.__doc__ or "").strip().split("\n", 1)[0].rstrip("."),
                 tags=[self.tag],
                 status_code=next(iter(answers)),
-                responses=_responses(answers, [*raises, *_always(method, needs_key=self.needs_key)]),
+                responses=_responses(answers, tuple(tells), [*raises, *_always(method, needs_key=self.needs_key)]),
                 response_model=None,
-                openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key),
+                openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key, needs_body=needs_body),
             )
-            made.needs_key, made.handler = self.needs_key, handler
-            made.takes_key = _KEY_HEADER in headers
+            made.needs_key, made.handler, made.headers = self.needs_key, handler, frozenset(headers)
             made.shown_at = shown_at or (path.rpartition("/")[0] if _is_action(method, path) else path)
             self.operations.append(made)
             return handler
@@ -136,9 +149,16 @@ def _always(method: str, *, needs_key: bool) -> Iterable[type[errors.KronosError
         yield from _WITH_KEY
 
 
-def _responses(answers: Mapping[int, object], raises: Iterable[type[errors.KronosError]]) -> dict[int | str, JsonObject]:
+def _responses(
+    answers: Mapping[int, object], tells: tuple[str, ...], raises: Iterable[type[errors.KronosError]]
+) -> dict[int | str, JsonObject]:
     documented: dict[int | str, JsonObject] = {
-        status: {"description": HTTPStatus(status).phrase, "model": model} for status, model in answers.items()
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "headers": headers_of(status, ("ETag",) if status == 304 else tells),
+            **({"model": model} if model is not None else {}),
+        }
+        for status, model in answers.items()
     }
     codes: dict[int, list[str]] = {}
     for error in raises:
@@ -146,34 +166,29 @@ def _responses(answers: Mapping[int, object], raises: Iterable[type[errors.Krono
         codes.setdefault(error.status, []).append(f"`{error.code}`: {told}")
     for status, each in sorted(codes.items()):
         schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-        documented[status] = {"description": " ".join(dict.fromkeys(each)), "content": {MEDIA_TYPE: schema}}
+        documented[status] = {"description": " ".join(dict.fromkeys(each)), "headers": headers_of(status), "content": {MEDIA_TYPE: schema}}
     return documented
 
 
 def _extra(
-    path: str, body: type[BaseModel] | None, query: type[BaseModel] | None, headers: Iterable[str], *, needs_key: bool
+    path: str, body: type[BaseModel] | None, query: type[BaseModel] | None, headers: Iterable[str], *, needs_key: bool, needs_body: bool
 ) -> JsonObject:
     parameters: list[JsonObject] = [
-        {"name": name, "in": "path", "required": True, "description": told, "schema": {"type": "string"}}
-        for name, told in _PATH_PARAMETERS.items()
-        if f"{{{name}}}" in path
+        {"name": name, "in": "path", "required": True, **told} for name, told in PATH_PARAMETERS.items() if f"{{{name}}}" in path
     ]
     if query is not None:
         schema = query.model_json_schema()
         for name, each in schema["properties"].items():
             required = name in schema.get("required", ())
             told = each.pop("description", "")
-            parameters.append({"name": name, "in": "query", "required": required, "description": told, "schema": each})
+            parameters.append({"name": name, "in": "query", "required": required, "description": told, "schema": of_query(each)})
     parameters += [
-        {"name": name, "in": "header", "required": False, "description": _HEADERS[name], "schema": {"type": "string"}} for name in headers
+        {"name": name, "in": "header", "required": False, "description": _HEADERS[name], "schema": _TEXTS[name]} for name in headers
     ]
     extra: JsonObject = {"parameters": parameters, "security": [{"key": []}] if needs_key else []}
     if body is not None:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
-        extra["requestBody"] = {"required": _needs_body(body), "content": content}
-        extra["x-request-model"] = body.__name__
+        content: JsonObject = {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}
+        if body.__name__ in EXAMPLES:
+            content["example"] = EXAMPLES[body.__name__]
+        extra["requestBody"] = {"required": needs_body, "content": {"application/json": content}}
     return extra
-
-
-def _needs_body(body: type[BaseModel]) -> bool:
-    return any(each.is_required() for each in body.model_fields.values())

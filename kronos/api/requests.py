@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import cast
 
-from kronos import errors
+from kronos import errors, schedules
 from kronos.api.schemas import BackfillCreate, EndpointPut, JobCreate, JobPatch, JobPause, SchedulePreview
 from kronos.backfills import NewBackfill
 from kronos.delivery import template
@@ -13,6 +13,7 @@ from kronos.delivery.refused import Refused
 from kronos.endpoints import NewEndpoint, RetryPolicy
 from kronos.errors import Fault
 from kronos.jobs import JobChanges, NewJob
+from kronos.model import JsonObject
 from kronos.pauses import PauseTerms
 from kronos.schedules import ScheduleText, instant, local_time
 
@@ -40,6 +41,7 @@ def new_job(body: JobCreate, key: str | None) -> NewJob:
         "endpoint": body.endpoint,
         "trigger": body.trigger,
         "name": body.name,
+        "title": body.title,
         "input": body.input,
         "tags": body.tags,
         "idempotency_key": key,
@@ -65,7 +67,7 @@ def new_job(body: JobCreate, key: str | None) -> NewJob:
 def schedule_text(body: SchedulePreview) -> ScheduleText:
     """The schedule that a preview asks about. Raises Unprocessable."""
     zone = body.timezone if "timezone" in body.model_fields_set else None
-    _refuse(list(_schedule_faults(body.cron, body.every, body.anchor, zone)))
+    _refuse(list(schedules.faults(body.cron, body.every, body.anchor, zone)))
     return ScheduleText(
         cron=body.cron,
         every=body.every,
@@ -77,13 +79,25 @@ def schedule_text(body: SchedulePreview) -> ScheduleText:
     )
 
 
+def job_edits(edited: JsonObject) -> JsonObject:
+    """What an edited copy of a job changes: what is emptied because something else takes its place is no change of its own."""
+    heirs = {"cron": ("every",), "every": ("cron",), "anchor": ("cron",)}
+    return {
+        name: value
+        for name, value in edited.items()
+        if value is not None or not any(edited.get(heir) is not None for heir in heirs.get(name, ()))
+    }
+
+
 def job_changes(body: JobPatch) -> JobChanges:
     """The changes that a request asks for. Raises Unprocessable."""
     given = body.model_fields_set
     if not given:
         _refuse([Fault(pointer="", detail="the body changes nothing", hint="Give at least one field, such as cron.")])
     _refuse(list(_window_faults(body.starts_at, body.ends_at)))
-    _refuse(list(_schedule_change_faults(given)))
+    if {"cron", "every"} & given:  # of an anchor alone the job's own schedule decides: jobs.replace
+        cron, every, anchor = (getattr(body, name) if name in given else None for name in ("cron", "every", "anchor"))
+        _refuse(list(schedules.faults(cron, every, anchor, body.timezone)))
     changes: dict[str, object] = {name: getattr(body, name) for name in given if name != "catch_up"}
     if "catch_up" in given:
         changes |= {f"catch_up_{name}": getattr(body.catch_up, name) for name in body.catch_up.model_fields_set}
@@ -123,6 +137,7 @@ def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpo
     _refuse(faults)
     return NewEndpoint(
         name=name,
+        title=body.title,
         type=body.type,
         spec=spec.model_dump(),
         timeout_ms=spec.timeout_ms,
@@ -134,7 +149,7 @@ def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpo
 def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
     """What does not go with the trigger, and what it lacks."""
     if body.trigger == "CRON":
-        yield from _schedule_faults(body.cron, body.every, body.anchor, body.timezone)
+        yield from schedules.faults(body.cron, body.every, body.anchor, body.timezone)
     else:
         local = local_time(body.run_at) if body.trigger == "DELAYED" else None
         yield from _cron_only_faults(body, is_local=local is not None)
@@ -166,40 +181,13 @@ def _cron_only_faults(body: JobCreate, *, is_local: bool) -> Iterator[Fault]:
 def _local_run_faults(body: JobCreate, local: datetime) -> Iterator[Fault]:
     """What runs once at a local time has a zone, and runs once."""
     if body.timezone is None:
-        yield _zoneless("run_at", local)
+        yield schedules.zoneless("run_at", local)
     if body.dst_gap == "SKIP":
         detail = "what runs once is not left out where clocks are put forward"
         yield Fault(pointer="/dst_gap", detail=detail, hint="Use SHIFT, to the end of the gap, or SHIFT_BY_GAP.")
     if body.dst_overlap == "BOTH":
         detail = "what runs once does not run both times where clocks are put back"
         yield Fault(pointer="/dst_overlap", detail=detail, hint="Use FIRST, or write run_at with the offset of the second time.")
-
-
-def _schedule_faults(cron: str | None, every: str | None, anchor: datetime | None, timezone: str | None) -> Iterator[Fault]:
-    """A schedule is a cron expression or an interval."""
-    if cron is None and every is None:
-        hint = "Add it, five fields such as 0 9 * * 1, or an interval in every, such as 90m."
-        yield Fault(pointer="/cron", detail="a schedule needs a cron expression or an interval", hint=hint)
-    if cron is not None and every is not None:
-        yield Fault(pointer="/every", detail="every and cron are given", hint="Give one of them.")
-    if anchor is not None and every is None:
-        yield Fault(pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every.")
-    elif anchor is not None and timezone is None and (local := local_time(anchor)) is not None:
-        yield _zoneless("anchor", local)
-
-
-def _schedule_change_faults(given: set[str]) -> Iterator[Fault]:
-    """A PATCH gives a cron expression or an interval, in place of whichever there was."""
-    if {"cron", "every"} <= given:
-        yield Fault(pointer="/every", detail="every and cron are given", hint="Give one of them.")
-    if {"cron", "anchor"} <= given:
-        yield Fault(pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every.")
-
-
-def _zoneless(name: str, local: datetime) -> Fault:
-    """A local time is one only with a zone."""
-    hint = f"Add timezone, such as Europe/Berlin, or write an offset: {local.isoformat()}Z for UTC."
-    return Fault(pointer=f"/{name}", detail=f"{name} has no offset, so it is the local time of a timezone, and none is given", hint=hint)
 
 
 def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from kronos.api.fields import (
     Text,
     Time,
     TimeOrLocal,
+    Title,
 )
 from kronos.errors import Fault, Unprocessable
 from kronos.model import ExecutionStatus, JobStatus, Json, Overlap, Trigger
@@ -40,7 +41,7 @@ class WorkspaceCreate(Body):
 
 
 class WorkspacePatch(Body):
-    """What is to be different of a workspace."""
+    """What is to be different of a workspace. What GET gives may be sent back whole, edited."""
 
     name: _Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
     status: Literal["ACTIVE", "SUSPENDED"] | None = Field(default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"])
@@ -57,7 +58,7 @@ class RetentionPut(Body):
 
 
 class RetryPolicyBody(Body):
-    """What happens after an attempt that failed."""
+    """What happens after an attempt that failed. `max_delay_ms` is at least `initial_delay_ms`."""
 
     max_attempts: int = Field(default=5, ge=1, le=100, description="Attempts in all.", examples=[5])
     backoff: Literal["fixed", "linear", "exponential"] = Field(
@@ -88,8 +89,10 @@ class HttpSpec(Body):
 
 
 class EndpointPut(Body):
-    """An endpoint without its name, which stands in the path."""
+    """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what cannot be changed is ignored
+    as long as it is as GET gives it."""
 
+    title: Title | None = Field(default=None, description="Its name for people.", examples=["Weekly report (production)"])
     type: Literal["HTTP"] = Field(description="How it is delivered to.", examples=["HTTP"])
     spec: HttpSpec = Field(description="The request.", examples=[{"url": "https://example.com/hooks/report"}])
     retry_policy: RetryPolicyBody = Field(
@@ -132,9 +135,15 @@ _Jitter = Annotated[int, Field(ge=0, le=3600)]
 
 
 class JobCreate(Body):
-    """A job to be made."""
+    """A job to be made.
+
+    trigger CRON takes `cron` or `every`, exactly one of them; `anchor` goes with `every`. DELAYED takes `run_at`; a local one, without an
+    offset, takes `timezone` too. IMMEDIATE takes none of these. What is told as CRON or DELAYED is refused with another trigger.
+    `ends_at` is after `starts_at`. Instants are of the years 1970 to 2999. Texts hold no U+0000 and are not blank.
+    """
 
     name: JobName | None = Field(default=None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"])
+    title: Title | None = Field(default=None, description="Its name for people: any text of one line.", examples=["Weekly report, Mondays"])
     endpoint: EndpointName = Field(description="The name of the endpoint.", examples=["weekly-report"])
     trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
     cron: Cron | None = Field(default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
@@ -173,9 +182,15 @@ class JobCreate(Body):
 
 
 class JobPatch(Body):
-    """What is to be different of a CRON job; null resets what may be without a value."""
+    """What is to be different of a CRON job; null resets what may be without a value. What GET gives may be sent back whole: what is
+    equal is no change, and what cannot be changed is ignored as long as it is as GET gives it.
+
+    At least one field is given. `cron` and `every` take each other's place, so one of them at most; `anchor` is of a job with `every`.
+    `ends_at` is after `starts_at`.
+    """
 
     name: JobName | None = Field(default=None, description="Null: none.", examples=["weekly-report"])
+    title: Title | None = Field(default=None, description="Its name for people; null: none.", examples=["Weekly report, Mondays"])
     endpoint: EndpointName = Field(default_factory=str, description="The name of the endpoint.", examples=["weekly-report"])
     cron: Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
@@ -223,7 +238,7 @@ class JobTrigger(Body):
 
 
 class BackfillCreate(Body):
-    """A past window whose ticks are to be run."""
+    """A past window whose ticks are to be run: [`from`, `to`), so `to` is after `from`."""
 
     from_: Time = Field(alias="from", description="Its first tick is not before.", examples=["2026-11-01T00:00:00Z"])
     to: Time = Field(description="Its last tick is before; not in the future.", examples=["2026-11-08T00:00:00Z"])
@@ -232,7 +247,7 @@ class BackfillCreate(Body):
 
 
 class SchedulePreview(Body):
-    """An expression to be looked at."""
+    """A schedule to be looked at: `cron` or `every`, exactly one of them; `anchor` goes with `every`, and a local one with `timezone`."""
 
     cron: Cron | None = Field(default=None, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every | None = Field(default=None, description="An interval, in place of cron.", examples=["90m"])
@@ -256,7 +271,9 @@ class PageQuery(Query):
     """Which page of a list."""
 
     limit: int = Field(default=50, ge=1, le=200, description="Rows of a page.", examples=[50])
-    cursor: str | None = Field(default=None, max_length=200, description="next_cursor of the page before.", examples=["AbC…"])
+    cursor: str | None = Field(
+        default=None, max_length=200, description="next_cursor of the page before, as it came; it is of this list alone."
+    )
 
 
 class DriftQuery(Query):

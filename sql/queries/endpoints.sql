@@ -1,8 +1,8 @@
 -- name: insert_endpoint
 -- No row: the name is taken.
 with endpoint as (
-    insert into kronos.endpoints (workspace_id, name, type)
-    values (kronos.current_workspace_id(), %(name)s, %(type)s)
+    insert into kronos.endpoints (workspace_id, name, title, type)
+    values (kronos.current_workspace_id(), %(name)s, %(title)s, %(type)s)
         on conflict (workspace_id, name) where deleted_at is null do nothing
     returning endpoint_id, workspace_id, version
 ), made_of as (
@@ -20,11 +20,14 @@ with endpoint as (
 select endpoint_id, version from endpoint;
 
 -- name: replace_endpoint
--- The next version; executions that exist keep theirs. No row: no such endpoint of this type.
+-- The next version; executions that exist keep theirs. No row: no such endpoint of this type, another version than those in %(if_match)s, or one of
+-- those in %(if_none_match)s.
 with endpoint as (
     update kronos.endpoints
-       set version = version + 1, updated_at = now()
+       set version = version + 1, title = %(title)s, updated_at = now()
      where workspace_id = kronos.current_workspace_id() and name = %(name)s and type = %(type)s and deleted_at is null
+       and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
+       and version <> all (%(if_none_match)s::integer[])
     returning endpoint_id, workspace_id, version
 ), made_of as (
     insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
@@ -38,12 +41,12 @@ with endpoint as (
 select endpoint_id, version from endpoint;
 
 -- name: get_endpoint
-select endpoint_id, workspace, name, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
+select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
 -- name: list_endpoints
-select endpoint_id, workspace, name, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
+select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id()
    and (created_at, endpoint_id)
@@ -51,6 +54,10 @@ select endpoint_id, workspace, name, type, version, null::text as payload_spec, 
           case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
  order by created_at desc, endpoint_id desc
  limit %(limit)s;
+
+-- name: match_endpoint
+-- First where an endpoint is deleted: that it is at one of the versions in %(if_match)s; null: any will do. One row.
+select kronos.match_endpoint(%(name)s, %(if_match)s::integer[]) as version;
 
 -- name: delete_endpoint
 -- One row. False: a live job or an unfinished execution uses it; null: no such endpoint.

@@ -10,22 +10,23 @@ select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, 
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
   from kronos.read_executions(array(
            select found.execution_id
-             from kronos.find_executions(null, %(status)s::text, %(scheduled_after)s::timestamptz, %(scheduled_before)s::timestamptz,
+             from kronos.find_executions(null::uuid[], %(status)s::text, %(scheduled_after)s::timestamptz, %(scheduled_before)s::timestamptz,
                                          %(before_created_at)s::timestamptz, %(before_id)s::uuid, %(limit)s::integer) as found)) as execution
  where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
 -- name: list_job_executions
--- As list_executions. %(job)s is a job's id or name: that version's executions. No row: it has none, or there is no such job.
+-- As list_executions. %(job)s is a job's id, which means that version, or its name, which means all its versions. No row: it has none, or there is no
+-- such job.
 select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
   from kronos.read_executions(array(
            select found.execution_id
-             from (select kronos.find_job(%(job)s) as job_id) as job
-            cross join lateral kronos.find_executions(job.job_id, %(status)s::text, %(scheduled_after)s::timestamptz,
+             from (select kronos.find_versions(%(job)s) as job_ids) as job
+            cross join lateral kronos.find_executions(job.job_ids, %(status)s::text, %(scheduled_after)s::timestamptz,
                                                       %(scheduled_before)s::timestamptz, %(before_created_at)s::timestamptz,
                                                       %(before_id)s::uuid, %(limit)s::integer) as found
-            where job.job_id is not null)) as execution
+            where job.job_ids is not null)) as execution
  where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 

@@ -20,10 +20,10 @@ with workspace as materialized (
                             and endpoint.deleted_at is null
                          offset 0) as found
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds,
                              next_tick_at, idempotency_key, request_sha256)
-    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, %(schedule)s, %(alarm)s, %(description)s,
+    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, %(title)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, %(schedule)s, %(alarm)s, %(description)s,
            %(every)s, (%(schedule)s::kronos.schedule).anchor, (%(schedule)s::kronos.schedule).anchor_local, %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(overlap)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
            kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s), %(idempotency_key)s, %(request_sha256)s
       from endpoint
@@ -32,7 +32,7 @@ with workspace as materialized (
 ), registered as materialized (
     select job_id, kronos.register_pg_cron(job_id) as jobid from job where job_id = %(job_id)s
 )
-select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
+select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
        job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every,
        coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor, kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
@@ -62,8 +62,8 @@ with workspace as materialized (
                             and endpoint.deleted_at is null
                          offset 0) as found
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key, request_sha256)
-    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, endpoint_id, %(trigger)s, %(input)s, %(tags)s, %(run_at)s, %(run_at_local)s, %(timezone)s,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger, input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key, request_sha256)
+    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, %(title)s, endpoint_id, %(trigger)s, %(input)s, %(tags)s, %(run_at)s, %(run_at_local)s, %(timezone)s,
            %(dst_gap)s, %(idempotency_key)s, %(request_sha256)s
       from endpoint
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
@@ -80,7 +80,7 @@ with workspace as materialized (
 ), woken as materialized (
     select pg_notify('kronos_work', '') from queued where %(wake)s
 )
-select job.job_id, job.name, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
+select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
        job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, null::text as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
@@ -106,7 +106,7 @@ select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as 
 
 -- name: get_job
 -- %(job)s is an id or a name.
-select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
+select job_id, name, title, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at, execution
   from kronos.job_details
@@ -123,7 +123,7 @@ with page as materialized (
 ), job as materialized (
     select job.*
       from page
-     cross join lateral (select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id,
+     cross join lateral (select job_id, name, title, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id,
                                 replaced_by_id, cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap,
                                 jitter_seconds, overlap, catch_up, skip_next, resume_at, next_run_at, last_run_at, idempotency_key, run_at, run_at_local, input,
                                 priority, tags, created_at, retired_at
@@ -139,7 +139,7 @@ with page as materialized (
       from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at from job where trigger <> 'CRON') as one_shot
      cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
 )
-select job.job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
+select job.job_id, name, title, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        skip_next, resume_at, next_run_at, last_run_at, entry.entry as pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at,
        execution.execution
@@ -159,7 +159,7 @@ with page as materialized (
      order by version.version desc
      limit %(limit)s
 )
-select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
+select job_id, name, title, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
        cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
        skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at, execution
   from page
@@ -167,21 +167,27 @@ select job_id, name, workspace, endpoint, endpoint_type, trigger, status, status
  order by version desc;
 
 -- name: get_job_statistics
--- One row per status of the executions of the last 24 hours, counted in ticks.
+-- One row per status of the executions of the last 24 hours, counted in ticks: of an id that version's, of a name those of all versions.
 select counted.status, counted.ticks, counted.last_scheduled_at
-  from kronos.count_outcomes(kronos.find_job(%(job)s)) as counted
+  from kronos.count_outcomes(kronos.find_versions(%(job)s)) as counted
  order by counted.status;
 
 -- name: settle_ticks
--- First in every change of a job: its due ticks are accounted for under the version in force, which is the one that the change then means
+-- First in a job's backfill: its due ticks are accounted for under the version in force, which is the one that is then meant
 -- (kronos.settled_job_id), even if its name has meanwhile gone to a newer one.
 select found.job_id, kronos.settle_ticks(found.job_id) as executions
+  from (select kronos.find_job(%(job)s) as job_id) as found;
+
+-- name: settle_version
+-- settle_ticks, first in every change of a job. Where the job is at none of the versions in %(if_match)s (null: any will do) nothing is found to change.
+select found.job_id, kronos.settle_version(found.job_id, %(if_match)s::integer[]) as executions
   from (select kronos.find_job(%(job)s) as job_id) as found;
 
 -- name: replace_cron_job
 -- Retires the live version and stores the next, with its pg_cron entry (none while the workspace is suspended), in one statement. A field that is
 -- not in %(changed)s stays as it is.
--- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than %(if_match)s), or no such endpoint.
+-- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than was asked for), no such endpoint, or an
+-- anchor (%(has_anchor)s) for a cron expression.
 with old as materialized (
     select *
       from kronos.jobs
@@ -189,7 +195,7 @@ with old as materialized (
        and workspace_id = kronos.current_workspace_id()
        and status in ('ACTIVE', 'PAUSED')
        and trigger = 'CRON'
-       and (%(if_match)s::integer is null or version = %(if_match)s::integer)
+       and (not %(has_anchor)s or num_nonnulls(%(every)s::text, every) > 0)
        for update
 ), endpoint as materialized (
     select endpoint.endpoint_id
@@ -200,6 +206,7 @@ with old as materialized (
 ), fresh as materialized (
     select old.*, endpoint.endpoint_id as next_endpoint_id,
            case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
+           case when 'title' = any (%(changed)s::text[]) then %(title)s::text else old.title end as next_title,
            case when %(every)s::text is not null then null when %(cron)s::text is not null then %(cron)s::text else old.cron end as next_cron,
            case when %(cron)s::text is not null then null when %(every)s::text is not null then %(every)s::text else old.every end as next_every,
            case when %(cron)s::text is null and %(anchor_local)s::timestamp is null then coalesce(%(anchor)s::timestamptz, old.anchor) end as next_anchor,
@@ -222,10 +229,10 @@ with old as materialized (
 ), unregistered as materialized (
     select kronos.unregister_pg_cron(job_id) as was_there from retired
 ), next as (
-    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name, endpoint_id, trigger, status, status_reason,
+    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name, title, endpoint_id, trigger, status, status_reason,
                              input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at, max_runs, runs, dst_gap, dst_overlap,
                              jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, next_tick_at, last_run_at, ticks_from, skip_next, resume_at, is_halted)
-    select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id, fresh.next_name, fresh.next_endpoint_id,
+    select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id, fresh.next_name, fresh.next_title, fresh.next_endpoint_id,
            'CRON', fresh.status, fresh.status_reason,
            coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron, fresh.next_timezone,
            read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule), kronos.describe_schedule(read.next_schedule), fresh.next_every,

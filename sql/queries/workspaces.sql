@@ -13,15 +13,15 @@ select set_config('kronos.instance_admin', 'on', true) as instance_admin;
 insert into kronos.workspaces (slug, name)
 values (%(slug)s, %(name)s)
     on conflict (slug) where status <> 'DELETED' do nothing
-returning workspace_id, slug, name, status, created_at, suspended_at;
+returning workspace_id, slug, name, status, version, created_at, suspended_at;
 
 -- name: get_workspace
-select workspace_id, slug, name, status, created_at, suspended_at
+select workspace_id, slug, name, status, version, created_at, suspended_at
   from kronos.workspaces
  where workspace_id = (select found.workspace_id from kronos.find_workspace(%(workspace)s) as found);
 
 -- name: list_workspaces
-select workspace_id, slug, name, status, created_at, suspended_at
+select workspace_id, slug, name, status, version, created_at, suspended_at
   from kronos.workspaces
  where status <> 'DELETED'
    and (created_at, workspace_id)
@@ -31,16 +31,30 @@ select workspace_id, slug, name, status, created_at, suspended_at
  limit %(limit)s;
 
 -- name: update_workspace
--- No row: no such workspace. Null leaves the name as it is.
+-- No row: no such workspace, or another version than those in %(if_match)s. Null leaves the name as it is.
 update kronos.workspaces
-   set name = coalesce(%(name)s::text, name)
+   set name = coalesce(%(name)s::text, name), version = version + case when %(name)s::text <> name then 1 else 0 end
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
-returning workspace_id, slug, name, status, created_at, suspended_at;
+   and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
+returning workspace_id, slug, name, status, version, created_at, suspended_at;
+
+-- name: rename_workspace
+-- As update_workspace, last where a workspace was suspended or resumed, which has made a version by now. Null leaves the name as it is.
+update kronos.workspaces
+   set name = coalesce(%(name)s::text, name), version = version + case when %(name)s::text <> name then 1 else 0 end
+ where workspace_id = kronos.current_workspace_id()
+   and status <> 'DELETED'
+returning workspace_id, slug, name, status, version, created_at, suspended_at;
 
 -- name: allow_longer
--- First where a workspace is suspended or resumed, which takes longer than other statements may where it has very many jobs.
-select set_config('statement_timeout', %(timeout)s, true) as statement_timeout;
+-- First where a workspace is suspended or resumed, which takes longer than other statements may where it has very many jobs: it may, and the workspace is
+-- at one of the versions in %(if_match)s (null: any will do).
+select set_config('statement_timeout', %(timeout)s, true) as statement_timeout, kronos.match_workspace(%(if_match)s::integer[]) as version;
+
+-- name: match_workspace
+-- First where a workspace is deleted: that it is at one of the versions in %(if_match)s; null: any will do. One row.
+select kronos.match_workspace(%(if_match)s::integer[]) as version;
 
 -- name: suspend_workspace
 -- Its due ticks are accounted for and its entries removed, in one transaction. One row; entries: removed, 0 where it was not ACTIVE.

@@ -8,11 +8,13 @@ create table kronos.endpoints (
     created_at    timestamptz not null default now(),
     updated_at    timestamptz not null default now(),
     deleted_at    timestamptz,
+    title         text,                              -- its name for people
     constraint endpoints_pkey              primary key (endpoint_id),
     constraint endpoints_in_workspace_key  unique (workspace_id, endpoint_id),
     constraint endpoints_workspace_id_fkey foreign key (workspace_id) references kronos.workspaces (workspace_id),
     constraint endpoints_name_shape        check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62})$'),
-    constraint endpoints_type_known        check (type in ('HTTP', 'KAFKA', 'REDIS_STREAM', 'INTERNAL'))
+    constraint endpoints_type_known        check (type in ('HTTP', 'KAFKA', 'REDIS_STREAM', 'INTERNAL')),
+    constraint endpoints_title_shape       check (char_length(title) between 1 and 200 and title !~ '[\u0001-\u001f\u007f-\u009f]')
 );
 -- One endpoint per name; a deleted one frees its own. Serves get_endpoint and every job's creation.
 create unique index endpoints_name_taken on kronos.endpoints (workspace_id, name) where deleted_at is null;

@@ -7,6 +7,7 @@ create table kronos.workspaces (
     created_at    timestamptz not null default now(),
     suspended_at  timestamptz,
     deleted_at    timestamptz,
+    version       integer     not null default 1,    -- counts the changes, for If-Match
     constraint workspaces_pkey              primary key (workspace_id),
     constraint workspaces_slug_shape        check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     constraint workspaces_status_known      check (status in ('ACTIVE', 'SUSPENDED', 'DELETED')),

@@ -16,7 +16,7 @@ create or replace view kronos.job_details with (security_invoker = true) as
            job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
            case when job.trigger <> 'CRON' then
                (select shown.execution from kronos.one_shots_shown(array[job.job_id], array[job.created_at]) as shown limit 1)
-           end as execution
+           end as execution, job.title
       from kronos.jobs as job
       join kronos.endpoints as endpoint using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id;

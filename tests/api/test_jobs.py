@@ -9,7 +9,8 @@ import pytest
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 JOB_FIELDS = {
-    "job_id", "name", "workspace", "endpoint", "endpoint_type", "trigger", "status", "status_reason", "version", "previous_version_id",
+    "job_id", "name", "title", "workspace", "endpoint", "endpoint_type", "trigger", "status", "status_reason", "version",
+    "previous_version_id",
     "replaced_by_id", "cron", "every", "anchor", "anchor_local", "timezone", "description", "starts_at", "ends_at", "max_runs",
     "dst_gap", "dst_overlap",
     "jitter_seconds", "overlap", "catch_up", "skip_next", "resume_at", "next_run_at", "last_run_at", "pg_cron", "idempotency_key",

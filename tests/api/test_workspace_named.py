@@ -157,7 +157,6 @@ _NEEDS_NONE = {
     "workspaces.insert_workspace": "the instance administrator's",
     "workspaces.get_workspace": "finds the workspace",
     "workspaces.list_workspaces": "the instance administrator's",
-    "workspaces.allow_longer": "a setting",
 }
 
 

@@ -44,7 +44,7 @@ def due(superuser: Connection, endpoint: EndpointRow) -> tuple[uuid.UUID, dateti
 
 async def test_a_replaced_version_keeps_its_due_tick(superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]) -> None:
     job_id, tick = due
-    heir = await jobs.replace(view, str(job_id), {"cron": "0 0 1 1 *"}, if_match=1)
+    heir = await jobs.replace(view, str(job_id), {"cron": "0 0 1 1 *"}, if_match=[1])
     assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [tick]
     assert (live(superuser, heir.job_id), done(superuser, heir.job_id)) == ([], [])
 

@@ -1,11 +1,11 @@
--- done_page: of a workspace's finished executions (of one job's, if p_job_id is given) with ids of [p_from, p_to) that were made within
+-- done_page: of a workspace's finished executions (of some versions' of a job, if p_job_ids are given) with ids of [p_from, p_to) that were made within
 -- [p_made_from, p_made_to], the newest p_limit that come after a place in the list. A bound that is null is none.
 -- The plan is made for the arguments at hand: it holds the partitions of these ids only, and a filter that is null is gone from it. Each status is
--- read in its index's own order, and the six are merged.
+-- read in its index's own order, of each version, and they are merged.
 -- Where scheduled_at is asked for, a prompt row was made within an hour of it, so the index's range is cut to those. The others, made much earlier
 -- (DELAYED) or later (missed, backfilled), have an index of their own, execution_done_odd.
 -- Called by: find_executions.   Returns: newest first.   As the caller: row level security holds.
-create or replace function kronos.done_page(p_workspace_id uuid, p_job_id uuid, p_status text, p_scheduled_after timestamptz,
+create or replace function kronos.done_page(p_workspace_id uuid, p_job_ids uuid[], p_status text, p_scheduled_after timestamptz,
                                             p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_from timestamptz,
                                             p_to timestamptz, p_made_from timestamptz, p_made_to timestamptz, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
@@ -14,6 +14,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitm
 as $$
 declare
     v_statuses text[] := case when p_status is null then array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'] else array[p_status] end;
+    v_versions uuid[] := coalesce(p_job_ids, array[null::uuid]);      -- null: whichever
     v_first_id uuid   := kronos.uuid7_floor(p_from);
     v_end_id   uuid   := kronos.uuid7_floor(p_to);
     v_made_to  timestamptz := least(p_made_to, p_before_created_at);
@@ -24,10 +25,11 @@ begin
         return query
             select found.id, found.at
               from unnest(v_statuses) as wanted (status)
+             cross join unnest(v_versions) as version (id)
              cross join lateral (select done.execution_id as id, done.created_at as at
                                    from kronos.execution_done as done
                                   where done.workspace_id = p_workspace_id
-                                    and (p_job_id is null or done.job_id = p_job_id)
+                                    and (p_job_ids is null or done.job_id = version.id)
                                     and done.status = wanted.status
                                     and (p_made_from is null or done.created_at >= p_made_from)
                                     and done.created_at <= v_made_to
@@ -44,10 +46,11 @@ begin
         select found.id, found.at
           from (select prompt.id, prompt.at
                   from unnest(v_statuses) as wanted (status)
+                 cross join unnest(v_versions) as version (id)
                  cross join lateral (select done.execution_id as id, done.created_at as at
                                        from kronos.execution_done as done
                                       where done.workspace_id = p_workspace_id
-                                        and (p_job_id is null or done.job_id = p_job_id)
+                                        and (p_job_ids is null or done.job_id = version.id)
                                         and done.status = wanted.status
                                         and (v_prompt_from is null or done.created_at >= v_prompt_from)
                                         and done.created_at <= v_prompt_to
@@ -62,7 +65,7 @@ begin
                 (select done.execution_id, done.created_at
                    from kronos.execution_done as done
                   where done.workspace_id = p_workspace_id
-                    and (p_job_id is null or done.job_id = p_job_id)
+                    and (p_job_ids is null or done.job_id = any (p_job_ids))
                     and (p_status is null or done.status = p_status)
                     and case when done.created_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
                                and done.scheduled_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'

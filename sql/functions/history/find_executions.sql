@@ -1,13 +1,15 @@
--- find_executions: one page of a workspace's executions, or of one job's: the ids of the newest p_limit, by (created_at, execution_id), that come after
--- a place in the list.
+-- find_executions: one page of a workspace's executions, or of those of the versions of a job that are given: the ids of the newest p_limit, by
+-- (created_at, execution_id), that come after a place in the list.
 -- It walks the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions, and stops as soon as nothing older
 -- can belong on the page: a row was made within an hour of the time in its id. Where it was not, kronos.late_days has the days of its id and
 -- of its making, and it is looked for when the walk comes down to the latter. So the order is that of created_at, exactly.
 -- Nothing was made before its workspace, or its job: there the walk ends; a row that says otherwise, written by SQL, is in late_days, and the last span
 -- has those as well. A time of creation that cannot be, before 1970 or after now, ends no walk. A span's locks are given back when it is done, so that a page that nothing
 -- matches holds, at any time, those of one span.
+-- Of many versions a span asks for those alone that were in force in it, or had a backfill that went on: a version makes executions at no other time. So
+-- all of a walk asks for each version about once, however many there are.
 -- Called by: queries/executions.sql.   As the caller: row level security holds.
-create or replace function kronos.find_executions(p_job_id uuid, p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
+create or replace function kronos.find_executions(p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                                   p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp set jit = off
@@ -28,23 +30,41 @@ declare
     v_late_since date;                              -- what was made late on this day or after it has been looked for; null: nothing yet
     v_late_from  date;                              -- what was made late on this day or after it is looked for
     v_workspace_at timestamptz;
+    v_versions   uuid[];                            -- of the job, each with when it may have made executions
+    v_made_from  timestamptz[];
+    v_made_until timestamptz[];
+    v_of_span    uuid[];
     v_is_last    boolean;
     v_part       record;
 begin
-    select plausible.workspace_at, coalesce(plausible.job_at, plausible.workspace_at), case when job.trigger <> 'CRON' then plausible.job_at + c_slack end
-      into v_workspace_at, v_oldest, v_upper
+    select case when workspace.created_at between c_first and now() then workspace.created_at else c_first end
+      into v_workspace_at
       from kronos.workspaces as workspace
-      left join kronos.jobs as job on job.job_id = p_job_id and job.workspace_id = v_workspace
-     cross join lateral (select case when workspace.created_at between c_first and now() then workspace.created_at else c_first end as workspace_at,
-                                case when job.created_at between c_first and now() then job.created_at end as job_at) as plausible
-     where workspace.workspace_id = v_workspace
-       and (p_job_id is null or job.job_id is not null);
-    if not found then
+     where workspace.workspace_id = v_workspace;
+    if p_job_ids is not null then
+        select array_agg(version.job_id), array_agg(version.made_from), array_agg(version.made_until), min(version.made_at),
+               max(version.made_at) filter (where version.trigger <> 'CRON') + c_slack
+          into v_versions, v_made_from, v_made_until, v_oldest, v_upper
+          from (select job.job_id, job.trigger, case when job.created_at between c_first and now() then job.created_at end as made_at,
+                       case when cardinality(p_job_ids) > 1 then kronos.finite(job.created_at) - c_slack else '-infinity' end as made_from,
+                       case when cardinality(p_job_ids) > 1
+                            then greatest(coalesce(kronos.finite(job.retired_at) + c_slack, 'infinity'),
+                                          (select max(coalesce(kronos.finite(backfill.completed_at) + c_slack, 'infinity'))
+                                             from kronos.backfills as backfill
+                                            where backfill.job_id = job.job_id))
+                            else 'infinity'
+                       end as made_until
+                  from kronos.jobs as job
+                 where job.job_id = any (p_job_ids)
+                   and job.workspace_id = v_workspace) as version;
+    end if;
+    if v_workspace_at is null or (p_job_ids is not null and v_versions is null) then
         return;
     end if;
+    v_oldest := coalesce(v_oldest, v_workspace_at);
     if p_status is null or p_status = any (c_unfinished) then
         select coalesce(array_agg(live.execution_id), '{}'), coalesce(array_agg(live.created_at), '{}') into v_ids, v_made
-          from kronos.live_page(v_workspace, p_job_id, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id, p_limit) as live;
+          from kronos.live_page(v_workspace, v_versions, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id, p_limit) as live;
     end if;
     v_upper := least(v_upper, case when v_before_at < now() then kronos.finite(v_before_at) + c_slack end);
     v_lower := coalesce(v_upper, now()) - v_days;
@@ -62,13 +82,19 @@ begin
                and (v_late_since is null or late.created_day < v_late_since)
                and late.created_day <= (v_before_at at time zone 'UTC')::date
         loop
+            v_of_span := case when v_versions is not null then
+                             array(select version.id
+                                     from unnest(v_versions, v_made_from, v_made_until) as version (id, made_from, made_until)
+                                    where (v_part.made_to is null or version.made_from <= v_part.made_to) and version.made_until >= v_part.made_from)
+                         end;
+            continue when v_of_span = '{}';
             begin
                 select array_agg(top.id order by top.at desc, top.id desc), array_agg(top.at order by top.at desc, top.id desc) into v_ids, v_made
                   from (select either.id, either.at
                           from (select so_far.id, so_far.at from unnest(v_ids, v_made) as so_far (id, at)
                                  union
                                 select page.execution_id, page.created_at
-                                  from kronos.done_page(v_workspace, p_job_id, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id,
+                                  from kronos.done_page(v_workspace, v_of_span, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id,
                                                         v_part.id_from, v_part.id_to, v_part.made_from, v_part.made_to, p_limit) as page) as either
                          order by either.at desc, either.id desc
                          limit p_limit) as top;

@@ -1,6 +1,6 @@
--- live_page: of a workspace's unfinished executions (of one job's, if p_job_id is given) the newest p_limit that come after a place in the list.
+-- live_page: of a workspace's unfinished executions (of some versions' of a job, if p_job_ids are given) the newest p_limit that come after a place in the list.
 -- Called by: find_executions.   Returns: newest first.   As the caller: row level security holds.
-create or replace function kronos.live_page(p_workspace_id uuid, p_job_id uuid, p_status text, p_scheduled_after timestamptz,
+create or replace function kronos.live_page(p_workspace_id uuid, p_job_ids uuid[], p_status text, p_scheduled_after timestamptz,
                                             p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
@@ -11,7 +11,7 @@ begin
         select live.execution_id, live.created_at
           from kronos.execution_live as live
          where live.workspace_id = p_workspace_id
-           and (p_job_id is null or live.job_id = p_job_id)
+           and (p_job_ids is null or live.job_id = any (p_job_ids))
            and (p_status is null or p_status = case when live.claim_token is not null then 'RUNNING'
                                                     when live.visible_at = 'infinity' then 'QUEUED'
                                                     when live.attempt_count > 0       then 'RETRYING'

@@ -22,7 +22,7 @@ begin
     for v_from in 1 .. cardinality(v_due) by 1000 loop      -- account_ticks' time grows with the square of a batch
         perform kronos.account_each(v_due[v_from : v_from + 999], v_now);
     end loop;
-    update kronos.workspaces set status = 'SUSPENDED', suspended_at = v_now where workspace_id = v_workspace_id;
+    update kronos.workspaces set version = version + 1, status = 'SUSPENDED', suspended_at = v_now where workspace_id = v_workspace_id;
     update kronos.jobs set is_halted = true where workspace_id = v_workspace_id and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
     for v_from in 1 .. cardinality(v_job_ids) by 1000 loop
         v_entries := v_entries + kronos.unregister_jobs(v_job_ids[v_from : v_from + 999]);

@@ -1,0 +1,53 @@
+"""If-Match and If-None-Match as RFC 9110 section 13 has them, of resources whose ETag is their version.
+
+A list is a list, `*` is any version that there is, a weak tag never matches in If-Match, and a tag that is not one of ours matches nothing.
+What is no entity tag at all is refused: a condition that was meant and misread would let an unguarded write through.
+"""
+
+import re
+from collections.abc import Iterable
+
+from kronos import errors
+from kronos.errors import Fault
+
+# RFC 9110 8.8.3; a list may have empty elements (5.6.1), and commas within its tags.
+_TAG = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"|)[ \t]*(?:,|\Z)')
+_VERSION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+
+def etag(version: int) -> str:
+    """The entity tag of a version."""
+    return f'"{version}"'
+
+
+def if_match(fields: Iterable[str]) -> frozenset[int] | None:
+    """The versions that are asked for; None: any that there is, or the header is not there. Raises InvalidRequest."""
+    tags = _tags("If-Match", fields)
+    return None if tags is None else _versions(tag for is_weak, tag in tags if not is_weak)
+
+
+def if_none_match(fields: Iterable[str]) -> frozenset[int] | None:
+    """The versions that are known; None: any that there is. By weak comparison, which tags of ours make the same. Raises InvalidRequest."""
+    tags = _tags("If-None-Match", fields)
+    return None if tags is None else _versions(tag for _, tag in tags)
+
+
+def _versions(tags: Iterable[str]) -> frozenset[int]:
+    return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))
+
+
+def _tags(header: str, fields: Iterable[str]) -> list[tuple[bool, str]] | None:
+    given = ",".join(fields)  # a header that is sent twice is one list
+    if given.strip(" \t,") == "*":
+        return None
+    tags, at = [], 0
+    while at < len(given):
+        found = _TAG.match(given, at)
+        if found is None:
+            detail = f"the header {header} is no list of entity tags: {given[:80]!r}"
+            hint = 'Send the ETag as it came, quotes included, such as "3"; several with commas; or *.'
+            raise errors.InvalidRequest(detail, faults=(Fault(pointer=f"/{header}", detail=detail, hint=hint),))
+        if found[2] is not None:
+            tags.append((found[1] is not None, found[2]))
+        at = found.end()
+    return tags

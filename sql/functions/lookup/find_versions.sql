@@ -1,0 +1,18 @@
+-- find_versions: the versions that a caller means by a job's id or name: an id means that version; a name the job that has it (find_job), all its versions,
+-- whatever they were called. Row level security confines it.
+-- Called by: queries/jobs.sql, executions.sql.   Returns: null where there is no job of that name; an id is returned as it is.
+create or replace function kronos.find_versions(p_job text) returns uuid[]
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_job_id uuid := kronos.find_job(p_job);
+begin
+    if v_job_id::text = p_job then
+        return array[v_job_id];
+    end if;
+    return (select array_agg(version.job_id)
+              from kronos.jobs as version
+             where version.workspace_id = kronos.current_workspace_id()
+               and version.first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = v_job_id));
+end
+$$;

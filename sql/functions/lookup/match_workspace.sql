@@ -1,0 +1,24 @@
+-- match_workspace: the transaction's workspace, for a change that is meant for certain versions of it only (If-Match; null: for any, and nothing is locked).
+-- Nobody else changes it until the transaction ends.
+-- Called by: queries/workspaces.sql, before it is suspended, resumed or deleted.   Returns: its version; null where none was asked for, or it is deleted.
+-- Raises: KR014 where it is at another version.   Lock order: the workspace's lock, as whoever suspends, resumes or deletes it has it, then its row.
+create or replace function kronos.match_workspace(p_versions integer[]) returns integer
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_version integer;
+begin
+    if p_versions is null then
+        return null;
+    end if;
+    perform pg_advisory_xact_lock(kronos.workspace_lock(kronos.current_workspace_id()));
+    select version into v_version
+      from kronos.workspaces
+     where workspace_id = kronos.current_workspace_id() and status <> 'DELETED'
+       for no key update;
+    if v_version <> all (p_versions) then
+        raise sqlstate 'KR014' using message = format('the workspace is at version %s, which If-Match does not name: read it and decide again', v_version);
+    end if;
+    return v_version;
+end
+$$;
