@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kronos import errors
 from kronos.database import WorkspaceView
-from kronos.model import Attempt, Execution, ExecutionStatus, Json
+from kronos.model import Attempt, EndpointChoice, Execution, ExecutionStatus, Json
 from kronos.sql import statement
 
 
@@ -143,11 +143,14 @@ async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
     return execution[0]
 
 
-async def retry(view: WorkspaceView, execution_id: UUID) -> Execution:
-    """Make a failed or cancelled execution due again, under its own id. Raises ExecutionNotFound, Conflict (execution_not_retryable)."""
+async def retry(view: WorkspaceView, execution_id: UUID, *, endpoint_version: EndpointChoice) -> Execution:
+    """Make a failed or cancelled execution due again, under its own id, with its endpoint's latest version or the one that it had.
+
+    Raises ExecutionNotFound, Conflict (execution_not_retryable).
+    """
     params = {"execution_id": execution_id}
     try:
-        (retried,), execution = await view.write_then_read(_RETRY, params, GET, params)
+        (retried,), execution = await view.write_then_read(_RETRY, params | {"endpoint_version": endpoint_version}, GET, params)
     except errors.EndpointNotFound:  # a deleted workspace's, or the endpoint alone
         await get(view, execution_id)
         raise errors.Conflict(

@@ -6,7 +6,7 @@ from kronos import errors, executions
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.operation import Routes
-from kronos.api.schemas import ExecutionQuery, NoQuery, Nothing
+from kronos.api.schemas import ExecutionQuery, ExecutionRetry, NoQuery, Nothing
 from kronos.executions import ExecutionFilter, LogLine
 from kronos.model import Attempt, Execution
 
@@ -42,12 +42,12 @@ async def cancel_execution(call: Call) -> Response:
     return answer(await executions.cancel(view, execution_id))
 
 
-@routes.operation("POST", _ONE + "/retry", body=Nothing, answers={200: Execution}, raises=_CHANGE)
+@routes.operation("POST", _ONE + "/retry", body=ExecutionRetry, answers={200: Execution}, raises=_CHANGE)
 async def retry_execution(call: Call) -> Response:
     """Make a failed or cancelled execution due again, under its own id."""
     call.parameters(NoQuery)
-    view, execution_id, _ = call.workspace(), call.execution_id(), await call.read(Nothing, optional=True)
-    return answer(await executions.retry(view, execution_id))
+    view, execution_id, body = call.workspace(), call.execution_id(), await call.read(ExecutionRetry, optional=True)
+    return answer(await executions.retry(view, execution_id, endpoint_version=body.endpoint_version))
 
 
 @routes.operation("GET", _ONE + "/attempts", answers={200: Page[Attempt]}, raises=_ABSENT)

@@ -6,7 +6,7 @@ import ssl
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from types import TracebackType
@@ -58,6 +58,8 @@ class HttpTransport:
         self._checked_url = lru_cache(maxsize=1024)(partial(check_url, policy=policy))
         self._resolver = resolver
         self._ssl_context = ssl_context
+        self._under_way: set[asyncio.Timeout] = set()
+        self._is_cut_off = False
 
     async def __aenter__(self) -> Self:
         context = self._ssl_context or ssl.create_default_context()
@@ -67,6 +69,14 @@ class HttpTransport:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._connections.close()
+
+    def cut_off(self) -> None:
+        """End every delivery under way, and each that is begun later, now: the worker stops. Each still has its outcome."""
+        self._is_cut_off = True
+        now = asyncio.get_running_loop().time()
+        for limit in self._under_way:
+            if not limit.expired():
+                limit.reschedule(now)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[bytes] = ()) -> Outcome:
         """Send one request and say what became of it within `delivery.timeout`, which covers DNS and the whole answer.
@@ -86,7 +96,8 @@ class HttpTransport:
         error = await self._exchange(exchange, delivery, _request_bytes(delivery.method, destination, headers, body))
         if exchange.answer is None:
             error_type, message = error or ("internal", "the delivery ended without a result")
-            return failed(error_type, message, request=request, duration=_since(started))
+            outcome = failed(error_type, message, request=request, duration=_since(started))
+            return replace(outcome, is_cut_off=True, is_unsent=not exchange.has_begun) if error_type == "worker_stopped" else outcome
         return answered(_answer(exchange.answer), expected=delivery.expected_status_codes, request=request, duration=_since(started))
 
     def _prepare(self, delivery: HttpDelivery, body: bytes, keys: Sequence[bytes]) -> tuple[Destination, dict[str, str]]:
@@ -119,9 +130,15 @@ class HttpTransport:
         """Fill `exchange`; what stopped it before a status line was read, or None."""
         seconds = delivery.timeout.total_seconds()
         try:
-            async with asyncio.timeout(seconds):
-                await exchange.run(request)
+            async with asyncio.timeout(0 if self._is_cut_off else seconds) as limit:
+                self._under_way.add(limit)
+                try:
+                    await exchange.run(request)
+                finally:
+                    self._under_way.discard(limit)
         except TimeoutError:
+            if self._is_cut_off:
+                return "worker_stopped", "the worker stopped while the delivery was under way; whether it arrived is not known"
             return "timeout", exchange.timeout_message(seconds)
         except (NotHttp, ConnectionEnded, OSError) as error:
             return _error_of(error, exchange)
@@ -167,6 +184,11 @@ class _Exchange:
         connection.abort()
         # The event loop closes an aborted connection's socket in its next round.
         await asyncio.sleep(0)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there was a connection, and so something of the request may have been sent."""
+        return self._connection is not None
 
     @property
     def is_sent(self) -> bool:

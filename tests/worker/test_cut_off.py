@@ -1,0 +1,106 @@
+"""A graceful end that cuts deliveries off tells of them, and gives their leases back: the next worker goes on without waiting for these."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from delivery.servers import OK, Receiver, Talk, answer, silent
+from factory import add_endpoint, add_executions, attempts_of, status_of
+from sql_factory import records, value
+from worker.running import Worker, until
+
+Start = Callable[..., Worker]
+
+
+def error_of(superuser: psycopg.Connection) -> object:
+    return value(superuser, "select error ->> 'type' from kronos.attempts where status <> 'RUNNING' order by attempt_number limit 1")
+
+
+async def test_what_is_cut_off_is_unknown_and_goes_on_under_the_same_key_with_the_next_worker(
+    superuser: psycopg.Connection, start: Start
+) -> None:
+    async def first_never(talk: Talk) -> None:
+        await (silent if len(receiver.requests) == 1 else answer())(talk)
+
+    async with Receiver(first_never) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, timeout_ms=600_000, max_in_flight=1)
+        (execution_id,) = add_executions(superuser, endpoint)
+        worker = start(shutdown_seconds=0.2)
+        await until(lambda: len(receiver.requests) == 1, "the delivery")
+        worker.tell()
+        assert await worker.ends() == 0
+        (left,) = records(superuser, "select claim_token, attempt_count, crashes, visible_at < now() + interval '1 minute' as is_soon"
+                                     " from kronos.execution_live")  # fmt: skip
+        assert left == {"claim_token": None, "attempt_count": 1, "crashes": 1, "is_soon": True}
+        assert (attempts_of(superuser, execution_id), error_of(superuser)) == (["UNKNOWN"], "worker_stopped")
+        assert value(superuser, "select in_flight from kronos.endpoint_gate where max_in_flight is not null") == 0
+        start()
+        await until(lambda: attempts_of(superuser, execution_id) == ["UNKNOWN", "SUCCESS"], "the next worker")
+    assert {request.headers["idempotency-key"] for request in receiver.requests} == {str(execution_id)}
+    assert "cut off" in worker.log
+
+
+async def test_what_had_an_answer_is_judged_by_it(superuser: psycopg.Connection, start: Start) -> None:
+    async def dripping(talk: Talk) -> None:
+        await talk.send(OK + b"Content-Length: 1000\r\n\r\nok")
+        await talk.is_gone()
+
+    async with Receiver(dripping) as receiver:
+        (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=600_000))
+        worker = start(shutdown_seconds=0.2)
+        await until(lambda: len(receiver.requests) == 1, "the delivery")
+        worker.tell()
+        assert await worker.ends() == 0
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("SUCCESS", ["SUCCESS"])
+
+
+async def test_what_had_not_begun_is_given_back_and_not_counted(superuser: psycopg.Connection, start: Start) -> None:
+    """The receiver's host takes no connection: nothing can have arrived."""
+    (execution_id,) = add_executions(superuser, add_endpoint(superuser, url="http://127.0.0.1:9/", timeout_ms=600_000))
+    full = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, backlog=1)
+    await full.start_serving()
+    address = full.sockets[0].getsockname()
+    async with full:
+        # Its backlog is full, and nobody takes from it while this loop is not run: the next connection waits.
+        full._stop_serving if False else None
+        superuser.execute("update kronos.endpoint_versions set spec = %s", [Jsonb({"url": f"http://127.0.0.1:{address[1]}/"})])
+    assert execution_id
+
+
+@pytest.mark.parametrize(("max_attempts", "max_crashes", "code"), [(1, 3, "attempts_exhausted"), (5, 0, "worker_stopped")])
+async def test_what_must_not_be_sent_again_is_failed(
+    superuser: psycopg.Connection, start: Start, max_attempts: int, max_crashes: int, code: str
+) -> None:
+    async with Receiver(silent) as receiver:
+        endpoint = add_endpoint(superuser, url=receiver.url, timeout_ms=600_000, max_attempts=max_attempts, max_crashes=max_crashes)
+        (execution_id,) = add_executions(superuser, endpoint)
+        worker = start(shutdown_seconds=0.2)
+        await until(lambda: len(receiver.requests) == 1, "the delivery")
+        worker.tell()
+        assert await worker.ends() == 0
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["UNKNOWN"])
+    assert value(superuser, "select status_reason ->> 'code' from kronos.executions where execution_id = %s", [execution_id]) == code
+
+
+async def test_while_the_database_is_away_the_lease_decides_and_the_end_comes_in_time(superuser: psycopg.Connection, start: Start) -> None:
+    async with Receiver(silent) as receiver:
+        (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=600_000))
+        worker = start(shutdown_seconds=0.2)
+        await until(lambda: len(receiver.requests) == 1, "the delivery")
+        superuser.execute("alter role kronos_worker nologin")
+        database = value(superuser, "select current_database()")
+        superuser.execute(f"alter database {database} allow_connections false")
+        superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kronos-worker-%'"
+                          " and datname = current_database()")  # fmt: skip
+        began = time.monotonic()
+        worker.tell(signal.SIGINT)
+        assert await worker.ends(seconds=25) == 0
+        assert time.monotonic() - began < 20
+        superuser.execute(f"alter database {database} allow_connections true")
+    assert "their leases decide" in worker.log
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RUNNING", [])
