@@ -1,13 +1,16 @@
 """A graceful end that cuts deliveries off tells of them, and gives their leases back: the next worker goes on without waiting for these."""
 
-import asyncio
+import select
 import signal
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from delivery.servers import OK, Receiver, Talk, answer, silent
 from factory import add_endpoint, add_executions, attempts_of, status_of
@@ -60,16 +63,31 @@ async def test_what_had_an_answer_is_judged_by_it(superuser: psycopg.Connection,
 
 
 async def test_what_had_not_begun_is_given_back_and_not_counted(superuser: psycopg.Connection, start: Start) -> None:
-    """The receiver's host takes no connection: nothing can have arrived."""
-    (execution_id,) = add_executions(superuser, add_endpoint(superuser, url="http://127.0.0.1:9/", timeout_ms=600_000))
-    full = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, backlog=1)
-    await full.start_serving()
-    address = full.sockets[0].getsockname()
-    async with full:
-        # Its backlog is full, and nobody takes from it while this loop is not run: the next connection waits.
-        full._stop_serving if False else None
-        superuser.execute("update kronos.endpoint_versions set spec = %s", [Jsonb({"url": f"http://127.0.0.1:{address[1]}/"})])
-    assert execution_id
+    with full_backlog() as port:
+        (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=f"http://127.0.0.1:{port}/", timeout_ms=600_000))
+        worker = start(shutdown_seconds=0.2)
+        await until(lambda: status_of(superuser, execution_id) == "RUNNING", "the claim")
+        worker.tell()
+        assert await worker.ends() == 0
+    (left,) = records(superuser, "select claim_token, attempt_count, crashes from kronos.execution_live")
+    assert left == {"claim_token": None, "attempt_count": 0, "crashes": 0}
+    assert attempts_of(superuser, execution_id) == []
+
+
+@contextmanager
+def full_backlog() -> Iterator[int]:
+    """The port of a receiver that takes no connection and refuses none: nothing can arrive there."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        while True:
+            filling = stack.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(listening.getsockname())
+            if not select.select([], [filling], [], 0.5)[1]:
+                break
+        yield listening.getsockname()[1]
 
 
 @pytest.mark.parametrize(("max_attempts", "max_crashes", "code"), [(1, 3, "attempts_exhausted"), (5, 0, "worker_stopped")])
@@ -87,20 +105,33 @@ async def test_what_must_not_be_sent_again_is_failed(
     assert value(superuser, "select status_reason ->> 'code' from kronos.executions where execution_id = %s", [execution_id]) == code
 
 
-async def test_while_the_database_is_away_the_lease_decides_and_the_end_comes_in_time(superuser: psycopg.Connection, start: Start) -> None:
+async def test_while_the_database_is_away_the_lease_decides_and_the_end_comes_in_time(
+    superuser: psycopg.Connection, start: Start, database_url: str
+) -> None:
     async with Receiver(silent) as receiver:
         (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=600_000))
         worker = start(shutdown_seconds=0.2)
         await until(lambda: len(receiver.requests) == 1, "the delivery")
-        superuser.execute("alter role kronos_worker nologin")
-        database = value(superuser, "select current_database()")
-        superuser.execute(f"alter database {database} allow_connections false")
-        superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kronos-worker-%'"
-                          " and datname = current_database()")  # fmt: skip
-        began = time.monotonic()
-        worker.tell(signal.SIGINT)
-        assert await worker.ends(seconds=25) == 0
-        assert time.monotonic() - began < 20
-        superuser.execute(f"alter database {database} allow_connections true")
+        with taking_no_connections(database_url):
+            superuser.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name like 'kronos-worker-%' and datname = current_database()"
+            )
+            began = time.monotonic()
+            worker.tell(signal.SIGINT)
+            assert await worker.ends(seconds=25) == 0
+            assert time.monotonic() - began < 20
     assert "their leases decide" in worker.log
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RUNNING", [])
+
+
+@contextmanager
+def taking_no_connections(database_url: str) -> Iterator[None]:
+    """The database goes on for who is connected."""
+    name = sql.Identifier(conninfo_to_dict(database_url)["dbname"])
+    with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as elsewhere:
+        elsewhere.execute(sql.SQL("alter database {} allow_connections false").format(name))
+        try:
+            yield
+        finally:
+            elsewhere.execute(sql.SQL("alter database {} allow_connections true").format(name))
