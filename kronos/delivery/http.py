@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -21,10 +22,23 @@ from kronos.delivery.headers import check_headers, identity_headers
 from kronos.delivery.outcome import Answer, ErrorType, Outcome, answered, described_request, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
+from kronos.delivery.trust import Trust
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_BODY_BYTES = 1024 * 1024
 _log = logging.getLogger(__name__)
+_UNKNOWN_AUTHORITY = "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
+# OpenSSL's x509_vfy.h. Its own text may hold the address.
+_UNTRUSTED = {
+    9: "the endpoint's certificate, or its authority's, is not valid yet",
+    10: "the endpoint's certificate, or its authority's, has expired",
+    18: _UNKNOWN_AUTHORITY,
+    19: _UNKNOWN_AUTHORITY,
+    20: _UNKNOWN_AUTHORITY,
+    21: _UNKNOWN_AUTHORITY,
+    62: "the endpoint's certificate is not valid for its name",
+    64: "the endpoint's certificate is not valid for its address",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +66,20 @@ class HttpTransport:
         *,
         resolver: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self._policy = policy
         # Most deliveries go to a URL that was judged before; judging one takes 40 us. check_url takes 2,048 characters at most.
         self._checked_url = lru_cache(maxsize=1024)(partial(check_url, policy=policy))
         self._resolver = resolver
         self._ssl_context = ssl_context
+        self._ca_file = ca_file
         self._under_way: set[asyncio.Timeout] = set()
         self._is_cut_off = False
 
     async def __aenter__(self) -> Self:
-        context = self._ssl_context or ssl.create_default_context()
-        context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-        self._connections = Connections(self._policy, self._resolver or SystemResolver(), context)
+        trust = Trust(self._ca_file, self._ssl_context)
+        self._connections = Connections(self._policy, self._resolver or SystemResolver(), trust)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -163,6 +178,8 @@ class _Exchange:
 
     async def run(self, request: bytes) -> None:
         """Send the request, then read its answer to the end or to the most we take."""
+        if self._origin.is_tls:
+            await self._connections.trust.look_again()
         self._connection = self._connections.take_kept(self._origin) or await self._connections.open(self._origin)
         self.answer = await self._connection.exchange(request)
 
@@ -227,7 +244,7 @@ def _error_of(error: Exception, exchange: _Exchange) -> tuple[ErrorType, str]:
         case NameUnknown():
             return "dns", "the host's name could not be resolved"
         case ssl.SSLCertVerificationError():
-            return "tls", "the endpoint's certificate is not valid for its name"
+            return "tls", _UNTRUSTED.get(error.verify_code, "the endpoint's certificate cannot be verified")
         case ssl.SSLError():
             return "tls", "no TLS connection could be agreed with the endpoint"
         case NotHttp():

@@ -47,7 +47,7 @@ async def serve(settings: Settings) -> None:
     claiming, finalizing = Link(url, "claim", outage), Link(url, "finalize", outage)
     listening = Link(url, "listen", outage, statement_timeout=_RING)
     internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
-    async with HttpTransport(EgressPolicy.parse(settings.egress_allow)) as transport:
+    async with HttpTransport(EgressPolicy.parse(settings.egress_allow), ca_file=settings.ca_file) as transport:
         loop = Loop(
             claiming=claiming,
             finalizing=finalizing,
