@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from kronos import errors, idempotency, jobs
 from kronos.database import WorkspaceView
-from kronos.model import Backfill, JobStatus, Trigger
+from kronos.model import Backfill, JobStatus, TickOutcome, Trigger
 from kronos.sql import statement
 
 MOST_TICKS = 100_000
@@ -14,16 +14,18 @@ MOST_TICKS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBackfill:
-    """The window [from_at, to_at), and how many executions of it may be unfinished at once."""
+    """The window [from_at, to_at), how many executions of it may be unfinished at once, and which ticks are taken."""
 
     from_at: datetime
     to_at: datetime
     max_active: int
+    include: tuple[TickOutcome, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickCount:
-    """What a backfill of a window would do: of `ticks` ticks, the first and the last, `left_out` have been run or are about to be."""
+    """What a backfill of a window would do: of `ticks` ticks, the first and the last, `left_out` have been run, are about to be
+    or are not asked for; `redriven` are runs that FAILED and would be due again."""
 
     job_id: UUID
     trigger: Trigger
@@ -31,6 +33,7 @@ class TickCount:
     is_past: bool
     ticks: int
     left_out: int
+    redriven: int
     first_at: datetime | None
     last_at: datetime | None
 
@@ -62,7 +65,7 @@ async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
 
     Raises JobNotFound, Conflict unless it is a live CRON job, Unprocessable for a window that ends in the future or has too many ticks.
     """
-    params = {"job": job, "from_at": new.from_at, "to_at": new.to_at, "limit": MOST_TICKS + 1}
+    params = {"job": job, "from_at": new.from_at, "to_at": new.to_at, "include": list(new.include), "limit": MOST_TICKS + 1}
     if (counted := await view.one_or_none(_COUNT, params)) is None:
         raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
     if counted.trigger != "CRON" or counted.status not in ("ACTIVE", "PAUSED"):
@@ -96,6 +99,7 @@ async def _start(view: WorkspaceView, job: str, new: NewBackfill, key: idempoten
             "from_at": new.from_at,
             "to_at": new.to_at,
             "max_active": new.max_active,
+            "include": list(new.include),
             "first_at": counted.first_at,
             "ticks": counted.ticks,
             **idempotency.params(key),

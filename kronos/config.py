@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kronos.certificates import CertificatesInvalid, read_certificates
 
 # Where `kronos job …` finds the API, and its key; the passwords that `kronos migrate` gives to the API's and the workers' logins.
 _OF_THE_COMMAND_LINE = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_API_PASSWORD", "KRONOS_WORKER_PASSWORD"}
@@ -80,7 +83,7 @@ class Settings(BaseSettings):
     """How often a worker looks for work without being woken, in seconds: the net under LISTEN/NOTIFY."""
 
     shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
-    """How long SIGTERM waits for deliveries under way, in seconds; what is left then goes on when its lease runs out."""
+    """How long SIGTERM waits for deliveries under way, in seconds; what is left then is cut off, told as UNKNOWN and given back."""
 
     catch_up_immediate: Annotated[int, Field(ge=1, le=10000)] = 5
     """Missed deliveries, over all jobs together, that start at once after an outage. The instance's: `kronos migrate` and `up` store it."""
@@ -101,10 +104,23 @@ class Settings(BaseSettings):
     egress_allow: str = ""
     """Networks that deliveries may reach besides public addresses, comma separated, e.g. 10.1.0.0/16,127.0.0.0/8."""
 
+    ca_file: Path | None = None
+    """Authorities whose receivers' certificates are trusted besides the operating system's: a PEM file, read again when it changes."""
+
     log_format: Literal["text", "json"] = "text"
     """text for people, json for collectors: one object a line."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("ca_file")
+    @classmethod
+    def _has_certificates(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            try:
+                read_certificates(path)
+            except CertificatesInvalid as error:
+                raise PydanticCustomError("certificates", "{why}", {"why": str(error)}) from error
+        return path
 
 
 def load(**overrides: object) -> Settings:

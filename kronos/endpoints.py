@@ -43,6 +43,7 @@ class RetryPolicy:
     backoff: str = "exponential"
     initial_delay_ms: int = 1_000
     max_delay_ms: int = 60_000
+    max_retry_after_seconds: int = 3600  # of what a receiver asks for by Retry-After, so much is waited
     max_crashes: int = 3  # leases that may run out before the execution fails; 0: at most once
 
 
@@ -145,6 +146,7 @@ def _params(new: NewEndpoint) -> dict[str, object]:
                 "backoff": policy.backoff,
                 "initial_delay_ms": policy.initial_delay_ms,
                 "max_delay_ms": policy.max_delay_ms,
+                "max_retry_after_seconds": policy.max_retry_after_seconds,
                 "max_crashes": policy.max_crashes,
             }
         ),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kronos import errors, idempotency
 from kronos.database import WorkspaceView
-from kronos.model import Attempt, Execution, ExecutionStatus, Json
+from kronos.model import Attempt, EndpointChoice, Execution, ExecutionStatus, Json
 from kronos.sql import statement
 
 
@@ -143,19 +143,24 @@ async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
     return execution[0]
 
 
-async def retry(view: WorkspaceView, execution_id: UUID, *, idempotency_key: str | None = None) -> tuple[Execution, bool]:
-    """Make a failed or cancelled execution due again, under its own id; and whether this call did.
+async def retry(
+    view: WorkspaceView, execution_id: UUID, *, endpoint_version: EndpointChoice, idempotency_key: str | None = None
+) -> tuple[Execution, bool]:
+    """Make a failed or cancelled execution due again, under its own id, with its endpoint's latest version or the one that it had; and
+    whether this call did.
 
     Raises ExecutionNotFound, Conflict (execution_not_retryable), Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """
-    key = idempotency.key("retry", idempotency_key, execution_id)
-    return await idempotency.once(view, key, lambda: _retry(view, execution_id, key), lambda made: get(view, made))
+    key = idempotency.key("retry", idempotency_key, [execution_id, endpoint_version])
+    return await idempotency.once(view, key, lambda: _retry(view, execution_id, endpoint_version, key), lambda made: get(view, made))
 
 
-async def _retry(view: WorkspaceView, execution_id: UUID, key: idempotency.Key | None) -> Execution:
+async def _retry(view: WorkspaceView, execution_id: UUID, endpoint_version: EndpointChoice, key: idempotency.Key | None) -> Execution:
     params = {"execution_id": execution_id}
     try:
-        (retried,), execution = await view.write_then_read(_RETRY, {**params, **idempotency.params(key)}, GET, params)
+        (retried,), execution = await view.write_then_read(
+            _RETRY, {**params, "endpoint_version": endpoint_version, **idempotency.params(key)}, GET, params
+        )
     except errors.EndpointNotFound:  # a deleted workspace's, or the endpoint alone
         await get(view, execution_id)
         raise errors.Conflict(

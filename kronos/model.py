@@ -21,6 +21,8 @@ ExecutionStatus = Literal["PENDING", "QUEUED", "RUNNING", "RETRYING", "SUCCESS",
 AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
 Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
 BackfillStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
+TickOutcome = Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]
+EndpointChoice = Literal["latest", "same"]
 Role = Literal["instance_admin"]
 
 
@@ -146,6 +148,7 @@ class Attempt:
     response: JsonObject | None
     error: JsonObject | None
     worker_id: str
+    endpoint_version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +163,10 @@ class Backfill:
     from_at: datetime
     to_at: datetime
     max_active: int
+    include: list[TickOutcome]
     ticks: int
     created: int
+    redriven: int
     left_out: int
     progress: JsonObject
     created_at: datetime

@@ -33,7 +33,7 @@ $$;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
 grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.zones, kronos.backfills, kronos.late_days, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
+                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
                 kronos.backfill_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
@@ -52,7 +52,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.pg_cron_evidence(uuid, timestamptz, timestamptz), kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid), kronos.suspend_workspace(), kronos.resume_workspace(),
                           kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(), kronos.delete_endpoint(text),
-                          kronos.retry_execution(uuid),
+                          kronos.retry_execution(uuid, text),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer), kronos.pg_cron_entries_of(uuid[]),
                           kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
                           kronos.retained_from(uuid), kronos.get_retention(), kronos.set_workspace_retention(integer, integer),

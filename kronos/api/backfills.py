@@ -14,7 +14,7 @@ from kronos.api.operation import Routes
 from kronos.api.requests import new_backfill
 from kronos.api.schemas import BackfillCreate, NoQuery, Nothing, PageQuery
 from kronos.backfills import TickCount
-from kronos.model import Backfill, BackfillStatus, JsonObject
+from kronos.model import Backfill, BackfillStatus, JsonObject, TickOutcome
 
 routes = Routes("backfills")
 _OF_JOB = "/v1/workspaces/{w}/jobs/{j}"
@@ -36,8 +36,10 @@ class BackfillShown(BaseModel):
     from_at: datetime = Field(alias="from")
     to_at: datetime = Field(alias="to")
     max_active: int
+    include: list[TickOutcome]
     ticks: int
     created: int
+    redriven: int
     left_out: int
     progress: dict[str, int]
     created_at: datetime
@@ -46,11 +48,12 @@ class BackfillShown(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillCount:
-    """What a backfill would do now: its ticks, those of them that are left out, and those that are to run."""
+    """What a backfill would do now: its ticks, those that are left out, and those that are to run; `redriven` of these FAILED before."""
 
     ticks: int
     left_out: int
     to_run: int
+    redriven: int
     first: datetime | None
     last: datetime | None
 
@@ -121,6 +124,7 @@ def _counted(counted: TickCount) -> BackfillCount:
         ticks=counted.ticks,
         left_out=counted.left_out,
         to_run=counted.ticks - counted.left_out,
+        redriven=counted.redriven,
         first=counted.first_at,
         last=counted.last_at,
     )

@@ -6,7 +6,7 @@ from kronos import errors, executions
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.operation import Routes
-from kronos.api.schemas import ExecutionQuery, NoQuery, Nothing
+from kronos.api.schemas import ExecutionQuery, ExecutionRetry, NoQuery, Nothing
 from kronos.executions import ExecutionFilter, LogLine
 from kronos.model import Attempt, Execution
 
@@ -43,13 +43,15 @@ async def cancel_execution(call: Call) -> Response:
 
 
 @routes.operation(
-    "POST", _ONE + "/retry", body=Nothing, needs_body=False, headers=("Idempotency-Key",), answers={200: Execution}, raises=_CHANGE
+    "POST", _ONE + "/retry", body=ExecutionRetry, needs_body=False, headers=("Idempotency-Key",), answers={200: Execution}, raises=_CHANGE
 )
 async def retry_execution(call: Call) -> Response:
     """Make a failed or cancelled execution due again, under its own id."""
     call.parameters(NoQuery)
-    view, execution_id, _ = call.workspace(), call.execution_id(), await call.read(Nothing, optional=True)
-    execution, is_new = await executions.retry(view, execution_id, idempotency_key=call.idempotency_key())
+    view, execution_id, body = call.workspace(), call.execution_id(), await call.read(ExecutionRetry, optional=True)
+    execution, is_new = await executions.retry(
+        view, execution_id, endpoint_version=body.endpoint_version, idempotency_key=call.idempotency_key()
+    )
     return answer(execution, is_repeat=not is_new)
 
 

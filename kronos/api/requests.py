@@ -108,7 +108,7 @@ def new_backfill(body: BackfillCreate) -> NewBackfill:
     """The window that a request asks for. Raises Unprocessable."""
     if body.to <= body.from_:
         _refuse([Fault(pointer="/to", detail="to is not after from", hint="Write a time after from: the window is [from, to).")])
-    return NewBackfill(from_at=body.from_, to_at=body.to, max_active=body.max_active)
+    return NewBackfill(from_at=body.from_, to_at=body.to, max_active=body.max_active, include=tuple(dict.fromkeys(body.include)))
 
 
 def pause_terms(body: JobPause) -> PauseTerms:

@@ -22,7 +22,7 @@ from kronos.api.fields import (
     Title,
 )
 from kronos.errors import Fault, Unprocessable
-from kronos.model import ExecutionStatus, JobStatus, Json, Overlap, Trigger
+from kronos.model import EndpointChoice, ExecutionStatus, JobStatus, Json, Overlap, TickOutcome, Trigger
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _Title = Annotated[Text, Field(max_length=200)]
@@ -66,6 +66,13 @@ class RetryPolicyBody(Body):
     )
     initial_delay_ms: int = Field(default=1000, ge=0, le=_DAY_MS, description="From the end of the first attempt.", examples=[1000])
     max_delay_ms: int = Field(default=60_000, ge=0, le=_DAY_MS, description="No delay is longer.", examples=[60000])
+    max_retry_after_seconds: int = Field(
+        default=3600,
+        ge=0,
+        le=31 * 24 * 3600,
+        description="Of what the receiver asks for by Retry-After, so much is waited; 0: none of it.",
+        examples=[86400],
+    )
     max_crashes: int = Field(
         default=3, ge=0, le=100, description="Attempts that may be lost with their worker; 0 delivers at most once.", examples=[3]
     )
@@ -237,12 +244,28 @@ class JobTrigger(Body):
     input: Input | None = Field(default=None, description="In place of the job's own.", examples=[{"id": 7}])
 
 
+class ExecutionRetry(Body):
+    """Where a run that is made due again goes."""
+
+    endpoint_version: EndpointChoice = Field(
+        default="latest", description="Its endpoint as it is now, or in the version that it had.", examples=["latest"]
+    )
+
+
 class BackfillCreate(Body):
     """A past window whose ticks are to be run: [`from`, `to`), so `to` is after `from`."""
 
     from_: Time = Field(alias="from", description="Its first tick is not before.", examples=["2026-11-01T00:00:00Z"])
     to: Time = Field(description="Its last tick is before; not in the future.", examples=["2026-11-08T00:00:00Z"])
     max_active: int = Field(default=10, ge=1, le=1000, description="Executions of it that may be unfinished at once.", examples=[10])
+    include: list[TickOutcome] = Field(
+        default=["MISSED", "SKIPPED", "CANCELLED"],
+        min_length=1,
+        max_length=4,
+        description="Which ticks it takes, by what had become of them. FAILED: the run is due again, under its own id and key. "
+        "MISSED: also those of which nothing had become.",
+        examples=[["FAILED"]],
+    )
     validate_only: bool = Field(default=False, description="Only count the ticks: nothing is written.", examples=[True])
 
 

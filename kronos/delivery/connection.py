@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+import ssl
 from typing import cast
 
 from kronos.delivery.answer import AnswerParser, NotHttp
@@ -18,7 +19,9 @@ class Connection(asyncio.Protocol):
     holds no memory: its connection is aborted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trusted: ssl.SSLContext | None = None, raw: asyncio.Transport | None = None) -> None:
+        self.trusted = trusted  # what TLS was agreed under
+        self._raw = raw  # what is beneath TLS
         self._transport: asyncio.Transport | None = None
         self._readable = select.poll()
         self._is_draining = False
@@ -33,8 +36,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is there, TLS agreed."""
         self._transport = cast(asyncio.Transport, transport)  # a stream's, as the protocol is
-        # With a mark of 0 `pause_writing` says at once that something is left in this process, `resume_writing` that nothing is.
-        self._transport.set_write_buffer_limits(high=0)
+        # With these marks `pause_writing` says at once that something is left in this process, `resume_writing` that nothing is.
+        # TLS pauses at its mark and not beyond: with a mark of 0 it pauses when all was written, and no connection was used twice.
+        self._transport.set_write_buffer_limits(high=0 if self._raw is None else 1, low=0)
         self._readable.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def pause_writing(self) -> None:
@@ -48,6 +52,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Something of the answer, or bytes that nobody asked for: then nothing more is read."""
         if self._answer is None or self._ended is None or self._ended.done():
+            self._is_lost = self._is_lost or self._transport is None  # TLS was not yet told of
             self.abort()
             return
         try:
@@ -59,7 +64,7 @@ class Connection(asyncio.Protocol):
         if self._answer.is_complete:
             self._end(None)
             if not self._answer.keeps_alive:
-                self._was_sent = not self._is_draining
+                self._was_sent = self._left_nothing
                 self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -85,7 +90,7 @@ class Connection(asyncio.Protocol):
         await self._ended
         if answer.status is None:
             raise ConnectionEnded
-        self._was_sent = self._was_sent or not self._is_draining
+        self._was_sent = self._was_sent or self._left_nothing
         self._answer = None
         return answer
 
@@ -103,7 +108,11 @@ class Connection(asyncio.Protocol):
     @property
     def is_sent(self) -> bool:
         """Whether nothing of the request is, or was when the connection ended, left in this process."""
-        return self._was_sent or (not self._is_lost and not self._is_draining)
+        return self._was_sent or (not self._is_lost and self._left_nothing)
+
+    @property
+    def _left_nothing(self) -> bool:
+        return not self._is_draining and (self._raw is None or self._raw.is_closing() or self._raw.get_write_buffer_size() == 0)
 
     @property
     def is_reusable(self) -> bool:
@@ -111,7 +120,7 @@ class Connection(asyncio.Protocol):
 
         Asked of the operating system: the event loop has not always seen the close by now.
         """
-        return not self._is_lost and self._answer is None and not self._is_draining and not self._readable.poll(0)
+        return not self._is_lost and self._answer is None and self._left_nothing and not self._readable.poll(0)
 
     def abort(self) -> None:
         """Close it now, whatever is left unsent: close() alone waits for the write buffer, which a receiver may hold for ever."""

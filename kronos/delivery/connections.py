@@ -11,6 +11,7 @@ import aiohappyeyeballs
 
 from kronos.delivery.connection import Connection
 from kronos.delivery.egress import AddressRefused, AddrInfo, EgressPolicy, Resolver, checked_addresses, open_socket
+from kronos.delivery.trust import Trust
 
 # Shorter than the 5 s of node and uvicorn: a request that meets a connection being closed is UNKNOWN.
 _KEEP_ALIVE_SECONDS = 4.0
@@ -39,10 +40,10 @@ class Origin:
 class Connections:
     """Kept and new connections; each carries one delivery at a time."""
 
-    def __init__(self, policy: EgressPolicy, resolver: Resolver, context: ssl.SSLContext) -> None:
+    def __init__(self, policy: EgressPolicy, resolver: Resolver, trust: Trust) -> None:
         self._policy = policy
         self._resolver = resolver
-        self._context = context
+        self.trust = trust
         self._idle: dict[Origin, list[Connection]] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -52,7 +53,7 @@ class Connections:
         oldest = asyncio.get_running_loop().time() - _KEEP_ALIVE_SECONDS
         while kept:
             connection = kept.pop()
-            if connection.idle_since >= oldest and connection.is_reusable:
+            if connection.idle_since >= oldest and self._is_trusted(origin, connection) and connection.is_reusable:
                 return connection
             connection.abort()
         return None
@@ -64,6 +65,10 @@ class Connections:
         self._idle.setdefault(origin, []).append(connection)
         if self._sweep is None:
             self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_old)
+
+    def _is_trusted(self, origin: Origin, connection: Connection) -> bool:
+        """Whether a TLS connection was agreed under what is trusted now."""
+        return not origin.is_tls or connection.trusted is self.trust.context
 
     async def open(self, origin: Origin) -> Connection:
         """A new connection. Raises AddressRefused, NameUnknown, Unreachable, ssl.SSLError; TLS is agreed when it returns."""
@@ -79,19 +84,35 @@ class Connections:
                 raise AddressRefused("an address of the host may not be reached") from error
             raise Unreachable("no address of the host took the connection") from error
         try:
-            _, connection = await loop.create_connection(
-                Connection,
-                sock=opened,
-                ssl=self._context if origin.is_tls else None,
-                server_hostname=origin.host.removesuffix(".") if origin.is_tls else None,
-            )
-        except ssl.SSLError:
-            raise
+            if origin.is_tls:
+                raw, _ = await loop.create_connection(asyncio.Protocol, sock=opened)
+            else:
+                _, plain = await loop.create_connection(Connection, sock=opened)
+                return plain
         except OSError as error:
             raise Unreachable("the connection ended before it could be used") from error
         finally:
             # The loop has taken the socket over, or not: an open one that nobody holds is closed by its own finaliser.
             del opened
+        return await self._secured(origin, raw)
+
+    async def _secured(self, origin: Origin, raw: asyncio.Transport) -> Connection:
+        """TLS over a connection, agreed; where it cannot be, the connection is closed."""
+        context = self.trust.context
+        connection = Connection(context, raw)
+        secured = None
+        try:
+            secured = await asyncio.get_running_loop().start_tls(raw, connection, context, server_hostname=origin.host.removesuffix("."))
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise Unreachable("the connection ended before it could be used") from error
+        finally:
+            if secured is None:
+                raw.abort()
+        if secured is None:
+            raise Unreachable("the connection ended before it could be used")
+        connection.connection_made(secured)
         return connection
 
     async def close(self) -> None:

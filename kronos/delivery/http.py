@@ -6,9 +6,10 @@ import ssl
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -21,10 +22,23 @@ from kronos.delivery.headers import check_headers, identity_headers
 from kronos.delivery.outcome import Answer, ErrorType, Outcome, answered, described_request, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
+from kronos.delivery.trust import Trust
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_BODY_BYTES = 1024 * 1024
 _log = logging.getLogger(__name__)
+_UNKNOWN_AUTHORITY = "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
+# OpenSSL's x509_vfy.h. Its own text may hold the address.
+_UNTRUSTED = {
+    9: "the endpoint's certificate, or its authority's, is not valid yet",
+    10: "the endpoint's certificate, or its authority's, has expired",
+    18: _UNKNOWN_AUTHORITY,
+    19: _UNKNOWN_AUTHORITY,
+    20: _UNKNOWN_AUTHORITY,
+    21: _UNKNOWN_AUTHORITY,
+    62: "the endpoint's certificate is not valid for its name",
+    64: "the endpoint's certificate is not valid for its address",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +66,32 @@ class HttpTransport:
         *,
         resolver: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self._policy = policy
         # Most deliveries go to a URL that was judged before; judging one takes 40 us. check_url takes 2,048 characters at most.
         self._checked_url = lru_cache(maxsize=1024)(partial(check_url, policy=policy))
         self._resolver = resolver
         self._ssl_context = ssl_context
+        self._ca_file = ca_file
+        self._under_way: set[asyncio.Timeout] = set()
+        self._is_cut_off = False
 
     async def __aenter__(self) -> Self:
-        context = self._ssl_context or ssl.create_default_context()
-        context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-        self._connections = Connections(self._policy, self._resolver or SystemResolver(), context)
+        trust = Trust(self._ca_file, self._ssl_context)
+        self._connections = Connections(self._policy, self._resolver or SystemResolver(), trust)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._connections.close()
+
+    def cut_off(self) -> None:
+        """End every delivery under way, and each that is begun later, now: the worker stops. Each still has its outcome."""
+        self._is_cut_off = True
+        now = asyncio.get_running_loop().time()
+        for limit in self._under_way:
+            if not limit.expired():
+                limit.reschedule(now)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[bytes] = ()) -> Outcome:
         """Send one request and say what became of it within `delivery.timeout`, which covers DNS and the whole answer.
@@ -86,7 +111,8 @@ class HttpTransport:
         error = await self._exchange(exchange, delivery, _request_bytes(delivery.method, destination, headers, body))
         if exchange.answer is None:
             error_type, message = error or ("internal", "the delivery ended without a result")
-            return failed(error_type, message, request=request, duration=_since(started))
+            outcome = failed(error_type, message, request=request, duration=_since(started))
+            return replace(outcome, is_cut_off=True, is_unsent=not exchange.has_begun) if error_type == "worker_stopped" else outcome
         return answered(_answer(exchange.answer), expected=delivery.expected_status_codes, request=request, duration=_since(started))
 
     def _prepare(self, delivery: HttpDelivery, body: bytes, keys: Sequence[bytes]) -> tuple[Destination, dict[str, str]]:
@@ -119,9 +145,15 @@ class HttpTransport:
         """Fill `exchange`; what stopped it before a status line was read, or None."""
         seconds = delivery.timeout.total_seconds()
         try:
-            async with asyncio.timeout(seconds):
-                await exchange.run(request)
+            async with asyncio.timeout(0 if self._is_cut_off else seconds) as limit:
+                self._under_way.add(limit)
+                try:
+                    await exchange.run(request)
+                finally:
+                    self._under_way.discard(limit)
         except TimeoutError:
+            if self._is_cut_off:
+                return "worker_stopped", "the worker stopped while the delivery was under way; whether it arrived is not known"
             return "timeout", exchange.timeout_message(seconds)
         except (NotHttp, ConnectionEnded, OSError) as error:
             return _error_of(error, exchange)
@@ -146,6 +178,8 @@ class _Exchange:
 
     async def run(self, request: bytes) -> None:
         """Send the request, then read its answer to the end or to the most we take."""
+        if self._origin.is_tls:
+            await self._connections.trust.look_again()
         self._connection = self._connections.take_kept(self._origin) or await self._connections.open(self._origin)
         self.answer = await self._connection.exchange(request)
 
@@ -167,6 +201,11 @@ class _Exchange:
         connection.abort()
         # The event loop closes an aborted connection's socket in its next round.
         await asyncio.sleep(0)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there was a connection, and so something of the request may have been sent."""
+        return self._connection is not None
 
     @property
     def is_sent(self) -> bool:
@@ -205,7 +244,7 @@ def _error_of(error: Exception, exchange: _Exchange) -> tuple[ErrorType, str]:
         case NameUnknown():
             return "dns", "the host's name could not be resolved"
         case ssl.SSLCertVerificationError():
-            return "tls", "the endpoint's certificate is not valid for its name"
+            return "tls", _UNTRUSTED.get(error.verify_code, "the endpoint's certificate cannot be verified")
         case ssl.SSLError():
             return "tls", "no TLS connection could be agreed with the endpoint"
         case NotHttp():

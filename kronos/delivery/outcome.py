@@ -26,13 +26,15 @@ ErrorType = Literal[
     "bad_headers",
     "bad_request",
     "template",
+    "worker_stopped",
     "internal",
 ]
 # What the author of the endpoint has to change: sending the same again cannot help.
 _PERMANENT: frozenset[ErrorType] = frozenset({"redirect", "address_blocked", "bad_url", "bad_headers", "bad_request", "template"})
-_STATUS_OF: dict[ErrorType, AttemptStatus] = {"timeout": "TIMED_OUT", "closed_without_answer": "UNKNOWN"}
+_STATUS_OF: dict[ErrorType, AttemptStatus] = {"timeout": "TIMED_OUT", "closed_without_answer": "UNKNOWN", "worker_stopped": "UNKNOWN"}
 
-MAX_RETRY_AFTER = timedelta(hours=1)
+MOST_ASKED = timedelta(seconds=10**10)
+"""Of a Retry-After: three centuries. How much of it is waited for is the endpoint's retry policy's to say."""
 MAX_STORED_BODY_BYTES = 4096
 _MAX_STORED_HEADERS = 64
 _MAX_STORED_HEADER_CHARACTERS = 128
@@ -46,8 +48,9 @@ _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b 
 class Outcome:
     """The end of one attempt.
 
-    UNKNOWN is not FAILED: the request was sent whole and the connection ended without an answer.
-    `retryable` is whether sending again can help; `retry_after` what the receiver asked for, at most an hour.
+    UNKNOWN is not FAILED: the request was sent whole and the connection ended without an answer, or the worker did.
+    `retryable` is whether sending again can help; `retry_after` what the receiver asked for, however long.
+    `is_cut_off` says that the worker stopped while it was under way, `is_unsent` that nothing of it had been sent by then.
     """
 
     status: AttemptStatus
@@ -57,6 +60,8 @@ class Outcome:
     response: Json
     error: Json
     duration: timedelta
+    is_cut_off: bool = False
+    is_unsent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,18 +134,18 @@ def described_request(method: str, url: str, header_names: Iterable[str], body_b
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """What Retry-After asks for, from seconds or an HTTP date, at most MAX_RETRY_AFTER; None if absent or malformed.
+    """What Retry-After asks for, from seconds or an HTTP date, at most MOST_ASKED; None if absent or malformed.
 
     A date is measured against the answer's own Date, where it has one: the two clocks need not agree.
     """
     wanted = headers.get("retry-after", "").strip()
     if wanted.isascii() and wanted.isdigit():
-        # Nine digits are 31 years: more are capped too, and never parsed (int() refuses 4,301 digits).
-        return MAX_RETRY_AFTER if len(wanted) > 9 else min(timedelta(seconds=int(wanted)), MAX_RETRY_AFTER)
+        # More digits are never parsed: int() refuses 4,301 of them.
+        return MOST_ASKED if len(wanted) > 10 else timedelta(seconds=int(wanted))
     if (until := _http_date(wanted)) is None:
         return None
     since = _http_date(headers.get("date", "").strip()) or datetime.now(UTC)
-    return min(max(until - since, timedelta()), MAX_RETRY_AFTER)
+    return min(max(until - since, timedelta()), MOST_ASKED)
 
 
 def _http_date(text: str) -> datetime | None:

@@ -84,10 +84,14 @@ def target(version: EndpointVersion) -> Target:
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
 
 
-async def attempt(leased: Leased, to: Target, transport: HttpTransport) -> Result:
-    """Send one request, or find that none can be made, and say what became of it. Raises nothing."""
+async def attempt(leased: Leased, to: Target, transport: HttpTransport) -> Result | None:
+    """Send one request, or find that none can be made, and say what became of it. Raises nothing.
+
+    None: the worker stopped before anything was sent, so there was no attempt.
+    """
     try:
-        return _result(leased, to, await _outcome(leased.claim, to, transport))
+        outcome = await _outcome(leased.claim, to, transport)
+        return None if outcome.is_unsent else _result(leased, to, outcome)
     except Exception:  # a claim must end in a result whatever happens, or its slot and lease are held in vain
         _log.exception("execution %s: its attempt met an error in Kronos", leased.claim.execution_id)
         return _result(leased, to, failed("internal", "the attempt met an error in Kronos; its worker's log has the trace"))
@@ -120,9 +124,19 @@ def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
         retry_ms=-(-wait // timedelta(milliseconds=1)),
         duration_ms=outcome.duration // timedelta(milliseconds=1),
         request=_json(outcome.request),
-        response=_json(outcome.response),
+        response=_json(_response(outcome, backoff)),
         error=_json(outcome.error),
+        is_cut_off=outcome.is_cut_off,
     )
+
+
+def _response(outcome: Outcome, backoff: Backoff) -> Json:
+    """What was answered, with how much of its Retry-After is granted."""
+    asked, granted = outcome.retry_after, backoff.granted(outcome.retry_after)
+    if asked is None or granted is None or not isinstance(outcome.response, dict):
+        return outcome.response
+    seconds = timedelta(seconds=1)
+    return {**outcome.response, "retry_after": {"asked_seconds": asked // seconds, "granted_seconds": granted // seconds}}
 
 
 def _delivery(claim: Claim, to: HttpTarget) -> HttpDelivery:

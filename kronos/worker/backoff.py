@@ -12,16 +12,21 @@ Shape = Literal["fixed", "linear", "exponential"]
 _MOST_DOUBLINGS = 40
 # Longer than any policy asks for, and far from what timedelta cannot hold.
 _MONTH_MS = 31 * 86_400_000
+_MOST_RETRY_AFTER_SECONDS = _MONTH_MS // 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """An endpoint's waits between attempts. `jitter` is the part of a wait, 0 to 1, by which waits are spread."""
+    """An endpoint's waits between attempts. `jitter` is the part of a wait, 0 to 1, by which waits are spread.
+
+    `longest_retry_after`: of what a receiver asks for, so much is waited.
+    """
 
     shape: Shape = "exponential"
     initial: timedelta = timedelta(seconds=1)
     longest: timedelta = timedelta(seconds=60)
     jitter: float = 0.2
+    longest_retry_after: timedelta = timedelta(hours=1)
 
     @classmethod
     def parse(cls, policy: JsonObject) -> Self:
@@ -35,13 +40,26 @@ class Backoff:
             jitter = 0.2 if jitter else 0.0
         if not isinstance(jitter, int | float) or not 0 <= jitter <= 1:
             raise ValueError(f"retry_policy.jitter {jitter!r} is not a number from 0 to 1")
-        return cls(shape=shape, initial=min(initial, longest), longest=longest, jitter=float(jitter))
+        asked = policy.get("max_retry_after_seconds", 3600)
+        if isinstance(asked, bool) or not isinstance(asked, int) or not 0 <= asked <= _MOST_RETRY_AFTER_SECONDS:
+            raise ValueError(f"retry_policy.max_retry_after_seconds {asked!r} is not a number of seconds up to {_MOST_RETRY_AFTER_SECONDS}")
+        return cls(
+            shape=shape,
+            initial=min(initial, longest),
+            longest=longest,
+            jitter=float(jitter),
+            longest_retry_after=timedelta(seconds=asked),
+        )
+
+    def granted(self, asked: timedelta | None) -> timedelta | None:
+        """How much of what the receiver asked for (Retry-After) is waited; None where it did not ask."""
+        return None if asked is None else min(asked, self.longest_retry_after)
 
     def wait(self, attempt_number: int, *, retry_after: timedelta | None, random: Random) -> timedelta:
         """How long to wait after the attempt of this number, 1 for the first.
 
         Never shorter than `initial` nor longer than `longest`, except that what the receiver asked for (Retry-After) is
-        waited out in any case. The jitter lengthens a wait; one at its longest it shortens.
+        waited out as far as it is granted. The jitter lengthens a wait; one at its longest it shortens.
         """
         plain = self._plain(attempt_number)
         if plain < self.longest:
@@ -49,9 +67,10 @@ class Backoff:
         else:
             least, most = max(self.initial, self.longest * (1 - self.jitter)), self.longest
         wait = least + (most - least) * random.random()
-        if retry_after is None or retry_after <= wait:
+        granted = self.granted(retry_after)
+        if granted is None or granted <= wait:
             return wait
-        return retry_after + (most - least) * random.random()
+        return granted + (most - least) * random.random()
 
     def _plain(self, attempt_number: int) -> timedelta:
         match self.shape:

@@ -71,7 +71,7 @@ class EndpointVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of a claim: the row that ends it. The documents are JSON as text."""
+    """What became of a claim: the row that ends it. The documents are JSON as text. `is_cut_off`: its worker stopped meanwhile."""
 
     execution_id: UUID
     claim_token: UUID
@@ -82,6 +82,7 @@ class Result:
     request: str | None
     response: str | None
     error: str | None
+    is_cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +205,7 @@ async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> d
             "requests": [result.request for result in results],
             "responses": [result.response for result in results],
             "errors": [result.error for result in results],
+            "is_cut_off": [result.is_cut_off for result in results],
         },
     )
     verdicts = {row.execution_id: _verdict(row) for row in rows}

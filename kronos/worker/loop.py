@@ -71,12 +71,11 @@ class Loop:
                 await self._wake.wait(for_look=self._free > 0)
 
     async def drain(self, within: timedelta) -> int:
-        """Wait for deliveries under way, at most so long; the rest is broken off. Returns how many were broken off."""
+        """Wait for deliveries under way, at most so long; the rest is cut off, and told as such. Returns how many were cut off."""
         if self._deliveries:
             await asyncio.wait(self._deliveries, timeout=within.total_seconds())
         left = list(self._deliveries)
-        for task in left:
-            task.cancel()
+        self._transport.cut_off()
         await asyncio.gather(*left, return_exceptions=True)
         return len(left)
 
@@ -168,7 +167,10 @@ class Loop:
 
     async def _attempt(self, leased: Leased, to: Target) -> None:
         try:
-            self.finalizer.put(leased, await attempt(leased, to, self._transport))
+            if (result := await attempt(leased, to, self._transport)) is not None:
+                self.finalizer.put(leased, result)
+            else:
+                self.finalizer.give_back(leased)
         finally:
             self._undelivered -= 1
             self.finalizer.under_way -= 1

@@ -47,7 +47,7 @@ async def serve(settings: Settings) -> None:
     claiming, finalizing = Link(url, "claim", outage), Link(url, "finalize", outage)
     listening = Link(url, "listen", outage, statement_timeout=_RING)
     internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
-    async with HttpTransport(EgressPolicy.parse(settings.egress_allow)) as transport:
+    async with HttpTransport(EgressPolicy.parse(settings.egress_allow), ca_file=settings.ca_file) as transport:
         loop = Loop(
             claiming=claiming,
             finalizing=finalizing,
@@ -88,7 +88,7 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
 
 
 async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: timedelta) -> None:
-    """Claim, deliver and store until `stops`, then stop each in its order. What is broken off is left to its lease."""
+    """Claim, deliver and store until `stops`, then stop each in its order. What cannot be stored then is left to its lease."""
     claiming = asyncio.create_task(loop.run())
     storing = asyncio.create_task(loop.finalizer.run())
     listening = asyncio.create_task(listener.run())
@@ -100,11 +100,18 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         loop.stop()
         listening.cancel()
         await asyncio.wait({claiming}, timeout=_STORING.total_seconds())
-        broken_off = await loop.drain(patience)
-        if broken_off:
-            _log.warning("%d deliveries were still under way after %g s and are left to their leases", broken_off, patience.total_seconds())
+        cut_off = await loop.drain(patience)
+        if cut_off:
+            _log.warning(
+                "%d deliveries were still under way after %g s and are cut off: what their receivers made of them is not known, "
+                "they are told as UNKNOWN and tried again",
+                cut_off,
+                patience.total_seconds(),
+            )
         loop.finalizer.close()
         await asyncio.wait({storing}, timeout=_STORING.total_seconds())
+        if not storing.done():
+            _log.warning("PostgreSQL did not take the last results within %g s: their leases decide", _STORING.total_seconds())
     finally:
         tasks = (claiming, storing, listening, stopping)
         for task in tasks:

@@ -1,9 +1,11 @@
 -- name: count_ticks
 -- What a backfill of [from, to) would do now; nothing is written. No row: no such job. Ticks in the future are not counted, nor more than %(limit)s.
-select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= now() as is_past, counted.ticks, counted.left_out, counted.first_at, counted.last_at
+select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= now() as is_past, counted.ticks, counted.left_out, counted.redriven, counted.first_at, counted.last_at
   from kronos.jobs as job
- cross join lateral (select count(*)::integer as ticks, count(*) filter (where is_left_out)::integer as left_out, min(tick) as first_at, max(tick) as last_at
-                       from kronos.backfill_ticks(job, %(from_at)s::timestamptz, least(%(to_at)s::timestamptz, now()), %(limit)s::integer)) as counted
+ cross join lateral (select count(*)::integer as ticks, count(*) filter (where is_left_out)::integer as left_out,
+                            count(*) filter (where not is_left_out and failed_id is not null)::integer as redriven, min(tick) as first_at, max(tick) as last_at
+                       from kronos.backfill_ticks(job, %(from_at)s::timestamptz, least(%(to_at)s::timestamptz, now()), %(limit)s::integer,
+                                                  %(include)s::text[])) as counted
  where job.workspace_id = kronos.current_workspace_id()
    and job.job_id = kronos.find_job(%(job)s);
 
@@ -11,8 +13,8 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= now() as i
 -- The backfill and its first executions. Run after settle_ticks, so that no tick of the past is the schedule's any more.
 -- No row: the job is not live any more, has a newer version than was counted, or its workspace is suspended.
 with made as (
-    insert into kronos.backfills (backfill_id, workspace_id, job_id, first_version_id, from_at, to_at, max_active, next_at, ticks)
-    select %(backfill_id)s, job.workspace_id, job.job_id, job.first_version_id, %(from_at)s, %(to_at)s, %(max_active)s, %(first_at)s, %(ticks)s
+    insert into kronos.backfills (backfill_id, workspace_id, job_id, first_version_id, from_at, to_at, max_active, include, next_at, ticks)
+    select %(backfill_id)s, job.workspace_id, job.job_id, job.first_version_id, %(from_at)s, %(to_at)s, %(max_active)s, %(include)s, %(first_at)s, %(ticks)s
       from kronos.jobs as job
       join kronos.workspaces as workspace using (workspace_id)
      where job.job_id = kronos.settled_job_id()
@@ -31,14 +33,14 @@ with made as (
 select backfill_id, kronos.advance_backfill(backfill_id, 1000) as executions from made;
 
 -- name: get_backfill
-select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, ticks, created, left_out, progress, created_at, completed_at
+select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, include, ticks, created, redriven, left_out, progress, created_at, completed_at
   from kronos.backfill_details
  where workspace_id = kronos.current_workspace_id()
    and backfill_id = %(backfill_id)s;
 
 -- name: list_backfills
 -- Of all versions of the job.
-select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, ticks, created, left_out, progress, created_at, completed_at
+select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, include, ticks, created, redriven, left_out, progress, created_at, completed_at
   from kronos.backfill_details
  where workspace_id = kronos.current_workspace_id()
    and first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = kronos.find_job(%(job)s))

@@ -101,19 +101,23 @@ select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_o
 
 -- name: finalize_executions
 -- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is due again after its backoff, counted from now;
--- one that was cancelled meanwhile is not due again, but CANCELLED.
+-- one that was cancelled meanwhile is not due again, but CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were
+-- lost with their worker (max_crashes).
+-- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its attempt is told, and its row goes.
 -- One statement: all of the batch, or nothing. What it does not return was ended before (judge_unapplied tells by whom).
 -- Lock order: executions ascending, then gates ascending. "is not distinct from" on purpose: with "=" the planner takes the index of all leases for each row.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(is_retryable)s::boolean[], %(retry_ms)s::bigint[],
-                  %(duration_ms)s::integer[], %(requests)s::jsonb[], %(responses)s::jsonb[], %(errors)s::jsonb[])
-        as result (execution_id, claim_token, status, is_retryable, retry_ms, duration_ms, request, response, error)
+                  %(duration_ms)s::integer[], %(requests)s::jsonb[], %(responses)s::jsonb[], %(errors)s::jsonb[],
+                  %(is_cut_off)s::boolean[])
+        as result (execution_id, claim_token, status, is_retryable, retry_ms, duration_ms, request, response, error, is_cut_off)
      order by execution_id
 ), held as materialized (
-    select live.*, result.status, result.retry_ms, result.duration_ms, result.request, result.response, result.error as new_error,
+    select live.*, result.status, result.retry_ms, result.duration_ms, result.request, result.response, result.error as new_error, result.is_cut_off,
            case when result.status = 'SUCCESS' then 'SUCCESS'
                 when not result.is_retryable or live.attempt_count >= live.max_attempts then 'FAILED'
+                when result.is_cut_off and live.crashes >= live.max_crashes then 'FAILED'
                 when live.cancel_reason is not null then 'CANCELLED'
                 else 'RETRY'
            end as verdict
@@ -138,7 +142,9 @@ with result as materialized (
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at, run_at,
                                        created_at, started_at, attempt_count, max_attempts, worker_id, input, output, error, backfill_id)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
-           case verdict when 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts then 'attempts_exhausted' else 'not_retryable' end,
+           case verdict when 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts then 'attempts_exhausted'
+                                                                           when is_cut_off then 'worker_stopped'
+                                                                           else 'not_retryable' end,
                                                               'detail', new_error ->> 'message')
                         when 'CANCELLED' then cancel_reason
            end,
@@ -146,15 +152,17 @@ with result as materialized (
            case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end, backfill_id
       from held
      where verdict <> 'RETRY'
+        on conflict (execution_id) do nothing
 ), again as (
     update kronos.execution_live as live
-       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, error = held.new_error,
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, error = held.new_error, crashes = live.crashes + held.is_cut_off::integer,
            visible_at = now() + make_interval(secs => held.retry_ms / 1000.0)
       from held
      where live.execution_id = held.execution_id and held.verdict = 'RETRY'
 ), recorded as (
-    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, duration_ms, worker_id, request, response, error)
-    select execution_id, claim_token, workspace_id, attempt_count, status, claimed_at, duration_ms, worker_id, request, response, new_error
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, duration_ms, worker_id, request, response, error,
+                                endpoint_version)
+    select execution_id, claim_token, workspace_id, attempt_count, status, claimed_at, duration_ms, worker_id, request, response, new_error, endpoint_version
       from held
 )
 select execution_id, verdict from held;
@@ -206,6 +214,7 @@ with held as materialized (
            created_at, case when attempt_count > 1 then started_at end, attempt_count - 1, max_attempts, input, error, backfill_id
       from held
      where cancel_reason is not null
+        on conflict (execution_id) do nothing      -- as finalize_executions
 ), again as (
     update kronos.execution_live as live
        set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, visible_at = now(), attempt_count = live.attempt_count - 1,

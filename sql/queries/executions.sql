@@ -31,7 +31,7 @@ select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, 
  order by created_at desc, execution_id desc;
 
 -- name: list_attempts
-select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id
+select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id, endpoint_version
   from kronos.read_attempts(%(execution_id)s)
  where workspace_id = kronos.current_workspace_id()
  order by attempt_number;
@@ -51,12 +51,13 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
        jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'), scheduled_at,
        run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
   from waiting
+    on conflict (execution_id) do nothing      -- as finalize_executions: then there is nothing to cancel
 returning execution_id;
 
 -- name: retry_execution
 -- One row: null where a failed or cancelled execution is due again, under its own id; else why it is not.
 with retried as materialized (
-    select kronos.retry_execution(%(execution_id)s) as refusal
+    select kronos.retry_execution(%(execution_id)s, %(endpoint_version)s) as refusal
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
     select kronos.current_workspace_id(), 'retry', %(idempotency_key)s, %(request_sha256)s, %(execution_id)s

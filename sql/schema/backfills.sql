@@ -15,13 +15,17 @@ create table kronos.backfills (
     left_out          integer     not null default 0,
     created_at        timestamptz not null default now(),
     completed_at      timestamptz,
+    include           text[]      not null default '{MISSED,SKIPPED,CANCELLED}',      -- what had become of a tick that is taken
+    redriven          integer     not null default 0,      -- runs that had FAILED and are due again, under their own ids (backfill_redriven)
     constraint backfills_pkey             primary key (backfill_id),
+    constraint backfills_in_workspace_key unique (workspace_id, backfill_id),
     constraint backfills_job_fkey         foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id),
     constraint backfills_status_known     check (status in ('RUNNING', 'COMPLETED', 'CANCELLED', 'FAILED')),
     constraint backfills_end_is_told      check ((status = 'RUNNING') = (completed_at is null)),
     constraint backfills_reason_given     check ((status in ('CANCELLED', 'FAILED')) = (status_reason is not null)),
     constraint backfills_window_not_empty check (to_at > from_at),
-    constraint backfills_active_bounded   check (max_active between 1 and 1000)
+    constraint backfills_active_bounded   check (max_active between 1 and 1000),
+    constraint backfills_include_known    check (include <@ '{MISSED,SKIPPED,CANCELLED,FAILED}' and cardinality(include) > 0)
 ) with (fillfactor = 50);
 -- Serves advance_backfills, and the end of a job.
 create index backfills_running on kronos.backfills (first_version_id) where status = 'RUNNING';
@@ -29,3 +33,12 @@ create index backfills_running on kronos.backfills (first_version_id) where stat
 create index backfills_newest on kronos.backfills (workspace_id, first_version_id, created_at desc, backfill_id desc);
 -- Serves retain_jobs.
 create index backfills_by_job on kronos.backfills (job_id);
+
+-- The FAILED runs that a backfill has made due again: they keep their own ids, which do not lie beside those of the runs that it made.
+create table kronos.backfill_redriven (
+    backfill_id   uuid  not null,
+    workspace_id  uuid  not null,
+    execution_id  uuid  not null,
+    constraint backfill_redriven_pkey          primary key (backfill_id, execution_id),
+    constraint backfill_redriven_backfill_fkey foreign key (workspace_id, backfill_id) references kronos.backfills (workspace_id, backfill_id) on delete cascade
+);

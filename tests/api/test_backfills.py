@@ -61,7 +61,7 @@ def test_ticks_are_counted_first_and_nothing_is_written(
     answer = start(api, workspace, validate_only=True)
     assert (answer.status_code, answer.json()) == (
         200,
-        {"ticks": 30, "left_out": 0, "to_run": 30, "first": "2024-03-12T12:00:00Z", "last": "2024-03-12T12:29:00Z"},
+        {"ticks": 30, "left_out": 0, "to_run": 30, "redriven": 0, "first": "2024-03-12T12:00:00Z", "last": "2024-03-12T12:29:00Z"},
     )
     assert written(shared_superuser, workspace) == before
 
@@ -79,8 +79,10 @@ def test_a_backfill_begins_at_once_and_leaves_the_schedule_alone(api: httpx.Clie
         "from": "2024-03-12T12:00:00Z",
         "to": "2024-03-12T12:30:00Z",
         "max_active": 4,
+        "include": ["MISSED", "SKIPPED", "CANCELLED"],
         "ticks": 30,
         "created": 4,
+        "redriven": 0,
         "left_out": 0,
         "progress": {"undecided": 26, "waiting": 4, "running": 0, "succeeded": 0, "failed": 0, "cancelled": 0, "skipped": 0},
         "created_at": None,
@@ -100,7 +102,7 @@ def test_the_answer_has_the_fields_that_the_document_tells(api: httpx.Client, wo
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
     assert list(started(api, workspace)) == list(schemas["BackfillShown"]["properties"])
     assert list(start(api, workspace, validate_only=True).json()) == list(schemas["BackfillCount"]["properties"])
-    assert set(schemas["BackfillCreate"]["properties"]) == {"from", "to", "max_active", "validate_only"}
+    assert set(schemas["BackfillCreate"]["properties"]) == {"from", "to", "max_active", "include", "validate_only"}
 
 
 def test_ticks_of_another_backfill_are_left_out_until_it_is_cancelled(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ class Place:
 
 ONE = "/v1/workspaces/{w}/jobs/{j}"
 SPEC = ("url", "method", "headers", "body_template", "timeout_ms", "expected_status_codes")
-RETRY = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_crashes")
+RETRY = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_retry_after_seconds", "max_crashes")
 PREVIEW = ("cron", "every", "anchor", "timezone", "after", "count", "dst_gap", "dst_overlap")
 PLACES = {
     "cron job": Place(path="/v1/workspaces/{w}/jobs", body=CRON, fields=(*OF_EVERY_JOB, *OF_A_VERSION, "overlap", "run_at")),

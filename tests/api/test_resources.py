@@ -106,6 +106,7 @@ def test_an_endpoint_has_the_documented_defaults(api: httpx.Client, workspace: s
         "backoff": "exponential",
         "initial_delay_ms": 1000,
         "max_delay_ms": 60000,
+        "max_retry_after_seconds": 3600,
         "max_crashes": 3,
     }
     assert endpoint["max_in_flight"] is None

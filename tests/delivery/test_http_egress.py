@@ -171,9 +171,10 @@ def tls_server(certificate: tuple[Path, Path]) -> Callable[[], ssl.SSLContext]:
     return context
 
 
-async def test_certificate_that_nobody_signed_is_refused(tls_server: Callable[[], ssl.SSLContext]) -> None:
+async def test_certificate_that_nobody_signed_is_refused(tls_server: Callable[[], ssl.SSLContext], sockets: list[socket.socket]) -> None:
     async with Receiver(answer(), tls=tls_server()) as receiver, HttpTransport(LOCAL) as transport:
         outcome = await transport.deliver(delivery(receiver.url))
+        assert [opened.fileno() for opened in sockets] == [-1]
         assert (outcome.status, error_type(outcome), receiver.requests) == ("FAILED", "tls", [])
 
 
@@ -189,7 +190,7 @@ async def test_trusted_certificate_is_delivered_to_and_a_silent_tls_peer_is_clos
         assert (outcome.status, [opened.fileno() for opened in sockets]) == ("TIMED_OUT", [-1])
 
 
-async def test_plain_server_behind_https_is_a_tls_error() -> None:
+async def test_plain_server_behind_https_is_a_tls_error(sockets: list[socket.socket]) -> None:
     async def talk_plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad\r\n\r\n")
@@ -199,4 +200,5 @@ async def test_plain_server_behind_https_is_a_tls_error() -> None:
     async with server, HttpTransport(LOCAL) as transport:
         port = server.sockets[0].getsockname()[1]
         outcome = await transport.deliver(delivery(f"https://127.0.0.1:{port}/"))
+        assert [opened.fileno() for opened in sockets] == [-1]
     assert (outcome.status, error_type(outcome)) == ("FAILED", "tls")

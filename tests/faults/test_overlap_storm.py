@@ -89,7 +89,8 @@ class Storm:
                 [job_id],
             )
             if found:
-                moved = connection.execute(sql.texts()[f"executions.{name}"], {"execution_id": dice.choice(found)}).fetchall()
+                params = {"execution_id": dice.choice(found), "endpoint_version": dice.choice(("latest", "same"))}
+                moved = connection.execute(sql.texts()[f"executions.{name}"], params).fetchall()
                 self.done[name] += len(moved)
 
 

@@ -407,7 +407,8 @@ def test_a_key_that_cannot_be_let_go_stops_no_other(ticking: Callable[..., Ticki
 def retry(one: Ticking, execution_id: uuid.UUID) -> None:
     with acting_as(one.connection, "kronos_api"), one.connection.transaction():
         one.connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(one.endpoint.workspace_id)])
-        assert one.connection.execute(sql.texts()["executions.retry_execution"], {"execution_id": execution_id}).fetchall()
+        params = {"execution_id": execution_id, "endpoint_version": "latest"}
+        assert one.connection.execute(sql.texts()["executions.retry_execution"], params).fetchall()
 
 
 @pytest.mark.parametrize("overlap", POLICIES)

@@ -77,3 +77,29 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert sorted(documented) == sorted(defaults)
     shown = {name: "required" if field.is_required() else str(field.default or "") for name, field in defaults.items()}
     assert {name: value.strip() for name, value in documented.items()} == shown
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "has no certificate (-----BEGIN CERTIFICATE-----): write certificates in PEM"),
+        (b"-----BEGIN PRIVATE KEY-----\ns3cret\n", "it holds a private key; write the authority's certificate"),
+        (b"-----BEGIN CERTIFICATE-----\ns3cret\n-----END CERTIFICATE-----\n", "certificate 1 of 1 in"),
+        (b"-----BEGIN CERTIFICATE-----\n\xff\n-----END CERTIFICATE-----\n", "certificate 1 of 1 in"),
+        (b"x" * (4 * 1024 * 1024 + 1), "it is no file of certificates"),
+    ],
+)
+def test_a_wrong_file_of_authorities_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("KRONOS_DATABASE_URL", URL)
+    monkeypatch.setenv("KRONOS_CA_FILE", str(file))
+    with pytest.raises(config.SettingsInvalid) as raised:
+        config.load()
+    assert str(raised.value).startswith(f"KRONOS_CA_FILE: {file}" if "certificate 1" not in told else "KRONOS_CA_FILE: certificate 1")
+    assert told in str(raised.value)
+    assert "s3cret" not in str(raised.value)

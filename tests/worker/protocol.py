@@ -63,6 +63,7 @@ def finalize_params(token: UUID, ids: Sequence[UUID], status: str, is_retryable:
         "requests": [Jsonb({"method": "POST"})] * count,
         "responses": [Jsonb({"status": 200})] * count,
         "errors": [error] * count,
+        "is_cut_off": [False] * count,
     }
 
 

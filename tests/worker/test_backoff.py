@@ -47,6 +47,22 @@ def test_what_the_receiver_asks_for_is_waited_out(policy, attempt_number, second
     assert wait <= max(asked, backoff.longest) + backoff.longest
 
 
+@untimed
+@given(policies, st.integers(0, 31 * 86_400), st.integers(0, 10**10), st.integers())
+def test_of_what_the_receiver_asks_for_as_much_is_waited_as_the_policy_grants(policy, most, seconds, seed):
+    asked = timedelta(seconds=seconds)
+    backoff = Backoff.parse({**policy, "max_retry_after_seconds": most})
+    granted = backoff.granted(asked)
+    assert granted == min(asked, timedelta(seconds=most))
+    wait = backoff.wait(1, retry_after=asked, random=Random(seed))
+    assert granted <= wait <= max(granted, backoff.longest) + backoff.longest
+
+
+def test_an_hour_is_granted_by_default_and_nothing_where_nobody_asks():
+    backoff = Backoff.parse({})
+    assert (backoff.granted(timedelta(days=1)), backoff.granted(None)) == (timedelta(hours=1), None)
+
+
 @pytest.mark.parametrize(
     ("shape", "waits"),
     [("fixed", [100, 100, 100, 100]), ("linear", [100, 200, 300, 350]), ("exponential", [100, 200, 350, 350])],
@@ -72,6 +88,10 @@ def test_jitter_spreads_waits():
         {"jitter": 2},
         {"jitter": None},
         {"initial_delay_ms": True},
+        {"max_retry_after_seconds": -1},
+        {"max_retry_after_seconds": 31 * 86_400 + 1},
+        {"max_retry_after_seconds": "60"},
+        {"max_retry_after_seconds": False},
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(policy):

@@ -58,9 +58,10 @@ begin
                case when is_cancelled then cancel_reason else jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message') end, scheduled_at,
                run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, reason, backfill_id
           from dead where is_over
+            on conflict (execution_id) do nothing      -- as finalize_executions
     ), lost as (
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id, error)
-        select execution_id, claim_token, workspace_id, attempt_count, 'LOST', claimed_at, worker_id, reason from dead
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id, error, endpoint_version)
+        select execution_id, claim_token, workspace_id, attempt_count, 'LOST', claimed_at, worker_id, reason, endpoint_version from dead
     ), again as (
         update kronos.execution_live as live
            set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,

@@ -5,7 +5,7 @@
 --   REPLACE   all that is there is ended: RUN; where somebody is at work on it at this moment: HOLD, and whoever lets this one go ends it
 --
 -- A HOLD is inserted with visible_at 'infinity', so that at any instant one execution of a key at most is anybody's to deliver. Lost is one whose
--- worker let its lease run out: it is delivered again first, and the run that is held comes right after it, so a dead worker costs no tick
+-- worker let its lease run out, or stopped while it was under way: it is delivered again first, and the run that is held comes right after it, so a dead worker costs no tick
 -- beyond its lease.
 -- Called by: admitted_ticks, trigger_job, once a run, with the row lock of the job's newest version held: whoever adds to a key, or lets
 -- something of it go (release_next), holds it. In statements of its own, so that each sees what was committed before the lock was granted.
@@ -26,7 +26,7 @@ begin
     end if;
     select (array_agg(execution_id) filter (where visible_at < 'infinity'))[1] as running,
            (array_agg(execution_id) filter (where visible_at = 'infinity'))[1] as waiting,
-           bool_and(case when claim_token is not null then visible_at <= p_now else crashes > 0 and error ->> 'type' = 'lease_expired' end) as is_lost
+           bool_and(case when claim_token is not null then visible_at <= p_now else crashes > 0 and error ->> 'type' in ('lease_expired', 'worker_stopped') end) as is_lost
       into v_there
       from kronos.execution_live
      where overlap_key = p_job.first_version_id;

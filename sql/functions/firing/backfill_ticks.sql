@@ -1,12 +1,15 @@
 -- backfill_ticks: the ticks of a job's schedule in [p_from, p_to), within the job's own window, the first p_limit of them; and which of them a
--- backfill leaves out: those for which any version of the job has an execution that is not finished, or that ended SUCCESS or FAILED, and those
--- that the schedule itself has yet to account for. A tick that was MISSED, SKIPPED, EXPIRED or CANCELLED is not left out.
+-- backfill leaves out: those for which any version of the job has an execution that is not finished, or that ended SUCCESS, those that the schedule
+-- itself has yet to account for, and those of which became what p_include does not name: FAILED, CANCELLED, SKIPPED, or, in all other cases, MISSED.
+-- A tick that FAILED is not run anew: failed_id is the execution that is to be made due again.
 -- The finished are looked for by the ids that a run of the tick can have: the schedule's, of the version that answered for it, and that of each
--- backfill whose window holds it. So a look touches the partitions of those ids, whatever else there is.
+-- backfill whose window holds it. So a look touches the partitions of those ids, whatever else there is. Only where MISSED is asked for without
+-- SKIPPED, or SKIPPED without MISSED, the ledger is read: a row of either may stand for many ticks.
 -- Called by: advance_backfill; queries/backfills.sql (count_ticks). As the caller, so row level security holds.
 -- Returns: in order; no row for a job without a schedule. The present state: what it says of a tick can be different a moment later.
-create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz, p_limit integer)
-returns table (tick timestamptz, is_left_out boolean)
+create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz, p_limit integer,
+                                                 p_include text[] default '{MISSED,SKIPPED,CANCELLED}')
+returns table (tick timestamptz, is_left_out boolean, failed_id uuid)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off      -- the planner does not know how small the window is
 as $$
@@ -14,7 +17,9 @@ declare
     v_versions uuid[];
     v_pointer  timestamptz;
     v_ticks    timestamptz[];
-    v_run      timestamptz[];
+    v_at       timestamptz[];      -- what there is of these ticks: when, what became of it, its id
+    v_status   text[];
+    v_ids      uuid[];
 begin
     v_ticks := array(select kronos.ticks_within(p_job.schedule, greatest(p_from, p_job.starts_at), least(p_to, p_job.ends_at), p_limit));
     select array_agg(version.job_id), min(version.next_tick_at) filter (where version.status = 'ACTIVE')
@@ -34,23 +39,50 @@ begin
          where backfill.workspace_id = p_job.workspace_id
            and backfill.first_version_id = p_job.first_version_id
     ), finished as materialized (
-        select ended.execution_id
+        select ended.execution_id, ended.status
           from kronos.finished_among(array(select execution_id from possible)) as ended
-         where ended.status in ('SUCCESS', 'FAILED')
+         where ended.status in ('SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED')
     )
-    select array_agg(run.at) into v_run
-      from (select live.scheduled_at
+    select array_agg(run.at), array_agg(run.status), array_agg(run.execution_id) into v_at, v_status, v_ids
+      from (select live.scheduled_at as at, 'LIVE' as status, live.execution_id
               from kronos.execution_live as live
              where live.job_id = any (v_versions)
                and live.scheduled_at between v_ticks[1] and v_ticks[cardinality(v_ticks)]
                and live.cause in ('SCHEDULE', 'CATCH_UP', 'BACKFILL')
              union all
-            select possible.at
-              from possible
-             where possible.execution_id = any (array(select execution_id from finished))) as run (at);
+            select min(known.at), min(known.status), known.execution_id      -- a join by sorting, which nested loops are not
+              from (select possible.at, null as status, possible.execution_id from possible
+                    union all
+                    select null, finished.status, finished.execution_id from finished) as known
+             group by known.execution_id
+            having min(known.status) is not null) as run;
+    if ('MISSED' = any (p_include)) <> ('SKIPPED' = any (p_include)) then
+        select v_at || array_agg(nominal.at), v_status || array_agg('SKIPPED'::text), v_ids || array_agg(null::uuid)
+          into v_at, v_status, v_ids
+          from kronos.jobs as each_job
+         cross join lateral kronos.ledger_rows(each_job, v_ticks[1], v_ticks[cardinality(v_ticks)] + interval '1 microsecond') as row
+          join unnest(v_ticks) as nominal (at) on nominal.at between row.first_tick_at and row.last_tick_at
+         where each_job.first_version_id = p_job.first_version_id
+           and each_job.ticks_from < v_ticks[cardinality(v_ticks)]
+           and (each_job.ticks_until is null or each_job.ticks_until >= v_ticks[1])
+           and row.disposition = 'skipped'
+           and row.tick_count > 1;
+    end if;
     return query
-        select nominal.at, nominal.at = any (v_run) is true or coalesce(nominal.at >= v_pointer, false)
-          from unnest(v_ticks) as nominal (at)
-         order by nominal.at;
+        select told.at, told.is_run is true or coalesce(told.at >= v_pointer, false) or told.became <> all (p_include),
+               case when told.became = 'FAILED' then told.failed_id end
+          from (select fact.at, bool_or(fact.status in ('LIVE', 'SUCCESS')) as is_run,
+                       (array_agg(fact.execution_id) filter (where fact.status = 'FAILED'))[1] as failed_id,
+                       case when bool_or(fact.status = 'FAILED')    then 'FAILED'
+                            when bool_or(fact.status = 'CANCELLED') then 'CANCELLED'
+                            when bool_or(fact.status = 'SKIPPED')   then 'SKIPPED'
+                            else 'MISSED'
+                       end as became
+                  from (select nominal.at, null as status, null as execution_id from unnest(v_ticks) as nominal (at)
+                        union all
+                        select there.at, there.status, there.execution_id from unnest(v_at, v_status, v_ids) as there (at, status, execution_id)) as fact
+                 group by fact.at
+                having bool_or(fact.status is null)) as told      -- of a tick of this schedule
+         order by told.at;
 end
 $$;

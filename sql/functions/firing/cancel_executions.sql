@@ -23,6 +23,7 @@ begin
                                        run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED', p_reason, scheduled_at,
            run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
-      from waiting;
+      from waiting
+        on conflict (execution_id) do nothing;      -- as finalize_executions
 end
 $$;

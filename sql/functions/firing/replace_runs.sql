@@ -36,11 +36,13 @@ begin
                jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail), scheduled_at,
                run_at, created_at, started_at, clock_timestamp(), attempt_count, max_attempts, worker_id, input, error, backfill_id
           from replaced
+            on conflict (execution_id) do nothing      -- a run that its history has already (a pointer set back, a restored copy)
     ), recorded as (
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error)
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error,
+                                    endpoint_version)
         select execution_id, claim_token, workspace_id, attempt_count, case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, clock_timestamp(),
                least(extract(epoch from clock_timestamp() - claimed_at) * 1000, 2147483647)::integer, worker_id,
-               jsonb_build_object('type', 'overlap_replaced', 'message', c_detail || '; whether the delivery arrived is not known')
+               jsonb_build_object('type', 'overlap_replaced', 'message', c_detail || '; whether the delivery arrived is not known'), endpoint_version
           from replaced
          where claim_token is not null
     )

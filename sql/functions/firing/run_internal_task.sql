@@ -30,9 +30,10 @@ begin
             on conflict (execution_id) do nothing
         returning execution_id, workspace_id, started_at, completed_at
     )
-    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error)
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error,
+                                endpoint_version)
     select execution_id, gen_random_uuid(), workspace_id, 1, v_status, started_at, completed_at,
-           (extract(epoch from completed_at - started_at) * 1000)::integer, 'pg_cron', v_error
+           (extract(epoch from completed_at - started_at) * 1000)::integer, 'pg_cron', v_error, 1
       from execution;
 end
 $$;

@@ -1,5 +1,5 @@
--- backfill_outcomes: what has become of a backfill's executions that have ended. Their ids all begin with the millisecond of its creation
--- (backfill_execution_id), so they lie side by side in one partition.
+-- backfill_outcomes: what has become of a backfill's executions that have ended. The ids of those that it made begin with the millisecond of its creation
+-- (backfill_execution_id), so they lie side by side in one partition; those that it made due again are looked for by their own (backfill_redriven).
 -- Called by: views/backfill_details.sql.   Returns: one row.   As the caller: row level security holds.
 create or replace function kronos.backfill_outcomes(p_backfill_id uuid, p_created_at timestamptz, out succeeded bigint, out failed bigint,
                                                     out cancelled bigint, out skipped bigint)
@@ -13,8 +13,15 @@ begin
     select count(*) filter (where done.status = 'SUCCESS'), count(*) filter (where done.status = 'FAILED'),
            count(*) filter (where done.status = 'CANCELLED'), count(*) filter (where done.status in ('SKIPPED', 'MISSED', 'EXPIRED'))
       into succeeded, failed, cancelled, skipped
-      from kronos.execution_done as done
-     where done.execution_id >= v_first and done.execution_id < v_end
-       and done.backfill_id = p_backfill_id;
+      from (select made.status
+              from kronos.execution_done as made
+             where made.execution_id >= v_first and made.execution_id < v_end
+               and made.backfill_id = p_backfill_id
+             union all
+            select ended.status
+              from kronos.finished_among(array(select again.execution_id
+                                                 from kronos.backfill_redriven as again
+                                                where again.backfill_id = p_backfill_id
+                                                  and not (again.execution_id >= v_first and again.execution_id < v_end))) as ended) as done;
 end
 $$;

@@ -1,11 +1,12 @@
 -- retry_execution: a failed or cancelled execution of the transaction's workspace is due again, under its own id, so that its receiver sees the same
--- idempotency key; its attempts go on counting. Of a job whose runs must not overlap now it is held back, and goes at once where no other is there
+-- idempotency key; its attempts go on counting, up to as many more as the version of its endpoint allows that it goes to: the latest, or with
+-- p_endpoint_version 'same' the one that it had. Of a job whose runs must not overlap now it is held back, and goes at once where no other is there
 -- (release_next). A one-shot that was COMPLETED is ACTIVE again.
 -- The row of the job's newest version is locked first, as by whoever cancels the job: so no run is made of a job that is being cancelled.
 -- Called by: queries/executions.sql.   Returns: null where it is due; else why not: absent, not_failed,
 -- job_cancelled, attempts_used_up.
 -- Raises: KR012 where its endpoint was deleted (require_live_endpoint).
-create or replace function kronos.retry_execution(p_execution_id uuid) returns text
+create or replace function kronos.retry_execution(p_execution_id uuid, p_endpoint_version text default 'latest') returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off      -- so that the id names one partition
 as $$
@@ -34,13 +35,17 @@ begin
     if v_newest.status_reason ->> 'code' = 'cancelled' then
         return 'job_cancelled';
     end if;
-    select * into v_failed from kronos.execution_done where execution_id = p_execution_id;
+    -- Locked: a backfill may be making it due again (redrive).
+    select * into v_failed from kronos.execution_done where execution_id = p_execution_id for update;
     if not found or v_failed.status not in ('FAILED', 'CANCELLED') then
         return 'not_failed';
     end if;
-    select made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms into strict v_made_of
-      from kronos.endpoint_versions as made_of
-     where made_of.endpoint_id = v_failed.endpoint_id and made_of.version = v_failed.endpoint_version;
+    select made_of.version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms into strict v_made_of
+      from kronos.endpoints as endpoint
+      join kronos.endpoint_versions as made_of
+        on made_of.endpoint_id = endpoint.endpoint_id
+       and made_of.version = case p_endpoint_version when 'same' then v_failed.endpoint_version else endpoint.version end
+     where endpoint.endpoint_id = v_failed.endpoint_id;
     if v_failed.attempt_count >= c_most_attempts then
         return 'attempts_used_up';
     end if;
@@ -48,7 +53,7 @@ begin
     delete from kronos.execution_done where execution_id = p_execution_id;
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
                                        visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error, overlap_key, backfill_id)
-    values (v_failed.execution_id, v_failed.workspace_id, v_failed.job_id, v_failed.endpoint_id, v_failed.endpoint_version, v_failed.cause,
+    values (v_failed.execution_id, v_failed.workspace_id, v_failed.job_id, v_failed.endpoint_id, v_made_of.version, v_failed.cause,
             v_failed.scheduled_at, v_failed.run_at, v_failed.created_at, case when v_newest.overlap = 'ALLOW' then now() else 'infinity' end,
             v_failed.attempt_count, least(v_failed.attempt_count::integer + v_made_of.max_attempts, c_most_attempts), v_made_of.max_crashes,
             v_made_of.timeout_ms, v_failed.started_at, v_failed.input, v_failed.error,

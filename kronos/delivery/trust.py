@@ -1,0 +1,58 @@
+"""Whom deliveries over TLS trust: the operating system's authorities, and with KRONOS_CA_FILE the file's beside them."""
+
+import asyncio
+import logging
+import os
+import ssl
+from pathlib import Path
+
+from kronos.certificates import CertificatesInvalid, read_certificates
+
+_log = logging.getLogger(__name__)
+
+
+class Trust:
+    """A context for new connections, which follows its file: a certificate that is added or taken away counts from the next connection on.
+
+    A file that is gone or broken is told of once, and the authorities that were read before go on being trusted.
+    """
+
+    def __init__(self, ca_file: Path | None, context: ssl.SSLContext | None = None) -> None:
+        """Raises CertificatesInvalid."""
+        self._ca_file = ca_file
+        self._seen = _mark(ca_file) if ca_file is not None else None
+        self._reading = asyncio.Lock()
+        self.context = _hardened(context) if context is not None else _context(ca_file)
+
+    async def look_again(self) -> None:
+        """Read the file anew if it has changed, on a thread: it takes the time of a hundred deliveries."""
+        if self._ca_file is None or _mark(self._ca_file) == self._seen or self._reading.locked():
+            return
+        async with self._reading:
+            self._seen = _mark(self._ca_file)
+            try:
+                self.context = await asyncio.to_thread(_context, self._ca_file)
+                _log.info("KRONOS_CA_FILE: %s has changed and was read again", self._ca_file)
+            except CertificatesInvalid as error:
+                _log.error("KRONOS_CA_FILE: %s; what it held before goes on being trusted", error)
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cadata=read_certificates(ca_file))
+    return _hardened(context)
+
+
+def _hardened(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
+
+
+def _mark(path: Path) -> tuple[int, int, int, int] | None:
+    """What differs once a file was written or replaced, also behind links, as orchestrators rotate mounts; None: it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
