@@ -11,6 +11,7 @@ _COMMANDS = {
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
+    "key": "kronos.cli.key:key",
     "job": "kronos.cli.job:job",
     "next": "kronos.cli.next:next_command",
 }

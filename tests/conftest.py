@@ -24,7 +24,7 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from kronos import config, migrations, system
+from kronos import config, keys, migrations
 from servers import ContainerServer, EmbeddedServer, Server
 
 ROOT = Path(__file__).parents[1]
@@ -153,7 +153,7 @@ def running_api(url: str, directory: Path) -> Iterator[Api]:
     from kronos.api import app as api_app  # here, so that tests of the database alone do not load FastAPI
 
     key_file = directory / "admin.key"
-    system.ensure_admin_key(url, key_file)
+    keys.ensure_admin_key(url, key_file)
     serving = uvicorn.Server(
         uvicorn.Config(api_app.create(_settings(url, key_file)), port=0, log_config=None, access_log=False, loop="uvloop", lifespan="on")
     )

@@ -4,16 +4,20 @@ import http.client
 import json
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
+from kronos.embedded import running
+from kronos.embedded.errors import HomeUnusable
 from kronos.embedded.home import Home, default_home
-from kronos.model import Json
+from kronos.model import Json, JsonObject
 
 _TIMEOUT_SECONDS = 30
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _NO_ADDRESS = "no API is known: pass --url, set KRONOS_URL, or start one with `kronos up`"
 _NO_KEY = "no key is known: pass --key-file, or set KRONOS_API_KEY"
 
@@ -25,8 +29,8 @@ class Client:
     url: str
     key: str
 
-    def get(self, *path: str, **query: str | None) -> Json:
-        """What is at `path`. Raises ClickException with the API's own words."""
+    def get(self, *path: str, fields: Collection[str] = (), **query: str | None) -> JsonObject:
+        """What is at `path`, with these `fields` in it. Raises ClickException: the API's own words, or that it is none of ours."""
         parts = urlsplit(self.url)
         target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
         given = {name: value for name, value in query.items() if value is not None}
@@ -36,22 +40,28 @@ class Client:
         try:
             connection.request("GET", f"{target}?{urlencode(given)}" if given else target, headers=headers)
             response = connection.getresponse()
-            body = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            body = response.read(_MAX_ANSWER_BYTES)
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise click.ClickException(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
         finally:
             connection.close()
-        return _read(self.url, response.status, body)
+        document = _read(self.url, response.status, body)
+        if missing := [field for field in fields if field not in document]:
+            raise click.ClickException(f"the answer of {self.url} has no {', '.join(missing)}: is it Kronos, and of this release?")
+        return document
 
 
-def _read(url: str, status: int, body: bytes) -> Json:
+def _read(url: str, status: int, body: bytes) -> JsonObject:
     try:
         document: Json = json.loads(body)
-    except ValueError:
-        raise click.ClickException(f"{url} answered {status}, and no JSON: is it Kronos?") from None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or status < 200 or 300 <= status < 400:
+        raise click.ClickException(f"{url} answered {status}, and not what Kronos answers: is it Kronos?")
     if status >= 400:
-        hints = [f"\nhint: {fault['hint']}" for fault in document.get("errors", ()) if fault.get("hint")]
-        raise click.ClickException(f"{document.get('detail', document)}{''.join(hints[:1])}")
+        faults = document.get("errors")
+        hints = [fault["hint"] for fault in faults if isinstance(fault, dict) and fault.get("hint")] if isinstance(faults, list) else []
+        raise click.ClickException("\nhint: ".join([str(document.get("detail", document)), *map(str, hints[:1])]))
     return document
 
 
@@ -59,13 +69,13 @@ def connect(url: str | None, key_file: Path | None) -> Client:
     """The API that the options name, else the environment, else the one that `kronos up` runs here. Raises ClickException."""
     given_url = url or os.environ.get("KRONOS_URL")
     given_key = _key_of(key_file) if key_file is not None else os.environ.get("KRONOS_API_KEY")
-    running: Json = {} if given_url else _running(Home(default_home()))
-    address = given_url or running.get("url")
+    here = None if given_url else _running()
+    address = given_url or (here.url if here else None)
     if not address:
         raise click.ClickException(_NO_ADDRESS)
     if not _is_address(address):
         raise click.ClickException(f"{address!r} is no address of an API: write it like http://127.0.0.1:8080")
-    key = given_key or (_key_of(Path(running["admin_key_file"])) if running else None)
+    key = given_key or (_key_of(here.admin_key_file) if here else None)
     if not key:
         raise click.ClickException(_NO_KEY)
     if not re.fullmatch(r"[\x21-\x7e]{1,256}", key, re.ASCII):
@@ -81,9 +91,12 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _running(home: Home) -> Json:
-    """What `kronos up` has written of itself; empty where none runs."""
-    return json.loads(home.run_json.read_text()) if home.run_json.exists() else {}
+def _running() -> running.Running | None:
+    """The `kronos up` of the default home, which must run: only then is its port known to be its own, and gets its key."""
+    try:
+        return running.find(Home(default_home()))
+    except HomeUnusable:
+        return None
 
 
 def _key_of(path: Path) -> str:

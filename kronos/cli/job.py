@@ -12,6 +12,7 @@ from kronos.cli.client import connect
 from kronos.model import Json
 
 _STYLES = {"RAN": "green", "RUNNING": "green", "WILL_RUN": "green", "NOT_DUE": "cyan", "WAITING": "yellow", "WILL_BE_SKIPPED": "yellow"}
+_FIELDS = ("decision", "because", "code", "at", "tick", "steps")
 
 
 @click.group()
@@ -28,7 +29,7 @@ def job() -> None:
 @click.option("--key-file", type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]")
 def explain(*, job: str, workspace: str, at: str | None, as_json: bool, url: str | None, key_file: Path | None) -> None:
     """Why JOB (an id or a name) did or did not run at an instant: the decision, and each step to it."""
-    answer = connect(url, key_file).get("v1", "workspaces", workspace, "jobs", job, "explain", at=at)
+    answer = connect(url, key_file).get("v1", "workspaces", workspace, "jobs", job, "explain", fields=_FIELDS, at=at)
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return

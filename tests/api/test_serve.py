@@ -20,7 +20,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from api_answers import problem_of
-from kronos import system
+from kronos import keys
 from kronos.embedded.ports import free_port
 
 PROGRAM = """
@@ -139,7 +139,7 @@ class Valve:
 @pytest.fixture
 def key(database_url: str, tmp_path: Path) -> str:
     file = tmp_path / "admin.key"
-    system.ensure_admin_key(database_url, file)
+    keys.ensure_admin_key(database_url, file)
     return file.read_text().strip()
 
 
