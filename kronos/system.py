@@ -78,6 +78,7 @@ class Status:
     cron_timezone: str | None
     match_dom_and_dow: str | None
     zones_changed_at: datetime | None
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,10 @@ _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
 _ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
 RING_IF_SILENT = statement("system.ring_if_silent", Rung)
 RUN_INTERNAL_JOB = statement("system.run_internal_job", InternalRun)
+HELD = (
+    "the instance is held: no tick is accounted for and nothing is delivered; it goes on once `kronos up` is started without --hold,"
+    " or kronos.hold is off"
+)
 SILENT_AFTER = timedelta(seconds=90)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
 
 
@@ -194,6 +199,8 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
     )
     if (reason := why_not_ready(readiness)) is not None:
         told.append(reason)
+    if found.is_held:
+        told.append(HELD)
     if found.overdue_jobs:
         told.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
     if not found.has_launcher:

@@ -40,6 +40,7 @@ _LONGEST = (
     "test_firing",
     "test_storm",
     "test_up",
+    "test_survival",
     "test_worker",
 )
 

@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from kronos import errors, keys
 from kronos.cli import environment
@@ -40,11 +39,13 @@ def key() -> None:
 def list_keys(home: Path | None) -> None:
     """All keys by their public id: which work, and which file Kronos wrote them to. No secret is known to anybody but its holder."""
     url, _ = _instance(home)
-    table = Table("public id", "role", "created at", "revoked at", "kept in", box=None, pad_edge=False)
+    rows = [("public id", "role", "created at", "revoked at", "kept in")]
     for each in _done(lambda: keys.stored(url)):
-        revoked_at = f"{each.revoked_at:%Y-%m-%d %H:%M:%SZ}" if each.revoked_at is not None else ""
-        table.add_row(each.public_id, each.role, f"{each.created_at:%Y-%m-%d %H:%M:%SZ}", revoked_at, each.kept_in or "")
-    Console(highlight=False, soft_wrap=True).print(table)
+        revoked_at = _shown(each.revoked_at)
+        rows.append((each.public_id, each.role, _shown(each.created_at), revoked_at, each.kept_in or ""))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 @key.command()
@@ -83,9 +84,13 @@ def revoke(home: Path | None, public_id: str) -> None:
     url, _ = _instance(home)
     whole = keys.parse(public_id)  # pasted as it is sent
     stored, others = _done(lambda: keys.revoke(url, whole.public_id if whole is not None else public_id))
-    click.echo(f"{stored.public_id} no longer works, since {stored.revoked_at:%Y-%m-%d %H:%M:%SZ}. {_UNTIL}")
+    click.echo(f"{stored.public_id} no longer works, since {_shown(stored.revoked_at)}. {_UNTIL}")
     if others == 0:
         click.echo("No key of the administrator is left: `kronos key create` makes one.", err=True)
+
+
+def _shown(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if at is not None else ""
 
 
 def _instance(home: Path | None) -> tuple[str, running.Running | None]:
