@@ -22,7 +22,7 @@ from rich.console import Console
 
 from bench import machine
 from bench.machine import Meter, Reading
-from kronos import database, endpoints, migrations, system, workspaces
+from kronos import database, endpoints, keys, migrations, workspaces
 from kronos.embedded import ports
 from kronos.embedded.cluster import Cluster
 from kronos.model import Json
@@ -93,7 +93,7 @@ def instance(*, sink_url: str = "http://127.0.0.1:9/") -> Iterator[Instance]:
         try:
             migrations.migrate(cluster.superuser_url)
             made = Instance(cluster=cluster, home=home, key_file=home / "admin.key")
-            system.ensure_admin_key(made.url, made.key_file)
+            keys.ensure_admin_key(made.url, made.key_file)
             asyncio.run(_seed(made.url, sink_url))
             yield made
         finally:

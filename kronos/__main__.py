@@ -11,6 +11,7 @@ _COMMANDS = {
     "migrate": "kronos.cli.migrate:migrate",
     "doctor": "kronos.cli.doctor:doctor",
     "retention": "kronos.cli.retention:retention",
+    "key": "kronos.cli.key:key",
     "workspace": "kronos.cli.workspace:workspace",
     "endpoint": "kronos.cli.endpoint:endpoint",
     "job": "kronos.cli.job:job",

@@ -10,8 +10,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kronos.certificates import CertificatesInvalid, read_certificates
 
-# Where `kronos job …` finds the API, and its key; the passwords that `kronos migrate` gives to the API's and the workers' logins.
-_OF_THE_COMMAND_LINE = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_API_PASSWORD", "KRONOS_WORKER_PASSWORD"}
+# The pipe that `kronos up` hears its children by; where the command line finds the API, its key and the workspace; the
+# passwords that `kronos migrate` gives to the API's and the workers' logins.
+_OF_THE_COMMAND_LINE = {
+    "KRONOS_HEARTBEAT_FD",
+    "KRONOS_URL",
+    "KRONOS_API_KEY",
+    "KRONOS_WORKSPACE",
+    "KRONOS_API_PASSWORD",
+    "KRONOS_WORKER_PASSWORD",
+}
 
 
 class SettingsInvalid(Exception):
@@ -26,7 +34,7 @@ class Settings(BaseSettings):
     database_url: SecretStr
     """postgresql://… of a user that is, or is a member of, kronos_api and kronos_worker; an administrator's for `kronos migrate`."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address the API listens on. Loopback, so that nothing is exposed by accident."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -84,6 +92,9 @@ class Settings(BaseSettings):
 
     shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
     """How long SIGTERM waits for deliveries under way, in seconds; what is left then is cut off, told as UNKNOWN and given back."""
+
+    hung_after_seconds: Annotated[float, Field(ge=5, le=3600)] = 30
+    """`kronos up` replaces an API or a worker that gave no sign of life for so long, in seconds. Its event loop gives one each second."""
 
     catch_up_immediate: Annotated[int, Field(ge=1, le=10000)] = 5
     """Missed deliveries, over all jobs together, that start at once after an outage. The instance's: `kronos migrate` and `up` store it."""

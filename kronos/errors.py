@@ -17,6 +17,7 @@ KronosError                        500  internal_error          we did not fores
 │   ├── DatabaseUnavailable             database_unavailable
 │   │   └── SessionRefused              a connection that is not who or how it must be; a process does not start with one
 │   └── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
+├── KeyRefused                          only on the command line: a key's file and the database do not agree
 └── MigrationFailed                     only on the command line
 """
 
@@ -188,6 +189,10 @@ class OutcomeUnknown(KronosError):
     status = 503
     code = "outcome_unknown"
     title = "Outcome unknown"
+
+
+class KeyRefused(KronosError):
+    """There is no such key, or the file of one and the database do not agree."""
 
 
 class MigrationFailed(KronosError):

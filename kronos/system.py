@@ -1,12 +1,8 @@
-"""The instance itself: its administrator's key, and whether it can do its work."""
+"""The instance itself: its keys as the API asks for them, and whether it can do its work."""
 
-import hashlib
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -19,8 +15,6 @@ from kronos.database import InstanceView
 from kronos.model import Role as KeyRole
 from kronos.session import Role
 from kronos.sql import statement
-
-_KEY_PREFIX = "kr_live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +78,7 @@ class Status:
     cron_timezone: str | None
     match_dom_and_dow: str | None
     zones_changed_at: datetime | None
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,15 +130,11 @@ _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
 _ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
 RING_IF_SILENT = statement("system.ring_if_silent", Rung)
 RUN_INTERNAL_JOB = statement("system.run_internal_job", InternalRun)
+HELD = (
+    "the instance is held: no tick is accounted for and nothing is delivered; it goes on once `kronos up` is started without --hold,"
+    " or kronos.hold is off"
+)
 SILENT_AFTER = timedelta(seconds=90)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
-
-
-def split_key(key: str) -> tuple[str, bytes] | None:
-    """A key's public id and the digest of its secret; None where it has not the form kr_live_<public id>_<secret>."""
-    public_id, _, secret = key.removeprefix(_KEY_PREFIX + "_").partition("_")
-    if not key.startswith(_KEY_PREFIX + "_") or not public_id or not secret or not key.isascii():
-        return None
-    return public_id, hashlib.sha256(secret.encode()).digest()
 
 
 async def find_key(view: InstanceView, public_id: str) -> ApiKey | None:
@@ -208,6 +199,8 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
     )
     if (reason := why_not_ready(readiness)) is not None:
         told.append(reason)
+    if found.is_held:
+        told.append(HELD)
     if found.overdue_jobs:
         told.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
     if not found.has_launcher:
@@ -249,43 +242,6 @@ def configure(admin_database_url: str, settings: Settings) -> None:
                 "select kronos.set_retention(null, %s, %s)", [settings.retention_success_days, settings.retention_failure_days]
             )
             connection.execute("update kronos.retention set run_details_days = %s", [settings.retention_run_details_days])
-    except psycopg.Error as error:
-        raise errors.from_database(error) from error
-
-
-def ensure_admin_key(admin_database_url: str, key_file: Path) -> None:
-    """Make the instance administrator's key, if `key_file` is not there, and see that the database knows the one in the file.
-
-    The file (mode 0600) is on disk before the database knows its key, so a crash in between only means that the next start stores it.
-    Raises DatabaseUnavailable, KronosError when the file holds no key.
-    """
-    if not key_file.exists():
-        key = f"{_KEY_PREFIX}_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
-        key_file.parent.mkdir(parents=True, exist_ok=True)
-        partial = key_file.with_name(f"{key_file.name}.{os.getpid()}.partial")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key + "\n")
-            file.flush()
-            os.fsync(descriptor)
-        try:
-            os.link(partial, key_file)  # like a rename, but never over a key that another process was first to write
-        except FileExistsError:
-            pass
-        finally:
-            partial.unlink()
-    split = split_key(key_file.read_text(encoding="utf-8").strip())
-    if split is None:
-        raise errors.KronosError(f"{key_file} holds no key of the form {_KEY_PREFIX}_<public id>_<secret>")
-    public_id, digest = split
-    try:
-        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
-            connection.execute("set role kronos_owner")
-            connection.execute(
-                "insert into kronos.api_keys (public_id, secret_sha256, role) values (%s, %s, 'instance_admin')"
-                " on conflict (public_id) do nothing",
-                [public_id, digest],
-            )
     except psycopg.Error as error:
         raise errors.from_database(error) from error
 

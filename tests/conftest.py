@@ -24,7 +24,7 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from kronos import config, migrations, system
+from kronos import config, keys, migrations
 from servers import ContainerServer, EmbeddedServer, Server
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +40,7 @@ _LONGEST = (
     "test_firing",
     "test_storm",
     "test_up",
+    "test_survival",
     "test_worker",
 )
 
@@ -154,7 +155,7 @@ def running_api(url: str, directory: Path) -> Iterator[Api]:
     from kronos.api import serve
 
     key_file = directory / "admin.key"
-    system.ensure_admin_key(url, key_file)
+    keys.ensure_admin_key(url, key_file)
     settings = _settings(url, key_file)
     configuration = serve.configuration(api_app.create(settings), settings)
     configuration.port = 0

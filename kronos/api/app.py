@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from kronos import database
+from kronos import database, heartbeat
 from kronos.api import (
     backfills,
     document,
@@ -87,7 +87,8 @@ def create(settings: Settings) -> FastAPI:
         app.state.context = Context(settings=settings, pool=pool, keys=Keys(pool), egress=egress)
         renewing = asyncio.create_task(Renewal(pool).run())
         try:
-            yield
+            async with heartbeat.beating():
+                yield
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)

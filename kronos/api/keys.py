@@ -2,15 +2,13 @@
 
 import hashlib
 import hmac
-import re
 import time
 from dataclasses import dataclass
 
-from kronos import errors, system
+from kronos import errors, keys, system
 from kronos.database import InstanceView, Pool
 from kronos.model import Role
 
-_KEY = re.compile(r"kr_live_(?P<public_id>[A-Za-z0-9]{1,64})_(?P<secret>[A-Za-z0-9_-]{16,128})", re.ASCII)
 _TRUSTED_SECONDS = 10.0
 _MAX_TRUSTED = 1024
 _NOBODY = bytes(32)
@@ -38,24 +36,24 @@ class Keys:
         if authorization is None:
             raise errors.Unauthorized(f"this needs an API key: {_HINT}")
         scheme, _, key = authorization.partition(" ")
-        found = _KEY.fullmatch(key.strip())
+        key = key.strip()
+        found = keys.parse(key)
         if scheme.lower() != "bearer" or found is None:
             raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
-        digest = hashlib.sha256(found[0].encode("ascii")).digest()
+        digest = hashlib.sha256(key.encode("ascii")).digest()
         until, caller = self._trusted.get(digest, (0.0, None))
         if caller is not None and time.monotonic() < until:
             return caller
-        caller = await self._checked(found["public_id"], found["secret"])
+        caller = await self._checked(found)
         if len(self._trusted) >= _MAX_TRUSTED:
             self._trusted.clear()
         self._trusted[digest] = time.monotonic() + self._trusted_seconds, caller
         return caller
 
-    async def _checked(self, public_id: str, secret: str) -> Caller:
-        key = await system.find_key(InstanceView(self._pool), public_id)
-        given = hashlib.sha256(secret.encode("ascii")).digest()
+    async def _checked(self, given: keys.Key) -> Caller:
+        key = await system.find_key(InstanceView(self._pool), given.public_id)
         # Compared for an unknown key too: the time taken does not tell which public ids exist.
-        is_right = hmac.compare_digest(given, key.secret_sha256 if key else _NOBODY)
+        is_right = hmac.compare_digest(given.digest, key.secret_sha256 if key else _NOBODY)
         if key is None or not is_right:
             raise errors.Unauthorized(f"the API key is unknown or revoked: {_HINT}")
-        return Caller(actor=public_id, role=key.role)
+        return Caller(actor=given.public_id, role=key.role)

@@ -4,17 +4,20 @@ import http.client
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
+from kronos.embedded import running
+from kronos.embedded.errors import HomeUnusable
 from kronos.embedded.home import Home, default_home
-from kronos.model import Json
+from kronos.model import Json, JsonObject
 
 _TIMEOUT_SECONDS = 30
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _NO_ADDRESS = "no API is known: pass --url, set KRONOS_URL, or start one with `kronos up`"
 _NO_KEY = "no key is known: pass --key-file, or set KRONOS_API_KEY"
 
@@ -26,9 +29,10 @@ class Client:
     url: str
     key: str
 
-    def get(self, *path: str, **query: str | None) -> Json:
-        """What is at `path`. Raises ClickException with the API's own words."""
-        return self.call("GET", path, query=query)
+    def get(self, *path: str, fields: Collection[str] = (), **query: str | None) -> JsonObject:
+        """What is at `path`, with these `fields` in it. Raises ClickException: the API's own words, or that it is none of ours."""
+        document: JsonObject = self.call("GET", path, query=query, fields=fields)
+        return document
 
     def call(
         self,
@@ -38,8 +42,12 @@ class Client:
         query: Mapping[str, str | None] | None = None,
         body: Json = None,
         headers: Mapping[str, str] | None = None,
+        fields: Collection[str] = (),
     ) -> Json:
-        """The answer to one request; None where it has no body. Raises ClickException with the API's own words."""
+        """The answer to one request, with these `fields`; None where it has no body.
+
+        Raises ClickException: the API's own words, or that it is none of ours.
+        """
         parts = urlsplit(self.url)
         target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
         given = {name: value for name, value in (query or {}).items() if value is not None}
@@ -52,27 +60,33 @@ class Client:
         try:
             connection.request(method, f"{target}?{urlencode(given)}" if given else target, body=content, headers=sent)
             response = connection.getresponse()
-            answer = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            answer = response.read(_MAX_ANSWER_BYTES)
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise click.ClickException(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
         finally:
             connection.close()
-        return None if response.status == 204 else _read(self.url, response.status, answer)
+        document = {} if response.status == 204 else _read(self.url, response.status, answer)
+        if missing := [field for field in fields if field not in document]:
+            raise click.ClickException(f"the answer of {self.url} has no {', '.join(missing)}: is it Kronos, and of this release?")
+        return document or None
 
 
-def _read(url: str, status: int, body: bytes) -> Json:
+def _read(url: str, status: int, body: bytes) -> JsonObject:
     try:
         document: Json = json.loads(body)
-    except ValueError:
-        raise click.ClickException(f"{url} answered {status}, and no JSON: is it Kronos?") from None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or status < 200 or 300 <= status < 400:
+        raise click.ClickException(f"{url} answered {status}, and not what Kronos answers: is it Kronos?")
     if status >= 400:
         raise click.ClickException(_refusal(document))
     return document
 
 
-def _refusal(document: Json) -> str:
+def _refusal(document: JsonObject) -> str:
     """A problem document as people read it: what is wrong with which field, and what to write instead."""
-    faults = document.get("errors") or ()
+    told = document.get("errors")
+    faults = [fault for fault in told if isinstance(fault, dict)] if isinstance(told, list) else []
     lines = [str(document.get("detail", document))]
     if len(faults) > 1:
         lines += [f"{fault.get('pointer') or 'body'}: {fault.get('detail')}" for fault in faults]
@@ -84,13 +98,13 @@ def connect(url: str | None, key_file: Path | None) -> Client:
     """The API that the options name, else the environment, else the one that `kronos up` runs here. Raises ClickException."""
     given_url = url or os.environ.get("KRONOS_URL")
     given_key = _key_of(key_file) if key_file is not None else os.environ.get("KRONOS_API_KEY")
-    running: Json = {} if given_url else _running(Home(default_home()))
-    address = given_url or running.get("url")
+    here = None if given_url else _running()
+    address = given_url or (here.url if here else None)
     if not address:
         raise click.ClickException(_NO_ADDRESS)
     if not _is_address(address):
         raise click.ClickException(f"{address!r} is no address of an API: write it like http://127.0.0.1:8080")
-    key = given_key or (_key_of(Path(running["admin_key_file"])) if running else None)
+    key = given_key or (_key_of(here.admin_key_file) if here else None)
     if not key:
         raise click.ClickException(_NO_KEY)
     if not re.fullmatch(r"[\x21-\x7e]{1,256}", key, re.ASCII):
@@ -106,9 +120,12 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _running(home: Home) -> Json:
-    """What `kronos up` has written of itself; empty where none runs."""
-    return json.loads(home.run_json.read_text()) if home.run_json.exists() else {}
+def _running() -> running.Running | None:
+    """The `kronos up` of the default home, which must run: only then is its port known to be its own, and gets its key."""
+    try:
+        return running.find(Home(default_home()))
+    except HomeUnusable:
+        return None
 
 
 def _key_of(path: Path) -> str:

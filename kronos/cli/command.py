@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +37,22 @@ class Api:
     workspace: str | None
     as_json: bool
 
-    def get(self, *path: str, **query: str | None) -> Json:
-        """What is there. Raises ClickException."""
-        return self.client.call("GET", self._path(path), query=query)
+    def get(self, *path: str, fields: Collection[str] = (), **query: str | None) -> Json:
+        """What is there, with these `fields`. Raises ClickException."""
+        return self.client.call("GET", self._path(path), query=query, fields=fields)
 
-    def send(self, method: str, *path: str, body: Json = None, if_match: str | None = None, key: str | None = None) -> Json:
+    def send(
+        self,
+        method: str,
+        *path: str,
+        body: Json = None,
+        if_match: str | None = None,
+        key: str | None = None,
+        fields: Collection[str] = (),
+    ) -> Json:
         """Changes something, if it is still as `if_match` says; once for each idempotency key. Raises ClickException."""
         headers = given(**{"If-Match": if_match, "Idempotency-Key": key})
-        return self.client.call(method, self._path(path), body=body, headers=headers)
+        return self.client.call(method, self._path(path), body=body, headers=headers, fields=fields)
 
     def rows(self, *path: str, limit: int | None = None, **query: str | None) -> list[Json]:
         """The first `limit` rows of a list, or all of them, over as many pages as they take. Raises ClickException."""
@@ -52,7 +60,7 @@ class Api:
         cursor: str | None = None
         while limit is None or len(rows) < limit:
             size = None if limit is None else str(min(_PAGE, limit - len(rows)))
-            page = self.get(*path, limit=size, cursor=cursor, **query)
+            page = self.get(*path, fields=("data",), limit=size, cursor=cursor, **query)
             rows += page["data"]
             cursor = page.get("next_cursor")
             if cursor is None:

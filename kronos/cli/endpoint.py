@@ -35,7 +35,7 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
 def ls(api: Api, limit: int) -> None:
     """List endpoints, newest first."""
     rows = api.rows("endpoints", limit=limit)
-    shown = rows if api.as_json else [{**row, "url": row["spec"].get("url")} for row in rows]
+    shown = rows if api.as_json else [{**row, "url": row.get("spec", {}).get("url")} for row in rows]
     api.list(shown, _COLUMNS, empty="no endpoint yet; make one: kronos endpoint create hook --to https://example.com/hook")
 
 
@@ -62,7 +62,7 @@ def create(api: Api, name: str, **options: Json) -> None:
 @_options
 def edit(api: Api, name: str, **options: Json) -> None:
     """Change what is given of an endpoint; runs that are retried go to the new version."""
-    stored = api.get("endpoints", name)
+    stored = api.get("endpoints", name, fields=(*_WRITABLE, "version"))
     body = _changed({field: stored[field] for field in _WRITABLE if stored.get(field) is not None}, options)
     api.show(api.send("PUT", "endpoints", name, body=body, if_match=f'"{stored["version"]}"'), _FIELDS)
 

@@ -48,6 +48,7 @@ _COLUMNS = {
 }
 _BACKFILL = ("backfill_id", "status", "from", "to", "ticks", "created", "left_out", "max_active")
 _Choice = click.Choice
+_EXPLAINED = ("decision", "because", "code", "at", "tick", "steps")
 
 
 @click.group()
@@ -128,7 +129,7 @@ def edit(api: Api, job: str, name: str | None, **terms: Json) -> None:
 @click.argument("job")
 def rm(api: Api, job: str) -> None:
     """Retire a job and its pg_cron entry. Its history stays until retention takes it."""
-    ended = api.send("DELETE", "jobs", job)
+    ended = api.send("DELETE", "jobs", job, fields=("status",))
     api.say(f"job {job} is {ended['status']}", ended)
 
 
@@ -162,7 +163,7 @@ def skip_next(api: Api, job: str, count: int) -> None:
 @click.option("--idempotency-key", help="The same key makes the same run.")
 def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> None:
     """Run a CRON job once, now, beside its schedule."""
-    made = api.send("POST", "jobs", job, "trigger", body=given(input=input_), key=idempotency_key)
+    made = api.send("POST", "jobs", job, "trigger", body=given(input=input_), key=idempotency_key, fields=("execution_id", "status"))
     api.say(f"execution {made['execution_id']} is {made['status']}; see it: kronos execution get {made['execution_id']}", made)
 
 
@@ -183,7 +184,7 @@ def backfill(api: Api, job: str, from_: str, to: str, max_active: int | None, dr
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
 def next_runs(api: Api, job: str, count: int) -> None:
     """When JOB runs next."""
-    preview = api.get("jobs", job, "next-runs", count=str(count))
+    preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
     api.list(preview["next_runs"], {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"}, empty=f"{job} has no run to come")
 
 
@@ -207,7 +208,7 @@ def status(api: Api, job: str) -> None:
 @click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
 def explain(api: Api, job: str, at: str | None) -> None:
     """Why JOB (an id or a name) did or did not run at an instant: the decision, and each step to it."""
-    answer = api.get("jobs", job, "explain", at=at)
+    answer = api.get("jobs", job, "explain", fields=_EXPLAINED, at=at)
     if api.as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return

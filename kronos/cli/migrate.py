@@ -4,7 +4,7 @@ import os
 
 import click
 
-from kronos import errors, migrations, system
+from kronos import errors, keys, migrations, system
 from kronos.cli import environment
 from kronos.session import Role
 
@@ -31,7 +31,8 @@ def migrate(to: str, dry_run: bool) -> None:
             system.configure(url, settings)
         system.set_passwords(url, {role: os.environ[name] for role, name in _PASSWORDS if os.environ.get(name)})
         if settings.admin_key_file is not None:
-            system.ensure_admin_key(url, settings.admin_key_file)
+            for line in keys.ensure_admin_key(url, settings.admin_key_file):
+                click.echo(line, err=True)
     except errors.KronosError as error:
         raise click.ClickException(error.detail) from None
     click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")

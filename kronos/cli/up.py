@@ -1,11 +1,13 @@
 """`kronos up`: everything on this machine, in the foreground."""
 
+import contextlib
 import sys
 from pathlib import Path
 
 import click
 
-from kronos.embedded.errors import EmbeddedError
+from kronos.cli import environment
+from kronos.embedded.errors import PASSING, explained
 from kronos.embedded.home import default_home
 from kronos.embedded.supervisor import Plan, Supervisor
 from kronos.errors import KronosError
@@ -15,40 +17,50 @@ from kronos.errors import KronosError
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
-    default=default_home,
-    show_default="$XDG_DATA_HOME/kronos",
-    help="Where data, keys and logs are kept.",
+    help="Where data, keys and logs are kept.  [default: $XDG_DATA_HOME/kronos]",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the API listens on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Its port; 0 finds a free one.")
+@click.option("--host", help="Address that the API listens on.  [KRONOS_HOST, default 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Its port; 0 finds a free one.  [KRONOS_PORT, default 8080]")
 @click.option("--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Number of worker processes.")
+@click.option(
+    "--hold", is_flag=True, help="Account for no tick and deliver nothing, as if it were down, but for the API: for a restored copy."
+)
 @click.option("--demo", is_flag=True, help="Make three jobs and a receiver for them, and watch their deliveries.")
-def up(*, home: Path, host: str, port: int, workers: int, demo: bool) -> None:
+def up(*, home: Path | None, host: str | None, port: int | None, workers: int, hold: bool, demo: bool) -> None:
     """Run everything on this machine: PostgreSQL with pg_cron, API and workers. Ctrl-C stops all of it.
 
     When it is ready it prints `ready URL` and has written run.json in its home.
     """
-    plan = Plan(
-        home=home,
-        host=host,
-        port=port,
-        workers=workers,
-        egress_allow=("127.0.0.1/32",) if demo else (),
-        companions=(("demo", (sys.executable, "-P", "-m", "kronos.cli.demo", str(home.absolute()))),) if demo else (),
-    )
+    if hold and demo:
+        raise click.UsageError("--demo shows deliveries, and --hold makes none: leave one of them out")
+    # The cluster's URL is the children's; nobody's password is needed before there is one.
+    settings = environment.judged(database_url="postgresql://", host=host, port=port)
+    for line in environment.unknown():
+        _note(line)
     try:
+        home = (home or default_home()).absolute()
+        plan = Plan(
+            home=home,
+            settings=settings,
+            workers=workers,
+            is_held=hold,
+            egress_allow=("127.0.0.1/32",) if demo else (),
+            companions=(("demo", (sys.executable, "-P", "-m", "kronos.cli.demo", str(home))),) if demo else (),
+        )
         Supervisor(plan, announce=_announce, note=_note).run()
-    except EmbeddedError as error:
-        raise click.ClickException(str(error)) from error
+    except PASSING as error:
+        raise click.ClickException(explained(error)) from error
     except KronosError as error:
         raise click.ClickException(error.detail) from error
 
 
 def _announce(line: str) -> None:
     """To standard output, for whoever waits for it there."""
-    print(line, flush=True)
+    with contextlib.suppress(OSError):  # a full disk, a pipe that nobody reads: no reason to stop
+        print(line, flush=True)
 
 
 def _note(line: str) -> None:
     """To standard error, where it does not mix with what a script reads."""
-    print(f"kronos: {line}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(f"kronos: {line}", file=sys.stderr, flush=True)

@@ -87,6 +87,7 @@ class Doctor:
         yield findings.privileges(self._rows(_PRIVILEGES))
         (pg_cron,) = self._rows(_PG_CRON)
         yield from findings.ringing(ground, pg_cron)
+        yield findings.hold(pg_cron)
         yield findings.cron_settings(*self._rows(_CRON_SETTINGS))
         yield findings.drift(self._rows(_DRIFT, limit=LISTED))
         yield findings.faults(self._rows(_FAULTS, limit=LISTED))

@@ -40,6 +40,7 @@ class PgCron:
     internal_jobs: int
     internal_entries: int
     silent_seconds: float
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,6 +162,17 @@ def ringing(ground: Ground, pg_cron: PgCron) -> Iterator[Finding]:
     )
 
 
+def hold(pg_cron: PgCron) -> Finding:
+    """Whether the instance may fire and deliver at all."""
+    return Finding(
+        check="hold",
+        ok=not pg_cron.is_held,
+        detail="kronos.hold is on" if pg_cron.is_held else "it fires and delivers",
+        meaning="no tick is accounted for and nothing is delivered, as for a copy beside its original",
+        fix="start `kronos up` without --hold; on a server of your own: alter database … reset kronos.hold, then restart PostgreSQL",
+    )
+
+
 def drift(found: list[Difference]) -> Finding:
     """Jobs against entries."""
     told = [f"{each.jobname}: {each.difference}" for each in found]

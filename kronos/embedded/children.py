@@ -1,7 +1,6 @@
-"""A process that is kept running: started again, soon, whenever it ends."""
+"""A process that is kept running: started again, soon, whenever it ends, and replaced where it hangs."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -9,13 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kronos import heartbeat
+from kronos.embedded import logfiles
+from kronos.embedded.errors import PASSING, explained
 from kronos.embedded.processes import die_with_parent
+from kronos.embedded.pulse import Pulse
 
 _FIRST_DELAY_SECONDS = 0.25
 _LONGEST_DELAY_SECONDS = 10.0
 # One that lived this long was well: its next end counts as the first again.
 _WELL_AFTER_SECONDS = 30.0
-_LARGEST_LOG_BYTES = 32 * 1024 * 1024
+# For a child that hangs to write down where.
+_LAST_WORDS_SECONDS = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,14 +46,16 @@ class Backoff:
 
 @dataclass(slots=True, kw_only=True)
 class Child:
-    """One such process. `log` is None for one that speaks to the terminal itself."""
+    """One such process. `log` is None for one that speaks to the terminal itself; `has_pulse`: it gives signs of life."""
 
     name: str
     command: Sequence[str]
     log: Path | None
     note: Callable[[str], None]
+    has_pulse: bool = False
     backoff: Backoff = field(default_factory=Backoff)
     process: subprocess.Popen[bytes] | None = None
+    pulse: Pulse | None = None
 
     @property
     def is_running(self) -> bool:
@@ -57,33 +63,47 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Starts it with this environment added to ours. From the main thread, with which it dies (SIGTERM)."""
-        log = self.log.open("ab") if self.log is not None else None
-        try:
-            self.process = subprocess.Popen(  # noqa: S603 - the command is ours
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **environment},
-                start_new_session=True,  # Ctrl-C is for us alone: we stop our children in order
-                preexec_fn=die_with_parent(signal.SIGTERM),
-            )
-        finally:
-            if log is not None:
-                log.close()
+        """Starts it with this environment added to ours. From the main thread, with which it dies (SIGTERM). Raises OSError."""
+        self._forget()
+        if not self.has_pulse:
+            self.process = self._popen({**os.environ, **environment}, ())
+        else:
+            readable, writable = os.pipe()
+            os.set_blocking(readable, False)
+            self.pulse = Pulse(readable)
+            try:
+                self.process = self._popen({**os.environ, **environment, heartbeat.VARIABLE: str(writable)}, (writable,))
+            finally:
+                os.close(writable)
         self.backoff.started()
 
     def keep_running(self, environment: Mapping[str, str]) -> None:
-        """Notices that it has ended, says so once, and starts it again when its delay is over."""
+        """Notices that it has ended, says so once, and starts it again when its delay is over; also where it could not be started."""
         if self.is_running:
             return
         if self.process is not None:
             delay = self.backoff.ended()
             self.note(f"{self.name} {_how(self.process.returncode)}; it starts again in {delay:g} s{self._see_log()}")
-            self.process = None
+            self._forget()
         if time.monotonic() >= self.backoff.next_start_at:
-            self.start(environment)
+            try:
+                self.start(environment)
+            except PASSING as error:
+                self.backoff.started()
+                delay = self.backoff.ended()
+                self.note(f"{self.name} cannot be started, next try in {delay:g} s: {explained(error)}")
+
+    def end_if_hung(self, seconds: float, limit: float) -> None:
+        """Ends it where it runs and gave no sign of life for `limit` seconds; `seconds` have passed since the last call."""
+        if self.process is None or self.pulse is None or not self.is_running or not self.pulse.is_over(seconds, limit):
+            return
+        self.note(f"{self.name} has given no sign of life for {self.pulse.silent_seconds:.0f} s: it is replaced{self._see_log()}")
+        self.process.send_signal(heartbeat.TELL_WHERE)
+        try:
+            self.process.wait(_LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # SIGTERM is for its loop to hear, and a stopped process hears nothing else
+            self.process.wait()
 
     def seconds_to_start(self) -> float | None:
         """How long until it is to be started again; None while it runs."""
@@ -99,29 +119,42 @@ class Child:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+        self._forget()
 
     def end_of_log(self) -> str:
         """The last lines it wrote."""
-        if self.log is None or not self.log.exists():
-            return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
+        return logfiles.end_of(self.log) if self.log is not None else ""
+
+    def _popen(self, environment: Mapping[str, str], descriptors: tuple[int, ...]) -> "subprocess.Popen[bytes]":
+        log = logfiles.open_or_none(self.log, self.note) if self.log is not None else None
+        try:
+            return subprocess.Popen(  # noqa: S603 - the command is ours
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=descriptors,
+                start_new_session=True,  # Ctrl-C is for us alone: we stop our children in order
+                preexec_fn=die_with_parent(signal.SIGTERM),
+            )
+        finally:
+            if log is not None:
+                log.close()
+
+    def _forget(self) -> None:
+        """The process that has ended, or never began."""
+        self.process = None
+        if self.pulse is not None:
+            self.pulse.close()
+            self.pulse = None
 
     def _see_log(self) -> str:
         return f" ({self.log})" if self.log is not None else ""
 
 
-def rotate(log: Path) -> None:
-    """Moves a log's content to `<log>.1` once it is large.
-
-    By copy and truncation, because the process goes on writing to its descriptor (in append mode): lines written
-    between the two calls are lost.
-    """
-    if log.exists() and log.stat().st_size > _LARGEST_LOG_BYTES:
-        shutil.copyfile(log, log.with_name(log.name + ".1"))
-        os.truncate(log, 0)
-
-
 def _how(return_code: int) -> str:
     if return_code < 0:
-        return f"was ended by {signal.Signals(-return_code).name}"
+        named = {each.value: each.name for each in signal.Signals}  # not each number has a name
+        return f"was ended by {named.get(-return_code, f'signal {-return_code}')}"
     return f"ended with exit code {return_code}"

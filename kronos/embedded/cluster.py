@@ -7,12 +7,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from kronos import system
-from kronos.embedded import configuration, initdb, installation, placement, ports, processes
+from kronos.embedded import configuration, initdb, installation, logfiles, placement, ports, processes
 from kronos.embedded.errors import ClusterFailed
 from kronos.embedded.home import Home, write_private
 from kronos.session import Role
@@ -35,6 +36,7 @@ class Cluster:
 
     Start it from the main thread: the server is stopped (fast) when the thread that started it is gone.
     `durable=False` is for tests: a crash of the machine may destroy the data; a crash of PostgreSQL does not.
+    `is_held`: nothing is fired or delivered from its database (kronos.is_held).
     `note` receives what the person at the terminal should know, a line each. `environment` is the server's, beside what it needs.
     """
 
@@ -43,12 +45,14 @@ class Cluster:
         home: Path,
         *,
         durable: bool = True,
+        is_held: bool = False,
         note: Callable[[str], None] = lambda line: None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Touches nothing yet. Raises PostgresMissing where root has no user to run PostgreSQL as."""
         self._home = Home(home.absolute())
         self._durable = durable
+        self._is_held = is_held
         self._note = note
         self._environment = initdb.environment() | dict(environment or {})
         self._user = processes.postgres_user()
@@ -176,7 +180,11 @@ class Cluster:
         """Port and password of this cluster, chosen the first time and given to it by initdb."""
         path = self._home.cluster_json
         if path.is_file():
-            return self._remember(_Known(**json.loads(path.read_text())))  # of an earlier release: with passwords that it had not
+            try:
+                known = _Known(**json.loads(path.read_text()))
+            except (ValueError, TypeError) as error:
+                raise ClusterFailed(f"{path} is not what `kronos up` wrote there ({error}): put it back from a backup") from error
+            return self._remember(known)  # of an earlier release: with passwords that it had not
         if self.data.exists():
             raise ClusterFailed(f"{path} is missing: it holds the password of the cluster in {self.data}")
         return self._remember(_Known(port=ports.free_port(), superuser_password=secrets.token_hex(24)))
@@ -202,7 +210,7 @@ class Cluster:
 
     def _write_settings(self) -> None:
         listener = configuration.Listener(address="127.0.0.1", port=self.port, socket_dir=self._socket_dir(), clients="127.0.0.1/32")
-        for path in configuration.write(self.installation, self.data, listener, durable=self._durable):
+        for path in configuration.write(self.installation, self.data, listener, durable=self._durable, is_held=self._is_held):
             self._user.own(path)
 
     def _socket_dir(self) -> Path:
@@ -211,7 +219,8 @@ class Cluster:
     def _launch(self) -> None:
         """Starts the postmaster as a child that is stopped (fast) when its parent dies."""
         changed = self._user.popen_arguments()
-        with self._log_file.open("ab") as log:
+        log = logfiles.open_or_none(self._log_file, self._note)
+        with log or nullcontext():
             self._process = subprocess.Popen(  # noqa: S603 - the server that `installation` found
                 [self.installation.bin_dir / "postgres", "-D", self.data],
                 stdin=subprocess.DEVNULL,
@@ -264,7 +273,7 @@ class Cluster:
         return self._home.log / "postgres.log"
 
     def _end_of_log(self) -> str:
-        return "\n".join(self._log_file.read_text(errors="replace").splitlines()[-10:]) + f"\n(all of it: {self._log_file})"
+        return f"{logfiles.end_of(self._log_file)}\n(all of it: {self._log_file})"
 
 
 def _postmaster_of(data: Path) -> int:

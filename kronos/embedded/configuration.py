@@ -21,10 +21,10 @@ class Listener:
     clients: str
 
 
-def write(installation: Installation, data: Path, listener: Listener, *, durable: bool) -> list[Path]:
+def write(installation: Installation, data: Path, listener: Listener, *, durable: bool, is_held: bool = False) -> list[Path]:
     """Writes the settings into the data directory. Returns the files, which the server's user must own."""
     files = {
-        data / CONF_FILE: kronos_conf(installation, listener, durable=durable),
+        data / CONF_FILE: kronos_conf(installation, listener, durable=durable, is_held=is_held),
         data / "pg_hba.conf": pg_hba_conf(installation, listener),
     }
     for path, content in files.items():
@@ -32,7 +32,7 @@ def write(installation: Installation, data: Path, listener: Listener, *, durable
     return list(files)
 
 
-def kronos_conf(installation: Installation, listener: Listener, *, durable: bool) -> str:
+def kronos_conf(installation: Installation, listener: Listener, *, durable: bool, is_held: bool) -> str:
     """The settings that differ from PostgreSQL's defaults."""
     settings = {
         "listen_addresses": listener.address,
@@ -62,8 +62,14 @@ def kronos_conf(installation: Installation, listener: Listener, *, durable: bool
     if not durable:
         # synchronous_commit stays on: what was committed outlives kill -9 of the server.
         settings |= {"fsync": "off", "full_page_writes": "off"}
-    lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in settings.items()]
+    if is_held:
+        settings["kronos.hold"] = "on"
+    lines = [f"{name} = '{_escaped(value)}'" for name, value in settings.items()]
     return "\n".join(["# Written by kronos up at each start; put your own settings below its include.", *lines, ""])
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("'", "''")
 
 
 def pg_hba_conf(installation: Installation, listener: Listener) -> str:
@@ -75,7 +81,8 @@ def pg_hba_conf(installation: Installation, listener: Listener) -> str:
     lines = ["# Written by kronos up at each start."]
     if not installation.has_background_workers:
         lines.append(f"local {DATABASE} kronos_cron trust")
-    lines += ["local all all scram-sha-256", f"host all all {listener.clients} scram-sha-256", ""]
+    lines += ["local all all scram-sha-256", f"host all all {listener.clients} scram-sha-256"]
+    lines += [f"host replication {SUPERUSER} {listener.clients} scram-sha-256", ""]  # for a base backup: `all` does not mean it
     return "\n".join(lines)
 
 

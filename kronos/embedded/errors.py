@@ -3,8 +3,12 @@
 EmbeddedError
 ├── PostgresMissing      no PostgreSQL server with pg_cron is installed, or not of the version the data was made with
 ├── ClusterFailed        initdb or the server ended with an error; the end of its log is in the message
-└── HomeInUse            another `kronos up` owns this home
+├── HomeInUse            another `kronos up` owns this home
+└── HomeUnusable         the home cannot be made, or has a name that PostgreSQL cannot use
 """
+
+import os
+import subprocess
 
 
 class EmbeddedError(Exception):
@@ -21,3 +25,19 @@ class ClusterFailed(EmbeddedError):
 
 class HomeInUse(EmbeddedError):
     """Another `kronos up` runs, or starts, on the same home."""
+
+
+class HomeUnusable(EmbeddedError):
+    """There can be no `kronos up` in this home: its name, its place or its owner forbid it."""
+
+
+PASSING = (OSError, subprocess.SubprocessError, EmbeddedError)
+"""What may be otherwise in a moment: a full disk, too few descriptors, a PostgreSQL that does not start."""
+
+
+def explained(error: BaseException) -> str:
+    """What went wrong, and with which file, without a number."""
+    if isinstance(error, OSError) and error.strerror:
+        named = isinstance(error.filename, (str, bytes, os.PathLike))
+        return f"{error.strerror}: {os.fsdecode(error.filename)}" if named else error.strerror
+    return str(error) or type(error).__name__

@@ -3,18 +3,28 @@
 import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kronos.embedded.errors import HomeInUse
+from kronos.embedded.errors import HomeInUse, HomeUnusable, explained
+
+# PostgreSQL's own paths end at 1,023 bytes, and it puts its own names behind ours.
+_LONGEST_PATH_BYTES = 900
+# Of a `kronos up` that asks for the lock at the same moment as somebody who only looks whether there is one (running.py).
+_LOCK_TRIES = 10
+_LOCK_PAUSE_SECONDS = 0.05
 
 
 def default_home() -> Path:
-    """$XDG_DATA_HOME/kronos, by default ~/.local/share/kronos."""
+    """$XDG_DATA_HOME/kronos, by default ~/.local/share/kronos. Raises HomeUnusable for a user without a home."""
     base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "kronos"
+    try:
+        return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "kronos"
+    except RuntimeError as error:
+        raise HomeUnusable("this user has no home directory: say where data are to be kept, with --home DIR") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,11 @@ class Home:
     def run_json(self) -> Path:
         """Where this instance can be reached; there while it is ready."""
         return self.path / "run.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the `kronos up` that runs here; in it who that is."""
+        return self.path / "lock"
 
     @property
     def admin_key_file(self) -> Path:
@@ -48,12 +63,29 @@ class Home:
         """What PostgreSQL, the API and the workers say, a file each."""
         return self.path / "log"
 
+    def require_usable(self) -> None:
+        """Judges the path, and makes nothing. Raises HomeUnusable where PostgreSQL, JSON or the system could not live with it."""
+        name = os.fsencode(self.path)
+        shown = name.decode(errors="backslashreplace").encode("unicode_escape").decode()
+        if any(byte < 0x20 or byte == 0x7F for byte in name):
+            raise HomeUnusable(f"the home {shown} has a control character in its name: choose another --home")
+        if not _is_utf8(name):
+            raise HomeUnusable(f"the name of the home {shown} is not UTF-8: choose another --home")
+        if len(name) > _LONGEST_PATH_BYTES:
+            raise HomeUnusable(
+                f"the path of the home has {len(name)} bytes, PostgreSQL can use {_LONGEST_PATH_BYTES}: choose another --home"
+            )
+        if self.path.exists() and not (self.path.is_dir() and os.access(self.path, os.R_OK | os.W_OK | os.X_OK)):
+            raise HomeUnusable(f"the home {self.path} is no directory that this user may write to: choose another --home")
+
     def create(self) -> None:
-        """Makes the directories. PostgreSQL's own user passes through a home of root, hence its 0711."""
-        if not self.path.exists():
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
-        self.log.mkdir(mode=0o700, exist_ok=True)
+        """Makes the directory. PostgreSQL's own user passes through a home of root, hence its 0711. Raises HomeUnusable."""
+        try:
+            if not self.path.exists():
+                self.path.mkdir(parents=True, exist_ok=True)
+                self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        except OSError as error:
+            raise HomeUnusable(f"the home {self.path} cannot be made: {explained(error)}") from error
 
 
 def write_private(path: Path, content: str) -> None:
@@ -79,13 +111,11 @@ class HomeLock:
 
     def __enter__(self) -> Self:
         """Takes the lock. Raises HomeInUse."""
-        descriptor = os.open(self._home.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        descriptor = os.open(self._home.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        if not _is_taken(descriptor):
             holder = os.pread(descriptor, 4096, 0).decode(errors="replace")
             os.close(descriptor)
-            raise HomeInUse(_refusal(self._home.path, holder)) from error
+            raise HomeInUse(_refusal(self._home.path, holder))
         self._descriptor = descriptor
         self.tell(self._url)
         return self
@@ -99,6 +129,27 @@ class HomeLock:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Frees the lock."""
         os.close(self._descriptor)
+
+
+def _is_taken(descriptor: int) -> bool:
+    """Whether the lock is ours now. Tried for a moment: whoever asks if somebody has it, holds it while asking."""
+    for left in reversed(range(_LOCK_TRIES)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(_LOCK_PAUSE_SECONDS)
+            continue
+        return True
+    return False
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refusal(home: Path, holder: str) -> str:

@@ -1,5 +1,6 @@
 """The API seen from its supervisor: its address, and whether it is ready."""
 
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +27,13 @@ def url(host: str, port: int) -> str:
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
+def require_listenable(host: str) -> None:
+    """That `host` is an address of this machine, or a name of one; asked once. Raises EmbeddedError with what the system says."""
+    reason = ports.refusal(0, host)
+    if reason is not None:
+        raise EmbeddedError(f"cannot listen on {host!r}: {reason}. Give --host (KRONOS_HOST) an address of this machine")
+
+
 def port_for(host: str, port: int) -> int:
     """`port`, or for 0 one that is free now."""
     return port or ports.free_port(_EVERYWHERE.get(host, host))
@@ -34,9 +42,9 @@ def port_for(host: str, port: int) -> int:
 def require_free(host: str, port: int, *, patience: float) -> None:
     """Waits up to `patience` seconds until `port` can be listened on. Raises EmbeddedError."""
     deadline = time.monotonic() + patience
-    while not ports.is_free(port, host):
+    while (reason := ports.refusal(port, host)) is not None:
         if time.monotonic() > deadline:
-            raise EmbeddedError(f"cannot listen on {host} port {port}: choose another --port, 0 finds a free one")
+            raise EmbeddedError(f"cannot listen on {host} port {port}: {reason}. Choose another --port (KRONOS_PORT), 0 finds a free one")
         time.sleep(0.1)  # nobody tells when another process lets go of a port
 
 
@@ -47,5 +55,5 @@ def readiness(base_url: str) -> Readiness:
             return Readiness(is_ready=response.status == 200, answer=response.read().decode(errors="replace"))
     except urllib.error.HTTPError as error:
         return Readiness(is_ready=False, answer=error.read().decode(errors="replace"))
-    except (OSError, ValueError) as error:
-        return Readiness(is_ready=False, answer=str(error))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return Readiness(is_ready=False, answer=str(error) or type(error).__name__)

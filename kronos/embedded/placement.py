@@ -17,6 +17,8 @@ from kronos.embedded.processes import OsUser
 SHARED_ROOT = Path("/var/lib/kronos/clusters")
 # sun_path holds 108 bytes with the final NUL; PostgreSQL adds this name to the directory's.
 _LONGEST_SOCKET_DIR = 107 - len("/.s.PGSQL.65535")
+# A comma parts directories for PostgreSQL, and hosts for libpq; a backslash escapes.
+_OF_LISTS = ",\\"
 
 
 def place(home: Home, user: OsUser, note: Callable[[str], None]) -> Path:
@@ -60,13 +62,13 @@ def remove(home: Home) -> None:
 
 
 def socket_dir(place: Path, user: OsUser) -> Path:
-    """A directory of mode 0700 for the cluster's socket, made if missing: in `place` where its path is short enough.
+    """A directory of mode 0700 for the cluster's socket, made if missing: in `place` where its path is short and plain enough.
 
     It must stay the same: before pg_cron 1.5 each entry holds the directory it was registered with.
     Raises ClusterFailed where somebody else made it.
     """
     chosen = place / "socket"
-    if len(os.fsencode(chosen)) > _LONGEST_SOCKET_DIR:
+    if len(os.fsencode(chosen)) > _LONGEST_SOCKET_DIR or any(character in str(chosen) for character in _OF_LISTS):
         base = Path("/run") if os.access("/run", os.W_OK) else Path(tempfile.gettempdir())
         chosen = base / f"kronos-{_digest(place)}"
     if not chosen.exists():

@@ -77,6 +77,14 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
     return tie
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether the process was stopped by a signal (SIGSTOP), not by a debugger. Raises OSError where it cannot be asked."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "T"
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it has just ended
+
+
 def postgres_processes(data: Path) -> list[int]:
     """Process ids of all PostgreSQL processes of the cluster in `data` and of no other.
 

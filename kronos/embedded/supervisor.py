@@ -1,31 +1,43 @@
 """`kronos up`: PostgreSQL, the API and the workers as children of one process that keeps them running.
 
 Started in this order and stopped in the opposite one. Each has a log of its own in the home. A child that ends is
-started again, at once the first time, at most 10 s later if it keeps ending. If this process is killed its children
-end by themselves, PostgreSQL by a fast shutdown; the next start in the same home clears what is still on its way out.
+started again, at once the first time, at most 10 s later if it keeps ending; an API or a worker that hangs is ended. If
+this process is killed its children end by themselves, PostgreSQL by a fast shutdown; the next start in the same home
+clears what is still on its way out.
+
+Once it is ready nothing that the system refuses it (a full disk, too few descriptors, a folder that is gone) ends it:
+it says so and tries again. Decision 0033.
 """
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from kronos import config, migrations, system
-from kronos.embedded import network
-from kronos.embedded.children import Backoff, Child, rotate
+from kronos import keys, migrations, system
+from kronos.config import Settings
+from kronos.embedded import logfiles, network, processes
+from kronos.embedded.children import Backoff, Child
 from kronos.embedded.cluster import Cluster
-from kronos.embedded.errors import ClusterFailed, EmbeddedError
+from kronos.embedded.errors import PASSING, EmbeddedError, explained
 from kronos.embedded.home import Home, HomeLock, write_private
+from kronos.embedded.pulse import Witness
 from kronos.embedded.signals import Wakeups
 from kronos.embedded.watchdog import Watchdog, silent_seconds
 
 _READY_WITHIN_SECONDS = 120.0
 _PATIENT_SECONDS = 10.0
 _HOPELESS_STARTS = 5
-_IDLE_SECONDS = 5.0
+_IDLE_SECONDS = 1.0
+_LOOK_AT_LOGS_SECONDS = 20.0
+_SAY_AGAIN_SECONDS = 60.0
+# A stopped postmaster takes no connection and reaps no backend. Whoever stopped it to look at it has so long.
+_STOPPED_SECONDS = 10.0
 # Beyond KRONOS_SHUTDOWN_SECONDS, which the children keep to themselves.
 _SHUTDOWN_MARGIN_SECONDS = 5.0
 
@@ -35,9 +47,11 @@ class Plan:
     """What to run and where."""
 
     home: Path
-    host: str = "127.0.0.1"
-    port: int = 8080
+    # Of the environment, as the children will read it; the database's URL is not in there.
+    settings: Settings
     workers: int = 1
+    # As if it were down, but for the API: no tick is accounted for and nothing is delivered.
+    is_held: bool = False
     # Networks that deliveries may reach besides public ones, added to KRONOS_EGRESS_ALLOW.
     egress_allow: Sequence[str] = ()
     # Commands that are started once all is ready and speak to the terminal themselves: (name, command).
@@ -48,33 +62,38 @@ class Supervisor:
     """One run of `kronos up`."""
 
     def __init__(self, plan: Plan, *, announce: Callable[[str], None], note: Callable[[str], None]) -> None:
-        """`announce` receives `ready URL`, `note` everything else that the person at the terminal should know.
-
-        Raises EmbeddedError for a wrong KRONOS_* variable.
-        """
+        """`announce` receives `ready URL`, `note` everything else that the person at the terminal should know. Neither may raise."""
         self._plan = plan
         self._announce = announce
         self._note = note
         self._home = Home(plan.home.absolute())
-        self._settings = _settings(plan)
-        self._cluster = Cluster(plan.home, note=note)
+        self._settings = plan.settings
+        self._cluster = Cluster(plan.home, note=note, is_held=plan.is_held)
         self._watchdog = Watchdog()
+        self._witness = Witness()
         self._cluster_backoff = Backoff()
+        self._stopped_seconds = 0.0
+        self._logs_are_due_at = 0.0
+        self._is_told = True  # whether run.json says what is true
+        self._said_at: dict[str, float] = {}
         self._environment: dict[str, str] = {}
         self._cluster_port = 0  # where the children look for it
         self._url = ""
         self._api = self._child("api", "serve")
-        self._workers = [self._child(f"worker-{n}", "worker") for n in range(1, plan.workers + 1)]
+        self._workers = [self._child(f"worker-{n}", "worker") for n in range(1, 1 + (0 if plan.is_held else plan.workers))]
         self._companions: list[Child] = []
 
     def run(self) -> None:
-        """Runs until it is told to stop. Raises EmbeddedError where it cannot start at all."""
+        """Runs until it is told to stop. Raises EmbeddedError or OSError where it cannot start at all."""
+        host = self._settings.host
+        self._home.require_usable()
+        network.require_listenable(host)
         self._home.create()
-        port = network.port_for(self._plan.host, self._plan.port)
-        self._url = network.url(self._plan.host, port)
+        port = network.port_for(host, self._settings.port)
+        self._url = network.url(host, port)
         with HomeLock(self._home, self._url), Wakeups() as wakeups:
             # Only now: an instance in this home holds the port, and who it is says more than that the port is taken.
-            network.require_free(self._plan.host, port, patience=self._patience())
+            network.require_free(host, port, patience=self._patience())
             self._home.run_json.unlink(missing_ok=True)
             try:
                 self._start(port, wakeups)
@@ -92,8 +111,9 @@ class Supervisor:
         self._note(f"{self._cluster.installation} on port {self._cluster.port}, data in {self._cluster.data}")
         migrations.migrate(self._cluster.superuser_url)
         self._cluster.make_logins()
-        system.configure(self._cluster.superuser_url, config.load(database_url=self._cluster.superuser_url))
-        system.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file)
+        system.configure(self._cluster.superuser_url, self._settings)
+        for line in keys.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file):
+            self._note(line)
         self._environment = self._environment_of_children(port)
         self._cluster_port = self._cluster.port
         for child in self._services():
@@ -102,6 +122,8 @@ class Supervisor:
         if wakeups.is_stop_requested:
             return
         self._write_run_json()
+        if self._plan.is_held:
+            self._note("held: no tick is accounted for and nothing is delivered until `kronos up` is started without --hold")
         self._announce(f"ready {self._url}")
         for name, command in self._plan.companions:
             self._companions.append(Child(name=name, command=command, log=None, note=self._note))
@@ -118,23 +140,32 @@ class Supervisor:
                 is_told = True
             if self._api.backoff.failures >= _HOPELESS_STARTS or time.monotonic() - begun > _READY_WITHIN_SECONDS:
                 raise EmbeddedError(f"the API does not become ready: {readiness.answer}\n{self._api.end_of_log()}")
-            self._revive_children()
+            self._look_after_children()
             self._revive_cluster(wakeups)
             wakeups.wait(0.05)
 
     def _keep_running(self, wakeups: Wakeups) -> None:
-        """One round: revives what has ended, looks after the whole now and then, sleeps until something happens."""
+        """One round: revives what has ended or hangs, looks after the whole now and then, sleeps until something happens."""
         self._revive_cluster(wakeups)
-        self._revive_children()
+        self._look_after_children()
+        if not self._is_told:
+            self._is_told = self._try(self._write_run_json)
+        if time.monotonic() >= self._logs_are_due_at:
+            self._logs_are_due_at = time.monotonic() + _LOOK_AT_LOGS_SECONDS
+            for log in (self._home.log / "postgres.log", *(self._log_of(child.name) for child in self._services())):
+                self._try(partial(logfiles.rotate, log))
         if self._watchdog.is_due():
-            self._look_after()
+            self._try(self._look_at_pg_cron)
         waits = [_IDLE_SECONDS, *(child.seconds_to_start() for child in self._children())]
         if self._cluster.pid is None:
             waits.append(self._cluster_backoff.next_start_at - time.monotonic())
         wakeups.wait(min(seconds for seconds in waits if seconds is not None))
 
-    def _revive_children(self) -> None:
+    def _look_after_children(self) -> None:
+        seconds = self._witness.seconds()
+        self._try(lambda: self._wake_postmaster(seconds))
         for child in self._children():
+            child.end_if_hung(seconds, self._settings.hung_after_seconds)
             child.keep_running(self._environment_of(child))
 
     def _revive_cluster(self, wakeups: Wakeups) -> None:
@@ -144,15 +175,41 @@ class Supervisor:
         if self._cluster_backoff.started_at:
             delay = self._cluster_backoff.ended()
             self._cluster_backoff.started_at = 0.0
-            self._note(f"PostgreSQL has ended; it starts again in {delay:g} s ({self._home.log / 'postgres.log'})")
+            self._say(f"PostgreSQL has ended; it starts again in {delay:g} s ({self._home.log / 'postgres.log'})")
         if time.monotonic() < self._cluster_backoff.next_start_at:
             return
-        try:
-            self._cluster.start(give_up=lambda: wakeups.is_stop_requested)
-        except ClusterFailed as error:
-            self._note(str(error))
+        self._try(lambda: self._cluster.start(give_up=lambda: wakeups.is_stop_requested))
         self._cluster_backoff.started()
         self._follow_database()
+
+    def _wake_postmaster(self, seconds: float) -> None:
+        """Lets a stopped postmaster go on. It is never killed for being slow: its data are worth more than its time."""
+        pid = self._cluster.pid
+        if pid is None or not processes.is_stopped(pid):
+            self._stopped_seconds = 0.0
+            return
+        self._stopped_seconds += seconds
+        if self._stopped_seconds > _STOPPED_SECONDS:
+            self._note(f"PostgreSQL was stopped for {self._stopped_seconds:.0f} s (SIGSTOP): it goes on now")
+            os.kill(pid, signal.SIGCONT)
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        """Whether it could be done. What could not is said, and stays to be done."""
+        try:
+            act()
+        except PASSING as error:
+            self._say(explained(error))
+            return False
+        return True
+
+    def _say(self, line: str) -> None:
+        """Notes it, unless it was noted within the last minute: what cannot be done is tried again every few seconds."""
+        now = time.monotonic()
+        self._said_at = {said: at for said, at in self._said_at.items() if now - at < _SAY_AGAIN_SECONDS}
+        what = line.partition("\n")[0]  # below it the end of a log, which is never the same
+        if what not in self._said_at:
+            self._said_at[what] = now
+            self._note(line)
 
     def _follow_database(self) -> None:
         """Gives a changed database URL to the children, by starting them again, and to run.json."""
@@ -161,13 +218,9 @@ class Supervisor:
         self._cluster_port = self._cluster.port
         for child in self._services():
             child.ask_to_stop()
-        if self._home.run_json.exists():
-            self._write_run_json()
+        self._is_told = False
 
-    def _look_after(self) -> None:
-        for log in (self._home.log / "postgres.log", *(child.log for child in self._services())):
-            if log is not None:
-                rotate(log)
+    def _look_at_pg_cron(self) -> None:
         frozen_for = self._watchdog.look(silent_seconds(self._cluster.superuser_url))
         if frozen_for is not None:
             self._note(f"pg_cron has rung nothing for {frozen_for.total_seconds():.0f} s: restarting PostgreSQL")
@@ -175,7 +228,7 @@ class Supervisor:
 
     def _stop(self, wakeups: Wakeups) -> None:
         """API and workers first, gracefully; then PostgreSQL. A further request to stop ends the patience."""
-        self._home.run_json.unlink(missing_ok=True)
+        self._try(lambda: self._home.run_json.unlink(missing_ok=True))
         requests = wakeups.stop_requests
         deadline = time.monotonic() + self._settings.shutdown_seconds + _SHUTDOWN_MARGIN_SECONDS
         children = self._children()
@@ -188,7 +241,7 @@ class Supervisor:
             wakeups.wait(0.5)
         for child in children:
             child.kill()
-        self._cluster.stop(seconds=30 if wakeups.stop_requests <= 1 else 2)
+        self._try(lambda: self._cluster.stop(seconds=30 if wakeups.stop_requests <= 1 else 2))
         self._note("stopped")
 
     def _services(self) -> list[Child]:
@@ -202,15 +255,19 @@ class Supervisor:
         return Child(
             name=name,
             command=[sys.executable, "-P", "-m", "kronos", command],
-            log=self._home.log / f"{name}.log",
+            log=self._log_of(name),
             note=self._note,
+            has_pulse=True,
         )
+
+    def _log_of(self, name: str) -> Path:
+        return self._home.log / f"{name}.log"
 
     def _environment_of_children(self, port: int) -> dict[str, str]:
         allowed = [part for part in (self._settings.egress_allow, *self._plan.egress_allow) if part]
         return {
             "KRONOS_ADMIN_KEY_FILE": str(self._home.admin_key_file),
-            "KRONOS_HOST": self._plan.host,
+            "KRONOS_HOST": self._settings.host,
             "KRONOS_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
             "KRONOS_EGRESS_ALLOW": ",".join(allowed),
@@ -235,11 +292,3 @@ class Supervisor:
     def _patience(self) -> float:
         """How long to wait for the API's port: a killed predecessor's API may be on its way out."""
         return 15.0 if self._home.run_json.exists() else 0.0
-
-
-def _settings(plan: Plan) -> config.Settings:
-    """The environment as the children will read it, but for the database. Raises EmbeddedError for a wrong variable."""
-    try:
-        return config.load(database_url="postgresql://", host=plan.host, port=plan.port)
-    except config.SettingsInvalid as error:
-        raise EmbeddedError(str(error)) from error

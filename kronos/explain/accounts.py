@@ -170,7 +170,9 @@ def alarm(facts: Facts) -> Judged:
         step = Step(step="alarm", holds=not facts.is_overdue, detail=detail, evidence=evidence)
     if not facts.is_overdue:
         return step, None
-    if failed:
+    if facts.is_held:
+        code, why = "held", "the instance is held (kronos.hold), as if it were down"
+    elif failed:
         code, why = "alarm_failed", f"pg_cron's alarm failed: {failed[-1]['message']}"
     elif facts.pg_cron_silent_seconds > _PG_CRON_SILENT_SECONDS:
         code, why = "pg_cron_silent", f"pg_cron has rung for nobody for {seconds(facts.pg_cron_silent_seconds)}; `kronos doctor` says why"

@@ -110,6 +110,8 @@ def waiting(facts: Facts) -> Judged:
 
 
 def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
+    if facts.is_held:
+        return "held", "the instance is held (kronos.hold), and nothing is delivered"
     if facts.workspace_status != "ACTIVE":
         return "workspace_suspended", f"the workspace {facts.workspace} is {facts.workspace_status}, and nothing of it is delivered"
     if facts.is_gate_paused:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import uvloop
 
-from kronos import logs
+from kronos import heartbeat, logs
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
@@ -35,7 +35,12 @@ def run(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
-    uvloop.run(serve(settings))
+    uvloop.run(_watched(settings))
+
+
+async def _watched(settings: Settings) -> None:
+    async with heartbeat.beating():
+        await serve(settings)
 
 
 async def serve(settings: Settings) -> None:

@@ -22,7 +22,8 @@ select endpoint.endpoint_id, (extract(epoch from greatest(endpoint.visible_at, '
                        from kronos.workspaces as workspace
                       where workspace.workspace_id = endpoint.workspace_id
                       limit 1) as workspace      -- limit: one look into the index each, whatever the planner believes of the workspaces
- where workspace.status = 'ACTIVE';
+ where workspace.status = 'ACTIVE'
+   and not kronos.is_held();
 
 -- name: upkeep
 -- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any more; and backfills' next executions, null
@@ -36,6 +37,7 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor else '-infinity' end as floor
       from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (endpoint_id, quota, floor)
+     where not kronos.is_held()
 ), limited as materialized (
     select gate.endpoint_id, wanted.floor, true as is_limited, least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
       from wanted

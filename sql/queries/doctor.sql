@@ -44,7 +44,7 @@ select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
 -- name: get_pg_cron
 -- pg_cron as the owner sees it. served_database is null where its settings are not for the owner's eyes.
 select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.database_name', true) end as served_database,
-       health.internal_jobs, health.internal_entries, health.silent_seconds
+       health.internal_jobs, health.internal_entries, health.silent_seconds, kronos.is_held() as is_held
   from kronos.pg_cron_health() as health;
 
 -- name: list_missing_privileges

@@ -21,7 +21,7 @@ select max(zone.changed_at) as changed_at from kronos.zones as zone;
 -- name: get_status
 -- The instance, for its administrator.
 select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries, has_launcher, overdue_jobs, overdue_seconds,
-       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at
+       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at, kronos.is_held() as is_held
   from kronos.system_status();
 
 -- name: list_drift

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from kronos import database, errors, system
+from kronos import database, errors, keys
 from kronos.api.keys import Keys
 
 
 @pytest.fixture
 def key(database_url: str, tmp_path: Path) -> str:
     file = tmp_path / "admin.key"
-    system.ensure_admin_key(database_url, file)
+    keys.ensure_admin_key(database_url, file)
     return file.read_text().strip()
 
 

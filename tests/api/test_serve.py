@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api_answers import problem_of
 from api_process import PROGRAM, answers, serving, wait_for
-from kronos import system
+from kronos import keys
 from kronos.embedded.ports import free_port
 
 
@@ -75,7 +75,7 @@ class Valve:
 @pytest.fixture
 def key(database_url: str, tmp_path: Path) -> str:
     file = tmp_path / "admin.key"
-    system.ensure_admin_key(database_url, file)
+    keys.ensure_admin_key(database_url, file)
     return file.read_text().strip()
 
 

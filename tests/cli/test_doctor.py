@@ -263,7 +263,7 @@ def test_the_clocks_differ_only_by_more_than_the_round_trip_tells(sent_at: float
 
 
 def test_a_silent_pg_cron_or_one_of_another_database_is_found() -> None:
-    silent = PgCron(served_database="postgres", internal_jobs=3, internal_entries=3, silent_seconds=500)
+    silent = PgCron(served_database="postgres", internal_jobs=3, internal_entries=3, silent_seconds=500, is_held=False)
     found = {each.check: each.ok for each in findings.ringing(GROUND, silent)}
     assert found == {"cron.database_name": False, "internal jobs": True, "heartbeat": False}
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,20 @@ from kronos.embedded import processes
 from kronos.embedded.cluster import Cluster
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A new home that PostgreSQL's user can enter."""
+@contextmanager
+def made_home() -> Iterator[Path]:
+    """A new directory that PostgreSQL's user can enter."""
     path = Path(tempfile.mkdtemp(prefix="kronos-home-"))
     path.chmod(0o711)
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A new home that PostgreSQL's user can enter."""
+    with made_home() as path:
+        yield path
 
 
 @pytest.fixture
@@ -108,16 +116,16 @@ def _told_of(home: Path) -> list[int]:
     return found
 
 
-@pytest.fixture
-def up(home: Path) -> Iterator[Callable[..., Up]]:
-    """Starts `kronos up --port 0` on the test's home, with more options and KRONOS_* variables if given."""
+@contextmanager
+def starting(home: Path) -> Iterator[Callable[..., Up]]:
+    """Starts `kronos up --port 0` on this home, with more options and variables if given; `module` in place of kronos."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*options: str, **variables: str) -> Up:
+    def start(*options: str, module: str = "kronos", **variables: str) -> Up:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")} | variables
         with (home / "up.out").open("w") as out, (home / "up.err").open("w") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", "0", *options],
+                [sys.executable, "-m", module, "up", "--home", str(home), "--port", "0", *options],
                 stdout=out,
                 stderr=err,
                 text=True,
@@ -133,6 +141,13 @@ def up(home: Path) -> Iterator[Callable[..., Up]]:
         process.wait(60)
     eventually(lambda: not processes_of(home), f"processes of {home} are left: {processes_of(home)}")
     Cluster(home).destroy()
+
+
+@pytest.fixture
+def up(home: Path) -> Iterator[Callable[..., Up]]:
+    """Starts `kronos up --port 0` on the test's home, with more options and variables if given; `module` in place of kronos."""
+    with starting(home) as start:
+        yield start
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import pytest
 from conftest import await_condition, make_workspace
 from faults.own_server import connected, faulty_ledgers, own_server
 from faults.scene import entries, wanted_entries
-from kronos import system
+from kronos import keys
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, Record, records, value, values
 
@@ -45,7 +45,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def serving(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
     """`kronos serve` as a process of its own: (URL, the administrator's key)."""
     key_file, log_file = directory / "admin.key", directory / "api.log"
-    system.ensure_admin_key(database_url, key_file)
+    keys.ensure_admin_key(database_url, key_file)
     settings = {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", "KRONOS_EGRESS_ALLOW": "127.0.0.0/8"}
     with log_file.open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", "kronos", "serve"], env=os.environ | settings, stderr=log)

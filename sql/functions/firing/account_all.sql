@@ -2,13 +2,17 @@
 -- workers, where there is something to deliver. It waits for no row: what somebody else holds is passed over.
 -- Called by: fire (an alarm of pg_cron), keep_up (the internal job catch-up), ring_if_silent (a worker: when it starts, when its database is back,
 -- when the clock was set, while pg_cron is silent).
--- Returns: how many executions were made for delivery. Up to 1,000 jobs that are on time and what catch_up takes; the next ring goes on.
+-- Returns: how many executions were made for delivery; 0 while the instance is held. Up to 1,000 jobs that are on time and what catch_up takes; the next ring goes on.
 create or replace function kronos.account_all(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_delivered integer := kronos.account_due(p_now);
+    v_delivered integer;
 begin
+    if kronos.is_held() then
+        return 0;
+    end if;
+    v_delivered := kronos.account_due(p_now);
     if kronos.is_any_missed(p_now) then
         v_delivered := v_delivered + coalesce(kronos.catch_up(p_now), 0);
     end if;

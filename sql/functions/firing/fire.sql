@@ -11,7 +11,7 @@
 -- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed over, and is theirs to account for.
 --
 -- Called by: cron.job.command, as kronos_cron; an operator may call it by hand: an internal job then runs at once.
--- Returns: the executions made for delivery. 0: nothing was due, or the job or its workspace is not ACTIVE.
+-- Returns: the executions made for delivery. 0: nothing was due, the job or its workspace is not ACTIVE, or the instance is held (is_held).
 create or replace function kronos.fire(p_job_id uuid) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -24,6 +24,9 @@ declare
 begin
     -- An internal job's ring is a heartbeat whatever is due, and takes its time.
     if not exists (select from kronos.heartbeats where job_id = p_job_id) then
+        if kronos.is_held() then
+            return 0;
+        end if;
         perform kronos.line_up();
         -- What most alarms of a full minute find: another's firing has done it all. Each comes in a session of its own, which plans everything anew,
         -- so what follows is not even planned.

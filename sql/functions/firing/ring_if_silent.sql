@@ -24,7 +24,7 @@ begin
         return;
     end if;
     executions := kronos.account_all(at);
-    is_left    := kronos.is_any_due(null, clock_timestamp()) or kronos.is_any_missed(clock_timestamp());
+    is_left    := not kronos.is_held() and (kronos.is_any_due(null, clock_timestamp()) or kronos.is_any_missed(clock_timestamp()));
     if is_silent then
         internal_jobs := array(select job.job_id
                                  from kronos.jobs as job

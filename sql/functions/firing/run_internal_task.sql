@@ -15,7 +15,7 @@ begin
                         when 'reaper'       then kronos.reap()
                         when 'lease-keeper' then kronos.keep_leases()
                         when 'catch-up'     then kronos.keep_up()
-                        when 'retention'    then kronos.retain()
+                        when 'retention'    then case when kronos.is_held() then '{"held": true}' else kronos.retain() end
                     end;
     exception when others then
         v_status := 'FAILED';

@@ -26,6 +26,7 @@ begin
                        (5, 'wake_pg_cron', 1)) as tasks (nth, task, share)
          order by nth
     loop
+        continue when v_task in ('end_jobs', 'resume_jobs_in_time') and kronos.is_held();      -- both account for ticks
         begin
             case v_task
                 when 'end_jobs' then

@@ -1,0 +1,1 @@
+alter table kronos.api_keys add column kept_in text;

@@ -1,0 +1,222 @@
+"""Keys of the API: their one form, and those of the instance's administrator: made, listed, rotated, revoked.
+
+A key that Kronos wrote to a file is stored with the file's name. A new one in that file takes its place: the old one no
+longer works, whether it was rotated or the file was removed before the next start.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from kronos import errors, session
+
+FORM = "kr_live_<public id>_<secret>"
+_KEY = re.compile(r"kr_live_(?P<public_id>[A-Za-z0-9]{1,64})_(?P<secret>[A-Za-z0-9_-]{16,128})", re.ASCII)
+_INSERT = """
+insert into kronos.api_keys (public_id, secret_sha256, role, kept_in)
+values (%(public_id)s, %(digest)s, 'instance_admin', %(kept_in)s)
+    on conflict (public_id) do nothing
+"""
+_GET = (
+    "select public_id, role, created_at, revoked_at, kept_in, secret_sha256 from kronos.api_keys where public_id = %(public_id)s for update"
+)
+_LIST = "select public_id, role, created_at, revoked_at, kept_in, secret_sha256 from kronos.api_keys order by created_at, public_id"
+_MOVE = "update kronos.api_keys set kept_in = %(kept_in)s where public_id = %(public_id)s and kept_in is distinct from %(kept_in)s"
+_REPLACE = """
+update kronos.api_keys set revoked_at = now()
+ where kept_in = %(kept_in)s and public_id <> %(public_id)s and revoked_at is null
+returning public_id
+"""
+_REVOKE = "update kronos.api_keys set revoked_at = now() where public_id = %(public_id)s and revoked_at is null returning public_id"
+_OTHERS = "select count(*) from kronos.api_keys where public_id <> %(public_id)s and revoked_at is null"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as its holder sends it: what it is found by, and the SHA-256 of its secret."""
+
+    public_id: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A key as the database has it. kept_in: host and path of the file that Kronos wrote it to; None: to none."""
+
+    public_id: str
+    role: str
+    created_at: datetime
+    revoked_at: datetime | None
+    kept_in: str | None
+    secret_sha256: bytes
+
+
+def parse(text: str) -> Key | None:
+    """The key that `text` is; None where it has not their form."""
+    found = _KEY.fullmatch(text)
+    return Key(public_id=found["public_id"], digest=hashlib.sha256(found["secret"].encode("ascii")).digest()) if found else None
+
+
+def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
+    """Make the instance administrator's key, if `key_file` is not there, and see that the database knows the one in the file.
+
+    The file (mode 0600) is on disk before the database knows its key, so a crash in between only means that the next start stores it.
+    Returns what the administrator should know. Raises KeyRefused where file and database do not agree, DatabaseUnavailable.
+    """
+    is_made = not key_file.exists()
+    if is_made:
+        _write(key_file, _new(), replace=False)
+    key = _read(key_file)
+    with _owner(admin_database_url) as connection:
+        is_stored = connection.execute(_INSERT, _params(key, key_file)).rowcount > 0
+        stored = _one(connection, key.public_id)
+        _require_valid(stored, key, key_file)
+        connection.execute(_MOVE, _params(key, key_file))
+        replaced = [row[0] for row in connection.execute(_REPLACE, _params(key, key_file))] if is_stored else []
+        (others,) = connection.execute(_OTHERS, _params(key, key_file)).fetchone() or (0,)
+    told = [f"{key_file} holds a new key; {public_id}, which it held before, no longer works" for public_id in replaced]
+    if is_made and others:
+        told.append(f"{others} other key(s) of the administrator work besides the new one: see `kronos key list`, `kronos key revoke`")
+    return told
+
+
+def create(admin_database_url: str, key_file: Path | None = None) -> str:
+    """A further key of the instance's administrator, also written to `key_file`, which must not exist.
+
+    Raises KeyRefused, DatabaseUnavailable.
+    """
+    text = _new()
+    if key_file is not None:
+        _write(key_file, text, replace=False)
+        if _read(key_file) != parse(text):
+            raise errors.KeyRefused(f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`")
+    with _owner(admin_database_url) as connection:
+        connection.execute(_INSERT, _params(_parsed(text), key_file))
+    return text
+
+
+def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
+    """Put a new key in `key_file`, and revoke the one it held. Returns the new public id, and those that no longer work.
+
+    The database knows the new key before the file does, and forgets the old one last: at no instant has the file a key that does not work.
+    Raises KeyRefused, DatabaseUnavailable.
+    """
+    old, text = _read(key_file), _new()
+    new = _parsed(text)
+    with _owner(admin_database_url) as connection:
+        _require_valid(_one(connection, old.public_id), old, key_file)
+        connection.execute(_INSERT, _params(new, key_file))
+    _write(key_file, text, replace=True)
+    with _owner(admin_database_url) as connection:
+        revoked = [row[0] for row in connection.execute(_REPLACE, _params(new, key_file))]
+        revoked += [row[0] for row in connection.execute(_REVOKE, {"public_id": old.public_id})]
+    return new.public_id, revoked
+
+
+def revoke(admin_database_url: str, public_id: str) -> tuple[Stored, int]:
+    """End a key. Returns it, and how many others work. Safe to repeat. Raises KeyRefused where there is none, DatabaseUnavailable."""
+    with _owner(admin_database_url) as connection:
+        connection.execute(_REVOKE, {"public_id": public_id})
+        stored = _one(connection, public_id)
+        (others,) = connection.execute(_OTHERS, {"public_id": public_id}).fetchone() or (0,)
+    if stored is None:
+        raise errors.KeyRefused(f"there is no key with the public id {public_id!r}: see `kronos key list`")
+    return stored, others
+
+
+def stored(admin_database_url: str) -> list[Stored]:
+    """All keys, the oldest first. Raises DatabaseUnavailable."""
+    with _owner(admin_database_url) as connection, connection.cursor(row_factory=class_row(Stored)) as cursor:
+        return cursor.execute(_LIST).fetchall()
+
+
+def _new() -> str:
+    return f"kr_live_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
+
+
+def _parsed(text: str) -> Key:
+    key = parse(text)
+    if key is None:
+        raise ValueError("a key that was just made has not the form of one")
+    return key
+
+
+def _params(key: Key, key_file: Path | None) -> dict[str, object]:
+    kept_in = f"{socket.gethostname()}:{key_file.absolute()}" if key_file is not None else None
+    return {"public_id": key.public_id, "digest": key.digest, "kept_in": kept_in}
+
+
+@contextlib.contextmanager
+def _owner(admin_database_url: str) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
+    """A transaction as the owner of the tables."""
+    try:
+        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
+            connection.execute("set role kronos_owner")
+            yield connection
+    except psycopg.Error as error:
+        raise errors.from_database(error) from error
+
+
+def _one(connection: "psycopg.Connection[tuple[Any, ...]]", public_id: str) -> Stored | None:
+    with connection.cursor(row_factory=class_row(Stored)) as cursor:
+        return cursor.execute(_GET, {"public_id": public_id}).fetchone()
+
+
+def _require_valid(found: Stored | None, key: Key, key_file: Path) -> None:
+    anew = f"Remove {key_file} and start again: a new key is made then"
+    if found is None:
+        raise errors.KeyRefused(f"the database does not know the key in {key_file}. {anew}")
+    if found.secret_sha256 != key.digest:
+        raise errors.KeyRefused(
+            f"the key in {key_file} is not the one that the database knows as {key.public_id}: its secret is another. "
+            f"Put the right file back. Or: {anew}"
+        )
+    if found.revoked_at is not None:
+        raise errors.KeyRefused(f"the key in {key_file} ({key.public_id}) was revoked at {found.revoked_at:%Y-%m-%d %H:%M:%SZ}. {anew}")
+
+
+def _read(key_file: Path) -> Key:
+    try:
+        key = parse(key_file.read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise errors.KeyRefused(f"no key can be read from {key_file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        key = None
+    if key is None:
+        raise errors.KeyRefused(
+            f"{key_file} holds no key of the form {FORM}. Put the right file back. Or remove it: a new key is made at the next start"
+        )
+    return key
+
+
+def _write(key_file: Path, text: str, *, replace: bool) -> None:
+    """On disk, whole, mode 0600; without `replace` never over a key that another process was first to write. Raises KeyRefused."""
+    partial = key_file.with_name(f".{key_file.name}.{os.getpid()}.partial")
+    try:
+        key_file.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            if replace:
+                partial.replace(key_file)
+            else:
+                with contextlib.suppress(FileExistsError):
+                    os.link(partial, key_file)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise errors.KeyRefused(f"no key can be written to {key_file}: {error.strerror}") from error

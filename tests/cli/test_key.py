@@ -1,0 +1,170 @@
+"""kronos key …, and the file of the administrator's key against what the database knows: they agree, or it is said why not."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from conftest import Api
+from kronos import errors, keys
+from kronos.__main__ import main
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    return tmp_path / "admin.key"
+
+
+@pytest.fixture
+def run(database_url: str, key_file: Path) -> Run:
+    """`kronos key` on the test's database."""
+
+    def invoke(*arguments: str) -> Result:
+        env = {"KRONOS_DATABASE_URL": database_url, "KRONOS_ADMIN_KEY_FILE": str(key_file)}
+        return CliRunner().invoke(main, ["key", *arguments], env=env, catch_exceptions=False)
+
+    return invoke
+
+
+def held_by(file: Path) -> keys.Key:
+    key = keys.parse(file.read_text().strip())
+    assert key is not None
+    return key
+
+
+def valid(database: psycopg.Connection) -> set[str]:
+    return {row[0] for row in database.execute("select public_id from kronos.api_keys where revoked_at is null")}
+
+
+def test_the_file_is_made_once_and_its_key_is_known(database_url: str, key_file: Path, superuser: psycopg.Connection) -> None:
+    assert keys.ensure_admin_key(database_url, key_file) == []
+    made = held_by(key_file)
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert keys.ensure_admin_key(database_url, key_file) == []
+    assert held_by(key_file) == made
+    assert valid(superuser) == {made.public_id}
+
+
+def test_a_new_key_in_the_place_of_a_removed_file_ends_the_old_one(
+    database_url: str, key_file: Path, tmp_path: Path, superuser: psycopg.Connection
+) -> None:
+    elsewhere = tmp_path / "another.key"
+    keys.ensure_admin_key(database_url, elsewhere)
+    keys.ensure_admin_key(database_url, key_file)
+    old = held_by(key_file)
+    key_file.unlink()
+    told = keys.ensure_admin_key(database_url, key_file)
+    assert told[0] == f"{key_file} holds a new key; {old.public_id}, which it held before, no longer works"
+    assert told[1].startswith("1 other key(s) of the administrator work besides the new one")
+    assert valid(superuser) == {held_by(key_file).public_id, held_by(elsewhere).public_id}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("kr_live_{public_id}_{other}", "is not the one that the database knows as"),
+        ("kr_live_ops_hunter2", "holds no key of the form kr_live_<public id>_<secret>"),
+        ("kr_live_my-key_{other}", "holds no key of the form"),
+        ("", "holds no key of the form"),
+        ("\udcff", "holds no key of the form"),
+    ],
+)
+def test_a_file_that_is_not_what_the_database_knows_is_refused(
+    database_url: str, key_file: Path, superuser: psycopg.Connection, written: str, told: str
+) -> None:
+    keys.ensure_admin_key(database_url, key_file)
+    made = held_by(key_file)
+    key_file.write_bytes(written.format(public_id=made.public_id, other="x" * 43).encode(errors="surrogateescape"))
+    with pytest.raises(errors.KeyRefused, match=told) as refused:
+        keys.ensure_admin_key(database_url, key_file)
+    assert "Put the right file back. Or" in refused.value.detail
+    assert "x" * 43 not in refused.value.detail
+    assert valid(superuser) == {made.public_id}
+
+
+def test_a_revoked_key_in_the_file_is_refused(database_url: str, key_file: Path, run: Run) -> None:
+    keys.ensure_admin_key(database_url, key_file)
+    revoked = run("revoke", held_by(key_file).public_id)
+    assert (revoked.exit_code, "no longer works, since" in revoked.stdout) == (0, True)
+    assert "No key of the administrator is left: `kronos key create` makes one." in revoked.stderr
+    for refused in (lambda: keys.ensure_admin_key(database_url, key_file), lambda: keys.rotate(database_url, key_file)):
+        with pytest.raises(errors.KeyRefused, match=r"was revoked at .* a new key is made then"):
+            refused()
+
+
+def test_rotate_puts_a_new_key_in_the_file_and_ends_the_old_one(
+    database_url: str, key_file: Path, run: Run, superuser: psycopg.Connection
+) -> None:
+    keys.ensure_admin_key(database_url, key_file)
+    old = held_by(key_file)
+    rotated = run("rotate")
+    new = held_by(key_file)
+    assert rotated.exit_code == 0
+    assert rotated.stdout.splitlines() == [
+        f"{key_file} holds the new key {new.public_id}",
+        f"{old.public_id} no longer works. Whoever used it is refused within 10 s.",
+    ]
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
+    assert valid(superuser) == {new.public_id}
+    assert keys.ensure_admin_key(database_url, key_file) == []
+
+
+def test_a_rotation_that_ends_before_the_file_is_written_leaves_the_old_key_and_the_next_one_tidies_up(
+    database_url: str, key_file: Path, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.ensure_admin_key(database_url, key_file)
+    old = held_by(key_file)
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", full)
+        with pytest.raises(errors.KeyRefused, match=r"no key can be written to .*: No space left on device"):
+            keys.rotate(database_url, key_file)
+    assert held_by(key_file) == old
+    assert old.public_id in valid(superuser)
+    _, revoked = keys.rotate(database_url, key_file)
+    assert len(revoked) == 2
+    assert valid(superuser) == {held_by(key_file).public_id}
+
+
+def test_create_shows_a_key_once_and_list_shows_which_work(run: Run, key_file: Path, tmp_path: Path, database_url: str) -> None:
+    keys.ensure_admin_key(database_url, key_file)
+    shown = keys.parse(run("create").stdout.strip())
+    assert shown is not None
+    in_file = run("create", "--key-file", str(tmp_path / "second.key"))
+    assert in_file.stdout == f"{tmp_path / 'second.key'} holds the new key\n"
+    again = run("create", "--key-file", str(tmp_path / "second.key"))
+    assert (again.exit_code, "a key is not written over another" in again.stderr) == (1, True)
+    assert run("revoke", shown.public_id).exit_code == run("revoke", shown.public_id).exit_code == 0
+    lines = {line.split()[0]: line for line in run("list").stdout.splitlines()[1:]}
+    assert set(lines) == {shown.public_id, held_by(key_file).public_id, held_by(tmp_path / "second.key").public_id}
+    assert lines[held_by(key_file).public_id].endswith(f":{key_file}")
+    assert lines[shown.public_id].count(":") == 4  # created and revoked, a clock each
+
+
+def test_revoke_takes_a_whole_key_and_knows_what_is_none(
+    run: Run, key_file: Path, database_url: str, superuser: psycopg.Connection
+) -> None:
+    keys.ensure_admin_key(database_url, key_file)
+    assert run("revoke", key_file.read_text().strip()).exit_code == 0
+    assert valid(superuser) == set()
+    absent = run("revoke", "nobody")
+    assert (absent.exit_code, "there is no key with the public id 'nobody'" in absent.stderr) == (1, True)
+
+
+def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> None:
+    created = CliRunner().invoke(main, ["key", "create"], env={"KRONOS_DATABASE_URL": own_api.database_url}).stdout.strip()
+    with httpx.Client(base_url=own_api.client.base_url, headers={"Authorization": f"Bearer {created}"}) as client:
+        CliRunner().invoke(main, ["key", "revoke", created], env={"KRONOS_DATABASE_URL": own_api.database_url})
+        refused = client.get("/v1/workspaces")  # asked for the first time: nobody trusts it yet
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+    assert own_api.client.get("/v1/workspaces").status_code == 200

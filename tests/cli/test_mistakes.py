@@ -1,0 +1,213 @@
+"""What people get wrong, over every command: a sentence on standard error, an exit code, at once, and nothing made. Never a traceback."""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+_KRONOS = [sys.executable, "-m", "kronos"]
+_ANSWER_WITHIN_SECONDS = 60  # of a machine that does ten other things; none of them waits for anything
+_NOWHERE = "postgresql://nobody:sekrit@127.0.0.1:1/none"
+_DATABASE = {"KRONOS_DATABASE_URL": _NOWHERE}
+
+
+def run(*arguments: str | bytes, **variables: str | None) -> subprocess.CompletedProcess[str]:
+    """The command in a bare environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "XDG_"))}
+    environment = {name: value for name, value in (kept | variables).items() if value is not None}
+    return subprocess.run(
+        [*_KRONOS, *arguments], capture_output=True, text=True, errors="replace", timeout=_ANSWER_WITHIN_SECONDS, env=environment
+    )
+
+
+def assert_told(answer: subprocess.CompletedProcess[str], *told: str, code: int = 1) -> None:
+    """It said this, in at most a few lines, no secret, no traceback, and ended so."""
+    assert "Traceback" not in answer.stderr + answer.stdout, answer.stderr
+    assert "sekrit" not in answer.stderr + answer.stdout
+    for each in told:
+        assert each in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) <= 4, answer.stderr
+    assert answer.returncode == code, answer.stderr
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A home that is not there; it is not there afterwards either."""
+    yield tmp_path / "home"
+    assert not (tmp_path / "home").exists(), "a mistake made something"
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """A port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield str(other.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("nosuchhost.invalid", "cannot listen on 'nosuchhost.invalid': "),
+        ("192.0.2.1", "cannot listen on"),
+        ("a..b", "no name of a host"),
+        ("", "KRONOS_HOST"),
+    ],
+)
+def test_a_host_that_is_none_of_this_machine(home: Path, host: str, told: str) -> None:
+    begun = time.monotonic()
+    assert_told(run("up", "--home", str(home), "--port", "0", "--host", host), told)
+    assert_told(run("up", "--home", str(home), "--port", "0", KRONOS_HOST=host), told)
+    assert_told(run("serve", "--host", host, "--port", "0", **_DATABASE), told)
+    assert time.monotonic() - begun < _ANSWER_WITHIN_SECONDS
+
+
+@pytest.mark.parametrize("command", ["up", "serve", "worker"])
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"KRONOS_EGRESS_ALLOW": "10.0.0.0/33"}, "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is no network"),
+        ({"KRONOS_PORT": "http"}, "KRONOS_PORT"),
+        ({"KRONOS_PORT": "70000"}, "KRONOS_PORT"),
+        ({"KRONOS_SHUTDOWN_SECONDS": "soon"}, "KRONOS_SHUTDOWN_SECONDS"),
+        ({"KRONOS_LOG_FORMAT": "xml"}, "KRONOS_LOG_FORMAT"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_anything_is_made(home: Path, command: str, variables: dict[str, str], told: str) -> None:
+    arguments = ["--home", str(home)] if command == "up" else []
+    assert_told(run(command, *arguments, **(_DATABASE | variables)), told)
+
+
+def test_a_port_that_is_taken(tmp_path: Path, taken: str) -> None:
+    home = tmp_path / "home"
+    assert_told(run("up", "--home", str(home), "--port", taken), f"cannot listen on 127.0.0.1 port {taken}: Address already in use")
+    assert not (home / "postgres").exists()
+    assert_told(run("up", "--home", str(home), KRONOS_PORT=taken), f"port {taken}", "KRONOS_PORT")
+    assert_told(run("serve", "--port", taken, **_DATABASE), f"cannot listen on 127.0.0.1 port {taken}: Address already in use")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (b"with\nnewline", "has a control character in its name"),
+        (b"with\x1bescape", "has a control character in its name"),
+        (b"not\xffutf8", r"not\xffutf8 is not UTF-8"),
+        (b"/".join([b"long" * 50] * 6), "bytes, PostgreSQL can use"),
+    ],
+)
+def test_a_home_with_a_name_that_cannot_be_used(tmp_path: Path, name: bytes, told: str) -> None:
+    assert_told(run("up", "--home", os.fsencode(tmp_path) + b"/" + name, "--port", "0"), told)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
+    for home, told, code in (
+        (tmp_path / "file", "is a file", 2),
+        (tmp_path / "file" / "home", "cannot be made: Not a directory", 1),
+        (tmp_path / "nowhere", "cannot be made: File exists", 1),
+        (Path("/proc/kronos"), "cannot be made: No such file or directory", 1),
+        (tmp_path / ("n" * 256), "File name too long", 1),
+    ):
+        assert_told(run("up", "--home", str(home), "--port", "0"), told, code=code)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who owns nothing")
+def test_a_home_of_somebody_else(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    tmp_path.chmod(0o755)
+    script = "import sys\nfrom kronos.embedded.home import Home\nfrom pathlib import Path\nHome(Path(sys.argv[1])).require_usable()"
+    answer = subprocess.run(
+        [sys.executable, "-c", script, str(home)], capture_output=True, text=True, user=65534, group=65534, extra_groups=[], cwd="/"
+    )
+    if "ModuleNotFoundError" in answer.stderr or "Permission denied" in answer.stderr:
+        pytest.skip("another user cannot read this checkout")
+    assert "is no directory that this user may write to" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("admin.key", "not a key", "holds no key of the form"),
+        ("cluster.json", "{", "is not what `kronos up` wrote there"),
+        ("cluster.json", '{"port": 1, "name": "x"}', "is not what `kronos up` wrote there"),
+        ("lock", None, "Is a directory"),
+    ],
+)
+def test_a_home_whose_files_were_edited(tmp_path: Path, name: str, content: str | None, told: str) -> None:
+    """What is there is judged before a cluster is made beside it."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    tmp_path.chmod(stat.S_IRWXU | stat.S_IXOTH)
+    if content is None:
+        (home / name).mkdir()
+    else:
+        (home / name).write_text(content)
+    assert_told(run("up", "--home", str(home), "--port", "0"), told)
+    assert not (home / "postgres" / "data").exists()
+
+
+_NO_DATABASE = "KRONOS_DATABASE_URL"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "told", "code"),
+    [
+        (["serve"], {}, _NO_DATABASE, 1),
+        (["worker"], {}, _NO_DATABASE, 1),
+        (["worker", "--concurrency", "0"], _DATABASE, "KRONOS_WORKER_CONCURRENCY", 1),
+        (["worker", "--concurrency", "many"], _DATABASE, "'many' is not a valid integer", 2),
+        (["serve", "--port", "-1"], _DATABASE, "KRONOS_PORT", 1),
+        (["up", "--port", "65536"], {}, "65536", 2),
+        (["up", "--workers", "-1"], {}, "-1", 2),
+        (["up", "--hold", "--demo"], {}, "leave one of them out", 2),
+        (["up"], {"HOME": None, "XDG_DATA_HOME": "relative"}, "", 1),
+        (["migrate"], {}, _NO_DATABASE, 1),
+        (["migrate"], _DATABASE, "", 1),
+        (["doctor"], {}, _NO_DATABASE, 1),
+        (["retention", "run"], {}, _NO_DATABASE, 1),
+        (["retention", "run"], _DATABASE, "", 1),
+        (["next", "* * * * *"], {}, _NO_DATABASE, 1),
+        (["next", "* * * * *"], _DATABASE, "", 1),
+        (["key", "list"], {}, "no database is known", 1),
+        (["key", "list"], _DATABASE, "", 1),
+        (["key", "list", "--home", "/proc/kronos"], {}, "no `kronos up` is ready in /proc/kronos", 1),
+        (["key", "rotate"], _DATABASE, "no key file is known", 1),
+        (["key", "rotate", "--key-file", "/proc/none"], _DATABASE, "no key can be read from /proc/none", 1),
+        (["key", "create", "--key-file", "/proc/none"], _DATABASE, "no key can be written to /proc/none", 1),
+        (["key", "revoke"], _DATABASE, "PUBLIC_ID", 2),
+        (["job", "explain", "j", "-w", "w"], {}, "no API is known", 1),
+        (["job", "explain", "j", "-w", "w", "--url", "http://a..b:80"], {"KRONOS_API_KEY": "k"}, "cannot be reached", 1),
+        (["job", "explain", "j", "-w", "w", "--key-file", "/proc/none"], {"KRONOS_URL": "http://h"}, "no key can be read", 1),
+        (["nonsense"], {}, "No such command", 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_every_command_says_what_it_lacks(
+    tmp_path: Path, arguments: list[str], variables: dict[str, str | None], told: str, code: int
+) -> None:
+    assert_told(run(*arguments, **({"XDG_DATA_HOME": str(tmp_path), "HOME": str(tmp_path)} | variables)), told, code=code)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda path: path.mkdir(), "no key can be read from"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "holds no key of the form"),
+        (lambda path: path.write_text("hunter2"), "holds no key of the form"),
+        (lambda path: path.symlink_to("/proc/none/key"), "no key can be"),
+    ],
+    ids=["a folder", "bytes", "a password", "a link to nowhere"],
+)
+def test_migrate_says_what_is_wrong_with_a_key_file(database_url: str, tmp_path: Path, make: Callable[[Path], object], told: str) -> None:
+    file = tmp_path / "admin.key"
+    make(file)
+    assert_told(run("migrate", KRONOS_DATABASE_URL=database_url, KRONOS_ADMIN_KEY_FILE=str(file)), told)

@@ -1,0 +1,165 @@
+"""`kronos up` against what the system refuses it, and against children that hang: it goes on, and all of it comes back."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.conftest import Up, made_home, starting
+from embedded.waiting import eventually
+from kronos.embedded import network
+
+pytestmark = pytest.mark.faults
+
+Start = Callable[..., Up]
+_ALL = {"api", "worker", "postgres"}
+
+
+def is_well(up: Up, not_these: dict[str, int]) -> bool:
+    """Whether all children are there, none of them one of these, and the API is ready."""
+    now = up.children()
+    return set(now) == _ALL and not set(now.values()) & set(not_these.values()) and network.readiness(up.url).is_ready
+
+
+def assert_goes_on(up: Up) -> None:
+    assert up.process.poll() is None, up.said()
+    assert "Traceback" not in up.said()
+
+
+def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[], bool], tmp_path: Path) -> None:
+    """Every call that the supervisor makes of the system fails once: while it starts all of them again, and while it stops."""
+    failed = tmp_path / "failed"
+    running = up(module="embedded.failing", PYTHONPATH=str(Path(__file__).parents[1]), KRONOS_TEST_FAILED=str(failed))
+    running.await_ready()
+    before = running.children()
+    known = json.loads((home / "cluster.json").read_text())
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        # A port that is taken: then it has to move, and to write run.json anew.
+        (home / "cluster.json").write_text(json.dumps(known | {"port": other.getsockname()[1]}))
+        running.process.send_signal(signal.SIGUSR1)
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: is_well(running, before), f"it is not well: {running.said()}", seconds=90)
+    moved = json.loads((home / "cluster.json").read_text())["port"]
+    eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
+    assert_goes_on(running)
+    places = set(re.findall(r"(\w+\.py):\d+", failed.read_text()))
+    assert places >= {"children.py", "cluster.py", "home.py", "logfiles.py", "ports.py", "processes.py", "supervisor.py"}, places
+
+    running.process.send_signal(signal.SIGUSR1)
+    running.process.terminate()
+    assert running.process.wait(60) == 0, running.said()
+    assert "Traceback" not in running.said()
+    assert is_clear()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Up]:
+    """One `kronos up` for the tests below, whose children may be silent for 5 s."""
+    with made_home() as home, starting(home) as start:
+        running = start(KRONOS_HUNG_AFTER_SECONDS="5")
+        running.await_ready()
+        yield running
+
+
+def test_children_that_hang_are_replaced(running: Up) -> None:
+    before = running.children()
+    hung = {name: before[name] for name in ("api", "worker")}
+    for pid in hung.values():
+        os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: is_well(running, hung), f"not replaced: {running.said()}", seconds=45)
+    for name in ("api", "worker-1"):
+        assert re.search(rf"{name} has given no sign of life for \d+ s: it is replaced", running.said())
+    assert running.children()["postgres"] == before["postgres"]
+    assert_goes_on(running)
+
+
+def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None:
+    """All of it stops for longer than a child may be silent, as when a laptop sleeps; then all of it goes on, the supervisor first."""
+    before, said = running.children(), running.said()
+    everybody = [running.process.pid, *before.values()]
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    until = time.monotonic() + 7
+    eventually(lambda: time.monotonic() > until, "the clock stands still")
+    for pid in everybody:
+        os.kill(pid, signal.SIGCONT)
+    until = time.monotonic() + 4
+    eventually(lambda: time.monotonic() > until, "the clock stands still")
+    assert running.children() == before
+    assert "sign of life" not in running.said().removeprefix(said)
+
+
+def test_a_stopped_postmaster_goes_on_and_is_not_killed(running: Up) -> None:
+    postmaster = running.children()["postgres"]
+    os.kill(postmaster, signal.SIGSTOP)
+    eventually(lambda: "it goes on now" in running.said(), "nobody noticed", seconds=45)
+    eventually(lambda: network.readiness(running.url).is_ready, "the API is not ready")
+    assert running.children()["postgres"] == postmaster
+
+
+def test_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
+    before = running.children()
+    (running.home / "log").rename(running.home / "log.moved")
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: is_well(running, before), f"it is not well: {running.said()}", seconds=60)
+    assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log", "postgres.log"}
+    assert_goes_on(running)
+
+
+def test_without_a_place_for_logs_it_goes_on_and_says_so(running: Up) -> None:
+    before = running.children()
+    (running.home / "log").rename(running.home / "log.away")
+    (running.home / "log").write_text("in the way")
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: is_well(running, before), f"it is not well: {running.said()}", seconds=60)
+    for name in ("api", "worker-1", "postgres"):
+        assert f"what {name} says goes here until its next start" in running.said()
+    eventually(lambda: "listening on http" in running.said(), "the API's lines are nowhere")
+    assert_goes_on(running)
+
+
+@pytest.fixture
+def small_disk(home: Path) -> Iterator[Path]:
+    """A file system of 200 MB in the home."""
+    place = home / "disk"
+    place.mkdir(mode=0o711)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m,mode=0711", "tmpfs", place], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"this user may mount nothing: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def fill(path: Path) -> None:
+    """Writes until the disk is full."""
+    with path.open("wb") as ballast, contextlib.suppress(OSError):
+        while True:
+            os.write(ballast.fileno(), bytes(65_536))
+    assert os.statvfs(path).f_bavail == 0
+
+
+def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, up: Start) -> None:
+    running = up("--home", str(small_disk / "home"))
+    eventually(lambda: "ready " in (running.home / "up.out").read_text(), f"it is not ready: {running.said()}", seconds=60)
+    full = Up(home=small_disk / "home", process=running.process)
+    before = full.children()
+    fill(small_disk / "ballast")
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: "No space left on device" in running.said(), f"it says nothing of the disk: {running.said()}", seconds=60)
+    eventually(lambda: running.said().count("PostgreSQL has ended") >= 2, "it does not try again", seconds=60)
+    assert_goes_on(running)
+    (small_disk / "ballast").unlink()
+    eventually(lambda: is_well(full, before), f"it did not come back: {running.said()}", seconds=60)
+    assert_goes_on(running)

@@ -1,0 +1,95 @@
+"""A held instance stands still, as if all of it were down: nothing fires, is caught up or claimed, and no pointer moves."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from factory import EndpointRow, add_endpoint, add_executions
+from kronos.worker import claims
+from kronos.worker.link import Link, Outage
+from sql_factory import Connection, fire, job, live, make_cron_job, value
+from worker.protocol import as_worker, claim
+
+
+@pytest.fixture
+def endpoint(superuser: Connection) -> EndpointRow:
+    return add_endpoint(superuser)
+
+
+def hold(superuser: Connection, database_url: str, text: str | None) -> None:
+    """As an operator does on a server of their own: for sessions to come."""
+    database = conninfo_to_dict(database_url)["dbname"]
+    superuser.execute(
+        f"alter database {database} set kronos.hold = '{text}'".encode()
+        if text is not None
+        else f"alter database {database} reset kronos.hold".encode()
+    )
+
+
+@pytest.fixture
+def held(superuser: Connection, database_url: str) -> Iterator[Connection]:
+    """A session of the database while it is held."""
+    hold(superuser, database_url, "on")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("text", "is_held"), [(None, False), ("", False), ("off", False), ("No", False), ("on", True), ("TRUE", True), ("hodl", True)]
+)
+def test_whatever_is_not_a_plain_no_holds(superuser: Connection, database_url: str, text: str | None, is_held: bool) -> None:
+    hold(superuser, database_url, text)
+    with psycopg.connect(database_url) as connection:
+        assert value(connection, "select kronos.is_held()") is is_held
+
+
+def test_no_ring_of_anybody_accounts_for_a_tick(
+    superuser: Connection, database_url: str, held: Connection, endpoint: EndpointRow, tick: datetime
+) -> None:
+    due = make_cron_job(superuser, endpoint, next_tick_at=tick)
+    missed = make_cron_job(superuser, endpoint, next_tick_at=tick - timedelta(hours=3), catch_up_policy="ALL")
+    ends = make_cron_job(superuser, endpoint, next_tick_at=tick - timedelta(hours=3), ends_at=tick - timedelta(hours=1))
+    before = [job(superuser, job_id) for job_id in (due, missed, ends)]
+
+    assert [fire(held, job_id) for job_id in (due, missed, ends)] == [0, 0, 0]
+    rung = held.execute("select executions, is_left from kronos.ring_if_silent('0 s')").fetchone()
+    assert rung == (0, False)
+    assert value(held, "select kronos.keep_up() ->> 'delivered'") == "0"
+    reaped = value(held, "select kronos.reap()")
+    assert (reaped["ended"], reaped.get("errors")) == (0, None)
+
+    assert [job(superuser, job_id) for job_id in (due, missed, ends)] == before
+    assert value(superuser, "select count(*) from kronos.execution_live") == 0
+
+    hold(superuser, database_url, None)
+    with psycopg.connect(database_url, autocommit=True) as let_go:
+        assert fire(let_go, due) > 0
+        assert len(live(superuser, due)) == 1
+        assert len(live(superuser, missed)) == 60  # as after three hours of downtime: ALL, and its window is an hour
+
+
+async def test_no_worker_claims(superuser: Connection, database_url: str, held: Connection, endpoint: EndpointRow) -> None:
+    add_executions(superuser, endpoint, 3)
+    link = Link(database_url, "test", Outage())
+    assert await claims.due_endpoints(link) == []
+    await link.close()
+    with as_worker(database_url) as connection:
+        assert claim(connection, endpoint)[1] == []
+    hold(superuser, database_url, None)
+    with as_worker(database_url) as connection:
+        assert len(claim(connection, endpoint)[1]) == 3
+
+
+def test_history_is_not_aged_out_and_pg_cron_is_still_heard(superuser: Connection, held: Connection) -> None:
+    superuser.execute("update kronos.retention set ran_at = '-infinity'")
+    for name in ("retention", "lease-keeper"):
+        held.execute("update kronos.jobs set next_tick_at = now() - interval '1 second' where name = %s", [name])
+        held.execute("select kronos.fire(job_id) from kronos.jobs where name = %s", [name])
+    assert value(superuser, "select output from kronos.executions join kronos.jobs using (job_id) where name = 'retention'") == {
+        "held": True
+    }
+    assert value(superuser, "select count(*) from kronos.retention where ran_at > '-infinity'") == 0
+    assert value(superuser, "select kronos.pg_cron_silence()") < timedelta(seconds=60)
