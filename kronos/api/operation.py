@@ -32,11 +32,20 @@ _PATH_PARAMETERS = {
 }
 _HEADERS = {
     "If-Match": "The version that is to be replaced, as ETag gave it; another present version is answered with 412.",
-    "Idempotency-Key": 'Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key.',
+    "Idempotency-Key": (
+        'Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key. '
+        "Remembered for 24 hours; that of a job as long as the job is kept."
+    ),
 }
 _ALWAYS = (errors.KronosError, errors.DatabaseUnavailable)
 _WITH_KEY = (errors.InvalidRequest, errors.Unauthorized)
 _KEY_HEADER = "Idempotency-Key"
+_REPLAYED: JsonObject = {
+    "Idempotent-Replayed": {
+        "description": "Nothing was made: a call before with the same Idempotency-Key made what is answered.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
 
 
 class Operation(APIRoute):
@@ -109,7 +118,9 @@ class Routes:
                 summary=(handler.__doc__ or "").strip().split("\n", 1)[0].rstrip("."),
                 tags=[self.tag],
                 status_code=next(iter(answers)),
-                responses=_responses(answers, [*raises, *_always(method, needs_key=self.needs_key)]),
+                responses=_responses(
+                    answers, _REPLAYED if _KEY_HEADER in headers else {}, [*raises, *_always(method, needs_key=self.needs_key)]
+                ),
                 response_model=None,
                 openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key),
             )
@@ -136,9 +147,11 @@ def _always(method: str, *, needs_key: bool) -> Iterable[type[errors.KronosError
         yield from _WITH_KEY
 
 
-def _responses(answers: Mapping[int, object], raises: Iterable[type[errors.KronosError]]) -> dict[int | str, JsonObject]:
+def _responses(
+    answers: Mapping[int, object], headers: JsonObject, raises: Iterable[type[errors.KronosError]]
+) -> dict[int | str, JsonObject]:
     documented: dict[int | str, JsonObject] = {
-        status: {"description": HTTPStatus(status).phrase, "model": model} for status, model in answers.items()
+        status: {"description": HTTPStatus(status).phrase, "headers": headers, "model": model} for status, model in answers.items()
     }
     codes: dict[int, list[str]] = {}
     for error in raises:

@@ -104,7 +104,7 @@ def test_what_is_called_reading_changes_nothing(module_database_url: str) -> Non
             )
         }
     of_requests = [each for each in sql.statements if role_of(each.name) == "kronos_api"]
-    reading = {each.name: re.sub(r"--[^\n]*", "", each.text) for each in of_requests if each.only_reads}
+    reading = {each.name: re.sub(r"--[^\n]*", "", each.text) for each in of_requests if each.is_read}
     assert len(reading) > 20
     assert [name for name, text in reading.items() if _WRITING.search(text)] == []
     called = {name: set(re.findall(r"\bkronos\.(\w+)\(", text)) & volatile for name, text in reading.items()}
