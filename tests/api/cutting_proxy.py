@@ -23,6 +23,8 @@ class Proxy:
     point: Point = "before"
     left: int = 0
     has_cut: bool = False
+    port: int = 0
+    """From which PostgreSQL was spoken to over the connection that was cut: its session is over once it has ended what it was sent."""
 
     def arm(self, point: Point, at: int) -> None:
         """Cut the `at`-th request."""
@@ -75,7 +77,7 @@ class _Connection:
             executes = executes or message[:1] == b"E"
             if message[:1] in (b"S", b"Q"):  # Sync, Query: PostgreSQL commits at nothing else
                 if (executes or self._proxy.point != "held") and self._proxy.cuts():
-                    self._point = self._proxy.point
+                    self._point, self._proxy.port = self._proxy.point, to_server.get_extra_info("sockname")[1]
                 executes = False
                 if self._point == "before":
                     return
