@@ -18,7 +18,7 @@ import pytest
 
 from conftest import await_condition
 from factory import EndpointRow, add_endpoint
-from kronos import sql
+from kronos import idempotency, sql
 from sql_factory import Connection, account, entries, fire, job, live, make_cron_job, records, value, values
 from worker.protocol import as_worker, claim, expire, finalize
 
@@ -89,7 +89,9 @@ class Storm:
                 [job_id],
             )
             if found:
-                moved = connection.execute(sql.texts()[f"executions.{name}"], {"execution_id": dice.choice(found)}).fetchall()
+                moved = connection.execute(
+                    sql.texts()[f"executions.{name}"], {"execution_id": dice.choice(found), **idempotency.params(None)}
+                ).fetchall()
                 self.done[name] += len(moved)
 
 
