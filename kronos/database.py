@@ -62,7 +62,7 @@ class Writes:
 
     def send(self, *statements: Statement[Any]) -> None:
         """These are handed to the driver now."""
-        self.is_sent = self.is_sent or not all(each.only_reads for each in statements)
+        self.is_sent = self.is_sent or not all(each.is_read for each in statements)
 
     def end(self) -> None:
         """What was sent is committed."""

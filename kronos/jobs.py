@@ -128,7 +128,6 @@ _REPLACE = statement("jobs.replace_cron_job", Changed)
 _CANCEL = statement("jobs.cancel_job", Changed)
 _TRIGGER = statement("jobs.trigger_job", Changed)
 
-_UNSAID = NewJob(endpoint="", trigger="IMMEDIATE")
 _NULLABLE = ("name", "title", "starts_at", "ends_at", "max_runs")
 _LIVE = ("ACTIVE", "PAUSED")
 _WAKE_INTERVAL_SECONDS = 0.01
@@ -273,7 +272,8 @@ def _schedule_text(new: NewJob) -> ScheduleText:
 def _digest(new: NewJob) -> bytes:
     """What makes two requests the same: each field that says something, so that a release with more of them finds its key too."""
     given = {each.name: getattr(new, each.name) for each in fields(new)}
-    said = {name: value for name, value in given.items() if name in ("endpoint", "trigger") or value != getattr(_UNSAID, name)}
+    unsaid = type(new)(endpoint="", trigger=new.trigger)
+    said = {name: value for name, value in given.items() if name == "trigger" or value != getattr(unsaid, name)}
     return idempotency.digest(said)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Generic, LiteralString, TypeVar, cast
 
 Row = TypeVar("Row")
+# The verbs of statements that change nothing (tests/sql/test_statements.py).
+_READS = ("get", "list", "find", "count", "read", "preview", "enter")
 _BLOCK = re.compile(r"^-- name: (?P<name>[a-z0-9_]+)\n(?P<text>.*?)(?=^-- name: |\Z)", re.M | re.S)
-
-_READING = frozenset({"count", "enter", "find", "get", "list", "preview", "read"})
 
 
 def root() -> Path:
@@ -27,9 +27,9 @@ class Statement(Generic[Row]):
     row: type[Row]
 
     @property
-    def only_reads(self) -> bool:
-        """Whether it can change nothing, which its name's verb says and a test holds it to."""
-        return self.name.partition(".")[2].partition("_")[0] in _READING
+    def is_read(self) -> bool:
+        """Whether it changes nothing, so that it can be run again where its answer was lost."""
+        return self.name.partition(".")[2].partition("_")[0] in _READS
 
 
 @cache

@@ -39,6 +39,10 @@ _HEADERS: Mapping[str, JsonObject] = {
     "Location": {"description": "Where what was made is found."},
     "Retry-After": {"description": "Seconds after which the call may be repeated.", "schema": {"type": "integer", "minimum": 0}},
     "WWW-Authenticate": {"description": "Bearer."},
+    "Idempotent-Replayed": {
+        "description": "Nothing was made: a call before with the same Idempotency-Key made what is answered.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
 }
 """Headers of answers: text, unless they say otherwise."""
 

@@ -28,12 +28,19 @@ _TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 _HEADERS = {
     "If-Match": "The versions, as ETag gave them, that the change is meant for; at any other it is answered with 412 and nothing is done.",
     "If-None-Match": "Versions: of GET those that the caller has (304), of PUT those that stay as they are (412). `*`: any that there is.",
-    "Idempotency-Key": 'Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key.',
+    "Idempotency-Key": (
+        'Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key. '
+        "Remembered for 24 hours; that of a job as long as the job is kept."
+    ),
 }
 _TEXTS: Mapping[str, JsonObject] = {
     "If-Match": {"type": "string", "pattern": _TAGS, "examples": ['"3"']},
     "If-None-Match": {"type": "string", "pattern": _TAGS, "examples": ['"3"']},
-    "Idempotency-Key": {"type": "string", "pattern": "^[!-~]{1,255}$", "examples": ["order-17"]},
+    "Idempotency-Key": {
+        "type": "string",
+        "pattern": r'^([!#-~][!-~]{0,254}|"([ !#-\[\]-~]|\\["\\]){1,255}")$',
+        "examples": ["order-17"],
+    },
 }
 _CONDITIONS = ("If-Match", "If-None-Match")
 _ALWAYS = (errors.KronosError, errors.DatabaseUnavailable)
@@ -123,7 +130,11 @@ class Routes:
                 summary=(handler.__doc__ or "").strip().split("\n", 1)[0].rstrip("."),
                 tags=[self.tag],
                 status_code=next(iter(answers)),
-                responses=_responses(answers, tuple(tells), [*raises, *_always(method, needs_key=self.needs_key)]),
+                responses=_responses(
+                    answers,
+                    (*tells, "Idempotent-Replayed") if _KEY_HEADER in headers else tuple(tells),
+                    [*raises, *_always(method, needs_key=self.needs_key)],
+                ),
                 response_model=None,
                 openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key, needs_body=needs_body),
             )

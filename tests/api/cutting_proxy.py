@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Point = Literal["before", "during", "after", "held"]
 """before: what was sent never reaches PostgreSQL. during: it does, and both ends are cut at once. after: PostgreSQL has done it and
-said so, which never reaches the caller. held: the same, and nothing is cut."""
+said so, which never reaches the caller. held: the same, and nothing is cut; only a request that executes something is held."""
 
 
 @dataclass
@@ -23,6 +23,8 @@ class Proxy:
     point: Point = "before"
     left: int = 0
     has_cut: bool = False
+    port: int = 0
+    """From which PostgreSQL was spoken to over the connection that was cut: its session is over once it has ended what it was sent."""
 
     def arm(self, point: Point, at: int) -> None:
         """Cut the `at`-th request."""
@@ -69,10 +71,14 @@ class _Connection:
             to_server.close()  # what was written is sent first
 
     async def _requests(self, to_server: asyncio.StreamWriter) -> None:
+        executes = False
         while True:
             message = await _message(self._client)
-            if message[:1] in (b"S", b"Q") and self._proxy.cuts():  # Sync, Query: PostgreSQL commits at nothing else
-                self._point = self._proxy.point
+            executes = executes or message[:1] == b"E"
+            if message[:1] in (b"S", b"Q"):  # Sync, Query: PostgreSQL commits at nothing else
+                if (executes or self._proxy.point != "held") and self._proxy.cuts():
+                    self._point, self._proxy.port = self._proxy.point, to_server.get_extra_info("sockname")[1]
+                executes = False
                 if self._point == "before":
                     return
             to_server.write(message)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
@@ -78,6 +79,58 @@ async def test_a_request_that_takes_too_long_is_503() -> None:
     status, problem, headers = await ask(Boundary(hangs, timeout_seconds=0.01))
 
     assert (status, problem["code"], headers["retry-after"]) == (503, "request_timeout", "2")
+
+
+async def test_a_request_that_takes_too_long_says_whether_something_may_have_been_changed() -> None:
+    async def writes(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["kronos.writes"].is_sent = True
+        await hangs(scope, receive, send)
+
+    _, unsent, _ = await ask(Boundary(hangs, timeout_seconds=0.01))
+    status, sent, headers = await ask(Boundary(writes, timeout_seconds=0.01))
+
+    assert unsent["detail"].endswith("nothing was changed")
+    assert (status, sent["code"]) == (503, "outcome_unknown")
+    assert "may have been done" in sent["detail"]
+    assert "retry-after" not in headers
+
+
+async def test_what_nobody_foresaw_says_whether_something_may_have_been_changed() -> None:
+    async def reads_badly(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ZeroDivisionError
+
+    async def writes_badly(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["kronos.writes"].is_done = True
+        raise ZeroDivisionError
+
+    _, unchanged, _ = await ask(Boundary(reads_badly))
+    _, changed, _ = await ask(Boundary(writes_badly))
+
+    assert (unchanged["code"], changed["code"]) == ("internal_error", "internal_error")
+    assert unchanged["detail"].endswith("Nothing was changed.")
+    assert "may have been done" in changed["detail"]
+
+
+async def test_a_caller_that_goes_away_is_one_line_and_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def reads_body(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "raw_path": b"/x", "headers": [], "query_string": b""}
+    with caplog.at_level(logging.INFO, "kronos.api"):
+        await Boundary(reads_body)(scope, receive, send)
+
+    assert sent == []
+    (line,) = caplog.records
+    assert (line.levelname, line.exc_info) == ("INFO", None)
+    assert "POST /x 499" in line.getMessage()
 
 
 async def test_a_body_that_does_not_come_is_408() -> None:

@@ -1,8 +1,11 @@
 """PostgreSQL's connection is cut at each point of each write: what is answered is true, and the same call again makes nothing twice."""
 
+import logging
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +17,7 @@ from api_answers import problem_of
 from conftest import Api, await_condition, cloned, make_workspace, running_api
 from kronos import config
 from kronos.api import app
+from kronos.api.middleware import Boundary
 from kronos.api.operation import Operation
 from servers import Server
 
@@ -68,12 +72,10 @@ class Scene:
         assert isinstance(text, str)
         return text
 
-    def is_idle(self) -> bool:
-        """Whether nobody works in the database but us: what was sent to it is over."""
-        return self.superuser.execute(
-            "select not exists (select from pg_stat_activity where datname = current_database() and state = 'active'"
-            "                      and pid <> pg_backend_pid())"
-        ).fetchone() == (True,)
+    def has_ended(self) -> bool:
+        """Whether PostgreSQL is through with what came over the connection that was cut."""
+        found = self.superuser.execute("select from pg_stat_activity where client_port = %s", [self.proxy.port]).fetchall()
+        return not found
 
 
 def _cron(scene: Scene) -> dict[str, str]:
@@ -198,7 +200,7 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(apis: tuple[Api
             if not scene.proxy.disarm():
                 assert answer.is_success, answer.text
                 break
-            await_condition(scene.is_idle, "PostgreSQL to end what it was sent")
+            await_condition(scene.has_ended, "PostgreSQL to end what it was sent")
             after = scene.state()
             if not answer.is_success:
                 problem = problem_of(answer)
@@ -230,3 +232,39 @@ def made_once(scene: Scene, write: Write, names: dict[str, str], key: str, *, is
     assert once_more.json()[write.makes or ""] == again.json()[write.makes or ""]
     assert once_more.headers["Idempotent-Replayed"] == "true"
     assert scene.state() == between
+
+
+def test_an_answer_that_never_comes_is_told_as_unknown_and_the_call_can_be_repeated(
+    apis: tuple[Api, Proxy, psycopg.Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL has done it, and neither its answer comes nor the connection ends: the request's time is up."""
+    assert Boundary.__init__.__kwdefaults__ is not None
+    monkeypatch.setitem(Boundary.__init__.__kwdefaults__, "timeout_seconds", 1.0)
+    _, proxy, superuser = apis
+    with running_api(proxy.url, tmp_path) as api:
+        scene = Scene(api, proxy, superuser)
+        write, key = WRITES["one-shot"], uuid.uuid4().hex
+        before = scene.state()
+        proxy.arm("held", 1)
+        problem = problem_of(asked(scene, write, {}, key))
+
+        assert proxy.disarm()
+        assert (problem["status"], problem["code"]) == (503, "outcome_unknown")
+        assert "took longer than 1 s" in problem["detail"]
+        assert "Repeat the call with the same Idempotency-Key" in problem["detail"]
+        assert scene.state() != before
+        made_once(scene, write, {}, key, is_made=True)
+
+
+def test_a_caller_that_goes_away_is_one_line_and_no_error(shared_api: Api, workspace: str, caplog: pytest.LogCaptureFixture) -> None:
+    address = shared_api.client.base_url
+    head = f"POST /v1/workspaces/{workspace}/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shared_api.key}\r\n"
+    with caplog.at_level(logging.INFO, "kronos.api"):
+        with socket.create_connection((address.host, address.port or 0)) as connection:
+            connection.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\nRequest-Id: gone\r\n\r\n{{"a":'.encode())
+
+        def lines() -> list[logging.LogRecord]:
+            return [record for record in caplog.records if "gone" in record.getMessage()]
+
+        await_condition(lines, "the request's line")
+    assert [(line.levelname, line.exc_info, " 499 " in line.getMessage()) for line in lines()] == [("INFO", None, True)]

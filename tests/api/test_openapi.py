@@ -151,3 +151,17 @@ def test_the_documentation_page_needs_no_key(api: httpx.Client) -> None:
     response = api.get("/docs", headers={"Authorization": ""})
 
     assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_what_makes_something_takes_a_key_and_every_write_tells_of_lost_answers(document: dict[str, Any]) -> None:
+    keyed = {
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if any(each["name"] == "Idempotency-Key" for each in operation["parameters"])
+    }
+    assert keyed == {"create_job", "trigger_job", "backfill_job", "retry_execution", "create_endpoint"}
+    for path, method, operation in operations(document):
+        answers = operation["responses"]
+        assert ("outcome_unknown" in answers["503"]["description"]) == (method != "get"), path
+        for status in (status for status in answers if status < "300"):
+            assert ("Idempotent-Replayed" in answers[status].get("headers", {})) == (operation["operationId"] in keyed)

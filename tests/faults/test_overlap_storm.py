@@ -18,7 +18,7 @@ import pytest
 
 from conftest import await_condition
 from factory import EndpointRow, add_endpoint
-from kronos import sql
+from kronos import idempotency, sql
 from sql_factory import Connection, account, entries, fire, job, live, make_cron_job, records, value, values
 from worker.protocol import as_worker, claim, expire, finalize
 
@@ -89,7 +89,8 @@ class Storm:
                 [job_id],
             )
             if found:
-                params = {"execution_id": dice.choice(found), "endpoint_version": dice.choice(("latest", "same"))}
+                version = dice.choice(("latest", "same"))
+                params = {"execution_id": dice.choice(found), "endpoint_version": version, **idempotency.params(None)}
                 moved = connection.execute(sql.texts()[f"executions.{name}"], params).fetchall()
                 self.done[name] += len(moved)
 

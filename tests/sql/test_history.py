@@ -11,7 +11,7 @@ import pytest
 
 from conftest import cloned
 from factory import EndpointRow, add_endpoint
-from kronos import sql
+from kronos import idempotency, sql
 from servers import Server
 from sql.plans import locks, partitions_in, plan_of, run_statement, seq_scans, told_plans
 from sql_factory import Connection, make_cron_job, records, value
@@ -216,7 +216,7 @@ def test_a_ring_of_a_tick_that_was_run_finds_it_in_its_partition(old: Old) -> No
 
 def test_a_run_by_hand_and_upkeep_lock_no_partition(old: Old) -> None:
     execution_id = value(old.connection, "select kronos.uuid7()")
-    trigger = {"job": "hourly", "execution_id": execution_id, "input": None, "wake": False}
+    trigger = {"job": "hourly", "execution_id": execution_id, "input": None, "wake": False, **idempotency.params(None)}
     with told_plans(old.connection) as plans:
         run_statement(old.connection, "jobs.trigger_job", trigger, role="kronos_api", workspace_id=old.workspace_id)
         old.connection.execute("reset role")
@@ -228,7 +228,7 @@ def test_a_run_by_hand_and_upkeep_lock_no_partition(old: Old) -> None:
 def test_a_delivery_locks_the_partition_of_its_execution(old: Old) -> None:
     """Claim and finalize as the worker runs them, of an execution that is new."""
     execution_id = value(old.connection, "select kronos.uuid7()")
-    trigger = {"job": "hourly", "execution_id": execution_id, "input": None, "wake": False}
+    trigger = {"job": "hourly", "execution_id": execution_id, "input": None, "wake": False, **idempotency.params(None)}
     token = uuid.uuid4()
     with old.connection.transaction(force_rollback=True):
         run_statement(old.connection, "jobs.trigger_job", trigger, role="kronos_api", workspace_id=old.workspace_id)

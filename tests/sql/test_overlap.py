@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint, attempts_of, in_flight
-from kronos import sql
+from kronos import idempotency, sql
 from sql_factory import Connection, Record, account, acting_as, done, job, live, make_cron_job, records, value, values
 from worker.protocol import as_worker, claim, expire, finalize, run
 
@@ -407,7 +407,7 @@ def test_a_key_that_cannot_be_let_go_stops_no_other(ticking: Callable[..., Ticki
 def retry(one: Ticking, execution_id: uuid.UUID) -> None:
     with acting_as(one.connection, "kronos_api"), one.connection.transaction():
         one.connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(one.endpoint.workspace_id)])
-        params = {"execution_id": execution_id, "endpoint_version": "latest"}
+        params = {"execution_id": execution_id, "endpoint_version": "latest", **idempotency.params(None)}
         assert one.connection.execute(sql.texts()["executions.retry_execution"], params).fetchall()
 
 

@@ -91,6 +91,26 @@ def test_a_statement_is_plannable_by_its_role_and_returns_its_dataclass(module_d
     assert [(name, _PYTHON[type_name]) for name, type_name in columns] == told
 
 
+_WRITING = re.compile(r"\b(?:insert\s+into|update|delete\s+from|merge\s+into|for\s+(?:no\s+key\s+)?update|notify)\b", re.IGNORECASE)
+
+
+def test_what_is_called_reading_changes_nothing(module_database_url: str) -> None:
+    """A lost connection during it is told as "nothing was changed": it writes no table, and calls no function that may."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        volatile = {
+            name
+            for (name,) in connection.execute(
+                "select distinct proname from pg_proc where pronamespace = 'kronos'::regnamespace and provolatile = 'v'"
+            )
+        }
+    of_requests = [each for each in sql.statements if role_of(each.name) == "kronos_api"]
+    reading = {each.name: re.sub(r"--[^\n]*", "", each.text) for each in of_requests if each.is_read}
+    assert len(reading) > 20
+    assert [name for name, text in reading.items() if _WRITING.search(text)] == []
+    called = {name: set(re.findall(r"\bkronos\.(\w+)\(", text)) & volatile for name, text in reading.items()}
+    assert {name: functions for name, functions in called.items() if functions} == {}
+
+
 def test_each_block_of_sql_queries_is_one_statement_of_the_code() -> None:
     assert sorted(statement.name for statement in sql.statements) == sorted(sql.texts())
 

@@ -1,0 +1,277 @@
+"""A call with an Idempotency-Key makes one thing, however often and however much at once it is repeated, and answers it each time."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from api_answers import problem_of
+from factory import add_endpoint
+from sql.plans import told_plans
+from sql_factory import value, values
+
+CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
+HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
+WINDOW = {"from": "2026-11-20T00:00:00Z", "to": "2026-11-20T00:05:00Z"}
+Made = dict[str, Any]
+
+
+class Caller:
+    """Calls of one workspace."""
+
+    def __init__(self, client: httpx.Client, workspace: str, superuser: psycopg.Connection) -> None:
+        self.client, self.workspace, self.superuser = client, workspace, superuser
+        self.base = f"/v1/workspaces/{workspace}"
+
+    def post(self, path: str, body: Made | None = None, **headers: str) -> httpx.Response:
+        return self.client.post(self.base + path, json=body or {}, headers={name.replace("_", "-"): text for name, text in headers.items()})
+
+    def made(self, path: str, body: Made | None = None) -> Made:
+        made: Made = self.post(path, body).raise_for_status().json()
+        return made
+
+    def rows(self, table: str) -> int:
+        found: int = value(
+            self.superuser,
+            f"select count(*) from kronos.{table} join kronos.workspaces using (workspace_id) where slug = %s",
+            [self.workspace],
+        )
+        return found
+
+
+@pytest.fixture
+def caller(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> Caller:
+    return Caller(api, workspace, shared_superuser)
+
+
+def job(caller: Caller, **fields: Any) -> str:
+    """A minute-job that has been there for nine days."""
+    job_id: str = caller.made("/jobs", CRON | {"cron": "* * * * *"} | fields)["job_id"]
+    caller.superuser.execute(
+        "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where job_id = %s", [job_id]
+    )
+    return job_id
+
+
+def cancelled(caller: Caller) -> str:
+    run = caller.made(f"/jobs/{caller.made('/jobs', CRON)['job_id']}/trigger")
+    execution_id: str = caller.made(f"/executions/{run['execution_id']}/cancel")["execution_id"]
+    return execution_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maker:
+    """A call that makes something: its path, on what was made ready for it; where what it makes is counted; another request."""
+
+    path: Callable[[Caller], str]
+    body: Made = field(default_factory=dict)
+    other: Made | None
+    table: str
+    named: str
+    status: int
+    status_again: int
+
+
+MAKERS = {
+    "job": Maker(
+        path=lambda caller: "/jobs",
+        body=CRON | {"name": "nightly"},
+        other=CRON | {"name": "weekly"},
+        table="jobs",
+        named="job_id",
+        status=201,
+        status_again=200,
+    ),
+    "trigger": Maker(
+        path=lambda caller: f"/jobs/{job(caller, overlap='QUEUE')}/trigger",
+        body={"input": {"a": 1, "b": 2}},
+        other={},
+        table="execution_live",
+        named="execution_id",
+        status=202,
+        status_again=202,
+    ),
+    "backfill": Maker(
+        path=lambda caller: f"/jobs/{job(caller)}/backfill",
+        body=WINDOW,
+        other=WINDOW | {"max_active": 3},
+        table="backfills",
+        named="backfill_id",
+        status=202,
+        status_again=202,
+    ),
+    "retry": Maker(
+        path=lambda caller: f"/executions/{cancelled(caller)}/retry",
+        other=None,
+        table="execution_live",
+        named="execution_id",
+        status=200,
+        status_again=200,
+    ),
+    "endpoint": Maker(
+        path=lambda caller: "/endpoints",
+        body={"name": "fresh", **HTTP},
+        other={"name": "stale", **HTTP},
+        table="endpoints",
+        named="endpoint_id",
+        status=201,
+        status_again=200,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_twenty_calls_of_one_key_at_once_make_one(caller: Caller, name: str) -> None:
+    maker = MAKERS[name]
+    path, before = maker.path(caller), caller.rows(maker.table)
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: caller.post(path, maker.body, Idempotency_Key="k"), range(20)))
+
+    assert [answer.text for answer in answers if not answer.is_success] == []
+    assert {answer.json()[maker.named] for answer in answers} == {answers[0].json()[maker.named]}
+    assert caller.rows(maker.table) == before + 1
+    replayed = Counter(answer.headers.get("Idempotent-Replayed") for answer in answers)
+    assert replayed == {None: 1, "true": 19}
+    assert Counter(answer.status_code for answer in answers) == Counter([maker.status] + [maker.status_again] * 19)
+
+
+@pytest.mark.parametrize("name", [name for name, maker in MAKERS.items() if maker.other is not None])
+def test_the_key_with_another_request_is_refused_and_makes_nothing(caller: Caller, name: str) -> None:
+    maker = MAKERS[name]
+    path = maker.path(caller)
+    first = caller.post(path, maker.body, Idempotency_Key="k")
+    before = caller.rows(maker.table)
+
+    problem = problem_of(caller.post(path, maker.other, Idempotency_Key="k"))
+
+    assert (problem["status"], problem["code"]) == (422, "idempotency_mismatch")
+    assert first.json()[maker.named] in problem["detail"]
+    assert problem["errors"][0]["hint"]
+    assert caller.rows(maker.table) == before
+
+
+def test_a_key_of_one_thing_is_none_of_another(caller: Caller) -> None:
+    """The same job's trigger and backfill may have the same key; two jobs' triggers may not: the request differs."""
+    job_id, other = job(caller), job(caller)
+    assert caller.post(f"/jobs/{job_id}/trigger", Idempotency_Key="k").status_code == 202
+    assert caller.post(f"/jobs/{job_id}/backfill", WINDOW, Idempotency_Key="k").status_code == 202
+    assert caller.post("/jobs", CRON, Idempotency_Key="k").status_code == 201
+    assert problem_of(caller.post(f"/jobs/{other}/trigger", Idempotency_Key="k"))["code"] == "idempotency_mismatch"
+
+
+def test_keys_of_two_workspaces_are_two(caller: Caller) -> None:
+    slug = f"w-{uuid.uuid4().hex[:12]}"
+    caller.client.post("/v1/workspaces", json={"slug": slug}).raise_for_status()
+    neighbour = Caller(caller.client, slug, caller.superuser)
+    made = [each.post("/endpoints", {"name": "fresh", **HTTP}, Idempotency_Key="k") for each in (caller, neighbour)]
+    assert [answer.status_code for answer in made] == [201, 201]
+
+
+def test_what_was_made_is_answered_whatever_has_come_since(caller: Caller) -> None:
+    """A cancelled job, a deleted endpoint, a suspended workspace would refuse the call: it was done before."""
+    job_id = job(caller)
+    triggered = caller.post(f"/jobs/{job_id}/trigger", Idempotency_Key="k").json()
+    caller.made("/endpoints", {"name": "brief", **HTTP})
+    body = {"endpoint": "brief", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "short"}
+    made = caller.post("/jobs", body, Idempotency_Key="k").json()
+    for each in (job_id, made["job_id"]):
+        caller.client.delete(f"{caller.base}/jobs/{each}").raise_for_status()
+    caller.client.delete(f"{caller.base}/endpoints/brief").raise_for_status()
+    caller.client.patch(caller.base, json={"status": "SUSPENDED"}).raise_for_status()
+
+    again = caller.post(f"/jobs/{job_id}/trigger", Idempotency_Key="k")
+    job_again = caller.post("/jobs", body, Idempotency_Key="k")
+
+    assert (again.status_code, again.json()["execution_id"]) == (202, triggered["execution_id"])
+    assert (job_again.status_code, job_again.json()["job_id"], job_again.json()["status"]) == (200, made["job_id"], "RETIRED")
+
+
+def test_a_call_that_was_refused_has_not_used_its_key(caller: Caller) -> None:
+    job_id, waiting = job(caller), caller.made("/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"})["execution"]["execution_id"]
+    one_shot = caller.made("/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"})["job_id"]
+    assert caller.post(f"/jobs/{one_shot}/trigger", Idempotency_Key="a").status_code == 409
+    assert caller.post(f"/executions/{waiting}/retry", Idempotency_Key="b").status_code == 409
+    assert caller.post("/endpoints", {"name": "sink", **HTTP}, Idempotency_Key="c").status_code == 409
+    caller.client.patch(caller.base, json={"status": "SUSPENDED"}).raise_for_status()
+    assert caller.post(f"/jobs/{job_id}/backfill", WINDOW, Idempotency_Key="d").status_code == 409
+    assert caller.rows("idempotency_keys") == 0
+
+
+def test_a_dry_backfill_uses_no_key(caller: Caller) -> None:
+    path = f"/jobs/{job(caller)}/backfill"
+    assert caller.post(path, WINDOW | {"validate_only": True}, Idempotency_Key="k").status_code == 200
+    assert caller.post(path, WINDOW, Idempotency_Key="k").status_code == 202
+
+
+def test_a_key_is_the_same_in_quotes_without_and_in_the_body(caller: Caller) -> None:
+    body = {"endpoint": "sink", "trigger": "IMMEDIATE"}
+    made = [
+        caller.post("/jobs", body, Idempotency_Key='"ab"'),
+        caller.post("/jobs", body, Idempotency_Key="ab"),
+        caller.post("/jobs", body | {"idempotency_key": "ab"}),
+        caller.post("/jobs", body | {"idempotency_key": "ab"}, Idempotency_Key='"ab"'),
+    ]
+    assert [(answer.status_code, answer.json()["idempotency_key"]) for answer in made] == [(201, "ab"), *[(200, "ab")] * 3]
+    spaced = caller.post("/jobs", body, Idempotency_Key=r'"a \"b\" \\"')
+    assert (spaced.status_code, spaced.json()["idempotency_key"]) == (201, 'a "b" \\')
+
+
+@pytest.mark.parametrize("header", ["", '"', '""', '"a', '"a"b"', '"a";p=1', r'"a\b"', "a b", "ü", '"' + "a" * 256 + '"', "a" * 256])
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/any/trigger"])
+def test_a_key_that_is_none_is_refused_and_nothing_is_made(caller: Caller, header: str, path: str) -> None:
+    body = {"endpoint": "sink", "trigger": "IMMEDIATE"} if path == "/jobs" else {}
+    answer = caller.client.post(caller.base + path, json=body, headers=[("Idempotency-Key", header.encode())])
+    problem = problem_of(answer)
+    assert (problem["status"], problem["errors"][0]["pointer"]) == (400, "/Idempotency-Key")
+    assert problem["errors"][0]["hint"]
+    assert caller.rows("jobs") == 0
+
+
+def test_two_keys_are_none(caller: Caller) -> None:
+    answer = caller.client.post(f"{caller.base}/jobs", json=CRON, headers=[("Idempotency-Key", "a"), ("Idempotency-Key", "b")])
+    assert problem_of(answer)["errors"][0]["pointer"] == "/Idempotency-Key"
+
+
+def test_a_release_with_more_fields_knows_the_keys_of_this_one() -> None:
+    """What a request does not say is no part of what makes two requests the same."""
+    from kronos import jobs  # here, because it is about what is inside
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Wider(jobs.NewJob):
+        title: str | None = None
+
+    said: Made = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "idempotency_key": "k", "input": {"b": 1, "a": 2}}
+    assert jobs._digest(Wider(**said)) == jobs._digest(jobs.NewJob(**said))
+    assert jobs._digest(Wider(**said, title="x")) != jobs._digest(jobs.NewJob(**said))
+
+
+@pytest.mark.usefixtures("database_url")
+def test_keys_are_remembered_for_a_day_and_go_oldest_first_by_their_index(superuser: psycopg.Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    superuser.execute(
+        """
+        insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id, created_at)
+        select %(workspace)s, operation, 'k' || number, '\\x00'::bytea, gen_random_uuid(), now() - age
+          from (select 'trigger', hours, make_interval(mins => hours * 60 + 1) from generate_series(0, 25) as hours
+                 union all
+                select 'retry', each, interval '2 days' from generate_series(1, 6000) as each) as made (operation, number, age)
+        """,
+        {"workspace": endpoint.workspace_id},
+    )
+    superuser.execute("analyze kronos.idempotency_keys")
+
+    with told_plans(superuser) as plans:
+        superuser.execute("select kronos.retain_keys(clock_timestamp())")
+    assert "Index Scan using idempotency_keys_oldest" in "".join(plans)
+    assert superuser.execute("select * from kronos.retain_keys(clock_timestamp())").fetchone() == (5000, True)
+    counted = value(superuser, "select kronos.retain()")
+
+    assert (counted["idempotency_keys"], counted["is_left"]) == (1002, False)
+    assert sorted(values(superuser, "select idempotency_key from kronos.idempotency_keys")) == sorted(f"k{hours}" for hours in range(24))
