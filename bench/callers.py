@@ -63,7 +63,8 @@ class Run:
 
     def __init__(self, order: JsonObject) -> None:
         self._order = order
-        head = f"{order.get('method', 'POST')} {order['path']} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{order['headers']}"
+        start = f"{order.get('method', 'POST')} {order['path']} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        head = f"{start}Content-Type: application/json\r\n{order['headers']}"
         self._requests = cycle([f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode() for body in order["bodies"]])
         self._latencies: list[float] = []
         self._statuses: dict[str, int] = {}

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from kronos import config
+from kronos import config, logs
 from kronos.api import app as api
 
 _COMMANDS = {
@@ -15,11 +15,13 @@ _COMMANDS = {
 
 def app() -> object:
     """The application."""
-    return api.create(config.load())
+    settings = config.load()
+    logs.configure(settings)
+    return api.create(settings)
 
 
 if __name__ == "__main__":
     server, port = sys.argv[1:]
     of_app = "bench.unbounded:app()" if server == "hypercorn" else "bench.unbounded:app"
     where = f"127.0.0.1:{port}" if server == "hypercorn" else port
-    os.execv(sys.executable, [sys.executable, "-m", *_COMMANDS[server], where, of_app])  # noqa: S606  # our own command
+    os.execv(sys.executable, [sys.executable, "-m", *_COMMANDS[server], where, of_app])  # our own command

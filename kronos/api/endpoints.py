@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from kronos import endpoints, errors
 from kronos.api.call import Call, answer
-from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.cursors import Page, bounded, decoded, list_digest
 from kronos.api.operation import Routes
 from kronos.api.requests import new_endpoint
 from kronos.api.schemas import EndpointCreate, EndpointPut, NoQuery, PageQuery
@@ -30,8 +30,8 @@ async def list_endpoints(call: Call) -> Response:
     """Endpoints of a workspace, newest first."""
     view, query = call.workspace(), call.parameters(PageQuery)
     of = list_digest("endpoints", view.workspace, {})
-    rows = await endpoints.list_page(view, limit=query.limit + 1, before=decoded(query.cursor, of))
-    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.endpoint_id)))
+    rows = await endpoints.list_page(view, limit=query.limit, before=decoded(query.cursor, of))
+    return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.endpoint_id)))
 
 
 @routes.operation("GET", _ONE, answers={200: Endpoint}, raises=(errors.WorkspaceNotFound, errors.EndpointNotFound))
