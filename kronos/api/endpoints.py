@@ -21,7 +21,8 @@ async def create_endpoint(call: Call) -> Response:
     """Make an endpoint."""
     call.parameters(NoQuery)
     view, body = call.workspace(), await call.read(EndpointCreate)
-    endpoint = await endpoints.create(view, new_endpoint(body.name, body, call.context.egress))
+    new = await call.judged(lambda: new_endpoint(body.name, body, call.context.egress))
+    endpoint = await endpoints.create(view, new)
     return answer(endpoint, 201, Location=call.path("workspaces", endpoint.workspace, "endpoints", endpoint.name))
 
 
@@ -47,7 +48,8 @@ async def put_endpoint(call: Call) -> Response:
     """Make an endpoint, or its next version; executions that exist keep theirs."""
     call.parameters(NoQuery)
     view, name, body = call.workspace(), call.new_name(), await call.read(EndpointPut)
-    endpoint, is_new = await endpoints.replace(view, new_endpoint(name, body, call.context.egress))
+    new = await call.judged(lambda: new_endpoint(name, body, call.context.egress))
+    endpoint, is_new = await endpoints.replace(view, new)
     if is_new:
         return answer(endpoint, 201, Location=call.path("workspaces", endpoint.workspace, "endpoints", endpoint.name))
     return answer(endpoint, ETag=f'"{endpoint.version}"')
