@@ -146,10 +146,6 @@ def test_a_page_measures_no_more_documents_than_it_has(api: httpx.Client, worksp
         [made["job_id"]],
     )
 
-    (of_one,) = shared_superuser.execute(
-        "select max(pg_column_size(input)) / 8192 from kronos.execution_live where job_id = %s", [made["job_id"]]
-    ).fetchone()
-
     def read(most_bytes: int) -> tuple[int, int]:
         """The rows of a page of so many bytes, and the blocks that were read for it."""
         (plan,) = shared_superuser.execute(
@@ -163,6 +159,5 @@ def test_a_page_measures_no_more_documents_than_it_has(api: httpx.Client, worksp
 
     rows, blocks = read(PAGE_BYTES)
     all_rows, all_blocks = read(2**30)
-    assert of_one > 10
     assert (rows <= 6, all_rows) == (True, 61)
-    assert all_blocks - blocks > 50 * of_one
+    assert (all_blocks - blocks) / (all_rows - rows) > 10  # the plans cost both the same
