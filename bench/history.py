@@ -139,10 +139,10 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
     if row is None:
         raise RuntimeError("the history is not filled")
     _, job_id, execution_id, tick, old = row
-    page, jobs = {**_ANY, "limit": 51}, {**_NONE, "limit": 51}
+    page, jobs = {**_ANY, "limit": 50, "bytes": 1_048_576}, {**_NONE, "limit": 51}
     return {
         "execution by id": ("executions.get_execution", {"execution_id": execution_id}),
-        "its attempts": ("executions.list_attempts", {"execution_id": execution_id}),
+        "its attempts": ("executions.list_attempts", {"execution_id": execution_id, "after": 0, "limit": 50, "bytes": 1_048_576}),
         "executions": ("executions.list_executions", page),
         "executions, status=FAILED": ("executions.list_executions", page | {"status": "FAILED"}),
         "executions, status=EXPIRED (none)": ("executions.list_executions", page | {"status": "EXPIRED"}),

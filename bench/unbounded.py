@@ -3,7 +3,7 @@
 import os
 import sys
 
-from kronos import config
+from kronos import config, logs
 from kronos.api import app as api
 
 _COMMANDS = {
@@ -15,7 +15,9 @@ _COMMANDS = {
 
 def app() -> object:
     """The application."""
-    return api.create(config.load())
+    settings = config.load()
+    logs.configure(settings)
+    return api.create(settings)
 
 
 if __name__ == "__main__":

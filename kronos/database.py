@@ -28,6 +28,8 @@ First = TypeVar("First")
 Params: TypeAlias = Mapping[str, object]
 Connection: TypeAlias = AsyncConnection[TupleRow]
 _PROOF_SECONDS = 10.0
+PAGE_BYTES = 1024 * 1024
+"""Of a list's page: what users' documents in it may have, written out as JSON. A page has one row at least, whatever that has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from kronos import errors, idempotency
-from kronos.database import WorkspaceView
-from kronos.model import Endpoint, EndpointType, JsonObject
+from kronos.database import PAGE_BYTES, WorkspaceView
+from kronos.model import Endpoint, EndpointType, JsonObject, ListedEndpoint
 from kronos.sql import statement
 
 
@@ -63,7 +63,7 @@ class NewEndpoint:
 _INSERT = statement("endpoints.insert_endpoint", Written)
 _REPLACE = statement("endpoints.replace_endpoint", Written)
 _GET = statement("endpoints.get_endpoint", Endpoint)
-_LIST = statement("endpoints.list_endpoints", Endpoint)
+_LIST = statement("endpoints.list_endpoints", ListedEndpoint)
 _MATCH = statement("endpoints.match_endpoint", Matched)
 _DELETE = statement("endpoints.delete_endpoint", Deletion)
 
@@ -117,10 +117,10 @@ async def get(view: WorkspaceView, name: str) -> Endpoint:
     return endpoint
 
 
-async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Endpoint]:
-    """Up to `limit` endpoints, newest first, after the position `before`."""
+async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedEndpoint]:
+    """Up to `limit` endpoints, newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
     created_at, endpoint_id = before or (None, None)
-    return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": endpoint_id})
+    return await view.rows(_LIST, {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": endpoint_id})
 
 
 async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:

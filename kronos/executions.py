@@ -7,8 +7,8 @@ from typing import Literal
 from uuid import UUID
 
 from kronos import errors, idempotency
-from kronos.database import WorkspaceView
-from kronos.model import Attempt, EndpointChoice, Execution, ExecutionStatus, Json
+from kronos.database import PAGE_BYTES, WorkspaceView
+from kronos.model import Attempt, EndpointChoice, Execution, ExecutionStatus, Json, ListedAttempt, ListedExecution
 from kronos.sql import statement
 
 
@@ -49,9 +49,12 @@ class LogLine:
 
 
 GET = statement("executions.get_execution", Execution)
-_LIST = statement("executions.list_executions", Execution)
-_LIST_OF_JOB = statement("executions.list_job_executions", Execution)
-_ATTEMPTS = statement("executions.list_attempts", Attempt)
+_LIST = statement("executions.list_executions", ListedExecution)
+_LIST_OF_JOB = statement("executions.list_job_executions", ListedExecution)
+_ATTEMPTS = statement("executions.list_attempts", ListedAttempt)
+_LAST_ATTEMPTS = statement("executions.list_last_attempts", Attempt)
+
+MOST_ATTEMPTS_TOLD = 200
 _CANCEL = statement("executions.cancel_execution", Moved)
 _RETRY = statement("executions.retry_execution", Retried)
 
@@ -69,8 +72,10 @@ async def get(view: WorkspaceView, execution_id: UUID) -> Execution:
     return execution
 
 
-async def list_page(view: WorkspaceView, which: ExecutionFilter, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Execution]:
-    """Up to `limit` executions, newest first, after the position `before`."""
+async def list_page(
+    view: WorkspaceView, which: ExecutionFilter, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[ListedExecution]:
+    """Up to `limit` executions, newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
     created_at, execution_id = before or (None, None)
     return await view.rows(
         _LIST if which.job is None else _LIST_OF_JOB,
@@ -80,35 +85,38 @@ async def list_page(view: WorkspaceView, which: ExecutionFilter, *, limit: int, 
             "scheduled_after": which.scheduled_after,
             "scheduled_before": which.scheduled_before,
             "limit": limit,
+            "bytes": PAGE_BYTES,
             "before_created_at": created_at,
             "before_id": execution_id,
         },
     )
 
 
-async def attempts(view: WorkspaceView, execution_id: UUID) -> list[Attempt]:
-    """The execution's attempts, first to last, the one under way included. Raises ExecutionNotFound."""
-    _, tried = await _with_attempts(view, execution_id)
+async def attempts(view: WorkspaceView, execution_id: UUID, *, limit: int, after: int) -> list[ListedAttempt]:
+    """Up to `limit` of the execution's attempts after number `after`, first to last, the one under way included; fewer where they are more
+    than PAGE_BYTES. Raises ExecutionNotFound."""
+    params = {"execution_id": execution_id, "after": after, "limit": limit, "bytes": PAGE_BYTES}
+    if not (tried := await view.rows(_ATTEMPTS, params)):
+        await get(view, execution_id)
     return tried
 
 
 async def logs(view: WorkspaceView, execution_id: UUID) -> list[LogLine]:
-    """What happened to the execution, in order, told from its row and its attempts. Raises ExecutionNotFound."""
-    execution, tried = await _with_attempts(view, execution_id)
-    return sorted(_told(execution, tried), key=lambda line: line.at)
-
-
-async def _with_attempts(view: WorkspaceView, execution_id: UUID) -> tuple[Execution, list[Attempt]]:
-    execution, tried = await view.write_then_read(GET, {"execution_id": execution_id}, _ATTEMPTS, {"execution_id": execution_id})
+    """What happened to the execution, in order, told from its row and its last MOST_ATTEMPTS_TOLD attempts. Raises ExecutionNotFound."""
+    params = {"execution_id": execution_id, "limit": MOST_ATTEMPTS_TOLD}
+    execution, tried = await view.write_then_read(GET, {"execution_id": execution_id}, _LAST_ATTEMPTS, params)
     if not execution:
         raise _not_found(view, execution_id)
-    return execution[0], tried
+    return sorted(_told(execution[0], tried), key=lambda line: line.at)
 
 
 def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
     yield LogLine(
         at=execution.created_at, level="INFO", message=f"created, cause {execution.cause}, for {execution.scheduled_at.isoformat()}"
     )
+    if tried and (earlier := tried[0].attempt_number - 1):
+        told = f"{earlier} earlier attempts are not told here: …/attempts lists them"
+        yield LogLine(at=tried[0].started_at, level="INFO", message=told)
     for attempt in tried:
         name = f"attempt {attempt.attempt_number} of {execution.max_attempts}"
         yield LogLine(at=attempt.started_at, level="INFO", message=f"{name} claimed by {attempt.worker_id}")

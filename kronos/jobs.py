@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 from psycopg.types.json import Jsonb
 
 from kronos import errors, executions, idempotency, schedules
-from kronos.database import WorkspaceView
-from kronos.model import Execution, Job, JobStatus, JsonObject, Overlap, Trigger
+from kronos.database import PAGE_BYTES, WorkspaceView
+from kronos.model import Execution, Job, JobStatus, JsonObject, ListedJob, Overlap, Trigger
 from kronos.schedules import ScheduleText
 from kronos.sql import Statement, statement
 
@@ -119,8 +119,8 @@ _INSERT_CRON = statement("jobs.insert_cron_job", Job)
 _INSERT_ONE_SHOT = statement("jobs.insert_one_shot_job", Job)
 _FIND_TWIN = statement("jobs.find_twin", Twin)
 _GET = statement("jobs.get_job", Job)
-_LIST = statement("jobs.list_jobs", Job)
-_VERSIONS = statement("jobs.list_versions", Job)
+_LIST = statement("jobs.list_jobs", ListedJob)
+_VERSIONS = statement("jobs.list_versions", ListedJob)
 _STATISTICS = statement("jobs.get_job_statistics", StatusCount)
 SETTLE = statement("jobs.settle_ticks", Settled)
 _SETTLE_VERSION = statement("jobs.settle_version", Settled)
@@ -284,8 +284,8 @@ async def get(view: WorkspaceView, job: str) -> Job:
     return found
 
 
-async def list_page(view: WorkspaceView, which: JobFilter, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Job]:
-    """Up to `limit` jobs, newest first, after the position `before`."""
+async def list_page(view: WorkspaceView, which: JobFilter, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedJob]:
+    """Up to `limit` jobs, newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
     created_at, job_id = before or (None, None)
     return await view.rows(
         _LIST,
@@ -298,15 +298,17 @@ async def list_page(view: WorkspaceView, which: JobFilter, *, limit: int, before
             "created_after": which.created_after,
             "created_before": which.created_before,
             "limit": limit,
+            "bytes": PAGE_BYTES,
             "before_created_at": created_at,
             "before_id": job_id,
         },
     )
 
 
-async def versions(view: WorkspaceView, job: str, *, limit: int, before: int | None) -> list[Job]:
-    """Up to `limit` versions of the job that `job` is one of, newest first, older than version `before`. Raises JobNotFound."""
-    if not (found := await view.rows(_VERSIONS, {"job": job, "limit": limit, "before_version": before})):
+async def versions(view: WorkspaceView, job: str, *, limit: int, before: int | None) -> list[ListedJob]:
+    """Up to `limit` versions of the job that `job` is one of, newest first, older than version `before`; fewer where they are more
+    than PAGE_BYTES. Raises JobNotFound."""
+    if not (found := await view.rows(_VERSIONS, {"job": job, "limit": limit, "bytes": PAGE_BYTES, "before_version": before})):
         await get(view, job)
     return found
 

@@ -152,6 +152,34 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEndpoint(Endpoint):
+    """In a page that is bounded in bytes. `_more`: others follow it. JSON's writer leaves out what begins with _."""
+
+    _more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedJob(Job):
+    """As ListedEndpoint."""
+
+    _more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedExecution(Execution):
+    """As ListedEndpoint."""
+
+    _more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedAttempt(Attempt):
+    """As ListedEndpoint."""
+
+    _more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backfill:
     """A job's ticks of a past window, delivered later. `progress`: its executions, by state."""
 

@@ -7,13 +7,23 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from kronos import errors
 from kronos.reading import counted, instant
 
 Row = TypeVar("Row")
+
+
+class _Listed(Protocol):
+    """A row of a page that is bounded in bytes."""
+
+    @property
+    def _more(self) -> bool: ...
+
+
+Listed = TypeVar("Listed", bound=_Listed)
 Place = tuple[datetime, UUID]
 _LAYOUT = struct.Struct(">B8sq16s")  # version, digest of what is listed, the instant as PostgreSQL counts it, id
 _VERSION = 2
@@ -32,6 +42,12 @@ def page(rows: Sequence[Row], *, limit: int, of: bytes, place: Callable[[Row], P
     if len(rows) <= limit:
         return Page(data=rows[:limit], next_cursor=None)
     return Page(data=rows[:limit], next_cursor=_encoded(of, place(rows[limit - 1])))
+
+
+def bounded(rows: Sequence[Listed], *, of: bytes, place: Callable[[Listed], Place]) -> Page[Listed]:
+    """The page that `rows` make, which say themselves whether others follow."""
+    more = bool(rows) and rows[-1]._more  # not private: what begins with _ is left out of the answer
+    return Page(data=rows, next_cursor=_encoded(of, place(rows[-1])) if more else None)
 
 
 def list_digest(name: str, workspace: str, filters: Mapping[str, object]) -> bytes:

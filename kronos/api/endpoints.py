@@ -6,7 +6,7 @@ from kronos import endpoints, errors
 from kronos.api.call import Call, answer, unchanged
 from kronos.api.conditions import etag
 from kronos.api.copies import kind_of, shown
-from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.cursors import Page, bounded, decoded, list_digest
 from kronos.api.operation import Routes
 from kronos.api.requests import new_endpoint
 from kronos.api.schemas import EndpointCreate, EndpointPut, NoQuery, PageQuery
@@ -34,7 +34,7 @@ async def create_endpoint(call: Call) -> Response:
     """Make an endpoint; with a known idempotency key, the endpoint that it made."""
     call.parameters(NoQuery)
     view, body = call.workspace(), await call.read(EndpointCreate)
-    new = new_endpoint(body.name, body, call.context.egress)
+    new = await call.aside(lambda: new_endpoint(body.name, body, call.context.egress))
     endpoint, is_new = await endpoints.create(view, new, idempotency_key=call.idempotency_key())
     return _made(call, endpoint, is_new=is_new)
 
@@ -44,8 +44,8 @@ async def list_endpoints(call: Call) -> Response:
     """Endpoints of a workspace, newest first."""
     view, query = call.workspace(), call.parameters(PageQuery)
     of = list_digest("endpoints", view.workspace, {})
-    rows = await endpoints.list_page(view, limit=query.limit + 1, before=decoded(query.cursor, of))
-    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.endpoint_id)))
+    rows = await endpoints.list_page(view, limit=query.limit, before=decoded(query.cursor, of))
+    return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.endpoint_id)))
 
 
 @routes.operation(
@@ -78,8 +78,8 @@ async def put_endpoint(call: Call) -> Response:
     view, name, document = call.workspace(), call.new_name(), await call.document()
     if_match, if_none_match = call.if_match(), call.if_none_match()
     copied_from = await _copied_from(view, name, document)
-    body = call.judged(EndpointPut, {key: value for key, value in document.items() if key not in _COPY.read_only})
-    new = new_endpoint(name, body, call.context.egress)
+    body = await call.judged(EndpointPut, {key: value for key, value in document.items() if key not in _COPY.read_only})
+    new = await call.aside(lambda: new_endpoint(name, body, call.context.egress))
     if if_none_match is None:
         return _made(call, await _first(view, new))
     if copied_from is not None:

@@ -4,9 +4,9 @@ from starlette.responses import Response
 
 from kronos import errors, executions
 from kronos.api.call import Call, answer
-from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
 from kronos.api.operation import Routes
-from kronos.api.schemas import ExecutionQuery, ExecutionRetry, NoQuery, Nothing
+from kronos.api.schemas import ExecutionQuery, ExecutionRetry, NoQuery, Nothing, PageQuery
 from kronos.executions import ExecutionFilter, LogLine
 from kronos.model import Attempt, Execution
 
@@ -23,8 +23,8 @@ async def list_executions(call: Call) -> Response:
     view, query = call.workspace(), call.parameters(ExecutionQuery)
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("executions", view.workspace, filters)
-    rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit + 1, before=decoded(query.cursor, of))
-    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.execution_id)))
+    rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
+    return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
 @routes.operation("GET", _ONE, answers={200: Execution}, raises=_ABSENT)
@@ -55,15 +55,22 @@ async def retry_execution(call: Call) -> Response:
     return answer(execution, is_repeat=not is_new)
 
 
-@routes.operation("GET", _ONE + "/attempts", answers={200: Page[Attempt]}, raises=_ABSENT)
+@routes.operation("GET", _ONE + "/attempts", query=PageQuery, answers={200: Page[Attempt]}, raises=_ABSENT)
 async def list_attempts(call: Call) -> Response:
     """An execution's attempts, first to last."""
-    call.parameters(NoQuery)
-    return answer(Page(data=await executions.attempts(call.workspace(), call.execution_id()), next_cursor=None))
+    view, execution_id, query = call.workspace(), call.execution_id(), call.parameters(PageQuery)
+    of = list_digest("attempts", view.workspace, {"execution": execution_id})
+    rows = await executions.attempts(view, execution_id, limit=query.limit, after=_number(number_of(decoded(query.cursor, of))))
+    return answer(bounded(rows, of=of, place=lambda row: numbered(row.attempt_number, execution_id)))
 
 
 @routes.operation("GET", _ONE + "/logs", answers={200: Page[LogLine]}, raises=_ABSENT)
 async def list_logs(call: Call) -> Response:
-    """What happened to an execution, in order."""
+    """What happened to an execution, in order; of its attempts the last 200."""
     call.parameters(NoQuery)
     return answer(Page(data=await executions.logs(call.workspace(), call.execution_id()), next_cursor=None))
+
+
+def _number(after: int | None) -> int:
+    """An attempt's number, whatever a cursor says: one that we did not make may say anything."""
+    return min(max(after or 0, 0), 32_767)

@@ -8,7 +8,8 @@ import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from kronos.model import JsonObject
+from kronos.delivery.headers import MAX_HEADERS
+from kronos.model import Json
 
 MAX_INPUT_BYTES = 256 * 1024
 # kronos.cron_length() in the database; a test holds them equal.
@@ -23,6 +24,8 @@ _NEARLY_LOCAL = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(\.[0-9]+)?)?", re.ASCII
 )
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_EXPONENT = re.compile(rb"[0-9]e[+-]?([0-9]{1,3})")
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})", re.ASCII)
 _SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
@@ -111,11 +114,46 @@ def _job_name(text: str) -> str:
     return _named(text, _JOB_NAME, hint)
 
 
-def _small(value: JsonObject) -> JsonObject:
-    size = len(orjson.dumps(value))
+def _small(value: Json) -> Json:
+    size = written_bytes(value)
     if size > MAX_INPUT_BYTES:
-        _refuse(f"the input has {size} bytes as JSON, at most {MAX_INPUT_BYTES} are stored", "Store it elsewhere and pass its address.")
+        detail = f"{size} bytes as JSON with its numbers written out (1e20 is 21 digits): at most {MAX_INPUT_BYTES} are stored"
+        _refuse(detail, "Store it elsewhere and pass its address.")
     return value
+
+
+def written_bytes(value: Json) -> int:
+    """The bytes of a value as PostgreSQL gives it back: as compact JSON, but numbers without an exponent, 1e300 as 301 digits."""
+    text = orjson.dumps(value)
+    # Strings look like such numbers now and then, so what this finds is only worth counting exactly.
+    if len(text) > MAX_INPUT_BYTES or len(text) + sum(int(each) for each in _EXPONENT.findall(text)) <= MAX_INPUT_BYTES:
+        return len(text)
+    return len(text) + _written_out(value)
+
+
+def _written_out(value: Json) -> int:
+    """The digits that numbers in the value have more, written without an exponent."""
+    if isinstance(value, float):
+        found = _EXPONENT.search(orjson.dumps(value))
+        return int(found[1]) if found else 0
+    if isinstance(value, dict):
+        return sum(_written_out(each) for each in value.values())
+    if isinstance(value, list):
+        return sum(_written_out(each) for each in value)
+    return 0
+
+
+def few_headers(given: object) -> object:
+    """Headers, if they are not too many: before each is judged, or there would be as many faults. Raises PydanticCustomError."""
+    if isinstance(given, dict) and len(given) > MAX_HEADERS:
+        _refuse(f"{len(given)} headers are set, at most {MAX_HEADERS} are sent", "Leave out what the receiver does not read.")
+    return given
+
+
+def _number_text(text: object) -> object:
+    if isinstance(text, str) and not _INTEGER.fullmatch(text):
+        _refuse("not a whole number", "Write digits only, such as 50.")
+    return text
 
 
 def _cron(text: str) -> str:
@@ -163,6 +201,9 @@ TimeOrLocal = Annotated[
 Slug = Annotated[str, AfterValidator(_slug), _pattern(_SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(_ENDPOINT_NAME)]
 JobName = Annotated[str, AfterValidator(_job_name), _pattern(_JOB_NAME)]
+WholeNumber = Annotated[int, BeforeValidator(_number_text)]
+"""Of a query string: digits and nothing else."""
+Template = Annotated[Any, AfterValidator(_small), WithJsonSchema({})]
 Input = Annotated[dict[str, Any], AfterValidator(_small), WithJsonSchema({"type": "object"})]
 Cron = Annotated[
     str,

@@ -11,7 +11,7 @@ from kronos import errors, executions, explain, jobs, ledger, pauses
 from kronos.api.call import Call, answer
 from kronos.api.conditions import etag
 from kronos.api.copies import kind_of, shown
-from kronos.api.cursors import Page, decoded, list_digest, number_of, numbered, page
+from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
 from kronos.api.operation import Routes
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
 from kronos.api.schemas import (
@@ -89,8 +89,8 @@ async def list_jobs(call: Call) -> Response:
     view, query = call.workspace(), call.parameters(JobQuery)
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("jobs", view.workspace, filters)
-    rows = await jobs.list_page(view, JobFilter(**filters), limit=query.limit + 1, before=decoded(query.cursor, of))
-    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.job_id)))
+    rows = await jobs.list_page(view, JobFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
+    return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id)))
 
 
 @routes.operation("GET", _ONE, tells=("ETag",), answers={200: Job}, raises=_ABSENT)
@@ -120,7 +120,7 @@ async def update_job(call: Call) -> Response:
         if_match = call.held_to(present.version)
         if not document:
             return _shown(call, present)
-    return _shown(call, await jobs.replace(view, ref, job_changes(call.judged(JobPatch, document)), if_match=if_match))
+    return _shown(call, await jobs.replace(view, ref, job_changes(await call.judged(JobPatch, document)), if_match=if_match))
 
 
 @routes.operation("DELETE", _ONE, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
@@ -189,10 +189,10 @@ async def list_job_executions(call: Call) -> Response:
     filters = query.model_dump(exclude={"limit", "cursor"}) | {"job": ref}
     of = list_digest("executions", view.workspace, filters)
     before = decoded(query.cursor, of)
-    rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit + 1, before=before)
+    rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit, before=before)
     if not rows:
         await jobs.get(view, ref)  # no such job is 404, not an empty list
-    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.execution_id)))
+    return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
 @routes.operation("GET", _ONE + "/versions", query=PageQuery, answers={200: Page[Job]}, raises=_ABSENT)
@@ -200,8 +200,8 @@ async def list_job_versions(call: Call) -> Response:
     """Versions of a job, newest first."""
     view, ref, query = call.workspace(), call.job_ref(), call.parameters(PageQuery)
     of = list_digest("versions", view.workspace, {"job": ref})
-    rows = await jobs.versions(view, ref, limit=query.limit + 1, before=number_of(decoded(query.cursor, of)))
-    return answer(page(rows, limit=query.limit, of=of, place=lambda row: numbered(row.version, row.job_id)))
+    rows = await jobs.versions(view, ref, limit=query.limit, before=number_of(decoded(query.cursor, of)))
+    return answer(bounded(rows, of=of, place=lambda row: numbered(row.version, row.job_id)))
 
 
 @routes.operation("GET", _ONE + "/status", answers={200: JobState}, raises=_ABSENT)

@@ -20,10 +20,19 @@ TIMEOUT_SECONDS = 10.0
 MAX_IN_FLIGHT = 500
 CALLER_GONE = 499
 """In the log, for a caller who went away before the body had come: as nginx has it."""
+MAX_BODIES_BYTES = 64 * 1024 * 1024
+"""Of all requests under way in one process."""
 
 _log = logging.getLogger("kronos.api")
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _LATER = {"Retry-After": "2"}
+_OVERLOADED = Refusal(
+    status=503,
+    code="overloaded",
+    title="Overloaded",
+    detail=f"the bodies of the requests that are under way in this process have more than {MAX_BODIES_BYTES} bytes",
+    headers=_LATER,
+)
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
@@ -45,6 +54,7 @@ class Boundary:
         self._timeout_seconds = timeout_seconds
         self._max_in_flight = max_in_flight
         self._in_flight = 0
+        self._bodies_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -74,9 +84,10 @@ class Boundary:
             elif length > MAX_BODY_BYTES:
                 await problem(_too_large(), scope)(scope, receive, send_named)
             else:
-                await self._serve(scope, _counted(receive, exchange, scope), send_named, exchange)
+                await self._serve(scope, self._counted(receive, exchange, scope), send_named, exchange)
         finally:
             self._in_flight -= 1
+            self._bodies_bytes -= exchange.received_bytes
             milliseconds = (time.perf_counter() - began) * 1000
             _log.info("%s %s %s %d %.1f ms", request_id, scope["method"], instance(scope), exchange.status, milliseconds)
 
@@ -103,6 +114,27 @@ class Boundary:
                 _log.exception("%s failed", scope["kronos.request_id"])
                 answer = problem(errors.KronosError("Kronos did not foresee this; its log has the request id"), scope)
             await answer(scope, receive, send)
+
+    def _counted(self, receive: Receive, exchange: _Exchange, scope: Scope) -> Receive:
+        """`receive`, which raises once the body, also a chunked one, or all bodies together are larger than is accepted."""
+
+        async def counting() -> Message:
+            exchange.waits_for_body = True
+            message = await receive()
+            exchange.waits_for_body = False
+            if (refusal := scope.get("kronos.refusal")) is not None:
+                raise _BodyRefused(refusal)
+            if message["type"] == "http.request":
+                length = len(message.get("body", b""))
+                exchange.received_bytes += length
+                self._bodies_bytes += length
+                if exchange.received_bytes > MAX_BODY_BYTES:
+                    raise _too_large()
+                if self._bodies_bytes > MAX_BODIES_BYTES:
+                    raise _BodyRefused(_OVERLOADED)
+            return message
+
+        return counting
 
     def _timed_out(self, scope: Scope, exchange: _Exchange) -> ASGIApp:
         seconds = f"{self._timeout_seconds:.0f} s"
@@ -139,24 +171,6 @@ class _BodyRefused(Exception):
 
 def _refused(refusal: Refusal, scope: Scope) -> ASGIApp:
     return http_problem(refusal.status, refusal.code, refusal.title, refusal.detail, scope, {**refusal.headers, "Connection": "close"})
-
-
-def _counted(receive: Receive, exchange: _Exchange, scope: Scope) -> Receive:
-    """`receive`, which raises PayloadTooLarge once the body, also a chunked one, is larger than is accepted."""
-
-    async def counting() -> Message:
-        exchange.waits_for_body = True
-        message = await receive()
-        exchange.waits_for_body = False
-        if (refusal := scope.get("kronos.refusal")) is not None:
-            raise _BodyRefused(refusal)
-        if message["type"] == "http.request":
-            exchange.received_bytes += len(message.get("body", b""))
-            if exchange.received_bytes > MAX_BODY_BYTES:
-                raise _too_large()
-        return message
-
-    return counting
 
 
 def _too_large() -> errors.PayloadTooLarge:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from kronos.api.fields import (
     AnyTime,
@@ -16,10 +16,13 @@ from kronos.api.fields import (
     JobName,
     Query,
     Slug,
+    Template,
     Text,
     Time,
     TimeOrLocal,
     Title,
+    WholeNumber,
+    few_headers,
 )
 from kronos.errors import Fault, Unprocessable
 from kronos.model import EndpointChoice, ExecutionStatus, JobStatus, Json, Overlap, TickOutcome, Trigger
@@ -85,8 +88,10 @@ class HttpSpec(Body):
         min_length=1, max_length=2048, description="Absolute http or https URL.", examples=["https://example.com/hooks/report"]
     )
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="POST", description="Its method.", examples=["POST"])
-    headers: dict[str, str] = Field(default_factory=dict, description="Headers beside Kronos's own.", examples=[{"X-Team": "reports"}])
-    body_template: Annotated[Json, WithJsonSchema({})] = Field(
+    headers: Annotated[dict[str, str], BeforeValidator(few_headers)] = Field(
+        default_factory=dict, description="Headers beside Kronos's own.", examples=[{"X-Team": "reports"}]
+    )
+    body_template: Template = Field(
         default=None, description="The body; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
     )
     timeout_ms: int = Field(default=30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000])
@@ -293,7 +298,7 @@ class NoQuery(Query):
 class PageQuery(Query):
     """Which page of a list."""
 
-    limit: int = Field(default=50, ge=1, le=200, description="Rows of a page.", examples=[50])
+    limit: WholeNumber = Field(default=50, ge=1, le=200, description="Rows of a page.", examples=[50])
     cursor: str | None = Field(
         default=None, max_length=200, description="next_cursor of the page before, as it came; it is of this list alone."
     )
@@ -302,7 +307,7 @@ class PageQuery(Query):
 class DriftQuery(Query):
     """How many differences are listed."""
 
-    limit: int = Field(default=50, ge=1, le=200, description="Differences that are listed; all are counted.", examples=[50])
+    limit: WholeNumber = Field(default=50, ge=1, le=200, description="Differences that are listed; all are counted.", examples=[50])
 
 
 class JobQuery(PageQuery):
@@ -345,4 +350,4 @@ class ExplainQuery(Query):
 class CountQuery(Query):
     """How many runs to foresee."""
 
-    count: int = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])
+    count: WholeNumber = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])

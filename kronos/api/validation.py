@@ -1,7 +1,7 @@
 """What pydantic found wrong, as faults for people: a JSON pointer, what is wrong, what to write instead."""
 
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -13,6 +13,8 @@ from kronos.model import Json
 
 Model = TypeVar("Model", bound=BaseModel)
 _MAX_FAULTS = 20
+# Of what is told: a name that is no field may be a megabyte long.
+_MAX_POINTER, _MAX_NAME = 256, 64
 
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
@@ -21,10 +23,23 @@ def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ..
     return tuple(_fault(each["type"], each["loc"], each["msg"], each.get("ctx", {}), model) for each in found)
 
 
+def trimmed(value: Json, model: type[BaseModel]) -> Json:
+    """A body without most of the fields that it may not have, where there are very many: pydantic would make an error of each."""
+    if not isinstance(value, dict):
+        return value
+    known = _fields(model)
+    unknown = [name for name in value if name not in known]
+    kept = {name: item for name, item in value.items() if name in known} | {name: value[name] for name in unknown[: _MAX_FAULTS + 1]}
+    for name, field in known.items():
+        if isinstance(kept.get(name), dict) and (inner := _models_in(field)):
+            kept[name] = trimmed(kept[name], inner[0])
+    return kept
+
+
 def _fault(kind: str, location: tuple[str | int, ...], message: str, context: dict[str, Json], model: type[BaseModel]) -> Fault:
     # A mapping's key that is wrong is located as (…, key, "[key]").
     location = tuple(part for part in location if part != "[key]")
-    pointer = pointer_to(*location).encode("utf-8", "replace").decode()
+    pointer = pointer_to(*location)[:_MAX_POINTER].encode("utf-8", "replace").decode()
     if kind == "extra_forbidden":
         return _unknown(pointer, str(location[-1]), _model_at(model, location[:-1]))
     example = _example(model, location)
@@ -39,7 +54,7 @@ def _fault(kind: str, location: tuple[str | int, ...], message: str, context: di
 
 def _unknown(pointer: str, name: str, model: type[BaseModel] | None) -> Fault:
     known = sorted(_fields(model)) if model else []
-    near = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    near = get_close_matches(name[:_MAX_NAME].lower(), known, n=1, cutoff=0.6)
     hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
     return Fault(pointer=pointer, detail="there is no such field", hint=hint)
 
@@ -50,8 +65,7 @@ def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[B
         field = _fields(model).get(str(part))
         if field is None:
             return None
-        inner = [each for each in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_model(each)]
-        if not inner:
+        if not (inner := _models_in(field)):
             return None
         model = inner[0]
     return model
@@ -62,7 +76,11 @@ def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _is_model(annotation: object) -> bool:
+def _models_in(field: FieldInfo) -> list[type[BaseModel]]:
+    return [each for each in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_model(each)]
+
+
+def _is_model(annotation: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 

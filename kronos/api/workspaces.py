@@ -79,7 +79,7 @@ async def update_workspace(call: Call) -> Response:
         if not document:
             return answer(present, ETag=etag(present.version))
         if_match = held
-    body = call.judged(WorkspacePatch, document)
+    body = await call.judged(WorkspacePatch, document)
     if body.name is None and body.status is None:
         fault = errors.Fault(pointer="", detail="the body changes nothing", hint="Give name, status or both.")
         raise errors.Unprocessable(fault.detail, faults=(fault,))

@@ -40,6 +40,8 @@ _MAX_STORED_HEADERS = 64
 _MAX_STORED_HEADER_CHARACTERS = 128
 _MAX_NAMES_LOOKED_AT = 256
 _MAX_STORED_URL_BYTES = 2048
+# What is larger is worked out each time: the caches take a megabyte or two, whatever tenants and receivers choose.
+_MAX_CACHED_NAMES, _MAX_CACHED_CHARACTERS = 64, 1024
 # RFC 9110 section 5.6.7: recipients accept all three.
 _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
@@ -181,19 +183,24 @@ def _stored(answer: Answer) -> Json:
 def _stored_names(names: Iterable[str]) -> list[Json]:
     # Cut before they are a cache's key: an endpoint's headers and its answers' are the same in most deliveries (30 us of each),
     # and what a receiver invents anew each time must not stay in memory.
-    return list(_names(tuple(name[:_MAX_STORED_HEADER_CHARACTERS] for name in names)[:_MAX_NAMES_LOOKED_AT]))
+    cut = tuple(name[:_MAX_STORED_HEADER_CHARACTERS] for name in names)[:_MAX_NAMES_LOOKED_AT]
+    is_usual = len(cut) <= _MAX_CACHED_NAMES and sum(map(len, cut)) <= _MAX_CACHED_CHARACTERS
+    return list(_names_before(cut) if is_usual else _names(cut))
 
 
 def _stored_url(url: str) -> str:
-    return _redacted_url(url[:_MAX_STORED_URL_BYTES])
+    cut = url[:_MAX_STORED_URL_BYTES]
+    return _redacted_url_before(cut) if len(cut) <= _MAX_CACHED_CHARACTERS else _redacted_url(cut)
 
 
-@lru_cache(maxsize=256)
 def _names(names: tuple[str, ...]) -> tuple[str, ...]:
     known = {storable_text(name.lower(), max_bytes=_MAX_STORED_HEADER_CHARACTERS) for name in names}
     return tuple(sorted(known)[:_MAX_STORED_HEADERS])
 
 
-@lru_cache(maxsize=1024)
 def _redacted_url(url: str) -> str:
     return storable_text(redacted(url), max_bytes=_MAX_STORED_URL_BYTES)
+
+
+_names_before = lru_cache(maxsize=256)(_names)
+_redacted_url_before = lru_cache(maxsize=1024)(_redacted_url)

@@ -16,13 +16,13 @@ from kronos.delivery.egress import EgressPolicy, check_url
 from kronos.delivery.headers import check_headers
 from kronos.delivery.refused import Refused, pointer_to
 from kronos.delivery.sanitise import MAX_DEPTH, json_bytes
-from kronos.model import Json
+from kronos.model import Json, JsonObject
 
 ROOTS = ("input",)
 _LATER_ROOTS = ("config", "secret")
 # A template of 64 KiB can name an input of 256 kB six thousand times: what is filled in is counted before it is built.
 MAX_RENDERED_BYTES = 1024 * 1024
-_MAX_CACHED_CHARACTERS = 1024
+_MAX_CACHED_CHARACTERS = 256
 _MARK = re.compile(r"(\\?)\{\{")
 _PATH = re.compile(r"\s*([^\s.{}|]+(?:\.[^\s.{}|]+)*)\s*")
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]+[/?]")
@@ -76,7 +76,7 @@ class _Filler:
 
 def check(template: Json) -> None:
     """Whether a body template's syntax and roots are right, wherever strings stand in it. Raises TemplateError."""
-    _walk(template, None, "", 0)
+    _walk(template, None, 0)
 
 
 def check_header_templates(headers: Mapping[str, str]) -> None:
@@ -94,7 +94,7 @@ def check_url_template(text: str, policy: EgressPolicy) -> None:
 
 def render(template: Json, context: Mapping[str, Json]) -> Json:
     """The template with every name replaced by its value in `context`. Raises TemplateError, nothing else."""
-    return _walk(template, _Filler(context, MAX_RENDERED_BYTES), "", 0)
+    return _walk(template, _Filler(context, MAX_RENDERED_BYTES), 0)
 
 
 def render_body(body_template: Json, context: Mapping[str, Json]) -> bytes:
@@ -134,21 +134,49 @@ def _path_steps(url: str) -> int:
     return sum(unquote(segment).partition(";")[0] in (".", "..") for segment in segments)
 
 
-def _walk(template: Json, filler: _Filler | None, pointer: str, depth: int) -> Json:
-    """The rendered template, or without a filler the template itself, checked."""
+def _walk(template: Json, filler: _Filler | None, depth: int) -> Json:
+    """The rendered template, or without a filler the template itself, checked.
+
+    What is wrong gets its pointer on the way out, so that the many places where nothing is wrong cost none.
+    """
     if depth > MAX_DEPTH:
         raise TemplateError(f"the template is nested deeper than {MAX_DEPTH}")
     if isinstance(template, str):
-        return _fill(_parse_at(template, pointer), filler, pointer)
+        return _fill(_parse_at(template, ""), filler, "")
     if isinstance(template, list):
-        return [_walk(item, filler, f"{pointer}/{at}", depth + 1) for at, item in enumerate(template)]
+        return _walk_items(template, filler, depth + 1)
     if isinstance(template, dict):
-        for key in template:
-            if "{{" in key:
-                hint = "Templates stand in values; write a member for each name."
-                raise TemplateError("a member's name holds {{", hint=hint, pointer=pointer + pointer_to(key))
-        return {key: _walk(item, filler, pointer + pointer_to(key), depth + 1) for key, item in template.items()}
+        return _walk_members(template, filler, depth + 1)
     return template
+
+
+def _walk_items(template: list[Json], filler: _Filler | None, depth: int) -> list[Json]:
+    items: list[Json] = []
+    try:
+        for item in template:
+            items.append(_walk(item, filler, depth))  # how far it came is where the fault is
+    except TemplateError as error:
+        raise _below(error, len(items)) from None
+    return items
+
+
+def _walk_members(template: JsonObject, filler: _Filler | None, depth: int) -> JsonObject:
+    for name in template:
+        if "{{" in name:
+            hint = "Templates stand in values; write a member for each name."
+            raise TemplateError("a member's name holds {{", hint=hint, pointer=pointer_to(name))
+    members: JsonObject = {}
+    name = ""
+    try:
+        for name, item in template.items():
+            members[name] = _walk(item, filler, depth)
+    except TemplateError as error:
+        raise _below(error, name) from None
+    return members
+
+
+def _below(error: TemplateError, part: str | int) -> TemplateError:
+    return TemplateError(error.message, hint=error.hint, pointer=pointer_to(part) + error.pointer)
 
 
 def _fill(pieces: tuple[_Piece, ...], filler: _Filler | None, pointer: str) -> Json:
@@ -171,7 +199,7 @@ def _parse_at(text: str, pointer: str) -> tuple[_Piece, ...]:
 
 
 def _parse(text: str) -> tuple[_Piece, ...]:
-    """As _parsed. Long texts are parsed again each time: the cache holds what is asked most, and 4 MB at most."""
+    """As _parsed. Long texts are parsed again each time: the cache holds what is asked most, and some megabytes at most."""
     return _parsed_before(text) if len(text) <= _MAX_CACHED_CHARACTERS else _parsed(text)
 
 

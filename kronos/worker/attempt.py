@@ -1,9 +1,11 @@
 """One attempt: what is sent is made of the endpoint's version and the execution's input, sent once, and told as a Result."""
 
+import asyncio
 import json
 import logging
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -21,6 +23,10 @@ from kronos.worker.claims import Claim, EndpointVersion, Result
 _log = logging.getLogger("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
 _RESERVE = timedelta(seconds=1)
+# Template and input of 64 kB are rendered in some milliseconds. Larger ones are rendered beside the event loop, one after the other: no
+# other delivery waits.
+_MAX_BYTES_ON_LOOP = 64 * 1024
+_RENDERER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
 _RANDOM = Random()  # noqa: S311 - spreads retries, no secret
 
 
@@ -54,6 +60,7 @@ class HttpTarget:
     body_template: Json
     expected_status_codes: tuple[int, ...]
     backoff: Backoff
+    spec_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,7 @@ def target(version: EndpointVersion) -> Target:
             body_template=spec.get("body_template"),
             expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
             backoff=Backoff.parse(policy),
+            spec_bytes=len(version.spec),
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
@@ -101,7 +109,10 @@ async def _outcome(claim: Claim, to: Target, transport: HttpTransport) -> Outcom
     if isinstance(to, Unusable):
         return failed("template", to.why)
     try:
-        delivery = _delivery(claim, to)
+        if to.spec_bytes + len(claim.input) <= _MAX_BYTES_ON_LOOP:
+            delivery = _delivery(claim, to)
+        else:
+            delivery = await asyncio.get_running_loop().run_in_executor(_RENDERER, _delivery, claim, to)
     except TemplateError as error:
         return failed("template", f"{error.message} (at {error.pointer})" if error.pointer else error.message)
     except Refused as refused:

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import psycopg
 
 from kronos.delivery.http import HttpTransport
+from kronos.kept import Kept
 from kronos.worker import claims
 from kronos.worker.attempt import Leased, Target, Unusable, attempt, boot_time, target
 from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
@@ -25,7 +25,8 @@ _FULL_LOOK_SECONDS = 3.0
 _UPKEEP_EVERY_SECONDS = 0.25
 # While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next upkeep.
 _BACKFILL_SECONDS = 0.02
-_MOST_TARGETS = 2048
+# Of endpoints' versions that are kept, as JSON: of small ones some thousands, and what users made large is read again for each claim.
+_TARGETS_BYTES, _TARGET_BYTES = 2 * 1024 * 1024, 16 * 1024
 
 
 class Loop:
@@ -43,7 +44,7 @@ class Loop:
         self._undelivered = 0  # of these, those whose delivery has not ended
         self._wake = wake
         self._ring = Ring()
-        self._targets: OrderedDict[tuple[UUID, int], Target] = OrderedDict()
+        self._targets: Kept[tuple[UUID, int], Target] = Kept(budget=_TARGETS_BYTES, each=_TARGET_BYTES)
         self._deliveries: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._full_look_at = 0.0
@@ -118,9 +119,9 @@ class Loop:
         self._held += len(got)
         self._undelivered += len(got)
         held = [Leased(claim=claim, token=token, ends_at=sent_at + self._lease_seconds(claim)) for claim in got]
-        await self._know_targets(got)
+        targets = await self._targets_of(got)
         for leased in held:
-            self._start(leased)
+            self._start(leased, targets)
 
     async def _recovered(self, wanted: Sequence[Wanted], token: UUID) -> list[Claim]:
         """What the claim took before its answer was lost, asked until PostgreSQL says it; nothing, once the worker stops."""
@@ -135,10 +136,11 @@ class Loop:
     def _lease_seconds(self, claim: Claim) -> float:
         return max(claim.timeout_ms / 1000 + MARGIN.total_seconds(), self._shortest_lease.total_seconds())
 
-    async def _know_targets(self, got: Iterable[Claim]) -> None:
-        """Read the versions of endpoints that are not known yet, however long it takes: leases are looked at afterwards."""
+    async def _targets_of(self, got: Iterable[Claim]) -> dict[tuple[UUID, int], Target]:
+        """The claims' versions of endpoints, read where they are not kept, however long it takes: leases are looked at afterwards."""
         wanted = {(claim.endpoint_id, claim.endpoint_version) for claim in got}
-        missing = wanted - self._targets.keys()
+        targets = {key: kept for key in wanted if (kept := self._targets.get(key)) is not None}
+        missing = wanted - targets.keys()
         while missing and not self._is_stopping:
             try:
                 versions = await claims.endpoint_versions(self._link, missing)
@@ -146,16 +148,15 @@ class Loop:
                 _log.debug("reading endpoints failed: %s", error)
                 await self._link.pause()
                 continue
-            found = {(version.endpoint_id, version.version): target(version) for version in versions}
-            self._targets.update(found)
+            for version in versions:
+                key = version.endpoint_id, version.version
+                targets[key] = target(version)
+                self._targets.put(key, targets[key], len(version.spec) + len(version.retry_policy))
             missing = set()
-        for key in wanted & self._targets.keys():
-            self._targets.move_to_end(key)
-        while len(self._targets) > max(_MOST_TARGETS, len(wanted)):
-            self._targets.popitem(last=False)
+        return targets
 
-    def _start(self, leased: Leased) -> None:
-        to = self._targets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))
+    def _start(self, leased: Leased, targets: Mapping[tuple[UUID, int], Target]) -> None:
+        to = targets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))
         if self._is_stopping or not leased.covers_delivery:
             self._undelivered -= 1
             self.finalizer.give_back(leased)

@@ -46,14 +46,29 @@ select endpoint_id, workspace, name, title, type, version, null::text as payload
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
 -- name: list_endpoints
-select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
-  from kronos.endpoint_details
+-- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
+with found as materialized (
+    select array(
+           select endpoint.endpoint_id
+             from kronos.endpoints as endpoint
+            where endpoint.workspace_id = kronos.current_workspace_id()
+              and endpoint.deleted_at is null
+              and (endpoint.created_at, endpoint.endpoint_id)
+                  < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
+                     case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
+            order by endpoint.created_at desc, endpoint.endpoint_id desc
+            limit %(limit)s::integer + 1) as ids
+), page as materialized (
+    select kept.ids, cardinality(kept.ids) < cardinality(found.ids) as more_follow
+      from found
+     cross join lateral kronos.fitting_endpoints(found.ids, %(limit)s::integer, %(bytes)s::integer) as kept (ids)
+)
+select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at,
+       more_follow as _more
+  from page
+  join kronos.endpoint_details as endpoint on endpoint.endpoint_id = any (page.ids)
  where workspace_id = kronos.current_workspace_id()
-   and (created_at, endpoint_id)
-       < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
- order by created_at desc, endpoint_id desc
- limit %(limit)s;
+ order by created_at desc, endpoint_id desc;
 
 -- name: match_endpoint
 -- First where an endpoint is deleted: that it is at one of the versions in %(if_match)s; null: any will do. One row.

@@ -5,35 +5,56 @@ select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, 
  where workspace_id = kronos.current_workspace_id();
 
 -- name: list_executions
--- The page's ids first; then each row from the partition that its id names.
-select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
-       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
-  from kronos.read_executions(array(
+-- The page's ids first, one more than it may have; then each row from the partition that its id names, as long as they are no more than %(bytes)s.
+with page as materialized (
+    select array(
            select found.execution_id
              from kronos.find_executions(null::uuid[], %(status)s::text, %(scheduled_after)s::timestamptz, %(scheduled_before)s::timestamptz,
-                                         %(before_created_at)s::timestamptz, %(before_id)s::uuid, %(limit)s::integer) as found)) as execution
+                                         %(before_created_at)s::timestamptz, %(before_id)s::uuid, %(limit)s::integer + 1) as found) as ids
+)
+select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
+       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at,
+       count(*) over () < cardinality(page.ids) as _more
+  from page
+ cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
  where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
 -- name: list_job_executions
 -- As list_executions. %(job)s is a job's id, which means that version, or its name, which means all its versions. No row: it has none, or there is no
 -- such job.
-select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
-       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
-  from kronos.read_executions(array(
+with page as materialized (
+    select array(
            select found.execution_id
              from (select kronos.find_versions(%(job)s) as job_ids) as job
             cross join lateral kronos.find_executions(job.job_ids, %(status)s::text, %(scheduled_after)s::timestamptz,
                                                       %(scheduled_before)s::timestamptz, %(before_created_at)s::timestamptz,
-                                                      %(before_id)s::uuid, %(limit)s::integer) as found
-            where job.job_ids is not null)) as execution
+                                                      %(before_id)s::uuid, %(limit)s::integer + 1) as found
+            where job.job_ids is not null) as ids
+)
+select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
+       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at,
+       count(*) over () < cardinality(page.ids) as _more
+  from page
+ cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
  where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
 -- name: list_attempts
-select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id, endpoint_version
-  from kronos.read_attempts(%(execution_id)s)
+-- Those after number %(after)s, as long as they are no more than %(bytes)s.
+select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id, endpoint_version, more_follow as _more
+  from kronos.read_attempt_page(%(execution_id)s, %(after)s::integer, %(limit)s::integer, %(bytes)s::integer)
  where workspace_id = kronos.current_workspace_id()
+ order by attempt_number;
+
+-- name: list_last_attempts
+-- The newest %(limit)s, without what was sent and answered.
+select attempt_number, status, started_at, completed_at, duration_ms, null::jsonb as request, null::jsonb as response, error, worker_id
+  from (select tried.*
+          from kronos.read_attempts(%(execution_id)s) as tried
+         where tried.workspace_id = kronos.current_workspace_id()
+         order by tried.attempt_number desc
+         limit %(limit)s) as newest
  order by attempt_number;
 
 -- name: cancel_execution

@@ -51,7 +51,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        (select jsonb_agg(jsonb_build_object('attempt_number', attempt.attempt_number, 'status', attempt.status, 'worker_id', attempt.worker_id,
                                             'started_at', kronos.iso(attempt.started_at), 'completed_at', kronos.iso(attempt.completed_at),
                                             'error', attempt.error) order by attempt.attempt_number)
-          from kronos.read_attempts(run.execution_id) as attempt) as attempts,
+          from (select tried.* from kronos.read_attempts(run.execution_id) as tried order by tried.attempt_number desc limit 100) as attempt) as attempts,
        endpoint.name as endpoint, gate.in_flight, gate.max_in_flight,
        case when gate.paused_until > now() then kronos.iso(nullif(gate.paused_until, 'infinity')) end as gate_paused_until,
        coalesce(gate.paused_until > now(), false) as is_gate_paused,

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
+from kronos.api import middleware
 from kronos.api.middleware import MAX_BODY_BYTES, Boundary
 
 
@@ -162,3 +163,27 @@ async def test_a_body_of_one_mebibyte_is_the_largest(length: int, status: int, i
 
     assert answered == status
     assert document == length if status == 200 else document["code"] == "payload_too_large"
+
+
+async def test_bodies_are_bounded_in_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "MAX_BODIES_BYTES", 3 * MAX_BODY_BYTES)
+    arrived: asyncio.Queue[None] = asyncio.Queue()
+    ended = asyncio.Event()
+
+    async def holds(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        arrived.put_nowait(None)
+        await ended.wait()
+        await reads(scope, receive, send)
+
+    boundary = Boundary(holds)
+    large = [b"x" * MAX_BODY_BYTES, b""]
+    first = [asyncio.create_task(ask(boundary, chunks=large)) for _ in range(3)]
+    for _ in first:
+        await arrived.get()
+
+    status, problem, headers = await ask(boundary, chunks=large)
+    assert (status, problem["code"], headers["retry-after"], headers["connection"]) == (503, "overloaded", "2", "close")
+    ended.set()
+    assert [status for status, _, _ in await asyncio.gather(*first)] == [200, 200, 200]
+    assert (await ask(boundary, chunks=large))[0] == 200  # there is room again

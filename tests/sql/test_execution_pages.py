@@ -101,13 +101,14 @@ class Past:
         name = "executions.list_executions" if job_id is None else "executions.list_job_executions"
         while True:
             params = {"status": status, "scheduled_after": after, "scheduled_before": before, "limit": limit, "job": str(job_id)}
-            params |= {"before_created_at": place[0], "before_id": place[1]}
+            params |= {"bytes": 1_048_576, "before_created_at": place[0], "before_id": place[1]}
             with self.connection.transaction(force_rollback=True):
                 page = run_statement(self.connection, name, params, role="kronos_api", workspace_id=self.workspace_id)
             found += [row[0] for row in page]
-            if len(page) < limit:
+            if not page or not page[-1][-1]:
                 return found
-            place = (page[-1][-1], page[-1][0])
+            assert len(page) == limit
+            place = (page[-1][-2], page[-1][0])
 
 
 @pytest.fixture(scope="module")

@@ -123,12 +123,15 @@ def old(old_url: str) -> Iterator[Old]:
         yield Old(connection)
 
 
-_PAGE = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_created_at", "before_id")) | {"limit": 51}
+_PAGE = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_created_at", "before_id")) | {
+    "limit": 50,
+    "bytes": 1_048_576,
+}
 _FILTERS = ("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before", "before_created_at", "before_id")
-_JOBS_PAGE = dict.fromkeys(_FILTERS) | {"limit": 51}
+_JOBS_PAGE = dict.fromkeys(_FILTERS) | {"limit": 50, "bytes": 1_048_576}
 _READS: dict[str, tuple[str, dict[str, Any], int]] = {  # and how many partitions of execution_done it may look into at most
     "an execution": ("executions.get_execution", {"execution_id": "execution_id"}, 1),
-    "its attempts": ("executions.list_attempts", {"execution_id": "execution_id"}, 0),
+    "its attempts": ("executions.list_attempts", {"execution_id": "execution_id", "after": 0, "limit": 50, "bytes": 1_048_576}, 0),
     "executions": ("executions.list_executions", _PAGE, 20),
     "executions of a place": ("executions.list_executions", _PAGE | {"before_created_at": "created_at", "before_id": "execution_id"}, 20),
     "executions of a status": ("executions.list_executions", _PAGE | {"status": "FAILED"}, 40),

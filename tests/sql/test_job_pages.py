@@ -79,12 +79,13 @@ class Jobs:
         found: list[uuid.UUID] = []
         place: dict[str, object] = {"before_created_at": None, "before_id": None}
         while True:
-            params = filters | place | {"limit": limit}
+            params = filters | place | {"limit": limit, "bytes": 1_048_576}
             with self.connection.transaction(force_rollback=True):
                 page = run_statement(self.connection, "jobs.list_jobs", params, role="kronos_api", workspace_id=self.workspace_id)
             found += [row[0] for row in page]
-            if len(page) < limit:
+            if not page or not page[-1][-1]:
                 return found
+            assert len(page) == limit
             last = value(self.connection, "select created_at from kronos.jobs where job_id = %s", [found[-1]])
             place = {"before_created_at": last, "before_id": found[-1]}
 
@@ -129,8 +130,8 @@ def test_a_tag_that_thousands_have_is_paged_by_the_newest(jobs: Jobs) -> None:
         """,
         [endpoint.workspace_id, endpoint.endpoint_id],
     )
-    wanted = "select job_id from kronos.jobs where tags = '{many}' order by created_at desc, job_id desc limit 51"
-    params = _NONE | {"tag": "many", "before_created_at": None, "before_id": None, "limit": 51}
+    wanted = "select job_id from kronos.jobs where tags = '{many}' order by created_at desc, job_id desc limit 50"
+    params = _NONE | {"tag": "many", "before_created_at": None, "before_id": None, "limit": 50, "bytes": 1_048_576}
     with jobs.connection.transaction(force_rollback=True):
         page = run_statement(jobs.connection, "jobs.list_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id)
     assert [row[0] for row in page] == values(jobs.connection, wanted)

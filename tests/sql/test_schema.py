@@ -227,9 +227,10 @@ _JOBS_PAGE = {
     "q": None,
     "created_after": None,
     "created_before": None,
-    "limit": 51,
+    "limit": 50,
+    "bytes": 1_048_576,
 }
-_EXECUTIONS_PAGE = {"status": None, "scheduled_after": None, "scheduled_before": None, "limit": 51}
+_EXECUTIONS_PAGE = {"status": None, "scheduled_after": None, "scheduled_before": None, "limit": 50, "bytes": 1_048_576}
 
 
 @pytest.mark.parametrize("plan", ["custom", "generic"])

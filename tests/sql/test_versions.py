@@ -25,7 +25,7 @@ def test_a_page_of_versions_reads_a_page_of_versions(superuser: Connection, befo
         [job_id],
     )
     superuser.execute("analyze kronos.jobs")
-    params = {"job": str(job_id), "limit": 51, "before_version": before}
+    params = {"job": str(job_id), "limit": 50, "bytes": 1_048_576, "before_version": before}
     read = plan_of(superuser, "jobs.list_versions", params, workspace_id=endpoint.workspace_id, plan=plan)
     assert "jobs_versions_key" in read
     assert rows_read(read, "jobs") <= 60, read

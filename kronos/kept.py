@@ -1,0 +1,42 @@
+"""What was worked out before and may be needed again, within a budget in bytes: tenants and receivers choose the keys and their sizes."""
+
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Key, Value]):
+    """Values by their keys, those used last. None is kept that is larger than `each`, and no more than `budget` in all, in bytes."""
+
+    def __init__(self, *, budget: int, each: int) -> None:
+        self._budget = budget
+        self._each = each
+        self._bytes = 0
+        self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._values
+
+    def get(self, key: Key) -> Value | None:
+        """The value, if it is kept, which is used by that."""
+        if (found := self._values.get(key)) is None:
+            return None
+        self._values.move_to_end(key)
+        return found[0]
+
+    def put(self, key: Key, value: Value, size: int) -> None:
+        """Keep a value of so many bytes, if it may be, in place of what was used longest ago."""
+        if (before := self._values.pop(key, None)) is not None:
+            self._bytes -= before[1]
+        if size > self._each:
+            return
+        self._values[key] = value, size
+        self._bytes += size
+        while self._bytes > self._budget:
+            _, (_, freed) = self._values.popitem(last=False)
+            self._bytes -= freed

@@ -1,0 +1,24 @@
+-- fitting_jobs: the first of the jobs given, in their order: p_limit at most, and no more than make p_bytes of inputs, but one at least. A one-shot is shown
+-- with its execution, so its input counts twice. Inputs are measured one by one, written out, and none after the one that is too much.
+-- Called by: queries/jobs.sql (list_jobs, list_versions).   As the caller: row level security holds.
+create or replace function kronos.fitting_jobs(p_job_ids uuid[], p_limit integer, p_bytes integer) returns uuid[]
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_fitting uuid[] := '{}';
+    v_bytes   bigint := 0;
+    v_job     record;
+begin
+    for v_job in
+        select job.job_id, job.trigger, job.input
+          from kronos.jobs as job
+         where job.job_id = any (p_job_ids[1:p_limit])
+         order by array_position(p_job_ids, job.job_id)
+    loop
+        v_bytes := v_bytes + octet_length(v_job.input::text) * case when v_job.trigger = 'CRON' then 1 else 2 end;
+        exit when v_bytes > p_bytes and cardinality(v_fitting) > 0;
+        v_fitting := v_fitting || v_job.job_id;
+    end loop;
+    return v_fitting;
+end
+$$;

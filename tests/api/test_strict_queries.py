@@ -1,0 +1,56 @@
+"""Query strings are read strictly: what is not written as documented is refused, and never taken for something near."""
+
+import httpx
+import pytest
+
+from api_answers import problem_of
+
+
+@pytest.mark.parametrize("given", ["1_0", "5.0", " 5 ", "5 ", "+5", "05", "0x5", "5e0", "\u0665", "", "5\t", "true", "99999999999"])
+@pytest.mark.parametrize("where", ["jobs?limit", "executions?limit", "endpoints?limit"])
+def test_numbers_are_digits(api: httpx.Client, workspace: str, where: str, given: str) -> None:
+    path, name = where.split("?")
+    problem = problem_of(api.get(f"/v1/workspaces/{workspace}/{path}", params={name: given}))
+    assert (problem["status"], problem["code"], problem["errors"][0]["pointer"]) == (400, "invalid_request", f"/{name}")
+
+
+@pytest.mark.parametrize("given", ["1_0", "5.0", " 5", "05"])
+def test_counts_and_other_limits_are_digits_too(api: httpx.Client, workspace: str, given: str) -> None:
+    job = {"name": "c", "endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
+    api.post(f"/v1/workspaces/{workspace}/jobs", json=job).raise_for_status()
+    for path, name in (
+        (f"/v1/workspaces/{workspace}/jobs/c/next-runs", "count"),
+        ("/v1/system/drift", "limit"),
+        ("/v1/workspaces", "limit"),
+    ):
+        problem = problem_of(api.get(path, params={name: given}))
+        assert (problem["status"], problem["errors"][0]["pointer"]) == (400, f"/{name}")
+        assert api.get(path, params={name: "5"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=active",
+        "status=ACTIVE%20",
+        "trigger=cron",
+        "created_after=2026-12-01",
+        "created_after=1764547200",
+        "created_after=2026-12-01T00:00:00",
+        "created_after=2026-12-01T00:00:00Z%20",
+        "created_after=2026-12-01T00%3A00%3A00%E2%88%9201:00",
+        "limit=5&limit=5",
+        "Limit=5",
+        "&".join(f"k{number}=1" for number in range(33)),
+        "&".join("a" for _ in range(3000)),
+    ],
+)
+def test_words_times_and_names_are_as_documented(api: httpx.Client, workspace: str, query: str) -> None:
+    assert problem_of(api.get(f"/v1/workspaces/{workspace}/jobs?{query}"))["status"] == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["executions/{0123}", "executions/0193f0c87a1e7cc39b5a4c1d2e3f4a5b", "executions/%200193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b"]
+)
+def test_ids_are_written_one_way(api: httpx.Client, workspace: str, path: str) -> None:
+    assert problem_of(api.get(f"/v1/workspaces/{workspace}/{path}"))["status"] == 400

@@ -1,0 +1,71 @@
+"""Lists that nobody reads hold nothing: neither memory nor connections to PostgreSQL, and others are served meanwhile."""
+
+import re
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from api_process import Process, serving, wait_for
+from conftest import make_workspace
+from kronos import system
+
+LISTS = 12
+
+
+def resident_bytes(process: Process) -> int:
+    status = Path(f"/proc/{process.child.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+
+def is_cut(connection: socket.socket) -> bool:
+    """Whether the other side has ended the connection; nothing is read of it."""
+    try:
+        connection.sendall(b"\r\n")
+    except OSError:
+        return True
+    return False
+
+
+def test_twelve_lists_that_nobody_reads_hold_nothing(database_url: str, superuser: psycopg.Connection, tmp_path: Path) -> None:
+    system.ensure_admin_key(database_url, tmp_path / "admin.key")
+    key = (tmp_path / "admin.key").read_text().strip()
+    with serving(database_url, KRONOS_WRITE_SECONDS="1", KRONOS_EGRESS_ALLOW="127.0.0.0/8") as process, ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(base_url=process.url, headers={"Authorization": f"Bearer {key}"}, timeout=30))
+        workspace = make_workspace(client)
+        job = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z", "input": {"text": "x" * 240_000}}
+        client.post(f"/v1/workspaces/{workspace}/jobs", json=job).raise_for_status()
+        superuser.execute(
+            """
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+                                               run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+            select kronos.uuid7(), workspace_id, job_id, endpoint_id, endpoint_version, 'MANUAL', scheduled_at, run_at, visible_at,
+                   max_attempts, max_crashes, timeout_ms, input
+              from kronos.execution_live
+             cross join generate_series(1, 199)
+            """
+        )
+        path = f"/v1/workspaces/{workspace}/executions?limit=200"
+        page = client.get(path)
+        assert (page.status_code, len(page.content) < 1_200_000) == (200, True)
+        before = resident_bytes(process)
+
+        connections = []
+        for _ in range(LISTS):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(20)
+            connection.connect((page.url.host, page.url.port))
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n".encode() * 3)
+            connections.append(connection)
+        peak = before
+        for connection in connections:
+            while not is_cut(connection):
+                peak = max(peak, resident_bytes(process))
+                assert client.get("/healthz").status_code == 200
+
+        assert peak - before < 100 * 1024 * 1024  # it was 1.1 GB
+        wait_for(lambda: resident_bytes(process) - before < 24 * 1024 * 1024, "the memory to be given back")
+        assert client.get(path).status_code == 200

@@ -1,0 +1,108 @@
+"""Caches have a budget in bytes, whatever keys and values tenants and receivers choose."""
+
+import ast
+import tracemalloc
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kronos
+from kronos.delivery import outcome, template
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.http import HttpTransport
+from kronos.delivery.outcome import Answer, answered, described_request
+from kronos.delivery.refused import Refused
+from kronos.kept import Kept
+
+# Where there is a cache; each is filled below with the worst that anybody can choose, or holds only what we write.
+_OURS = {"kronos/sql.py"}
+_FILLED = {"kronos/delivery/template.py", "kronos/delivery/outcome.py", "kronos/delivery/http.py"}
+_MOST_BYTES = 16 * 1024 * 1024
+
+
+def names(seed: int, count: int, length: int) -> list[str]:
+    """Distinct ones."""
+    return [f"n{seed:06d}{number:04d}".ljust(length, "x") for number in range(count)]
+
+
+def template_texts(length: int) -> None:
+    for number in range(1500 if length < 1000 else 200):
+        text = f"{{{{input.n{number}}}}}" + "{{input}}" * (length // 9 - 2)
+        template.check(text)
+
+
+def answers_headers(count: int, length: int) -> None:
+    for seed in range(400):
+        headers = dict.fromkeys(names(seed, count, length), "x")
+        answered(Answer(status=200, headers=headers, body=b"", is_cut=False), expected=(), request=None, duration=timedelta())
+
+
+def requests_urls(length: int) -> None:
+    for seed in range(1500):
+        described_request("POST", f"http://e.example/{names(seed, 1, length)[0]}", (), 0)
+
+
+def checked_urls(length: int) -> None:
+    transport = HttpTransport(EgressPolicy.parse(""))
+    _kept_alive.append(transport)
+    for seed in range(1500):
+        delivery: Any = type("Delivery", (), {"url": f"http://e.example/{names(seed, 1, length)[0]}", "headers": {"Bad Name": ""}})
+        with pytest.raises(Refused):
+            transport._prepare(delivery, b"", [])
+
+
+_kept_alive: list[object] = []
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        *(lambda length=length: template_texts(length) for length in (200, 250, 2000)),
+        *(lambda size=size: answers_headers(*size) for size in ((16, 60), (64, 15), (120, 4000), (500, 128))),
+        *(lambda length=length: requests_urls(length) for length in (900, 1000, 2000)),
+        *(lambda length=length: checked_urls(length) for length in (900, 1000, 2000)),
+    ],
+)
+def test_a_cache_takes_some_megabytes_whatever_it_is_asked(fill: Callable[[], None]) -> None:
+    outcome._names_before.cache_clear()
+    outcome._redacted_url_before.cache_clear()
+    template._parsed_before.cache_clear()
+    fill()  # what Python itself keeps of the first round does not count
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        fill()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held - before < _MOST_BYTES
+
+
+def test_each_cache_is_known_here() -> None:
+    """Whoever adds one thinks of its budget, and fills it above."""
+    root = Path(kronos.__file__).parents[1]
+    with_cache = set()
+    for path in Path(kronos.__file__).parent.rglob("*.py"):
+        called = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        if called & {"lru_cache", "cache", "cached_property"}:
+            with_cache.add(str(path.relative_to(root)))
+    assert with_cache == _OURS | _FILLED
+
+
+def test_what_is_kept_stays_within_its_budget_and_the_oldest_goes() -> None:
+    kept: Kept[int, str] = Kept(budget=100, each=40)
+    for key in range(5):
+        kept.put(key, "x", 30)
+    assert (len(kept), [key for key in range(5) if key in kept]) == (3, [2, 3, 4])
+
+    assert kept.get(2) == "x"
+    kept.put(5, "y", 30)
+    assert [key for key in range(6) if key in kept] == [2, 4, 5]  # 3 was used longest ago
+
+    kept.put(6, "z", 41)
+    kept.put(4, "replaced by what is too large", 41)
+    assert [key for key in range(7) if key in kept] == [2, 5]
+    assert (kept.get(6), kept.get(4)) == (None, None)
