@@ -28,21 +28,24 @@ def job() -> None:
 @click.option("--key-file", type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]")
 def explain(*, job: str, workspace: str, at: str | None, as_json: bool, url: str | None, key_file: Path | None) -> None:
     """Why JOB (an id or a name) did or did not run at an instant: the decision, and each step to it."""
-    answer = connect(url, key_file).get("v1", "workspaces", workspace, "jobs", job, "explain", at=at)
+    api = connect(url, key_file)
+    answer = api.get("v1", "workspaces", workspace, "jobs", job, "explain", at=at)
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    for line in _lines(answer):
+    for line in _lines(answer, api.get("v1", "workspaces", workspace, "jobs", answer["job_id"])):
         console.print(line)
 
 
-def _lines(answer: Json) -> list[Text]:
-    """The decision first, then what was looked at: + where it lets the tick run, - where it does not."""
+def _lines(answer: Json, asked: Json) -> list[Text]:
+    """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does not."""
     head = Text(f"{answer['decision']}  ", style=_STYLES.get(answer["decision"], "red"))
     head.append(answer["because"], style="bold")
     tick = f", tick {answer['tick']}" if answer["tick"] else ""
     lines = [head, Text(f"code {answer['code']}, at {answer['at']}{tick}", style="dim")]
+    if told := " – ".join(filter(None, (asked["title"], asked["name"]))):
+        lines.append(Text(f"job {told}", style="dim"))
     for step in answer["steps"]:
         line = Text("  + " if step["holds"] else "  - ", style="green" if step["holds"] else "red")
         line.append(f"{step['step']:<14}", style="dim")

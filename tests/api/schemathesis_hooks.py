@@ -3,6 +3,9 @@
 from typing import Any
 
 import schemathesis
+from hypothesis import strategies as st
+
+schemathesis.openapi.format("entity-tags", st.sampled_from(["*", '"1"', '"2"', 'W/"1"', '"1", "2" ,"3"', '"other"']))
 
 
 def _is_within(value: Any) -> bool:
