@@ -44,8 +44,9 @@ def _lines(answer: Json, asked: Json) -> list[Text]:
     head.append(answer["because"], style="bold")
     tick = f", tick {answer['tick']}" if answer["tick"] else ""
     lines = [head, Text(f"code {answer['code']}, at {answer['at']}{tick}", style="dim")]
-    if told := " – ".join(filter(None, (asked["title"], asked["name"]))):
-        lines.append(Text(f"job {told}", style="dim"))
+    if asked["title"]:
+        name = f" ({asked['name']})" if asked["name"] else ""
+        lines.append(Text(f"job {asked['title']}{name}", style="dim"))
     for step in answer["steps"]:
         line = Text("  + " if step["holds"] else "  - ", style="green" if step["holds"] else "red")
         line.append(f"{step['step']:<14}", style="dim")

@@ -43,7 +43,7 @@ def seen(api: httpx.Client, base: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
-@pytest.mark.parametrize("given", ['"7"', 'W/"1"', '"7", "8"', '"v1"', '"01"', '"1 "', '"", ,"2"'])
+@pytest.mark.parametrize("given", ['"7"', 'W/"1"', '"7", "8"', '"v1"', '"01"', '"", ,"2"'])
 def test_what_does_not_match_is_not_done(
     api: httpx.Client, base: str, shared_superuser: psycopg.Connection, write: Write, given: str
 ) -> None:
@@ -54,13 +54,13 @@ def test_what_does_not_match_is_not_done(
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
-@pytest.mark.parametrize("given", ["*", '"1"', '"7" , W/"2","1"', ' "1" '])
+@pytest.mark.parametrize("given", ["*", '"1"', '"7" , W/"2","1"', '"1" ,'])
 def test_what_matches_is_done(api: httpx.Client, base: str, write: Write, given: str) -> None:
     assert write(api, base, {"If-Match": given}).status_code in (200, 204)
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
-@pytest.mark.parametrize("given", ["1", '"1', "abc", '"1" "2"', '*, "1"', "", ",", 'w/"1"'])
+@pytest.mark.parametrize("given", ["1", '"1', '"1 "', "abc", '"1" "2"', '*, "1"', "", ",", 'w/"1"'])
 def test_what_is_no_list_of_tags_is_refused(api: httpx.Client, base: str, write: Write, given: str) -> None:
     problem = problem_of(write(api, base, {"If-Match": given}))
     assert (problem["status"], problem["errors"][0]["pointer"]) == (400, "/If-Match")

@@ -57,8 +57,8 @@ def test_by_id_the_history_of_that_version_is_there(edited: Edited) -> None:
 
 def test_a_cursor_survives_an_edit(edited: Edited) -> None:
     page = edited.read("/jobs/pg/executions", limit=2)
-    edited.edit({"name": "renamed"})
-    edited.edit({"name": "pg"})
+    edited.edit({"cron": "8 8 * * *"})
+    edited.edit({"tags": []})
     rest = edited.read("/jobs/pg/executions", limit=2, cursor=page["next_cursor"])
     assert [row["execution_id"] for row in page["data"] + rest["data"]] == edited.runs[::-1]
 
@@ -88,6 +88,13 @@ def test_a_name_that_was_given_again_means_the_new_job_alone(edited: Edited) -> 
     assert edited.listed("/jobs/pg/executions") == [new]
 
 
+def test_a_name_that_was_changed_leads_to_its_history_and_names_the_live_version(edited: Edited) -> None:
+    live = edited.edit({"name": "renamed"})
+    assert edited.listed("/jobs/pg/executions") == edited.listed("/jobs/renamed/executions") == edited.runs[::-1]
+    problem = problem_of(edited.api.delete(f"{edited.base}/jobs/pg"))
+    assert (problem["status"], live["job_id"] in problem["detail"]) == (409, True)
+
+
 WRITES: dict[str, tuple[str, str, Any]] = {
     "PATCH": ("PATCH", "", {"tags": ["z"]}),
     "DELETE": ("DELETE", "", None),
@@ -99,14 +106,17 @@ WRITES: dict[str, tuple[str, str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("conditional", [{}, {"If-Match": '"1"'}, {"If-Match": '"9"'}])
+CONDITIONAL = ("PATCH", "DELETE", "pause", "resume", "skip-next")
+
+
+@pytest.mark.parametrize(
+    ("write", "conditional"),
+    [(write, {}) for write in WRITES] + [(write, {"If-Match": tag}) for write in CONDITIONAL for tag in ('"1"', '"9"')],
+)
 def test_a_write_by_a_replaced_versions_id_names_the_live_one(
     edited: Edited, shared_superuser: psycopg.Connection, write: str, conditional: dict[str, str]
 ) -> None:
     method, path, body = WRITES[write]
-    if conditional and write in ("trigger", "backfill"):
-        pytest.skip("a condition is not for these")
     first, _, live = (each["job_id"] for each in edited.versions)
     before = counts(shared_superuser), entries(shared_superuser), edited.read(f"/jobs/{live}")
     answer = edited.api.request(method, f"{edited.base}/jobs/{first}{path}", json=body, headers=conditional)

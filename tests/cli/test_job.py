@@ -39,7 +39,7 @@ def test_the_decision_comes_first_and_then_each_step(explain: Explain, workspace
     lines = told.stdout.splitlines()
     assert lines[0].startswith("NOT_DUE  No tick at 2099-01-06T09:00:00+00:00 (UTC, a Tuesday): weekday Tuesday does not match '1'.")
     assert lines[1] == "code no_tick_at_this_minute, at 2099-01-06T09:00:00Z"
-    assert lines[2] == "job Weekly report, Mondays – report"
+    assert lines[2] == "job Weekly report, Mondays (report)"
     assert any(line.startswith("  - schedule") for line in lines)
     assert any(line.startswith("  + version") for line in lines)
 
