@@ -52,7 +52,7 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
     backfill = made("/jobs/job-1/backfill", window)
     return {
         "w": [slug],
-        "j": [changed["job_id"], *jobs],
+        "j": ["job-1", changed["job_id"], *jobs],
         "e": executions,
         "b": [backfill["backfill_id"]],
         "name": [*names, "sink"],
