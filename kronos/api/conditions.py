@@ -6,6 +6,7 @@ What is no entity tag at all is refused: a condition that was meant and misread 
 
 import re
 from collections.abc import Iterable
+from typing import NoReturn
 
 from kronos import errors
 from kronos.errors import Fault
@@ -40,14 +41,20 @@ def _tags(header: str, fields: Iterable[str]) -> list[tuple[bool, str]] | None:
     given = ",".join(fields)  # a header that is sent twice is one list
     if given.strip(" \t,") == "*":
         return None
-    tags, at = [], 0
+    tags: list[tuple[bool, str]] = []
+    at = 0
     while at < len(given):
         found = _TAG.match(given, at)
         if found is None:
-            detail = f"the header {header} is no list of entity tags: {given[:80]!r}"
-            hint = 'Send the ETag as it came, quotes included, such as "3"; several with commas; or *.'
-            raise errors.InvalidRequest(detail, faults=(Fault(pointer=f"/{header}", detail=detail, hint=hint),))
+            _refuse(header, f"the header {header} is no list of entity tags: {given[:80]!r}")
         if found[2] is not None:
             tags.append((found[1] is not None, found[2]))
         at = found.end()
+    if not tags:
+        _refuse(header, f"the header {header} is empty")
     return tags
+
+
+def _refuse(header: str, detail: str) -> NoReturn:
+    hint = 'Send the ETag as it came, quotes included, such as "3"; several with commas; or *.'
+    raise errors.InvalidRequest(detail, faults=(Fault(pointer=f"/{header}", detail=detail, hint=hint),))

@@ -2,10 +2,11 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from types import UnionType
+from typing import Annotated, Any, ClassVar, NoReturn, Union, get_args, get_origin
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from kronos.delivery.headers import MAX_HEADERS
@@ -34,10 +35,31 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 
+def _is_integer(annotation: object) -> bool:
+    """Whether it is int, int | None, or one of these with bounds; not a list of them."""
+    origin = get_origin(annotation)
+    return annotation is int or (origin in (Annotated, Union, UnionType) and any(map(_is_integer, get_args(annotation))))
+
+
 class Body(BaseModel):
-    """A request body: no other fields, no conversion between types."""
+    """A request body: no other fields, no conversion between types; 1.0 is an integer, as JSON Schema has it."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    _integers: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
+        """Know the fields that hold an integer."""
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._integers = tuple(field.alias or name for name, field in cls.model_fields.items() if _is_integer(field.annotation))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_integers(cls, given: Json) -> Json:
+        for name in cls._integers:
+            if isinstance(given, dict) and isinstance(value := given.get(name), float):
+                given = {**given, name: whole(value)}
+        return given
 
 
 class Query(BaseModel):
@@ -156,6 +178,11 @@ def _number_text(text: object) -> object:
     return text
 
 
+def whole(value: object) -> object:
+    """An integer, as JSON Schema has it: 1.0 is one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _cron(text: str) -> str:
     if len(text) > MAX_CRON_CHARACTERS:
         _refuse(
@@ -186,16 +213,17 @@ def _pattern(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
-_TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
-AnyTime = Annotated[datetime, BeforeValidator(timestamp), _TIME_SCHEMA]
+_TIME = {"type": "string", "format": "date-time"}
+_SCHEDULABLE = _TIME | {"pattern": "^(19[7-9]|2[0-9][0-9])[0-9]-"}
+AnyTime = Annotated[datetime, BeforeValidator(timestamp), WithJsonSchema(_TIME)]
 """An instant, whichever: for filters."""
-Time = Annotated[datetime, BeforeValidator(timestamp), AfterValidator(_schedulable), _TIME_SCHEMA]
+Time = Annotated[datetime, BeforeValidator(timestamp), AfterValidator(_schedulable), WithJsonSchema(_SCHEDULABLE)]
 """An instant at which something may be scheduled."""
 TimeOrLocal = Annotated[
     datetime,
     BeforeValidator(time_or_local),
     AfterValidator(_schedulable),
-    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": f"^{_LOCAL.pattern}$"}]}),
+    WithJsonSchema({"anyOf": [_SCHEDULABLE, {"type": "string", "pattern": "^(19[7-9]|2[0-9][0-9])[0-9]" + _LOCAL.pattern[8:] + "$"}]}),
 ]
 """An instant, or, naive, a local time of the zone that is given with it."""
 Slug = Annotated[str, AfterValidator(_slug), _pattern(_SLUG)]
@@ -211,7 +239,7 @@ Cron = Annotated[
     AfterValidator(_cron),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CRON_CHARACTERS}),
 ]
-Text = Annotated[str, AfterValidator(_shown)]
+Text = Annotated[str, AfterValidator(_shown), Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
 Title = Annotated[
     str,
     Field(min_length=1, max_length=200),

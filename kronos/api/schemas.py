@@ -23,6 +23,7 @@ from kronos.api.fields import (
     Title,
     WholeNumber,
     few_headers,
+    whole,
 )
 from kronos.errors import Fault, Unprocessable
 from kronos.model import EndpointChoice, ExecutionStatus, JobStatus, Json, Overlap, TickOutcome, Trigger
@@ -44,7 +45,7 @@ class WorkspaceCreate(Body):
 
 
 class WorkspacePatch(Body):
-    """What is to be different of a workspace. What GET gives may be sent back whole, edited."""
+    """What is to be different of a workspace: `name`, `status` or both. What GET gives may be sent back whole, edited."""
 
     name: _Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
     status: Literal["ACTIVE", "SUSPENDED"] | None = Field(default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"])
@@ -95,7 +96,7 @@ class HttpSpec(Body):
         default=None, description="The body; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
     )
     timeout_ms: int = Field(default=30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000])
-    expected_status_codes: list[Annotated[int, Field(ge=100, le=599)]] = Field(
+    expected_status_codes: list[Annotated[int, Field(ge=100, le=599), BeforeValidator(whole)]] = Field(
         default_factory=list, max_length=100, description="What counts as success; 200 to 299 by default.", examples=[[200, 202]]
     )
 

@@ -13,6 +13,7 @@ from kronos.model import Json
 _DECISIONS = {"RAN": "green", "RUNNING": "green", "WILL_RUN": "green", "NOT_DUE": "cyan", "WAITING": "yellow", "WILL_BE_SKIPPED": "yellow"}
 _FIELDS = (
     "name",
+    "title",
     "job_id",
     "endpoint",
     "trigger",
@@ -48,7 +49,7 @@ _COLUMNS = {
 }
 _BACKFILL = ("backfill_id", "status", "from", "to", "ticks", "created", "left_out", "max_active")
 _Choice = click.Choice
-_EXPLAINED = ("decision", "because", "code", "at", "tick", "steps")
+_EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
 
 @click.group()
@@ -72,6 +73,7 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
         click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of --cron."),
         click.option("--cron", help="Five fields, such as '0 9 * * 1'."),
         click.option("--endpoint", help="The name of the endpoint that it is delivered to."),
+        click.option("--title", help="A name for people: one line of any text."),
     ):
         function = option(function)
     return function
@@ -213,7 +215,7 @@ def explain(api: Api, job: str, at: str | None) -> None:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    for line in _lines(answer):
+    for line in _lines(answer, api.get("jobs", answer["job_id"], fields=("name", "title"))):
         console.print(line)
 
 
@@ -223,12 +225,15 @@ def _given(terms: Json) -> Json:
     return given(**{name: value for name, value in found.items() if name != "input_"})
 
 
-def _lines(answer: Json) -> list[Text]:
-    """The decision first, then what was looked at: + where it lets the tick run, - where it does not."""
+def _lines(answer: Json, asked: Json) -> list[Text]:
+    """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does not."""
     head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(answer["decision"], "red"))
     head.append(answer["because"], style="bold")
     tick = f", tick {answer['tick']}" if answer["tick"] else ""
     lines = [head, Text(f"code {answer['code']}, at {answer['at']}{tick}", style="dim")]
+    if asked["title"]:
+        name = f" ({asked['name']})" if asked["name"] else ""
+        lines.append(Text(f"job {asked['title']}{name}", style="dim"))
     for step in answer["steps"]:
         line = Text("  + " if step["holds"] else "  - ", style="green" if step["holds"] else "red")
         line.append(f"{step['step']:<14}", style="dim")

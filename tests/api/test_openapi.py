@@ -1,5 +1,8 @@
 """/openapi.json says of every route what it takes, what it answers, and how it fails."""
 
+import json
+import re
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,6 +120,111 @@ def test_every_write_documents_its_body_with_an_example_of_each_field(document: 
             assert model["additionalProperties"] is False, (path, method)
             for name, field in model.get("properties", {}).items():
                 assert field["examples"], (path, method, name)
+
+
+def test_every_name_is_one_schemas_alone(document: dict[str, Any]) -> None:
+    """Generators name classes by titles, and enumerations by a schema and its property."""
+    schemas = document["components"]["schemas"]
+    assert {name: schema["title"] for name, schema in schemas.items()} == {name: name for name in schemas}
+    assert all(re.fullmatch(r"[A-Z][A-Za-z0-9]+", name) for name in schemas)
+    enumerations = {
+        f"{name}{''.join(part.title() for part in field.split('_'))}"
+        for name, schema in schemas.items()
+        for field, told in schema.get("properties", {}).items()
+        if "enum" in str(told)
+    }
+    assert enumerations & set(schemas) == set()
+
+
+def test_every_answer_tells_its_headers(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            expected = {"Request-Id"}
+            if status == "503":
+                expected |= {"Retry-After"}
+            if status == "401":
+                expected |= {"WWW-Authenticate"}
+            if status == "304":
+                expected |= {"ETag"}
+            assert set(answer["headers"]) >= expected, (path, method, status)
+        if "412" in operation["responses"]:
+            assert any(each["name"] == "If-Match" for each in operation["parameters"]), (path, method)
+            assert method == "delete" or any("ETag" in each["headers"] for each in operation["responses"].values()), (path, method)
+
+
+def test_every_operation_tells_what_the_server_may_say(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        expected = {"414", "431"} | ({"408"} if "requestBody" in operation else set())
+        assert expected <= set(operation["responses"]), (path, method)
+
+
+def test_every_parameter_is_told_by_more_than_its_type(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for parameter in operation["parameters"]:
+            schema = parameter["schema"]
+            assert parameter["description"], (path, method, parameter["name"])
+            assert schema.get("type") != "null"
+            if parameter["in"] in ("path", "header"):
+                assert "pattern" in schema or schema.get("format") == "uuid", (path, method, parameter["name"])
+
+
+# Bodies that may be left out: the operation does as well without.
+OPTIONAL = {"pause_job", "resume_job", "trigger_job", "cancel_execution", "retry_execution", "cancel_backfill"}
+
+
+def test_a_body_is_required_where_there_is_no_call_without(document: dict[str, Any], api: httpx.Client, workspace: str) -> None:
+    optional = set()
+    for path, method, operation in operations(document):
+        if "requestBody" in operation:
+            if not operation["requestBody"]["required"]:
+                optional.add(operation["operationId"])
+            known = {"w": workspace, "j": "none", "name": "none", "e": str(uuid.uuid4()), "b": str(uuid.uuid4())}
+            answer = api.request(method.upper(), path.format_map(known))
+            assert (answer.status_code == 400) == operation["requestBody"]["required"], (path, method, answer.text)
+    assert optional == OPTIONAL
+
+
+def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: httpx.Client, workspace: str) -> None:
+    base = f"/v1/workspaces/{workspace}"
+    bodies = {
+        operation["operationId"]: operation["requestBody"]["content"]["application/json"].get("example")
+        for _, _, operation in operations(document)
+        if "requestBody" in operation
+    }
+    assert {name for name, body in bodies.items() if body is None} <= {
+        "resume_job",
+        "cancel_execution",
+        "retry_execution",
+        "cancel_backfill",
+    }
+    slug = {"slug": f"acme-{uuid.uuid4().hex[:8]}"}  # the example's own may be taken on a shared server
+    asked = [
+        ("POST", "/v1/workspaces", bodies["create_workspace"] | slug, 201),
+        ("POST", f"{base}/endpoints", bodies["create_endpoint"], 201),
+        ("PUT", f"{base}/endpoints/weekly-report", bodies["put_endpoint"], 200),
+        ("POST", f"{base}/jobs", bodies["create_job"] | {"name": "j"}, 201),
+        ("PATCH", f"{base}/jobs/j", bodies["update_job"], 200),
+        ("POST", f"{base}/jobs/j/pause", bodies["pause_job"], 200),
+        ("POST", f"{base}/jobs/j/skip-next", bodies["skip_next_ticks"], 200),
+        ("POST", f"{base}/jobs/j/trigger", bodies["trigger_job"], 202),
+        ("POST", f"{base}/jobs/j/backfill", bodies["backfill_job"], 200),
+        ("PUT", f"{base}/retention", bodies["put_retention"], 200),
+        ("PATCH", base, bodies["update_workspace"], 200),
+        ("POST", "/v1/schedules/preview", bodies["preview_schedule"], 200),
+    ]
+    for method, path, body, status in asked:
+        answer = api.request(method, path, json=body)
+        assert answer.status_code == status, (method, path, answer.text)
+    assert len(asked) == len([body for body in bodies.values() if body is not None])
+
+
+def test_it_says_whose_it_is_and_names_no_file_of_ours(document: dict[str, Any]) -> None:
+    assert document["info"]["contact"]["name"]
+    assert [server["url"] for server in document["servers"]] == ["/"]
+    told = {tag["name"] for tag in document["tags"]}
+    assert {tag for _, _, operation in operations(document) for tag in operation["tags"]} == told
+    assert all(tag["description"] for tag in document["tags"])
+    assert re.findall(r"[\w/]+\.(?:sql|py)\b|kronos/\w+|\bsql/\w+", json.dumps(document)) == []
 
 
 def test_local_times_and_their_policies_are_documented(document: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ def explain(shared_api: Api, tmp_path: Path) -> Explain:
 
 @pytest.fixture
 def job_id(api: httpx.Client, workspace: str) -> str:
-    body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "name": "report"}
+    body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "name": "report", "title": "Weekly report, Mondays"}
     found: str = api.post(f"/v1/workspaces/{workspace}/jobs", json=body).json()["job_id"]
     return found
 
@@ -39,6 +39,7 @@ def test_the_decision_comes_first_and_then_each_step(explain: Explain, workspace
     lines = told.stdout.splitlines()
     assert lines[0].startswith("NOT_DUE  No tick at 2099-01-06T09:00:00+00:00 (UTC, a Tuesday): weekday Tuesday does not match '1'.")
     assert lines[1] == "code no_tick_at_this_minute, at 2099-01-06T09:00:00Z"
+    assert lines[2] == "job Weekly report, Mondays (report)"
     assert any(line.startswith("  - schedule") for line in lines)
     assert any(line.startswith("  + version") for line in lines)
 

@@ -12,7 +12,7 @@
 create or replace function kronos.find_executions(p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                                   p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
-language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp set jit = off
+language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
     c_unfinished constant text[]      := array['PENDING', 'QUEUED', 'RUNNING', 'RETRYING'];
@@ -48,13 +48,15 @@ begin
           from (select job.job_id, job.trigger, case when job.created_at between c_first and now() then job.created_at end as made_at,
                        case when cardinality(p_job_ids) > 1 then kronos.finite(job.created_at) - c_slack else '-infinity' end as made_from,
                        case when cardinality(p_job_ids) > 1
-                            then greatest(coalesce(kronos.finite(job.retired_at) + c_slack, 'infinity'),
-                                          (select max(coalesce(kronos.finite(backfill.completed_at) + c_slack, 'infinity'))
-                                             from kronos.backfills as backfill
-                                            where backfill.job_id = job.job_id))
+                            then greatest(coalesce(kronos.finite(job.retired_at) + c_slack, 'infinity'), filled.made_until)
                             else 'infinity'
                        end as made_until
                   from kronos.jobs as job
+                  left join (select backfill.job_id, max(coalesce(kronos.finite(backfill.completed_at) + c_slack, 'infinity')) as made_until
+                               from kronos.backfills as backfill
+                              where backfill.workspace_id = v_workspace
+                                and backfill.first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = p_job_ids[1])
+                              group by backfill.job_id) as filled using (job_id)
                  where job.job_id = any (p_job_ids)
                    and job.workspace_id = v_workspace) as version;
     end if;

@@ -3,6 +3,7 @@
 -- Called by: queries/jobs.sql, executions.sql.   Returns: null where there is no job of that name; an id is returned as it is.
 create or replace function kronos.find_versions(p_job text) returns uuid[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set jit = off      -- the planner does not know how many versions a job has
 as $$
 declare
     v_job_id uuid := kronos.find_job(p_job);

@@ -1,0 +1,125 @@
+"""Generators of clients take /openapi.json whole, and what they make reads the live API."""
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from api.generated import furnished
+from conftest import Api
+
+_BIN = Path(sys.executable).parent
+_TYPESCRIPT = ("openapi-typescript@7.13.0", "typescript@5.9.3")
+_SPECTRAL = "@stoplight/spectral-cli@6.15.0"
+
+
+@pytest.fixture(scope="module")
+def document(shared_api: Api) -> dict[str, Any]:
+    found: dict[str, Any] = shared_api.client.get("/openapi.json").raise_for_status().json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def client_package(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """The client that openapi-python-client makes, without a warning, imported."""
+    directory = tmp_path_factory.mktemp("client")
+    (directory / "openapi.json").write_text(json.dumps(document))
+    command = [str(_BIN / "openapi-python-client"), "generate", "--path", "openapi.json", "--meta", "none"]
+    command += ["--output-path", "kronos_client", "--fail-on-warning"]
+    path = f"{_BIN}{os.pathsep}{os.environ['PATH']}"  # it formats with ruff
+    ran = subprocess.run(command, cwd=directory, capture_output=True, text=True, env={**os.environ, "PATH": path}, timeout=300)
+    told = ran.stdout + ran.stderr
+    assert ran.returncode == 0, told
+    assert "arning" not in told, told
+    sys.path.insert(0, str(directory))
+    try:
+        yield importlib.import_module("kronos_client")
+    finally:
+        sys.path.remove(str(directory))
+
+
+def client_of(package: ModuleType, api: Api, key: str) -> Any:
+    """The generated client with a key."""
+    return package.AuthenticatedClient(base_url=str(api.client.base_url), token=key, raise_on_unexpected_status=True)
+
+
+def reads_alike(client: Any, api: httpx.Client, path: str, operation: dict[str, Any], known: dict[str, list[str]]) -> bool:
+    """That the generated function reads what is there, field by field."""
+    module = importlib.import_module(f"kronos_client.api.{operation['tags'][0]}.{operation['operationId']}")
+    given = {each["name"]: known[each["name"]][0] for each in operation["parameters"] if each["in"] == "path"}
+    answer = module.sync_detailed(client=client, **given)
+    assert (answer.status_code, type(answer.parsed).__name__ in ("NoneType", "Problem")) == (200, False), (path, answer)
+    told, raw = answer.parsed.to_dict(), api.get(path.format_map(given)).json()
+    assert told.keys() == raw.keys(), path
+    if "data" in raw:
+        assert len(told["data"]) == len(raw["data"]), path
+        assert raw["data"] or "next_cursor" not in raw, path
+        assert [row.keys() for row in told["data"]] == [row.keys() for row in raw["data"]], path
+    return True
+
+
+def test_the_python_client_reads_a_job_and_each_list(
+    client_package: ModuleType, document: dict[str, Any], shared_api: Api, shared_superuser: psycopg.Connection
+) -> None:
+    known = furnished(shared_api.client, shared_superuser)
+    with client_of(client_package, shared_api, shared_api.key) as client:
+        read = [
+            operation["operationId"]
+            for path, methods in document["paths"].items()
+            if (operation := methods.get("get")) is not None and path != "/readyz"  # nothing rings in a test's database
+            if reads_alike(client, shared_api.client, path, operation, known)
+        ]
+    assert {"get_job", "list_jobs", "list_executions", "list_endpoints", "list_workspaces", "list_backfills", "list_attempts"} <= set(read)
+
+
+def _npx(packages: tuple[str, ...], directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """A tool of npm's registry. Skips, with the reason, where there is no npx, or no registry to be reached."""
+    if shutil.which("npx") is None:
+        pytest.skip("npx is not on this machine: what matters of it is tested in test_openapi")
+    told = [each for package in packages for each in ("--package", package)]
+    environment = {**os.environ, "npm_config_update_notifier": "false", "npm_config_fetch_retries": "0"}
+    ran = subprocess.run(
+        ["npx", "--yes", *told, "--", *command], cwd=directory, capture_output=True, text=True, env=environment, timeout=240
+    )
+    if "npm error" in ran.stderr.lower() or "npm err!" in ran.stderr.lower():
+        pytest.skip(f"npm's registry is not reached: {ran.stderr.splitlines()[0]}")
+    return ran
+
+
+def test_the_typescript_client_compiles(document: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    made = _npx(_TYPESCRIPT, tmp_path, "openapi-typescript", "openapi.json", "--output", "client.ts")
+    assert made.returncode == 0, made.stdout + made.stderr
+    (tmp_path / "use.ts").write_text(
+        """
+        import type { components, paths } from "./client";
+        type Answer = paths["/v1/workspaces/{w}/jobs"]["get"]["responses"][200]["content"]["application/json"];
+        export function names(page: Answer): (string | null)[] { return page.data.map((job: components["schemas"]["Job"]) => job.title); }
+        """
+    )
+    compiled = _npx(_TYPESCRIPT, tmp_path, "tsc", "--noEmit", "--strict", "--skipLibCheck", "use.ts")
+    assert compiled.returncode == 0, compiled.stdout
+
+
+def test_spectral_warns_of_nothing(document: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    (tmp_path / ".spectral.yaml").write_text('extends: ["spectral:oas"]\n')
+    ran = _npx((_SPECTRAL,), tmp_path, "spectral", "lint", "openapi.json", "--fail-severity", "hint", "--format", "text")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_python_client_reads_a_problem(client_package: ModuleType, shared_api: Api) -> None:
+    module = importlib.import_module("kronos_client.api.workspaces.list_workspaces")
+    with client_of(client_package, shared_api, "kr_live_none") as client:
+        parsed = module.sync(client=client)
+    assert (type(parsed).__name__, parsed.code) == ("Problem", "unauthorized")

@@ -1,0 +1,142 @@
+"""If-Match and If-None-Match (RFC 9110 section 13) on everything whose ETag is handed out: what does not match is not done."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from api_answers import counts, problem_of
+from kronos.api import conditions
+from kronos.errors import InvalidRequest
+
+CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *", "name": "nightly"}
+HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
+Write = Callable[[httpx.Client, str, dict[str, str]], httpx.Response]
+
+# Every write of something with an ETag; each leaves it at a version of which "1" is not one, or as it was.
+WRITES: dict[str, Write] = {
+    "PATCH job": lambda api, base, headers: api.patch(f"{base}/jobs/nightly", json={"cron": "7 7 * * *"}, headers=headers),
+    "DELETE job": lambda api, base, headers: api.delete(f"{base}/jobs/nightly", headers=headers),
+    "pause job": lambda api, base, headers: api.post(f"{base}/jobs/nightly/pause", json={"note": "x"}, headers=headers),
+    "resume job": lambda api, base, headers: api.post(f"{base}/jobs/nightly/resume", headers=headers),
+    "skip-next": lambda api, base, headers: api.post(f"{base}/jobs/nightly/skip-next", json={"count": 3}, headers=headers),
+    "PUT endpoint": lambda api, base, headers: api.put(f"{base}/endpoints/spare", json=HTTP, headers=headers),
+    "DELETE endpoint": lambda api, base, headers: api.delete(f"{base}/endpoints/spare", headers=headers),
+    "PATCH workspace": lambda api, base, headers: api.patch(base, json={"name": "other"}, headers=headers),
+    "suspend workspace": lambda api, base, headers: api.patch(base, json={"status": "SUSPENDED"}, headers=headers),
+}
+
+
+@pytest.fixture
+def base(api: httpx.Client, workspace: str) -> str:
+    """A workspace, an endpoint and a CRON job, each at version 1."""
+    at = f"/v1/workspaces/{workspace}"
+    api.post(f"{at}/jobs", json=CRON).raise_for_status()
+    api.post(f"{at}/endpoints", json=HTTP | {"name": "spare"}).raise_for_status()
+    return at
+
+
+def seen(api: httpx.Client, base: str) -> list[Any]:
+    return [api.get(base).json(), api.get(f"{base}/jobs/nightly").json(), api.get(f"{base}/endpoints/spare").json()]
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+@pytest.mark.parametrize("given", ['"7"', 'W/"1"', '"7", "8"', '"v1"', '"01"', '"", ,"2"'])
+def test_what_does_not_match_is_not_done(
+    api: httpx.Client, base: str, shared_superuser: psycopg.Connection, write: Write, given: str
+) -> None:
+    before = seen(api, base), counts(shared_superuser)
+    problem = problem_of(write(api, base, {"If-Match": given}))
+    assert (problem["status"], problem["code"]) == (412, "precondition_failed")
+    assert (seen(api, base), counts(shared_superuser)) == before
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+@pytest.mark.parametrize("given", ["*", '"1"', '"7" , W/"2","1"', '"1" ,'])
+def test_what_matches_is_done(api: httpx.Client, base: str, write: Write, given: str) -> None:
+    assert write(api, base, {"If-Match": given}).status_code in (200, 204)
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+@pytest.mark.parametrize("given", ["1", '"1', '"1 "', "abc", '"1" "2"', '*, "1"', "", ",", 'w/"1"'])
+def test_what_is_no_list_of_tags_is_refused(api: httpx.Client, base: str, write: Write, given: str) -> None:
+    problem = problem_of(write(api, base, {"If-Match": given}))
+    assert (problem["status"], problem["errors"][0]["pointer"]) == (400, "/If-Match")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/jobs/nightly/trigger"), ("POST", "/jobs"), ("POST", "/endpoints"), ("PUT", "/retention")]
+)
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+def test_a_condition_on_what_has_no_version_is_not_passed_over(
+    api: httpx.Client, base: str, shared_superuser: psycopg.Connection, method: str, path: str, header: str
+) -> None:
+    before = counts(shared_superuser)
+    assert problem_of(api.request(method, f"{base}{path}", json={}, headers={header: "*"}))["status"] == 412
+    assert counts(shared_superuser) == before
+
+
+def test_two_editors_of_one_version_are_told_apart(api: httpx.Client, base: str) -> None:
+    for path, edit in (("/jobs/nightly", "PATCH"), ("/endpoints/spare", "PUT"), ("", "PATCH")):
+        tag = api.get(f"{base}{path}").headers["etag"]
+        bodies = {"/jobs/nightly": {"tags": ["a"]}, "/endpoints/spare": HTTP, "": {"name": "edited"}}
+        first, second = (api.request(edit, f"{base}{path}", json=bodies[path], headers={"If-Match": tag}) for _ in range(2))
+        assert (first.status_code, second.status_code) == (200, 412), path
+        assert first.headers["etag"] == api.get(f"{base}{path}").headers["etag"] != tag
+
+
+def test_every_answer_that_shows_a_resource_has_its_tag(api: httpx.Client, base: str) -> None:
+    job = api.get(f"{base}/jobs/nightly")
+    assert job.headers["etag"] == f'"{job.json()["version"]}"'
+    for path, body in (("pause", {}), ("resume", {}), ("skip-next", {"count": 0})):
+        assert api.post(f"{base}/jobs/nightly/{path}", json=body).headers["etag"] == '"1"'
+    assert api.patch(f"{base}/jobs/nightly", json={"tags": ["a"]}).headers["etag"] == '"2"'
+    assert api.delete(f"{base}/jobs/nightly").headers["etag"] == '"2"'
+    assert api.put(f"{base}/endpoints/other", json=HTTP).headers["etag"] == '"1"'
+    assert api.put(f"{base}/endpoints/other", json=HTTP).headers["etag"] == '"2"'
+    assert api.get(base).headers["etag"] == f'"{api.get(base).json()["version"]}"'
+
+
+def test_a_suspension_is_a_version_of_the_workspace(api: httpx.Client, base: str) -> None:
+    suspended = api.patch(base, json={"status": "SUSPENDED", "name": "halted"}, headers={"If-Match": '"1"'})
+    assert (suspended.status_code, suspended.json()["status"]) == (200, "SUSPENDED")
+    assert api.patch(base, json={"status": "ACTIVE"}, headers={"If-Match": '"1"'}).status_code == 412
+    assert api.get(base).json() == suspended.json()
+    assert api.patch(base, json={"status": "ACTIVE"}, headers={"If-Match": suspended.headers["etag"]}).status_code == 200
+    api.delete(f"{base}/jobs/nightly").raise_for_status()
+    assert api.delete(base, headers={"If-Match": '"1"'}).status_code == 412
+    assert api.delete(base, headers={"If-Match": api.get(base).headers["etag"]}).status_code == 200
+
+
+def test_who_has_the_version_is_not_sent_it_again(api: httpx.Client, base: str) -> None:
+    for path in ("", "/endpoints/spare"):
+        tag = api.get(f"{base}{path}").headers["etag"]
+        for known in (tag, f"W/{tag}", f'"9", {tag}', "*"):
+            answer = api.get(f"{base}{path}", headers={"If-None-Match": known})
+            assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+        assert api.get(f"{base}{path}", headers={"If-None-Match": '"9"'}).status_code == 200
+
+
+def test_a_put_makes_only_what_is_not_there_if_it_is_told_so(api: httpx.Client, base: str) -> None:
+    made = api.put(f"{base}/endpoints/fresh", json=HTTP, headers={"If-None-Match": "*"})
+    again = api.put(f"{base}/endpoints/fresh", json=HTTP, headers={"If-None-Match": "*"})
+    assert (made.status_code, again.status_code) == (201, 412)
+    assert api.put(f"{base}/endpoints/fresh", json=HTTP, headers={"If-None-Match": '"1"'}).status_code == 412
+    assert api.put(f"{base}/endpoints/fresh", json=HTTP, headers={"If-None-Match": '"7"'}).json()["version"] == 2
+    for given in ("*", '"1"'):
+        assert api.put(f"{base}/endpoints/absent", json=HTTP, headers={"If-Match": given}).status_code == 412
+    assert api.get(f"{base}/endpoints/absent").status_code == 404
+
+
+def test_a_header_given_twice_is_one_list() -> None:
+    assert conditions.if_match(['"1"', 'W/"2", "3"']) == {1, 3}
+    assert conditions.if_none_match(['"1"', 'W/"2", "a,b"']) == {1, 2}
+    assert conditions.if_match([" * "]) is None
+
+
+@pytest.mark.parametrize("given", ['"' * 3, '"a\x7f"', '"1";', "W/", 'W/ "1"'])
+def test_odd_texts_are_no_tags(given: str) -> None:
+    with pytest.raises(InvalidRequest):
+        conditions.if_match([given])

@@ -1,0 +1,54 @@
+"""What schemathesis generates of /openapi.json: 5,000 requests and more, each answered as the document has it, with every check of its."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from api.generated import furnished, naming
+
+_HERE = Path(__file__).parent
+_LEAST_CASES = 5000
+_BY_DEFAULT = 50
+_PER_OPERATION = int(os.environ.get("KRONOS_TEST_EXAMPLES", _BY_DEFAULT))
+
+
+def test_whatever_is_generated_is_answered_as_the_document_has_it(
+    api: httpx.Client, shared_superuser: psycopg.Connection, tmp_path: Path
+) -> None:
+    document = api.get("/openapi.json").raise_for_status().json()
+    written, report = tmp_path / "openapi.json", tmp_path / "report.json"
+    written.write_text(json.dumps(naming(document, furnished(api, shared_superuser))))
+    lists = [
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if any(each["name"] == "cursor" for each in operation["parameters"])
+    ]
+    told = (_HERE / "schemathesis.toml").read_text().replace("HOOKS", "schemathesis_hooks").replace("[CURSORS]", json.dumps(lists))
+    (tmp_path / "schemathesis.toml").write_text(told)
+    shutil.copy(_HERE / "schemathesis_hooks.py", tmp_path)
+    command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(written), "--url", str(api.base_url)]
+    command += ["--header", f"Authorization: {api.headers['authorization']}", "--checks", "all", "--workers", "1"]
+    command += ["--max-examples", str(_PER_OPERATION), "--seed", "20261128", "--no-shrink", "--continue-on-failure"]
+    command += [
+        "--generation-database",
+        "none",
+        "--report",
+        "json",
+        "--report-json-path",
+        str(report),
+        "--no-color",
+        "--suppress-health-check",
+        "all",
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=900)
+    assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
+    cases = json.loads(report.read_text())
+    assert (cases["test_cases"]["with_failures"], cases["operations"]["tested"]) == (0, cases["operations"]["total"])
+    assert cases["test_cases"]["generated"] >= _LEAST_CASES or _PER_OPERATION < _BY_DEFAULT
