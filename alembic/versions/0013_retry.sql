@@ -14,3 +14,6 @@ create table kronos.backfill_redriven (
     constraint backfill_redriven_pkey          primary key (backfill_id, execution_id),
     constraint backfill_redriven_backfill_fkey foreign key (workspace_id, backfill_id) references kronos.backfills (workspace_id, backfill_id) on delete cascade
 );
+
+alter table kronos.zones
+    add column one_shots_from uuid;

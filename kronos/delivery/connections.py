@@ -16,6 +16,9 @@ from kronos.delivery.trust import Trust
 # Shorter than the 5 s of node and uvicorn: a request that meets a connection being closed is UNKNOWN.
 _KEEP_ALIVE_SECONDS = 4.0
 _SWEEP_SECONDS = 1.0
+# A receiver that closed a kept connection as it was used again gets new ones for so long: each such close costs an attempt.
+_DISTRUST_SECONDS = 600.0
+_MOST_DISTRUSTED = 1000
 # RFC 8305 section 5: so long is an address given before the next of the other family is tried beside it.
 _NEXT_ADDRESS_SECONDS = 0.25
 
@@ -46,6 +49,7 @@ class Connections:
         self.trust = trust
         self._idle: dict[Origin, list[Connection]] = {}
         self._sweep: asyncio.TimerHandle | None = None
+        self._closes_on_use: dict[Origin, float] = {}
 
     def take_kept(self, origin: Origin) -> Connection | None:
         """The connection to `origin` that was used last and can be used again."""
@@ -61,10 +65,20 @@ class Connections:
     def keep(self, origin: Origin, connection: Connection) -> None:
         """Take back a connection whose answer was read to its end."""
         loop = asyncio.get_running_loop()
+        if self._closes_on_use.get(origin, 0.0) > loop.time():
+            connection.abort()
+            return
         connection.idle_since = loop.time()
         self._idle.setdefault(origin, []).append(connection)
         if self._sweep is None:
             self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_old)
+
+    def closed_on_use(self, origin: Origin) -> None:
+        """A kept connection to `origin` ended without an answer when it was used again."""
+        self._closes_on_use.pop(origin, None)
+        self._closes_on_use[origin] = asyncio.get_running_loop().time() + _DISTRUST_SECONDS
+        if len(self._closes_on_use) > _MOST_DISTRUSTED:
+            del self._closes_on_use[next(iter(self._closes_on_use))]
 
     def _is_trusted(self, origin: Origin, connection: Connection) -> bool:
         """Whether a TLS connection was agreed under what is trusted now."""

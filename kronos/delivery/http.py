@@ -182,8 +182,16 @@ class _Exchange:
         """Send the request, then read its answer to the end or to the most we take."""
         if self._origin.is_tls:
             await self._connections.trust.look_again()
-        self._connection = self._connections.take_kept(self._origin) or await self._connections.open(self._origin)
-        self.answer = await self._connection.exchange(request)
+        if (kept := self._connections.take_kept(self._origin)) is None:
+            self._connection = await self._connections.open(self._origin)
+            self.answer = await self._connection.exchange(request)
+            return
+        self._connection = kept
+        try:
+            self.answer = await kept.exchange(request)
+        except ConnectionEnded:
+            self._connections.closed_on_use(self._origin)
+            raise
 
     async def close(self) -> None:
         """Give the connection back if the answer was read to its end; else close it, whatever is left unsent.

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 
 import aiodns
@@ -17,7 +18,10 @@ class SystemResolver:
     when the process does. Deliveries to one name at the same time share one look-up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, servers: Sequence[str] | None = None, port: int | None = None) -> None:
+        """`servers` and `port`: of name servers, in place of the operating system's."""
+        self._servers = servers
+        self._port = port
         self._resolver: aiodns.DNSResolver | None = None
         self._under_way: dict[str, asyncio.Task[list[str]]] = {}
 
@@ -40,7 +44,7 @@ class SystemResolver:
     async def _ask(self, host: str) -> list[str]:
         if self._resolver is None:
             # Made here: it belongs to the event loop that is running.
-            self._resolver = aiodns.DNSResolver(timeout=_SECONDS_A_TRY, tries=_TRIES)
+            self._resolver = aiodns.DNSResolver(self._servers, timeout=_SECONDS_A_TRY, tries=_TRIES, udp_port=self._port)
         try:
             found = await self._resolver.getaddrinfo(host, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM)
         except aiodns.error.DNSError as error:

@@ -11,6 +11,7 @@ create table kronos.zones (
     changed_at    timestamptz,               -- when other rules were noticed last
     changed_from  timestamptz,               -- the last of the probes before the first at which these differ
     from_job_id   uuid,                      -- jobs from this one on have still to be looked at; null: none
+    one_shots_from uuid,                     -- and one-shots at a local time from this job on, in the order of their ids; null: from the first
     constraint zones_pkey             primary key (timezone),
     constraint zones_gaps_are_whole   check (cardinality(gaps) = cardinality(gap_seconds)),
     constraint zones_probes_are_whole check (cardinality(probes) = cardinality(distances))

@@ -229,7 +229,7 @@ IN_A_DAY = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"
         (WINDOW | {"max_active": "10"}, "/max_active", "10"),
         (WINDOW | {"form": WINDOW["from"]}, "/form", "from"),
         (WINDOW | {"from_": WINDOW["from"]}, "/from_", "from"),
-        (WINDOW | {"wholly_unknown": 1}, "/wholly_unknown", "from, max_active, to, validate_only"),
+        (WINDOW | {"wholly_unknown": 1}, "/wholly_unknown", "from, include, max_active, to, validate_only"),
     ],
 )
 def test_a_bad_window_is_refused_and_nothing_is_written(

@@ -22,7 +22,14 @@ ENDPOINT = {
         "timeout_ms": 5000,
         "expected_status_codes": [200, 202],
     },
-    "retry_policy": {"max_attempts": 3, "backoff": "linear", "initial_delay_ms": 10, "max_delay_ms": 1000, "max_crashes": 0},
+    "retry_policy": {
+        "max_attempts": 3,
+        "backoff": "linear",
+        "initial_delay_ms": 10,
+        "max_delay_ms": 1000,
+        "max_retry_after_seconds": 86_400,
+        "max_crashes": 0,
+    },
     "max_in_flight": 7,
 }
 

@@ -28,6 +28,11 @@ class Talk:
         self._reader = reader
         self._writer = writer
 
+    @property
+    def connection(self) -> object:
+        """The same for each request of one connection."""
+        return self._writer
+
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()

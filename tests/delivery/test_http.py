@@ -318,6 +318,26 @@ async def test_attempt_is_one_request_also_when_a_kept_connection_breaks(method:
     assert (first.status, second.status) == ("SUCCESS", "UNKNOWN")
 
 
+async def test_a_receiver_that_closes_kept_connections_on_use_costs_one_attempt_and_not_each_second_one() -> None:
+    async def once_each(talk: Talk) -> None:
+        if connections.count(talk.connection):
+            raise ConnectionAbortedError
+        connections.append(talk.connection)
+        await answer()(talk)
+
+    connections: list[object] = []
+    async with (
+        Receiver(once_each, keep=True) as receiver,
+        Receiver(answer(), keep=True) as other,
+        HttpTransport(LOCAL) as transport,
+    ):
+        outcomes = [(await transport.deliver(delivery(receiver.url))).status for _ in range(12)]
+        for _ in range(3):
+            await transport.deliver(delivery(other.url))
+    assert outcomes == ["SUCCESS", "UNKNOWN", *["SUCCESS"] * 10]
+    assert (receiver.connections, other.connections) == (11, 1)
+
+
 async def test_kept_connection_carries_the_next_delivery() -> None:
     async with Receiver(answer(), keep=True) as receiver, HttpTransport(LOCAL) as transport:
         outcomes = [await transport.deliver(delivery(receiver.url)) for _ in range(5)]

@@ -182,11 +182,18 @@ def test_an_api_goes_on_with_sessions_that_have_the_new_rules(zoned: ZoneServer,
         minute: datetime = value(su, "select date_trunc('minute', now())")
         made = created(api, workspace, at_local(su, minute + 3 * HOUR))
         assert next_run(api.client, workspace, made) == minute + 3 * HOUR
+        ran = created(api, workspace, at_local(su, minute - 10 * MINUTE))
+        su.execute(
+            "update kronos.jobs set ticks_from = %(since)s, created_at = %(since)s, next_tick_at = %(tick)s where job_id = %(job_id)s",
+            {"since": minute - 20 * HOUR, "tick": minute - 10 * MINUTE, "job_id": ran},
+        )
+        su.execute("select kronos.account_ticks(array[%s::uuid], %s)", [ran, minute - 10 * MINUTE])
+        assert explained(api.client, workspace, ran, minute - 2 * HOUR)["code"] != "zone_rules_changed"
         sessions = "select pid from pg_stat_activity where application_name = 'kronos-api'"
         before = set(values(su, sessions))
         reap(zoned)
         zoned.replace(ZONE, by=PRESENT)
-        assert reap(zoned)["pointers"] == 1
+        assert reap(zoned)["pointers"] == 2
 
         await_condition(lambda: not before & set(values(su, sessions)), "the API's sessions to be renewed", seconds=60)
 
@@ -194,6 +201,20 @@ def test_an_api_goes_on_with_sessions_that_have_the_new_rules(zoned: ZoneServer,
         assert datetime.fromisoformat(shown["next_run_at"]) == minute + 2 * HOUR
         assert next_run(api.client, workspace, made) == minute + 2 * HOUR
         assert shown["pg_cron"]["schedule"] == job(su, uuid.UUID(made))["alarm"]
+
+        before_it = explained(api.client, workspace, ran, minute - 2 * HOUR)
+        assert (before_it["decision"], before_it["code"]) == ("NOT_DUE", "zone_rules_changed")
+        assert ZONE in before_it["because"]
+        to_come = explained(api.client, workspace, made, minute + 2 * HOUR)
+        assert (to_come["decision"], datetime.fromisoformat(to_come["tick"])) == ("WILL_RUN", minute + 2 * HOUR)
+        assert explained(api.client, workspace, made, minute + 3 * HOUR)["tick"] is None
+
+
+def explained(client: httpx.Client, workspace: str, job_id: str, at: datetime) -> Record:
+    told = client.get(f"/v1/workspaces/{workspace}/jobs/{job_id}/explain", params={"at": at.isoformat()})
+    assert told.status_code == 200, told.text
+    answer: Record = told.json()
+    return answer
 
 
 def created(api: Api, workspace: str, cron: str) -> str:

@@ -139,20 +139,47 @@ def test_an_instant_that_has_passed_is_due_at_once_and_workers_are_told(superuse
     assert value(superuser, "select visible_at < now() from kronos.execution_live where job_id = %s", [job_id])
 
 
-def test_what_is_held_or_beyond_the_limit_is_left_for_the_next_call(superuser: Connection, other: Connection) -> None:
+def test_what_is_held_is_left_for_the_next_call(superuser: Connection, other: Connection) -> None:
     endpoint = add_endpoint(superuser)
     made = [one_shot(superuser, endpoint) for _ in range(5)]
     other.execute("select from kronos.execution_live where job_id = %s for update", [made[0]])
 
-    limited = records(superuser, "select moved, is_complete from kronos.reask_local_one_shots('Europe/Berlin', 3)")
     held = records(superuser, _REASK, ["Europe/Berlin"])
     other.rollback()
     last = records(superuser, _REASK, ["Europe/Berlin"])
 
-    assert limited == [{"moved": 3, "is_complete": False}]
-    assert held == [{"moved": 1, "is_complete": False}]
+    assert held == [{"moved": 4, "is_complete": False}]
     assert last == [{"moved": 1, "is_complete": True}]
     assert [times(superuser, each) for each in made] == [{RIGHT}] * 5
+
+
+def test_one_that_is_held_for_long_keeps_no_other_from_its_turn(superuser: Connection, other: Connection) -> None:
+    made = sorted(one_shot(superuser, add_endpoint(superuser)) for _ in range(6))
+    superuser.execute("insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Europe/Berlin', '{}', '{}', '{}')")
+    other.execute("select from kronos.execution_live where job_id = %s for update", [made[0]])
+    for _ in range(len(made)):
+        superuser.execute("select kronos.reask_local_one_shots('Europe/Berlin', 'infinity', 2)")
+    assert [times(superuser, each) for each in made[1:]] == [{RIGHT}] * 5
+    assert value(superuser, "select one_shots_from from kronos.zones where timezone = 'Europe/Berlin'") == made[0]
+
+
+def test_what_the_clock_leaves_no_time_for_is_left_for_the_next_call(superuser: Connection) -> None:
+    """One of 8 that runs soonest, and one more, in each call without time."""
+    endpoint = add_endpoint(superuser)
+    made = [one_shot(superuser, endpoint, local=LOCAL + n * HOUR, run_at=RIGHT + n * HOUR + HOUR) for n in range(8)]
+    superuser.execute("insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Europe/Berlin', '{}', '{}', '{}')")
+    late = "select moved, is_complete from kronos.reask_local_one_shots('Europe/Berlin', now(), 1)"
+
+    (first,) = records(superuser, late)
+    assert first["moved"] <= 2
+    assert not first["is_complete"]
+    assert times(superuser, made[0]) == {RIGHT}, "that runs soonest"
+    calls = [first, *(records(superuser, late)[0] for _ in range(7))]
+
+    assert [call["moved"] <= 2 for call in calls] == [True] * 8
+    assert [call["is_complete"] for call in calls] == [False] * 7 + [True]
+    assert [times(superuser, each) for each in made] == [{RIGHT + n * HOUR} for n in range(8)]
+    assert value(superuser, "select one_shots_from from kronos.zones where timezone = 'Europe/Berlin'") is None
 
 
 def test_a_zone_s_one_shots_are_found_by_index(superuser: Connection, database_url: str) -> None:

@@ -137,6 +137,39 @@ def test_the_reaper_says_how_many_are_still_to_end_or_to_resume(superuser: Conne
     assert (output["left"]["resumed"], output["left"]["ended"]) == (50, 0)
 
 
+def test_one_shots_at_a_local_time_are_asked_again_run_by_run(superuser: Connection) -> None:
+    """As many as that, each at a time of its own, would hold rows for seconds."""
+    endpoint = add_endpoint(superuser)
+    superuser.execute(
+        """
+        with job as (
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at, run_at_local, timezone)
+            select job_id, job_id, %(workspace_id)s, %(endpoint_id)s, 'DELAYED', at,
+                   at at time zone 'UTC' + interval '7 minutes', 'Asia/Kolkata'
+              from generate_series(1, 700) as n
+             cross join lateral (select gen_random_uuid() as job_id, timestamptz '2090-01-01 00:00:00+00' + n * interval '1 minute' as at
+                                  where n > 0) as new
+            returning job_id, run_at
+        )
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+                                           visible_at, max_attempts, max_crashes, timeout_ms, input)
+        select kronos.uuid7(), %(workspace_id)s, job_id, %(endpoint_id)s, 1, 'API', run_at, run_at, run_at, 5, 3, 5000, '{}' from job
+        """,
+        {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id},
+    )
+    wrong = (
+        "select count(*) from kronos.jobs where run_at_local is not null"
+        " and run_at <> kronos.local_instant(run_at_local, timezone, dst_gap)"
+    )
+    left = [value(superuser, wrong)]
+    assert left == [700]
+    while left[-1]:
+        assert reap(superuser, "0 seconds")["failed"] == 0
+        left.append(value(superuser, wrong))
+        assert 0 < left[-2] - left[-1] <= 400
+    assert len(left) > 2
+
+
 def test_a_job_that_cannot_be_resumed_stops_none_of_its_batch(superuser: Connection) -> None:
     endpoint = fill_cron_jobs(superuser, 50)
     broken: list[uuid.UUID] = values(superuser, "select job_id from kronos.jobs where endpoint_id = %s limit 2", [endpoint.endpoint_id])

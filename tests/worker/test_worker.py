@@ -119,6 +119,24 @@ async def test_retry_after_is_waited_out(superuser, start):
 
 
 @pytest.mark.parametrize(
+    ("policy", "granted"), [({}, 3600), ({"max_retry_after_seconds": 7200}, 7200), ({"max_retry_after_seconds": 0}, 0)]
+)
+async def test_of_a_long_retry_after_as_much_is_waited_as_the_endpoint_grants_and_the_attempt_says_so(superuser, start, policy, granted):
+    async with Receiver(answer(status="503 Busy", headers="Retry-After: 86400\r\n"), keep=True) as receiver:
+        (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=receiver.url, max_attempts=2, retry_policy=policy))
+        start()
+        await until(lambda: attempts_of(superuser, execution_id), "the attempt")
+    row = superuser.execute("select response -> 'retry_after' from kronos.attempt order by attempt_number limit 1").fetchone()
+    assert row == ({"asked_seconds": 86_400, "granted_seconds": granted},)
+    if granted:
+        due = superuser.execute(
+            "select live.visible_at - attempt.completed_at from kronos.execution_live as live, kronos.attempt"
+        ).fetchone()
+        assert due is not None
+        assert timedelta(seconds=granted) <= due[0] < timedelta(seconds=granted + 60)
+
+
+@pytest.mark.parametrize(
     ("definition", "message"),
     [
         ({"spec": {"body_template": {"a": "{{input.missing}}"}}}, "input.missing"),

@@ -1,52 +1,42 @@
 -- reask_local_one_shots: after a time zone's rules have changed, moves what is to run once at a local time of that zone to the instant at which its
--- clocks show that time now: the job's run_at and its execution's times, up to p_limit a call. One that a worker has begun with stays as it is, and so
--- does one that a request or a worker holds at this moment, for the next call.
+-- clocks show that time now: the job's run_at and its execution's times. One that a worker has begun with stays as it is, and so does one that a request
+-- or a worker holds at this moment, for the next call.
+-- Each call looks first at those that run soonest; then at all in the order of their ids, from zones.one_shots_from on, p_at_once at a time until
+-- p_until, and at least those; the next minute goes on where this one stopped.
 -- An instant that has passed meanwhile is due at once. Lock order: executions, then jobs, as when a worker ends one.
 -- Called by: refresh_zones.
 -- Returns: how many were moved, and whether none is left to move.
-create or replace function kronos.reask_local_one_shots(p_timezone text, p_limit integer default 5000, out moved integer, out is_complete boolean)
+create or replace function kronos.reask_local_one_shots(p_timezone text, p_until timestamptz default 'infinity', p_at_once integer default 200,
+                                                        out moved integer, out is_complete boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_left integer;
+    v_from    constant uuid := (select one_shots_from from kronos.zones where timezone = p_timezone);
+    v_soonest uuid[];
+    v_job_ids uuid[];
+    v_part    record;
+    v_busy    uuid;
+    v_next    integer := 1;
 begin
-    with changed as materialized (
-        select execution.execution_id, job.job_id, asked.at
-          from kronos.jobs as job
-          join kronos.execution_live as execution on execution.job_id = job.job_id
-         cross join lateral (select kronos.local_instant(job.run_at_local, job.timezone, job.dst_gap) as at offset 0) as asked
-         where job.timezone = p_timezone
-           and job.run_at_local is not null
-           and job.status = 'ACTIVE'
-           and asked.at <> job.run_at
-           and execution.cause = 'API'
-           and execution.claim_token is null
-           and execution.attempt_count = 0
-           and execution.visible_at = job.run_at
-    ), held as materialized (
-        select execution.execution_id, changed.job_id, changed.at
-          from changed
-          join kronos.execution_live as execution using (execution_id)
-         where execution.claim_token is null
-         order by execution.execution_id
-         limit p_limit
-           for update of execution skip locked
-    ), execution as (
-        update kronos.execution_live as execution
-           set scheduled_at = held.at, run_at = held.at, visible_at = held.at
-          from held
-         where execution.execution_id = held.execution_id
-        returning execution.job_id
-    ), job as (
-        update kronos.jobs as job
-           set run_at = held.at
-          from held
-         where job.job_id = held.job_id
-           and (select count(*) from execution) >= 0
-        returning job.job_id
-    )
-    select (select count(*) from job), (select count(*) from changed) - (select count(*) from held) into moved, v_left;
-    is_complete := v_left = 0;
+    select array_agg(job.job_id order by job.job_id) filter (where v_from is null or job.job_id >= v_from),
+           (array_agg(job.job_id order by job.run_at))[:p_at_once]
+      into v_job_ids, v_soonest
+      from kronos.jobs as job
+     where job.timezone = p_timezone
+       and job.run_at_local is not null
+       and job.status = 'ACTIVE';
+    select * into v_part from kronos.reask_each(v_soonest);
+    moved := v_part.moved;
+    while v_next <= cardinality(v_job_ids) loop
+        select * into v_part from kronos.reask_each(v_job_ids[v_next : v_next + p_at_once - 1]);
+        moved := moved + v_part.moved;
+        v_busy := coalesce(v_busy, v_part.first_busy);
+        v_next := v_next + p_at_once;
+        exit when clock_timestamp() >= p_until;
+    end loop;
+    v_busy := coalesce(v_busy, v_job_ids[v_next]);      -- beyond the last: null
+    is_complete := v_busy is null;
+    update kronos.zones set one_shots_from = v_busy where timezone = p_timezone and one_shots_from is distinct from v_busy;
     if moved > 0 then
         perform pg_notify('kronos_work', '');      -- a worker may be waiting for a later time
     end if;

@@ -58,7 +58,7 @@ begin
                     on conflict (timezone) do update
                    set offsets = excluded.offsets, gaps = excluded.gaps, gap_seconds = excluded.gap_seconds, read_at = excluded.read_at,
                        probes = excluded.probes, distances = excluded.distances, changed_at = excluded.changed_at, changed_from = excluded.changed_from,
-                       from_job_id = excluded.from_job_id;
+                       from_job_id = excluded.from_job_id, one_shots_from = null;
                 zones := zones + 1;
             elsif v_old.from_job_id is null and v_old.has_just_changed then
                 update kronos.zones set from_job_id = c_first where timezone = v_old.timezone;
@@ -72,7 +72,7 @@ begin
             alarms := alarms + v_done.alarms;
             pointers := pointers + v_done.pointers;
             remaining := remaining + v_done.remaining;
-            if not (select asked.is_complete from kronos.reask_local_one_shots(v_old.timezone) as asked) then      -- somebody holds one: the next minute goes on
+            if not (select asked.is_complete from kronos.reask_local_one_shots(v_old.timezone, p_until) as asked) then      -- the next minute goes on
                 update kronos.zones set from_job_id = coalesce(from_job_id, c_last) where timezone = v_old.timezone;
             end if;
             errors := errors || v_done.errors;

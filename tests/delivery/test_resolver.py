@@ -1,0 +1,112 @@
+"""Names: a server that never answers holds up its own names only, and no end; families are tried as RFC 8305 has it."""
+
+import asyncio
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+
+import pytest
+
+from delivery.sending import delivery, error_type
+from delivery.servers import Names, Receiver, answer
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.http import HttpTransport
+from kronos.delivery.resolver import SystemResolver
+
+# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BOTH = EgressPolicy.parse("127.0.0.0/8,::1")
+
+
+@pytest.fixture
+def deaf() -> Iterator[tuple[SystemResolver, socket.socket]]:
+    """A resolver whose server takes questions and never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.setblocking(False)
+        host, port = server.getsockname()
+        yield SystemResolver(servers=[host], port=port), server
+
+
+async def test_names_that_hang_hold_up_no_other_name_and_no_end(deaf: tuple[SystemResolver, socket.socket]) -> None:
+    """Forty of them stopped a worker, and its end for 20 s, when a look-up held a thread."""
+    resolver, server = deaf
+    async with Receiver(answer()) as receiver:
+        async with HttpTransport(BOTH, resolver=resolver) as transport:
+            hanging = [
+                asyncio.create_task(transport.deliver(delivery(f"http://n{n}.example.com/", timeout=timedelta(seconds=60))))
+                for n in range(40)
+            ]
+            for _ in range(80):  # for both families of each
+                await asyncio.wait_for(asyncio.get_running_loop().sock_recv(server, 4096), 10)
+            for _ in range(5):
+                assert (await transport.deliver(delivery(f"http://localhost:{receiver.port}/"))).status == "SUCCESS"
+            assert not any(task.done() for task in hanging)
+            for task in hanging:
+                task.cancel()
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
+        await asyncio.gather(*hanging, return_exceptions=True)
+    assert resolver._under_way == {}
+
+
+async def test_deliveries_to_one_name_share_one_question(deaf: tuple[SystemResolver, socket.socket]) -> None:
+    resolver, server = deaf
+    async with HttpTransport(BOTH, resolver=resolver) as transport:
+        outcomes = await asyncio.gather(
+            *(transport.deliver(delivery("http://same.example.com/", timeout=timedelta(seconds=0.3))) for _ in range(50))
+        )
+    assert {(outcome.status, error_type(outcome)) for outcome in outcomes} == {("TIMED_OUT", "timeout")}
+    questions = 0
+    while True:
+        try:
+            server.recv(4096)
+        except BlockingIOError:
+            break
+        questions += 1
+    assert 1 <= questions <= 4  # for both families, and once again
+
+
+async def test_a_receiver_on_one_family_only_is_reached_by_a_name_that_has_both() -> None:
+    async with Receiver(answer()) as receiver:
+        names = Names({"dual.test": ["::1", "127.0.0.1"]})
+        async with HttpTransport(BOTH, resolver=names) as transport:
+            outcome = await transport.deliver(delivery(f"http://dual.test:{receiver.port}/"))
+    assert outcome.status == "SUCCESS"
+
+
+@pytest.mark.parametrize("policy", ["127.0.0.0/8", "127.0.0.0/8,::1"])
+async def test_localhost_is_reached_on_ipv4_whatever_the_hosts_file_says(policy: str) -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(EgressPolicy.parse(policy)) as transport:
+        assert (await transport.deliver(delivery(f"http://localhost:{receiver.port}/"))).status == "SUCCESS"
+
+
+async def test_an_address_that_does_not_answer_costs_a_quarter_of_a_second_and_not_the_delivery() -> None:
+    with full_backlog() as (host, port):
+        async with (
+            Receiver(answer(), host="127.0.0.2", port=port),
+            HttpTransport(BOTH, resolver=Names({"half.test": [host, "127.0.0.2"]})) as transport,
+        ):
+            outcome = await transport.deliver(delivery(f"http://half.test:{port}/", timeout=timedelta(seconds=30)))
+    assert outcome.status == "SUCCESS"
+    assert timedelta(seconds=0.2) < outcome.duration < timedelta(seconds=20)
+
+
+@contextmanager
+def full_backlog() -> Iterator[tuple[str, int]]:
+    """An address that takes no connection and refuses none."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        while True:
+            filling = stack.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(listening.getsockname())
+            if not select.select([], [filling], [], 0.5)[1]:
+                break
+        yield listening.getsockname()
