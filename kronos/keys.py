@@ -91,6 +91,12 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
     return told
 
 
+def require_form(key_file: Path) -> None:
+    """That `key_file`, where it is there, holds a key, whether or not anybody knows it. Raises KeyRefused."""
+    if key_file.exists():
+        _read(key_file)
+
+
 def create(admin_database_url: str, key_file: Path | None = None) -> str:
     """A further key of the instance's administrator, also written to `key_file`, which must not exist.
 

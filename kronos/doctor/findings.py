@@ -169,7 +169,7 @@ def hold(pg_cron: PgCron) -> Finding:
         ok=not pg_cron.is_held,
         detail="kronos.hold is on" if pg_cron.is_held else "it fires and delivers",
         meaning="no tick is accounted for and nothing is delivered, as for a copy beside its original",
-        fix="start `kronos up` without --hold; on a server of your own: alter database … reset kronos.hold, then restart PostgreSQL",
+        fix="start `kronos up` without --hold; on a server of your own: alter database … reset kronos.hold, then restart the workers",
     )
 
 

@@ -94,6 +94,7 @@ class Supervisor:
         with HomeLock(self._home, self._url), Wakeups() as wakeups:
             # Only now: an instance in this home holds the port, and who it is says more than that the port is taken.
             network.require_free(host, port, patience=self._patience())
+            keys.require_form(self._home.admin_key_file)
             self._home.run_json.unlink(missing_ok=True)
             try:
                 self._start(port, wakeups)

@@ -1,8 +1,12 @@
 """kronos job explain: the API's answer for people and for scripts, and where it finds the API and its key."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -10,8 +14,67 @@ from click.testing import CliRunner, Result
 
 from conftest import Api
 from kronos.__main__ import main
+from kronos.embedded.home import Home, HomeLock
 
 Explain = Callable[..., Result]
+
+
+class Stranger:
+    """Who listens where an API was, or is said to be: `url`; what it was asked, and what it answers."""
+
+    def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._asked: list[str] = []
+        self._answer = (200, b"{}")
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def answers(self, status: int, body: bytes) -> None:
+        self._answer = status, body
+
+    def asked_by(self, act: Callable[[], object]) -> str:
+        """The headers Authorization that it saw during `act`."""
+        self._asked.clear()
+        act()
+        return " ".join(self._asked)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        stranger = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                stranger._asked.append(self.headers["Authorization"] or "")
+                status, body = stranger._answer
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                """Says nothing."""
+
+        return Handler
+
+
+@pytest.fixture
+def stranger() -> Iterator[Stranger]:
+    made = Stranger()
+    yield made
+    made.close()
+
+
+@contextmanager
+def running_home(home: Path, url: str, key_file: Path) -> Iterator[None]:
+    """A home in which this process is the `kronos up` that runs."""
+    home.mkdir()
+    told = {"url": url, "admin_key_file": str(key_file), "database_url": "postgresql://", "pid": os.getpid()}
+    (home / "run.json").write_text(json.dumps(told))
+    with HomeLock(Home(home), url):
+        yield
 
 
 @pytest.fixture
@@ -64,12 +127,42 @@ def test_what_is_not_there_or_wrong_is_told_in_the_apis_words(explain: Explain, 
 def test_it_finds_the_api_that_runs_here(explain: Explain, shared_api: Api, tmp_path: Path, workspace: str, job_id: str) -> None:
     key_file = tmp_path / "admin.key"
     key_file.write_text(shared_api.key + "\n")
-    home = tmp_path / "kronos"
-    home.mkdir()
-    (home / "run.json").write_text(json.dumps({"url": str(shared_api.client.base_url), "admin_key_file": str(key_file)}))
-    assert explain("report", "-w", workspace, env={}).exit_code == 0
+    with running_home(tmp_path / "kronos", str(shared_api.client.base_url), key_file):
+        assert explain("report", "-w", workspace, env={}).exit_code == 0
     by_options = explain("report", "-w", workspace, "--url", str(shared_api.client.base_url), "--key-file", str(key_file), env={})
     assert by_options.exit_code == 0
+
+
+def test_the_key_goes_to_nobody_who_took_the_port_of_one_that_was_killed(explain: Explain, tmp_path: Path, stranger: Stranger) -> None:
+    """run.json is still there, and who holds the lock, if anybody, is another process."""
+    key_file = tmp_path / "admin.key"
+    key_file.write_text("kr_live_0123456789ab_" + "s" * 43 + "\n")
+    home = tmp_path / "kronos"
+    with running_home(home, stranger.url, key_file):
+        assert "Bearer kr_live_" in stranger.asked_by(lambda: explain("j", "-w", "w", env={}))
+    for _ in ("nobody holds the lock", "the next one is starting"):
+        answer: list[Result] = []
+        assert stranger.asked_by(lambda: answer.append(explain("j", "-w", "w", env={}))) == ""  # noqa: B023 - called at once
+        assert (answer[0].exit_code, "no API is known" in answer[0].stderr) == (1, True)
+        run_json = json.loads((home / "run.json").read_text())
+        (home / "run.json").write_text(json.dumps(run_json | {"pid": 1}))
+        with HomeLock(Home(home), stranger.url):
+            assert stranger.asked_by(lambda: explain("j", "-w", "w", env={})) == ""
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [b"{}", b"[]", b"null", b'"decision"', b"[" * 100_000, b"\xff", b"", b'{"decision": "RAN"}'],
+    ids=lambda body: repr(body[:12]),
+)
+@pytest.mark.parametrize("status", [200, 302, 404])
+def test_an_answer_that_is_not_kronos_is_a_sentence(explain: Explain, stranger: Stranger, answered: bytes, status: int) -> None:
+    stranger.answers(status, answered)
+    result = explain("j", "-w", "w", env={"KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k"})
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    if status != 404 or not answered.startswith(b"{"):
+        assert "is it Kronos" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,47 @@
-"""What people get wrong, over every command: a sentence on standard error, an exit code, at once, and nothing made. Never a traceback."""
+"""What people get wrong, over every command: a sentence and an exit code, at once, and nothing made. Never a traceback."""
 
+import logging
 import os
+import re
 import socket
 import stat
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-_KRONOS = [sys.executable, "-m", "kronos"]
-_ANSWER_WITHIN_SECONDS = 60  # of a machine that does ten other things; none of them waits for anything
-_NOWHERE = "postgresql://nobody:sekrit@127.0.0.1:1/none"
-_DATABASE = {"KRONOS_DATABASE_URL": _NOWHERE}
+from kronos.__main__ import main
+from kronos.embedded.home import Home, HomeUnusable
 
-
-def run(*arguments: str | bytes, **variables: str | None) -> subprocess.CompletedProcess[str]:
-    """The command in a bare environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "XDG_"))}
-    environment = {name: value for name, value in (kept | variables).items() if value is not None}
-    return subprocess.run(
-        [*_KRONOS, *arguments], capture_output=True, text=True, errors="replace", timeout=_ANSWER_WITHIN_SECONDS, env=environment
-    )
+_DATABASE = {"KRONOS_DATABASE_URL": "postgresql://nobody:sekrit@127.0.0.1:1/none"}
+_LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ")
 
 
-def assert_told(answer: subprocess.CompletedProcess[str], *told: str, code: int = 1) -> None:
-    """It said this, in at most a few lines, no secret, no traceback, and ended so."""
-    assert "Traceback" not in answer.stderr + answer.stdout, answer.stderr
-    assert "sekrit" not in answer.stderr + answer.stdout
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of the shell's, and the test run's own logging afterwards."""
+    for name in [name for name in os.environ if name.startswith(("KRONOS_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+
+
+def run(*arguments: str, **variables: str | None) -> Result:
+    """The command; an exception that it lets out, which would be a traceback, is raised here."""
+    return CliRunner().invoke(main, arguments, env=variables, catch_exceptions=False)
+
+
+def assert_told(answer: Result, *told: str, code: int = 1) -> None:
+    """It said this, in a few lines beside its log, without a secret, and ended so."""
+    assert "sekrit" not in answer.output
     for each in told:
-        assert each in answer.stderr
-    assert len(answer.stderr.strip().splitlines()) <= 4, answer.stderr
-    assert answer.returncode == code, answer.stderr
+        assert each in answer.output
+    said = [line for line in answer.output.strip().splitlines() if not _LOG_LINE.match(line)]
+    assert len(said) <= 6, answer.output
+    assert answer.exit_code == code, answer.output
 
 
 @pytest.fixture
@@ -60,11 +68,9 @@ def taken() -> Iterator[str]:
     ],
 )
 def test_a_host_that_is_none_of_this_machine(home: Path, host: str, told: str) -> None:
-    begun = time.monotonic()
     assert_told(run("up", "--home", str(home), "--port", "0", "--host", host), told)
     assert_told(run("up", "--home", str(home), "--port", "0", KRONOS_HOST=host), told)
     assert_told(run("serve", "--host", host, "--port", "0", **_DATABASE), told)
-    assert time.monotonic() - begun < _ANSWER_WITHIN_SECONDS
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "worker"])
@@ -88,6 +94,7 @@ def test_a_port_that_is_taken(tmp_path: Path, taken: str) -> None:
     assert_told(run("up", "--home", str(home), "--port", taken), f"cannot listen on 127.0.0.1 port {taken}: Address already in use")
     assert not (home / "postgres").exists()
     assert_told(run("up", "--home", str(home), KRONOS_PORT=taken), f"port {taken}", "KRONOS_PORT")
+    assert_told(run("up", "--home", str(home), "--port", taken, KRONOS_PORT="0"), f"port {taken}")
     assert_told(run("serve", "--port", taken, **_DATABASE), f"cannot listen on 127.0.0.1 port {taken}: Address already in use")
 
 
@@ -96,12 +103,12 @@ def test_a_port_that_is_taken(tmp_path: Path, taken: str) -> None:
     [
         (b"with\nnewline", "has a control character in its name"),
         (b"with\x1bescape", "has a control character in its name"),
-        (b"not\xffutf8", r"not\xffutf8 is not UTF-8"),
+        (b"not\xffutf8", "is not UTF-8"),
         (b"/".join([b"long" * 50] * 6), "bytes, PostgreSQL can use"),
     ],
 )
 def test_a_home_with_a_name_that_cannot_be_used(tmp_path: Path, name: bytes, told: str) -> None:
-    assert_told(run("up", "--home", os.fsencode(tmp_path) + b"/" + name, "--port", "0"), told)
+    assert_told(run("up", "--home", os.fsdecode(os.fsencode(tmp_path) + b"/" + name), "--port", "0"), told)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,18 +125,20 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
         assert_told(run("up", "--home", str(home), "--port", "0"), told, code=code)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who owns nothing")
-def test_a_home_of_somebody_else(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir(mode=0o755)
-    tmp_path.chmod(0o755)
-    script = "import sys\nfrom kronos.embedded.home import Home\nfrom pathlib import Path\nHome(Path(sys.argv[1])).require_usable()"
-    answer = subprocess.run(
-        [sys.executable, "-c", script, str(home)], capture_output=True, text=True, user=65534, group=65534, extra_groups=[], cwd="/"
-    )
-    if "ModuleNotFoundError" in answer.stderr or "Permission denied" in answer.stderr:
-        pytest.skip("another user cannot read this checkout")
-    assert "is no directory that this user may write to" in answer.stderr
+def test_a_home_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root, as whom tests may run, may write to all
+    with pytest.raises(HomeUnusable, match="is no directory that this user may write to"):
+        Home(tmp_path).require_usable()
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", no_home)
+    assert_told(run("up"), "this user has no home directory", "--home")
+    assert_told(run("key", "list"), "this user has no home directory")
+    assert_told(run("job", "explain", "j", "-w", "w"), "no API is known")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +177,6 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (["up", "--port", "65536"], {}, "65536", 2),
         (["up", "--workers", "-1"], {}, "-1", 2),
         (["up", "--hold", "--demo"], {}, "leave one of them out", 2),
-        (["up"], {"HOME": None, "XDG_DATA_HOME": "relative"}, "", 1),
         (["migrate"], {}, _NO_DATABASE, 1),
         (["migrate"], _DATABASE, "", 1),
         (["doctor"], {}, _NO_DATABASE, 1),

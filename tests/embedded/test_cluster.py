@@ -123,6 +123,25 @@ def test_password_and_settings_are_private(cluster: Cluster, home: Path) -> None
     assert mode(cluster.data) == 0o700
 
 
+def test_a_home_may_have_any_name_that_can_be_read(home: Path) -> None:
+    """A comma parts directories for PostgreSQL and hosts for libpq, a backslash escapes, a quote ends a value."""
+    odd = Cluster(home / "-a,b\\c d'e\"f%g#h?ü[*]$PATH~" / "..." / "x", durable=False)
+    (home / "-a,b\\c d'e\"f%g#h?ü[*]$PATH~" / "...").mkdir(parents=True)
+    try:
+        odd.start()
+        launcher(odd)
+        with psycopg.connect(odd.superuser_url, autocommit=True) as connection:
+            connection.execute("create role kronos_cron login")
+            connection.execute("create extension pg_cron")
+        if not odd.installation.has_background_workers:
+            sockets = setting(odd, "cron.host")
+            assert sockets == setting(odd, "unix_socket_directories")
+            psycopg.connect(host=sockets, port=odd.port, user="kronos_cron", dbname="kronos").close()  # as pg_cron does
+        odd.restart()
+    finally:
+        odd.destroy()
+
+
 def test_it_keeps_its_port_and_its_rows(cluster: Cluster) -> None:
     cluster.start()
     port = cluster.port

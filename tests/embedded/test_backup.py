@@ -1,0 +1,213 @@
+"""docs/backup.md, done as it says: a held copy beside its original has all of it and calls nobody, and sends nothing twice once let go."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from embedded.conftest import Up, made_home, starting
+from embedded.waiting import eventually
+from kronos.embedded import installation, processes
+
+pytestmark = pytest.mark.faults
+
+_ALLOW = {"KRONOS_EGRESS_ALLOW": "127.0.0.0/8"}
+_BIN = installation.newest().bin_dir
+
+
+class Receiver:
+    """The production system that jobs call: `url`, and the idempotency key of each call."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"] or 0))
+                receiver.keys.append(self.headers["Idempotency-Key"])
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                """Says nothing."""
+
+        return Handler
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+class Instance:
+    """A running `kronos up`, as its administrator has it."""
+
+    def __init__(self, up: Up) -> None:
+        up.await_ready()
+        self.up = up
+
+    @property
+    def url(self) -> str:
+        """Its database's."""
+        return str(self.up.told["database_url"])
+
+    def sql(self, query: str, *params: object) -> list[Any]:
+        """As the superuser."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            answer = connection.execute(query.encode(), params)
+            return answer.fetchall() if answer.description else []
+
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        """The API, with this home's key."""
+        key = (self.up.home / "admin.key").read_text().strip()
+        answer = httpx.request(method, self.up.url + path, headers={"Authorization": f"Bearer {key}"}, timeout=30, **more)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def status(self, job: str) -> str:
+        """Of the job's one execution."""
+        (found,) = self.ask("GET", f"/v1/workspaces/shop/jobs/{job}/executions")["data"]
+        return str(found["status"])
+
+    def stop(self) -> None:
+        self.up.process.terminate()
+        assert self.up.process.wait(60) == 0, self.up.said()
+
+
+@pytest.fixture(scope="module")
+def homes() -> Iterator[Callable[[], tuple[Path, Callable[..., Up]]]]:
+    """Makes homes, each with what starts `kronos up` there."""
+    with ExitStack() as stack:
+
+        def make() -> tuple[Path, Callable[..., Up]]:
+            home = stack.enter_context(made_home())
+            return home, stack.enter_context(starting(home))
+
+        yield make
+
+
+Homes = Callable[[], tuple[Path, Callable[..., Up]]]
+
+
+@pytest.fixture(scope="module")
+def original(homes: Homes, receiver: Receiver) -> Instance:
+    """A job that has run, one that is due and waits, and one that is due each day."""
+    _, start = homes()
+    made = Instance(start(**_ALLOW))
+    made.ask("POST", "/v1/workspaces", json={"slug": "shop", "name": "Shop"})
+    for name in ("orders", "bills"):
+        made.ask(
+            "POST", "/v1/workspaces/shop/endpoints", json={"name": name, "type": "HTTP", "spec": {"url": receiver.url, "method": "POST"}}
+        )
+    # Of the one there will be something that is due, and not delivered when the backup is made.
+    made.sql(
+        "update kronos.endpoint_gate as gate set paused_until = 'infinity' from kronos.endpoints as endpoint"
+        " where endpoint.endpoint_id = gate.endpoint_id and endpoint.name = 'bills'"
+    )
+    made.ask("POST", "/v1/workspaces/shop/jobs", json={"name": "has-run", "endpoint": "orders", "trigger": "IMMEDIATE"})
+    made.ask("POST", "/v1/workspaces/shop/jobs", json={"name": "waits", "endpoint": "bills", "trigger": "IMMEDIATE"})
+    made.ask("POST", "/v1/workspaces/shop/jobs", json={"name": "daily", "endpoint": "orders", "trigger": "CRON", "cron": "0 0 * * *"})
+    eventually(lambda: made.status("has-run") == "SUCCESS", "the first job does not run")
+    return made
+
+
+def time_passes(copy: Instance) -> None:
+    """The daily job's tick is due, pg_cron rings for it, and nothing but the hold is in anybody's way."""
+    copy.sql("update kronos.endpoint_gate set paused_until = '-infinity'")
+    copy.sql("update kronos.jobs set next_tick_at = date_trunc('minute', now()), schedule = schedule where name = 'daily'")
+    assert copy.sql("select kronos.fire(job_id) from kronos.jobs where name = 'daily'") == [(0,)]
+
+
+def a_worker_looks(copy: Instance) -> None:
+    """A worker that somebody starts against the held copy: it looks for work, and finds none."""
+    environment = {"KRONOS_DATABASE_URL": copy.url, "PATH": os.defpath, **_ALLOW}
+    looks = (
+        "select 1 from pg_stat_activity"
+        " where application_name like 'kronos-worker-%%' and query like '%%recursive endpoint%%' and state = 'idle'"
+    )
+    with (copy.up.home / "worker.log").open("w") as log:
+        worker = subprocess.Popen([sys.executable, "-m", "kronos", "worker"], stderr=log, env=environment)
+    try:
+        eventually(lambda: copy.sql(looks), "the worker does not look for work", seconds=60)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+
+def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: Receiver, tmp_path: Path) -> None:
+    dump = tmp_path / "kronos.dump"
+    subprocess.run([_BIN / "pg_dump", "--format=custom", f"--file={dump}", original.url], check=True)
+    before = list(receiver.keys)
+    assert len(before) == 1
+
+    _, start = homes()
+    empty = Instance(start("--hold", **_ALLOW))
+    empty.sql("drop schema kronos cascade")
+    empty.sql("drop extension pg_cron cascade")
+    subprocess.run([_BIN / "pg_restore", "--single-transaction", f"--dbname={empty.url}", dump], check=True)
+    empty.stop()
+
+    held = Instance(start("--hold", **_ALLOW))
+    assert "held: no tick is accounted for" in held.up.said()
+    assert "worker" not in held.up.children()
+    assert [held.status(name) for name in ("has-run", "waits")] == ["SUCCESS", "QUEUED"]
+    warnings = held.ask("GET", "/v1/system/status")["warnings"]
+    assert [each for each in warnings if "the instance is held" in each]
+    rung = {row[0] for row in held.sql("select nodeport from cron.job where jobname like 'kronos:%%'")}
+    assert rung == {int(str(conninfo_to_dict(held.url)["port"]))}  # the dump brought the original's
+    time_passes(held)
+    a_worker_looks(held)
+    assert receiver.keys == before
+    (tick,) = held.sql("select kronos.iso(next_tick_at) from kronos.jobs where name = 'daily'")[0]
+    assert held.ask("GET", "/v1/workspaces/shop/jobs/daily/explain", params={"at": tick})["code"] in ("held", "no_tick_at_this_minute")
+    held.stop()
+
+    let_go = Instance(start(**_ALLOW))
+    eventually(lambda: len(receiver.keys) >= 3, f"what was due is not delivered: {receiver.keys}", seconds=60)
+    names = ("has-run", "waits", "daily")
+    eventually(lambda: [let_go.status(name) for name in names] == ["SUCCESS"] * 3, "it is not told as delivered")
+    executions = let_go.sql("select execution_id from kronos.executions join kronos.jobs using (job_id) where name = any (%s)", list(names))
+    assert sorted(receiver.keys) == sorted(str(row[0]) for row in executions)
+    let_go.stop()
+
+
+def test_a_base_backup_started_elsewhere(original: Instance, homes: Homes, receiver: Receiver) -> None:
+    before = list(receiver.keys)
+    home, start = homes()
+    data, user = home / "postgres" / "data", processes.postgres_user()
+    data.parent.mkdir()
+    subprocess.run([_BIN / "pg_basebackup", f"--pgdata={data}", "--checkpoint=fast", f"--dbname={original.url}"], check=True)
+    (home / "cluster.json").write_bytes((original.up.home / "cluster.json").read_bytes())
+    subprocess.run(["chown", "-R", f"{user.uid}:{user.gid}", home / "postgres"], check=True)
+
+    held = Instance(start("--hold", **_ALLOW))
+    assert "moves to" in held.up.said()  # the original has the port
+    assert [held.status(name) for name in ("has-run", "waits")] == ["SUCCESS", "QUEUED"]
+    time_passes(held)
+    a_worker_looks(held)
+    assert receiver.keys == before
+    assert original.ask("GET", "/v1/workspaces/shop")["slug"] == "shop"
+    kept_in = held.sql("select kept_in from kronos.api_keys where revoked_at is null")
+    assert {row[0].partition(":")[2] for row in kept_in} == {str(each / "admin.key") for each in (home, original.up.home)}
