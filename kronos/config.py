@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kronos import libpq
 
 # Where `kronos job …` finds the API, and its key; the passwords that `kronos migrate` gives to the API's and the workers' logins.
 _OF_THE_COMMAND_LINE = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_API_PASSWORD", "KRONOS_WORKER_PASSWORD"}
@@ -74,14 +76,30 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    @field_validator("database_url")
+    @classmethod
+    def _can_be_meant(cls, given: SecretStr) -> SecretStr:
+        """A file's last line end is not meant."""
+        url = given.get_secret_value().strip()
+        if fault := libpq.fault_of(url):
+            raise ValueError(fault)
+        return SecretStr(url)
+
 
 def load(**overrides: object) -> Settings:
     """The settings of this process: `overrides` before the environment. Raises SettingsInvalid, naming every wrong variable."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        wrong = "; ".join(f"KRONOS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        wrong = "; ".join(_said(str(each["loc"][0]), each["type"], each["msg"]) for each in error.errors(include_input=False))
         raise SettingsInvalid(wrong) from None
+
+
+def _said(field: str, kind: str, message: str) -> str:
+    name = f"KRONOS_{field.upper()}"
+    if kind == "missing":
+        return f"{name} is not set: it is to be postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    return f"{name} {message.removeprefix('Value error, ')}" if kind == "value_error" else f"{name}: {message}"
 
 
 def unknown_variables() -> list[str]:

@@ -163,7 +163,7 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
 
 def _what_a_dba_runs(admin_url: str) -> str:
     """The statements after which the user of `admin_url` can migrate, for a superuser to paste."""
-    with psycopg.connect(admin_url) as connection:
+    with session.connect(admin_url, session.wanted(None)) as connection:
         user, database, has_roles = connection.execute(
             "select quote_ident(current_user), quote_ident(current_database()), to_regrole('kronos_owner') is not null"
         ).fetchone() or ("", "", False)

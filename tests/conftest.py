@@ -24,7 +24,7 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from kronos import config, migrations, system
+from kronos import config, libpq, migrations, system
 from servers import ContainerServer, EmbeddedServer, Server
 
 ROOT = Path(__file__).parents[1]
@@ -243,3 +243,4 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
 
 
 os.environ.pop("KRONOS_DATABASE_URL", None)  # a developer's own setting must not reach a test
+libpq.forget_environment()

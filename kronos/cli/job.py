@@ -8,6 +8,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from kronos.cli import environment
 from kronos.cli.client import connect
 from kronos.model import Json
 
@@ -28,6 +29,7 @@ def job() -> None:
 @click.option("--key-file", type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]")
 def explain(*, job: str, workspace: str, at: str | None, as_json: bool, url: str | None, key_file: Path | None) -> None:
     """Why JOB (an id or a name) did or did not run at an instant: the decision, and each step to it."""
+    environment.warn_of_unknown()
     answer = connect(url, key_file).get("v1", "workspaces", workspace, "jobs", job, "explain", at=at)
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))

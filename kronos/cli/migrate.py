@@ -33,5 +33,5 @@ def migrate(to: str, dry_run: bool) -> None:
         if settings.admin_key_file is not None:
             system.ensure_admin_key(url, settings.admin_key_file)
     except errors.KronosError as error:
-        raise click.ClickException(error.detail) from None
+        raise environment.refusal(error) from None
     click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")

@@ -10,7 +10,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from kronos import config, database, errors, schedules
+from kronos import database, errors, schedules
+from kronos.cli import environment
 from kronos.model import Json
 
 # What a field of a preview is called here.
@@ -44,12 +45,11 @@ def next_command(as_json: bool, **given: Json) -> None:
 
     EXPR is a cron expression of five fields, such as '0 9 * * 1'. Each run is a line: its local time, the same instant in UTC, and what the
     zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule, or one that never fires. Reads
-    KRONOS_DATABASE_URL.
+    KRONOS_DATABASE_URL; without it, asks the instance that `kronos up` runs here.
     """
+    url = environment.settings_here().database_url.get_secret_value()
     try:
-        preview = asyncio.run(_preview(config.load().database_url.get_secret_value(), given))
-    except config.SettingsInvalid as error:
-        raise click.ClickException(str(error)) from None
+        preview = asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
         raise _Refused(_explained(error)) from None
     except errors.KronosError as error:
@@ -87,7 +87,7 @@ def _explained(error: errors.KronosError) -> str:
         lines.append(f"{option}: {fault.detail}")
         if fault.hint:
             lines.append(f"  hint: {fault.hint}")
-    return "\n".join(lines) or error.detail
+    return "\n".join(lines) or error.said
 
 
 def _lines(preview: schedules.Preview) -> Iterator[Text]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from kronos import libpq
+from kronos.cli import environment
 from kronos.embedded.errors import EmbeddedError
 from kronos.embedded.home import default_home
 from kronos.embedded.supervisor import Plan, Supervisor
@@ -28,6 +30,8 @@ def up(*, home: Path, host: str, port: int, workers: int, demo: bool) -> None:
 
     When it is ready it prints `ready URL` and has written run.json in its home.
     """
+    environment.warn_of_unknown()
+    libpq.forget_environment()  # all of its connections lead to its own cluster
     plan = Plan(
         home=home,
         host=host,
@@ -41,7 +45,7 @@ def up(*, home: Path, host: str, port: int, workers: int, demo: bool) -> None:
     except EmbeddedError as error:
         raise click.ClickException(str(error)) from error
     except KronosError as error:
-        raise click.ClickException(error.detail) from error
+        raise environment.refusal(error) from error
 
 
 def _announce(line: str) -> None:
