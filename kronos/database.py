@@ -199,7 +199,7 @@ class Pool(AsyncConnectionPool[Connection]):
 
     def __init__(self, url: str, *, size: int) -> None:
         """Closed; open it in the application's lifespan."""
-        self.trouble: errors.DatabaseUnavailable | None = None
+        self.trouble: errors.Unconnected | errors.SessionRefused | None = None
         """Why the last connection could not be made, until one can."""
         self._told = session.conninfo(url, application_name="kronos-api")
         self._asking = 0
@@ -248,7 +248,7 @@ class Pool(AsyncConnectionPool[Connection]):
                         await connection.close()  # the next may lead to a server that lives, or takes writes
                     raise
         except PoolTimeout as error:
-            raise errors.DatabaseUnavailable(self.why_none()) from error
+            raise self._none() from error
         except PoolClosed as error:
             raise errors.DatabaseUnavailable("this process is about to end") from error
         except psycopg.Error as error:
@@ -274,9 +274,13 @@ class Pool(AsyncConnectionPool[Connection]):
             self._trying.cancel()
         await super().close(timeout)
 
-    def why_none(self) -> str:
+    def _none(self) -> errors.DatabaseUnavailable:
         """Why a request was given no connection. PostgreSQL's words are in the log alone: they name its address and users."""
-        return self.trouble.detail if self.trouble is not None else "no connection to PostgreSQL became free in time"
+        if isinstance(self.trouble, errors.Unconnected):
+            return errors.Unconnected(self.trouble.why)
+        if self.trouble is not None:
+            return errors.SessionRefused(self.trouble.detail)
+        return errors.DatabaseUnavailable("no connection to PostgreSQL became free in time")
 
     async def _prove(self, connection: Connection) -> None:
         try:

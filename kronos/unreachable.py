@@ -136,7 +136,8 @@ _KINDS = (
     _Kind(
         name="setting",
         texts=r"^(invalid|unrecognized|could not match) |invalid \S+ value|invalid integer value|invalid connection option"
-        r"|invalid port number|definition of service|service file|channel binding|method requirement|weak sslmode|bad value for"
+        r"|invalid port number|invalid SSL protocol"
+        r"|definition of service|service file|channel binding|method requirement|weak sslmode|bad value for"
         r"|host name must be specified",
         outside="the parameters of Kronos's connection to PostgreSQL contradict each other or the server",
         inside="a parameter of KRONOS_DATABASE_URL, or one of libpq's environment variables that fill in for it, does not fit {server}",

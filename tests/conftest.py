@@ -243,4 +243,5 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
 
 
 os.environ.pop("KRONOS_DATABASE_URL", None)  # a developer's own setting must not reach a test
+os.environ["XDG_DATA_HOME"] = "/nowhere"  # nor an instance that runs here
 libpq.forget_environment()

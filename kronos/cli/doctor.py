@@ -23,7 +23,7 @@ def doctor(*, fix: bool, as_json: bool) -> None:
 
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos up` runs here.
     """
-    url = environment.settings_here().database_url.get_secret_value()
+    url = environment.database_url()
     errors_console = Console(stderr=True)
     with Progress(console=errors_console, transient=True, disable=not errors_console.is_terminal) as progress:
         task = progress.add_task("ledgers of the last 24 hours", total=None, visible=False)

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from kronos import database, errors, schedules
+from kronos import database, errors, schedules, session
 from kronos.cli import environment
 from kronos.model import Json
 
@@ -47,8 +47,9 @@ def next_command(as_json: bool, **given: Json) -> None:
     zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule, or one that never fires. Reads
     KRONOS_DATABASE_URL; without it, asks the instance that `kronos up` runs here.
     """
-    url = environment.settings_here().database_url.get_secret_value()
+    url = environment.database_url()
     try:
+        session.connect(url, database.api_session()).close()  # which says why not, where the pool would wait for it to become well
         preview = asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
         raise _Refused(_explained(error)) from None

@@ -41,7 +41,7 @@ def run(*, dry_run: bool) -> None:
 
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos up` runs here.
     """
-    url = environment.settings_here().database_url.get_secret_value()
+    url = environment.database_url()
     totals: dict[str, int] = {}
     failed: list[JsonObject] = []
     is_left = False

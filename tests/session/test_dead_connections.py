@@ -1,6 +1,10 @@
 """A connection that died costs the caller nothing: it is replaced before it is used, and a read that it died under is sent once more."""
 
+import os
+import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import uuid
@@ -12,13 +16,15 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import Api, await_condition, make_workspace, running_api
 from faults.own_server import own_server
-from kronos import database, system
+from kronos import database, session, system
 from kronos.embedded.cluster import Cluster
 from kronos.worker import claims
 from kronos.worker.link import Link, Outage
+from session.standby import standby_of
 from sql_factory import Connection, value
 
 _OF_THE_API = "application_name = 'kronos-api' and datname = current_database()"
@@ -122,6 +128,51 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with own_server(home) as made:
         yield made
     shutil.rmtree(home)
+
+
+@contextmanager
+def serving(url: str, key: str) -> Iterator[httpx.Client]:
+    """A `kronos serve` on this database, which it need not be able to write to."""
+    environment = {**os.environ, "KRONOS_DATABASE_URL": url, "KRONOS_PORT": "0"}
+    with subprocess.Popen([sys.executable, "-m", "kronos", "serve"], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        try:
+            with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+                yield client
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes_are_taken(cluster: Cluster, tmp_path: Path) -> None:
+    with running_api(cluster.superuser_url, tmp_path) as api:
+        make_workspace(api.client)
+        key = api.key
+    with standby_of(cluster) as url, serving(url, key) as client:
+        ready = client.get("/readyz")
+        assert (ready.status_code, "takes no writes, it is a standby" in ready.json()["detail"]) == (503, True), ready.text
+        assert client.get("/v1/workspaces").status_code == 200
+        refused = client.post("/v1/workspaces", json={"slug": "late", "name": "late"})
+        assert (refused.status_code, refused.json()["pg_sqlstate"]) == (503, "25006"), refused.text
+        assert "takes no writes" in refused.json()["detail"]
+
+        port = conninfo_to_dict(url)["port"]
+        several = make_conninfo(url, host="127.0.0.1,127.0.0.1", port=f"{port},{cluster.port}")
+        with session.connect(several, session.wanted(None)) as connection:
+            assert connection.info.port == cluster.port
+        link = Link(url, "test", Outage())
+        try:
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                await claims.release(link, {uuid.uuid4(): uuid.uuid4()})
+            with psycopg.connect(url, autocommit=True) as superuser:
+                assert value(superuser, "select pg_promote()")
+            await claims.release(link, {uuid.uuid4(): uuid.uuid4()})
+        finally:
+            await link.close()
+        assert client.post("/v1/workspaces", json={"slug": "late", "name": "late"}).status_code == 201
+        assert "standby" not in client.get("/readyz").text
 
 
 def test_requests_during_a_restart_wait_for_it(cluster: Cluster, tmp_path: Path) -> None:
