@@ -139,14 +139,18 @@ def current(url: str) -> str | None:
     except psycopg.Error as error:
         raise errors.from_database(error) from error
     except DBAPIError as error:
-        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+        if not isinstance(error.orig, psycopg.Error):
             raise
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise errors.from_database(error.orig) from error
         message = error.orig.diag.message_primary
         raise errors.MigrationFailed(f"{message}: use the KRONOS_DATABASE_URL that `kronos migrate` was run with before") from error
 
 
 def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
     database = psycopg.conninfo.conninfo_to_dict(admin_url).get("dbname", "?")
+    if errors.is_lost(error):
+        return errors.MigrationFailed("the connection to PostgreSQL was lost: run `kronos migrate` again, it does what is missing")
     message = error.diag.message_primary or str(error)
     if "preload" in message or 'parameter "cron.' in message:  # as 1.6 says it, and 1.4
         return errors.MigrationFailed(f"{message}. " + _PG_CRON_IS_MISSING.format(database=database))

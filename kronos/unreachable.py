@@ -208,7 +208,8 @@ def why(error: BaseException, told: str) -> Unreachable:
     if isinstance(error, TimeoutError | psycopg.errors.ConnectionTimeout) and not str(error):
         text = "no answer in time"
     known = _meant(told)
-    words = " ".join(text.split())
+    # Names stand in quotes: a host is not to be a cause because of what it is called.
+    words = re.sub(r"""(["'])[^"']*\1""", r"\1\1", " ".join(text.split()))
     kind = next((each for each in _KINDS if re.search(each.texts, words, re.I)), _OTHER)
     said = kind.inside.format_map(_names(known))
     if kind.quotes:

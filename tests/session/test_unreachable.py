@@ -37,7 +37,13 @@ def cluster() -> Iterator[Cluster]:
     made.start()
     try:
         with psycopg.connect(made.superuser_url, autocommit=True) as superuser:
-            for name, options in {"app": "login", "sleeper": "nologin", "single": "login connection limit 0", "kept_out": "login"}.items():
+            for name, options in {
+                "app": "login",
+                "sleeper": "nologin",
+                "single": "login connection limit 0",
+                "kept_out": "login",
+                "certified": "login",
+            }.items():
                 superuser.execute(f"create role {name} {options} password '{SECRET}'")
             superuser.execute("create database closed")
             superuser.execute("revoke connect on database closed from public")
@@ -77,6 +83,7 @@ CAUSES: dict[str, tuple[dict[str, str | int], str, str]] = {
     "limit of a role": ({"user": "single"}, "full", "no connection left for user single.* Its words: .*too many connections for role"),
     "TLS is off": ({"sslmode": "require"}, "no_tls", "has TLS switched off, and sslmode asks for it"),
     "name": ({"host": "nosuchhost.invalid"}, "name", "not known to DNS here: nosuchhost.invalid"),
+    "name like a cause": ({"host": "alert-password-authentication-failed-tls.invalid"}, "name", "not known to DNS here: alert-pass"),
     "socket": ({"host": "/nowhere"}, "no_socket", "no PostgreSQL listens on the socket of port {port} in /nowhere"),
     "requirement": ({"require_auth": "none"}, "setting", "a parameter of KRONOS_DATABASE_URL.*Its words: .*method requirement"),
     "channel binding": ({"channel_binding": "require"}, "setting", "Its words: .*channel binding"),
@@ -155,7 +162,10 @@ def test_tls_that_cannot_be_trusted_is_told(cluster: Cluster) -> None:
         os.chmod(cluster.data / name, 0o600)
         shutil.chown(cluster.data / name, *[(cluster.data / "PG_VERSION").stat().st_uid] * 2)
     with psycopg.connect(cluster.superuser_url, autocommit=True) as superuser:
+        superuser.execute("alter system set ssl_ca_file = 'server.crt'")
         superuser.execute("alter system set ssl = on")
+        hba = cluster.data / "pg_hba.conf"
+        hba.write_text(f"hostssl all certified all cert\n{hba.read_text()}")
         superuser.execute("select pg_reload_conf()")
     try:
         session.connect(make_conninfo(cluster.superuser_url, sslmode="verify-ca", sslrootcert=str(root)), session.wanted(None)).close()
@@ -164,6 +174,8 @@ def test_tls_that_cannot_be_trusted_is_told(cluster: Cluster) -> None:
         assert cause(of(cluster, sslmode="verify-full", sslrootcert="system")).kind == "certificate"
         absent = cause(of(cluster, sslmode="verify-full", sslrootcert="/nowhere/root.crt"))
         assert (absent.kind, "/nowhere/root.crt" in absent.inside) == ("certificate", True), absent
+        assert cause(of(cluster, user="certified", sslmode="require")).kind == "client_certificate"
+        assert cause(of(cluster, sslmode="require", ssl_min_protocol_version="TLSv1", ssl_max_protocol_version="TLSv1.1")).kind == "tls"
         assert (
             cause(of(cluster, sslmode="require", ssl_min_protocol_version="TLSv1.3", ssl_max_protocol_version="TLSv1.2")).kind == "setting"
         )
