@@ -57,7 +57,7 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
     """Bring the database at `admin_url` to this release. Idempotent; concurrent runs wait for one another; a failed one changes nothing.
 
     `admin_url` is a superuser's, or, where the extension is there already, one with createrole and create on the database.
-    Raises MigrationFailed with what to do.
+    Raises MigrationFailed with what to do, Unconnected.
     """
     try:
         with session.connect(admin_url, session.wanted(None)) as lock:
