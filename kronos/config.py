@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kronos import libpq
 from kronos.certificates import CertificatesInvalid, read_certificates
 
 # The pipe that `kronos up` hears its children by; where the command line finds the API, its key and the workspace; the
@@ -133,14 +134,30 @@ class Settings(BaseSettings):
                 raise PydanticCustomError("certificates", "{why}", {"why": str(error)}) from error
         return path
 
+    @field_validator("database_url")
+    @classmethod
+    def _can_be_meant(cls, given: SecretStr) -> SecretStr:
+        """A file's last line end is not meant."""
+        url = given.get_secret_value().strip()
+        if fault := libpq.fault_of(url):
+            raise ValueError(fault)
+        return SecretStr(url)
+
 
 def load(**overrides: object) -> Settings:
     """The settings of this process: `overrides` before the environment. Raises SettingsInvalid, naming every wrong variable."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        wrong = "; ".join(f"KRONOS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        wrong = "; ".join(_said(str(each["loc"][0]), each["type"], each["msg"]) for each in error.errors(include_input=False))
         raise SettingsInvalid(wrong) from None
+
+
+def _said(field: str, kind: str, message: str) -> str:
+    name = f"KRONOS_{field.upper()}"
+    if kind == "missing":
+        return f"{name} is not set: it is to be postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    return f"{name} {message.removeprefix('Value error, ')}" if kind == "value_error" else f"{name}: {message}"
 
 
 def unknown_variables() -> list[str]:

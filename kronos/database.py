@@ -3,33 +3,43 @@
 Every run is one round trip: in a pipeline on an autocommit connection PostgreSQL runs what stands between two syncs as one implicit
 transaction (1.2 ms against 3.8 with BEGIN and COMMIT of their own, at 0.9 ms a round trip), so the setting that names the workspace is
 local to it and an error undoes all of it.
+
+A connection that died while nobody used it is replaced before it is used, so it costs the caller nothing. One that dies under a statement
+that only reads is followed by one more try; a statement that writes is sent once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow, class_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from kronos import errors, reading, session
+from kronos import errors, reading, session, unreachable
 from kronos.model import WorkspaceStatus
 from kronos.sql import Statement, statement
 
 Row = TypeVar("Row")
 Read = TypeVar("Read")
 First = TypeVar("First")
+Made = TypeVar("Made")
 Params: TypeAlias = Mapping[str, object]
 Connection: TypeAlias = AsyncConnection[TupleRow]
 _PROOF_SECONDS = 10.0
 PAGE_BYTES = 1024 * 1024
 """Of a list's page: what users' documents in it may have, written out as JSON. A page has one row at least, whatever that has."""
+# While requests wait and none can be made, a connection is tried so often: a restarted PostgreSQL serves them within their patience.
+_AGAIN_SECONDS = 0.15
+_log = logging.getLogger("kronos.database")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +96,6 @@ _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
 _ENTER_INSTANCE = statement("workspaces.enter_instance", InstanceEntered)
 
 
-@asynccontextmanager
-async def _connected(pool: "Pool", writes: Writes) -> AsyncIterator[Connection]:
-    """A connection of the pool; what PostgreSQL and the pool raise inside becomes a KronosError, here and nowhere else."""
-    try:
-        async with pool.connection() as connection:
-            yield connection
-    except PoolTimeout as error:
-        raise writes.told(errors.DatabaseUnavailable(pool.why_none())) from error
-    except psycopg.Error as error:
-        writes.fail(error)
-        raise writes.told(errors.from_database(error)) from error
-
-
 class WorkspaceView:
     """One workspace's view of the database: row level security confines every statement to it."""
 
@@ -109,13 +106,14 @@ class WorkspaceView:
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
         """The rows of one statement. Raises WorkspaceNotFound, KronosError."""
-        async with (
-            _connected(self._pool, self._writes) as connection,
-            connection.cursor(row_factory=class_row(statement.row)) as cursor,
-        ):
-            async with self._transaction(connection, statement):
-                await cursor.execute(statement.text, params)
-            return await cursor.fetchall()
+
+        async def work(connection: Connection) -> list[Row]:
+            async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
+                async with self._transaction(connection, statement):
+                    await cursor.execute(statement.text, params)
+                return await cursor.fetchall()
+
+        return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
     async def one_or_none(self, statement: Statement[Row], params: Params) -> Row | None:
         """The only row of one statement, or None. Raises WorkspaceNotFound, KronosError."""
@@ -127,11 +125,15 @@ class WorkspaceView:
 
         One message to PostgreSQL instead of a pipeline of two: for what is asked most.
         """
-        async with _connected(self._pool, self._writes) as connection, connection.cursor(row_factory=class_row(statement.row)) as cursor:
-            self._writes.send(statement)
-            await cursor.execute(statement.text, {**params, "workspace": self.workspace})
-            self._writes.end()
-            return await cursor.fetchone()
+
+        async def work(connection: Connection) -> Row | None:
+            async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
+                self._writes.send(statement)
+                await cursor.execute(statement.text, {**params, "workspace": self.workspace})
+                self._writes.end()
+                return await cursor.fetchone()
+
+        return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
     async def enter(self) -> Entered:
         """The workspace. Raises WorkspaceNotFound, KronosError."""
@@ -142,31 +144,37 @@ class WorkspaceView:
         self, write: Statement[Row], write_params: Params, read: Statement[Read], read_params: Params
     ) -> tuple[list[Row], list[Read]]:
         """The rows of a statement that writes, and of one that reads in the same transaction what it left. Raises as `rows`."""
-        async with (
-            _connected(self._pool, self._writes) as connection,
-            connection.cursor(row_factory=class_row(write.row)) as writing,
-            connection.cursor(row_factory=class_row(read.row)) as reading,
-        ):
-            async with self._transaction(connection, write, read):
-                await writing.execute(write.text, write_params)
-                await reading.execute(read.text, read_params)
-            return await writing.fetchall(), await reading.fetchall()
+
+        async def work(connection: Connection) -> tuple[list[Row], list[Read]]:
+            async with (
+                connection.cursor(row_factory=class_row(write.row)) as writing,
+                connection.cursor(row_factory=class_row(read.row)) as reading,
+            ):
+                async with self._transaction(connection, write, read):
+                    await writing.execute(write.text, write_params)
+                    await reading.execute(read.text, read_params)
+                return await writing.fetchall(), await reading.fetchall()
+
+        return await self._pool.run(work, self._writes)
 
     async def prepare_write_read(
         self, prepare: Statement[First], write: Statement[Row], read: Statement[Read], params: Params
     ) -> tuple[list[First], list[Row], list[Read]]:
         """As `write_then_read`, after a statement that prepares the ground in the same transaction; `params` are for all three."""
-        async with (
-            _connected(self._pool, self._writes) as connection,
-            connection.cursor(row_factory=class_row(prepare.row)) as preparing,
-            connection.cursor(row_factory=class_row(write.row)) as writing,
-            connection.cursor(row_factory=class_row(read.row)) as reading,
-        ):
-            async with self._transaction(connection, prepare, write, read):
-                await preparing.execute(prepare.text, params)
-                await writing.execute(write.text, params)
-                await reading.execute(read.text, params)
-            return await preparing.fetchall(), await writing.fetchall(), await reading.fetchall()
+
+        async def work(connection: Connection) -> tuple[list[First], list[Row], list[Read]]:
+            async with (
+                connection.cursor(row_factory=class_row(prepare.row)) as preparing,
+                connection.cursor(row_factory=class_row(write.row)) as writing,
+                connection.cursor(row_factory=class_row(read.row)) as reading,
+            ):
+                async with self._transaction(connection, prepare, write, read):
+                    await preparing.execute(prepare.text, params)
+                    await writing.execute(write.text, params)
+                    await reading.execute(read.text, params)
+                return await preparing.fetchall(), await writing.fetchall(), await reading.fetchall()
+
+        return await self._pool.run(work, self._writes)
 
     @asynccontextmanager
     async def _transaction(self, connection: Connection, *statements: Statement[Any]) -> AsyncIterator[None]:
@@ -202,16 +210,17 @@ class InstanceView:
 
     async def rows(self, statement: Statement[Row], params: Params) -> list[Row]:
         """The rows of one statement. Raises KronosError."""
-        async with (
-            _connected(self._pool, self._writes) as connection,
-            connection.cursor(row_factory=class_row(statement.row)) as cursor,
-        ):
-            async with connection.pipeline():
-                await connection.execute(_ENTER_INSTANCE.text)
-                self._writes.send(statement)
-                await cursor.execute(statement.text, params)
-            self._writes.end()
-            return await cursor.fetchall()
+
+        async def work(connection: Connection) -> list[Row]:
+            async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
+                async with connection.pipeline():
+                    await connection.execute(_ENTER_INSTANCE.text)
+                    self._writes.send(statement)
+                    await cursor.execute(statement.text, params)
+                self._writes.end()
+                return await cursor.fetchall()
+
+        return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
     async def one_or_none(self, statement: Statement[Row], params: Params) -> Row | None:
         """The only row of one statement, or None. Raises KronosError."""
@@ -230,47 +239,137 @@ def api_session() -> session.Wanted:
 
 
 class Pool(AsyncConnectionPool[Connection]):
-    """Connections as kronos_api, each of which has proven it. `refused` says why the last one that did not was not taken; `has_failed`:
-    since then none could be made."""
+    """Connections as kronos_api, each of which has proven it."""
 
     def __init__(self, url: str, *, size: int) -> None:
         """Closed; open it in the application's lifespan."""
-        self.refused: errors.SessionRefused | None = None
-        self.has_failed = False
-        told = session.conninfo(url, application_name="kronos-api")
-
-        async def proves(connection: Connection) -> None:
-            try:
-                async with asyncio.timeout(_PROOF_SECONDS):
-                    await session.prove(connection, api_session(), told=told)
-            except errors.SessionRefused as error:
-                self.refused = error
-                raise
-            self.refused = None
-            self.has_failed = False
-
-        def fails(_: AsyncConnectionPool[Connection]) -> None:
-            self.has_failed = True
-
+        self.trouble: errors.Unconnected | errors.SessionRefused | None = None
+        """Why the last connection could not be made, until one can."""
+        self._told = session.conninfo(url, application_name="kronos-api")
+        self._asking = 0
+        self._trying: asyncio.Task[None] | None = None
         super().__init__(
-            told,
+            self._told,
+            connection_class=_telling(self._fails),
             open=False,
             min_size=min(2, size),
             max_size=size,
             timeout=3,  # seconds that a request waits for a free connection before it answers 503
-            reconnect_timeout=0,  # a failed attempt is given up at once and the next request makes a new one, without back-off
+            reconnect_timeout=0,  # a failed attempt is given up at once: those who wait have new ones made, without back-off
             kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
-            configure=proves,
-            reconnect_failed=fails,
+            configure=self._prove,
+            reconnect_failed=self._try_again,
         )
 
-    def why_none(self) -> str:
+    async def run(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False) -> Made:
+        """What `work` makes of a connection; what PostgreSQL and the pool raise inside becomes a KronosError, here and nowhere else.
+
+        Once more on another connection where the first died under a `work` that `is_read`, or where PostgreSQL refused to write.
+        Raises DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell, KronosError.
+        """
+        try:
+            return await self._run(work, writes)
+        except errors.ConnectionLost as error:
+            if not is_read:
+                raise
+            _log.debug("a read is sent again: %s", error.__cause__)
+        except errors.ReadOnly as error:
+            _log.debug("a write is sent again, perhaps to another server: %s", error.detail)
+        try:
+            return await self._run(work, writes)
+        except errors.ConnectionLost as error:
+            if not is_read:
+                raise
+            raise errors.DatabaseUnavailable("the connection to PostgreSQL was lost, twice", sqlstate=error.sqlstate) from error
+
+    async def _run(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes) -> Made:
+        try:
+            async with self.connection() as connection:
+                try:
+                    return await work(connection)
+                except psycopg.Error as error:
+                    if errors.is_lost(error) or error.sqlstate == errors.READ_ONLY:
+                        await connection.close()  # the next may lead to a server that lives, or takes writes
+                    raise
+        except PoolTimeout as error:
+            raise writes.told(self._none()) from error
+        except PoolClosed as error:
+            raise writes.told(errors.DatabaseUnavailable("this process is about to end")) from error
+        except psycopg.Error as error:
+            writes.fail(error)
+            raise writes.told(errors.from_database(error)) from error
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's own signature
+        """A connection that is alive, as far as its socket tells. Raises PoolTimeout."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        self._asking += 1
+        try:
+            while True:
+                connection = await super().getconn(deadline - time.monotonic())
+                if session.is_quiet(connection):
+                    return connection
+                await connection.close()
+                await self.putconn(connection)  # which has another made in its stead
+        finally:
+            self._asking -= 1
+
+    async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the pool's own signature
+        """Close the pool and its connections."""
+        if self._trying is not None:
+            self._trying.cancel()
+        await super().close(timeout)
+
+    def _none(self) -> errors.DatabaseUnavailable:
         """Why a request was given no connection. PostgreSQL's words are in the log alone: they name its address and users."""
-        if self.refused is not None:
-            return self.refused.detail
-        if self.has_failed:
-            return "PostgreSQL takes no new connection: the log of `kronos serve` has its words"
-        return "no connection to PostgreSQL became free in time"
+        if isinstance(self.trouble, errors.Unconnected):
+            return errors.Unconnected(self.trouble.why)
+        if self.trouble is not None:
+            return errors.SessionRefused(self.trouble.detail)
+        return errors.DatabaseUnavailable("no connection to PostgreSQL became free in time")
+
+    async def _prove(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(_PROOF_SECONDS):
+                await session.prove(connection, api_session(), told=self._told)
+        except (errors.SessionRefused, psycopg.Error, TimeoutError) as error:
+            self._fails(error)
+            raise
+        if self.trouble is not None:
+            _log.info("PostgreSQL takes connections again")
+        self.trouble = None
+
+    def _fails(self, error: BaseException) -> None:
+        """Said once, and again when the cause is another."""
+        trouble = error if isinstance(error, errors.SessionRefused) else errors.Unconnected(unreachable.why(error, self._told))
+        if self.trouble is None or self.trouble.said != trouble.said:
+            _log.warning("no connection to PostgreSQL: %s", trouble.said)
+        self.trouble = trouble
+
+    def _try_again(self, _: AsyncConnectionPool[Connection]) -> None:
+        if isinstance(self.trouble, errors.SessionRefused):
+            return  # somebody has to change something first
+        if self._trying is None or self._trying.done():
+            self._trying = asyncio.create_task(self._try_for_those_who_wait())
+
+    async def _try_for_those_who_wait(self) -> None:
+        while self._asking:
+            await asyncio.sleep(_AGAIN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311 - no secret
+            await self.check()  # where the pool is empty, it lets it grow
+
+
+def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
+    """A class of connections that tells why one could not be made, which the pool keeps to itself."""
+
+    class Telling(AsyncConnection[TupleRow]):
+        @classmethod
+        async def connect(cls, conninfo: str = "", **given: object) -> Self:
+            try:
+                return await super().connect(conninfo, **given)  # type: ignore[arg-type]  # passed on as the pool gave it
+            except psycopg.Error as error:
+                fails(error)
+                raise
+
+    return Telling
 
 
 def api_pool(url: str, *, size: int) -> Pool:

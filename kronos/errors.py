@@ -15,7 +15,10 @@ KronosError                        500  internal_error          we did not fores
 ├── OutcomeUnknown                 503  outcome_unknown         it may have been done: PostgreSQL's answer was lost
 ├── Unavailable                    503  nothing was changed; the call may be repeated
 │   ├── DatabaseUnavailable             database_unavailable
-│   │   └── SessionRefused              a connection that is not who or how it must be; a process does not start with one
+│   │   ├── SessionRefused              a connection that is not who or how it must be; a process does not start with one
+│   │   ├── Unconnected                 no connection could be made: nothing was sent
+│   │   ├── ReadOnly                    PostgreSQL takes no writes: it refused this one
+│   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
 │   └── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
 ├── KeyRefused                          only on the command line: a key's file and the database do not agree
 └── MigrationFailed                     only on the command line
@@ -27,6 +30,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import psycopg
+
+from kronos.unreachable import Unreachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,11 @@ class KronosError(Exception):
         self.faults = faults
         if code is not None:
             self.code = code
+
+    @property
+    def said(self) -> str:
+        """As it is told to whoever runs Kronos, in the log and on the command line: with names that are not for callers of the API."""
+        return self.detail
 
 
 class InvalidRequest(KronosError):
@@ -156,7 +166,7 @@ class Unprocessable(KronosError):
 
 
 class Unavailable(KronosError):
-    """A dependency could not do it now; nothing was changed, so the call may be repeated."""
+    """A dependency could not do it now; nothing was changed, so the call may be repeated. Of ConnectionLost alone that is not known."""
 
     status = 503
     title = "Unavailable"
@@ -175,6 +185,27 @@ class DatabaseUnavailable(Unavailable):
 
 class SessionRefused(DatabaseUnavailable):
     """The connection does not act as it must: another role, other settings, or a pooler that shares sessions."""
+
+
+class Unconnected(DatabaseUnavailable):
+    """No connection to PostgreSQL could be made, so nothing was sent. `why` is the cause."""
+
+    def __init__(self, why: Unreachable) -> None:
+        super().__init__(why.outside)
+        self.why = why
+
+    @property
+    def said(self) -> str:
+        """With the names of server, user and database, and what to do."""
+        return self.why.inside
+
+
+class ReadOnly(DatabaseUnavailable):
+    """PostgreSQL refused to write, so nothing was done: it is a standby, as it may be while a fail-over is under way."""
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection died after the statement was sent: what was asked for may have been done, or not."""
 
 
 class PgCronUnavailable(Unavailable):
@@ -199,10 +230,11 @@ class MigrationFailed(KronosError):
     """The database could not be brought to this release; it is as it was."""
 
 
-# Connection, rolled back by the server, out of resources, object not in a usable state, shut down, system error:
-# https://www.postgresql.org/docs/current/errcodes-appendix.html. 25006 is a standby, 57014 our own statement_timeout.
-_PASSING = ("08", "25006", "40", "53", "55", "57", "58")
+# Rolled back by the server, out of resources, object not in a usable state, shut down, system error:
+# https://www.postgresql.org/docs/current/errcodes-appendix.html. 57014 is our own statement_timeout.
+_PASSING = ("40", "53", "55", "57", "58")
 _GONE = ("08", "57P0")
+READ_ONLY = "25006"
 _OF_A_SCHEDULE = re.compile(r"\bkronos\.(?:next_\w*ticks?|first_tick|upcoming_runs)\b")
 _OF_PG_CRON = re.compile(r"\b(?:un)?register_(?:pg_cron|jobs)\b|\bcron\.(?:schedule|unschedule)\b")
 
@@ -225,7 +257,12 @@ def _endpoint_deleted(message: str) -> EndpointNotFound:
     return EndpointNotFound(message, faults=(Fault(pointer="/endpoint", detail=message, hint="name another endpoint"),))
 
 
+def _read_only(message: str) -> ReadOnly:
+    return ReadOnly(f"PostgreSQL takes no writes, it is a standby: {message}", sqlstate=READ_ONLY)
+
+
 _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
+    READ_ONLY: _read_only,
     "KR010": Overtaken,
     "KR011": Overtaken,
     "KR012": _endpoint_deleted,
@@ -239,12 +276,20 @@ def is_undone(error: psycopg.Error) -> bool:
     return error.diag.severity_nonlocalized == "ERROR"
 
 
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection, of which libpq's own errors have no SQLSTATE, ended with this error."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(_GONE) or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
+
+
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection string."""
-    if error.sqlstate is None and not isinstance(error, psycopg.OperationalError):
+    if is_lost(error):
+        return ConnectionLost("the connection to PostgreSQL was lost before it answered: this may have been done", sqlstate=error.sqlstate)
+    if error.sqlstate is None:
         return KronosError(f"unforeseen {type(error).__name__} of the database driver")
-    sqlstate = error.sqlstate or "08006"  # libpq's own errors carry none: the connection is gone
-    message = error.diag.message_primary or "the connection to PostgreSQL failed"
+    sqlstate, message = error.sqlstate, error.diag.message_primary or "PostgreSQL gave no message"
     if sqlstate in ("KR001", "KR002"):
         fault = Fault(pointer="/cron", detail=message, hint=error.diag.message_hint)
         return Unprocessable(message, code="invalid_cron", faults=(fault,))
@@ -266,7 +311,7 @@ def from_database(error: psycopg.Error) -> KronosError:
     context = f"{error.diag.context or ''} {message}"
     if sqlstate.startswith("22") and _OF_A_SCHEDULE.search(context):
         return Conflict(f"the job's schedule is malformed: {message}; PATCH it to make a sound version", code="job_malformed")
-    if _OF_PG_CRON.search(context) and not sqlstate.startswith(_GONE):
+    if _OF_PG_CRON.search(context):
         return PgCronUnavailable(f"pg_cron refused: {message}", sqlstate=sqlstate)
     if sqlstate.startswith(_PASSING):
         return DatabaseUnavailable(f"PostgreSQL could not do it now: {message}", sqlstate=sqlstate)

@@ -34,3 +34,5 @@ def configure(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # The pool tells of each attempt and each dead connection; kronos.database tells once, and why.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

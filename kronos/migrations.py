@@ -57,7 +57,7 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
     """Bring the database at `admin_url` to this release. Idempotent; concurrent runs wait for one another; a failed one changes nothing.
 
     `admin_url` is a superuser's, or, where the extension is there already, one with createrole and create on the database.
-    Raises MigrationFailed with what to do.
+    Raises MigrationFailed with what to do, Unconnected.
     """
     try:
         with session.connect(admin_url, session.wanted(None)) as lock:
@@ -139,14 +139,18 @@ def current(url: str) -> str | None:
     except psycopg.Error as error:
         raise errors.from_database(error) from error
     except DBAPIError as error:
-        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+        if not isinstance(error.orig, psycopg.Error):
             raise
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise errors.from_database(error.orig) from error
         message = error.orig.diag.message_primary
         raise errors.MigrationFailed(f"{message}: use the KRONOS_DATABASE_URL that `kronos migrate` was run with before") from error
 
 
 def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
     database = psycopg.conninfo.conninfo_to_dict(admin_url).get("dbname", "?")
+    if errors.is_lost(error):
+        return errors.MigrationFailed("the connection to PostgreSQL was lost: run `kronos migrate` again, it does what is missing")
     message = error.diag.message_primary or str(error)
     if "preload" in message or 'parameter "cron.' in message:  # as 1.6 says it, and 1.4
         return errors.MigrationFailed(f"{message}. " + _PG_CRON_IS_MISSING.format(database=database))
@@ -163,7 +167,7 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
 
 def _what_a_dba_runs(admin_url: str) -> str:
     """The statements after which the user of `admin_url` can migrate, for a superuser to paste."""
-    with psycopg.connect(admin_url) as connection:
+    with session.connect(admin_url, session.wanted(None)) as connection:
         user, database, has_roles = connection.execute(
             "select quote_ident(current_user), quote_ident(current_database()), to_regrole('kronos_owner') is not null"
         ).fetchone() or ("", "", False)

@@ -28,7 +28,7 @@ MAX_DEPTH = 200
 _TOO_DEEP = "(nested too deep)"
 _MAX_INT_CHARACTERS = 18  # all of these are below 64 bits
 _TIMESTAMPTZ = adapters.types["timestamptz"].oid
-_PLAIN = adapters.get_loader(_TIMESTAMPTZ, Format.TEXT)
+_PLAIN = {written: adapters.get_loader(_TIMESTAMPTZ, written) for written in (Format.TEXT, Format.BINARY)}
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's: from another one 64 bits do not hold all of its instants
 _MICROSECOND = timedelta(microseconds=1)
 _CYCLE_YEARS, _CYCLE = 400, 146_097 * 86_400_000_000  # the calendar begins anew after as many microseconds
@@ -101,19 +101,31 @@ class _InstantLoader(Loader):
 
     def __init__(self, oid: int, connection: AdaptContext | None = None) -> None:
         super().__init__(oid, connection)
-        if _PLAIN is None:
+        if (plain := _PLAIN[self.format]) is None:
             raise TypeError("psycopg has no loader for timestamptz")
-        self._plain = _PLAIN(oid, connection)
+        self._plain = plain(oid, connection)
 
     def load(self, data: Buffer) -> datetime:
         """The instant, in the connection's time zone; EARLIEST or LATEST, a Beyond, where it is beyond."""
         try:
             loaded: datetime = self._plain.load(data)
         except psycopg.DataError:
-            if (microseconds := _counted_from(bytes(data))) is None:
+            if (microseconds := self._counted(bytes(data))) is None:
                 raise
             return instant(microseconds)
         return loaded
+
+    def _counted(self, data: bytes) -> int | None:
+        return _counted_from(data)
+
+
+class _BinaryInstantLoader(_InstantLoader):
+    """As PostgreSQL counts it, in eight bytes."""
+
+    format = Format.BINARY
+
+    def _counted(self, data: bytes) -> int | None:
+        return int.from_bytes(data, "big", signed=True)
 
 
 def json_value(data: str | bytes) -> Json:
@@ -152,6 +164,7 @@ def context() -> AdaptContext:
     """For a connection that reads rows for people."""
     made = AdaptersMap(adapters)
     made.register_loader("timestamptz", _InstantLoader)
+    made.register_loader("timestamptz", _BinaryInstantLoader)
     made.register_dumper(Beyond, _BeyondDumper)
     set_json_loads(json_value, made)
     return made

@@ -5,6 +5,7 @@ other values behind. What is set here is everything by which values are written 
 """
 
 import asyncio
+import select
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,15 +15,16 @@ from typing import Any, Literal, TypeAlias, get_args
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import AdaptContext
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from kronos import errors
+from kronos import errors, libpq, unreachable
 
 Role: TypeAlias = Literal["kronos_api", "kronos_worker"]
 _Dialogue: TypeAlias = Generator[tuple[str, Mapping[str, object]], list[TupleRow], bool]
 
 _CONNECT_SECONDS = 3
+_PROOF_SECONDS = 2
 _ANSWER_SECONDS = 3.0
 # How PostgreSQL shows a value, because it is compared with what it shows.
 _VALUES = {
@@ -114,24 +116,52 @@ def _shown(length: timedelta) -> str:
 
 
 def conninfo(url: str, **extra: str | int) -> str:
-    """`url` as a connection that notices within seconds that the other end is gone. Nothing in it that a pooler must pass on."""
-    return make_conninfo(
-        url,
-        client_encoding="UTF8",
-        connect_timeout=_CONNECT_SECONDS,
-        keepalives_idle=2,
-        keepalives_interval=1,
-        keepalives_count=2,
-        **extra,
-    )
+    """`url` as a connection that notices within seconds that the other end is gone. Nothing in it that a pooler must pass on.
+
+    Of several servers it is the one that takes writes, unless the URL says otherwise.
+    """
+    choice: dict[str, str | int | None] = {} if libpq.number_of_hosts(url) == 1 else {"target_session_attrs": "read-write"}
+    own: dict[str, str | int] = {
+        "application_name": "kronos",
+        "client_encoding": "UTF8",
+        "connect_timeout": _CONNECT_SECONDS,
+        "keepalives_idle": 2,
+        "keepalives_interval": 1,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 3000,  # ms; keepalives find a dead peer only while nothing is unacknowledged
+    }
+    return make_conninfo("", **(choice | conninfo_to_dict(url) | own | extra))
+
+
+def connect_seconds(url: str) -> float:
+    """How long a connection and its proof may take, where every server but the last is dead."""
+    return _PROOF_SECONDS + _CONNECT_SECONDS * libpq.number_of_hosts(url)
+
+
+def is_quiet(connection: AsyncConnection[TupleRow]) -> bool:
+    """Whether an idle connection can be used: a server that ended it, or a network that broke, makes its socket readable.
+
+    Nothing else does that to a session that does not LISTEN. It costs 1 µs, where asking the server costs a round trip.
+    """
+    if connection.closed:
+        return False
+    looked = select.poll()
+    looked.register(connection.pgconn.socket, select.POLLIN)
+    return not looked.poll(0)
 
 
 def connect(
     url: str, asked: Wanted, *, autocommit: bool = True, context: AdaptContext | None = None, **extra: str | int
 ) -> "psycopg.Connection[tuple[Any, ...]]":
-    """A new connection that has proven who acts on it and how; `context` says how values are read. Raises SessionRefused, psycopg.Error."""
+    """A new connection that has proven who acts on it and how; `context` says how values are read.
+
+    Raises Unconnected, SessionRefused, psycopg.Error.
+    """
     told = conninfo(url, **extra)
-    connection = psycopg.connect(told, autocommit=True, context=context)
+    try:
+        connection = psycopg.connect(told, autocommit=True, context=context)
+    except psycopg.Error as error:
+        raise errors.Unconnected(unreachable.why(error, told)) from error
     try:
         if _converse(connection, asked):
             with ThreadPoolExecutor(1) as apart:  # an event loop of its own: the caller may be in one
@@ -139,6 +169,22 @@ def connect(
         connection.autocommit = autocommit
     except BaseException:
         connection.close()
+        raise
+    return connection
+
+
+async def open_connection(told: str, asked: Wanted, *, context: AdaptContext, seconds: float) -> AsyncConnection[TupleRow]:
+    """A new autocommit connection with conninfo `told` that has proven who acts on it and how. Raises Unconnected, SessionRefused."""
+    connection: AsyncConnection[TupleRow] | None = None
+    try:
+        async with asyncio.timeout(seconds):
+            connection = await AsyncConnection.connect(told, autocommit=True, prepare_threshold=0, context=context)
+            await prove(connection, asked, told=told)
+    except BaseException as error:
+        if connection is not None:
+            await connection.close()
+        if isinstance(error, psycopg.Error | TimeoutError):
+            raise errors.Unconnected(unreachable.why(error, told)) from error
         raise
     return connection
 

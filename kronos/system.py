@@ -28,12 +28,15 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """pg_cron as seen from outside: silent_seconds is since it last rang an internal job, or since PostgreSQL started."""
+    """pg_cron as seen from outside: silent_seconds is since it last rang an internal job, or since PostgreSQL started. is_read_only: this
+    PostgreSQL is a standby.
+    """
 
     extension_version: str | None
     internal_jobs: int
     internal_entries: int
     silent_seconds: float
+    is_read_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ class Status:
     match_dom_and_dow: str | None
     zones_changed_at: datetime | None
     is_held: bool
+    is_read_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +137,10 @@ RUN_INTERNAL_JOB = statement("system.run_internal_job", InternalRun)
 HELD = (
     "the instance is held: no tick is accounted for and nothing is delivered; it goes on once `kronos up` is started without --hold,"
     " or kronos.hold is off"
+)
+READ_ONLY = (
+    "PostgreSQL takes no writes, it is a standby: is a fail-over under way, does KRONOS_DATABASE_URL name the primary "
+    "(several hosts, separated by commas, may stand in it)?"
 )
 SILENT_AFTER = timedelta(seconds=90)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
 
@@ -196,6 +204,7 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         internal_jobs=found.internal_jobs,
         internal_entries=found.internal_entries,
         silent_seconds=found.pg_cron_silent_seconds,
+        is_read_only=found.is_read_only,
     )
     if (reason := why_not_ready(readiness)) is not None:
         told.append(reason)
@@ -220,6 +229,8 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
 
 def why_not_ready(found: Readiness) -> str | None:
     """The reason why ticks would not be fired in time; None where they are."""
+    if found.is_read_only:
+        return READ_ONLY
     if found.extension_version is None:
         return "the extension pg_cron is not installed in this database: run `kronos migrate`"
     if found.internal_entries < found.internal_jobs or found.internal_jobs == 0:

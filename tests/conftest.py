@@ -24,7 +24,7 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from kronos import config, keys, migrations
+from kronos import config, keys, libpq, migrations
 from servers import ContainerServer, EmbeddedServer, Server
 
 ROOT = Path(__file__).parents[1]
@@ -246,3 +246,5 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
 
 
 os.environ.pop("KRONOS_DATABASE_URL", None)  # a developer's own setting must not reach a test
+os.environ["XDG_DATA_HOME"] = "/nowhere"  # nor an instance that runs here
+libpq.forget_environment()

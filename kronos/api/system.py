@@ -68,6 +68,8 @@ async def get_health(call: Call) -> Response:
 async def get_readiness(call: Call) -> Response:
     """Whether PostgreSQL answers and pg_cron rings."""
     found = await system.readiness(call.instance())
+    if found.is_read_only:
+        raise errors.DatabaseUnavailable(system.READ_ONLY)
     if reason := system.why_not_ready(found):
         raise errors.PgCronUnavailable(reason)
     ready = Ready(

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from kronos import config
 from kronos import doctor as examination
+from kronos.cli import environment
 from kronos.doctor.findings import Finding
 
 
@@ -21,12 +21,9 @@ from kronos.doctor.findings import Finding
 def doctor(*, fix: bool, as_json: bool) -> None:
     """Check everything that Kronos stands on, and say what puts it right. Ends with 0 only if all holds.
 
-    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with.
+    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos up` runs here.
     """
-    try:
-        url = config.load().database_url.get_secret_value()
-    except config.SettingsInvalid as error:
-        raise click.ClickException(str(error)) from None
+    url = environment.database_url()
     errors_console = Console(stderr=True)
     with Progress(console=errors_console, transient=True, disable=not errors_console.is_terminal) as progress:
         task = progress.add_task("ledgers of the last 24 hours", total=None, visible=False)

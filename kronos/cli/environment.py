@@ -1,16 +1,19 @@
-"""What a command reads from its environment."""
+"""What a command reads from its environment: its settings, and the instance that it speaks to."""
 
 import logging
 import os
 
 import click
 
-from kronos import config, logs
+from kronos import config, libpq, logs
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.embedded import running
 from kronos.embedded.errors import HomeUnusable
 from kronos.embedded.home import Home, default_home
+from kronos.errors import KronosError
+
+_NO_DATABASE = "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
 def settings(**overrides: object) -> Settings:
@@ -23,7 +26,10 @@ def settings(**overrides: object) -> Settings:
 
 
 def judged(**overrides: object) -> Settings:
-    """The settings of this process. Raises ClickException, naming every wrong variable."""
+    """The settings of this process, with libpq's variables kept from the database that they name.
+
+    Raises ClickException, naming every wrong variable.
+    """
     try:
         found = config.load(**overrides)
     except config.SettingsInvalid as error:
@@ -32,7 +38,26 @@ def judged(**overrides: object) -> Settings:
         EgressPolicy.parse(found.egress_allow)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    libpq.forget_environment(found.database_url.get_secret_value())
     return found
+
+
+def database_url() -> str:
+    """For a command that only speaks to a database: KRONOS_DATABASE_URL, else that of the `kronos up` that runs here.
+
+    Raises ClickException.
+    """
+    warn_of_unknown()
+    if "KRONOS_DATABASE_URL" in os.environ:
+        return judged().database_url.get_secret_value()
+    try:
+        here = running.find(Home(default_home()))
+    except HomeUnusable:
+        here = None
+    if here is None:
+        raise click.ClickException(_NO_DATABASE)
+    libpq.forget_environment()
+    return judged(database_url=here.database_url).database_url.get_secret_value()
 
 
 def unknown() -> list[str]:
@@ -40,14 +65,12 @@ def unknown() -> list[str]:
     return [f"{name} is not a setting of this release: ignored" for name in config.unknown_variables()]
 
 
-def database_url() -> str:
-    """The database of KRONOS_DATABASE_URL, else that of the instance which `kronos up` runs here. Raises ClickException."""
-    if os.environ.get("KRONOS_DATABASE_URL"):
-        return settings().database_url.get_secret_value()
-    try:
-        here = running.find(Home(default_home()))
-    except HomeUnusable:
-        here = None
-    if here is None:
-        raise click.ClickException("no database is known: set KRONOS_DATABASE_URL, or start one with `kronos up`")
-    return here.database_url
+def warn_of_unknown() -> None:
+    """For a command that keeps no log."""
+    for line in unknown():
+        click.echo(f"kronos: {line}", err=True)
+
+
+def refusal(error: KronosError) -> click.ClickException:
+    """An error as whoever runs Kronos is told it."""
+    return click.ClickException(error.said)

@@ -34,5 +34,5 @@ def migrate(to: str, dry_run: bool) -> None:
             for line in keys.ensure_admin_key(url, settings.admin_key_file):
                 click.echo(line, err=True)
     except errors.KronosError as error:
-        raise click.ClickException(error.detail) from None
+        raise environment.refusal(error) from None
     click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")

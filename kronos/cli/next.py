@@ -10,8 +10,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from kronos import database, errors, schedules
-from kronos.cli.environment import database_url
+from kronos import database, errors, schedules, session
+from kronos.cli import environment
 from kronos.model import Json
 
 # What a field of a preview is called here.
@@ -44,11 +44,13 @@ def next_command(as_json: bool, **given: Json) -> None:
     """The next runs of a schedule, and what it says in words.
 
     EXPR is a cron expression of five fields, such as '0 9 * * 1'. Each run is a line: its local time, the same instant in UTC, and what the
-    zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule, or one that never fires. Asks
-    the database of KRONOS_DATABASE_URL, or of the instance that runs here.
+    zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule, or one that never fires. Reads
+    KRONOS_DATABASE_URL; without it, asks the instance that `kronos up` runs here.
     """
+    url = environment.database_url()
     try:
-        preview = asyncio.run(_preview(database_url(), given))
+        session.connect(url, database.api_session()).close()  # which says why not, where the pool would wait for it to become well
+        preview = asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
         raise _Refused(_explained(error)) from None
     except errors.KronosError as error:
@@ -86,7 +88,7 @@ def _explained(error: errors.KronosError) -> str:
         lines.append(f"{option}: {fault.detail}")
         if fault.hint:
             lines.append(f"  hint: {fault.hint}")
-    return "\n".join(lines) or error.detail
+    return "\n".join(lines) or error.said
 
 
 def _lines(preview: schedules.Preview) -> Iterator[Text]:

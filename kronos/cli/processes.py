@@ -47,6 +47,8 @@ def _prove(settings: Settings, role: session.Role) -> None:
                     "%s is a superuser: this process acts as %s, but give it a login that can be nothing else", connection.info.user, role
                 )
     except errors.SessionRefused as error:
-        raise click.ClickException(error.detail) from None
+        raise environment.refusal(error) from None
+    except errors.Unconnected as error:
+        _log.warning("no connection to PostgreSQL yet: %s", error.said)
     except psycopg.OperationalError as error:
-        _log.warning("PostgreSQL cannot be reached yet: %s", (str(error).strip().splitlines() or [""])[0])
+        _log.warning("the connection to PostgreSQL was lost: %s", errors.from_database(error).said)

@@ -7,8 +7,9 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from kronos import config, errors
+from kronos import errors
 from kronos import retention as history
+from kronos.cli import environment
 from kronos.model import JsonObject
 
 _KINDS = {
@@ -39,12 +40,9 @@ def retention() -> None:
 def run(*, dry_run: bool) -> None:
     """Let all history go that is older than its age, in small transactions. The internal job retention does it hourly, a piece at a time.
 
-    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with.
+    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos up` runs here.
     """
-    try:
-        url = config.load().database_url.get_secret_value()
-    except config.SettingsInvalid as error:
-        raise click.ClickException(str(error)) from None
+    url = environment.database_url()
     totals: dict[str, int] = {}
     failed: list[JsonObject] = []
     is_left = False
@@ -68,7 +66,7 @@ def run(*, dry_run: bool) -> None:
         try:
             history.age_out(url, is_dry=dry_run, told=told)
         except errors.KronosError as error:
-            raise click.ClickException(error.detail) from None
+            raise environment.refusal(error) from None
     for kind, name in _KINDS.items():
         if totals.get(kind) or kind in ("executions", "attempts", "jobs", "run_details"):
             click.echo(f"{totals.get(kind, 0):>12}  {name}{' would go' if dry_run and kind != 'partitions_made' else ''}")

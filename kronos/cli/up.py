@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kronos import libpq
 from kronos.cli import environment
 from kronos.embedded.errors import PASSING, explained
 from kronos.embedded.home import default_home
@@ -33,10 +34,10 @@ def up(*, home: Path | None, host: str | None, port: int | None, workers: int, h
     """
     if hold and demo:
         raise click.UsageError("--demo shows deliveries, and --hold makes none: leave one of them out")
+    libpq.forget_environment()  # all of its connections lead to its own cluster
     # The cluster's URL is the children's; nobody's password is needed before there is one.
     settings = environment.judged(database_url="postgresql://", host=host, port=port)
-    for line in environment.unknown():
-        _note(line)
+    environment.warn_of_unknown()
     try:
         home = (home or default_home()).absolute()
         plan = Plan(
@@ -51,7 +52,7 @@ def up(*, home: Path | None, host: str | None, port: int | None, workers: int, h
     except PASSING as error:
         raise click.ClickException(explained(error)) from error
     except KronosError as error:
-        raise click.ClickException(error.detail) from error
+        raise environment.refusal(error) from error
 
 
 def _announce(line: str) -> None:

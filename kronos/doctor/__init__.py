@@ -155,6 +155,14 @@ def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
             yield from doctor.examine()
     except errors.SessionRefused as error:
         yield Finding(check="database", ok=False, detail=error.detail, meaning="what this session would be told could not be trusted")
+    except errors.Unconnected as error:
+        yield Finding(
+            check="database",
+            ok=False,
+            detail=error.said,
+            meaning="PostgreSQL cannot be asked as KRONOS_DATABASE_URL says",
+            fix="correct KRONOS_DATABASE_URL, or what stands in the way there",
+        )
     except psycopg.Error as error:
         told = errors.from_database(error)
         yield Finding(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from kronos import system
+from kronos import libpq, system
 from kronos.embedded import configuration, initdb, installation, logfiles, placement, ports, processes
 from kronos.embedded.errors import ClusterFailed
 from kronos.embedded.home import Home, write_private
@@ -119,6 +119,7 @@ class Cluster:
         """
         if self.pid is not None:
             return
+        libpq.forget_environment()  # a shell's PGHOSTADDR or PGSSLMODE is meant for another server
         self._prepare()
         for attempt in range(3):
             self._launch()

@@ -18,8 +18,9 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
-from kronos.errors import SessionRefused
-from kronos.session import Wanted, conninfo, prove, wanted
+from kronos import reading
+from kronos.errors import READ_ONLY, KronosError
+from kronos.session import Wanted, connect_seconds, conninfo, is_quiet, open_connection, wanted
 from kronos.sql import Statement
 
 Row = TypeVar("Row")
@@ -27,7 +28,6 @@ _log = logging.getLogger("kronos.worker")
 _FIRST_PAUSE_SECONDS = 0.05
 # A tick that fell due during an outage is accounted for within 2 s after it: the pause is a part of that.
 _LONGEST_PAUSE_SECONDS = 1.0
-_CONNECT_SECONDS = 5.0
 _ASK_SECONDS = 3.0
 # The row estimates of the statements' CTEs are far off: with hash joins a claim read the whole queue (22 ms against 2.6).
 # A generic plan, because planning 16 partitions costs 1.2 to 5.9 ms each time.
@@ -61,12 +61,15 @@ class Outage:
     def __init__(self) -> None:
         self._down: set[str] = set()
         self._since = 0.0
+        self._link = self._why = ""  # of whom it was said last, and what
 
     def begins(self, link: str, why: str) -> None:
-        """A link is down."""
+        """A link is down. Said again where the cause is another."""
         if not self._down:
             self._since = time.monotonic()
+        if not self._down or (link == self._link and why != self._why):
             _log.warning("PostgreSQL cannot be used (%s): %s; trying again until it can", link, why)
+            self._link, self._why = link, why
         self._down.add(link)
 
     def ends(self, link: str) -> None:
@@ -78,14 +81,22 @@ class Outage:
 
 
 class Link:
-    """One autocommit connection as kronos_worker, made when it is needed and made anew after each error that ends it."""
+    """One autocommit connection as kronos_worker, made when it is needed, anew where it died while it was not, and after each error that
+    ends it. One that `listens` hears of its end by itself.
+    """
 
-    def __init__(self, database_url: str, name: str, outage: Outage, *, statement_timeout: timedelta = timedelta(seconds=5)) -> None:
-        self._conninfo = conninfo(
-            database_url,
-            application_name=f"kronos-worker-{name}",
-            tcp_user_timeout=3000,  # ms; keepalives find a dead peer only while nothing is unacknowledged
-        )
+    def __init__(
+        self,
+        database_url: str,
+        name: str,
+        outage: Outage,
+        *,
+        statement_timeout: timedelta = timedelta(seconds=5),
+        listens: bool = False,
+    ) -> None:
+        self._conninfo = conninfo(database_url, application_name=f"kronos-worker-{name}")
+        self._connect_seconds = connect_seconds(database_url)
+        self._listens = listens
         self._session = worker_session(statement_timeout)
         # The statement ends by itself before this; what does not answer then is not there any more.
         self._answer_seconds = statement_timeout.total_seconds() + 1
@@ -106,7 +117,7 @@ class Link:
         except (psycopg.DataError, psycopg.IntegrityError):
             raise  # of these rows, not of the connection
         except psycopg.Error as error:
-            if connection.closed or isinstance(error, psycopg.OperationalError):
+            if connection.closed or isinstance(error, psycopg.OperationalError) or error.sqlstate == READ_ONLY:
                 raise await self._lost(error, error) from error
             self._outage.begins(self._name, _said(error))
             raise
@@ -138,12 +149,13 @@ class Link:
 
     async def connected(self) -> AsyncConnection[TupleRow]:
         """The connection; where it is gone, waits for the next one, however long PostgreSQL is away."""
+        if self._connection is not None and not self._listens and not is_quiet(self._connection):
+            await self.close()
         while self._connection is None or self._connection.closed:
             try:
-                async with asyncio.timeout(_CONNECT_SECONDS):
-                    connection = await self._connect()
-            except (psycopg.Error, TimeoutError, SessionRefused) as error:
-                self._outage.begins(self._name, _said(error))
+                connection = await self._connect()
+            except KronosError as error:
+                self._outage.begins(self._name, error.said)
                 await self.pause()
                 continue
             connection.adapters.register_loader("jsonb", RawJson)
@@ -154,14 +166,8 @@ class Link:
         return self._connection
 
     async def _connect(self) -> AsyncConnection[TupleRow]:
-        """A new connection that acts as it must. Raises SessionRefused, psycopg.Error."""
-        connection = await AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=0)
-        try:
-            await prove(connection, self._session, told=self._conninfo)
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
+        """A new connection that acts as it must. Raises Unconnected, SessionRefused."""
+        return await open_connection(self._conninfo, self._session, context=reading.context(), seconds=self._connect_seconds)
 
     async def pause(self) -> None:
         """Wait before the next try: twice as long each time, at most 1 s, spread so that a fleet does not return as one."""

@@ -50,7 +50,7 @@ async def serve(settings: Settings) -> None:
     url, outage = settings.database_url.get_secret_value(), Outage()
     wake = Wake(settings.poll_seconds)
     claiming, finalizing = Link(url, "claim", outage), Link(url, "finalize", outage)
-    listening = Link(url, "listen", outage, statement_timeout=_RING)
+    listening = Link(url, "listen", outage, statement_timeout=_RING, listens=True)
     internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
     async with HttpTransport(EgressPolicy.parse(settings.egress_allow), ca_file=settings.ca_file) as transport:
         loop = Loop(

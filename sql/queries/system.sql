@@ -3,7 +3,9 @@
 select key_id, secret_sha256, role from kronos.find_api_key(%(public_id)s);
 
 -- name: get_readiness
-select extension_version, internal_jobs, internal_entries, silent_seconds from kronos.pg_cron_health();
+-- is_read_only: a standby, which refuses each write.
+select extension_version, internal_jobs, internal_entries, silent_seconds, current_setting('transaction_read_only') = 'on' as is_read_only
+  from kronos.pg_cron_health();
 
 -- name: ring_if_silent
 -- One row. executions is null: pg_cron is heard, or another worker rings.
@@ -21,7 +23,8 @@ select max(zone.changed_at) as changed_at from kronos.zones as zone;
 -- name: get_status
 -- The instance, for its administrator.
 select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries, has_launcher, overdue_jobs, overdue_seconds,
-       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at, kronos.is_held() as is_held
+       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at, kronos.is_held() as is_held,
+       current_setting('transaction_read_only') = 'on' as is_read_only
   from kronos.system_status();
 
 -- name: list_drift

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from conftest import await_condition, make_workspace, running_api
 from factory import status_of
-from kronos import database, errors, migrations, session
+from kronos import database, errors, migrations, session, system
 from kronos.worker.link import Link, Outage
 from session.pooler import PROGRAM, pgbouncer
 from sql_factory import Connection, make_cron_job, value
@@ -115,6 +116,19 @@ def test_in_transaction_mode_a_migration_changes_nothing(superuser: Connection, 
             migrations.migrate(url)
     finally:
         superuser.execute(f"drop role {name}")
+
+
+async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
+    superuser: Connection, database_url: str, directory: Path, login: str
+) -> None:
+    with pgbouncer(directory, database_url, mode="session", user=login, password="test-only", client_idle_timeout="1") as url:
+        async with database.api_pool(url, size=2) as pool:
+            view = database.InstanceView(pool)
+            for _ in range(3):
+                assert (await system.readiness(view)).internal_jobs > 0
+                async with await psycopg.AsyncConnection.connect(url, autocommit=True) as idle_as_long:
+                    await_condition(lambda each=idle_as_long: not session.is_quiet(each), "pgbouncer to end an idle client")
+            assert (await system.readiness(view)).internal_jobs > 0
 
 
 def test_in_session_mode_a_migration_works(superuser: Connection, database_url: str, directory: Path) -> None:

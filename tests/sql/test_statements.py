@@ -71,6 +71,31 @@ def prepared_columns(connection: psycopg.Connection, text: str) -> tuple[int, li
     return described.nparams, columns
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [each for each in sql.statements if each.is_read and role_of(each.name) == "kronos_api"],
+    ids=lambda statement: statement.name,
+)
+def test_a_statement_that_counts_as_a_read_changes_nothing(module_database_url: str, statement: sql.Statement[object]) -> None:
+    """It is sent again where its answer was lost. enter_workspace and enter_instance set what ends with their transaction."""
+    text = re.sub(r"--[^\n]*|'[^']*'", "", statement.text.lower())
+    assert re.findall(r"\b(insert|update|delete|merge|truncate|call|lock|nextval|setval|notify)\b", text) == []
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        volatile = connection.execute(
+            "select proname from pg_proc where pronamespace = 'kronos'::regnamespace and provolatile = 'v' and proname = any (%s)",
+            [re.findall(r"\bkronos\.(\w+)\(", text)],
+        ).fetchall()
+    assert {name for (name,) in volatile} <= {"enter_workspace", "enter_instance"}
+
+
+def test_no_statement_that_writes_counts_as_a_read() -> None:
+    writes = [each.name for each in sql.statements if not each.is_read and role_of(each.name) == "kronos_api"]
+    assert {name.partition(".")[2].partition("_")[0] for name in writes} <= {
+        "insert", "replace", "update", "delete", "cancel", "retry", "pause", "resume", "suspend", "skip", "trigger", "settle", "allow",
+        "set",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("statement", sql.statements, ids=lambda statement: statement.name)
 def test_a_statement_is_plannable_by_its_role_and_returns_its_dataclass(module_database_url: str, statement: sql.Statement[object]) -> None:
     with psycopg.connect(module_database_url, autocommit=True) as connection:

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions, status_of
+from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
@@ -21,6 +22,16 @@ async def link(database_url):
     made = Link(database_url, "test", Outage())
     yield made
     await made.close()
+
+
+async def test_a_worker_reads_what_python_has_not(link):
+    connection = await link.connected()
+    instants = "'infinity'", "'-infinity'", "'20000-01-01 00:00Z'", "'0044-03-15 12:00Z BC'", "'2026-11-28 08:00:00.000001Z'"
+    rows = await connection.execute(f"select {', '.join(f'{each}::timestamptz' for each in instants)}", binary=True)
+    (found,) = await rows.fetchall()
+    assert found[:4] == (LATEST, EARLIEST, LATEST, EARLIEST)
+    assert [counted(each) for each in found[:2]] == [2**63 - 1, -(2**63)]
+    assert found[4] == datetime(2026, 11, 28, 8, 0, 0, 1, tzinfo=UTC)
 
 
 def _result(execution_id, token, **changes) -> Result:

@@ -1,0 +1,130 @@
+"""libpq's environment variables of the shell reach no connection that they were not meant for."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from conftest import await_condition
+from embedded.conftest import Up
+from embedded.waiting import eventually
+from kronos.__main__ import main
+from sql_factory import Connection, value
+
+# Each of them alone ends a connection to a server that it was not meant for, or makes it another.
+OF_ANOTHER_SERVER = {
+    "PGHOST": "192.0.2.1",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGPORT": "1",
+    "PGUSER": "nobody",
+    "PGDATABASE": "nowhere",
+    "PGPASSWORD": "wrong",
+    "PGPASSFILE": "/nowhere/pgpass",
+    "PGSERVICE": "nowhere",
+    "PGSERVICEFILE": "/nowhere/pg_service.conf",
+    "PGOPTIONS": "-c default_transaction_read_only=on -c search_path=nowhere -c statement_timeout=1",
+    "PGTZ": "Asia/Kolkata",
+    "PGDATESTYLE": "German",
+    "PGGEQO": "off",
+    "PGAPPNAME": "somebody-elses",
+    "PGCLIENTENCODING": "LATIN1",
+    "PGCONNECT_TIMEOUT": "never",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "/nowhere/root.crt",
+    "PGSSLNEGOTIATION": "direct",
+    "PGREQUIREAUTH": "none",
+    "PGCHANNELBINDING": "require",
+    "PGGSSENCMODE": "require",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGLOADBALANCEHOSTS": "sometimes",
+    "PGMINPROTOCOLVERSION": "latest",
+}
+# What fills in for a URL that says nothing of it is meant: here the URL says all of this, and TLS is asked for where there is none.
+FILL_IN = {name for name in OF_ANOTHER_SERVER if name.startswith(("PGSSL", "PGREQUIRE", "PGCHANNEL", "PGGSS", "PGMIN"))}
+HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in FILL_IN}
+
+
+@pytest.mark.faults
+def test_kronos_up_and_its_children_never_see_them(up: Callable[..., Up]) -> None:
+    running = up("--demo", **OF_ANOTHER_SERVER)
+    running.await_ready()
+    children = running.children()
+    assert {"api", "worker", "postgres"} <= set(children)
+    for pid in children.values():
+        names = {entry.split(b"=", 1)[0].decode() for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
+        assert names & OF_ANOTHER_SERVER.keys() == set()
+    eventually(lambda: "FAILED" not in (log := (running.home / "log" / "worker-1.log").read_text()) and "started" in log, "the worker")
+    # The instance that runs here is found, without its URL, and also reached by nothing of this.
+    here = {"XDG_DATA_HOME": str(running.home.parent), **OF_ANOTHER_SERVER}
+    home = running.home.parent / "kronos"
+    home.symlink_to(running.home)
+    try:
+        for command in (("doctor",), ("next", "0 9 * * *"), ("retention", "run", "--dry-run")):
+            ended = kronos(*command, **here)
+            assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
+            assert ended.stderr == ""
+    finally:
+        home.unlink()
+
+
+def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kronos", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [("migrate",), ("migrate", "--dry-run"), ("next", "0 9 * * *"), ("retention", "run", "--dry-run")], ids=" ".join
+)
+def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str, ...]) -> None:
+    ended = kronos(*command, KRONOS_DATABASE_URL=database_url, KRONOS_TYPO="1", **HOSTILE)
+    assert ended.returncode == 0, ended.stderr
+    assert "KRONOS_TYPO is not a setting of this release" in ended.stderr
+
+
+def test_what_fills_in_for_a_url_is_heeded(database_url: str) -> None:
+    ended = kronos("next", "0 9 * * *", KRONOS_DATABASE_URL=database_url, PGSSLMODE="require")
+    assert (ended.returncode, "has TLS switched off, and sslmode asks for it" in ended.stderr) == (1, True), ended.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_process_goes_where_its_url_says(database_url: str, superuser: Connection, command: str) -> None:
+    environment = {**os.environ, "KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", **HOSTILE}
+    with subprocess.Popen([sys.executable, "-m", "kronos", command], env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            name = {"serve": "kronos-api", "worker": "kronos-worker-listen"}[command]
+            connected = "select count(*) from pg_stat_activity where datname = current_database() and application_name = %s"
+            await_condition(lambda: value(superuser, connected, [name]) > 0, f"{command}'s connection", seconds=60)
+        finally:
+            process.terminate()
+
+
+def in_process(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(main, arguments, env={"KRONOS_TYPO": "1", **environment})
+
+
+def test_settings_that_mean_nothing_are_told_by_every_command(tmp_path: Path) -> None:
+    for command in (("job", "explain", "x", "-w", "y"), ("doctor",), ("next", "* * * * *"), ("retention", "run")):
+        ended = in_process(*command, KRONOS_DATABASE_URL="postgresql://app@127.0.0.1:1/app", XDG_DATA_HOME=str(tmp_path))
+        assert "KRONOS_TYPO is not a setting of this release: ignored" in ended.stderr, command
+
+
+def test_kronos_up_tells_of_them_too(tmp_path: Path) -> None:
+    ended = in_process("up", "--home", str(tmp_path), "--host", "nosuchhost.invalid", KRONOS_LEASE_SECONDS="no")
+    assert "KRONOS_TYPO is not a setting of this release: ignored" in ended.stderr
+    assert "KRONOS_LEASE_SECONDS" in ended.stderr
+
+
+def test_without_a_url_and_an_instance_here_it_says_so(tmp_path: Path) -> None:
+    for command in (("doctor",), ("next", "0 9 * * *"), ("retention", "run")):
+        ended = in_process(*command, XDG_DATA_HOME=str(tmp_path))
+        assert (ended.exit_code, "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here" in ended.stderr) == (1, True), ended.stderr

@@ -1,0 +1,184 @@
+"""A connection that died costs the caller nothing: it is replaced before it is used, and a read that it died under is sent once more."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from conftest import Api, await_condition, make_workspace, running_api
+from faults.own_server import own_server
+from kronos import database, session, system
+from kronos.embedded.cluster import Cluster
+from kronos.worker import claims
+from kronos.worker.link import Link, Outage
+from session.standby import standby_of
+from sql_factory import Connection, value
+
+_OF_THE_API = "application_name = 'kronos-api' and datname = current_database()"
+_TERMINATE = f"select count(pg_terminate_backend(pid)) from pg_stat_activity where {_OF_THE_API}"
+
+
+def terminate(superuser: Connection) -> int:
+    """Ends all of the API's sessions, and returns when they are gone."""
+    pids = superuser.execute(f"select pid from pg_stat_activity where {_OF_THE_API}").fetchall()
+    count: int = value(superuser, _TERMINATE)
+    gone = "select not exists (select from pg_stat_activity where pid = any (%s))"
+    await_condition(lambda: value(superuser, gone, [[pid for (pid,) in pids]]), "the sessions' end")
+    return count
+
+
+async def test_after_all_connections_died_no_statement_fails(superuser: Connection, database_url: str) -> None:
+    async with database.api_pool(database_url, size=10) as pool:
+        async with AsyncExitStack() as all_of_them:
+            for _ in range(10):
+                await all_of_them.enter_async_context(pool.connection())
+        assert terminate(superuser) == 10
+        view = database.InstanceView(pool)
+        for _ in range(25):
+            assert (await system.readiness(view)).internal_jobs > 0
+
+
+def test_connections_that_die_whenever_they_are_idle_fail_no_request(own_api: Api, superuser: Connection) -> None:
+    slug = make_workspace(own_api.client)
+    for n in range(18):
+        assert terminate(superuser) > 0
+        answer = own_api.client.get(f"/v1/workspaces/{slug}/jobs") if n % 2 else own_api.client.post(
+            f"/v1/workspaces/{slug}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}
+        )  # fmt: skip
+        assert answer.status_code == (200 if n % 2 else 201), (n, answer.text)
+    assert value(superuser, "select count(*) from kronos.jobs where trigger = 'IMMEDIATE'") == 9
+
+
+@contextmanager
+def stopped_in(superuser: Connection, url: str, call: "Future[httpx.Response]", started: threading.Event) -> Iterator[None]:
+    """Inside, the call's statement waits for a lock; then its session is ended, and the lock let go."""
+    with psycopg.connect(url) as holding:
+        holding.execute("lock table kronos.workspaces in access exclusive mode")
+        started.set()
+        waits = f"select pid from pg_stat_activity where {_OF_THE_API} and wait_event_type = 'Lock'"
+        await_condition(lambda: value(superuser, f"select exists ({waits})"), "the statement that waits")
+        yield
+        superuser.execute(f"select pg_terminate_backend(pid) from ({waits}) as waiting")
+        await_condition(lambda: call.done() or value(superuser, f"select exists ({waits})"), "the end, or a second try")
+
+
+def called_while_it_dies(api: Api, superuser: Connection, method: str, body: object = None) -> httpx.Response:
+    started = threading.Event()
+    with ThreadPoolExecutor(1) as asked:
+
+        def ask() -> httpx.Response:
+            assert started.wait(20)
+            return api.client.request(method, "/v1/workspaces", json=body)
+
+        call = asked.submit(ask)
+        with stopped_in(superuser, api.database_url, call, started):
+            pass
+        return call.result(20)
+
+
+def test_a_read_whose_connection_dies_under_it_is_sent_once_more(own_api: Api, superuser: Connection) -> None:
+    own_api.client.get("/v1/workspaces")  # its key is known from here on
+    assert called_while_it_dies(own_api, superuser, "GET").status_code == 200
+
+
+def test_a_write_whose_connection_dies_under_it_is_not(own_api: Api, superuser: Connection) -> None:
+    own_api.client.get("/v1/workspaces")
+    slug = f"w-{uuid.uuid4().hex[:8]}"
+    answer = called_while_it_dies(own_api, superuser, "POST", {"slug": slug, "name": slug})
+    assert (answer.status_code, "may have been done" in answer.json()["detail"]) == (503, True), answer.text
+    assert value(superuser, "select count(*) from kronos.workspaces where slug = %s", [slug]) == 0
+
+
+async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(superuser: Connection, database_url: str) -> None:
+    said: list[str] = []
+    outage = Outage()
+    outage.begins = lambda link, why: said.append(why)  # type: ignore[method-assign]
+    link = Link(database_url, "test", outage)
+    try:
+        for _ in range(3):
+            assert await claims.due_endpoints(link) == []
+            ended = value(
+                superuser,
+                "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where application_name = 'kronos-worker-test'",
+            )
+            assert ended == 1
+        assert await claims.due_endpoints(link) == []
+    finally:
+        await link.close()
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    home = Path(tempfile.mkdtemp(prefix="kronos-links-"))
+    home.chmod(0o711)
+    with own_server(home) as made:
+        yield made
+    shutil.rmtree(home)
+
+
+@contextmanager
+def serving(url: str, key: str) -> Iterator[httpx.Client]:
+    """A `kronos serve` on this database, which it need not be able to write to."""
+    environment = {**os.environ, "KRONOS_DATABASE_URL": url, "KRONOS_PORT": "0"}
+    with subprocess.Popen([sys.executable, "-m", "kronos", "serve"], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        try:
+            with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+                yield client
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes_are_taken(cluster: Cluster, tmp_path: Path) -> None:
+    with running_api(cluster.superuser_url, tmp_path) as api:
+        make_workspace(api.client)
+        key = api.key
+    with standby_of(cluster) as url, serving(url, key) as client:
+        ready = client.get("/readyz")
+        assert (ready.status_code, "takes no writes, it is a standby" in ready.json()["detail"]) == (503, True), ready.text
+        assert client.get("/v1/workspaces").status_code == 200
+        refused = client.post("/v1/workspaces", json={"slug": "late", "name": "late"})
+        assert (refused.status_code, refused.json()["pg_sqlstate"]) == (503, "25006"), refused.text
+        assert "takes no writes" in refused.json()["detail"]
+
+        port = conninfo_to_dict(url)["port"]
+        several = make_conninfo(url, host="127.0.0.1,127.0.0.1", port=f"{port},{cluster.port}")
+        with session.connect(several, session.wanted(None)) as connection:
+            assert connection.info.port == cluster.port
+        link = Link(url, "test", Outage())
+        try:
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                await claims.release(link, {uuid.uuid4(): uuid.uuid4()})
+            with psycopg.connect(url, autocommit=True) as superuser:
+                assert value(superuser, "select pg_promote()")
+            await claims.release(link, {uuid.uuid4(): uuid.uuid4()})
+        finally:
+            await link.close()
+        assert client.post("/v1/workspaces", json={"slug": "late", "name": "late"}).status_code == 201
+        assert "standby" not in client.get("/readyz").text
+
+
+def test_requests_during_a_restart_wait_for_it(cluster: Cluster, tmp_path: Path) -> None:
+    with running_api(cluster.superuser_url, tmp_path) as api, ThreadPoolExecutor(4) as asked:
+        api.client.get("/v1/workspaces").raise_for_status()
+        cluster.stop()
+        waiting = [asked.submit(api.client.get, "/v1/workspaces") for _ in range(4)]
+        cluster.start()
+        assert [each.result().status_code for each in waiting] == [200] * 4
