@@ -17,7 +17,6 @@ from api_answers import problem_of
 from conftest import Api, await_condition, cloned, make_workspace, running_api
 from kronos import config
 from kronos.api import app
-from kronos.api.middleware import Boundary
 from kronos.api.operation import Operation
 from servers import Server
 
@@ -238,8 +237,7 @@ def test_an_answer_that_never_comes_is_told_as_unknown_and_the_call_can_be_repea
     apis: tuple[Api, Proxy, psycopg.Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL has done it, and neither its answer comes nor the connection ends: the request's time is up."""
-    assert Boundary.__init__.__kwdefaults__ is not None
-    monkeypatch.setitem(Boundary.__init__.__kwdefaults__, "timeout_seconds", 1.0)
+    monkeypatch.setenv("KRONOS_REQUEST_SECONDS", "1")
     _, proxy, superuser = apis
     with running_api(proxy.url, tmp_path) as api:
         scene = Scene(api, proxy, superuser)
