@@ -5,8 +5,8 @@ A job keeps its key in its own row, as long as it lives: kronos.jobs.
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import orjson
@@ -40,8 +40,22 @@ _FIND = statement("idempotency.find_key", Known)
 
 
 def digest(*request: object) -> bytes:
-    """Of a request's values, whatever the order of an object's members."""
-    return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
+    """What makes two requests the same: what each of their values says, whatever the order of an object's members."""
+    return hashlib.sha256(orjson.dumps([_said(each) for each in request], option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
+
+
+def _said(value: object) -> object:
+    """Without the fields that say nothing, so that a release which has more of them finds the keys of the one before."""
+    if not is_dataclass(value):
+        return value
+    given = {each: getattr(value, each.name) for each in fields(value)}
+    return {each.name: _said(said) for each, said in given.items() if not _is_default(each, said)}
+
+
+def _is_default(field: Field[Any], value: object) -> bool:
+    if field.default is not MISSING:
+        return bool(value == field.default)
+    return field.default_factory is not MISSING and bool(value == field.default_factory())
 
 
 def key(operation: Operation, text: str | None, *request: object) -> Key | None:

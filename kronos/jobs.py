@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, TypedDict
 from uuid import UUID, uuid4
@@ -207,7 +207,7 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
     """The job that this very request made before; None where its key is new. Raises Unprocessable where the key made another."""
     if new.idempotency_key is None:
         return None
-    twin = await view.one_or_none(_FIND_TWIN, {"idempotency_key": new.idempotency_key, "request_sha256": _digest(new)})
+    twin = await view.one_or_none(_FIND_TWIN, {"idempotency_key": new.idempotency_key, "request_sha256": idempotency.digest(new)})
     if twin is None:
         return None
     if not twin.is_same_request:
@@ -224,7 +224,7 @@ async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) 
         "input": Jsonb(new.input),
         "tags": new.tags,
         "idempotency_key": new.idempotency_key,
-        "request_sha256": _digest(new) if new.idempotency_key is not None else None,
+        "request_sha256": idempotency.digest(new) if new.idempotency_key is not None else None,
     }
     if new.trigger != "CRON":
         local = schedules.local_time(new.run_at)
@@ -267,14 +267,6 @@ def _schedule_text(new: NewJob) -> ScheduleText:
         dst_gap=new.dst_gap,
         dst_overlap=new.dst_overlap,
     )
-
-
-def _digest(new: NewJob) -> bytes:
-    """What makes two requests the same: each field that says something, so that a release with more of them finds its key too."""
-    given = {each.name: getattr(new, each.name) for each in fields(new)}
-    unsaid = type(new)(endpoint="", trigger=new.trigger)
-    said = {name: value for name, value in given.items() if name == "trigger" or value != getattr(unsaid, name)}
-    return idempotency.digest(said)
 
 
 async def get(view: WorkspaceView, job: str) -> Job:

@@ -1,8 +1,8 @@
 """The one parser of request bodies: strict JSON that jsonb can store and that means the same to every reader.
 
 Refused: what is not RFC 8259 (NaN, Infinity, other encodings), what readers disagree on (a member twice, integers beyond 64 bits,
-numbers beyond a double, or so small that it has only zero for them), what PostgreSQL cannot store (NUL, lone surrogates) or writes out
-at great length (thousands of numbers such as 1e-300), nesting beyond 64, and anything but an object.
+numbers beyond a double, or so small that it has only zero for them), what PostgreSQL cannot store (NUL, lone surrogates), nesting
+beyond 64, and anything but an object.
 """
 
 import json
@@ -15,13 +15,9 @@ from kronos.delivery.refused import pointer_to
 from kronos.model import Json, JsonObject
 
 MAX_DEPTH = 64
-MAX_ZEROS = 1024 * 1024
-"""That jsonb writes a body's numbers out with: 5e-324 has three hundred of them, each time the row is read."""
-
 _MEDIA_TYPE = re.compile(rb'\s*application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*', re.IGNORECASE)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAX_INT_CHARACTERS = 20  # "-9223372036854775808"
-_EXPONENT = re.compile(rb"[0-9][eE][+-]?[0-9]{2}")
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 
@@ -49,18 +45,7 @@ def parse(body: bytes) -> JsonObject:
     # Most bodies hold no escape \u and few brackets: then no string can hold NUL or a surrogate, and no depth be too deep.
     if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check(value, "", 1)
-    if _EXPONENT.search(body) and (zeros := _zeros(value)) > MAX_ZEROS:
-        _refuse(f"the body's numbers have {zeros} zeros when they are written out", "Write them in another unit, or as strings.")
     return value
-
-
-def _zeros(value: Json) -> int:
-    """How many zeros PostgreSQL writes before or behind the digits of all numbers in it."""
-    if isinstance(value, float):
-        return abs(int(f"{value:e}".partition("e")[2]))
-    if isinstance(value, dict):
-        return sum(map(_zeros, value.values()))
-    return sum(map(_zeros, value)) if isinstance(value, list) else 0
 
 
 def _check(value: Json, pointer: str, depth: int) -> None:

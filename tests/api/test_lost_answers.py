@@ -241,12 +241,16 @@ def test_an_answer_that_never_comes_is_told_as_unknown_and_the_call_can_be_repea
     _, proxy, superuser = apis
     with running_api(proxy.url, tmp_path) as api:
         scene = Scene(api, proxy, superuser)
-        write, key = WRITES["one-shot"], uuid.uuid4().hex
-        before = scene.state()
-        proxy.arm("held", 1)
-        problem = problem_of(asked(scene, write, {}, key))
+        write = WRITES["one-shot"]
+        for _ in range(5):  # what the API asks on its own account may be held instead
+            before, key = scene.state(), uuid.uuid4().hex
+            proxy.arm("held", 1)
+            answer = asked(scene, write, {}, key)
+            assert proxy.disarm()
+            if not answer.is_success:
+                break
+        problem = problem_of(answer)
 
-        assert proxy.disarm()
         assert (problem["status"], problem["code"]) == (503, "outcome_unknown")
         assert "took longer than 1 s" in problem["detail"]
         assert "Repeat the call with the same Idempotency-Key" in problem["detail"]

@@ -232,7 +232,6 @@ UNFIT = {
     "the other half": r'{"a": ["\ude00"]}',
     "a member twice": r'{"a": 1, "\u0061": 2}',
     "too deep": "[" * 65 + "]" * 65,
-    "larger in PostgreSQL than it looks": "[" + ",".join(["5e-324"] * 4000) + "]",
 }
 FIELDS = {
     "input": ("POST", "/jobs", '{"endpoint": "sink", "trigger": "IMMEDIATE", "input": {"a": @}}'),
