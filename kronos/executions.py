@@ -114,7 +114,7 @@ def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
     yield LogLine(
         at=execution.created_at, level="INFO", message=f"created, cause {execution.cause}, for {execution.scheduled_at.isoformat()}"
     )
-    if tried and (earlier := tried[0].attempt_number - 1):
+    if len(tried) == MOST_ATTEMPTS_TOLD and (earlier := tried[0].attempt_number - 1) > 0:
         told = f"{earlier} earlier attempts are not told here: …/attempts lists them"
         yield LogLine(at=tried[0].started_at, level="INFO", message=told)
     for attempt in tried:

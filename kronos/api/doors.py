@@ -135,12 +135,12 @@ class Doors:
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        for visitor in list(self._all):
-            visitor.look(now)
         self._is_looking = bool(self._all)
         if self._is_looking:
             loop.call_later(self._look_seconds, self._look)
+        now = loop.time()
+        for visitor in list(self._all):
+            visitor.look(now)
 
 
 def address_of(host: str) -> str:

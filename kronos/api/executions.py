@@ -13,6 +13,7 @@ from kronos.model import Attempt, Execution
 routes = Routes("executions")
 _PATH = "/v1/workspaces/{w}/executions"
 _ONE = "/v1/workspaces/{w}/executions/{e}"
+_BEFORE_ALL = -32_769
 _ABSENT = (errors.WorkspaceNotFound, errors.ExecutionNotFound)
 _CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
@@ -72,5 +73,5 @@ async def list_logs(call: Call) -> Response:
 
 
 def _number(after: int | None) -> int:
-    """An attempt's number, whatever a cursor says: one that we did not make may say anything."""
-    return min(max(after or 0, 0), 32_767)
+    """An attempt's number, whatever a cursor says: one that we did not make may say anything. None: before all that a row can hold."""
+    return _BEFORE_ALL if after is None else min(max(after, _BEFORE_ALL), 32_767)

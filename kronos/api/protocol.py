@@ -151,8 +151,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(self._too_long())
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or one behind the body."""
-        super().on_header(name, value)
+        """A header; one behind the body counts, and is no header of the request (RFC 9110 6.5.1)."""
+        if self._is_in_head:
+            super().on_header(name, value)
         self._loose_bytes = 0
         self._header_count += 1
         self._head_bytes += len(name) + len(value) + 4

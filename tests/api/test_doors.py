@@ -237,6 +237,14 @@ def test_a_request_before_what_is_refused_is_answered_first(process: Process, ca
     assert caller.is_closed()
 
 
+def test_what_stands_behind_the_body_is_no_header(caller: Caller) -> None:
+    caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nRequest-Id: from-behind\r\n\r\n")
+    answer = caller.answer()
+
+    assert answer.status == 401
+    assert answer.headers["request-id"] != "from-behind"
+
+
 def test_only_so_many_requests_wait_on_a_connection(process: Process, caller: Caller) -> None:
     caller.send(GET * 5000)
 

@@ -30,6 +30,12 @@ def test_numbers_without_bound_are_doubles_and_beyond_them_null(text: bytes, val
     orjson.dumps(json_value(text))
 
 
+def test_what_is_wide_is_given_as_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page may hold a megabyte of empty lists: they are not looked at one by one."""
+    monkeypatch.setattr(reading, "_pruned", lambda value, levels: pytest.fail("a flat document was walked through"))
+    assert json_value(b"[" + b"[]," * 10_000 + b"1]") == [*([[]] * 10_000), 1]
+
+
 @pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1, 254, 1024, 6000])
 @pytest.mark.parametrize("pair", [(b"[", b"]"), (b'{"a":[', b"]}")])
 def test_what_is_nested_too_deep_is_named_and_can_be_written(depth: int, pair: tuple[bytes, bytes]) -> None:
