@@ -309,7 +309,7 @@ async def test_a_request_is_told_why_there_is_no_connection(login: str) -> None:
 
 async def test_a_request_is_told_that_no_connection_can_be_made_and_not_that_none_is_free(login: str) -> None:
     async with database.api_pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
-        with pytest.raises(errors.DatabaseUnavailable, match="does not accept the password of Kronos.s login") as caught:
+        with pytest.raises(errors.DatabaseUnavailable, match=r"does not accept the password of Kronos.s login") as caught:
             await database.WorkspaceView(pool, "any").enter()
     assert conninfo_to_dict(login)["user"] not in str(caught.value)
 
