@@ -119,9 +119,10 @@ def test_what_an_old_versions_backfill_made_lately_is_among_the_newest(chain: Ch
         )
         (made,) = chain.connection.execute(
             """
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
-                                               run_at, created_at, max_attempts, input)
-            values (kronos.uuid7(), %s, %s, %s, 1, 'BACKFILL', 'SUCCESS', now() - interval '55 days', now(), now(), 5, '{}') returning execution_id
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                               scheduled_at, run_at, created_at, max_attempts, input)
+            values (kronos.uuid7(), %s, %s, %s, 1, 'BACKFILL', 'SUCCESS', now() - interval '55 days', now(), now(), 5, '{}')
+            returning execution_id
             """,
             [chain.workspace_id, old, endpoint_id],
         ).fetchone() or (None,)
