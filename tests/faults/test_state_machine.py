@@ -369,7 +369,8 @@ class Jobs(RuleBasedStateMachine):
     def found(self, job: str) -> tuple[str | None, int, uuid.UUID | None]:
         row = self.world.superuser.execute(
             """
-            select job.status, job.version, job.first_version_id from kronos.jobs as job join kronos.workspaces as workspace using (workspace_id)
+            select job.status, job.version, job.first_version_id
+              from kronos.jobs as job join kronos.workspaces as workspace using (workspace_id)
              where workspace.slug = %s and %s in (job.job_id::text, job.name)
              order by job.status in ('ACTIVE', 'PAUSED') desc, job.created_at desc, job.version desc limit 1
             """,
