@@ -34,6 +34,7 @@ _LONGEST = (
     "test_outage",
     "test_demo",
     "test_churn",
+    "test_schemathesis",
     "test_corrupt_jobs",
     "test_doctor",
     "test_kill_up",

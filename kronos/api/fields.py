@@ -56,9 +56,10 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_integers(cls, given: Json) -> Json:
-        for name in cls._integers:
-            if isinstance(given, dict) and isinstance(value := given.get(name), float):
-                given = {**given, name: whole(value)}
+        if isinstance(given, dict):
+            for name in cls._integers:
+                if name in given and isinstance(given[name], float):
+                    given = {**given, name: whole(given[name])}
         return given
 
 

@@ -1,6 +1,8 @@
 """If-Match and If-None-Match (RFC 9110 section 13) on everything whose ETag is handed out: what does not match is not done."""
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -85,6 +87,20 @@ def test_two_editors_of_one_version_are_told_apart(api: httpx.Client, base: str)
         first, second = (api.request(edit, f"{base}{path}", json=bodies[path], headers={"If-Match": tag}) for _ in range(2))
         assert (first.status_code, second.status_code) == (200, 412), path
         assert first.headers["etag"] == api.get(f"{base}{path}").headers["etag"] != tag
+
+
+@pytest.mark.parametrize("path", ["/jobs/nightly", "/endpoints/spare", ""])
+def test_of_ten_editors_at_once_one_wins(api: httpx.Client, base: str, path: str) -> None:
+    """The condition is looked at under the lock of the change: nobody comes between the two."""
+    edits: dict[str, Callable[[int], httpx.Response]] = {
+        "/jobs/nightly": lambda n: api.patch(f"{base}{path}", json={"tags": [str(n)]}, headers={"If-Match": '"1"'}),
+        "/endpoints/spare": lambda n: api.put(f"{base}{path}", json=HTTP | {"title": str(n)}, headers={"If-Match": '"1"'}),
+        "": lambda n: api.patch(base, json={"name": str(n)}, headers={"If-Match": '"1"'}),
+    }
+    with ThreadPoolExecutor(10) as threads:
+        answers = list(threads.map(edits[path], range(10)))
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 412: 9}
+    assert api.get(f"{base}{path}").json()["version"] == 2
 
 
 def test_every_answer_that_shows_a_resource_has_its_tag(api: httpx.Client, base: str) -> None:

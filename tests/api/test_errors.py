@@ -207,11 +207,11 @@ def test_if_match_of_another_version_is_412(api: httpx.Client, workspace: str, s
     assert api.get(f"{base}/{job.json()['job_id']}").content == job.content
 
 
-@pytest.mark.parametrize("method", ["PUT", "TRACE", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("method", ["PUT", "TRACE", "OPTIONS", "DELETE"])
 def test_another_method_is_405_and_says_which_there_are(api: httpx.Client, workspace: str, method: str) -> None:
     response = api.request(method, f"/v1/workspaces/{workspace}/jobs")
 
-    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
     assert response.headers["content-type"] == "application/problem+json"
 
 

@@ -180,7 +180,8 @@ class Jobs(RuleBasedStateMachine):
     def change(self, job: int | str, what: str, fault: Fault | None) -> None:
         job = self.named(job)
         status = self.status_of(job)
-        self.request(what, lambda: getattr(self.world.a, what)(job), fault, ANSWERS[what][status], status)
+        expected = 409 if self.is_replaced(job) else ANSWERS[what][status]
+        self.request(what, lambda: getattr(self.world.a, what)(job), fault, expected, status)
 
     @rule(what=st.sampled_from(["create", "patch", "delete", "pause", "resume"]), cron=crons, fault=any_fault)
     def spoiled_then_repeated(self, what: str, cron: str, fault: Fault) -> None:
@@ -365,19 +366,26 @@ class Jobs(RuleBasedStateMachine):
         rows: Rows = self.world.superuser.execute("select command, username from cron.job where jobname = 'backup'").fetchall()
         assert rows == [("vacuum", "postgres")]
 
-    def found(self, job: str) -> tuple[str | None, int]:
+    def found(self, job: str) -> tuple[str | None, int, uuid.UUID | None]:
         row = self.world.superuser.execute(
             """
-            select job.status, job.version from kronos.jobs as job join kronos.workspaces as workspace using (workspace_id)
+            select job.status, job.version, job.first_version_id
+              from kronos.jobs as job join kronos.workspaces as workspace using (workspace_id)
              where workspace.slug = %s and %s in (job.job_id::text, job.name)
              order by job.status in ('ACTIVE', 'PAUSED') desc, job.created_at desc, job.version desc limit 1
             """,
             [self.world.a.workspace, job],
         ).fetchone()
-        return row or (None, 0)
+        return row or (None, 0, None)
 
     def status_of(self, job: str) -> str | None:
         return self.found(job)[0]
+
+    def is_replaced(self, job: str) -> bool:
+        """Whether it names a version that is over, of a job that goes on."""
+        first_version_id, version = self.found(job)[2], self.found(job)[1]
+        goes_on = f"select from kronos.jobs where first_version_id = %s and version > %s and {LIVE}"
+        return self.world.superuser.execute(goes_on, [first_version_id, version]).fetchone() is not None
 
     def version_of(self, job: str) -> int:
         return self.found(job)[1]
