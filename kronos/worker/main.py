@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from datetime import timedelta
 
 import uvloop
@@ -22,8 +23,9 @@ from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
 _log = logging.getLogger("kronos.worker")
-# What deliveries ended in is stored within so long after the last of them, or left to the leases.
-_STORING = timedelta(seconds=5)
+# What deliveries ended in is stored within so long after the last of them, or left to the leases: less than what `kronos up` waits
+# for a process beyond KRONOS_SHUTDOWN_SECONDS.
+_STORING = timedelta(seconds=4)
 # The watchdog's ring accounts for many jobs in one statement; an internal task that it runs has as long as under pg_cron.
 _RING = timedelta(seconds=30)
 
@@ -104,8 +106,9 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         _log.info("stopping: nothing more is claimed")
         loop.stop()
         listening.cancel()
+        began = time.monotonic()
         await asyncio.wait({claiming}, timeout=_STORING.total_seconds())
-        cut_off = await loop.drain(patience)
+        cut_off = await loop.drain(max(patience - timedelta(seconds=time.monotonic() - began), timedelta()))
         if cut_off:
             _log.warning(
                 "%d deliveries were still under way after %g s and are cut off: what their receivers made of them is not known, "

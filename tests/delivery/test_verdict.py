@@ -48,6 +48,11 @@ async def test_status_line_that_was_read_decides_whatever_follows(handle: Handle
     assert [opened.fileno() for opened in sockets] == [-1]
 
 
+async def test_a_304_that_is_expected_may_have_a_body_too() -> None:
+    outcome = await deliver(once(b"HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\nhello"), expected_status_codes=(304,))
+    assert (outcome.status, response(outcome)["status"]) == ("SUCCESS", 304)
+
+
 async def test_headers_that_drip_behind_an_accepting_status_line_end_with_the_timeout_as_a_success() -> None:
     outcome = await deliver(dripping(OK, b"X"), timeout=HEAD_COMES)
     assert (outcome.status, response(outcome)["status"], response(outcome)["truncated"]) == ("SUCCESS", 200, True)

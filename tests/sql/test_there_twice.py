@@ -115,6 +115,18 @@ def test_whoever_ends_it_ends_it(
     assert attempts_of(superuser, run) == attempts
 
 
+def test_a_retry_by_hand_leaves_the_one_that_is_due(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    run = value(superuser, _MAKE, [make_cron_job(superuser, endpoint)])
+    superuser.execute(_HISTORY)
+    superuser.execute("update kronos.execution_done set status = 'FAILED'")
+    with superuser.transaction():
+        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
+        assert value(superuser, "select kronos.retry_execution(%s)", [run]) is None
+    assert values(superuser, "select execution_id from kronos.execution_done where execution_id = %s", [run]) == []
+    assert values(superuser, "select execution_id from kronos.execution_live") == [run]
+
+
 def test_it_stops_nobody_that_ends_with_it(superuser: Connection, worker: psycopg.Connection) -> None:
     endpoint: EndpointRow = add_endpoint(superuser)
     odd = value(superuser, _MAKE, [make_cron_job(superuser, endpoint)])

@@ -353,6 +353,7 @@ def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(superuser, wo
         "statuses": ["SUCCESS"] * 2,
         "is_retryable": [False] * 2,
         "retry_ms": [0] * 2,
+        "is_cut_off": [False] * 2,
         "duration_ms": [1] * 2,
         **nul,
     }

@@ -57,7 +57,8 @@ begin
             v_failed.scheduled_at, v_failed.run_at, v_failed.created_at, case when v_newest.overlap = 'ALLOW' then now() else 'infinity' end,
             v_failed.attempt_count, least(v_failed.attempt_count::integer + v_made_of.max_attempts, c_most_attempts), v_made_of.max_crashes,
             v_made_of.timeout_ms, v_failed.started_at, v_failed.input, v_failed.error,
-            case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, v_failed.backfill_id);
+            case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, v_failed.backfill_id)
+        on conflict (execution_id) do nothing;      -- it was in the queue as well (a restored copy): there it is due
     perform pg_notify('kronos_work', '');
     return null;
 end
