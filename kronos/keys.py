@@ -39,6 +39,8 @@ update kronos.api_keys set revoked_at = now()
 returning public_id
 """
 _REVOKE = "update kronos.api_keys set revoked_at = now() where public_id = %(public_id)s and revoked_at is null returning public_id"
+# The role, the table or a column of it is not there.
+_NOT_MIGRATED = (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 _OTHERS = "select count(*) from kronos.api_keys where public_id <> %(public_id)s and revoked_at is null"
 
 
@@ -170,6 +172,10 @@ def _owner(admin_database_url: str) -> "Iterator[psycopg.Connection[tuple[Any, .
         with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
             connection.execute("set role kronos_owner")
             yield connection
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise errors.KeyRefused(f"{error.diag.message_primary}: use the KRONOS_DATABASE_URL that `kronos migrate` is run with") from error
+    except _NOT_MIGRATED as error:
+        raise errors.KeyRefused(f"{error.diag.message_primary}: run `kronos migrate` first") from error
     except psycopg.Error as error:
         raise errors.from_database(error) from error
 

@@ -5,6 +5,7 @@ workspace, endpoint and jobs by their names and goes on with them.
 """
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -199,13 +200,17 @@ async def _until_told_to_stop(counting: Demo | None) -> None:
 async def _listen(runner: web.AppRunner, home: Home) -> str:
     """Starts the receiver, on the port of the last run where that is free: its endpoint then stays as it is."""
     remembered = home.path / "demo.json"
-    port = json.loads(remembered.read_text())["port"] if remembered.exists() else ports.free_port()
+    try:
+        port = int(json.loads(remembered.read_text())["port"])
+    except (OSError, ValueError, KeyError, TypeError):  # there is none yet, or it was edited
+        port = ports.free_port()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
-    except OSError:
+    except (OSError, OverflowError):
         port = ports.free_port()
         await web.TCPSite(runner, "127.0.0.1", port).start()
-    write_private(remembered, json.dumps({"port": port}) + "\n")
+    with contextlib.suppress(OSError):  # on a full disk it gets another port next time
+        write_private(remembered, json.dumps({"port": port}) + "\n")
     return f"http://127.0.0.1:{port}/"
 
 

@@ -17,7 +17,7 @@ from kronos.errors import KronosError
 @click.command()
 @click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False),
     help="Where data, keys and logs are kept.  [default: $XDG_DATA_HOME/kronos]",
 )
 @click.option("--host", help="Address that the API listens on.  [KRONOS_HOST, default 127.0.0.1]")
@@ -27,26 +27,28 @@ from kronos.errors import KronosError
     "--hold", is_flag=True, help="Account for no tick and deliver nothing, as if it were down, but for the API: for a restored copy."
 )
 @click.option("--demo", is_flag=True, help="Make three jobs and a receiver for them, and watch their deliveries.")
-def up(*, home: Path | None, host: str | None, port: int | None, workers: int, hold: bool, demo: bool) -> None:
+def up(*, home: str | None, host: str | None, port: int | None, workers: int, hold: bool, demo: bool) -> None:
     """Run everything on this machine: PostgreSQL with pg_cron, API and workers. Ctrl-C stops all of it.
 
     When it is ready it prints `ready URL` and has written run.json in its home.
     """
     if hold and demo:
         raise click.UsageError("--demo shows deliveries, and --hold makes none: leave one of them out")
+    if home == "":
+        raise click.UsageError("--home is empty: a variable that is not set? It would be the present folder, which is written --home .")
     libpq.forget_environment()  # all of its connections lead to its own cluster
     # The cluster's URL is the children's; nobody's password is needed before there is one.
     settings = environment.judged(database_url="postgresql://", host=host, port=port)
     environment.warn_of_unknown()
     try:
-        home = (home or default_home()).absolute()
+        place = (Path(home) if home is not None else default_home()).absolute()
         plan = Plan(
-            home=home,
+            home=place,
             settings=settings,
             workers=workers,
             is_held=hold,
             egress_allow=("127.0.0.1/32",) if demo else (),
-            companions=(("demo", (sys.executable, "-P", "-m", "kronos.cli.demo", str(home))),) if demo else (),
+            companions=(("demo", (sys.executable, "-P", "-m", "kronos.cli.demo", str(place))),) if demo else (),
         )
         Supervisor(plan, announce=_announce, note=_note).run()
     except PASSING as error:

@@ -10,6 +10,8 @@ from kronos.embedded import ports
 from kronos.embedded.errors import EmbeddedError
 
 _ANSWER_WITHIN_SECONDS = 2.0
+# The shell's http_proxy is not for our own child.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a listener is reached from here
 
 
@@ -51,7 +53,7 @@ def require_free(host: str, port: int, *, patience: float) -> None:
 def readiness(base_url: str) -> Readiness:
     """What /readyz answers now."""
     try:
-        with urllib.request.urlopen(f"{base_url}/readyz", timeout=_ANSWER_WITHIN_SECONDS) as response:  # noqa: S310 - http
+        with _direct.open(f"{base_url}/readyz", timeout=_ANSWER_WITHIN_SECONDS) as response:
             return Readiness(is_ready=response.status == 200, answer=response.read().decode(errors="replace"))
     except urllib.error.HTTPError as error:
         return Readiness(is_ready=False, answer=error.read().decode(errors="replace"))

@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 NOT_HERE = {"cron.database_name", "heartbeat"}
 CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges", "cron.database_name", "internal jobs",
-    "heartbeat", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "time zone data",
+    "heartbeat", "hold", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "time zone data",
     "partitions", "partition owners", "retention", "default partitions", "growth", "ledger",
 }  # fmt: skip
 Examine = Callable[..., dict[str, Finding]]
@@ -100,6 +100,7 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
         ("update kronos.retention set ran_at = now() - interval '4 hours'", "retention"),
         ("update kronos.retention set done_at = now() - interval '4 days'", "retention"),
         ("comment on schema kronos is 'sql/ of another release'", "schema"),
+        ("do $$ begin execute format('alter database %%I set kronos.hold = on', current_database()); end $$", "hold"),
         ("delete from cron.job where command = (select format('select kronos.fire(%%L)', job_id) from kronos.jobs where name = 'reaper')",
          "internal jobs drift"),
     ],

@@ -168,3 +168,22 @@ def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> No
         refused = client.get("/v1/workspaces")  # asked for the first time: nobody trusts it yet
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
     assert own_api.client.get("/v1/workspaces").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("alter table kronos.api_keys drop column kept_in", "run `kronos migrate` first"),
+        (
+            "alter table kronos.api_keys owner to postgres; revoke all on kronos.api_keys from kronos_owner",
+            "use the KRONOS_DATABASE_URL that",
+        ),
+    ],
+)
+def test_a_database_that_is_not_this_releases_or_not_ours_is_a_sentence(
+    run: Run, superuser: psycopg.Connection, harm: str, told: str
+) -> None:
+    superuser.execute(harm.encode())
+    for arguments in (["list"], ["create"], ["revoke", "nobody"]):
+        answer = run(*arguments)
+        assert (answer.exit_code, told in answer.stderr, answer.stdout) == (1, True, "")

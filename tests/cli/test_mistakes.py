@@ -176,6 +176,7 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (["serve", "--port", "-1"], _DATABASE, "KRONOS_PORT", 1),
         (["up", "--port", "65536"], {}, "65536", 2),
         (["up", "--workers", "-1"], {}, "-1", 2),
+        (["up", "--home", ""], {}, "--home is empty", 2),
         (["up", "--hold", "--demo"], {}, "leave one of them out", 2),
         (["migrate"], {}, _NO_DATABASE, 1),
         (["migrate"], _DATABASE, "", 1),
