@@ -158,6 +158,11 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
         )
     if error.sqlstate == "42501":
         return errors.MigrationFailed(_NOT_ALLOWED.format(message=message, database=database, statements=_what_a_dba_runs(admin_url)))
+    if error.sqlstate in ("42P01", "42704", "42703"):
+        return errors.MigrationFailed(
+            f"{message}; nothing was changed. A table, column or type that an earlier migration made has gone, and none makes it again: "
+            "restore the backup (`kronos doctor` lists what is gone)"
+        )
     return errors.MigrationFailed(f"{message} ({error.sqlstate or 'no connection'}); nothing was changed")
 
 

@@ -90,6 +90,7 @@ class Facts:
     is_entry_right: bool | None
     alarm: str | None
     pg_cron_silent_seconds: float
+    pg_cron_failure: str | None
 
     @property
     def due_at(self) -> datetime | None:

@@ -3,7 +3,10 @@
 select key_id, secret_sha256, role from kronos.find_api_key(%(public_id)s);
 
 -- name: get_readiness
-select extension_version, internal_jobs, internal_entries, silent_seconds from kronos.pg_cron_health();
+select health.extension_version, health.internal_jobs, health.internal_entries, health.silent_seconds, health.alarm_failure,
+       queue.worker_sessions, queue.waiting_endpoints, queue.waiting_seconds
+  from kronos.pg_cron_health() as health
+ cross join kronos.queue_health(%(longer_than)s) as queue;
 
 -- name: ring_if_silent
 -- One row. executions is null: pg_cron is heard, or another worker rings.
@@ -21,7 +24,7 @@ select max(zone.changed_at) as changed_at from kronos.zones as zone;
 -- name: get_status
 -- The instance, for its administrator.
 select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries, has_launcher, overdue_jobs, overdue_seconds,
-       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at
+       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at, alarm_failure, waiting_endpoints, waiting_seconds
   from kronos.system_status();
 
 -- name: list_drift

@@ -26,6 +26,7 @@ _SCHEMA = (
     "catch_up_wave",
     "backfills",
     "retention",
+    "made_objects",
 )
 
 _FINGERPRINT = """
@@ -94,7 +95,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         "select relname, relrowsecurity and relforcerowsecurity as is_forced from pg_class"
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> 'schema_version'",
     )
-    assert len(tables) == 19
+    assert len(tables) == 20
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 
