@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from kronos import errors, reading, session
+from kronos import errors, reading, revisions, session
 from kronos.model import WorkspaceStatus
 from kronos.sql import Statement, statement
 
@@ -198,6 +198,7 @@ class Pool(AsyncConnectionPool[Connection]):
             try:
                 async with asyncio.timeout(_PROOF_SECONDS):
                     await session.prove(connection, api_session(), told=told)
+                    await revisions.check(connection)
             except errors.SessionRefused as error:
                 self.refused = error
                 raise

@@ -97,6 +97,14 @@ class Upgrade:
             told = {each.oid: each.told for each in kept}
             self.users = [f"{user} uses {told[int(str(oid))]}" for oid, user in found]
 
+    def pending(self, *, is_schema_changed: bool) -> tuple[list[str], list[str], bool]:
+        """(functions, views) that `finish` would replace, and whether all is as it was applied. Reads alone."""
+        paths = {path.stem: (owner, path) for owner, path in files() if path.parent.parent.name == "functions"}
+        as_before = set(self._unchanged_functions(paths).values())
+        is_applied = not is_schema_changed and self._is_applied(f"sql/ {digest()}")
+        functions = [] if is_applied else sorted(paths.keys() - as_before)
+        return functions, [] if is_applied else sorted(self._changed_views()), is_applied
+
     def finish(self) -> None:
         """After them: everything as the files say, unless it is. Raises MigrationFailed, psycopg.Error."""
         now = f"sql/ {digest()}"
@@ -115,6 +123,8 @@ class Upgrade:
         self._grant_again()
         self.driver.execute("revoke create on schema kronos from kronos_cron")
         self.driver.execute(f"comment on schema kronos is '{now}'".encode())
+        (revision,) = self.driver.execute("select version_num from kronos.schema_version").fetchone() or ("",)
+        self.driver.execute(f"comment on table kronos.schema_version is 'revision {revision}'".encode())
         self.driver.execute("delete from kronos.made_objects")
         self.driver.execute(catalog.REMEMBER)
 

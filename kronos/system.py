@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql as composed
 from psycopg.conninfo import conninfo_to_dict
 
-from kronos import errors, session, tzdata
+from kronos import errors, revisions, session, tzdata
 from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.model import Role as KeyRole
@@ -48,6 +48,7 @@ class Readiness:
     worker_sessions: int
     waiting_endpoints: int
     waiting_seconds: float | None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,8 +259,12 @@ def why_not_ready(found: Readiness) -> str | None:
 
 
 def why_degraded(found: Readiness) -> list[str]:
-    """Why deliveries are not made, or late, though ticks are fired in time; a sentence each."""
+    """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence each."""
     told = []
+    if found.revision is not None and found.revision > revisions.needed():
+        told.append(revisions.newer(found.revision))
+    elif found.revision is not None and found.revision < revisions.needed():  # restored under connections that were there before
+        told.append(revisions.older(found.revision, "of this instance"))
     if found.worker_sessions == 0:
         told.append("no worker is connected: nothing is delivered until `kronos worker` runs")
     if found.waiting_seconds is not None:

@@ -5,7 +5,7 @@ import os
 import click
 from rich.console import Console
 
-from kronos import errors, migrations, ringing, system
+from kronos import config, errors, migrations, plans, ringing, system
 from kronos.cli import environment
 from kronos.session import Role
 
@@ -13,8 +13,10 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (("kronos_api", "KRONOS_API_PASSWORD"
 
 
 @click.command()
-@click.option("--to", default="head", show_default=True, help="Revision to stop at.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--to", default="head", show_default=True, help="The revision to go to: this release's own. Another is refused, with what goes there."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, step by step, and do nothing.")
 def migrate(to: str, dry_run: bool) -> None:
     """Bring the database of KRONOS_DATABASE_URL (an administrator's) to this release. Safe to run again, and by many at once.
 
@@ -25,19 +27,29 @@ def migrate(to: str, dry_run: bool) -> None:
     try:
         before = migrations.current(url)
         if dry_run:
-            click.echo(f"at {before or 'nothing'}, would go to {migrations.head() if to == 'head' else to}")
+            steps = [*plans.plan(url, to=to), *_settings_stored(settings)]
+            click.echo(f"at {before or 'nothing'}, would go to {migrations.head()}:")
+            click.echo("\n".join(f"  {step}" for step in steps))
             return
         migrations.migrate(url, to=to)
-        if to == "head":
-            system.configure(url, settings)
+        system.configure(url, settings)
         system.set_passwords(url, {role: os.environ[name] for role, name in _PASSWORDS if os.environ.get(name)})
         if settings.admin_key_file is not None:
             system.ensure_admin_key(url, settings.admin_key_file)
     except errors.KronosError as error:
         raise click.ClickException(error.detail) from None
     click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")
-    if to == "head":
-        _tell_ringing(url)
+    _tell_ringing(url)
+
+
+def _settings_stored(settings: config.Settings) -> list[str]:
+    """What every run writes besides."""
+    told = ["store the settings of catch-up and retention"]
+    told += [f"set the password of {role} to {name}" for role, name in _PASSWORDS if os.environ.get(name)]
+    if settings.admin_key_file is not None:
+        verb = "store" if settings.admin_key_file.exists() else "make"
+        told.append(f"{verb} the administrator's key of {settings.admin_key_file}")
+    return told
 
 
 def _tell_ringing(url: str) -> None:

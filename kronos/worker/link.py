@@ -18,12 +18,20 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
+from kronos import revisions
 from kronos.errors import SessionRefused
 from kronos.session import Wanted, conninfo, prove, wanted
 from kronos.sql import Statement
 
 Row = TypeVar("Row")
 _log = logging.getLogger("kronos.worker")
+# What a statement meets in a schema that another release changed meanwhile: the next connection looks at its revision, and says so.
+_OF_ANOTHER_RELEASE = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+)
 _FIRST_PAUSE_SECONDS = 0.05
 # A tick that fell due during an outage is accounted for within 2 s after it: the pause is a part of that.
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -106,7 +114,7 @@ class Link:
         except (psycopg.DataError, psycopg.IntegrityError):
             raise  # of these rows, not of the connection
         except psycopg.Error as error:
-            if connection.closed or isinstance(error, psycopg.OperationalError):
+            if connection.closed or isinstance(error, (psycopg.OperationalError, *_OF_ANOTHER_RELEASE)):
                 raise await self._lost(error, error) from error
             self._outage.begins(self._name, _said(error))
             raise
@@ -158,6 +166,7 @@ class Link:
         connection = await AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=0)
         try:
             await prove(connection, self._session, told=self._conninfo)
+            await revisions.check(connection)
         except BaseException:
             await connection.close()
             raise

@@ -4,7 +4,8 @@ select key_id, secret_sha256, role from kronos.find_api_key(%(public_id)s);
 
 -- name: get_readiness
 select health.extension_version, health.internal_jobs, health.internal_entries, health.silent_seconds, health.alarm_failure,
-       queue.worker_sessions, queue.waiting_endpoints, queue.waiting_seconds
+       queue.worker_sessions, queue.waiting_endpoints, queue.waiting_seconds,
+       coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class') from '^revision (.*)$'), '') as revision
   from kronos.pg_cron_health() as health
  cross join kronos.queue_health(%(longer_than)s) as queue;
 

@@ -2,6 +2,7 @@
 
 And readyz and explain name that cause."""
 
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,12 @@ from click.testing import CliRunner, Result
 from conftest import await_condition, make_workspace, running_api
 from kronos import doctor, migrations, ringing
 from kronos.__main__ import main
+from kronos.doctor import findings
 from kronos.doctor.findings import Finding
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.installation import Installation
-from sql_factory import value
+from sql_factory import make_cron_job, value, values
 
 pytestmark = pytest.mark.pg_cron
 _WRITTEN = "write into "
@@ -55,6 +57,42 @@ def migrate(cluster: Cluster, *options: str) -> Result:
 
 def examined(cluster: Cluster) -> dict[str, Finding]:
     return {each.check: each for each in doctor.examine(cluster.superuser_url, fix=False, progress=lambda *_: None)}
+
+
+@pytest.fixture
+def copy(cluster: Cluster, database_url: str, superuser: psycopg.Connection) -> Iterator[str]:
+    """The id of a CRON job in a dump of another server's database, restored here, where Kronos' roles never were."""
+    job_id = str(make_cron_job(superuser, is_registered=True))
+    bin_dir = cluster.installation.bin_dir
+    dump = subprocess.run([bin_dir / "pg_dump", "-Fc", database_url], capture_output=True, check=True).stdout
+    restored = subprocess.run([bin_dir / "pg_restore", "-d", cluster.superuser_url], input=dump, capture_output=True, check=False)
+    assert 'role "kronos_owner" does not exist' in restored.stderr.decode()
+    yield job_id
+    with psycopg.connect(cluster.superuser_url, autocommit=True) as connection:
+        connection.execute("drop schema kronos cascade")
+        connection.execute("drop extension pg_cron")
+        for role in ("kronos_owner", "kronos_cron", "kronos_api", "kronos_worker"):
+            connection.execute(f"drop owned by {role}")
+            connection.execute(f"drop role {role}")
+
+
+def test_a_copy_that_was_restored_without_its_roles_is_put_right_by_migrate(cluster: Cluster, copy: str) -> None:
+    found = examined(cluster)
+    assert (found["roles"].ok, found["roles"].fix) == (False, findings.MIGRATE)
+    planned = migrate(cluster, "--dry-run")
+    assert planned.exit_code == 0, planned.output
+    assert "make role kronos_owner" in planned.output
+    assert "give schema kronos, and what postgres owns in it, to kronos_owner" in planned.output
+    told = migrate(cluster)
+    assert f"migrated from {migrations.head()} to {migrations.head()}" in told.output
+    found = examined(cluster)
+    wrong = {each.check for each in found.values() if not each.ok}
+    assert wrong <= {"alarms", "workers", "heartbeat", "overdue jobs", "ledger"}, [found[each] for each in wrong]
+    with psycopg.connect(cluster.superuser_url) as connection:
+        owners = "select distinct {}::regrole::text from {} where {} = 'kronos'::regnamespace order by 1"
+        assert values(connection, owners.format("relowner", "pg_class", "relnamespace")) == ["kronos_owner"]
+        assert values(connection, owners.format("proowner", "pg_proc", "pronamespace")) == ["kronos_cron", "kronos_owner"]
+        assert value(connection, "select status from kronos.jobs where job_id = %s", [copy]) == "ACTIVE"
 
 
 def test_migrate_says_at_once_that_pg_cron_may_not_log_in_and_which_line_lets_it(cluster: Cluster) -> None:
