@@ -36,7 +36,7 @@ class ApiKey:
 class Readiness:
     """pg_cron and the queue as seen from outside: silent_seconds is since pg_cron last rang an internal job, or since PostgreSQL started.
 
-    alarm_failure: why its newest alarms all failed. waiting_seconds: how long the oldest due execution has waited for a worker, None where
+    alarm_failure: why its newest alarms fail. waiting_seconds: how long the oldest due execution has waited for a worker, None where
     none has for long.
     """
 
@@ -81,7 +81,7 @@ class ZoneRules:
 class Status:
     """The instance as PostgreSQL tells it. overdue_jobs: due for more than 150 s, which catch-up leaves none of; counted up to 10,000.
 
-    alarm_failure: why pg_cron's newest alarms all failed. waiting_endpoints: whose due executions have waited for a worker for more than a
+    alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: whose due executions have waited for a worker for more than a
     minute, waiting_seconds: the longest of these.
     """
 

@@ -63,6 +63,7 @@ begin
     if (select rolsuper from pg_roles where rolname = current_user) then
         grant pg_read_all_settings to kronos_owner;
         grant delete on cron.job to kronos_cron;
+        grant select on sequence cron.runid_seq to kronos_cron;      -- how long pg_cron's log is, others' rows too
         if not exists (select from pg_policy where polrelid = 'cron.job'::regclass and polname = 'kronos_entries') then
             create policy kronos_entries on cron.job for select to kronos_cron using (jobname like 'kronos:%');
         end if;

@@ -61,9 +61,7 @@ def _alarms(pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -
     return Finding(
         check="alarms",
         ok=False,
-        detail=f"the newest alarms all fail with {pg_cron.alarm_failure!r}{'' if is_ours else why}"
-        if has_failed
-        else f"none can begin{why}",
+        detail=f"the newest alarms fail with {pg_cron.alarm_failure!r}{'' if is_ours else why}" if has_failed else f"none can begin{why}",
         meaning="pg_cron starts no job's tick, however often it tries; workers ring in its place, a little late, while one runs",
         fix=f"{MIGRATE}; what PostgreSQL says of it is in its log" if is_ours else ringing.what_to_write(setup, login),
     )

@@ -75,7 +75,7 @@ select queue.worker_sessions from kronos.queue_health('1 minute') as queue;
 -- Endpoints whose oldest due execution has waited for longer than that, and what for: null, a worker.
 select workspace.slug as workspace, endpoint.name as endpoint, extract(epoch from now() - greatest(waiting.due_at, '1970-01-01 00:00:00+00'))::double precision as seconds,
        waiting.waits_for
-  from kronos.waiting_endpoints(now() - %(longer_than)s::interval) as waiting
+  from kronos.waiting_endpoints(now() - %(longer_than)s::interval, 10000) as waiting
   join kronos.endpoints as endpoint using (endpoint_id)
   join kronos.workspaces as workspace using (workspace_id)
  order by waiting.waits_for is not null, waiting.due_at

@@ -1,9 +1,9 @@
--- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, the oldest of 10,000 endpoints at most, and what it
--- waits for: null, a worker; else its workspace or its own gate.
+-- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, among the first p_endpoints with
+-- anything to claim, and what it waits for: null, a worker; else its workspace or its own gate.
 -- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim (list_due_endpoints measures it), so it costs the
 -- same however much waits and however much there was.
 -- Called by: queue_health, queries/doctor.sql.
-create or replace function kronos.waiting_endpoints(p_before timestamptz)
+create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer)
 returns table (endpoint_id uuid, due_at timestamptz, waits_for text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -22,7 +22,7 @@ as $$
                               where live.claim_token is null and live.visible_at < 'infinity' and live.endpoint_id > endpoint.endpoint_id
                               order by live.endpoint_id, live.visible_at
                               limit 1) as following
-         where endpoint.nth < 10000
+         where endpoint.nth < p_endpoints
     )
     select endpoint.endpoint_id, endpoint.visible_at,
            case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
