@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import psycopg
@@ -16,6 +16,7 @@ _MINUTE = 60.0
 _HEARD_SECONDS = 61.0  # the internal jobs ring each minute
 _SECONDS_RING_WITHIN = 10.0  # an entry of one second, from pg_cron 1.5 on: it is read within a second, and rings one later
 _MINUTE_RINGS_WITHIN = 8.0  # after the minute has begun
+_LAUNCHER_WITHIN = 5.0
 _LOOK_EVERY = 0.5
 _BACKGROUND_WORKERS = (
     "alter system set cron.use_background_workers = on; alter system set max_worker_processes = 48; and restart PostgreSQL: "
@@ -38,7 +39,7 @@ class Setup:
     has_background_workers: bool | None
     hba_file: str | None
     has_ssl: bool
-    has_password: bool | None
+    sees_passwords: bool
     groups: list[str]
     sees_rules: bool
 
@@ -47,14 +48,18 @@ class Setup:
         """Whether an entry can ring within a minute."""
         return tuple(int(part) for part in self.version.replace("-", ".").split(".")[:2]) >= (1, 5)
 
-    @property
-    def caller(self) -> pg_hba.Caller | None:
-        """How pg_cron logs in; None where it does not, or nobody may see how."""
-        if self.host is None or self.has_background_workers is not False or self.has_password is None:
-            return None
+    def caller(self, *, has_password: bool) -> pg_hba.Caller:
+        """How pg_cron logs in, where it does."""
         return pg_hba.Caller(
-            host=self.host, database=self.database, groups=self.groups, has_password=self.has_password, has_ssl=self.has_ssl
+            host=self.host or "", database=self.database, groups=self.groups, has_password=has_password, has_ssl=self.has_ssl
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Password:
+    """Whether pg_cron's login could give one."""
+
+    has_password: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,7 @@ class Ringing:
 
 
 _SETUP = statement("ringing.get_setup", Setup)
+_PASSWORD = statement("ringing.get_password", Password)
 _RULES = statement("ringing.list_rules", pg_hba.Rule)
 _HEARD = statement("ringing.get_heard", Heard)
 
@@ -86,8 +92,10 @@ def setup(connection: Connection) -> tuple[Setup, pg_hba.Login | None]:
     Raises psycopg.Error.
     """
     (found,) = _rows(connection, _SETUP)
-    caller = found.caller
-    return found, pg_hba.login(_rows(connection, _RULES), caller) if caller is not None and found.sees_rules else None
+    if found.has_background_workers is not False or not found.sees_rules or not found.sees_passwords:
+        return found, None
+    has_password = any(each.has_password for each in _rows(connection, _PASSWORD))
+    return found, pg_hba.login(_rows(connection, _RULES), found.caller(has_password=has_password))
 
 
 def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
@@ -96,9 +104,9 @@ def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
         return f"as a superuser: {_BACKGROUND_WORKERS}; or let {pg_hba.USER} into database {found.database} in pg_hba.conf, with trust"
     if found.has_background_workers:
         return "alter system set max_worker_processes = 48; and restart PostgreSQL: pg_cron needs one for each alarm that rings at once"
-    caller = found.caller or pg_hba.Caller(host="", database=found.database, groups=[], has_password=False, has_ssl=False)
     above = f", above line {login.line}" if login is not None and login.line is not None else ", above the lines for all users"
-    written = f"write into {found.hba_file or 'pg_hba.conf'}{above}: {pg_hba.line(caller)}  and run: select pg_reload_conf();"
+    line = pg_hba.line(found.caller(has_password=False))
+    written = f"write into {found.hba_file or 'pg_hba.conf'}{above}: {line}  and run: select pg_reload_conf();"
     return f"{written} Or, without a login: {_BACKGROUND_WORKERS}" if found.has_seconds else written
 
 
@@ -125,6 +133,7 @@ def _check(connection: Connection, progress: Progress) -> Ringing:
             detail=f"pg_cron serves database {found.served_database} and rings nothing in {found.database}",
             fix=f"set cron.database_name = '{found.database}' and restart PostgreSQL",
         )
+    found = _with_launcher(connection, found, progress)
     if not found.has_launcher:
         return Ringing(verdict="no", detail="pg_cron's launcher does not run", fix="restart PostgreSQL, and look into its log")
     if before.seconds is not None and before.seconds <= _HEARD_SECONDS:
@@ -132,6 +141,17 @@ def _check(connection: Connection, progress: Progress) -> Ringing:
     if login is not None and login.verdict == "refused":
         return Ringing(verdict="no", detail=f"pg_cron cannot log in: {login.why}", fix=what_to_write(found, login))
     return _ring(connection, found, login, before, progress)
+
+
+def _with_launcher(connection: Connection, found: Setup, progress: Progress) -> Setup:
+    """`found`, once pg_cron's launcher is there: it comes some moments after a server that has just started. Not waited for for long."""
+    until = time.monotonic() + _LAUNCHER_WITHIN
+    while not found.has_launcher and time.monotonic() < until:
+        progress(f"waiting for pg_cron's launcher: {until - time.monotonic():.0f} s at most")
+        time.sleep(_LOOK_EVERY)  # nobody tells when a process begins
+        (now,) = _rows(connection, _SETUP)
+        found = replace(found, has_launcher=now.has_launcher)
+    return found
 
 
 def _ring(connection: Connection, found: Setup, login: pg_hba.Login | None, before: Heard, progress: Progress) -> Ringing:

@@ -157,6 +157,11 @@ class Doctor:
         self._connection.execute("reset role")
         return {**counts, "partitions": partitions}
 
+    def fixed(self) -> Iterator[Finding]:
+        """What `fix` did, or why it could not. Raises psycopg.Error where the connection is gone."""
+        yield from self._guarded("fix", lambda: iter([Finding(check="fix", ok=True, detail=f"the reaper ran: {self.fix()}")]))
+        self._connection.execute("reset role")
+
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
         given: Params = params
         with self._connection.cursor(row_factory=class_row(wanted.row)) as cursor:
@@ -183,7 +188,7 @@ def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
         with session.connect(url, session.wanted(None), application_name="kronos-doctor", context=reading.context()) as connection:
             doctor = Doctor(connection, progress=progress)
             if fix:
-                yield Finding(check="fix", ok=True, detail=f"the reaper ran: {doctor.fix()}")
+                yield from doctor.fixed()
             yield from doctor.examine()
     except errors.SessionRefused as error:
         yield Finding(check="database", ok=False, detail=error.detail, meaning="what this session would be told could not be trusted")

@@ -10,12 +10,14 @@ select current_database()::text as database,
        case when sees.settings then coalesce(current_setting('cron.use_background_workers', true), 'off') = 'on' end as has_background_workers,
        case when sees.settings then current_setting('hba_file') end as hba_file,
        current_setting('ssl') = 'on' as has_ssl,
-       case when has_column_privilege('pg_authid', 'rolpassword', 'select')
-            then (select password.rolpassword is not null from pg_authid as password where password.rolname = 'kronos_cron')
-       end as has_password,
-       array(select member.rolname::text from pg_roles as member where pg_has_role('kronos_cron', member.oid, 'member') and not member.rolsuper) as groups,
+       has_column_privilege('pg_authid', 'rolpassword', 'select') as sees_passwords,
+       array(select member.rolname::text from pg_roles as member where pg_has_role(to_regrole('kronos_cron'), member.oid, 'member') and not member.rolsuper) as groups,
        has_table_privilege('pg_hba_file_rules', 'select') and has_function_privilege('pg_hba_file_rules()', 'execute') as sees_rules
   from (select pg_has_role(current_user, 'pg_read_all_settings', 'usage') as settings) as sees;
+
+-- name: get_password
+-- Whether pg_cron's login could give one. For a superuser alone.
+select password.rolpassword is not null as has_password from pg_authid as password where password.rolname = 'kronos_cron';
 
 -- name: list_rules
 -- pg_hba.conf as PostgreSQL reads the file now, whether or not it was told to.

@@ -280,7 +280,7 @@ SETUP = Setup(
     has_background_workers=False,
     hba_file="/etc/pg_hba.conf",
     has_ssl=False,
-    has_password=False,
+    sees_passwords=True,
     groups=[],
     sees_rules=True,
 )
@@ -351,6 +351,15 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     assert [found[each] for each in failing(found) if not (found[each].fix or "").startswith(findings.MIGRATE)] == []
     migrations.migrate(database_url)
     assert failing(examine()) == set()
+
+
+def test_a_fix_that_cannot_be_made_is_a_finding_and_hides_no_other(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:
+    superuser.execute("drop function kronos.reap")
+    found = examine(fix=True)
+    assert (found["fix"].ok, "function kronos.reap() does not exist" in found["fix"].detail) == (False, True)
+    assert found["fix"].fix == findings.MIGRATE
+    assert set(found) == CHECKS | {"fix"}
+    assert failing(found) == {"fix", "objects"}
 
 
 def test_a_table_that_is_gone_is_no_migrations_to_bring_back(

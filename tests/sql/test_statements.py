@@ -41,7 +41,14 @@ _PYTHON = {
 
 
 def role_of(name: str) -> str:
-    if name in ("doctor.get_ground", "doctor.list_orphans", "doctor.get_tzdata", "ringing.get_setup", "ringing.list_rules"):
+    if name in (
+        "doctor.get_ground",
+        "doctor.list_orphans",
+        "doctor.get_tzdata",
+        "ringing.get_setup",
+        "ringing.get_password",
+        "ringing.list_rules",
+    ):
         return "postgres"
     if name.startswith(("doctor.", "ringing.")) or (
         name.startswith("retention.") and name not in ("retention.get_retention", "retention.set_retention")
