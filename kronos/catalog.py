@@ -86,37 +86,55 @@ DEPENDANTS = """
 """
 # All that the files make, but for the text of functions and views: who owns it, who may use it. Partitions come and go.
 OBJECTS = """
-  select 'function ' || proc.proname || '(' || pg_get_function_identity_arguments(proc.oid) || ') ' || proc.proowner::regrole || ' '
-         || coalesce(pg_get_function_result(proc.oid), '') || ' ' || proc.prosecdef || ' '
-         || coalesce(case when proc.prosecdef then proc.proconfig::text end, '') || ' '
-         || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(proc.proacl) as each), '')
+  select 'function ' || proc.oid::regprocedure as object,
+         jsonb_build_object('owner', proc.proowner::regrole, 'result', pg_get_function_result(proc.oid), 'lent rights', proc.prosecdef,
+                            'settings', case when proc.prosecdef then proc.proconfig::text end,
+                            'rights', (select string_agg(each::text, ' ' order by each::text) from unnest(proc.proacl) as each)) as state
     from pg_proc as proc
    where proc.pronamespace = 'kronos'::regnamespace
    union all
-  select 'relation ' || class.relname || ' ' || class.relkind::text || ' ' || class.relowner::regrole || ' ' || class.relrowsecurity || ' '
-         || class.relforcerowsecurity || ' ' || coalesce(class.reloptions::text, '') || ' '
-         || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(class.relacl) as each), '') || ' '
-         || coalesce((select string_agg(attribute.attname || ':' || attribute.atttypid::regtype, ' ' order by attribute.attnum)
-                        from pg_attribute as attribute
-                       where attribute.attrelid = class.oid and attribute.attnum > 0 and class.relkind = 'v'), '')
+  select case when class.relkind = 'v' then 'view ' else 'table ' end || class.oid::regclass,
+         jsonb_build_object('owner', class.relowner::regrole, 'row level security', class.relrowsecurity,
+                            'forced row level security', class.relforcerowsecurity, 'options', class.reloptions::text,
+                            'rights', (select string_agg(each::text, ' ' order by each::text) from unnest(class.relacl) as each),
+                            'columns', (select string_agg(attribute.attname || ':' || attribute.atttypid::regtype, ' '
+                                                          order by attribute.attnum)
+                                          from pg_attribute as attribute
+                                         where attribute.attrelid = class.oid and attribute.attnum > 0 and class.relkind = 'v'))
     from pg_class as class
    where class.relnamespace = 'kronos'::regnamespace and class.relkind in ('r', 'p', 'v') and not class.relispartition
    union all
-  select 'policy ' || policy.polrelid::regclass || ' ' || policy.polname || ' ' || policy.polcmd::text || ' ' || policy.polpermissive || ' '
-         || policy.polroles::regrole[]::text || ' ' || coalesce(pg_get_expr(policy.polqual, policy.polrelid), '') || ' '
-         || coalesce(pg_get_expr(policy.polwithcheck, policy.polrelid), '')
+  select 'policy ' || policy.polname || ' on ' || policy.polrelid::regclass,
+         jsonb_build_object('command', policy.polcmd, 'permissive', policy.polpermissive, 'roles', policy.polroles::regrole[]::text,
+                            'using', pg_get_expr(policy.polqual, policy.polrelid),
+                            'check', pg_get_expr(policy.polwithcheck, policy.polrelid))
     from pg_policy as policy
     join pg_class as class on class.oid = policy.polrelid and class.relnamespace = 'kronos'::regnamespace
    union all
-  select 'trigger ' || class.relname || ' ' || trigger.tgname || ' ' || trigger.tgfoid::regproc || ' ' || trigger.tgenabled::text
+  select 'trigger ' || trigger.tgname || ' on ' || class.oid::regclass,
+         jsonb_build_object('function', trigger.tgfoid::regproc, 'enabled', trigger.tgenabled)
     from pg_trigger as trigger
     join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace and not class.relispartition
    where not trigger.tgisinternal
    union all
-  select 'schema ' || coalesce((select string_agg(each::text, ' ' order by each::text) from unnest(nspacl) as each), '')
+  select 'schema ' || nspname,
+         jsonb_build_object('owner', nspowner::regrole,
+                            'rights', (select string_agg(each::text, ' ' order by each::text) from unnest(nspacl) as each))
     from pg_namespace where nspname = 'kronos'
-   order by 1
 """
+# What is there against what the newest upgrade left: `gone`, `new`, or what of it differs.
+CHANGES = f"""
+  select coalesce(made.object, there.object) as object,
+         case when there.object is null then array['gone']
+              when made.object is null  then array['new']
+              else array(select key from jsonb_each(made.state) where there.state -> key is distinct from value order by key)
+         end as differs
+    from kronos.made_objects as made
+    full join ({OBJECTS}) as there on there.object = made.object
+   where made.state is distinct from there.state
+   order by 1
+"""  # noqa: S608 - two texts of this file
+REMEMBER = f"insert into kronos.made_objects (object, state) {OBJECTS}"
 COLUMNS_OF_VIEWS = """
   select class.relname::text, attribute.attname::text
     from pg_class as class

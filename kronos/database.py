@@ -24,7 +24,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from kronos import errors, reading, session, unreachable
+from kronos import errors, reading, revisions, session, unreachable
 from kronos.model import WorkspaceStatus
 from kronos.sql import Statement, statement
 
@@ -331,6 +331,7 @@ class Pool(AsyncConnectionPool[Connection]):
         try:
             async with asyncio.timeout(_PROOF_SECONDS):
                 await session.prove(connection, api_session(), told=self._told)
+                await revisions.check(connection)
         except (errors.SessionRefused, psycopg.Error, TimeoutError) as error:
             self._fails(error)
             raise

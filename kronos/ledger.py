@@ -63,6 +63,8 @@ class Standing:
     retained_from: datetime | None
     overdue_seconds: float
     error: JsonObject | None
+    waiting_seconds: float
+    worker_sessions: int
 
     @property
     def ledger(self) -> Ledger | None:

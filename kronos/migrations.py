@@ -1,17 +1,16 @@
 """Brings a database to this release: roles, schema, functions, policies, grants, internal jobs. One transaction, one migrator at a time."""
 
 import time
-from pathlib import Path
 
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool
 from sqlalchemy.exc import DBAPIError
 
 from kronos import errors, repeatables, session, sql
+from kronos.revisions import scripts
 
 _PG_CRON_IS_MISSING = (
     "pg_cron is not loaded in this server: add it to shared_preload_libraries, set cron.database_name = '{database}' "
@@ -30,12 +29,6 @@ _LOCK_TIMEOUT = "500ms"
 _TRIES = 30
 _PAUSE_SECONDS = 1.0
 _IN_THE_WAY = ("40P01", "55P03")
-
-
-def scripts() -> Path:
-    """The alembic/ folder: inside the wheel, or at the checkout's top."""
-    bundled = Path(__file__).parent / "_alembic"
-    return bundled if bundled.is_dir() else Path(__file__).parents[1] / "alembic"
 
 
 def _alembic(connection: Connection | None = None) -> Config:
@@ -91,7 +84,9 @@ def _upgrade(admin_url: str, to: str) -> None:
         driver.execute((sql.root() / "cluster.sql").read_text(encoding="utf-8").encode())
         driver.execute("set local role kronos_owner")
         upgrade = repeatables.Upgrade(driver)
-        upgrade.begin(is_schema_changed=_revision(connection) != _target(to))
+        at = current_of(driver)
+        require(to, at)
+        upgrade.begin(is_schema_changed=at != head())
         try:
             command.upgrade(_alembic(connection), to)
         except (psycopg.Error, DBAPIError) as error:
@@ -118,33 +113,52 @@ def _upgrade_patiently(admin_url: str, to: str) -> None:
         time.sleep(_PAUSE_SECONDS)  # nobody tells when a lock becomes free
 
 
-def _target(to: str) -> str | None:
-    found = ScriptDirectory.from_config(_alembic()).get_revision(to)
-    return found.revision if found is not None else None
+def steps(at: str | None) -> list[tuple[str, str]]:
+    """(revision, what it does) from revision `at` to this release's, in order."""
+    found = ScriptDirectory.from_config(_alembic()).iterate_revisions("head", at or "base")
+    return [(each.revision, (each.doc or "").strip()) for each in reversed(list(found))]
 
 
-def _revision(connection: Connection) -> str | None:
-    opts = {"version_table_schema": "kronos", "version_table": "schema_version"}
-    return MigrationContext.configure(connection, opts=opts).get_current_revision()
+def require(to: str, at: str | None) -> None:
+    """Raises MigrationFailed where this release cannot bring a database at revision `at` to `to`, with what can."""
+    newest, known = head(), [revision for revision, _ in steps(None)]
+    if to not in ("head", newest):
+        if to not in known:
+            raise errors.MigrationFailed(f"there is no revision {to!r}; this release has {', '.join(known)}, and runs on the last of them")
+        way = (
+            f"from {at} there is no way down: restore the backup that was made at {to}"
+            if at is not None and at > to
+            else f"run the `kronos migrate` of the release whose newest revision is {to}"
+        )
+        raise errors.MigrationFailed(
+            f"this release runs on revision {newest} alone, so it stops at no other. For {to}: {way}. Nothing was changed"
+        )
+    if at is not None and at not in known:
+        raise errors.MigrationFailed(
+            f"the database is at revision {at}, which this release does not know: a newer one made it. Use that release; "
+            f"for this one, restore the backup that was made at {newest} or before. Nothing was changed"
+        )
+
+
+def current_of(connection: repeatables.Driver) -> str | None:
+    """As `current`, over a connection that is there. Raises psycopg.Error."""
+    row = connection.execute("select to_regclass('kronos.schema_version') is not null").fetchone()
+    if row != (True,):
+        return None
+    found = connection.execute("select version_num from kronos.schema_version").fetchone()
+    return str(found[0]) if found is not None else None
 
 
 def current(url: str) -> str | None:
     """The revision the database is at; None before the first migration. Raises DatabaseUnavailable, MigrationFailed."""
     try:
-        # Connected here: an error that SQLAlchemy meets while it connects is no psycopg.Error any more.
-        opened = session.connect(url, session.wanted(None), autocommit=False)
-        engine = create_engine("postgresql+psycopg://", creator=lambda: opened, poolclass=pool.NullPool)
-        with opened, engine.connect() as connection:
-            return _revision(connection)
+        with session.connect(url, session.wanted(None)) as connection:
+            return current_of(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        message = error.diag.message_primary
+        raise errors.MigrationFailed(f"{message}: use the KRONOS_DATABASE_URL that `kronos migrate` was run with before") from error
     except psycopg.Error as error:
         raise errors.from_database(error) from error
-    except DBAPIError as error:
-        if not isinstance(error.orig, psycopg.Error):
-            raise
-        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
-            raise errors.from_database(error.orig) from error
-        message = error.orig.diag.message_primary
-        raise errors.MigrationFailed(f"{message}: use the KRONOS_DATABASE_URL that `kronos migrate` was run with before") from error
 
 
 def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
@@ -161,8 +175,19 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
             f"{message}: {error.diag.message_detail}. Nothing was changed. Drop what is yours, migrate, and make it anew"
         )
     if error.sqlstate == "42501":
-        return errors.MigrationFailed(_NOT_ALLOWED.format(message=message, database=database, statements=_what_a_dba_runs(admin_url)))
+        return not_allowed(admin_url, message)
+    if error.sqlstate in ("42P01", "42704", "42703"):
+        return errors.MigrationFailed(
+            f"{message}; nothing was changed. A table, column or type that an earlier migration made has gone, and none makes it again: "
+            "restore the backup (`kronos doctor` lists what is gone)"
+        )
     return errors.MigrationFailed(f"{message} ({error.sqlstate or 'no connection'}); nothing was changed")
+
+
+def not_allowed(admin_url: str, message: str) -> errors.MigrationFailed:
+    """What a superuser has to run first."""
+    database = psycopg.conninfo.conninfo_to_dict(admin_url).get("dbname", "?")
+    return errors.MigrationFailed(_NOT_ALLOWED.format(message=message, database=database, statements=_what_a_dba_runs(admin_url)))
 
 
 def _what_a_dba_runs(admin_url: str) -> str:

@@ -97,6 +97,14 @@ class Upgrade:
             told = {each.oid: each.told for each in kept}
             self.users = [f"{user} uses {told[int(str(oid))]}" for oid, user in found]
 
+    def pending(self, *, is_schema_changed: bool) -> tuple[list[str], list[str], bool]:
+        """(functions, views) that `finish` would replace, and whether all is as it was applied. Reads alone."""
+        paths = {path.stem: (owner, path) for owner, path in files() if path.parent.parent.name == "functions"}
+        as_before = set(self._unchanged_functions(paths).values())
+        is_applied = not is_schema_changed and self._is_applied(f"sql/ {digest()}")
+        functions = [] if is_applied else sorted(paths.keys() - as_before)
+        return functions, [] if is_applied else sorted(self._changed_views()), is_applied
+
     def finish(self) -> None:
         """After them: everything as the files say, unless it is. Raises MigrationFailed, psycopg.Error."""
         now = f"sql/ {digest()}"
@@ -115,20 +123,17 @@ class Upgrade:
         self._grant_again()
         self.driver.execute("revoke create on schema kronos from kronos_cron")
         self.driver.execute(f"comment on schema kronos is '{now}'".encode())
-        self.driver.execute(f"comment on table kronos.schema_version is 'objects {self._objects()}'".encode())
+        (revision,) = self.driver.execute("select version_num from kronos.schema_version").fetchone() or ("",)
+        self.driver.execute(f"comment on table kronos.schema_version is 'revision {revision}'".encode())
+        self.driver.execute("delete from kronos.made_objects")
+        self.driver.execute(catalog.REMEMBER)
 
     def _is_applied(self, now: str) -> bool:
         """Whether these files were applied last, and nothing that they made has gone or changed hands since."""
-        applied = self.driver.execute(
-            "select obj_description('kronos'::regnamespace, 'pg_namespace'),"
-            "       obj_description(to_regclass('kronos.schema_version'), 'pg_class')"
+        found = self.driver.execute(
+            "select obj_description('kronos'::regnamespace, 'pg_namespace'), to_regclass('kronos.made_objects') is not null"
         ).fetchone()
-        return applied == (now, f"objects {self._objects()}")
-
-    def _objects(self) -> str:
-        """What is there, in 16 letters."""
-        lines = [str(line) for (line,) in self.driver.execute(catalog.OBJECTS)]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        return found == (now, True) and not self.driver.execute(catalog.CHANGES).fetchall()
 
     def _lock(self, changed: Sequence[Path], views: Set[str]) -> None:
         """All that the files lock against others, at once and before anything else, so that an upgrade waits while it is in nobody's way.

@@ -6,7 +6,7 @@ other values behind. What is set here is everything by which values are written 
 
 import asyncio
 import select
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -173,13 +173,24 @@ def connect(
     return connection
 
 
-async def open_connection(told: str, asked: Wanted, *, context: AdaptContext, seconds: float) -> AsyncConnection[TupleRow]:
-    """A new autocommit connection with conninfo `told` that has proven who acts on it and how. Raises Unconnected, SessionRefused."""
+async def open_connection(
+    told: str,
+    asked: Wanted,
+    *,
+    context: AdaptContext,
+    seconds: float,
+    also: Callable[[AsyncConnection[TupleRow]], Awaitable[None]],
+) -> AsyncConnection[TupleRow]:
+    """A new autocommit connection with conninfo `told` that has proven who acts on it and how, and `also` what is asked besides.
+
+    Raises Unconnected, SessionRefused.
+    """
     connection: AsyncConnection[TupleRow] | None = None
     try:
         async with asyncio.timeout(seconds):
             connection = await AsyncConnection.connect(told, autocommit=True, prepare_threshold=0, context=context)
             await prove(connection, asked, told=told)
+            await also(connection)
     except BaseException as error:
         if connection is not None:
             await connection.close()

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql as composed
 from psycopg.conninfo import conninfo_to_dict
 
-from kronos import errors, session, tzdata
+from kronos import errors, revisions, session, tzdata
 from kronos.config import Settings
 from kronos.database import InstanceView
 from kronos.model import Role as KeyRole
@@ -28,8 +28,10 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """pg_cron as seen from outside: silent_seconds is since it last rang an internal job, or since PostgreSQL started. is_read_only: this
-    PostgreSQL is a standby.
+    """pg_cron and the queue as seen from outside: silent_seconds is since pg_cron last rang an internal job, or since PostgreSQL started.
+
+    alarm_failure: why its newest alarms fail. waiting_seconds: how long the oldest due execution has waited for a worker, None where
+    none has for long. is_read_only: this PostgreSQL is a standby.
     """
 
     extension_version: str | None
@@ -37,6 +39,11 @@ class Readiness:
     internal_entries: int
     silent_seconds: float
     is_read_only: bool
+    alarm_failure: str | None
+    worker_sessions: int
+    waiting_endpoints: int
+    waiting_seconds: float | None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +74,11 @@ class ZoneRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The instance as PostgreSQL tells it. overdue_jobs: due for more than 150 s, which catch-up leaves none of; counted up to 10,000."""
+    """The instance as PostgreSQL tells it. overdue_jobs: due for more than 150 s, which catch-up leaves none of; counted up to 10,000.
+
+    alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: whose due executions have waited for a worker for more than a
+    minute, waiting_seconds: the longest of these.
+    """
 
     postgresql_version: str
     pg_cron_version: str | None
@@ -83,6 +94,9 @@ class Status:
     zones_changed_at: datetime | None
     is_held: bool
     is_read_only: bool
+    alarm_failure: str | None
+    waiting_endpoints: int
+    waiting_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +156,7 @@ READ_ONLY = (
     "PostgreSQL takes no writes, it is a standby: is a fail-over under way, does KRONOS_DATABASE_URL name the primary "
     "(several hosts, separated by commas, may stand in it)?"
 )
+WAITS_LONG = timedelta(seconds=60)  # for a worker; a delivery takes up to 30 s unless an endpoint says otherwise
 SILENT_AFTER = timedelta(seconds=90)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
 
 
@@ -152,7 +167,7 @@ async def find_key(view: InstanceView, public_id: str) -> ApiKey | None:
 
 async def readiness(view: InstanceView) -> Readiness:
     """What readiness is judged by. Raises DatabaseUnavailable."""
-    (found,) = await view.rows(_READINESS, {})
+    (found,) = await view.rows(_READINESS, {"longer_than": WAITS_LONG})
     return found
 
 
@@ -205,17 +220,20 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         internal_entries=found.internal_entries,
         silent_seconds=found.pg_cron_silent_seconds,
         is_read_only=found.is_read_only,
+        alarm_failure=found.alarm_failure,
+        worker_sessions=found.worker_sessions,
+        waiting_endpoints=found.waiting_endpoints,
+        waiting_seconds=found.waiting_seconds,
     )
     if (reason := why_not_ready(readiness)) is not None:
         told.append(reason)
     if found.is_held:
         told.append(HELD)
+    told += why_degraded(readiness)
     if found.overdue_jobs:
         told.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
     if not found.has_launcher:
         told.append("pg_cron's launcher does not run")
-    if found.worker_sessions == 0:
-        told.append("no worker is connected")
     if (found.cron_timezone or "GMT").upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
         told.append(f"cron.timezone is {found.cron_timezone}: every entry rings each minute")
     if found.match_dom_and_dow == "on":
@@ -235,9 +253,28 @@ def why_not_ready(found: Readiness) -> str | None:
         return "the extension pg_cron is not installed in this database: run `kronos migrate`"
     if found.internal_entries < found.internal_jobs or found.internal_jobs == 0:
         return f"{found.internal_entries} of {found.internal_jobs} internal jobs have a pg_cron entry: run `kronos migrate`"
+    if found.alarm_failure is not None:
+        return f"pg_cron cannot ring: its alarms fail with {found.alarm_failure!r}; `kronos doctor` says what to write where"
     if found.silent_seconds > SILENT_AFTER.total_seconds():
         return f"pg_cron has not rung for {found.silent_seconds:.0f} s: is its launcher running, is cron.database_name this database?"
     return None
+
+
+def why_degraded(found: Readiness) -> list[str]:
+    """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence each."""
+    told = []
+    if found.revision is not None and found.revision > revisions.needed():
+        told.append(revisions.newer(found.revision))
+    elif found.revision is not None and found.revision < revisions.needed():  # restored under connections that were there before
+        told.append(revisions.older(found.revision, "of this instance"))
+    if found.worker_sessions == 0:
+        told.append("no worker is connected: nothing is delivered until `kronos worker` runs")
+    if found.waiting_seconds is not None:
+        told.append(
+            f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for {found.waiting_seconds:.0f} s"
+            + (": start more workers, or raise KRONOS_WORKER_CONCURRENCY" if found.worker_sessions else "")
+        )
+    return told
 
 
 def configure(admin_database_url: str, settings: Settings) -> None:

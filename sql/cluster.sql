@@ -7,6 +7,7 @@ declare
     v_role           text;
     v_name           text;
     v_value          text;
+    v_restorer       regrole;
 begin
     if to_regrole('kronos_owner') is null then
         create role kronos_owner nologin;
@@ -37,6 +38,23 @@ begin
     if to_regnamespace('kronos') is null then
         create schema kronos authorization kronos_owner;
     end if;
+    -- A dump that was restored where these roles were not is its restorer's, and lacks what names them: policies and grants, which the migration makes
+    -- anew. Functions of kronos_cron's become so where they are replaced.
+    v_restorer := (select nullif(nspowner::regrole, 'kronos_owner'::regrole) from pg_namespace where nspname = 'kronos');
+    if v_restorer is not null then
+        alter schema kronos owner to kronos_owner;
+        for v_name in
+            select case class.relkind when 'v' then 'view ' when 'c' then 'type ' else 'table ' end || class.oid::regclass
+              from pg_class as class
+             where class.relnamespace = 'kronos'::regnamespace and class.relowner = v_restorer and class.relkind in ('r', 'p', 'v', 'c')
+             union all
+            select 'routine ' || proc.oid::regprocedure
+              from pg_proc as proc
+             where proc.pronamespace = 'kronos'::regnamespace and proc.proowner = v_restorer
+        loop
+            execute format('alter %s owner to kronos_owner', v_name);
+        end loop;
+    end if;
     if not has_schema_privilege('kronos_cron', 'cron', 'usage') then
         grant usage on schema cron to kronos_cron;
     end if;
@@ -45,6 +63,7 @@ begin
     if (select rolsuper from pg_roles where rolname = current_user) then
         grant pg_read_all_settings to kronos_owner;
         grant delete on cron.job to kronos_cron;
+        grant select on sequence cron.runid_seq to kronos_cron;      -- how long pg_cron's log is, others' rows too
         if not exists (select from pg_policy where polrelid = 'cron.job'::regclass and polname = 'kronos_entries') then
             create policy kronos_entries on cron.job for select to kronos_cron using (jobname like 'kronos:%');
         end if;

@@ -56,7 +56,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer), kronos.pg_cron_entries_of(uuid[]),
                           kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
                           kronos.retained_from(uuid), kronos.get_retention(), kronos.set_workspace_retention(integer, integer),
-                          kronos.system_status(), kronos.system_drift(integer), kronos.zones_read()
+                          kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer), kronos.zones_read()
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;
 
@@ -65,5 +65,6 @@ grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cro
 grant execute on function kronos.pg_cron_entries(text, text, integer), kronos.pg_cron_digest(text, text, integer),
                           kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer), kronos.register_jobs(uuid[], text[]),
                           kronos.unregister_jobs(uuid[]), kronos.pg_cron_entry(uuid), kronos.register_pg_cron(uuid),
-                          kronos.unregister_pg_cron(uuid), kronos.drop_run_details(bigint, integer, integer, boolean)
+                          kronos.unregister_pg_cron(uuid), kronos.drop_run_details(bigint, integer, integer, boolean),
+                          kronos.pg_cron_failure(integer)
    to kronos_owner;

@@ -17,7 +17,7 @@ begin
           from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
                             'zones', 'job_faults', 'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'retention', 'workspace_retention',
-                            'retention_sweeps', 'idempotency_keys']) as relation
+                            'retention_sweeps', 'idempotency_keys', 'made_objects']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule

@@ -34,6 +34,7 @@ from kronos.jobs import JobFilter
 from kronos.ledger import JobFault, Ledger
 from kronos.model import Execution, Job, JobStatus, JsonObject
 from kronos.schedules import Preview
+from kronos.system import WAITS_LONG
 
 routes = Routes("jobs")
 _PATH = "/v1/workspaces/{w}/jobs"
@@ -50,8 +51,9 @@ _TURN = (*_WRITE, errors.PreconditionFailed)
 class JobState:
     """How a job does: its ticks of the last 24 hours by status, what they come to, and whether each is accounted for.
 
-    HEALTHY: none failed or was missed; DEGRADED: some; FAILING: none succeeded; IDLE: there was none; ERROR: `error` says why its ticks
-    cannot be accounted for. `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does.
+    HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none succeeded; IDLE: there was none; ERROR:
+    `error` says why its ticks cannot be accounted for. `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does.
+    `waiting_seconds`: how long its oldest due execution waits to be taken by a worker. `warnings`: what keeps it waiting.
     """
 
     job_id: UUID
@@ -61,6 +63,8 @@ class JobState:
     next_run_at: datetime | None
     last_run_at: datetime | None
     overdue_seconds: float
+    waiting_seconds: float
+    warnings: list[str]
     pg_cron: JsonObject | None
     last_24h: dict[str, int]
     ledger: Ledger | None
@@ -212,14 +216,17 @@ async def get_job_status(call: Call) -> Response:
     job = await jobs.get(view, ref)
     counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}
     standing = await ledger.standing(view, str(job.job_id))
+    waits_long = standing.waiting_seconds > WAITS_LONG.total_seconds()
     state = JobState(
         job_id=job.job_id,
         status=job.status,
-        health=_health(counts) if standing.fault is None else "ERROR",
+        health=_health(counts, waits_long=waits_long) if standing.fault is None else "ERROR",
         error=standing.fault,
         next_run_at=job.next_run_at,
         last_run_at=job.last_run_at,
         overdue_seconds=round(standing.overdue_seconds, 3),
+        waiting_seconds=round(standing.waiting_seconds, 3),
+        warnings=_why_waiting(standing) if standing.waiting_seconds > 0 else [],
         pg_cron=job.pg_cron,
         last_24h=counts,
         ledger=standing.ledger,
@@ -246,9 +253,17 @@ def _shown(call: Call, job: Job, status: int = 200, *, is_repeat: bool = False) 
     return answer(job, status, Location=location, ETag=etag(job.version), is_repeat=is_repeat)
 
 
-def _health(counts: dict[str, int]) -> _Health:
+def _why_waiting(standing: ledger.Standing) -> list[str]:
+    if standing.worker_sessions == 0:
+        return ["no worker is connected: nothing is delivered until one is"]
+    if standing.waiting_seconds > WAITS_LONG.total_seconds():
+        return [f"a due execution has waited for {standing.waiting_seconds:.0f} s; GET …/explain says what for"]
+    return []
+
+
+def _health(counts: dict[str, int], *, waits_long: bool) -> _Health:
     if not counts:
         return "IDLE"
-    if not any(counts.get(status) for status in ("FAILED", "MISSED", "EXPIRED", "RETRYING")):
+    if not waits_long and not any(counts.get(status) for status in ("FAILED", "MISSED", "EXPIRED", "RETRYING")):
         return "HEALTHY"
     return "DEGRADED" if counts.get("SUCCESS") else "FAILING"

@@ -35,12 +35,13 @@ class Alive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """Jobs can be made, and ticks are fired in time."""
+    """Jobs can be made, and ticks are fired in time; `degraded`, with the reasons in `warnings`: but deliveries are late, or not made."""
 
-    status: Literal["ok"]
+    status: Literal["ok", "degraded"]
     pg_cron_version: str
     internal_jobs: int
     silent_seconds: float
+    warnings: list[str]
 
 
 @routes.operation("GET", "/", answers={200: Index})
@@ -66,16 +67,18 @@ async def get_health(call: Call) -> Response:
 
 @routes.operation("GET", "/readyz", answers={200: Ready}, raises=(errors.PgCronUnavailable,))
 async def get_readiness(call: Call) -> Response:
-    """Whether PostgreSQL answers and pg_cron rings."""
+    """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
     found = await system.readiness(call.instance())
     if found.is_read_only:
         raise errors.DatabaseUnavailable(system.READ_ONLY)
     if reason := system.why_not_ready(found):
         raise errors.PgCronUnavailable(reason)
+    warnings = system.why_degraded(found)
     ready = Ready(
-        status="ok",
+        status="degraded" if warnings else "ok",
         pg_cron_version=found.extension_version or "",
         internal_jobs=found.internal_jobs,
         silent_seconds=round(found.silent_seconds, 3),
+        warnings=warnings,
     )
     return answer(ready)

@@ -3,8 +3,9 @@
 import os
 
 import click
+from rich.console import Console
 
-from kronos import errors, keys, migrations, system
+from kronos import config, errors, keys, migrations, plans, ringing, system
 from kronos.cli import environment
 from kronos.session import Role
 
@@ -12,8 +13,10 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (("kronos_api", "KRONOS_API_PASSWORD"
 
 
 @click.command()
-@click.option("--to", default="head", show_default=True, help="Revision to stop at.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--to", default="head", show_default=True, help="The revision to go to: this release's own. Another is refused, with what goes there."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, step by step, and do nothing.")
 def migrate(to: str, dry_run: bool) -> None:
     """Bring the database of KRONOS_DATABASE_URL (an administrator's) to this release. Safe to run again, and by many at once.
 
@@ -24,11 +27,12 @@ def migrate(to: str, dry_run: bool) -> None:
     try:
         before = migrations.current(url)
         if dry_run:
-            click.echo(f"at {before or 'nothing'}, would go to {migrations.head() if to == 'head' else to}")
+            steps = [*plans.plan(url, to=to), *_settings_stored(settings)]
+            click.echo(f"at {before or 'nothing'}, would go to {migrations.head()}:")
+            click.echo("\n".join(f"  {step}" for step in steps))
             return
         migrations.migrate(url, to=to)
-        if to == "head":
-            system.configure(url, settings)
+        system.configure(url, settings)
         system.set_passwords(url, {role: os.environ[name] for role, name in _PASSWORDS if os.environ.get(name)})
         if settings.admin_key_file is not None:
             for line in keys.ensure_admin_key(url, settings.admin_key_file):
@@ -36,3 +40,29 @@ def migrate(to: str, dry_run: bool) -> None:
     except errors.KronosError as error:
         raise environment.refusal(error) from None
     click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")
+    _tell_ringing(url)
+
+
+def _settings_stored(settings: config.Settings) -> list[str]:
+    """What every run writes besides."""
+    told = ["store the settings of catch-up and retention"]
+    told += [f"set the password of {role} to {name}" for role, name in _PASSWORDS if os.environ.get(name)]
+    if settings.admin_key_file is not None:
+        verb = "store" if settings.admin_key_file.exists() else "make"
+        told.append(f"{verb} the administrator's key of {settings.admin_key_file}")
+    return told
+
+
+def _tell_ringing(url: str) -> None:
+    """Whether pg_cron rings here now; ends with 1 where it does not, though all else is done."""
+    console = Console(stderr=True)
+    with console.status("asking pg_cron") as status:
+        rung = ringing.check(url, progress=status.update)
+    if rung.verdict == "yes":
+        click.echo(rung.detail)
+        return
+    fix = f"\n  fix: {rung.fix}" if rung.fix is not None else ""
+    if rung.verdict == "unknown":
+        click.echo(f"warning: {rung.detail}{fix}", err=True)
+        return
+    raise click.ClickException(f"the database is at this release, but {rung.detail}: ticks come late, by the workers' ring{fix}")

@@ -8,11 +8,12 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import errors, reading, session, tzdata
+from kronos import catalog, errors, pg_hba, reading, ringing, session, system, tzdata
 from kronos.database import Params
-from kronos.doctor import findings
+from kronos.doctor import findings, instance
 from kronos.doctor.facts import (
     BloatedTable,
+    Change,
     CronSettings,
     Difference,
     FaultyJob,
@@ -31,6 +32,8 @@ from kronos.doctor.facts import (
     RetentionState,
     StaleZone,
     TimeZoneData,
+    Waiting,
+    Workers,
 )
 from kronos.doctor.findings import AHEAD, BLOATED_ROWS, LISTED, OVERDUE, ZONES, Finding
 from kronos.model import JsonObject
@@ -53,6 +56,8 @@ _FAULTS = statement("doctor.list_faults", FaultyJob)
 _LEFT_BEHIND = statement("doctor.list_left_behind", LeftBehind)
 _OVERDUE_JOBS = statement("doctor.list_overdue", OverdueJob)
 _ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
+_WORKERS = statement("doctor.get_workers", Workers)
+_WAITING = statement("doctor.list_waiting", Waiting)
 _PARTITIONS = statement("doctor.list_missing_partitions", Partition)
 _FOREIGN = statement("doctor.list_foreign_partitions", ForeignPartition)
 _RETENTION = statement("doctor.get_retention", RetentionState)
@@ -83,26 +88,57 @@ class Doctor:
         if not ground.has_schema or not ground.may_own or ground.pg_cron_version is None:
             return
         version = self._rows(_TZDATA)[0].version if ground.is_superuser else None
+        setup, login = ringing.setup(self._connection)
         self._connection.execute("set role kronos_owner")
-        yield findings.privileges(self._rows(_PRIVILEGES))
-        (pg_cron,) = self._rows(_PG_CRON)
-        yield from findings.ringing(ground, pg_cron)
-        yield findings.hold(pg_cron)
-        yield findings.cron_settings(*self._rows(_CRON_SETTINGS))
-        yield findings.drift(self._rows(_DRIFT, limit=LISTED))
-        yield findings.faults(self._rows(_FAULTS, limit=LISTED))
-        yield findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED))
-        yield findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED))
-        yield findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED))
-        yield findings.zone_data(
-            tzdata.version_in(version), tzdata.client_version(), tzdata.differing(self._rows(_READINGS)), today=datetime.now(UTC).date()
-        )
-        yield findings.partitions(self._rows(_PARTITIONS, ahead=AHEAD, limit=LISTED))
-        yield findings.foreign_partitions(self._rows(_FOREIGN, limit=LISTED))
-        (retention,) = self._rows(_RETENTION, limit=LISTED)
-        yield from findings.retention(retention)
-        yield findings.growth(self._rows(_BLOATED, at_least=BLOATED_ROWS, limit=LISTED))
-        yield self._ledger()
+        for checks, made in self._steps(ground, version, setup, login):
+            yield from self._guarded(checks, made)
+
+    def _steps(
+        self, ground: Ground, version: str | None, setup: ringing.Setup, login: pg_hba.Login | None
+    ) -> Iterator[tuple[str, Callable[[], Iterator[Finding]]]]:
+        """What is looked at as the owner: (the check's name, should it not be possible; what makes its findings)."""
+
+        def one(make: Callable[[], Finding]) -> Callable[[], Iterator[Finding]]:
+            return lambda: iter([make()])
+
+        yield "objects", one(lambda: instance.objects(self._changes()))
+        yield "privileges", one(lambda: findings.privileges(self._rows(_PRIVILEGES)))
+        yield "heartbeat", lambda: instance.ringing_here(ground, self._rows(_PG_CRON)[0], setup, login)
+        yield "hold", one(lambda: instance.hold(self._rows(_PG_CRON)[0]))
+        yield "cron settings", one(lambda: findings.cron_settings(*self._rows(_CRON_SETTINGS)))
+        yield "drift", one(lambda: findings.drift(self._rows(_DRIFT, limit=LISTED)))
+        yield "malformed jobs", one(lambda: findings.faults(self._rows(_FAULTS, limit=LISTED)))
+        yield "deletions", one(lambda: findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED)))
+        yield "overdue jobs", one(lambda: findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED)))
+        yield "workers", self._deliveries
+        yield "time zones", one(lambda: findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED)))
+        yield "time zone data", one(lambda: self._zone_data(version))
+        yield "partitions", one(lambda: findings.partitions(self._rows(_PARTITIONS, ahead=AHEAD, limit=LISTED)))
+        yield "partition owners", one(lambda: findings.foreign_partitions(self._rows(_FOREIGN, limit=LISTED)))
+        yield "retention", lambda: findings.retention(*self._rows(_RETENTION, limit=LISTED))
+        yield "growth", one(lambda: findings.growth(self._rows(_BLOATED, at_least=BLOATED_ROWS, limit=LISTED)))
+        yield "ledger", one(self._ledger)
+
+    def _guarded(self, check: str, make: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+        """Its findings; where what it needs is missing, the one that says so: what is wrong with one thing hides no other."""
+        try:
+            yield from list(make())
+        except psycopg.Error as error:
+            if self._connection.closed:
+                raise
+            yield findings.impossible(check, error.diag.message_primary or str(error), error.sqlstate)
+
+    def _changes(self) -> list[Change]:
+        with self._connection.cursor(row_factory=class_row(Change)) as cursor:
+            return cursor.execute(catalog.CHANGES).fetchall()
+
+    def _deliveries(self) -> Iterator[Finding]:
+        (workers,) = self._rows(_WORKERS)
+        return instance.deliveries(workers.worker_sessions, self._rows(_WAITING, longer_than=system.WAITS_LONG, limit=LISTED))
+
+    def _zone_data(self, version: str | None) -> Finding:
+        readings = tzdata.differing(self._rows(_READINGS))
+        return findings.zone_data(tzdata.version_in(version), tzdata.client_version(), readings, today=datetime.now(UTC).date())
 
     def fix(self) -> JsonObject:
         """Run the reaper here and now, again for as long as it leaves less and less, and make partitions; what they counted, together.
@@ -124,6 +160,11 @@ class Doctor:
             partitions += made
         self._connection.execute("reset role")
         return {**counts, "partitions": partitions}
+
+    def fixed(self) -> Iterator[Finding]:
+        """What `fix` did, or why it could not. Raises psycopg.Error where the connection is gone."""
+        yield from self._guarded("fix", lambda: iter([Finding(check="fix", ok=True, detail=f"the reaper ran: {self.fix()}")]))
+        self._connection.execute("reset role")
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
         given: Params = params
@@ -151,7 +192,7 @@ def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
         with session.connect(url, session.wanted(None), application_name="kronos-doctor", context=reading.context()) as connection:
             doctor = Doctor(connection, progress=progress)
             if fix:
-                yield Finding(check="fix", ok=True, detail=f"the reaper ran: {doctor.fix()}")
+                yield from doctor.fixed()
             yield from doctor.examine()
     except errors.SessionRefused as error:
         yield Finding(check="database", ok=False, detail=error.detail, meaning="what this session would be told could not be trusted")

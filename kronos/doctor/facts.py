@@ -41,6 +41,35 @@ class PgCron:
     internal_entries: int
     silent_seconds: float
     is_held: bool
+    alarms_ended: int
+    alarms_failed: int
+    alarm_message: str | None
+    alarm_failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Who delivers."""
+
+    worker_sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An endpoint whose due executions wait; `waits_for`: None, for a worker."""
+
+    workspace: str
+    endpoint: str
+    seconds: float
+    waits_for: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something of the schema that is not as the newest upgrade left it: it is gone, new, or differs in what `differs` names."""
+
+    object: str
+    differs: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 
-from kronos import repeatables, system, tzdata
+from kronos import repeatables, tzdata
 from kronos.doctor.facts import (
     BloatedTable,
     CronSettings,
@@ -19,7 +19,6 @@ from kronos.doctor.facts import (
     Orphan,
     OverdueJob,
     Partition,
-    PgCron,
     RetentionState,
     StaleZone,
 )
@@ -34,7 +33,7 @@ RETENTION_ENDS = timedelta(days=3)  # a run that leaves nothing to do: the first
 ZONES = timedelta(days=2)  # refresh_zones reads each once a day
 _SHOWN = 5
 _CLOCK_SECONDS = 5.0
-_MIGRATE = "run `kronos migrate` with an administrator's KRONOS_DATABASE_URL"
+MIGRATE = "run `kronos migrate` with an administrator's KRONOS_DATABASE_URL"
 _FIX = "run `kronos doctor --fix`, or wait a minute for the reaper"
 
 
@@ -70,7 +69,7 @@ def ground(ground: Ground) -> Iterator[Finding]:
         ok=version is not None,
         detail=f"pg_cron {version} on PostgreSQL {ground.server_version}{_degraded(version)}" if version else "pg_cron is not installed",
         meaning=f"without pg_cron in database {ground.database} nothing rings",
-        fix=f"add pg_cron to shared_preload_libraries, set cron.database_name = '{ground.database}', restart PostgreSQL; then {_MIGRATE}",
+        fix=f"add pg_cron to shared_preload_libraries, set cron.database_name = '{ground.database}', restart PostgreSQL; then {MIGRATE}",
     )
     yield Finding(
         check="launcher",
@@ -84,7 +83,7 @@ def ground(ground: Ground) -> Iterator[Finding]:
         ok=not ground.missing_roles,
         detail=f"missing: {', '.join(ground.missing_roles)}" if ground.missing_roles else "all four are there",
         meaning="the database was not migrated, or is a copy without its roles",
-        fix=_MIGRATE,
+        fix=MIGRATE,
     )
     applied, wanted = ground.applied.removeprefix("sql/ "), repeatables.digest()
     yield Finding(
@@ -92,7 +91,7 @@ def ground(ground: Ground) -> Iterator[Finding]:
         ok=ground.has_schema and applied == wanted,
         detail=f"functions at {applied or 'nothing'}, this release has {wanted}" if applied != wanted else f"at this release, {wanted}",
         meaning="the database is not at the release of this command",
-        fix=_MIGRATE,
+        fix=MIGRATE,
     )
     yield Finding(
         check="connection",
@@ -109,11 +108,23 @@ def _degraded(version: str | None) -> str:
     return " (it works, degraded: no intervals below a minute; 1.6 or later is recommended)" if is_old else ""
 
 
+def impossible(check: str, message: str, sqlstate: str | None) -> Finding:
+    """A check that could not be made."""
+    is_missing = (sqlstate or "").startswith(("42", "3F"))
+    return Finding(
+        check=check,
+        ok=False,
+        detail=f"could not be looked at: {message} ({sqlstate or 'no code'})",
+        meaning="something that a migration makes is missing, or may not be used" if is_missing else "PostgreSQL could not answer",
+        fix=MIGRATE if is_missing else "see PostgreSQL's log, and run `kronos doctor` again",
+    )
+
+
 def orphans(found: list[Orphan]) -> Finding:
     """Entries whose role is gone."""
     roles = sorted({each.username for each in found})
     listed = ", ".join("'" + role.replace("'", "''") + "'" for role in roles)
-    told = f"{len(found)} entries of cron.job are of roles that are gone: {_some(roles)}"
+    told = f"{len(found)} entries of cron.job are of roles that are gone: {some(roles)}"
     return Finding(
         check="entry owners",
         ok=not found,
@@ -129,47 +140,9 @@ def privileges(found: list[MissingPrivilege]) -> Finding:
     return Finding(
         check="privileges",
         ok=not found,
-        detail=_some(told) if found else "each role can do what it must",
+        detail=some(told) if found else "each role can do what it must",
         meaning="alarms, requests or deliveries fail",
-        fix=_MIGRATE + "; for a role that cannot log in: alter role kronos_cron login;",
-    )
-
-
-def ringing(ground: Ground, pg_cron: PgCron) -> Iterator[Finding]:
-    """Whether pg_cron rings, and here."""
-    served = pg_cron.served_database
-    yield Finding(
-        check="cron.database_name",
-        ok=served in (None, ground.database),
-        detail=f"pg_cron serves {served}, this is {ground.database}" if served else "not for this user's eyes",
-        meaning="pg_cron rings in another database",
-        fix=f"set cron.database_name = '{ground.database}' and restart PostgreSQL",
-    )
-    yield Finding(
-        check="internal jobs",
-        ok=pg_cron.internal_jobs > 0 and pg_cron.internal_entries == pg_cron.internal_jobs,
-        detail=f"{pg_cron.internal_entries} of {pg_cron.internal_jobs} internal jobs have an entry",
-        meaning="nothing is repaired, caught up, or freed of dead workers",
-        fix=_MIGRATE,
-    )
-    yield Finding(
-        check="heartbeat",
-        ok=pg_cron.silent_seconds <= system.SILENT_AFTER.total_seconds(),
-        detail=f"pg_cron rang {pg_cron.silent_seconds:.0f} s ago",
-        meaning="pg_cron is frozen or behind; workers ring in its place, a little late, while one runs",
-        fix="from pg_cron 1.6.1: select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'pg_cron launcher'; "
-        "before: restart PostgreSQL",
-    )
-
-
-def hold(pg_cron: PgCron) -> Finding:
-    """Whether the instance may fire and deliver at all."""
-    return Finding(
-        check="hold",
-        ok=not pg_cron.is_held,
-        detail="kronos.hold is on" if pg_cron.is_held else "it fires and delivers",
-        meaning="no tick is accounted for and nothing is delivered, as for a copy beside its original",
-        fix="start `kronos up` without --hold; on a server of your own: alter database … reset kronos.hold, then restart the workers",
+        fix=MIGRATE + "; for a role that cannot log in: alter role kronos_cron login;",
     )
 
 
@@ -179,7 +152,7 @@ def drift(found: list[Difference]) -> Finding:
     return Finding(
         check="drift",
         ok=not found,
-        detail=f"{_many(found)} differences: {_some(told)}" if found else "cron.job is the set of ACTIVE CRON jobs",
+        detail=f"{many(found)} differences: {some(told)}" if found else "cron.job is the set of ACTIVE CRON jobs",
         meaning="a job is not rung for, or an alarm rings for nobody",
         fix=_FIX,
     )
@@ -191,7 +164,7 @@ def faults(found: list[FaultyJob]) -> Finding:
     return Finding(
         check="malformed jobs",
         ok=not found,
-        detail=f"{_many(found)}: {_some(told)}" if found else "every job's ticks could be accounted for",
+        detail=f"{many(found)}: {some(told)}" if found else "every job's ticks could be accounted for",
         meaning="these jobs do not run; the others do",
         fix="PATCH the job's cron, or cancel it and make it anew",
     )
@@ -203,7 +176,7 @@ def left_behind(found: list[LeftBehind]) -> Finding:
     return Finding(
         check="deletions",
         ok=not found,
-        detail=f"{_many(found)}: {_some(told)}" if found else "nothing unfinished is of a deleted workspace or endpoint",
+        detail=f"{many(found)}: {some(told)}" if found else "nothing unfinished is of a deleted workspace or endpoint",
         meaning="rows were written by hand or restored in part: these never end by themselves, and nobody can reach them over the API",
         fix="as kronos_owner, bring back what was deleted, cancel these over the API, and delete it again: "
         "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now(), deleted_at = null where slug = …; "
@@ -217,7 +190,7 @@ def overdue(found: list[OverdueJob]) -> Finding:
     return Finding(
         check="overdue jobs",
         ok=not found,
-        detail=f"{_many(found)}: {_some(told)}" if found else f"no tick is due for longer than {OVERDUE.total_seconds():.0f} s",
+        detail=f"{many(found)}: {some(told)}" if found else f"no tick is due for longer than {OVERDUE.total_seconds():.0f} s",
         meaning="neither alarms nor catch-up accounted for these ticks",
         fix="select kronos.catch_up(clock_timestamp()); as kronos_owner, and see launcher, heartbeat and malformed jobs",
     )
@@ -229,7 +202,7 @@ def zones(found: list[StaleZone]) -> Finding:
     return Finding(
         check="time zones",
         ok=not found,
-        detail=_some(told) if found else "every zone in use was read within two days",
+        detail=some(told) if found else "every zone in use was read within two days",
         meaning="alarms of jobs in these zones may miss a change of clocks, and their ticks wait for catch-up",
         fix=_FIX,
     )
@@ -244,7 +217,7 @@ def zone_data(server: str | None, client: str | None, differing: list[str], *, t
     return Finding(
         check="time zone data",
         ok=not differing,
-        detail=f"{told}; other distances from UTC here in {_some(differing)}" if differing else told,
+        detail=f"{told}; other distances from UTC here in {some(differing)}" if differing else told,
         meaning="jobs of these zones run at other times than clients here believe: one side's files are older, or in PostgreSQL's memory",
         fix="update the package tzdata on both machines, then restart PostgreSQL: it keeps zones that its own settings name",
     )
@@ -271,7 +244,7 @@ def partitions(found: list[Partition]) -> Finding:
     return Finding(
         check="partitions",
         ok=not found,
-        detail=f"missing: {_some([each.partition for each in found])}" if found else f"the coming {AHEAD.days // 7} weeks have theirs",
+        detail=f"missing: {some([each.partition for each in found])}" if found else f"the coming {AHEAD.days // 7} weeks have theirs",
         meaning="they are made eight weeks ahead, and were not: a transaction has the default partition locked, or nobody makes them; "
         "rows without one go to the default partition, which cannot be dropped",
         fix="run `kronos doctor --fix`; where that makes none, end the oldest transaction of pg_stat_activity (order by xact_start)",
@@ -284,7 +257,7 @@ def foreign_partitions(found: list[ForeignPartition]) -> Finding:
     return Finding(
         check="partition owners",
         ok=not found,
-        detail=f"not kronos_owner's: {_some(told)}" if found else "each partition is kronos_owner's",
+        detail=f"not kronos_owner's: {some(told)}" if found else "each partition is kronos_owner's",
         meaning="somebody else made or restored them; retention passes over them, and they are never dropped",
         fix=" ".join(f"alter table kronos.{each.partition} owner to kronos_owner;" for each in found) or "nothing",
     )
@@ -323,7 +296,7 @@ def growth(found: list[BloatedTable]) -> Finding:
     return Finding(
         check="growth",
         ok=not found,
-        detail=_some(told) if found else "no table holds more dead rows than live ones",
+        detail=some(told) if found else "no table holds more dead rows than live ones",
         meaning="statements read what is dead: autovacuum is off or behind, or an old transaction keeps dead rows from being removed",
         fix="end the oldest transaction of pg_stat_activity (order by xact_start), look at pg_replication_slots; then vacuum the table",
     )
@@ -339,7 +312,7 @@ def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
     return Finding(
         check="ledger",
         ok=False,
-        detail=f"{told}; {_some([_told(each) for each in wrong])}",
+        detail=f"{told}; {some([_told(each) for each in wrong])}",
         meaning="rows were deleted or written by hand, or a job is malformed: nobody can say what became of these ticks",
         fix="`kronos job explain JOB --workspace W --at T` says what is known of a tick; POST …/backfill runs a window again",
     )
@@ -361,10 +334,12 @@ def _ago(seconds: float) -> str:
     return f"{seconds:.0f} s ago"
 
 
-def _some(told: list[str]) -> str:
+def some(told: list[str]) -> str:
+    """The first few, and how many more."""
     more = f", and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
     return ", ".join(told[:_SHOWN]) + more
 
 
-def _many(found: list[Row]) -> str:
+def many(found: list[Row]) -> str:
+    """How many, as far as was asked for."""
     return f"{LISTED} or more" if len(found) >= LISTED else str(len(found))

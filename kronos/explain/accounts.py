@@ -159,12 +159,18 @@ def alarm(facts: Facts) -> Judged:
         return None, None
     rings = facts.pg_cron["rings"] or []
     evidence: JsonObject = {"rings": rings, "pg_cron_silent_seconds": round(facts.pg_cron_silent_seconds, 3)}
-    failed = [ring for ring in rings if ring["status"] == "failed"]
-    if rings:
-        first = rings[0]
+    failed = [ring["message"] for ring in rings if ring["status"] == "failed"]
+    if not rings and facts.pg_cron_failure is not None:
+        failed = [facts.pg_cron_failure]
+    begun = [ring for ring in rings if ring["started_at"] is not None]
+    if begun:
+        first = begun[0]
         after = ((instant(first["started_at"]) or facts.now) - facts.tick).total_seconds()
         detail = f"pg_cron rang at {said(first['started_at'])}, {after:.3f} s after the tick: {first['status']}"
         step = Step(step="alarm", holds=len(failed) < len(rings), detail=detail, evidence=evidence)
+    elif failed:
+        detail = f"pg_cron could not start the alarm: {failed[-1]}; when, it does not log"
+        step = Step(step="alarm", holds=False, detail=detail, evidence=evidence)
     else:
         detail = "pg_cron's log has no alarm of the job within ten minutes after the tick"
         step = Step(step="alarm", holds=not facts.is_overdue, detail=detail, evidence=evidence)
@@ -172,8 +178,10 @@ def alarm(facts: Facts) -> Judged:
         return step, None
     if facts.is_held:
         code, why = "held", "the instance is held (kronos.hold), as if it were down"
+    elif failed and not begun:
+        code, why = "alarm_failed", f"pg_cron could not start the alarm: {failed[-1]}; `kronos doctor` says what to write where"
     elif failed:
-        code, why = "alarm_failed", f"pg_cron's alarm failed: {failed[-1]['message']}"
+        code, why = "alarm_failed", f"pg_cron's alarm failed: {failed[-1]}"
     elif facts.pg_cron_silent_seconds > _PG_CRON_SILENT_SECONDS:
         code, why = "pg_cron_silent", f"pg_cron has rung for nobody for {seconds(facts.pg_cron_silent_seconds)}; `kronos doctor` says why"
     else:

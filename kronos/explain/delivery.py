@@ -2,7 +2,9 @@
 
 from kronos.explain.facts import Facts, Judged, Step, Verdict, document, instant, said, seconds
 from kronos.model import JsonObject
+from kronos.system import WAITS_LONG
 
+_WAITS_LONG_SECONDS = WAITS_LONG.total_seconds()
 _BY = {"MANUAL": " by hand", "BACKFILL": " by a backfill", "CATCH_UP": " to catch up"}
 
 
@@ -128,4 +130,9 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
         return code, f"{told}; the next is due at {said(run['due_at'])}"
     if facts.worker_sessions == 0:
         return "no_worker", "no worker is connected to this database; start one with `kronos worker`"
+    due_at = instant(run["due_at"])
+    waited = (facts.now - due_at).total_seconds() if due_at is not None else 0.0
+    if waited > _WAITS_LONG_SECONDS:
+        told = "workers are connected, and none has taken it: they are busy, or stuck; start more, or raise KRONOS_WORKER_CONCURRENCY"
+        return "queued", f"it is due for {seconds(waited)}; {told}"
     return "queued", "workers are connected, and one takes it as soon as it is free"

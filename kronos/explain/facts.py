@@ -91,6 +91,7 @@ class Facts:
     alarm: str | None
     pg_cron_silent_seconds: float
     is_held: bool
+    pg_cron_failure: str | None
 
     @property
     def due_at(self) -> datetime | None:

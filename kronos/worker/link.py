@@ -18,13 +18,20 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
-from kronos import reading
+from kronos import reading, revisions
 from kronos.errors import READ_ONLY, KronosError
 from kronos.session import Wanted, connect_seconds, conninfo, is_quiet, open_connection, wanted
 from kronos.sql import Statement
 
 Row = TypeVar("Row")
 _log = logging.getLogger("kronos.worker")
+# What a statement meets in a schema that another release changed meanwhile: the next connection looks at its revision, and says so.
+_OF_ANOTHER_RELEASE = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+)
 _FIRST_PAUSE_SECONDS = 0.05
 # A tick that fell due during an outage is accounted for within 2 s after it: the pause is a part of that.
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -117,7 +124,8 @@ class Link:
         except (psycopg.DataError, psycopg.IntegrityError):
             raise  # of these rows, not of the connection
         except psycopg.Error as error:
-            if connection.closed or isinstance(error, psycopg.OperationalError) or error.sqlstate == READ_ONLY:
+            is_another_release = isinstance(error, _OF_ANOTHER_RELEASE)
+            if connection.closed or isinstance(error, psycopg.OperationalError) or error.sqlstate == READ_ONLY or is_another_release:
                 raise await self._lost(error, error) from error
             self._outage.begins(self._name, _said(error))
             raise
@@ -166,8 +174,10 @@ class Link:
         return self._connection
 
     async def _connect(self) -> AsyncConnection[TupleRow]:
-        """A new connection that acts as it must. Raises Unconnected, SessionRefused."""
-        return await open_connection(self._conninfo, self._session, context=reading.context(), seconds=self._connect_seconds)
+        """A new connection that acts as it must, to a database that this release can work with. Raises Unconnected, SessionRefused."""
+        return await open_connection(
+            self._conninfo, self._session, context=reading.context(), seconds=self._connect_seconds, also=revisions.check
+        )
 
     async def pause(self) -> None:
         """Wait before the next try: twice as long each time, at most 1 s, spread so that a fleet does not return as one."""

@@ -44,8 +44,10 @@ select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
 -- name: get_pg_cron
 -- pg_cron as the owner sees it. served_database is null where its settings are not for the owner's eyes.
 select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.database_name', true) end as served_database,
-       health.internal_jobs, health.internal_entries, health.silent_seconds, kronos.is_held() as is_held
-  from kronos.pg_cron_health() as health;
+       health.internal_jobs, health.internal_entries, health.silent_seconds, kronos.is_held() as is_held, newest.ended as alarms_ended,
+       newest.failed as alarms_failed, newest.message as alarm_message, health.alarm_failure
+  from kronos.pg_cron_health() as health
+ cross join kronos.pg_cron_failure(200) as newest;
 
 -- name: list_missing_privileges
 -- What each role must be able to do, and cannot.
@@ -54,16 +56,30 @@ select wanted.role, wanted.privilege
                ('kronos_cron', 'connect to this database', has_database_privilege('kronos_cron', current_database(), 'connect')),
                ('kronos_cron', 'use schema kronos', has_schema_privilege('kronos_cron', 'kronos', 'usage')),
                ('kronos_cron', 'use schema cron', (select has_schema_privilege('kronos_cron', oid, 'usage') from pg_namespace where nspname = 'cron')),
-               ('kronos_cron', 'execute kronos.fire', has_function_privilege('kronos_cron', 'kronos.fire(uuid)', 'execute')),
-               ('kronos_cron', 'execute kronos.alarm_of', has_function_privilege('kronos_cron', 'kronos.alarm_of(uuid)', 'execute')),
+               ('kronos_cron', 'execute kronos.fire', has_function_privilege('kronos_cron', to_regprocedure('kronos.fire(uuid)'), 'execute')),
+               ('kronos_cron', 'execute kronos.alarm_of', has_function_privilege('kronos_cron', to_regprocedure('kronos.alarm_of(uuid)'), 'execute')),
                ('kronos_api', 'use schema kronos', has_schema_privilege('kronos_api', 'kronos', 'usage')),
-               ('kronos_api', 'write jobs', has_table_privilege('kronos_api', 'kronos.jobs', 'select, insert, update')),
-               ('kronos_api', 'execute kronos.register_pg_cron', has_function_privilege('kronos_api', 'kronos.register_pg_cron(uuid)', 'execute')),
+               ('kronos_api', 'write jobs', has_table_privilege('kronos_api', to_regclass('kronos.jobs'), 'select, insert, update')),
+               ('kronos_api', 'execute kronos.register_pg_cron', has_function_privilege('kronos_api', to_regprocedure('kronos.register_pg_cron(uuid)'), 'execute')),
                ('kronos_worker', 'use schema kronos', has_schema_privilege('kronos_worker', 'kronos', 'usage')),
-               ('kronos_worker', 'claim executions', has_table_privilege('kronos_worker', 'kronos.execution_live', 'select, update, delete')),
-               ('kronos_worker', 'write their ends', has_table_privilege('kronos_worker', 'kronos.execution_done', 'insert'))
+               ('kronos_worker', 'claim executions', has_table_privilege('kronos_worker', to_regclass('kronos.execution_live'), 'select, update, delete')),
+               ('kronos_worker', 'write their ends', has_table_privilege('kronos_worker', to_regclass('kronos.execution_done'), 'insert'))
        ) as wanted (role, privilege, is_held)
  where wanted.is_held is not true;
+
+-- name: get_workers
+-- How many sessions workers have.
+select queue.worker_sessions from kronos.queue_health('1 minute') as queue;
+
+-- name: list_waiting
+-- Endpoints whose oldest due execution has waited for longer than that, and what for: null, a worker.
+select workspace.slug as workspace, endpoint.name as endpoint, extract(epoch from now() - greatest(waiting.due_at, '1970-01-01 00:00:00+00'))::double precision as seconds,
+       waiting.waits_for
+  from kronos.waiting_endpoints(now() - %(longer_than)s::interval, 10000) as waiting
+  join kronos.endpoints as endpoint using (endpoint_id)
+  join kronos.workspaces as workspace using (workspace_id)
+ order by waiting.waits_for is not null, waiting.due_at
+ limit %(limit)s;
 
 -- name: list_drift
 -- Where the ACTIVE CRON jobs and pg_cron's entries are not the same set: what the reaper puts right.

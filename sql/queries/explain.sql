@@ -60,11 +60,12 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
          where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,
        pg_cron.facts as pg_cron,
        kronos.is_job_entry_right((version.whole).job_id, (version.whole).alarm, pg_cron.facts -> 'entry') as is_entry_right,
-       (version.whole).alarm, (select health.silent_seconds from kronos.pg_cron_health() as health) as pg_cron_silent_seconds,
+       (version.whole).alarm, health.silent_seconds as pg_cron_silent_seconds, health.alarm_failure as pg_cron_failure,
        kronos.is_held() as is_held
   from asked
  cross join version
  cross join run
+ cross join kronos.pg_cron_health() as health
  cross join lateral (select case when (version.whole).trigger = 'CRON'
                                  then kronos.pg_cron_evidence((version.whole).job_id, date_trunc('minute', coalesce(version.tick, version.at), 'UTC'),
                                                               coalesce(version.tick, version.at) + interval '10 minutes')

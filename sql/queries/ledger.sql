@@ -5,7 +5,17 @@ select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skip
        ledger.surplus, ledger.first_unaccounted, ledger.first_surplus, now() - interval '24 hours' as since, ledger.checked_until, ledger.is_truncated, ledger.retained_from,
        case when ledger.overdue > 0 then extract(epoch from clock_timestamp() - kronos.finite(job.next_tick_at))::double precision else 0 end as overdue_seconds,
        coalesce(kronos.job_fault(job),
-                ledger.error || jsonb_build_object('failed_at', null)) as error
+                ledger.error || jsonb_build_object('failed_at', null)) as error,
+       coalesce((select extract(epoch from now() - greatest(live.visible_at, '1970-01-01 00:00:00+00'))::double precision
+                   from kronos.execution_live as live
+                  where live.job_id = job.job_id
+                    and live.claim_token is null
+                    and live.visible_at <= now()
+                  order by live.scheduled_at
+                  limit 1), 0) as waiting_seconds,
+       (select count(*)::integer
+          from pg_stat_activity as backend
+         where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions
   from kronos.jobs as job
   left join lateral kronos.check_ledger(job.job_id, now() - interval '24 hours', now()) as ledger on true
  where job.job_id = kronos.find_job(%(job)s)

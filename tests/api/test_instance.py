@@ -24,12 +24,43 @@ def test_status_tells_of_pg_cron_lag_workers_and_time_zone_data(own_api: Api, su
     assert found["status"]["pg_cron_version"]
     assert found["time_zone_data"]["differs_in"] == []
     assert found["time_zone_data"]["postgresql_version"] == found["time_zone_data"]["client_version"]
-    assert "no worker is connected" in found["warnings"]
+    assert any("no worker is connected" in warning for warning in found["warnings"])
 
     make_cron_job(su, next_tick_at="2026-01-01T00:00:00Z")
     late = own_api.client.get("/v1/system/status").json()
     assert late["status"]["overdue_jobs"] == 1
     assert any("1 jobs are due" in warning for warning in late["warnings"])
+
+
+def test_a_queue_that_grows_is_degraded_and_not_down_and_told_alike_by_readyz_status_and_the_job(
+    own_api: Api, own_workspace: str, su: psycopg.Connection
+) -> None:
+    made = own_api.client.post(f"/v1/workspaces/{own_workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+    status = f"/v1/workspaces/{own_workspace}/jobs/{made['job_id']}/status"
+    found = own_api.client.get(status).json()
+    assert (found["health"], found["warnings"]) == ("HEALTHY", ["no worker is connected: nothing is delivered until one is"])
+
+    with psycopg.connect(own_api.database_url, application_name="kronos-worker-stuck"):
+        su.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
+        ready = own_api.client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"], ready.json()["warnings"]) == (200, "ok", [])
+        su.execute("update kronos.execution_live set visible_at = now() - interval '100 seconds'")
+        ready, found = own_api.client.get("/readyz"), own_api.client.get(status).json()
+        instance = own_api.client.get("/v1/system/status").json()
+        explained = own_api.client.get(f"/v1/workspaces/{own_workspace}/jobs/{made['job_id']}/explain").json()
+
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert "due executions of 1 endpoints wait for a worker, the oldest for 100 s: start more workers" in ready.json()["warnings"][0]
+    assert ready.json()["warnings"][0].split(",")[0] in " ".join(instance["warnings"])
+    assert (instance["status"]["waiting_endpoints"], round(instance["status"]["waiting_seconds"], -1)) == (1, 100)
+    assert (found["health"], round(found["waiting_seconds"], -1)) == ("FAILING", 100)
+    assert "a due execution has waited for 100 s" in found["warnings"][0]
+    assert (explained["decision"], explained["code"]) == ("WAITING", "queued")
+    assert "none has taken it: they are busy, or stuck" in explained["because"]
+
+    su.execute("update kronos.endpoint_gate set paused_until = 'infinity'")  # for its own reason: the instance is well
+    with psycopg.connect(own_api.database_url, application_name="kronos-worker-free"):
+        assert own_api.client.get("/readyz").json()["status"] == "ok"
 
 
 def test_status_warns_of_whatever_keeps_the_instance_from_being_ready(own_api: Api, su: psycopg.Connection) -> None:

@@ -11,21 +11,24 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conftest import await_condition
-from kronos import doctor, repeatables
+from factory import add_endpoint, add_executions
+from kronos import doctor, errors, migrations, repeatables
 from kronos.__main__ import main
-from kronos.doctor import findings
+from kronos.doctor import findings, instance
 from kronos.doctor.facts import BloatedTable, CronSettings, Ground, PgCron, RetentionState
 from kronos.doctor.findings import Finding
+from kronos.pg_hba import Login
+from kronos.ringing import Setup
 from scale import fill_cron_jobs
 from sql_factory import make_cron_job, value
 
 MINUTE = timedelta(minutes=1)
 # In a copy pg_cron's launcher serves another database, and rings here for nobody.
-NOT_HERE = {"cron.database_name", "heartbeat"}
+NOT_HERE = {"cron.database_name", "heartbeat", "workers", "queue"}  # nor does a worker run
 CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges", "cron.database_name", "internal jobs",
     "heartbeat", "hold", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "time zone data",
-    "partitions", "partition owners", "retention", "default partitions", "growth", "ledger",
+    "partitions", "partition owners", "retention", "default partitions", "growth", "ledger", "objects", "alarms", "workers", "queue",
 }  # fmt: skip
 Examine = Callable[..., dict[str, Finding]]
 
@@ -93,8 +96,8 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
              where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""", "deletions"),
         ("""update kronos.workspaces set status = 'DELETED', deleted_at = now()
              where workspace_id = (select workspace_id from kronos.jobs where job_id = %(job_id)s)""", "deletions drift"),
-        ("revoke execute on function kronos.fire(uuid) from kronos_cron", "privileges"),
-        ("revoke insert on kronos.execution_done from kronos_worker", "privileges"),
+        ("revoke execute on function kronos.fire(uuid) from kronos_cron", "privileges objects"),
+        ("revoke insert on kronos.execution_done from kronos_worker", "privileges objects"),
         ("""update kronos.jobs set timezone = 'Europe/Berlin', created_at = now() - interval '9 days'
              where job_id = %(job_id)s""", "time zones"),
         ("update kronos.retention set ran_at = now() - interval '4 hours'", "retention"),
@@ -264,9 +267,139 @@ def test_the_clocks_differ_only_by_more_than_the_round_trip_tells(sent_at: float
 
 
 def test_a_silent_pg_cron_or_one_of_another_database_is_found() -> None:
-    silent = PgCron(served_database="postgres", internal_jobs=3, internal_entries=3, silent_seconds=500, is_held=False)
-    found = {each.check: each.ok for each in findings.ringing(GROUND, silent)}
-    assert found == {"cron.database_name": False, "internal jobs": True, "heartbeat": False}
+    found = {each.check: each.ok for each in instance.ringing_here(GROUND, replace(SILENT, served_database="postgres"), SETUP, None)}
+    assert found == {"cron.database_name": False, "internal jobs": True, "alarms": True, "heartbeat": False}
+
+
+SILENT = PgCron(
+    served_database="kronos",
+    internal_jobs=3,
+    internal_entries=3,
+    silent_seconds=500,
+    is_held=False,
+    alarms_ended=6,
+    alarms_failed=6,
+    alarm_message="connection failed",
+    alarm_failure="connection failed",
+)
+SETUP = Setup(
+    database="kronos",
+    served_database="kronos",
+    version="1.4-1",
+    has_launcher=True,
+    host="localhost",
+    has_background_workers=False,
+    hba_file="/etc/pg_hba.conf",
+    has_ssl=False,
+    sees_passwords=True,
+    groups=[],
+    sees_rules=True,
+)
+REFUSED = Login(verdict="refused", why="line 7 of pg_hba.conf asks kronos_cron for a password (md5), and it has none", line=7)
+
+
+@pytest.mark.parametrize(
+    ("changed", "setup", "login", "told"),
+    [
+        ({}, {}, REFUSED, "write into /etc/pg_hba.conf, above line 7: host kronos kronos_cron samehost trust"),
+        ({}, {"version": "1.6"}, REFUSED, "Or, without a login: alter system set cron.use_background_workers = on"),
+        ({}, {"has_background_workers": None, "host": None, "hba_file": None}, None, "as a superuser: alter system set cron.use_back"),
+        ({"alarm_failure": "could not start background process"}, {"has_background_workers": True}, None, "max_worker_processes"),
+        ({"alarm_failure": "ERROR:  permission denied for function fire"}, {}, None, "run `kronos migrate`"),
+        (
+            {"alarms_ended": 0, "alarms_failed": 0, "alarm_message": None, "alarm_failure": None, "silent_seconds": 5},
+            {},
+            REFUSED,
+            "above line 7",
+        ),
+    ],
+)
+def test_alarms_that_cannot_begin_are_found_with_what_lets_them(
+    changed: dict[str, Any], setup: dict[str, Any], login: Login | None, told: str
+) -> None:
+    made = instance.ringing_here(GROUND, replace(SILENT, **changed), replace(SETUP, **setup), login)
+    found = {each.check: each for each in made}
+    assert (found["alarms"].ok, told in (found["alarms"].fix or "")) == (False, True), found["alarms"]
+    assert "frozen" not in (found["heartbeat"].meaning or "")
+
+
+def test_alarms_that_failed_before_and_ring_now_are_told_and_no_failure() -> None:
+    now = replace(SILENT, silent_seconds=3, alarms_failed=2, alarm_failure=None)
+    found = {each.check: each for each in instance.ringing_here(GROUND, now, SETUP, None)}
+    assert (found["alarms"].ok, found["alarms"].detail) == (
+        True,
+        "2 of the newest 6 in pg_cron's log failed, the last of these with 'connection failed'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("harm", "check", "detail"),
+    [
+        ("alter table kronos.jobs disable row level security", "objects", "row level security is off on table kronos.jobs"),
+        ("alter table kronos.jobs no force row level security", "objects", "row level security is not forced on table kronos.jobs"),
+        ("drop policy of_workspace on kronos.jobs", "objects", "policy of_workspace on kronos.jobs is gone"),
+        (
+            "create policy mine on kronos.jobs to kronos_api using (true)",
+            "objects",
+            "policy mine on kronos.jobs is not this release's",
+        ),
+        ("grant select on kronos.api_keys to kronos_worker", "objects", "table kronos.api_keys has other rights"),
+        ("alter table kronos.jobs disable trigger user", "objects", "on kronos.jobs has other enabled"),
+        ("drop function kronos.fire", "objects", "function kronos.fire(uuid) is gone"),
+        ("drop function kronos.check_ledgers", "ledger", "function kronos.check_ledgers"),
+        ("drop function kronos.pg_cron_drift cascade", "drift", "function kronos.pg_cron_drift() does not exist"),
+        ("revoke execute on function kronos.fire from kronos_cron", "privileges", "kronos_cron cannot execute kronos.fire"),
+        ("drop view kronos.job_details", "objects", "view kronos.job_details is gone"),
+    ],
+    ids=lambda each: each if " " in each and "kronos." in each else "",
+)
+def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, check: str, detail: str
+) -> None:
+    superuser.execute(harm.encode())
+    found = examine()
+    assert (found[check].ok, detail in found[check].detail) == (False, True), found[check]
+    assert [found[each] for each in failing(found) if not (found[each].fix or "").startswith(findings.MIGRATE)] == []
+    migrations.migrate(database_url)
+    assert failing(examine()) == set()
+
+
+def test_a_fix_that_cannot_be_made_is_a_finding_and_hides_no_other(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:
+    superuser.execute("drop function kronos.reap")
+    found = examine(fix=True)
+    assert (found["fix"].ok, "function kronos.reap() does not exist" in found["fix"].detail) == (False, True)
+    assert found["fix"].fix == findings.MIGRATE
+    assert set(found) == CHECKS | {"fix"}
+    assert failing(found) == {"fix", "objects"}
+
+
+def test_a_table_that_is_gone_is_no_migrations_to_bring_back(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any
+) -> None:
+    superuser.execute("drop table kronos.attempt_late")
+    found = examine()["objects"]
+    assert (found.ok, "table kronos.attempt_late is gone" in found.detail, "restore the backup" in (found.fix or "")) == (False, True, True)
+    with pytest.raises(errors.MigrationFailed, match=r"attempt_late.*restore the backup"):
+        migrations.migrate(database_url)
+
+
+def test_no_worker_and_a_queue_that_grows_are_found(examine: Examine, superuser: psycopg.Connection, database_url: str) -> None:
+    endpoints = [add_endpoint(superuser, max_in_flight=limit) for limit in (None, 1, None)]
+    for endpoint in endpoints:
+        add_executions(superuser, endpoint, due_in_seconds=-100)
+    superuser.execute("update kronos.endpoint_gate set in_flight = 1 where endpoint_id = %s", [endpoints[1].endpoint_id])
+    superuser.execute(
+        "update kronos.endpoint_gate set paused_until = now() + interval '1 hour' where endpoint_id = %s", [endpoints[2].endpoint_id]
+    )
+    found = examine()
+    assert (found["workers"].ok, found["queue"].ok) == (False, False)
+    assert "due executions of 1 endpoints wait for a worker: " in found["queue"].detail
+    assert "its 1 deliveries at once are under way" in found["queue"].detail
+    assert "deliveries to it are paused" in found["queue"].detail
+    with psycopg.connect(database_url, application_name="kronos-worker-test"):
+        superuser.execute("delete from kronos.execution_live where endpoint_id = %s", [endpoints[0].endpoint_id])
+        found = examine()
+    assert (found["workers"].ok, found["queue"].ok) == (True, True)
 
 
 def test_times_are_told_in_utc() -> None:

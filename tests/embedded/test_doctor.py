@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from embedded.conftest import Up
@@ -23,6 +24,9 @@ def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 def test_all_holds_on_a_new_instance_and_a_run_is_explained(up: Callable[..., Up]) -> None:
     running = up()
     running.await_ready()
+    with psycopg.connect(str(running.told["database_url"]), autocommit=True) as connection:
+        workers = "select count(*) from pg_stat_activity where application_name = 'kronos-worker-listen'"
+        eventually(lambda: connection.execute(workers).fetchone() != (0,), "no worker is connected", seconds=30)
 
     told = kronos("doctor", "--json", KRONOS_DATABASE_URL=str(running.told["database_url"]))
 

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import url_of
 from factory import EndpointRow, add_endpoint
-from kronos import errors, migrations, repeatables, sql
+from kronos import doctor, errors, migrations, repeatables, ringing, sql
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
 from servers import Server
@@ -350,6 +350,13 @@ def test_a_user_without_the_rights_is_told_what_a_superuser_must_run_and_then_ca
         connection.execute("set role kronos_owner")
         counts = value(connection, "select kronos.reap()")
     assert (counts["registered"], counts["failed"]) == (1, 0)
+    superuser.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
+    rings = ringing.check(administrator, progress=lambda _: None)
+    assert rings.detail.startswith(("pg_cron rang", "pg_cron serves database")), rings
+    found = {each.check: each for each in doctor.examine(administrator, fix=False, progress=lambda *_: None)}
+    assert "database" not in found
+    assert [each for each in found.values() if "could not be looked at" in each.detail] == []
+    assert found["objects"].ok
 
 
 def test_a_database_that_pg_cron_does_not_serve_is_named(server: Server, superuser: Connection) -> None:

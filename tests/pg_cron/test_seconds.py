@@ -8,8 +8,8 @@ import pytest
 from conftest import await_condition
 from factory import add_endpoint
 from faults.own_server import faulty_ledgers
-from kronos import database, jobs
-from sql_factory import Connection, live, value
+from kronos import database, jobs, ringing
+from sql_factory import Connection, live, value, values
 
 pytestmark = pytest.mark.pg_cron
 
@@ -46,3 +46,11 @@ async def test_an_interval_of_seconds_has_a_row_for_each_tick(superuser: Connect
     assert {(later - earlier).total_seconds() for earlier, later in pairwise(ticks)} == {2.0}
     assert {row["cause"] for row in rows} == {"SCHEDULE"}
     assert faulty_ledgers(superuser, [str(job.job_id)]) == []
+
+
+def test_migrate_hears_a_ring_within_seconds_and_leaves_no_entry(superuser: Connection, cron_database_url: str) -> None:
+    superuser.execute("update kronos.heartbeats set rang_at = '-infinity'")
+    rings = ringing.check(cron_database_url, progress=lambda _: None)
+    assert rings.verdict == "yes", rings
+    alien = "select jobname from cron.job where jobname::text not in (select 'kronos:' || job_id from kronos.jobs)"
+    assert values(superuser, alien) == []

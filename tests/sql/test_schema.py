@@ -27,6 +27,7 @@ _SCHEMA = (
     "backfills",
     "retention",
     "idempotency_keys",
+    "made_objects",
 )
 
 _FINGERPRINT = """
@@ -95,7 +96,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         "select relname, relrowsecurity and relforcerowsecurity as is_forced from pg_class"
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> 'schema_version'",
     )
-    assert len(tables) == 21
+    assert len(tables) == 22
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 

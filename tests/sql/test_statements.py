@@ -41,9 +41,18 @@ _PYTHON = {
 
 
 def role_of(name: str) -> str:
-    if name in ("doctor.get_ground", "doctor.list_orphans", "doctor.get_tzdata"):
+    if name in (
+        "doctor.get_ground",
+        "doctor.list_orphans",
+        "doctor.get_tzdata",
+        "ringing.get_setup",
+        "ringing.get_password",
+        "ringing.list_rules",
+    ):
         return "postgres"
-    if name.startswith("doctor.") or (name.startswith("retention.") and name not in ("retention.get_retention", "retention.set_retention")):
+    if name.startswith(("doctor.", "ringing.")) or (
+        name.startswith("retention.") and name not in ("retention.get_retention", "retention.set_retention")
+    ):
         return "kronos_owner"
     return "kronos_worker" if name.startswith("claims.") or name in ("system.ring_if_silent", "system.run_internal_job") else "kronos_api"
 

@@ -26,7 +26,7 @@ begin
             or (young.runid is null and chunk.began_at is not null)
     )
     select (select young.runid from young), (select count(*) from chunk), coalesce((select max(old.runid) from old), p_after),
-           array(select old.runid from old where old.command like 'select kronos.fire(%')
+           array(select old.runid from old where old.command like 'select kronos.fire(%' or old.command like 'select pg_notify(''kronos_ring_%')
       into v_young, v_seen, last_runid, v_doomed;
     run_details := cardinality(v_doomed);
     if run_details > 0 and not p_dry_run then

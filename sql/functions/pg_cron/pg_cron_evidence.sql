@@ -1,4 +1,5 @@
--- pg_cron_evidence: what pg_cron has of one job: its entry, and the alarms of it that began within [p_from, p_to), the last ten of them.
+-- pg_cron_evidence: what pg_cron has of one job: its entry, and the alarms of it that began within [p_from, p_to), the last ten of them; before these, up to
+-- three that never began, as where pg_cron's login is refused: their rows have no time, so they lie between those of the dated rows around them.
 -- Called by: queries/explain.sql.
 -- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run): explaining never fails for pg_cron's sake.
 -- cron.job_run_details is indexed by runid only, and keeps growing: runids are given out in the order of time, so the window is found by halving, and at
@@ -32,19 +33,41 @@ begin
             v_high := v_half;
         end if;
     end loop;
+    with around as materialized (
+        select detail.runid, detail.start_time, detail.end_time, detail.status, detail.return_message, detail.command
+          from cron.job_run_details as detail
+         where detail.runid >= v_low
+         order by detail.runid
+         limit 20000
+    ), bounds as materialized (
+        select max(around.runid) filter (where around.start_time < p_from) as after, min(around.runid) filter (where around.start_time >= p_to) as before,
+               coalesce(min(around.start_time) filter (where around.start_time >= p_to), now()) as before_at
+          from around
+    ), ring as (
+        (select around.runid, around.start_time, around.end_time, around.status, around.return_message
+           from around
+          where around.command = format('select kronos.fire(%L)', p_job_id)
+            and around.start_time >= p_from
+            and around.start_time < p_to
+          order by around.start_time desc
+          limit 10)
+         union all
+        (select refused.runid, null, refused.end_time, refused.status, refused.return_message
+           from around as refused
+          cross join bounds
+          where refused.command = format('select kronos.fire(%L)', p_job_id)
+            and refused.status = 'failed'
+            and refused.start_time is null
+            and (bounds.after is null or refused.runid > bounds.after)
+            and (bounds.before is null or refused.runid < bounds.before)
+            -- a log that begins with refusals does not say when it began: not more than an hour before its first date is believed
+            and (bounds.after is not null or p_to > bounds.before_at - interval '1 hour')
+          order by refused.runid desc
+          limit 3)
+    )
     select jsonb_agg(jsonb_build_object('started_at', kronos.iso(ring.start_time), 'ended_at', kronos.iso(ring.end_time), 'status', ring.status,
-                                        'message', left(ring.return_message, 200)) order by ring.start_time) into v_rings
-      from (select around.start_time, around.end_time, around.status, around.return_message
-              from (select detail.start_time, detail.end_time, detail.status, detail.return_message, detail.command
-                      from cron.job_run_details as detail
-                     where detail.runid >= v_low
-                     order by detail.runid
-                     limit 20000) as around
-             where around.command = format('select kronos.fire(%L)', p_job_id)
-               and around.start_time >= p_from
-               and around.start_time < p_to
-             order by around.start_time desc
-             limit 10) as ring;
+                                        'message', left(ring.return_message, 200)) order by ring.start_time nulls first, ring.runid) into v_rings
+      from ring;
     return jsonb_build_object('entry', v_entry, 'rings', coalesce(v_rings, '[]'));
 exception when undefined_table or undefined_column or invalid_schema_name or insufficient_privilege or lock_not_available then
     return jsonb_build_object('entry', null, 'rings', null);

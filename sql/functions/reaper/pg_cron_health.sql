@@ -1,7 +1,9 @@
--- pg_cron_health: what readiness is judged by: the extension, the internal jobs' entries, and how long pg_cron has been silent.
--- Called by: queries/system.sql.   Returns: one row.
+-- pg_cron_health: what readiness is judged by: the extension, the internal jobs' entries, how long pg_cron has been silent, and where it is, whether its
+-- log says that it cannot ring. The log is asked only once a minute's ring is overdue, or nothing has rung yet.
+-- Called by: queries/system.sql, queries/explain.sql, queries/doctor.sql, system_status.   Returns: one row. alarm_failure: why the newest alarms fail; null
+-- where they did not, or pg_cron keeps no log.
 create or replace function kronos.pg_cron_health()
-returns table (extension_version text, internal_jobs integer, internal_entries integer, silent_seconds double precision)
+returns table (extension_version text, internal_jobs integer, internal_entries integer, silent_seconds double precision, alarm_failure text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -12,6 +14,9 @@ begin
               from kronos.heartbeats as beat) as active
      where active.job_id is not null;
     silent_seconds := extract(epoch from kronos.pg_cron_silence());
+    if silent_seconds > 61 or not exists (select from kronos.heartbeats as beat where beat.rang_at > '-infinity') then
+        alarm_failure := (select newest.message from kronos.pg_cron_failure(30) as newest where newest.is_newest);
+    end if;
     return next;
 end
 $$;

@@ -3,13 +3,14 @@
 create or replace function kronos.system_status(out postgresql_version text, out pg_cron_version text, out pg_cron_silent_seconds double precision,
                                                 out internal_jobs integer, out internal_entries integer, out has_launcher boolean,
                                                 out overdue_jobs integer, out overdue_seconds double precision, out worker_sessions integer,
-                                                out cron_timezone text, out match_dom_and_dow text, out zones_changed_at timestamptz)
+                                                out cron_timezone text, out match_dom_and_dow text, out zones_changed_at timestamptz,
+                                                out alarm_failure text, out waiting_endpoints integer, out waiting_seconds double precision)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     postgresql_version := current_setting('server_version');
-    select health.extension_version, health.silent_seconds, health.internal_jobs, health.internal_entries
-      into pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries
+    select health.extension_version, health.silent_seconds, health.internal_jobs, health.internal_entries, health.alarm_failure
+      into pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries, alarm_failure
       from kronos.pg_cron_health() as health;
     select coalesce(bool_or(backend.backend_type = 'pg_cron launcher' or backend.application_name = 'pg_cron scheduler'), false),
            count(*) filter (where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-'))
@@ -23,6 +24,7 @@ begin
                and not exists (select from kronos.heartbeats as beat where beat.job_id = job.job_id)      -- but not for internal jobs
              order by job.next_tick_at
              limit 10000) as due;
+    select queue.waiting_endpoints, queue.waiting_seconds into waiting_endpoints, waiting_seconds from kronos.queue_health('60 seconds') as queue;
     if pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
         cron_timezone := current_setting('cron.timezone', true);
         match_dom_and_dow := current_setting('cron.match_dom_and_dow', true);

@@ -1,0 +1,129 @@
+"""Findings about what is around the jobs: whether pg_cron's alarms begin, what was changed by hand, whether anybody delivers. No I/O."""
+
+from collections.abc import Iterator
+
+from kronos import pg_hba, ringing, system
+from kronos.doctor.facts import Change, Ground, PgCron, Waiting
+from kronos.doctor.findings import MIGRATE, Finding, many, some
+
+_RINGS_SECONDS = 61.0  # the internal jobs ring each minute
+# What pg_cron says where its own login or worker failed; anything else is what the alarm's statement met.
+_NOT_STARTED = ("connection failed", "could not start background process", "job startup timeout")
+_CONFINING = {
+    "row level security": "row level security is off on {}",
+    "forced row level security": "row level security is not forced on {}",
+}
+
+
+def ringing_here(ground: Ground, pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -> Iterator[Finding]:
+    """Whether pg_cron rings, and here; and if not, why."""
+    served = pg_cron.served_database
+    is_here = served in (None, ground.database)
+    yield Finding(
+        check="cron.database_name",
+        ok=is_here,
+        detail=f"pg_cron serves {served}, this is {ground.database}" if served else "not for this user's eyes",
+        meaning="pg_cron rings in another database",
+        fix=f"set cron.database_name = '{ground.database}' and restart PostgreSQL",
+    )
+    yield Finding(
+        check="internal jobs",
+        ok=pg_cron.internal_jobs > 0 and pg_cron.internal_entries == pg_cron.internal_jobs,
+        detail=f"{pg_cron.internal_entries} of {pg_cron.internal_jobs} internal jobs have an entry",
+        meaning="nothing is repaired, caught up, or freed of dead workers",
+        fix=MIGRATE,
+    )
+    alarms = _alarms(pg_cron, setup, login) if is_here else Finding(check="alarms", ok=True, detail=f"they ring in {served}")
+    yield alarms
+    stands_in = "; workers ring in its place, a little late, while one runs"
+    yield Finding(
+        check="heartbeat",
+        ok=pg_cron.silent_seconds <= system.SILENT_AFTER.total_seconds(),
+        detail=f"pg_cron rang {pg_cron.silent_seconds:.0f} s ago",
+        meaning=("pg_cron is frozen or behind" if alarms.ok else "pg_cron's alarms fail, see the check alarms") + stands_in,
+        fix="from pg_cron 1.6.1: select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'pg_cron launcher'; "
+        "before: restart PostgreSQL"
+        if alarms.ok
+        else "what the check alarms says; pg_cron then rings at the next minute",
+    )
+
+
+def hold(pg_cron: PgCron) -> Finding:
+    """Whether the instance may fire and deliver at all."""
+    return Finding(
+        check="hold",
+        ok=not pg_cron.is_held,
+        detail="kronos.hold is on" if pg_cron.is_held else "it fires and delivers",
+        meaning="no tick is accounted for and nothing is delivered, as for a copy beside its original",
+        fix="start `kronos up` without --hold; on a server of your own: alter database … reset kronos.hold, then restart the workers",
+    )
+
+
+def _alarms(pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -> Finding:
+    """Whether alarms begin: by pg_cron's log where it rings no longer, by pg_hba.conf where it has not rung yet."""
+    ended, failed, message = pg_cron.alarms_ended, pg_cron.alarms_failed, pg_cron.alarm_message
+    is_refused = login is not None and login.verdict == "refused" and pg_cron.silent_seconds > _RINGS_SECONDS
+    has_failed = pg_cron.alarm_failure is not None
+    if not has_failed and not is_refused and not (login is not None and login.verdict == "refused" and ended == failed):
+        told = f"{failed} of the newest {ended} in pg_cron's log failed, the last of these with {message!r}" if failed else ""
+        return Finding(check="alarms", ok=True, detail=told or f"none of the newest {ended} in pg_cron's log failed")
+    why = f": {login.why}" if login is not None and login.verdict != "accepted" else ""
+    is_ours = has_failed and pg_cron.alarm_failure not in _NOT_STARTED
+    return Finding(
+        check="alarms",
+        ok=False,
+        detail=f"the newest alarms fail with {pg_cron.alarm_failure!r}{'' if is_ours else why}" if has_failed else f"none can begin{why}",
+        meaning="pg_cron starts no job's tick, however often it tries; workers ring in its place, a little late, while one runs",
+        fix=f"{MIGRATE}; what PostgreSQL says of it is in its log" if is_ours else ringing.what_to_write(setup, login),
+    )
+
+
+def objects(found: list[Change]) -> Finding:
+    """What is not as the newest upgrade left it. What others made beside it is theirs, but for policies and triggers on our tables."""
+    told = [_told(each) for each in found if each.differs != ["new"] or each.object.startswith(("policy ", "trigger "))]
+    is_lost = any(each.differs == ["gone"] and each.object.startswith("table ") for each in found)
+    return Finding(
+        check="objects",
+        ok=not told,
+        detail=some(told) if told else "functions, views, rights, policies and triggers are as the newest migrate left them",
+        meaning="somebody changed the schema by hand, or it was restored in part: what confines workspaces, or what rings, may not hold",
+        fix="restore the backup: no migration makes a table again that has gone" if is_lost else MIGRATE,
+    )
+
+
+def _told(change: Change) -> str:
+    if change.differs == ["gone"]:
+        return f"{change.object} is gone"
+    if change.differs == ["new"]:
+        return f"{change.object} is not this release's"
+    confining = [text.format(change.object) for name, text in _CONFINING.items() if name in change.differs]
+    return ", ".join(confining) or f"{change.object} has other {' and '.join(change.differs)}"
+
+
+def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding]:
+    """Whether anybody delivers, and in time. What waits for its own endpoint or workspace is told, and no failure."""
+    yield Finding(
+        check="workers",
+        ok=worker_sessions > 0,
+        detail=f"workers hold {worker_sessions} sessions" if worker_sessions else "no worker is connected to this database",
+        meaning="executions are made, and nobody delivers them",
+        fix="start `kronos worker`; if one runs, see its log: is its KRONOS_DATABASE_URL this database?",
+    )
+    late = [each for each in waiting if each.waits_for is None]
+    told = [f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s" for each in late]
+    others = [
+        f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s: {each.waits_for}" for each in waiting if each.waits_for is not None
+    ]
+    limit = system.WAITS_LONG.total_seconds()
+    waits = (
+        f"due executions of {many(late)} endpoints wait for a worker: {some(told)}"
+        if late
+        else f"none waits for a worker for {limit:.0f} s"
+    )
+    yield Finding(
+        check="queue",
+        ok=not late,
+        detail=waits + (f"; for their own limits wait those of {some(others)}" if others else ""),
+        meaning="deliveries are late: no worker runs, or those that do are busy, stuck, or of a release that this database does not know",
+        fix="start workers, or raise KRONOS_WORKER_CONCURRENCY; restart a worker that holds sessions and delivers nothing",
+    )

@@ -1,0 +1,200 @@
+"""Whether pg_cron can ring as kronos_cron: by what it has rung, by a ring of its own, by pg_hba.conf; and what to write where it cannot."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import psycopg
+from psycopg.rows import class_row
+
+from kronos import errors, pg_hba, session
+from kronos.sql import Row, Statement, statement
+
+_MINUTE = 60.0
+_HEARD_SECONDS = 61.0  # the internal jobs ring each minute
+_SECONDS_RING_WITHIN = 10.0  # an entry of one second, from pg_cron 1.5 on: it is read within a second, and rings one later
+_MINUTE_RINGS_WITHIN = 8.0  # after the minute has begun
+_LAUNCHER_WITHIN = 5.0
+_LOOK_EVERY = 0.5
+_BACKGROUND_WORKERS = (
+    "alter system set cron.use_background_workers = on; alter system set max_worker_processes = 48; and restart PostgreSQL: "
+    "pg_cron then logs in nowhere"
+)
+
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+Progress: TypeAlias = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How pg_cron runs an entry. What only a superuser may see is None for others."""
+
+    database: str
+    served_database: str | None
+    version: str
+    has_launcher: bool
+    host: str | None
+    has_background_workers: bool | None
+    hba_file: str | None
+    has_ssl: bool
+    sees_passwords: bool
+    groups: list[str]
+    sees_rules: bool
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether an entry can ring within a minute."""
+        return tuple(int(part) for part in self.version.replace("-", ".").split(".")[:2]) >= (1, 5)
+
+    def caller(self, *, has_password: bool) -> pg_hba.Caller:
+        """How pg_cron logs in, where it does."""
+        return pg_hba.Caller(
+            host=self.host or "", database=self.database, groups=self.groups, has_password=has_password, has_ssl=self.has_ssl
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Password:
+    """Whether pg_cron's login could give one."""
+
+    has_password: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the log and the internal jobs say. seconds: since pg_cron last rang, None: never."""
+
+    seconds: float | None
+    last_runid: int
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing:
+    """Whether pg_cron rings: `yes`, `no`, or `unknown`, where it could not be seen; why, and what puts it right."""
+
+    verdict: Literal["yes", "no", "unknown"]
+    detail: str
+    fix: str | None = None
+
+
+_SETUP = statement("ringing.get_setup", Setup)
+_PASSWORD = statement("ringing.get_password", Password)
+_RULES = statement("ringing.list_rules", pg_hba.Rule)
+_HEARD = statement("ringing.get_heard", Heard)
+
+
+def setup(connection: Connection) -> tuple[Setup, pg_hba.Login | None]:
+    """How pg_cron runs an entry, and what pg_hba.conf makes of that, where it logs in and this user may see it. As the administrator.
+
+    Raises psycopg.Error.
+    """
+    (found,) = _rows(connection, _SETUP)
+    if found.has_background_workers is not False or not found.sees_rules or not found.sees_passwords:
+        return found, None
+    has_password = any(each.has_password for each in _rows(connection, _PASSWORD))
+    return found, pg_hba.login(_rows(connection, _RULES), found.caller(has_password=has_password))
+
+
+def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
+    """What lets pg_cron ring again where it is refused."""
+    if found.has_background_workers is None:  # not for this user's eyes
+        return f"as a superuser: {_BACKGROUND_WORKERS}; or let {pg_hba.USER} into database {found.database} in pg_hba.conf, with trust"
+    if found.has_background_workers:
+        return "alter system set max_worker_processes = 48; and restart PostgreSQL: pg_cron needs one for each alarm that rings at once"
+    above = f", above line {login.line}" if login is not None and login.line is not None else ", above the lines for all users"
+    line = pg_hba.line(found.caller(has_password=False))
+    written = f"write into {found.hba_file or 'pg_hba.conf'}{above}: {line}  and run: select pg_reload_conf();"
+    return f"{written} Or, without a login: {_BACKGROUND_WORKERS}" if found.has_seconds else written
+
+
+def check(admin_url: str, *, progress: Progress) -> Ringing:
+    """Whether pg_cron rings here, seen within seconds; before pg_cron 1.5 a first ring is not before the next minute. Never raises.
+
+    `progress` is told, once a second or so, what is waited for.
+    """
+    try:
+        with session.connect(admin_url, session.wanted(None), application_name="kronos-migrate") as connection:
+            return _check(connection, progress)
+    except (psycopg.Error, errors.KronosError) as error:
+        told = error.diag.message_primary if isinstance(error, psycopg.Error) else str(error)
+        return Ringing(verdict="unknown", detail=f"whether pg_cron rings could not be seen: {told}", fix="run `kronos doctor`")
+
+
+def _check(connection: Connection, progress: Progress) -> Ringing:
+    found, login = setup(connection)
+    connection.execute("set role kronos_owner")
+    (before,) = _rows(connection, _HEARD)
+    if found.served_database not in (None, found.database):
+        return Ringing(
+            verdict="no",
+            detail=f"pg_cron serves database {found.served_database} and rings nothing in {found.database}",
+            fix=f"set cron.database_name = '{found.database}' and restart PostgreSQL",
+        )
+    found = _with_launcher(connection, found, progress)
+    if not found.has_launcher:
+        return Ringing(verdict="no", detail="pg_cron's launcher does not run", fix="restart PostgreSQL, and look into its log")
+    if before.seconds is not None and before.seconds <= _HEARD_SECONDS:
+        return Ringing(verdict="yes", detail=f"pg_cron rang {before.seconds:.0f} s ago")
+    if login is not None and login.verdict == "refused":
+        return Ringing(verdict="no", detail=f"pg_cron cannot log in: {login.why}", fix=what_to_write(found, login))
+    return _ring(connection, found, login, before, progress)
+
+
+def _with_launcher(connection: Connection, found: Setup, progress: Progress) -> Setup:
+    """`found`, once pg_cron's launcher is there: it comes some moments after a server that has just started. Not waited for for long."""
+    until = time.monotonic() + _LAUNCHER_WITHIN
+    while not found.has_launcher and time.monotonic() < until:
+        progress(f"waiting for pg_cron's launcher: {until - time.monotonic():.0f} s at most")
+        time.sleep(_LOOK_EVERY)  # nobody tells when a process begins
+        (now,) = _rows(connection, _SETUP)
+        found = replace(found, has_launcher=now.has_launcher)
+    return found
+
+
+def _ring(connection: Connection, found: Setup, login: pg_hba.Login | None, before: Heard, progress: Progress) -> Ringing:
+    """Waits for an alarm to come: one of its own, that rings each second; before pg_cron 1.5, the internal jobs' next minute."""
+    name = f"kronos:{uuid.uuid4()}"  # of no job: should we die here, the reaper removes it within a minute
+    channel = f"kronos_ring_{uuid.uuid4().hex}"
+    connection.execute(f'listen "{channel}"')
+    if found.has_seconds:
+        connection.execute("set role kronos_cron")
+        connection.execute("select cron.schedule(%s, '1 seconds', %s)", [name, f"select pg_notify('{channel}', '')"])
+        connection.execute("set role kronos_owner")
+    try:
+        return _wait(connection, found, login, before, progress)
+    finally:
+        if found.has_seconds and not connection.closed:
+            connection.execute("set role kronos_cron")
+            connection.execute("select cron.unschedule(jobid) from cron.job where jobname = %s and username = current_user", [name])
+
+
+def _wait(connection: Connection, found: Setup, login: pg_hba.Login | None, before: Heard, progress: Progress) -> Ringing:
+    began = time.monotonic()
+    within = _SECONDS_RING_WITHIN if found.has_seconds else _seconds_to_minute(connection) + _MINUTE_RINGS_WITHIN
+    while (waited := time.monotonic() - began) < within:
+        progress(f"waiting for pg_cron to ring as {pg_hba.USER}: {within - waited:.0f} s at most")
+        for _ in connection.notifies(timeout=_LOOK_EVERY, stop_after=1):
+            return Ringing(verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s")
+        (now,) = _rows(connection, _HEARD)
+        if now.seconds is not None and (before.seconds is None or now.seconds < before.seconds):
+            return Ringing(verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s")
+        if now.failure is not None and now.last_runid > before.last_runid:
+            return Ringing(verdict="no", detail=f"pg_cron cannot ring: {now.failure}", fix=what_to_write(found, login))
+    return Ringing(
+        verdict="no",
+        detail=f"pg_cron did not ring within {within:.0f} s" + (f" ({login.why})" if login is not None else ""),
+        fix="see PostgreSQL's log for what pg_cron's launcher says; restart PostgreSQL; then run `kronos doctor`",
+    )
+
+
+def _seconds_to_minute(connection: Connection) -> float:
+    found = connection.execute("select extract(second from clock_timestamp())::double precision").fetchone()
+    return _MINUTE - (float(found[0]) if found is not None else 0.0)
+
+
+def _rows(connection: Connection, wanted: Statement[Row]) -> list[Row]:
+    with connection.cursor(row_factory=class_row(wanted.row)) as cursor:
+        return cursor.execute(wanted.text).fetchall()

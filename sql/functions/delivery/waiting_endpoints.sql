@@ -1,0 +1,36 @@
+-- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, among the first p_endpoints with
+-- anything to claim, and what it waits for: null, a worker; else its workspace or its own gate.
+-- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim (list_due_endpoints measures it), so it costs the
+-- same however much waits and however much there was.
+-- Called by: queue_health, queries/doctor.sql.
+create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer)
+returns table (endpoint_id uuid, due_at timestamptz, waits_for text)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+as $$
+    with recursive endpoint as (
+        (select live.endpoint_id, live.visible_at, 1 as nth
+           from kronos.execution_live as live
+          where live.claim_token is null and live.visible_at < 'infinity'
+          order by live.endpoint_id, live.visible_at
+          limit 1)
+        union all
+        select following.endpoint_id, following.visible_at, endpoint.nth + 1
+          from endpoint
+         cross join lateral (select live.endpoint_id, live.visible_at
+                               from kronos.execution_live as live
+                              where live.claim_token is null and live.visible_at < 'infinity' and live.endpoint_id > endpoint.endpoint_id
+                              order by live.endpoint_id, live.visible_at
+                              limit 1) as following
+         where endpoint.nth < p_endpoints
+    )
+    select endpoint.endpoint_id, endpoint.visible_at,
+           case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
+                when gate.paused_until > now()                 then 'deliveries to it are paused'
+                when gate.in_flight >= gate.max_in_flight      then format('its %s deliveries at once are under way', gate.max_in_flight)
+           end
+      from endpoint
+      join kronos.endpoint_gate as gate on gate.endpoint_id = endpoint.endpoint_id
+      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
+     where endpoint.visible_at < p_before
+$$;

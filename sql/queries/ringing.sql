@@ -1,0 +1,34 @@
+-- name: get_setup
+-- How pg_cron runs an entry, as the administrator. Null where it is a superuser's to see, and who asks is none.
+select current_database()::text as database,
+       case when sees.settings then current_setting('cron.database_name', true) end as served_database,
+       (select extversion from pg_extension where extname = 'pg_cron') as version,
+       exists (select
+                 from pg_stat_activity as backend
+                where backend.backend_type = 'pg_cron launcher' or backend.application_name = 'pg_cron scheduler') as has_launcher,
+       case when sees.settings then current_setting('cron.host', true) end as host,
+       case when sees.settings then coalesce(current_setting('cron.use_background_workers', true), 'off') = 'on' end as has_background_workers,
+       case when sees.settings then current_setting('hba_file') end as hba_file,
+       current_setting('ssl') = 'on' as has_ssl,
+       has_column_privilege('pg_authid', 'rolpassword', 'select') as sees_passwords,
+       array(select member.rolname::text from pg_roles as member where pg_has_role(to_regrole('kronos_cron'), member.oid, 'member') and not member.rolsuper) as groups,
+       has_table_privilege('pg_hba_file_rules', 'select') and has_function_privilege('pg_hba_file_rules()', 'execute') as sees_rules
+  from (select pg_has_role(current_user, 'pg_read_all_settings', 'usage') as settings) as sees;
+
+-- name: get_password
+-- Whether pg_cron's login could give one. For a superuser alone.
+select password.rolpassword is not null as has_password from pg_authid as password where password.rolname = 'kronos_cron';
+
+-- name: list_rules
+-- pg_hba.conf as PostgreSQL reads the file now, whether or not it was told to.
+select line_number, type, database, user_name, address, netmask, auth_method, options, error
+  from pg_hba_file_rules
+ order by line_number;
+
+-- name: get_heard
+-- What pg_cron has rung, as kronos_owner. seconds: null, where it never has. failure: why the newest alarms fail.
+select (select extract(epoch from clock_timestamp() - max(beat.rang_at))::double precision
+          from kronos.heartbeats as beat
+         where beat.rang_at > '-infinity' and beat.rang_at <= clock_timestamp() + interval '5 seconds') as seconds,
+       newest.last_runid, case when newest.is_newest then newest.message end as failure
+  from kronos.pg_cron_failure(30) as newest;

@@ -1,0 +1,82 @@
+"""A process at a database of another release: older, it is refused with what to run; newer, it says so and goes on."""
+
+import logging
+
+import psycopg
+import pytest
+
+from kronos import database, errors, migrations, revisions, system
+from kronos.system import SILENT_AFTER
+from kronos.worker.link import Link, Outage
+from sql_factory import Connection
+
+
+@pytest.fixture(autouse=True)
+def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revisions, "_told", set())
+
+
+def test_the_newest_revision_is_known_without_alembic() -> None:
+    assert revisions.needed() == migrations.head()
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("comment on table kronos.schema_version is 'revision 0001'", "is at revision 0001, and this release needs"),
+        ("comment on table kronos.schema_version is 'objects 0123456789abcdef'", "or by an earlier release, and this release needs"),
+        ("comment on table kronos.schema_version is null", "or by an earlier release, and this release needs"),
+        (
+            "revoke usage on schema kronos from public, kronos_api, kronos_worker",
+            "permission denied for schema kronos: run `kronos migrate`",
+        ),
+    ],
+)
+async def test_a_database_of_an_earlier_release_is_refused_with_what_to_run(
+    superuser: Connection, database_url: str, harm: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    superuser.execute(harm.encode())
+    async with database.api_pool(database_url, size=1) as pool:
+        with pytest.raises(errors.DatabaseUnavailable) as refused:
+            await system.readiness(database.InstanceView(pool))
+    assert told in refused.value.detail
+    assert "kronos migrate" in refused.value.detail
+    link = Link(database_url, "claim", Outage())
+    with pytest.raises(errors.SessionRefused) as refused_link:
+        await link._connect()
+    assert told in refused_link.value.detail
+
+
+async def test_a_newer_database_is_said_once_by_each_process_and_used(
+    superuser: Connection, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    superuser.execute("comment on table kronos.schema_version is 'revision 9999'")
+    sentence = f"the database is at revision 9999, and this process is of a release that knows {revisions.needed()}"
+    async with database.api_pool(database_url, size=2) as pool:
+        found = await system.readiness(database.InstanceView(pool))
+    assert sentence in " ".join(system.why_degraded(found))
+    link = Link(database_url, "claim", Outage())
+    with caplog.at_level(logging.WARNING):
+        await link.ask()
+    await link.close()
+    assert [record.getMessage() for record in caplog.records if "9999" in record.getMessage()] == [
+        sentence + ": replace it by the newer one's"
+    ]
+
+
+async def test_a_worker_whose_function_an_upgrade_took_away_looks_at_the_revision_and_says_so(
+    superuser: Connection, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = Link(database_url, "listen", Outage())
+    params = {"after": SILENT_AFTER, "unheard_since": None}
+    await link.rows(system.RING_IF_SILENT, params)
+    superuser.execute("comment on table kronos.schema_version is 'revision 9999'")
+    superuser.execute("alter function kronos.ring_if_silent(interval, timestamptz) rename to ring_if_silent_of_old")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            with pytest.raises(psycopg.errors.UndefinedFunction):
+                await link.rows(system.RING_IF_SILENT, params)
+    await link.close()
+    said = [record.getMessage() for record in caplog.records]
+    assert any("ring_if_silent" in each for each in said), said
+    assert any("at revision 9999" in each for each in said), said
