@@ -24,7 +24,7 @@ def attempt(number: int, status: str, at: int, **changes: Any) -> Attempt:
     fields: dict[str, Any] = {
         "attempt_number": number, "status": status, "started_at": NINE + timedelta(seconds=at),
         "completed_at": NINE + timedelta(seconds=at + 1), "duration_ms": 12, "request": None, "response": None, "error": None,
-        "worker_id": "w:1:abc",
+        "worker_id": "w:1:abc", "endpoint_version": 1,
     }  # fmt: skip
     return Attempt(**(fields | changes))
 
