@@ -49,7 +49,8 @@ select attempt_number, status, started_at, completed_at, duration_ms, request, r
 
 -- name: list_last_attempts
 -- The newest %(limit)s, without what was sent and answered.
-select attempt_number, status, started_at, completed_at, duration_ms, null::jsonb as request, null::jsonb as response, error, worker_id
+select attempt_number, status, started_at, completed_at, duration_ms, null::jsonb as request, null::jsonb as response, error, worker_id,
+       endpoint_version
   from (select tried.*
           from kronos.read_attempts(%(execution_id)s) as tried
          where tried.workspace_id = kronos.current_workspace_id()

@@ -60,8 +60,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
          where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,
        pg_cron.facts as pg_cron,
        kronos.is_job_entry_right((version.whole).job_id, (version.whole).alarm, pg_cron.facts -> 'entry') as is_entry_right,
-       (version.whole).alarm, health.silent_seconds as pg_cron_silent_seconds, health.alarm_failure as pg_cron_failure,
-       kronos.is_held() as is_held
+       (version.whole).alarm, health.silent_seconds as pg_cron_silent_seconds, kronos.is_held() as is_held,
+       health.alarm_failure as pg_cron_failure
   from asked
  cross join version
  cross join run

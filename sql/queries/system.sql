@@ -4,10 +4,10 @@ select key_id, secret_sha256, role from kronos.find_api_key(%(public_id)s);
 
 -- name: get_readiness
 -- is_read_only: a standby, which refuses each write.
-select health.extension_version, health.internal_jobs, health.internal_entries, health.silent_seconds, health.alarm_failure,
+select health.extension_version, health.internal_jobs, health.internal_entries, health.silent_seconds,
+       current_setting('transaction_read_only') = 'on' as is_read_only, health.alarm_failure,
        queue.worker_sessions, queue.waiting_endpoints, queue.waiting_seconds,
-       coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class') from '^revision (.*)$'), '') as revision,
-       current_setting('transaction_read_only') = 'on' as is_read_only
+       coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class') from '^revision (.*)$'), '') as revision
   from kronos.pg_cron_health() as health
  cross join kronos.queue_health(%(longer_than)s) as queue;
 
@@ -27,8 +27,9 @@ select max(zone.changed_at) as changed_at from kronos.zones as zone;
 -- name: get_status
 -- The instance, for its administrator.
 select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries, has_launcher, overdue_jobs, overdue_seconds,
-       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at, alarm_failure, waiting_endpoints, waiting_seconds,
-       kronos.is_held() as is_held, current_setting('transaction_read_only') = 'on' as is_read_only
+       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at,
+       kronos.is_held() as is_held, current_setting('transaction_read_only') = 'on' as is_read_only,
+       alarm_failure, waiting_endpoints, waiting_seconds
   from kronos.system_status();
 
 -- name: list_drift
