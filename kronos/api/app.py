@@ -100,7 +100,7 @@ def create(settings: Settings) -> FastAPI:
         description=_DESCRIPTION,
         root_path=settings.path_prefix,
         root_path_in_servers=False,
-        servers=[{"url": settings.path_prefix or "/", "description": "This instance."}],
+        servers=[{"url": settings.path_prefix or "/"}],
         lifespan=lifespan,
         redirect_slashes=False,
         redoc_url=None,

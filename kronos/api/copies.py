@@ -15,6 +15,7 @@ from kronos import errors, reading
 from kronos.api.fields import is_timestamp, timestamp
 from kronos.errors import Fault
 from kronos.model import Endpoint, Job, Json, JsonObject, Workspace
+from kronos.retention import Retention
 
 _HINTS = {
     "version": "Somebody has changed it since: read it again, and edit that.",
@@ -26,7 +27,7 @@ _HINTS = {
     "anchor_local": "Write it in anchor, without an offset.",
     "next_run_at": "It follows from the schedule.",
 }
-_MOVES = ("next_run_at", "last_run_at")
+_MOVES = ("next_run_at", "last_run_at", "retained_from")
 """Time alone moves them on while somebody edits."""
 
 
@@ -59,7 +60,7 @@ def kind_of(row: type, body: type[BaseModel]) -> Kind:
     return Kind(read_only=frozenset(field.name for field in fields(row)) - taken)
 
 
-def shown(row: Endpoint | Job | Workspace) -> JsonObject:
+def shown(row: Endpoint | Job | Workspace | Retention) -> JsonObject:
     """A row as GET gives it."""
     document: JsonObject = orjson.loads(orjson.dumps(row, reading.plain, orjson.OPT_UTC_Z))
     return document

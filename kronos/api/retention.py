@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from kronos import errors, retention
 from kronos.api.call import Call, answer
+from kronos.api.copies import kind_of, shown
 from kronos.api.operation import Routes
 from kronos.api.schemas import NoQuery, RetentionPut
 from kronos.retention import Ages, Retention
@@ -11,6 +12,7 @@ from kronos.retention import Ages, Retention
 routes = Routes("retention")
 _PATH = "/v1/workspaces/{w}/retention"
 _ABSENT = errors.WorkspaceNotFound
+_COPY = kind_of(Retention, RetentionPut)
 
 
 @routes.operation("GET", _PATH, answers={200: Retention}, raises=(_ABSENT,))
@@ -30,5 +32,13 @@ async def get_retention(call: Call) -> Response:
 async def put_retention(call: Call) -> Response:
     """Set the workspace's own ages; null, or none: the instance's."""
     call.parameters(NoQuery)
-    view, body = call.workspace(), await call.read(RetentionPut)
+    view, document = call.workspace(), await call.document()
+    if _COPY.told(document):
+        present = shown(await retention.get(view))
+        changed = _COPY.edited(document, present)
+        own = {
+            name: present["override"][name] for name in present["override"] if name in document
+        }  # as they were, the instance's among them
+        document = own | changed
+    body = call.judged(RetentionPut, document)
     return answer(await retention.put(view, Ages(success_days=body.success_days, failure_days=body.failure_days)))

@@ -145,6 +145,17 @@ def test_what_time_moved_on_is_no_edit(api: httpx.Client, base: str, shared_supe
     assert api.patch(f"{base}/jobs/nightly", json=past).json()["tags"] == ["c"]
 
 
+def test_a_copy_of_retention_pins_nothing_that_was_the_instances(api: httpx.Client, base: str) -> None:
+    one = f"{base}/retention"
+    given = api.get(one).json()
+    assert api.put(one, json=given).json() == given
+    edited = api.put(one, json=given | {"success_days": 7}).json()
+    assert (edited["override"], edited["success_days"]) == ({"success_days": 7, "failure_days": None}, 7)
+    assert api.put(one, json=edited).json() == edited
+    problem = problem_of(api.put(one, json=edited | {"defaults": {"success_days": 1, "failure_days": 1}}))
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/defaults"]
+
+
 def test_a_copy_makes_an_endpoint_only_under_its_own_name(api: httpx.Client, base: str) -> None:
     given = api.get(f"{base}/endpoints/sink").json()
     assert problem_of(api.put(f"{base}/endpoints/fresh", json=given))["status"] == 422
