@@ -30,17 +30,21 @@ with form as materialized (
            greatest(form.period + interval '5 minutes', interval '5 minutes' * power(288, n * 7919 %% 1000 / 1000.0)) as age
       from generate_series(1, %(jobs)s) as n
       join form on form.nth = n %% (select count(*) from form)
+), made as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+                             catch_up_policy, ticks_from)
+    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', fresh.cron, fresh.zone, fresh.schedule,
+           '* * * * *', 'overdue', fresh.policy, now() - fresh.age
+      from fresh, kronos.endpoints as endpoint
+     where endpoint.name = %(endpoint)s
+    returning job_id, workspace_id, schedule, ticks_from
 )
-insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                         catch_up_policy, next_tick_at, ticks_from)
-select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', fresh.cron, fresh.zone, fresh.schedule,
-       '* * * * *', 'overdue', fresh.policy, kronos.next_tick(fresh.schedule, now() - fresh.age), now() - fresh.age
-  from fresh, kronos.endpoints as endpoint
- where endpoint.name = %(endpoint)s
+insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+select job_id, workspace_id, kronos.next_tick(schedule, ticks_from) from made
 """
 _IS_BEHIND = """
 select exists (select
-                 from kronos.jobs
+                 from kronos.pointers
                  join kronos.workspaces using (workspace_id)
                 where slug = %s and next_tick_at < clock_timestamp() - kronos.grace())
 """
@@ -57,7 +61,7 @@ def sample(one: Instance, jobs: int, zones: list[str]) -> dict[str, float]:
     with one.connect() as connection:
         connection.execute("select cron.alter_job(jobid, active := false) from cron.job")  # pg_cron's own rings would do part of it
         connection.execute(_ADD_JOBS, {"jobs": jobs, "zones": zones, "endpoint": ENDPOINT})
-        connection.execute("analyze kronos.jobs")
+        connection.execute("analyze kronos.jobs, kronos.pointers")
         connection.execute("checkpoint")
         postgres, began, calls, first = machine.cpu_seconds(one.postgres_pid), time.monotonic(), 0, 0.0
         while connection.execute(_IS_BEHIND, [WORKSPACE]).fetchone() == (True,):

@@ -31,15 +31,17 @@ with form as materialized (
      cross join lateral kronos.read_schedule('* * * * *', null, null, zone, 'SHIFT', 'FIRST') as schedule
 ), fresh as materialized (
     select gen_random_uuid() as job_id, n from generate_series(1, %(jobs)s) as n
+), made as (
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description)
+    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', form.zone, form.schedule,
+           form.alarm, form.description
+      from fresh
+      join form on form.nth = fresh.n %% cardinality(%(zones)s::text[])
+     cross join kronos.endpoints as endpoint
+     where endpoint.name = %(endpoint)s
+    returning job_id, workspace_id
 )
-insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                         next_tick_at)
-select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', form.zone, form.schedule,
-       form.alarm, form.description, %(minute)s
-  from fresh
-  join form on form.nth = fresh.n %% cardinality(%(zones)s::text[])
- cross join kronos.endpoints as endpoint
- where endpoint.name = %(endpoint)s
+insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, %(minute)s from made
 """
 _REGISTER = """
 select count(kronos.register_pg_cron(job_id)) from kronos.jobs join kronos.workspaces using (workspace_id) where slug = %s

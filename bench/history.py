@@ -39,10 +39,11 @@ end
 $$
 """
 _JOBS = """
+with job as (
 insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                         next_tick_at, created_at, ticks_from, tags)
+                         created_at, ticks_from, tags)
 select new.job_id, new.job_id, endpoint.workspace_id, 'job-' || n, endpoint.endpoint_id, 'CRON', read.cron, 'UTC', read.schedule, read.cron,
-       'daily', kronos.next_tick(read.schedule, now() + interval '1 hour'), made.at, made.at,
+       'daily', made.at, made.at,
        case when n %% 50 = 0 then array['rare'] else '{}' end
   from kronos.endpoints as endpoint
  cross join generate_series(1, %(jobs)s) as n
@@ -51,6 +52,10 @@ select new.job_id, new.job_id, endpoint.workspace_id, 'job-' || n, endpoint.endp
  cross join lateral (select format('%%s %%s * * *', n %% 60, n %% 24) as cron) as text
  cross join lateral (select text.cron, kronos.parse_cron(text.cron) as schedule) as read
  where endpoint.name = %(endpoint)s
+returning job_id, workspace_id, schedule
+)
+insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+select job_id, workspace_id, kronos.next_tick(schedule, now() + interval '1 hour') from job
 """
 _TICKS = """
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
@@ -204,8 +209,8 @@ def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[st
     seconds, locks, used = [], 0, 0.0
     for _ in range(runs):
         row = superuser.execute(
-            "update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from kronos.jobs"
-            " where trigger = 'CRON' and name like 'job-%' and next_tick_at > now() limit 1) returning job_id"
+            "update kronos.pointers set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from kronos.pointers"
+            " where not is_internal and next_tick_at > now() limit 1) returning job_id"
         ).fetchone()
         with one.connect() as connection, connection.transaction():
             began = time.perf_counter()

@@ -21,15 +21,18 @@ Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 _RUNS = 3
 _TICKS_PER_SECOND = 100
 _FILL_JOBS = """
-insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                         next_tick_at)
-select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', daily.cron, 'UTC', daily.schedule, daily.cron, 'daily',
-       kronos.next_tick(daily.schedule, now() + interval '1 hour')
+with made as (
+insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description)
+select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', daily.cron, 'UTC', daily.schedule, daily.cron, 'daily'
   from generate_series(1, %(jobs)s) as n
  cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
   join (select h * 60 + m as nth, m || ' ' || h || ' * * *' as cron, kronos.parse_cron(m || ' ' || h || ' * * *') as schedule
           from generate_series(0, 59) as m, generate_series(0, 23) as h) as daily on daily.nth = n %% 1440
   join kronos.endpoints as endpoint on endpoint.type = 'HTTP'
+returning job_id, workspace_id, schedule
+)
+insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+select job_id, workspace_id, kronos.next_tick(schedule, now() + interval '1 hour') from made
 """
 _FILL_ONE_SHOTS = """
 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, created_at, retired_at)

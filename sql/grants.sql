@@ -33,13 +33,13 @@ $$;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
 grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
+                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.pointers, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
                 kronos.backfill_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills to kronos_api;
-grant insert, update, delete on kronos.execution_live to kronos_api;
+grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
 grant select, insert on kronos.idempotency_keys to kronos_api;
 
 grant select, update, delete on kronos.execution_live to kronos_worker;

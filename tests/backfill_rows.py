@@ -147,11 +147,11 @@ def next_version(connection: Connection, job_id: uuid.UUID, **columns: object) -
         named = {"job_id": newer, "first_version_id": first, "version": version + 1, "previous_version_id": job_id, **columns}
         connection.execute(
             f"""
-            insert into kronos.jobs (workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at,
+            insert into tests.jobs (workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at,
                                      {", ".join(named)})
             select workspace_id, endpoint_id, 'CRON', cron, timezone, schedule, alarm, description, kronos.next_tick(schedule, now()),
                    {", ".join(f"%({name})s" for name in named)}
-              from kronos.jobs where job_id = %(old)s
+              from tests.jobs where job_id = %(old)s
             """,
             {**named, "old": job_id},
         )

@@ -24,6 +24,7 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from jobs_view import INSTALL
 from kronos import config, keys, libpq, migrations
 from servers import ContainerServer, EmbeddedServer, Server
 
@@ -75,6 +76,8 @@ def template(server: Server) -> str:
     back by itself; before, the server has to start again.
     """
     migrations.migrate(server.superuser_url)
+    with psycopg.connect(server.superuser_url) as connection:
+        connection.execute(INSTALL)
     name = "kronos_template"
     source = conninfo_to_dict(server.superuser_url)["dbname"]
     with psycopg.connect(make_conninfo(server.superuser_url, dbname="postgres"), autocommit=True) as connection:
@@ -89,7 +92,7 @@ def template(server: Server) -> str:
     with psycopg.connect(url_of(server.superuser_url, name)) as connection:  # a minute may have begun since the migration: pg_cron rang
         connection.execute("delete from kronos.attempt; delete from kronos.execution_done")
         connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
-        connection.execute("update kronos.jobs set ticks_from = next_tick_at - interval '1 minute'")  # what they ran is not owed
+        connection.execute("update tests.jobs set ticks_from = next_tick_at - interval '1 minute'")  # what they ran is not owed
     server.wake_launcher()
     return name
 

@@ -13,14 +13,19 @@ def fill_cron_jobs(connection: Connection, count: int, *, endpoint: EndpointRow 
     endpoint = endpoint or add_endpoint(connection)
     connection.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                                 next_tick_at)
-        select new.job_id, new.job_id, %(workspace_id)s, %(endpoint_id)s, 'CRON', daily.cron, 'UTC', kronos.parse_cron(daily.cron),
-               daily.cron, 'At a time of the day', kronos.next_tick(kronos.parse_cron(daily.cron), now())
-          from generate_series(1, %(count)s) as n
-         cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
-         cross join lateral (select now() at time zone 'UTC' + interval '2 hours' + (n %% 1200) * interval '1 minute' as at) as due
-         cross join lateral (select extract(minute from due.at) || ' ' || extract(hour from due.at) || ' * * *' as cron) as daily
+        with made as (
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+                                     description)
+            select new.job_id, new.job_id, %(workspace_id)s, %(endpoint_id)s, 'CRON', daily.cron, 'UTC', kronos.parse_cron(daily.cron),
+                   daily.cron, 'At a time of the day'
+              from generate_series(1, %(count)s) as n
+             cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
+             cross join lateral (select now() at time zone 'UTC' + interval '2 hours' + (n %% 1200) * interval '1 minute' as at) as due
+             cross join lateral (select extract(minute from due.at) || ' ' || extract(hour from due.at) || ' * * *' as cron) as daily
+            returning job_id, workspace_id, schedule
+        )
+        insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+        select job_id, workspace_id, kronos.next_tick(schedule, now()) from made
         """,
         {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "count": count},
     )

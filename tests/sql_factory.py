@@ -12,6 +12,7 @@ from psycopg.rows import dict_row, scalar_row
 
 from conftest import await_condition
 from factory import EndpointRow, add_endpoint
+from jobs_view import ROWS
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Record = dict[str, Any]
@@ -27,20 +28,30 @@ def make_cron_job(
     is_registered: bool = False,
     **columns: object,
 ) -> uuid.UUID:
-    """An ACTIVE CRON job, in a workspace of its own unless `endpoint` is given; other columns of kronos.jobs by name."""
+    """An ACTIVE CRON job, in a workspace of its own unless `endpoint` is given; other columns of the job and its pointer by name."""
     endpoint = endpoint or add_endpoint(connection)
     job_id = uuid.uuid4()
-    extra = "".join(f", {name}" for name in columns)
-    values = "".join(f", %({name})s" for name in columns)
-    pointer = "" if "next_tick_at" in columns else ", kronos.next_tick(kronos.parse_cron(%(cron)s), now())"
+    own = {name for name in columns if name not in ("next_tick_at", "last_run_at", "runs", "is_halted")}
+    pointers = {name for name in columns if name not in own} - {"next_tick_at"}
+    next_tick_at = "coalesce(%(next_tick_at)s, 'infinity')" if "next_tick_at" in columns else "kronos.next_tick(schedule, now())"
     connection.execute(
         f"""
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description
-                                 {extra}{", next_tick_at" if pointer else ""})
-        select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s),
-               kronos.alarm(%(cron)s, kronos.parse_cron(%(cron)s)), kronos.describe_schedule(kronos.parse_cron(%(cron)s)){values}{pointer}
-          from kronos.endpoints
-         where endpoint_id = %(endpoint_id)s
+        with job as (
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+                                     description {"".join(f", {name}" for name in own)})
+            select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s),
+                   kronos.alarm(%(cron)s, kronos.parse_cron(%(cron)s)), kronos.describe_schedule(kronos.parse_cron(%(cron)s))
+                   {"".join(f", %({name})s" for name in own)}
+              from kronos.endpoints
+             where endpoint_id = %(endpoint_id)s
+            returning job_id, workspace_id, endpoint_id, schedule, status
+        )
+        insert into kronos.pointers (job_id, workspace_id, next_tick_at, is_paused, is_internal {"".join(f", {name}" for name in pointers)})
+        select job.job_id, job.workspace_id, {next_tick_at}, job.status = 'PAUSED', endpoint.type = 'INTERNAL'
+               {"".join(f", %({name})s" for name in pointers)}
+          from job
+          join kronos.endpoints as endpoint using (endpoint_id)
+         where job.status in ('ACTIVE', 'PAUSED')
         """,
         {"job_id": job_id, "endpoint_id": endpoint.endpoint_id, "cron": cron, **columns},
     )
@@ -74,8 +85,8 @@ def await_lock(connection: Connection, waiting: Connection, *, kind: str | None 
 
 
 def job(connection: Connection, job_id: uuid.UUID) -> Record:
-    """The job's row."""
-    (found,) = records(connection, "select * from kronos.jobs where job_id = %s", [job_id])
+    """The job's row, with its pointer's columns."""
+    (found,) = records(connection, f"select * from ({ROWS}) as job where job_id = %s", [job_id])
     return found
 
 

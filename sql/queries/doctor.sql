@@ -106,8 +106,9 @@ select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.
   from kronos.job_faults as fault
   join kronos.jobs as job using (job_id)
   join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+  left join lateral kronos.pointer_of(job.job_id) as pointer on true
  where job.status in ('ACTIVE', 'PAUSED')
-   and fault.next_tick_at is not distinct from job.next_tick_at
+   and fault.next_tick_at is not distinct from pointer.next_tick_at
  order by fault.failed_at desc
  limit %(limit)s;
 
@@ -139,14 +140,15 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
 -- name: list_overdue
 -- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs wait for alarms of their own: the check of
 -- retention knows its hourly one.
-select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now() - job.next_tick_at)::double precision as overdue_seconds
-  from kronos.jobs as job
-  join kronos.workspaces as workspace using (workspace_id)
- where job.status = 'ACTIVE'
+select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now() - pointer.next_tick_at)::double precision as overdue_seconds
+  from kronos.pointers as pointer
+  join kronos.jobs as job using (job_id)
+  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+ where pointer.is_awaited
+   and job.status = 'ACTIVE'
    and workspace.status = 'ACTIVE'
-   and job.next_tick_at < now() - %(longer_than)s::interval
-   and not exists (select from kronos.heartbeats as beat where beat.job_id = job.job_id)
- order by job.next_tick_at
+   and pointer.next_tick_at < now() - %(longer_than)s::interval
+ order by pointer.next_tick_at
  limit %(limit)s;
 
 -- name: list_stale_zones

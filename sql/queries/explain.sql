@@ -34,14 +34,14 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        (version.whole).job_id as version_id, (version.whole).version, (version.whole).trigger, (version.whole).status, (version.whole).status_reason,
        (version.whole).cron, (version.whole).every, (version.whole).timezone, (version.whole).description, (version.whole).ticks_from,
        (version.whole).ticks_until, (version.whole).created_at, (version.whole).retired_at, (version.whole).run_at, (version.whole).starts_at,
-       (version.whole).ends_at, (version.whole).runs, (version.whole).max_runs, (version.whole).overlap, (version.whole).dst_gap,
+       (version.whole).ends_at, coalesce(pointer.runs, (version.whole).runs) as runs, (version.whole).max_runs, (version.whole).overlap, (version.whole).dst_gap,
        (version.whole).dst_overlap, (version.whole).jitter_seconds, (version.whole).catch_up_policy, (version.whole).catch_up_window_seconds,
-       (version.whole).next_tick_at, (version.whole).skip_next, (version.whole).resume_at, (version.whole).replaced_by_id,
+       nullif(pointer.next_tick_at, 'infinity') as next_tick_at, (version.whole).skip_next, (version.whole).resume_at, (version.whole).replaced_by_id,
        case when (version.whole).trigger = 'CRON' then kronos.read_instant((version.whole).schedule, (version.whole).cron, version.at) end as reading,
        workspace.slug as workspace, workspace.status as workspace_status, workspace.suspended_at,
        case when version.tick is not null and (version.whole).skip_next > 0
             then exists (select
-                           from kronos.next_ticks((version.whole).schedule, kronos.finite((version.whole).next_tick_at) - interval '1 microsecond',
+                           from kronos.next_ticks((version.whole).schedule, kronos.finite(nullif(pointer.next_tick_at, 'infinity')) - interval '1 microsecond',
                                                   (version.whole).skip_next) as soon
                           where soon = version.tick)
             else false
@@ -66,6 +66,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
  cross join version
  cross join run
  cross join kronos.pg_cron_health() as health
+  left join lateral kronos.pointer_of((version.whole).job_id) as pointer on true
  cross join lateral (select case when (version.whole).trigger = 'CRON'
                                  then kronos.pg_cron_evidence((version.whole).job_id, date_trunc('minute', coalesce(version.tick, version.at), 'UTC'),
                                                               coalesce(version.tick, version.at) + interval '10 minutes')

@@ -22,13 +22,17 @@ with workspace as materialized (
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds,
-                             next_tick_at, idempotency_key, request_sha256)
+                             idempotency_key, request_sha256)
     select %(job_id)s, %(job_id)s, workspace_id, %(name)s, %(title)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, %(schedule)s, %(alarm)s, %(description)s,
            %(every)s, (%(schedule)s::kronos.schedule).anchor, (%(schedule)s::kronos.schedule).anchor_local, %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(overlap)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
-           kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s), %(idempotency_key)s, %(request_sha256)s
+           %(idempotency_key)s, %(request_sha256)s
       from endpoint
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
     returning *
+), pointed as (
+    insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+    select job_id, workspace_id, kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s) from job where job_id = %(job_id)s
+    returning job_id, next_tick_at
 ), registered as materialized (
     select job_id, kronos.register_pg_cron(job_id) as jobid from job where job_id = %(job_id)s
 )
@@ -37,11 +41,12 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor, kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, job.next_tick_at as next_run_at, job.last_run_at,
+       job.skip_next, job.resume_at, pointed.next_tick_at as next_run_at, job.last_run_at,
        jsonb_build_object('jobid', registered.jobid, 'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm, 'active', true) as pg_cron,
        job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at, null::jsonb as execution
   from job
  cross join endpoint
+  left join pointed on pointed.job_id = job.job_id
   left join registered on registered.job_id = job.job_id;
 
 -- name: insert_one_shot_job
@@ -84,7 +89,7 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, null::text as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, job.next_tick_at as next_run_at, job.last_run_at, null::jsonb as pg_cron,
+       job.skip_next, job.resume_at, null::timestamptz as next_run_at, job.last_run_at, null::jsonb as pg_cron,
        job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
        jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
@@ -218,7 +223,8 @@ with old as materialized (
        and endpoint.deleted_at is null
        and case when %(endpoint)s::text is null then endpoint.endpoint_id = old.endpoint_id else endpoint.name = %(endpoint)s::text end
 ), fresh as materialized (
-    select old.*, endpoint.endpoint_id as next_endpoint_id,
+    select old.*, endpoint.endpoint_id as next_endpoint_id, pointer.last_run_at as ran_last_at, coalesce(pointer.is_halted, false) as is_halted,
+           coalesce(pointer.is_internal, false) as is_internal,
            case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
            case when 'title' = any (%(changed)s::text[]) then %(title)s::text else old.title end as next_title,
            case when %(every)s::text is not null then null when %(cron)s::text is not null then %(cron)s::text else old.cron end as next_cron,
@@ -231,7 +237,9 @@ with old as materialized (
            case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz else old.starts_at end as next_starts_at,
            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz else old.ends_at end as next_ends_at,
            case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer else old.max_runs end as next_max_runs
-      from old, endpoint
+      from endpoint
+     cross join old
+      left join lateral kronos.pointer_of(old.job_id) as pointer on true
 ), read as materialized (
     select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap, next_dst_overlap, next_anchor_local) as next_schedule from fresh
 ), retired as (
@@ -244,20 +252,25 @@ with old as materialized (
     select kronos.unregister_pg_cron(job_id) as was_there from retired
 ), next as (
     insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name, title, endpoint_id, trigger, status, status_reason,
-                             input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at, max_runs, runs, dst_gap, dst_overlap,
-                             jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, next_tick_at, last_run_at, ticks_from, skip_next, resume_at, is_halted)
+                             input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at, max_runs, dst_gap, dst_overlap,
+                             jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, ticks_from, skip_next, resume_at)
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id, fresh.next_name, fresh.next_title, fresh.next_endpoint_id,
            'CRON', fresh.status, fresh.status_reason,
            coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron, fresh.next_timezone,
            read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule), kronos.describe_schedule(read.next_schedule), fresh.next_every,
            (read.next_schedule).anchor, (read.next_schedule).anchor_local,
-           fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, 0, fresh.next_dst_gap, fresh.next_dst_overlap,
+           fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, fresh.next_dst_gap, fresh.next_dst_overlap,
            coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds), coalesce(%(overlap)s::text, fresh.overlap),
            coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy), coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
-           kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at), fresh.last_run_at, kronos.settled_at(), fresh.skip_next, fresh.resume_at, fresh.is_halted
+           kronos.settled_at(), fresh.skip_next, fresh.resume_at
       from fresh, read
      where (select count(was_there) from unregistered) = 1
-    returning job_id, status
+    returning job_id, workspace_id, status
+), pointed as (
+    insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, is_paused, is_halted, is_internal)
+    select next.job_id, next.workspace_id, kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at), fresh.ran_last_at,
+           next.status = 'PAUSED', fresh.is_halted, fresh.is_internal
+      from next, fresh, read
 ), registered as materialized (
     select kronos.register_pg_cron(next.job_id) as jobid
       from next

@@ -3,7 +3,7 @@
 -- has no ledger: its columns are null.
 select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skipped, ledger.expected - ledger.unaccounted as accounted, ledger.unaccounted,
        ledger.surplus, ledger.first_unaccounted, ledger.first_surplus, now() - interval '24 hours' as since, ledger.checked_until, ledger.is_truncated, ledger.retained_from,
-       case when ledger.overdue > 0 then extract(epoch from clock_timestamp() - kronos.finite(job.next_tick_at))::double precision else 0 end as overdue_seconds,
+       case when ledger.overdue > 0 then extract(epoch from clock_timestamp() - kronos.finite((select pointer.next_tick_at from kronos.pointer_of(job.job_id) as pointer)))::double precision else 0 end as overdue_seconds,
        coalesce(kronos.job_fault(job),
                 ledger.error || jsonb_build_object('failed_at', null)) as error,
        coalesce((select extract(epoch from now() - greatest(live.visible_at, '1970-01-01 00:00:00+00'))::double precision

@@ -8,10 +8,10 @@ create or replace view kronos.job_details with (security_invoker = true) as
            jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
            job.skip_next, job.resume_at,
            case when workspace.status <> 'ACTIVE' or job.status not in ('ACTIVE', 'PAUSED') then null
-                when job.status = 'ACTIVE' and job.next_tick_at > now() and job.skip_next = 0 then job.next_tick_at
-                when job.trigger = 'CRON' then kronos.next_run_at(job)
+                when job.status = 'ACTIVE' and pointer.next_tick_at > now() and job.skip_next = 0 then nullif(pointer.next_tick_at, 'infinity')
+                when job.trigger = 'CRON' then kronos.next_run_at(job, pointer)
            end as next_run_at,
-           job.last_run_at,
+           coalesce(pointer.last_run_at, job.last_run_at) as last_run_at,
            case when job.status = 'ACTIVE' and job.trigger = 'CRON' then kronos.pg_cron_entry(job.job_id) end as pg_cron,
            job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
            case when job.trigger <> 'CRON' then
@@ -19,4 +19,5 @@ create or replace view kronos.job_details with (security_invoker = true) as
            end as execution, job.title
       from kronos.jobs as job
       join kronos.endpoints as endpoint using (endpoint_id)
-      join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id;
+      join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+      left join lateral kronos.pointer_of(case when job.trigger = 'CRON' then job.job_id end) as pointer on true;

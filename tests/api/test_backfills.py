@@ -184,7 +184,7 @@ def test_the_ticks_of_a_pause_can_be_run(
     api.post(f"/v1/workspaces/{workspace}/jobs/minutely/pause")
     # As if it had been paused for five minutes.
     (now,) = shared_superuser.execute(
-        "update kronos.jobs set next_tick_at = date_trunc('minute', now()) - interval '5 minutes' where job_id = %s returning now()",
+        "update tests.jobs set next_tick_at = date_trunc('minute', now()) - interval '5 minutes' where job_id = %s returning now()",
         [job["job_id"]],
     ).fetchone()
     minute = now.astimezone(UTC).replace(second=0, microsecond=0)

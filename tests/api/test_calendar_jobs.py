@@ -248,7 +248,7 @@ def test_the_ledger_and_a_backfill_go_by_the_same_ticks(api: httpx.Client, works
     local = (now - timedelta(days=40)).astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None)
     job = made(api, workspace, BIWEEKLY | {"every": "1w", "anchor": local.isoformat(), "catch_up": {"policy": "SKIP"}})
     shared_superuser.execute(
-        "update kronos.jobs set ticks_from = %s, created_at = %s, next_tick_at = kronos.next_tick(schedule, %s) where job_id = %s",
+        "update tests.jobs set ticks_from = %s, created_at = %s, next_tick_at = kronos.next_tick(schedule, %s) where job_id = %s",
         [now - timedelta(days=41)] * 3 + [job["job_id"]],
     )
 

@@ -39,7 +39,7 @@ class Scene:
         """A job from long ago that is accounted for up to, and without, `pointer`."""
         job_id = self.make(**({"cron": "* * * * *"} if "every" not in body else {}) | body)
         self.connection.execute(
-            "update kronos.jobs set ticks_from = '2024-01-01', created_at = '2024-01-01', next_tick_at = %s where job_id = %s",
+            "update tests.jobs set ticks_from = '2024-01-01', created_at = '2024-01-01', next_tick_at = %s where job_id = %s",
             [pointer, job_id],
         )
         return job_id
@@ -173,13 +173,13 @@ def test_the_version_in_force_at_the_instant_decides(scene: Scene) -> None:
 def test_a_paused_job_says_since_when_and_why(scene: Scene) -> None:
     tick = scene.minute - 2 * MINUTE
     job_id = scene.make_old(tick)
-    scene.connection.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [scene.minute + HOUR, job_id])
+    scene.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [scene.minute + HOUR, job_id])
     assert scene.client.post(f"{scene.base}/{job_id}/pause", json={"note": "until the audit"}).status_code == 200
     ahead = scene.explain(job_id, scene.minute + 2 * HOUR)
     assert (ahead["decision"], ahead["code"]) == ("WILL_BE_SKIPPED", "paused")
     assert "until the audit" in ahead["because"]
 
-    scene.connection.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
+    scene.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
     assert scene.told(job_id, tick) == ("SKIPPED", "paused")
     assert scene.client.post(f"{scene.base}/{job_id}/resume").status_code == 200
     recorded = scene.explain(job_id, tick + MINUTE)
@@ -205,7 +205,7 @@ def test_a_suspended_workspace_says_so(scene: Scene) -> None:
     assert (ahead["decision"], ahead["code"]) == ("WILL_BE_SKIPPED", "workspace_suspended")
 
     tick = scene.minute - MINUTE
-    scene.connection.execute("update kronos.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [tick - HOUR, tick, job_id])
+    scene.connection.execute("update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [tick - HOUR, tick, job_id])
     assert scene.client.patch(base, json={"status": "ACTIVE"}).status_code == 200
     recorded = scene.explain(job_id, tick, workspace=workspace)
     assert (recorded["decision"], recorded["code"]) == ("SKIPPED", "workspace_suspended")
@@ -216,11 +216,11 @@ def test_a_tick_that_is_or_was_to_be_skipped_says_so(scene: Scene) -> None:
     job_id = scene.make(cron="* * * * *")
     assert scene.client.post(f"{scene.base}/{job_id}/skip-next", json={"count": 1}).status_code == 200
     pointer = datetime.fromisoformat(scene.client.get(f"{scene.base}/{job_id}").json()["next_run_at"])
-    scene.connection.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [pointer + HOUR, job_id])
+    scene.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [pointer + HOUR, job_id])
     assert scene.told(job_id, pointer + HOUR) == ("WILL_BE_SKIPPED", "skip_next")
     assert scene.told(job_id, pointer + HOUR + MINUTE) == ("WILL_RUN", "in_the_future")
 
-    scene.connection.execute("update kronos.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [tick - HOUR, tick, job_id])
+    scene.connection.execute("update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [tick - HOUR, tick, job_id])
     scene.ring(job_id, tick)
     assert scene.told(job_id, tick) == ("SKIPPED", "skip_next")
 

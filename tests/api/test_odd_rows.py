@@ -241,6 +241,14 @@ class Odd:
         made: Row = answer.json()
         return made
 
+    def insert_job(self, row: Row, **expressions: str) -> None:
+        """With its pointer, where it is a live CRON job: as odd as the row."""
+        job = {name: value for name, value in row.items() if name not in ("next_tick_at", "is_halted")}
+        self.insert("jobs", job, **expressions)
+        if row["trigger"] == "CRON" and row["status"] in ("ACTIVE", "PAUSED"):
+            pointer = {name: row[name] for name in ("job_id", "runs", "last_run_at", "is_halted")}
+            self.insert("pointers", pointer | {"next_tick_at": row["next_tick_at"] or "infinity", "is_paused": row["status"] == "PAUSED"})
+
     def insert(self, table: str, row: Row, **expressions: str) -> None:
         given = {"workspace_id": self.workspace_id, **row}
         columns = ", ".join([*given, *expressions])
@@ -320,8 +328,7 @@ def test_every_answer_comes_whatever_a_row_holds(
         {"endpoint_id": endpoint_id, "version": endpoint["version"], **made_of, "timeout_ms": 1, "max_attempts": 1, "max_crashes": 0},
     )
     odd.insert("endpoint_gate", {"endpoint_id": endpoint_id, "max_in_flight": gate})
-    odd.insert(
-        "jobs",
+    odd.insert_job(
         {"job_id": job_id, "first_version_id": job_id, "endpoint_id": endpoint_id, **row},
         **({"schedule": schedule} if schedule else {}),
     )

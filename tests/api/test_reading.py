@@ -26,7 +26,7 @@ def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> li
     """Every path that can be read, of a job with ticks that are due and overdue, a backfill under way and an execution of each kind."""
     base, client = f"/v1/workspaces/{own_workspace}", own_api.client
     job = client.post(f"{base}/jobs", json=JOB).raise_for_status().json()
-    superuser.execute("update kronos.jobs set ticks_from = now() - interval '2 hours', next_tick_at = now() - interval '1 hour'")
+    superuser.execute("update tests.jobs set ticks_from = now() - interval '2 hours', next_tick_at = now() - interval '1 hour'")
     backfill = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"}
     backfill_id = client.post(f"{base}/jobs/minutely/backfill", json=backfill).raise_for_status().json()["backfill_id"]
     execution_id = client.post(f"{base}/jobs/minutely/trigger", json={}).raise_for_status().json()["execution_id"]

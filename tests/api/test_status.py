@@ -33,7 +33,7 @@ def minute(shared_superuser: psycopg.Connection) -> datetime:
 def make_due(client: httpx.Client, connection: psycopg.Connection, workspace: str, pointer: datetime, **body: Any) -> str:
     """A job of yesterday that is accounted for up to, and without, `pointer`."""
     job_id: str = client.post(f"/v1/workspaces/{workspace}/jobs", json=CRON | body).json()["job_id"]
-    connection.execute("update kronos.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [pointer - MINUTE, pointer, job_id])
+    connection.execute("update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [pointer - MINUTE, pointer, job_id])
     return job_id
 
 
@@ -87,7 +87,7 @@ def test_a_fault_holds_while_the_pointer_stands_where_it_stood(
     shared_superuser.execute(
         """
         insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
-        select job_id, workspace_id, next_tick_at, '22008', 'date field value out of range' from kronos.jobs where job_id = %s
+        select job_id, workspace_id, next_tick_at, '22008', 'date field value out of range' from tests.jobs where job_id = %s
         """,
         [job_id],
     )
@@ -98,7 +98,7 @@ def test_a_fault_holds_while_the_pointer_stands_where_it_stood(
         "date field value out of range",
     )
     assert datetime.fromisoformat(broken["error"]["failed_at"]) >= minute
-    shared_superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [minute + MINUTE, job_id])
+    shared_superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [minute + MINUTE, job_id])
     assert status(api, workspace, job_id)["error"] is None
 
 
@@ -136,11 +136,11 @@ def test_whatever_is_done_to_a_job_leaves_its_ledger_whole(
         """As if the present version had been made, and everything before it had happened, so much earlier."""
         shared_superuser.execute(
             """
-            update kronos.jobs
+            update tests.jobs
                set next_tick_at = kronos.next_tick(schedule, next_tick_at - make_interval(mins => %(minutes)s)),
                    ticks_from = least(ticks_from, next_tick_at - make_interval(mins => %(minutes)s))
              where name = 'report' and status in ('ACTIVE', 'PAUSED')
-               and workspace_id = (select workspace_id from kronos.jobs where job_id = %(job_id)s)
+               and workspace_id = (select workspace_id from tests.jobs where job_id = %(job_id)s)
                and not exists (select from kronos.executions as run
                                 where run.job_id = jobs.job_id and run.cause in ('SCHEDULE', 'CATCH_UP'))
             """,

@@ -78,7 +78,7 @@ def backdate(superuser: psycopg.Connection, job: str, *, minutes: int) -> dateti
     """Sets the job's pointer back, as if nobody had looked for so long; its new first tick."""
     (tick,) = superuser.execute(
         """
-        update kronos.jobs set next_tick_at = date_trunc('minute', now()) - make_interval(mins => %s) where job_id = %s
+        update tests.jobs set next_tick_at = date_trunc('minute', now()) - make_interval(mins => %s) where job_id = %s
         returning next_tick_at
         """,
         [minutes, job],
@@ -135,7 +135,7 @@ def test_a_tick_due_before_runs_and_each_one_after_is_told_as_skipped(scene: Sce
     for each in (job, other):
         (skipped,) = [row for row in executions(scene, each) if row["status"] == "SKIPPED"]
         assert skipped["status_reason"]["code"] == "workspace_suspended"
-        (until,) = shared_superuser.execute("select next_tick_at from kronos.jobs where job_id = %s", [each]).fetchone()
+        (until,) = shared_superuser.execute("select next_tick_at from tests.jobs where job_id = %s", [each]).fetchone()
         assert (datetime.fromisoformat(skipped["scheduled_at"]), skipped["tick_count"]) == (first[each], (until - first[each]) // MINUTE)
     assert [row["execution_id"] for row in executions(scene, job) if row["status"] != "SKIPPED"] == [ran["execution_id"]]
 

@@ -88,9 +88,9 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
         ("delete from kronos.execution_live where job_id = %(job_id)s", "ledger"),
         ("update kronos.execution_done set tick_count = tick_count + 1 where job_id = %(job_id)s", "ledger"),
         ("update kronos.jobs set schedule.months = 1 << 20 where job_id = %(job_id)s", "ledger"),
-        ("update kronos.jobs set next_tick_at = now() - interval '5 minutes' where job_id = %(job_id)s", "overdue jobs ledger"),
+        ("update tests.jobs set next_tick_at = now() - interval '5 minutes' where job_id = %(job_id)s", "overdue jobs ledger"),
         ("""insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
-            select job_id, workspace_id, next_tick_at, '22008', 'out of range' from kronos.jobs where job_id = %(job_id)s""",
+            select job_id, workspace_id, next_tick_at, '22008', 'out of range' from tests.jobs where job_id = %(job_id)s""",
          "malformed jobs"),
         ("""update kronos.endpoints set deleted_at = now()
              where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""", "deletions"),
@@ -450,7 +450,7 @@ def test_zones_that_postgresql_reads_otherwise_are_found(examine: Examine, super
 
 def test_fix_goes_on_until_nothing_is_left(examine: Examine, superuser: psycopg.Connection) -> None:
     fill_cron_jobs(superuser, 250)
-    superuser.execute("update kronos.jobs set ends_at = now() - interval '1 minute', next_tick_at = null where name is null")
+    superuser.execute("update tests.jobs set ends_at = now() - interval '1 minute', next_tick_at = null where name is null")
     superuser.execute("alter function kronos.reap(interval) rename to reap_within")
     superuser.execute(
         "create function kronos.reap() returns jsonb language sql security definer as $$ select kronos.reap_within('0 seconds') $$"

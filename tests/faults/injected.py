@@ -28,7 +28,10 @@ end
 $$;
 create trigger inject before insert or update on cron.job for each row execute function public.inject('entry');
 create trigger inject before insert or update on kronos.jobs for each row execute function public.inject('row');
+create trigger inject before insert or update on kronos.pointers for each row execute function public.inject('row');
 create constraint trigger inject_late after insert or update on kronos.jobs deferrable initially deferred
+    for each row execute function public.inject('commit');
+create constraint trigger inject_late after insert or update on kronos.pointers deferrable initially deferred
     for each row execute function public.inject('commit');
 
 -- The API waits 2 s for a lock; here 50 ms, so that a locked table costs little.
@@ -45,7 +48,7 @@ alter function kronos.unregister_jobs(uuid[]) set lock_timeout = '50ms';
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """`point`: where a job's row or an entry is written, or the commit; or somebody else keeps cron.job from all, or from writers."""
+    """`point`: where a job, its pointer or an entry is written, or the commit; or somebody else keeps cron.job from all, or from writers."""
 
     point: Literal["row", "entry", "commit", "locked", "read_only"]
     action: str = ""  # an SQLSTATE that is raised, "cancel" or "terminate"

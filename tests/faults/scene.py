@@ -25,7 +25,7 @@ WAITING = (
     "retry_execution",
 )
 PATIENCE = "4500ms"
-TABLES = ("kronos.jobs", "cron.job", "kronos.execution_live", "kronos.execution_done")
+TABLES = ("kronos.jobs", "kronos.pointers", "cron.job", "kronos.execution_live", "kronos.execution_done")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,8 @@ def to_the_next_minute(clock: SteppedClock, connection: Connection) -> None:
 def is_none_due(connection: Connection) -> bool:
     """But for the internal job that rings hourly."""
     query = (
-        "select job_id from kronos.jobs where status = 'ACTIVE' and next_tick_at <= clock_timestamp() and name is distinct from 'retention'"
+        "select job_id from kronos.jobs join kronos.pointers using (job_id)"
+        " where next_tick_at <= clock_timestamp() and name is distinct from 'retention'"
     )
     return values(connection, query) == []
 

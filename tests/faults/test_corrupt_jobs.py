@@ -32,7 +32,7 @@ NOTHING_TO_DELIVER_TO = {
 }
 STAY_BEHIND = UNREADABLE | WITHOUT_TICKS | NOTHING_TO_DELIVER_TO
 NOT_RUNG = {
-    "no pointer": "update kronos.jobs set next_tick_at = null where job_id = %s",
+    "no pointer": "update kronos.pointers set next_tick_at = 'infinity' where job_id = %s",
 }
 # Only what people read, or what rings: a job ticks by its schedule and its pointer.
 HARMLESS = {

@@ -24,7 +24,7 @@ def add_due(connection: Connection, endpoint: EndpointRow, tick: datetime) -> li
     return values(
         connection,
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                                  next_tick_at)
         select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s), %(cron)s, 'due', %(tick)s
           from generate_series(1, %(due)s) as n, lateral (select gen_random_uuid() as id where n > 0) as new
@@ -58,7 +58,7 @@ def test_firings_of_a_full_minute_do_not_deadlock(superuser: Connection, databas
         job_ids = add_due(superuser, endpoint, tick)
         with ThreadPoolExecutor(SESSIONS) as threads:
             list(threads.map(ring, job_ids[:: DUE // SESSIONS][:SESSIONS]))  # raises what a session met: 40P01 above all
-        due = "select count(*) from kronos.jobs where endpoint_id = %s and next_tick_at <= clock_timestamp()"
+        due = "select count(*) from tests.jobs where endpoint_id = %s and next_tick_at <= clock_timestamp()"
         made = "select count(*), count(distinct job_id) from kronos.execution_live where job_id = any (%s) and scheduled_at = %s"
         assert value(superuser, due, [endpoint.endpoint_id]) == 0
         assert superuser.execute(made, [job_ids, tick]).fetchone() == (DUE, DUE)
@@ -97,4 +97,4 @@ def test_a_row_that_is_held_for_too_long_keeps_no_other_tick(superuser: Connecti
         assert (live(superuser, own), len(live(superuser, free))) == ([], 1)
         holder.rollback()
         assert fire(ringing, own) == 1
-    assert value(superuser, "select next_tick_at from kronos.jobs where job_id = %s", [own]) == tick + timedelta(days=1)
+    assert value(superuser, "select next_tick_at from tests.jobs where job_id = %s", [own]) == tick + timedelta(days=1)

@@ -38,18 +38,23 @@ def at_entry(holder: psycopg.Connection, job: str) -> Iterator[None]:
 
 @contextmanager
 def at_commit(holder: psycopg.Connection, job: str) -> Iterator[None]:
-    """Whoever has written a job's row waits at its commit, with all written."""
+    """Whoever has written a job's row or its pointer waits at its commit, with all written."""
     holder.execute(f"""
         create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
             as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
         create constraint trigger hold after insert or update on kronos.jobs deferrable initially deferred
+            for each row execute function public.hold();
+        create constraint trigger hold after insert or update on kronos.pointers deferrable initially deferred
             for each row execute function public.hold();
         select pg_advisory_lock(1);
     """)
     try:
         yield
     finally:
-        holder.execute("select pg_advisory_unlock(1); drop function public.hold() cascade")
+        holder.execute("select pg_advisory_unlock(1)")
+        for table in ("jobs", "pointers"):  # each alone, so that nobody waits for one of them with the other locked
+            holder.execute(f"drop trigger hold on kronos.{table}")
+        holder.execute("drop function public.hold()")
 
 
 POINTS: dict[str, Callable[[psycopg.Connection, str], AbstractContextManager[None]]] = {
@@ -93,7 +98,7 @@ class Held:
 def held(scene: Scene, su: psycopg.Connection, module_api: Api) -> Held:
     """A job that is due since this moment: on time for the next minute."""
     job = scene.created("0 0 1 1 *")
-    su.execute("update kronos.jobs set next_tick_at = now() where job_id = %s", [job])
+    su.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [job])
     return Held(scene=scene, superuser=su, url=module_api.database_url, job=job)
 
 
@@ -168,7 +173,7 @@ def test_two_changes_come_one_after_the_other(held: Held, point: str, first: str
 def break_entry(superuser: psycopg.Connection, job: str) -> None:
     superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{job}"])
     # The reaper leaves a job alone that is about to be due.
-    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 day' where job_id = %s", [job])
+    superuser.execute("update tests.jobs set next_tick_at = now() + interval '1 day' where job_id = %s", [job])
 
 
 def end(superuser: psycopg.Connection, job: str) -> None:

@@ -118,7 +118,7 @@ def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aft
 
     jobs = [*every_minute.values(), narrow, *hourly.values(), *once]
     with connected(cluster) as superuser:
-        is_behind = "select exists (select from kronos.jobs where job_id = any (%s) and next_tick_at <= clock_timestamp())"
+        is_behind = "select exists (select from kronos.pointers where job_id = any (%s) and next_tick_at <= clock_timestamp())"
         await_condition(lambda: not value(superuser, is_behind, [jobs]), "pg_cron's ring to account for all jobs", seconds=150)
         rung = next(row["scheduled_at"] for row in rows_of(superuser, every_minute["SKIP"]) if row["status"] != "MISSED")
         rows = {each: [row for row in rows_of(superuser, each) if row["scheduled_at"] <= rung] for each in jobs}

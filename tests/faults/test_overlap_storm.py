@@ -25,6 +25,10 @@ from worker.protocol import as_worker, claim, expire, finalize
 STORM_SECONDS = 10
 MINUTE = timedelta(minutes=1)
 POLICIES = ("SKIP", "QUEUE", "REPLACE")
+_POINTER = (
+    "select pointer.next_tick_at, job.status from kronos.jobs as job left join lateral kronos.pointer_of(job.job_id) as pointer on true"
+    " where job.job_id = %s"
+)
 Act: TypeAlias = Callable[[Connection, random.Random], None]
 
 
@@ -47,7 +51,7 @@ class Storm:
         with connection.transaction():
             for job_id in (first, *others):
                 passes_over = "" if job_id == first else "skip locked"
-                due = values(connection, f"select next_tick_at from kronos.jobs where job_id = %s for update {passes_over}", [job_id])
+                due = values(connection, f"{_POINTER} for update of job {passes_over}", [job_id])
                 for at in due:
                     account(connection, job_id, now=at)
                     self.done["tick"] += 1
@@ -181,7 +185,7 @@ def test_max_runs_is_exact_whoever_fires(superuser: Connection, database_url: st
         with as_superuser(database_url) as connection:
             while not is_over.is_set():
                 with connection.transaction():
-                    (row,) = records(connection, "select status, next_tick_at from kronos.jobs where job_id = %s for update", [job_id])
+                    (row,) = records(connection, f"{_POINTER} for update of job", [job_id])
                     if row["status"] != "ACTIVE":
                         return
                     account(connection, job_id, now=row["next_tick_at"])
@@ -212,7 +216,7 @@ def test_eight_alarms_at_once_run_a_job_as_often_as_it_may(superuser: Connection
     job_id = make_cron_job(superuser, max_runs=3, is_registered=True)
     superuser.execute(
         """
-        update kronos.jobs
+        update tests.jobs
            set next_tick_at = now() - interval '45 s', schedule.every_seconds = 5, schedule.anchor = now() - interval '45 s'
          where job_id = %s
         """,

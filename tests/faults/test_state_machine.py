@@ -262,7 +262,7 @@ class Jobs(RuleBasedStateMachine):
         return 0
 
     def make_due(self, job: str) -> None:
-        self.world.superuser.execute(f"update kronos.jobs set next_tick_at = date_trunc('day', now()) where job_id = %s and {LIVE}", [job])
+        self.world.superuser.execute(f"update tests.jobs set next_tick_at = date_trunc('day', now()) where job_id = %s and {LIVE}", [job])
 
     @rule(job=places, fault=faults)
     def alarm(self, job: int, fault: Fault | None) -> None:
@@ -356,6 +356,21 @@ class Jobs(RuleBasedStateMachine):
     def jobs_and_entries_are_one_set(self) -> None:
         self.world.counts["checks"] += 1
         assert entries(self.world.superuser) == wanted_entries(self.world.superuser)
+
+    @invariant()
+    def each_live_job_has_its_pointer_and_none_is_below_the_floor(self) -> None:
+        wrong = self.world.superuser.execute(
+            """
+            select job.job_id, job.status, pointer.next_tick_at
+              from kronos.jobs as job
+              full join kronos.pointers as pointer using (job_id)
+             cross join kronos.pointers_floor as floor
+             where (job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')) is distinct from (pointer.job_id is not null)
+                or pointer.is_paused <> (job.status = 'PAUSED')
+                or (pointer.is_awaited and pointer.next_tick_at < floor.lowest_at)
+            """
+        ).fetchall()
+        assert wrong == []
 
     @invariant()
     def chains_of_versions_are_whole(self) -> None:

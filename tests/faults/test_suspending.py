@@ -49,6 +49,8 @@ def at_commit(holder: psycopg.Connection) -> Iterator[None]:
             as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
         create constraint trigger hold after insert or update on kronos.jobs deferrable initially deferred
             for each row execute function public.hold();
+        create constraint trigger hold after insert or update on kronos.pointers deferrable initially deferred
+            for each row execute function public.hold();
         create constraint trigger hold after update on kronos.workspaces deferrable initially deferred
             for each row execute function public.hold();
         select pg_advisory_lock(1);
@@ -56,7 +58,10 @@ def at_commit(holder: psycopg.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        holder.execute("select pg_advisory_unlock(1); drop function public.hold() cascade")
+        holder.execute("select pg_advisory_unlock(1)")
+        for table in ("jobs", "pointers", "workspaces"):  # each alone, so that nobody waits for one of them with another locked
+            holder.execute(f"drop trigger hold on kronos.{table}")
+        holder.execute("drop function public.hold()")
 
 
 POINTS: dict[str, Callable[[psycopg.Connection], AbstractContextManager[None]]] = {"entry": at_entry, "commit": at_commit}

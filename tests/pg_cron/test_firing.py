@@ -135,7 +135,7 @@ def test_pg_cron_says_that_the_run_succeeded_as_kronos_cron(watched: Watched, cr
 
 def test_the_pointer_is_at_the_next_minute(watched: Watched, cron_superuser: Connection) -> None:
     pointer, runs = cron_superuser.execute(
-        "select next_tick_at, runs from kronos.jobs where job_id = %s", [watched.ticking.job_id]
+        "select next_tick_at, runs from tests.jobs where job_id = %s", [watched.ticking.job_id]
     ).fetchone() or (None, 0)
     assert pointer == watched.minute + runs * MINUTE
     assert runs >= 1

@@ -20,14 +20,19 @@ def add_overdue(connection: Connection, endpoint: EndpointRow, count: int) -> li
     return values(
         connection,
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                                 next_tick_at)
-        select id, id, %s, %s, 'CRON', '0 12 * * *', 'UTC', read, '0 12 * * *', 'overdue', %s + n * interval '1 ms'
-          from generate_series(1, %s) as n, kronos.parse_cron('0 12 * * *') as read,
-               lateral (select gen_random_uuid() as id where n > 0) as new
+        with made as (
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+                                     description)
+            select id, id, %s, %s, 'CRON', '0 12 * * *', 'UTC', read, '0 12 * * *', 'overdue'
+              from generate_series(1, %s) as n, kronos.parse_cron('0 12 * * *') as read,
+                   lateral (select gen_random_uuid() as id where n > 0) as new
+            returning job_id, workspace_id
+        )
+        insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+        select job_id, workspace_id, %s + row_number() over () * interval '1 ms' from made
         returning job_id
         """,
-        [endpoint.workspace_id, endpoint.endpoint_id, NOON, count],
+        [endpoint.workspace_id, endpoint.endpoint_id, count, NOON],
     )
 
 
@@ -142,7 +147,7 @@ def test_a_passing_shortage_is_not_recorded_as_a_malformed_job(superuser: Connec
     refuse(superuser, jobs[10:12], sqlstate)
     assert catch_up(superuser) == 28
     assert faults(superuser) == set()
-    left = values(superuser, "select job_id from kronos.jobs where next_tick_at < %s order by next_tick_at", [NOON + 10 * MINUTE])
+    left = values(superuser, "select job_id from tests.jobs where next_tick_at < %s order by next_tick_at", [NOON + 10 * MINUTE])
     assert left == jobs[10:12]
     refuse(superuser, [])
     assert catch_up(superuser) == 2, "it is tried again at the next ring"

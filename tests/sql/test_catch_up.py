@@ -145,7 +145,7 @@ def test_the_firing_of_an_overdue_job_keeps_it_from_nobody_who_catches_up(
 
 
 def test_jobs_that_are_not_active_are_not_caught_up_on(superuser: Connection) -> None:
-    paused, retired, suspended, internal = (make_cron_job(superuser, next_tick_at=NOON) for _ in range(4))
+    paused, retired, suspended = (make_cron_job(superuser, next_tick_at=NOON) for _ in range(3))
     superuser.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [paused])
     superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [retired])
     superuser.execute(
@@ -153,10 +153,9 @@ def test_jobs_that_are_not_active_are_not_caught_up_on(superuser: Connection) ->
         " where workspace_id = (select workspace_id from kronos.jobs where job_id = %s)",
         [suspended],
     )
-    superuser.execute(
-        "update kronos.endpoints set type = 'INTERNAL' where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)",
-        [internal],
-    )
+    endpoint = add_endpoint(superuser)
+    superuser.execute("update kronos.endpoints set type = 'INTERNAL' where endpoint_id = %s", [endpoint.endpoint_id])
+    make_cron_job(superuser, endpoint, next_tick_at=NOON)
     assert catch_up(superuser, NOON + 5 * MINUTE) == 0
     assert values(superuser, "select job_id from kronos.execution_live") == []
 

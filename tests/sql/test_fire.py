@@ -118,7 +118,7 @@ def test_concurrent_rings_make_exactly_the_distinct_ticks(superuser: Connection,
             for nth in range(15):
                 job_id = job_ids[(worker + nth) % 3]
                 back = start + ((worker * 7 + nth * 11) % 60) * MINUTE
-                connection.execute("update kronos.jobs set next_tick_at = least(next_tick_at, %s) where job_id = %s", [back, job_id])
+                connection.execute("update tests.jobs set next_tick_at = least(next_tick_at, %s) where job_id = %s", [back, job_id])
                 connection.execute("select kronos.fire(%s)", [job_id])
 
     with ThreadPoolExecutor(8) as threads:
@@ -147,7 +147,7 @@ def test_a_pointer_set_back_delivers_no_finished_tick_again(superuser: Connectio
         [job_id],
     )
     finished = done(superuser, job_id)
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
     assert fire(superuser, job_id) == 0
     assert (live(superuser, job_id), done(superuser, job_id)) == ([], finished)
     assert job(superuser, job_id)["next_tick_at"] == tick + timedelta(days=1)
@@ -206,10 +206,10 @@ def test_one_ring_accounts_for_a_thousand_due_jobs_and_its_own(superuser: Connec
     first = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
     superuser.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                                  next_tick_at)
         select id, id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at
-          from kronos.jobs, lateral (select gen_random_uuid() as id from generate_series(1, 1200) where jobs.job_id is not null) as new
+          from tests.jobs, lateral (select gen_random_uuid() as id from generate_series(1, 1200) where jobs.job_id is not null) as new
          where job_id = %s
         """,
         [first],
@@ -243,11 +243,11 @@ def test_a_ring_accounts_for_the_most_overdue_first(superuser: Connection, tick:
     rung = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
     superuser.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                                  next_tick_at)
         select id, id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                next_tick_at - n * interval '10 microseconds'
-          from kronos.jobs,
+          from tests.jobs,
                lateral (select gen_random_uuid() as id, n from generate_series(1, 1010) as n where jobs.job_id is not null) as new
          where job_id = %s
         """,
@@ -256,7 +256,7 @@ def test_a_ring_accounts_for_the_most_overdue_first(superuser: Connection, tick:
     fire(superuser, rung)
     left = values(
         superuser,
-        "select next_tick_at from kronos.jobs where endpoint_id = %s and next_tick_at <= %s order by 1",
+        "select next_tick_at from tests.jobs where endpoint_id = %s and next_tick_at <= %s order by 1",
         [endpoint.endpoint_id, tick],
     )
     assert left == [tick - n * timedelta(microseconds=10) for n in range(10, 0, -1)]
@@ -294,7 +294,7 @@ def test_ticks_that_fell_due_while_a_ring_waited_are_accounted_for(
         ring = thread.submit(fire, ringing, job_id)
         await_lock(superuser, ringing)
         # A tick of the time between: a moment after the ring began, as a job whose pointer was moved would have it.
-        due = value(other, "update kronos.jobs set next_tick_at = clock_timestamp() where job_id = %s returning next_tick_at", [job_id])
+        due = value(other, "update tests.jobs set next_tick_at = clock_timestamp() where job_id = %s returning next_tick_at", [job_id])
         other.commit()
         assert ring.result(20) == 1
     assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [due]
@@ -377,7 +377,7 @@ def test_a_pointer_set_back_to_a_tick_that_ends_at_this_moment_delivers_nothing(
     """Its execution is among the live ones when the firing begins, and among the finished when it inserts: never in both."""
     job_id = make_cron_job(superuser, next_tick_at=NOON, overlap=overlap)
     assert account(superuser, job_id, now=NOON) == 1
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [NOON, job_id])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [NOON, job_id])
     with (
         psycopg.connect(database_url) as worker,
         psycopg.connect(database_url, autocommit=True) as firing,

@@ -44,12 +44,13 @@ end
 $$
 """
 _JOBS = """
+with made as (
 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, name, cron, timezone, schedule, alarm,
-                         description, next_tick_at, created_at, ticks_from, tags, retired_at)
+                         description, created_at, ticks_from, tags, retired_at)
 select new.job_id, new.job_id, workspace_id, endpoint_id, kind.trigger, kind.status, case when n % 4 = 0 then 'job-' || n end,
        case when n % 4 = 0 then cron end, case when n % 4 = 0 then timezone end, case when n % 4 = 0 then schedule end,
        case when n % 4 = 0 then alarm end, case when n % 4 = 0 then description end,
-       case when n % 4 = 0 then now() + interval '1 day' + n * interval '1 s' end, made.at, made.at,
+       made.at, made.at,
        case when n % 200 = 0 then array['rare'] else '{}' end, case when kind.status = 'COMPLETED' then made.at end
   from kronos.jobs as job
  cross join generate_series(1, 20000) as n
@@ -58,6 +59,10 @@ select new.job_id, new.job_id, workspace_id, endpoint_id, kind.trigger, kind.sta
                             case when n % 4 = 0 then 'ACTIVE' else 'COMPLETED' end as status) as kind
  cross join lateral (select now() - n * interval '50 minutes' as at) as made
  where job.job_id = $1
+returning job_id, workspace_id, trigger
+)
+insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+select job_id, workspace_id, now() + interval '1 day' + row_number() over () * interval '4 s' from made where trigger = 'CRON'
 """
 _EXECUTIONS = """
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
@@ -194,7 +199,7 @@ def test_a_filter_that_nothing_matches_comes_to_its_end_by_index(old: Old, filte
 def _ring(connection: Connection, job_id: uuid.UUID) -> tuple[int, int]:
     """What a ring of the job, due now, made, and the locks that its transaction held."""
     with connection.transaction(force_rollback=True):
-        connection.execute("update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
+        connection.execute("update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
         made = value(connection, "select kronos.fire(%s)", [job_id])
         return made, locks(connection)
 
@@ -207,7 +212,7 @@ def test_a_ring_locks_as_much_as_with_ten_partitions(old: Old, superuser: Connec
 def test_a_ring_of_a_tick_that_was_run_finds_it_in_its_partition(old: Old) -> None:
     tick = old.an_execution()["scheduled_at"]
     with told_plans(old.connection) as plans:
-        old.connection.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, old.job_id])
+        old.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, old.job_id])
         old.connection.execute(
             "update kronos.jobs set catch_up_policy = 'ALL', ends_at = %s where job_id = %s", [tick + timedelta(minutes=1), old.job_id]
         )

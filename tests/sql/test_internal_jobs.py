@@ -134,7 +134,7 @@ def test_a_requeued_execution_wakes_the_workers(superuser: Connection, database_
 
 @pytest.mark.parametrize("name", ["reaper", "lease-keeper"])
 def test_a_run_is_an_execution_with_its_attempt_and_output(superuser: Connection, tick: datetime, name: str) -> None:
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, name)])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, name)])
     run = ring(superuser, name)
     assert (run["status"], run["cause"], run["scheduled_at"], run["attempt_count"], run["worker_id"]) == (
         "SUCCESS",
@@ -154,7 +154,7 @@ def test_a_run_is_an_execution_with_its_attempt_and_output(superuser: Connection
 
 def test_a_run_by_hand_beside_the_schedule_is_manual_and_moves_no_pointer(superuser: Connection) -> None:
     later = value(superuser, "select date_trunc('minute', now()) + interval '30 minutes'")
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [later, internal(superuser, "reaper")])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [later, internal(superuser, "reaper")])
     assert ring(superuser, "reaper")["cause"] == "MANUAL"
     assert job(superuser, internal(superuser, "reaper"))["next_tick_at"] == later
 
@@ -179,7 +179,7 @@ def test_of_several_due_ticks_the_newest_is_run_and_each_other_is_recorded(super
         (now - 6 * MINUTE, now, {"MISSED": 5, "SKIPPED": 1, "SUCCESS": 1}),
         (now + 10 * MINUTE, now + 10 * MINUTE + timedelta(seconds=3), {"SUCCESS": 1}),
     ]:
-        superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [pointer, job_id])
+        superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [pointer, job_id])
         superuser.execute("select kronos.run_internal_job(%s, %s)", [job_id, at])
         assert counted(superuser, job_id, since=pointer) == expected
     assert job(superuser, job_id)["next_tick_at"] == now + 11 * MINUTE
@@ -198,7 +198,7 @@ _BEATS = "select job_id from kronos.heartbeats where rang_at > '-infinity'"
 def test_pg_crons_ring_is_a_heartbeat_even_when_nothing_is_due_and_anothers_is_none(superuser: Connection) -> None:
     job_id = internal(superuser, "reaper")
     superuser.execute("update kronos.heartbeats set rang_at = '-infinity'")
-    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 hour' where job_id = %s", [job_id])
+    superuser.execute("update tests.jobs set next_tick_at = now() + interval '1 hour' where job_id = %s", [job_id])
     superuser.execute("select kronos.fire(%s)", [job_id])
     assert values(superuser, _BEATS) == []
     runs = len(done(superuser, job_id))
@@ -211,7 +211,7 @@ def test_pg_crons_ring_is_a_heartbeat_even_when_nothing_is_due_and_anothers_is_n
 def test_an_internal_job_runs_when_it_is_due_though_its_heartbeat_was_deleted(superuser: Connection, tick: datetime) -> None:
     job_id = internal(superuser, "reaper")
     superuser.execute("delete from kronos.heartbeats")
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
     runs = len(done(superuser, job_id))
     with acting_as(superuser, "kronos_cron"):
         superuser.execute("select kronos.fire(%s)", [job_id])
@@ -275,7 +275,7 @@ def test_one_ahead_by_what_a_clock_is_slewed_by_is(superuser: Connection) -> Non
 def test_a_worker_rings_in_silent_pg_crons_place_for_all_that_is_due(superuser: Connection) -> None:
     tick = value(superuser, "select date_trunc('minute', now())")
     job_ids = [make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick) for _ in range(3)]
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, "reaper")])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, "reaper")])
     silence(superuser, since=timedelta(days=1))
     # The test's server is young, and silence begins at its start: so how long must be less than its age.
     found = look(superuser, timedelta(milliseconds=1))
@@ -300,7 +300,7 @@ def in_its_place(connection: Connection, name: str) -> bool:
 
 def test_an_internal_job_that_somebody_runs_is_not_waited_for(superuser: Connection, other: Connection, tick: datetime) -> None:
     job_id = internal(superuser, "reaper")
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
     other.execute("select from kronos.jobs where job_id = %s for update", [job_id])
     assert in_its_place(superuser, "reaper") is False
     other.rollback()

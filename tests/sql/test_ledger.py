@@ -69,7 +69,7 @@ class Life:
             """,
             text,
         )
-        self.connection.execute("update kronos.jobs set next_tick_at = kronos.next_tick(schedule, ticks_from) where job_id = %s", [job_id])
+        self.connection.execute("update tests.jobs set next_tick_at = kronos.next_tick(schedule, ticks_from) where job_id = %s", [job_id])
 
     def pass_time(self, span: timedelta) -> None:
         self.now += span
@@ -111,13 +111,13 @@ class Life:
             )
             self.connection.execute(
                 f"""
-                insert into kronos.jobs (job_id, version, previous_version_id, ticks_from, {", ".join(columns)})
-                select %(heir)s, version + 1, job_id, %(now)s, {", ".join(columns)} from kronos.jobs where job_id = %(old)s
+                insert into tests.jobs (job_id, version, previous_version_id, ticks_from, {", ".join(columns)})
+                select %(heir)s, version + 1, job_id, %(now)s, {", ".join(columns)} from tests.jobs where job_id = %(old)s
                 """,
                 {"heir": heir, "old": old, "now": self.now},
             )
             self.connection.execute(
-                "update kronos.jobs set status = %s, runs = 0, retired_at = null, ticks_until = null where job_id = %s", [before, heir]
+                "update tests.jobs set status = %s, runs = 0, retired_at = null, ticks_until = null where job_id = %s", [before, heir]
             )
             self._read(heir, cron, zone)
         self.versions.append(heir)
@@ -269,7 +269,7 @@ def test_ticks_that_are_due_are_overdue_and_not_unaccounted(shared: psycopg.Conn
 
 def test_a_call_is_bounded_and_says_where_the_next_goes_on(shared: psycopg.Connection) -> None:
     life = Life(shared, catch_up_policy="SKIP")
-    shared.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [T0 + timedelta(days=80), life.job_id])
+    shared.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [T0 + timedelta(days=80), life.job_id])
     first = ledger(shared, life.job_id, T0, T0 + timedelta(days=80))
     assert (first["is_truncated"], first["expected"], first["unaccounted"]) == (True, 100_000, 100_000)
     rest = ledger(shared, life.job_id, first["checked_until"], T0 + timedelta(days=80))
@@ -279,7 +279,7 @@ def test_a_call_is_bounded_and_says_where_the_next_goes_on(shared: psycopg.Conne
 def test_a_malformed_schedule_has_an_error_in_place_of_figures(shared: psycopg.Connection) -> None:
     life = Life(shared)
     shared.execute("update kronos.jobs set schedule.months = 1 << 20 where job_id = %s", [life.job_id])
-    shared.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [T0 + HOUR, life.job_id])
+    shared.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [T0 + HOUR, life.job_id])
     found = ledger(shared, life.job_id, T0, T0 + 2 * HOUR)
     assert (found["error"]["sqlstate"], found["unaccounted"], found["surplus"]) == ("22008", None, None)
 
@@ -298,7 +298,7 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
     life = Life(shared)
     shared.execute(
         """
-        update kronos.jobs
+        update tests.jobs
            set schedule = kronos.read_schedule(%s, null, null, %s, %s, %s), ticks_from = '2009-01-01', next_tick_at = '2030-01-01'
          where job_id = %s
         """,

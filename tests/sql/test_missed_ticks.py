@@ -134,11 +134,11 @@ def next_version(connection: Connection, job_id: uuid.UUID, *, next_tick_at: dat
     made: uuid.UUID = value(
         connection,
         """
-        insert into kronos.jobs (first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
+        insert into tests.jobs (first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
                                  schedule, alarm, description, jitter_seconds, next_tick_at)
         select first_version_id, job_id, version + 1, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                jitter_seconds, %(next_tick_at)s
-          from kronos.jobs
+          from tests.jobs
          where job_id = %(job_id)s
         returning job_id
         """,

@@ -1,66 +1,127 @@
-"""While somebody reads in an old snapshot, a dump or a report, no vacuum removes what ticks leave; alarms cost what they cost before."""
+"""While somebody reads in an old snapshot, a dump or a report, no vacuum removes what ticks leave; rings cost what they cost before."""
 
 import uuid
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 import psycopg
 
 from factory import add_endpoint
 from sql_factory import Connection, acting_as, buffers, value, values
 
+MINUTE = timedelta(minutes=1)
 MINUTES = 100
-JOBS = 1000
+JOBS = 150
+OVERDUE = 20
+# What a look costs however little it finds: its plans, a page of each index, the versions of rows that there is one of.
+FEW = 50
 
 
-def add_jobs(connection: Connection) -> uuid.UUID:
-    """Jobs of every minute, not accounted for since the reader began; one of their ids."""
+def add_jobs(connection: Connection, first: datetime) -> list[uuid.UUID]:
+    """Jobs of every minute whose first tick is `first`."""
     endpoint = add_endpoint(connection)
-    ids = values(
+    return values(
         connection,
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                                 next_tick_at)
-        select id, id, %s, %s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'every minute',
-               date_trunc('minute', clock_timestamp()) - %s
-          from generate_series(1, %s) as n, kronos.parse_cron('* * * * *') as read,
-               lateral (select gen_random_uuid() as id where n > 0) as new
+        with made as (
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+                                     description)
+            select id, id, %s, %s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'every minute'
+              from generate_series(1, %s) as n, kronos.parse_cron('* * * * *') as read,
+                   lateral (select gen_random_uuid() as id where n > 0) as new
+            returning job_id, workspace_id
+        )
+        insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, %s from made
         returning job_id
         """,
-        [endpoint.workspace_id, endpoint.endpoint_id, timedelta(minutes=MINUTES), JOBS],
+        [endpoint.workspace_id, endpoint.endpoint_id, JOBS, first],
     )
-    return uuid.UUID(str(ids[0]))
 
 
-def tick(connection: Connection, minutes: int) -> None:
-    """As so many minutes of rings leave the table; those to come are a day away, whatever the clock shows when they are asked for."""
-    for _ in range(minutes):
-        connection.execute("update kronos.jobs set next_tick_at = next_tick_at + interval '1 minute', runs = runs + 1 where name is null")
-    connection.execute("update kronos.jobs set next_tick_at = next_tick_at + interval '1 day' where name is null")
-    connection.execute("vacuum analyze kronos.jobs")
+def ring(connection: Connection, now: datetime, *, due: int = JOBS) -> None:
+    """What an alarm does at `now`; and what it made is delivered."""
+    with connection.transaction():
+        assert value(connection, "select kronos.account_all(%s)", [now]) == due
+        connection.execute("select kronos.raise_floor(%s)", [now])
+    connection.execute("delete from kronos.execution_live")
 
 
-def test_an_alarm_that_finds_its_work_done_reads_no_old_ticks(superuser: Connection, database_url: str) -> None:
-    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 day'")
-    job_id = add_jobs(superuser)
+@contextmanager
+def reading(database_url: str) -> Iterator[None]:
+    """Somebody reads in a snapshot of before."""
     with psycopg.connect(database_url) as reader:
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("select count(*) from kronos.workspaces")
-        tick(superuser, MINUTES)
-        assert value(superuser, "select pg_relation_size('kronos.jobs') / 8192") > 3000, "the reader keeps what was"
-        with acting_as(superuser, "kronos_cron"):
-            assert value(superuser, f"select kronos.fire('{job_id}')") == 0
-            read = buffers(superuser, f"select kronos.fire('{job_id}')")
-    # Its own row's versions, and the ticks of the last 90 s: 178. It was 8,958, a thousand times a minute.
-    assert read < 500
+        yield
+
+
+def costs(connection: Connection, job_ids: list[uuid.UUID], now: datetime) -> dict[str, int]:
+    """Pages that each kind of ring reads just after that of `now`, where nothing is due, and the next one, where all are."""
+    ago, at = f"'{now.isoformat()}'", f"'{(now + MINUTE).isoformat()}'"
+    found = {}
+    with acting_as(connection, "kronos_cron"):
+        assert value(connection, f"select kronos.fire('{job_ids[0]}')") == 0
+        found["an alarm that finds its work done"] = buffers(connection, f"select kronos.fire('{job_ids[0]}')")
+    for idle in (
+        f"account_all({ago})",
+        f"is_any_due(null, {ago})",
+        f"is_any_missed({ago})",
+        f"catch_up({ago})",
+        "keep_up()",
+        "system_status()",
+    ):
+        connection.execute(f"select kronos.{idle}")
+        found[f"{idle.split('(')[0]}, nothing due"] = buffers(connection, f"select kronos.{idle}")
+    with connection.transaction(force_rollback=True):
+        found["a ring, all due"] = buffers(connection, f"select kronos.account_all({at})")
+        assert value(connection, "select count(*) from kronos.execution_live") == JOBS
+    return found
+
+
+def cost_of_the_overdue(connection: Connection, now: datetime) -> int:
+    """Pages that catch_up reads, where twenty jobs are behind."""
+    with connection.transaction(force_rollback=True):
+        read = buffers(connection, f"select kronos.catch_up('{now.isoformat()}')")
+        assert value(connection, "select count(distinct job_id) from kronos.execution_live") == OVERDUE
+    return read
+
+
+def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(superuser: Connection, database_url: str) -> None:
+    superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
+    # None is due by the server's own clock, which some rings go by.
+    last: datetime = value(superuser, "select date_trunc('minute', clock_timestamp()) + interval '10 minutes'")
+    first = last - MINUTES * MINUTE
+    job_ids = add_jobs(superuser, first)
+    superuser.execute("vacuum analyze")
+    with reading(database_url):
+        for nth in range(MINUTES):
+            ring(superuser, first + nth * MINUTE)
+        superuser.execute("vacuum analyze")
+        assert value(superuser, "select pg_relation_size('kronos.pointers') / 8192") > MINUTES * JOBS / 120, "the reader keeps what was"
+        under_a_reader = costs(superuser, job_ids, last - MINUTE)
+        with psycopg.connect(database_url) as holder:
+            holder.execute("select from kronos.jobs where job_id = any (%s) for update", [job_ids[:OVERDUE]])
+            for nth in range(5):
+                ring(superuser, last + nth * MINUTE, due=JOBS - OVERDUE)
+        now = last + 4 * MINUTE
+        under_a_reader["catch_up, some overdue"] = cost_of_the_overdue(superuser, now)
+    superuser.execute("vacuum analyze")
+    overdue = cost_of_the_overdue(superuser, now)
+    superuser.execute("select kronos.catch_up(%s)", [now])
+    superuser.execute("delete from kronos.execution_live")
+    superuser.execute("select kronos.raise_floor(%s)", [now])
+    superuser.execute("vacuum analyze")
+    alone = costs(superuser, job_ids, now) | {"catch_up, some overdue": overdue}
+    assert {what: (alone[what], read) for what, read in under_a_reader.items() if read > 2 * alone[what] + FEW} == {}
 
 
 def test_the_question_goes_by_the_index_of_what_is_due_whatever_the_statistics_say(superuser: Connection) -> None:
     """They were made when all jobs were due, as by an autovacuum at the beginning of a minute, and then all were moved."""
-    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 day'")
-    add_jobs(superuser)
-    superuser.execute("update kronos.jobs set next_tick_at = clock_timestamp() where name is null")
-    superuser.execute("analyze kronos.jobs")
-    superuser.execute("update kronos.jobs set next_tick_at = clock_timestamp() + interval '1 day' where name is null")
+    superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
+    add_jobs(superuser, value(superuser, "select clock_timestamp()"))
+    superuser.execute("analyze kronos.jobs, kronos.pointers")
+    superuser.execute("update kronos.pointers set next_tick_at = clock_timestamp() + interval '1 day'")
     for question in ("is_any_due(null, clock_timestamp())", "is_any_missed(clock_timestamp())"):
         assert value(superuser, f"select kronos.{question}") is False
-        assert buffers(superuser, f"select kronos.{question}") < 1500, question  # a thousand entries, each once at most
+        assert buffers(superuser, f"select kronos.{question}") < JOBS + 50, question  # the entries, each once at most

@@ -337,13 +337,13 @@ def test_versions_of_a_job_share_their_runs_under_the_policy_each_was_made_under
     one.connection.execute(
         """
         with retired as (
-            update kronos.jobs set status = 'RETIRED', replaced_by_id = %(next_id)s where job_id = %(job_id)s returning job_id
+            update tests.jobs set status = 'RETIRED', replaced_by_id = %(next_id)s where job_id = %(job_id)s returning job_id
         )
-        insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
+        insert into tests.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
                                  schedule, alarm, description, overlap, next_tick_at)
         select %(next_id)s, job_id, job_id, 2, workspace_id, endpoint_id, trigger, cron, timezone,
                schedule, alarm, description, 'SKIP', %(at)s
-          from kronos.jobs join retired using (job_id)
+          from tests.jobs join retired using (job_id)
         """,
         {"next_id": next_id, "job_id": one.job_id, "at": one.now + MINUTE},
     )
@@ -443,7 +443,7 @@ def test_a_pointer_that_was_set_back_meets_the_runs_that_are_there(ticking: Call
     one = ticking(overlap)
     one.run_one()
     before = records(one.connection, "select * from kronos.executions where job_id = %s", [one.job_id])
-    one.connection.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [one.now, one.job_id])
+    one.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [one.now, one.job_id])
     account(one.connection, one.job_id, now=one.now)
     assert records(one.connection, "select * from kronos.executions where job_id = %s", [one.job_id]) == before
     assert job(one.connection, one.job_id)["runs"] == 1
@@ -461,7 +461,7 @@ def test_ticks_that_are_caught_up_together_stand_in_each_others_way(
     ticking: Callable[..., Ticking], overlap: str, statuses: list[str]
 ) -> None:
     one = ticking(overlap, catch_up_policy="ALL", catch_up_window_seconds=86400)
-    one.connection.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [one.now - 3 * MINUTE, one.job_id])
+    one.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [one.now - 3 * MINUTE, one.job_id])
     account(one.connection, one.job_id, now=one.now + timedelta(seconds=10))
     assert one.statuses() == statuses
     assert len(waiting(one)) == statuses.count("QUEUED") - 1

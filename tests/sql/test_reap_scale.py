@@ -109,13 +109,13 @@ def test_a_firing_is_not_delayed_by_the_repair_of_its_entry(superuser: Connectio
         assert values(superuser, "select job_id from kronos.jobs where job_id = %s for update nowait", [soon]) == [soon]
         assert values(superuser, "select job_id from kronos.jobs where job_id = %s for update skip locked", [minutely]) == []
         reaper.commit()
-    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '10 minutes' where job_id = any (%s)", [[due, soon]])
+    superuser.execute("update tests.jobs set next_tick_at = now() + interval '10 minutes' where job_id = any (%s)", [[due, soon]])
     assert value(superuser, "select kronos.reap()")["registered"] == 2
 
 
 def test_jobs_that_end_together_end_run_by_run(superuser: Connection) -> None:
     fill_cron_jobs(superuser, 250)
-    superuser.execute("update kronos.jobs set ends_at = now() - interval '1 minute', next_tick_at = null where name is null")
+    superuser.execute("update tests.jobs set ends_at = now() - interval '1 minute', next_tick_at = null where name is null")
     superuser.execute("update kronos.jobs set starts_at = ends_at - interval '1 day' where name is null")
     ended = [value(superuser, "select kronos.end_jobs(now(), now())") for _ in range(4)]
     assert ended == [100, 100, 50, 0]

@@ -433,7 +433,7 @@ def test_a_tick_within_its_jobs_catch_up_window_stays(superuser: Connection, end
     for days in range(40, 0, -1):
         finished(superuser, daily, days=days)
     retain_all(superuser)
-    superuser.execute("update kronos.jobs set next_tick_at = %s where job_id = %s", [now - 39 * DAY, daily])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [now - 39 * DAY, daily])
     superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [daily, now])
     delivered = [row["scheduled_at"] for row in live(superuser, daily)]
     assert delivered == [now]
@@ -480,7 +480,7 @@ def test_partitions_are_dropped_only_when_nobody_has_them(
     partition_of_days(superuser, first=119, days=20)
     finished(superuser, job_id, days=110)
     # Its own tick, at the minute's edge, would be in another's ring.
-    superuser.execute("update kronos.jobs set next_tick_at = now() + interval '1 day' where job_id = %s", [job_id])
+    superuser.execute("update tests.jobs set next_tick_at = now() + interval '1 day' where job_id = %s", [job_id])
     with psycopg.connect(database_url) as dump:
         dump.execute("begin isolation level repeatable read")
         dump.execute("select count(*) from kronos.execution_done")

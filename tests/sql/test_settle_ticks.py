@@ -159,7 +159,7 @@ async def test_a_job_with_a_broken_row_can_still_be_cancelled(
     superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
 ) -> None:
     superuser.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [due[0]])
-    superuser.execute("update kronos.jobs set next_tick_at = now() where job_id = %s", [due[0]])
+    superuser.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [due[0]])
     assert superuser.execute("select kronos.fire(%s)", [due[0]]).fetchone() == (0,)
     assert superuser.execute("select count(*) from kronos.job_faults where job_id = %s", [due[0]]).fetchone() == (1,)
     cancelled = await jobs.cancel(view, str(due[0]))

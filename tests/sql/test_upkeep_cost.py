@@ -20,12 +20,13 @@ def add_waiting(connection: Connection, count: int) -> uuid.UUID:
         """
         with job as (
             insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
-                                     description, overlap, next_tick_at)
-            select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'waits', 'QUEUE',
-                   now() + interval '1 day'
+                                     description, overlap)
+            select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'waits', 'QUEUE'
               from generate_series(1, %(count)s) as n, kronos.parse_cron('* * * * *') as read,
                    lateral (select gen_random_uuid() as id where n > 0) as new
             returning job_id, workspace_id, endpoint_id
+        ), pointed as (
+            insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, now() + interval '1 day' from job
         )
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
                                            visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key, claim_token, worker_id,

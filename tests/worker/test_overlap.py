@@ -112,7 +112,7 @@ async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(superuse
         await dead.ends()
         hangs = False
         end_leases(superuser)
-        superuser.execute("update kronos.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
+        superuser.execute("update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
         value(superuser, "select kronos.fire(%s)", [job_id])  # nobody but the database's clock says that the run is lost
         others = "select execution_id from kronos.executions where job_id = %s and execution_id <> %s order by scheduled_at"
         next_one, *_ = values(superuser, others, [job_id, lost])  # where a minute has just begun, its tick is skipped

@@ -71,7 +71,7 @@ def beat(superuser: Connection) -> None:
 def due_job(superuser: Connection) -> uuid.UUID:
     """A job that is due since this moment and then not for a year."""
     job_id = make_cron_job(superuser, add_endpoint(superuser), cron="0 0 1 1 *")
-    superuser.execute("update kronos.jobs set next_tick_at = clock_timestamp() where job_id = %s", [job_id])
+    superuser.execute("update tests.jobs set next_tick_at = clock_timestamp() where job_id = %s", [job_id])
     return job_id
 
 
@@ -85,7 +85,7 @@ def internal_id(superuser: Connection, name: str) -> uuid.UUID:
 
 
 def is_accounted_for(superuser: Connection, job_id: uuid.UUID) -> bool:
-    return value(superuser, "select next_tick_at > now() from kronos.jobs where job_id = %s", [job_id]) is True
+    return value(superuser, "select next_tick_at > now() from tests.jobs where job_id = %s", [job_id]) is True
 
 
 async def test_it_rings_until_pg_cron_is_heard(superuser: Connection, link: Link, watchdog: Watchdog) -> None:
@@ -201,7 +201,7 @@ async def test_an_internal_task_in_trouble_takes_no_tick_with_it(superuser: Conn
     superuser.execute("create table public.held (); grant all on public.held to kronos_owner")
     replace_reaper(superuser, REAPERS[what])
     superuser.execute(
-        "update kronos.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name in ('reaper', 'lease-keeper')"
+        "update tests.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name in ('reaper', 'lease-keeper')"
     )
     other.execute("lock table public.held")
     before = due_job(superuser)
@@ -234,7 +234,7 @@ def _reaper_has_begun(superuser: Connection, worker: Worker) -> bool:
 async def test_tasks_are_broken_off_with_the_worker(superuser: Connection, link: Link, watchdog: Watchdog) -> None:
     silence(superuser, 3600)
     replace_reaper(superuser, REAPERS["sleeps beyond the timeout"])
-    superuser.execute("update kronos.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name = 'reaper'")
+    superuser.execute("update tests.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name = 'reaper'")
     await watchdog.look(link)
     await until(lambda: values(superuser, "select pid from pg_stat_activity where wait_event = 'PgSleep'"), "the reaper")
     async with asyncio.timeout(5):

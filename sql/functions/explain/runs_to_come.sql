@@ -9,13 +9,14 @@ declare
     v_is_live constant boolean     := p_job.status in ('ACTIVE', 'PAUSED');
     v_after   constant timestamptz := greatest(now(), kronos.finite(p_job.resume_at), kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   constant timestamptz := kronos.finite(p_job.ends_at);
+    v_runs    constant integer     := (select pointer.runs from kronos.pointer_of(p_job.job_id) as pointer);
     v_fault   text                 := kronos.schedule_fault(p_job.schedule);
 begin
     if v_fault is null then
         begin
             select upcoming.next_runs, upcoming.skipped into next_runs, skipped
               from kronos.upcoming_runs(p_job.schedule, v_after, v_until, p_job.skip_next,
-                                        case when v_is_live then least(p_count, p_job.max_runs::bigint - p_job.runs)::integer else 0 end) as upcoming;
+                                        case when v_is_live then least(p_count, p_job.max_runs::bigint - v_runs)::integer else 0 end) as upcoming;
             lints := case
                 when v_is_live
                 then array_remove(array[

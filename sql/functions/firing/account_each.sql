@@ -14,8 +14,8 @@ as $$
 declare
     v_suspects  uuid[] := array(select fault.job_id
                                   from kronos.job_faults as fault
-                                  join kronos.jobs as job using (job_id)
-                                 where fault.job_id = any (p_job_ids) and fault.next_tick_at is not distinct from job.next_tick_at);
+                                  join kronos.pointers as pointer using (job_id, next_tick_at)
+                                 where fault.job_id = any (p_job_ids));
     v_job_ids   uuid[] := p_job_ids;
     v_from      integer[];                        -- the parts of v_job_ids that are to be tried, in this order
     v_to        integer[];
@@ -33,9 +33,8 @@ begin
         v_job_ids  := v_suspects || array(select asked.job_id
                                             from unnest(p_job_ids) with ordinality as asked (job_id, nth)
                                            where not exists (select from kronos.job_faults as fault
-                                                               join kronos.jobs as job using (job_id)
-                                                              where fault.job_id = asked.job_id
-                                                                and fault.next_tick_at is not distinct from job.next_tick_at)
+                                                               join kronos.pointers as pointer using (job_id, next_tick_at)
+                                                              where fault.job_id = asked.job_id)
                                            order by asked.nth);
     end if;
     v_from := array[v_known + 1] || array(select generate_series(1, v_known));

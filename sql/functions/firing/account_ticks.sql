@@ -17,22 +17,24 @@ declare
     v_ended_now integer;
 begin
     with job as materialized (
-        select jobs as whole, endpoint.version as endpoint_version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
+        select jobs as whole, pointer, endpoint.version as endpoint_version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
           from kronos.jobs
+         cross join lateral kronos.pointer_of(jobs.job_id) as pointer
           join kronos.endpoints as endpoint using (endpoint_id)
           join kronos.endpoint_versions as made_of on made_of.endpoint_id = endpoint.endpoint_id and made_of.version = endpoint.version
          where jobs.job_id = any (p_job_ids)
            and jobs.status = 'ACTIVE'
-           and jobs.next_tick_at <= p_now
+           and pointer.next_tick_at <= p_now
     ), tick as materialized (
         select (job.whole).job_id, (job.whole).workspace_id, (job.whole).endpoint_id, (job.whole).input,
                case when (job.whole).overlap <> 'ALLOW' then (job.whole).first_version_id end as overlap_key,
-               job.endpoint_version, job.max_attempts, job.max_crashes, job.timeout_ms, (job.whole).last_run_at,
+               job.endpoint_version, job.max_attempts, job.max_crashes, job.timeout_ms, (job.pointer).last_run_at,
+               (job.pointer).next_tick_at as pointer_at, (job.whole).max_runs - (job.pointer).runs as runs_left,
                kronos.tick_id((job.whole).job_id, tick.scheduled_at) as execution_id, tick.*
           from job
-         cross join lateral (select * from kronos.due_ticks(job.whole, p_now) where (job.whole).overlap = 'ALLOW'
+         cross join lateral (select * from kronos.due_ticks(job.whole, job.pointer, p_now) where (job.whole).overlap = 'ALLOW'
                               union all
-                             select * from kronos.admitted_ticks(job.whole, p_now) where (job.whole).overlap <> 'ALLOW') as tick
+                             select * from kronos.admitted_ticks(job.whole, job.pointer, p_now) where (job.whole).overlap <> 'ALLOW') as tick
     ), wave as materialized (
         select wave.*, kronos.is_over(wave, p_now) as is_over, case when kronos.is_over(wave, p_now) then immediate else greatest(immediate - at_once, 0) end as room
           from kronos.catch_up_wave as wave
@@ -77,36 +79,40 @@ begin
            and not exists (select from kronos.execution_live as live where live.execution_id = tick.execution_id)
             on conflict (execution_id) do nothing
     ), moved as (
-        update kronos.jobs as job
-           set next_tick_at  = case when job.runs + next.tick_count >= job.max_runs then null else next.scheduled_at end,
-               runs          = job.runs + next.tick_count,
-               skip_next     = case when job.skip_next > 0
-                                    then greatest(job.skip_next - coalesce((select sum(skipped.tick_count)
-                                                                              from tick as skipped
-                                                                             where skipped.job_id = next.job_id
-                                                                               and skipped.kind = 'SKIPPED'
-                                                                               and skipped.reason ->> 'code' = 'skip_next'), 0), 0)
-                                    else 0 end,
-               last_run_at   = greatest(next.run_at, job.last_run_at),
-               status        = case when job.runs + next.tick_count >= job.max_runs then 'RETIRED' else job.status end,
-               ticks_until   = case when job.runs + next.tick_count >= job.max_runs then next.run_at end,
-               status_reason = case when job.runs + next.tick_count >= job.max_runs
-                                    then jsonb_build_object('code', 'max_runs_reached', 'detail', format('max_runs of %s reached', job.max_runs))
-                                    else job.status_reason end
+        update kronos.pointers as pointer
+           set next_tick_at = coalesce(next.scheduled_at, 'infinity'),
+               runs         = pointer.runs + next.tick_count,
+               last_run_at  = greatest(next.run_at, pointer.last_run_at)
           from tick as next
          where next.kind = 'NEXT'
-           and job.job_id = next.job_id
-        returning job.job_id, job.status
+           and pointer.job_id = next.job_id
+           and pointer.next_tick_at = next.pointer_at
+    ), unskipped as (
+        update kronos.jobs as job
+           set skip_next = greatest(job.skip_next - skipped.ticks, 0)
+          from (select skipped.job_id, sum(skipped.tick_count) as ticks
+                  from tick as skipped
+                 where skipped.kind = 'SKIPPED'
+                   and skipped.reason ->> 'code' = 'skip_next'
+                 group by skipped.job_id) as skipped
+         where job.job_id = skipped.job_id
     )
-    select (select count(*) from delivered), (select array_agg(job_id) from moved where status = 'RETIRED'),
-           (select array_agg(execution_id) from placed where kind = 'DELIVER' and scheduled_at <= last_run_at)
-      into v_delivered, v_ended, v_again;
+    select (select count(*) from delivered),
+           (select array_agg(execution_id) from placed where kind = 'DELIVER' and scheduled_at <= last_run_at),
+           (select array_agg(job_id) from tick where kind = 'NEXT' and tick_count >= runs_left)
+      into v_delivered, v_again, v_ended;
     if v_again is not null then
         delete from kronos.execution_live as live using kronos.finished_among(v_again) as found where live.execution_id = found.execution_id;
         get diagnostics v_ended_now = row_count;
         v_delivered := v_delivered - v_ended_now;
     end if;
-    if v_ended is not null then
+    if v_ended is not null then      -- in a statement of its own: a job that is over takes its pointer with it (stamp_job)
+        update kronos.jobs as job
+           set status = 'RETIRED', ticks_until = pointer.last_run_at,
+               status_reason = jsonb_build_object('code', 'max_runs_reached', 'detail', format('max_runs of %s reached', job.max_runs))
+          from kronos.pointers as pointer
+         where job.job_id = any (v_ended)
+           and pointer.job_id = job.job_id;
         perform kronos.silence(v_ended);
     end if;
     return v_delivered;

@@ -1,7 +1,7 @@
 -- admitted_ticks: due_ticks of a job whose runs must not overlap, after each tick that would be delivered has asked to be let in.
 -- Ticks that are accounted for together stand in each other's way too: under SKIP the first is let in, under QUEUE the first two, under REPLACE the last.
 -- Called by: account_ticks, with the job's row locked.   Returns: as due_ticks; SKIPPED for a tick that is not let in; is_held for one that has to wait.
-create or replace function kronos.admitted_ticks(p_job kronos.jobs, p_now timestamptz)
+create or replace function kronos.admitted_ticks(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer, reason jsonb, is_held boolean)
 language plpgsql volatile rows 2 set search_path = pg_catalog, pg_temp
 as $$
@@ -13,8 +13,8 @@ declare
     v_last     timestamptz;
     v_let_in   integer := 0;
 begin
-    select max(due.scheduled_at) into v_newest from kronos.due_ticks(p_job, p_now) as due where due.kind = 'DELIVER';
-    for v_due in select * from kronos.due_ticks(p_job, p_now) loop
+    select max(due.scheduled_at) into v_newest from kronos.due_ticks(p_job, p_pointer, p_now) as due where due.kind = 'DELIVER';
+    for v_due in select * from kronos.due_ticks(p_job, p_pointer, p_now) loop
         kind := v_due.kind;
         scheduled_at := v_due.scheduled_at;
         run_at := v_due.run_at;

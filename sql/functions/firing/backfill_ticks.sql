@@ -22,9 +22,10 @@ declare
     v_ids      uuid[];
 begin
     v_ticks := array(select kronos.ticks_within(p_job.schedule, greatest(p_from, p_job.starts_at), least(p_to, p_job.ends_at), p_limit));
-    select array_agg(version.job_id), min(version.next_tick_at) filter (where version.status = 'ACTIVE')
+    select array_agg(version.job_id), min(pointer.next_tick_at)
       into v_versions, v_pointer
       from kronos.jobs as version
+      left join lateral kronos.pointer_of(version.job_id) as pointer on version.status = 'ACTIVE'
      where version.first_version_id = p_job.first_version_id;
     with possible as materialized (
         select nominal.at, kronos.tick_id(version.job_id, nominal.at) as execution_id

@@ -6,6 +6,7 @@
 -- Returns: how many executions were made for delivery; null where another session was at it.
 create or replace function kronos.catch_up(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
 declare
     v_job_ids uuid[];
@@ -14,17 +15,17 @@ begin
         return null;
     end if;
     with overdue as materialized (
-        select job.job_id, job.next_tick_at, job.schedule, job.catch_up_policy, job.catch_up_window_seconds
-          from kronos.jobs as job
-          join kronos.endpoints as endpoint using (endpoint_id)
+        select job.job_id, pointer.next_tick_at, job.schedule, job.catch_up_policy, job.catch_up_window_seconds
+          from kronos.pointers as pointer
+          join kronos.jobs as job using (job_id)
           join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
-         where job.status = 'ACTIVE'
-           and not job.is_halted
-           and not kronos.has_just_failed(job, p_now)
-           and job.next_tick_at < p_now - kronos.grace()
-           and endpoint.type <> 'INTERNAL'
+         where pointer.is_awaited
+           and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
+           and pointer.next_tick_at < p_now - kronos.grace()
+           and not kronos.has_just_failed(pointer, p_now)
+           and job.status = 'ACTIVE'
            and workspace.status = 'ACTIVE'
-         order by job.next_tick_at
+         order by pointer.next_tick_at
          limit 10000
            for update of job skip locked
     ), counted as (

@@ -1,4 +1,4 @@
--- due_ticks: what becomes of each nominal tick of a job from its pointer up to p_now. Pure: it reads the row it is given and writes nothing.
+-- due_ticks: what becomes of each nominal tick of a job from its pointer up to p_now. Pure: it reads the rows it is given and writes nothing.
 -- A tick accounted for within the grace (kronos.grace) after its time is on time and is delivered. Of the older ones, the missed, the job's policy delivers none
 -- (SKIP), the newest within the window and only if no newer tick is delivered with it (LATEST), or each within the window (ALL).
 -- Of what would be delivered, the first skip_next are skipped; and no more than max_runs leaves room for.
@@ -7,14 +7,14 @@
 -- SKIPPED row, each for a run of ticks before them; one NEXT row: in scheduled_at the new pointer, null where the schedule or ends_at leaves none,
 -- in run_at the newest tick delivered, in tick_count how many are. Of the ticks within the window at most 10,000 a call (about 0.1 s): the rest is
 -- due at once, and found by the next ring. Those before it are counted, however many they are.
-create or replace function kronos.due_ticks(p_job kronos.jobs, p_now timestamptz)
+create or replace function kronos.due_ticks(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer, reason jsonb, is_held boolean)
 language plpgsql stable rows 2 set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
     c_grace    constant interval := kronos.grace();
     c_at_most  constant integer  := 10000;
-    v_tick     timestamptz   := p_job.next_tick_at;
+    v_tick     timestamptz   := p_pointer.next_tick_at;
     v_on_time  timestamptz[] := '{}';
     v_missed   timestamptz[] := '{}';
     v_deliver  timestamptz[];
@@ -25,7 +25,7 @@ declare
     v_old_count bigint := 0;
     v_given_up integer;                 -- how many of v_missed, from its beginning, are not delivered
     v_skipped  integer;                 -- how many of v_deliver, from its beginning, are skipped
-    v_room     integer := p_job.max_runs - p_job.runs;
+    v_room     integer := p_job.max_runs - p_pointer.runs;
     v_seen     integer := 0;
 begin
     if v_tick < p_job.starts_at then      -- whoever set the pointer back

@@ -1,11 +1,12 @@
 -- fire: what every pg_cron entry calls. pg_cron rings; the job row decides. A late, early, doubled or lost alarm is harmless, because
--- identity comes from the pointer (jobs.next_tick_at) and never from the clock at which somebody looked:
+-- identity comes from the pointer (kronos.pointers) and never from the clock at which somebody looked:
 --
 --   cron.job.command -> fire -> line_up                                        one alarm of a full minute after another, so that the first
 --                                                                              do the work of all (a firing costs 20 ms, a row 0.12)
 --                            -> account_all -> account_due -> account_each     which jobs are due
 --                                           -> catch_up    -> account_each     whose ticks were missed
 --                                           -> pg_notify                       wake the workers, once a transaction
+--                            -> raise_floor                                      where the next look for missed ticks begins
 --   account_each -> account_ticks -> due_ticks -> next_tick                    with which ticks, and what becomes of each
 --
 -- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed over, and is theirs to account for.
@@ -58,10 +59,11 @@ begin
     begin
         perform
            from kronos.jobs as job
+          cross join lateral kronos.pointer_of(job.job_id) as pointer
           where job.job_id = p_job_id
             and job.status = 'ACTIVE'
-            and job.next_tick_at between clock_timestamp() - kronos.grace() and clock_timestamp()      -- asked again once the lock is ours
-            for update;
+            and pointer.next_tick_at between clock_timestamp() - kronos.grace() and clock_timestamp()
+            for update of job;
         v_has_own := found;
     exception when lock_not_available then
         v_has_own := false;
@@ -73,15 +75,17 @@ begin
     if v_has_own and exists (select
                                from kronos.jobs as job
                                join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+                              cross join lateral kronos.pointer_of(job.job_id) as pointer
                               where job.job_id = p_job_id
                                 and job.status = 'ACTIVE'
                                 and workspace.status = 'ACTIVE'
-                                and job.next_tick_at between v_now - kronos.grace() and v_now) then
+                                and pointer.next_tick_at between v_now - kronos.grace() and v_now) then
         v_own := kronos.account_each(array[p_job_id], v_now);
         if v_own > 0 then
             perform pg_notify('kronos_work', '');
         end if;
     end if;
+    perform kronos.raise_floor(v_now);
     return v_delivered + v_own;
 end
 $$;

@@ -1,14 +1,14 @@
--- has_just_failed: whether the job's due ticks could not be accounted for within the last 50 s: other jobs' rings leave it alone for so long, else
+-- has_just_failed: whether the due ticks of a pointer's job could not be accounted for within the last 50 s: other jobs' rings leave it alone for so long, else
 -- each of them would try it again. Its own alarm does try.
 -- Called by: is_any_due, is_any_missed, account_due, catch_up.   plpgsql, so that a ring does not plan it as long as no due job is found.
-create or replace function kronos.has_just_failed(p_job kronos.jobs, p_now timestamptz) returns boolean
+create or replace function kronos.has_just_failed(p_pointer kronos.pointers, p_now timestamptz) returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return exists (select
                      from kronos.job_faults as fault
-                    where fault.job_id = p_job.job_id
-                      and fault.next_tick_at is not distinct from p_job.next_tick_at
+                    where fault.job_id = p_pointer.job_id
+                      and fault.next_tick_at is not distinct from p_pointer.next_tick_at
                       and fault.failed_at > p_now - interval '50 seconds');
 end
 $$;

@@ -7,11 +7,14 @@ declare
     v_now        timestamptz := clock_timestamp();
     v_delivered  integer     := kronos.account_all(v_now);
     v_backfilled integer     := kronos.advance_backfills(1000);
+    v_overdue    bigint;
 begin
-    return jsonb_build_object('delivered', v_delivered, 'backfilled', v_backfilled,
-                              'overdue', (select count(*)
-                                            from kronos.jobs as job
-                                           where job.status = 'ACTIVE' and not job.is_halted and job.next_tick_at < v_now - kronos.grace()
-                                             and not exists (select from kronos.heartbeats as beat where beat.job_id = job.job_id)));
+    select count(*) into v_overdue
+      from kronos.pointers as pointer
+     where pointer.is_awaited
+       and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
+       and pointer.next_tick_at < v_now - kronos.grace();
+    perform kronos.raise_floor(clock_timestamp(), true);
+    return jsonb_build_object('delivered', v_delivered, 'backfilled', v_backfilled, 'overdue', v_overdue);
 end
 $$;

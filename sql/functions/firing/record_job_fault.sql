@@ -11,8 +11,9 @@ begin
         return;
     end if;
     insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message, failed_at)
-    select job.job_id, job.workspace_id, job.next_tick_at, p_sqlstate, p_message, clock_timestamp()
+    select job.job_id, job.workspace_id, pointer.next_tick_at, p_sqlstate, p_message, clock_timestamp()
       from kronos.jobs as job
+      left join lateral kronos.pointer_of(job.job_id) as pointer on true
      where job.job_id = any (p_job_ids)
         on conflict (job_id) do update
        set next_tick_at = excluded.next_tick_at, sqlstate = excluded.sqlstate, message = excluded.message, failed_at = excluded.failed_at;

@@ -11,7 +11,8 @@ begin
         select coalesce(broken.fault, '') as fault, coalesce(broken.message, '') as message, array_agg(job.job_id order by asked.nth) as job_ids
           from unnest(p_job_ids) with ordinality as asked (job_id, nth)
           join kronos.jobs as job using (job_id)
-         cross join lateral kronos.ticks_fault(job, p_now) as broken
+         cross join lateral kronos.pointer_of(job.job_id) as pointer
+         cross join lateral kronos.ticks_fault(job, pointer, p_now) as broken
          group by 1, 2
     loop
         if v_unread.fault = '' then

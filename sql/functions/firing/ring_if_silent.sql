@@ -29,8 +29,10 @@ begin
         internal_jobs := array(select job.job_id
                                  from kronos.jobs as job
                                  join kronos.endpoints as endpoint using (endpoint_id)
-                                where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE' and job.next_tick_at <= clock_timestamp()
+                                cross join lateral kronos.pointer_of(job.job_id) as pointer
+                                where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE' and pointer.next_tick_at <= clock_timestamp()
                                 order by job.name);
     end if;
+    perform kronos.raise_floor(clock_timestamp());
 end
 $$;

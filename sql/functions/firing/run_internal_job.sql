@@ -7,17 +7,19 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job     kronos.jobs;
+    v_pointer kronos.pointers;
     v_tick    record;
     v_next    timestamptz;
     v_newest  timestamptz;
     v_cause   text := 'SCHEDULE';
 begin
     select * into strict v_job from kronos.jobs where job_id = p_job_id;
+    select * into strict v_pointer from kronos.pointer_of(p_job_id);
     if session_user = 'kronos_cron' then
         insert into kronos.heartbeats as beat (job_id, rang_at) values (p_job_id, clock_timestamp())
             on conflict (job_id) do update set rang_at = excluded.rang_at;
     end if;
-    for v_tick in select * from kronos.due_ticks(v_job, p_now) loop
+    for v_tick in select * from kronos.due_ticks(v_job, v_pointer, p_now) loop
         if v_tick.kind = 'NEXT' then
             v_next := v_tick.scheduled_at;
         elsif v_tick.kind = 'MISSED' then
@@ -37,10 +39,11 @@ begin
     if v_newest is not null then
         perform kronos.run_internal_task(v_job, v_newest, v_cause);
     end if;
-    update kronos.jobs
-       set next_tick_at = v_next,
+    update kronos.pointers
+       set next_tick_at = coalesce(v_next, 'infinity'),
            last_run_at  = coalesce(v_newest, last_run_at),
            runs         = runs + (v_newest is not null)::integer
-     where job_id = p_job_id;
+     where job_id = p_job_id
+       and next_tick_at = v_pointer.next_tick_at;
 end
 $$;

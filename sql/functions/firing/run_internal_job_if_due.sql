@@ -8,10 +8,11 @@ begin
     perform
        from kronos.jobs as job
        join kronos.endpoints as endpoint using (endpoint_id)
+      cross join lateral kronos.pointer_of(job.job_id) as pointer
       where job.job_id = p_job_id
         and endpoint.type = 'INTERNAL'
         and job.status = 'ACTIVE'
-        and job.next_tick_at <= clock_timestamp()
+        and pointer.next_tick_at <= clock_timestamp()
         for update of job skip locked;
     if not found then
         return false;

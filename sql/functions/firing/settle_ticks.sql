@@ -11,6 +11,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job  kronos.jobs;
+    v_tick timestamptz;      -- its pointer
     v_why  jsonb;
     v_now  timestamptz;
     v_made integer := 0;
@@ -34,7 +35,8 @@ begin
         end if;
         select * into strict v_job from kronos.jobs where job_id = p_job_id;
     end if;
-    if v_job.next_tick_at is null or v_job.next_tick_at > v_now then
+    v_tick := (select pointer.next_tick_at from kronos.pointer_of(v_job.job_id) as pointer);
+    if v_tick is null or v_tick > v_now then
         return 0;
     end if;
     v_why := kronos.why_halted(v_job);
@@ -45,14 +47,14 @@ begin
     -- A call takes 10,000 ticks at most; no window holds more than 44,640.
     for v_call in 1 .. 5 loop
         v_made := v_made + kronos.account_each(array[p_job_id], v_now);
-        exit when not exists (select from kronos.jobs where job_id = p_job_id and next_tick_at <= v_now);
+        exit when not exists (select from kronos.pointer_of(p_job_id) as pointer where pointer.next_tick_at <= v_now);
     end loop;
     -- Neither accounted for nor found to be broken: something passing was in the way (is_passing), and a change now would leave these ticks to nobody.
     if exists (select
                  from kronos.jobs as job
+                cross join lateral kronos.pointer_of(job.job_id) as pointer
                 where job.job_id = p_job_id
-                  and job.next_tick_at <= v_now
-                  and job.next_tick_at = v_job.next_tick_at
+                  and pointer.next_tick_at = v_tick
                   and kronos.job_fault(job) is null) then
         raise exception 'the ticks of job % that are due cannot be accounted for at this moment', p_job_id using errcode = 'lock_not_available';
     end if;

@@ -7,16 +7,18 @@ language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job     kronos.jobs;
+    v_tick    timestamptz;      -- its pointer
     v_counted record;
 begin
     select * into strict v_job from kronos.jobs where job_id = p_job_id for update;
+    v_tick := (select pointer.next_tick_at from kronos.pointer_of(p_job_id) as pointer);
     begin
         select * into v_counted
-          from kronos.count_ticks(v_job.schedule, v_job.next_tick_at, least(p_upto, v_job.ends_at - interval '1 microsecond'));
+          from kronos.count_ticks(v_job.schedule, v_tick, least(p_upto, v_job.ends_at - interval '1 microsecond'));
     exception when data_exception then
         raise warning 'kronos: the ticks of job % cannot be accounted for: % (%)', p_job_id, sqlerrm, sqlstate;
         insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
-        values (p_job_id, v_job.workspace_id, v_job.next_tick_at, sqlstate, sqlerrm)
+        values (p_job_id, v_job.workspace_id, v_tick, sqlstate, sqlerrm)
             on conflict (job_id) do update
            set next_tick_at = excluded.next_tick_at, sqlstate = excluded.sqlstate, message = excluded.message, failed_at = now();
         return 0;
@@ -24,16 +26,18 @@ begin
     if v_counted.ticks > 0 then
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, tick_count, input)
-        select kronos.tick_id(p_job_id, v_job.next_tick_at), v_job.workspace_id, p_job_id, endpoint_id, endpoint.version, 'SCHEDULE', 'SKIPPED',
-               p_reason || jsonb_build_object('first', v_job.next_tick_at, 'last', v_counted.last_tick, 'count', v_counted.ticks),
-               v_job.next_tick_at, v_job.next_tick_at, now(), made_of.max_attempts, v_counted.ticks, v_job.input
+        select kronos.tick_id(p_job_id, v_tick), v_job.workspace_id, p_job_id, endpoint_id, endpoint.version, 'SCHEDULE', 'SKIPPED',
+               p_reason || jsonb_build_object('first', v_tick, 'last', v_counted.last_tick, 'count', v_counted.ticks),
+               v_tick, v_tick, now(), made_of.max_attempts, v_counted.ticks, v_job.input
           from kronos.endpoints as endpoint
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
          where endpoint.endpoint_id = v_job.endpoint_id
             on conflict (execution_id) do nothing;
-        update kronos.jobs
-           set next_tick_at = case when v_job.ends_at is null or v_counted.following_tick < v_job.ends_at then v_counted.following_tick end
-         where job_id = p_job_id;
+        update kronos.pointers
+           set next_tick_at = case when v_counted.following_tick is null or v_counted.following_tick >= v_job.ends_at then 'infinity'
+                                   else v_counted.following_tick end
+         where job_id = p_job_id
+           and next_tick_at = v_tick;
     end if;
     return v_counted.ticks;
 end

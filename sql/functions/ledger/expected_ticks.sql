@@ -13,7 +13,7 @@ declare
     v_zone    text        := (p_job.schedule).timezone;
     v_tick    timestamptz := greatest(p_job.ticks_from, p_from - interval '1 microsecond', kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   timestamptz := least(p_to, p_job.ends_at,
-                                   case when p_job.status in ('ACTIVE', 'PAUSED') then p_job.next_tick_at
+                                   case when p_job.status in ('ACTIVE', 'PAUSED') then (select pointer.next_tick_at from kronos.pointer_of(p_job.job_id) as pointer)
                                         else kronos.finite(p_job.ticks_until) + interval '1 microsecond'
                                    end);
     v_left    integer     := p_limit;

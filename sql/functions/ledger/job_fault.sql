@@ -12,8 +12,9 @@ begin
     end if;
     select jsonb_build_object('sqlstate', fault.sqlstate, 'message', fault.message, 'failed_at', kronos.iso(fault.failed_at)) into v_fault
       from kronos.job_faults as fault
+      left join lateral kronos.pointer_of(fault.job_id) as pointer on true
      where fault.job_id = p_job.job_id
-       and fault.next_tick_at is not distinct from p_job.next_tick_at;
+       and fault.next_tick_at is not distinct from pointer.next_tick_at;
     if found then
         return v_fault;
     end if;

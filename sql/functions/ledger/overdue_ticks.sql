@@ -5,7 +5,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now   timestamptz := clock_timestamp();
-    v_tick  timestamptz := p_job.next_tick_at;
+    v_tick  timestamptz := (select pointer.next_tick_at from kronos.pointer_of(p_job.job_id) as pointer);
     v_count integer := 0;
 begin
     if p_job.status <> 'ACTIVE' or v_tick is null or v_tick > v_now or kronos.why_halted(p_job) is not null then

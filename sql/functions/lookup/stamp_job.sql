@@ -1,18 +1,37 @@
--- stamp_job: retired_at is told whenever a job leaves for good, by whatever hand; a job that is gone has no next tick, and accounts for none
--- later than the one up to which its ticks were settled.
+-- stamp_job: retired_at is told whenever a job leaves for good, by whatever hand; a job that is gone has no pointer, keeps what that had counted, and
+-- accounts for no tick later than the one up to which its ticks were settled. A live one's pointer knows whether it is paused.
+-- One that is live again, by hand, has a pointer again, with no next tick.
 -- Called by: the trigger below.
 create or replace function kronos.stamp_job() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_pointer kronos.pointers;
 begin
     if new.status in ('RETIRED', 'COMPLETED') then
         new.retired_at := coalesce(new.retired_at, now());
-        new.next_tick_at := null;
         new.resume_at := null;
         new.ticks_until := coalesce(new.ticks_until, case when kronos.settled_job_id() = new.job_id then kronos.settled_at() else now() end);
+        if new.trigger = 'CRON' then
+            select * into v_pointer from kronos.pointer_of(new.job_id);
+            if found then
+                delete from kronos.pointers where job_id = v_pointer.job_id and next_tick_at = v_pointer.next_tick_at;
+                new.runs := v_pointer.runs;
+                new.last_run_at := v_pointer.last_run_at;
+            end if;
+        end if;
     else
         new.retired_at := null;
         new.ticks_until := null;
+        if new.trigger = 'CRON' then
+            select * into v_pointer from kronos.pointer_of(new.job_id);
+            if found then
+                update kronos.pointers set is_paused = new.status = 'PAUSED' where job_id = v_pointer.job_id and next_tick_at = v_pointer.next_tick_at;
+            else
+                insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs, is_paused)
+                values (new.job_id, new.workspace_id, 'infinity', new.last_run_at, new.runs, new.status = 'PAUSED');
+            end if;
+        end if;
     end if;
     return new;
 end

@@ -12,10 +12,11 @@ declare
 begin
     busy := array(select unnest(p_job_ids) except select unnest(v_held));
     with fresh as materialized (
-        select job.job_id, fresh.alarm, job.alarm as old_alarm, job.next_tick_at as old_tick_at, settled.at as settled_at,
-               case when settled.at is not null then kronos.tick_after(job, settled.at) else job.next_tick_at end as next_tick_at
+        select job.job_id, fresh.alarm, job.alarm as old_alarm, pointer.next_tick_at as old_tick_at, settled.at as settled_at,
+               case when settled.at is not null then coalesce(kronos.tick_after(job, settled.at), 'infinity') else pointer.next_tick_at end as next_tick_at
           from unnest(p_job_ids, p_alarms) as fresh (job_id, alarm)
           join kronos.jobs as job on job.job_id = fresh.job_id
+          left join lateral kronos.pointer_of(job.job_id) as pointer on true
          cross join lateral (select case when p_changed_from is not null and (job.schedule).every_seconds is null
                                          then kronos.settled_tick(job) end as at) as settled
          where job.job_id = any (v_held)
@@ -23,14 +24,20 @@ begin
     ), corrected as (
         update kronos.jobs as job
            set alarm = fresh.alarm,
-               next_tick_at = fresh.next_tick_at,
                ticks_from = case when fresh.settled_at > p_changed_from then greatest(job.ticks_from, fresh.settled_at) else job.ticks_from end
           from fresh
          where job.job_id = fresh.job_id
         returning job.job_id, job.workspace_id, job.status, fresh.alarm, fresh.old_alarm, fresh.next_tick_at, fresh.old_tick_at
+    ), moved as (
+        update kronos.pointers as pointer
+           set next_tick_at = fresh.next_tick_at
+          from fresh
+         where pointer.job_id = fresh.job_id
+           and pointer.next_tick_at = fresh.old_tick_at
+           and fresh.next_tick_at <> fresh.old_tick_at
     )
     select count(*) filter (where corrected.alarm <> corrected.old_alarm),
-           count(*) filter (where corrected.next_tick_at is distinct from corrected.old_tick_at),
+           count(*) filter (where corrected.next_tick_at <> corrected.old_tick_at),
            coalesce(array_agg(corrected.job_id order by corrected.job_id) filter (where is_rung), '{}'),
            coalesce(array_agg(corrected.alarm order by corrected.job_id) filter (where is_rung), '{}')
       into alarms, pointers, v_registered, v_alarms

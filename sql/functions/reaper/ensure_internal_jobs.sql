@@ -31,9 +31,11 @@ begin
         if not exists (select from kronos.jobs where workspace_id = v_workspace_id and name = v_name and status = 'ACTIVE') then
             v_job_id := gen_random_uuid();
             insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                                     catch_up_policy, next_tick_at)
+                                     catch_up_policy)
             values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', v_cron, 'UTC', v_schedule,
-                    kronos.alarm(v_cron, v_schedule), kronos.describe_schedule(v_schedule), 'SKIP', kronos.next_tick(v_schedule, now()));
+                    kronos.alarm(v_cron, v_schedule), kronos.describe_schedule(v_schedule), 'SKIP');
+            insert into kronos.pointers (job_id, workspace_id, next_tick_at, is_internal)
+            values (v_job_id, v_workspace_id, kronos.next_tick(v_schedule, now()), true);
             insert into kronos.heartbeats (job_id, rang_at) values (v_job_id, '-infinity');
             perform kronos.register_pg_cron(v_job_id);
             v_made := v_made + 1;

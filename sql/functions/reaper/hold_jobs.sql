@@ -15,9 +15,10 @@ begin
         select job.job_id, case when job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE' then job.alarm end
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)
+          left join lateral kronos.pointer_of(job.job_id) as pointer on p_spares
          where job.job_id = any (p_job_ids)
            and job.workspace_id = any (v_workspace_ids)
-           and not (p_spares and kronos.is_due_soon(job.status, job.next_tick_at))
+           and not (p_spares and kronos.is_due_soon(job.status, pointer.next_tick_at))
          order by job.job_id
            for update of job skip locked;
 end

@@ -32,10 +32,11 @@ begin
           into v_job_ids, v_alarms
           from alike
           join kronos.jobs as job on job.job_id = any (alike.job_ids)
+          left join lateral kronos.pointer_of(job.job_id) as pointer on true
          where alike.alarm is distinct from job.alarm
             or ((job.schedule).every_seconds is null
-                and (kronos.tick_after(job, greatest(job.ticks_from, job.last_run_at)) is distinct from job.next_tick_at
-                     or job.last_run_at > greatest(job.ticks_from, p_changed_from))
+                and (coalesce(kronos.tick_after(job, greatest(job.ticks_from, pointer.last_run_at)), 'infinity') <> pointer.next_tick_at
+                     or pointer.last_run_at > greatest(job.ticks_from, p_changed_from))
                 and p_changed_from is not null);
         if array_position(v_alarms, null) is not null then
             raise exception 'the schedule gives no alarm' using errcode = 'data_exception';

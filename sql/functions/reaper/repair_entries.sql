@@ -29,18 +29,21 @@ begin
                          then array_remove(p_job_ids, null)
                          else array(select job.job_id
                                       from kronos.jobs as job
+                                     cross join lateral kronos.pointer_of(job.job_id) as pointer
                                      where job.job_id = any (p_job_ids)
-                                       and kronos.next_tick(job.schedule, job.next_tick_at) < clock_timestamp() + interval '90 seconds')
+                                       and pointer.next_tick_at < 'infinity'
+                                       and kronos.next_tick(job.schedule, pointer.next_tick_at) < clock_timestamp() + interval '90 seconds')
                     end;
         select array_agg(suspect.job_id order by suspect.nth), array_agg(suspect.jobid order by suspect.nth), array_agg(held.alarm order by suspect.nth),
                array_agg(case when job.job_id is null or held.job_id is not null                           then 'held'
-                              when p_spares and kronos.is_due_soon(job.status, job.next_tick_at)          then 'spared'
+                              when p_spares and kronos.is_due_soon(job.status, pointer.next_tick_at)          then 'spared'
                               else 'busy'
                          end order by suspect.nth)
           into v_job_ids, v_jobids, v_alarms, v_done
           from unnest(p_job_ids, p_jobids) with ordinality as suspect (job_id, jobid, nth)
           left join kronos.hold_jobs(v_wanted, p_spares) as held on held.job_id = suspect.job_id
           left join kronos.jobs as job on job.job_id = suspect.job_id
+          left join lateral kronos.pointer_of(job.job_id) as pointer on true
          where p_spares or suspect.job_id = any (v_wanted);
         v_held := array(select nth::integer from unnest(v_done) with ordinality as looked_at (done, nth) where done = 'held' order by nth);
         v_mended := kronos.mend_pg_cron_entries(array(select v_job_ids[nth] from unnest(v_held) as nth), array(select v_jobids[nth] from unnest(v_held) as nth),

@@ -6,7 +6,7 @@ create or replace function kronos.settled_tick(p_job kronos.jobs) returns timest
 language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-    v_from    constant timestamptz := greatest(p_job.ticks_from, p_job.last_run_at);
+    v_from    constant timestamptz := greatest(p_job.ticks_from, (select pointer.last_run_at from kronos.pointer_of(p_job.job_id) as pointer));
     v_from_id constant uuid        := kronos.uuid7_floor(v_from);
 begin
     return greatest(v_from,

@@ -17,12 +17,12 @@ begin
       into has_launcher, worker_sessions
       from pg_stat_activity as backend;
     select count(*), extract(epoch from clock_timestamp() - min(due.next_tick_at)) into overdue_jobs, overdue_seconds
-      from (select job.next_tick_at
-              from kronos.jobs as job
-             where job.status = 'ACTIVE' and not job.is_halted
-               and job.next_tick_at < clock_timestamp() - interval '150 seconds'      -- catch-up rings every minute
-               and not exists (select from kronos.heartbeats as beat where beat.job_id = job.job_id)      -- but not for internal jobs
-             order by job.next_tick_at
+      from (select pointer.next_tick_at
+              from kronos.pointers as pointer
+             where pointer.is_awaited
+               and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
+               and pointer.next_tick_at < clock_timestamp() - interval '150 seconds'      -- catch-up rings every minute
+             order by pointer.next_tick_at
              limit 10000) as due;
     select queue.waiting_endpoints, queue.waiting_seconds into waiting_endpoints, waiting_seconds from kronos.queue_health('60 seconds') as queue;
     if pg_has_role(current_user, 'pg_read_all_settings', 'usage') then

@@ -20,7 +20,7 @@ begin
         perform kronos.skip_each(v_job_ids[v_from : v_from + 999], v_now);
     end loop;
     update kronos.workspaces set version = version + 1, status = 'ACTIVE', suspended_at = null where workspace_id = v_workspace_id;
-    update kronos.jobs set is_halted = false where workspace_id = v_workspace_id and is_halted;
+    perform kronos.halt_pointers(v_workspace_id, false);
     for v_from in 1 .. cardinality(v_job_ids) by 1000 loop
         perform kronos.register_each(v_job_ids[v_from : v_from + 999]);
     end loop;

@@ -6,11 +6,12 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     with job as materialized (
-        select job.job_id, job.workspace_id, job.endpoint_id, job.input, job.schedule, job.next_tick_at, job.ends_at, kronos.why_halted(job) as reason,
+        select job.job_id, job.workspace_id, job.endpoint_id, job.input, job.schedule, pointer.next_tick_at, job.ends_at, kronos.why_halted(job) as reason,
                coalesce(case when job.status = 'PAUSED' then job.resume_at - interval '1 microsecond' end, p_upto) as upto
           from kronos.jobs as job
+         cross join lateral kronos.pointer_of(job.job_id) as pointer
          where job.job_id = any (p_job_ids)
-           and job.next_tick_at <= p_upto
+           and pointer.next_tick_at <= p_upto
     ), counted as materialized (
         select job.*, counts.*
           from job
@@ -28,15 +29,18 @@ begin
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
             on conflict (execution_id) do nothing
     )
-    update kronos.jobs as job
-       set next_tick_at = case when counted.ends_at is null or counted.following_tick < counted.ends_at then counted.following_tick end
+    update kronos.pointers as pointer
+       set next_tick_at = case when counted.following_tick is null or counted.following_tick >= counted.ends_at then 'infinity'
+                               else counted.following_tick end
       from counted
-     where job.job_id = counted.job_id;
+     where pointer.job_id = counted.job_id
+       and pointer.next_tick_at = counted.next_tick_at;
 exception when data_exception then
     perform kronos.skip_ticks(job.job_id, coalesce(case when job.status = 'PAUSED' then job.resume_at - interval '1 microsecond' end, p_upto),
                               kronos.why_halted(job))
        from kronos.jobs as job
+      cross join lateral kronos.pointer_of(job.job_id) as pointer
       where job.job_id = any (p_job_ids)
-        and job.next_tick_at <= p_upto;
+        and pointer.next_tick_at <= p_upto;
 end
 $$;

@@ -18,12 +18,16 @@ begin
     end if;
     v_job_ids := kronos.lock_jobs(v_workspace_id);
     v_now := clock_timestamp();      -- after the locks: whoever held one may have accounted for ticks since now()
-    v_due := array(select job.job_id from kronos.jobs as job where job.job_id = any (v_job_ids) and job.next_tick_at <= v_now order by job.next_tick_at);
+    v_due := array(select pointer.job_id
+                     from unnest(v_job_ids) as job_id
+                    cross join lateral kronos.pointer_of(job_id) as pointer
+                    where pointer.next_tick_at <= v_now
+                    order by pointer.next_tick_at);
     for v_from in 1 .. cardinality(v_due) by 1000 loop      -- account_ticks' time grows with the square of a batch
         perform kronos.account_each(v_due[v_from : v_from + 999], v_now);
     end loop;
     update kronos.workspaces set version = version + 1, status = 'SUSPENDED', suspended_at = v_now where workspace_id = v_workspace_id;
-    update kronos.jobs set is_halted = true where workspace_id = v_workspace_id and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
+    perform kronos.halt_pointers(v_workspace_id, true);
     for v_from in 1 .. cardinality(v_job_ids) by 1000 loop
         v_entries := v_entries + kronos.unregister_jobs(v_job_ids[v_from : v_from + 999]);
     end loop;

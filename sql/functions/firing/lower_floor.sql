@@ -1,0 +1,36 @@
+-- lower_floor: a tick that is awaited from now on, by a pointer that is new, was set back, or is not halted or paused any more, is not below the floor
+-- (kronos.pointers_floor), whoever writes it. A pointer that moves on needs nothing: until that is committed, everybody sees it where it was.
+-- It holds a lock, shared, until its transaction ends: raise_floor, which cannot see this row before, has ended or does not begin meanwhile. Then it
+-- looks at the floor in a statement of its own, so as it is now. In a transaction that sees the past as it was at its beginning, the floor's row is
+-- locked, which fails (40001) where it has moved since.
+-- Not lower than ten minutes ago where that will do, so that many such ticks, after clocks were set back say, do not all wait for one row.
+-- A job's second pointer is refused.
+-- Called by: the triggers below, as the owner.
+create or replace function kronos.lower_floor() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'INSERT' and exists (select from kronos.pointers where job_id = new.job_id and next_tick_at <> new.next_tick_at) then
+        raise exception 'job % has a pointer already', new.job_id using errcode = 'unique_violation', schema = 'kronos', table = 'pointers';
+    end if;
+    if not new.is_awaited then
+        return null;
+    end if;
+    perform pg_advisory_xact_lock_shared(hashtext('kronos.pointers_floor'));
+    if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        perform from kronos.pointers_floor for update;
+    end if;
+    if exists (select from kronos.pointers_floor where lowest_at > new.next_tick_at) then
+        update kronos.pointers_floor
+           set lowest_at = least(new.next_tick_at, clock_timestamp() - interval '10 minutes')
+         where lowest_at > new.next_tick_at;
+    end if;
+    return null;
+end
+$$;
+create or replace trigger pointers_begin_above_floor
+    after insert on kronos.pointers
+    for each row execute function kronos.lower_floor();
+create or replace trigger pointers_stay_above_floor
+    after update on kronos.pointers
+    for each row when (new.is_awaited and (not old.is_awaited or new.next_tick_at < old.next_tick_at)) execute function kronos.lower_floor();

@@ -1,0 +1,30 @@
+-- The pointer of a live CRON job: its next tick, and how far it has come. One row a job; a tick moves it and writes nothing else of the job. It moves by
+-- a key that begins with what it comes to, so no tick walks through the versions of those before it, which nothing may remove while somebody reads in an
+-- old snapshot. By job_id it is read from the end (pointer_of): the last version is the living one.
+-- Rows come with their job's, and go when it is over (stamp_job).
+create table kronos.pointers (
+    job_id        uuid        not null,
+    workspace_id  uuid        not null,
+    next_tick_at  timestamptz not null,                    -- 'infinity': none is left
+    last_run_at   timestamptz,                             -- the newest tick that was delivered, by older versions too
+    runs          integer     not null default 0,
+    is_paused     boolean     not null default false,      -- as the job's status says; stamp_job keeps it
+    is_halted     boolean     not null default false,      -- its workspace was suspended
+    is_internal   boolean     not null default false,      -- rung by its own alarm alone
+    is_awaited    boolean     not null generated always as (not (is_paused or is_halted or is_internal)) stored,
+    constraint pointers_pkey          primary key (job_id, next_tick_at),
+    constraint pointers_job_fkey      foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id) on delete cascade
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+-- Serves every ring: what is due, most overdue first. One column: equal keys are stored once, in the order of the rows.
+create index pointers_due on kronos.pointers (next_tick_at) where is_awaited;
+
+-- No tick older than lowest_at is awaited, so whoever looks for missed ticks begins there and reads nothing that is long gone. raise_floor moves it on,
+-- pointers_lower_floor moves it back.
+create table kronos.pointers_floor (
+    only_row    boolean     not null default true,
+    lowest_at   timestamptz not null default '-infinity',
+    checked_at  timestamptz not null default now(),        -- when all pointers were looked through, and not only those above it
+    constraint pointers_floor_pkey   primary key (only_row),
+    constraint pointers_floor_is_one check (only_row)
+);
+insert into kronos.pointers_floor default values;

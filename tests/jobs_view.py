@@ -1,0 +1,67 @@
+"""`tests.jobs`: a job and its pointer as one row, to be read and written, so that a test says in one statement when its job is due.
+
+next_tick_at null is a pointer that has no next tick. A live CRON job that is inserted gets its pointer with it.
+"""
+
+ROWS = """
+    select job.job_id, job.workspace_id, job.first_version_id, job.version, job.previous_version_id,
+           job.replaced_by_id, job.name, job.endpoint_id, job.trigger, job.status, job.status_reason,
+           job.input, job.tags, job.run_at, job.cron, job.timezone, job.schedule, job.alarm, job.description,
+           job.starts_at, job.ends_at, job.max_runs, coalesce(pointer.runs, job.runs) as runs, job.dst_gap,
+           job.dst_overlap, job.jitter_seconds, job.overlap, job.catch_up_policy,
+           job.catch_up_window_seconds, nullif(pointer.next_tick_at, 'infinity') as next_tick_at,
+           coalesce(pointer.last_run_at, job.last_run_at) as last_run_at, job.idempotency_key,
+           job.request_sha256, job.created_at, job.retired_at, job.every, job.anchor, job.ticks_from,
+           job.ticks_until, job.skip_next, job.resume_at, pointer.is_halted, job.anchor_local,
+           job.run_at_local
+      from kronos.jobs as job
+      left join lateral kronos.pointer_of(job.job_id) as pointer on true
+"""
+INSTALL = (
+    f"create schema tests; create view tests.jobs as {ROWS};"
+    """
+create function tests.write_job() returns trigger language plpgsql as $$
+declare
+    c_pointer constant text[] := '{next_tick_at,last_run_at,runs,is_halted}';
+    v_is_live boolean := new.trigger = 'CRON' and coalesce(new.status, 'ACTIVE') in ('ACTIVE', 'PAUSED');
+    v_columns text[];
+    v_pointer kronos.pointers;
+begin
+    if tg_op = 'INSERT' then
+        new.job_id := coalesce(new.job_id, gen_random_uuid());
+        v_columns := array(select key
+                             from jsonb_each(to_jsonb(new))
+                            where value <> 'null' and not (v_is_live and key = any (c_pointer)));
+        execute format('insert into kronos.jobs (%s) select %s',
+                       (select string_agg(quote_ident(name), ', ') from unnest(v_columns) as name),
+                       (select string_agg(format('($1).%I', name), ', ') from unnest(v_columns) as name)) using new;
+        if v_is_live then
+            insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs, is_paused, is_halted, is_internal)
+            values (new.job_id, new.workspace_id, coalesce(new.next_tick_at, 'infinity'), new.last_run_at, coalesce(new.runs, 0),
+                    coalesce(new.status = 'PAUSED', false), coalesce(new.is_halted, false),
+                    (select type = 'INTERNAL' from kronos.endpoints where endpoint_id = new.endpoint_id));
+        end if;
+        return new;
+    end if;
+    select * into v_pointer from kronos.pointer_of(old.job_id);
+    v_columns := array(select later.key
+                         from jsonb_each(to_jsonb(new)) as later
+                         join jsonb_each(to_jsonb(old)) as before using (key)
+                        where later.value <> before.value and not (v_pointer.job_id is not null and key = any (c_pointer)));
+    if v_columns <> '{}' then
+        execute format('update kronos.jobs set %s where job_id = $2',
+                       (select string_agg(format('%1$I = ($1).%1$I', name), ', ') from unnest(v_columns) as name)) using new, old.job_id;
+    end if;
+    if v_is_live and (new.next_tick_at, new.last_run_at, new.runs, new.is_halted)
+                     is distinct from (old.next_tick_at, old.last_run_at, old.runs, old.is_halted) then
+        update kronos.pointers
+           set next_tick_at = coalesce(new.next_tick_at, 'infinity'), last_run_at = new.last_run_at, runs = new.runs,
+               is_halted = new.is_halted
+         where job_id = v_pointer.job_id and next_tick_at = v_pointer.next_tick_at;
+    end if;
+    return new;
+end
+$$;
+create trigger write instead of insert or update on tests.jobs for each row execute function tests.write_job();
+"""
+)
