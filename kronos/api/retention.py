@@ -40,5 +40,5 @@ async def put_retention(call: Call) -> Response:
             name: present["override"][name] for name in present["override"] if name in document
         }  # as they were, the instance's among them
         document = own | changed
-    body = call.judged(RetentionPut, document)
+    body = await call.judged(RetentionPut, document)
     return answer(await retention.put(view, Ages(success_days=body.success_days, failure_days=body.failure_days)))
