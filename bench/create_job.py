@@ -28,7 +28,7 @@ with job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, cron, timezone, schedule, alarm,
                              description)
     select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '{"order": 4711, "customer": "someone"}',
-           '0 0 1 2 *', 'UTC', '(1,1,2,4,127,t)', '0 0 1 2 *', 'At 00:00 on day 1 of the month in February'
+           '0 0 1 2 *', 'UTC', '(1,1,2,4,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)', '0 0 1 2 *', 'At 00:00 on day 1 of the month in February'
       from (select gen_random_uuid() as job_id) as fresh, kronos.endpoints as endpoint
      where endpoint.name = 'sink'
     returning job_id, workspace_id

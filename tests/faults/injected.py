@@ -48,7 +48,7 @@ alter function kronos.unregister_jobs(uuid[]) set lock_timeout = '50ms';
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """`point`: where a job, its pointer or an entry is written, or the commit; or who keeps cron.job from all, or from writers."""
+    """`point`: where a job, its pointer or an entry is written, or the commit; or cron.job is kept from all, or from writers."""
 
     point: Literal["row", "entry", "commit", "locked", "read_only"]
     action: str = ""  # an SQLSTATE that is raised, "cancel" or "terminate"

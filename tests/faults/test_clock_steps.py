@@ -84,7 +84,7 @@ def is_none_due(connection: Connection) -> bool:
     """But for the internal job that rings hourly."""
     query = (
         "select job_id from kronos.jobs join kronos.pointers using (job_id)"
-        " where next_tick_at <= clock_timestamp() and name is distinct from 'retention'"
+        " where status = 'ACTIVE' and next_tick_at <= clock_timestamp() and name is distinct from 'retention'"
     )
     return values(connection, query) == []
 

@@ -99,6 +99,16 @@ def test_a_ring_raises_the_floor_to_the_oldest_tick_that_is_awaited(scene: Scene
     assert below_floor(scene.one) == []
 
 
+def test_a_firing_that_is_held_open_by_hand_keeps_nobody_from_making_jobs(scene: Scene) -> None:
+    rung = make_cron_job(scene.one, next_tick_at=scene.now)
+    with scene.other.transaction():
+        scene.other.execute("select pg_sleep(0.05)")  # nobody's hand is faster
+        assert value(scene.other, "select kronos.fire(%s)", [rung]) == 1
+        scene.one.execute("set lock_timeout = '1s'")
+        make_cron_job(scene.one)
+        assert str(value(scene.one, "select lowest_at::text from kronos.pointers_floor")) == "-infinity"
+
+
 @pytest.mark.parametrize("write", WRITES)
 def test_nothing_is_raised_while_somebody_writes_an_older_pointer(scene: Scene, write: str) -> None:
     scene.raise_floor(scene.one)

@@ -195,6 +195,7 @@ def versions(connection: Connection, job_id: uuid.UUID, *, retired: list[int]) -
     for days in retired:
         old, heir = chain[-1], make_cron_job(connection)
         connection.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [old])
+        connection.execute("delete from kronos.pointers where job_id = %s", [heir])
         connection.execute(
             """
             update kronos.jobs as heir
@@ -204,6 +205,11 @@ def versions(connection: Connection, job_id: uuid.UUID, *, retired: list[int]) -
              where heir.job_id = %s and old.job_id = %s
             """,
             [heir, old],
+        )
+        connection.execute(
+            "insert into kronos.pointers (job_id, workspace_id, next_tick_at)"
+            " select job_id, workspace_id, kronos.next_tick(schedule, now()) from kronos.jobs where job_id = %s",
+            [heir],
         )
         connection.execute(
             "update kronos.jobs set replaced_by_id = %s, created_at = now() - %s, retired_at = now() - %s where job_id = %s",

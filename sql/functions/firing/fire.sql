@@ -85,7 +85,7 @@ begin
             perform pg_notify('kronos_work', '');
         end if;
     end if;
-    perform kronos.raise_floor(v_now);
+    perform kronos.raise_floor(v_now) where kronos.is_alone();
     return v_delivered + v_own;
 end
 $$;

@@ -14,7 +14,7 @@ begin
      where pointer.is_awaited
        and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
        and pointer.next_tick_at < v_now - kronos.grace();
-    perform kronos.raise_floor(clock_timestamp(), true);
+    perform kronos.raise_floor(clock_timestamp(), true) where kronos.is_alone();
     return jsonb_build_object('delivered', v_delivered, 'backfilled', v_backfilled, 'overdue', v_overdue);
 end
 $$;

@@ -33,6 +33,6 @@ begin
                                 where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE' and pointer.next_tick_at <= clock_timestamp()
                                 order by job.name);
     end if;
-    perform kronos.raise_floor(clock_timestamp());
+    perform kronos.raise_floor(clock_timestamp()) where kronos.is_alone();
 end
 $$;
