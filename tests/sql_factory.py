@@ -33,7 +33,9 @@ def make_cron_job(
     job_id = uuid.uuid4()
     own = {name for name in columns if name not in ("next_tick_at", "last_run_at", "runs", "is_halted")}
     pointers = {name for name in columns if name not in own} - {"next_tick_at"}
-    next_tick_at = "coalesce(%(next_tick_at)s, 'infinity')" if "next_tick_at" in columns else "kronos.next_tick(schedule, now())"
+    next_tick_at = (
+        "coalesce(%(next_tick_at)s::timestamptz, 'infinity')" if "next_tick_at" in columns else "kronos.next_tick(schedule, now())"
+    )
     connection.execute(
         f"""
         with job as (

@@ -19,6 +19,8 @@ with workspace as materialized (
                             and endpoint.name = %(endpoint)s
                             and endpoint.deleted_at is null
                          offset 0) as found
+), fresh as materialized (      -- before the row: a schedule that never fires is refused by its own words
+    select endpoint.*, kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s) as first_tick_at from endpoint
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds,
@@ -26,12 +28,12 @@ with workspace as materialized (
     select %(job_id)s, %(job_id)s, workspace_id, %(name)s, %(title)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, %(schedule)s, %(alarm)s, %(description)s,
            %(every)s, (%(schedule)s::kronos.schedule).anchor, (%(schedule)s::kronos.schedule).anchor_local, %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(overlap)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
            %(idempotency_key)s, %(request_sha256)s
-      from endpoint
+      from fresh
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
     returning *
 ), pointed as (
     insert into kronos.pointers (job_id, workspace_id, next_tick_at)
-    select job_id, workspace_id, kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s) from job where job_id = %(job_id)s
+    select job.job_id, job.workspace_id, fresh.first_tick_at from job cross join fresh where job.job_id = %(job_id)s
     returning job_id, next_tick_at
 ), registered as materialized (
     select job_id, kronos.register_pg_cron(job_id) as jobid from job where job_id = %(job_id)s

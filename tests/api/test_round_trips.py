@@ -158,7 +158,7 @@ def place(server: Server, template: str, tmp_path_factory: pytest.TempPathFactor
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(one=DOCUMENTS, other=DOCUMENTS, levels=st.sampled_from([0, 1, 58]), tags=TAGS, key=TEXTS, is_ascii=st.booleans())
+@given(one=DOCUMENTS, other=DOCUMENTS, levels=st.sampled_from([0, 1, 44]), tags=TAGS, key=TEXTS, is_ascii=st.booleans())
 def test_what_is_let_in_is_stored_delivered_and_answered_everywhere(
     place: Place, one: Json, other: Json, levels: int, tags: list[str], key: str, is_ascii: bool
 ) -> None:

@@ -10,7 +10,7 @@ import psycopg
 
 from api_process import Process, serving, wait_for
 from conftest import make_workspace
-from kronos import system
+from kronos import keys
 
 LISTS = 12
 
@@ -30,7 +30,7 @@ def is_cut(connection: socket.socket) -> bool:
 
 
 def test_twelve_lists_that_nobody_reads_hold_nothing(database_url: str, superuser: psycopg.Connection, tmp_path: Path) -> None:
-    system.ensure_admin_key(database_url, tmp_path / "admin.key")
+    keys.ensure_admin_key(database_url, tmp_path / "admin.key")
     key = (tmp_path / "admin.key").read_text().strip()
     with serving(database_url, KRONOS_WRITE_SECONDS="1", KRONOS_EGRESS_ALLOW="127.0.0.0/8") as process, ExitStack() as stack:
         client = stack.enter_context(httpx.Client(base_url=process.url, headers={"Authorization": f"Bearer {key}"}, timeout=30))

@@ -141,6 +141,7 @@ _NEEDS_NONE = {
     "retention.count_jobs": "the instance's",
     "retention.count_remains": "the instance's",
     "retention.count_run_details": "the instance's",
+    **{f"ringing.{name}": "migrate's and the doctor's" for name in ("get_heard", "get_setup", "get_password", "list_rules")},
     "schedules.read_local_time": "a text alone",
     "schedules.read_schedule": "a text alone",
     "schedules.preview_schedule": "a text alone",
