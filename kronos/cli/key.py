@@ -8,11 +8,12 @@ from typing import TypeVar
 
 import click
 
-from kronos import errors, keys
+from kronos import keys
 from kronos.cli import environment
 from kronos.embedded import running
 from kronos.embedded.errors import EmbeddedError
 from kronos.embedded.home import Home, default_home
+from kronos.errors import KronosError
 
 _NO_DATABASE = "no database is known: set KRONOS_DATABASE_URL to the one that `kronos migrate` is run with, or start `kronos up`"
 _NO_FILE = "no key file is known: pass --key-file, or set KRONOS_ADMIN_KEY_FILE"
@@ -109,5 +110,5 @@ def _instance(home: Path | None) -> tuple[str, running.Running | None]:
 def _done(act: Callable[[], _T]) -> _T:
     try:
         return act()
-    except errors.KronosError as error:
-        raise click.ClickException(error.detail) from None
+    except KronosError as error:
+        raise environment.refusal(error) from None
