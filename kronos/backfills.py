@@ -139,4 +139,4 @@ def _not_found(view: WorkspaceView, backfill_id: UUID) -> errors.BackfillNotFoun
 
 
 def _refused(pointer: str, detail: str, hint: str) -> errors.Unprocessable:
-    return errors.Unprocessable(f"field {pointer}: {detail}", faults=(errors.Fault(pointer=pointer, detail=detail, hint=hint),))
+    return errors.Unprocessable.of(errors.Fault(pointer=pointer, detail=detail, hint=hint))

@@ -173,7 +173,7 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     if (local := schedules.local_time(run_at)) is not None:
         run_at = await schedules.shown_at(view, local, timezone=new.timezone, dst_gap=new.dst_gap)
     if faults := _past(new, run_at):
-        raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=tuple(faults))
+        raise errors.Unprocessable.of(*faults)
     insert, params = await _insertion(view, new, run_at)
     try:
         job = await view.run_entering(insert, params)
@@ -376,7 +376,7 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
     if old.trigger != "CRON" or old.status not in _LIVE:
         raise errors.Conflict(_why_not_updatable(old), code="job_not_updatable")
     if faults := _faults_of_change(old, changes):
-        raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=faults)
+        raise errors.Unprocessable.of(*faults)
     if "endpoint" in changes:
         raise _no_endpoint(view, changes["endpoint"])
     raise errors.Conflict(f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable")

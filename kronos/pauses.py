@@ -29,7 +29,7 @@ async def pause(view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str,
     until = terms.get("until")
     if until is not None and until <= datetime.now(UTC):
         fault = errors.Fault(pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or leave it out.")
-        raise errors.Unprocessable(f"field /until: {fault.detail}", faults=(fault,))
+        raise errors.Unprocessable.of(fault)
     params: dict[str, object] = {"note": terms.get("note"), "until": until, "given": list(terms), "actor": actor}
     _, present = await jobs.change(view, job, _PAUSE, params, if_match=if_match)
     if present.status != "PAUSED":

@@ -205,5 +205,4 @@ def _later_faults(body: JobCreate) -> Iterator[Fault]:
 
 def _refuse(faults: list[Fault]) -> None:
     if faults:
-        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise errors.Unprocessable(f"field {faults[0].pointer or 'body'}: {faults[0].detail}{more}", faults=tuple(faults))
+        raise errors.Unprocessable.of(*faults)
