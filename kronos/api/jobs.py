@@ -49,7 +49,7 @@ _TURN = (*_WRITE, errors.PreconditionFailed)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How a job does: its ticks of the last 24 hours by status, what they come to, and whether each is accounted for.
+    """How a job is doing: its ticks of the last 24 hours by status, what they come to, and whether each is accounted for.
 
     HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none succeeded; IDLE: there was none; ERROR:
     `error` says why its ticks cannot be accounted for. `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does.
