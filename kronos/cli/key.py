@@ -8,12 +8,11 @@ from typing import TypeVar
 
 import click
 
-from kronos import keys
+from kronos import errors, keys
 from kronos.cli import environment
 from kronos.embedded import running
 from kronos.embedded.errors import EmbeddedError
 from kronos.embedded.home import Home, default_home
-from kronos.errors import KronosError
 
 _NO_DATABASE = "no database is known: set KRONOS_DATABASE_URL to the one that `kronos migrate` is run with, or start `kronos up`"
 _NO_FILE = "no key file is known: pass --key-file, or set KRONOS_ADMIN_KEY_FILE"
@@ -96,6 +95,7 @@ def _shown(at: datetime | None) -> str:
 
 def _instance(home: Path | None) -> tuple[str, running.Running | None]:
     """The administrator's database URL, and the `kronos up` that it is of. Raises ClickException."""
+    environment.warn_of_unknown()
     if home is None and os.environ.get("KRONOS_DATABASE_URL"):
         return environment.judged().database_url.get_secret_value(), None
     try:
@@ -110,5 +110,5 @@ def _instance(home: Path | None) -> tuple[str, running.Running | None]:
 def _done(act: Callable[[], _T]) -> _T:
     try:
         return act()
-    except KronosError as error:
+    except errors.KronosError as error:
         raise environment.refusal(error) from None
