@@ -7,7 +7,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from kronos import errors, executions, explain, jobs, ledger, pauses
+from kronos import changes, errors, executions, explain, jobs, ledger, pauses
 from kronos.api.call import Call, answer
 from kronos.api.conditions import etag
 from kronos.api.copies import kind_of, shown
@@ -124,14 +124,14 @@ async def update_job(call: Call) -> Response:
         if_match = call.held_to(present.version)
         if not document:
             return _shown(call, present)
-    return _shown(call, await jobs.replace(view, ref, job_changes(await call.judged(JobPatch, document)), if_match=if_match))
+    return _shown(call, await changes.replace(view, ref, job_changes(await call.judged(JobPatch, document)), if_match=if_match))
 
 
 @routes.operation("DELETE", _ONE, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
 async def cancel_job(call: Call) -> Response:
     """Retire a job and remove its pg_cron entry, in one transaction."""
     call.parameters(NoQuery)
-    job = await jobs.cancel(call.workspace(), call.job_ref(), if_match=call.if_match())
+    job = await changes.cancel(call.workspace(), call.job_ref(), if_match=call.if_match())
     return answer(job, ETag=etag(job.version))
 
 
@@ -181,7 +181,7 @@ async def trigger_job(call: Call) -> Response:
     """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made."""
     call.parameters(NoQuery)
     view, ref, body = call.workspace(), call.job_ref(), await call.read(JobTrigger, optional=True)
-    execution, is_new = await jobs.trigger(view, ref, input=body.input, idempotency_key=call.idempotency_key())
+    execution, is_new = await changes.trigger(view, ref, input=body.input, idempotency_key=call.idempotency_key())
     location = call.path("workspaces", execution.workspace, "executions", execution.execution_id)
     return answer(execution, 202, Location=location, is_repeat=not is_new)
 
