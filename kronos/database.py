@@ -375,8 +375,3 @@ def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
                 raise
 
     return Telling
-
-
-def api_pool(url: str, *, size: int) -> Pool:
-    """A closed pool of connections as kronos_api."""
-    return Pool(url, size=size)

@@ -42,7 +42,7 @@ def terminate(superuser: Connection) -> int:
 
 
 async def test_after_all_connections_died_no_statement_fails(superuser: Connection, database_url: str) -> None:
-    async with database.api_pool(database_url, size=10) as pool:
+    async with database.Pool(database_url, size=10) as pool:
         async with AsyncExitStack() as all_of_them:
             for _ in range(10):
                 await all_of_them.enter_async_context(pool.connection())
