@@ -101,7 +101,7 @@ def instance(*, sink_url: str = "http://127.0.0.1:9/") -> Iterator[Instance]:
 
 
 async def _seed(url: str, sink_url: str) -> None:
-    async with database.api_pool(url, size=1) as pool:
+    async with database.Pool(url, size=1) as pool:
         await workspaces.create(database.InstanceView(pool), slug=WORKSPACE, name="Benchmarks")
         await endpoints.create(
             database.WorkspaceView(pool, WORKSPACE),

@@ -123,7 +123,7 @@ async def _trickle(url: str, count: int) -> dict[str, float]:
     """When each execution was committed, on the monotonic clock: the moment its caller has the answer."""
     committed = {}
     new = jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(_INPUT))
-    async with database.api_pool(url, size=1) as pool:
+    async with database.Pool(url, size=1) as pool:
         view = database.WorkspaceView(pool, WORKSPACE)
         await jobs.create(view, new)
         await asyncio.sleep(0.5)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from kronos import errors, idempotency, jobs
+from kronos import changes, errors, idempotency, jobs
 from kronos.database import WorkspaceView
 from kronos.model import Backfill, JobStatus, TickOutcome, Trigger
 from kronos.sql import statement
@@ -69,7 +69,7 @@ async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
     if (counted := await view.one_or_none(_COUNT, params)) is None:
         raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
     if counted.trigger != "CRON" or counted.status not in ("ACTIVE", "PAUSED"):
-        await jobs.refuse_replaced(view, await jobs.get(view, str(counted.job_id)))
+        await changes.refuse_replaced(view, await jobs.get(view, str(counted.job_id)))
         raise errors.Conflict(f"job {counted.job_id} is {counted.trigger} and {counted.status}: only a live CRON job can be backfilled")
     if not counted.is_past:
         raise _refused("/to", f"{new.to_at.isoformat()} is in the future", "Write a time that has passed: later ticks are the schedule's.")
@@ -89,7 +89,7 @@ async def start(view: WorkspaceView, job: str, new: NewBackfill, *, idempotency_
 
 
 async def _start(view: WorkspaceView, job: str, new: NewBackfill, key: idempotency.Key | None) -> Backfill:
-    for _ in range(jobs.MOST_OVERTAKINGS):
+    for _ in range(changes.MOST_OVERTAKINGS):
         counted = await count(view, job, new)
         backfill_id = uuid4()
         params: dict[str, object] = {
@@ -104,7 +104,7 @@ async def _start(view: WorkspaceView, job: str, new: NewBackfill, key: idempoten
             "ticks": counted.ticks,
             **idempotency.params(key),
         }
-        _, started, present = await view.prepare_write_read(jobs.SETTLE, _INSERT, _GET, params)
+        _, started, present = await view.prepare_write_read(changes.SETTLE, _INSERT, _GET, params)
         if started:
             return present[0]
         if (workspace := await view.enter()).status != "ACTIVE":
@@ -139,4 +139,4 @@ def _not_found(view: WorkspaceView, backfill_id: UUID) -> errors.BackfillNotFoun
 
 
 def _refused(pointer: str, detail: str, hint: str) -> errors.Unprocessable:
-    return errors.Unprocessable(f"field {pointer}: {detail}", faults=(errors.Fault(pointer=pointer, detail=detail, hint=hint),))
+    return errors.Unprocessable.of(errors.Fault(pointer=pointer, detail=detail, hint=hint))

@@ -87,9 +87,13 @@ class Writes:
 
     def told(self, error: errors.KronosError) -> errors.KronosError:
         """The error as its caller may be told it: one that says that nothing was changed only where that is certain."""
-        if not (isinstance(error, errors.Unavailable) and self.may_be_done):
+        if not isinstance(error, errors.Unavailable):
             return error
-        return errors.OutcomeUnknown(f"{error.detail}, after a write was sent: it may have been done, or not")
+        if self.may_be_done:
+            return errors.OutcomeUnknown(f"{error.detail}, after a write was sent: it may have been done, or not")
+        if isinstance(error, errors.ConnectionLost):
+            return errors.ConnectionLost(f"{error.detail}; nothing was changed", sqlstate=error.sqlstate)
+        return error
 
 
 _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
@@ -371,8 +375,3 @@ def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
                 raise
 
     return Telling
-
-
-def api_pool(url: str, *, size: int) -> Pool:
-    """A closed pool of connections as kronos_api."""
-    return Pool(url, size=size)

@@ -43,6 +43,12 @@ class Fault:
     hint: str | None = None
 
 
+def summary(what: str, faults: tuple[Fault, ...]) -> str:
+    """The first of the faults, and how many more there are; `what` is what their pointers name."""
+    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+    return f"{what} {faults[0].pointer or 'body'}: {faults[0].detail}{more}"
+
+
 class KronosError(Exception):
     """Base of all. The API makes an RFC 9457 problem document of it; the message is shown to the caller."""
 
@@ -164,6 +170,11 @@ class Unprocessable(KronosError):
     code = "input_validation_failed"
     title = "Input validation failed"
 
+    @classmethod
+    def of(cls, *faults: Fault) -> "Unprocessable":
+        """That fields of the body are wrong, at least one."""
+        return cls(summary("field", faults), faults=faults)
+
 
 class Unavailable(KronosError):
     """A dependency could not do it now; nothing was changed, so the call may be repeated. Of ConnectionLost alone that is not known."""
@@ -206,6 +217,11 @@ class ReadOnly(DatabaseUnavailable):
 
 class ConnectionLost(DatabaseUnavailable):
     """The connection died after the statement was sent: what was asked for may have been done, or not."""
+
+    @property
+    def said(self) -> str:
+        """With what that leaves open. A request knows more (database.Writes)."""
+        return f"{self.detail}: what was asked for may have been done, or not"
 
 
 class PgCronUnavailable(Unavailable):
@@ -286,7 +302,7 @@ def is_lost(error: psycopg.Error) -> bool:
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection string."""
     if is_lost(error):
-        return ConnectionLost("the connection to PostgreSQL was lost before it answered: this may have been done", sqlstate=error.sqlstate)
+        return ConnectionLost("the connection to PostgreSQL was lost before it answered", sqlstate=error.sqlstate)
     if error.sqlstate is None:
         return KronosError(f"unforeseen {type(error).__name__} of the database driver")
     sqlstate, message = error.sqlstate, error.diag.message_primary or "PostgreSQL gave no message"

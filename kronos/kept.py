@@ -8,7 +8,7 @@ Value = TypeVar("Value")
 
 
 class Kept(Generic[Key, Value]):
-    """Values by their keys, those used last. None is kept that is larger than `each`, and no more than `budget` in all, in bytes."""
+    """The values used last, by their keys: at most `budget` bytes in all, and none of more than `each` bytes."""
 
     def __init__(self, *, budget: int, each: int) -> None:
         self._budget = budget
@@ -23,7 +23,7 @@ class Kept(Generic[Key, Value]):
         return key in self._values
 
     def get(self, key: Key) -> Value | None:
-        """The value, if it is kept, which is used by that."""
+        """The value, if it is kept. To ask for it is to use it."""
         if (found := self._values.get(key)) is None:
             return None
         self._values.move_to_end(key)

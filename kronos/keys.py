@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
@@ -166,7 +165,7 @@ def _params(key: Key, key_file: Path | None) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _owner(admin_database_url: str) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
+def _owner(admin_database_url: str) -> Iterator[session.Connection]:
     """A transaction as the owner of the tables."""
     try:
         with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
@@ -180,7 +179,7 @@ def _owner(admin_database_url: str) -> "Iterator[psycopg.Connection[tuple[Any, .
         raise errors.from_database(error) from error
 
 
-def _one(connection: "psycopg.Connection[tuple[Any, ...]]", public_id: str) -> Stored | None:
+def _one(connection: session.Connection, public_id: str) -> Stored | None:
     with connection.cursor(row_factory=class_row(Stored)) as cursor:
         return cursor.execute(_GET, {"public_id": public_id}).fetchone()
 

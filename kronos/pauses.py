@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from kronos import errors, jobs
+from kronos import changes, errors
 from kronos.database import WorkspaceView
 from kronos.model import Job
 from kronos.sql import statement
 
-_PAUSE = statement("jobs.pause_job", jobs.Changed)
-_RESUME = statement("jobs.resume_job", jobs.Changed)
-_SKIP_NEXT = statement("jobs.skip_next_ticks", jobs.Changed)
+_PAUSE = statement("jobs.pause_job", changes.Changed)
+_RESUME = statement("jobs.resume_job", changes.Changed)
+_SKIP_NEXT = statement("jobs.skip_next_ticks", changes.Changed)
 
 
 class PauseTerms(TypedDict, total=False):
@@ -20,7 +20,7 @@ class PauseTerms(TypedDict, total=False):
     until: datetime | None
 
 
-async def pause(view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str, if_match: jobs.Versions = None) -> Job:
+async def pause(view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str, if_match: changes.Versions = None) -> Job:
     """Stop a CRON job's ticks, and remove its pg_cron entry, until it is resumed or until the instant `until`.
 
     A paused job stays paused since when it was, with the terms that are given and their `actor`; without terms, as it is.
@@ -29,31 +29,31 @@ async def pause(view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str,
     until = terms.get("until")
     if until is not None and until <= datetime.now(UTC):
         fault = errors.Fault(pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or leave it out.")
-        raise errors.Unprocessable(f"field /until: {fault.detail}", faults=(fault,))
+        raise errors.Unprocessable.of(fault)
     params: dict[str, object] = {"note": terms.get("note"), "until": until, "given": list(terms), "actor": actor}
-    _, present = await jobs.change(view, job, _PAUSE, params, if_match=if_match)
+    _, present = await changes.change(view, job, _PAUSE, params, if_match=if_match)
     if present.status != "PAUSED":
         raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only an ACTIVE CRON job can be paused")
     return present
 
 
-async def resume(view: WorkspaceView, job: str, *, if_match: jobs.Versions = None) -> Job:
+async def resume(view: WorkspaceView, job: str, *, if_match: changes.Versions = None) -> Job:
     """Go on with a paused job; the pause's ticks are recorded as skipped. An ACTIVE job stays as it is.
 
     Raises JobNotFound, Conflict, PreconditionFailed, PgCronUnavailable, DatabaseUnavailable.
     """
-    _, present = await jobs.change(view, job, _RESUME, {}, if_match=if_match)
+    _, present = await changes.change(view, job, _RESUME, {}, if_match=if_match)
     if present.status != "ACTIVE" or present.trigger != "CRON":
         raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a PAUSED job can be resumed")
     return present
 
 
-async def skip_next(view: WorkspaceView, job: str, *, count: int, if_match: jobs.Versions = None) -> Job:
+async def skip_next(view: WorkspaceView, job: str, *, count: int, if_match: changes.Versions = None) -> Job:
     """Skip so many of a live CRON job's ticks to come, in place of what was said before.
 
     Raises JobNotFound, Conflict, PreconditionFailed.
     """
-    is_changed, present = await jobs.change(view, job, _SKIP_NEXT, {"count": count}, if_match=if_match)
+    is_changed, present = await changes.change(view, job, _SKIP_NEXT, {"count": count}, if_match=if_match)
     if not is_changed:
         raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job has ticks to skip")
     return present

@@ -4,16 +4,17 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import psycopg
 from psycopg.rows import class_row
 
 from kronos import errors, pg_hba, session
+from kronos.session import Connection
 from kronos.sql import Row, Statement, statement
 
 _MINUTE = 60.0
-_HEARD_SECONDS = 61.0  # the internal jobs ring each minute
+HEARD_SECONDS = 61.0  # the internal jobs ring each minute
 _SECONDS_RING_WITHIN = 10.0  # an entry of one second, from pg_cron 1.5 on: it is read within a second, and rings one later
 _MINUTE_RINGS_WITHIN = 8.0  # after the minute has begun
 _LAUNCHER_WITHIN = 5.0
@@ -23,7 +24,6 @@ _BACKGROUND_WORKERS = (
     "pg_cron then logs in nowhere"
 )
 
-Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 Progress: TypeAlias = Callable[[str], None]
 
 
@@ -136,7 +136,7 @@ def _check(connection: Connection, progress: Progress) -> Ringing:
     found = _with_launcher(connection, found, progress)
     if not found.has_launcher:
         return Ringing(verdict="no", detail="pg_cron's launcher does not run", fix="restart PostgreSQL, and look into its log")
-    if before.seconds is not None and before.seconds <= _HEARD_SECONDS:
+    if before.seconds is not None and before.seconds <= HEARD_SECONDS:
         return Ringing(verdict="yes", detail=f"pg_cron rang {before.seconds:.0f} s ago")
     if login is not None and login.verdict == "refused":
         return Ringing(verdict="no", detail=f"pg_cron cannot log in: {login.why}", fix=what_to_write(found, login))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import psycopg
 from psycopg import AsyncConnection
@@ -21,6 +21,7 @@ from psycopg.rows import TupleRow
 from kronos import errors, libpq, unreachable
 
 Role: TypeAlias = Literal["kronos_api", "kronos_worker"]
+Connection: TypeAlias = psycopg.Connection[TupleRow]
 _Dialogue: TypeAlias = Generator[tuple[str, Mapping[str, object]], list[TupleRow], bool]
 
 _CONNECT_SECONDS = 3
@@ -150,9 +151,7 @@ def is_quiet(connection: AsyncConnection[TupleRow]) -> bool:
     return not looked.poll(0)
 
 
-def connect(
-    url: str, asked: Wanted, *, autocommit: bool = True, context: AdaptContext | None = None, **extra: str | int
-) -> "psycopg.Connection[tuple[Any, ...]]":
+def connect(url: str, asked: Wanted, *, autocommit: bool = True, context: AdaptContext | None = None, **extra: str | int) -> Connection:
     """A new connection that has proven who acts on it and how; `context` says how values are read.
 
     Raises Unconnected, SessionRefused, psycopg.Error.
@@ -200,7 +199,7 @@ async def open_connection(
     return connection
 
 
-def _converse(connection: "psycopg.Connection[tuple[Any, ...]]", asked: Wanted) -> bool:
+def _converse(connection: Connection, asked: Wanted) -> bool:
     dialogue = _dialogue(asked, connection.info.backend_pid)
     question, params = next(dialogue)
     try:
@@ -321,7 +320,7 @@ async def _pid(connection: AsyncConnection[TupleRow]) -> int | None:
     return int(found[0]) if found is not None else None
 
 
-def is_superuser(connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
+def is_superuser(connection: Connection) -> bool:
     """Whether the user who logged in is one, whoever acts."""
     row = connection.execute("select rolsuper from pg_roles where rolname = session_user").fetchone()
     return row is None or bool(row[0])

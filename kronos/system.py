@@ -234,14 +234,21 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         told.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
     if not found.has_launcher:
         told.append("pg_cron's launcher does not run")
-    if (found.cron_timezone or "GMT").upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
-        told.append(f"cron.timezone is {found.cron_timezone}: every entry rings each minute")
-    if found.match_dom_and_dow == "on":
-        told.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
+    told += misread_entries(found.cron_timezone, found.match_dom_and_dow)
     if zones.is_old:
         told.append(f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata where PostgreSQL runs")
     if zones.differs_in:
         told.append(f"PostgreSQL and this process read zones otherwise: {', '.join(zones.differs_in[:5])}")
+    return told
+
+
+def misread_entries(cron_timezone: str | None, match_dom_and_dow: str | None) -> list[str]:
+    """The settings that make pg_cron read entries otherwise than Kronos wrote them, a sentence each. None: it has no such setting."""
+    told = []
+    if (cron_timezone or "GMT").upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
+        told.append(f"cron.timezone is {cron_timezone}: every entry rings each minute")
+    if match_dom_and_dow == "on":
+        told.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
     return told
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -42,6 +43,10 @@ class Process:
         assert self.child.stderr is not None
         for line in self.child.stderr:
             self.lines.append(line)
+
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
     def found(self, pattern: str) -> re.Match[str] | None:
         return next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)

@@ -82,7 +82,7 @@ def create(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = database.api_pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
+        pool = database.Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
         app.state.context = Context(settings=settings, pool=pool, keys=Keys(pool), egress=egress)
         renewing = asyncio.create_task(Renewal(pool).run())

@@ -159,7 +159,7 @@ class Call(Request):
             return model.model_validate(given)
         except ValidationError as error:
             faults = faults_of(error, model)
-            raise errors.InvalidRequest(_summary("query parameter", faults), faults=faults) from None
+            raise errors.InvalidRequest(errors.summary("query parameter", faults), faults=faults) from None
 
     async def read(self, model: type[Model], *, optional: bool = False) -> Model:
         """The body. Raises InvalidRequest, PayloadTooLarge, Unprocessable."""
@@ -221,7 +221,7 @@ class Call(Request):
         if in_body not in (None, key):
             detail = "idempotency_key and the header Idempotency-Key differ"
             fault = Fault(pointer="/idempotency_key", detail=detail, hint="Give one of them.")
-            raise errors.Unprocessable(f"field {fault.pointer}: {detail}", faults=(fault,))
+            raise errors.Unprocessable.of(fault)
         self.scope["kronos.is_repeatable"] = key is not None
         return key
 
@@ -248,8 +248,7 @@ def _validated(value: JsonObject, model: type[Model]) -> Model:
     try:
         return model.model_validate(trimmed(value, model))
     except ValidationError as error:
-        faults = faults_of(error, model)
-        raise errors.Unprocessable(_summary("field", faults), faults=faults) from None
+        raise errors.Unprocessable.of(*faults_of(error, model)) from None
 
 
 def _key(header: str) -> str:
@@ -264,12 +263,6 @@ def _key(header: str) -> str:
 
 def _refuse_key(detail: str) -> NoReturn:
     _refuse(detail, 'Use a UUID, for example, as it is or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".', "/Idempotency-Key")
-
-
-def _summary(what: str, faults: tuple[Fault, ...]) -> str:
-    first = faults[0]
-    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-    return f"{what} {first.pointer or 'body'}: {first.detail}{more}"
 
 
 def _shown(given: str) -> str:

@@ -47,7 +47,7 @@ class Kind:
             _fault(name, present.get(name)) for name, value in self.told(raw).items() if not _is_as_it_was(name, value, present.get(name))
         )
         if faults:
-            raise errors.Unprocessable(f"field {faults[0].pointer}: {faults[0].detail}", faults=faults)
+            raise errors.Unprocessable.of(*faults)
         return {name: value for name, value in raw.items() if name not in self.read_only and not _same(value, present.get(name, _ABSENT))}
 
 

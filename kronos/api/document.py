@@ -15,7 +15,7 @@ TAGS = [
     {"name": "workspaces", "description": "Tenants."},
     {"name": "retention", "description": "How long history is kept."},
     {"name": "schedules", "description": "Schedules that are not saved."},
-    {"name": "system", "description": "The instance: what it is, whether it lives, how it does."},
+    {"name": "system", "description": "The instance: what it is, whether it lives, how it is doing."},
 ]
 PATH_PARAMETERS: Mapping[str, JsonObject] = {
     "w": {

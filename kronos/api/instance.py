@@ -1,4 +1,4 @@
-"""Routes of the instance's administrator: how it does, and its jobs against pg_cron's entries."""
+"""Routes of the instance's administrator: how it is doing, and its jobs against pg_cron's entries."""
 
 from dataclasses import dataclass
 

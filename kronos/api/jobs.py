@@ -7,7 +7,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from kronos import errors, executions, explain, jobs, ledger, pauses
+from kronos import changes, errors, executions, explain, jobs, ledger, pauses
 from kronos.api.call import Call, answer
 from kronos.api.conditions import etag
 from kronos.api.copies import kind_of, shown
@@ -49,7 +49,7 @@ _TURN = (*_WRITE, errors.PreconditionFailed)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How a job does: its ticks of the last 24 hours by status, what they come to, and whether each is accounted for.
+    """How a job is doing: its ticks of the last 24 hours by status, what they come to, and whether each is accounted for.
 
     HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none succeeded; IDLE: there was none; ERROR:
     `error` says why its ticks cannot be accounted for. `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does.
@@ -124,14 +124,14 @@ async def update_job(call: Call) -> Response:
         if_match = call.held_to(present.version)
         if not document:
             return _shown(call, present)
-    return _shown(call, await jobs.replace(view, ref, job_changes(await call.judged(JobPatch, document)), if_match=if_match))
+    return _shown(call, await changes.replace(view, ref, job_changes(await call.judged(JobPatch, document)), if_match=if_match))
 
 
 @routes.operation("DELETE", _ONE, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
 async def cancel_job(call: Call) -> Response:
     """Retire a job and remove its pg_cron entry, in one transaction."""
     call.parameters(NoQuery)
-    job = await jobs.cancel(call.workspace(), call.job_ref(), if_match=call.if_match())
+    job = await changes.cancel(call.workspace(), call.job_ref(), if_match=call.if_match())
     return answer(job, ETag=etag(job.version))
 
 
@@ -181,7 +181,7 @@ async def trigger_job(call: Call) -> Response:
     """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made."""
     call.parameters(NoQuery)
     view, ref, body = call.workspace(), call.job_ref(), await call.read(JobTrigger, optional=True)
-    execution, is_new = await jobs.trigger(view, ref, input=body.input, idempotency_key=call.idempotency_key())
+    execution, is_new = await changes.trigger(view, ref, input=body.input, idempotency_key=call.idempotency_key())
     location = call.path("workspaces", execution.workspace, "executions", execution.execution_id)
     return answer(execution, 202, Location=location, is_repeat=not is_new)
 

@@ -16,8 +16,6 @@ from kronos.api.protocol import Refusal
 from kronos.database import Writes
 
 MAX_BODY_BYTES = 1024 * 1024
-TIMEOUT_SECONDS = 10.0
-MAX_IN_FLIGHT = 500
 CALLER_GONE = 499
 """In the log, for a caller who went away before the body had come: as nginx has it."""
 MAX_BODIES_BYTES = 64 * 1024 * 1024
@@ -49,7 +47,7 @@ class _Exchange:
 class Boundary:
     """Gives every request an id, and every request an answer: problem+json for whatever is raised inside."""
 
-    def __init__(self, app: ASGIApp, *, timeout_seconds: float = TIMEOUT_SECONDS, max_in_flight: int = MAX_IN_FLIGHT) -> None:
+    def __init__(self, app: ASGIApp, *, timeout_seconds: float, max_in_flight: int) -> None:
         self._app = app
         self._timeout_seconds = timeout_seconds
         self._max_in_flight = max_in_flight

@@ -1,7 +1,7 @@
 """How a route is declared: one call that serves it and documents it, without FastAPI's parsing and encoding on the way.
 
-FastAPI resolves dependencies, validates and encodes per request: a route that answers a constant costs it twice what these cost
-(bench/api.py). An Operation is FastAPI's route to OpenAPI and the router, and a plain function call to a request.
+FastAPI resolves dependencies, validates and encodes per request: a route that answers a constant costs it twice what these cost.
+An Operation is FastAPI's route to OpenAPI and the router, and a plain function call to a request.
 """
 
 import logging

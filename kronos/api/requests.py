@@ -7,12 +7,13 @@ from typing import cast
 from kronos import errors, schedules
 from kronos.api.schemas import BackfillCreate, EndpointPut, JobCreate, JobPatch, JobPause, SchedulePreview
 from kronos.backfills import NewBackfill
+from kronos.changes import JobChanges
 from kronos.delivery import template
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
 from kronos.endpoints import NewEndpoint, RetryPolicy
 from kronos.errors import Fault
-from kronos.jobs import JobChanges, NewJob
+from kronos.jobs import NewJob
 from kronos.model import JsonObject
 from kronos.pauses import PauseTerms
 from kronos.schedules import ScheduleText, instant, local_time
@@ -95,7 +96,7 @@ def job_changes(body: JobPatch) -> JobChanges:
     if not given:
         _refuse([Fault(pointer="", detail="the body changes nothing", hint="Give at least one field, such as cron.")])
     _refuse(list(_window_faults(body.starts_at, body.ends_at)))
-    if {"cron", "every"} & given:  # of an anchor alone the job's own schedule decides: jobs.replace
+    if {"cron", "every"} & given:  # of an anchor alone the job's own schedule decides: changes.replace
         cron, every, anchor = (getattr(body, name) if name in given else None for name in ("cron", "every", "anchor"))
         _refuse(list(schedules.faults(cron, every, anchor, body.timezone)))
     changes: dict[str, object] = {name: getattr(body, name) for name in given if name != "catch_up"}
@@ -205,5 +206,4 @@ def _later_faults(body: JobCreate) -> Iterator[Fault]:
 
 def _refuse(faults: list[Fault]) -> None:
     if faults:
-        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise errors.Unprocessable(f"field {faults[0].pointer or 'body'}: {faults[0].detail}{more}", faults=tuple(faults))
+        raise errors.Unprocessable.of(*faults)

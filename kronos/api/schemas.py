@@ -45,7 +45,7 @@ class WorkspaceCreate(Body):
 
 
 class WorkspacePatch(Body):
-    """What is to be different of a workspace: `name`, `status` or both. What GET gives may be sent back whole, edited."""
+    """The changes to a workspace: `name`, `status` or both. What GET gives may be sent back whole, edited."""
 
     name: _Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
     status: Literal["ACTIVE", "SUSPENDED"] | None = Field(default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"])
@@ -124,7 +124,7 @@ class EndpointPut(Body):
         kind = given.get("type") if isinstance(given, dict) else None
         if kind in ("KAFKA", "REDIS_STREAM"):
             fault = Fault(pointer="/type", detail=f"the driver for {kind} is not installed", hint="Use HTTP, the one of this release.")
-            raise Unprocessable(f"field /type: {fault.detail}", faults=(fault,))
+            raise Unprocessable.of(fault)
         return given
 
 
@@ -195,7 +195,7 @@ class JobCreate(Body):
 
 
 class JobPatch(Body):
-    """What is to be different of a CRON job; null resets what may be without a value. What GET gives may be sent back whole: what is
+    """The changes to a CRON job; null resets what may be without a value. What GET gives may be sent back whole: what is
     equal is no change, and what cannot be changed is ignored as long as it is as GET gives it.
 
     At least one field is given. `cron` and `every` take each other's place, so one of them at most; `anchor` is of a job with `every`.

@@ -11,9 +11,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
+from kronos.cli import environment
 from kronos.embedded import running
-from kronos.embedded.errors import HomeUnusable
-from kronos.embedded.home import Home, default_home
 from kronos.model import Json, JsonObject
 
 _TIMEOUT_SECONDS = 30
@@ -96,9 +95,11 @@ def _refusal(document: JsonObject) -> str:
 
 def connect(url: str | None, key_file: Path | None) -> Client:
     """The API that the options name, else the environment, else the one that `kronos up` runs here. Raises ClickException."""
+    environment.warn_of_unknown()
     given_url = url or os.environ.get("KRONOS_URL")
     given_key = _key_of(key_file) if key_file is not None else os.environ.get("KRONOS_API_KEY")
-    here = None if given_url else _running()
+    # It must run: only then is its port known to be its own, and gets its key.
+    here = None if given_url else running.here()
     address = given_url or (here.url if here else None)
     if not address:
         raise click.ClickException(_NO_ADDRESS)
@@ -118,14 +119,6 @@ def _is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
-
-
-def _running() -> running.Running | None:
-    """The `kronos up` of the default home, which must run: only then is its port known to be its own, and gets its key."""
-    try:
-        return running.find(Home(default_home()))
-    except HomeUnusable:
-        return None
 
 
 def _key_of(path: Path) -> str:

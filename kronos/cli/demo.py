@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from kronos.embedded import ports
+from kronos.embedded import ports, running
 from kronos.embedded.home import Home, write_private
+from kronos.embedded.running import Running
 from kronos.model import Json
 
 WORKSPACE = "demo"
@@ -151,15 +152,17 @@ _JOBS = f"/v1/workspaces/{WORKSPACE}/jobs"
 def main() -> None:
     """The demo of the instance that is ready in the home that the command line names."""
     home = Home(Path(sys.argv[1]))
-    instance: Json = json.loads(home.run_json.read_text())
-    asyncio.run(_run(home, instance, key=Path(instance["admin_key_file"]).read_text().strip()))
+    instance = running.find(home)
+    if instance is None:
+        sys.exit(f"no `kronos up` is ready in {home.path}")
+    asyncio.run(_run(home, instance, key=instance.admin_key_file.read_text().strip()))
 
 
-async def _run(home: Home, instance: Json, *, key: str) -> None:
+async def _run(home: Home, instance: Running, *, key: str) -> None:
     """Shows deliveries until SIGTERM or SIGINT."""
     console = Console()
     async with aiohttp.ClientSession(
-        instance["url"], headers={"Authorization": f"Bearer {key}"}, timeout=aiohttp.ClientTimeout(total=10)
+        instance.url, headers={"Authorization": f"Bearer {key}"}, timeout=aiohttp.ClientTimeout(total=10)
     ) as session:
         demo = Demo(Api(session), console)
         receiver = web.Application()
@@ -214,10 +217,10 @@ async def _listen(runner: web.AppRunner, home: Home) -> str:
     return f"http://127.0.0.1:{port}/"
 
 
-def _greet(console: Console, instance: Json, receiver_url: str) -> None:
+def _greet(console: Console, instance: Running, receiver_url: str) -> None:
     console.print()
-    console.print(f"API        {instance['url']}   (OpenAPI at /openapi.json)", highlight=False, soft_wrap=True)
-    console.print(f"admin key  {instance['admin_key_file']}", highlight=False, soft_wrap=True)
+    console.print(f"API        {instance.url}   (OpenAPI at /openapi.json)", highlight=False, soft_wrap=True)
+    console.print(f"admin key  {instance.admin_key_file}", highlight=False, soft_wrap=True)
     console.print(f"receiver   {receiver_url}   every delivery below was an HTTP request to it", highlight=False, soft_wrap=True)
     console.print("Ctrl-C     stops everything; the next start goes on where this one ended", highlight=False, soft_wrap=True)
     console.print()

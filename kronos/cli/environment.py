@@ -9,8 +9,6 @@ from kronos import config, libpq, logs
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.embedded import running
-from kronos.embedded.errors import HomeUnusable
-from kronos.embedded.home import Home, default_home
 from kronos.errors import KronosError
 
 _NO_DATABASE = "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -50,11 +48,7 @@ def database_url() -> str:
     warn_of_unknown()
     if "KRONOS_DATABASE_URL" in os.environ:
         return judged().database_url.get_secret_value()
-    try:
-        here = running.find(Home(default_home()))
-    except HomeUnusable:
-        here = None
-    if here is None:
+    if (here := running.here()) is None:
         raise click.ClickException(_NO_DATABASE)
     libpq.forget_environment()
     return judged(database_url=here.database_url).database_url.get_secret_value()

@@ -95,6 +95,7 @@ def _shown(at: datetime | None) -> str:
 
 def _instance(home: Path | None) -> tuple[str, running.Running | None]:
     """The administrator's database URL, and the `kronos up` that it is of. Raises ClickException."""
+    environment.warn_of_unknown()
     if home is None and os.environ.get("KRONOS_DATABASE_URL"):
         return environment.judged().database_url.get_secret_value(), None
     try:
@@ -110,4 +111,4 @@ def _done(act: Callable[[], _T]) -> _T:
     try:
         return act()
     except errors.KronosError as error:
-        raise click.ClickException(error.detail) from None
+        raise environment.refusal(error) from None

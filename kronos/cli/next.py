@@ -76,7 +76,7 @@ async def _preview(url: str, given: Json) -> schedules.Preview:
     except ValidationError as error:
         faults = faults_of(error, SchedulePreview)
         raise errors.Unprocessable(faults[0].detail, faults=faults) from None
-    async with database.api_pool(url, size=1) as pool:
+    async with database.Pool(url, size=1) as pool:
         return await schedules.preview(database.InstanceView(pool), schedule_text(body), after=body.after, count=body.count)
 
 

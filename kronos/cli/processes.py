@@ -51,4 +51,4 @@ def _prove(settings: Settings, role: session.Role) -> None:
     except errors.Unconnected as error:
         _log.warning("no connection to PostgreSQL yet: %s", error.said)
     except psycopg.OperationalError as error:
-        _log.warning("the connection to PostgreSQL was lost: %s", errors.from_database(error).said)
+        _log.warning("not known yet who acts on the connection to PostgreSQL: %s", errors.from_database(error).said)

@@ -4,7 +4,7 @@ import click
 
 from kronos.cli.command import Api, command, given
 
-_FIELDS = ("slug", "name", "status", "workspace_id", "created_at", "suspended_at")
+_FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at")
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 
@@ -47,5 +47,5 @@ def edit(api: Api, slug: str, name: str | None, status: str | None) -> None:
 @command(workspace, in_workspace=False)
 @click.argument("slug")
 def rm(api: Api, slug: str) -> None:
-    """Delete a workspace: its jobs end, its history stays until retention takes it."""
+    """Delete a workspace in which nothing is unfinished. Its history stays until retention takes it."""
     api.say(f"workspace {slug} is deleted", api.send("DELETE", slug))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 
-from kronos import repeatables, tzdata
+from kronos import repeatables, system, tzdata
 from kronos.doctor.facts import (
     BloatedTable,
     CronSettings,
@@ -225,11 +225,7 @@ def zone_data(server: str | None, client: str | None, differing: list[str], *, t
 
 def cron_settings(found: CronSettings) -> Finding:
     """How pg_cron reads what we write."""
-    wrong = []
-    if found.cron_timezone is not None and found.cron_timezone.upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
-        wrong.append(f"cron.timezone is {found.cron_timezone}: every entry rings each minute")
-    if found.match_dom_and_dow == "on":
-        wrong.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
+    wrong = system.misread_entries(found.cron_timezone, found.match_dom_and_dow)
     return Finding(
         check="cron settings",
         ok=not wrong,

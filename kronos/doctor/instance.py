@@ -6,7 +6,6 @@ from kronos import pg_hba, ringing, system
 from kronos.doctor.facts import Change, Ground, PgCron, Waiting
 from kronos.doctor.findings import MIGRATE, Finding, many, some
 
-_RINGS_SECONDS = 61.0  # the internal jobs ring each minute
 # What pg_cron says where its own login or worker failed; anything else is what the alarm's statement met.
 _NOT_STARTED = ("connection failed", "could not start background process", "job startup timeout")
 _CONFINING = {
@@ -62,7 +61,7 @@ def hold(pg_cron: PgCron) -> Finding:
 def _alarms(pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -> Finding:
     """Whether alarms begin: by pg_cron's log where it rings no longer, by pg_hba.conf where it has not rung yet."""
     ended, failed, message = pg_cron.alarms_ended, pg_cron.alarms_failed, pg_cron.alarm_message
-    is_refused = login is not None and login.verdict == "refused" and pg_cron.silent_seconds > _RINGS_SECONDS
+    is_refused = login is not None and login.verdict == "refused" and pg_cron.silent_seconds > ringing.HEARD_SECONDS
     has_failed = pg_cron.alarm_failure is not None
     if not has_failed and not is_refused and not (login is not None and login.verdict == "refused" and ended == failed):
         told = f"{failed} of the newest {ended} in pg_cron's log failed, the last of these with {message!r}" if failed else ""

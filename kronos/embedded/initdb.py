@@ -17,7 +17,7 @@ def initialise(installation: Installation, data: Path, *, user: OsUser, password
     draft = data.with_name(f"{data.name}.new")
     if draft.exists():
         shutil.rmtree(draft)
-    # reject: nobody connects before `write_settings` has replaced the file.
+    # reject: nobody connects before `configuration.write` has replaced the file.
     arguments = ["--pgdata", str(draft), "--username", configuration.SUPERUSER, "--auth", "reject", "--data-checksums"]
     arguments += ["--encoding", "UTF8", "--locale", "C.UTF-8", *([] if durable else ["--no-sync"])]
     _run(user, [installation.bin_dir / "initdb", *arguments])

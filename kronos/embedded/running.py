@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from kronos.embedded.home import Home
+from kronos.embedded.errors import HomeUnusable
+from kronos.embedded.home import Home, default_home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,14 @@ def find(home: Home) -> Running | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if _holder(home) == found.pid else None
+
+
+def here() -> Running | None:
+    """The instance that is ready in the default home; None where none is, or this user has no home."""
+    try:
+        return find(Home(default_home()))
+    except HomeUnusable:
+        return None
 
 
 def _holder(home: Home) -> int | None:

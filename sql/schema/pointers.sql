@@ -19,7 +19,7 @@ create table kronos.pointers (
 create index pointers_due on kronos.pointers (next_tick_at) where is_awaited;
 
 -- No tick older than lowest_at is awaited, so whoever looks for missed ticks begins there and reads nothing that is long gone. raise_floor moves it on,
--- pointers_lower_floor moves it back.
+-- lower_floor moves it back.
 create table kronos.pointers_floor (
     only_row    boolean     not null default true,
     lowest_at   timestamptz not null default '-infinity',

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
 from kronos.api import middleware
-from kronos.api.middleware import MAX_BODY_BYTES, Boundary
+from kronos.api.middleware import MAX_BODY_BYTES
+
+Boundary = partial(middleware.Boundary, timeout_seconds=10, max_in_flight=500)
 
 
 async def ask(

@@ -22,7 +22,7 @@ def key(database_url: str, tmp_path: Path) -> str:
 
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[database.Pool]:
-    made = database.api_pool(database_url, size=1)
+    made = database.Pool(database_url, size=1)
     await made.open(wait=True)
     yield made
     await made.close()

@@ -1,6 +1,5 @@
 """Lists that nobody reads hold nothing: neither memory nor connections to PostgreSQL, and others are served meanwhile."""
 
-import re
 import socket
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,16 +7,11 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from api_process import Process, serving, wait_for
+from api_process import serving, wait_for
 from conftest import make_workspace
 from kronos import keys
 
 LISTS = 12
-
-
-def resident_bytes(process: Process) -> int:
-    status = Path(f"/proc/{process.child.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
 
 def is_cut(connection: socket.socket) -> bool:
@@ -50,7 +44,7 @@ def test_twelve_lists_that_nobody_reads_hold_nothing(database_url: str, superuse
         path = f"/v1/workspaces/{workspace}/executions?limit=200"
         page = client.get(path)
         assert (page.status_code, len(page.content) < 1_200_000) == (200, True)
-        before = resident_bytes(process)
+        before = process.resident_bytes()
 
         connections = []
         for _ in range(LISTS):
@@ -63,9 +57,9 @@ def test_twelve_lists_that_nobody_reads_hold_nothing(database_url: str, superuse
         peak = before
         for connection in connections:
             while not is_cut(connection):
-                peak = max(peak, resident_bytes(process))
+                peak = max(peak, process.resident_bytes())
                 assert client.get("/healthz").status_code == 200
 
         assert peak - before < 100 * 1024 * 1024  # it was 1.1 GB
-        wait_for(lambda: resident_bytes(process) - before < 24 * 1024 * 1024, "the memory to be given back")
+        wait_for(lambda: process.resident_bytes() - before < 24 * 1024 * 1024, "the memory to be given back")
         assert client.get(path).status_code == 200

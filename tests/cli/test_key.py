@@ -187,3 +187,9 @@ def test_a_database_that_is_not_this_releases_or_not_ours_is_a_sentence(
     for arguments in (["list"], ["create"], ["revoke", "nobody"]):
         answer = run(*arguments)
         assert (answer.exit_code, told in answer.stderr, answer.stdout) == (1, True, "")
+
+
+def test_a_server_that_cannot_be_reached_is_named() -> None:
+    answer = CliRunner().invoke(main, ["key", "list"], env={"KRONOS_DATABASE_URL": "postgresql://kronos@127.0.0.1:1/kronos"})
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert "nothing listens at 127.0.0.1:1" in answer.stderr

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import select
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 Handler = Callable[["Talk"], Awaitable[None]]
@@ -222,3 +224,19 @@ class BlockingReceiver:
                 connection.sendall(OK + b"Content-Length: 0\r\n\r\n")
                 self.requests += 1
             self.closed.release()
+
+
+@contextmanager
+def full_backlog() -> Iterator[tuple[str, int]]:
+    """An address that takes no connection and refuses none."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        while True:
+            filling = stack.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(listening.getsockname())
+            if not select.select([], [filling], [], 0.5)[1]:
+                break
+        yield listening.getsockname()

@@ -11,7 +11,7 @@ import pytest
 from conftest import await_condition
 from factory import add_endpoint
 from faults.own_server import await_mid_minute
-from kronos import database, jobs, pauses
+from kronos import changes, database, jobs, pauses
 from kronos.database import WorkspaceView
 from sql_factory import Connection, Record, records, value, values
 
@@ -37,7 +37,7 @@ class Watched:
 @pytest.fixture(scope="module")
 async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
     """Each job is made through the operation that a request runs, and the minute after has been fired."""
-    pool = database.api_pool(cron_database_url, size=2)
+    pool = database.Pool(cron_database_url, size=2)
     await pool.open(wait=True)
     with psycopg.connect(cron_database_url, autocommit=True) as superuser:
         endpoint, suspended = add_endpoint(superuser), add_endpoint(superuser)
@@ -62,7 +62,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
             of_another_minute=await made(f"{other_minute.minute} * * * *"),
             ending=await made("* * * * *", ends_at=minute + timedelta(seconds=1)),
         )
-        await jobs.cancel(view, str(seen.cancelled.job_id))
+        await changes.cancel(view, str(seen.cancelled.job_id))
         await pauses.pause(view, str(seen.paused.job_id), {}, actor="k")
         superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [seen.retired_by_hand.job_id])
         superuser.execute(

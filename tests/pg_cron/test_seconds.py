@@ -8,7 +8,7 @@ import pytest
 from conftest import await_condition
 from factory import add_endpoint
 from faults.own_server import faulty_ledgers
-from kronos import database, jobs, ringing
+from kronos import changes, database, jobs, ringing
 from sql_factory import Connection, live, value, values
 
 pytestmark = pytest.mark.pg_cron
@@ -32,7 +32,7 @@ def superuser(cron_superuser: Connection) -> Connection:
 async def test_an_interval_of_seconds_has_a_row_for_each_tick(superuser: Connection, cron_database_url: str) -> None:
     endpoint = add_endpoint(superuser)
     name = value(superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint.endpoint_id])
-    async with database.api_pool(cron_database_url, size=1) as pool:
+    async with database.Pool(cron_database_url, size=1) as pool:
         view = database.WorkspaceView(pool, str(endpoint.workspace_id))
         job, _ = await jobs.create(
             view, jobs.NewJob(endpoint=name, trigger="CRON", every="2s", anchor=datetime(2026, 1, 1, tzinfo=UTC), input={})
@@ -41,7 +41,7 @@ async def test_an_interval_of_seconds_has_a_row_for_each_tick(superuser: Connect
         assert job.pg_cron["schedule"] == "2 seconds"
         await_condition(lambda: len(live(superuser, job.job_id)) >= 4, "four ticks", seconds=30)
         rows = live(superuser, job.job_id)
-        await jobs.cancel(view, str(job.job_id))
+        await changes.cancel(view, str(job.job_id))
     ticks = [row["scheduled_at"] for row in rows]
     assert {(later - earlier).total_seconds() for earlier, later in pairwise(ticks)} == {2.0}
     assert {row["cause"] for row in rows} == {"SCHEDULE"}

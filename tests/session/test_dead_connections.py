@@ -20,7 +20,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import Api, await_condition, make_workspace, running_api
 from faults.own_server import own_server
-from kronos import database, session, system
+from kronos import database, errors, session, system
+from kronos.database import Writes
 from kronos.embedded.cluster import Cluster
 from kronos.worker import claims
 from kronos.worker.link import Link, Outage
@@ -41,7 +42,7 @@ def terminate(superuser: Connection) -> int:
 
 
 async def test_after_all_connections_died_no_statement_fails(superuser: Connection, database_url: str) -> None:
-    async with database.api_pool(database_url, size=10) as pool:
+    async with database.Pool(database_url, size=10) as pool:
         async with AsyncExitStack() as all_of_them:
             for _ in range(10):
                 await all_of_them.enter_async_context(pool.connection())
@@ -100,6 +101,14 @@ def test_a_write_whose_connection_dies_under_it_is_not(own_api: Api, superuser: 
     answer = called_while_it_dies(own_api, superuser, "POST", {"slug": slug, "name": slug})
     assert (answer.status_code, "may have been done" in answer.json()["detail"]) == (503, True), answer.text
     assert value(superuser, "select count(*) from kronos.workspaces where slug = %s", [slug]) == 0
+
+
+def test_what_a_lost_connection_leaves_open_is_said_once_and_to_a_caller_as_far_as_it_is_known() -> None:
+    lost = errors.from_database(psycopg.OperationalError("server closed the connection unexpectedly"))
+    assert lost.said.count("may have been done") == 1
+    assert Writes().told(lost).detail.endswith("; nothing was changed")
+    unknown = Writes(is_sent=True).told(lost)
+    assert (unknown.code, unknown.detail.count("may have been done")) == ("outcome_unknown", 1)
 
 
 async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(superuser: Connection, database_url: str) -> None:

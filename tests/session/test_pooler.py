@@ -122,7 +122,7 @@ async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
     superuser: Connection, database_url: str, directory: Path, login: str
 ) -> None:
     with pgbouncer(directory, database_url, mode="session", user=login, password="test-only", client_idle_timeout="1") as url:
-        async with database.api_pool(url, size=2) as pool:
+        async with database.Pool(url, size=2) as pool:
             view = database.InstanceView(pool)
             for _ in range(3):
                 assert (await system.readiness(view)).internal_jobs > 0
@@ -148,7 +148,7 @@ async def test_a_pool_that_was_turned_to_transactions_is_not_used_any_more(
 ) -> None:
     """Each new connection proves it again."""
     with pgbouncer(directory, database_url, mode="transaction", user=login, password="test-only") as url:
-        async with database.api_pool(url, size=1) as pool:
+        async with database.Pool(url, size=1) as pool:
             with pytest.raises(errors.DatabaseUnavailable, match=_SESSIONS):
                 await database.WorkspaceView(pool, "any").enter()
         said: list[str] = []

@@ -302,13 +302,13 @@ def test_a_role_past_row_level_security_is_refused(superuser: Connection, databa
 
 
 async def test_a_request_is_told_why_there_is_no_connection(login: str) -> None:
-    async with database.api_pool(login, size=1) as pool:
+    async with database.Pool(login, size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable, match="may not act as kronos_api"):
             await database.WorkspaceView(pool, "any").enter()
 
 
 async def test_a_request_is_told_that_no_connection_can_be_made_and_not_that_none_is_free(login: str) -> None:
-    async with database.api_pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
+    async with database.Pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable, match=r"does not accept the password of Kronos.s login") as caught:
             await database.WorkspaceView(pool, "any").enter()
     assert conninfo_to_dict(login)["user"] not in str(caught.value)
@@ -316,7 +316,7 @@ async def test_a_request_is_told_that_no_connection_can_be_made_and_not_that_non
 
 async def test_a_request_is_told_that_none_is_free(superuser: Connection, login: str) -> None:
     superuser.execute(f"grant kronos_api to {conninfo_to_dict(login)['user']}")
-    async with database.api_pool(login, size=1) as pool, pool.connection():
+    async with database.Pool(login, size=1) as pool, pool.connection():
         with pytest.raises(errors.DatabaseUnavailable, match="became free in time"):
             await database.WorkspaceView(pool, "any").enter()
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import cloned, minute_with_time_left
 from servers import Server
 from sql_factory import Connection
+from worker.protocol import as_worker
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,13 @@ def shared(module_database_url: str) -> Iterator[psycopg.Connection]:
 def tick(superuser: Connection) -> datetime:
     """The present minute: due, and on time (90 s), whenever in the test it is fired."""
     return minute_with_time_left(superuser)
+
+
+@pytest.fixture
+def worker(database_url: str) -> Iterator[psycopg.Connection]:
+    """A connection as a worker's."""
+    with as_worker(database_url) as connection:
+        yield connection
 
 
 @pytest.fixture

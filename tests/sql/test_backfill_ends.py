@@ -1,7 +1,6 @@
 """How a backfill ends, waits and goes on: cancelled, with its job or workspace, beside runs that must not overlap, in spite of errors."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
@@ -26,12 +25,6 @@ from sql_factory import Connection, acting_as, done, value
 from worker import protocol
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def worker(database_url: str) -> Iterator[psycopg.Connection]:
-    with protocol.as_worker(database_url) as connection:
-        yield connection
 
 
 def test_what_was_cancelled_in_one_backfill_is_run_by_the_next(superuser: Connection) -> None:

@@ -1,7 +1,6 @@
 """Backfills that take what had become of a tick into account: a run that FAILED is due again under its own id, and only once."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -24,15 +23,8 @@ from backfill_rows import (
 )
 from factory import add_endpoint, attempts_of, status_of
 from sql_factory import Connection, live, make_cron_job, records, value, values
-from worker import protocol
 
 BECAME = ("MISSED", "SKIPPED", "CANCELLED", "FAILED", "SUCCESS", "EXPIRED")
-
-
-@pytest.fixture
-def worker(database_url: str) -> Iterator[psycopg.Connection]:
-    with protocol.as_worker(database_url) as connection:
-        yield connection
 
 
 def including(connection: Connection, job_id: uuid.UUID, *include: str, ticks: int = 10, **columns: Any) -> uuid.UUID:

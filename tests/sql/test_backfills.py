@@ -2,7 +2,6 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -30,12 +29,6 @@ from sql_factory import Connection, job, make_cron_job, records, value, values
 from worker import protocol
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def worker(database_url: str) -> Iterator[psycopg.Connection]:
-    with protocol.as_worker(database_url) as connection:
-        yield connection
 
 
 def left_out(connection: Connection, job_id: uuid.UUID, count: int = 10) -> list[datetime]:

@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
-from kronos import database, errors, jobs, pauses, workspaces
+from kronos import changes, database, errors, jobs, pauses, workspaces
 from kronos.database import InstanceView, WorkspaceView
 from kronos.workspaces import Workspace
 from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
@@ -325,7 +325,7 @@ def test_a_tables_owner_is_not_past_row_level_security_without_its_policy(shared
 @pytest.fixture
 async def pool(module_database_url: str) -> AsyncIterator[database.Pool]:
     """One connection, so that each use follows the one before."""
-    made = database.api_pool(module_database_url, size=1)
+    made = database.Pool(module_database_url, size=1)
     await made.open(wait=True)
     try:
         yield made
@@ -373,11 +373,11 @@ async def test_another_workspaces_job_is_not_found_by_its_id(
     before = (job(shared, their_job), live(shared, their_job), done(shared, their_job), entries(shared))
     for operation in (
         jobs.get(view, str(their_job)),
-        jobs.cancel(view, str(their_job)),
+        changes.cancel(view, str(their_job)),
         pauses.pause(view, str(their_job), {}, actor="k"),
         pauses.resume(view, str(their_job)),
-        jobs.replace(view, str(their_job), {"cron": "0 0 * * *"}, if_match=None),
-        jobs.trigger(view, str(their_job), input=None),
+        changes.replace(view, str(their_job), {"cron": "0 0 * * *"}, if_match=None),
+        changes.trigger(view, str(their_job), input=None),
         jobs.versions(view, str(their_job), limit=50, before=None),
         jobs.next_runs(view, str(their_job), count=1),
     ):

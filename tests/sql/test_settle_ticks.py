@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from factory import EndpointRow, add_endpoint
-from kronos import database, jobs, pauses, workspaces
+from kronos import changes, database, pauses, workspaces
 from kronos.database import WorkspaceView
 from sql_factory import Connection, done, job, live, make_cron_job, once, value, values
 
@@ -17,7 +17,7 @@ ALL = {"catch_up_policy": "ALL", "catch_up_window_seconds": 86400}
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[database.Pool]:
-    made = database.api_pool(database_url, size=1)
+    made = database.Pool(database_url, size=1)
     await made.open(wait=True)
     try:
         yield made
@@ -44,7 +44,7 @@ def due(superuser: Connection, endpoint: EndpointRow) -> tuple[uuid.UUID, dateti
 
 async def test_a_replaced_version_keeps_its_due_tick(superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]) -> None:
     job_id, tick = due
-    heir = await jobs.replace(view, str(job_id), {"cron": "0 0 1 1 *"}, if_match=[1])
+    heir = await changes.replace(view, str(job_id), {"cron": "0 0 1 1 *"}, if_match=[1])
     assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [tick]
     assert (live(superuser, heir.job_id), done(superuser, heir.job_id)) == ([], [])
 
@@ -52,7 +52,7 @@ async def test_a_replaced_version_keeps_its_due_tick(superuser: Connection, view
 async def test_a_cancelled_jobs_due_tick_is_told_as_cancelled(
     superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
 ) -> None:
-    await jobs.cancel(view, str(due[0]))
+    await changes.cancel(view, str(due[0]))
     assert live(superuser, due[0]) == []
     assert [(row["scheduled_at"], row["status"]) for row in done(superuser, due[0])] == [(due[1], "CANCELLED")]
 
@@ -74,7 +74,7 @@ async def test_a_suspended_workspaces_ticks_are_skipped_whatever_is_changed(
 ) -> None:
     suspend_by_hand(superuser, endpoint)
     if change == "cancel":
-        await jobs.cancel(view, str(due[0]))
+        await changes.cancel(view, str(due[0]))
     else:
         await pauses.pause(view, str(due[0]), {}, actor="k")
     assert live(superuser, due[0]) == []
@@ -85,7 +85,7 @@ async def test_a_suspended_workspaces_job_is_replaced_without_an_entry_and_its_d
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime]
 ) -> None:
     suspend_by_hand(superuser, endpoint)
-    heir = await jobs.replace(view, str(due[0]), {"cron": "0 0 1 1 *"}, if_match=None)
+    heir = await changes.replace(view, str(due[0]), {"cron": "0 0 1 1 *"}, if_match=None)
     assert (heir.status, heir.pg_cron, heir.next_run_at) == ("ACTIVE", None, None)
     assert live(superuser, due[0]) == []
     assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]
@@ -113,9 +113,9 @@ async def test_whatever_is_changed_meets_a_pause_that_has_run_out_as_over(
     minute = value(superuser, "select date_trunc('minute', now())")
     job_id = paused_until(superuser, endpoint, minute, cron=once(minute), next_tick_at=minute)
     if change == "replace":
-        changed = await jobs.replace(view, str(job_id), {"tags": ["a"]}, if_match=None)
+        changed = await changes.replace(view, str(job_id), {"tags": ["a"]}, if_match=None)
     elif change == "cancel":
-        changed = await jobs.cancel(view, str(job_id))
+        changed = await changes.cancel(view, str(job_id))
     else:
         changed = await (pauses.resume(view, str(job_id)) if change == "resume" else pauses.skip_next(view, str(job_id), count=1))
     assert changed.status == ("RETIRED" if change == "cancel" else "ACTIVE")
@@ -162,7 +162,7 @@ async def test_a_job_with_a_broken_row_can_still_be_cancelled(
     superuser.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [due[0]])
     assert superuser.execute("select kronos.fire(%s)", [due[0]]).fetchone() == (0,)
     assert superuser.execute("select count(*) from kronos.job_faults where job_id = %s", [due[0]]).fetchone() == (1,)
-    cancelled = await jobs.cancel(view, str(due[0]))
+    cancelled = await changes.cancel(view, str(due[0]))
     assert cancelled.status == "RETIRED"
 
 

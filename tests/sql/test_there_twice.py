@@ -1,7 +1,7 @@
 """A run that is both to be delivered and in the history stops nothing, whoever ends it: the history stays, what was done now is told."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import psycopg
@@ -28,12 +28,6 @@ select kronos.tick_id(job_id, date_trunc('minute', now())), workspace_id, job_id
   from kronos.jobs where job_id = %s
 returning execution_id
 """
-
-
-@pytest.fixture
-def worker(database_url: str) -> Iterator[psycopg.Connection]:
-    with protocol.as_worker(database_url) as connection:
-        yield connection
 
 
 def success(su: Connection, worker: psycopg.Connection, token: uuid.UUID, run: uuid.UUID) -> None:

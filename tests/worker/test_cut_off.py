@@ -1,18 +1,16 @@
 """A graceful end that cuts deliveries off tells of them, and gives their leases back: the next worker goes on without waiting for these."""
 
-import select
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from delivery.servers import OK, Receiver, Talk, answer, silent
+from delivery.servers import OK, Receiver, Talk, answer, full_backlog, silent
 from factory import add_endpoint, add_executions, attempts_of, status_of
 from sql_factory import records, value
 from worker.running import Worker, until
@@ -63,7 +61,7 @@ async def test_what_had_an_answer_is_judged_by_it(superuser: psycopg.Connection,
 
 
 async def test_what_had_not_begun_is_given_back_and_not_counted(superuser: psycopg.Connection, start: Start) -> None:
-    with full_backlog() as port:
+    with full_backlog() as (_, port):
         (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=f"http://127.0.0.1:{port}/", timeout_ms=600_000))
         worker = start(shutdown_seconds=0.2)
         await until(lambda: status_of(superuser, execution_id) == "RUNNING", "the claim")
@@ -72,22 +70,6 @@ async def test_what_had_not_begun_is_given_back_and_not_counted(superuser: psyco
     (left,) = records(superuser, "select claim_token, attempt_count, crashes from kronos.execution_live")
     assert left == {"claim_token": None, "attempt_count": 0, "crashes": 0}
     assert attempts_of(superuser, execution_id) == []
-
-
-@contextmanager
-def full_backlog() -> Iterator[int]:
-    """The port of a receiver that takes no connection and refuses none: nothing can arrive there."""
-    with ExitStack() as stack:
-        listening = stack.enter_context(socket.socket())
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        while True:
-            filling = stack.enter_context(socket.socket())
-            filling.setblocking(False)
-            filling.connect_ex(listening.getsockname())
-            if not select.select([], [filling], [], 0.5)[1]:
-                break
-        yield listening.getsockname()[1]
 
 
 @pytest.mark.parametrize(("max_attempts", "max_crashes", "code"), [(1, 3, "attempts_exhausted"), (5, 0, "worker_stopped")])

@@ -6,7 +6,7 @@
 --                            -> account_all -> account_due -> account_each     which jobs are due
 --                                           -> catch_up    -> account_each     whose ticks were missed
 --                                           -> pg_notify                       wake the workers, once a transaction
---                            -> raise_floor                                      where the next look for missed ticks begins
+--                            -> raise_floor                                  where the next look for missed ticks begins
 --   account_each -> account_ticks -> due_ticks -> next_tick                    with which ticks, and what becomes of each
 --
 -- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed over, and is theirs to account for.

@@ -1,0 +1,200 @@
+"""What can be done to a job that is there. A change of it settles its due ticks first, in the same transaction and round trip."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias, TypedDict
+from uuid import UUID, uuid4
+
+from psycopg.types.json import Jsonb
+
+from kronos import errors, executions, idempotency, jobs, schedules
+from kronos.database import WorkspaceView
+from kronos.model import Execution, Job, JsonObject, Overlap
+from kronos.sql import Statement, statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The job that a statement changed."""
+
+    job_id: UUID
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Which job a change is about, and how many executions the ticks due before it became."""
+
+    job_id: UUID | None
+    executions: int
+
+
+class JobChanges(TypedDict, total=False):
+    """The fields of a CRON job that a caller changes; one that is absent stays as it is, None clears what may be empty."""
+
+    name: str | None
+    title: str | None
+    endpoint: str
+    input: JsonObject
+    tags: list[str]
+    cron: str
+    every: str
+    anchor: datetime
+    timezone: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    max_runs: int | None
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
+    dst_overlap: Literal["FIRST", "BOTH"]
+    jitter_seconds: int
+    overlap: Overlap
+    catch_up_policy: Literal["SKIP", "LATEST", "ALL"]
+    catch_up_window_seconds: int
+
+
+SETTLE = statement("jobs.settle_ticks", Settled)
+_SETTLE_VERSION = statement("jobs.settle_version", Settled)
+_REPLACE = statement("jobs.replace_cron_job", Changed)
+_CANCEL = statement("jobs.cancel_job", Changed)
+_TRIGGER = statement("jobs.trigger_job", Changed)
+
+_NULLABLE = ("name", "title", "starts_at", "ends_at", "max_runs")
+_LIVE = ("ACTIVE", "PAUSED")
+MOST_OVERTAKINGS = 25
+
+Versions: TypeAlias = Collection[int] | None
+"""Those that a change is meant for; None: for any."""
+
+
+async def change(
+    view: WorkspaceView, job: str, write: Statement[Changed], params: dict[str, object], *, if_match: Versions
+) -> tuple[bool, Job]:
+    """Settle the job's ticks, change it, and read it, in one transaction; whether it was changed, and the job as it is then.
+
+    Nothing is changed where a live job is at none of the versions `if_match`. Raises JobNotFound, PreconditionFailed, and Conflict
+    (job_not_updatable) where `job` is the id of a version that was replaced, and the job goes on.
+
+    A name that went to a newer version while we waited for the older one's lock is looked up again: each try waits for one such change.
+    """
+    params = {**params, "job": job, "if_match": None if if_match is None else list(if_match)}
+    for _ in range(MOST_OVERTAKINGS):
+        settled, written, present = await view.prepare_write_read(_SETTLE_VERSION, write, jobs.GET, params)
+        if written or not present or present[0].job_id == settled[0].job_id:
+            break
+    if not present:
+        raise jobs.not_found(view, job)
+    if not written:
+        await refuse_replaced(view, present[0])
+        if present[0].status in _LIVE:
+            _refuse_unmatched(present[0], if_match)
+    return bool(written), present[0]
+
+
+async def refuse_replaced(view: WorkspaceView, present: Job) -> None:
+    """Raises Conflict, naming the live version, where the job goes on under a newer version than `present`."""
+    if present.replaced_by_id is None:
+        return
+    (newest,) = await jobs.versions(view, str(present.job_id), limit=1, before=None)
+    if newest.status in _LIVE:
+        detail = (
+            f"job {present.job_id} is version {present.version} and was replaced: the live version, {newest.version}, is {newest.job_id}"
+        )
+        by_name = f", or {newest.name!r}, which always means the live one" if newest.name else ""
+        fault = errors.Fault(pointer="", detail="this version is over", hint=f"Address {newest.job_id}{by_name}.")
+        raise errors.Conflict(detail, code="job_not_updatable", faults=(fault,))
+
+
+def _refuse_unmatched(present: Job, if_match: Versions) -> None:
+    if if_match is not None and present.version not in if_match:
+        raise errors.PreconditionFailed(f"job {present.job_id} is at version {present.version}, which If-Match does not name")
+
+
+async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_match: Versions = None) -> Job:
+    """The next version of a CRON job in place of the live one: rows and entries change together, or not at all.
+
+    Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable, PgCronUnavailable,
+    DatabaseUnavailable.
+    """
+    job_id = uuid4()
+    given = dict(changes)
+    params: dict[str, object] = {name: given.get(name) for name in JobChanges.__annotations__}
+    params |= {
+        "job_id": job_id,
+        "has_anchor": "anchor" in given,
+        "changed": [name for name in _NULLABLE if name in given],
+        "input": Jsonb(given["input"]) if "input" in given else None,
+        "anchor": schedules.instant(changes.get("anchor")),
+        "anchor_local": schedules.local_time(changes.get("anchor")),
+    }
+    is_replaced, old = await change(view, job, _REPLACE, params, if_match=if_match)
+    if is_replaced:
+        return old if old.job_id == job_id else await jobs.get(view, str(job_id))
+    if old.trigger != "CRON" or old.status not in _LIVE:
+        raise errors.Conflict(_why_not_updatable(old), code="job_not_updatable")
+    if faults := _faults_of_change(old, changes):
+        raise errors.Unprocessable.of(*faults)
+    if "endpoint" in changes:
+        raise jobs.no_endpoint(view, changes["endpoint"])
+    raise errors.Conflict(f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable")
+
+
+def _faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
+    """What is wrong with the schedule that the job would have: an expression or an interval takes the place of whichever there was."""
+    cron, every = changes.get("cron"), changes.get("every")
+    if cron is None and every is None:
+        cron, every = old.cron, old.every
+    return tuple(schedules.faults(cron, every, changes.get("anchor"), changes.get("timezone", old.timezone)))
+
+
+def _why_not_updatable(job: Job) -> str:
+    if job.trigger != "CRON":
+        return f"job {job.job_id} is {job.trigger}: only CRON jobs can be changed"
+    heir = f"; its next version is {job.replaced_by_id}" if job.replaced_by_id else ""
+    return f"job {job.job_id} is {job.status}{heir}"
+
+
+async def cancel(view: WorkspaceView, job: str, *, if_match: Versions = None) -> Job:
+    """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so.
+
+    Raises JobNotFound, PreconditionFailed, Conflict (a replaced version of a job that goes on), PgCronUnavailable, DatabaseUnavailable.
+    """
+    is_cancelled, present = await change(view, job, _CANCEL, {}, if_match=if_match)
+    if not is_cancelled:
+        _refuse_unmatched(present, if_match)
+    return present
+
+
+async def trigger(view: WorkspaceView, job: str, *, input: JsonObject | None, idempotency_key: str | None = None) -> tuple[Execution, bool]:
+    """One execution now, beside the schedule, ACTIVE or PAUSED, and whether it is new; its overlap policy may hold or skip it.
+
+    Raises JobNotFound, Conflict, Unprocessable (idempotency_mismatch), OutcomeUnknown.
+    """
+    key = idempotency.key("trigger", idempotency_key, job, input)
+    return await idempotency.once(view, key, lambda: _trigger(view, job, input, key), lambda made: executions.get(view, made))
+
+
+async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key: idempotency.Key | None) -> Execution:
+    execution_id = _uuid7()
+    params: dict[str, object] = {
+        "job": job,
+        "execution_id": execution_id,
+        "input": Jsonb(input) if input is not None else None,
+        "wake": jobs.may_wake(),
+        **idempotency.params(key),
+    }
+    written, execution = await view.write_then_read(_TRIGGER, params, executions.GET, {"execution_id": execution_id})
+    if written:
+        return execution[0]
+    present = await jobs.get(view, job)
+    await refuse_replaced(view, present)
+    raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job can be triggered")
+
+
+def _uuid7() -> UUID:
+    """As kronos.uuid7, made here because the statement that reads the execution back, in the same round trip, must know it."""
+    bits = int(time.time() * 1000) << 80 | uuid4().int & ((1 << 80) - 1)
+    bits = bits & ~(0xF << 76) | 0x7 << 76
+    bits = bits & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=bits)

@@ -1,0 +1,178 @@
+"""What the doctor says of what it found, and what puts it right; what it finds is looked for in tests/cli/test_doctor.py."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from kronos import repeatables
+from kronos.doctor import findings, instance
+from kronos.doctor.facts import BloatedTable, CronSettings, Ground, JobLedger, PgCron, RetentionState
+from kronos.doctor.findings import Finding
+from kronos.pg_hba import Login
+from kronos.ringing import Setup
+
+GROUND = Ground(
+    connected_as="postgres",
+    database="kronos",
+    server_version="15.8",
+    pg_cron_version="1.6",
+    is_superuser=True,
+    has_schema=True,
+    applied=f"sql/ {repeatables.digest()}",
+    missing_roles=[],
+    may_own=True,
+    has_launcher=True,
+    clock_seconds=1000.0,
+)
+SILENT = PgCron(
+    served_database="kronos",
+    internal_jobs=3,
+    internal_entries=3,
+    silent_seconds=500,
+    is_held=False,
+    alarms_ended=6,
+    alarms_failed=6,
+    alarm_message="connection failed",
+    alarm_failure="connection failed",
+)
+SETUP = Setup(
+    database="kronos",
+    served_database="kronos",
+    version="1.4-1",
+    has_launcher=True,
+    host="localhost",
+    has_background_workers=False,
+    hba_file="/etc/pg_hba.conf",
+    has_ssl=False,
+    sees_passwords=True,
+    groups=[],
+    sees_rules=True,
+)
+REFUSED = Login(verdict="refused", why="line 7 of pg_hba.conf asks kronos_cron for a password (md5), and it has none", line=7)
+
+
+def failing(found: Iterable[Finding]) -> set[str]:
+    told = list(found)
+    assert [each for each in told if not each.ok and not (each.meaning and each.fix)] == []
+    return {each.check for each in told if not each.ok}
+
+
+@pytest.mark.parametrize(
+    ("changed", "check"),
+    [
+        ({"pg_cron_version": None}, "pg_cron"),
+        ({"has_launcher": False}, "launcher"),
+        ({"missing_roles": ["kronos_cron"]}, "roles"),
+        ({"has_schema": False, "applied": ""}, "schema"),
+        ({"may_own": False}, "connection"),
+    ],
+)
+def test_what_nothing_works_without_is_found(changed: dict[str, Any], check: str) -> None:
+    assert failing(findings.ground(replace(GROUND, **changed))) == {check}
+
+
+@pytest.mark.parametrize(("version", "is_degraded"), [("1.4-1", True), ("1.4", True), ("1.5", False), ("1.6", False), ("1.10", False)])
+def test_an_old_pg_cron_works_degraded(version: str, is_degraded: bool) -> None:
+    (found,) = (each for each in findings.ground(replace(GROUND, pg_cron_version=version)) if each.check == "pg_cron")
+    assert (found.ok, "degraded" in found.detail) == (True, is_degraded)
+
+
+@pytest.mark.parametrize(("sent_at", "answered_at", "holds"), [(999.0, 1000.0, True), (990.0, 990.1, False), (990.0, 1030.0, True)])
+def test_the_clocks_differ_only_by_more_than_the_round_trip_tells(sent_at: float, answered_at: float, holds: bool) -> None:
+    assert findings.clock(sent_at, GROUND, answered_at=answered_at).ok is holds
+
+
+def test_a_silent_pg_cron_or_one_of_another_database_is_found() -> None:
+    found = {each.check: each.ok for each in instance.ringing_here(GROUND, replace(SILENT, served_database="postgres"), SETUP, None)}
+    assert found == {"cron.database_name": False, "internal jobs": True, "alarms": True, "heartbeat": False}
+
+
+@pytest.mark.parametrize(
+    ("changed", "setup", "login", "told"),
+    [
+        ({}, {}, REFUSED, "write into /etc/pg_hba.conf, above line 7: host kronos kronos_cron samehost trust"),
+        ({}, {"version": "1.6"}, REFUSED, "Or, without a login: alter system set cron.use_background_workers = on"),
+        ({}, {"has_background_workers": None, "host": None, "hba_file": None}, None, "as a superuser: alter system set cron.use_back"),
+        ({"alarm_failure": "could not start background process"}, {"has_background_workers": True}, None, "max_worker_processes"),
+        ({"alarm_failure": "ERROR:  permission denied for function fire"}, {}, None, "run `kronos migrate`"),
+        (
+            {"alarms_ended": 0, "alarms_failed": 0, "alarm_message": None, "alarm_failure": None, "silent_seconds": 5},
+            {},
+            REFUSED,
+            "above line 7",
+        ),
+    ],
+)
+def test_alarms_that_cannot_begin_are_found_with_what_lets_them(
+    changed: dict[str, Any], setup: dict[str, Any], login: Login | None, told: str
+) -> None:
+    made = instance.ringing_here(GROUND, replace(SILENT, **changed), replace(SETUP, **setup), login)
+    found = {each.check: each for each in made}
+    assert (found["alarms"].ok, told in (found["alarms"].fix or "")) == (False, True), found["alarms"]
+    assert "frozen" not in (found["heartbeat"].meaning or "")
+
+
+def test_alarms_that_failed_before_and_ring_now_are_told_and_no_failure() -> None:
+    now = replace(SILENT, silent_seconds=3, alarms_failed=2, alarm_failure=None)
+    found = {each.check: each for each in instance.ringing_here(GROUND, now, SETUP, None)}
+    assert (found["alarms"].ok, found["alarms"].detail) == (
+        True,
+        "2 of the newest 6 in pg_cron's log failed, the last of these with 'connection failed'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("timezone", "both_days", "holds"),
+    [(None, None, True), ("GMT", "off", True), ("UTC", None, True), ("Europe/Berlin", "off", False), ("GMT", "on", False)],
+)
+def test_settings_under_which_alarms_ring_otherwise_are_found(timezone: str | None, both_days: str | None, holds: bool) -> None:
+    assert findings.cron_settings(CronSettings(cron_timezone=timezone, match_dom_and_dow=both_days)).ok is holds
+
+
+def test_time_zone_data_that_differs_from_this_machines_fails_and_old_data_is_warned_of() -> None:
+    today = date(2026, 11, 28)
+    old = findings.zone_data("2025b", "2026a", [], today=today)
+    assert (old.ok, "PostgreSQL's is 2025b, this machine's 2026a" in old.detail, "older than a year" in old.detail) == (True, True, True)
+    assert "older" not in findings.zone_data("2026a", "2026a", [], today=today).detail
+    remote = findings.zone_data(None, "2026a", ["America/Vancouver"], today=today)
+    assert (remote.ok, "told to superusers alone" in remote.detail, "America/Vancouver" in remote.detail) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("ran", "done", "detail"),
+    [
+        (59, 200, "ran 59 s ago, and left nothing to do 3 min ago"),
+        (3 * 3600, 3 * 86_400, "ran 3 h ago, and left nothing to do 3 days ago"),
+    ],
+)
+def test_the_age_of_retentions_runs_is_told_in_units_that_people_read(ran: float, done: float, detail: str) -> None:
+    found, _ = findings.retention(RetentionState(ran_seconds=ran, done_seconds=done, executions=0, attempts=0))
+    assert (found.ok, found.detail) == (True, detail)
+
+
+def test_a_table_of_which_more_is_dead_than_alive_is_found() -> None:
+    found = findings.growth([BloatedTable(name="execution_live", live_rows=10, dead_rows=200_000, bytes=99_000_000)])
+    assert (found.ok, found.detail) == (False, "execution_live: 200000 dead rows, 10 live, 99 MB")
+    assert findings.growth([]).ok
+
+
+def test_times_are_told_in_utc() -> None:
+    row = JobLedger(
+        job_id=UUID(int=1),
+        name="report",
+        workspace="acme",
+        expected=2,
+        unaccounted=1,
+        surplus=0,
+        first_unaccounted=datetime(2026, 1, 1, tzinfo=UTC),
+        first_surplus=None,
+        overdue=0,
+        is_truncated=False,
+        error=None,
+    )
+    found = findings.ledger(1, 2, [row])
+    assert "acme/report: 1 unaccounted, 0 surplus, first at 2026-01-01T00:00:00+00:00" in found.detail
