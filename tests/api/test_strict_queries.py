@@ -54,3 +54,19 @@ def test_words_times_and_names_are_as_documented(api: httpx.Client, workspace: s
 )
 def test_ids_are_written_one_way(api: httpx.Client, workspace: str, path: str) -> None:
     assert problem_of(api.get(f"/v1/workspaces/{workspace}/{path}"))["status"] == 400
+
+
+def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: httpx.Client, workspace: str) -> None:
+    document = api.get("/openapi.json").raise_for_status().json()
+    some_id = "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b"
+    asked = 0
+    for path, methods in document["paths"].items():
+        if not path.startswith("/v1") or "get" not in methods:
+            continue
+        known = [each["name"] for each in methods["get"]["parameters"] if each["in"] == "query"]
+        answer = api.get(path.format(w=workspace, j="some", e=some_id, b=some_id, name="sink"), params={"zzzz": "1"})
+        (fault,) = [each for each in problem_of(answer)["errors"] if each["pointer"] == "/zzzz"]
+        expected = f"Known are {', '.join(sorted(known))}." if known else "Leave it out: there are none here."
+        assert (answer.status_code, fault["hint"]) == (400, expected), path
+        asked += 1
+    assert asked > 15
