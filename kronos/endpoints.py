@@ -69,9 +69,19 @@ _DELETE = statement("endpoints.delete_endpoint", Deletion)
 
 
 async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str | None = None) -> tuple[Endpoint, bool]:
-    """An endpoint, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch), OutcomeUnknown."""
+    """An endpoint, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch), OutcomeUnknown.
+
+    Raises EndpointNotFound where the endpoint that the key made was deleted, whoever has its name now.
+    """
     key = idempotency.key("endpoint", idempotency_key, new)
-    return await idempotency.once(view, key, lambda: _create(view, new, key), lambda _: get(view, new.name))
+    return await idempotency.once(view, key, lambda: _create(view, new, key), lambda made: _made(view, new.name, made))
+
+
+async def _made(view: WorkspaceView, name: str, endpoint_id: UUID) -> Endpoint:
+    endpoint = await view.one_or_none(_GET, {"name": name})
+    if endpoint is None or endpoint.endpoint_id != endpoint_id:
+        raise errors.EndpointNotFound(f"the endpoint {name!r} that this idempotency key made was deleted: a new one needs a new key")
+    return endpoint
 
 
 async def _create(view: WorkspaceView, new: NewEndpoint, key: idempotency.Key | None) -> Endpoint:

@@ -145,7 +145,9 @@ class Call(Request):
         if not raw:
             return model.model_validate({})
         try:
-            pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+            pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict")
+        except UnicodeDecodeError:
+            _refuse("the query string is not UTF-8", "Encode the text as UTF-8, and each of its bytes as %XX.")
         except ValueError:
             _refuse(f"the query string has more than {_MAX_PARAMETERS} parameters", "Leave out what is not in /openapi.json.")
         given = dict(pairs)

@@ -28,7 +28,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
     headers=("Idempotency-Key",),
     tells=("ETag", "Location"),
     answers={201: Endpoint, 200: Endpoint},
-    raises=_WRITE,
+    raises=(*_WRITE, errors.EndpointNotFound),
 )
 async def create_endpoint(call: Call) -> Response:
     """Make an endpoint; with a known idempotency key, the endpoint that it made."""

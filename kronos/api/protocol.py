@@ -20,6 +20,9 @@ from kronos.api.doors import Doors, address_of
 MAX_PIPELINED = 16
 """Requests that wait on one connection for the answer to the one before."""
 
+MAX_CHUNKS = 16 * 1024
+"""Of one body: each is work, however little it holds. A body of the largest size may come in chunks of 64 bytes."""
+
 _LINGER_SECONDS, _MAX_LINGER_BYTES = 2.0, 4 * 1024 * 1024
 _MAX_DRAINED_BYTES = 2 * 1024 * 1024
 # A caller that reads less than this in a row of write_seconds is not reading.
@@ -81,6 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_message = False
         self._head_bytes = 0
         self._header_count = 0
+        self._chunks = 0
         self._loose_bytes = 0  # taken by the parser since it last told us anything
         self._drained_bytes = 0
         self._unread_since = 0.0
@@ -140,7 +144,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._is_in_message = self._is_in_head = True
-        self._head_bytes = self._header_count = self._loose_bytes = self._drained_bytes = 0
+        self._head_bytes = self._header_count = self._chunks = self._loose_bytes = self._drained_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """A piece of the URL."""
@@ -178,6 +182,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._drained_bytes += len(body)
             if self._drained_bytes > _MAX_DRAINED_BYTES:
                 self.cut()
+
+    def on_chunk_header(self) -> None:
+        """A chunk of the body begins, or the last one, which is empty."""
+        self._chunks += 1
+        if self._chunks > MAX_CHUNKS:
+            detail = f"the body came in more than {MAX_CHUNKS} chunks"
+            self._stop(Refusal(status=413, code="payload_too_large", title="Payload too large", detail=detail))
 
     def on_message_complete(self) -> None:
         """The request is whole."""

@@ -55,7 +55,8 @@ def _fault(kind: str, location: tuple[str | int, ...], message: str, context: di
 def _unknown(pointer: str, name: str, model: type[BaseModel] | None) -> Fault:
     known = sorted(_fields(model)) if model else []
     near = get_close_matches(name[:_MAX_NAME].lower(), known, n=1, cutoff=0.6)
-    hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
+    told = f"Known are {', '.join(known)}." if known else "Leave it out: there are none here."
+    hint = f"Did you mean {near[0]}?" if near else told
     return Fault(pointer=pointer, detail="there is no such field", hint=hint)
 
 

@@ -4,6 +4,7 @@ No request here needs PostgreSQL: there is none.
 """
 
 import json
+import os
 import re
 import select
 import socket
@@ -18,6 +19,7 @@ import pytest
 
 from api_process import Process, serving, wait_for
 from kronos.api.doors import address_of
+from kronos.api.protocol import MAX_CHUNKS
 
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 CONNECTIONS, PER_ADDRESS = 40, 30
@@ -134,6 +136,12 @@ def asked(process: Process, *, source: str = "127.0.0.1") -> int:
         return caller.answer().status
 
 
+def spent_seconds(process: Process) -> float:
+    """Of CPU."""
+    fields = Path(f"/proc/{process.child.pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def line_of(process: Process, answer: Answer) -> str:
     """The one line of the log that tells of an answer."""
     request_id = re.escape(answer.headers["request-id"])
@@ -155,11 +163,12 @@ ENDLESS = {
     # The key is asked for first, unless all of it is there before the request's turn comes.
     "trailers": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", HEADERS, (401, 431)),
     "chunk-extension": (POST + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a" * 65_536, (401, 431)),
+    "small-chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 40_000, (401, 413)),
     "body": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 65_536 + b"\r\n", (401,)),
 }
 
 
-CODES = {400: "invalid_request", 401: "unauthorized", 414: "url_too_long", 431: "headers_too_large"}
+CODES = {400: "invalid_request", 401: "unauthorized", 413: "payload_too_large", 414: "url_too_long", 431: "headers_too_large"}
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
@@ -222,6 +231,27 @@ def test_what_is_no_http_is_a_problem_document_and_one_line(process: Process, ca
     assert re.search(r"INFO kronos.api \S+ \S+ \S+ 400 ", line_of(process, answer))
     assert caller.is_closed()
     assert not process.found("(WARNING|ERROR) uvicorn|Traceback")
+
+
+def test_a_body_in_very_many_chunks_is_read_no_further(process: Process) -> None:
+    """Each chunk is work on the loop, however little it holds: a megabyte in chunks of one byte would be a second of it."""
+    for chunks, statuses in ((MAX_CHUNKS - 1, (200,)), (MAX_CHUNKS + 1, (200, 413))):
+        with closing(Caller(process)) as caller:
+            caller.send(b"GET /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
+            assert (answer := caller.answer()).status in statuses, answer
+            if chunks > MAX_CHUNKS:
+                assert caller.is_closed()
+            else:
+                caller.send(GET)
+                assert caller.answer().status == 200
+    before = spent_seconds(process)
+    for _ in range(5):
+        with closing(Caller(process)) as caller:
+            caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+            caller.flood(b"1\r\na\r\n" * 40_000, at_most=5_000_000)
+            caller.answer()
+            caller.flood(b"1\r\na\r\n" * 40_000, at_most=5_000_000)
+    assert spent_seconds(process) - before < 1
 
 
 def test_a_request_before_what_is_refused_is_answered_first(process: Process, caller: Caller) -> None:

@@ -195,6 +195,20 @@ def test_what_was_made_is_answered_whatever_has_come_since(caller: Caller) -> No
     assert (job_again.status_code, job_again.json()["job_id"], job_again.json()["status"]) == (200, made["job_id"], "RETIRED")
 
 
+def test_an_endpoint_that_was_deleted_is_not_taken_for_the_next_of_its_name(caller: Caller) -> None:
+    mine, others = {"name": "n", **HTTP}, {"name": "n", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/others"}}
+    caller.post("/endpoints", mine, Idempotency_Key="k").raise_for_status()
+    caller.client.delete(f"{caller.base}/endpoints/n").raise_for_status()
+    gone = problem_of(caller.post("/endpoints", mine, Idempotency_Key="k"))
+    other = caller.made("/endpoints", others)
+
+    problem = problem_of(caller.post("/endpoints", mine, Idempotency_Key="k"))
+
+    assert [(each["status"], each["code"]) for each in (gone, problem)] == [(404, "endpoint_not_found")] * 2
+    assert "was deleted: a new one needs a new key" in problem["detail"] == gone["detail"]
+    assert caller.client.get(f"{caller.base}/endpoints/n").json() == other
+
+
 def test_a_call_that_was_refused_has_not_used_its_key(caller: Caller) -> None:
     job_id, waiting = job(caller), caller.made("/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"})["execution"]["execution_id"]
     one_shot = caller.made("/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"})["job_id"]

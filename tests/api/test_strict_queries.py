@@ -39,6 +39,10 @@ def test_counts_and_other_limits_are_digits_too(api: httpx.Client, workspace: st
         "created_after=2026-12-01T00:00:00",
         "created_after=2026-12-01T00:00:00Z%20",
         "created_after=2026-12-01T00%3A00%3A00%E2%88%9201:00",
+        "q=%ff",
+        "q=caf%E9",
+        "tag=%ed%a0%80",
+        "%C3=1",
         "limit=5&limit=5",
         "Limit=5",
         "&".join(f"k{number}=1" for number in range(33)),
@@ -54,3 +58,19 @@ def test_words_times_and_names_are_as_documented(api: httpx.Client, workspace: s
 )
 def test_ids_are_written_one_way(api: httpx.Client, workspace: str, path: str) -> None:
     assert problem_of(api.get(f"/v1/workspaces/{workspace}/{path}"))["status"] == 400
+
+
+def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: httpx.Client, workspace: str) -> None:
+    document = api.get("/openapi.json").raise_for_status().json()
+    some_id = "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b"
+    asked = 0
+    for path, methods in document["paths"].items():
+        if not path.startswith("/v1") or "get" not in methods:
+            continue
+        known = [each["name"] for each in methods["get"]["parameters"] if each["in"] == "query"]
+        answer = api.get(path.format(w=workspace, j="some", e=some_id, b=some_id, name="sink"), params={"zzzz": "1"})
+        (fault,) = [each for each in problem_of(answer)["errors"] if each["pointer"] == "/zzzz"]
+        expected = f"Known are {', '.join(sorted(known))}." if known else "Leave it out: there are none here."
+        assert (answer.status_code, fault["hint"]) == (400, expected), path
+        asked += 1
+    assert asked > 15
