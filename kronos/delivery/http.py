@@ -80,7 +80,7 @@ class HttpTransport:
         self._ssl_context = ssl_context
         self._ca_file = ca_file
         self._under_way: set[asyncio.Timeout] = set()
-        self._is_cut_off = False
+        self.is_cut_off = False
 
     async def __aenter__(self) -> Self:
         trust = Trust(self._ca_file, self._ssl_context)
@@ -92,7 +92,7 @@ class HttpTransport:
 
     def cut_off(self) -> None:
         """End every delivery under way, and send none that is begun later: the worker stops. Each still has its outcome."""
-        self._is_cut_off = True
+        self.is_cut_off = True
         now = asyncio.get_running_loop().time()
         for limit in self._under_way:
             if not limit.expired():
@@ -150,7 +150,7 @@ class HttpTransport:
     async def _exchange(self, exchange: "_Exchange", delivery: HttpDelivery, request: bytes) -> tuple[ErrorType, str] | None:
         """Fill `exchange`; what stopped it before a status line was read, or None."""
         seconds = delivery.timeout.total_seconds()
-        if self._is_cut_off:  # a limit of no time would still let a kept connection take the request
+        if self.is_cut_off:  # a limit of no time would still let a kept connection take the request
             return _WORKER_STOPPED
         try:
             async with asyncio.timeout(seconds) as limit:
@@ -160,7 +160,7 @@ class HttpTransport:
                 finally:
                     self._under_way.discard(limit)
         except TimeoutError:
-            if self._is_cut_off:
+            if self.is_cut_off:
                 return _WORKER_STOPPED
             return "timeout", exchange.timeout_message(seconds)
         except (NotHttp, ConnectionEnded, OSError) as error:
