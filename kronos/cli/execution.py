@@ -94,6 +94,13 @@ def cancel(api: Api, execution_id: str) -> None:
 
 @command(execution)
 @click.argument("execution_id")
-def retry(api: Api, execution_id: str) -> None:
+@click.option(
+    "--endpoint-version",
+    type=click.Choice(["latest", "same"]),
+    default="latest",
+    show_default=True,
+    help="The endpoint as it is now, or as it was.",
+)
+def retry(api: Api, execution_id: str, endpoint_version: str) -> None:
     """Make a failed or cancelled execution due again, under its own id."""
-    api.show(api.send("POST", "executions", execution_id, "retry"), _FIELDS)
+    api.show(api.send("POST", "executions", execution_id, "retry", body={"endpoint_version": endpoint_version}), _FIELDS)

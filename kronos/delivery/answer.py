@@ -20,7 +20,7 @@ _MAX_CHUNK_LINE_BYTES = 4096
 # Each costs about 2 us of the event loop's time, however little it holds.
 _MAX_CHUNK_LINES = 4000
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01][ \t]+([1-9][0-9]{2})(?:[ \t][^\r\n]*)?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01][ \t]+([1-9][0-9]{2})(?:[ \t][^\n]*)?")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _SWITCHING_PROTOCOLS = 101

@@ -51,8 +51,11 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something of the answer, or bytes that nobody asked for: then nothing more is read."""
-        if self._answer is None or self._ended is None or self._ended.done():
-            self._is_lost = self._is_lost or self._transport is None  # TLS was not yet told of
+        if self._answer is None:
+            self._is_lost = True  # now, and not only when the event loop has closed it: else a delivery takes it in between
+            self.abort()
+            return
+        if self._ended is None or self._ended.done():
             self.abort()
             return
         try:

@@ -1,7 +1,7 @@
 """Where deliveries may go. Each layer stops an attack alone: the URL's form, the resolver, the socket.
 
 check_url          when an endpoint is written and before each delivery; judges form and literal addresses, no DNS
-checked_addresses  every address a name resolves to, at each connection, without a cache: a name cannot be rebound
+checked_addresses  every address a name resolves to, at each connection, and it goes to one of these: a name cannot be rebound
 open_socket        every TCP connection; the last line, which also sees the addresses that a URL names itself
 """
 

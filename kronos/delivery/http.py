@@ -29,6 +29,10 @@ MAX_BODY_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 1024
 _log = logging.getLogger(__name__)
 _UNKNOWN_AUTHORITY = "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
+_WORKER_STOPPED: tuple[ErrorType, str] = (
+    "worker_stopped",
+    "the worker stopped while the delivery was under way; whether it arrived is not known",
+)
 # OpenSSL's x509_vfy.h. Its own text may hold the address.
 _UNTRUSTED = {
     9: "the endpoint's certificate, or its authority's, is not valid yet",
@@ -76,7 +80,7 @@ class HttpTransport:
         self._ssl_context = ssl_context
         self._ca_file = ca_file
         self._under_way: set[asyncio.Timeout] = set()
-        self._is_cut_off = False
+        self.is_cut_off = False
 
     async def __aenter__(self) -> Self:
         trust = Trust(self._ca_file, self._ssl_context)
@@ -87,8 +91,8 @@ class HttpTransport:
         await self._connections.close()
 
     def cut_off(self) -> None:
-        """End every delivery under way, and each that is begun later, now: the worker stops. Each still has its outcome."""
-        self._is_cut_off = True
+        """End every delivery under way, and send none that is begun later: the worker stops. Each still has its outcome."""
+        self.is_cut_off = True
         now = asyncio.get_running_loop().time()
         for limit in self._under_way:
             if not limit.expired():
@@ -146,16 +150,18 @@ class HttpTransport:
     async def _exchange(self, exchange: "_Exchange", delivery: HttpDelivery, request: bytes) -> tuple[ErrorType, str] | None:
         """Fill `exchange`; what stopped it before a status line was read, or None."""
         seconds = delivery.timeout.total_seconds()
+        if self.is_cut_off:  # a limit of no time would still let a kept connection take the request
+            return _WORKER_STOPPED
         try:
-            async with asyncio.timeout(0 if self._is_cut_off else seconds) as limit:
+            async with asyncio.timeout(seconds) as limit:
                 self._under_way.add(limit)
                 try:
                     await exchange.run(request)
                 finally:
                     self._under_way.discard(limit)
         except TimeoutError:
-            if self._is_cut_off:
-                return "worker_stopped", "the worker stopped while the delivery was under way; whether it arrived is not known"
+            if self.is_cut_off:
+                return _WORKER_STOPPED
             return "timeout", exchange.timeout_message(seconds)
         except (NotHttp, ConnectionEnded, OSError) as error:
             return _error_of(error, exchange)

@@ -142,8 +142,9 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """
     wanted = headers.get("retry-after", "").strip()
     if wanted.isascii() and wanted.isdigit():
-        # More digits are never parsed: int() refuses 4,301 of them.
-        return MOST_ASKED if len(wanted) > 10 else timedelta(seconds=int(wanted))
+        digits = wanted.lstrip("0") or "0"
+        # More of them are never parsed: int() refuses 4,301.
+        return MOST_ASKED if len(digits) > 10 else timedelta(seconds=int(digits))
     if (until := _http_date(wanted)) is None:
         return None
     since = _http_date(headers.get("date", "").strip()) or datetime.now(UTC)

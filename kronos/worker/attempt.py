@@ -95,24 +95,28 @@ def target(version: EndpointVersion) -> Target:
 async def attempt(leased: Leased, to: Target, transport: HttpTransport) -> Result | None:
     """Send one request, or find that none can be made, and say what became of it. Raises nothing.
 
-    None: the worker stopped before anything was sent, so there was no attempt.
+    None: before anything was sent the worker stopped, or the lease had become too short, so there was no attempt.
     """
     try:
-        outcome = await _outcome(leased.claim, to, transport)
-        return None if outcome.is_unsent else _result(leased, to, outcome)
+        outcome = await _outcome(leased, to, transport)
+        return None if outcome is None or outcome.is_unsent else _result(leased, to, outcome)
     except Exception:  # a claim must end in a result whatever happens, or its slot and lease are held in vain
         _log.exception("execution %s: its attempt met an error in Kronos", leased.claim.execution_id)
         return _result(leased, to, failed("internal", "the attempt met an error in Kronos; its worker's log has the trace"))
 
 
-async def _outcome(claim: Claim, to: Target, transport: HttpTransport) -> Outcome:
+async def _outcome(leased: Leased, to: Target, transport: HttpTransport) -> Outcome | None:
     if isinstance(to, Unusable):
         return failed("template", to.why)
     try:
-        if to.spec_bytes + len(claim.input) <= _MAX_BYTES_ON_LOOP:
-            delivery = _delivery(claim, to)
+        if to.spec_bytes + len(leased.claim.input) <= _MAX_BYTES_ON_LOOP:
+            delivery = _delivery(leased.claim, to)
         else:
-            delivery = await asyncio.get_running_loop().run_in_executor(_RENDERER, _delivery, claim, to)
+            in_turn = await asyncio.get_running_loop().run_in_executor(_RENDERER, _delivery_in_turn, leased, to, transport)
+            # A hundred of the worst take 16 s, one after the other: longer than a lease is beyond its timeout.
+            if in_turn is None or not leased.covers_delivery:
+                return None
+            delivery = in_turn
     except TemplateError as error:
         return failed("template", f"{error.message} (at {error.pointer})" if error.pointer else error.message)
     except Refused as refused:
@@ -164,6 +168,11 @@ def _delivery(claim: Claim, to: HttpTarget) -> HttpDelivery:
         timeout=timedelta(milliseconds=claim.timeout_ms),
         expected_status_codes=to.expected_status_codes,
     )
+
+
+def _delivery_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> HttpDelivery | None:
+    """None where it is not to be sent any more, now that it is its turn: those behind it wait no longer for it."""
+    return None if transport.is_cut_off or not leased.covers_delivery else _delivery(leased.claim, to)
 
 
 def _json(value: Json) -> str | None:

@@ -23,9 +23,11 @@ from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
 _log = logging.getLogger("kronos.worker")
-# What deliveries ended in is stored within so long after the last of them, or left to the leases: less than what `kronos up` waits
-# for a process beyond KRONOS_SHUTDOWN_SECONDS.
+# What deliveries ended in is stored within so long after the last of them, or left to the leases. All of a worker's end takes no longer
+# than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
 _STORING = timedelta(seconds=4)
+# A claim under way when the worker is told to stop takes milliseconds; one that waits for a lock gives up after so long.
+_CLAIMING = timedelta(seconds=2)
 # The watchdog's ring accounts for many jobs in one statement; an internal task that it runs has as long as under pg_cron.
 _RING = timedelta(seconds=30)
 
@@ -107,7 +109,7 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         loop.stop()
         listening.cancel()
         began = time.monotonic()
-        await asyncio.wait({claiming}, timeout=_STORING.total_seconds())
+        await asyncio.wait({claiming}, timeout=_CLAIMING.total_seconds())
         cut_off = await loop.drain(max(patience - timedelta(seconds=time.monotonic() - began), timedelta()))
         if cut_off:
             _log.warning(
@@ -117,9 +119,11 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
                 patience.total_seconds(),
             )
         loop.finalizer.close()
-        await asyncio.wait({storing}, timeout=_STORING.total_seconds())
+        left = began + (patience + _STORING).total_seconds() - time.monotonic()
+        seconds = max(min(left, _STORING.total_seconds()), 0.0)
+        await asyncio.wait({storing}, timeout=seconds)
         if not storing.done():
-            _log.warning("PostgreSQL did not take the last results within %g s: their leases decide", _STORING.total_seconds())
+            _log.warning("PostgreSQL did not take the last results within %.1f s: their leases decide", seconds)
     finally:
         tasks = (claiming, storing, listening, stopping)
         for task in tasks:

@@ -14,7 +14,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpxfrom pathlib import Path
+
 import pytest
 
 from api_process import Process, serving, wait_for

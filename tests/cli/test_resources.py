@@ -111,6 +111,20 @@ def test_an_execution_from_its_trigger_on(kronos: Kronos, api: httpx.Client, wor
     assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["status"] == "QUEUED"
 
 
+def test_a_run_goes_again_to_the_endpoint_as_it_is_or_was(kronos: Kronos, api: httpx.Client, workspace: str) -> None:
+    kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1")
+    made = answered(kronos("job", "trigger", "report", "--json"))
+    assert isinstance(made, dict)
+    run, sink = made["execution_id"], f"/v1/workspaces/{workspace}/endpoints/sink"
+    before = api.get(sink).json()
+    changed = {"type": "HTTP", "spec": before["spec"], "retry_policy": {**before["retry_policy"], "max_attempts": 9}}
+    assert api.put(sink, json=changed).status_code == 200
+    for chosen, most in (("same", before["retry_policy"]["max_attempts"]), ("latest", 9)):
+        kronos("execution", "cancel", run)
+        assert kronos("execution", "retry", run, "--endpoint-version", chosen).exit_code == 0
+        assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["max_attempts"] == most
+
+
 def test_lists_go_over_their_pages(kronos: Kronos) -> None:
     for _ in range(3):
         kronos("job", "create", "--endpoint", "sink", "--at", "2099-01-01T00:00:00Z")

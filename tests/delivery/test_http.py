@@ -28,6 +28,7 @@ from delivery.servers import (
     once,
     silent,
 )
+from kronos.delivery.connection import Connection
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.signing import signature, signing_key
 
@@ -360,6 +361,29 @@ async def test_kept_connection_that_closed_while_the_loop_stood_still_is_not_use
                 outcomes.append(await transport.deliver(delivery(receiver.url, method="GET")))
                 assert receiver.closed.acquire(timeout=5)  # on purpose without the loop, which must not see the close
     assert ([outcome.status for outcome in outcomes], receiver.requests) == (["SUCCESS"] * 3, 3)
+
+
+async def test_connection_on_which_something_came_unasked_is_not_used_again_before_it_is_closed() -> None:
+    async with Receiver(answer(), keep=True) as receiver:
+        _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", receiver.port)
+        try:
+            await connection.exchange(b"GET / HTTP/1.1\r\n\r\n")
+            assert connection.is_reusable
+            connection.data_received(b"stray")
+            assert not connection.is_reusable
+        finally:
+            connection.abort()
+            await asyncio.sleep(0)
+
+
+async def test_after_the_cut_off_nothing_is_sent_not_even_over_a_kept_connection() -> None:
+    async with Receiver(answer(), keep=True) as receiver, HttpTransport(LOCAL) as transport:
+        await transport.deliver(delivery(receiver.url))
+        transport.cut_off()
+        outcome = await transport.deliver(delivery(receiver.url))
+        assert (error_type(outcome), outcome.is_cut_off, outcome.is_unsent) == ("worker_stopped", True, True)
+        await transport.deliver(delivery(receiver.url))
+    assert len(receiver.requests) == 1
 
 
 async def test_receiver_that_does_not_listen_is_a_connect_error() -> None:

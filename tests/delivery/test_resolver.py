@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -28,6 +30,65 @@ def deaf() -> Iterator[tuple[SystemResolver, socket.socket]]:
         server.setblocking(False)
         host, port = server.getsockname()
         yield SystemResolver(servers=[host], port=port), server
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """Answers each question with `address`, to be kept for `ttl` seconds; those for `slow_name` so long after the first of them."""
+
+    slow_name, slow_seconds = b"slow", 2.2
+
+    def __init__(self) -> None:
+        self.address, self.ttl = "127.0.0.1", 0
+        self.questions = 0
+        self._slow_at: float | None = None
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # it is a datagram's
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, sender: tuple[str, int]) -> None:
+        self.questions += 1
+        loop = asyncio.get_running_loop()
+        if self.slow_name not in data:
+            self._answer(data, sender)
+        else:
+            self._slow_at = self._slow_at or loop.time() + self.slow_seconds
+            loop.call_at(self._slow_at, self._answer, data, sender)
+
+    def _answer(self, data: bytes, sender: tuple[str, int]) -> None:
+        end = data.index(b"\0", 12) + 5
+        is_a = data[end - 4 : end - 2] == b"\0\1"
+        record = b"\xc0\x0c\0\1\0\1" + struct.pack(">IH", self.ttl, 4) + socket.inet_aton(self.address) if is_a else b""
+        self._transport.sendto(data[:2] + b"\x81\x80\0\1" + struct.pack(">HHH", is_a, 0, 0) + data[12:end] + record, sender)
+
+
+@asynccontextmanager
+async def name_server() -> AsyncIterator[tuple[NameServer, SystemResolver]]:
+    loop = asyncio.get_running_loop()
+    transport, server = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
+    host, port = transport.get_extra_info("sockname")
+    resolver = SystemResolver(servers=[host], port=port)
+    try:
+        yield server, resolver
+    finally:
+        await resolver.close()
+        transport.close()
+
+
+async def test_a_name_that_is_answered_late_is_known_all_the_same() -> None:
+    """c-ares waits as long as its server's answers took lately, a quarter of a second at first: three tries gave up after 1.4 s."""
+    async with name_server() as (_, resolver):
+        for number in range(10):
+            assert await resolver.resolve(f"n{number}.example.com") == ["127.0.0.1"]
+        assert await resolver.resolve("slow.example.com") == ["127.0.0.1"]
+
+
+async def test_an_answer_is_kept_as_long_as_its_record_says() -> None:
+    async with name_server() as (server, resolver):
+        assert await resolver.resolve("moves.example.com") == ["127.0.0.1"]
+        server.address, server.ttl = "127.0.0.2", 300
+        assert await resolver.resolve("moves.example.com") == ["127.0.0.2"], "the first answer's record said 0 s"
+        asked, server.address = server.questions, "127.0.0.3"
+        assert (await resolver.resolve("moves.example.com"), server.questions) == (["127.0.0.2"], asked)
 
 
 async def test_names_that_hang_hold_up_no_other_name_and_no_end(deaf: tuple[SystemResolver, socket.socket]) -> None:

@@ -38,6 +38,7 @@ ENDLESS = timedelta(seconds=9)  # no test waits so long, unless for ever: timeou
         pytest.param(once(OK + b"X Y: a\r\nno header at all\r\nContent-Length: 2\r\n\r\nok"), False, id="odd_header_lines"),
         pytest.param(once(OK + b"X-A: b"), True, id="end_within_the_headers"),
         pytest.param(once(b"HTTP/1.0 200\r\n\r\nok"), False, id="http_1_0_without_a_reason"),
+        pytest.param(once(b"HTTP/1.1 200 O\rK\x00\xff\r\nContent-Length: 2\r\n\r\nok"), False, id="odd_reason"),
         pytest.param(once(b"HTTP/1.1 103 E\r\n\r\n" * 16 + OK + b"Content-Length: 2\r\n\r\nok"), False, id="16_interim_answers"),
     ],
 )

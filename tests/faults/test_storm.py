@@ -1,4 +1,6 @@
-"""A storm: workers and PostgreSQL's backends are killed at random while a thousand executions are delivered. The receiver is the judge."""
+"""A storm: workers are killed, stopped and told to end, and backends killed, at random while a thousand executions are delivered.
+The receiver is the judge.
+"""
 
 import asyncio
 import logging
@@ -67,7 +69,7 @@ async def _feed(url: str, endpoints: list[EndpointRow], dice: random.Random) -> 
 
 
 class _Killer:
-    """Kills, and starts workers again."""
+    """Kills, stops, ends, and starts workers again."""
 
     def __init__(self, url: str, start: Callable[[], Worker], dice: random.Random) -> None:
         self._url, self._start, self._dice = url, start, dice
@@ -83,14 +85,31 @@ class _Killer:
         ends_at = time.monotonic() + STORM_SECONDS
         while time.monotonic() < ends_at or (not self.is_enough and time.monotonic() < ends_at + 60):
             await asyncio.sleep(self._dice.uniform(0.3, 1.5))
-            if self._dice.random() < 0.65:
-                place = self._dice.randrange(3)
-                self.workers[place].tell(signal.SIGKILL)
-                self.workers[place].process.wait(10)
-                self.workers[place] = self._start()
-                self.killed["worker"] += 1
-            else:
-                await self._kill_backend()
+            (what,) = self._dice.choices([self._kill, self._stand_still, self._end, self._kill_backend], [6, 4, 4, 6])
+            await what()
+
+    async def _kill(self) -> None:
+        place = self._dice.randrange(3)
+        self.workers[place].tell(signal.SIGKILL)
+        self.workers[place].process.wait(10)
+        self.workers[place] = self._start()
+        self.killed["worker"] += 1
+
+    async def _stand_still(self) -> None:
+        """As a machine that sleeps, perhaps beyond its leases; what it then does with them is judged."""
+        worker = self._dice.choice(self.workers)
+        worker.tell(signal.SIGSTOP)
+        self.killed["stopped"] += 1
+        asyncio.get_running_loop().call_later(self._dice.choice([0.3, 3.0, 8.0]), worker.tell, signal.SIGCONT)
+
+    async def _end(self) -> None:
+        """In order, within no time, and in three of ten cases at once. A worker that has not started yet has no handler."""
+        place = self._dice.randrange(3)
+        ending, self.workers[place] = self.workers[place], self._start()
+        ending.tell(signal.SIGTERM)
+        if self._dice.random() < 0.3:
+            ending.tell(signal.SIGTERM)
+        self.killed["ended"] += 1
 
     async def _kill_backend(self) -> None:
         pids = await _asked(
@@ -137,10 +156,13 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(cluster: Clus
             ]
         with workers() as starting:
             logs = (tmp_path / f"worker-{number}.log" for number in count(1))
-            killer = _Killer(url, lambda: starting(url, next(logs), lease_seconds=1, log_level="INFO", worker_concurrency=20), dice)
+            killer = _Killer(
+                url, lambda: starting(url, next(logs), lease_seconds=1, shutdown_seconds=0.1, log_level="INFO", worker_concurrency=20), dice
+            )
             _, acknowledged = await asyncio.gather(killer.rage(), _feed(url, endpoints, dice))
             await _all_final(url)
             for worker in killer.workers:
+                worker.tell(signal.SIGCONT)
                 await worker.started()  # before that it has no handler, and nothing to put in order
                 worker.tell()
             assert [await worker.ends() for worker in killer.workers] == [0, 0, 0]
@@ -175,4 +197,7 @@ def _judge(connection: psycopg.Connection, receiver: Receiver, acknowledged: set
     assert [one for one, status in attempts.items() if status == "SUCCESS" and one not in set(seen)] == [], "a success nobody received"
     gates = connection.execute("select count(*) from kronos.endpoint_gate where in_flight <> 0").fetchone()
     assert gates == (0,)
+    numbers = connection.execute("select execution_id::text, attempt_count from kronos.execution_done where cause = 'API'").fetchall()
+    counted = Counter(execution_id for execution_id, _ in attempts)
+    assert [each for each in numbers if counted[each[0]] != each[1]] == [], "an attempt without its row"
     _log.warning("%d executions, %d deliveries, attempts %s", len(statuses), len(seen), Counter(attempts.values()))

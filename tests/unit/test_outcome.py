@@ -23,6 +23,8 @@ DATE = "Mon, 23 Nov 2026 03:30:00 GMT"
         ("31536000", timedelta(days=365)),
         ("9999999999", timedelta(seconds=9_999_999_999)),
         ("9" * 5000, MOST_ASKED),
+        ("00000000000120", timedelta(minutes=2)),
+        ("0" * 5000, timedelta(0)),
         ("Mon, 23 Nov 2026 03:31:00 GMT", timedelta(minutes=1)),
         ("Monday, 23-Nov-26 03:31:00 GMT", timedelta(minutes=1)),
         ("Mon Nov 23 03:31:00 2026", timedelta(minutes=1)),

@@ -1,0 +1,87 @@
+"""What is large is rendered beside the event loop, in turn: what waited too long for its turn is not sent, but given back."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from delivery.sending import LOCAL
+from delivery.servers import Receiver, answer
+from kronos.delivery.http import HttpTransport
+from kronos.worker import attempt as attempts
+from kronos.worker.attempt import HttpTarget, Leased, Result, attempt, boot_time
+from kronos.worker.backoff import Backoff
+from kronos.worker.claims import Claim
+from worker.running import until
+
+TIMEOUT_MS = 1000
+
+
+@contextmanager
+def renderer_at_work() -> Iterator[threading.Event]:
+    """The renderer renders something else until the event is set."""
+    is_free = threading.Event()
+    attempts._RENDERER.submit(is_free.wait)
+    try:
+        yield is_free
+    finally:
+        is_free.set()
+
+
+def leased(*, seconds: float) -> Leased:
+    """A large claim whose lease has room for its delivery for so long."""
+    claim = Claim(
+        execution_id=uuid4(),
+        workspace_id=uuid4(),
+        job_id=uuid4(),
+        endpoint_id=uuid4(),
+        endpoint_version=1,
+        attempt_count=1,
+        max_attempts=5,
+        scheduled_at=datetime.now(UTC),
+        timeout_ms=TIMEOUT_MS,
+        holds_slot=False,
+        input=b'"' + b"x" * attempts._MAX_BYTES_ON_LOOP + b'"',
+        due_at=datetime.now(UTC),
+    )
+    reserve = attempts._RESERVE.total_seconds() + TIMEOUT_MS / 1000
+    return Leased(claim=claim, token=uuid4(), ends_at=boot_time() + reserve + seconds)
+
+
+def target(receiver: Receiver) -> HttpTarget:
+    return HttpTarget(url=receiver.url, method="POST", headers={}, body_template=None, expected_status_codes=(), backoff=Backoff())
+
+
+async def test_what_is_rendered_in_time_is_sent() -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        result = await attempt(leased(seconds=60), target(receiver), transport)
+    assert isinstance(result, Result)
+    assert (result.status, len(receiver.requests)) == ("SUCCESS", 1)
+
+
+async def test_what_waited_for_its_turn_until_its_lease_was_too_short_is_given_back_unsent() -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        with renderer_at_work() as is_free:
+            short = leased(seconds=0.05)
+            under_way = asyncio.create_task(attempt(short, target(receiver), transport))
+            await until(lambda: not short.covers_delivery, "the lease")
+            is_free.set()
+            assert await under_way is None
+    assert receiver.requests == []
+
+
+async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered_nor_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[Claim] = []
+    monkeypatch.setattr(attempts, "_delivery", lambda claim, to: rendered.append(claim))
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        with renderer_at_work() as is_free:
+            waiting = [asyncio.create_task(attempt(leased(seconds=60), target(receiver), transport)) for _ in range(3)]
+            await asyncio.sleep(0)
+            transport.cut_off()
+            is_free.set()
+            assert await asyncio.gather(*waiting) == [None] * 3
+    assert (rendered, receiver.requests) == ([], [])
