@@ -110,4 +110,4 @@ def _done(act: Callable[[], _T]) -> _T:
     try:
         return act()
     except errors.KronosError as error:
-        raise click.ClickException(error.detail) from None
+        raise environment.refusal(error) from None
