@@ -1,6 +1,10 @@
 """The command line's root: `kronos COMMAND`, or `python -m kronos COMMAND`. The only place that wires parts together."""
 
+import contextlib
+import errno
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -21,8 +25,23 @@ _COMMANDS = {
 }
 
 
+# Of these standard output and standard error complain: no file of ours is named with them.
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 class Commands(click.Group):
     """Commands by name, each imported when it is asked for: `kronos worker` starts without what only `migrate` and `doctor` need."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
+        """Runs a command; where nobody can take down what it says, that is a sentence too."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in _CANNOT_WRITE or error.filename is not None:
+                raise
+            with contextlib.suppress(OSError):
+                click.echo(f"Error: what this command says cannot be written: {error.strerror}", err=True)
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which a newcomer meets them."""

@@ -108,8 +108,13 @@ def create(admin_database_url: str, key_file: Path | None = None) -> str:
         _write(key_file, text, replace=False)
         if _read(key_file) != parse(text):
             raise errors.KeyRefused(f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`")
-    with _owner(admin_database_url) as connection:
-        connection.execute(_INSERT, _params(_parsed(text), key_file))
+    try:
+        with _owner(admin_database_url) as connection:
+            connection.execute(_INSERT, _params(_parsed(text), key_file))
+    except errors.KronosError:
+        if key_file is not None:
+            key_file.unlink(missing_ok=True)  # nobody knows this key, and it would be in the way of the next try
+        raise
     return text
 
 

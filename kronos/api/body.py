@@ -35,7 +35,7 @@ def parse(body: bytes) -> JsonObject:
     except UnicodeDecodeError as error:
         _refuse(f"the body is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}", "Encode the body as UTF-8.")
     try:
-        value = _DECODER.decode(text)
+        value = strict(text)
     except json.JSONDecodeError as error:
         _refuse(f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}", "Send one JSON object.")
     except RecursionError:
@@ -45,6 +45,15 @@ def parse(body: bytes) -> JsonObject:
     # Most bodies hold no escape \u and few brackets: then no string can hold NUL or a surrogate, and no depth be too deep.
     if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check(value, "", 1)
+    return value
+
+
+def strict(text: str) -> Json:
+    """The value that `text` is, without a look at its depth and its texts.
+
+    Raises InvalidRequest, JSONDecodeError and, where it is nested deeper than Python goes, RecursionError.
+    """
+    value: Json = _DECODER.decode(text)
     return value
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
+import orjson
 
 from kronos.cli import environment
 from kronos.embedded import running
@@ -19,6 +20,11 @@ _TIMEOUT_SECONDS = 30
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _NO_ADDRESS = "no API is known: pass --url, set KRONOS_URL, or start one with `kronos up`"
 _NO_KEY = "no key is known: pass --key-file, or set KRONOS_API_KEY"
+_MORE_THAN_AN_ADDRESS = (
+    "what was given as the address of an API holds more than that: write it like http://127.0.0.1:8080, and the key into a --key-file"
+)
+# What a terminal takes for a command, and what turns the order of the text after it.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +72,18 @@ class Client:
             connection.close()
         document = {} if response.status == 204 else _read(self.url, response.status, answer)
         if missing := [field for field in fields if field not in document]:
-            raise click.ClickException(f"the answer of {self.url} has no {', '.join(missing)}: is it Kronos, and of this release?")
+            raise self.foreign(f"has no {', '.join(missing)}")
         return document or None
+
+    def foreign(self, what: str) -> click.ClickException:
+        """An answer that is none of Kronos's."""
+        return click.ClickException(f"the answer of {self.url} {what}: is it Kronos, and of this release?")
 
 
 def _read(url: str, status: int, body: bytes) -> JsonObject:
     try:
-        document: Json = json.loads(body)
-    except (ValueError, RecursionError):
+        document: Json = orjson.loads(body)  # what it reads, it can write again
+    except orjson.JSONDecodeError:
         document = None
     if not isinstance(document, dict) or status < 200 or 300 <= status < 400:
         raise click.ClickException(f"{url} answered {status}, and not what Kronos answers: is it Kronos?")
@@ -89,8 +99,13 @@ def _refusal(document: JsonObject) -> str:
     lines = [str(document.get("detail", document))]
     if len(faults) > 1:
         lines += [f"{fault.get('pointer') or 'body'}: {fault.get('detail')}" for fault in faults]
-    lines += [f"hint: {fault['hint']}" for fault in faults if fault.get("hint")][:3]
-    return "\n".join(lines)
+    lines += list(dict.fromkeys(f"hint: {fault['hint']}" for fault in faults if fault.get("hint")))[:3]
+    return "\n".join(map(printable, lines))
+
+
+def printable(text: str) -> str:
+    """One line, in which what is not for terminals stands as Python writes it: whoever made it is not whoever reads it."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def connect(url: str | None, key_file: Path | None) -> Client:
@@ -103,6 +118,8 @@ def connect(url: str | None, key_file: Path | None) -> Client:
     address = given_url or (here.url if here else None)
     if not address:
         raise click.ClickException(_NO_ADDRESS)
+    if any(character in address for character in "@?#"):
+        raise click.ClickException(_MORE_THAN_AN_ADDRESS)
     if not _is_address(address):
         raise click.ClickException(f"{address!r} is no address of an API: write it like http://127.0.0.1:8080")
     key = given_key or (_key_of(here.admin_key_file) if here else None)
@@ -123,6 +140,9 @@ def _is_address(url: str) -> bool:
 
 def _key_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        key = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"no key can be read from {path}: {error}") from None
+    if not key:
+        raise click.ClickException(f"no key can be read from {path}: there is nothing in it")
+    return key

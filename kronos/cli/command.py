@@ -1,10 +1,11 @@
 """What all commands over the API have in common: where the API is, which workspace, and how an answer is shown."""
 
-import json
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeGuard
 
 import click
 import orjson
@@ -12,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kronos import errors
 from kronos.cli import environment
-from kronos.cli.client import Client, connect
-from kronos.model import Json
+from kronos.cli.client import Client, connect, printable
+from kronos.model import Json, JsonObject
 
 _STYLES = {
     "ACTIVE": "green",
@@ -28,6 +30,8 @@ _STYLES = {
     "EXPIRED": "red",
 }
 _PAGE = 200
+NULL: Final = object()
+"""The JSON null that somebody wrote; None is what was not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +66,25 @@ class Api:
         while limit is None or len(rows) < limit:
             size = None if limit is None else str(min(_PAGE, limit - len(rows)))
             page = self.get(*path, fields=("data",), limit=size, cursor=cursor, **query)
-            rows += page["data"]
-            cursor = page.get("next_cursor")
+            rows += self.rows_of(page, "data")
+            before, cursor = cursor, page.get("next_cursor")
             if cursor is None:
                 break
+            if not isinstance(cursor, str) or cursor == before or not page["data"]:
+                raise self.client.foreign("is a list that does not go on")
+        return rows
+
+    def rows_of(self, document: JsonObject, field: str) -> list[JsonObject]:
+        """The objects that `field` is a list of. Raises ClickException."""
+        rows = document[field]
+        if not _are_objects(rows):
+            raise self.client.foreign(f"has in {field} no list of objects")
         return rows
 
     def show(self, document: Json, fields: Sequence[str]) -> None:
-        """One resource: with --json all of it, else the fields that have a value, a line each."""
+        """One resource: with --json all of it, else the fields that have a value, a line each. Raises ClickException."""
+        if not isinstance(document, dict) or not document.keys() & set(fields):
+            raise self.client.foreign(f"has none of {', '.join(fields)}")
         if self.as_json:
             click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
             return
@@ -108,6 +123,7 @@ def command(group: click.Group, *, in_workspace: bool = True) -> Callable[[Calla
     def decorate(function: Callable[..., None]) -> click.Command:
         def run(*, url: str | None, key_file: Path | None, as_json: bool, workspace: str | None = None, **own: Json) -> None:
             environment.warn_of_unknown()
+            _require_utf8(url, workspace, *own.values())
             function(Api(client=connect(url, key_file), workspace=workspace, as_json=as_json), **own)
 
         run.__doc__ = function.__doc__
@@ -140,16 +156,62 @@ class JsonText(click.ParamType[Json]):
         """The value. Fails in a sentence where it is no JSON."""
         if not isinstance(value, str):
             return value
+        from kronos.api.body import strict  # here, so that the commands without it do not load the API
+
         try:
-            text = sys.stdin.read() if value == "-" else Path(value[1:]).read_text(encoding="utf-8") if value[:1] == "@" else value
-            return json.loads(text)
+            found = strict(_written(value))
+        except errors.InvalidRequest as error:
+            self.fail(f"{error.detail}. {' '.join(fault.hint for fault in error.faults if fault.hint)}", param, ctx)
+        except RecursionError:
+            self.fail("it is nested too deep: flatten it", param, ctx)
         except (OSError, ValueError) as error:
             self.fail(f'no JSON ({error}): write it like \'{{"team": "sales"}}\', or @FILE, or - for standard input', param, ctx)
+        return NULL if found is None else found
+
+
+def _written(text: str) -> str:
+    """What stands in the argument, in the file that it names, or in standard input. Raises OSError, ValueError."""
+    if text == "-":
+        if sys.stdin is None:
+            raise ValueError("standard input is closed")
+        return sys.stdin.read()
+    if text[:1] == "@":
+        return Path(text[1:]).read_text(encoding="utf-8")
+    text.encode()  # bytes that are no UTF-8 came as halves of surrogate pairs
+    return text
+
+
+class IdempotencyKey(click.ParamType[str]):
+    """A key for the header Idempotency-Key, in the quoted form, in which it may hold blanks."""
+
+    name = "key"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The header's value. Fails in a sentence where no header can have it."""
+        if not re.fullmatch(r"[\x20-\x7e]*", value):
+            self.fail("an idempotency key is of visible ASCII characters and blanks", param, ctx)
+        return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def given(**fields: Json) -> Json:
     """The fields that were given."""
-    return {name: value for name, value in fields.items() if value is not None}
+    return {name: None if value is NULL else value for name, value in fields.items() if value is not None}
+
+
+def _are_objects(rows: Json) -> TypeGuard[list[JsonObject]]:
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+
+
+def _require_utf8(*values: Json) -> None:
+    """That what was typed can be sent. Raises UsageError."""
+    for value in values:
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    shown = text.encode(errors="backslashreplace").decode()
+                    raise click.UsageError(f"{shown!r} is not UTF-8, as which everything is sent") from None
 
 
 def _console() -> Console:
@@ -163,5 +225,5 @@ def _cell(value: Json) -> Text:
     if value is None:
         return Text("-", style="dim")
     if isinstance(value, str):
-        return Text(value, style=_STYLES.get(value, ""))
-    return Text(orjson.dumps(value).decode())
+        return Text(printable(value), style=_STYLES.get(value, ""))
+    return Text(printable(orjson.dumps(value).decode()))

@@ -2,7 +2,7 @@
 
 import click
 
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, IdempotencyKey, command, given
 
 _FIELDS = (
     "execution_id",
@@ -94,13 +94,9 @@ def cancel(api: Api, execution_id: str) -> None:
 
 @command(execution)
 @click.argument("execution_id")
-@click.option(
-    "--endpoint-version",
-    type=click.Choice(["latest", "same"]),
-    default="latest",
-    show_default=True,
-    help="The endpoint as it is now, or as it was.",
-)
-def retry(api: Api, execution_id: str, endpoint_version: str) -> None:
+@click.option("--endpoint-version", type=click.Choice(["latest", "same"]), help="To its endpoint as it is now (default), or as it was.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key is the same retry.")
+def retry(api: Api, execution_id: str, endpoint_version: str | None, idempotency_key: str | None) -> None:
     """Make a failed or cancelled execution due again, under its own id."""
-    api.show(api.send("POST", "executions", execution_id, "retry", body={"endpoint_version": endpoint_version}), _FIELDS)
+    body = given(endpoint_version=endpoint_version) or None
+    api.show(api.send("POST", "executions", execution_id, "retry", body=body, key=idempotency_key), _FIELDS)

@@ -7,7 +7,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from kronos.cli.command import Api, JsonText, command, given
+from kronos.cli.client import printable
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given
 from kronos.model import Json
 
 _DECISIONS = {"RAN": "green", "RUNNING": "green", "WILL_RUN": "green", "NOT_DUE": "cyan", "WAITING": "yellow", "WILL_BE_SKIPPED": "yellow"}
@@ -47,7 +48,7 @@ _COLUMNS = {
     "next_run_at": "NEXT RUN",
     "description": "DESCRIPTION",
 }
-_BACKFILL = ("backfill_id", "status", "from", "to", "ticks", "created", "left_out", "max_active")
+_BACKFILL = ("backfill_id", "status", "from", "to", "include", "ticks", "to_run", "redriven", "created", "left_out", "max_active")
 _Choice = click.Choice
 _EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
@@ -162,7 +163,7 @@ def skip_next(api: Api, job: str, count: int) -> None:
 @command(job)
 @click.argument("job")
 @click.option("--input", "input_", type=JsonText(), help="In place of the job's own: JSON, @FILE, or - for standard input.")
-@click.option("--idempotency-key", help="The same key makes the same run.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same run.")
 def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> None:
     """Run a CRON job once, now, beside its schedule."""
     made = api.send("POST", "jobs", job, "trigger", body=given(input=input_), key=idempotency_key, fields=("execution_id", "status"))
@@ -173,12 +174,19 @@ def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> No
 @click.argument("job")
 @click.option("--from", "from_", required=True, help="Its first tick is not before.")
 @click.option("--to", required=True, help="Its last tick is before; not in the future.")
+@click.option(
+    "--include",
+    multiple=True,
+    type=_Choice(["MISSED", "SKIPPED", "CANCELLED", "FAILED"], case_sensitive=False),
+    help="Which ticks, by what had become of them; again for more.  [default: all but FAILED]",
+)
 @click.option("--max-active", type=int, help="Executions of it that may be unfinished at once.")
 @click.option("--dry-run", is_flag=True, help="Only count the ticks.")
-def backfill(api: Api, job: str, from_: str, to: str, max_active: int | None, dry_run: bool) -> None:
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same backfill.")
+def backfill(api: Api, job: str, from_: str, dry_run: bool, idempotency_key: str | None, include: tuple[str, ...], **terms: Json) -> None:
     """Run the ticks of a past window."""
-    body = {"from": from_, **given(to=to, max_active=max_active, validate_only=dry_run or None)}
-    api.show(api.send("POST", "jobs", job, "backfill", body=body), _BACKFILL)
+    body = {"from": from_, **given(**terms, include=list(include) or None, validate_only=dry_run or None)}
+    api.show(api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key), _BACKFILL)
 
 
 @command(job)
@@ -187,7 +195,7 @@ def backfill(api: Api, job: str, from_: str, to: str, max_active: int | None, dr
 def next_runs(api: Api, job: str, count: int) -> None:
     """When JOB runs next."""
     preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
-    api.list(preview["next_runs"], {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"}, empty=f"{job} has no run to come")
+    api.list(api.rows_of(preview, "next_runs"), {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"}, empty=f"{job} has no run to come")
 
 
 @command(job)
@@ -211,11 +219,13 @@ def status(api: Api, job: str) -> None:
 def explain(api: Api, job: str, at: str | None) -> None:
     """Why JOB (an id or a name) did or did not run at an instant: the decision, and each step to it."""
     answer = api.get("jobs", job, "explain", fields=_EXPLAINED, at=at)
+    if not all({"step", "holds", "detail"} <= step.keys() for step in api.rows_of(answer, "steps")):
+        raise api.client.foreign("explains nothing")
     if api.as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    for line in _lines(answer, api.get("jobs", answer["job_id"], fields=("name", "title"))):
+    for line in _lines(answer, api.get("jobs", str(answer["job_id"]), fields=("name", "title"))):
         console.print(line)
 
 
@@ -227,16 +237,16 @@ def _given(terms: Json) -> Json:
 
 def _lines(answer: Json, asked: Json) -> list[Text]:
     """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does not."""
-    head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(answer["decision"], "red"))
-    head.append(answer["because"], style="bold")
+    head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(str(answer["decision"]), "red"))
+    head.append(printable(str(answer["because"])), style="bold")
     tick = f", tick {answer['tick']}" if answer["tick"] else ""
     lines = [head, Text(f"code {answer['code']}, at {answer['at']}{tick}", style="dim")]
     if asked["title"]:
         name = f" ({asked['name']})" if asked["name"] else ""
-        lines.append(Text(f"job {asked['title']}{name}", style="dim"))
+        lines.append(Text(printable(f"job {asked['title']}{name}"), style="dim"))
     for step in answer["steps"]:
         line = Text("  + " if step["holds"] else "  - ", style="green" if step["holds"] else "red")
-        line.append(f"{step['step']:<14}", style="dim")
-        line.append(step["detail"])
+        line.append(f"{step['step']!s:<14}", style="dim")
+        line.append(printable(str(step["detail"])))
         lines.append(line)
     return lines

@@ -8,6 +8,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from kronos.cli.environment import database_url
 
+# What libpq reads from no variable, so that it would stand on psql's command line.
+_SECRETS = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 _NO_PSQL = "psql is not installed: Debian's package postgresql-client has it"
 
 
@@ -23,8 +25,13 @@ def psql(arguments: tuple[str, ...]) -> None:
     if program is None:
         raise click.ClickException(_NO_PSQL)
     given = {name: str(value) for name, value in conninfo_to_dict(database_url()).items() if value is not None}
+    for name in _SECRETS:
+        if name in given:
+            raise click.ClickException(
+                f"the database's URL has {name}, which psql takes on its command line only, for everybody to read: start it yourself"
+            )
     password = given.pop("password", None)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    environment = dict(os.environ)  # of libpq's variables those are left in it that fill in for this database
     if password is not None:
         environment["PGPASSWORD"] = password
     target = " ".join(f"{name}='{_quoted(value)}'" for name, value in given.items())

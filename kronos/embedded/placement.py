@@ -40,7 +40,7 @@ def place(home: Home, user: OsUser, note: Callable[[str], None]) -> Path:
         aside = place.with_name(f"{place.name}.{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
         place.rename(aside)
         note(f"an earlier home at {home.path} left its data behind; it is kept in {aside}")
-    SHARED_ROOT.mkdir(parents=True, exist_ok=True)
+    _make_passable(SHARED_ROOT)
     place.mkdir(mode=0o700)
     user.own(place)
     home.postgres.symlink_to(place)
@@ -78,6 +78,14 @@ def socket_dir(place: Path, user: OsUser) -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != user.uid or stat.S_IMODE(found.st_mode) != 0o700:
         raise ClusterFailed(f"{chosen} is not a directory of user {user.name} with mode 0700: remove it")
     return chosen
+
+
+def _make_passable(folder: Path) -> None:
+    """Makes the folder, and those above it that are missing, for everybody to pass through, whatever the umask is."""
+    if not folder.exists():
+        _make_passable(folder.parent)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o711)
 
 
 def _can_reach(path: Path, user: OsUser) -> bool:

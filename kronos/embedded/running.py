@@ -33,7 +33,7 @@ def find(home: Home) -> Running | None:
             database_url=str(told["database_url"]),
             pid=int(told["pid"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):  # whatever somebody wrote there
         return None
     return found if _holder(home) == found.pid else None
 
@@ -57,7 +57,7 @@ def _holder(home: Home) -> int | None:
     except BlockingIOError:
         try:
             return int(json.loads(os.pread(descriptor, 4096, 0))["pid"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
     finally:
         os.close(descriptor)

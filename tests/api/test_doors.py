@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import httpxfrom pathlib import Path
-
+import httpx
 import pytest
 
 from api_process import Process, serving, wait_for

@@ -206,6 +206,26 @@ def test_every_command_says_what_it_lacks(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_key_that_the_database_did_not_take_is_left_in_no_file(tmp_path: Path) -> None:
+    """In the way of the next try it would be, which is told that the file exists."""
+    for _ in range(2):
+        assert_told(run("key", "create", "--key-file", str(tmp_path / "new.key"), **_DATABASE), "nothing listens at 127.0.0.1:1")
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"pid": 1e999}', b"[]", b"7", b"[" * 100_000, b"\xff", b"", b'{"url": 1, "admin_key_file": [], "database_url": 2, "pid": "1"}'],
+)
+def test_a_run_json_that_somebody_else_wrote_is_no_instance(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "kronos").mkdir()
+    (tmp_path / "kronos" / "run.json").write_bytes(
+        content.replace(b'"pid": 1e999', b'"url": 1, "admin_key_file": 2, "database_url": 3, "pid": 1e999')
+    )
+    assert_told(run("job", "ls", "-w", "w", XDG_DATA_HOME=str(tmp_path)), "no API is known")
+    assert_told(run("key", "list", XDG_DATA_HOME=str(tmp_path)), "no database is known")
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [

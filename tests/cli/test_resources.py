@@ -50,7 +50,8 @@ def test_a_workspace_from_its_making_to_its_end(kronos: Kronos) -> None:
 
 def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
     made = kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--header", "X-Team: sales", "--body",
-                  '{"id": "{{input.id}}"}', "--max-attempts", "3", "--json")  # fmt: skip
+                  '{"id": "{{input.id}}"}', "--max-attempts", "3", "--max-retry-after-seconds", "60", "--title", "A hook",
+                  "--json")  # fmt: skip
     before = answered(made)
     after = answered(kronos("endpoint", "edit", "hook", "--to", "https://example.com/b", "--timeout-ms", "5000", "--json"))
     assert isinstance(before, dict)
@@ -58,6 +59,10 @@ def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
     assert (before["version"], after["version"]) == (1, 2)
     assert after["spec"] == {**before["spec"], "url": "https://example.com/b", "timeout_ms": 5000}
     assert after["retry_policy"] == before["retry_policy"]
+    assert after["retry_policy"]["max_retry_after_seconds"] == 60
+    assert {name for name in before if before[name] != after[name]} == {"spec", "version", "updated_at"}
+    assert after["title"] == "A hook"
+    assert '"body_template":null' in shown(kronos("endpoint", "edit", "hook", "--body", "null"))["spec"]
     assert "https://example.com/b" in kronos("endpoint", "ls").stdout
     assert kronos("endpoint", "rm", "hook").stdout == "endpoint hook is deleted\n"
 
@@ -107,7 +112,10 @@ def test_an_execution_from_its_trigger_on(kronos: Kronos, api: httpx.Client, wor
     assert "created, cause MANUAL" in kronos("execution", "logs", run).stdout
     assert kronos("execution", "attempts", run).stderr == "it has not been tried yet\n"  # no worker runs here
     assert shown(kronos("execution", "cancel", run))["status"] == "CANCELLED"
-    assert shown(kronos("execution", "retry", run))["status"] == "QUEUED"
+    again = ("execution", "retry", run, "--endpoint-version", "same", "--idempotency-key", "a key")
+    assert shown(kronos(*again))["status"] == "QUEUED"
+    assert shown(kronos(*again))["status"] == "QUEUED"  # the same retry: without its key it would be refused
+    assert kronos("execution", "retry", run).exit_code == 1
     assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["status"] == "QUEUED"
 
 
@@ -123,6 +131,26 @@ def test_a_run_goes_again_to_the_endpoint_as_it_is_or_was(kronos: Kronos, api: h
         kronos("execution", "cancel", run)
         assert kronos("execution", "retry", run, "--endpoint-version", chosen).exit_code == 0
         assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["max_attempts"] == most
+
+
+def test_the_same_idempotency_key_makes_the_same_thing(kronos: Kronos) -> None:
+    kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1")
+    for make, made in (
+        (("job", "trigger", "report"), "execution_id"),
+        (("job", "backfill", "report", *PAST, "--include", "failed", "--include", "MISSED"), "backfill_id"),
+        (("endpoint", "create", "other", "--to", "https://example.com/a"), "endpoint_id"),
+    ):
+        first, second = (answered(kronos(*make, "--idempotency-key", 'one "and" \\ only', "--json")) for _ in range(2))
+        assert isinstance(first, dict)
+        assert isinstance(second, dict)
+        assert first[made] == second[made]
+    assert first["name"] == "other"
+
+
+def test_a_backfill_takes_the_ticks_that_are_named(kronos: Kronos) -> None:
+    kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1")
+    assert shown(kronos("job", "backfill", "report", *PAST, "--dry-run", "--include", "failed"))["to_run"] == "0"
+    assert shown(kronos("job", "backfill", "report", *PAST, "--dry-run", "--include", "FAILED", "--include", "missed"))["to_run"] == "1"
 
 
 def test_lists_go_over_their_pages(kronos: Kronos) -> None:

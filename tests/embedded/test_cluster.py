@@ -16,6 +16,7 @@ from embedded.waiting import eventually
 from kronos.embedded import installation, placement, processes
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import ClusterFailed, PostgresMissing
+from kronos.embedded.home import Home
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 
@@ -189,6 +190,21 @@ def test_data_lies_outside_a_home_that_postgres_cannot_enter(home: Path, notes: 
     finally:
         cluster.destroy()
     assert not cluster.data.parent.exists()
+
+
+@as_root
+def test_the_place_outside_is_passable_whatever_the_umask(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """umask 077, as hardened machines have it."""
+    monkeypatch.setattr(placement, "SHARED_ROOT", home / "var" / "kronos" / "clusters")
+    closed = home / "closed"
+    closed.mkdir(mode=0o700)
+    before = os.umask(0o077)
+    try:
+        place = placement.place(Home(closed), processes.postgres_user(), lambda line: None)
+    finally:
+        os.umask(before)
+    assert place.is_relative_to(placement.SHARED_ROOT)
+    assert placement._can_reach(place, processes.postgres_user())
 
 
 @as_root

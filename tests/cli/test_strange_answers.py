@@ -1,0 +1,175 @@
+"""Every verb of the command line against an API that is none, and with arguments and places that are odd: a sentence, no traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.stranger import Stranger
+from kronos.__main__ import main
+
+Ask = Callable[..., Result]
+_GROUPS = ("workspace", "endpoint", "job", "execution")
+_GIVEN = {
+    "endpoint create": ("--to", "https://example.com/a"),
+    "job create": ("--endpoint", "hook", "--now"),
+    "job backfill": ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z"),
+}
+
+
+def verbs() -> Iterator[tuple[str, ...]]:
+    """Each verb with what it must have."""
+    context = click.Context(main)
+    for name in _GROUPS:
+        group = main.get_command(context, name)
+        assert isinstance(group, click.Group)
+        for verb, command in group.commands.items():
+            names = [f"a-{at}" for at, each in enumerate(command.params) if isinstance(each, click.Argument) and each.required]
+            yield (name, verb, *names, *_GIVEN.get(f"{name} {verb}", ()))
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[Stranger]:
+    made = Stranger()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ask(stranger: Stranger) -> Ask:
+    """Runs a verb against the stranger; an exception that it lets out, which would be a traceback, is raised here."""
+    known = {"KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k", "KRONOS_WORKSPACE": "w"}
+
+    def run(*arguments: str, **env: str) -> Result:
+        return CliRunner().invoke(main, list(arguments), env=known | env, catch_exceptions=False)
+
+    return run
+
+
+_ENDLESS = {"data": [{}], "next_cursor": "more"}
+_EXPLAINED = {"job_id": 1, "decision": [], "because": 2, "code": 3, "at": 4, "tick": 5, "name": 6, "title": 7}
+_OF_NOBODY: list[object] = [
+    {},
+    {"data": None},
+    {"data": "rows", "next_cursor": None},
+    {"data": [1, None], "next_cursor": None},
+    {"data": [{}], "next_cursor": 7},
+    {"data": [], "next_cursor": "more"},
+    _ENDLESS,
+    {"next_runs": {}, "spec": [], "retry_policy": 1, "version": {}, **_EXPLAINED, "steps": [1]},
+    {"next_runs": [[]], "spec": {}, "retry_policy": {}, "version": "x", **_EXPLAINED, "steps": [{}]},
+]
+
+
+@pytest.mark.parametrize("verb", list(verbs()), ids=" ".join)
+def test_no_answer_is_too_strange_for_a_sentence(ask: Ask, stranger: Stranger, verb: tuple[str, ...]) -> None:
+    for document in _OF_NOBODY:
+        for more in ((), ("--json",)):
+            stranger.answers(200, json.dumps(document).encode())
+            answer = ask(*verb, *more)
+            assert answer.exit_code in (0, 1), (document, answer.output)
+            assert len(answer.stderr.splitlines()) <= 1
+    for status, body in ((204, b""), (200, b'{"status": ' + b"9" * 5000 + b"}"), (200, b'{"name": "\\ud800"}'), (500, b"{}"), (429, b"[]")):
+        stranger.answers(status, body)
+        assert ask(*verb).exit_code in (0, 1)
+
+
+def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> None:
+    name = "\x1b]0;mine\x07 \u202eevil\nline"
+    row = {"slug": "w", "name": name, "status": "ACTIVE", "created_at": None}
+    stranger.answers(200, json.dumps({"data": [row], "next_cursor": None}).encode())
+    listed = ask("workspace", "ls")
+    stranger.answers(200, json.dumps(row).encode())
+    shown = ask("workspace", "get", "w")
+    stranger.answers(404, json.dumps({"detail": name}).encode())
+    refused = ask("workspace", "get", "w")
+    for answer in (listed, shown, refused):
+        assert r"\x1b]0;mine\x07 \u202eevil\nline" in answer.output
+        assert "\x1b" not in answer.output
+    stranger.answers(200, json.dumps(row).encode())
+    assert json.loads(ask("workspace", "get", "w", "--json").stdout)["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("job", "get", "\udcff"), "is not UTF-8"),
+        (("job", "ls", "--search", "\udcff"), "is not UTF-8"),
+        (("job", "get", "j", "-w", "\udcff"), "is not UTF-8"),
+        (("job", "create", "--endpoint", "e", "--now", "--tag", "\udcff"), "is not UTF-8"),
+        (("job", "trigger", "j", "--idempotency-key", "a\nb"), "visible ASCII"),
+        (("job", "trigger", "j", "--idempotency-key", "é"), "visible ASCII"),
+        (("job", "trigger", "j", "--input", "[" * 100_000), "nested too deep"),
+        (("job", "trigger", "j", "--input", '{"a": 1, "a": 2}'), "the member 'a' stands twice"),
+        (("job", "trigger", "j", "--input", '{"a": NaN}'), "NaN is not JSON"),
+        (("job", "trigger", "j", "--input", '{"a": 1e400}'), "beyond a double"),
+        (("job", "trigger", "j", "--input", '{"a": 9223372036854775808}'), "beyond 64 bits"),
+        (("job", "trigger", "j", "--input", '"\udcff"'), "no JSON"),
+        (("job", "trigger", "j", "--input", "@"), "no JSON"),
+    ],
+    ids=lambda value: " ".join(value)[:40].encode("unicode_escape").decode() if isinstance(value, tuple) else None,
+)
+def test_what_cannot_be_sent_is_told_and_not_sent(ask: Ask, stranger: Stranger, arguments: tuple[str, ...], told: str) -> None:
+    answers: list[Result] = []
+    assert stranger.asked_by(lambda: answers.append(ask(*arguments))) == ""
+    assert (answers[0].exit_code, told in answers[0].stderr) == (2, True), answers[0].output
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:sekrit@127.0.0.1:1", "http://me:sekrit@127.0.0.1:x", "http://127.0.0.1:1/?key=sekrit", "http://127.0.0.1:1/#sekrit"]
+)
+def test_a_secret_in_an_address_is_refused_and_not_shown(ask: Ask, url: str) -> None:
+    for answer in (ask("job", "ls", "--url", url), ask("job", "ls", KRONOS_URL=url)):
+        assert answer.exit_code == 1
+        assert "holds more than that" in answer.stderr
+        assert "sekrit" not in answer.output
+
+
+def test_a_key_file_that_is_empty_stands_for_no_other_key(ask: Ask, stranger: Stranger, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("\n")
+    assert stranger.asked_by(lambda: ask("job", "ls", "--key-file", str(tmp_path / "key"))) == ""
+    assert "there is nothing in it" in ask("job", "ls", "--key-file", str(tmp_path / "key")).stderr
+
+
+@pytest.mark.parametrize("output", ["full", "closed"])
+def test_an_output_that_takes_nothing(stranger: Stranger, output: str) -> None:
+    """A full disk is a sentence; what is closed, nobody wants to read."""
+    stranger.answers(200, b'{"slug": "w"}')
+    known = {**os.environ, "KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k"}
+    where = "> /dev/full" if output == "full" else ">&- <&-"
+    for command in ("--help", "workspace get w", "workspace get w --json"):
+        line = f"{sys.executable} -m kronos {command} {where}"
+        ended = subprocess.run(["/bin/sh", "-c", line], env=known, stderr=subprocess.PIPE, text=True, check=False)
+        told = "Error: what this command says cannot be written: No space left on device\n" if output == "full" else ""
+        assert (ended.returncode, ended.stderr) == (1 if told else 0, told)
+
+
+def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = tmp_path / "psql"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\necho "$PGPASSWORD $PGSSLROOTCERT $PGHOSTADDR"\nexit 3\n')
+    fake.chmod(0o755)
+    url = "postgresql://ada:p%20%27%5Cw@db.example/app?sslmode=verify-full"
+    known = {**os.environ, "PATH": str(tmp_path), "KRONOS_DATABASE_URL": url, "PGSSLROOTCERT": "/ca.pem", "PGHOSTADDR": "192.0.2.1"}
+    told = [sys.executable, "-m", "kronos", "psql", "-Atc", "select 'a b'", "-v", "x=1"]
+    ended = subprocess.run(told, env=known, capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines() == [
+        "--dbname", "user='ada' dbname='app' host='db.example' sslmode='verify-full'", "-Atc", "select 'a b'", "-v", "x=1",
+        "p '\\w /ca.pem ",
+    ]  # fmt: skip
+    assert ended.returncode == 3
+    by_environment = {**known, "KRONOS_DATABASE_URL": "postgresql://ada@db.example/app", "PGPASSWORD": "sekrit"}
+    assert (
+        subprocess.run(told, env=by_environment, capture_output=True, text=True, check=False).stdout.splitlines()[-1] == "sekrit /ca.pem "
+    )
+    refused = subprocess.run(
+        told, env=known | {"KRONOS_DATABASE_URL": url + "&sslpassword=sekrit"}, capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, "has sslpassword" in refused.stderr, "sekrit" in refused.stderr) == (1, True, False)
+    absent = subprocess.run(told, env=known | {"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
+    assert (absent.returncode, absent.stderr) == (1, "Error: psql is not installed: Debian's package postgresql-client has it\n")
