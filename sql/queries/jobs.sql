@@ -225,7 +225,7 @@ with old as materialized (
        and endpoint.deleted_at is null
        and case when %(endpoint)s::text is null then endpoint.endpoint_id = old.endpoint_id else endpoint.name = %(endpoint)s::text end
 ), fresh as materialized (
-    select old.*, endpoint.endpoint_id as next_endpoint_id, pointer.last_run_at as ran_last_at, coalesce(pointer.is_halted, false) as is_halted,
+    select old.*, endpoint.endpoint_id as next_endpoint_id, pointer.last_run_at as ran_last_at, coalesce(pointer.runs_from, 0) as runs_from, coalesce(pointer.is_halted, false) as is_halted,
            coalesce(pointer.is_internal, false) as is_internal,
            case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
            case when 'title' = any (%(changed)s::text[]) then %(title)s::text else old.title end as next_title,
@@ -269,8 +269,8 @@ with old as materialized (
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
 ), pointed as (
-    insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, is_paused, is_halted, is_internal)
-    select next.job_id, next.workspace_id, kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at), fresh.ran_last_at,
+    insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs_from, is_paused, is_halted, is_internal)
+    select next.job_id, next.workspace_id, kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at), fresh.ran_last_at, fresh.runs_from,
            next.status = 'PAUSED', fresh.is_halted, fresh.is_internal
       from next, fresh, read
 ), registered as materialized (

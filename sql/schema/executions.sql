@@ -25,6 +25,7 @@ create table kronos.execution_live (
     overlap_key       uuid,                              -- the job's first version, where its runs must not overlap; visible_at 'infinity': held back by another
     backfill_id       uuid,
     cancel_reason     jsonb,                             -- it was cancelled while claimed: its attempt may end it, and it gets no other
+    overlap_nth       bigint,                            -- the order in which runs come to their keys: a key's later ones have higher numbers
     constraint execution_live_pkey           primary key (execution_id),
     constraint execution_live_job_fkey       foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id),
     constraint execution_live_cause_known    check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
@@ -33,7 +34,8 @@ create table kronos.execution_live (
                                                 and (claim_token is not null or not holds_slot)),
     constraint execution_live_attempts_bounded check (attempt_count <= max_attempts),
     constraint execution_live_held_is_unclaimed check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null)),
-    constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null)      -- whoever gives it back ends it
+    constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),     -- whoever gives it back ends it
+    constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000);
@@ -43,12 +45,11 @@ create index execution_live_ready on kronos.execution_live (endpoint_id, visible
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
 -- Serves a job's executions, and cancel_job.
 create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at);
--- Serves admit_run and release_next.
-create index execution_live_by_overlap on kronos.execution_live (overlap_key) where overlap_key is not null;
--- Serves release_held.
-create index execution_live_held on kronos.execution_live (overlap_key) where visible_at = 'infinity';
--- Of the runs that must not overlap one at most is anybody's to deliver, whoever writes.
-create unique index execution_live_one_at_a_time on kronos.execution_live (overlap_key) where overlap_key is not null and visible_at < 'infinity';
+-- Serve admit_run, one_at_a_time and release_next; release_held. From runs_from on, a tick reads nothing of the runs that ended before the last one.
+create index execution_live_by_overlap on kronos.execution_live (overlap_key, overlap_nth) where overlap_key is not null;
+create index execution_live_held on kronos.execution_live (overlap_key, overlap_nth) where visible_at = 'infinity';
+-- Drawn with the lock of the job's newest version held (one_at_a_time).
+create sequence kronos.overlap_nth;
 -- Serves advance_backfills.
 create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
 

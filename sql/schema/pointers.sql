@@ -12,6 +12,7 @@ create table kronos.pointers (
     is_halted     boolean     not null default false,      -- its workspace was suspended
     is_internal   boolean     not null default false,      -- rung by its own alarm alone
     is_awaited    boolean     not null generated always as (not (is_paused or is_halted or is_internal)) stored,
+    runs_from     bigint      not null default 0,          -- no unfinished run of its overlap key has a lower overlap_nth
     constraint pointers_pkey          primary key (job_id, next_tick_at),
     constraint pointers_job_fkey      foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id) on delete cascade
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import psycopg
+import pytest
 
 from factory import add_endpoint
 from sql_factory import Connection, acting_as, buffers, value, values
@@ -18,7 +19,7 @@ OVERDUE = 20
 FEW = 50
 
 
-def add_jobs(connection: Connection, first: datetime) -> list[uuid.UUID]:
+def add_jobs(connection: Connection, first: datetime, *, count: int = JOBS, overlap: str = "ALLOW") -> list[uuid.UUID]:
     """Jobs of every minute whose first tick is `first`."""
     endpoint = add_endpoint(connection)
     return values(
@@ -26,8 +27,8 @@ def add_jobs(connection: Connection, first: datetime) -> list[uuid.UUID]:
         """
         with made as (
             insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
-                                     description)
-            select id, id, %s, %s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'every minute'
+                                     description, overlap)
+            select id, id, %s, %s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'every minute', %s
               from generate_series(1, %s) as n, kronos.parse_cron('* * * * *') as read,
                    lateral (select gen_random_uuid() as id where n > 0) as new
             returning job_id, workspace_id
@@ -35,7 +36,7 @@ def add_jobs(connection: Connection, first: datetime) -> list[uuid.UUID]:
         insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, %s from made
         returning job_id
         """,
-        [endpoint.workspace_id, endpoint.endpoint_id, JOBS, first],
+        [endpoint.workspace_id, endpoint.endpoint_id, overlap, count, first],
     )
 
 
@@ -125,3 +126,51 @@ def test_the_question_goes_by_the_index_of_what_is_due_whatever_the_statistics_s
     for question in ("is_any_due(null, clock_timestamp())", "is_any_missed(clock_timestamp())"):
         assert value(superuser, f"select kronos.{question}") is False
         assert buffers(superuser, f"select kronos.{question}") < JOBS + 50, question  # the entries, each once at most
+
+
+def deliver(connection: Connection, *, but_newest: bool) -> None:
+    """What is due is claimed, and ends; without the newest run of each job, if that is still under way at the next tick."""
+    due = "visible_at < 'infinity'"
+    newest = "(job_id, scheduled_at) in (select job_id, max(scheduled_at) from kronos.execution_live group by job_id)"
+    connection.execute(
+        "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = now(),"
+        f" visible_at = now() + interval '1 minute' where {due} and claim_token is null"
+    )
+    connection.execute(f"delete from kronos.execution_live where {due} and not ({but_newest} and {newest})")
+
+
+@pytest.mark.parametrize("overlap", ["SKIP", "QUEUE", "REPLACE"])
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_no_ring_costs_more_than_twice_where_runs_must_not_overlap(
+    superuser: Connection, database_url: str, overlap: str, is_busy: bool
+) -> None:
+    superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
+    first: datetime = value(superuser, "select date_trunc('minute', clock_timestamp()) + interval '10 minutes'")
+    count = 5
+    job_ids = add_jobs(superuser, first, count=count, overlap=overlap)
+    superuser.execute("vacuum analyze")
+
+    def cost(now: datetime) -> dict[str, int]:
+        """Of a tick of all, of a run by hand, and of a run's end."""
+        at, ids = f"'{now.isoformat()}'", f"array{[str(job_id) for job_id in job_ids]}::uuid[]"
+        with superuser.transaction(force_rollback=True):
+            tick = buffers(superuser, f"select kronos.account_ticks({ids}, {at})")
+            ended = buffers(superuser, "delete from kronos.execution_live where visible_at < 'infinity'")
+        with superuser.transaction(force_rollback=True):
+            (workspace_id,) = values(superuser, "select workspace_id from kronos.jobs where job_id = %s", [job_ids[0]])
+            superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
+            by_hand = buffers(superuser, f"select kronos.trigger_job('{job_ids[0]}', gen_random_uuid(), null, false)")
+        return {"tick": tick, "end": ended, "by hand": by_hand}
+
+    with reading(database_url):
+        before: dict[str, int] = {}
+        for nth in range(MINUTES):
+            now = first + nth * MINUTE
+            if nth in (5, 6):
+                before = cost(now)
+            superuser.execute("select kronos.account_all(%s)", [now])
+            deliver(superuser, but_newest=is_busy)
+        superuser.execute("vacuum analyze")
+        cost(first + MINUTES * MINUTE)
+        after = cost(first + MINUTES * MINUTE)
+    assert {what: (before[what], read) for what, read in after.items() if read > 2 * before[what] + FEW} == {}

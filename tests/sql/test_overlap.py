@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ import pytest
 
 from factory import EndpointRow, add_endpoint, attempts_of, in_flight
 from kronos import idempotency, sql
-from sql_factory import Connection, Record, account, acting_as, done, job, live, make_cron_job, records, value, values
+from sql_factory import Connection, Record, account, acting_as, await_lock, done, job, live, make_cron_job, records, value, values
 from worker.protocol import claim, expire, finalize, run
 
 MINUTE = timedelta(minutes=1)
@@ -81,6 +82,14 @@ def waiting(one: Ticking) -> list[uuid.UUID]:
     return values(
         one.connection, "select execution_id from kronos.execution_live where job_id = %s and visible_at = 'infinity'", [one.job_id]
     )
+
+
+INSERT_BY_HAND = """
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+                                       visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
+    select gen_random_uuid(), workspace_id, job_id, endpoint_id, 1, 'MANUAL', now(), now(), now(), 5, 3, 1000, '{}', job_id
+      from kronos.jobs where job_id = %s
+"""
 
 
 def waits(one: Ticking, execution_id: uuid.UUID) -> bool:
@@ -487,3 +496,40 @@ def test_what_is_nobodys_to_trigger_is_not_triggered(ticking: Callable[..., Tick
         superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
         triggered = value(superuser, "select kronos.trigger_job(%s, kronos.uuid7(), null, true)", [name or str(neighbour.job_id)])
     assert (triggered, neighbour.statuses()) == (None, [])
+
+
+def test_two_hands_cannot_make_two_runs_to_be_delivered(superuser: Connection, database_url: str, ticking: Callable[..., Ticking]) -> None:
+    one = ticking("SKIP")
+    with psycopg.connect(database_url, autocommit=True) as other, ThreadPoolExecutor(1) as threads:
+        with superuser.transaction():
+            superuser.execute(INSERT_BY_HAND, [one.job_id])
+            second = threads.submit(other.execute, INSERT_BY_HAND, [one.job_id])
+            await_lock(superuser, other)
+            assert not second.done()
+        with pytest.raises(psycopg.errors.UniqueViolation) as refused:
+            second.result(20)
+    assert refused.value.diag.constraint_name == "execution_live_one_at_a_time"
+    assert value(superuser, "select count(*) from kronos.execution_live where job_id = %s", [one.job_id]) == 1
+    superuser.execute("alter table kronos.execution_live disable trigger execution_live_waits_for_something")
+    superuser.execute(INSERT_BY_HAND.replace("now(), now(), now()", "now(), now(), 'infinity'"), [one.job_id])
+    with pytest.raises(psycopg.errors.UniqueViolation):  # nor is the one that waits let go by hand
+        superuser.execute("update kronos.execution_live set visible_at = now() where visible_at = 'infinity'")
+
+
+def test_a_tick_looks_at_no_run_that_ended_before_the_oldest_that_is_there(superuser: Connection, ticking: Callable[..., Ticking]) -> None:
+    one = ticking("QUEUE")
+    numbers = "select array_agg(overlap_nth order by overlap_nth) from kronos.execution_live where job_id = %s"
+    runs_from = "select runs_from from kronos.pointers where job_id = %s"
+    token = one.run_one()
+    one.tick()
+    running, held = value(superuser, numbers, [one.job_id])
+    assert value(superuser, runs_from, [one.job_id]) <= running
+    one.tick()  # skipped: one waits
+    assert value(superuser, runs_from, [one.job_id]) == running
+    ran = value(superuser, "select execution_id from kronos.execution_live where overlap_nth = %s", [running])
+    assert one.end(token, ran) == "SUCCESS"
+    one.tick()
+    assert value(superuser, runs_from, [one.job_id]) == held
+    superuser.execute("delete from kronos.execution_live where job_id = %s", [one.job_id])
+    one.tick()
+    assert held < value(superuser, runs_from, [one.job_id]) <= min(value(superuser, numbers, [one.job_id]))

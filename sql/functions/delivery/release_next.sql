@@ -5,10 +5,13 @@
 -- Called by: release_held; release_after.   Returns: whether one was let go.
 create or replace function kronos.release_next(p_overlap_key uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
-    v_waiting   uuid[] := array(select execution_id from kronos.execution_live where overlap_key = p_overlap_key and visible_at = 'infinity');
+    v_from      constant bigint := kronos.runs_from(p_overlap_key);
+    v_waiting   uuid[] := array(select execution_id
+                                  from kronos.execution_live
+                                 where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at = 'infinity');
     v_newest    uuid;
     v_replaces  timestamptz;      -- what was made before this is to be replaced
 begin
@@ -27,6 +30,7 @@ begin
       from kronos.execution_live as waiting
       join kronos.jobs as job using (job_id)
      where waiting.overlap_key = p_overlap_key
+       and waiting.overlap_nth >= v_from
        and waiting.visible_at = 'infinity'
        and job.overlap = 'REPLACE';
     if v_replaces is not null then
@@ -36,11 +40,11 @@ begin
        set visible_at = greatest(run_at, now())
      where execution_id = (select execution_id
                              from kronos.execution_live
-                            where overlap_key = p_overlap_key and visible_at = 'infinity'
+                            where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at = 'infinity'
                             order by scheduled_at, execution_id
                             limit 1
                               for update skip locked)
-       and not exists (select from kronos.execution_live where overlap_key = p_overlap_key and visible_at < 'infinity');
+       and not exists (select from kronos.execution_live where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at < 'infinity');
     if found then
         perform pg_notify('kronos_work', '');
     end if;

@@ -82,7 +82,8 @@ begin
         update kronos.pointers as pointer
            set next_tick_at = coalesce(next.scheduled_at, 'infinity'),
                runs         = pointer.runs + next.tick_count,
-               last_run_at  = greatest(next.run_at, pointer.last_run_at)
+               last_run_at  = greatest(next.run_at, pointer.last_run_at),
+               runs_from    = case when next.overlap_key is null then pointer.runs_from else kronos.next_runs_from(next.overlap_key) end
           from tick as next
          where next.kind = 'NEXT'
            and pointer.job_id = next.job_id

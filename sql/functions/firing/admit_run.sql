@@ -12,7 +12,7 @@
 -- Returns: RUN, HOLD or SKIP, with the reason. Waits for nobody.
 create or replace function kronos.admit_run(p_job kronos.jobs, p_now timestamptz, out verdict text, out reason jsonb)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
     v_there  record;
@@ -29,7 +29,8 @@ begin
            bool_and(case when claim_token is not null then visible_at <= p_now else crashes > 0 and error ->> 'type' in ('lease_expired', 'worker_stopped') end) as is_lost
       into v_there
       from kronos.execution_live
-     where overlap_key = p_job.first_version_id;
+     where overlap_key = p_job.first_version_id
+       and overlap_nth >= kronos.runs_from(p_job.first_version_id);
     verdict := case when v_there.running is null and v_there.waiting is null                          then 'RUN'
                     when v_there.waiting is null and (p_job.overlap = 'QUEUE' or v_there.is_lost)     then 'HOLD'
                     else 'SKIP'

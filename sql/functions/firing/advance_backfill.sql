@@ -46,7 +46,8 @@ begin
     select count(*) into v_active from kronos.execution_live where backfill_id = p_backfill_id;
     v_room := least(p_limit, v_backfill.max_active - v_active);
     if v_newest.overlap <> 'ALLOW' then
-        v_room := case when exists (select from kronos.execution_live where overlap_key = v_job.first_version_id) then 0 else least(v_room, 1) end;
+        v_room := case when exists (select from kronos.execution_live where overlap_key = v_job.first_version_id
+                                                                             and overlap_nth >= kronos.runs_from(v_job.first_version_id)) then 0 else least(v_room, 1) end;
     end if;
     select endpoint.version, endpoint.deleted_at, workspace.status as workspace_status, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
       into v_made_of

@@ -7,14 +7,16 @@
 -- Called by: admit_run, release_next, with the row lock of the job's newest version held.   Returns: whether nothing of the key is left.
 create or replace function kronos.replace_runs(p_overlap_key uuid, p_before timestamptz) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
     c_detail  constant text := 'a newer run of the job replaced it';
+    v_from    constant bigint := kronos.runs_from(p_overlap_key);
     v_old     uuid[];
     v_gates   uuid[];
 begin
-    v_old := array(select execution_id from kronos.execution_live where overlap_key = p_overlap_key and created_at < p_before for update skip locked);
+    v_old := array(select execution_id from kronos.execution_live where overlap_key = p_overlap_key and overlap_nth >= v_from
+                                                                                   and created_at < p_before for update skip locked);
     v_gates := array(select endpoint_id
                        from kronos.endpoint_gate
                       where endpoint_id in (select endpoint_id from kronos.execution_live where execution_id = any (v_old) and holds_slot)
@@ -49,6 +51,6 @@ begin
     delete from kronos.execution_live as live
      using replaced
      where live.execution_id = replaced.execution_id;
-    return not exists (select from kronos.execution_live where overlap_key = p_overlap_key);
+    return not exists (select from kronos.execution_live where overlap_key = p_overlap_key and overlap_nth >= v_from);
 end
 $$;

@@ -1,0 +1,24 @@
+-- number_run: a run that must not overlap has its place in the order of its key's, whoever writes it. It is drawn while the row of the job's newest version
+-- is locked, as whoever adds to a key has it, so that a run which comes later has a higher one, and none comes below what a tick goes by (runs_from).
+-- Called by: the triggers below, as the owner.
+create or replace function kronos.number_run() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.overlap_key is null then
+        new.overlap_nth := null;
+        return new;
+    end if;
+    perform from kronos.jobs
+      where job_id = (select job_id from kronos.jobs where first_version_id = new.overlap_key order by version desc limit 1)
+        for no key update;
+    new.overlap_nth := nextval('kronos.overlap_nth');
+    return new;
+end
+$$;
+create or replace trigger execution_live_is_numbered
+    before insert on kronos.execution_live
+    for each row when (new.overlap_key is not null) execute function kronos.number_run();
+create or replace trigger execution_live_is_numbered_anew
+    before update of overlap_key on kronos.execution_live
+    for each row when (new.overlap_key is distinct from old.overlap_key) execute function kronos.number_run();
