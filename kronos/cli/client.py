@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
+from kronos.cli import environment
 from kronos.embedded import running
 from kronos.model import Json, JsonObject
 
@@ -94,6 +95,7 @@ def _refusal(document: JsonObject) -> str:
 
 def connect(url: str | None, key_file: Path | None) -> Client:
     """The API that the options name, else the environment, else the one that `kronos up` runs here. Raises ClickException."""
+    environment.warn_of_unknown()
     given_url = url or os.environ.get("KRONOS_URL")
     given_key = _key_of(key_file) if key_file is not None else os.environ.get("KRONOS_API_KEY")
     # It must run: only then is its port known to be its own, and gets its key.

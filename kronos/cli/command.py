@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kronos.cli import environment
 from kronos.cli.client import Client, connect
 from kronos.model import Json
 
@@ -107,7 +106,6 @@ def command(group: click.Group, *, in_workspace: bool = True) -> Callable[[Calla
 
     def decorate(function: Callable[..., None]) -> click.Command:
         def run(*, url: str | None, key_file: Path | None, as_json: bool, workspace: str | None = None, **own: Json) -> None:
-            environment.warn_of_unknown()
             function(Api(client=connect(url, key_file), workspace=workspace, as_json=as_json), **own)
 
         run.__doc__ = function.__doc__

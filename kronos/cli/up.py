@@ -37,8 +37,8 @@ def up(*, home: str | None, host: str | None, port: int | None, workers: int, ho
     if home == "":
         raise click.UsageError("--home is empty: a variable that is not set? It would be the present folder, which is written --home .")
     libpq.forget_environment()  # all of its connections lead to its own cluster
-    # The cluster's URL is the children's; nobody's password is needed before there is one.
     environment.warn_of_unknown()
+    # The cluster's URL is the children's; nobody's password is needed before there is one.
     settings = environment.judged(database_url="postgresql://", host=host, port=port)
     try:
         place = (Path(home) if home is not None else default_home()).absolute()

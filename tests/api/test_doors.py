@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -135,11 +134,6 @@ def asked(process: Process, *, source: str = "127.0.0.1") -> int:
         return caller.answer().status
 
 
-def resident_bytes(process: Process) -> int:
-    status = Path(f"/proc/{process.child.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
-
-
 def line_of(process: Process, answer: Answer) -> str:
     """The one line of the log that tells of an answer."""
     request_id = re.escape(answer.headers["request-id"])
@@ -171,7 +165,7 @@ CODES = {400: "invalid_request", 401: "unauthorized", 414: "url_too_long", 431: 
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_what_is_sent_without_end_is_refused_and_closed(process: Process, caller: Caller, kind: str) -> None:
     first, more, statuses = ENDLESS[kind]
-    before = resident_bytes(process)
+    before = process.resident_bytes()
 
     caller.send(first)
     caller.flood(more, at_most=100_000_000)
@@ -180,7 +174,7 @@ def test_what_is_sent_without_end_is_refused_and_closed(process: Process, caller
 
     assert (answer.status, answer.problem["code"]) in [(status, CODES[status]) for status in statuses]
     assert caller.is_closed()
-    assert resident_bytes(process) - before < 8 * 1024 * 1024
+    assert process.resident_bytes() - before < 8 * 1024 * 1024
     assert f" {answer.status} " in line_of(process, answer)
     if kind == "headers":
         assert answer.headers["request-id"] == "mine-1"
@@ -369,7 +363,7 @@ def refused(process: Process, source: str) -> bool:
 def test_answers_that_are_not_read_are_given_up(process: Process) -> None:
     """/openapi.json is some 100 kB: sixteen of them, and a caller that reads none."""
     asked(process)
-    before = resident_bytes(process)
+    before = process.resident_bytes()
     with ExitStack() as stack:
         callers = [stack.enter_context(closing(Caller(process))) for _ in range(12)]
         for caller in callers:
@@ -377,7 +371,7 @@ def test_answers_that_are_not_read_are_given_up(process: Process) -> None:
             caller.send(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 16)
         for caller in callers:
             wait_for(lambda caller=caller: is_reset(caller), "the connection to be cut")
-        assert resident_bytes(process) - before < 16 * 1024 * 1024
+        assert process.resident_bytes() - before < 16 * 1024 * 1024
     assert asked(process) == 200
 
 

@@ -1,17 +1,15 @@
 """Names: a server that never answers holds up its own names only, and no end; families are tried as RFC 8305 has it."""
 
 import asyncio
-import select
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
 
 from delivery.sending import delivery, error_type
-from delivery.servers import Names, Receiver, answer
+from delivery.servers import Names, Receiver, answer, full_backlog
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.resolver import SystemResolver
@@ -94,19 +92,3 @@ async def test_an_address_that_does_not_answer_costs_a_quarter_of_a_second_and_n
             outcome = await transport.deliver(delivery(f"http://half.test:{port}/", timeout=timedelta(seconds=30)))
     assert outcome.status == "SUCCESS"
     assert timedelta(seconds=0.2) < outcome.duration < timedelta(seconds=20)
-
-
-@contextmanager
-def full_backlog() -> Iterator[tuple[str, int]]:
-    """An address that takes no connection and refuses none."""
-    with ExitStack() as stack:
-        listening = stack.enter_context(socket.socket())
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        while True:
-            filling = stack.enter_context(socket.socket())
-            filling.setblocking(False)
-            filling.connect_ex(listening.getsockname())
-            if not select.select([], [filling], [], 0.5)[1]:
-                break
-        yield listening.getsockname()

@@ -184,7 +184,9 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     a_worker_looks(held)
     assert receiver.keys == before
     (tick,) = held.sql("select kronos.iso(next_tick_at) from kronos.jobs join kronos.pointers using (job_id) where name = 'daily'")[0]
-    assert held.ask("GET", "/v1/workspaces/shop/jobs/daily/explain", params={"at": tick})["code"] in ("held", "no_tick_at_this_minute")
+    # No tick of its schedule but at midnight; and the job may be younger than the minute to which its pointer was set back.
+    told = held.ask("GET", "/v1/workspaces/shop/jobs/daily/explain", params={"at": tick})["code"]
+    assert told in ("held", "no_tick_at_this_minute", "not_yet_created")
     held.stop()
 
     let_go = Instance(start(**_ALLOW))

@@ -1,7 +1,7 @@
 """Runs of one job that must not overlap: what becomes of a tick while another run is there, and when one that waits may go."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ import pytest
 from factory import EndpointRow, add_endpoint, attempts_of, in_flight
 from kronos import idempotency, sql
 from sql_factory import Connection, Record, account, acting_as, done, job, live, make_cron_job, records, value, values
-from worker.protocol import as_worker, claim, expire, finalize, run
+from worker.protocol import claim, expire, finalize, run
 
 MINUTE = timedelta(minutes=1)
 POLICIES = ("SKIP", "QUEUE", "REPLACE")
@@ -66,12 +66,6 @@ class Ticking:
 
     def statuses(self) -> list[str]:
         return values(self.connection, "select status from kronos.executions where job_id = %s order by scheduled_at", [self.job_id])
-
-
-@pytest.fixture
-def worker(database_url: str) -> Iterator[psycopg.Connection]:
-    with as_worker(database_url) as connection:
-        yield connection
 
 
 @pytest.fixture
