@@ -140,7 +140,8 @@ def test_instants_are_the_same_however_they_are_written(api: httpx.Client, base:
 
 def test_what_time_moved_on_is_no_edit(api: httpx.Client, base: str, shared_superuser: psycopg.Connection) -> None:
     given = api.get(f"{base}/jobs/nightly").json()
-    shared_superuser.execute("update kronos.jobs set last_run_at = now() where job_id = %s", [given["job_id"]])
+    shared_superuser.execute("update kronos.pointers set last_run_at = now() where job_id = %s", [given["job_id"]])
+    assert api.get(f"{base}/jobs/nightly").json()["last_run_at"] != given["last_run_at"]
     past = given | {"next_run_at": "2026-01-01T00:00:00Z", "tags": ["c"]}
     assert api.patch(f"{base}/jobs/nightly", json=past).json()["tags"] == ["c"]
 

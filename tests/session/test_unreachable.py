@@ -286,7 +286,7 @@ def test_the_log_of_a_process_says_the_cause(cluster: Cluster, command: str) -> 
 
 
 async def test_a_request_is_told_the_cause_without_names(cluster: Cluster) -> None:
-    async with database.api_pool(of(cluster, dbname="nowhere"), size=1) as pool:
+    async with database.Pool(of(cluster, dbname="nowhere"), size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable) as raised:
             await system.readiness(database.InstanceView(pool))
     assert raised.value.detail == "there is no such database as Kronos is to use"
@@ -294,8 +294,12 @@ async def test_a_request_is_told_the_cause_without_names(cluster: Cluster) -> No
 
 async def test_the_other_driver_says_the_same(cluster: Cluster) -> None:
     """API and workers connect without blocking; the names of hosts are then looked up by psycopg."""
+
+    async def asked_of(_: psycopg.AsyncConnection) -> None:
+        raise AssertionError("no connection can be made")
+
     for changed, kind in (({"password": "x"}, "password"), ({"host": "nosuchhost.invalid"}, "name"), ({"port": free_port()}, "refused")):
         told = session.conninfo(of(cluster, **changed))
         with pytest.raises(errors.Unconnected) as raised:
-            await session.open_connection(told, session.wanted(None), context=reading.context(), seconds=10)
+            await session.open_connection(told, session.wanted(None), context=reading.context(), seconds=10, also=asked_of)
         assert raised.value.why.kind == kind
