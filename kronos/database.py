@@ -87,9 +87,15 @@ class Writes:
 
     def told(self, error: errors.KronosError) -> errors.KronosError:
         """The error as its caller may be told it: one that says that nothing was changed only where that is certain."""
-        if not (isinstance(error, errors.Unavailable) and self.may_be_done):
+        if not isinstance(error, errors.Unavailable):
             return error
-        return errors.OutcomeUnknown(f"{error.detail}, after a write was sent: it may have been done, or not")
+        is_lost = isinstance(error, errors.ConnectionLost)
+        if self.may_be_done:
+            why = "the connection to PostgreSQL was lost before it answered" if is_lost else error.detail
+            return errors.OutcomeUnknown(f"{why}, after a write was sent: it may have been done, or not")
+        if is_lost:
+            return errors.ConnectionLost("the connection to PostgreSQL was lost; nothing was changed", sqlstate=error.sqlstate)
+        return error
 
 
 _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
