@@ -89,10 +89,11 @@ class Writes:
         """The error as its caller may be told it: one that says that nothing was changed only where that is certain."""
         if not isinstance(error, errors.Unavailable):
             return error
+        is_lost = isinstance(error, errors.ConnectionLost)
         if self.may_be_done:
             return errors.OutcomeUnknown(f"{error.detail}, after a write was sent: it may have been done, or not")
-        if isinstance(error, errors.ConnectionLost):
-            return errors.ConnectionLost(f"{error.detail}; nothing was changed", sqlstate=error.sqlstate)
+        if is_lost:
+            return errors.ConnectionLost("the connection to PostgreSQL was lost; nothing was changed", sqlstate=error.sqlstate)
         return error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 from uuid import UUID
 
 import orjson
@@ -82,6 +82,7 @@ class Call(Request):
         """Let this request take so long from now on, as few must."""
         deadline: asyncio.Timeout = self.scope["kronos.deadline"]
         deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+        self.scope["kronos.seconds"] = seconds  # as its caller is told
 
     def instance(self) -> InstanceView:
         """The instance administrator's view."""
@@ -147,7 +148,10 @@ class Call(Request):
         try:
             pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict")
         except UnicodeDecodeError:
-            _refuse("the query string is not UTF-8", "Encode the text as UTF-8, and each of its bytes as %XX.")
+            name = _first_not_utf8(raw)
+            _refuse(
+                f"the query parameter {_shown(name)} is not UTF-8", "Encode the text as UTF-8, and each of its bytes as %XX.", f"/{name}"
+            )
         except ValueError:
             _refuse(f"the query string has more than {_MAX_PARAMETERS} parameters", "Leave out what is not in /openapi.json.")
         given = dict(pairs)
@@ -265,6 +269,15 @@ def _key(header: str) -> str:
 
 def _refuse_key(detail: str) -> NoReturn:
     _refuse(detail, 'Use a UUID, for example, as it is or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".', "/Idempotency-Key")
+
+
+def _first_not_utf8(query: bytes) -> str:
+    for pair in query.split(b"&"):
+        try:
+            unquote_to_bytes(pair).decode("utf-8")
+        except UnicodeDecodeError:
+            return unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")
+    return ""
 
 
 def _shown(given: str) -> str:

@@ -93,7 +93,7 @@ class Boundary:
         """Run the application. Whatever it raises before it answered becomes a problem document."""
         try:
             async with asyncio.timeout(self._timeout_seconds) as deadline:
-                scope["kronos.deadline"] = deadline
+                scope["kronos.deadline"], scope["kronos.seconds"] = deadline, self._timeout_seconds
                 await self._app(scope, receive, send)
         except ClientDisconnect:
             # Nobody is there to be answered, and nobody of ours did wrong: the line of the request says so.
@@ -135,7 +135,7 @@ class Boundary:
         return counting
 
     def _timed_out(self, scope: Scope, exchange: _Exchange) -> ASGIApp:
-        seconds = f"{self._timeout_seconds:.0f} s"
+        seconds = f"{scope['kronos.seconds']:.0f} s"
         _log.warning("%s took longer than %s", scope["kronos.request_id"], seconds)
         if exchange.waits_for_body:
             detail = f"the body did not arrive within {seconds}; nothing was done"

@@ -47,6 +47,8 @@ def _fault(kind: str, location: tuple[str | int, ...], message: str, context: di
         return Fault(pointer=pointer, detail="this field is required", hint=f"Add it, for example {example}." if example else "Add it.")
     if hint := context.get("hint"):
         return Fault(pointer=pointer, detail=message, hint=str(hint))
+    if kind == "too_long" and context.get("field_type") == "Value":  # a text that was judged before its length: pydantic has items of it
+        message = f"string should have at most {context['max_length']} characters"
     expected = context.get("expected")
     hint = f"Write {expected}." if expected else f"Write a value such as {example}." if example else "See /openapi.json for what it may be."
     return Fault(pointer=pointer, detail=_sentence(message), hint=hint)

@@ -293,6 +293,23 @@ def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, bo
     assert hint in problem["errors"][0]["hint"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer", "most"),
+    [
+        ("POST", "/jobs", CRON | {"tags": ["a" * 65]}, "/tags/0", 64),
+        ("POST", "/jobs", CRON | {"title": "a" * 201}, "/title", 200),
+        ("POST", "/jobs/any/pause", {"note": "a" * 501}, "/note", 500),
+        ("PATCH", "", {"name": "a" * 201}, "/name", 200),
+    ],
+)
+def test_a_text_that_is_too_long_has_characters(
+    api: httpx.Client, workspace: str, method: str, path: str, body: dict[str, Any], pointer: str, most: int
+) -> None:
+    (fault,) = problem_of(api.request(method, f"/v1/workspaces/{workspace}{path}", json=body))["errors"]
+
+    assert (fault["pointer"], fault["detail"]) == (pointer, f"string should have at most {most} characters")
+
+
 def test_all_faults_are_told_at_once(api: httpx.Client, workspace: str) -> None:
     body = {"trigger": "CRON", "endpoint": 1, "max_runs": "x", "crom": 1}
 

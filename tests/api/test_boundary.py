@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
 from kronos.api import middleware
+from kronos.api.call import Call
 from kronos.api.middleware import MAX_BODY_BYTES
 
 Boundary = partial(middleware.Boundary, timeout_seconds=10, max_in_flight=500)
@@ -52,6 +53,16 @@ async def reads(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
     await asyncio.Event().wait()
+
+
+async def test_who_is_given_longer_is_told_how_long() -> None:
+    async def takes_longer(scope: Scope, receive: Receive, send: Send) -> None:
+        Call(scope, receive, send).take(2)
+        await hangs(scope, receive, send)
+
+    status, problem, _ = await ask(Boundary(takes_longer, timeout_seconds=1))
+
+    assert (status, problem["detail"]) == (503, "the request took longer than 2 s; nothing was changed")
 
 
 async def test_what_is_raised_is_answered_and_told_to_the_log_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,46 @@
+"""What a caller is told of an error depends on what has become of the writes before it."""
+
+import pytest
+
+from kronos import errors
+from kronos.database import Writes
+from kronos.sql import Statement
+
+READ = Statement(name="x.get_it", text="select 1", row=object)
+WRITE = Statement(name="x.make_it", text="update", row=object)
+LOST = errors.ConnectionLost("the connection was lost: this may have been done", sqlstate="57P01")
+BUSY = errors.DatabaseUnavailable("no connection became free")
+
+
+@pytest.mark.parametrize("sent", [(), (READ,)])
+def test_what_is_lost_before_a_write_was_sent_is_told_as_not_done(sent: tuple[Statement[object], ...]) -> None:
+    writes = Writes()
+    writes.send(*sent)
+
+    told = writes.told(LOST)
+
+    assert isinstance(told, errors.ConnectionLost)
+    assert (told.code, told.sqlstate) == ("database_unavailable", "57P01")
+    assert told.detail == "the connection to PostgreSQL was lost; nothing was changed"
+    assert writes.told(BUSY) is BUSY
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+@pytest.mark.parametrize(("error", "why"), [(LOST, "the connection to PostgreSQL was lost before it answered"), (BUSY, BUSY.detail)])
+def test_what_fails_after_a_write_was_sent_is_told_as_unknown_once(error: errors.Unavailable, why: str, is_committed: bool) -> None:
+    writes = Writes()
+    writes.send(WRITE)
+    if is_committed:
+        writes.end()
+
+    told = writes.told(error)
+
+    assert (told.code, told.detail) == ("outcome_unknown", f"{why}, after a write was sent: it may have been done, or not")
+
+
+def test_what_the_caller_can_mend_is_told_as_it_is() -> None:
+    writes = Writes()
+    writes.send(WRITE)
+    conflict = errors.Conflict("taken")
+
+    assert writes.told(conflict) is conflict
