@@ -109,6 +109,11 @@ class Destination:
     target: str
     """Path and query as their author wrote them: nothing is decoded, re-encoded or resolved, so that signed URLs stay valid."""
 
+    @property
+    def url(self) -> str:
+        """The URL that is requested, all of it in ASCII."""
+        return f"{'https' if self.is_tls else 'http'}://{self.authority}{self.target}"
+
 
 def check_url(text: str, policy: EgressPolicy) -> Destination:
     """Where the URL leads, if its form, its port and a literal address in it are ones that deliveries use.

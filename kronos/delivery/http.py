@@ -111,7 +111,8 @@ class HttpTransport:
         except Refused as refused:
             request = described_request(delivery.method, delivery.url, delivery.headers, len(body))
             return failed(_refusal_type(refused), refused.message, request=request, duration=_since(started))
-        request = described_request(delivery.method, delivery.url, headers, len(body))
+        url = delivery.url if delivery.url.isascii() else destination.url
+        request = described_request(delivery.method, url, headers, len(body))
         exchange = _Exchange(destination, self._connections)
         error = await self._exchange(exchange, delivery, _request_bytes(delivery.method, destination, headers, body))
         if exchange.answer is None:

@@ -85,6 +85,17 @@ async def test_url_goes_out_as_its_author_wrote_it_and_is_told_so(target: str) -
 
 async def test_letters_beyond_ascii_are_sent_as_escaped_utf_8() -> None:
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
-        await transport.deliver(delivery(receiver.url + "/ü/%C3%BC?q=日"))
+        outcome = await transport.deliver(delivery(receiver.url + "/ü/%C3%BC?q=日"))
         (request,) = receiver.requests
     assert request.line == "POST /hook/%C3%BC/%C3%BC?q=%E6%97%A5 HTTP/1.1"
+    assert isinstance(outcome.request, dict)
+    assert outcome.request["url"] == f"{receiver.url}/%C3%BC/%C3%BC?q=***", "as it was sent"
+
+
+async def test_digits_of_other_scripts_are_told_as_the_host_that_they_lead_to() -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(delivery(receiver.url.replace("127.0.0.1", "①②⑦。0.0.1")))
+        (request,) = receiver.requests
+    assert request.headers["host"] == f"127.0.0.1:{receiver.port}"
+    assert isinstance(outcome.request, dict)
+    assert outcome.request["url"] == receiver.url
