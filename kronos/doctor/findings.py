@@ -230,10 +230,11 @@ def cron_settings(found: CronSettings) -> Finding:
         wrong.append(f"cron.timezone is {found.cron_timezone}: every entry rings each minute")
     if found.match_dom_and_dow == "on":
         wrong.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
+    right = "pg_cron reads its entries in GMT, and its day fields as crontab does"
     return Finding(
         check="cron settings",
         ok=not wrong,
-        detail="; ".join(wrong) if wrong else "pg_cron reads its entries in GMT, and its day fields as crontab does",
+        detail="; ".join(wrong) or (right if found.is_visible else f"not for this user's eyes; taken for granted: {right}"),
         meaning="alarms ring too often, or not at all where they must, and ticks wait for catch-up",
         fix="alter system set cron.timezone = 'GMT'; alter system reset cron.match_dom_and_dow; and restart PostgreSQL",
     )
