@@ -91,7 +91,8 @@ class Writes:
             return error
         is_lost = isinstance(error, errors.ConnectionLost)
         if self.may_be_done:
-            return errors.OutcomeUnknown(f"{error.detail}, after a write was sent: it may have been done, or not")
+            why = "the connection to PostgreSQL was lost before it answered" if is_lost else error.detail
+            return errors.OutcomeUnknown(f"{why}, after a write was sent: it may have been done, or not")
         if is_lost:
             return errors.ConnectionLost("the connection to PostgreSQL was lost; nothing was changed", sqlstate=error.sqlstate)
         return error

@@ -104,6 +104,11 @@ def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
         return f"as a superuser: {_BACKGROUND_WORKERS}; or let {pg_hba.USER} into database {found.database} in pg_hba.conf, with trust"
     if found.has_background_workers:
         return "alter system set max_worker_processes = 48; and restart PostgreSQL: pg_cron needs one for each alarm that rings at once"
+    if login is not None and login.verdict == "accepted":
+        return (
+            f"wait for the next full minute: {login.why}. If alarms go on failing: does the server reach itself at cron.host "
+            f"({found.host or 'the socket'}; see listen_addresses), and has it a connection left (max_connections)?"
+        )
     above = f", above line {login.line}" if login is not None and login.line is not None else ", above the lines for all users"
     line = pg_hba.line(found.caller(has_password=False))
     written = f"write into {found.hba_file or 'pg_hba.conf'}{above}: {line}  and run: select pg_reload_conf();"

@@ -85,6 +85,7 @@ class CronSettings:
 
     cron_timezone: str | None
     match_dom_and_dow: str | None
+    is_visible: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,8 @@ def ringing_here(ground: Ground, pg_cron: PgCron, setup: ringing.Setup, login: p
     yield Finding(
         check="heartbeat",
         ok=pg_cron.silent_seconds <= system.SILENT_AFTER.total_seconds(),
-        detail=f"pg_cron rang {pg_cron.silent_seconds:.0f} s ago",
+        # never "rang": silence begins, at the earliest, when PostgreSQL started or the internal jobs were made
+        detail=f"pg_cron has been silent for {pg_cron.silent_seconds:.0f} s",
         meaning=("pg_cron is frozen or behind" if alarms.ok else "pg_cron's alarms fail, see the check alarms") + stands_in,
         fix="from pg_cron 1.6.1: select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'pg_cron launcher'; "
         "before: restart PostgreSQL"

@@ -39,7 +39,8 @@ select timezone, probes, distances from kronos.zones_read();
 -- name: get_cron_settings
 -- How pg_cron reads its entries. Null where its settings are not for the owner's eyes, or this pg_cron has none of the name.
 select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.timezone', true) end as cron_timezone,
-       case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.match_dom_and_dow', true) end as match_dom_and_dow;
+       case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.match_dom_and_dow', true) end as match_dom_and_dow,
+       pg_has_role(current_user, 'pg_read_all_settings', 'usage') as is_visible;
 
 -- name: get_pg_cron
 -- pg_cron as the owner sees it. served_database is null where its settings are not for the owner's eyes.

@@ -204,6 +204,116 @@ def test_without_a_database_url_it_says_which_setting_is_missing() -> None:
     assert (told.exit_code, "KRONOS_DATABASE_URL" in told.output) == (1, True)
 
 
+<<<<<<< HEAD
+=======
+GROUND = Ground(
+    connected_as="postgres",
+    database="kronos",
+    server_version="15.8",
+    pg_cron_version="1.6",
+    is_superuser=True,
+    has_schema=True,
+    applied=f"sql/ {repeatables.digest()}",
+    missing_roles=[],
+    may_own=True,
+    has_launcher=True,
+    clock_seconds=1000.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "check"),
+    [
+        ({"pg_cron_version": None}, "pg_cron"),
+        ({"has_launcher": False}, "launcher"),
+        ({"missing_roles": ["kronos_cron"]}, "roles"),
+        ({"has_schema": False, "applied": ""}, "schema"),
+        ({"may_own": False}, "connection"),
+    ],
+)
+def test_what_nothing_works_without_is_found(changed: dict[str, Any], check: str) -> None:
+    assert failing({each.check: each for each in findings.ground(replace(GROUND, **changed))}) == {check}
+
+
+@pytest.mark.parametrize(("version", "is_degraded"), [("1.4-1", True), ("1.4", True), ("1.5", False), ("1.6", False), ("1.10", False)])
+def test_an_old_pg_cron_works_degraded(version: str, is_degraded: bool) -> None:
+    (found,) = (each for each in findings.ground(replace(GROUND, pg_cron_version=version)) if each.check == "pg_cron")
+    assert (found.ok, "degraded" in found.detail) == (True, is_degraded)
+
+
+@pytest.mark.parametrize(("sent_at", "answered_at", "holds"), [(999.0, 1000.0, True), (990.0, 990.1, False), (990.0, 1030.0, True)])
+def test_the_clocks_differ_only_by_more_than_the_round_trip_tells(sent_at: float, answered_at: float, holds: bool) -> None:
+    assert findings.clock(sent_at, GROUND, answered_at=answered_at).ok is holds
+
+
+def test_a_silent_pg_cron_or_one_of_another_database_is_found() -> None:
+    found = {each.check: each.ok for each in instance.ringing_here(GROUND, replace(SILENT, served_database="postgres"), SETUP, None)}
+    assert found == {"cron.database_name": False, "internal jobs": True, "alarms": True, "heartbeat": False}
+
+
+SILENT = PgCron(
+    served_database="kronos",
+    internal_jobs=3,
+    internal_entries=3,
+    silent_seconds=500,
+    is_held=False,
+    alarms_ended=6,
+    alarms_failed=6,
+    alarm_message="connection failed",
+    alarm_failure="connection failed",
+)
+SETUP = Setup(
+    database="kronos",
+    served_database="kronos",
+    version="1.4-1",
+    has_launcher=True,
+    host="localhost",
+    has_background_workers=False,
+    hba_file="/etc/pg_hba.conf",
+    has_ssl=False,
+    sees_passwords=True,
+    groups=[],
+    sees_rules=True,
+)
+REFUSED = Login(verdict="refused", why="line 7 of pg_hba.conf asks kronos_cron for a password (md5), and it has none", line=7)
+
+
+@pytest.mark.parametrize(
+    ("changed", "setup", "login", "told"),
+    [
+        ({}, {}, REFUSED, "write into /etc/pg_hba.conf, above line 7: host kronos kronos_cron samehost trust"),
+        ({}, {}, Login(verdict="accepted", why="line 1 of pg_hba.conf lets it in", line=1), "wait for the next full minute: line 1 of"),
+        ({}, {"version": "1.6"}, REFUSED, "Or, without a login: alter system set cron.use_background_workers = on"),
+        ({}, {"has_background_workers": None, "host": None, "hba_file": None}, None, "as a superuser: alter system set cron.use_back"),
+        ({"alarm_failure": "could not start background process"}, {"has_background_workers": True}, None, "max_worker_processes"),
+        ({"alarm_failure": "ERROR:  permission denied for function fire"}, {}, None, "run `kronos migrate`"),
+        (
+            {"alarms_ended": 0, "alarms_failed": 0, "alarm_message": None, "alarm_failure": None, "silent_seconds": 5},
+            {},
+            REFUSED,
+            "above line 7",
+        ),
+    ],
+)
+def test_alarms_that_cannot_begin_are_found_with_what_lets_them(
+    changed: dict[str, Any], setup: dict[str, Any], login: Login | None, told: str
+) -> None:
+    made = instance.ringing_here(GROUND, replace(SILENT, **changed), replace(SETUP, **setup), login)
+    found = {each.check: each for each in made}
+    assert (found["alarms"].ok, told in (found["alarms"].fix or "")) == (False, True), found["alarms"]
+    assert "frozen" not in (found["heartbeat"].meaning or "")
+
+
+def test_alarms_that_failed_before_and_ring_now_are_told_and_no_failure() -> None:
+    now = replace(SILENT, silent_seconds=3, alarms_failed=2, alarm_failure=None)
+    found = {each.check: each for each in instance.ringing_here(GROUND, now, SETUP, None)}
+    assert (found["alarms"].ok, found["alarms"].detail) == (
+        True,
+        "2 of the newest 6 in pg_cron's log failed, the last of these with 'connection failed'",
+    )
+
+
+>>>>>>> a-adopt
 @pytest.mark.parametrize(
     ("harm", "check", "detail"),
     [
@@ -274,6 +384,55 @@ def test_no_worker_and_a_queue_that_grows_are_found(examine: Examine, superuser:
     assert (found["workers"].ok, found["queue"].ok) == (True, True)
 
 
+<<<<<<< HEAD
+=======
+def test_times_are_told_in_utc() -> None:
+    row = doctor.JobLedger(
+        job_id=doctor.UUID(int=1),
+        name="report",
+        workspace="acme",
+        expected=2,
+        unaccounted=1,
+        surplus=0,
+        first_unaccounted=datetime(2026, 1, 1, tzinfo=UTC),
+        first_surplus=None,
+        overdue=0,
+        is_truncated=False,
+        error=None,
+    )
+    found = findings.ledger(1, 2, [row])
+    assert "acme/report: 1 unaccounted, 0 surplus, first at 2026-01-01T00:00:00+00:00" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("timezone", "both_days", "holds"),
+    [(None, None, True), ("GMT", "off", True), ("UTC", None, True), ("Europe/Berlin", "off", False), ("GMT", "on", False)],
+)
+def test_settings_under_which_alarms_ring_otherwise_are_found(timezone: str | None, both_days: str | None, holds: bool) -> None:
+    assert findings.cron_settings(CronSettings(cron_timezone=timezone, match_dom_and_dow=both_days, is_visible=True)).ok is holds
+
+
+def test_settings_that_cannot_be_seen_are_not_said_to_be_right() -> None:
+    found = findings.cron_settings(CronSettings(cron_timezone=None, match_dom_and_dow=None, is_visible=False))
+    assert (found.ok, found.detail.startswith("not for this user's eyes")) == (True, True)
+
+
+def test_a_pg_cron_that_has_not_rung_yet_is_not_said_to_have_rung() -> None:
+    unheard = replace(SILENT, silent_seconds=2, alarms_ended=0, alarms_failed=0, alarm_message=None, alarm_failure=None)
+    found = {each.check: each for each in instance.ringing_here(GROUND, unheard, SETUP, REFUSED)}
+    assert found["heartbeat"].detail == "pg_cron has been silent for 2 s"
+
+
+def test_time_zone_data_that_differs_from_this_machines_fails_and_old_data_is_warned_of() -> None:
+    today = date(2026, 11, 28)
+    old = findings.zone_data("2025b", "2026a", [], today=today)
+    assert (old.ok, "PostgreSQL's is 2025b, this machine's 2026a" in old.detail, "older than a year" in old.detail) == (True, True, True)
+    assert "older" not in findings.zone_data("2026a", "2026a", [], today=today).detail
+    remote = findings.zone_data(None, "2026a", ["America/Vancouver"], today=today)
+    assert (remote.ok, "told to superusers alone" in remote.detail, "America/Vancouver" in remote.detail) == (False, True, True)
+
+
+>>>>>>> a-adopt
 def test_zones_that_postgresql_reads_otherwise_are_found(examine: Examine, superuser: psycopg.Connection) -> None:
     """Its distances are asked for now, at instants that the reaper noted; as if its files were other ones than Python's."""
     superuser.execute("select kronos.reap()")
