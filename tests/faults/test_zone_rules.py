@@ -183,10 +183,9 @@ def test_an_api_goes_on_with_sessions_that_have_the_new_rules(zoned: ZoneServer,
         made = created(api, workspace, at_local(su, minute + 3 * HOUR))
         assert next_run(api.client, workspace, made) == minute + 3 * HOUR
         ran = created(api, workspace, at_local(su, minute - 10 * MINUTE))
-        su.execute(
-            "update kronos.jobs set ticks_from = %(since)s, created_at = %(since)s, next_tick_at = %(tick)s where job_id = %(job_id)s",
-            {"since": minute - 20 * HOUR, "tick": minute - 10 * MINUTE, "job_id": ran},
-        )
+        since = minute - 20 * HOUR
+        su.execute("update kronos.jobs set ticks_from = %s, created_at = %s where job_id = %s", [since, since, ran])
+        su.execute("update kronos.pointers set next_tick_at = %s where job_id = %s", [minute - 10 * MINUTE, ran])
         su.execute("select kronos.account_ticks(array[%s::uuid], %s)", [ran, minute - 10 * MINUTE])
         assert explained(api.client, workspace, ran, minute - 2 * HOUR)["code"] != "zone_rules_changed"
         sessions = "select pid from pg_stat_activity where application_name = 'kronos-api'"

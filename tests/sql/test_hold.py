@@ -86,7 +86,7 @@ async def test_no_worker_claims(superuser: Connection, database_url: str, held: 
 def test_history_is_not_aged_out_and_pg_cron_is_still_heard(superuser: Connection, held: Connection) -> None:
     superuser.execute("update kronos.retention set ran_at = '-infinity'")
     for name in ("retention", "lease-keeper"):
-        held.execute("update kronos.jobs set next_tick_at = now() - interval '1 second' where name = %s", [name])
+        held.execute("update tests.jobs set next_tick_at = now() - interval '1 second' where name = %s", [name])
         held.execute("select kronos.fire(job_id) from kronos.jobs where name = %s", [name])
     assert value(superuser, "select output from kronos.executions join kronos.jobs using (job_id) where name = 'retention'") == {
         "held": True
