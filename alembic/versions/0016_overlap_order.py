@@ -1,4 +1,4 @@
-"""A tick of a job whose runs must not overlap reads none of the runs that ended before the last one."""
+"""Runs that ended are not read again: by a tick of a job whose runs must not overlap, and by who asks what waits."""
 
 from pathlib import Path
 

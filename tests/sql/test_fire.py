@@ -44,6 +44,7 @@ def test_a_tick_becomes_one_execution_as_its_endpoint_is_now(superuser: Connecti
         "input": {"a": 1},
         "error": None,
         "overlap_key": None,
+        "overlap_nth": None,
         "backfill_id": None,
         "cancel_reason": None,
     }

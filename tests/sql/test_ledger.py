@@ -325,3 +325,25 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
             {"job_id": life.job_id, "since": since, "until": until},
         )
         assert not differ, (zone, cron, since)
+
+
+@pytest.mark.parametrize("how", ["ring", "pause", "pauses"])
+def test_a_pointer_that_was_set_back_claims_no_tick_that_has_a_row(superuser: Connection, how: str) -> None:
+    """Delivered: the second, the third and the last of ten ticks; the rows of the others are made, and no more."""
+    since: datetime = value(superuser, "select date_trunc('hour', now()) - interval '10 hours'")
+    job_id = make_cron_job(superuser, cron="0 * * * *", next_tick_at=since, ticks_from=since - MINUTE, catch_up_policy="SKIP")
+    for nth in (1, 2, 9):
+        superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [since + nth * HOUR, job_id])
+        superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, since + nth * HOUR])
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [since, job_id])
+    now = since + 9 * HOUR + 30 * MINUTE
+    if how == "ring":
+        superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now])
+    elif how == "pause":
+        superuser.execute('select kronos.skip_ticks(%s, %s, \'{"code": "paused"}\')', [job_id, now])
+    else:
+        superuser.execute("update kronos.jobs set status = 'PAUSED', status_reason = '{\"code\": \"paused\"}' where job_id = %s", [job_id])
+        superuser.execute("select kronos.skip_each(array[%s::uuid], %s)", [job_id, now])
+    told_of = told(ledger(superuser, job_id, since, since + 10 * HOUR))
+    assert told_of == {"expected": 10, "delivered": 3, "missed" if how == "ring" else "skipped": 7}
+    assert job(superuser, job_id)["next_tick_at"] == since + 10 * HOUR

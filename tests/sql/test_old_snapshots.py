@@ -98,6 +98,7 @@ def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(super
     with reading(database_url):
         for nth in range(MINUTES):
             ring(superuser, first + nth * MINUTE)
+        superuser.execute("select kronos.keep_leases()")
         superuser.execute("vacuum analyze")
         assert value(superuser, "select pg_relation_size('kronos.pointers') / 8192") > MINUTES * JOBS / 120, "the reader keeps what was"
         under_a_reader = costs(superuser, job_ids, last - MINUTE)

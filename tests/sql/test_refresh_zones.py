@@ -164,3 +164,20 @@ def test_what_fails_stands_in_the_reapers_output(superuser: Connection) -> None:
     superuser.execute("update kronos.jobs set cron = 'never' where job_id = %s", [broken])
     output = value(superuser, "select kronos.reap()")
     assert (output["zones"], output["failed"], [error["job_id"] for error in output["errors"]]) == (1, 1, [str(broken)])
+
+
+def test_a_tick_whose_row_was_aged_out_is_not_owed_again_where_rules_change(superuser: Connection) -> None:
+    """Last week's was skipped, and its row is gone: the rules that change later say nothing of it."""
+    job_id = job_of(superuser, "Europe/Berlin", cron="0 9 * * mon")
+    superuser.execute(
+        "update tests.jobs set ticks_from = now() - interval '100 days', last_run_at = now() - interval '20 days', catch_up_policy = 'ALL',"
+        " catch_up_window_seconds = 2678400, next_tick_at = kronos.next_tick(schedule, now()) where job_id = %s",
+        [job_id],
+    )
+    pointer = job(superuser, job_id)["next_tick_at"]
+    age_out = "select kronos.refresh_each(array[%s::uuid], now() {})"
+    superuser.execute(age_out.format("+ interval '100 days'"), [job_id])
+    assert job(superuser, job_id)["next_tick_at"] == pointer
+    assert value(superuser, "select kronos.account_ticks(array[%s::uuid], now())", [job_id]) == 0
+    superuser.execute(age_out.format("- interval '8 days'"), [job_id])  # what they say of last week's, nobody can have settled
+    assert job(superuser, job_id)["next_tick_at"] < pointer

@@ -94,3 +94,20 @@ def test_a_lease_that_ended_long_ago_is_found_by_a_full_look(superuser: Connecti
     superuser.execute("update kronos.execution_live set visible_at = now() - interval '10 minutes' where claim_token is not null")
     assert value(superuser, "select requeued from kronos.upkeep(1000, false, false)") == 0
     assert value(superuser, "select requeued from kronos.upkeep(1000, true, false)") == 3
+
+
+def test_what_comes_to_wait_in_the_past_is_told_of_a_minute_later(superuser: Connection) -> None:
+    """A transaction that was long under way, say: who asks goes by what the lease-keeper saw."""
+    superuser.execute("update kronos.heartbeats set rang_at = now()")
+    superuser.execute("select kronos.keep_leases()")
+    assert value(superuser, "select max(waiting_from) between now() - interval '4 minutes' and now() from kronos.heartbeats")
+    add_waiting(superuser, 1)
+    superuser.execute(
+        "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, visible_at = now() - interval '1 hour'"
+        " where claim_token is not null"
+    )
+    waiting = "select round(waiting_seconds / 60) from kronos.queue_health('1 minute')"
+    superuser.execute("select kronos.keep_leases()")
+    assert value(superuser, waiting) == 60
+    superuser.execute("select kronos.keep_leases()")
+    assert value(superuser, waiting) == 60

@@ -95,6 +95,7 @@ def test_a_silent_pg_cron_or_one_of_another_database_is_found() -> None:
     ("changed", "setup", "login", "told"),
     [
         ({}, {}, REFUSED, "write into /etc/pg_hba.conf, above line 7: host kronos kronos_cron samehost trust"),
+        ({}, {}, Login(verdict="accepted", why="line 1 of pg_hba.conf lets it in", line=1), "wait for the next full minute: line 1 of"),
         ({}, {"version": "1.6"}, REFUSED, "Or, without a login: alter system set cron.use_background_workers = on"),
         ({}, {"has_background_workers": None, "host": None, "hba_file": None}, None, "as a superuser: alter system set cron.use_back"),
         ({"alarm_failure": "could not start background process"}, {"has_background_workers": True}, None, "max_worker_processes"),
@@ -130,7 +131,18 @@ def test_alarms_that_failed_before_and_ring_now_are_told_and_no_failure() -> Non
     [(None, None, True), ("GMT", "off", True), ("UTC", None, True), ("Europe/Berlin", "off", False), ("GMT", "on", False)],
 )
 def test_settings_under_which_alarms_ring_otherwise_are_found(timezone: str | None, both_days: str | None, holds: bool) -> None:
-    assert findings.cron_settings(CronSettings(cron_timezone=timezone, match_dom_and_dow=both_days)).ok is holds
+    assert findings.cron_settings(CronSettings(cron_timezone=timezone, match_dom_and_dow=both_days, is_visible=True)).ok is holds
+
+
+def test_settings_that_cannot_be_seen_are_not_said_to_be_right() -> None:
+    found = findings.cron_settings(CronSettings(cron_timezone=None, match_dom_and_dow=None, is_visible=False))
+    assert (found.ok, found.detail.startswith("not for this user's eyes")) == (True, True)
+
+
+def test_a_pg_cron_that_has_not_rung_yet_is_not_said_to_have_rung() -> None:
+    unheard = replace(SILENT, silent_seconds=2, alarms_ended=0, alarms_failed=0, alarm_message=None, alarm_failure=None)
+    found = {each.check: each for each in instance.ringing_here(GROUND, unheard, SETUP, REFUSED)}
+    assert found["heartbeat"].detail == "pg_cron has been silent for 2 s"
 
 
 def test_time_zone_data_that_differs_from_this_machines_fails_and_old_data_is_warned_of() -> None:

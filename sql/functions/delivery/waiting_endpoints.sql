@@ -2,8 +2,9 @@
 -- anything to claim, and what it waits for: null, a worker; else its workspace or its own gate.
 -- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim (list_due_endpoints measures it), so it costs the
 -- same however much waits and however much there was.
--- Called by: queue_health, queries/doctor.sql.
-create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer)
+-- p_from: what was due before is not looked at.
+-- Called by: queue_health, keep_leases, queries/doctor.sql.
+create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer, p_from timestamptz default '-infinity')
 returns table (endpoint_id uuid, due_at timestamptz, waits_for text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -11,7 +12,7 @@ as $$
     with recursive endpoint as (
         (select live.endpoint_id, live.visible_at, 1 as nth
            from kronos.execution_live as live
-          where live.claim_token is null and live.visible_at < 'infinity'
+          where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= p_from
           order by live.endpoint_id, live.visible_at
           limit 1)
         union all
@@ -19,7 +20,8 @@ as $$
           from endpoint
          cross join lateral (select live.endpoint_id, live.visible_at
                                from kronos.execution_live as live
-                              where live.claim_token is null and live.visible_at < 'infinity' and live.endpoint_id > endpoint.endpoint_id
+                              where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= p_from
+                                 and live.endpoint_id > endpoint.endpoint_id
                               order by live.endpoint_id, live.visible_at
                               limit 1) as following
          where endpoint.nth < p_endpoints

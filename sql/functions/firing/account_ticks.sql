@@ -1,6 +1,6 @@
 -- account_ticks: accounts for every due tick of the jobs given: the one place where a tick becomes an execution and the pointer moves.
 -- The caller holds the rows' locks. The execution's id is the tick's, and it is looked for among the finished ones too, so that a pointer
--- set back by hand or by a restore cannot deliver a tick a second time: nor where its execution ends at this very moment. The statement does not see it
+-- set back by hand or by a restore cannot deliver a tick a second time, nor call one missed that was delivered (untold_ticks): nor where its execution ends at this very moment. The statement does not see it
 -- among the finished then, and once it is committed finds no live one in its way, so such ticks are looked for again in a statement that does see it.
 -- Missed ticks that are delivered after all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one
 -- each stagger_seconds. The wave's row is locked only where there are such ticks.
@@ -72,11 +72,20 @@ begin
     ), not_delivered as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, tick_count, input)
-        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, 'SCHEDULE', kind, reason,
-               scheduled_at, scheduled_at, now(), max_attempts, tick_count, input
+        select kronos.tick_id(job_id, each.scheduled_at), workspace_id, job_id, endpoint_id, endpoint_version, 'SCHEDULE', kind, each.reason,
+               each.scheduled_at, each.scheduled_at, now(), max_attempts, each.tick_count, input
           from tick
+         cross join lateral (select tick.scheduled_at, tick.tick_count, tick.reason
+                              where tick.last_run_at is null or tick.scheduled_at > tick.last_run_at
+                              union all
+                             select untold.first_tick_at, untold.tick_count::integer,
+                                    tick.reason || jsonb_build_object('first', untold.first_tick_at, 'last', untold.last_tick_at, 'count', untold.tick_count)
+                               from kronos.jobs as job
+                              cross join lateral kronos.untold_ticks(job, tick.scheduled_at, kronos.time_of(tick.reason ->> 'last')) as untold
+                              where tick.scheduled_at <= tick.last_run_at
+                                and job.job_id = tick.job_id) as each
          where kind in ('MISSED', 'SKIPPED')
-           and not exists (select from kronos.execution_live as live where live.execution_id = tick.execution_id)
+           and not exists (select from kronos.execution_live as live where live.execution_id = kronos.tick_id(tick.job_id, each.scheduled_at))
             on conflict (execution_id) do nothing
     ), moved as (
         update kronos.pointers as pointer

@@ -8,10 +8,11 @@ as $$
 declare
     v_job     kronos.jobs;
     v_tick    timestamptz;      -- its pointer
+    v_last    timestamptz;      -- the last that was delivered: later, where the pointer was set back
     v_counted record;
 begin
     select * into strict v_job from kronos.jobs where job_id = p_job_id for update;
-    v_tick := (select pointer.next_tick_at from kronos.pointer_of(p_job_id) as pointer);
+    select pointer.next_tick_at, pointer.last_run_at into v_tick, v_last from kronos.pointer_of(p_job_id) as pointer;
     begin
         select * into v_counted
           from kronos.count_ticks(v_job.schedule, v_tick, least(p_upto, v_job.ends_at - interval '1 microsecond'));
@@ -26,11 +27,14 @@ begin
     if v_counted.ticks > 0 then
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, tick_count, input)
-        select kronos.tick_id(p_job_id, v_tick), v_job.workspace_id, p_job_id, endpoint_id, endpoint.version, 'SCHEDULE', 'SKIPPED',
-               p_reason || jsonb_build_object('first', v_tick, 'last', v_counted.last_tick, 'count', v_counted.ticks),
-               v_tick, v_tick, now(), made_of.max_attempts, v_counted.ticks, v_job.input
+        select kronos.tick_id(p_job_id, untold.first_at), v_job.workspace_id, p_job_id, endpoint_id, endpoint.version, 'SCHEDULE', 'SKIPPED',
+               p_reason || jsonb_build_object('first', untold.first_at, 'last', untold.last_at, 'count', untold.ticks),
+               untold.first_at, untold.first_at, now(), made_of.max_attempts, untold.ticks, v_job.input
           from kronos.endpoints as endpoint
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
+         cross join (select v_tick, v_counted.last_tick, v_counted.ticks where v_last is null or v_tick > v_last
+                      union all
+                     select each.* from kronos.untold_ticks(v_job, v_tick, v_counted.last_tick) as each where v_tick <= v_last) as untold (first_at, last_at, ticks)
          where endpoint.endpoint_id = v_job.endpoint_id
             on conflict (execution_id) do nothing;
         update kronos.pointers

@@ -18,7 +18,7 @@ begin
           join kronos.jobs as job on job.job_id = fresh.job_id
           left join lateral kronos.pointer_of(job.job_id) as pointer on true
          cross join lateral (select case when p_changed_from is not null and (job.schedule).every_seconds is null
-                                         then kronos.settled_tick(job) end as at) as settled
+                                         then kronos.settled_tick(job, p_changed_from) end as at) as settled
          where job.job_id = any (v_held)
            and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
     ), corrected as (

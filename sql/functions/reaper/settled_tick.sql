@@ -1,12 +1,15 @@
 -- settled_tick: the last tick up to which a live CRON job's ticks are accounted for: of its rows of the ledger the last one; ticks_from where it has none.
+-- Rows may have been aged out: what the job's pointer had passed when its zone's rules changed is settled as far as both say the same (p_changed_from).
 -- Only rows from the last delivered tick on are looked at: an execution's id begins with its tick, so those are in few partitions, which a plan that
 -- is made for the bound at hand names.
 -- Called by: correct_jobs, which holds the row.   Never null.
-create or replace function kronos.settled_tick(p_job kronos.jobs) returns timestamptz
+create or replace function kronos.settled_tick(p_job kronos.jobs, p_changed_from timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-    v_from    constant timestamptz := greatest(p_job.ticks_from, (select pointer.last_run_at from kronos.pointer_of(p_job.job_id) as pointer));
+    v_from    constant timestamptz := greatest(p_job.ticks_from, (select greatest(pointer.last_run_at,
+                                                                                  least(pointer.next_tick_at - interval '1 microsecond', p_changed_from))
+                                                                    from kronos.pointer_of(p_job.job_id) as pointer));
     v_from_id constant uuid        := kronos.uuid7_floor(v_from);
 begin
     return greatest(v_from,

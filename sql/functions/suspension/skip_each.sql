@@ -6,7 +6,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     with job as materialized (
-        select job.job_id, job.workspace_id, job.endpoint_id, job.input, job.schedule, pointer.next_tick_at, job.ends_at, kronos.why_halted(job) as reason,
+        select job.job_id, job.workspace_id, job.endpoint_id, job.input, job.schedule, pointer.next_tick_at, pointer.last_run_at, job as whole, job.ends_at, kronos.why_halted(job) as reason,
                coalesce(case when job.status = 'PAUSED' then job.resume_at - interval '1 microsecond' end, p_upto) as upto
           from kronos.jobs as job
          cross join lateral kronos.pointer_of(job.job_id) as pointer
@@ -20,11 +20,16 @@ begin
     ), recorded as (
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, tick_count, input)
-        select kronos.tick_id(counted.job_id, counted.next_tick_at), counted.workspace_id, counted.job_id, counted.endpoint_id, endpoint.version,
+        select kronos.tick_id(counted.job_id, untold.first_at), counted.workspace_id, counted.job_id, counted.endpoint_id, endpoint.version,
                'SCHEDULE', 'SKIPPED',
-               counted.reason || jsonb_build_object('first', counted.next_tick_at, 'last', counted.last_tick, 'count', counted.ticks),
-               counted.next_tick_at, counted.next_tick_at, now(), made_of.max_attempts, counted.ticks, counted.input
+               counted.reason || jsonb_build_object('first', untold.first_at, 'last', untold.last_at, 'count', untold.ticks),
+               untold.first_at, untold.first_at, now(), made_of.max_attempts, untold.ticks, counted.input
           from counted
+         cross join lateral (select counted.next_tick_at, counted.last_tick, counted.ticks
+                              where counted.last_run_at is null or counted.next_tick_at > counted.last_run_at
+                              union all
+                             select each.* from kronos.untold_ticks(counted.whole, counted.next_tick_at, counted.last_tick) as each
+                              where counted.next_tick_at <= counted.last_run_at) as untold (first_at, last_at, ticks)
           join kronos.endpoints as endpoint using (endpoint_id)
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
             on conflict (execution_id) do nothing
