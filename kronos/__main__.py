@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import sys
 from importlib import import_module
 from typing import Any
@@ -34,6 +35,9 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
         """Runs a command; where nobody can take down what it says, that is a sentence too."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal that has not all letters shows \xfc for those that it lacks
         try:
             return super().main(*args, **extra)
         except OSError as error:

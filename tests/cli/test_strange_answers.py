@@ -150,6 +150,18 @@ def test_an_output_that_takes_nothing(stranger: Stranger, output: str) -> None:
         assert (ended.returncode, ended.stderr) == (1 if told else 0, told)
 
 
+@pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=str)
+def test_a_terminal_that_has_not_all_letters(stranger: Stranger, locale: dict[str, str]) -> None:
+    stranger.answers(200, json.dumps({"slug": "w", "name": "Größe €"}).encode())
+    known = {**os.environ, "KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k", **locale}
+    for command in (("workspace", "get", "w"), ("workspace", "get", "w", "--json"), ("workspace", "get", "€")):
+        ended = subprocess.run([sys.executable, "-m", "kronos", *command], env=known, capture_output=True, check=False)
+        assert (ended.returncode == 0) != (command[-1] == "€" and "LC_ALL" in locale), ended.stderr  # there it is no UTF-8
+        assert b"Traceback" not in ended.stderr
+    plain = subprocess.run([sys.executable, "-m", "kronos", "workspace", "get", "w"], env=known, capture_output=True, check=False)
+    assert rb"Gr\xf6\xdfe \u20ac" in plain.stdout
+
+
 def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fake = tmp_path / "psql"
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\necho "$PGPASSWORD $PGSSLROOTCERT $PGHOSTADDR"\nexit 3\n')
