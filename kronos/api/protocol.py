@@ -126,6 +126,14 @@ class BoundedProtocol(HttpToolsProtocol):
             elif self._state == "idle" and (self._is_in_head or self._loose_bytes):
                 self._enter("head")
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+        """The caller sends no more: what it has sent whole is answered all the same, as it may wait for that (RFC 9293 3.6)."""
+        if self._state != "serving" or self._is_in_message or self.transport.is_closing():
+            return False
+        self._is_over = True
+        self.cycle.keep_alive = False
+        return True
+
     def pause_writing(self) -> None:
         """The caller does not keep up."""
         super().pause_writing()

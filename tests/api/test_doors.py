@@ -262,6 +262,15 @@ def test_a_request_before_what_is_refused_is_answered_first(process: Process, ca
     assert caller.is_closed()
 
 
+@pytest.mark.parametrize("requests", [1, 3])
+def test_a_caller_that_sends_no_more_is_answered_and_closed(process: Process, caller: Caller, requests: int) -> None:
+    caller.send(b"GET /v1/workspaces HTTP/1.1\r\nHost: x\r\n\r\n" * requests)
+    caller.socket.shutdown(socket.SHUT_WR)
+
+    assert [caller.answer().status for _ in range(requests)] == [401] * requests
+    assert caller.is_closed()
+
+
 def test_what_stands_behind_the_body_is_no_header(caller: Caller) -> None:
     caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nRequest-Id: from-behind\r\n\r\n")
     answer = caller.answer()
