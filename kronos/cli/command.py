@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from kronos import errors
-from kronos.cli import environment
 from kronos.cli.client import Client, connect, printable
 from kronos.model import Json, JsonObject
 
@@ -122,7 +121,6 @@ def command(group: click.Group, *, in_workspace: bool = True) -> Callable[[Calla
 
     def decorate(function: Callable[..., None]) -> click.Command:
         def run(*, url: str | None, key_file: Path | None, as_json: bool, workspace: str | None = None, **own: Json) -> None:
-            environment.warn_of_unknown()
             _require_utf8(url, workspace, *own.values())
             function(Api(client=connect(url, key_file), workspace=workspace, as_json=as_json), **own)
 
