@@ -94,6 +94,13 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """An execution that somebody else has locked."""
+
+    execution_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """How many executions of an endpoint to claim, and from which time on its index is worth reading."""
 
@@ -108,6 +115,7 @@ _CLAIM = statement("claims.claim_executions", Claim)
 _RECOVER = statement("claims.recover_claim", Claim)
 _VERSIONS = statement("claims.get_endpoint_versions", EndpointVersion)
 _FINALIZE = statement("claims.finalize_executions", Judged)
+_LOCKED = statement("claims.list_locked", Locked)
 _JUDGE = statement("claims.judge_unapplied", Judged)
 _RELEASE = statement("claims.release_executions", Judged)
 
@@ -157,7 +165,8 @@ async def endpoint_versions(link: Link, keys: Iterable[tuple[UUID, int]]) -> lis
 
 
 async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[UUID, Verdict]:
-    """End these claims, all of them, however often PostgreSQL goes away meanwhile; what each result did.
+    """End these claims, however often PostgreSQL goes away meanwhile; what each result did. Missing is the verdict of those whose
+    executions somebody else has locked: they hold up no others, and are brought again (`locked`).
 
     A result counts only while its claim's token holds: else it is ALREADY counted, or FENCED. One that cannot be stored
     is stored without its documents; one that even then cannot is DROPPED, and its lease decides.
@@ -177,10 +186,24 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
                 return {only.execution_id: "DROPPED"}
             _log.warning("execution %s: its result is stored without documents (%s)", only.execution_id, type(error).__name__)
             results = [bare]
+        except psycopg.errors.LockNotAvailable:
+            if waiting := await locked(link, [result.execution_id for result in results]):
+                free = [result for result in results if result.execution_id not in waiting]
+                return await finalize(link, free, worker_id=worker_id) if free else {}
         except psycopg.Error as error:
             # The statement may have been committed: sending it again is answered with ALREADY.
             _log.debug("%d results are sent again: %s", len(results), error)
             await link.pause()
+
+
+async def locked(link: Link, execution_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of them that cannot be ended now, because somebody else has locked them; none where PostgreSQL cannot say it."""
+    try:
+        return {row.execution_id for row in await link.rows(_LOCKED, {"execution_ids": list(execution_ids)})}
+    except psycopg.Error as error:
+        _log.debug("asking for locks failed: %s", error)
+        await link.pause()
+        return set()
 
 
 async def release(link: Link, claims: Mapping[UUID, UUID]) -> int:
@@ -207,6 +230,7 @@ async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> d
             "errors": [result.error for result in results],
             "is_cut_off": [result.is_cut_off for result in results],
         },
+        may_be_locked=True,
     )
     verdicts = {row.execution_id: _verdict(row) for row in rows}
     unapplied = [result for result in results if result.execution_id not in verdicts]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,8 @@ _log = logging.getLogger("kronos.worker")
 _MOST_IN_ONE_BATCH = 200
 # A batch of 20 costs PostgreSQL little more than one result alone, and a busy worker has 20 within so long.
 _GATHERING_SECONDS = 0.004
+# What somebody else has locked is looked at so often, without waiting for it.
+_LOCKED_SECONDS = 1.0
 
 
 class Finalizer:
@@ -27,8 +30,10 @@ class Finalizer:
         self._on_end = on_end
         self._results: deque[tuple[Leased, Result]] = deque()
         self._unsent: deque[Leased] = deque()
+        self._locked: deque[tuple[Leased, Result]] = deque()
         self._filled = asyncio.Event()
         self._is_closing = False
+        self._look_at = 0.0
         self.under_way = 0  # attempts that will bring a result
 
     def put(self, leased: Leased, result: Result) -> None:
@@ -50,10 +55,11 @@ class Finalizer:
         """Store everything that comes, through any outage, until `close`."""
         while True:
             if not self._results and not self._unsent:
-                if self._is_closing:
+                if self._is_closing and not self._locked:
                     return
-                self._filled.clear()
-                await self._filled.wait()
+                await self._wait()
+            if self._locked and time.monotonic() >= self._look_at:
+                await self._look_at_locked()
             if self._unsent:
                 await self._give_back()
             if self._results:
@@ -69,7 +75,34 @@ class Finalizer:
             if first[result.execution_id][1] is not result:
                 self._results.append((leased, result))
         verdicts = await claims.finalize(self._link, [result for _, result in first.values()], worker_id=self._worker_id)
-        self._on_end([(leased, result, verdicts[result.execution_id]) for leased, result in first.values()])
+        ended = [(leased, result, verdict) for leased, result in first.values() if (verdict := verdicts.get(result.execution_id))]
+        if len(ended) < len(first):
+            waiting = [(leased, result) for leased, result in first.values() if result.execution_id not in verdicts]
+            _log.warning(
+                "%d results cannot be stored while another session holds locks on their executions or endpoints, such as %s: "
+                "pg_locks tells whose; others are stored",
+                len(waiting),
+                waiting[0][1].execution_id,
+            )
+            self._locked.extend(waiting)
+            self._look_at = time.monotonic() + _LOCKED_SECONDS
+        self._on_end(ended)
+
+    async def _wait(self) -> None:
+        """Until something comes, or it is time to look at what is locked."""
+        self._filled.clear()
+        try:
+            async with asyncio.timeout(max(self._look_at - time.monotonic(), 0) if self._locked else None):
+                await self._filled.wait()
+        except TimeoutError:
+            return
+
+    async def _look_at_locked(self) -> None:
+        still = await claims.locked(self._link, [result.execution_id for _, result in self._locked])
+        waiting = deque(each for each in self._locked if each[1].execution_id in still)
+        self._results.extend(each for each in self._locked if each[1].execution_id not in still)
+        self._locked = waiting
+        self._look_at = time.monotonic() + _LOCKED_SECONDS
 
     async def _give_back(self) -> None:
         batch = [self._unsent.popleft() for _ in range(min(len(self._unsent), _MOST_IN_ONE_BATCH))]

@@ -112,8 +112,11 @@ class Link:
         self._connection: AsyncConnection[TupleRow] | None = None
         self._pause_seconds = _FIRST_PAUSE_SECONDS
 
-    async def rows(self, statement: Statement[Row], params: Mapping[str, object]) -> list[Row]:
-        """The statement's rows, in one round trip. Raises psycopg.Error: whether the statement was committed is then unknown."""
+    async def rows(self, statement: Statement[Row], params: Mapping[str, object], *, may_be_locked: bool = False) -> list[Row]:
+        """The statement's rows, in one round trip. Raises psycopg.Error: whether the statement was committed is then unknown.
+
+        With `may_be_locked`, that somebody else has locked what it writes says nothing of the connection: LockNotAvailable.
+        """
         connection = await self.connected()
         try:
             async with asyncio.timeout(self._answer_seconds), connection.cursor(row_factory=class_row(statement.row)) as cursor:
@@ -124,6 +127,8 @@ class Link:
         except (psycopg.DataError, psycopg.IntegrityError):
             raise  # of these rows, not of the connection
         except psycopg.Error as error:
+            if may_be_locked and isinstance(error, psycopg.errors.LockNotAvailable):
+                raise
             is_another_release = isinstance(error, _OF_ANOTHER_RELEASE)
             if connection.closed or isinstance(error, psycopg.OperationalError) or error.sqlstate == READ_ONLY or is_another_release:
                 raise await self._lost(error, error) from error

@@ -26,8 +26,8 @@ _log = logging.getLogger("kronos.worker")
 # What deliveries ended in is stored within so long after the last of them, or left to the leases. All of a worker's end takes no longer
 # than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
 _STORING = timedelta(seconds=4)
-# A claim under way when the worker is told to stop takes milliseconds; one that waits for a lock gives up after so long.
-_CLAIMING = timedelta(seconds=2)
+# A claim under way when the worker is told to stop takes milliseconds; one that waits for a lock, 2 s, and pauses has given up by then.
+_CLAIMING = timedelta(seconds=3)
 # The watchdog's ring accounts for many jobs in one statement; an internal task that it runs has as long as under pg_cron.
 _RING = timedelta(seconds=30)
 

@@ -169,6 +169,27 @@ with result as materialized (
 )
 select execution_id, verdict from held;
 
+-- name: list_locked
+-- Of these executions, those that somebody else has locked at this moment, or whose endpoint's gate, which finalize_executions wants, is. Waits for nobody.
+with free as materialized (
+    select execution_id, endpoint_id, holds_slot
+      from kronos.execution_live
+     where execution_id = any (%(execution_ids)s::uuid[])
+       for update skip locked
+), gate as materialized (
+    select endpoint_id
+      from kronos.endpoint_gate
+     where endpoint_id = any (array(select endpoint_id from free where holds_slot))
+       for update skip locked
+)
+select live.execution_id
+  from kronos.execution_live as live
+ where live.execution_id = any (%(execution_ids)s::uuid[])
+   and not exists (select
+                     from free
+                    where free.execution_id = live.execution_id
+                      and (not free.holds_slot or exists (select from gate where gate.endpoint_id = free.endpoint_id)));
+
 -- name: judge_unapplied
 -- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or FENCED, the lease had run out,
 -- or a newer run has replaced it: kept as evidence.
