@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from embedded.conftest import Up, made_home, starting
+from embedded.conftest import Up, copy_home, made_home, starting
 from embedded.waiting import eventually
 from kronos.embedded import installation, processes
 
@@ -97,24 +97,26 @@ class Instance:
 
 
 @pytest.fixture(scope="module")
-def homes() -> Iterator[Callable[[], tuple[Path, Callable[..., Up]]]]:
-    """Makes homes, each with what starts `kronos up` there."""
+def homes(used_home: Path) -> Iterator["Homes"]:
+    """Makes homes, each with what starts `kronos up` there: used before, or with nothing in it."""
     with ExitStack() as stack:
 
-        def make() -> tuple[Path, Callable[..., Up]]:
+        def make(*, is_used: bool) -> tuple[Path, Callable[..., Up]]:
             home = stack.enter_context(made_home())
+            if is_used:
+                copy_home(used_home, home)
             return home, stack.enter_context(starting(home))
 
         yield make
 
 
-Homes = Callable[[], tuple[Path, Callable[..., Up]]]
+Homes = Callable[..., tuple[Path, Callable[..., Up]]]
 
 
 @pytest.fixture(scope="module")
 def original(homes: Homes, receiver: Receiver) -> Instance:
     """A job that has run, one that is due and waits, and one that is due each day."""
-    _, start = homes()
+    _, start = homes(is_used=True)
     made = Instance(start(**_ALLOW))
     made.ask("POST", "/v1/workspaces", json={"slug": "shop", "name": "Shop"})
     for name in ("orders", "bills"):
@@ -165,7 +167,7 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     before = list(receiver.keys)
     assert len(before) == 1
 
-    _, start = homes()
+    _, start = homes(is_used=True)
     empty = Instance(start("--hold", **_ALLOW))
     empty.sql("drop schema kronos cascade")
     empty.sql("drop extension pg_cron cascade")
@@ -200,7 +202,7 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
 
 def test_a_base_backup_started_elsewhere(original: Instance, homes: Homes, receiver: Receiver) -> None:
     before = list(receiver.keys)
-    home, start = homes()
+    home, start = homes(is_used=False)
     data, user = home / "postgres" / "data", processes.postgres_user()
     data.parent.mkdir()
     subprocess.run([_BIN / "pg_basebackup", f"--pgdata={data}", "--checkpoint=fast", f"--dbname={original.url}"], check=True)

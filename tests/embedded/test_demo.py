@@ -23,8 +23,8 @@ def jobs(up: Up) -> list[dict[str, str]]:
     return found
 
 
-def test_within_70_s_a_tick_fires_and_is_delivered_and_a_second_run_goes_on(up: Callable[..., Up]) -> None:
-    first = up("--demo")
+def test_within_70_s_a_tick_fires_and_is_delivered_and_a_second_run_goes_on(first_up: Callable[..., Up]) -> None:
+    first = first_up("--demo")
     shown = first.home / "up.out"
     for line in (
         r"right-away +delivered \d+\.\d{3} s after",
@@ -38,7 +38,7 @@ def test_within_70_s_a_tick_fires_and_is_delivered_and_a_second_run_goes_on(up: 
     first.process.terminate()
     assert first.process.wait(30) == 0
 
-    again = up("--demo")
+    again = first_up("--demo")
     again.await_ready()
     eventually(lambda: shown.read_text().count("(from an earlier run, ") == 3, "the second run does not find the jobs")
     assert {job["name"]: job["job_id"] for job in jobs(again)} == made

@@ -49,8 +49,8 @@ HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in
 
 
 @pytest.mark.faults
-def test_kronos_up_and_its_children_never_see_them(up: Callable[..., Up]) -> None:
-    running = up("--demo", **OF_ANOTHER_SERVER)
+def test_kronos_up_and_its_children_never_see_them(first_up: Callable[..., Up]) -> None:
+    running = first_up("--demo", **OF_ANOTHER_SERVER)
     running.await_ready()
     children = running.children()
     assert {"api", "worker", "postgres"} <= set(children)

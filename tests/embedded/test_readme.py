@@ -96,10 +96,10 @@ def terminal(home: Path, tmp_path: Path) -> Iterator[Terminal]:
     opened.close()
 
 
-def test_the_tour_says_what_the_readme_shows(up: Callable[..., Up], terminal: Terminal) -> None:
+def test_the_tour_says_what_the_readme_shows(first_up: Callable[..., Up], terminal: Terminal) -> None:
     start, *rest = steps()
     assert start.command == "bin/up"
-    running = up("--demo")
+    running = first_up("--demo")
     running.await_ready()
 
     def said() -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.conftest import Up, made_home, starting
+from embedded.conftest import Up, copy_home, made_home, starting
 from embedded.waiting import eventually
 from kronos.embedded import network
 
@@ -62,22 +62,24 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Up]:
+def running(used_home: Path) -> Iterator[Up]:
     """One `kronos up` for the tests below, whose children may be silent for 5 s."""
     with made_home() as home, starting(home) as start:
+        copy_home(used_home, home)
         running = start(KRONOS_HUNG_AFTER_SECONDS="5")
         running.await_ready()
         yield running
 
 
-def test_children_that_hang_are_replaced(running: Up) -> None:
+def test_children_that_hang_are_replaced_and_a_stopped_postmaster_goes_on_and_is_not_killed(running: Up) -> None:
     before = running.children()
     hung = {name: before[name] for name in ("api", "worker")}
-    for pid in hung.values():
+    for pid in before.values():
         os.kill(pid, signal.SIGSTOP)
-    eventually(lambda: is_well(running, hung), f"not replaced: {running.said()}", seconds=45)
+    eventually(lambda: is_well(running, hung), f"not replaced: {running.said()}", seconds=60)
     for name in ("api", "worker-1"):
         assert re.search(rf"{name} has given no sign of life for \d+ s: it is replaced", running.said())
+    assert "PostgreSQL was stopped for" in running.said()
     assert running.children()["postgres"] == before["postgres"]
     assert_goes_on(running)
 
@@ -88,22 +90,15 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
     everybody = [running.process.pid, *before.values()]
     for pid in everybody:
         os.kill(pid, signal.SIGSTOP)
-    until = time.monotonic() + 7
+    until = time.monotonic() + 5.5
     eventually(lambda: time.monotonic() > until, "the clock stands still")
     for pid in everybody:
         os.kill(pid, signal.SIGCONT)
-    until = time.monotonic() + 4
-    eventually(lambda: time.monotonic() > until, "the clock stands still")
-    assert running.children() == before
+    # Its killed worker is a thing that it only sees to after it has judged all children, again and again until the new one is there.
+    os.kill(before["worker"], signal.SIGKILL)
+    eventually(lambda: is_well(running, {"worker": before["worker"]}), f"it is not well: {running.said()}")
+    assert running.children() | {"worker": 0} == before | {"worker": 0}
     assert "sign of life" not in running.said().removeprefix(said)
-
-
-def test_a_stopped_postmaster_goes_on_and_is_not_killed(running: Up) -> None:
-    postmaster = running.children()["postgres"]
-    os.kill(postmaster, signal.SIGSTOP)
-    eventually(lambda: "it goes on now" in running.said(), "nobody noticed", seconds=45)
-    eventually(lambda: network.readiness(running.url).is_ready, "the API is not ready")
-    assert running.children()["postgres"] == postmaster
 
 
 def test_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
@@ -149,8 +144,8 @@ def fill(path: Path) -> None:
     assert os.statvfs(path).f_bavail == 0
 
 
-def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, up: Start) -> None:
-    running = up("--home", str(small_disk / "home"))
+def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_up: Start) -> None:
+    running = first_up("--home", str(small_disk / "home"))
     eventually(lambda: "ready " in (running.home / "up.out").read_text(), f"it is not ready: {running.said()}", seconds=60)
     full = Up(home=small_disk / "home", process=running.process)
     before = full.children()

@@ -46,8 +46,8 @@ def create_workspace(up: Up, slug: str) -> None:
         assert response.status == 201
 
 
-def test_ready_means_that_everything_answers(up: Start) -> None:
-    running = up()
+def test_ready_means_that_everything_answers(first_up: Start) -> None:
+    running = first_up()
     line = running.await_ready()
     assert line == f"ready {running.url}"
     assert is_ready(running)
@@ -71,8 +71,8 @@ def test_a_signal_stops_all_of_it(up: Start, is_clear: Callable[[], bool], numbe
     assert "database system is shut down" in (running.home / "log" / "postgres.log").read_text()
 
 
-def test_a_stop_during_the_start_is_heeded(up: Start, is_clear: Callable[[], bool], home: Path) -> None:
-    running = up()
+def test_a_stop_during_the_start_is_heeded(first_up: Start, is_clear: Callable[[], bool], home: Path) -> None:
+    running = first_up()
     eventually((home / "cluster.json").exists, "the cluster is not being made")
     running.process.terminate()
     assert running.process.wait(60) == 0, running.said()

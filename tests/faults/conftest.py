@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from conftest import Api, cloned, make_workspace, running_api
-from embedded.conftest import home, up  # noqa: F401  (fixtures)
+from embedded.conftest import home, up, used_home  # noqa: F401  (fixtures)
 from faults.scene import Scene, patient
 from servers import Server
 
