@@ -130,7 +130,11 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
     if deletion.is_deleted is None:
         raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
     if not deletion.is_deleted:
-        raise errors.Conflict(f"the endpoint {name!r} has live jobs or unfinished executions", code="endpoint_in_use")
+        raise errors.Conflict(
+            f"the endpoint {name!r} has live jobs or unfinished executions: list them with ?endpoint={name}; delete the jobs or give them "
+            "another endpoint, and let the executions end or cancel them",
+            code="endpoint_in_use",
+        )
 
 
 def _params(new: NewEndpoint) -> dict[str, object]:
