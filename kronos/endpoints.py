@@ -140,7 +140,11 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
     if deletion.is_deleted is None:
         raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
     if not deletion.is_deleted:
-        raise errors.Conflict(f"the endpoint {name!r} has live jobs or unfinished executions", code="endpoint_in_use")
+        raise errors.Conflict(
+            f"the endpoint {name!r} has live jobs or unfinished executions: …/jobs?endpoint={name} lists the jobs; delete them or give "
+            "them another endpoint, and let their executions end or cancel them",
+            code="endpoint_in_use",
+        )
 
 
 def _params(new: NewEndpoint) -> dict[str, object]:

@@ -28,6 +28,10 @@ _NOT_ALLOWED = "{message}; nothing was changed; let a superuser run once in data
 _LOCK_TIMEOUT = "500ms"
 _TRIES = 30
 _PAUSE_SECONDS = 1.0
+_READ_ONLY = (
+    "PostgreSQL takes no writes, it is a standby; nothing was changed. Let KRONOS_DATABASE_URL name the primary (several hosts, separated "
+    "by commas, may stand in it), then run `kronos migrate` again"
+)
 _IN_THE_WAY = ("40P01", "55P03")
 
 
@@ -170,6 +174,8 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
         return errors.MigrationFailed(f"{message}. " + _PG_CRON_IS_MISSING.format(database=database))
     if "can only create extension in database" in message:
         return errors.MigrationFailed(_PG_CRON_IS_ELSEWHERE.format(message=message, database=database))
+    if error.sqlstate == "25006":
+        return errors.MigrationFailed(_READ_ONLY)
     if error.sqlstate == "2BP01":
         return errors.MigrationFailed(
             f"{message}: {error.diag.message_detail}. Nothing was changed. Drop what is yours, migrate, and make it anew"

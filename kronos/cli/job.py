@@ -69,7 +69,7 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
         click.option("--ends-at", help="No tick from then on."),
         click.option("--starts-at", help="No tick before."),
         click.option("--input", "input_", type=JsonText(), help="What templates are filled with: JSON, @FILE, or - for standard input."),
-        click.option("--tz", "timezone", help="The schedule's time zone, such as Europe/Berlin.  [default: UTC]"),
+        click.option("--tz", "timezone", help="The schedule's time zone, such as Europe/Berlin; a new job without one has UTC."),
         click.option("--anchor", help="What --every is counted from."),
         click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of --cron."),
         click.option("--cron", help="Five fields, such as '0 9 * * 1'."),

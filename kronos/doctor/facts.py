@@ -21,6 +21,7 @@ class Ground:
     missing_roles: list[str]
     may_own: bool
     has_launcher: bool
+    is_read_only: bool
     clock_seconds: float
 
 

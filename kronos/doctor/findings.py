@@ -65,6 +65,13 @@ def ground(ground: Ground) -> Iterator[Finding]:
     """What nothing works without."""
     version = ground.pg_cron_version
     yield Finding(
+        check="writes",
+        ok=not ground.is_read_only,
+        detail="PostgreSQL is a standby, it takes no writes" if ground.is_read_only else "PostgreSQL takes writes",
+        meaning="nothing can be made, rung or delivered here; what else is found below is the standby's own",
+        fix="promote it, or let KRONOS_DATABASE_URL name the primary; several hosts, separated by commas, may stand in it",
+    )
+    yield Finding(
         check="pg_cron",
         ok=version is not None,
         detail=f"pg_cron {version} on PostgreSQL {ground.server_version}{_degraded(version)}" if version else "pg_cron is not installed",
@@ -73,8 +80,10 @@ def ground(ground: Ground) -> Iterator[Finding]:
     )
     yield Finding(
         check="launcher",
-        ok=ground.has_launcher,
-        detail="pg_cron's launcher runs" if ground.has_launcher else "pg_cron's launcher does not run",
+        ok=ground.has_launcher or ground.is_read_only,
+        detail="pg_cron's launcher runs"
+        if ground.has_launcher
+        else f"pg_cron's launcher does not run{', as on every standby' if ground.is_read_only else ''}",
         meaning="no entry fires; workers ring in its place, a little late, while one runs",
         fix="restart PostgreSQL, and look for the launcher's last words in its log",
     )

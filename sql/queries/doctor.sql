@@ -14,7 +14,7 @@ select current_user::text as connected_as, current_database()::text as database,
        exists (select
                  from pg_stat_activity as backend
                 where backend.backend_type = 'pg_cron launcher' or backend.application_name = 'pg_cron scheduler') as has_launcher,
-       extract(epoch from clock_timestamp())::double precision as clock_seconds;
+       current_setting('transaction_read_only') = 'on' as is_read_only, extract(epoch from clock_timestamp())::double precision as clock_seconds;
 
 -- name: list_orphans
 -- Entries of cron.job whose role is gone: one is enough to kill pg_cron's launcher each second. As the administrator, who alone sees them all.

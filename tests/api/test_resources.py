@@ -73,7 +73,8 @@ def test_a_workspace_is_deleted_once_all_in_it_has_ended(
         assert refusal(api.delete(base)) == "1 unfinished executions, 1 RUNNING backfills"
         assert finalize(worker, token, claimed, "FAILED", retry=timedelta(hours=1)) == {UUID(execution["execution_id"]): "RETRY"}
     assert refusal(api.delete(base)) == "1 unfinished executions, 1 RUNNING backfills"
-    assert api.delete(f"{base}/endpoints/sink").json()["code"] == "endpoint_in_use"
+    refused = api.delete(f"{base}/endpoints/sink").json()
+    assert (refused["code"], "?endpoint=sink" in refused["detail"]) == ("endpoint_in_use", True)
 
     assert api.post(f"{base}/backfills/{backfill}/cancel").json()["status"] == "CANCELLED"
     assert api.delete(base).json()["status"] == "DELETED"

@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import Api, await_condition, make_workspace, running_api
 from faults.own_server import own_server
-from kronos import database, errors, session, system
+from kronos import database, doctor, errors, migrations, session, system
 from kronos.database import Writes
 from kronos.embedded.cluster import Cluster
 from kronos.worker import claims
@@ -166,6 +166,10 @@ async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes
         refused = client.post("/v1/workspaces", json={"slug": "late", "name": "late"})
         assert (refused.status_code, refused.json()["pg_sqlstate"]) == (503, "25006"), refused.text
         assert "takes no writes" in refused.json()["detail"]
+        with pytest.raises(errors.MigrationFailed, match="it is a standby; nothing was changed"):
+            migrations.migrate(url)
+        found = {each.check: each for each in doctor.examine(url, fix=False, progress=lambda *_: None)}
+        assert (found["writes"].ok, found["launcher"].ok) == (False, True), found
 
         port = conninfo_to_dict(url)["port"]
         several = make_conninfo(url, host="127.0.0.1,127.0.0.1", port=f"{port},{cluster.port}")

@@ -26,6 +26,7 @@ GROUND = Ground(
     missing_roles=[],
     may_own=True,
     has_launcher=True,
+    is_read_only=False,
     clock_seconds=1000.0,
 )
 SILENT = PgCron(
@@ -66,6 +67,7 @@ def failing(found: Iterable[Finding]) -> set[str]:
     [
         ({"pg_cron_version": None}, "pg_cron"),
         ({"has_launcher": False}, "launcher"),
+        ({"has_launcher": False, "is_read_only": True}, "writes"),
         ({"missing_roles": ["kronos_cron"]}, "roles"),
         ({"has_schema": False, "applied": ""}, "schema"),
         ({"may_own": False}, "connection"),
