@@ -44,9 +44,9 @@ begin
     if v_restorer is not null then
         alter schema kronos owner to kronos_owner;
         for v_name in
-            select case class.relkind when 'v' then 'view ' when 'c' then 'type ' else 'table ' end || class.oid::regclass
+            select case class.relkind when 'v' then 'view ' when 'c' then 'type ' when 'S' then 'sequence ' else 'table ' end || class.oid::regclass
               from pg_class as class
-             where class.relnamespace = 'kronos'::regnamespace and class.relowner = v_restorer and class.relkind in ('r', 'p', 'v', 'c')
+             where class.relnamespace = 'kronos'::regnamespace and class.relowner = v_restorer and class.relkind in ('r', 'p', 'v', 'c', 'S')
              union all
             select 'routine ' || proc.oid::regprocedure
               from pg_proc as proc

@@ -4,16 +4,20 @@ Before 1.5 its launcher can freeze for ever, and after the clock was set back it
 up. A restart of the server cures both.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 
 _STALE_AFTER_SECONDS = 180.0
 # Seen stale for this long by a clock that stands still while the machine sleeps: an hour's sleep is no freeze.
 _SEEN_STALE_SECONDS = 150.0
 _LOOK_EVERY_SECONDS = 20.0
+_ASK_SECONDS = 6.0
 _FIRST_REST_SECONDS = 600.0
 _LONGEST_REST_SECONDS = 7200.0
 
@@ -55,10 +59,18 @@ class Watchdog:
 
 
 def silent_seconds(database_url: str) -> float | None:
-    """How long pg_cron has not rung an internal job, in seconds; None without an answer."""
+    """How long pg_cron has not rung an internal job, in seconds; None without an answer within seconds, whatever PostgreSQL does."""
     try:
-        with psycopg.connect(database_url, connect_timeout=2, options="-c statement_timeout=2s") as connection:
-            row = connection.execute("select silent_seconds from kronos.pg_cron_health()").fetchone()
-    except psycopg.Error:  # not there, not answering, or a schema that somebody is at work on
+        row = asyncio.run(_ask(database_url))
+    except (psycopg.Error, TimeoutError):  # not there, not answering, or a schema that somebody is at work on
         return None
     return float(row[0]) if row is not None and row[0] is not None else None
+
+
+async def _ask(database_url: str) -> TupleRow | None:
+    options = "-c statement_timeout=2s -c max_parallel_workers_per_gather=0"  # a postmaster that was stopped starts no workers
+    async with (
+        asyncio.timeout(_ASK_SECONDS),
+        await AsyncConnection.connect(database_url, connect_timeout=2, options=options) as connection,
+    ):
+        return await (await connection.execute("select silent_seconds from kronos.pg_cron_health()")).fetchone()

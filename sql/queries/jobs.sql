@@ -244,6 +244,8 @@ with old as materialized (
       left join lateral kronos.pointer_of(old.job_id) as pointer on true
 ), read as materialized (
     select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap, next_dst_overlap, next_anchor_local) as next_schedule from fresh
+), first as materialized (      -- before the row: a schedule that never fires is refused by its own words
+    select kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at) as tick_at from fresh, read
 ), retired as (
     update kronos.jobs as job
        set status = 'RETIRED', replaced_by_id = %(job_id)s, status_reason = jsonb_build_object('code', 'replaced', 'detail', 'replaced by a newer version')
@@ -265,14 +267,14 @@ with old as materialized (
            coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds), coalesce(%(overlap)s::text, fresh.overlap),
            coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy), coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
            kronos.settled_at(), fresh.skip_next, fresh.resume_at
-      from fresh, read
+      from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
 ), pointed as (
     insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs_from, is_paused, is_halted, is_internal)
-    select next.job_id, next.workspace_id, kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at), fresh.ran_last_at, fresh.runs_from,
+    select next.job_id, next.workspace_id, first.tick_at, fresh.ran_last_at, fresh.runs_from,
            next.status = 'PAUSED', fresh.is_halted, fresh.is_internal
-      from next, fresh, read
+      from next, fresh, first
 ), registered as materialized (
     select kronos.register_pg_cron(next.job_id) as jobid
       from next

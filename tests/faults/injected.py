@@ -57,14 +57,14 @@ class Fault:
     def codes(self) -> set[str]:
         """The codes of the problem that a caller may get."""
         if self.action == "terminate":
-            return {"database_unavailable"}
+            return {"database_unavailable", "outcome_unknown"}
         if self.point in ("entry", "read_only"):
             return {"pg_cron_unavailable"}
         if self.point == "locked":  # a job that is only read shows its entry, so reading waits too
             return {"pg_cron_unavailable", "database_unavailable"}
         if self.point == "commit":
             # The error comes with the pipeline's sync, where psycopg gives up the connection instead of telling the SQLSTATE.
-            return {"database_unavailable", "internal_error"}
+            return {"database_unavailable", "internal_error", "outcome_unknown"}
         return {"internal_error"} if self.action == "XX000" else {"database_unavailable"}
 
 

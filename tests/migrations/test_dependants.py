@@ -137,7 +137,7 @@ def test_a_view_gets_a_column_at_its_end_under_a_view_that_reads_it(
 ) -> None:
     before = reports(superuser, report)
     text = (sql.root() / "views/attempts.sql").read_text()
-    release.write("views/attempts.sql", text.replace("worker_id\n", "worker_id, 1 as added\n"))
+    release.write("views/attempts.sql", text.replace("endpoint_version\n", "endpoint_version, 1 as added\n"))
     superuser.execute("create view rpt.tries as select execution_id from kronos.attempts")
     migrations.migrate(database_url)
     assert reports(superuser, report) == before

@@ -23,7 +23,8 @@ _PLANS = [
 
 def params(statement: str, **given: Any) -> dict[str, Any]:
     common = {
-        "job_id": uuid.uuid4(), "name": None, "input": Jsonb({}), "tags": [], "idempotency_key": None, "request_sha256": None,
+        "job_id": uuid.uuid4(), "name": None,
+        "title": None, "input": Jsonb({}), "tags": [], "idempotency_key": None, "request_sha256": None,
     }  # fmt: skip
     if statement == "jobs.insert_one_shot_job":
         local = {"run_at_local": None, "timezone": None, "dst_gap": "SHIFT"}

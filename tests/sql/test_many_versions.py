@@ -10,6 +10,7 @@ import pytest
 
 from conftest import cloned
 from factory import add_endpoint
+from kronos.database import PAGE_BYTES
 from servers import Server
 from sql.plans import plan_of, run_statement, seq_scans, told_plans
 from sql_factory import Connection, make_cron_job, values
@@ -20,17 +21,20 @@ _CHAIN = """
 with chain as materialized (
     select n, case when n = 1 then %(first)s::uuid else gen_random_uuid() end as job_id, %(began)s + (n - 1) * interval '36 minutes' as at
       from generate_series(1, %(versions)s) as n
-)
+), made as (
 insert into kronos.jobs (job_id, first_version_id, version, previous_version_id, workspace_id, name, endpoint_id, trigger, status,
-                         cron, timezone, schedule, alarm, description, created_at, ticks_from, ticks_until, retired_at, next_tick_at)
+                         cron, timezone, schedule, alarm, description, created_at, ticks_from, ticks_until, retired_at)
 select chain.job_id, %(first)s, chain.n, (select before.job_id from chain as before where before.n = chain.n - 1), job.workspace_id,
        'edited', job.endpoint_id, 'CRON', case when chain.n = %(versions)s then 'ACTIVE' else 'RETIRED' end, job.cron, job.timezone,
        job.schedule, job.alarm, job.description, chain.at, chain.at,
        case when chain.n < %(versions)s then chain.at + interval '36 minutes' end,
-       case when chain.n < %(versions)s then chain.at + interval '36 minutes' end,
-       case when chain.n = %(versions)s then now() + interval '1 hour' end
+       case when chain.n < %(versions)s then chain.at + interval '36 minutes' end
   from chain cross join kronos.jobs as job
  where chain.n > 1 and job.job_id = %(first)s
+returning job_id, workspace_id, status
+)
+insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+select job_id, workspace_id, now() + interval '1 hour' from made where status = 'ACTIVE'
 """
 _RUNS = """
 insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
@@ -40,7 +44,11 @@ select kronos.tick_id(job_id, created_at + interval '10 minutes'), workspace_id,
   from kronos.jobs cross join lateral (select created_at + interval '10 minutes' as at) as tick
  where first_version_id = $1
 """
-_PAGE = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_created_at", "before_id")) | {"limit": 51, "job": "edited"}
+_PAGE = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_created_at", "before_id")) | {
+    "limit": 50,
+    "bytes": PAGE_BYTES,
+    "job": "edited",
+}
 
 
 class Chain:
@@ -96,11 +104,11 @@ def test_the_pages_by_name_are_the_history_of_all_versions(chain: Chain, status:
     found: list[Any] = []
     place: tuple[Any, Any] = (None, None)
     while True:
-        page = chain.page(status=status, limit=201, before_created_at=place[0], before_id=place[1])
+        page = chain.page(status=status, limit=200, before_created_at=place[0], before_id=place[1])
         found += [row[0] for row in page]
-        if len(page) < 201:
+        if not page or not page[-1][-1]:  # none follow
             break
-        place = (page[-1][-1], page[-1][0])
+        place = (page[-1][-2], page[-1][0])
     assert found == chain.wanted(status)
     assert len(found) > 250
 
