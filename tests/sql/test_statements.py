@@ -141,3 +141,16 @@ def test_each_block_tells_nothing_by_star_and_no_block_is_defined_twice() -> Non
     assert sorted(names) == sorted(sql.texts())
     last_selects = {name: text[text.rfind("\nselect") + 1 :] for name, text in sql.texts().items()}
     assert [name for name, text in last_selects.items() if re.match(r"select\s+\*|.*returning\s+\*\s*\Z", text, flags=re.S)] == []
+
+
+def test_what_is_asked_often_is_short_enough_for_the_driver_to_remember_how_it_read_it() -> None:
+    """Beyond 4,096 bytes or 50 parameters psycopg takes a statement apart each time that it is sent."""
+    rare = {"jobs.replace_cron_job", "explain.get_facts"}
+    often = [each for each in sql.statements if each.name not in rare and not each.name.startswith("doctor.")]
+    assert [(each.name, len(each.text)) for each in often if len(each.text.encode()) > 4096] == []
+
+
+def test_no_statement_has_a_literal_over_several_lines() -> None:
+    """The layout of its lines is left out."""
+    lines = [(name, re.sub(r"--[^']*$", "", line)) for name, text in sql.texts().items() for line in text.splitlines()]
+    assert [(name, line) for name, line in lines if line.count("'") % 2] == []
