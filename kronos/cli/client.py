@@ -34,11 +34,6 @@ class Client:
     url: str
     key: str
 
-    def get(self, *path: str, fields: Collection[str] = (), **query: str | None) -> JsonObject:
-        """What is at `path`, with these `fields` in it. Raises ClickException: the API's own words, or that it is none of ours."""
-        document: JsonObject = self.call("GET", path, query=query, fields=fields)
-        return document
-
     def call(
         self,
         method: str,

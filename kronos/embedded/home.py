@@ -138,7 +138,7 @@ def _is_taken(descriptor: int) -> bool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if left:
-                time.sleep(_LOCK_PAUSE_SECONDS)
+                time.sleep(_LOCK_PAUSE_SECONDS)  # nobody tells when the lock is let go of
             continue
         return True
     return False
