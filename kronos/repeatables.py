@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql as composed
 
-from kronos import catalog, errors, sql
+from kronos import catalog, errors, floors, sql
 
 Driver = psycopg.Connection[tuple[object, ...]]
 
@@ -39,8 +39,8 @@ def in_use(users: Sequence[str]) -> errors.MigrationFailed:
 def files() -> Iterator[tuple[str, Path]]:
     """(role that owns it, file) of everything that is applied again when it changed, in order."""
     root = sql.root()
-    for path in sorted((root / "functions").glob("*/*.sql")):
-        yield "kronos_cron" if path.parent.name == "pg_cron" else "kronos_owner", path
+    for floor, path in floors.functions():
+        yield floor.owner, path
     for path in sorted((root / "views").glob("*.sql")):
         yield "kronos_owner", path
     yield "kronos_owner", root / "policies.sql"
@@ -49,7 +49,7 @@ def files() -> Iterator[tuple[str, Path]]:
 
 def digest() -> str:
     """What the files say now; the comment on schema kronos says what was applied last."""
-    return hashlib.sha256(b"\0".join(path.read_bytes() for _, path in files())).hexdigest()[:16]
+    return hashlib.sha256(b"\0".join(owner.encode() + b"\0" + path.read_bytes() for owner, path in files())).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ class Upgrade:
         now = f"sql/ {digest()}"
         if not self._is_schema_changed and self._is_applied(now):
             return
-        self.driver.execute("set local check_function_bodies = off")  # files may name each other in any order
+        # A function may read a view, and views come later; functions of one floor may call each other in a circle.
+        self.driver.execute("set local check_function_bodies = off")
         self._as("")
         self.driver.execute("grant usage, create on schema kronos to kronos_cron")
         self._replace_functions()

@@ -17,7 +17,7 @@ from kronos import errors, migrations, repeatables, sql
 from migrations.releases import Release, next_release
 from sql_factory import Connection, make_cron_job, records, value, values
 
-_ISO = "functions/lookup/iso.sql"
+_ISO = "functions/ground/iso.sql"
 _EXECUTIONS = "views/executions.sql"
 _SIGNATURES = """
   select oid::bigint, oid::regprocedure::text || ' ' || proowner::regrole || coalesce(proacl::text, '')
@@ -112,7 +112,7 @@ def test_functions_views_and_triggers_that_a_release_has_no_more_go(
     with monkeypatch.context() as patch:
         old = next_release(tmp_path / "old", patch)
         old.write(
-            "functions/lookup/old_mark.sql",
+            "functions/changes/old_mark.sql",
             "create or replace function kronos.old_mark() returns trigger language plpgsql as $$ begin return new; end $$;\n"
             "create or replace trigger marked before insert on kronos.jobs for each row execute function kronos.old_mark();\n",
         )

@@ -97,9 +97,9 @@ def broken_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A release whose last file fails, after one of its functions was changed."""
     root = tmp_path / "sql"
     shutil.copytree(sql.root(), root)
-    fire = root / "functions/firing/fire.sql"
+    fire = root / "functions/ring/fire.sql"
     fire.write_text(fire.read_text().replace("returns integer", "returns  integer").replace("-- fire:", "-- changed:"))
-    (root / "functions/reaper/uuid7_floor.sql").write_text(
+    (root / "functions/ground/uuid7_floor.sql").write_text(
         "create function kronos.of_the_next_release() returns integer language sql as 'select 1'"
     )
     with (root / "grants.sql").open("a") as grants:

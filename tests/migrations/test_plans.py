@@ -62,7 +62,7 @@ def test_a_dry_run_names_what_a_release_replaces_and_what_was_changed_by_hand(
     superuser: Connection, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = next_release(tmp_path, monkeypatch)
-    release.edit("functions/lookup/iso.sql", "iso: an instant", "iso: changed")
+    release.edit("functions/ground/iso.sql", "iso: an instant", "iso: changed")
     superuser.execute("revoke execute on function kronos.fire from kronos_cron")
     superuser.execute("drop policy of_workspace on kronos.jobs")
     before = values(superuser, _WRITTEN)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from factory import add_endpoint
-from kronos import sql
+from kronos import floors, sql
 from sql.plans import plan_of, rows_read
 from sql_factory import Connection, make_cron_job, records, values
 
@@ -154,8 +154,8 @@ def test_functions_belong_to_kronos_owner_and_those_that_reach_pg_cron_to_kronos
     owners = dict(
         shared.execute("select proname, proowner::regrole::text from pg_proc where pronamespace = 'kronos'::regnamespace").fetchall()
     )
-    of_pg_cron = {path.stem for path in (sql.root() / "functions" / "pg_cron").glob("*.sql")}
-    assert {name for name, owner in owners.items() if owner == "kronos_cron"} == of_pg_cron
+    assert owners == {path.stem: floor.owner for floor, path in floors.functions()}
+    assert [floor.name for floor in floors.floors().values() if floor.owner == "kronos_cron"] == ["pg_cron"]
     assert set(owners.values()) == {"kronos_cron", "kronos_owner"}
 
 
@@ -284,7 +284,7 @@ def test_due_jobs_are_found_without_reading_those_that_are_not(filled: Connectio
         filled.execute(
             "update tests.jobs set next_tick_at = now() - interval '30 s' where job_id in (select job_id from tests.jobs limit 20)"
         )
-        bodies = [(sql.root() / "functions" / "firing" / f"{name}.sql").read_text() for name in ("account_due", "catch_up")]
+        bodies = [(sql.root() / "functions" / "accounting" / f"{name}.sql").read_text() for name in ("account_due", "catch_up")]
         queries = [query for body in bodies for query in re.findall(r"(select job\.job_id\b.*?skip locked)", body, flags=re.S)]
         assert len(queries) == 2, "the queries are not where this test looks for them"
         filled.execute("set local role kronos_owner")

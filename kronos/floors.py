@@ -1,0 +1,67 @@
+"""The floors of sql/functions: their order, who owns each, and which function calls which.
+
+A function calls its own floor and those below it. So a database is built from the ground up, and what PostgreSQL binds when it creates
+a function (`return …` as a body) finds its callees there already.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kronos import sql
+
+# A row of the table in sql/README.md, which is the list: | `ring/` | `kronos_owner` | what pg_cron and the workers call |
+_FLOOR = re.compile(r"^\| `(?P<name>\w+)/` \| `(?P<owner>kronos_\w+)` \|", re.MULTILINE)
+_COMMENT = re.compile(r"--[^\n]*")
+_CALL = re.compile(r"\bkronos\.(\w+)\s*\(")
+# The command of pg_cron's entries. Functions write it and compare with it as a text; none of them calls it.
+_COMMAND = "'select kronos.fire("
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """A folder of sql/functions: the role that owns its functions, and how far up it is; the ground is 0."""
+
+    name: str
+    owner: str
+    height: int
+
+
+def floors() -> dict[str, Floor]:
+    """All floors by name, from the ground up."""
+    rows = list(_FLOOR.finditer((sql.root() / "README.md").read_text(encoding="utf-8")))
+    return {row["name"]: Floor(name=row["name"], owner=row["owner"], height=height) for height, row in enumerate(reversed(rows))}
+
+
+def calls(text: str) -> set[str]:
+    """The functions of schema kronos that a text in SQL calls."""
+    return set(_CALL.findall(_COMMENT.sub("", text).replace(_COMMAND, "")))
+
+
+def functions() -> list[tuple[Floor, Path]]:
+    """(floor, file) of every function: from the ground up, and on a floor each after those that it calls.
+
+    Where functions of a floor call each other in a circle, the first by name comes last. Raises RuntimeError for a folder that is no floor.
+    """
+    by_name, paths = floors(), sorted((sql.root() / "functions").glob("*/*.sql"))
+    if strangers := sorted({path.parent.name for path in paths} - by_name.keys()):
+        raise RuntimeError(f"no floor in {sql.root() / 'README.md'} for {', '.join(strangers)} of sql/functions")
+    return [
+        (floor, path)
+        for floor in by_name.values()
+        for path in _callees_first({path.stem: path for path in paths if path.parent.name == floor.name})
+    ]
+
+
+def _callees_first(paths: dict[str, Path]) -> Iterator[Path]:
+    left = dict(paths)
+
+    def visit(name: str) -> Iterator[Path]:
+        if path := left.pop(name, None):
+            for callee in sorted(calls(path.read_text(encoding="utf-8"))):
+                yield from visit(callee)
+            yield path
+
+    for name in paths:
+        yield from visit(name)
