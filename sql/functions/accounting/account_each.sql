@@ -6,7 +6,6 @@
 -- By the clock: ten seconds after the first failure it stops between two parts and what it has done is kept; the rest stays due, and the next ring goes
 -- on. What its role's 30 s cut off would be undone, and begun again for ever.
 -- The caller holds the rows' locks.
--- Called by: fire, account_due, catch_up, end_each, resume_each, settle_ticks, suspend_workspace.
 -- Returns: how many executions were made for delivery.
 create or replace function kronos.account_each(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -4,7 +4,7 @@
 -- among the finished then, and once it is committed finds no live one in its way, so such ticks are looked for again in a statement that does see it.
 -- Missed ticks that are delivered after all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one
 -- each stagger_seconds. The wave's row is locked only where there are such ticks.
--- Called by: account_each.   Returns: how many executions were made for delivery.
+-- Returns: how many executions were made for delivery.
 -- Nested loops only: the planner cannot know how few ticks are due. Its plan is kept, so it names no partition: the finished are finished_among's.
 create or replace function kronos.account_ticks(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

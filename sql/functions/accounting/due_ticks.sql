@@ -2,7 +2,6 @@
 -- A tick accounted for within the grace (kronos.grace) after its time is on time and is delivered. Of the older ones, the missed, the job's policy delivers none
 -- (SKIP), the newest within the window and only if no newer tick is delivered with it (LATEST), or each within the window (ALL).
 -- Of what would be delivered, the first skip_next are skipped; and no more than max_runs leaves room for.
--- Called by: account_ticks and admitted_ticks, run_internal_job.
 -- Returns: a DELIVER row a tick, in order (for a missed one without run_at: account_ticks spreads these over all jobs); at most one MISSED and one
 -- SKIPPED row, each for a run of ticks before them; one NEXT row: in scheduled_at the new pointer, null where the schedule or ends_at leaves none,
 -- in run_at the newest tick delivered, in tick_count how many are. Of the ticks within the window at most 10,000 a call (about 0.1 s): the rest is

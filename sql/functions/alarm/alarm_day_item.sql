@@ -1,6 +1,6 @@
 -- alarm_day_item: the days of the month that L, LW, 15W, L-3 or L-3W can be, whatever the month's length and
 -- first weekday.
--- Called by: alarm_item.   Returns: a range or a day; not one that it cannot be.
+-- Returns: a range or a day; not one that it cannot be.
 create or replace function kronos.alarm_day_item(p_item text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

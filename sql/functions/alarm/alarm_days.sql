@@ -1,5 +1,4 @@
 -- alarm_days: the days of the month, months and weekdays of a schedule's dates, moved by each of p_shifts days (-1, 0, 1).
--- Called by: alarm_shifted.
 -- Returns: bits, in pg_cron's terms: what L, W and # can be.
 --
 -- The first of a month moves to the last of the month before, which is exact where the month is known: from the 1st of March to 28 and 29 February.

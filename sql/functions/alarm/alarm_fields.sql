@@ -1,6 +1,5 @@
 -- alarm_fields: a cron text's own five fields, where pg_cron has a word for what they say; L, W and # become the days that they can be, a range that goes
 -- round a list.
--- Called by: alarm.
 -- Returns: texts that pg_cron 1.4.2 and 1.6 take and read alike ($ is 1.6's alone).
 -- Raises: KR001 as cron_fields does.
 --

@@ -1,5 +1,5 @@
 -- alarm_weekdays: the weekdays on which the weekday field can match: 5#2 and 5L are Fridays.
--- Called by: alarm_days.   Returns: bits 0-6.
+-- Returns: bits 0-6.
 create or replace function kronos.alarm_weekdays(p_schedule kronos.schedule) returns integer
 language sql immutable parallel safe
 return p_schedule.weekdays | p_schedule.last_weekdays

@@ -1,5 +1,5 @@
 -- cron_list: values as a pg_cron field: *, */5, 9-17, 1-31/2, or a list of these and of single values.
--- Called by: alarm_interval, alarm_shifted, alarm_day_fields.   p_low..p_high are the values that the field can have.
+-- p_low..p_high are the values that the field can have.
 -- p_star: the field must (true) or must not (false) begin with *; null: whatever is plainest.
 -- Returns: the values, where p_star is true perhaps with p_low as one more; null for no value at all.
 create or replace function kronos.cron_list(p_bits bigint, p_low integer, p_high integer, p_star boolean default null) returns text

@@ -5,7 +5,7 @@
 -- replaces or skips. While the workspace is suspended it waits too.
 -- A run that FAILED is made due again under its own id, by the version that the backfill was made of: its endpoint and input; its attempts go on counting.
 -- It waits for no lock. Lock order: jobs, then backfills, as when a job is cancelled (stop_backfills): an execution's foreign key wants the job's.
--- Called by: advance_backfills; queries/backfills.sql (insert_backfill), for the first batch.   Returns: how many executions were made.
+-- Returns: how many executions were made.
 create or replace function kronos.advance_backfill(p_backfill_id uuid, p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

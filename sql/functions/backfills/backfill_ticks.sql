@@ -5,7 +5,7 @@
 -- The finished are looked for by the ids that a run of the tick can have: the schedule's, of the version that answered for it, and that of each
 -- backfill whose window holds it. So a look touches the partitions of those ids, whatever else there is. Only where MISSED is asked for without
 -- SKIPPED, or SKIPPED without MISSED, the ledger is read: a row of either may stand for many ticks.
--- Called by: advance_backfill; queries/backfills.sql (count_ticks). As the caller, so row level security holds.
+-- As the caller, so row level security holds.
 -- Returns: in order; no row for a job without a schedule. The present state: what it says of a tick can be different a moment later.
 create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz, p_limit integer,
                                                  p_include text[] default '{MISSED,SKIPPED,CANCELLED}')

@@ -3,7 +3,7 @@
 -- ends, so neither is suspended or resumed meanwhile. Tells the rest of the transaction in kronos.settled_at up to when: the next version begins right
 -- there, so a tick at that very moment is one version's, and not both's; and in kronos.settled_job_id which job: a name may have gone to a newer
 -- version while we waited for the lock.
--- Called by: settle_version; queries/jobs.sql, as the first statement of a backfill.
+-- The first statement of a backfill's transaction; settle_version begins with it.
 -- Returns: how many executions were made. 0 too where there is no such job in the caller's workspace.
 -- Raises: 55P03 where ticks that are due cannot be accounted for at this moment; pg_cron's errors, unchanged, where a pause has just run out: the job is registered before it is changed.
 create or replace function kronos.settle_ticks(p_job_id uuid) returns integer

@@ -3,7 +3,7 @@
 -- So one of the two waits for the other: a deletion that comes second finds the job, and a job that comes second finds the deletion, because a
 -- locked row is read as it is now, whatever the statement's snapshot says.
 -- After the row and not before: register_pg_cron has the workspace's lock then, which a deletion takes first.
--- Called by: the triggers below.   Raises: KR012.
+-- Raises: KR012.
 -- A run of a live job needs no look: its maker holds the job's row, and an endpoint with a live job is not deleted. That leaves those of jobs
 -- that may be over: an execution that is retried, which keeps the created_at of its first life, and one of a backfill.
 create or replace function kronos.require_live_endpoint() returns trigger

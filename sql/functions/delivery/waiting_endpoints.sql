@@ -3,7 +3,6 @@
 -- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim (list_due_endpoints measures it), so it costs the
 -- same however much waits and however much there was.
 -- p_from: what was due before is not looked at.
--- Called by: queue_health, keep_leases, queries/doctor.sql.
 create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer, p_from timestamptz default '-infinity')
 returns table (endpoint_id uuid, due_at timestamptz, waits_for text)
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- entry_place: where an entry must lead to reach this database. pg_cron's settings are for superusers' eyes unless they lent them (cluster.sql):
 -- without, the host is not known.
--- Called by: pg_cron_drift, is_pg_cron_right, repair_entries, is_job_entry_right, as kronos_owner.   Returns: one row.
+-- Asked as kronos_owner.   Returns: one row.
 create or replace function kronos.entry_place(out database text, out nodename text, out nodeport integer)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

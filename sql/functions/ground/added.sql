@@ -1,5 +1,4 @@
 -- added: two objects of counts as one, each key's numbers added.
--- Called by: reap, repair_entries, repair_pg_cron.
 create or replace function kronos.added(p_some jsonb, p_more jsonb) returns jsonb
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,6 @@
 -- is_held: whether this instance stands still: nothing is fired, caught up, aged out or delivered, as if all of it were down. For a copy that was
 -- restored beside its original, and must call nobody. A setting, not a row: a dump brings the original's rows, and no settings.
 -- `kronos up --hold` sets it for its server; elsewhere: alter database … set kronos.hold = 'on', before the copy is restored into it.
--- Called by: fire, account_all, ring_if_silent, advance_backfills, run_internal_task, reap, queries/claims.sql (list_due_endpoints, claim_executions),
--- queries/system.sql (get_status).
 -- Returns: true for whatever is not a plain no: who misspells it wants it all the same.
 create or replace function kronos.is_held() returns boolean
 language sql stable parallel safe

@@ -1,6 +1,5 @@
 -- is_shortage: whether an error is of no row, but of the moment: connection, resources, a lock, an operator. It will pass, and the next row
 -- would meet it too.
--- Called by: repair_entries, end_each, resume_each, refresh_each.
 create or replace function kronos.is_shortage(p_sqlstate text) returns boolean
 language sql immutable strict parallel safe
 return left(p_sqlstate, 2) in ('08', '40', '53', '55', '57');

@@ -1,5 +1,4 @@
 -- iso: an instant as the API writes it: RFC 3339, UTC, Z; of the years 1 to 9999 (finite).
--- Called by: views/job_details.sql, for the instants inside a JSON document.
 create or replace function kronos.iso(p_at timestamptz) returns text
 language sql immutable parallel safe
 as $$

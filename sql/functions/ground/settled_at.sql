@@ -1,5 +1,4 @@
 -- settled_at: up to when settle_ticks accounted for ticks in this transaction; else its start.
--- Called by: first_tick, stamp_job, queries/jobs.sql (replace_cron_job).
 create or replace function kronos.settled_at() returns timestamptz
 language sql stable parallel safe
 as $$

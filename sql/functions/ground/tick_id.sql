@@ -1,6 +1,6 @@
 -- tick_id: the execution id of a job's nominal tick: a version 7 UUID whose random bits are a digest of (job, tick).
 -- Alarm, catch-up and a command that runs twice meet the same id, so the same tick can never be two executions.
--- Called by: account_ticks, run_internal_task, record_internal_tick, skip_ticks.   Returns: the same id for the same arguments, for ever.
+-- Returns: the same id for the same arguments, for ever.
 -- One expression and no search_path of its own, so that it is inlined: with what calls it 11 us against 19. Its callers set theirs.
 create or replace function kronos.tick_id(p_job_id uuid, p_tick timestamptz) returns uuid
 language sql immutable parallel safe

@@ -1,5 +1,5 @@
 -- uuid7: a version 7 UUID (RFC 9562): 48 bits of milliseconds, the rest random.
--- Called by: queries/*.sql, for executions that no tick names.   Returns: a new id each time.
+-- Returns: a new id each time.
 create or replace function kronos.uuid7(p_at timestamptz default clock_timestamp()) returns uuid
 language sql volatile parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,4 @@
 -- uuid7_time: the instant that a version 7 UUID begins with, to the millisecond: which partition of the history a row of this id lies in.
--- Called by: queries and functions that look into the history.
 create or replace function kronos.uuid7_time(p_id uuid) returns timestamptz
 language sql immutable strict parallel safe
 as $$

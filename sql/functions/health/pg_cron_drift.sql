@@ -1,6 +1,5 @@
 -- pg_cron_drift: where the ACTIVE CRON jobs and pg_cron's entries of our name are not the same set, and in what. One snapshot; a request under way may
 -- show as a difference, so whoever repairs looks again under the job's lock.
--- Called by: repair_pg_cron; queries/doctor.sql and queries/system.sql (list_drift).
 -- Returns: a row a difference; job_id is null where the entry's name holds none, workspace_id where no job has it.
 create or replace function kronos.pg_cron_drift()
 returns table (job_id uuid, workspace_id uuid, jobid bigint, jobname text, difference text)

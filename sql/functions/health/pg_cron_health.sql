@@ -1,6 +1,6 @@
 -- pg_cron_health: what readiness is judged by: the extension, the internal jobs' entries, how long pg_cron has been silent, and where it is, whether its
 -- log says that it cannot ring. The log is asked only once a minute's ring is overdue, or nothing has rung yet.
--- Called by: queries/system.sql, queries/explain.sql, queries/doctor.sql, system_status.   Returns: one row. alarm_failure: why the newest alarms fail; null
+-- Returns: one row. alarm_failure: why the newest alarms fail; null
 -- where they did not, or pg_cron keeps no log.
 create or replace function kronos.pg_cron_health()
 returns table (extension_version text, internal_jobs integer, internal_entries integer, silent_seconds double precision, alarm_failure text)

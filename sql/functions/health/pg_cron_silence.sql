@@ -1,7 +1,7 @@
 -- pg_cron_silence: how long pg_cron has not rung an internal job. Silence begins, at the earliest, when PostgreSQL started or the jobs were made.
 -- What lies ahead of the clock by more than 5 s was written before the clock was set back, and is no evidence of a pg_cron that rings: set back, it is
 -- silent until the clock has caught up. Where there is no other evidence, the silence is as long as that will take.
--- Called by: pg_cron_health, ring_if_silent.   Returns: never null, and above -5 s.
+-- Returns: never null, and above -5 s.
 create or replace function kronos.pg_cron_silence() returns interval
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

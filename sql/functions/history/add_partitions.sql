@@ -3,7 +3,7 @@
 -- leaves off at once: eight weeks ahead is time enough for a dump to end, and for kronos doctor to be asked.
 -- Default partitions hold what is older than the oldest partition, or what came when none had been made.
 -- Stops 25 ms after its first: the default partitions are locked until the transaction ends. So it is the last thing that a transaction does.
--- Called by: retain, hourly; migrate and kronos doctor --fix, until it makes none.   Returns: how many were made; normally 0, and 2 once a week.
+-- Made hourly by retain; by migrate and kronos doctor --fix until it makes none.   Returns: how many were made; normally 0, and 2 once a week.
 create or replace function kronos.add_partitions() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$

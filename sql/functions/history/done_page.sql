@@ -4,7 +4,7 @@
 -- read in its index's own order, of each version, and they are merged.
 -- Where scheduled_at is asked for, a prompt row was made within an hour of it, so the index's range is cut to those. The others, made much earlier
 -- (DELAYED) or later (missed, backfilled), have an index of their own, execution_done_odd.
--- Called by: find_executions.   Returns: newest first.   As the caller: row level security holds.
+-- Returns: newest first.   As the caller: row level security holds.
 create or replace function kronos.done_page(p_workspace_id uuid, p_job_ids uuid[], p_status text, p_scheduled_after timestamptz,
                                             p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_from timestamptz,
                                             p_to timestamptz, p_made_from timestamptz, p_made_to timestamptz, p_limit integer)

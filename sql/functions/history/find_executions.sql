@@ -8,7 +8,7 @@
 -- matches holds, at any time, those of one span.
 -- Of many versions a span asks for those alone that were in force in it, or had a backfill that went on: a version makes executions at no other time. So
 -- all of a walk asks for each version about once, however many there are.
--- Called by: queries/executions.sql.   As the caller: row level security holds.
+-- As the caller: row level security holds.
 create or replace function kronos.find_executions(p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                                   p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)

@@ -1,5 +1,4 @@
 -- is_accounted_for: whether there is an execution of this id already, finished or not.
--- Called by: admitted_ticks.
 create or replace function kronos.is_accounted_for(p_execution_id uuid) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

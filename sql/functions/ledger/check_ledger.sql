@@ -1,6 +1,6 @@
 -- check_ledger: whether each tick of a version of a job within [p_from, p_to) has exactly one row that says what became of it. The ticks that the
 -- schedule gives (expected_ticks) against the rows there are (ledger_rows); a row of n ticks stands for n consecutive ones.
--- Called by: queries/ledger.sql, check_ledgers.   Row level security confines it.
+-- Row level security confines it.
 -- Returns: no row where there is no such CRON job. expected = delivered + missed + skipped + unaccounted, in ticks. delivered: became an execution,
 -- whatever its end. unaccounted: no row; surplus: rows, or ticks counted by them, that no tick explains, or that tell of one a second time.
 -- overdue: ticks that are due and wait for somebody to account for them (up to 10,000). At most 100,000 ticks a call: is_truncated, and checked_until

@@ -2,7 +2,7 @@
 -- Rows may have been aged out: what the job's pointer had passed when its zone's rules changed is settled as far as both say the same (p_changed_from).
 -- Only rows from the last delivered tick on are looked at: an execution's id begins with its tick, so those are in few partitions, which a plan that
 -- is made for the bound at hand names.
--- Called by: correct_jobs, which holds the row.   Never null.
+-- The caller holds the row's lock. Never null.
 create or replace function kronos.settled_tick(p_job kronos.jobs, p_changed_from timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$

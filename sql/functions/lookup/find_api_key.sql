@@ -1,5 +1,4 @@
 -- find_api_key: the digest and role of a key by its public part; no row for an unknown or revoked one.
--- Called by: queries/keys.sql (authenticate).
 create or replace function kronos.find_api_key(p_public_id text) returns table (key_id uuid, secret_sha256 bytea, role text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$

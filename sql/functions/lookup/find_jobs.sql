@@ -4,7 +4,7 @@
 -- As the owner, bound to the caller's workspace: to row level security neither tags' nor names' operators are leakproof, so it keeps them from
 -- every index. The plan is made for the arguments at hand: a filter that is null is gone from it. Few jobs of a tag are found by its index;
 -- of one that thousands have, the newest are soon met.
--- Called by: queries/jobs.sql (list_jobs).   Returns: newest first.
+-- Returns: newest first.
 create or replace function kronos.find_jobs(p_endpoint text, p_trigger text, p_status text, p_tag text, p_q text, p_created_after timestamptz,
                                             p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (job_id uuid, created_at timestamptz)

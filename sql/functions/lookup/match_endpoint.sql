@@ -1,6 +1,6 @@
 -- match_endpoint: an endpoint of the transaction's workspace, for a change that is meant for certain versions of it only (If-Match; null: for any, and nothing
 -- is locked). Nobody else changes it until the transaction ends.
--- Called by: queries/endpoints.sql, before it is deleted.   Returns: its version; null where none was asked for, or there is no such endpoint.
+-- Asked before it is deleted.   Returns: its version; null where none was asked for, or there is no such endpoint.
 -- Raises: KR014 where it is at another version.
 create or replace function kronos.match_endpoint(p_name text, p_versions integer[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- match_workspace: the transaction's workspace, for a change that is meant for certain versions of it only (If-Match; null: for any, and nothing is locked).
 -- Nobody else changes it until the transaction ends.
--- Called by: queries/workspaces.sql, before it is suspended, resumed or deleted.   Returns: its version; null where none was asked for, or it is deleted.
+-- Asked before it is suspended, resumed or deleted.   Returns: its version; null where none was asked for, or it is deleted.
 -- Raises: KR014 where it is at another version.   Lock order: the workspace's lock, as whoever suspends, resumes or deletes it has it, then its row.
 create or replace function kronos.match_workspace(p_versions integer[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
 -- tagged_jobs: the jobs of the caller's workspace that have a tag, if they are 2,000 at most.
--- Called by: find_jobs, as the owner, bound to the caller's workspace.   Returns: null where there are more.
+-- As the owner, bound to the caller's workspace.   Returns: null where there are more.
 create or replace function kronos.tagged_jobs(p_tag text) returns uuid[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_indexscan = off set jit = off

@@ -4,7 +4,7 @@
 -- ended by release_next, a fraction of a second later.
 -- Locked first and then read anew: a claim that was committed between a statement's snapshot and its locks is in the execution's row, and would
 -- not be in the gate's count that the same statement goes by.
--- Called by: admit_run, release_next, with the row lock of the job's newest version held.   Returns: whether nothing of the key is left.
+-- The caller holds the row lock of the job's newest version.   Returns: whether nothing of the key is left.
 create or replace function kronos.replace_runs(p_overlap_key uuid, p_before timestamptz) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off set jit = off

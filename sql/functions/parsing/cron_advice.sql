@@ -1,6 +1,5 @@
 -- cron_advice: a hint that says to write a list in the place of an item of the n-th field that is refused;
 -- p_why comes first.
--- Called by: cron_hint, cron_day_hint, cron_weekday_hint.
 -- Returns: null where the list would be refused too: no hint advises that.
 create or replace function kronos.cron_advice(p_why text, p_list text, p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- cron_day_hint: what to write instead of an L, $ or W that is not where it belongs, in the day-of-month
 -- field or in another one.
--- Called by: cron_hint.   p_item is in lower case.   Returns: null for an item without one of them.
+-- p_item is in lower case.   Returns: null for an item without one of them.
 create or replace function kronos.cron_day_hint(p_item text, p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,5 @@
 -- cron_field: the name of a cron text's n-th field, the values that it can have, and their names, the first
 -- of which stands for low.
--- Called by: parse_cron_field, alarm_item, and for refusals.
 create or replace function kronos.cron_field(p_n integer, out field text, out low integer, out high integer, out names text[])
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,4 @@
 -- cron_fields: the five fields of a cron text, macros expanded, blanks gone, ? as *; what else stands in the fields is not looked at.
--- Called by: parse_cron, alarm_fields, lint_schedule, read_instant.
 -- Returns: exactly five non-empty texts: minute, hour, day of month, month, weekday.
 -- Raises: KR001 with a hint.
 create or replace function kronos.cron_fields(p_cron text) returns text[]

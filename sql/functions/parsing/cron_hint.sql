@@ -1,5 +1,4 @@
 -- cron_hint: what to write instead of an item of the n-th field that is not in the grammar.
--- Called by: refuse_cron_item, for its errors.
 create or replace function kronos.cron_hint(p_item text, p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
 -- cron_interval_hint: what to write instead of an interval in words, or as Go, AWS and pg_cron have it:
 -- "@every 90m", "rate(5 minutes)", "30 seconds".
--- Called by: cron_text_hint.   Returns: null for a text that is none.
+-- Returns: null for a text that is none.
 create or replace function kronos.cron_interval_hint(p_text text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

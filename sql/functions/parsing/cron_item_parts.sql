@@ -1,6 +1,5 @@
 -- cron_item_parts: the parts of an item of a field's list: of a range or a star its ends and its step, or
 -- else the one value.
--- Called by: parse_cron_item, refuse_cron_item, alarm_item.
 -- Returns: {low, high, step, value} as they were written, in lower case; null for anything of another shape.
 -- No end where the item is *.
 --

@@ -1,6 +1,6 @@
 -- cron_line_hint: what to write instead of a text of more than five fields: a comment, a command, seconds or
 -- years are left out.
--- Called by: cron_fields, cron_text_hint.   Returns: null where no five of its fields in a row are a
+-- Returns: null where no five of its fields in a row are a
 -- schedule.
 create or replace function kronos.cron_line_hint(p_text text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp

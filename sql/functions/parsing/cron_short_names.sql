@@ -1,6 +1,6 @@
 -- cron_short_names: an item whose months or weekdays are written out, or nearly, with the three letters that
 -- a cron text has for them.
--- Called by: cron_hint.   p_item is in lower case, p_names are the field's; after a weekday an L, the month's
+-- p_item is in lower case, p_names are the field's; after a weekday an L, the month's
 -- last, stays.
 -- Returns: p_item where there is no such word.
 create or replace function kronos.cron_short_names(p_item text, p_names text[]) returns text

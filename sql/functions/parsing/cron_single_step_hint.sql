@@ -1,6 +1,6 @@
 -- cron_single_step_hint: what to write instead of 5/15: other crons count from the value to the end of the
 -- field.
--- Called by: cron_hint.   p_item is in lower case.   Returns: null for an item of another shape.
+-- p_item is in lower case.   Returns: null for an item of another shape.
 create or replace function kronos.cron_single_step_hint(p_item text, p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
 -- cron_step_hint: what to write instead of a step that the n-th field has not: an interval where the step is
 -- longer than the field's whole range.
--- Called by: refuse_cron_item.   p_parts are cron_item_parts'.
+-- p_parts are cron_item_parts'.
 create or replace function kronos.cron_step_hint(p_parts text[], p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

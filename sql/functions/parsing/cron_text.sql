@@ -1,6 +1,5 @@
 -- cron_text: a cron text without the blanks and line ends around it, and in place of a macro the five fields
 -- that it stands for.
--- Called by: cron_fields, is_cron.
 -- Returns: null for a macro that is not known.
 create or replace function kronos.cron_text(p_cron text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- cron_text_hint: what to write instead of a text that is neither five fields nor a macro: it has a zone, a
 -- command, seconds or quotes, or is an interval.
--- Called by: cron_fields, for its errors.   p_text has no blanks around it.
+-- p_text has no blanks around it.
 create or replace function kronos.cron_text_hint(p_text text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,4 @@
 -- cron_values: the positions of the bits that are set, ascending.
--- Called by: describe_schedule, describe_times, describe_month_days, describe_weekdays, lint_days, lint_nth_days, cron_list.
 create or replace function kronos.cron_values(p_bits bigint) returns integer[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
 -- cron_weekday_hint: what to write instead of an item of the weekday field that is not in the grammar.
--- Called by: cron_hint.   p_item is in lower case, with names of three letters.   Returns: null where nothing
+-- p_item is in lower case, with names of three letters.   Returns: null where nothing
 -- is known of it.
 create or replace function kronos.cron_weekday_hint(p_item text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,5 +1,4 @@
 -- every_advice: an interval as the member of a job that has it: "every": "90m".
--- Called by: cron_interval_hint, cron_seconds_hint, cron_step_hint, for their hints.
 -- Returns: null where parse_interval would refuse it: longer than 366 days, no whole minutes, or seconds that
 -- this pg_cron cannot ring at.
 create or replace function kronos.every_advice(p_every text) returns text

@@ -1,5 +1,4 @@
 -- interval_hint: what to write instead of a text that is no interval.
--- Called by: parse_interval, parse_calendar_interval, for their errors.
 create or replace function kronos.interval_hint(p_every text) returns text
 language sql immutable strict parallel safe
 return case

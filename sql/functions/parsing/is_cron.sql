@@ -1,5 +1,4 @@
 -- is_cron: whether parse_cron takes a text. Hints ask it of what they are about to advise.
--- Called by: cron_text_hint.
 create or replace function kronos.is_cron(p_cron text) returns boolean
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

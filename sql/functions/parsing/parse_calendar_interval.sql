@@ -1,5 +1,4 @@
 -- parse_calendar_interval: an interval counted on a wall clock, as days or as months: "2w", "1w3d", "1mo", "1y6mo".
--- Called by: read_schedule.
 -- Returns: days up to 366, or months up to 120; the other is null.
 -- Raises: KR005 with a hint; with column => 'anchor' where it is p_anchor that must change.
 --

@@ -1,5 +1,4 @@
 -- parse_cron_field: the bits of the comma-separated list of a cron text's n-th field.
--- Called by: parse_cron_fields, cron_advice.
 -- Returns: p_plain, what parse_cron_item says of its items, and p_special, what parse_day_item says of those that only a day field can have.
 --          Nulls where an item is refused and p_raises is false.
 -- Raises: KR001 with a hint, where p_raises.

@@ -1,5 +1,4 @@
 -- parse_cron_fields: the five fields of a cron text as bit masks.
--- Called by: parse_cron, is_cron.
 -- Returns: what parse_cron says; a mask is null where its field is refused and p_raises is false.
 -- Raises: KR001 with a hint, where p_raises.
 create or replace function kronos.parse_cron_fields(p_fields text[], p_raises boolean) returns kronos.schedule

@@ -1,5 +1,4 @@
 -- parse_cron_item: the bits of one item of a field's list: *, a value, a range, with a step after * or a range, or $, L, LW, L-3.
--- Called by: parse_cron_field.
 -- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last day from Monday to Friday, bit 64 - n for L-n,
 --          the n-th day before its last. Null for what is no such item: refuse_cron_item says why.
 --

@@ -1,5 +1,4 @@
 -- parse_cron_value: the number that a number or a name of a field means.
--- Called by: parse_cron_item, parse_day_item, refuse_cron_item, alarm_item.
 -- Returns: p_low..p_high; weekday 7 stays 7 (a range like 5-7 needs it); null for any other number or name.
 create or replace function kronos.parse_cron_value(p_value text, p_low integer, p_high integer, p_names text[]) returns integer
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

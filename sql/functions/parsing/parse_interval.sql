@@ -1,5 +1,4 @@
 -- parse_interval: an interval as seconds: "90m", "1h30m", "45s", "2d", "1w": numbers with a unit, the largest unit first.
--- Called by: read_schedule.
 -- Returns: whole minutes up to 366 days, or 1 to 59 seconds.
 -- Raises: KR005 with a hint; with column => 'anchor' where it is p_anchor that must change.
 --

@@ -1,5 +1,4 @@
 -- refuse_cron_item: why an item of the list of the n-th field is refused.
--- Called by: parse_cron_field.
 -- Raises: KR001, always; the message names the field and the value, the hint says what to write instead.
 create or replace function kronos.refuse_cron_item(p_item text, p_n integer) returns void
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,5 +1,4 @@
 -- refuse_cron_value: why a number or a name is none of the n-th field's.
--- Called by: refuse_cron_item.
 -- Raises: KR001, always, with a hint.
 create or replace function kronos.refuse_cron_value(p_value text, p_n integer) returns void
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

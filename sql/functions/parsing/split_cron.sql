@@ -1,6 +1,5 @@
 -- split_cron: the fields of a text that cron_text gave, however many; ? alone in a day field, Quartz's word
 -- for *, becomes *.
--- Called by: cron_fields, is_cron.
 create or replace function kronos.split_cron(p_text text) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -3,7 +3,7 @@
 -- one by one, 0.1 together).
 -- p_jobids: the entries that are suspected; null where a job has none. p_alarms: what each job must be rung by; null where it must have no entry.
 -- The caller holds the jobs' rows, if there are any.
--- Called by: repair_entries.   Returns: what was done with each, in their order: unscheduled, registered, corrected; null where all was well.
+-- Returns: what was done with each, in their order: unscheduled, registered, corrected; null where all was well.
 -- Raises: pg_cron's errors, unchanged, e.g. 42501 for another role's entry without the right to delete it.
 create or replace function kronos.mend_pg_cron_entries(p_job_ids uuid[], p_jobids bigint[], p_alarms text[], p_database text, p_nodename text,
                                                        p_nodeport integer)

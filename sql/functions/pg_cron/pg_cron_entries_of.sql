@@ -1,6 +1,6 @@
 -- pg_cron_entries_of: pg_cron_entry for the jobs of a page at once.
 -- The names are made before they are looked for: made within the query they would be no condition for the index, under cron.job's row level security.
--- Called by: queries/jobs.sql (list_jobs).   Returns: no row for a job without an entry; none where pg_cron cannot be read: reading jobs never fails
+-- Returns: no row for a job without an entry; none where pg_cron cannot be read: reading jobs never fails
 -- for pg_cron's sake.
 create or replace function kronos.pg_cron_entries_of(p_job_ids uuid[]) returns table (job_id uuid, entry jsonb)
 language plpgsql stable rows 50 security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' set enable_seqscan = off

@@ -1,6 +1,5 @@
 -- pg_cron_evidence: what pg_cron has of one job: its entry, and the alarms of it that began within [p_from, p_to), the last ten of them; before these, up to
 -- three that never began, as where pg_cron's login is refused: their rows have no time, so they lie between those of the dated rows around them.
--- Called by: queries/explain.sql.
 -- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run): explaining never fails for pg_cron's sake.
 -- cron.job_run_details is indexed by runid only, and keeps growing: runids are given out in the order of time, so the window is found by halving, and at
 -- most 20,000 rows of it are looked at.

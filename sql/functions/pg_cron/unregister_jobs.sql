@@ -1,6 +1,6 @@
 -- unregister_jobs: removes the entries of many jobs at once, found by name and removed by id; those that have none are no error. The caller knows that
 -- no entry of theirs must be, and holds their rows.
--- Called by: suspend_workspace.   Returns: how many were there.   Raises: pg_cron's errors, unchanged.
+-- Returns: how many were there.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.unregister_jobs(p_job_ids uuid[]) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off

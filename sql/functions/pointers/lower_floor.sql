@@ -5,7 +5,7 @@
 -- locked, which fails (40001) where it has moved since.
 -- Not lower than ten minutes ago where that will do, so that many such ticks, after clocks were set back say, do not all wait for one row.
 -- A job's second pointer is refused.
--- Called by: the triggers below, as the owner.
+-- As the owner.
 create or replace function kronos.lower_floor() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -5,7 +5,6 @@
 -- next ring tries again), and by what a statement sees that begins after that lock. A floor that is too low costs pages, and nothing else.
 -- p_looks_at_all: and once an hour, all pointers are looked at. One below the floor would be there only by a fault of ours, or where somebody switched
 -- triggers off; the floor goes down to it, and the server's log says so.
--- Called by: fire, keep_up, ring_if_silent.
 create or replace function kronos.raise_floor(p_now timestamptz, p_looks_at_all boolean default false) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_bitmapscan = off set enable_seqscan = off set jit = off

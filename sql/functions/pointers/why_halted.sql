@@ -1,6 +1,6 @@
 -- why_halted: the reason for which a live job's ticks are skipped and not run: it is paused (by whom, since when, with what note), or its workspace
 -- is not ACTIVE.
--- Called by: settle_ticks, end_pause, end_each, skip_each, overdue_ticks.   Returns: null when nothing halts it.
+-- Returns: null when nothing halts it.
 create or replace function kronos.why_halted(p_job kronos.jobs) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

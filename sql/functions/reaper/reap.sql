@@ -7,7 +7,7 @@
 -- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request under way is never undone.
 -- A function cannot commit, and what it has changed it holds until it ends: so each task stops by the clock and keeps what it has done, all of them
 -- so that rows are held for about p_budget, less than a request waits for a row that is held (2 s), and the next minute goes on. A task that fails stops no other.
--- Called by: run_internal_task, every minute; migrate; doctor.   Returns: counts, the execution's output; left: how much is still to be done.
+-- Runs every minute, and after each migrate.   Returns: counts, the execution's output; left: how much is still to be done.
 create or replace function kronos.reap(p_budget interval default '1.5 seconds') returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -4,7 +4,6 @@
 -- Each call looks first at those that run soonest; then at all in the order of their ids, from zones.one_shots_from on, p_at_once at a time until
 -- p_until, and at least those; the next minute goes on where this one stopped.
 -- An instant that has passed meanwhile is due at once. Lock order: executions, then jobs, as when a worker ends one.
--- Called by: refresh_zones.
 -- Returns: how many were moved, and whether none is left to move.
 create or replace function kronos.reask_local_one_shots(p_timezone text, p_until timestamptz default 'infinity', p_at_once integer default 200,
                                                         out moved integer, out is_complete boolean)

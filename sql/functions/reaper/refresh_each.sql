@@ -3,7 +3,7 @@
 -- A pointer that the new rules put into the past is due now. Ticks that the old rules made are what happened: the job's ledger begins after the last of
 -- them that is later than p_changed_from.
 -- Only jobs that need it are locked. Where one of them fails, its half of the batch is tried apart, and so on: it keeps what it has.
--- Called by: refresh_jobs.   Returns: how many alarms and pointers were corrected, which jobs somebody holds, and what failed.
+-- Returns: how many alarms and pointers were corrected, which jobs somebody holds, and what failed.
 create or replace function kronos.refresh_each(p_job_ids uuid[], p_changed_from timestamptz, out alarms integer, out pointers integer, out busy uuid[],
                                                out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp

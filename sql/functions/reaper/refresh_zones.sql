@@ -6,7 +6,6 @@
 --   Once a day each zone is read anew, for the two years that alarms are made for go on; UTC too, for cron.timezone may have changed.
 -- A zone that no live job has is forgotten when it is a day old.
 -- It stops at p_until; the next minute goes on.
--- Called by: reap.
 -- Returns: how many zones were read, alarms and pointers corrected, jobs are still to be looked at, and what failed; the rest is done all the same.
 create or replace function kronos.refresh_zones(p_until timestamptz default 'infinity', out zones integer, out alarms integer, out pointers integer,
                                                 out remaining integer, out errors jsonb)

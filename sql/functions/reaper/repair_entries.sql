@@ -2,7 +2,6 @@
 -- half of the batch is tried apart, and so on, so that it stops no other; not where it is no row's fault, such as a table that somebody has locked.
 -- p_spares: jobs that are due soon are left alone; else only they are meant, and of them only those that tick again within 90 s, who would be due soon
 -- whenever the reaper comes.
--- Called by: repair_pg_cron.
 -- Returns: {unscheduled, registered, corrected, busy, failed}: how many of each there were, absent where none. busy: a request holds the job, or its
 -- workspace is being suspended or resumed. spared_*: those that were left alone.
 create or replace function kronos.repair_entries(p_job_ids uuid[], p_jobids bigint[], p_spares boolean, out counts jsonb, out errors jsonb,

@@ -1,5 +1,5 @@
 -- retain_finished_jobs: retain_jobs until p_until, from where the last run left off; all of them once a day.
--- Called by: retain.   Returns: one row; is_left: the time was up.
+-- Returns: one row; is_left: the time was up.
 create or replace function kronos.retain_finished_jobs(p_until timestamptz, out jobs bigint, out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -2,7 +2,7 @@
 -- workspace's success_days and of which nothing else is kept: one-shots, and retired versions. Kept all the same:
 --   one with an execution, unfinished or kept, or a backfill;
 --   the version before a live one, so that no live row is touched; and the one that holds the idempotency key of a job with a live version.
--- Called by: retain_finished_jobs, queries/retention.sql.   Returns: one row. last_at, last_id: where the next call goes on after; null at the end.
+-- Returns: one row. last_at, last_id: where the next call goes on after; null at the end.
 -- With p_dry_run it counts, and executions that are older than their age are as if they had gone.
 -- A one-shot's execution has an id of the job's creation, so the creations of those at hand bound the partitions that are looked into; a version's
 -- executions are looked for by has_history, over the time in which it was in force.

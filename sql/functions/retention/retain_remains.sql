@@ -1,6 +1,6 @@
 -- retain_remains: what is left over of jobs, up to p_limit of each: backfills that ended (older than their outcome's age, and nothing of their executions is
 -- kept), faults of jobs that are over, and the late days of history that is gone.
--- Called by: retain, queries/retention.sql.   Returns: one row of counts. With p_dry_run it only counts.
+-- Returns: one row of counts. With p_dry_run it only counts.
 create or replace function kronos.retain_remains(p_limit integer, p_dry_run boolean, out backfills bigint, out job_faults bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

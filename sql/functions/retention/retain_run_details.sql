@@ -1,5 +1,5 @@
 -- retain_run_details: drop_run_details for the next p_limit rows, from where the last run left off.
--- Called by: retain.   Returns: one row; is_left: there may be more.
+-- Returns: one row; is_left: there may be more.
 create or replace function kronos.retain_run_details(p_limit integer, out run_details bigint, out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,4 @@
 -- retention_ages: the ages in days that are in use, of the instance and of workspaces that have their own.
--- Called by: retention_bounds, retain_executions.
 create or replace function kronos.retention_ages() returns table (days integer)
 language sql stable rows 4 set search_path = pg_catalog, pg_temp
 as $$

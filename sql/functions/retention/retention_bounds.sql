@@ -3,7 +3,7 @@
 --   drop_days  a partition may go whole once all of it is older than this: the longest age in use, and no less than the longest catch-up window of a live
 --              job and a day, so that a pointer which was set back still finds the ticks that it could deliver again
 --   old        ids below are as old as that, and so is all of the partition that they lie in
--- Called by: retain_executions, drop_partitions, queries/retention.sql.   Returns: one row.
+-- Returns: one row.
 create or replace function kronos.retention_bounds(out youngest uuid, out drop_days integer, out old uuid)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,4 @@
 -- set_workspace_retention: set_retention for the workspace that the transaction has entered.
--- Called by: queries/retention.sql.
 create or replace function kronos.set_workspace_retention(p_success_days integer, p_failure_days integer) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

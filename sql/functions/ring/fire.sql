@@ -11,7 +11,7 @@
 --
 -- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed over, and is theirs to account for.
 --
--- Called by: cron.job.command, as kronos_cron; an operator may call it by hand: an internal job then runs at once.
+-- pg_cron calls it as kronos_cron. An operator may call it by hand: an internal job then runs at once.
 -- Returns: the executions made for delivery. 0: nothing was due, the job or its workspace is not ACTIVE, or the instance is held (is_held).
 create or replace function kronos.fire(p_job_id uuid) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

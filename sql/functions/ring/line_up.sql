@@ -4,7 +4,6 @@
 -- instead of 0.45.
 -- For two seconds at most: it saves time and guards nothing. Whatever runs beside another firing is kept apart by the rows' locks, and whoever is
 -- stuck, or holds a firing open by hand, is overtaken.
--- Called by: fire.
 create or replace function kronos.line_up() returns void
 language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$

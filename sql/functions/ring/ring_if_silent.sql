@@ -3,7 +3,6 @@
 --   while pg_cron has been silent for longer than p_after: a scheduler that is frozen cannot report itself, so the judge is never one of its entries;
 --   while pg_cron has not been heard since p_unheard_since, for a worker that has just started, had no database or saw the clock set: pg_cron never
 --   fires the minute in which it starts, nor while a clock that was set back has not caught up, and a tick would be a minute late, or missed.
--- Called by: queries/system.sql (worker).
 -- Returns: one row. at: PostgreSQL's clock. is_heard: pg_cron rings. is_silent: for longer than p_after. executions: made for delivery; null where
 -- it did not ring. is_left: something is still due. internal_jobs: those that are due while pg_cron is silent, for run_internal_job_if_due.
 create or replace function kronos.ring_if_silent(p_after interval, p_unheard_since timestamptz default null,

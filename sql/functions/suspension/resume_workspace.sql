@@ -1,7 +1,7 @@
 -- resume_workspace: lets the suspended workspace of the transaction go on, whole or not at all: each job's ticks of the suspension are recorded as
 -- skipped, its entry is registered, and the executions that waited are due for the workers.
 -- Lock order: the workspace, its jobs, cron.job. Of 50,000 jobs: see decision 0012.
--- Called by: queries/workspaces.sql.   Returns: how many jobs were registered; 0 where it is not SUSPENDED.   Raises: pg_cron's errors, unchanged.
+-- Returns: how many jobs were registered; 0 where it is not SUSPENDED.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.resume_workspace() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

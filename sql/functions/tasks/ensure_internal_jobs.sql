@@ -1,6 +1,7 @@
 -- ensure_internal_jobs: the workspace kronos-system and its jobs: job rows, entries and executions like any other's, but their endpoints
 -- are functions of this schema, run by fire inside PostgreSQL. Idempotent.
--- Called by: migrate, in a transaction of its own: pg_cron may never notice an entry that is scheduled together with many new tables.
+-- In a transaction of its own: pg_cron may never notice an entry that is scheduled together with many new
+-- tables.
 -- Returns: how many jobs were made.
 create or replace function kronos.ensure_internal_jobs() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,5 @@
 -- check_dates: p_schedule, where it names a date that comes: what a preview answers for must be what a job
 -- could be made of.
--- Called by: first_tick, queries/schedules.sql.
 -- Raises: KR002 where no clock will ever show what it names.
 create or replace function kronos.check_dates(p_schedule kronos.schedule, p_after timestamptz) returns kronos.schedule
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
 -- clock_change: what a change of clocks does to a run: 'shifted' where a local time that does not exist was moved to it; 'repeated' where the zone's clocks show its local time twice; else null.
--- Called by: upcoming_runs, skipped_ticks.   p_tick is a tick of the schedule.
+-- p_tick is a tick of the schedule.
 --
 -- A gap has no local times of its own, so what was moved is found by the calendar: the named minutes between the readings before and at the tick.
 -- Of a reading that is there twice PostgreSQL's `at time zone` takes the later instant (DetermineTimeZoneOffset); the earlier one is as much earlier

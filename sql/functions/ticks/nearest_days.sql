@@ -1,6 +1,5 @@
 -- nearest_days: the days of one month that 15W, LW, L-3 and L-3W name: W is, for each day of the mask, the day from Monday to Friday that is nearest to
 -- it and in its month.
--- Called by: next_local_tick.
 -- Returns: bit n for day n. A day that the month does not have names none.
 --
 -- L-n is bit 64 - n, so that shifted to the month's end it is the day; the day L itself, which a sign drags along where L-1 is set, is masked away.

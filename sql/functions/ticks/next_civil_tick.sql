@@ -1,5 +1,4 @@
 -- next_civil_tick: the first tick strictly later than p_after of a schedule whose zone changes its clocks.
--- Called by: next_tick.
 -- Returns: null when there is none within 41 years, and outside the years 1 to 9999.
 --
 -- A tick is an instant at which the zone's clocks read what the schedule names. Where they are put back, they read it twice: unless the hour field

@@ -1,6 +1,5 @@
 -- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names, by its fields or as a calendar interval.
 -- It knows no zone: p_after and the answer are readings of one wall clock that never jumps.
--- Called by: next_tick, next_civil_tick, clock_change, skipped_ticks, the lints, alarm_times.
 -- Returns: a whole minute; null when the fields name none within 41 years (29 February on one weekday recurs within 40),
 --          and outside the years 1 to 9999.
 --

@@ -1,5 +1,5 @@
 -- next_tick: the first nominal tick of a schedule that is strictly later than p_after.
--- Called by: whatever needs a tick; it is the one interpreter of schedules.
+-- The one interpreter of schedules.
 -- Returns: null when there is none within 41 years, and outside the years 1 to 9999.
 --
 -- A sql body bound at creation: PostgreSQL inlines it, and neither TimeZone nor search_path is consulted here.

@@ -1,5 +1,4 @@
 -- nth_weekdays: the days of one month that 5#2, its second Friday, and 5L, its last, name.
--- Called by: next_local_tick.
 -- Returns: bit n for day n, beyond the month's end too.
 create or replace function kronos.nth_weekdays(p_schedule kronos.schedule, p_first date) returns bigint
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp

@@ -1,5 +1,4 @@
 -- describe_schedule: a schedule in English, e.g. "At 09:00 on Monday"; it reads alike however its fields are written, and its zone is no part of it.
--- Called by: queries/schedules.sql, queries/jobs.sql, ensure_internal_jobs.
 create or replace function kronos.describe_schedule(p_schedule kronos.schedule) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
 -- describe_weekdays: what a schedule's weekday field names, in words: "Monday through Friday", "the second Friday of the month".
--- Called by: describe_days.   p_join is the word before the last of several.
+-- p_join is the word before the last of several.
 create or replace function kronos.describe_weekdays(p_schedule kronos.schedule, p_join text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

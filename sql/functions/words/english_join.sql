@@ -1,5 +1,4 @@
 -- english_join: words as "a, b and c".
--- Called by: english_list, describe_times, describe_month_days, describe_weekdays.
 create or replace function kronos.english_join(p_words text[], p_join text default 'and') returns text
 language sql immutable strict parallel safe
 return case cardinality(p_words)

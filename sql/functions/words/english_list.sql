@@ -1,5 +1,4 @@
 -- english_list: numbers, ascending, as "1, 3 through 7 and 9"; three or more in a row become a run.
--- Called by: describe_field, describe_month_days, describe_schedule, the lints.
 -- p_names[n] stands for n where given; p_join is the word before the last item.
 create or replace function kronos.english_list(
     p_values integer[], p_names text[] default null, p_join text default 'and'

@@ -1,5 +1,4 @@
 -- english_ordinal: 1st, 2nd, 3rd, 4th, 11th, 21st.
--- Called by: describe_field, describe_before_last.
 create or replace function kronos.english_ordinal(p_number integer) returns text
 language sql immutable strict parallel safe
 return p_number || case

@@ -1,5 +1,5 @@
 -- lint_days: days that only some months have, and the two day fields together.
--- Called by: lint_schedule.   p_fields are the five texts of p_schedule.
+-- p_fields are the five texts of p_schedule.
 create or replace function kronos.lint_days(p_fields text[], p_schedule kronos.schedule) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
 -- lint_gap: what happens to the ticks whose local time does not exist because clocks are put forward.
--- Called by: lint_clock_changes.   p_first is the first such local time, p_end the one that the clocks show first after the gap, p_gap by how
+-- p_first is the first such local time, p_end the one that the clocks show first after the gap, p_gap by how
 -- much they are put forward.
 create or replace function kronos.lint_gap(p_schedule kronos.schedule, p_first timestamp, p_end timestamp, p_gap interval) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp

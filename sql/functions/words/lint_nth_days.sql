@@ -1,6 +1,6 @@
 -- lint_nth_days: weekdays that only some months have five of, days before the last that some months are too short for, and W at a month's end, where
 -- the nearest weekday is not the nearest of all.
--- Called by: lint_schedule.   p_fields are the five texts of p_schedule.
+-- p_fields are the five texts of p_schedule.
 create or replace function kronos.lint_nth_days(p_fields text[], p_schedule kronos.schedule) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
 -- lint_step: what is to be said of a field that is one step over its whole range and does not divide it, as */7 in the minute field.
--- Called by: lint_steps.   p_low..p_high are the field's values, p_next is where it begins again.
+-- p_low..p_high are the field's values, p_next is where it begins again.
 -- Returns: null for any other field, and where the distance stays the same, as in */15 and 5-59/10.
 -- A range that goes round, as 5-4/7, begins again within the hour; the one over a month's end counts 31 days for each month.
 create or replace function kronos.lint_step(p_text text, p_field text, p_unit text, p_low integer, p_high integer, p_next text) returns text

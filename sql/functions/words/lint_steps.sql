@@ -1,5 +1,5 @@
 -- lint_steps: steps that do not go on across the end of the hour, day, month, year or week, and a minute field left at *.
--- Called by: lint_schedule.   p_fields are the five texts of p_schedule.
+-- p_fields are the five texts of p_schedule.
 --
 -- A step is told of only where what follows has ticks too: */7 9 * * * is every 7 minutes for as long as it lasts.
 create or replace function kronos.lint_steps(p_fields text[], p_schedule kronos.schedule) returns text[]

@@ -1,7 +1,7 @@
 -- turned_run: values, ascending, of a field that goes round, from the first after their last gap on, where
 -- three or more in a row go over its end: hours
 -- 0, 1, 5, 23 are 23, 24, 25 and 5 of the next day, 29.
--- Called by: describe_times, describe_weekdays, describe_schedule.   p_low..p_high are the values that the
+-- p_low..p_high are the values that the
 -- field can have.
 -- Returns: p_values where nothing goes over the end, and where there is no gap.
 create or replace function kronos.turned_run(p_values integer[], p_low integer, p_high integer) returns integer[]

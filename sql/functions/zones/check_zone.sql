@@ -1,5 +1,4 @@
 -- check_zone: the zone's name, if it is one that a schedule can have: an exact IANA name that `at time zone` reads as that zone.
--- Called by: read_schedule.
 -- Raises: KR004 with a hint.
 --
 -- PostgreSQL takes more than names: any case, abbreviations, POSIX texts ("Foo+3", three hours west of UTC). pg_timezone_names has the names, and

@@ -1,5 +1,4 @@
 -- is_utc_zone: whether a zone's name is one of the aliases of UTC (null and '' too: pg_cron's default is GMT).
--- Called by: alarm, check_zone, next_tick, upcoming_runs, skipped_ticks, lint_clock_changes.
 create or replace function kronos.is_utc_zone(p_zone text) returns boolean
 language sql immutable parallel safe
 return coalesce(lower(p_zone collate "C"), '') in (

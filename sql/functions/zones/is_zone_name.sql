@@ -1,5 +1,4 @@
 -- is_zone_name: whether a text is surely the exact name of a time zone, without reading all 1,200 of them, as pg_timezone_names does in 40 ms.
--- Called by: check_zone.
 -- Returns: false for what has to be looked up after all: other spellings, names with digits or without a region, and what is no zone.
 --
 -- PostgreSQL reads a name that it sets TimeZone to from the zone's own file, whatever its case, and shows it as the file is called. A text without

@@ -1,5 +1,4 @@
 -- local_text: an instant as a zone's clocks show it, with their distance from UTC: "2026-03-29T03:00:00+02:00". PostgreSQL's zone data, nobody else's.
--- Called by: upcoming_runs.
 create or replace function kronos.local_text(p_at timestamptz, p_timezone text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

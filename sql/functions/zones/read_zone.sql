@@ -1,5 +1,5 @@
 -- read_zone: what alarm needs of a time zone, from PostgreSQL's time zone data: from a day ago until two years from now.
--- Called by: zone_shifts, refresh_zones.   Raises: invalid_parameter_value where there is no such zone.
+-- Raises: invalid_parameter_value where there is no such zone.
 create or replace function kronos.read_zone(p_timezone text) returns kronos.zones
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,4 @@
 -- zone_changes: when a zone's clocks are put forward or back between two instants.
--- Called by: lint_clock_changes, read_zone.
 -- Returns: ascending, (the first instant of the new distance from UTC, the distance before it, the distance from then on).
 --
 -- PostgreSQL lists no changes, so weeks are compared. Clocks that are changed and changed back within one week are not seen; since 1970 the shortest

@@ -1,6 +1,6 @@
 -- zones_in_use: the time zones of the live CRON jobs and of the one-shots at a local time, one look into jobs_by_zone and jobs_local_one_shots each,
 -- however many jobs they have.
--- Called by: refresh_zones; queries/doctor.sql, queries/system.sql.   Returns: ascending. Row level security confines it.
+-- Returns: ascending. Row level security confines it.
 create or replace function kronos.zones_in_use() returns setof text
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
