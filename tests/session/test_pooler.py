@@ -7,6 +7,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -118,6 +119,10 @@ def test_in_transaction_mode_a_migration_changes_nothing(superuser: Connection, 
         superuser.execute(f"drop role {name}")
 
 
+def is_ended(connection: psycopg.AsyncConnection) -> bool:
+    return not session.is_quiet(connection)
+
+
 async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
     superuser: Connection, database_url: str, directory: Path, login: str
 ) -> None:
@@ -127,7 +132,7 @@ async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
             for _ in range(3):
                 assert (await system.readiness(view)).internal_jobs > 0
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as idle_as_long:
-                    await_condition(lambda each=idle_as_long: not session.is_quiet(each), "pgbouncer to end an idle client")
+                    await_condition(partial(is_ended, idle_as_long), "pgbouncer to end an idle client")
             assert (await system.readiness(view)).internal_jobs > 0
 
 
