@@ -44,7 +44,7 @@ _OTHERS = "select count(*) from kronos.api_keys where public_id <> %(public_id)s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class GivenKey:
     """A key as its holder sends it: what it is found by, and the SHA-256 of its secret."""
 
     public_id: str
@@ -63,10 +63,10 @@ class Stored:
     secret_sha256: bytes
 
 
-def parse(text: str) -> Key | None:
+def parse(text: str) -> GivenKey | None:
     """The key that `text` is; None where it has not their form."""
     found = _KEY.fullmatch(text)
-    return Key(public_id=found["public_id"], digest=hashlib.sha256(found["secret"].encode("ascii")).digest()) if found else None
+    return GivenKey(public_id=found["public_id"], digest=hashlib.sha256(found["secret"].encode("ascii")).digest()) if found else None
 
 
 def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
@@ -157,14 +157,14 @@ def _new() -> str:
     return f"kr_live_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
 
 
-def _parsed(text: str) -> Key:
+def _parsed(text: str) -> GivenKey:
     key = parse(text)
     if key is None:
         raise ValueError("a key that was just made has not the form of one")
     return key
 
 
-def _params(key: Key, key_file: Path | None) -> dict[str, object]:
+def _params(key: GivenKey, key_file: Path | None) -> dict[str, object]:
     kept_in = f"{socket.gethostname()}:{key_file.absolute()}" if key_file is not None else None
     return {"public_id": key.public_id, "digest": key.digest, "kept_in": kept_in}
 
@@ -189,7 +189,7 @@ def _one(connection: session.Connection, public_id: str) -> Stored | None:
         return cursor.execute(_GET, {"public_id": public_id}).fetchone()
 
 
-def _require_valid(found: Stored | None, key: Key, key_file: Path) -> None:
+def _require_valid(found: Stored | None, key: GivenKey, key_file: Path) -> None:
     anew = f"Remove {key_file} and start again: a new key is made then"
     if found is None:
         raise errors.KeyRefused(f"the database does not know the key in {key_file}. {anew}")
@@ -202,7 +202,7 @@ def _require_valid(found: Stored | None, key: Key, key_file: Path) -> None:
         raise errors.KeyRefused(f"the key in {key_file} ({key.public_id}) was revoked at {found.revoked_at:%Y-%m-%d %H:%M:%SZ}. {anew}")
 
 
-def _read(key_file: Path) -> Key:
+def _read(key_file: Path) -> GivenKey:
     try:
         key = parse(key_file.read_text(encoding="utf-8").strip())
     except OSError as error:

@@ -93,7 +93,7 @@ class ExecutionCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobCount:
+class JobChunk:
     """What of a chunk of jobs would go; last_at and last_id are None at the end."""
 
     last_at: datetime | None
@@ -125,7 +125,7 @@ _SET = statement("retention.set_retention", Set)
 _RETAIN = statement("retention.retain", Run)
 _BOUNDS = statement("retention.get_bounds", Bounds)
 _EXECUTIONS = statement("retention.count_executions", ExecutionCount)
-_JOBS = statement("retention.count_jobs", JobCount)
+_JOBS = statement("retention.count_jobs", JobChunk)
 _REMAINS = statement("retention.count_remains", RemainCount)
 _RUN_DETAILS = statement("retention.count_run_details", RunDetailCount)
 

@@ -48,9 +48,9 @@ class Setup:
         """Whether an entry can ring within a minute."""
         return tuple(int(part) for part in self.version.replace("-", ".").split(".")[:2]) >= (1, 5)
 
-    def caller(self, *, has_password: bool) -> pg_hba.Caller:
+    def caller(self, *, has_password: bool) -> pg_hba.PgCronClient:
         """How pg_cron logs in, where it does."""
-        return pg_hba.Caller(
+        return pg_hba.PgCronClient(
             host=self.host or "", database=self.database, groups=self.groups, has_password=has_password, has_ssl=self.has_ssl
         )
 

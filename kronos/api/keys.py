@@ -50,7 +50,7 @@ class Keys:
         self._trusted[digest] = time.monotonic() + self._trusted_seconds, caller
         return caller
 
-    async def _checked(self, given: keys.Key) -> Caller:
+    async def _checked(self, given: keys.GivenKey) -> Caller:
         key = await system.find_key(InstanceView(self._pool), given.public_id)
         # Compared for an unknown key too: the time taken does not tell which public ids exist.
         is_right = hmac.compare_digest(given.digest, key.secret_sha256 if key else _NOBODY)

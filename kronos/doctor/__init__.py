@@ -15,12 +15,12 @@ from kronos.doctor.facts import (
     BloatedTable,
     Change,
     CronSettings,
-    Difference,
+    EntryDifference,
     FaultyJob,
     ForeignPartition,
     Ground,
-    JobCount,
     JobLedger,
+    JobTotal,
     LeftBehind,
     Made,
     MissingPrivilege,
@@ -49,8 +49,8 @@ _TZDATA = statement("doctor.get_tzdata", TimeZoneData)
 _READINGS = statement("doctor.list_zone_readings", tzdata.ZoneReading)
 _CRON_SETTINGS = statement("doctor.get_cron_settings", CronSettings)
 _PRIVILEGES = statement("doctor.list_missing_privileges", MissingPrivilege)
-_DRIFT = statement("doctor.list_drift", Difference)
-_COUNT_JOBS = statement("doctor.count_jobs", JobCount)
+_DRIFT = statement("doctor.list_drift", EntryDifference)
+_COUNT_JOBS = statement("doctor.count_jobs", JobTotal)
 _LEDGERS = statement("doctor.check_ledgers", JobLedger)
 _FAULTS = statement("doctor.list_faults", FaultyJob)
 _LEFT_BEHIND = statement("doctor.list_left_behind", LeftBehind)

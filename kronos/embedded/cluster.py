@@ -210,7 +210,7 @@ class Cluster:
         return self._known.superuser_password
 
     def _write_settings(self) -> None:
-        listener = configuration.Listener(address="127.0.0.1", port=self.port, socket_dir=self._socket_dir(), clients="127.0.0.1/32")
+        listener = configuration.ListenAddress(address="127.0.0.1", port=self.port, socket_dir=self._socket_dir(), clients="127.0.0.1/32")
         for path in configuration.write(self.installation, self.data, listener, durable=self._durable, is_held=self._is_held):
             self._user.own(path)
 

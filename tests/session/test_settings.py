@@ -80,7 +80,7 @@ def patient(url: str) -> Connection:
 @pytest.mark.parametrize(
     "asked", [database.api_session(), worker_session(timedelta(seconds=30)), session.wanted(None)], ids=["api", "worker", "administrator"]
 )
-def test_a_session_is_as_it_was_asked_for_whatever_its_database_says(odd_url: str, asked: session.Wanted) -> None:
+def test_a_session_is_as_it_was_asked_for_whatever_its_database_says(odd_url: str, asked: session.SessionTerms) -> None:
     with psycopg.connect(odd_url) as untouched:
         before = {name: value(untouched, "select current_setting(%s)", [name]) for name in _ODD}
     assert before["DateStyle"] == "SQL, DMY"

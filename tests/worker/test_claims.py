@@ -15,7 +15,7 @@ from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
-from kronos.worker.ring import Ring
+from kronos.worker.rotation import Rotation
 from kronos.worker.wake import Wake
 from worker.protocol import EVERYTHING, as_worker, claim
 
@@ -98,8 +98,8 @@ async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(
     claimed = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
     assert {one.execution_id for one in claimed} == set(ids)
     assert {one.execution_id for one in await claims.recover(link, wanted, token=token)} == set(ids)
-    ring = Ring()
-    ring.claimed(wanted, claimed)
+    rotation = Rotation()
+    rotation.claimed(wanted, claimed)
     assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "SUCCESS")
 
 
@@ -123,26 +123,26 @@ async def test_a_finalize_is_repeated_until_it_is_answered(superuser: psycopg.Co
 
 
 def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn() -> None:
-    ring, endpoints = Ring(), [uuid4() for _ in range(150)]
-    ring.offer(endpoints)
-    first = ring.next(100)
+    rotation, endpoints = Rotation(), [uuid4() for _ in range(150)]
+    rotation.offer(endpoints)
+    first = rotation.next(100)
     assert ([one.endpoint_id for one in first], sum(one.quota for one in first)) == (endpoints[:64], 100)
-    second, third = ring.next(10), ring.next(100)
+    second, third = rotation.next(10), rotation.next(100)
     assert [one.endpoint_id for one in [*second, *third]] == endpoints[64:138]
     assert (sum(one.quota for one in second), sum(one.quota for one in third)) == (10, 100)
     assert {one.quota for one in second} == {1}
-    assert Ring().next(5) == []
+    assert Rotation().next(5) == []
 
 
 def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> None:
-    ring, (limited, other) = Ring(), (uuid4(), uuid4())
-    ring.offer([limited])
-    ring.claimed(ring.next(5), [])
-    assert not ring
-    ring.offer_again([other])
-    assert not ring
-    ring.offer_again([limited])
-    assert [one.endpoint_id for one in ring.next(5)] == [limited]
+    rotation, (limited, other) = Rotation(), (uuid4(), uuid4())
+    rotation.offer([limited])
+    rotation.claimed(rotation.next(5), [])
+    assert not rotation
+    rotation.offer_again([other])
+    assert not rotation
+    rotation.offer_again([limited])
+    assert [one.endpoint_id for one in rotation.next(5)] == [limited]
 
 
 class Clock:

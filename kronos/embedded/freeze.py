@@ -23,7 +23,7 @@ _LONGEST_REST_SECONDS = 7200.0
 
 
 @dataclass(slots=True)
-class Watchdog:
+class Freeze:
     """What was seen of pg_cron's heartbeat, and when a restart may be tried next."""
 
     next_look_at: float = 0.0
@@ -39,7 +39,7 @@ class Watchdog:
         """How long pg_cron has been silent if the server should be restarted now, else None.
 
         A server is restarted once; if that does not help, again after 10 minutes, 20, ... 2 hours. None is no
-        evidence: a database that does not answer is not the watchdog's business.
+        evidence: a database that does not answer is none of ours.
         """
         now = time.monotonic()
         self.next_look_at = now + _LOOK_EVERY_SECONDS
