@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row
 
 from kronos import errors, session
 from kronos.database import WorkspaceView
@@ -157,7 +156,7 @@ async def put(view: WorkspaceView, ages: Ages) -> Retention:
 class Retainer:
     """Ages history out over one connection of whoever may act as kronos_owner. Raises SessionRefused."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    def __init__(self, connection: session.Connection) -> None:
         self._connection = connection
         try:
             self._connection.execute("set role kronos_owner")
@@ -215,8 +214,7 @@ class Retainer:
             runid, is_left = details.last_runid, details.is_left
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
-        with self._connection.cursor(row_factory=class_row(wanted.row)) as cursor:
-            return cursor.execute(wanted.text, params).fetchall()
+        return session.rows(self._connection, wanted, params)
 
 
 def age_out(url: str, *, is_dry: bool, told: Callable[[JsonObject], None]) -> None:

@@ -10,18 +10,20 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import AdaptContext
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 from kronos import errors, libpq, unreachable
+from kronos.sql import Statement
 
 Role: TypeAlias = Literal["kronos_api", "kronos_worker"]
 Connection: TypeAlias = psycopg.Connection[TupleRow]
+Row = TypeVar("Row")
 _Dialogue: TypeAlias = Generator[tuple[str, Mapping[str, object]], list[TupleRow], bool]
 
 _CONNECT_SECONDS = 3
@@ -172,6 +174,12 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def rows(connection: Connection, statement: Statement[Row], params: Mapping[str, object]) -> list[Row]:
+    """All rows of one statement. Raises psycopg.Error."""
+    with connection.cursor(row_factory=class_row(statement.row)) as cursor:
+        return cursor.execute(statement.text, params).fetchall()
 
 
 async def open_connection(

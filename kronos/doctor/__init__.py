@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import catalog, errors, pg_hba, reading, ringing, session, system, tzdata
+from kronos import catalog, errors, pg_hba, readiness, reading, ringing, session, tzdata
 from kronos.database import Params
 from kronos.doctor import findings, instance
 from kronos.doctor.facts import (
@@ -134,7 +134,7 @@ class Doctor:
 
     def _deliveries(self) -> Iterator[Finding]:
         (workers,) = self._rows(_WORKERS)
-        return instance.deliveries(workers.worker_sessions, self._rows(_WAITING, longer_than=system.WAITS_LONG, limit=LISTED))
+        return instance.deliveries(workers.worker_sessions, self._rows(_WAITING, longer_than=readiness.WAITS_LONG, limit=LISTED))
 
     def _zone_data(self, version: str | None) -> Finding:
         readings = tzdata.differing(self._rows(_READINGS))
@@ -168,8 +168,7 @@ class Doctor:
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
         given: Params = params
-        with self._connection.cursor(row_factory=class_row(wanted.row)) as cursor:
-            return cursor.execute(wanted.text, given).fetchall()
+        return session.rows(self._connection, wanted, given)
 
     def _ledger(self) -> Finding:
         """The last 24 hours of every job, in batches."""

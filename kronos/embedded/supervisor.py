@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kronos import keys, migrations, system
+from kronos import instance_settings, keys, migrations
 from kronos.config import Settings
 from kronos.embedded import logfiles, network, processes
 from kronos.embedded.children import Child, Restarts
@@ -112,7 +112,7 @@ class Supervisor:
         self._note(f"{self._cluster.installation} on port {self._cluster.port}, data in {self._cluster.data}")
         migrations.migrate(self._cluster.superuser_url)
         self._cluster.make_logins()
-        system.configure(self._cluster.superuser_url, self._settings)
+        instance_settings.store(self._cluster.superuser_url, self._settings)
         for line in keys.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file):
             self._note(line)
         self._environment = self._environment_of_children(port)

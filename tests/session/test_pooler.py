@@ -16,7 +16,7 @@ import pytest
 
 from conftest import await_condition, make_workspace, running_api
 from factory import status_of
-from kronos import database, errors, migrations, session, system
+from kronos import database, errors, migrations, readiness, session
 from kronos.worker.link import Link, Outage
 from session.pooler import PROGRAM, pgbouncer
 from sql_factory import Connection, make_cron_job, value
@@ -130,10 +130,10 @@ async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
         async with database.Pool(url, size=2) as pool:
             view = database.InstanceView(pool)
             for _ in range(3):
-                assert (await system.readiness(view)).internal_jobs > 0
+                assert (await readiness.get(view)).internal_jobs > 0
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as idle_as_long:
                     await_condition(partial(is_ended, idle_as_long), "pgbouncer to end an idle client")
-            assert (await system.readiness(view)).internal_jobs > 0
+            assert (await readiness.get(view)).internal_jobs > 0
 
 
 def test_in_session_mode_a_migration_works(superuser: Connection, database_url: str, directory: Path) -> None:
