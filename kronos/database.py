@@ -234,7 +234,7 @@ class InstanceView:
         return rows[0] if rows else None
 
 
-def api_session() -> session.Wanted:
+def api_session() -> session.SessionTerms:
     """Who acts for requests, and how: no statement waits long, each limit ends in an error and not in a hang."""
     return session.wanted(
         "kronos_api",

@@ -22,14 +22,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
+class MatchedEndpoint:
     """The version that a change is meant for; None: none was asked for, or there is no such endpoint."""
 
     version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deletion:
+class EndpointDeletion:
     """Whether an endpoint was deleted; None: there is none of that name."""
 
     is_deleted: bool | None
@@ -64,8 +64,8 @@ _INSERT = statement("endpoints.insert_endpoint", Written)
 _REPLACE = statement("endpoints.replace_endpoint", Written)
 _GET = statement("endpoints.get_endpoint", Endpoint)
 _LIST = statement("endpoints.list_endpoints", ListedEndpoint)
-_MATCH = statement("endpoints.match_endpoint", Matched)
-_DELETE = statement("endpoints.delete_endpoint", Deletion)
+_MATCH = statement("endpoints.match_endpoint", MatchedEndpoint)
+_DELETE = statement("endpoints.delete_endpoint", EndpointDeletion)
 
 
 async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str | None = None) -> tuple[Endpoint, bool]:

@@ -7,7 +7,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Key, Value]):
+class Cache(Generic[Key, Value]):
     """The values used last, by their keys: at most `budget` bytes in all, and none of more than `each` bytes."""
 
     def __init__(self, *, budget: int, each: int) -> None:

@@ -1,4 +1,4 @@
-"""Keys of the API: their one form, and those of the instance's administrator: made, listed, rotated, revoked.
+"""Keys of the API: their one form, how one is found, and those of the administrator: made, listed, rotated, revoked.
 
 A key that Kronos wrote to a file is stored with the file's name. A new one in that file takes its place: the old one no
 longer works, whether it was rotated or the file was removed before the next start.
@@ -14,37 +14,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row
 
 from kronos import errors, session
+from kronos.database import InstanceView
+from kronos.model import Role
+from kronos.sql import statement
 
 FORM = "kr_live_<public id>_<secret>"
 _KEY = re.compile(r"kr_live_(?P<public_id>[A-Za-z0-9]{1,64})_(?P<secret>[A-Za-z0-9_-]{16,128})", re.ASCII)
-_INSERT = """
-insert into kronos.api_keys (public_id, secret_sha256, role, kept_in)
-values (%(public_id)s, %(digest)s, 'instance_admin', %(kept_in)s)
-    on conflict (public_id) do nothing
-"""
-_GET = (
-    "select public_id, role, created_at, revoked_at, kept_in, secret_sha256 from kronos.api_keys where public_id = %(public_id)s for update"
-)
-_LIST = "select public_id, role, created_at, revoked_at, kept_in, secret_sha256 from kronos.api_keys order by created_at, public_id"
-_MOVE = "update kronos.api_keys set kept_in = %(kept_in)s where public_id = %(public_id)s and kept_in is distinct from %(kept_in)s"
-_REPLACE = """
-update kronos.api_keys set revoked_at = now()
- where kept_in = %(kept_in)s and public_id <> %(public_id)s and revoked_at is null
-returning public_id
-"""
-_REVOKE = "update kronos.api_keys set revoked_at = now() where public_id = %(public_id)s and revoked_at is null returning public_id"
 # The role, the table or a column of it is not there.
 _NOT_MIGRATED = (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
-_OTHERS = "select count(*) from kronos.api_keys where public_id <> %(public_id)s and revoked_at is null"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class GivenKey:
     """A key as its holder sends it: what it is found by, and the SHA-256 of its secret."""
 
     public_id: str
@@ -52,7 +38,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredKey:
     """A key as the database has it. kept_in: host and path of the file that Kronos wrote it to; None: to none."""
 
     public_id: str
@@ -63,10 +49,48 @@ class Stored:
     secret_sha256: bytes
 
 
-def parse(text: str) -> Key | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """What is stored of a key: enough to recognise its secret, not to know it."""
+
+    key_id: UUID
+    secret_sha256: bytes
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedKey:
+    """The public id of a key that a statement made, moved or revoked."""
+
+    public_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """How many other keys of the administrator work."""
+
+    keys: int
+
+
+_FIND = statement("keys.find_api_key", ApiKey)
+_INSERT = statement("keys.insert_key", ChangedKey)
+_GET = statement("keys.get_key", StoredKey)
+_LIST = statement("keys.list_keys", StoredKey)
+_MOVE = statement("keys.update_file", ChangedKey)
+_REPLACE = statement("keys.replace_key", ChangedKey)
+_REVOKE = statement("keys.revoke_key", ChangedKey)
+_OTHERS = statement("keys.count_others", Others)
+
+
+async def find(view: InstanceView, public_id: str) -> ApiKey | None:
+    """The key with this public id, unless it is unknown or revoked. Raises DatabaseUnavailable."""
+    return await view.one_or_none(_FIND, {"public_id": public_id})
+
+
+def parse(text: str) -> GivenKey | None:
     """The key that `text` is; None where it has not their form."""
     found = _KEY.fullmatch(text)
-    return Key(public_id=found["public_id"], digest=hashlib.sha256(found["secret"].encode("ascii")).digest()) if found else None
+    return GivenKey(public_id=found["public_id"], digest=hashlib.sha256(found["secret"].encode("ascii")).digest()) if found else None
 
 
 def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
@@ -80,15 +104,15 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
         _write(key_file, _new(), replace=False)
     key = _read(key_file)
     with _owner(admin_database_url) as connection:
-        is_stored = connection.execute(_INSERT, _params(key, key_file)).rowcount > 0
+        is_stored = bool(session.rows(connection, _INSERT, _params(key, key_file)))
         stored = _one(connection, key.public_id)
         _require_valid(stored, key, key_file)
-        connection.execute(_MOVE, _params(key, key_file))
-        replaced = [row[0] for row in connection.execute(_REPLACE, _params(key, key_file))] if is_stored else []
-        (others,) = connection.execute(_OTHERS, _params(key, key_file)).fetchone() or (0,)
-    told = [f"{key_file} holds a new key; {public_id}, which it held before, no longer works" for public_id in replaced]
-    if is_made and others:
-        told.append(f"{others} other key(s) of the administrator work besides the new one: see `kronos key list`, `kronos key revoke`")
+        session.rows(connection, _MOVE, _params(key, key_file))
+        replaced = session.rows(connection, _REPLACE, _params(key, key_file)) if is_stored else []
+        (others,) = session.rows(connection, _OTHERS, _params(key, key_file))
+    told = [f"{key_file} holds a new key; {each.public_id}, which it held before, no longer works" for each in replaced]
+    if is_made and others.keys:
+        told.append(f"{others.keys} other key(s) of the administrator work besides the new one: see `kronos key list`, `kronos key revoke`")
     return told
 
 
@@ -110,7 +134,7 @@ def create(admin_database_url: str, key_file: Path | None = None) -> str:
             raise errors.KeyRefused(f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`")
     try:
         with _owner(admin_database_url) as connection:
-            connection.execute(_INSERT, _params(_parsed(text), key_file))
+            session.rows(connection, _INSERT, _params(_parsed(text), key_file))
     except errors.KronosError:
         if key_file is not None:
             key_file.unlink(missing_ok=True)  # nobody knows this key, and it would be in the way of the next try
@@ -128,43 +152,43 @@ def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
     new = _parsed(text)
     with _owner(admin_database_url) as connection:
         _require_valid(_one(connection, old.public_id), old, key_file)
-        connection.execute(_INSERT, _params(new, key_file))
+        session.rows(connection, _INSERT, _params(new, key_file))
     _write(key_file, text, replace=True)
     with _owner(admin_database_url) as connection:
-        revoked = [row[0] for row in connection.execute(_REPLACE, _params(new, key_file))]
-        revoked += [row[0] for row in connection.execute(_REVOKE, {"public_id": old.public_id})]
-    return new.public_id, revoked
+        revoked = session.rows(connection, _REPLACE, _params(new, key_file))
+        revoked += session.rows(connection, _REVOKE, {"public_id": old.public_id})
+    return new.public_id, [each.public_id for each in revoked]
 
 
-def revoke(admin_database_url: str, public_id: str) -> tuple[Stored, int]:
+def revoke(admin_database_url: str, public_id: str) -> tuple[StoredKey, int]:
     """End a key. Returns it, and how many others work. Safe to repeat. Raises KeyRefused where there is none, DatabaseUnavailable."""
     with _owner(admin_database_url) as connection:
-        connection.execute(_REVOKE, {"public_id": public_id})
+        session.rows(connection, _REVOKE, {"public_id": public_id})
         stored = _one(connection, public_id)
-        (others,) = connection.execute(_OTHERS, {"public_id": public_id}).fetchone() or (0,)
+        (others,) = session.rows(connection, _OTHERS, {"public_id": public_id})
     if stored is None:
         raise errors.KeyRefused(f"there is no key with the public id {public_id!r}: see `kronos key list`")
-    return stored, others
+    return stored, others.keys
 
 
-def stored(admin_database_url: str) -> list[Stored]:
+def stored(admin_database_url: str) -> list[StoredKey]:
     """All keys, the oldest first. Raises DatabaseUnavailable."""
-    with _owner(admin_database_url) as connection, connection.cursor(row_factory=class_row(Stored)) as cursor:
-        return cursor.execute(_LIST).fetchall()
+    with _owner(admin_database_url) as connection:
+        return session.rows(connection, _LIST, {})
 
 
 def _new() -> str:
     return f"kr_live_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
 
 
-def _parsed(text: str) -> Key:
+def _parsed(text: str) -> GivenKey:
     key = parse(text)
     if key is None:
         raise ValueError("a key that was just made has not the form of one")
     return key
 
 
-def _params(key: Key, key_file: Path | None) -> dict[str, object]:
+def _params(key: GivenKey, key_file: Path | None) -> dict[str, object]:
     kept_in = f"{socket.gethostname()}:{key_file.absolute()}" if key_file is not None else None
     return {"public_id": key.public_id, "digest": key.digest, "kept_in": kept_in}
 
@@ -184,12 +208,12 @@ def _owner(admin_database_url: str) -> Iterator[session.Connection]:
         raise errors.from_database(error) from error
 
 
-def _one(connection: session.Connection, public_id: str) -> Stored | None:
-    with connection.cursor(row_factory=class_row(Stored)) as cursor:
-        return cursor.execute(_GET, {"public_id": public_id}).fetchone()
+def _one(connection: session.Connection, public_id: str) -> StoredKey | None:
+    found = session.rows(connection, _GET, {"public_id": public_id})
+    return found[0] if found else None
 
 
-def _require_valid(found: Stored | None, key: Key, key_file: Path) -> None:
+def _require_valid(found: StoredKey | None, key: GivenKey, key_file: Path) -> None:
     anew = f"Remove {key_file} and start again: a new key is made then"
     if found is None:
         raise errors.KeyRefused(f"the database does not know the key in {key_file}. {anew}")
@@ -202,7 +226,7 @@ def _require_valid(found: Stored | None, key: Key, key_file: Path) -> None:
         raise errors.KeyRefused(f"the key in {key_file} ({key.public_id}) was revoked at {found.revoked_at:%Y-%m-%d %H:%M:%SZ}. {anew}")
 
 
-def _read(key_file: Path) -> Key:
+def _read(key_file: Path) -> GivenKey:
     try:
         key = parse(key_file.read_text(encoding="utf-8").strip())
     except OSError as error:

@@ -28,7 +28,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class PgCronClient:
     """How pg_cron connects where it has no background workers: over `host` (a folder: the socket there), with no password of its own."""
 
     host: str
@@ -47,7 +47,7 @@ class Login:
     line: int | None = None
 
 
-def login(rules: Sequence[Rule], caller: Caller) -> Login:
+def login(rules: Sequence[Rule], caller: PgCronClient) -> Login:
     """What the first line that fits makes of it. Over TCP localhost has two addresses, and a server with TLS two ways: they must agree."""
     if broken := next((rule for rule in rules if rule.error is not None), None):
         return Login(verdict="unknown", why=f"line {broken.line_number} of pg_hba.conf cannot be read: {broken.error}")
@@ -59,7 +59,7 @@ def login(rules: Sequence[Rule], caller: Caller) -> Login:
     return Login(verdict="unknown", why="it depends on the address that pg_cron comes from: " + "; ".join(each.why for each in found))
 
 
-def line(caller: Caller) -> str:
+def line(caller: PgCronClient) -> str:
     """The line that lets pg_cron in, and nobody from another machine."""
     database = caller.database if re.fullmatch(r"[a-z0-9_]+", caller.database) else f'"{caller.database}"'
     if _is_socket(caller.host):
@@ -71,7 +71,7 @@ def _is_socket(host: str) -> bool:
     return host == "" or host.startswith(("/", "@"))
 
 
-def _ways(caller: Caller) -> list[tuple[tuple[str, ...], str]]:
+def _ways(caller: PgCronClient) -> list[tuple[tuple[str, ...], str]]:
     """(types of lines that fit, the address it comes from) of each way in."""
     if _is_socket(caller.host):
         return [(("local",), "")]
@@ -80,7 +80,7 @@ def _ways(caller: Caller) -> list[tuple[tuple[str, ...], str]]:
     return [(types, source) for types in kinds for source in sources]
 
 
-def _first(rules: Iterable[Rule], caller: Caller, types: tuple[str, ...], source: str) -> Login:
+def _first(rules: Iterable[Rule], caller: PgCronClient, types: tuple[str, ...], source: str) -> Login:
     for rule in rules:
         if rule.type not in types or not _names(rule.database, caller) or not _users(rule.user_name, caller):
             continue
@@ -92,7 +92,7 @@ def _first(rules: Iterable[Rule], caller: Caller, types: tuple[str, ...], source
     return Login(verdict="refused", why=f"no line of pg_hba.conf lets {USER} into database {caller.database}")
 
 
-def _names(databases: Sequence[str] | None, caller: Caller) -> bool:
+def _names(databases: Sequence[str] | None, caller: PgCronClient) -> bool:
     """Whether a line is for the database; `sameuser` is not, and `samerole` only where the role is in one of its name."""
     for name in databases or ():
         if name == "all" or name == caller.database or (name in ("samerole", "samegroup") and caller.database in caller.groups):
@@ -102,7 +102,7 @@ def _names(databases: Sequence[str] | None, caller: Caller) -> bool:
     return False
 
 
-def _users(users: Sequence[str] | None, caller: Caller) -> bool:
+def _users(users: Sequence[str] | None, caller: PgCronClient) -> bool:
     for name in users or ():
         if name in ("all", USER) or (name.startswith("+") and name[1:] in (USER, *caller.groups)):
             return True
@@ -128,7 +128,7 @@ def _bits(rule: Rule) -> int:
     return bin(int(mask)).count("1")
 
 
-def _judged(rule: Rule, caller: Caller) -> Login:
+def _judged(rule: Rule, caller: PgCronClient) -> Login:
     number, method = rule.line_number, rule.auth_method or ""
     if method == "trust":
         return Login(verdict="accepted", why=f"line {number} of pg_hba.conf lets it in", line=number)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row
 
 from kronos import errors, session
 from kronos.database import WorkspaceView
@@ -93,7 +92,7 @@ class ExecutionCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobCount:
+class JobChunk:
     """What of a chunk of jobs would go; last_at and last_id are None at the end."""
 
     last_at: datetime | None
@@ -125,7 +124,7 @@ _SET = statement("retention.set_retention", Set)
 _RETAIN = statement("retention.retain", Run)
 _BOUNDS = statement("retention.get_bounds", Bounds)
 _EXECUTIONS = statement("retention.count_executions", ExecutionCount)
-_JOBS = statement("retention.count_jobs", JobCount)
+_JOBS = statement("retention.count_jobs", JobChunk)
 _REMAINS = statement("retention.count_remains", RemainCount)
 _RUN_DETAILS = statement("retention.count_run_details", RunDetailCount)
 
@@ -157,7 +156,7 @@ async def put(view: WorkspaceView, ages: Ages) -> Retention:
 class Retainer:
     """Ages history out over one connection of whoever may act as kronos_owner. Raises SessionRefused."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    def __init__(self, connection: session.Connection) -> None:
         self._connection = connection
         try:
             self._connection.execute("set role kronos_owner")
@@ -215,8 +214,7 @@ class Retainer:
             runid, is_left = details.last_runid, details.is_left
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
-        with self._connection.cursor(row_factory=class_row(wanted.row)) as cursor:
-            return cursor.execute(wanted.text, params).fetchall()
+        return session.rows(self._connection, wanted, params)
 
 
 def age_out(url: str, *, is_dry: bool, told: Callable[[JsonObject], None]) -> None:

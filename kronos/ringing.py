@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import psycopg
-from psycopg.rows import class_row
 
 from kronos import errors, pg_hba, session
-from kronos.session import Connection
-from kronos.sql import Row, Statement, statement
+from kronos.session import Connection, rows
+from kronos.sql import statement
 
 _MINUTE = 60.0
 HEARD_SECONDS = 61.0  # the internal jobs ring each minute
@@ -48,9 +47,9 @@ class Setup:
         """Whether an entry can ring within a minute."""
         return tuple(int(part) for part in self.version.replace("-", ".").split(".")[:2]) >= (1, 5)
 
-    def caller(self, *, has_password: bool) -> pg_hba.Caller:
+    def caller(self, *, has_password: bool) -> pg_hba.PgCronClient:
         """How pg_cron logs in, where it does."""
-        return pg_hba.Caller(
+        return pg_hba.PgCronClient(
             host=self.host or "", database=self.database, groups=self.groups, has_password=has_password, has_ssl=self.has_ssl
         )
 
@@ -91,11 +90,11 @@ def setup(connection: Connection) -> tuple[Setup, pg_hba.Login | None]:
 
     Raises psycopg.Error.
     """
-    (found,) = _rows(connection, _SETUP)
+    (found,) = rows(connection, _SETUP, {})
     if found.has_background_workers is not False or not found.sees_rules or not found.sees_passwords:
         return found, None
-    has_password = any(each.has_password for each in _rows(connection, _PASSWORD))
-    return found, pg_hba.login(_rows(connection, _RULES), found.caller(has_password=has_password))
+    has_password = any(each.has_password for each in rows(connection, _PASSWORD, {}))
+    return found, pg_hba.login(rows(connection, _RULES, {}), found.caller(has_password=has_password))
 
 
 def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
@@ -131,7 +130,7 @@ def check(admin_url: str, *, progress: Progress) -> Ringing:
 def _check(connection: Connection, progress: Progress) -> Ringing:
     found, login = setup(connection)
     connection.execute("set role kronos_owner")
-    (before,) = _rows(connection, _HEARD)
+    (before,) = rows(connection, _HEARD, {})
     if found.served_database not in (None, found.database):
         return Ringing(
             verdict="no",
@@ -154,7 +153,7 @@ def _with_launcher(connection: Connection, found: Setup, progress: Progress) -> 
     while not found.has_launcher and time.monotonic() < until:
         progress(f"waiting for pg_cron's launcher: {until - time.monotonic():.0f} s at most")
         time.sleep(_LOOK_EVERY)  # nobody tells when a process begins
-        (now,) = _rows(connection, _SETUP)
+        (now,) = rows(connection, _SETUP, {})
         found = replace(found, has_launcher=now.has_launcher)
     return found
 
@@ -183,7 +182,7 @@ def _wait(connection: Connection, found: Setup, login: pg_hba.Login | None, befo
         progress(f"waiting for pg_cron to ring as {pg_hba.USER}: {within - waited:.0f} s at most")
         for _ in connection.notifies(timeout=_LOOK_EVERY, stop_after=1):
             return Ringing(verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s")
-        (now,) = _rows(connection, _HEARD)
+        (now,) = rows(connection, _HEARD, {})
         if now.seconds is not None and (before.seconds is None or now.seconds < before.seconds):
             return Ringing(verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s")
         if now.failure is not None and now.last_runid > before.last_runid:
@@ -198,8 +197,3 @@ def _wait(connection: Connection, found: Setup, login: pg_hba.Login | None, befo
 def _seconds_to_minute(connection: Connection) -> float:
     found = connection.execute("select extract(second from clock_timestamp())::double precision").fetchone()
     return _MINUTE - (float(found[0]) if found is not None else 0.0)
-
-
-def _rows(connection: Connection, wanted: Statement[Row]) -> list[Row]:
-    with connection.cursor(row_factory=class_row(wanted.row)) as cursor:
-        return cursor.execute(wanted.text).fetchall()

@@ -8,7 +8,7 @@ from typing import Literal
 
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
-from kronos.kept import Kept
+from kronos.kept import Cache
 from kronos.model import Json
 from kronos.sql import statement
 
@@ -96,7 +96,7 @@ LIST_NEXT_RUNS = statement("schedules.list_next_runs", Upcoming)
 # cron.timezone too, which can change when the server restarts, so nothing is remembered for longer than a minute.
 _REMEMBERED_SECONDS = 60.0
 _REMEMBERED_BYTES, _REMEMBERED_TEXT_BYTES = 4 * 1024 * 1024, 4096
-_remembered: Kept[ScheduleText, tuple[float, ScheduleRead]] = Kept(budget=_REMEMBERED_BYTES, each=_REMEMBERED_TEXT_BYTES)
+_remembered: Cache[ScheduleText, tuple[float, ScheduleRead]] = Cache(budget=_REMEMBERED_BYTES, each=_REMEMBERED_TEXT_BYTES)
 
 
 async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:

@@ -10,18 +10,20 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import AdaptContext
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 from kronos import errors, libpq, unreachable
+from kronos.sql import Statement
 
 Role: TypeAlias = Literal["kronos_api", "kronos_worker"]
 Connection: TypeAlias = psycopg.Connection[TupleRow]
+Row = TypeVar("Row")
 _Dialogue: TypeAlias = Generator[tuple[str, Mapping[str, object]], list[TupleRow], bool]
 
 _CONNECT_SECONDS = 3
@@ -81,7 +83,7 @@ select exists (select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SessionTerms:
     """Who is to act on a connection, None for whoever logged in, and with which settings."""
 
     role: Role | None
@@ -95,14 +97,14 @@ def wanted(
     lock_timeout: timedelta = timedelta(0),
     idle_in_transaction: timedelta = timedelta(0),
     **extra: str,
-) -> Wanted:
+) -> SessionTerms:
     """The settings of every connection, with these limits (zero: none) and more settings, written as PostgreSQL shows them."""
     limits = {
         "statement_timeout": _shown(statement_timeout),
         "lock_timeout": _shown(lock_timeout),
         "idle_in_transaction_session_timeout": _shown(idle_in_transaction),
     }
-    return Wanted(role=role, settings={**_VALUES, **limits, **extra})
+    return SessionTerms(role=role, settings={**_VALUES, **limits, **extra})
 
 
 def _shown(length: timedelta) -> str:
@@ -151,7 +153,9 @@ def is_quiet(connection: AsyncConnection[TupleRow]) -> bool:
     return not looked.poll(0)
 
 
-def connect(url: str, asked: Wanted, *, autocommit: bool = True, context: AdaptContext | None = None, **extra: str | int) -> Connection:
+def connect(
+    url: str, asked: SessionTerms, *, autocommit: bool = True, context: AdaptContext | None = None, **extra: str | int
+) -> Connection:
     """A new connection that has proven who acts on it and how; `context` says how values are read.
 
     Raises Unconnected, SessionRefused, psycopg.Error.
@@ -172,9 +176,15 @@ def connect(url: str, asked: Wanted, *, autocommit: bool = True, context: AdaptC
     return connection
 
 
+def rows(connection: Connection, statement: Statement[Row], params: Mapping[str, object]) -> list[Row]:
+    """All rows of one statement. Raises psycopg.Error."""
+    with connection.cursor(row_factory=class_row(statement.row)) as cursor:
+        return cursor.execute(statement.text, params).fetchall()
+
+
 async def open_connection(
     told: str,
-    asked: Wanted,
+    asked: SessionTerms,
     *,
     context: AdaptContext,
     seconds: float,
@@ -199,7 +209,7 @@ async def open_connection(
     return connection
 
 
-def _converse(connection: Connection, asked: Wanted) -> bool:
+def _converse(connection: Connection, asked: SessionTerms) -> bool:
     dialogue = _dialogue(asked, connection.info.backend_pid)
     question, params = next(dialogue)
     try:
@@ -213,7 +223,7 @@ def _converse(connection: Connection, asked: Wanted) -> bool:
         return bool(end.value)
 
 
-async def prove(connection: AsyncConnection[TupleRow], asked: Wanted, *, told: str) -> None:
+async def prove(connection: AsyncConnection[TupleRow], asked: SessionTerms, *, told: str) -> None:
     """Sets role and settings of a new autocommit connection, made from conninfo `told`, and sees that they hold. Raises SessionRefused."""
     dialogue = _dialogue(asked, connection.info.backend_pid)
     question, params = next(dialogue)
@@ -229,7 +239,7 @@ async def prove(connection: AsyncConnection[TupleRow], asked: Wanted, *, told: s
             await _probe(told)
 
 
-def _dialogue(asked: Wanted, told_pid: int) -> _Dialogue:
+def _dialogue(asked: SessionTerms, told_pid: int) -> _Dialogue:
     """What to ask, answer by answer. Returns whether a pooler is in between. Raises SessionRefused."""
     values = {"names": list(asked.settings), "values": list(asked.settings.values())}
     if asked.role is not None:
@@ -265,7 +275,7 @@ _POOLED = (
 )
 
 
-def _refused_by(error: psycopg.Error, asked: Wanted, info: psycopg.ConnectionInfo) -> Exception:
+def _refused_by(error: psycopg.Error, asked: SessionTerms, info: psycopg.ConnectionInfo) -> Exception:
     """Why the server does not let us be who we must be; `error` itself where it says nothing of that."""
     message = error.diag.message_primary or ""
     if error.sqlstate == "22023" and "does not exist" in message:

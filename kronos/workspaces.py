@@ -26,7 +26,7 @@ class Allowed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
+class MatchedWorkspace:
     """The version that a change is meant for; None: any."""
 
     version: int | None
@@ -40,7 +40,7 @@ class Turned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deletion:
+class WorkspaceDeletion:
     """Whether a workspace was deleted, and what is unfinished in it."""
 
     is_deleted: bool
@@ -54,11 +54,11 @@ _GET = statement("workspaces.get_workspace", Workspace)
 _LIST = statement("workspaces.list_workspaces", Workspace)
 _UPDATE = statement("workspaces.update_workspace", Workspace)
 _RENAME = statement("workspaces.rename_workspace", Workspace)
-_MATCH = statement("workspaces.match_workspace", Matched)
+_MATCH = statement("workspaces.match_workspace", MatchedWorkspace)
 _ALLOW = statement("workspaces.allow_longer", Allowed)
 _SUSPEND = statement("workspaces.suspend_workspace", Turned)
 _RESUME = statement("workspaces.resume_workspace", Turned)
-_DELETE = statement("workspaces.delete_workspace", Deletion)
+_DELETE = statement("workspaces.delete_workspace", WorkspaceDeletion)
 
 
 async def create(view: InstanceView, *, slug: str, name: str) -> Workspace:

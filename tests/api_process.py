@@ -46,7 +46,8 @@ class Process:
 
     def resident_bytes(self) -> int:
         status = Path(f"/proc/{self.child.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+        (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+        return int(kilobytes) * 1024
 
     def found(self, pattern: str) -> re.Match[str] | None:
         return next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)

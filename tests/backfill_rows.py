@@ -129,7 +129,7 @@ def deliver(worker: Any, endpoint: EndpointRow, *, quota: int = 1000, status: st
     return claimed
 
 
-def endpoint_and_job(connection: Connection, **columns: object) -> tuple[EndpointRow, uuid.UUID]:
+def endpoint_and_job(connection: Connection, **columns: Any) -> tuple[EndpointRow, uuid.UUID]:
     """A job of every minute, and its endpoint."""
     endpoint = add_endpoint(connection)
     return endpoint, make_cron_job(connection, endpoint, **columns)
@@ -143,7 +143,7 @@ def next_version(connection: Connection, job_id: uuid.UUID, **columns: object) -
             "update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"replaced\"}', replaced_by_id = %s where job_id = %s",
             [newer, job_id],
         )
-        first, version = connection.execute("select first_version_id, version from kronos.jobs where job_id = %s", [job_id]).fetchone()
+        ((first, version),) = connection.execute("select first_version_id, version from kronos.jobs where job_id = %s", [job_id]).fetchall()
         named = {"job_id": newer, "first_version_id": first, "version": version + 1, "previous_version_id": job_id, **columns}
         connection.execute(
             f"""

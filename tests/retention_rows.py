@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from factory import EndpointRow
-from sql_factory import Connection, Record, value, values
+from sql_factory import Connection, Record, uuid_of, value, values
 
 DAY = timedelta(days=1)
 
@@ -26,7 +26,7 @@ def finished(
     at: datetime = value(connection, "select date_trunc('minute', now()) - %s", [timedelta(days=days)])
     reason = None if status in ("SUCCESS", "FAILED") else {"code": "test", "last": (at + (ticks - 1) * timedelta(minutes=1)).isoformat()}
     given = {"status_reason": reason, "tick_count": ticks, "cause": "SCHEDULE", **columns}
-    return value(
+    return uuid_of(
         connection,
         f"""
         with done as (

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from factory import EndpointRow, add_endpoint
-from sql_factory import Connection
+from sql_factory import Connection, Params
 
 HOUR = timedelta(hours=1)
 
@@ -51,9 +51,9 @@ def fill_one_shots(connection: Connection, endpoint: EndpointRow, count: int) ->
     )
 
 
-def buffers(connection: Connection, query: str, params: object = None) -> int:
+def buffers(connection: Connection, query: str, params: Params | None = None) -> int:
     """How many pages a query reads, once its plans and what they read are cached."""
     connection.execute(query, params)
-    (plan,) = connection.execute(f"explain (analyze, buffers, timing off, format json) {query}", params).fetchone() or ()
+    ((plan,),) = connection.execute(f"explain (analyze, buffers, timing off, format json) {query}", params).fetchall()
     top = plan[0]["Plan"]
     return int(top["Shared Hit Blocks"]) + int(top["Shared Read Blocks"])

@@ -40,7 +40,7 @@ class EmbeddedServer:
 
     def wake_launcher(self) -> None:
         with psycopg.connect(self.superuser_url) as connection:
-            (version,) = connection.execute("select extversion from pg_extension where extname = 'pg_cron'").fetchone()
+            ((version,),) = connection.execute("select extversion from pg_extension where extname = 'pg_cron'").fetchall()
         if tuple(map(int, version.split("-")[0].split("."))) < (1, 6):
             self._cluster.restart()  # terminated, its launcher stays away until the server starts again
 

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from jobs_view import ROWS
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Record = dict[str, Any]
+Params = Sequence[Any] | Mapping[str, Any]
 
 EVERY_MINUTE = "* * * * *"
 
@@ -64,12 +65,12 @@ def make_cron_job(
 
 def fire(connection: Connection, job_id: uuid.UUID) -> int:
     """Ring, as the job's pg_cron entry does; how many executions were made."""
-    return value(connection, "select kronos.fire(%s)", [job_id])
+    return int(value(connection, "select kronos.fire(%s)", [job_id]))
 
 
 def account(connection: Connection, job_id: uuid.UUID, *, now: datetime) -> int:
     """What fire does with its own job, at an instant of the test's choice."""
-    return value(connection, "select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now])
+    return int(value(connection, "select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now]))
 
 
 def once(at: datetime) -> str:
@@ -107,21 +108,28 @@ def entries(connection: Connection) -> list[Record]:
     return records(connection, "select * from cron.job where jobname like 'kronos:%' order by jobname, username")
 
 
-def records(connection: Connection, query: str, params: object = None) -> list[Record]:
+def records(connection: Connection, query: str, params: Params | None = None) -> list[Record]:
     """Rows by column name."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, params).fetchall()
 
 
-def values(connection: Connection, query: str, params: object = None) -> list[Any]:
+def values(connection: Connection, query: str, params: Params | None = None) -> list[Any]:
     """The first column of each row."""
     with connection.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(query, params).fetchall()
 
 
-def value(connection: Connection, query: str, params: object = None) -> Any:
+def value(connection: Connection, query: str, params: Params | None = None) -> Any:
     """The first column of the only row."""
     (found,) = values(connection, query, params)
+    return found
+
+
+def uuid_of(connection: Connection, query: str, params: Params | None = None) -> uuid.UUID:
+    """The only row's only column, an id."""
+    found = value(connection, query, params)
+    assert isinstance(found, uuid.UUID), found
     return found
 
 

@@ -48,7 +48,7 @@ _REF = "#/components/schemas/{model}"
 _RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system, instance)
 
 
-class Api(FastAPI):
+class Application(FastAPI):
     """FastAPI with what it cannot know of our operations: the request models, the problem document, the key."""
 
     def openapi(self) -> JsonObject:
@@ -94,7 +94,7 @@ def create(settings: Settings) -> FastAPI:
             await asyncio.gather(renewing, return_exceptions=True)
             await pool.close(timeout=5)
 
-    app = Api(
+    app = Application(
         title="Kronos",
         version=version("kronos"),
         description=_DESCRIPTION,

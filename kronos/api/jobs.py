@@ -33,8 +33,8 @@ from kronos.explain.facts import Explanation
 from kronos.jobs import JobFilter
 from kronos.ledger import JobFault, Ledger
 from kronos.model import Execution, Job, JobStatus, JsonObject
+from kronos.readiness import WAITS_LONG
 from kronos.schedules import Preview
-from kronos.system import WAITS_LONG
 
 routes = Routes("jobs")
 _PATH = "/v1/workspaces/{w}/jobs"

@@ -5,7 +5,7 @@ import hmac
 import time
 from dataclasses import dataclass
 
-from kronos import errors, keys, system
+from kronos import errors, keys
 from kronos.database import InstanceView, Pool
 from kronos.model import Role
 
@@ -50,8 +50,8 @@ class Keys:
         self._trusted[digest] = time.monotonic() + self._trusted_seconds, caller
         return caller
 
-    async def _checked(self, given: keys.Key) -> Caller:
-        key = await system.find_key(InstanceView(self._pool), given.public_id)
+    async def _checked(self, given: keys.GivenKey) -> Caller:
+        key = await keys.find(InstanceView(self._pool), given.public_id)
         # Compared for an unknown key too: the time taken does not tell which public ids exist.
         is_right = hmac.compare_digest(given.digest, key.secret_sha256 if key else _NOBODY)
         if key is None or not is_right:

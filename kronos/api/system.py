@@ -6,7 +6,7 @@ from typing import Literal
 
 from starlette.responses import Response
 
-from kronos import errors, system
+from kronos import errors, readiness
 from kronos.api.call import Call, answer
 from kronos.api.operation import Routes
 
@@ -68,12 +68,12 @@ async def get_health(call: Call) -> Response:
 @routes.operation("GET", "/readyz", answers={200: Ready}, raises=(errors.PgCronUnavailable,))
 async def get_readiness(call: Call) -> Response:
     """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
-    found = await system.readiness(call.instance())
+    found = await readiness.get(call.instance())
     if found.is_read_only:
-        raise errors.DatabaseUnavailable(system.READ_ONLY)
-    if reason := system.why_not_ready(found):
+        raise errors.DatabaseUnavailable(readiness.READ_ONLY)
+    if reason := readiness.why_not_ready(found):
         raise errors.PgCronUnavailable(reason)
-    warnings = system.why_degraded(found)
+    warnings = readiness.why_degraded(found)
     ready = Ready(
         status="degraded" if warnings else "ok",
         pg_cron_version=found.extension_version or "",

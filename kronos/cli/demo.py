@@ -29,7 +29,7 @@ CRON_JOB = "every-minute"
 _RETRY_SECONDS = 2.0
 
 
-class Api:
+class DemoApi:
     """The HTTP API with the administrator's key."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
@@ -50,7 +50,7 @@ class Api:
 class Demo:
     """The jobs, and what has been seen of them."""
 
-    def __init__(self, api: Api, console: Console) -> None:
+    def __init__(self, api: DemoApi, console: Console) -> None:
         """Nothing is there yet; see `set_up`."""
         self._api = api
         self._console = console
@@ -164,7 +164,7 @@ async def _run(home: Home, instance: Running, *, key: str) -> None:
     async with aiohttp.ClientSession(
         instance.url, headers={"Authorization": f"Bearer {key}"}, timeout=aiohttp.ClientTimeout(total=10)
     ) as session:
-        demo = Demo(Api(session), console)
+        demo = Demo(DemoApi(session), console)
         receiver = web.Application()
         receiver.router.add_post("/", demo.receive)
         runner = web.AppRunner(receiver, access_log=None)

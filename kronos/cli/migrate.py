@@ -5,7 +5,7 @@ import os
 import click
 from rich.console import Console
 
-from kronos import config, errors, keys, migrations, plans, ringing, system
+from kronos import config, errors, instance_settings, keys, migrations, plans, ringing
 from kronos.cli import environment
 from kronos.session import Role
 
@@ -32,8 +32,8 @@ def migrate(to: str, dry_run: bool) -> None:
             click.echo("\n".join(f"  {step}" for step in steps))
             return
         migrations.migrate(url, to=to)
-        system.configure(url, settings)
-        system.set_passwords(url, {role: os.environ[name] for role, name in _PASSWORDS if os.environ.get(name)})
+        instance_settings.store(url, settings)
+        instance_settings.set_passwords(url, {role: os.environ[name] for role, name in _PASSWORDS if os.environ.get(name)})
         if settings.admin_key_file is not None:
             for line in keys.ensure_admin_key(url, settings.admin_key_file):
                 click.echo(line, err=True)

@@ -27,7 +27,7 @@ class NameUnknown(OSError):
     """The host's name could not be resolved."""
 
 
-class Unreachable(OSError):
+class HostUnreachable(OSError):
     """No address of the host took the connection."""
 
 
@@ -85,7 +85,7 @@ class Connections:
         return not origin.is_tls or connection.trusted is self.trust.context
 
     async def open(self, origin: Origin) -> Connection:
-        """A new connection. Raises AddressRefused, NameUnknown, Unreachable, ssl.SSLError; TLS is agreed when it returns."""
+        """A new connection. Raises AddressRefused, NameUnknown, HostUnreachable, ssl.SSLError; TLS is agreed when it returns."""
         loop = asyncio.get_running_loop()
         infos = [_info(address, origin.port) for address in await self._addresses(origin)]
         guard = _Guard(self._policy)
@@ -96,7 +96,7 @@ class Connections:
         except OSError as error:
             if guard.has_refused:
                 raise AddressRefused("an address of the host may not be reached") from error
-            raise Unreachable("no address of the host took the connection") from error
+            raise HostUnreachable("no address of the host took the connection") from error
         try:
             if origin.is_tls:
                 raw, _ = await loop.create_connection(asyncio.Protocol, sock=opened)
@@ -104,7 +104,7 @@ class Connections:
                 _, plain = await loop.create_connection(Connection, sock=opened)
                 return plain
         except OSError as error:
-            raise Unreachable("the connection ended before it could be used") from error
+            raise HostUnreachable("the connection ended before it could be used") from error
         finally:
             # The loop has taken the socket over, or not: an open one that nobody holds is closed by its own finaliser.
             del opened
@@ -120,12 +120,12 @@ class Connections:
         except ssl.SSLError:
             raise
         except OSError as error:
-            raise Unreachable("the connection ended before it could be used") from error
+            raise HostUnreachable("the connection ended before it could be used") from error
         finally:
             if secured is None:
                 raw.abort()
         if secured is None:
-            raise Unreachable("the connection ended before it could be used")
+            raise HostUnreachable("the connection ended before it could be used")
         connection.connection_made(secured)
         return connection
 

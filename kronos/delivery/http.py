@@ -16,7 +16,7 @@ from uuid import UUID
 
 from kronos.delivery.answer import AnswerParser, NotHttp
 from kronos.delivery.connection import Connection, ConnectionEnded
-from kronos.delivery.connections import Connections, NameUnknown, Origin, Unreachable
+from kronos.delivery.connections import Connections, HostUnreachable, NameUnknown, Origin
 from kronos.delivery.egress import AddressRefused, Destination, EgressPolicy, Resolver, check_url
 from kronos.delivery.headers import check_headers, identity_headers
 from kronos.delivery.outcome import Answer, ErrorType, Outcome, answered, described_request, failed
@@ -113,7 +113,7 @@ class HttpTransport:
             return failed(_refusal_type(refused), refused.message, request=request, duration=_since(started))
         url = delivery.url if delivery.url.isascii() else destination.url
         request = described_request(delivery.method, url, headers, len(body))
-        exchange = _Exchange(destination, self._connections)
+        exchange = _Sending(destination, self._connections)
         error = await self._exchange(exchange, delivery, _request_bytes(delivery.method, destination, headers, body))
         if exchange.answer is None:
             error_type, message = error or ("internal", "the delivery ended without a result")
@@ -148,7 +148,7 @@ class HttpTransport:
             headers["Content-Length"] = str(len(body))
         return destination, {"Host": destination.authority, **delivery.headers, **headers}
 
-    async def _exchange(self, exchange: "_Exchange", delivery: HttpDelivery, request: bytes) -> tuple[ErrorType, str] | None:
+    async def _exchange(self, exchange: "_Sending", delivery: HttpDelivery, request: bytes) -> tuple[ErrorType, str] | None:
         """Fill `exchange`; what stopped it before a status line was read, or None."""
         seconds = delivery.timeout.total_seconds()
         if self.is_cut_off:  # a limit of no time would still let a kept connection take the request
@@ -176,7 +176,7 @@ class HttpTransport:
         return None
 
 
-class _Exchange:
+class _Sending:
     """One request under way and what was read of its answer."""
 
     def __init__(self, destination: Destination, connections: Connections) -> None:
@@ -253,7 +253,7 @@ def _answer(parsed: AnswerParser) -> Answer:
     return Answer(status=parsed.status, headers=headers, body=bytes(parsed.body), is_cut=parsed.is_cut)
 
 
-def _error_of(error: Exception, exchange: _Exchange) -> tuple[ErrorType, str]:
+def _error_of(error: Exception, exchange: _Sending) -> tuple[ErrorType, str]:
     """Our name for an exception; its own text carries resolved addresses and URLs and is never passed on."""
     match error:
         case AddressRefused():
@@ -266,7 +266,7 @@ def _error_of(error: Exception, exchange: _Exchange) -> tuple[ErrorType, str]:
             return "tls", "no TLS connection could be agreed with the endpoint"
         case NotHttp():
             return "bad_response", "the endpoint's answer is not valid HTTP"
-        case Unreachable():
+        case HostUnreachable():
             return "connect", "no connection to the endpoint could be made"
         case _ if exchange.is_sent:
             return "closed_without_answer", "the request was sent, then the connection ended without an answer"

@@ -8,19 +8,19 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import catalog, errors, pg_hba, reading, ringing, session, system, tzdata
+from kronos import catalog, errors, pg_hba, readiness, reading, ringing, session, tzdata
 from kronos.database import Params
 from kronos.doctor import findings, instance
 from kronos.doctor.facts import (
     BloatedTable,
     Change,
     CronSettings,
-    Difference,
+    EntryDifference,
     FaultyJob,
     ForeignPartition,
     Ground,
-    JobCount,
     JobLedger,
+    JobTotal,
     LeftBehind,
     Made,
     MissingPrivilege,
@@ -49,8 +49,8 @@ _TZDATA = statement("doctor.get_tzdata", TimeZoneData)
 _READINGS = statement("doctor.list_zone_readings", tzdata.ZoneReading)
 _CRON_SETTINGS = statement("doctor.get_cron_settings", CronSettings)
 _PRIVILEGES = statement("doctor.list_missing_privileges", MissingPrivilege)
-_DRIFT = statement("doctor.list_drift", Difference)
-_COUNT_JOBS = statement("doctor.count_jobs", JobCount)
+_DRIFT = statement("doctor.list_drift", EntryDifference)
+_COUNT_JOBS = statement("doctor.count_jobs", JobTotal)
 _LEDGERS = statement("doctor.check_ledgers", JobLedger)
 _FAULTS = statement("doctor.list_faults", FaultyJob)
 _LEFT_BEHIND = statement("doctor.list_left_behind", LeftBehind)
@@ -134,7 +134,7 @@ class Doctor:
 
     def _deliveries(self) -> Iterator[Finding]:
         (workers,) = self._rows(_WORKERS)
-        return instance.deliveries(workers.worker_sessions, self._rows(_WAITING, longer_than=system.WAITS_LONG, limit=LISTED))
+        return instance.deliveries(workers.worker_sessions, self._rows(_WAITING, longer_than=readiness.WAITS_LONG, limit=LISTED))
 
     def _zone_data(self, version: str | None) -> Finding:
         readings = tzdata.differing(self._rows(_READINGS))
@@ -168,8 +168,7 @@ class Doctor:
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
         given: Params = params
-        with self._connection.cursor(row_factory=class_row(wanted.row)) as cursor:
-            return cursor.execute(wanted.text, given).fetchall()
+        return session.rows(self._connection, wanted, given)
 
     def _ledger(self) -> Finding:
         """The last 24 hours of every job, in batches."""

@@ -98,7 +98,7 @@ class MissingPrivilege:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class EntryDifference:
     """Where a job and pg_cron's entry are not one."""
 
     jobname: str
@@ -107,7 +107,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobCount:
+class JobTotal:
     """How many jobs."""
 
     jobs: int

@@ -9,7 +9,7 @@ from kronos import repeatables, system, tzdata
 from kronos.doctor.facts import (
     BloatedTable,
     CronSettings,
-    Difference,
+    EntryDifference,
     FaultyJob,
     ForeignPartition,
     Ground,
@@ -155,7 +155,7 @@ def privileges(found: list[MissingPrivilege]) -> Finding:
     )
 
 
-def drift(found: list[Difference]) -> Finding:
+def drift(found: list[EntryDifference]) -> Finding:
     """Jobs against entries."""
     told = [f"{each.jobname}: {each.difference}" for each in found]
     return Finding(

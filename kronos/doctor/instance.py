@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kronos import pg_hba, ringing, system
+from kronos import pg_hba, readiness, ringing
 from kronos.doctor.facts import Change, Ground, PgCron, Waiting
 from kronos.doctor.findings import MIGRATE, Finding, many, some
 
@@ -37,7 +37,7 @@ def ringing_here(ground: Ground, pg_cron: PgCron, setup: ringing.Setup, login: p
     stands_in = "; workers ring in its place, a little late, while one runs"
     yield Finding(
         check="heartbeat",
-        ok=pg_cron.silent_seconds <= system.SILENT_AFTER.total_seconds(),
+        ok=pg_cron.silent_seconds <= readiness.SILENT_AFTER.total_seconds(),
         # never "rang": silence begins, at the earliest, when PostgreSQL started or the internal jobs were made
         detail=f"pg_cron has been silent for {pg_cron.silent_seconds:.0f} s",
         meaning=("pg_cron is frozen or behind" if alarms.ok else "pg_cron's alarms fail, see the check alarms") + stands_in,
@@ -114,7 +114,7 @@ def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding
     others = [
         f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s: {each.waits_for}" for each in waiting if each.waits_for is not None
     ]
-    limit = system.WAITS_LONG.total_seconds()
+    limit = readiness.WAITS_LONG.total_seconds()
     waits = (
         f"due executions of {many(late)} endpoints wait for a worker: {some(told)}"
         if late

@@ -23,7 +23,7 @@ _LAST_WORDS_SECONDS = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Backoff:
+class Restarts:
     """How long to wait before the next start of something that keeps ending."""
 
     failures: int = 0
@@ -53,7 +53,7 @@ class Child:
     log: Path | None
     note: Callable[[str], None]
     has_pulse: bool = False
-    backoff: Backoff = field(default_factory=Backoff)
+    restarts: Restarts = field(default_factory=Restarts)
     process: subprocess.Popen[bytes] | None = None
     pulse: Pulse | None = None
 
@@ -75,22 +75,22 @@ class Child:
                 self.process = self._popen({**os.environ, **environment, heartbeat.VARIABLE: str(writable)}, (writable,))
             finally:
                 os.close(writable)
-        self.backoff.started()
+        self.restarts.started()
 
     def keep_running(self, environment: Mapping[str, str]) -> None:
         """Notices that it has ended, says so once, and starts it again when its delay is over; also where it could not be started."""
         if self.is_running:
             return
         if self.process is not None:
-            delay = self.backoff.ended()
+            delay = self.restarts.ended()
             self.note(f"{self.name} {_how(self.process.returncode)}; it starts again in {delay:g} s{self._see_log()}")
             self._forget()
-        if time.monotonic() >= self.backoff.next_start_at:
+        if time.monotonic() >= self.restarts.next_start_at:
             try:
                 self.start(environment)
             except PASSING as error:
-                self.backoff.started()
-                delay = self.backoff.ended()
+                self.restarts.started()
+                delay = self.restarts.ended()
                 self.note(f"{self.name} cannot be started, next try in {delay:g} s: {explained(error)}")
 
     def end_if_hung(self, seconds: float, limit: float) -> None:
@@ -107,7 +107,7 @@ class Child:
 
     def seconds_to_start(self) -> float | None:
         """How long until it is to be started again; None while it runs."""
-        return None if self.is_running else max(0.0, self.backoff.next_start_at - time.monotonic())
+        return None if self.is_running else max(0.0, self.restarts.next_start_at - time.monotonic())
 
     def ask_to_stop(self) -> None:
         """Asks it to finish what it is doing and end (SIGTERM)."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from kronos import libpq, system
+from kronos import instance_settings, libpq
 from kronos.embedded import configuration, initdb, installation, logfiles, placement, ports, processes
 from kronos.embedded.errors import ClusterFailed
 from kronos.embedded.home import Home, write_private
@@ -100,7 +100,7 @@ class Cluster:
 
     def make_logins(self) -> None:
         """Lets API and workers in as what they are, with the passwords that this home keeps. After a migration, which makes the roles."""
-        system.set_passwords(self.superuser_url, self._logins)
+        instance_settings.set_passwords(self.superuser_url, self._logins)
 
     @property
     def _logins(self) -> dict[Role, str]:
@@ -210,7 +210,7 @@ class Cluster:
         return self._known.superuser_password
 
     def _write_settings(self) -> None:
-        listener = configuration.Listener(address="127.0.0.1", port=self.port, socket_dir=self._socket_dir(), clients="127.0.0.1/32")
+        listener = configuration.ListenAddress(address="127.0.0.1", port=self.port, socket_dir=self._socket_dir(), clients="127.0.0.1/32")
         for path in configuration.write(self.installation, self.data, listener, durable=self._durable, is_held=self._is_held):
             self._user.own(path)
 

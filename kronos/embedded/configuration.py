@@ -12,7 +12,7 @@ SUPERUSER = "postgres"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class ListenAddress:
     """Where the server listens, and the addresses that may connect (pg_hba's notation)."""
 
     address: str
@@ -21,7 +21,7 @@ class Listener:
     clients: str
 
 
-def write(installation: Installation, data: Path, listener: Listener, *, durable: bool, is_held: bool = False) -> list[Path]:
+def write(installation: Installation, data: Path, listener: ListenAddress, *, durable: bool, is_held: bool = False) -> list[Path]:
     """Writes the settings into the data directory. Returns the files, which the server's user must own."""
     files = {
         data / CONF_FILE: kronos_conf(installation, listener, durable=durable, is_held=is_held),
@@ -32,7 +32,7 @@ def write(installation: Installation, data: Path, listener: Listener, *, durable
     return list(files)
 
 
-def kronos_conf(installation: Installation, listener: Listener, *, durable: bool, is_held: bool) -> str:
+def kronos_conf(installation: Installation, listener: ListenAddress, *, durable: bool, is_held: bool) -> str:
     """The settings that differ from PostgreSQL's defaults."""
     settings = {
         "listen_addresses": listener.address,
@@ -72,7 +72,7 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace("'", "''")
 
 
-def pg_hba_conf(installation: Installation, listener: Listener) -> str:
+def pg_hba_conf(installation: Installation, listener: ListenAddress) -> str:
     """Who may connect: everybody with a password, from the listener's clients.
 
     Before pg_cron 1.5 the launcher connects for each firing as the entry's user, which has no password; it comes

@@ -16,7 +16,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
+class ReadyAnswer:
     """One answer of /readyz; `answer` is its text, or why there was none."""
 
     is_ready: bool
@@ -50,12 +50,12 @@ def require_free(host: str, port: int, *, patience: float) -> None:
         time.sleep(0.1)  # nobody tells when another process lets go of a port
 
 
-def readiness(base_url: str) -> Readiness:
+def readiness(base_url: str) -> ReadyAnswer:
     """What /readyz answers now."""
     try:
         with _direct.open(f"{base_url}/readyz", timeout=_ANSWER_WITHIN_SECONDS) as response:
-            return Readiness(is_ready=response.status == 200, answer=response.read().decode(errors="replace"))
+            return ReadyAnswer(is_ready=response.status == 200, answer=response.read().decode(errors="replace"))
     except urllib.error.HTTPError as error:
-        return Readiness(is_ready=False, answer=error.read().decode(errors="replace"))
+        return ReadyAnswer(is_ready=False, answer=error.read().decode(errors="replace"))
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return Readiness(is_ready=False, answer=str(error) or type(error).__name__)
+        return ReadyAnswer(is_ready=False, answer=str(error) or type(error).__name__)

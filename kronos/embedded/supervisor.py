@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kronos import keys, migrations, system
+from kronos import instance_settings, keys, migrations
 from kronos.config import Settings
 from kronos.embedded import logfiles, network, processes
-from kronos.embedded.children import Backoff, Child
+from kronos.embedded.children import Child, Restarts
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import PASSING, EmbeddedError, explained
+from kronos.embedded.freeze import Freeze, silent_seconds
 from kronos.embedded.home import Home, HomeLock, write_private
 from kronos.embedded.pulse import Witness
 from kronos.embedded.signals import Wakeups
-from kronos.embedded.watchdog import Watchdog, silent_seconds
 
 _READY_WITHIN_SECONDS = 120.0
 _PATIENT_SECONDS = 10.0
@@ -69,9 +69,9 @@ class Supervisor:
         self._home = Home(plan.home.absolute())
         self._settings = plan.settings
         self._cluster = Cluster(plan.home, note=note, is_held=plan.is_held)
-        self._watchdog = Watchdog()
+        self._freeze = Freeze()
         self._witness = Witness()
-        self._cluster_backoff = Backoff()
+        self._cluster_restarts = Restarts()
         self._stopped_seconds = 0.0
         self._logs_are_due_at = 0.0
         self._is_told = True  # whether run.json says what is true
@@ -108,11 +108,11 @@ class Supervisor:
         self._cluster.start(give_up=lambda: wakeups.is_stop_requested)
         if wakeups.is_stop_requested:
             return
-        self._cluster_backoff.started()
+        self._cluster_restarts.started()
         self._note(f"{self._cluster.installation} on port {self._cluster.port}, data in {self._cluster.data}")
         migrations.migrate(self._cluster.superuser_url)
         self._cluster.make_logins()
-        system.configure(self._cluster.superuser_url, self._settings)
+        instance_settings.store(self._cluster.superuser_url, self._settings)
         for line in keys.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file):
             self._note(line)
         self._environment = self._environment_of_children(port)
@@ -139,7 +139,7 @@ class Supervisor:
             if time.monotonic() - begun > _PATIENT_SECONDS and not is_told:
                 self._note(f"the API is not ready yet: {readiness.answer}")
                 is_told = True
-            if self._api.backoff.failures >= _HOPELESS_STARTS or time.monotonic() - begun > _READY_WITHIN_SECONDS:
+            if self._api.restarts.failures >= _HOPELESS_STARTS or time.monotonic() - begun > _READY_WITHIN_SECONDS:
                 raise EmbeddedError(f"the API does not become ready: {readiness.answer}\n{self._api.end_of_log()}")
             self._look_after_children()
             self._revive_cluster(wakeups)
@@ -155,11 +155,11 @@ class Supervisor:
             self._logs_are_due_at = time.monotonic() + _LOOK_AT_LOGS_SECONDS
             for log in (self._home.log / "postgres.log", *(self._log_of(child.name) for child in self._services())):
                 self._try(partial(logfiles.rotate, log))
-        if self._watchdog.is_due():
+        if self._freeze.is_due():
             self._try(self._look_at_pg_cron)
         waits = [_IDLE_SECONDS, *(child.seconds_to_start() for child in self._children())]
         if self._cluster.pid is None:
-            waits.append(self._cluster_backoff.next_start_at - time.monotonic())
+            waits.append(self._cluster_restarts.next_start_at - time.monotonic())
         wakeups.wait(min(seconds for seconds in waits if seconds is not None))
 
     def _look_after_children(self) -> None:
@@ -173,14 +173,14 @@ class Supervisor:
         """Starts PostgreSQL again if it has ended; where it had to move to another port, the others follow."""
         if self._cluster.pid is not None or wakeups.is_stop_requested:
             return
-        if self._cluster_backoff.started_at:
-            delay = self._cluster_backoff.ended()
-            self._cluster_backoff.started_at = 0.0
+        if self._cluster_restarts.started_at:
+            delay = self._cluster_restarts.ended()
+            self._cluster_restarts.started_at = 0.0
             self._say(f"PostgreSQL has ended; it starts again in {delay:g} s ({self._home.log / 'postgres.log'})")
-        if time.monotonic() < self._cluster_backoff.next_start_at:
+        if time.monotonic() < self._cluster_restarts.next_start_at:
             return
         self._try(lambda: self._cluster.start(give_up=lambda: wakeups.is_stop_requested))
-        self._cluster_backoff.started()
+        self._cluster_restarts.started()
         self._follow_database()
 
     def _wake_postmaster(self, seconds: float) -> None:
@@ -222,7 +222,7 @@ class Supervisor:
         self._is_told = False
 
     def _look_at_pg_cron(self) -> None:
-        frozen_for = self._watchdog.look(silent_seconds(self._cluster.superuser_url))
+        frozen_for = self._freeze.look(silent_seconds(self._cluster.superuser_url))
         if frozen_for is not None:
             self._note(f"pg_cron has rung nothing for {frozen_for.total_seconds():.0f} s: restarting PostgreSQL")
             self._cluster.stop()  # the next round starts it

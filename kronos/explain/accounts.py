@@ -4,8 +4,9 @@ from datetime import datetime
 
 from kronos.explain.facts import Facts, Judged, Step, Verdict, instant, said, seconds
 from kronos.model import JsonObject
+from kronos.readiness import SILENT_AFTER
 
-_PG_CRON_SILENT_SECONDS = 90
+_PG_CRON_SILENT_SECONDS = SILENT_AFTER.total_seconds()
 _REPAIRED = "the reaper puts that right within a minute, `kronos doctor --fix` now"
 _OVERLAP = {"overlap": "overlap_skipped", "overlap_queue_full": "overlap_queue_full", "overlap_replaced": "overlap_replaced"}
 

@@ -2,7 +2,7 @@
 
 from kronos.explain.facts import Facts, Judged, Step, Verdict, document, instant, said, seconds
 from kronos.model import JsonObject
-from kronos.system import WAITS_LONG
+from kronos.readiness import WAITS_LONG
 
 _WAITS_LONG_SECONDS = WAITS_LONG.total_seconds()
 _BY = {"MANUAL": " by hand", "BACKFILL": " by a backfill", "CATCH_UP": " to catch up"}

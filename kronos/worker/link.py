@@ -20,7 +20,7 @@ from psycopg.types.string import StrBinaryDumper
 
 from kronos import reading, revisions
 from kronos.errors import READ_ONLY, KronosError
-from kronos.session import Wanted, connect_seconds, conninfo, is_quiet, open_connection, wanted
+from kronos.session import SessionTerms, connect_seconds, conninfo, is_quiet, open_connection, wanted
 from kronos.sql import Statement
 
 Row = TypeVar("Row")
@@ -41,7 +41,7 @@ _ASK_SECONDS = 3.0
 _PLANNER = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
 
 
-def worker_session(statement_timeout: timedelta) -> Wanted:
+def worker_session(statement_timeout: timedelta) -> SessionTerms:
     """Who acts for the fleet, and how."""
     return wanted(
         "kronos_worker",

@@ -10,13 +10,13 @@ from uuid import UUID, uuid4
 import psycopg
 
 from kronos.delivery.http import HttpTransport
-from kronos.kept import Kept
+from kronos.kept import Cache
 from kronos.worker import claims
 from kronos.worker.attempt import Leased, Target, Unusable, attempt, boot_time, target
 from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link
-from kronos.worker.ring import Ring
+from kronos.worker.rotation import Rotation
 from kronos.worker.wake import Wake
 
 _log = logging.getLogger("kronos.worker")
@@ -43,8 +43,8 @@ class Loop:
         self._held = 0  # claims whose result is not stored yet
         self._undelivered = 0  # of these, those whose delivery has not ended
         self._wake = wake
-        self._ring = Ring()
-        self._targets: Kept[tuple[UUID, int], Target] = Kept(budget=_TARGETS_BYTES, each=_TARGET_BYTES)
+        self._rotation = Rotation()
+        self._targets: Cache[tuple[UUID, int], Target] = Cache(budget=_TARGETS_BYTES, each=_TARGET_BYTES)
         self._deliveries: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._full_look_at = 0.0
@@ -66,7 +66,7 @@ class Loop:
         while not self._is_stopping:
             if self._free > 0 and self._wake.is_due:
                 await self._look()
-            elif self._free > 0 and self._ring:
+            elif self._free > 0 and self._rotation:
                 await self._claim()
             else:
                 await self._wake.wait(for_look=self._free > 0)
@@ -97,23 +97,23 @@ class Loop:
             _log.debug("looking for work failed: %s", error)
             await self._link.pause()
             return
-        self._ring.offer(due.endpoint_id for due in found if due.due_in_ms <= 0)
+        self._rotation.offer(due.endpoint_id for due in found if due.due_in_ms <= 0)
         if started >= self._full_look_at:
-            self._ring.look_fully()
+            self._rotation.look_fully()
             self._full_look_at = started + _FULL_LOOK_SECONDS
         self._wake.looked(started, min((due.due_in_ms / 1000 for due in found if due.due_in_ms > 0), default=None))
 
     async def _claim(self) -> None:
-        wanted = self._ring.next(self._free)
+        wanted = self._rotation.next(self._free)
         token = uuid4()
         # Before the claim is sent: the lease, which PostgreSQL counts from when it runs the claim, cannot end earlier than we think.
         sent_at = boot_time()
         try:
             got = await claims.claim(self._link, wanted, token=token, worker_id=self._worker_id, shortest_lease=self._shortest_lease)
-            self._ring.claimed(wanted, got)
+            self._rotation.claimed(wanted, got)
         except psycopg.Error as error:
             _log.debug("a claim's outcome is not known: %s", error)
-            self._ring.failed(wanted)
+            self._rotation.failed(wanted)
             self._wake.within(0)
             got = await self._recovered(wanted, token)
         self._held += len(got)
@@ -180,7 +180,7 @@ class Loop:
     def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
         self._held -= len(ended)
-        self._ring.offer_again(leased.claim.endpoint_id for leased, _, _ in ended if leased.claim.holds_slot)
+        self._rotation.offer_again(leased.claim.endpoint_id for leased, _, _ in ended if leased.claim.holds_slot)
         waits = [result.retry_ms for _, result, verdict in ended if result is not None and verdict == "RETRY"]
         if waits:
             self._wake.within(min(waits) / 1000)

@@ -5,12 +5,14 @@ import logging
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
 
-from kronos.system import RING_IF_SILENT, RUN_INTERNAL_JOB, SILENT_AFTER, Rung
+from kronos.readiness import SILENT_AFTER
+from kronos.sql import statement
 from kronos.worker.attempt import boot_time
 from kronos.worker.link import Link
 
@@ -25,6 +27,29 @@ _TOLD_EVERY_SECONDS = 60.0
 # A clock is slewed by half a millisecond a second at most, and a look comes every few seconds.
 _SET_BY_SECONDS = 0.5
 _NEVER_HEARD = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """What a worker's look at pg_cron found, and what its ring did; `executions` is None where it did not ring."""
+
+    at: datetime  # PostgreSQL's clock
+    is_heard: bool
+    is_silent: bool
+    executions: int | None
+    is_left: bool  # something is still due
+    internal_jobs: list[UUID]  # to be run in silent pg_cron's place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalRun:
+    """Whether an internal job was run in pg_cron's place."""
+
+    is_run: bool
+
+
+RING_IF_SILENT = statement("watchdog.ring_if_silent", Rung)
+_RUN_INTERNAL_JOB = statement("watchdog.run_internal_job", InternalRun)
 
 
 class ServerClock:
@@ -109,7 +134,7 @@ class Watchdog:
     async def _run(self, internal_jobs: Sequence[UUID]) -> None:
         for job_id in internal_jobs:
             try:
-                await self._tasks.rows_or_reason(RUN_INTERNAL_JOB, {"job_id": job_id})
+                await self._tasks.rows_or_reason(_RUN_INTERNAL_JOB, {"job_id": job_id})
             except psycopg.Error as error:
                 _log.warning("internal job %s could not be run in pg_cron's place: %s", job_id, error)
 

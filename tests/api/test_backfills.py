@@ -183,10 +183,10 @@ def test_the_ticks_of_a_pause_can_be_run(
 ) -> None:
     api.post(f"/v1/workspaces/{workspace}/jobs/minutely/pause")
     # As if it had been paused for five minutes.
-    (now,) = shared_superuser.execute(
+    ((now,),) = shared_superuser.execute(
         "update tests.jobs set next_tick_at = date_trunc('minute', now()) - interval '5 minutes' where job_id = %s returning now()",
         [job["job_id"]],
-    ).fetchone()
+    ).fetchall()
     minute = now.astimezone(UTC).replace(second=0, microsecond=0)
     window = {"from": (minute - timedelta(minutes=4)).isoformat(), "to": minute.isoformat()}
     made = started(api, workspace, **window)

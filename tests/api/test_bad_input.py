@@ -12,7 +12,7 @@ from api_answers import counts, problem_of
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 NOW = {"endpoint": "sink", "trigger": "IMMEDIATE"}
 LATER = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z"}
-HTTP = {"name": "e", "type": "HTTP", "spec": {"url": "https://example.com/hook"}}
+HTTP: dict[str, Any] = {"name": "e", "type": "HTTP", "spec": {"url": "https://example.com/hook"}}
 ID = "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b"
 JSON = {"Content-Type": "application/json"}
 

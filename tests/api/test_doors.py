@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -410,7 +411,7 @@ def test_answers_that_are_not_read_are_given_up(process: Process) -> None:
             caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             caller.send(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 16)
         for caller in callers:
-            wait_for(lambda caller=caller: is_reset(caller), "the connection to be cut")
+            wait_for(partial(is_reset, caller), "the connection to be cut")
         assert process.resident_bytes() - before < 16 * 1024 * 1024
     assert asked(process) == 200
 

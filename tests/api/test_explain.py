@@ -80,6 +80,7 @@ class Scene:
 
 
 def step_of(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any]
     (found,) = (step for step in answer["steps"] if step["step"] == name)
     return found
 

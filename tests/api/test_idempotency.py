@@ -243,7 +243,7 @@ def test_a_key_is_the_same_in_quotes_without_and_in_the_body(caller: Caller) -> 
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/any/trigger"])
 def test_a_key_that_is_none_is_refused_and_nothing_is_made(caller: Caller, header: str, path: str) -> None:
     body = {"endpoint": "sink", "trigger": "IMMEDIATE"} if path == "/jobs" else {}
-    answer = caller.client.post(caller.base + path, json=body, headers=[("Idempotency-Key", header.encode())])
+    answer = caller.client.post(caller.base + path, json=body, headers={b"Idempotency-Key": header.encode()})
     problem = problem_of(answer)
     assert (problem["status"], problem["errors"][0]["pointer"]) == (400, "/Idempotency-Key")
     assert problem["errors"][0]["hint"]

@@ -229,7 +229,7 @@ class Odd:
         self.superuser = superuser
         self.slug = make_workspace(api.client)
         self.base = f"/v1/workspaces/{self.slug}"
-        (self.workspace_id,) = superuser.execute("select workspace_id from kronos.workspaces where slug = %s", [self.slug]).fetchone()
+        ((self.workspace_id,),) = superuser.execute("select workspace_id from kronos.workspaces where slug = %s", [self.slug]).fetchall()
         once = self._made({"trigger": "IMMEDIATE"})
         self.cron = self._made({"trigger": "CRON", "cron": "* * * * *", "name": "sound"})["job_id"]
         self.sound_jobs = {once["job_id"], self.cron}

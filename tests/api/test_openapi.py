@@ -50,7 +50,8 @@ METHODS = {
 def document(api: httpx.Client) -> dict[str, Any]:
     response = api.get("/openapi.json", headers={"Authorization": ""})
     assert response.status_code == 200
-    return response.json()
+    found: dict[str, Any] = response.json()
+    return found
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -60,7 +60,7 @@ def test_versions_endpoints_and_a_jobs_executions_do_too(api: httpx.Client, work
     job = api.post(f"{path}/jobs", json={"name": "v", "endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "input": BIG}).json()
     for number in range(5):
         assert api.patch(f"{path}/jobs/v", json={"tags": [str(number)]}).status_code == 200
-    names = []
+    names: list[str] = []
     for number in range(6):
         spec = {"url": "http://127.0.0.1:9/", "body_template": {"text": "x" * 240_000}}
         api.post(f"{path}/endpoints", json={"name": f"e{number}", "type": "HTTP", "spec": spec}).raise_for_status()
@@ -148,13 +148,13 @@ def test_a_page_measures_no_more_documents_than_it_has(api: httpx.Client, worksp
 
     def read(most_bytes: int) -> tuple[int, int]:
         """The rows of a page of so many bytes, and the blocks that were read for it."""
-        (plan,) = shared_superuser.execute(
+        (((plan,),),) = shared_superuser.execute(
             """
             explain (analyze, buffers, format json)
             select * from kronos.read_execution_page(array(select execution_id from kronos.execution_live where job_id = %s), 200, %s)
             """,
             [made["job_id"], most_bytes],
-        ).fetchone()[0]
+        ).fetchall()
         return plan["Plan"]["Actual Rows"], plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
 
     read(PAGE_BYTES)  # what the first statement of a session loads is in neither figure

@@ -134,7 +134,7 @@ def test_the_ticks_of_a_pause_are_one_skipped_row_with_its_note(
     post(api, f"{path}/resume")
 
     (row,) = api.get(f"{path}/executions").json()["data"]
-    next_run = shared_superuser.execute("select next_tick_at from tests.jobs where job_id = %s", [path.split("/")[-1]]).fetchone()
+    (next_run,) = shared_superuser.execute("select next_tick_at from tests.jobs where job_id = %s", [path.split("/")[-1]]).fetchall()
     assert (row["status"], at(row["scheduled_at"])) == ("SKIPPED", began)
     assert (row["status_reason"]["code"], row["status_reason"]["note"]) == ("paused", "the audit")
     assert row["tick_count"] == row["status_reason"]["count"] == (next_run[0] - began) // MINUTE
@@ -142,7 +142,7 @@ def test_the_ticks_of_a_pause_are_one_skipped_row_with_its_note(
 
 def backdate(superuser: psycopg.Connection, path: str, *, minutes: int) -> datetime:
     """Sets the job's pointer back, as if it had halted so long ago; its new first tick."""
-    row = superuser.execute(
+    (row,) = superuser.execute(
         """
         update tests.jobs
            set next_tick_at = date_trunc('minute', now()) - make_interval(mins => %(minutes)s),
@@ -150,7 +150,7 @@ def backdate(superuser: psycopg.Connection, path: str, *, minutes: int) -> datet
          where job_id = %(job)s returning next_tick_at
         """,
         {"minutes": minutes, "job": path.split("/")[-1]},
-    ).fetchone()
+    ).fetchall()
     tick: datetime = row[0]
     return tick
 

@@ -30,7 +30,7 @@ class Edited:
         job: dict[str, Any] = self.api.patch(f"{self.base}/jobs/pg", json=changes).raise_for_status().json()
         return job
 
-    def read(self, path: str, **params: object) -> Any:
+    def read(self, path: str, **params: Any) -> Any:
         return self.api.get(f"{self.base}{path}", params=params).raise_for_status().json()
 
     def listed(self, path: str, **params: object) -> list[str]:

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -12,7 +13,7 @@ from conftest import Api
 from factory import EndpointRow
 from worker.protocol import as_worker, claim, finalize
 
-ENDPOINT = {
+ENDPOINT: dict[str, Any] = {
     "type": "HTTP",
     "spec": {
         "url": "https://example.com/hooks/{{input.id}}?q={{input.q}}",
@@ -67,7 +68,7 @@ def test_a_workspace_is_deleted_once_all_in_it_has_ended(
     shared_superuser.execute("update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"ended\"}' where job_id = %s", [job])
     (execution,) = api.get(f"{base}/executions").json()["data"]
     with as_worker(shared_api.database_url) as worker:
-        row = shared_superuser.execute("select endpoint_id, workspace_id from kronos.jobs where job_id = %s", [job]).fetchone()
+        (row,) = shared_superuser.execute("select endpoint_id, workspace_id from kronos.jobs where job_id = %s", [job]).fetchall()
         endpoint = EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
         token, claimed = claim(worker, endpoint)
         assert refusal(api.delete(base)) == "1 unfinished executions, 1 RUNNING backfills"
@@ -78,9 +79,9 @@ def test_a_workspace_is_deleted_once_all_in_it_has_ended(
 
     assert api.post(f"{base}/backfills/{backfill}/cancel").json()["status"] == "CANCELLED"
     assert api.delete(base).json()["status"] == "DELETED"
-    (left,) = shared_superuser.execute(
+    ((left,),) = shared_superuser.execute(
         "select count(*) from kronos.endpoints where workspace_id = %s and deleted_at is null", [endpoint.workspace_id]
-    ).fetchone()
+    ).fetchall()
     assert left == 0
     assert api.delete(base).status_code == 404
 

@@ -44,7 +44,7 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.integers(-(2**63), 2**63 - 1).map(str),
 ).map(Written)
-TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12).map(lambda text: text.replace("{{", "{ {"))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12).map(lambda text: text.replace("{{", "{ {"))
 SCALARS = st.one_of(NUMBERS, NUMBERS, TEXTS, st.none(), st.booleans())
 DOCUMENTS = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12

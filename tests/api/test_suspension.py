@@ -76,13 +76,14 @@ def wanted(superuser: psycopg.Connection, scene: Scene) -> list[str]:
 
 def backdate(superuser: psycopg.Connection, job: str, *, minutes: int) -> datetime:
     """Sets the job's pointer back, as if nobody had looked for so long; its new first tick."""
-    (tick,) = superuser.execute(
+    tick: datetime
+    ((tick,),) = superuser.execute(
         """
         update tests.jobs set next_tick_at = date_trunc('minute', now()) - make_interval(mins => %s) where job_id = %s
         returning next_tick_at
         """,
         [minutes, job],
-    ).fetchone()
+    ).fetchall()
     return tick
 
 
@@ -135,7 +136,7 @@ def test_a_tick_due_before_runs_and_each_one_after_is_told_as_skipped(scene: Sce
     for each in (job, other):
         (skipped,) = [row for row in executions(scene, each) if row["status"] == "SKIPPED"]
         assert skipped["status_reason"]["code"] == "workspace_suspended"
-        (until,) = shared_superuser.execute("select next_tick_at from tests.jobs where job_id = %s", [each]).fetchone()
+        ((until,),) = shared_superuser.execute("select next_tick_at from tests.jobs where job_id = %s", [each]).fetchall()
         ticks = (until - first[each]) // MINUTE - (each == job)  # one of them has run, and its row says so
         assert (datetime.fromisoformat(skipped["scheduled_at"]), skipped["tick_count"]) == (first[each], ticks)
     assert [row["execution_id"] for row in executions(scene, job) if row["status"] != "SKIPPED"] == [ran["execution_id"]]
@@ -167,7 +168,7 @@ def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_ou
         assert [told.channel for told in superuser.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
         assert due(worker) == set(endpoints)
         (endpoint_id,) = claimed(worker, endpoints)
-        (name,) = superuser.execute("select name from kronos.endpoints where endpoint_id = %s", [endpoint_id]).fetchone()
+        ((name,),) = superuser.execute("select name from kronos.endpoints where endpoint_id = %s", [endpoint_id]).fetchall()
         assert name == "open"
 
 

@@ -136,7 +136,7 @@ def test_a_partition_that_somebody_else_owns_is_found_and_the_fix_mends_it(exami
     superuser.execute(f"alter table kronos.{partition} owner to current_user")
     found = examine()
     assert failing(found) == {"partition owners"}
-    superuser.execute(found["partition owners"].fix.encode())
+    superuser.execute(str(found["partition owners"].fix).encode())
     assert failing(examine()) == set()
 
 

@@ -32,7 +32,7 @@ def run(database_url: str, key_file: Path) -> Run:
     return invoke
 
 
-def held_by(file: Path) -> keys.Key:
+def held_by(file: Path) -> keys.GivenKey:
     key = keys.parse(file.read_text().strip())
     assert key is not None
     return key

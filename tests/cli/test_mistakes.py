@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kronos.__main__ import main
-from kronos.embedded.home import Home, HomeUnusable
+from kronos.embedded.errors import HomeUnusable
+from kronos.embedded.home import Home
 
 _DATABASE = {"KRONOS_DATABASE_URL": "postgresql://nobody:sekrit@127.0.0.1:1/none"}
 _LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ")

@@ -36,7 +36,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         pytest.skip("needs a server of the system's packages, whose pg_hba.conf a test can write")
     conf = configuration.kronos_conf
 
-    def as_initdb(installation: Installation, listener: configuration.Listener, *, durable: bool, is_held: bool) -> str:
+    def as_initdb(installation: Installation, listener: configuration.ListenAddress, *, durable: bool, is_held: bool) -> str:
         told = conf(installation, listener, durable=durable, is_held=is_held)
         return "\n".join(line for line in told.splitlines() if "cron.host" not in line and "background" not in line) + "\n"
 

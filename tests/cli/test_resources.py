@@ -144,7 +144,8 @@ def test_the_same_idempotency_key_makes_the_same_thing(kronos: Kronos) -> None:
         assert isinstance(first, dict)
         assert isinstance(second, dict)
         assert first[made] == second[made]
-    assert first["name"] == "other"
+        last = first
+    assert last["name"] == "other"
 
 
 def test_a_backfill_takes_the_ticks_that_are_named(kronos: Kronos) -> None:

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from factory import add_endpoint
-from kronos import config, system
+from kronos import config, instance_settings
 from kronos.__main__ import main
 from retention_rows import finished, kept, one_shot, partition_of_days
 from sql_factory import Connection, make_cron_job, records
@@ -64,7 +64,7 @@ def test_without_its_database_it_says_so(url: str | None) -> None:
 def test_the_instances_ages_are_stored_by_whoever_migrates(superuser: Connection, database_url: str) -> None:
     ages = "select success_days, failure_days, run_details_days from kronos.retention"
     assert records(superuser, ages) == [{"success_days": 30, "failure_days": 90, "run_details_days": 7}]
-    system.configure(
+    instance_settings.store(
         database_url,
         config.load(database_url=database_url, retention_success_days=3, retention_failure_days=4, retention_run_details_days=5),
     )

@@ -41,7 +41,7 @@ async def deliver(handle: Handler, **changes: Any) -> Outcome:
 
 
 def error_type(outcome: Outcome) -> str | None:
-    return outcome.error["type"] if isinstance(outcome.error, dict) else None  # type: ignore[return-value]  # it is text
+    return outcome.error["type"] if isinstance(outcome.error, dict) else None
 
 
 def response(outcome: Outcome) -> dict[str, Any]:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATIENCE = timedelta(seconds=2)
 MB = 1_000_000
 # A status line that was read is the verdict; what never had one is none.
-ACCEPTED = {"SUCCESS": None}
+ACCEPTED: dict[str, str | None] = {"SUCCESS": None}
 ENDS: dict[str, dict[str, str | None]] = {shape: ACCEPTED for shape in SHAPES} | {
     "interim answers without end": {"FAILED": "bad_response"},
     "long interim answers without end": {"FAILED": "bad_response"},

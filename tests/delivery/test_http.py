@@ -99,7 +99,7 @@ async def test_stored_request_names_headers_but_holds_no_value_and_no_query_valu
     assert isinstance(outcome.request, dict)
     assert "canary" not in json.dumps(outcome.request)
     assert outcome.request["url"] == receiver.url + "?token=***&run=***"
-    assert "authorization" in outcome.request["headers"]  # type: ignore[operator]  # it is a list
+    assert "authorization" in outcome.request["headers"]
     assert outcome.request["body_bytes"] == 12
 
 

@@ -39,6 +39,6 @@ def test_all_holds_on_a_new_instance_and_a_run_is_explained(up: Callable[..., Up
 
     def has_run() -> bool:
         answer = json.loads(kronos("job", "explain", "reaper", *options, **where).stdout)
-        return answer["decision"] == "RAN"
+        return bool(answer["decision"] == "RAN")
 
     eventually(has_run, "the reaper's run is not explained", seconds=90)

@@ -33,7 +33,7 @@ def test_a_proxy_of_the_shell_is_not_asked(url: str, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, f"http://127.0.0.1:{ports.free_port()}")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    assert network.readiness(url) == network.Readiness(is_ready=True, answer="{}")
+    assert network.readiness(url) == network.ReadyAnswer(is_ready=True, answer="{}")
 
 
 def test_what_a_port_lacks_is_told_and_what_we_lack_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,14 +121,14 @@ def assert_agreement(superuser: psycopg.Connection) -> None:
 
 def reaper(superuser: psycopg.Connection) -> str:
     """The id of the reaper's job."""
-    (job_id,) = superuser.execute("select job_id::text from kronos.jobs where name = 'reaper' and status = 'ACTIVE'").fetchone()
-    return job_id
+    ((job_id,),) = superuser.execute("select job_id::text from kronos.jobs where name = 'reaper' and status = 'ACTIVE'").fetchall()
+    return str(job_id)
 
 
 def fire(superuser: psycopg.Connection, job_id: str) -> int:
     """What pg_cron does at an alarm, now. The reaper's job then reaps."""
-    (delivered,) = superuser.execute("select kronos.fire(%s)", [job_id]).fetchone()
-    return delivered
+    ((delivered,),) = superuser.execute("select kronos.fire(%s)", [job_id]).fetchall()
+    return int(delivered)
 
 
 @contextmanager

@@ -53,15 +53,17 @@ class Claimed:
     @property
     def is_due(self) -> bool:
         """Whether a worker would get it, now or later."""
-        (found,) = self.superuser.execute("select count(*) from kronos.execution_live where execution_id = %s", [self.execution]).fetchone()
+        ((found,),) = self.superuser.execute(
+            "select count(*) from kronos.execution_live where execution_id = %s", [self.execution]
+        ).fetchall()
         return bool(found)
 
 
 def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
-    row = superuser.execute(
+    (row,) = superuser.execute(
         "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s",
         [scene.workspace],
-    ).fetchone()
+    ).fetchall()
     return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
 
 

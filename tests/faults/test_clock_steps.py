@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def now(connection: Connection) -> datetime:
 
 def jobs_by_policy(connection: Connection, endpoint: EndpointRow) -> dict[str, uuid.UUID]:
     """Of each policy one that ticks every minute, and one every 7 minutes."""
-    week = {"catch_up_window_seconds": 7 * 24 * 3600, "is_registered": True}
+    week: dict[str, Any] = {"catch_up_window_seconds": 7 * 24 * 3600, "is_registered": True}
     return {
         f"{policy} {cron}": make_cron_job(connection, endpoint, cron=cron, catch_up_policy=policy, **week)
         for policy in ("SKIP", "LATEST", "ALL")

@@ -127,10 +127,10 @@ def backfilled(scene: Scene, url: str) -> str:
 
 def end_all(scene: Scene, url: str, status: str) -> None:
     with psycopg.connect(url, autocommit=True) as superuser, as_worker(url) as worker:
-        row = superuser.execute(
+        (row,) = superuser.execute(
             "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s",
             [scene.workspace],
-        ).fetchone()
+        ).fetchall()
         endpoint = EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
         token, claimed = claim(worker, endpoint)
         assert len(claimed) == 1
@@ -269,7 +269,7 @@ def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
     backfill = backfilled(scene, module_api.database_url)
 
     def advance(connection: psycopg.Connection) -> int:
-        (made,) = connection.execute("select kronos.advance_backfill(%s, 10)", [backfill]).fetchone()
+        ((made,),) = connection.execute("select kronos.advance_backfill(%s, 10)", [backfill]).fetchall()
         return int(made)
 
     with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
@@ -307,7 +307,7 @@ def test_what_a_live_job_needs_is_not_deleted_whatever_is_done_to_it(
         su,
         module_api.database_url,
         "commit",
-        lambda: getattr(scene, act)(job),  # type: ignore[no-any-return]
+        lambda: getattr(scene, act)(job),
         lambda: DELETIONS[deletion].do(scene, ""),
     )
 

@@ -104,7 +104,7 @@ def held(scene: Scene, su: psycopg.Connection, module_api: Api) -> Held:
 
 def ticks(superuser: psycopg.Connection, scene: Scene) -> int:
     """Executions of the workspace for the tick that is due, whatever became of them, under any version."""
-    (count,) = superuser.execute(
+    ((count,),) = superuser.execute(
         """
         select count(*) from (select workspace_id, scheduled_at from kronos.execution_live
                               union all select workspace_id, scheduled_at from kronos.execution_done) as execution
@@ -112,8 +112,8 @@ def ticks(superuser: psycopg.Connection, scene: Scene) -> int:
          where slug = %s and scheduled_at between now() - interval '5 minutes' and now()
         """,
         [scene.workspace],
-    ).fetchone()
-    return count
+    ).fetchall()
+    return int(count)
 
 
 def versions(held: Held) -> list[str]:
@@ -230,12 +230,12 @@ def test_the_reaper_never_sees_half_of_a_create(held: Held) -> None:
 
 def reaped(superuser: psycopg.Connection) -> dict[str, Any]:
     """What the reaper's last run says it did."""
-    (output,) = superuser.execute(
+    ((output,),) = superuser.execute(
         """
         select output::text from kronos.execution_done where job_id = %s and output is not null order by completed_at desc limit 1
         """,
         [reaper(superuser)],
-    ).fetchone()
+    ).fetchall()
     counts: dict[str, Any] = json.loads(output)
     return counts
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -45,7 +46,7 @@ def superuser(cluster: Cluster) -> Iterator[Connection]:
 
 def overdue_job(connection: Connection, endpoint: EndpointRow, since: datetime, policy: str, **more: object) -> uuid.UUID:
     """A registered job that has not been accounted for since before its tick `since`: the state that an outage leaves."""
-    columns = {"next_tick_at": since, "ticks_from": since - SECOND, "created_at": since - SECOND, "catch_up_policy": policy}
+    columns: dict[str, Any] = {"next_tick_at": since, "ticks_from": since - SECOND, "created_at": since - SECOND, "catch_up_policy": policy}
     columns |= {"catch_up_window_seconds": WEEK}
     return make_cron_job(connection, endpoint, is_registered=True, **(columns | more))
 

@@ -129,7 +129,7 @@ def drained(connection: Connection, endpoints: list[EndpointRow]) -> bool:
     token, claimed = claim(connection, *endpoints, quota=100)
     if claimed:
         finalize(connection, token, claimed)
-    return value(connection, "select not exists (select from kronos.execution_live)")
+    return bool(value(connection, "select not exists (select from kronos.execution_live)"))
 
 
 def test_a_storm_over_runs_that_must_not_overlap(superuser: Connection, database_url: str) -> None:

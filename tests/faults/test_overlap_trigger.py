@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import psycopg
@@ -29,7 +30,7 @@ def answers(scene: Scene, *triggers: httpx.Response) -> list[dict[str, object]]:
     return made
 
 
-def codes(made: list[dict[str, object]]) -> list[tuple[object, object]]:
+def codes(made: list[dict[str, Any]]) -> list[tuple[object, object]]:
     return [(one["status"], one["status_reason"] and one["status_reason"]["code"]) for one in made]
 
 
@@ -124,10 +125,10 @@ def test_a_run_by_hand_meets_the_version_that_is_live_when_it_gets_its_turn(
 
 
 def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
-    row = superuser.execute(
+    (row,) = superuser.execute(
         "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s",
         [scene.workspace],
-    ).fetchone()
+    ).fetchall()
     return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
 
 

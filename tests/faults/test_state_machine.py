@@ -410,7 +410,7 @@ def test_jobs_and_pg_cron_never_drift_apart(world: World, capsys: pytest.Capture
     began = time.monotonic()
     try:
         run_state_machine_as_test(
-            lambda: Jobs(world),
+            lambda: Jobs(world),  # type: ignore[arg-type]  # documented as any callable that makes one
             settings=settings(
                 max_examples=EXAMPLES,
                 stateful_step_count=40,

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -12,7 +13,7 @@ import pytest
 from conftest import Api, await_condition, make_workspace, running_api
 from factory import EndpointRow, add_endpoint
 from faults.zone_server import ZoneServer, zone_server
-from sql_factory import Connection, Record, done, job, live, make_cron_job, records, value, values
+from sql_factory import Connection, Params, Record, done, job, live, make_cron_job, records, value, values
 
 ZONE, FORMER, PRESENT = "America/Vancouver", "America/Los_Angeles", "America/Phoenix"
 HOUR, MINUTE, DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
@@ -42,7 +43,7 @@ def at_local(connection: Connection, at: datetime) -> str:
     return text
 
 
-def zone_job(connection: Connection, endpoint: EndpointRow, first: datetime, **columns: object) -> uuid.UUID:
+def zone_job(connection: Connection, endpoint: EndpointRow, first: datetime, **columns: Any) -> uuid.UUID:
     """A daily job of the zone whose next tick, by the rules that `connection` has, is `first`."""
     job_id = make_cron_job(connection, endpoint, cron=at_local(connection, first), next_tick_at=first, **columns)
     connection.execute(
@@ -62,7 +63,7 @@ def reap(zoned: ZoneServer) -> Record:
     return output
 
 
-def fresh(zoned: ZoneServer, query: str, params: object = None) -> list[Record]:
+def fresh(zoned: ZoneServer, query: str, params: Params | None = None) -> list[Record]:
     with psycopg.connect(zoned.url, autocommit=True) as connection:
         return records(connection, query, params)
 
@@ -93,7 +94,7 @@ def test_pointers_alarms_and_entries_follow_the_new_rules_and_the_ledger_holds(z
     """The new rules put each local time an hour earlier."""
     minute: datetime = value(su, "select date_trunc('minute', now())")
     endpoint = add_endpoint(su)
-    since: dict[str, object] = {"ticks_from": minute - 20 * HOUR}
+    since: dict[str, Any] = {"ticks_from": minute - 20 * HOUR}
     ahead = zone_job(su, endpoint, minute + 3 * HOUR, **since)
     passed = zone_job(su, endpoint, minute + HOUR / 2, **since)
     skipping = zone_job(su, endpoint, minute + 3 * HOUR, skip_next=1, **since)

@@ -6,14 +6,16 @@ import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 
 from conftest import await_condition
 from factory import add_endpoint, add_executions
-from kronos import errors, migrations, repeatables, sql
+from kronos import errors, migrations, repeatables, revisions, sql
 from migrations.releases import Release, next_release
 from sql_factory import Connection, make_cron_job, records, value, values
 
@@ -176,7 +178,7 @@ def test_a_view_whose_columns_change_is_made_anew_with_those_that_read_it_and_wh
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A release whose migration widens a column that our views show."""
     root, before = tmp_path / "alembic", migrations.head()
-    shutil.copytree(migrations.scripts(), root, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(revisions.scripts(), root, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "versions" / "9999_wider.py").write_text(
         f'from alembic import op\n\nrevision = "9999"\ndown_revision = "{before}"\n\n\n'
         'def upgrade():\n    op.execute("alter table kronos.attempt alter column worker_id type varchar(500)")\n'
@@ -283,6 +285,9 @@ def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
                 assert value(connection, work[role]) == 1
                 rounds[role] += 1
 
+    def each_has_worked_since(before: dict[str, int]) -> bool:
+        return any(each.done() for each in workers) or all(rounds[role] > before[role] for role in work)
+
     with ThreadPoolExecutor(5) as threads:
         workers = [threads.submit(goes_on, role) for role in work]
         try:
@@ -292,7 +297,7 @@ def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
                 for upgrade in [threads.submit(migrations.migrate, database_url) for _ in range(2)]:
                     upgrade.result()
                 await_condition(
-                    lambda before=before: any(each.done() for each in workers) or all(rounds[role] > before[role] for role in work),
+                    partial(each_has_worked_since, before),
                     f"each to work after upgrade {number}: {json.dumps(rounds)}",
                 )
         finally:
@@ -331,7 +336,7 @@ def test_a_migration_has_all_its_locks_before_it_does_anything(
     begun = []
     monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "20ms")
     monkeypatch.setattr(migrations, "_TRIES", 1)
-    monkeypatch.setattr(migrations.command, "upgrade", lambda *_: begun.append(True))
+    monkeypatch.setattr(command, "upgrade", lambda *_: begun.append(True))
     for table in tables:
         with psycopg.connect(database_url) as user:
             user.execute(f"select from {table} limit 0")

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import url_of
 from factory import EndpointRow, add_endpoint
-from kronos import doctor, errors, migrations, repeatables, ringing, sql
+from kronos import doctor, errors, migrations, repeatables, revisions, ringing, sql
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
 from servers import Server
@@ -154,7 +154,7 @@ def test_functions_of_another_release_that_are_in_the_way_or_left_over_go(superu
 def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connection, bare: str) -> None:
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())
     superuser.execute("set role kronos_owner")
-    superuser.execute((migrations.scripts() / "versions" / "0001_initial.sql").read_text().encode())
+    superuser.execute((revisions.scripts() / "versions" / "0001_initial.sql").read_text().encode())
     superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
     superuser.execute("insert into kronos.schema_version values ('0001')")
     endpoint = add_endpoint(superuser)
@@ -186,7 +186,7 @@ def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())
     superuser.execute("set role kronos_owner")
     for revision in ("0001_initial", "0002_schedules"):
-        superuser.execute((migrations.scripts() / "versions" / f"{revision}.sql").read_text().encode())
+        superuser.execute((revisions.scripts() / "versions" / f"{revision}.sql").read_text().encode())
     superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
     superuser.execute("insert into kronos.schema_version values ('0002')")
     endpoint = add_endpoint(superuser)
@@ -230,7 +230,7 @@ def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connectio
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())
     superuser.execute("set role kronos_owner")
     for revision in ("0001_initial", "0002_schedules"):
-        superuser.execute((migrations.scripts() / "versions" / f"{revision}.sql").read_text().encode())
+        superuser.execute((revisions.scripts() / "versions" / f"{revision}.sql").read_text().encode())
     superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
     superuser.execute("insert into kronos.schema_version values ('0002')")
     endpoint = add_endpoint(superuser)
@@ -261,7 +261,7 @@ def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superu
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())
     superuser.execute("set role kronos_owner")
     for revision in ("0001_initial", "0002_schedules"):
-        superuser.execute((migrations.scripts() / "versions" / f"{revision}.sql").read_text().encode())
+        superuser.execute((revisions.scripts() / "versions" / f"{revision}.sql").read_text().encode())
     superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
     superuser.execute("insert into kronos.schema_version values ('0002')")
     gone, there = add_endpoint(superuser, max_in_flight=3), add_endpoint(superuser)

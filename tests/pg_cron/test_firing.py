@@ -13,6 +13,7 @@ from factory import add_endpoint
 from faults.own_server import await_mid_minute
 from kronos import changes, database, jobs, pauses
 from kronos.database import WorkspaceView
+from kronos.model import Job
 from sql_factory import Connection, Record, records, value, values
 
 pytestmark = pytest.mark.pg_cron
@@ -25,13 +26,13 @@ class Watched:
     """Jobs that saw one minute begin."""
 
     minute: datetime
-    ticking: jobs.Job
-    cancelled: jobs.Job
-    paused: jobs.Job
-    retired_by_hand: jobs.Job
-    of_suspended_workspace: jobs.Job
-    of_another_minute: jobs.Job
-    ending: jobs.Job
+    ticking: Job
+    cancelled: Job
+    paused: Job
+    retired_by_hand: Job
+    of_suspended_workspace: Job
+    of_another_minute: Job
+    ending: Job
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +42,11 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
     await pool.open(wait=True)
     with psycopg.connect(cron_database_url, autocommit=True) as superuser:
         endpoint, suspended = add_endpoint(superuser), add_endpoint(superuser)
-        names = dict(superuser.execute("select workspace_id, name from kronos.endpoints").fetchall())
+        names: dict[uuid.UUID, str] = dict(superuser.execute("select workspace_id, name from kronos.endpoints").fetchall())
         view, view_suspended = WorkspaceView(pool, str(endpoint.workspace_id)), WorkspaceView(pool, str(suspended.workspace_id))
         minute = await_mid_minute(superuser) + MINUTE
 
-        async def made(cron: str, *, into: WorkspaceView = view, ends_at: datetime | None = None) -> jobs.Job:
+        async def made(cron: str, *, into: WorkspaceView = view, ends_at: datetime | None = None) -> Job:
             name = names[uuid.UUID(into.workspace)]
             job, is_new = await jobs.create(into, jobs.NewJob(endpoint=name, trigger="CRON", cron=cron, ends_at=ends_at, input={"a": 1}))
             assert is_new
@@ -79,7 +80,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
     await pool.close()
 
 
-def run_details(connection: Connection, job: jobs.Job, since: datetime) -> list[Record]:
+def run_details(connection: Connection, job: Job, since: datetime) -> list[Record]:
     """pg_cron's own account of the runs of the job's entry that began at `since` or later and have ended."""
     assert job.pg_cron is not None
     return records(
@@ -101,7 +102,7 @@ def internal_runs(connection: Connection, minute: datetime) -> list[Record]:
     )
 
 
-def ticks(connection: Connection, job: jobs.Job) -> list[datetime]:
+def ticks(connection: Connection, job: Job) -> list[datetime]:
     """The nominal ticks that became executions, up to the watched minute."""
     return values(connection, "select scheduled_at from kronos.executions where job_id = %s order by scheduled_at", [job.job_id])
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def pgbouncer(directory: Path, url: str, *, mode: str, user: str, password: str,
         user=becomes.user,
         group=becomes.group,
         extra_groups=becomes.extra_groups,
-        preexec_fn=processes.die_with_parent(processes.signal.SIGKILL),
+        preexec_fn=processes.die_with_parent(signal.SIGKILL),
     )
 
     def listens() -> bool:

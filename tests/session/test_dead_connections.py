@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import Api, await_condition, make_workspace, running_api
 from faults.own_server import own_server
-from kronos import database, doctor, errors, migrations, session, system
+from kronos import database, doctor, errors, migrations, readiness, session
 from kronos.database import Writes
 from kronos.embedded.cluster import Cluster
 from kronos.worker import claims
@@ -49,7 +49,7 @@ async def test_after_all_connections_died_no_statement_fails(superuser: Connecti
         assert terminate(superuser) == 10
         view = database.InstanceView(pool)
         for _ in range(25):
-            assert (await system.readiness(view)).internal_jobs > 0
+            assert (await readiness.get(view)).internal_jobs > 0
 
 
 def test_connections_that_die_whenever_they_are_idle_fail_no_request(own_api: Api, superuser: Connection) -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ import pytest
 
 from conftest import await_condition, make_workspace, running_api
 from factory import status_of
-from kronos import database, errors, migrations, session, system
+from kronos import database, errors, migrations, readiness, session
 from kronos.worker.link import Link, Outage
 from session.pooler import PROGRAM, pgbouncer
 from sql_factory import Connection, make_cron_job, value
@@ -118,6 +119,10 @@ def test_in_transaction_mode_a_migration_changes_nothing(superuser: Connection, 
         superuser.execute(f"drop role {name}")
 
 
+def is_ended(connection: psycopg.AsyncConnection) -> bool:
+    return not session.is_quiet(connection)
+
+
 async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
     superuser: Connection, database_url: str, directory: Path, login: str
 ) -> None:
@@ -125,10 +130,10 @@ async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
         async with database.Pool(url, size=2) as pool:
             view = database.InstanceView(pool)
             for _ in range(3):
-                assert (await system.readiness(view)).internal_jobs > 0
+                assert (await readiness.get(view)).internal_jobs > 0
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as idle_as_long:
-                    await_condition(lambda each=idle_as_long: not session.is_quiet(each), "pgbouncer to end an idle client")
-            assert (await system.readiness(view)).internal_jobs > 0
+                    await_condition(partial(is_ended, idle_as_long), "pgbouncer to end an idle client")
+            assert (await readiness.get(view)).internal_jobs > 0
 
 
 def test_in_session_mode_a_migration_works(superuser: Connection, database_url: str, directory: Path) -> None:

@@ -5,8 +5,9 @@ import logging
 import psycopg
 import pytest
 
-from kronos import database, errors, migrations, revisions, system
-from kronos.system import SILENT_AFTER
+from kronos import database, errors, migrations, readiness, revisions
+from kronos.readiness import SILENT_AFTER
+from kronos.worker import watchdog
 from kronos.worker.link import Link, Outage
 from sql_factory import Connection
 
@@ -38,7 +39,7 @@ async def test_a_database_of_an_earlier_release_is_refused_with_what_to_run(
     superuser.execute(harm.encode())
     async with database.Pool(database_url, size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable) as refused:
-            await system.readiness(database.InstanceView(pool))
+            await readiness.get(database.InstanceView(pool))
     assert told in refused.value.detail
     assert "kronos migrate" in refused.value.detail
     link = Link(database_url, "claim", Outage())
@@ -53,8 +54,8 @@ async def test_a_newer_database_is_said_once_by_each_process_and_used(
     superuser.execute("comment on table kronos.schema_version is 'revision 9999'")
     sentence = f"the database is at revision 9999, and this process is of a release that knows {revisions.needed()}"
     async with database.Pool(database_url, size=2) as pool:
-        found = await system.readiness(database.InstanceView(pool))
-    assert sentence in " ".join(system.why_degraded(found))
+        found = await readiness.get(database.InstanceView(pool))
+    assert sentence in " ".join(readiness.why_degraded(found))
     link = Link(database_url, "claim", Outage())
     with caplog.at_level(logging.WARNING):
         await link.ask()
@@ -69,13 +70,13 @@ async def test_a_worker_whose_function_an_upgrade_took_away_looks_at_the_revisio
 ) -> None:
     link = Link(database_url, "listen", Outage())
     params = {"after": SILENT_AFTER, "unheard_since": None}
-    await link.rows(system.RING_IF_SILENT, params)
+    await link.rows(watchdog.RING_IF_SILENT, params)
     superuser.execute("comment on table kronos.schema_version is 'revision 9999'")
     superuser.execute("alter function kronos.ring_if_silent(interval, timestamptz) rename to ring_if_silent_of_old")
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             with pytest.raises(psycopg.errors.UndefinedFunction):
-                await link.rows(system.RING_IF_SILENT, params)
+                await link.rows(watchdog.RING_IF_SILENT, params)
     await link.close()
     said = [record.getMessage() for record in caplog.records]
     assert any("ring_if_silent" in each for each in said), said

@@ -80,7 +80,7 @@ def patient(url: str) -> Connection:
 @pytest.mark.parametrize(
     "asked", [database.api_session(), worker_session(timedelta(seconds=30)), session.wanted(None)], ids=["api", "worker", "administrator"]
 )
-def test_a_session_is_as_it_was_asked_for_whatever_its_database_says(odd_url: str, asked: session.Wanted) -> None:
+def test_a_session_is_as_it_was_asked_for_whatever_its_database_says(odd_url: str, asked: session.SessionTerms) -> None:
     with psycopg.connect(odd_url) as untouched:
         before = {name: value(untouched, "select current_setting(%s)", [name]) for name in _ODD}
     assert before["DateStyle"] == "SQL, DMY"
@@ -107,7 +107,7 @@ _PREVIEWS: list[dict[str, Any]] = [
 ]
 
 
-def api_answers(url: str, directory: Path) -> list[object]:
+def api_answers(url: str, directory: Path) -> list[str]:
     with running_api(url, directory) as api:
         answers: list[object] = []
         for body in _PREVIEWS:
@@ -311,7 +311,7 @@ async def test_a_request_is_told_that_no_connection_can_be_made_and_not_that_non
     async with database.Pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable, match=r"does not accept the password of Kronos.s login") as caught:
             await database.WorkspaceView(pool, "any").enter()
-    assert conninfo_to_dict(login)["user"] not in str(caught.value)
+    assert str(conninfo_to_dict(login)["user"]) not in str(caught.value)
 
 
 async def test_a_request_is_told_that_none_is_free(superuser: Connection, login: str) -> None:

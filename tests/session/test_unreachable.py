@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
-from kronos import database, errors, reading, session, system
+from kronos import database, errors, readiness, reading, session
 from kronos.__main__ import main
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.ports import free_port
@@ -288,7 +288,7 @@ def test_the_log_of_a_process_says_the_cause(cluster: Cluster, command: str) -> 
 async def test_a_request_is_told_the_cause_without_names(cluster: Cluster) -> None:
     async with database.Pool(of(cluster, dbname="nowhere"), size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable) as raised:
-            await system.readiness(database.InstanceView(pool))
+            await readiness.get(database.InstanceView(pool))
     assert raised.value.detail == "there is no such database as Kronos is to use"
 
 

@@ -170,7 +170,7 @@ def test_what_may_pass_fails_no_backfill(superuser: Connection) -> None:
 def test_runs_that_must_not_overlap_are_made_one_at_a_time(superuser: Connection, worker: psycopg.Connection) -> None:
     endpoint, job_id = endpoint_and_job(superuser, overlap="SKIP")
     backfill_id = make_backfill(superuser, job_id, ticks=3)
-    delivered = []
+    delivered: list[uuid.UUID] = []
     while backfill(superuser, backfill_id)["status"] == "RUNNING":
         advance(superuser, backfill_id)
         advance(superuser, backfill_id)

@@ -167,7 +167,7 @@ def test_no_more_than_max_active_are_unfinished_and_all_come_in_order(superuser:
     endpoint, job_id = endpoint_and_job(superuser)
     make_run(superuser, job_id, NOON + 5 * MINUTE, status="SUCCESS")
     backfill_id = make_backfill(superuser, job_id, ticks=23, max_active=4)
-    delivered = []
+    delivered: list[uuid.UUID] = []
     while backfill(superuser, backfill_id)["status"] == "RUNNING":
         made = advance(superuser, backfill_id)
         assert len(unfinished(superuser, backfill_id)) <= 4
@@ -265,15 +265,16 @@ def test_four_sessions_at_once_make_each_tick_once_and_keep_to_max_active(
                 made += value(connection, "select coalesce(kronos.advance_backfills(1000), 0)")
         return made
 
-    def finish() -> None:
+    def finished() -> bool:
         most.append(len(unfinished(superuser, backfill_id)))
         deliver(worker, endpoint, quota=3)
+        return bool(backfill(superuser, backfill_id)["status"] == "COMPLETED")
 
     with ThreadPoolExecutor(4) as sessions:
         pushing = [sessions.submit(push) for _ in range(4)]
         try:
             begin.wait(20)
-            await_condition(lambda: finish() or backfill(superuser, backfill_id)["status"] == "COMPLETED", "the backfill to be completed")
+            await_condition(finished, "the backfill to be completed")
         finally:
             is_over.set()
         made = [each.result(20) for each in pushing]

@@ -17,7 +17,8 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 def catch_up(connection: Connection, now: datetime) -> int | None:
-    return value(connection, "select kronos.catch_up(%s)", [now])
+    made: int | None = value(connection, "select kronos.catch_up(%s)", [now])
+    return made
 
 
 def starts(connection: Connection) -> list[tuple[datetime, datetime]]:
@@ -101,7 +102,7 @@ def test_a_restart_in_a_loop_repeats_nothing(superuser: Connection) -> None:
     now = NOON + 10 * MINUTE + 40 * SECOND
     for _ in range(5):
         catch_up(superuser, now)
-    nine_missed = [("MISSED", 10)], [("MISSED", 10)], []
+    nine_missed: tuple[list[tuple[str, int]], ...] = [("MISSED", 10)], [("MISSED", 10)], []
     for (policy, job_id), expected in zip(every_minute.items(), nine_missed, strict=True):
         rows = [(row["status"], row["tick_count"]) for row in done(superuser, job_id)]
         delivered = [row["scheduled_at"] for row in live(superuser, job_id)]

@@ -22,7 +22,7 @@ _PLANS = [
 
 
 def params(statement: str, **given: Any) -> dict[str, Any]:
-    common = {
+    common: dict[str, Any] = {
         "job_id": uuid.uuid4(), "name": None,
         "title": None, "input": Jsonb({}), "tags": [], "idempotency_key": None, "request_sha256": None,
     }  # fmt: skip

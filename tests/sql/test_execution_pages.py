@@ -94,10 +94,10 @@ class Past:
 
     def paged(
         self, job_id: uuid.UUID | None, status: str | None, after: datetime | None, before: datetime | None, *, limit: int
-    ) -> list[uuid.UUID]:
+    ) -> list[Any]:
         """All of the list, page by page, by the API's statement."""
-        found: list[uuid.UUID] = []
-        place: tuple[object, object] = (None, None)
+        found: list[Any] = []
+        place: tuple[Any, Any] = (None, None)
         name = "executions.list_executions" if job_id is None else "executions.list_job_executions"
         while True:
             params = {"status": status, "scheduled_after": after, "scheduled_before": before, "limit": limit, "job": str(job_id)}

@@ -4,6 +4,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -226,7 +227,7 @@ def test_one_ring_accounts_for_a_thousand_due_jobs_and_its_own(superuser: Connec
 def test_one_ring_takes_on_only_as_much_of_an_outage_as_it_can_end(superuser: Connection, tick: datetime) -> None:
     endpoint = add_endpoint(superuser)
     rung = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
-    two_days: dict[str, object] = {"catch_up_policy": "ALL", "catch_up_window_seconds": 3 * 86400}
+    two_days: dict[str, Any] = {"catch_up_policy": "ALL", "catch_up_window_seconds": 3 * 86400}
     ended = tick + timedelta(seconds=1)  # in the next minute they have no tick more
     behind = [make_cron_job(superuser, endpoint, next_tick_at=tick - timedelta(days=2), ends_at=ended, **two_days) for _ in range(20)]
     on_time = [make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick) for _ in range(70)]

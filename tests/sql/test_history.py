@@ -88,7 +88,7 @@ class Old:
         self.workspace_id = self.endpoint.workspace_id
         connection.execute("set timezone = 'UTC'")
         connection.execute((_PARTITIONS % DAYS).encode())
-        made = {"created_at": datetime.now(UTC) - DAYS * DAY, "ticks_from": datetime.now(UTC) - DAYS * DAY}
+        made: dict[str, Any] = {"created_at": datetime.now(UTC) - DAYS * DAY, "ticks_from": datetime.now(UTC) - DAYS * DAY}
         self.job_id = make_cron_job(connection, self.endpoint, cron="0 * * * *", name="hourly", **made)
         connection.execute("update kronos.workspaces set created_at = %s", [made["created_at"]])
         self._fill(_JOBS)
@@ -272,7 +272,7 @@ def test_ten_clients_at_the_end_of_long_lists_leave_a_ring_its_locks(old: Old, o
     failures: list[str] = []
     begin = threading.Barrier(11)
     job = {"job": str(old.job_id)}
-    asked = [
+    asked: list[tuple[str, dict[str, Any]]] = [
         ("executions.list_executions", _PAGE | {"status": "EXPIRED"}),
         ("jobs.get_job_statistics", job),
         ("explain.get_facts", job | {"at": old.an_execution()["scheduled_at"]}),

@@ -7,13 +7,13 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions, attempts_of, end_leases, in_flight, status_of
-from sql_factory import Connection, Record, acting_as, done, job, live, make_cron_job, records, value, values
+from sql_factory import Connection, Record, acting_as, done, job, live, make_cron_job, records, uuid_of, value, values
 
 MINUTE = timedelta(minutes=1)
 
 
 def internal(connection: Connection, name: str) -> uuid.UUID:
-    return value(
+    return uuid_of(
         connection,
         "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and jobs.name = %s",
         [name],

@@ -74,9 +74,9 @@ class Jobs:
             filters | {"workspace_id": self.workspace_id},
         )
 
-    def paged(self, filters: dict[str, Any], *, limit: int) -> list[uuid.UUID]:
+    def paged(self, filters: dict[str, Any], *, limit: int) -> list[Any]:
         """All of the list, page by page, by the API's statement."""
-        found: list[uuid.UUID] = []
+        found: list[Any] = []
         place: dict[str, object] = {"before_created_at": None, "before_id": None}
         while True:
             params = filters | place | {"limit": limit, "bytes": 1_048_576}

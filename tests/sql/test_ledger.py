@@ -38,7 +38,7 @@ def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
 class Life:
     """A job whose clock is the test's: what its operations do to it, at instants long past."""
 
-    def __init__(self, connection: Connection, **columns: object) -> None:
+    def __init__(self, connection: Connection, **columns: Any) -> None:
         self.connection = connection
         self.now = T0
         self.versions: list[uuid.UUID] = []

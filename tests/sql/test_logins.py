@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
 from factory import add_endpoint, add_executions
-from kronos import errors, migrations, session, system
+from kronos import errors, instance_settings, migrations, session
 from kronos.__main__ import main
 from sql_factory import Connection, acting_as, make_cron_job, value, values
 
@@ -97,7 +97,7 @@ def test_one_who_becomes_the_worker_serves_all(superuser: Connection, both: str,
 def logins(superuser: Connection, database_url: str) -> Iterator[dict[session.Role, str]]:
     """URLs of the two roles' own logins, as `kronos up` and `kronos migrate` make them."""
     passwords: dict[session.Role, str] = {"kronos_api": "it's-a 'test", "kronos_worker": "test-only"}
-    system.set_passwords(database_url, passwords)
+    instance_settings.set_passwords(database_url, passwords)
     yield {role: make_conninfo(database_url, user=role, password=password) for role, password in passwords.items()}
     superuser.execute("alter role kronos_api password null")
     superuser.execute("alter role kronos_worker password null")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -26,7 +27,7 @@ class Ticking:
     worker: psycopg.Connection
     endpoint: EndpointRow
     overlap: str
-    columns: dict[str, object] = field(default_factory=dict)
+    columns: dict[str, Any] = field(default_factory=dict)
     job_id: uuid.UUID = field(init=False)
     now: datetime = field(init=False)
 
@@ -98,7 +99,7 @@ def waits(one: Ticking, execution_id: uuid.UUID) -> bool:
 
 def upkeep(connection: Connection) -> int:
     """How many executions it let go."""
-    return value(connection, "select released from kronos.upkeep(1000)")
+    return int(value(connection, "select released from kronos.upkeep(1000)"))
 
 
 def test_runs_that_may_overlap_know_nothing_of_each_other(ticking: Callable[..., Ticking]) -> None:

@@ -67,7 +67,7 @@ def test_two_years_are_fewer_than_120_partitions(superuser: Connection) -> None:
 @pytest.fixture
 def of_days(superuser: Connection) -> datetime:
     """Partitions as earlier releases made them: a day each, from yesterday to a week ahead; where the last one ends."""
-    begins = value(superuser, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'") - timedelta(days=1)
+    begins: datetime = value(superuser, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'") - timedelta(days=1)
     for table in TABLES:
         for name in values(superuser, "select partition from kronos.partitions() where parent = %s", [table]):
             superuser.execute(f"drop table kronos.{name}")

@@ -12,7 +12,7 @@ from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
 from kronos import changes, database, errors, jobs, pauses, workspaces
 from kronos.database import InstanceView, WorkspaceView
-from kronos.workspaces import Workspace
+from kronos.model import Workspace
 from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
 
 _TENANT_TABLES = ["endpoints", "endpoint_versions", "endpoint_gate", "jobs", "execution_live", "execution_done", "attempt", "backfills"]

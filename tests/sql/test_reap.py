@@ -74,7 +74,7 @@ def settled(superuser: Connection, reaper: Callable[[], Record]) -> tuple[uuid.U
     )
 
 
-def agreed(connection: Connection) -> list[tuple[str, str, str, str, bool]]:
+def agreed(connection: Connection) -> list[tuple[int, str]]:
     """Entries are what the jobs ask for, no more and no less; and those entries."""
     wanted = records(
         connection,

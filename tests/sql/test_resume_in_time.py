@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -24,9 +25,9 @@ def endpoint(superuser: Connection) -> EndpointRow:
 def paused(superuser: Connection, endpoint: EndpointRow, tick: datetime) -> Callable[..., uuid.UUID]:
     """Makes a job that was paused ten minutes ago until the present minute, or until `until`."""
 
-    def make(*, until: datetime | None = None, **columns: object) -> uuid.UUID:
+    def make(*, until: datetime | None = None, **columns: Any) -> uuid.UUID:
         reason = '{"code": "paused", "note": "audit", "actor": "k1", "at": "2026-01-01T00:00:00Z"}'
-        made = {"status": "PAUSED", "status_reason": reason, "next_tick_at": tick - 10 * MINUTE, "resume_at": until or tick}
+        made: dict[str, Any] = {"status": "PAUSED", "status_reason": reason, "next_tick_at": tick - 10 * MINUTE, "resume_at": until or tick}
         made["ticks_from"] = tick - 11 * MINUTE
         return make_cron_job(superuser, endpoint, **made, **columns)
 

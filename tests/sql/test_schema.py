@@ -151,7 +151,7 @@ def test_functions_that_lend_rights_have_a_fixed_search_path_and_are_not_for_eve
 
 
 def test_functions_belong_to_kronos_owner_and_those_that_reach_pg_cron_to_kronos_cron(shared: Connection) -> None:
-    owners = dict(
+    owners: dict[str, str] = dict(
         shared.execute("select proname, proowner::regrole::text from pg_proc where pronamespace = 'kronos'::regnamespace").fetchall()
     )
     assert owners == {path.stem: floor.owner for floor, path in floors.functions()}
@@ -228,7 +228,7 @@ def fill(connection: Connection) -> None:
     connection.execute("vacuum analyze")
 
 
-_JOBS_PAGE = {
+_JOBS_PAGE: dict[str, object] = {
     "endpoint": None,
     "trigger": None,
     "status": None,
@@ -239,7 +239,7 @@ _JOBS_PAGE = {
     "limit": 50,
     "bytes": 1_048_576,
 }
-_EXECUTIONS_PAGE = {"status": None, "scheduled_after": None, "scheduled_before": None, "limit": 50, "bytes": 1_048_576}
+_EXECUTIONS_PAGE: dict[str, object] = {"status": None, "scheduled_after": None, "scheduled_before": None, "limit": 50, "bytes": 1_048_576}
 
 
 @pytest.mark.parametrize("plan", ["custom", "generic"])

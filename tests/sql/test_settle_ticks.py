@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -151,7 +152,7 @@ def suspend_by_hand(superuser: Connection, endpoint: EndpointRow) -> None:
     )
 
 
-def paused_until(superuser: Connection, endpoint: EndpointRow, at: datetime, **columns: object) -> uuid.UUID:
+def paused_until(superuser: Connection, endpoint: EndpointRow, at: datetime, **columns: Any) -> uuid.UUID:
     return make_cron_job(superuser, endpoint, status="PAUSED", status_reason='{"code": "paused"}', resume_at=at, **columns)
 
 

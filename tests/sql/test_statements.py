@@ -40,6 +40,12 @@ _PYTHON = {
 }
 
 
+# Of the keys: the others are the API's.
+_ADMINISTRATORS = {
+    f"keys.{name}" for name in ("insert_key", "get_key", "list_keys", "update_file", "replace_key", "revoke_key", "count_others")
+}
+
+
 def role_of(name: str) -> str:
     if name in (
         "doctor.get_ground",
@@ -48,13 +54,16 @@ def role_of(name: str) -> str:
         "ringing.get_setup",
         "ringing.get_password",
         "ringing.list_rules",
+        "readiness.get_silence",
     ):
         return "postgres"
-    if name.startswith(("doctor.", "ringing.")) or (
-        name.startswith("retention.") and name not in ("retention.get_retention", "retention.set_retention")
+    if (
+        name.startswith(("doctor.", "ringing.", "instance_settings."))
+        or name in _ADMINISTRATORS
+        or (name.startswith("retention.") and name not in ("retention.get_retention", "retention.set_retention"))
     ):
         return "kronos_owner"
-    return "kronos_worker" if name.startswith("claims.") or name in ("system.ring_if_silent", "system.run_internal_job") else "kronos_api"
+    return "kronos_worker" if name.startswith(("claims.", "watchdog.")) else "kronos_api"
 
 
 def as_postgres_says(annotation: object) -> object:
@@ -75,7 +84,7 @@ def prepared_columns(connection: psycopg.Connection, text: str) -> tuple[int, li
     result = connection.pgconn.prepare(b"checked", query.query)
     assert result.status == ExecStatus.COMMAND_OK, result.error_message.decode()
     described = connection.pgconn.describe_prepared(b"checked")
-    type_names = dict(connection.execute("select oid::integer, typname from pg_type").fetchall())
+    type_names: dict[int, str] = dict(connection.execute("select oid::integer, typname from pg_type").fetchall())
     columns = [((described.fname(n) or b"").decode(), type_names[described.ftype(n)]) for n in range(described.nfields)]
     return described.nparams, columns
 

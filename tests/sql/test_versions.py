@@ -3,7 +3,7 @@
 import pytest
 
 from factory import add_endpoint
-from sql.test_schema import plan_of, rows_read
+from sql.plans import plan_of, rows_read
 from sql_factory import Connection, make_cron_job
 
 

@@ -117,7 +117,7 @@ def zones(module_database_url: str) -> list[str]:
     """ZONES as far as the server's tzdata and Python's say the same of the three years, which two releases need not."""
     last = END - timedelta(hours=1)
     with psycopg.connect(module_database_url) as connection:
-        offsets = dict(connection.execute(_OFFSETS, [ZONES, BEGIN, last]).fetchall())
+        offsets: dict[str, list[int]] = dict(connection.execute(_OFFSETS, [ZONES, BEGIN, last]).fetchall())
     same = [zone for zone in ZONES if offsets[zone] == hourly_offsets(zone)]
     assert len(same) >= len(ZONES) - 4, set(ZONES) - set(same)
     return same

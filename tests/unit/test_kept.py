@@ -15,7 +15,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Answer, answered, described_request
 from kronos.delivery.refused import Refused
-from kronos.kept import Kept
+from kronos.kept import Cache
 
 # Where there is a cache; each is filled below with the worst that anybody can choose, or holds only what we write.
 _OURS = {"kronos/sql.py", "kronos/revisions.py"}
@@ -93,7 +93,7 @@ def test_each_cache_is_known_here() -> None:
 
 
 def test_what_is_kept_stays_within_its_budget_and_the_oldest_goes() -> None:
-    kept: Kept[int, str] = Kept(budget=100, each=40)
+    kept: Cache[int, str] = Cache(budget=100, each=40)
     for key in range(5):
         kept.put(key, "x", 30)
     assert (len(kept), [key for key in range(5) if key in kept]) == (3, [2, 3, 4])

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from kronos.pg_hba import Caller, Login, Rule, line, login
+from kronos.pg_hba import Login, PgCronClient, Rule, line, login
 
-CALLER = Caller(host="localhost", database="app", groups=[], has_password=False, has_ssl=False)
+CALLER = PgCronClient(host="localhost", database="app", groups=[], has_password=False, has_ssl=False)
 SOCKET = replace(CALLER, host="/run/postgresql")
 
 
@@ -61,14 +61,14 @@ LET_IN = rule(0, "host", "trust", database="app", user="kronos_cron", address="s
         ([], CALLER, "refused", None),
     ],
 )
-def test_the_first_line_that_fits_decides(rules: list[Rule], caller: Caller, verdict: str, at: int | None) -> None:
+def test_the_first_line_that_fits_decides(rules: list[Rule], caller: PgCronClient, verdict: str, at: int | None) -> None:
     found = login(rules, caller)
     assert (found.verdict, found.line) == (verdict, at), found
     assert found.why
 
 
 @pytest.mark.parametrize("caller", [CALLER, SOCKET, replace(CALLER, host="10.1.2.3"), replace(CALLER, database="My app")])
-def test_the_line_that_is_told_lets_it_in(caller: Caller) -> None:
+def test_the_line_that_is_told_lets_it_in(caller: PgCronClient) -> None:
     told = line(caller)
     kind, rest = told.split(" ", 1)
     database, user, *address, method = rest.replace('"My app"', "My_app").split(" ")

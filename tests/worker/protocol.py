@@ -23,7 +23,7 @@ def as_worker(database_url: str) -> psycopg.Connection:
     return connection
 
 
-def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefix: str = "") -> list[tuple]:
+def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefix: str = "") -> list[tuple[Any, ...]]:
     return connection.execute(prefix + sql.texts()[f"claims.{name}"], params).fetchall()
 
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions, status_of
@@ -12,19 +15,19 @@ from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
-from kronos.worker.ring import Ring
+from kronos.worker.rotation import Rotation
 from kronos.worker.wake import Wake
 from worker.protocol import EVERYTHING, as_worker, claim
 
 
 @pytest.fixture
-async def link(database_url):
+async def link(database_url: str) -> AsyncIterator[Link]:
     made = Link(database_url, "test", Outage())
     yield made
     await made.close()
 
 
-async def test_a_worker_reads_what_python_has_not(link):
+async def test_a_worker_reads_what_python_has_not(link: Link) -> None:
     connection = await link.connected()
     instants = "'infinity'", "'-infinity'", "'20000-01-01 00:00Z'", "'0044-03-15 12:00Z BC'", "'2026-11-28 08:00:00.000001Z'"
     rows = await connection.execute(f"select {', '.join(f'{each}::timestamptz' for each in instants)}", binary=True)
@@ -34,7 +37,7 @@ async def test_a_worker_reads_what_python_has_not(link):
     assert found[4] == datetime(2026, 11, 28, 8, 0, 0, 1, tzinfo=UTC)
 
 
-def _result(execution_id, token, **changes) -> Result:
+def _result(execution_id: UUID, token: UUID, **changes: Any) -> Result:
     row = {
         "status": "SUCCESS",
         "is_retryable": False,
@@ -50,7 +53,9 @@ def _result(execution_id, token, **changes) -> Result:
 @pytest.mark.parametrize(
     "bad", [{"response": '{"body": "\\u0000"}'}, {"response": '{"body": "\0"}'}, {"response": '"\ud800"'}, {"response": "{"}]
 )
-async def test_one_result_that_cannot_be_stored_does_not_stop_its_batch(superuser, database_url, link, bad):
+async def test_one_result_that_cannot_be_stored_does_not_stop_its_batch(
+    superuser: psycopg.Connection, database_url: str, link: Link, bad: dict[str, Any]
+) -> None:
     ids = add_executions(superuser, add_endpoint(superuser), 7)
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
@@ -60,7 +65,9 @@ async def test_one_result_that_cannot_be_stored_does_not_stop_its_batch(superuse
     assert [one for one, is_null in stored if is_null] == [ids[3]]
 
 
-async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(superuser, database_url, link):
+async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(
+    superuser: psycopg.Connection, database_url: str, link: Link
+) -> None:
     ids = add_executions(superuser, add_endpoint(superuser), 3)
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
@@ -80,7 +87,9 @@ async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(superu
         "timeout_ms = -2147483648",
     ],
 )
-async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(superuser, database_url, link, odd):
+async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(
+    superuser: psycopg.Connection, database_url: str, link: Link, odd: str
+) -> None:
     ids = add_executions(superuser, add_endpoint(superuser), 3)
     superuser.execute(f"update kronos.execution_live set {odd} where execution_id = %s".encode(), [ids[1]])
     (due,) = await claims.due_endpoints(link)
@@ -89,19 +98,19 @@ async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(sup
     claimed = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
     assert {one.execution_id for one in claimed} == set(ids)
     assert {one.execution_id for one in await claims.recover(link, wanted, token=token)} == set(ids)
-    ring = Ring()
-    ring.claimed(wanted, claimed)
+    rotation = Rotation()
+    rotation.claimed(wanted, claimed)
     assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "SUCCESS")
 
 
-def _endpoint(superuser, execution_id):
-    row = superuser.execute(
+def _endpoint(superuser: psycopg.Connection, execution_id: UUID) -> EndpointRow:
+    (row,) = superuser.execute(
         "select endpoint_id, workspace_id from kronos.execution_live where execution_id = %s", [execution_id]
-    ).fetchone()
+    ).fetchall()
     return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=5000, max_attempts=5, max_crashes=3)
 
 
-async def test_a_finalize_is_repeated_until_it_is_answered(superuser, database_url, link):
+async def test_a_finalize_is_repeated_until_it_is_answered(superuser: psycopg.Connection, database_url: str, link: Link) -> None:
     ids = add_executions(superuser, add_endpoint(superuser), 2)
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
@@ -113,27 +122,27 @@ async def test_a_finalize_is_repeated_until_it_is_answered(superuser, database_u
     assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "ALREADY")
 
 
-def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn():
-    ring, endpoints = Ring(), [uuid4() for _ in range(150)]
-    ring.offer(endpoints)
-    first = ring.next(100)
+def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn() -> None:
+    rotation, endpoints = Rotation(), [uuid4() for _ in range(150)]
+    rotation.offer(endpoints)
+    first = rotation.next(100)
     assert ([one.endpoint_id for one in first], sum(one.quota for one in first)) == (endpoints[:64], 100)
-    second, third = ring.next(10), ring.next(100)
+    second, third = rotation.next(10), rotation.next(100)
     assert [one.endpoint_id for one in [*second, *third]] == endpoints[64:138]
     assert (sum(one.quota for one in second), sum(one.quota for one in third)) == (10, 100)
     assert {one.quota for one in second} == {1}
-    assert Ring().next(5) == []
+    assert Rotation().next(5) == []
 
 
-def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends():
-    ring, (limited, other) = Ring(), (uuid4(), uuid4())
-    ring.offer([limited])
-    ring.claimed(ring.next(5), [])
-    assert not ring
-    ring.offer_again([other])
-    assert not ring
-    ring.offer_again([limited])
-    assert [one.endpoint_id for one in ring.next(5)] == [limited]
+def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> None:
+    rotation, (limited, other) = Rotation(), (uuid4(), uuid4())
+    rotation.offer([limited])
+    rotation.claimed(rotation.next(5), [])
+    assert not rotation
+    rotation.offer_again([other])
+    assert not rotation
+    rotation.offer_again([limited])
+    assert [one.endpoint_id for one in rotation.next(5)] == [limited]
 
 
 class Clock:
@@ -145,7 +154,7 @@ class Clock:
         return self.now
 
 
-def test_a_wake_is_followed_by_two_more_looks(monkeypatch):
+def test_a_wake_is_followed_by_two_more_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr("kronos.worker.wake.time", clock)
     wake = Wake(poll_seconds=30)
@@ -162,7 +171,7 @@ def test_a_wake_is_followed_by_two_more_looks(monkeypatch):
     assert looks == [0, 15, 50]
 
 
-async def test_who_waits_for_a_look_goes_on_when_it_is_time():
+async def test_who_waits_for_a_look_goes_on_when_it_is_time() -> None:
     wake = Wake(poll_seconds=30)
     wake.looked(time.monotonic(), 0.05)
     async with asyncio.timeout(20):

@@ -110,7 +110,7 @@ async def test_while_the_database_is_away_the_lease_decides_and_the_end_comes_in
 @contextmanager
 def taking_no_connections(database_url: str) -> Iterator[None]:
     """The database goes on for who is connected."""
-    name = sql.Identifier(conninfo_to_dict(database_url)["dbname"])
+    name = sql.Identifier(str(conninfo_to_dict(database_url)["dbname"]))
     with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as elsewhere:
         elsewhere.execute(sql.SQL("alter database {} allow_connections false").format(name))
         try:

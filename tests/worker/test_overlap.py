@@ -10,12 +10,12 @@ import pytest
 
 from delivery.servers import Receiver, Talk, answer
 from factory import EndpointRow, add_endpoint, attempts_of, end_leases, in_flight, status_of
-from sql_factory import account, job, make_cron_job, value, values
-from worker.running import until
+from sql_factory import account, job, make_cron_job, uuid_of, value, values
+from worker.running import Worker, until
 
 
 @pytest.fixture
-def job_of(superuser) -> Callable[..., UUID]:
+def job_of(superuser: psycopg.Connection) -> Callable[..., UUID]:
     """A job of this policy, whose ticks come when the test accounts for them."""
 
     def make(endpoint: EndpointRow, overlap: str) -> UUID:
@@ -30,11 +30,11 @@ def tick(superuser: psycopg.Connection, job_id: UUID) -> UUID:
     at = job(superuser, job_id)["next_tick_at"]
     account(superuser, job_id, now=at)
     superuser.execute("notify kronos_work")
-    return value(superuser, "select execution_id from kronos.executions where job_id = %s and scheduled_at = %s", [job_id, at])
+    return uuid_of(superuser, "select execution_id from kronos.executions where job_id = %s and scheduled_at = %s", [job_id, at])
 
 
 def is_idle(superuser: psycopg.Connection) -> bool:
-    return value(superuser, "select not exists (select from kronos.execution_live)")
+    return bool(value(superuser, "select not exists (select from kronos.execution_live)"))
 
 
 class OneAtATime:
@@ -52,7 +52,9 @@ class OneAtATime:
 
 
 @pytest.mark.parametrize("overlap", ["SKIP", "QUEUE"])
-async def test_a_receiver_never_has_two_runs_of_a_job_at_once(superuser, start, job_of, overlap):
+async def test_a_receiver_never_has_two_runs_of_a_job_at_once(
+    superuser: psycopg.Connection, start: Callable[..., Worker], job_of: Callable[..., UUID], overlap: str
+) -> None:
     counting = OneAtATime()
     async with Receiver(counting, keep=True) as receiver:
         job_id = job_of(add_endpoint(superuser, url=receiver.url), overlap)
@@ -73,7 +75,9 @@ async def test_a_receiver_never_has_two_runs_of_a_job_at_once(superuser, start, 
     assert set(statuses.values()) == {"SUCCESS", "SKIPPED"}
 
 
-async def test_what_waited_is_delivered_without_waiting_for_a_poll(superuser, start, job_of):
+async def test_what_waited_is_delivered_without_waiting_for_a_poll(
+    superuser: psycopg.Connection, start: Callable[..., Worker], job_of: Callable[..., UUID]
+) -> None:
     release = asyncio.Event()
 
     async def held(talk: Talk) -> None:
@@ -93,7 +97,9 @@ async def test_what_waited_is_delivered_without_waiting_for_a_poll(superuser, st
 
 
 @pytest.mark.parametrize("overlap", ["SKIP", "QUEUE"])
-async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(superuser, start, job_of, overlap):
+async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(
+    superuser: psycopg.Connection, start: Callable[..., Worker], job_of: Callable[..., UUID], overlap: str
+) -> None:
     """The tick after the lease's end runs, after what the dead worker held was delivered again: two deliveries, one after the other."""
     hangs = True
     counting = OneAtATime()
@@ -124,7 +130,9 @@ async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(superuse
     assert (attempts_of(superuser, lost), attempts_of(superuser, next_one)) == (["LOST", "SUCCESS"], ["SUCCESS"])
 
 
-async def test_what_replaces_a_run_is_delivered_at_once_and_the_old_ones_answer_counts_for_nothing(superuser, start, job_of):
+async def test_what_replaces_a_run_is_delivered_at_once_and_the_old_ones_answer_counts_for_nothing(
+    superuser: psycopg.Connection, start: Callable[..., Worker], job_of: Callable[..., UUID]
+) -> None:
     release = asyncio.Event()
 
     async def hung_at_first(talk: Talk) -> None:
@@ -148,7 +156,9 @@ async def test_what_replaces_a_run_is_delivered_at_once_and_the_old_ones_answer_
     assert (status_of(superuser, new), attempts_of(superuser, new), in_flight(superuser, endpoint)) == ("SUCCESS", ["SUCCESS"], 0)
 
 
-async def test_a_run_that_nobody_let_go_is_found_by_the_workers(superuser, start, job_of):
+async def test_a_run_that_nobody_let_go_is_found_by_the_workers(
+    superuser: psycopg.Connection, start: Callable[..., Worker], job_of: Callable[..., UUID]
+) -> None:
     async with Receiver(answer(), keep=True) as receiver:
         job_id = job_of(add_endpoint(superuser, url=receiver.url), "QUEUE")
         first, second = tick(superuser, job_id), tick(superuser, job_id)

@@ -41,7 +41,7 @@ def _die(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     await_condition(lambda: superuser.execute(gone, [pid]).fetchone() == (True,), "the dead worker's session to be rolled back")
 
 
-def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(superuser, worker):
+def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5, timeout_ms=60_000)
     (execution_id,) = add_executions(superuser, endpoint)
     token, claimed = claim(worker, endpoint)
@@ -60,7 +60,9 @@ def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(superuser, work
     )
 
 
-def test_crash_before_the_claim_commits_leaves_no_trace(superuser, worker, database_url):
+def test_crash_before_the_claim_commits_leaves_no_trace(
+    superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str
+) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5)
     (execution_id,) = add_executions(superuser, endpoint)
     dying = as_worker(database_url)
@@ -73,7 +75,7 @@ def test_crash_before_the_claim_commits_leaves_no_trace(superuser, worker, datab
     assert (count, attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ((1,), [], 1)
 
 
-def test_a_claim_whose_answer_was_lost_is_recovered_by_its_token(superuser, worker):
+def test_a_claim_whose_answer_was_lost_is_recovered_by_its_token(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser)
     ids = add_executions(superuser, endpoint, 3)
     add_executions(superuser, add_endpoint(superuser), 2)
@@ -83,7 +85,7 @@ def test_a_claim_whose_answer_was_lost_is_recovered_by_its_token(superuser, work
     assert {row[0] for row in recovered} == set(ids)
 
 
-def test_crash_during_delivery_is_lost_evidence_and_the_zombie_is_fenced(superuser, worker):
+def test_crash_during_delivery_is_lost_evidence_and_the_zombie_is_fenced(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5)
     (execution_id,) = add_executions(superuser, endpoint)
     first, _ = claim(worker, endpoint)
@@ -104,7 +106,7 @@ def test_crash_during_delivery_is_lost_evidence_and_the_zombie_is_fenced(superus
     assert in_flight(superuser, endpoint) == 0
 
 
-def test_late_but_not_claimed_again_is_accepted(superuser, worker):
+def test_late_but_not_claimed_again_is_accepted(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser)
     (execution_id,) = add_executions(superuser, endpoint)
     token, _ = claim(worker, endpoint)
@@ -113,7 +115,7 @@ def test_late_but_not_claimed_again_is_accepted(superuser, worker):
     assert (attempts_of(superuser, execution_id), expire(worker)) == (["SUCCESS"], (0, 0))
 
 
-def test_a_batch_sent_again_after_an_unknown_commit_is_already_counted(superuser, worker):
+def test_a_batch_sent_again_after_an_unknown_commit_is_already_counted(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=9)
     ids = add_executions(superuser, endpoint, 3)
     token, _ = claim(worker, endpoint)
@@ -122,7 +124,9 @@ def test_a_batch_sent_again_after_an_unknown_commit_is_already_counted(superuser
     assert ([attempts_of(superuser, one) for one in ids], in_flight(superuser, endpoint)) == ([["SUCCESS"]] * 3, 0)
 
 
-def test_crash_before_the_finalize_commits_changes_nothing(superuser, worker, database_url):
+def test_crash_before_the_finalize_commits_changes_nothing(
+    superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str
+) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=9)
     (execution_id,) = add_executions(superuser, endpoint)
     token, _ = claim(worker, endpoint)
@@ -134,7 +138,7 @@ def test_crash_before_the_finalize_commits_changes_nothing(superuser, worker, da
     assert finalize(worker, token, [execution_id]) == {execution_id: "SUCCESS"}
 
 
-def test_a_repeated_retry_does_not_touch_the_next_claim(superuser, worker):
+def test_a_repeated_retry_does_not_touch_the_next_claim(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=9)
     (execution_id,) = add_executions(superuser, endpoint)
     first, _ = claim(worker, endpoint)
@@ -146,7 +150,7 @@ def test_a_repeated_retry_does_not_touch_the_next_claim(superuser, worker):
     assert (attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (["FAILED", "SUCCESS"], 0)
 
 
-def test_a_retry_waits_from_the_end_of_the_attempt(superuser, worker):
+def test_a_retry_waits_from_the_end_of_the_attempt(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser)
     (execution_id,) = add_executions(superuser, endpoint)
     token, _ = claim(worker, endpoint)
@@ -159,7 +163,7 @@ def test_a_retry_waits_from_the_end_of_the_attempt(superuser, worker):
     assert (status_of(superuser, execution_id), claim(worker, endpoint)[1]) == ("RETRYING", [])
 
 
-def test_attempts_run_out(superuser, worker):
+def test_attempts_run_out(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_attempts=3)
     (execution_id,) = add_executions(superuser, endpoint)
     for _ in range(3):
@@ -170,7 +174,7 @@ def test_attempts_run_out(superuser, worker):
     assert (status_of(superuser, execution_id), reason, claim(worker, endpoint)[1]) == ("FAILED", ("attempts_exhausted",), [])
 
 
-def test_a_permanent_error_is_not_tried_again(superuser, worker):
+def test_a_permanent_error_is_not_tried_again(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser)
     (execution_id,) = add_executions(superuser, endpoint)
     token, claimed = claim(worker, endpoint)
@@ -178,7 +182,7 @@ def test_a_permanent_error_is_not_tried_again(superuser, worker):
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["FAILED"])
 
 
-def test_an_execution_whose_workers_keep_dying_fails(superuser, worker):
+def test_an_execution_whose_workers_keep_dying_fails(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_attempts=100, max_crashes=3, max_in_flight=5)
     (execution_id,) = add_executions(superuser, endpoint)
     claims = 0
@@ -191,7 +195,7 @@ def test_an_execution_whose_workers_keep_dying_fails(superuser, worker):
     assert in_flight(superuser, endpoint) == 0
 
 
-def test_at_most_once_is_never_sent_again(superuser, worker):
+def test_at_most_once_is_never_sent_again(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_crashes=0)
     (execution_id,) = add_executions(superuser, endpoint)
     claim(worker, endpoint)
@@ -201,7 +205,7 @@ def test_at_most_once_is_never_sent_again(superuser, worker):
     assert claim(worker, endpoint)[1] == []
 
 
-def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(superuser, worker):
+def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5)
     add_executions(superuser, endpoint, 20)
     _, claimed = claim(worker, endpoint, quota=50)
@@ -214,7 +218,7 @@ def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(superuser, work
     assert in_flight(superuser, endpoint) == 0
 
 
-def test_a_limit_is_exact_under_eight_claimers(superuser, database_url):
+def test_a_limit_is_exact_under_eight_claimers(superuser: psycopg.Connection, database_url: str) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5)
     add_executions(superuser, endpoint, 300)
     errors: list[BaseException] = []
@@ -250,7 +254,7 @@ def test_a_limit_is_exact_under_eight_claimers(superuser, database_url):
     assert (ended, in_flight(superuser, endpoint)) == ((300, 300), 0)
 
 
-def test_no_execution_is_claimed_twice(superuser, database_url):
+def test_no_execution_is_claimed_twice(superuser: psycopg.Connection, database_url: str) -> None:
     endpoints = [add_endpoint(superuser), add_endpoint(superuser)]
     ids = [*add_executions(superuser, endpoints[0], 200), *add_executions(superuser, endpoints[1], 200)]
     claimed: list[uuid.UUID] = []
@@ -268,7 +272,7 @@ def test_no_execution_is_claimed_twice(superuser, database_url):
     assert sorted(claimed) == sorted(ids)
 
 
-def test_a_claim_never_waits(superuser, worker, database_url):
+def test_a_claim_never_waits(superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5)
     add_executions(superuser, endpoint, 3)
     with psycopg.connect(database_url) as locker:
@@ -279,7 +283,7 @@ def test_a_claim_never_waits(superuser, worker, database_url):
     assert len(claim(worker, endpoint)[1]) == 3
 
 
-def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(superuser, worker):
+def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     paused, delayed = add_endpoint(superuser), add_endpoint(superuser)
     add_executions(superuser, paused, 2)
     add_executions(superuser, delayed, due_in_seconds=60)
@@ -290,7 +294,7 @@ def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(superuser, work
     assert 55_000 < due[delayed.endpoint_id] <= 60_000
 
 
-def test_an_unlimited_endpoint_never_touches_its_gate(superuser, worker):
+def test_an_unlimited_endpoint_never_touches_its_gate(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser)
     ids = add_executions(superuser, endpoint, 20)
     before = superuser.execute("select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone()
@@ -301,7 +305,7 @@ def test_an_unlimited_endpoint_never_touches_its_gate(superuser, worker):
     )
 
 
-def test_a_limit_can_be_switched_on_and_off_while_claims_run(superuser, worker):
+def test_a_limit_can_be_switched_on_and_off_while_claims_run(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser)
     add_executions(superuser, endpoint, 20)
     limit = "update kronos.endpoint_gate set max_in_flight = %s where endpoint_id = %s"
@@ -318,7 +322,7 @@ def test_a_limit_can_be_switched_on_and_off_while_claims_run(superuser, worker):
     assert (len(third), in_flight(superuser, endpoint)) == (5, 0)
 
 
-def test_the_floor_is_only_a_hint(superuser, worker):
+def test_the_floor_is_only_a_hint(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser)
     old = add_executions(superuser, endpoint, 3)
     row = superuser.execute("select clock_timestamp()").fetchone()
@@ -328,7 +332,7 @@ def test_the_floor_is_only_a_hint(superuser, worker):
     assert claim(worker, endpoint)[1] == old
 
 
-def test_released_claims_are_due_at_once_and_not_counted(superuser, worker):
+def test_released_claims_are_due_at_once_and_not_counted(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=9)
     ids = add_executions(superuser, endpoint, 3)
     token, _ = claim(worker, endpoint)
@@ -341,7 +345,7 @@ def test_released_claims_are_due_at_once_and_not_counted(superuser, worker):
     assert (counts, in_flight(superuser, endpoint)) == ([(1,)] * 3, 3)
 
 
-def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(superuser, worker):
+def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=9)
     ids = add_executions(superuser, endpoint, 2)
     token, _ = claim(worker, endpoint)

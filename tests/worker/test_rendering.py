@@ -13,9 +13,9 @@ from delivery.sending import LOCAL
 from delivery.servers import Receiver, answer
 from kronos.delivery.http import HttpTransport
 from kronos.worker import attempt as attempts
-from kronos.worker.attempt import HttpTarget, Leased, Result, attempt, boot_time
+from kronos.worker.attempt import HttpTarget, Leased, attempt, boot_time
 from kronos.worker.backoff import Backoff
-from kronos.worker.claims import Claim
+from kronos.worker.claims import Claim, Result
 from worker.running import until
 
 TIMEOUT_MS = 1000

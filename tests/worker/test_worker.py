@@ -3,14 +3,16 @@
 import asyncio
 import signal
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
 from delivery.servers import Receiver, Talk, answer, huge_body, once, silent
 from factory import add_endpoint, add_executions, attempts_of, in_flight, status_of
-from worker.running import until
+from worker.running import Worker, until
 
 
 def _is_idle(superuser: psycopg.Connection) -> bool:
@@ -20,10 +22,10 @@ def _is_idle(superuser: psycopg.Connection) -> bool:
 def _count(superuser: psycopg.Connection, condition: str) -> int:
     row = superuser.execute(f"select count(*) from kronos.execution_live where {condition}").fetchone()
     assert row is not None
-    return row[0]
+    return int(row[0])
 
 
-async def test_a_notify_wakes_a_worker_long_before_it_polls(superuser, start):
+async def test_a_notify_wakes_a_worker_long_before_it_polls(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     async with Receiver(answer(), keep=True) as receiver:
         worker = start(poll_seconds=30)
         await worker.started()
@@ -32,7 +34,11 @@ async def test_a_notify_wakes_a_worker_long_before_it_polls(superuser, start):
         for number in range(1, 11):
             started = time.monotonic()
             add_executions(superuser, add_endpoint(superuser, url=receiver.url), is_told=True)
-            await until(lambda wanted=number: len(receiver.requests) == wanted, "the delivery", seconds=10)
+            await until(
+                lambda: len(receiver.requests) == number,  # noqa: B023 awaited here
+                "the delivery",
+                seconds=10,
+            )
             latencies.append(time.monotonic() - started)
     assert sorted(latencies)[5] < 0.5  # a few ms on a quiet machine; the poll is 30 s
 
@@ -44,7 +50,9 @@ def _is_listening(superuser: psycopg.Connection) -> bool:
     return rows.fetchone() is not None
 
 
-async def test_a_worker_goes_on_with_a_new_session_when_a_zones_rules_have_changed(superuser, start):
+async def test_a_worker_goes_on_with_a_new_session_when_a_zones_rules_have_changed(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     """A session keeps what it has read of a time zone; the one that rings in pg_cron's place reads schedules."""
     worker = start(poll_seconds=30)
     await worker.started()
@@ -59,7 +67,9 @@ async def test_a_worker_goes_on_with_a_new_session_when_a_zones_rules_have_chang
         await until(lambda: len(receiver.requests) == 1, "the delivery", seconds=10)
 
 
-async def test_what_nobody_told_of_is_found_by_polling_and_a_due_time_by_a_timer(superuser, start):
+async def test_what_nobody_told_of_is_found_by_polling_and_a_due_time_by_a_timer(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     async with Receiver(answer(), keep=True) as receiver:
         await start(poll_seconds=0.3).started()
         endpoint = add_endpoint(superuser, url=receiver.url)
@@ -73,7 +83,9 @@ async def test_what_nobody_told_of_is_found_by_polling_and_a_due_time_by_a_timer
     assert row == (True, True)
 
 
-async def test_success_stores_request_and_response_and_repeats_keep_their_key(superuser, start):
+async def test_success_stores_request_and_response_and_repeats_keep_their_key(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     async def fail_first(talk: Talk) -> None:
         status = "500 Oh" if len(receiver.requests) == 1 else "200 OK"
         await answer(b"done", status=status)(talk)
@@ -96,7 +108,9 @@ async def test_success_stores_request_and_response_and_repeats_keep_their_key(su
 @pytest.mark.parametrize(
     ("status", "attempts"), [("400 Bad", 1), ("404 Not Found", 1), ("422 No", 1), ("408 Slow", 3), ("429 Many", 3), ("503 Busy", 3)]
 )
-async def test_what_sending_again_cannot_help_is_sent_once(superuser, start, status, attempts):
+async def test_what_sending_again_cannot_help_is_sent_once(
+    superuser: psycopg.Connection, start: Callable[..., Worker], status: str, attempts: int
+) -> None:
     async with Receiver(answer(status=status), keep=True) as receiver:
         endpoint = add_endpoint(superuser, url=receiver.url, max_attempts=3)
         (execution_id,) = add_executions(superuser, endpoint)
@@ -106,7 +120,7 @@ async def test_what_sending_again_cannot_help_is_sent_once(superuser, start, sta
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["FAILED"] * attempts)
 
 
-async def test_retry_after_is_waited_out(superuser, start):
+async def test_retry_after_is_waited_out(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     async with Receiver(answer(status="429 Many", headers="Retry-After: 2\r\n"), keep=True) as receiver:
         endpoint = add_endpoint(superuser, url=receiver.url, max_attempts=2)
         add_executions(superuser, endpoint)
@@ -121,7 +135,9 @@ async def test_retry_after_is_waited_out(superuser, start):
 @pytest.mark.parametrize(
     ("policy", "granted"), [({}, 3600), ({"max_retry_after_seconds": 7200}, 7200), ({"max_retry_after_seconds": 0}, 0)]
 )
-async def test_of_a_long_retry_after_as_much_is_waited_as_the_endpoint_grants_and_the_attempt_says_so(superuser, start, policy, granted):
+async def test_of_a_long_retry_after_as_much_is_waited_as_the_endpoint_grants_and_the_attempt_says_so(
+    superuser: psycopg.Connection, start: Callable[..., Worker], policy: dict[str, Any], granted: int
+) -> None:
     async with Receiver(answer(status="503 Busy", headers="Retry-After: 86400\r\n"), keep=True) as receiver:
         (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=receiver.url, max_attempts=2, retry_policy=policy))
         start()
@@ -146,7 +162,9 @@ async def test_of_a_long_retry_after_as_much_is_waited_as_the_endpoint_grants_an
         ({"retry_policy": {"backoff": "never"}}, "backoff"),
     ],
 )
-async def test_what_cannot_be_made_fails_at_once_and_is_told(superuser, start, definition, message):
+async def test_what_cannot_be_made_fails_at_once_and_is_told(
+    superuser: psycopg.Connection, start: Callable[..., Worker], definition: dict[str, Any], message: str
+) -> None:
     (execution_id,) = add_executions(superuser, add_endpoint(superuser, **definition))
     start()
     await until(lambda: _is_idle(superuser), "the end")
@@ -156,7 +174,7 @@ async def test_what_cannot_be_made_fails_at_once_and_is_told(superuser, start, d
     assert message in error[1]
 
 
-async def test_content_of_any_kind_harms_nothing(superuser, start):
+async def test_content_of_any_kind_harms_nothing(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     nul = once(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\na\0b\0c")
     broken = once(b"HTTP/1.1 200 OK\r\nX-A: \xff\xfe\r\nContent-Length: 4\r\n\r\n\xff\xfe\xed\xa0")
     async with (
@@ -189,7 +207,7 @@ async def test_content_of_any_kind_harms_nothing(superuser, start):
     assert row[0] < 20_000
 
 
-async def test_a_limit_holds_at_the_receiver_and_does_not_idle(superuser, start):
+async def test_a_limit_holds_at_the_receiver_and_does_not_idle(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     now, peak = 0, 0
 
     async def slow(talk: Talk) -> None:
@@ -211,7 +229,7 @@ async def test_a_limit_holds_at_the_receiver_and_does_not_idle(superuser, start)
     assert took < 15  # 0.4 s of work: a slot that became free was used without waiting for the poll
 
 
-async def test_sigterm_finishes_what_is_under_way_and_loses_nothing(superuser, start):
+async def test_sigterm_finishes_what_is_under_way_and_loses_nothing(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     release = asyncio.Event()
 
     async def held(talk: Talk) -> None:
@@ -236,7 +254,9 @@ async def test_sigterm_finishes_what_is_under_way_and_loses_nothing(superuser, s
     assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
 
 
-async def test_sigterm_gives_back_what_was_claimed_and_not_sent(superuser, start, database_url):
+async def test_sigterm_gives_back_what_was_claimed_and_not_sent(
+    superuser: psycopg.Connection, start: Callable[..., Worker], database_url: str
+) -> None:
     async with Receiver(answer(), keep=True) as receiver:
         ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, max_in_flight=10), 3)
         with psycopg.connect(database_url) as locker:
@@ -252,7 +272,7 @@ async def test_sigterm_gives_back_what_was_claimed_and_not_sent(superuser, start
     assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
 
 
-async def test_shutdown_waits_no_longer_than_told(superuser, start):
+async def test_shutdown_waits_no_longer_than_told(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     async with Receiver(silent) as receiver:
         ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=60_000), 2)
         worker = start(shutdown_seconds=0.5)
@@ -263,7 +283,7 @@ async def test_shutdown_waits_no_longer_than_told(superuser, start):
     assert [status_of(superuser, one) for one in ids] == ["RETRYING", "RETRYING"]
 
 
-async def test_a_second_signal_ends_at_once(superuser, start):
+async def test_a_second_signal_ends_at_once(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     async with Receiver(silent) as receiver:
         add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=60_000))
         worker = start(shutdown_seconds=600)
@@ -274,7 +294,7 @@ async def test_a_second_signal_ends_at_once(superuser, start):
         assert await worker.ends(seconds=8) == 0
 
 
-async def test_results_wait_for_postgresql_to_come_back(superuser, start):
+async def test_results_wait_for_postgresql_to_come_back(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     release = asyncio.Event()
 
     async def held(talk: Talk) -> None:
@@ -297,7 +317,7 @@ async def test_results_wait_for_postgresql_to_come_back(superuser, start):
     assert worker.log.count("cannot be used") <= 3  # once per outage, not once per try
 
 
-async def test_what_a_dead_worker_held_is_delivered_by_another(superuser, start):
+async def test_what_a_dead_worker_held_is_delivered_by_another(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     async with Receiver(silent) as never, Receiver(answer(), keep=True) as good:
         endpoint = add_endpoint(superuser, url=never.url, timeout_ms=60_000)
         (execution_id,) = add_executions(superuser, endpoint)

@@ -13,7 +13,7 @@ _MOST_IN_ONE_CLAIM = 64
 _BEHIND = timedelta(seconds=1)
 
 
-class Ring:
+class Rotation:
     """Endpoints in turn; all of it a hint, which the next look at the database corrects."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Ring:
         return bool(self._turn)
 
     def offer(self, endpoints: Iterable[UUID]) -> None:
-        """All that have something to claim, as a look found them: they come last, those that are in the ring keep their turn."""
+        """All that have something to claim, as a look found them: they come last, those that are in it keep their turn."""
         self._short.clear()
         for endpoint_id in endpoints:
             self._turn.setdefault(endpoint_id)
@@ -57,7 +57,7 @@ class Ring:
         return wanted
 
     def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim]) -> None:
-        """What a claim took: who gave less than was asked for leaves the ring until the next look."""
+        """What a claim took: who gave less than was asked for leaves it until the next look."""
         taken: dict[UUID, int] = {}
         for claim in claims:
             taken[claim.endpoint_id] = taken.get(claim.endpoint_id, 0) + 1

@@ -11,7 +11,9 @@ from datetime import timedelta
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
+from psycopg.rows import class_row
+
+from kronos.readiness import GET_SILENCE
 
 _STALE_AFTER_SECONDS = 180.0
 # Seen stale for this long by a clock that stands still while the machine sleeps: an hour's sleep is no freeze.
@@ -23,7 +25,7 @@ _LONGEST_REST_SECONDS = 7200.0
 
 
 @dataclass(slots=True)
-class Watchdog:
+class Freeze:
     """What was seen of pg_cron's heartbeat, and when a restart may be tried next."""
 
     next_look_at: float = 0.0
@@ -39,7 +41,7 @@ class Watchdog:
         """How long pg_cron has been silent if the server should be restarted now, else None.
 
         A server is restarted once; if that does not help, again after 10 minutes, 20, ... 2 hours. None is no
-        evidence: a database that does not answer is not the watchdog's business.
+        evidence: a database that does not answer is none of ours.
         """
         now = time.monotonic()
         self.next_look_at = now + _LOOK_EVERY_SECONDS
@@ -61,16 +63,17 @@ class Watchdog:
 def silent_seconds(database_url: str) -> float | None:
     """How long pg_cron has not rung an internal job, in seconds; None without an answer within seconds, whatever PostgreSQL does."""
     try:
-        row = asyncio.run(_ask(database_url))
+        return asyncio.run(_ask(database_url))
     except (psycopg.Error, TimeoutError):  # not there, not answering, or a schema that somebody is at work on
         return None
-    return float(row[0]) if row is not None and row[0] is not None else None
 
 
-async def _ask(database_url: str) -> TupleRow | None:
+async def _ask(database_url: str) -> float | None:
     options = "-c statement_timeout=2s -c max_parallel_workers_per_gather=0"  # a postmaster that was stopped starts no workers
     async with (
         asyncio.timeout(_ASK_SECONDS),
         await AsyncConnection.connect(database_url, connect_timeout=2, options=options) as connection,
     ):
-        return await (await connection.execute("select silent_seconds from kronos.pg_cron_health()")).fetchone()
+        cursor = connection.cursor(row_factory=class_row(GET_SILENCE.row))
+        found = await (await cursor.execute(GET_SILENCE.text)).fetchone()
+        return found.silent_seconds if found is not None else None

@@ -1,11 +1,11 @@
-"""The watchdog restarts a frozen server, and only that."""
+"""A frozen server is restarted, and only that."""
 
 import itertools
 
 import pytest
 
-from kronos.embedded import watchdog
-from kronos.embedded.watchdog import Watchdog
+from kronos.embedded import freeze
+from kronos.embedded.freeze import Freeze
 
 
 class Clock:
@@ -20,11 +20,11 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(watchdog, "time", clock)
+    monkeypatch.setattr(freeze, "time", clock)
     return clock
 
 
-def looks(dog: Watchdog, clock: Clock, age: float, *, seconds: float) -> list[float]:
+def looks(dog: Freeze, clock: Clock, age: float, *, seconds: float) -> list[float]:
     """Looks every ten seconds at a silence of this length. Returns when restarts were asked for."""
     asked = []
     end = clock.now + seconds
@@ -36,22 +36,22 @@ def looks(dog: Watchdog, clock: Clock, age: float, *, seconds: float) -> list[fl
 
 
 def test_a_heartbeat_that_stays_stale_is_answered_by_one_restart_then_by_rarer_ones(clock: Clock) -> None:
-    asked = looks(Watchdog(), clock, 600, seconds=4000)
+    asked = looks(Freeze(), clock, 600, seconds=4000)
     assert [round(later - earlier) for earlier, later in itertools.pairwise(asked)] == [600, 1200]
 
 
 def test_a_fresh_heartbeat_is_left_alone(clock: Clock) -> None:
-    assert looks(Watchdog(), clock, 61, seconds=4000) == []
+    assert looks(Freeze(), clock, 61, seconds=4000) == []
 
 
 def test_a_machine_that_slept_gets_time_to_ring_again(clock: Clock) -> None:
-    dog = Watchdog()
+    dog = Freeze()
     assert looks(dog, clock, 7200, seconds=90) == []
     assert looks(dog, clock, 5, seconds=90) == []
     assert looks(dog, clock, 7200, seconds=90) == []
 
 
 def test_a_database_that_does_not_answer_is_no_evidence(clock: Clock) -> None:
-    dog = Watchdog()
+    dog = Freeze()
     assert {dog.look(None) for _ in range(100)} == {None}
-    assert watchdog.silent_seconds("postgresql://127.0.0.1:1/kronos") is None
+    assert freeze.silent_seconds("postgresql://127.0.0.1:1/kronos") is None

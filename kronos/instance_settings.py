@@ -1,0 +1,55 @@
+"""What holds for the instance and not for a process: settings and passwords that the database keeps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql as composed
+
+from kronos import errors, session
+from kronos.config import Settings
+from kronos.session import Role
+from kronos.sql import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingStored:
+    """That a setting was stored."""
+
+    is_stored: bool
+
+
+_CATCH_UP = statement("instance_settings.set_catch_up", SettingStored)
+_RETENTION = statement("instance_settings.set_retention", SettingStored)
+_RUN_DETAILS = statement("instance_settings.set_run_details", SettingStored)
+
+
+def store(admin_database_url: str, settings: Settings) -> None:
+    """Store what holds for the instance. Raises DatabaseUnavailable."""
+    try:
+        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
+            connection.execute("set role kronos_owner")
+            session.rows(
+                connection,
+                _CATCH_UP,
+                {"immediate": settings.catch_up_immediate, "stagger_seconds": settings.catch_up_stagger_seconds},
+            )
+            session.rows(
+                connection,
+                _RETENTION,
+                {"success_days": settings.retention_success_days, "failure_days": settings.retention_failure_days},
+            )
+            session.rows(connection, _RUN_DETAILS, {"run_details_days": settings.retention_run_details_days})
+    except psycopg.Error as error:
+        raise errors.from_database(error) from error
+
+
+def set_passwords(admin_database_url: str, passwords: Mapping[Role, str]) -> None:
+    """Let each role log in with its password, of which PostgreSQL and its log see the verifier alone. Raises DatabaseUnavailable."""
+    try:
+        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
+            for role, password in passwords.items():
+                verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+                connection.execute(composed.SQL("alter role {} password {}").format(composed.Identifier(role), composed.Literal(verifier)))
+    except psycopg.Error as error:
+        raise errors.from_database(error) from error

@@ -1,0 +1,83 @@
+"""Whether the instance can do its work: ticks are fired in time, deliveries are made."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kronos import revisions
+from kronos.database import InstanceView
+from kronos.sql import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """pg_cron and the queue as seen from outside: silent_seconds is since pg_cron last rang an internal job, or since PostgreSQL started.
+
+    alarm_failure: why its newest alarms fail. waiting_seconds: how long the oldest due execution has waited for a worker, None where
+    none has for long. is_read_only: this PostgreSQL is a standby.
+    """
+
+    extension_version: str | None
+    internal_jobs: int
+    internal_entries: int
+    silent_seconds: float
+    is_read_only: bool
+    alarm_failure: str | None
+    worker_sessions: int
+    waiting_endpoints: int
+    waiting_seconds: float | None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """How long pg_cron has not rung an internal job."""
+
+    silent_seconds: float
+
+
+_GET = statement("readiness.get_readiness", Readiness)
+GET_SILENCE = statement("readiness.get_silence", Silence)
+READ_ONLY = (
+    "PostgreSQL takes no writes, it is a standby: is a fail-over under way, does KRONOS_DATABASE_URL name the primary "
+    "(several hosts, separated by commas, may stand in it)?"
+)
+WAITS_LONG = timedelta(seconds=60)  # for a worker; a delivery takes up to 30 s unless an endpoint says otherwise
+SILENT_AFTER = timedelta(seconds=90)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
+
+
+async def get(view: InstanceView) -> Readiness:
+    """What readiness is judged by. Raises DatabaseUnavailable."""
+    (found,) = await view.rows(_GET, {"longer_than": WAITS_LONG})
+    return found
+
+
+def why_not_ready(found: Readiness) -> str | None:
+    """The reason why ticks would not be fired in time; None where they are."""
+    if found.is_read_only:
+        return READ_ONLY
+    if found.extension_version is None:
+        return "the extension pg_cron is not installed in this database: run `kronos migrate`"
+    if found.internal_entries < found.internal_jobs or found.internal_jobs == 0:
+        return f"{found.internal_entries} of {found.internal_jobs} internal jobs have a pg_cron entry: run `kronos migrate`"
+    if found.alarm_failure is not None:
+        return f"pg_cron cannot ring: its alarms fail with {found.alarm_failure!r}; `kronos doctor` says what to write where"
+    if found.silent_seconds > SILENT_AFTER.total_seconds():
+        return f"pg_cron has not rung for {found.silent_seconds:.0f} s: is its launcher running, is cron.database_name this database?"
+    return None
+
+
+def why_degraded(found: Readiness) -> list[str]:
+    """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence each."""
+    told = []
+    if found.revision is not None and found.revision > revisions.needed():
+        told.append(revisions.newer(found.revision))
+    elif found.revision is not None and found.revision < revisions.needed():  # restored under connections that were there before
+        told.append(revisions.older(found.revision, "of this instance"))
+    if found.worker_sessions == 0:
+        told.append("no worker is connected: nothing is delivered until `kronos worker` runs")
+    if found.waiting_seconds is not None:
+        told.append(
+            f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for {found.waiting_seconds:.0f} s"
+            + (": start more workers, or raise KRONOS_WORKER_CONCURRENCY" if found.worker_sessions else "")
+        )
+    return told

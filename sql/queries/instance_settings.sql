@@ -1,0 +1,11 @@
+-- name: set_catch_up
+-- How missed ticks that are delivered after all are spread. One row.
+update kronos.catch_up_wave set immediate = %(immediate)s, stagger_seconds = %(stagger_seconds)s returning true as is_stored;
+
+-- name: set_retention
+-- The instance's ages. One row.
+select true as is_stored from kronos.set_retention(null, %(success_days)s, %(failure_days)s);
+
+-- name: set_run_details
+-- How long pg_cron's own record of its runs is kept. One row.
+update kronos.retention set run_details_days = %(run_details_days)s returning true as is_stored;

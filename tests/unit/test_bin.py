@@ -1,0 +1,59 @@
+"""The commands of bin/ that write: what they write is what the project reads."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What bin/migration reads, in a folder of its own."""
+    for folder in ("bin", "alembic"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def migration(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([checkout / "bin" / "migration", *arguments], capture_output=True, text=True, check=False)
+
+
+def history(checkout: Path) -> list[tuple[str, str]]:
+    """(revision, first line of what it does), the newest first, as alembic reads them."""
+    config = Config()
+    config.set_main_option("script_location", str(checkout / "alembic"))
+    return [(each.revision, (each.doc or "").splitlines()[0]) for each in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+def test_a_migration_begins_after_the_newest_one(checkout: Path) -> None:
+    before = history(checkout)
+    first = migration(checkout, "job_priority", "Jobs have a priority.")
+    second = migration(checkout, "more_of_it")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    (newest, said), (older, said_before), *rest = history(checkout)
+    assert (said, said_before, rest) == ("More of it.", "Jobs have a priority.", before)
+    assert [int(newest), int(older)] == [int(before[0][0]) + 2, int(before[0][0]) + 1]
+    assert (checkout / "alembic" / "versions" / f"{older}_job_priority.sql").read_text() == ""
+    assert "sql/schema/" in first.stdout
+
+
+@pytest.mark.parametrize("name", ["", "Job", "../x", "a b", "overlap_order", "--help"])
+def test_a_migration_of_no_name_or_one_that_is_taken_writes_nothing(checkout: Path, name: str) -> None:
+    before = sorted((checkout / "alembic" / "versions").iterdir())
+    refused = migration(checkout, name)
+    assert (refused.returncode, bool(refused.stderr)) == (1, True)
+    assert sorted((checkout / "alembic" / "versions").iterdir()) == before
+
+
+def test_the_workflow_runs_the_suite_on_each_postgresql_that_is_supported() -> None:
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
+    assert re.findall(r"postgresql: \[([^\]]+)\]", text) == ['"15", "16", "17", "18"']
+    assert {"bin/check", "bin/test"} <= set(re.findall(r"- run: (\S+)", text))
+    assert "entry: bin/check" in (ROOT / ".pre-commit-config.yaml").read_text()
+    assert "bin/check" in (ROOT / "bin" / "test").read_text()
