@@ -310,6 +310,11 @@ def is_lost(error: psycopg.Error) -> bool:
     return error.sqlstate.startswith(_GONE) or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
 
 
+def is_over(error: psycopg.Error) -> bool:
+    """Whether the connection that met the error is of no more use: it is lost, or leads to a server that takes no writes."""
+    return is_lost(error) or error.sqlstate == READ_ONLY
+
+
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection string."""
     if is_lost(error):

@@ -51,7 +51,7 @@ def role_of(name: str) -> str:
     ):
         return "postgres"
     if name.startswith(("doctor.", "ringing.")) or (
-        name.startswith("retention.") and name not in ("retention.get_retention", "retention.set_retention")
+        name.startswith("retention.") and name not in ("retention.get_retention", "retention.match_retention", "retention.set_retention")
     ):
         return "kronos_owner"
     return "kronos_worker" if name.startswith("claims.") or name in ("system.ring_if_silent", "system.run_internal_job") else "kronos_api"
