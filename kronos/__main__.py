@@ -21,6 +21,7 @@ _COMMANDS = {
     "endpoint": "kronos.cli.endpoint:endpoint",
     "job": "kronos.cli.job:job",
     "execution": "kronos.cli.execution:execution",
+    "backfill": "kronos.cli.backfill:backfill",
     "next": "kronos.cli.next:next_command",
     "psql": "kronos.cli.psql:psql",
 }

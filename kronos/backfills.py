@@ -108,7 +108,7 @@ async def _start(view: WorkspaceView, job: str, new: NewBackfill, key: idempoten
         if started:
             return present[0]
         if (workspace := await view.enter()).status != "ACTIVE":
-            raise errors.Conflict(f"workspace {workspace.slug} is {workspace.status}: it takes no backfills", code="workspace_suspended")
+            raise errors.WorkspaceSuspended(view.workspace, workspace.status, "backfills")
     raise errors.Conflict(f"job {job!r} was changed at the same time: try again")
 
 

@@ -189,6 +189,8 @@ async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key:
         return execution[0]
     present = await jobs.get(view, job)
     await refuse_replaced(view, present)
+    if (workspace := await view.enter()).status != "ACTIVE":
+        raise errors.WorkspaceSuspended(view.workspace, workspace.status, "new runs")
     raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job can be triggered")
 
 

@@ -294,7 +294,7 @@ class Pool(AsyncConnectionPool[Connection]):
                 try:
                     return await work(connection)
                 except psycopg.Error as error:
-                    if errors.is_lost(error) or error.sqlstate == errors.READ_ONLY:
+                    if errors.is_over(error):
                         await connection.close()  # the next may lead to a server that lives, or takes writes
                     raise
         except PoolTimeout as error:

@@ -6,6 +6,7 @@ KronosError                        500  internal_error          we did not fores
 ├── Forbidden                      403  forbidden
 ├── NotFound                       404  *_not_found             absent, or another workspace's: the caller cannot tell
 ├── Conflict                       409  conflict, job_not_updatable, execution_not_cancellable, endpoint_in_use, ...
+│   ├── WorkspaceSuspended              workspace_suspended
 │   └── Overtaken                       conflict, where looking again may tell more
 │       └── KeyTaken                    an idempotency key that a call at the same time was first to keep
 ├── PreconditionFailed             412  precondition_failed
@@ -137,6 +138,16 @@ class Conflict(KronosError):
     status = 409
     code = "conflict"
     title = "Conflict"
+
+
+class WorkspaceSuspended(Conflict):
+    """The workspace is suspended: it takes nothing that runs, until it is ACTIVE again."""
+
+    code = "workspace_suspended"
+
+    def __init__(self, workspace: str, status: str, what: str) -> None:
+        fault = Fault(pointer="", detail=f"the workspace is {status}", hint='PATCH the workspace to {"status": "ACTIVE"} first.')
+        super().__init__(f"workspace {workspace} is {status}: it takes no {what}", faults=(fault,))
 
 
 class Overtaken(Conflict):
@@ -297,6 +308,11 @@ def is_lost(error: psycopg.Error) -> bool:
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
     return error.sqlstate.startswith(_GONE) or error.diag.severity_nonlocalized in ("FATAL", "PANIC")
+
+
+def is_over(error: psycopg.Error) -> bool:
+    """Whether the connection that met the error is of no more use: it is lost, or leads to a server that takes no writes."""
+    return is_lost(error) or error.sqlstate == READ_ONLY
 
 
 def from_database(error: psycopg.Error) -> KronosError:

@@ -176,6 +176,8 @@ async def _retry(view: WorkspaceView, execution_id: UUID, endpoint_version: Endp
         ) from None
     if not execution:
         raise _not_found(view, execution_id)
+    if retried.refusal == "workspace_suspended":
+        raise errors.WorkspaceSuspended(view.workspace, "SUSPENDED", "retries")
     if retried.refusal is not None:
         why = _REFUSALS.get(retried.refusal, f"is {execution[0].status}")
         raise errors.Conflict(f"execution {execution_id} {why}: it cannot be retried", code="execution_not_retryable")

@@ -275,7 +275,7 @@ def not_found(view: WorkspaceView, job: str) -> errors.JobNotFound:
 async def _no_way_to_deliver(view: WorkspaceView, endpoint: str) -> errors.KronosError:
     workspace = await view.enter()
     if workspace.status != "ACTIVE":
-        return errors.Conflict(f"workspace {view.workspace} is {workspace.status}: it takes no new jobs", code="workspace_suspended")
+        return errors.WorkspaceSuspended(view.workspace, workspace.status, "new jobs")
     return no_endpoint(view, endpoint)
 
 

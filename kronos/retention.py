@@ -1,6 +1,6 @@
 """How long history is kept: each workspace's ages, and what ages it out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -34,6 +34,7 @@ class Kept:
     instance_success_days: int
     instance_failure_days: int
     retained_from: datetime | None
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Ages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """What holds for a workspace, what of it is its own, and the instance's defaults."""
+    """What holds for a workspace, what of it is its own, and the instance's defaults. version: counts the changes of its own ages."""
 
     workspace: str
     success_days: int
@@ -54,6 +55,14 @@ class Retention:
     override: Ages
     defaults: Ages
     retained_from: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The version that a change is meant for; None: any."""
+
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,7 @@ class RunDetailCount:
 
 
 _GET = statement("retention.get_retention", Kept)
+_MATCH = statement("retention.match_retention", Matched)
 _SET = statement("retention.set_retention", Set)
 _RETAIN = statement("retention.retain", Run)
 _BOUNDS = statement("retention.get_bounds", Bounds)
@@ -137,6 +147,7 @@ def _shown(kept: Kept) -> Retention:
         override=Ages(success_days=kept.own_success_days, failure_days=kept.own_failure_days),
         defaults=Ages(success_days=kept.instance_success_days, failure_days=kept.instance_failure_days),
         retained_from=kept.retained_from,
+        version=kept.version,
     )
 
 
@@ -146,10 +157,14 @@ async def get(view: WorkspaceView) -> Retention:
     return _shown(kept)
 
 
-async def put(view: WorkspaceView, ages: Ages) -> Retention:
-    """The workspace's own ages, in place of what they were. Raises WorkspaceNotFound."""
-    params = {"success_days": ages.success_days, "failure_days": ages.failure_days}
-    _, (kept,) = await view.write_then_read(_SET, params, _GET, {})
+async def put(view: WorkspaceView, ages: Ages, *, if_match: Collection[int] | None = None) -> Retention:
+    """The workspace's own ages, in place of what they were. Raises WorkspaceNotFound, PreconditionFailed."""
+    params = {
+        "success_days": ages.success_days,
+        "failure_days": ages.failure_days,
+        "if_match": None if if_match is None else list(if_match),
+    }
+    _, _, (kept,) = await view.prepare_write_read(_MATCH, _SET, _GET, params)
     return _shown(kept)
 
 

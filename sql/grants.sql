@@ -55,7 +55,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.retry_execution(uuid, text),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer), kronos.pg_cron_entries_of(uuid[]),
                           kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
-                          kronos.retained_from(uuid), kronos.get_retention(), kronos.set_workspace_retention(integer, integer),
+                          kronos.retained_from(uuid), kronos.get_retention(), kronos.match_retention(integer[]), kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer), kronos.zones_read()
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;

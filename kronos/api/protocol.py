@@ -6,6 +6,8 @@ as everything is: with a problem document, an id and a line in the log.
 
 import asyncio
 import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -28,6 +30,8 @@ _MAX_DRAINED_BYTES = 2 * 1024 * 1024
 # A caller that reads less than this in a row of write_seconds is not reading.
 _MIN_READ_BYTES = 64 * 1024
 _MAX_TOLD_PATH = 200
+# A host, its port (RFC 3986 3.2.2, 3.2.3); it may be empty.
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 
 # idle: nothing came since the last answer; head: a request has begun to come; serving: it is whole, its answer is not;
 # draining: it was answered, its body still comes; lingering: refused, and read until the caller has seen why.
@@ -81,6 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal: Refusal | None = None
         self._is_over = False  # nothing more is read of it
         self._is_in_head = False
+        self._is_url_whole = False
         self._is_in_message = False
         self._head_bytes = 0
         self._header_count = 0
@@ -152,6 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._is_in_message = self._is_in_head = True
+        self._is_url_whole = False
         self._head_bytes = self._header_count = self._chunks = self._loose_bytes = self._drained_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -166,6 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """A header; one behind the body counts, and is no header of the request (RFC 9110 6.5.1)."""
         if self._is_in_head:
             super().on_header(name, value)
+            self._is_url_whole = True
         self._loose_bytes = 0
         self._header_count += 1
         self._head_bytes += len(name) + len(value) + 4
@@ -174,9 +181,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The request can be served."""
+        self._is_url_whole = True
         if len(self.pipeline) >= MAX_PIPELINED:
             detail = f"{MAX_PIPELINED} requests wait on this connection already"
             self._stop(Refusal(status=503, code="overloaded", title="Overloaded", detail=detail, headers={"Retry-After": "2"}))
+        if (fault := _host_fault(self.parser.get_http_version(), self.headers)) is not None:
+            self._stop(_malformed(fault))
         super().on_headers_complete()
         self._is_in_head, self._loose_bytes = False, 0
         self._state = "serving"
@@ -331,7 +341,7 @@ class BoundedProtocol(HttpToolsProtocol):
         path, headers, method = "-", [], "-"
         if self._is_in_head:
             headers = list(self.headers)
-            if self._header_count:  # the URL is whole
+            if self._is_url_whole:
                 path = self.url.partition(b"?")[0][:_MAX_TOLD_PATH].decode("ascii", "replace")
                 method = self.parser.get_method().decode("ascii")
         return {
@@ -353,7 +363,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _too_long(self) -> Refusal:
         limits = self._limits
-        if self._is_in_head and not self._header_count and self._head_bytes > limits.url_bytes:
+        if self._is_in_head and not self._is_url_whole and self._head_bytes > limits.url_bytes:
             return Refusal(status=414, code="url_too_long", title="URI too long", detail=f"the URL has more than {limits.url_bytes} bytes")
         if self._header_count > limits.headers:
             detail = f"the request has more than {limits.headers} headers"
@@ -378,8 +388,20 @@ class _Lingering:
         self._protocol.linger()
 
 
-def _malformed() -> Refusal:
-    return Refusal(status=400, code="invalid_request", title="Invalid request", detail="what came is not an HTTP/1 request")
+def _host_fault(version: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """What RFC 9112 3.2 has answered with 400: nobody between us and the caller may take the request for another host's."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1:
+        return f"the request has {len(hosts)} Host headers: send one"
+    if not hosts:
+        return "the request has no Host header, which HTTP/1.1 asks for" if version == "1.1" else None
+    if not _HOST.fullmatch(hosts[0]):
+        return f"the Host header is no host and port: {hosts[0][:80].decode('latin-1')!r}"
+    return None
+
+
+def _malformed(detail: str = "what came is not an HTTP/1 request") -> Refusal:
+    return Refusal(status=400, code="invalid_request", title="Invalid request", detail=detail)
 
 
 def _too_slow(seconds: float) -> Refusal:

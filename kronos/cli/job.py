@@ -7,6 +7,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from kronos.cli.backfill import FIELDS as BACKFILL
 from kronos.cli.client import printable
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given
 from kronos.model import Json
@@ -48,7 +49,6 @@ _COLUMNS = {
     "next_run_at": "NEXT RUN",
     "description": "DESCRIPTION",
 }
-_BACKFILL = ("backfill_id", "status", "from", "to", "include", "ticks", "to_run", "redriven", "created", "left_out", "max_active")
 _Choice = click.Choice
 _EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
@@ -186,7 +186,7 @@ def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> No
 def backfill(api: Api, job: str, from_: str, dry_run: bool, idempotency_key: str | None, include: tuple[str, ...], **terms: Json) -> None:
     """Run the ticks of a past window."""
     body = {"from": from_, **given(**terms, include=list(include) or None, validate_only=dry_run or None)}
-    api.show(api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key), _BACKFILL)
+    api.show(api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key), BACKFILL)
 
 
 @command(job)

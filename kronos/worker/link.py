@@ -19,7 +19,7 @@ from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
 from kronos import reading, revisions
-from kronos.errors import READ_ONLY, KronosError
+from kronos.errors import KronosError, is_over
 from kronos.session import SessionTerms, connect_seconds, conninfo, is_quiet, open_connection, wanted
 from kronos.sql import Statement
 
@@ -129,8 +129,7 @@ class Link:
         except psycopg.Error as error:
             if may_be_locked and isinstance(error, psycopg.errors.LockNotAvailable):
                 raise
-            is_another_release = isinstance(error, _OF_ANOTHER_RELEASE)
-            if connection.closed or isinstance(error, psycopg.OperationalError) or error.sqlstate == READ_ONLY or is_another_release:
+            if is_over(error) or isinstance(error, _OF_ANOTHER_RELEASE):
                 raise await self._lost(error, error) from error
             self._outage.begins(self._name, _said(error))
             raise

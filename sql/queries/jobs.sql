@@ -336,7 +336,7 @@ returning job_id, 0 as entries;
 
 -- name: trigger_job
 -- One execution now, beside the schedule: the pointer does not move. Under an overlap policy it may wait for another, or be SKIPPED.
--- No row: no CRON job that is ACTIVE or PAUSED.
+-- No row: no CRON job that is ACTIVE or PAUSED, or the workspace is suspended.
 with triggered as materialized (
     select job_id
       from kronos.trigger_job(%(job)s, %(execution_id)s, %(input)s, %(wake)s) as made (job_id)

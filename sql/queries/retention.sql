@@ -1,7 +1,12 @@
 -- name: get_retention
 -- The ages of the workspace that was entered. One row.
-select workspace, success_days, failure_days, own_success_days, own_failure_days, instance_success_days, instance_failure_days, retained_from
+select workspace, success_days, failure_days, own_success_days, own_failure_days, instance_success_days, instance_failure_days, retained_from,
+       version
   from kronos.get_retention();
+
+-- name: match_retention
+-- First where ages are set: that they are at one of the versions in %(if_match)s; null: any will do. One row.
+select kronos.match_retention(%(if_match)s::integer[]) as version;
 
 -- name: set_retention
 -- Its own ages; null: the instance's. One row.

@@ -40,9 +40,11 @@ update kronos.workspaces
 returning workspace_id, slug, name, status, version, created_at, suspended_at;
 
 -- name: rename_workspace
--- As update_workspace, last where a workspace was suspended or resumed, which has made a version by now. Null leaves the name as it is.
+-- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none where that has made it, which is where this
+-- transaction has written the row before. Null leaves the name as it is.
 update kronos.workspaces
-   set name = coalesce(%(name)s::text, name), version = version + case when %(name)s::text <> name then 1 else 0 end
+   set name = coalesce(%(name)s::text, name),
+       version = version + case when %(name)s::text <> name and xmin <> pg_current_xact_id()::xid then 1 else 0 end
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
 returning workspace_id, slug, name, status, version, created_at, suspended_at;

@@ -26,6 +26,7 @@ create table kronos.workspace_retention (
     success_days      integer,
     failure_days      integer,
     forgotten_before  timestamptz not null default '-infinity',
+    version           integer     not null default 2,             -- counts the changes, for If-Match; 1 is a workspace without a row
     constraint workspace_retention_pkey              primary key (workspace_id),
     constraint workspace_retention_workspace_id_fkey foreign key (workspace_id) references kronos.workspaces (workspace_id),
     constraint workspace_retention_successes_bounded check (success_days between 1 and 36500),

@@ -27,6 +27,7 @@ WRITES: dict[str, Write] = {
     "PUT endpoint": lambda api, base, headers: api.put(f"{base}/endpoints/spare", json=HTTP, headers=headers),
     "DELETE endpoint": lambda api, base, headers: api.delete(f"{base}/endpoints/spare", headers=headers),
     "PATCH workspace": lambda api, base, headers: api.patch(base, json={"name": "other"}, headers=headers),
+    "PUT retention": lambda api, base, headers: api.put(f"{base}/retention", json={"success_days": 7}, headers=headers),
     "suspend workspace": lambda api, base, headers: api.patch(base, json={"status": "SUSPENDED"}, headers=headers),
 }
 
@@ -41,7 +42,7 @@ def base(api: httpx.Client, workspace: str) -> str:
 
 
 def seen(api: httpx.Client, base: str) -> list[Any]:
-    return [api.get(base).json(), api.get(f"{base}/jobs/nightly").json(), api.get(f"{base}/endpoints/spare").json()]
+    return [api.get(f"{base}{path}").json() for path in ("", "/jobs/nightly", "/endpoints/spare", "/retention")]
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
@@ -69,7 +70,7 @@ def test_what_is_no_list_of_tags_is_refused(api: httpx.Client, base: str, write:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/jobs/nightly/trigger"), ("POST", "/jobs"), ("POST", "/endpoints"), ("PUT", "/retention")]
+    ("method", "path"), [("POST", "/jobs/nightly/trigger"), ("POST", "/jobs"), ("POST", "/endpoints"), ("POST", "/jobs/nightly/backfill")]
 )
 @pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
 def test_a_condition_on_what_has_no_version_is_not_passed_over(
@@ -81,21 +82,22 @@ def test_a_condition_on_what_has_no_version_is_not_passed_over(
 
 
 def test_two_editors_of_one_version_are_told_apart(api: httpx.Client, base: str) -> None:
-    for path, edit in (("/jobs/nightly", "PATCH"), ("/endpoints/spare", "PUT"), ("", "PATCH")):
+    for path, edit in (("/jobs/nightly", "PATCH"), ("/endpoints/spare", "PUT"), ("", "PATCH"), ("/retention", "PUT")):
         tag = api.get(f"{base}{path}").headers["etag"]
-        bodies = {"/jobs/nightly": {"tags": ["a"]}, "/endpoints/spare": HTTP, "": {"name": "edited"}}
+        bodies = {"/jobs/nightly": {"tags": ["a"]}, "/endpoints/spare": HTTP, "": {"name": "edited"}, "/retention": {"failure_days": 9}}
         first, second = (api.request(edit, f"{base}{path}", json=bodies[path], headers={"If-Match": tag}) for _ in range(2))
         assert (first.status_code, second.status_code) == (200, 412), path
         assert first.headers["etag"] == api.get(f"{base}{path}").headers["etag"] != tag
 
 
-@pytest.mark.parametrize("path", ["/jobs/nightly", "/endpoints/spare", ""])
+@pytest.mark.parametrize("path", ["/jobs/nightly", "/endpoints/spare", "", "/retention"])
 def test_of_ten_editors_at_once_one_wins(api: httpx.Client, base: str, path: str) -> None:
     """The condition is looked at under the lock of the change: nobody comes between the two."""
     edits: dict[str, Callable[[int], httpx.Response]] = {
         "/jobs/nightly": lambda n: api.patch(f"{base}{path}", json={"tags": [str(n)]}, headers={"If-Match": '"1"'}),
         "/endpoints/spare": lambda n: api.put(f"{base}{path}", json=HTTP | {"title": str(n)}, headers={"If-Match": '"1"'}),
         "": lambda n: api.patch(base, json={"name": str(n)}, headers={"If-Match": '"1"'}),
+        "/retention": lambda n: api.put(f"{base}{path}", json={"failure_days": 40 + n}, headers={"If-Match": '"1"'}),
     }
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(edits[path], range(10)))
@@ -113,6 +115,27 @@ def test_every_answer_that_shows_a_resource_has_its_tag(api: httpx.Client, base:
     assert api.put(f"{base}/endpoints/other", json=HTTP).headers["etag"] == '"1"'
     assert api.put(f"{base}/endpoints/other", json=HTTP).headers["etag"] == '"2"'
     assert api.get(base).headers["etag"] == f'"{api.get(base).json()["version"]}"'
+
+
+def test_the_same_ages_again_are_no_version(api: httpx.Client, base: str) -> None:
+    one = f"{base}/retention"
+    assert api.put(one, json={}).headers["etag"] == '"1"'
+    assert api.put(one, json={"success_days": 5}).headers["etag"] == api.put(one, json={"success_days": 5}).headers["etag"] == '"2"'
+    back = api.put(one, json={})
+    assert (back.headers["etag"], back.json()["version"]) == ('"3"', 3)
+
+
+def test_one_call_makes_one_version_of_a_workspace(api: httpx.Client, base: str) -> None:
+    calls: list[dict[str, str]] = [
+        {"name": "a", "status": "SUSPENDED"},
+        {"name": "b", "status": "SUSPENDED"},  # it is already
+        {"name": "b", "status": "ACTIVE"},
+        {"name": "c"},
+        {"name": "c", "status": "ACTIVE"},  # all of it is as it was
+    ]
+    answers = [api.patch(base, json=each) for each in calls]
+    assert [answer.json()["version"] for answer in answers] == [2, 3, 4, 5, 5]
+    assert [answer.headers["etag"] for answer in answers] == ['"2"', '"3"', '"4"', '"5"', '"5"']
 
 
 def test_a_suspension_is_a_version_of_the_workspace(api: httpx.Client, base: str) -> None:

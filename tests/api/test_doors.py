@@ -196,12 +196,12 @@ def test_what_is_sent_without_end_is_refused_and_closed(process: Process, caller
 @pytest.mark.parametrize(
     ("request_head", "status"),
     [
-        (b"GET /healthz HTTP/1.1\r\nX: %s\r\n\r\n" % (b"a" * 30_000), 200),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n" % (b"a" * 30_000), 200),
         (b"GET /healthz HTTP/1.1\r\nX: %s\r\n\r\n" % (b"a" * 32_768), 431),
-        (b"GET /healthz HTTP/1.1\r\n" + b"X: y\r\n" * 100 + b"\r\n", 200),
-        (b"GET /healthz HTTP/1.1\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
-        (b"GET /healthz#%s HTTP/1.1\r\n\r\n" % (b"a" * (8192 - 9)), 200),
-        (b"GET /healthz#%s HTTP/1.1\r\n\r\n" % (b"a" * (8192 - 8)), 414),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 99 + b"\r\n", 200),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431),
+        (b"GET /healthz#%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * (8192 - 9)), 200),
+        (b"GET /healthz#%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * (8192 - 8)), 414),
     ],
 )
 @pytest.mark.parametrize("piece", [1 << 20, 1000])
@@ -220,7 +220,7 @@ def test_a_limit_is_the_same_however_the_request_is_cut(process: Process, reques
         b"GET /\xff HTTP/1.1\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"CONNECT example.com:443 HTTP/1.1\r\n\r\n",
+        b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
@@ -235,11 +235,45 @@ def test_what_is_no_http_is_a_problem_document_and_one_line(process: Process, ca
     assert not process.found("(WARNING|ERROR) uvicorn|Traceback")
 
 
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        (b"", "the request has no Host header"),
+        (b"Host: a\r\nHost: a\r\n", "the request has 2 Host headers"),
+        (b"Host: a\r\nX: y\r\nhost: b\r\n", "the request has 2 Host headers"),
+        *[
+            (b"Host: %s\r\n" % odd, "the Host header is no host and port")
+            for odd in (b"a b", b"a/b", b"a:b", b"u@a", b"[::1", b"a%2", b"a\xff", b"a,b:1:2")
+        ],
+    ],
+)
+def test_a_request_names_one_host(process: Process, caller: Caller, hosts: bytes, told: str) -> None:
+    """RFC 9112 3.2: else a proxy before us and we may take it for different hosts' (what it is, we do not look at)."""
+    caller.send(GET + b"GET /readyz?x HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert caller.answer().status == 200
+    answer = caller.answer()
+
+    assert (answer.status, answer.problem["code"], answer.headers["connection"]) == (400, "invalid_request", "close")
+    assert answer.problem["detail"].startswith(told)
+    assert " GET /readyz 400 " in line_of(process, answer)
+    assert caller.is_closed()
+
+
+def test_a_host_may_be_empty_or_an_address_and_http_1_0_needs_none(process: Process) -> None:
+    for host in (b"", b"[::1]:80", b"a_b.example:", b"a%2Db", b"127.0.0.1:20204"):
+        with closing(Caller(process)) as caller:
+            caller.send(b"GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n" % host)
+            assert caller.answer().status == 200, host
+    with closing(Caller(process)) as caller:
+        caller.send(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert caller.answer().status == 200
+
+
 def test_a_body_in_very_many_chunks_is_read_no_further(process: Process) -> None:
     """Each chunk is work on the loop, however little it holds: a megabyte in chunks of one byte would be a second of it."""
     for chunks, statuses in ((MAX_CHUNKS - 1, (200,)), (MAX_CHUNKS + 1, (200, 413))):
         with closing(Caller(process)) as caller:
-            caller.send(b"GET /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
+            caller.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
             assert (answer := caller.answer()).status in statuses, answer
             if chunks > MAX_CHUNKS:
                 assert caller.is_closed()

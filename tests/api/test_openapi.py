@@ -153,6 +153,18 @@ def test_every_answer_tells_its_headers(document: dict[str, Any]) -> None:
             assert method == "delete" or any("ETag" in each["headers"] for each in operation["responses"].values()), (path, method)
 
 
+def test_whatever_can_be_changed_has_a_tag_and_its_changes_take_conditions(document: dict[str, Any]) -> None:
+    """What a caller may edit: where GET and PUT, PATCH or DELETE are one path."""
+    editable = 0
+    for path, methods in document["paths"].items():
+        for method in methods.keys() & {"put", "patch", "delete"}:
+            editable += 1
+            assert "If-Match" in {each["name"] for each in methods[method]["parameters"]}, (path, method)
+            assert "412" in methods[method]["responses"], (path, method)
+            assert "ETag" in methods["get"]["responses"]["200"]["headers"], path
+    assert editable >= 7
+
+
 def test_every_operation_tells_what_the_server_may_say(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         expected = {"414", "431"} | ({"408"} if "requestBody" in operation else set())

@@ -19,7 +19,7 @@ def test_without_ages_of_its_own_the_instances_hold(api: httpx.Client, workspace
     response = api.get(f"/v1/workspaces/{workspace}/retention")
     assert (response.status_code, response.json()) == (
         200,
-        {"workspace": workspace, **DEFAULTS, "override": NONE, "defaults": DEFAULTS, "retained_from": None},
+        {"workspace": workspace, **DEFAULTS, "override": NONE, "defaults": DEFAULTS, "retained_from": None, "version": 1},
     )
 
 

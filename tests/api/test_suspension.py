@@ -211,6 +211,79 @@ def test_its_jobs_are_changed_as_ever_without_an_entry_until_it_goes_on(scene: S
     assert entries(shared_superuser, scene) == wanted(shared_superuser, scene) == sorted([answer.json()["job_id"], released, skipping])
 
 
+HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
+# Every write of a suspended workspace, "METHOD path": body. What asks for a run is refused; all else is done.
+RUNS: dict[str, dict[str, Any]] = {
+    "POST /jobs": {"endpoint": "sink", "trigger": "CRON", "cron": "0 3 * * *"},
+    "POST /jobs ": {"endpoint": "sink", "trigger": "IMMEDIATE"},
+    "POST /jobs/job/trigger": {},
+    "POST /jobs/job/backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    "POST /executions/{dead}/retry": {},
+}
+DONE: dict[str, dict[str, Any]] = {
+    "PATCH /jobs/job": {"cron": "30 4 * * *"},
+    "POST /jobs/job/pause": {},
+    "POST /jobs/job/skip-next": {"count": 1},
+    "POST /jobs/job/resume": {},
+    "POST /executions/{waiting}/cancel": {},
+    "POST /backfills/{backfill}/cancel": {},
+    "POST /endpoints": HTTP | {"name": "fresh"},
+    "PUT /endpoints/sink": HTTP,
+    "DELETE /endpoints/fresh": {},
+    "PUT /retention": {"success_days": 7},
+    "PATCH ": {"name": "halted"},
+    "DELETE /jobs/job": {},
+    "DELETE ": {},
+}
+
+
+def test_what_asks_for_a_run_is_refused_and_all_else_is_done(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+    """One rule for every write of the API."""
+    api, base = scene.client, f"/v1/workspaces/{scene.workspace}"
+    scene.created(name="job")
+    waiting, dead = (scene.trigger("job").json()["execution_id"] for _ in range(2))
+    api.post(f"{base}/executions/{dead}/cancel").raise_for_status()
+    backfill = api.post(f"{base}/jobs/job/backfill", json=RUNS["POST /jobs/job/backfill"]).json()["backfill_id"]
+    named = {"waiting": waiting, "dead": dead, "backfill": backfill}
+    turned(scene, "SUSPENDED")
+
+    def call(write: str, body: dict[str, Any]) -> httpx.Response:
+        method, _, path = write.partition(" ")
+        return api.request(method, base + path.strip().format_map(named), json=body or None)
+
+    before = snapshot(shared_superuser)
+    for write, body in RUNS.items():
+        problem = problem_of(call(write, body))
+        assert (problem["status"], problem["code"]) == (409, "workspace_suspended"), write
+        assert problem["errors"][0]["hint"].startswith("PATCH the workspace"), write
+    assert snapshot(shared_superuser) == before
+    for write, body in DONE.items():
+        assert (answer := call(write, body)).status_code in (200, 201, 204), (write, answer.text)
+    assert {f"{method} {path}".strip() for method, path in _writes(api)} == {_template(write) for write in RUNS | DONE}
+
+
+def _template(write: str) -> str:
+    """The path of a write above as /openapi.json has it."""
+    method, _, path = write.strip().partition(" ")
+    for given, name in (
+        ("/jobs/job", "/jobs/{j}"),
+        ("{dead}", "{e}"),
+        ("{waiting}", "{e}"),
+        ("{backfill}", "{b}"),
+        ("/fresh", "/{name}"),
+        ("s/sink", "s/{name}"),
+    ):
+        path = path.replace(given, name)
+    return f"{method} {path}".strip()
+
+
+def _writes(api: httpx.Client) -> Iterator[tuple[str, str]]:
+    """Every write of the document that is of a workspace, its path from there."""
+    for path, methods in api.get("/openapi.json").json()["paths"].items():
+        if path.startswith("/v1/workspaces/{w}"):
+            yield from ((method.upper(), path.removeprefix("/v1/workspaces/{w}")) for method in methods if method != "get")
+
+
 def test_a_pause_that_has_run_out_is_over_when_its_workspace_goes_on(scene: Scene, shared_superuser: psycopg.Connection) -> None:
     job = scene.created("* * * * *")
     assert scene.pause(job).status_code == 200

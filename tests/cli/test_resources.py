@@ -91,6 +91,24 @@ def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
     assert kronos("job", "rm", "report").stdout == "job report is RETIRED\n"
 
 
+def test_a_backfill_is_listed_shown_and_stopped(kronos: Kronos) -> None:
+    kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1")
+    assert "kronos job backfill JOB" in kronos("backfill", "ls", "report").stderr
+    made = answered(kronos("job", "backfill", "report", *PAST, "--json"))
+    assert isinstance(made, dict)
+    backfill = made["backfill_id"]
+    listed = kronos("backfill", "ls", "report").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["BACKFILL", backfill]
+    fields = shown(kronos("backfill", "get", backfill))
+    assert (fields["status"], fields["from"]) == ("RUNNING", "2020-01-06T00:00:00Z")
+    assert '"waiting":1' in fields["progress"]
+    stopped = shown(kronos("backfill", "cancel", backfill))
+    assert (stopped["status"], '"cancelled":1' in stopped["progress"]) == ("CANCELLED", True)
+    assert answered(kronos("backfill", "ls", "report", "--json")) == [answered(kronos("backfill", "get", backfill, "--json"))]
+    assert kronos("backfill", "ls", "none").exit_code == 1
+    assert "backfill" in kronos("backfill", "get", str(uuid.uuid4())).stderr
+
+
 def test_one_shots_are_made_by_when_they_run(kronos: Kronos) -> None:
     later = answered(kronos("job", "create", "--endpoint", "sink", "--at", "2099-01-01T00:00:00Z", "--json"))
     at_once = answered(kronos("job", "create", "--endpoint", "sink", "--now", "--input", "-", "--json", stdin='{"n": 7}'))

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,7 @@ from faults.own_server import own_server
 from kronos import database, doctor, errors, migrations, readiness, session
 from kronos.database import Writes
 from kronos.embedded.cluster import Cluster
+from kronos.sql import Statement
 from kronos.worker import claims
 from kronos.worker.link import Link, Outage
 from session.standby import standby_of
@@ -128,6 +130,50 @@ async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(supe
     finally:
         await link.close()
     assert said == []
+
+
+_RAISED = {
+    "55P03": False,  # somebody else's lock
+    "40P01": False,
+    "40001": False,
+    "57014": False,  # it took too long
+    "53200": False,
+    "53300": False,
+    "58030": False,
+    "XX000": False,
+    "25006": True,  # a standby
+    "57P01": True,
+    "57P02": True,
+    "57P03": True,
+    "08006": True,
+}
+
+
+@pytest.mark.parametrize(("sqlstate", "is_over"), _RAISED.items())
+async def test_api_and_worker_give_up_a_connection_for_the_same_errors(
+    superuser: Connection, database_url: str, sqlstate: str, is_over: bool
+) -> None:
+    """One that PostgreSQL goes on with is kept: to connect anew for a lock that somebody has costs both sides, and helps nobody."""
+    raising = f"do $$ begin raise sqlstate '{sqlstate}' using message = 'so'; end $$"
+    pid = Statement(name="test.pid", text="select pg_backend_pid() as pid", row=_Pid)
+    failing = Statement(name="test.failing", text=raising, row=_Pid)
+    link = Link(database_url, "test", Outage())
+    async with database.Pool(database_url, size=1) as pool:
+        view = database.InstanceView(pool)
+        of_both: list[list[_Pid]] = []
+        for _ in range(2):
+            of_both.append(await link.rows(pid, {}) + await view.rows(pid, {}))
+            with pytest.raises(psycopg.Error):
+                await link.rows(failing, {})
+            with pytest.raises(errors.KronosError):
+                await view.rows(failing, {})
+    await link.close()
+    assert [before != after for before, after in zip(*of_both, strict=True)] == [is_over, is_over]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pid:
+    pid: int
 
 
 @pytest.fixture(scope="module")

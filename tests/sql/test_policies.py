@@ -188,6 +188,7 @@ _MAY = {
         "find_workspace",
         "get_retention",
         "is_job_entry_right",
+        "match_retention",
         "pg_cron_entries_of",
         "pg_cron_entry",
         "pg_cron_evidence",

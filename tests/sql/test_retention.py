@@ -83,6 +83,21 @@ def test_a_workspace_may_have_its_own_ages(superuser: Connection, endpoint: Endp
     assert (kept(superuser, job_id), kept(superuser, theirs)) == ([], ["SUCCESS"])
 
 
+def test_nobody_comes_between_the_look_at_ages_and_their_change(superuser: Connection, other: Connection, endpoint: EndpointRow) -> None:
+    enter = "select set_config('kronos.workspace_id', %s, false)"
+    for connection in (superuser, other):
+        connection.execute(enter, [str(endpoint.workspace_id)])
+    other.execute("select kronos.match_retention('{1}')")
+    superuser.execute("set lock_timeout = '1ms'")
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        superuser.execute("select kronos.set_workspace_retention(3, 3)")
+    other.execute("select kronos.set_workspace_retention(7, 7)")
+    other.commit()
+    superuser.execute("select kronos.set_workspace_retention(3, 3)")
+    with pytest.raises(psycopg.Error, match="the ages are at version 3, which If-Match does not name"):
+        superuser.execute("select kronos.match_retention('{2}')")
+
+
 def test_an_age_is_counted_from_the_end_not_from_the_id(superuser: Connection, endpoint: EndpointRow) -> None:
     """A job delayed by a year has an execution whose id is of a year ago."""
     late = one_shot(superuser, endpoint, days=1, created=365)

@@ -60,7 +60,10 @@ def role_of(name: str) -> str:
     if (
         name.startswith(("doctor.", "ringing.", "instance_settings."))
         or name in _ADMINISTRATORS
-        or (name.startswith("retention.") and name not in ("retention.get_retention", "retention.set_retention"))
+        or (
+            name.startswith("retention.")
+            and name not in ("retention.get_retention", "retention.match_retention", "retention.set_retention")
+        )
     ):
         return "kronos_owner"
     return "kronos_worker" if name.startswith(("claims.", "watchdog.")) else "kronos_api"

@@ -4,7 +4,7 @@
 -- (release_next). A one-shot that was COMPLETED is ACTIVE again.
 -- The row of the job's newest version is locked first, as by whoever cancels the job: so no run is made of a job that is being cancelled.
 -- Returns: null where it is due; else why not: absent, not_failed,
--- job_cancelled, attempts_used_up.
+-- job_cancelled, attempts_used_up, workspace_suspended.
 -- Raises: KR012 where its endpoint was deleted (require_live_endpoint).
 create or replace function kronos.retry_execution(p_execution_id uuid, p_endpoint_version text default 'latest') returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -34,6 +34,9 @@ begin
     end loop;
     if v_newest.status_reason ->> 'code' = 'cancelled' then
         return 'job_cancelled';
+    end if;
+    if not exists (select from kronos.workspaces where workspace_id = kronos.current_workspace_id() and status = 'ACTIVE') then
+        return 'workspace_suspended';
     end if;
     -- Locked: a backfill may be making it due again (redrive).
     select * into v_failed from kronos.execution_done where execution_id = p_execution_id for update;

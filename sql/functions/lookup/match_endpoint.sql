@@ -1,5 +1,4 @@
--- match_endpoint: an endpoint of the transaction's workspace, for a change that is meant for certain versions of it only (If-Match; null: for any, and nothing
--- is locked). Nobody else changes it until the transaction ends.
+-- match_endpoint: match_version of an endpoint of the transaction's workspace. Without versions (null) any will do, and nothing is locked.
 -- Asked before it is deleted.   Returns: its version; null where none was asked for, or there is no such endpoint.
 -- Raises: KR014 where it is at another version.
 create or replace function kronos.match_endpoint(p_name text, p_versions integer[]) returns integer
@@ -15,9 +14,6 @@ begin
       from kronos.endpoints
      where workspace_id = kronos.current_workspace_id() and name = p_name and deleted_at is null
        for no key update;
-    if v_version <> all (p_versions) then
-        raise sqlstate 'KR014' using message = format('the endpoint is at version %s, which If-Match does not name: read it and decide again', v_version);
-    end if;
-    return v_version;
+    return kronos.match_version('the endpoint is', v_version, p_versions);
 end
 $$;

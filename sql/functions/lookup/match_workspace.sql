@@ -1,5 +1,4 @@
--- match_workspace: the transaction's workspace, for a change that is meant for certain versions of it only (If-Match; null: for any, and nothing is locked).
--- Nobody else changes it until the transaction ends.
+-- match_workspace: match_version of the transaction's workspace. Without versions (null) any will do, and nothing is locked.
 -- Asked before it is suspended, resumed or deleted.   Returns: its version; null where none was asked for, or it is deleted.
 -- Raises: KR014 where it is at another version.   Lock order: the workspace's lock, as whoever suspends, resumes or deletes it has it, then its row.
 create or replace function kronos.match_workspace(p_versions integer[]) returns integer
@@ -16,9 +15,6 @@ begin
       from kronos.workspaces
      where workspace_id = kronos.current_workspace_id() and status <> 'DELETED'
        for no key update;
-    if v_version <> all (p_versions) then
-        raise sqlstate 'KR014' using message = format('the workspace is at version %s, which If-Match does not name: read it and decide again', v_version);
-    end if;
-    return v_version;
+    return kronos.match_version('the workspace is', v_version, p_versions);
 end
 $$;

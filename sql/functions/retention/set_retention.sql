@@ -13,9 +13,11 @@ begin
          where (success_days, failure_days) is distinct from (p_success_days, p_failure_days);
     else
         insert into kronos.workspace_retention as own (workspace_id, success_days, failure_days, forgotten_before)
-        values (p_workspace_id, p_success_days, p_failure_days, v_before)
+        select p_workspace_id, p_success_days, p_failure_days, v_before
+         where coalesce(p_success_days, p_failure_days) is not null      -- else the instance's, as without a row
+            or exists (select from kronos.workspace_retention where workspace_id = p_workspace_id)
             on conflict (workspace_id) do update
-           set success_days = excluded.success_days, failure_days = excluded.failure_days, forgotten_before = excluded.forgotten_before
+           set success_days = excluded.success_days, failure_days = excluded.failure_days, forgotten_before = excluded.forgotten_before, version = own.version + 1
          where (own.success_days, own.failure_days) is distinct from (excluded.success_days, excluded.failure_days);
     end if;
     if found then

@@ -1,0 +1,62 @@
+"""`kronos backfill …`: what `kronos job backfill` began, how far it has come, and its end, over the API."""
+
+import click
+
+from kronos.cli.command import Api, command
+
+FIELDS = (
+    "backfill_id",
+    "job_id",
+    "status",
+    "status_reason",
+    "from",
+    "to",
+    "include",
+    "ticks",
+    "to_run",
+    "redriven",
+    "created",
+    "left_out",
+    "max_active",
+    "progress",
+    "created_at",
+    "completed_at",
+)
+_COLUMNS = {
+    "backfill_id": "BACKFILL",
+    "status": "STATUS",
+    "from": "FROM",
+    "to": "TO",
+    "ticks": "TICKS",
+    "created": "CREATED",
+    "left_out": "LEFT OUT",
+    "progress": "PROGRESS",
+}
+_EMPTY = "no backfill of this job yet; begin one: kronos job backfill JOB --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z"
+
+
+@click.group()
+def backfill() -> None:
+    """Backfills: a job's ticks of a past window, run now. `kronos job backfill` begins one."""
+
+
+@command(backfill)
+@click.argument("job")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+def ls(api: Api, job: str, limit: int) -> None:
+    """List a job's backfills, newest first."""
+    api.list(api.rows("jobs", job, "backfills", limit=limit), _COLUMNS, empty=_EMPTY)
+
+
+@command(backfill)
+@click.argument("backfill_id")
+def get(api: Api, backfill_id: str) -> None:
+    """Show one backfill, and what has become of its executions."""
+    api.show(api.get("backfills", backfill_id), FIELDS)
+
+
+@command(backfill)
+@click.argument("backfill_id")
+def cancel(api: Api, backfill_id: str) -> None:
+    """Stop a backfill: what waits is cancelled, what runs ends."""
+    api.show(api.send("POST", "backfills", backfill_id, "cancel"), FIELDS)

@@ -1,0 +1,184 @@
+"""The release before works on this release's schema, as it must between `kronos migrate` and its processes' replacement (decision 0038).
+
+Its own files are taken out of the history: its statements are planned as its processes send them, and its API and worker do their work.
+"""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from conftest import ROOT, await_condition
+from kronos import keys
+from sql.test_statements import prepared_columns
+from sql_factory import Connection, value
+
+PREVIOUS = ROOT / "alembic" / "previous_release"
+_BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)
+_OF_A_WORKER = ("claims.", "system.ring_if_silent", "system.run_internal_job")
+_OF_THE_COMMAND_LINE = ("doctor.", "ringing.", "retention.retain", "retention.get_bounds", "retention.count_")
+
+
+@pytest.fixture(scope="module")
+def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the release before."""
+    commit = PREVIOUS.read_text().strip()
+    made = subprocess.run(["git", "archive", commit, "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip(f"the release before, {commit[:12]}, is not in this copy's history: {made.stderr.decode().strip()}")
+    directory = tmp_path_factory.mktemp("previous")
+    with tarfile.open(fileobj=io.BytesIO(made.stdout)) as archive:
+        archive.extractall(directory, filter="data")
+    return directory
+
+
+def test_its_statements_can_be_planned_as_its_processes_send_them(previous: Path, superuser: Connection) -> None:
+    """Every function, table and column that they name is there, with the same arguments, and granted."""
+    texts = {
+        f"{path.stem}.{name}": text.strip().removesuffix(";")
+        for path in sorted((previous / "sql/queries").glob("*.sql"))
+        for name, text in _BLOCK.findall(path.read_text())
+    }
+    sent = {name: text for name, text in texts.items() if not name.startswith(_OF_THE_COMMAND_LINE)}
+    assert len(sent) > 60
+    superuser.execute("set plan_cache_mode = force_generic_plan")
+    failed: dict[str, str] = {}
+    for name, text in sent.items():
+        superuser.execute(f"set role {'kronos_worker' if name.startswith(_OF_A_WORKER) else 'kronos_api'}")
+        try:
+            parameters, _ = prepared_columns(superuser, text)
+            superuser.execute(f"explain execute checked({', '.join(['null'] * parameters)})" if parameters else "explain execute checked")
+        except AssertionError as error:  # as PostgreSQL said it
+            failed[name] = str(error).splitlines()[0]
+            continue
+        except psycopg.Error as error:
+            failed[name] = str(error).splitlines()[0]
+        superuser.execute("deallocate checked")
+    assert failed == {}
+
+
+@contextmanager
+def running(previous: Path, database_url: str, command: str, ready: str, lines: list[str]) -> Iterator[re.Match[str]]:
+    """A process of the release before; what its log said first of `ready`."""
+    environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", "KRONOS_EGRESS_ALLOW": "127.0.0.0/8"}
+    child = subprocess.Popen([sys.executable, "-m", "kronos", command], cwd=previous, env=environment, stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    reader = threading.Thread(target=lambda stream: lines.extend(stream), args=[child.stderr])
+    reader.start()
+    try:
+        yield await_found(lines, ready)
+    finally:
+        child.terminate()
+        child.wait(30)
+        reader.join()
+        child.stderr.close()
+
+
+def await_found(lines: list[str], pattern: str) -> re.Match[str]:
+    found: list[re.Match[str]] = []
+
+    def look() -> bool:
+        found.extend(match for line in list(lines) if (match := re.search(pattern, line)))
+        return bool(found)
+
+    await_condition(look, f"{pattern} in {''.join(lines)}")
+    return found[0]
+
+
+@pytest.fixture
+def receiver() -> Iterator[str]:
+    """The URL of what accepts every delivery."""
+
+    class Accepting(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Accepting) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_its_api_and_worker_do_their_work(previous: Path, database_url: str, superuser: Connection, receiver: str, tmp_path: Path) -> None:
+    """Each kind of job is made, fires, is delivered, changed, and cancelled."""
+    keys.ensure_admin_key(database_url, tmp_path / "admin.key")
+    key = (tmp_path / "admin.key").read_text().strip()
+    lines: list[str] = []
+    with (
+        running(previous, database_url, "serve", r"listening on (\S+)", lines) as api,
+        running(previous, database_url, "worker", "worker .* started", lines),
+        httpx.Client(base_url=api[1], headers={"Authorization": f"Bearer {key}"}, timeout=30) as client,
+    ):
+        work(client, superuser, receiver)
+    assert [line for line in lines if re.search(r"Traceback|ERROR", line)] == []
+
+
+def work(client: httpx.Client, superuser: Connection, receiver: str) -> None:
+    def done(method: str, path: str, **body: object) -> dict[str, Any]:
+        answer = client.request(method, f"/v1/workspaces{path}", json=body or None)
+        assert answer.is_success, (method, path, answer.text)
+        document: dict[str, Any] = answer.json() if answer.content else {}
+        return document
+
+    def succeeds(path: str) -> None:
+        await_condition(lambda: done("GET", path)["data"][0]["status"] == "SUCCESS", f"{path} to be delivered")
+
+    done("POST", "", slug="w", name="W")
+    done("POST", "/w/endpoints", name="hook", type="HTTP", spec={"url": receiver})
+    done("PUT", "/w/endpoints/hook", type="HTTP", spec={"url": receiver, "timeout_ms": 5000})
+    done("PUT", "/w/retention", success_days=7)
+    to = {"endpoint": "hook"}
+    done("POST", "/w/jobs", **to, trigger="IMMEDIATE", name="now", input={"n": 1})
+    done("POST", "/w/jobs", **to, trigger="DELAYED", name="later", run_at="2099-01-01T00:00:00Z")
+    done("POST", "/w/jobs", **to, trigger="CRON", name="every", every="90m")
+    cron = done("POST", "/w/jobs", **to, trigger="CRON", name="cron", cron="* * * * *")["job_id"]
+    succeeds("/w/jobs/now/executions")
+
+    tick = value(superuser, "select date_trunc('minute', now())")
+    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, cron])
+    superuser.execute("select kronos.fire(%s)", [cron])
+    succeeds("/w/jobs/cron/executions")
+    cron = done("PATCH", "/w/jobs/cron", cron="30 4 * * *", overlap="QUEUE")["job_id"]
+    done("POST", "/w/jobs/every/trigger", input={"n": 2})
+    succeeds("/w/jobs/every/executions")
+    for path, body in (("pause", {"note": "x"}), ("resume", {}), ("skip-next", {"count": 1})):
+        done("POST", f"/w/jobs/cron/{path}", **body)
+    window = {"from": (tick - timedelta(days=1)).isoformat(), "to": tick.isoformat()}
+    backfill = done("POST", "/w/jobs/cron/backfill", **window)["backfill_id"]
+    await_condition(lambda: done("GET", f"/w/backfills/{backfill}")["status"] == "COMPLETED", "the backfill")
+    for path in ("", "/executions", "/versions", "/status", "/next-runs", "/explain", "/backfills"):
+        done("GET", f"/w/jobs/cron{path}")
+
+    waiting = done("GET", "/w/jobs/later/executions")["data"][0]["execution_id"]
+    done("POST", f"/w/executions/{waiting}/cancel")
+    done("POST", f"/w/executions/{waiting}/retry")
+    await_condition(lambda: done("GET", f"/w/executions/{waiting}")["status"] == "SUCCESS", "the retry")
+    for path in ("/attempts", "/logs"):
+        assert done("GET", f"/w/executions/{waiting}{path}")["data"]
+    for status in ("SUSPENDED", "ACTIVE"):
+        assert done("PATCH", "/w", status=status)["status"] == status
+    for job in ("every", "cron"):
+        assert done("DELETE", f"/w/jobs/{job}")["status"] == "RETIRED"
+    for path in ("/jobs", "/executions", "/endpoints", "/retention", ""):
+        done("GET", f"/w{path}")
+    done("DELETE", "/w/endpoints/hook")
+    done("DELETE", "/w")
