@@ -106,7 +106,7 @@ select job_id, name, workspace, expected, unaccounted, surplus, first_unaccounte
   from kronos.check_ledgers(%(after)s, %(count)s, %(since)s, %(until)s);
 
 -- name: list_faults
--- Live jobs whose ticks cannot be accounted for, as accounting met it.
+-- Live jobs whose ticks cannot be accounted for, as accounting met it; and those without a pointer, which nobody looks for.
 select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.message, fault.failed_at
   from kronos.job_faults as fault
   join kronos.jobs as job using (job_id)
@@ -114,7 +114,13 @@ select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.
   left join lateral kronos.pointer_of(job.job_id) as pointer on true
  where job.status in ('ACTIVE', 'PAUSED')
    and fault.next_tick_at is not distinct from pointer.next_tick_at
- order by fault.failed_at desc
+ union all
+select job.job_id, job.name, workspace.slug, '02000', 'it has no row in kronos.pointers', job.created_at
+  from kronos.jobs as job
+  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+ where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
+   and not exists (select from kronos.pointers as pointer where pointer.job_id = job.job_id)
+ order by 6 desc
  limit %(limit)s;
 
 -- name: list_left_behind

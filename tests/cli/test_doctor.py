@@ -93,6 +93,7 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
              where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""", "deletions"),
         ("""update kronos.workspaces set status = 'DELETED', deleted_at = now()
              where workspace_id = (select workspace_id from kronos.jobs where job_id = %(job_id)s)""", "deletions drift"),
+        ("delete from kronos.pointers where job_id = %(job_id)s", "malformed jobs"),
         ("revoke execute on function kronos.fire(uuid) from kronos_cron", "privileges objects"),
         ("revoke insert on kronos.execution_done from kronos_worker", "privileges objects"),
         ("""update kronos.jobs set timezone = 'Europe/Berlin', created_at = now() - interval '9 days'
