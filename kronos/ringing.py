@@ -18,6 +18,10 @@ _SECONDS_RING_WITHIN = 10.0  # an entry of one second, from pg_cron 1.5 on: it i
 _MINUTE_RINGS_WITHIN = 8.0  # after the minute has begun
 _LAUNCHER_WITHIN = 5.0
 _LOOK_EVERY = 0.5
+_LET_IN = (
+    f"alter role {pg_hba.USER} login connection limit -1; grant connect on database {{database}} to {pg_hba.USER}; "
+    "pg_cron then rings at the next minute"
+)
 _BACKGROUND_WORKERS = (
     "alter system set cron.use_background_workers = on; alter system set max_worker_processes = 48; and restart PostgreSQL: "
     "pg_cron then logs in nowhere"
@@ -28,7 +32,7 @@ Progress: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How pg_cron runs an entry. What only a superuser may see is None for others."""
+    """How pg_cron runs an entry. What only a superuser may see is None for others. `shut_out`: why kronos_cron itself gets in nowhere."""
 
     database: str
     served_database: str | None
@@ -38,6 +42,7 @@ class Setup:
     has_background_workers: bool | None
     hba_file: str | None
     has_ssl: bool
+    shut_out: str | None
     sees_passwords: bool
     groups: list[str]
     sees_rules: bool
@@ -91,6 +96,8 @@ def setup(connection: Connection) -> tuple[Setup, pg_hba.Login | None]:
     Raises psycopg.Error.
     """
     (found,) = rows(connection, _SETUP, {})
+    if found.shut_out is not None:
+        return found, pg_hba.Login(verdict="refused", why=found.shut_out)
     if found.has_background_workers is not False or not found.sees_rules or not found.sees_passwords:
         return found, None
     has_password = any(each.has_password for each in rows(connection, _PASSWORD, {}))
@@ -99,6 +106,8 @@ def setup(connection: Connection) -> tuple[Setup, pg_hba.Login | None]:
 
 def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
     """What lets pg_cron ring again where it is refused."""
+    if found.shut_out is not None:
+        return _LET_IN.format(database=found.database)
     if found.has_background_workers is None:  # not for this user's eyes
         return f"as a superuser: {_BACKGROUND_WORKERS}; or let {pg_hba.USER} into database {found.database} in pg_hba.conf, with trust"
     if found.has_background_workers:

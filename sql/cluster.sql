@@ -22,6 +22,18 @@ begin
     if to_regrole('kronos_worker') is null then
         create role kronos_worker login;
     end if;
+    if not (select rolcanlogin from pg_roles where rolname = 'kronos_cron') then
+        alter role kronos_cron login;
+    end if;
+    -- Row level security confines nobody who is past it. Only a superuser can end that.
+    if (select rolsuper from pg_roles where rolname = current_user) then
+        for v_role in
+            select rolname from pg_roles
+             where rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker') and (rolsuper or rolbypassrls)
+        loop
+            execute format('alter role %I nosuperuser nobypassrls', v_role);
+        end loop;
+    end if;
     -- Objects are made as kronos_owner and as kronos_cron, so whoever migrates must be able to become both. A superuser is. Before PostgreSQL 16
     -- every CREATEROLE user may grant itself that membership. From 16 only who has ADMIN on the role may, as its creator has, and neither
     -- SET nor INHERIT comes with it: a "member" may be one who cannot become it.

@@ -27,7 +27,7 @@ _SWITCHING_PROTOCOLS = 101
 
 
 class NotHttp(Exception):
-    """The answer has no status line of HTTP/1, or its heads are beyond every bound."""
+    """The answer has no status line of HTTP/1, or its heads are beyond every bound: a sentence for people, of our words alone."""
 
 
 class AnswerParser:
@@ -91,7 +91,7 @@ class AnswerParser:
         if self.is_complete:
             return
         if self._is_refused:
-            raise NotHttp("the answer was refused before it ended")
+            raise NotHttp("the endpoint's answer was refused before it ended")
         if self.status is None:
             self._read_status_line_alone()
         self.keeps_alive = False
@@ -111,11 +111,11 @@ class AnswerParser:
         found = _HEAD_END.search(self._buffer, max(self._scanned - 3, 0))
         size = found.end() if found else len(self._buffer)
         if self._head_bytes + size > MAX_HEAD_BYTES:
-            raise NotHttp(f"the heads of the answer have more than {MAX_HEAD_BYTES} bytes")
+            raise NotHttp(f"the endpoint's answer has a status line and headers of more than {MAX_HEAD_BYTES // 1024} KiB")
         if found is None:
             self._scanned = size
             if size > 16 and not self._buffer.startswith(b"HTTP/1."):
-                raise NotHttp("the answer does not begin with HTTP/1")
+                raise NotHttp("the endpoint's answer does not begin with a status line of HTTP/1")
             return False
         self._head_bytes += size
         lines = bytes(self._buffer[: found.start()]).split(b"\n", MAX_HEADERS + 1)
@@ -125,10 +125,10 @@ class AnswerParser:
         if status < 200 and status != _SWITCHING_PROTOCOLS:
             self._interim += 1
             if self._interim > MAX_INTERIM_ANSWERS:
-                raise NotHttp(f"more than {MAX_INTERIM_ANSWERS} interim answers came")
+                raise NotHttp(f"the endpoint sent more than {MAX_INTERIM_ANSWERS} interim answers (1xx) and no other")
             return True
         if len(lines) > MAX_HEADERS + 1:
-            raise NotHttp(f"the answer has more than {MAX_HEADERS} headers")
+            raise NotHttp(f"the endpoint's answer has more than {MAX_HEADERS:,} headers")
         self.status = status
         self.headers = [pair for line in lines[1:] if (pair := _header_of(line)) is not None]
         self._begin_body(is_http_1_1=lines[0].startswith(b"HTTP/1.1"))
@@ -227,7 +227,7 @@ class AnswerParser:
 
 def _status_of(line: bytes) -> int:
     if (found := _STATUS_LINE.fullmatch(line.rstrip(b"\r"))) is None:
-        raise NotHttp("the answer has no status line of HTTP/1")
+        raise NotHttp("the endpoint's answer does not begin with a status line of HTTP/1")
     return int(found[1])
 
 

@@ -254,7 +254,7 @@ def _answer(parsed: AnswerParser) -> Answer:
 
 
 def _error_of(error: Exception, exchange: _Sending) -> tuple[ErrorType, str]:
-    """Our name for an exception; its own text carries resolved addresses and URLs and is never passed on."""
+    """Our name for an exception; the text of those that are not ours carries resolved addresses and URLs and is never passed on."""
     match error:
         case AddressRefused():
             return "address_blocked", "the host's name resolves to an address that deliveries may not reach"
@@ -265,7 +265,7 @@ def _error_of(error: Exception, exchange: _Sending) -> tuple[ErrorType, str]:
         case ssl.SSLError():
             return "tls", "no TLS connection could be agreed with the endpoint"
         case NotHttp():
-            return "bad_response", "the endpoint's answer is not valid HTTP"
+            return "bad_response", str(error)
         case HostUnreachable():
             return "connect", "no connection to the endpoint could be made"
         case _ if exchange.is_sent:

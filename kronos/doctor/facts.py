@@ -91,10 +91,10 @@ class CronSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingPrivilege:
-    """What a role cannot do."""
+    """What a role cannot do, or is and must not be."""
 
     role: str
-    privilege: str
+    fault: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,14 +144,14 @@ def orphans(found: list[Orphan]) -> Finding:
 
 
 def privileges(found: list[MissingPrivilege]) -> Finding:
-    """What each role can do."""
-    told = [f"{each.role} cannot {each.privilege}" for each in found]
+    """What each role can do, and none may."""
+    told = [f"{each.role} {each.fault}" for each in found]
     return Finding(
         check="privileges",
         ok=not found,
-        detail=some(told) if found else "each role can do what it must",
-        meaning="alarms, requests or deliveries fail",
-        fix=MIGRATE + "; for a role that cannot log in: alter role kronos_cron login;",
+        detail=some(told) if found else "each role can do what it must, and none is past row level security",
+        meaning="alarms, requests or deliveries fail, or workspaces are not kept apart",
+        fix=f"{MIGRATE}, a superuser's where a role is past row level security",
     )
 
 

@@ -51,22 +51,26 @@ select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
  cross join kronos.pg_cron_failure(200) as newest;
 
 -- name: list_missing_privileges
--- What each role must be able to do, and cannot.
-select wanted.role, wanted.privilege
-  from (values ('kronos_cron', 'log in', (select rolcanlogin from pg_roles where rolname = 'kronos_cron')),
-               ('kronos_cron', 'connect to this database', has_database_privilege('kronos_cron', current_database(), 'connect')),
-               ('kronos_cron', 'use schema kronos', has_schema_privilege('kronos_cron', 'kronos', 'usage')),
-               ('kronos_cron', 'use schema cron', (select has_schema_privilege('kronos_cron', oid, 'usage') from pg_namespace where nspname = 'cron')),
-               ('kronos_cron', 'execute kronos.fire', has_function_privilege('kronos_cron', to_regprocedure('kronos.fire(uuid)'), 'execute')),
-               ('kronos_cron', 'execute kronos.alarm_of', has_function_privilege('kronos_cron', to_regprocedure('kronos.alarm_of(uuid)'), 'execute')),
-               ('kronos_api', 'use schema kronos', has_schema_privilege('kronos_api', 'kronos', 'usage')),
-               ('kronos_api', 'write jobs', has_table_privilege('kronos_api', to_regclass('kronos.jobs'), 'select, insert, update')),
-               ('kronos_api', 'execute kronos.register_pg_cron', has_function_privilege('kronos_api', to_regprocedure('kronos.register_pg_cron(uuid)'), 'execute')),
-               ('kronos_worker', 'use schema kronos', has_schema_privilege('kronos_worker', 'kronos', 'usage')),
-               ('kronos_worker', 'claim executions', has_table_privilege('kronos_worker', to_regclass('kronos.execution_live'), 'select, update, delete')),
-               ('kronos_worker', 'write their ends', has_table_privilege('kronos_worker', to_regclass('kronos.execution_done'), 'insert'))
-       ) as wanted (role, privilege, is_held)
- where wanted.is_held is not true;
+-- What each role must be able to do, and cannot; and which one is past row level security, which nobody may be.
+select wanted.role, wanted.fault
+  from (values ('kronos_cron', 'cannot log in', (select rolcanlogin from pg_roles where rolname = 'kronos_cron')),
+               ('kronos_cron', 'cannot connect to this database', has_database_privilege('kronos_cron', current_database(), 'connect')),
+               ('kronos_cron', 'cannot use schema kronos', has_schema_privilege('kronos_cron', 'kronos', 'usage')),
+               ('kronos_cron', 'cannot use schema cron', (select has_schema_privilege('kronos_cron', oid, 'usage') from pg_namespace where nspname = 'cron')),
+               ('kronos_cron', 'cannot execute kronos.fire', has_function_privilege('kronos_cron', to_regprocedure('kronos.fire(uuid)'), 'execute')),
+               ('kronos_cron', 'cannot execute kronos.alarm_of', has_function_privilege('kronos_cron', to_regprocedure('kronos.alarm_of(uuid)'), 'execute')),
+               ('kronos_api', 'cannot use schema kronos', has_schema_privilege('kronos_api', 'kronos', 'usage')),
+               ('kronos_api', 'cannot write jobs', has_table_privilege('kronos_api', to_regclass('kronos.jobs'), 'select, insert, update')),
+               ('kronos_api', 'cannot execute kronos.register_pg_cron', has_function_privilege('kronos_api', to_regprocedure('kronos.register_pg_cron(uuid)'), 'execute')),
+               ('kronos_worker', 'cannot use schema kronos', has_schema_privilege('kronos_worker', 'kronos', 'usage')),
+               ('kronos_worker', 'cannot claim executions', has_table_privilege('kronos_worker', to_regclass('kronos.execution_live'), 'select, update, delete')),
+               ('kronos_worker', 'cannot write their ends', has_table_privilege('kronos_worker', to_regclass('kronos.execution_done'), 'insert'))
+       ) as wanted (role, fault, is_held)
+ where wanted.is_held is not true
+ union all
+select role.rolname, 'is past row level security, as a ' || case when role.rolsuper then 'superuser' else 'role with bypassrls' end
+  from pg_roles as role
+ where role.rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker') and (role.rolsuper or role.rolbypassrls);
 
 -- name: get_workers
 -- How many sessions workers have.
@@ -102,7 +106,7 @@ select job_id, name, workspace, expected, unaccounted, surplus, first_unaccounte
   from kronos.check_ledgers(%(after)s, %(count)s, %(since)s, %(until)s);
 
 -- name: list_faults
--- Live jobs whose ticks cannot be accounted for, as accounting met it.
+-- Live jobs whose ticks cannot be accounted for, as accounting met it; and those without a pointer, which nobody looks for.
 select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.message, fault.failed_at
   from kronos.job_faults as fault
   join kronos.jobs as job using (job_id)
@@ -110,7 +114,13 @@ select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.
   left join lateral kronos.pointer_of(job.job_id) as pointer on true
  where job.status in ('ACTIVE', 'PAUSED')
    and fault.next_tick_at is not distinct from pointer.next_tick_at
- order by fault.failed_at desc
+ union all
+select job.job_id, job.name, workspace.slug, '02000', 'it has no row in kronos.pointers', job.created_at
+  from kronos.jobs as job
+  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+ where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
+   and not exists (select from kronos.pointers as pointer where pointer.job_id = job.job_id)
+ order by 6 desc
  limit %(limit)s;
 
 -- name: list_left_behind

@@ -10,6 +10,12 @@ select current_database()::text as database,
        case when sees.settings then coalesce(current_setting('cron.use_background_workers', true), 'off') = 'on' end as has_background_workers,
        case when sees.settings then current_setting('hba_file') end as hba_file,
        current_setting('ssl') = 'on' as has_ssl,
+       (select case when not login.rolcanlogin then 'kronos_cron has no right to log in'
+                    when login.rolconnlimit = 0 then 'kronos_cron may have no connection'
+                    when not has_database_privilege(login.oid, current_database(), 'connect') then 'kronos_cron may not connect to this database'
+               end
+          from pg_roles as login
+         where login.rolname = 'kronos_cron') as shut_out,
        has_column_privilege('pg_authid', 'rolpassword', 'select') as sees_passwords,
        array(select member.rolname::text from pg_roles as member where pg_has_role(to_regrole('kronos_cron'), member.oid, 'member') and not member.rolsuper) as groups,
        has_table_privilege('pg_hba_file_rules', 'select') and has_function_privilege('pg_hba_file_rules()', 'execute') as sees_rules

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from conftest import await_condition
 from factory import add_endpoint, add_executions
-from kronos import doctor, errors, migrations
+from kronos import doctor, errors, migrations, ringing
 from kronos.__main__ import main
 from kronos.doctor import findings
 from kronos.doctor.findings import Finding
@@ -93,6 +93,7 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
              where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""", "deletions"),
         ("""update kronos.workspaces set status = 'DELETED', deleted_at = now()
              where workspace_id = (select workspace_id from kronos.jobs where job_id = %(job_id)s)""", "deletions drift"),
+        ("delete from kronos.pointers where job_id = %(job_id)s", "malformed jobs"),
         ("revoke execute on function kronos.fire(uuid) from kronos_cron", "privileges objects"),
         ("revoke insert on kronos.execution_done from kronos_worker", "privileges objects"),
         ("""update kronos.jobs set timezone = 'Europe/Berlin', created_at = now() - interval '9 days'
@@ -223,6 +224,7 @@ def test_without_a_database_url_it_says_which_setting_is_missing() -> None:
         ("drop function kronos.pg_cron_drift cascade", "drift", "function kronos.pg_cron_drift() does not exist"),
         ("revoke execute on function kronos.fire from kronos_cron", "privileges", "kronos_cron cannot execute kronos.fire"),
         ("drop view kronos.job_details", "objects", "view kronos.job_details is gone"),
+        ("delete from kronos.heartbeats", "internal jobs", "0 of 0 internal jobs"),
     ],
     ids=lambda each: each if " " in each and "kronos." in each else "",
 )
@@ -235,6 +237,51 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     assert [found[each] for each in failing(found) if not (found[each].fix or "").startswith(findings.MIGRATE)] == []
     migrations.migrate(database_url)
     assert failing(examine()) == set()
+
+
+@pytest.mark.parametrize(
+    ("harm", "detail"),
+    [
+        ("alter role kronos_cron nologin", "kronos_cron cannot log in"),
+        ("alter role kronos_api bypassrls", "kronos_api is past row level security, as a role with bypassrls"),
+        ("alter role kronos_worker superuser", "kronos_worker is past row level security, as a superuser"),
+    ],
+)
+def test_a_role_that_is_not_as_it_was_made_is_found_and_migrate_puts_it_right(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, detail: str
+) -> None:
+    try:
+        superuser.execute(harm.encode())
+        found = examine()
+        assert failing(found) == {"privileges"}
+        assert detail in found["privileges"].detail
+        migrations.migrate(database_url)
+        assert failing(examine()) == set()
+    finally:  # a role is the server's, and other tests' too
+        superuser.execute("alter role kronos_cron login")
+        superuser.execute("alter role kronos_api nobypassrls")
+        superuser.execute("alter role kronos_worker nosuperuser")
+
+
+@pytest.mark.parametrize(
+    ("harm", "mended", "why"),
+    [
+        ("alter role kronos_cron nologin", "alter role kronos_cron login", "has no right to log in"),
+        ("alter role kronos_cron connection limit 0", "alter role kronos_cron connection limit -1", "may have no connection"),
+        ("revoke connect on database {0} from public", "grant connect on database {0} to public", "may not connect to this database"),
+    ],
+)
+def test_why_pg_cron_is_let_in_nowhere_is_said_and_what_lets_it_in(superuser: psycopg.Connection, harm: str, mended: str, why: str) -> None:
+    database = superuser.info.dbname
+    try:
+        superuser.execute(harm.format(database).encode())
+        setup, login = ringing.setup(superuser)
+        assert login is not None
+        assert (login.verdict, login.why) == ("refused", f"kronos_cron {why}")
+        superuser.execute(ringing.what_to_write(setup, login).partition("; pg_cron then rings")[0].encode())
+        assert ringing.setup(superuser)[0].shut_out is None
+    finally:
+        superuser.execute(mended.format(database).encode())
 
 
 def test_a_fix_that_cannot_be_made_is_a_finding_and_hides_no_other(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:

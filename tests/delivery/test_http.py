@@ -37,6 +37,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HEAD_COMES = timedelta(seconds=1)  # a timeout within which the machine, however busy, connects and exchanges heads
 ENDLESS = timedelta(seconds=9)  # no test waits so long, unless for ever: timeouts are 10 s at most
+NO_STATUS_LINE = "does not begin with a status line of HTTP/1"
 
 
 async def test_delivery_carries_the_headers_of_the_contract_and_its_exact_body() -> None:
@@ -165,19 +166,25 @@ async def test_slow_body_of_a_refused_delivery_is_judged_by_its_status() -> None
 
 
 @pytest.mark.parametrize(
-    "handle",
+    ("handle", "reason"),
     [
-        pytest.param(once(GARBAGE, then_wait=True), id="garbage"),
-        pytest.param(endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000), id="endless_interim_answers"),
-        pytest.param(endless(OK, b"".join(b"X-%d: aaaaaaaa\r\n" % n for n in range(1000))), id="header_flood"),
-        pytest.param(endless(OK + b"X-A: ", b"a" * 65536), id="endless_header"),
-        pytest.param(once(b"HTTP/1.1 20 OK\r\n\r\n"), id="short_status"),
-        pytest.param(once(b"ICY 200 OK\r\n\r\n"), id="other_protocol"),
+        pytest.param(once(GARBAGE, then_wait=True), NO_STATUS_LINE, id="garbage"),
+        pytest.param(
+            endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000),
+            "more than 16 interim answers",
+            id="endless_interim_answers",
+        ),
+        pytest.param(endless(OK, b"".join(b"X-%d: aaaaaaaa\r\n" % n for n in range(1000))), "more than 256 KiB", id="header_flood"),
+        pytest.param(endless(OK + b"X-A: ", b"a" * 65536), "more than 256 KiB", id="endless_header"),
+        pytest.param(once(OK + b"X: a\r\n" * 1001 + b"\r\n"), "more than 1,000 headers", id="1001_headers"),
+        pytest.param(once(b"HTTP/1.1 20 OK\r\n\r\n"), NO_STATUS_LINE, id="short_status"),
+        pytest.param(once(b"ICY 200 OK\r\n\r\n"), NO_STATUS_LINE, id="other_protocol"),
     ],
 )
-async def test_answer_that_is_not_http_is_a_bad_response(handle: Handler) -> None:
+async def test_answer_that_cannot_be_read_is_a_bad_response_and_says_why(handle: Handler, reason: str) -> None:
     outcome = await deliver(handle)
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "bad_response", True)
+    assert reason in str(outcome.error)
     assert outcome.duration < ENDLESS
 
 

@@ -112,6 +112,8 @@ MEANT = [
     ("2 hours", "2h"),
     ("90m", "90m"),
     ("60 seconds", "1m"),
+    ("every 3 Days", "3d"),
+    ("@every 1 hour", "1h"),
     ("*/90 * * * *", "90m"),
     ("*/120 * * * *", "2h"),
     ("0 */36 * * *", "36h"),
@@ -200,6 +202,22 @@ def test_a_zone_that_is_none_is_not_repeated(shared: Connection) -> None:
     refusal = hint_of(shared, "CRON_TZ=Mars/Olympus 0 9 * * 1")
     assert refusal
     assert refusal[1] == 'write 0 9 * * 1, and the zone into "timezone", as "timezone": "Europe/Berlin"'
+
+
+@pytest.mark.parametrize(("text", "every"), [("every 1 month", "1mo"), ("every 2 years", "2y"), ("rate(18 months)", "18mo")])
+def test_months_are_sent_to_the_calendars_intervals(shared: Connection, text: str, every: str) -> None:
+    refusal = hint_of(shared, text)
+    assert refusal
+    assert f'write "every": "{every}" in place of cron' in refusal[1]
+    assert value(shared, "select kronos.read_schedule(null, %s, null, 'UTC', 'SHIFT', 'FIRST') is not null", [every]) is not None
+
+
+@pytest.mark.parametrize("text", ["90 seconds", "@every 1h30m10s", "every 61 seconds"])
+def test_no_other_unit_is_shown_beside_a_number_of_seconds(shared: Connection, text: str) -> None:
+    refusal = hint_of(shared, text)
+    assert refusal
+    assert refusal[1].startswith("an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on")
+    assert "90m" not in refusal[1]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ SETUP = Setup(
     has_background_workers=False,
     hba_file="/etc/pg_hba.conf",
     has_ssl=False,
+    shut_out=None,
     sees_passwords=True,
     groups=[],
     sees_rules=True,

@@ -5,12 +5,10 @@ create or replace function kronos.cron_interval_hint(p_text text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_words constant text := '^(?:every |rate\()?([0-9]{1,9})? ?(s|m|h|d|w)(?:ec|econd|in|inute|r|our|ay|eek)?s?\)?$';
-    v_text  constant text   := regexp_replace(lower(btrim(p_text)), '\s+', ' ', 'g');
-    v_parts constant text[] := regexp_match(v_text, c_words);
-    v_given constant text   := coalesce(substring(v_text from '^@every ?(.*)$'), v_parts[1] || v_parts[2],
-                                        case when v_text ~ '^(every|rate)' then '1' || v_parts[2] end,
-                                        case when v_text ~ '^([0-9]+[wdhms])+$' then v_text end);
+    v_text  constant text := regexp_replace(lower(btrim(p_text)), '\s+', ' ', 'g');
+    v_words constant text := coalesce(substring(v_text from '^@every ?(.*)$'), substring(v_text from '^rate\((.*)\)$'),
+                                      substring(v_text from '^every (.*)$'), case when v_text ~ '^[0-9]' then v_text end);
+    v_given constant text := coalesce(kronos.plain_interval(v_words), case when v_text ~ '^@every' then '' end);
 begin
     return case
         when v_given is null then null
@@ -18,6 +16,8 @@ begin
             then format('an interval stands in a field of its own: write %s in place of cron', kronos.every_advice(v_given))
         when v_given ~ '^[0-9]{1,2}s$' and v_given !~ '^0*([6-9][0-9]|0)s$'
             then 'a minute is the shortest interval with this pg_cron, 1.5 and newer have seconds: write "every": "1m" in place of cron'
+        when v_given ~ 's$'
+            then 'an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on, stands in a field of its own: write "every" in place of cron'
         else 'an interval of whole minutes stands in a field of its own: write "every" in place of cron, as "every": "90m"'
     end;
 end

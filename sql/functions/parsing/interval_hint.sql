@@ -1,16 +1,25 @@
--- interval_hint: what to write instead of a text that is no interval.
+-- interval_hint: what to write instead of a text that is no interval. What it says to write is taken.
 create or replace function kronos.interval_hint(p_every text) returns text
-language sql immutable strict parallel safe
-return case
-    when p_every ~ '^[0-9]{1,9}$'
-        then format('add a unit: %s, %s, %s or %s', p_every || 's', p_every || 'm', p_every || 'h', p_every || 'd')
-    when p_every ~ '^([0-9]{1,9}(y|mo|[smhdw])){1,9}$'
-        then 'write each unit once and the largest first: y, mo, w, d, h, m, s, as in 1h30m'
-    when p_every ~* '^([0-9]{1,9}(y|mo|[smhdw])){1,9}$'
-        then 'units are lower case: write ' || lower(p_every collate "C")
-    when p_every ~ '^([0-9]{1,9} *(y|mo|[smhdw]) *){1,9}$'
-        then 'leave the blanks out: write ' || replace(p_every, ' ', '')
-    when p_every ~ '[0-9][.,][0-9]'
-        then 'write whole numbers, e.g. 90m or 1h30m for an hour and a half'
-    else 'write numbers with a unit, y, mo, w, d, h, m or s, e.g. 90m, 1h30m, 2w or 1mo'
-end;
+language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_plain  constant text := kronos.plain_interval(p_every);
+    v_months constant text := substring(p_every from '^([0-9]{1,3})M$');      -- which others read as months
+begin
+    return case
+        when p_every ~ '^[0-9]{1,9}$'
+            then format('add a unit: %s, %s, %s or %s', p_every || 's', p_every || 'm', p_every || 'h', p_every || 'd')
+        when p_every ~ '^([0-9]{1,9}(y|mo|[smhdw])){1,9}$'
+            then 'write each unit once and the largest first: y, mo, w, d, h, m, s, as in 1h30m'
+        when kronos.every_advice(v_months || 'mo') is not null and kronos.every_advice(v_months || 'm') is not null
+            then format('units are lower case: write %sm for minutes, %smo for months', v_months, v_months)
+        when kronos.every_advice(v_plain) is not null
+            then 'write ' || v_plain || case when lower(p_every collate "C") = v_plain then ': units are lower case' else '' end
+        when p_every ~ '[0-9][.,][0-9]'
+            then 'write whole numbers, e.g. 90m or 1h30m for an hour and a half'
+        when v_plain ~ 's$'
+            then 'write whole minutes, as in 90m; from pg_cron 1.5 on also 1s to 59s'
+        else 'write numbers with a unit, y, mo, w, d, h, m or s, e.g. 90m, 1h30m, 2w or 1mo'
+    end;
+end
+$$;

@@ -37,10 +37,14 @@ begin
                     kronos.alarm(v_cron, v_schedule), kronos.describe_schedule(v_schedule), 'SKIP');
             insert into kronos.pointers (job_id, workspace_id, next_tick_at, is_internal)
             values (v_job_id, v_workspace_id, kronos.next_tick(v_schedule, now()), true);
-            insert into kronos.heartbeats (job_id, rang_at) values (v_job_id, '-infinity');
             perform kronos.register_pg_cron(v_job_id);
             v_made := v_made + 1;
         end if;
+        insert into kronos.heartbeats (job_id, rang_at)
+        select job.job_id, '-infinity'
+          from kronos.jobs as job
+         where job.workspace_id = v_workspace_id and job.name = v_name and job.status = 'ACTIVE'
+            on conflict (job_id) do nothing;
     end loop;
     return v_made;
 end
