@@ -3,7 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -83,7 +83,7 @@ async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(superu
 async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(superuser, database_url, link, odd):
     ids = add_executions(superuser, add_endpoint(superuser), 3)
     superuser.execute(f"update kronos.execution_live set {odd} where execution_id = %s".encode(), [ids[1]])
-    (due,) = await claims.due_endpoints(link)
+    (due,) = await claims.due_endpoints(link, floors={}, since=None)
     assert due.due_in_ms <= 0
     wanted, token = [claims.Wanted(endpoint_id=due.endpoint_id, quota=10, floor=EVERYTHING)], uuid4()
     claimed = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
@@ -134,6 +134,40 @@ def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends():
     assert not ring
     ring.offer_again([limited])
     assert [one.endpoint_id for one in ring.next(5)] == [limited]
+
+
+def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_old_work_waits():
+    ring, now = Ring(), datetime(2026, 11, 28, 8, tzinfo=UTC)
+    fresh, old, *claimed = (uuid4() for _ in range(102))
+    found = [(fresh, -1.0, now), (old, -3_600_000.0, now - timedelta(hours=1))]
+    ring.look_fully([claims.DueEndpoint(endpoint_id=one, due_in_ms=ms, due_at=at) for one, ms, at in found])
+    assert ring.floors == {old: now - timedelta(hours=1, seconds=1)}
+    for endpoint_id in claimed:
+        ring.claimed([], [_claim(endpoint_id, now)])
+    assert ring.floors == {old: now - timedelta(hours=1, seconds=1)} | dict.fromkeys(claimed[-64:], now - timedelta(seconds=1))
+    ring.claimed([], [_claim(claimed[0], now - timedelta(hours=2))])
+    assert ring.floors.keys() == {old, claimed[0], *claimed[-63:]}
+    assert ring.floors[claimed[0]] == now - timedelta(seconds=1), "a floor does not sink"
+    ring.look_fully([])
+    assert ring.floors == {}
+
+
+def _claim(endpoint_id: UUID, due_at: datetime) -> claims.Claim:
+    some = uuid4()
+    return claims.Claim(
+        execution_id=some,
+        workspace_id=some,
+        job_id=some,
+        endpoint_id=endpoint_id,
+        endpoint_version=1,
+        attempt_count=1,
+        max_attempts=5,
+        scheduled_at=due_at,
+        timeout_ms=1,
+        holds_slot=False,
+        input=b"{}",
+        due_at=due_at,
+    )
 
 
 class Clock:
