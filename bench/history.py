@@ -90,6 +90,7 @@ insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_num
                             worker_id)
 select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, completed_at, 1000, 'w1'
   from kronos.execution_done
+ where started_at is not null      -- no internal job's, which pg_cron runs meanwhile
 """
 
 
@@ -144,7 +145,7 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
     if row is None:
         raise RuntimeError("the history is not filled")
     _, job_id, execution_id, tick, old = row
-    page, jobs = {**_ANY, "limit": 50, "bytes": 1_048_576}, {**_NONE, "limit": 51}
+    page, jobs = {**_ANY, "limit": 50, "bytes": 1_048_576}, {**_NONE, "limit": 50, "bytes": 1_048_576}
     return {
         "execution by id": ("executions.get_execution", {"execution_id": execution_id}),
         "its attempts": ("executions.list_attempts", {"execution_id": execution_id, "after": 0, "limit": 50, "bytes": 1_048_576}),

@@ -23,10 +23,11 @@ _log = logging.getLogger("kronos.worker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueEndpoint:
-    """An endpoint with something to claim, now or in `due_in_ms`."""
+    """An endpoint with something to claim, now or in `due_in_ms`, which is `due_at` by the database's clock."""
 
     endpoint_id: UUID
     due_in_ms: float
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +121,13 @@ _JUDGE = statement("claims.judge_unapplied", Judged)
 _RELEASE = statement("claims.release_executions", Judged)
 
 
-async def due_endpoints(link: Link) -> list[DueEndpoint]:
-    """Endpoints with something to claim, now or later: a hint. Raises psycopg.Error."""
-    return await link.rows(_DUE, {})
+async def due_endpoints(link: Link, *, floors: Mapping[UUID, datetime], since: timedelta | None) -> list[DueEndpoint]:
+    """Endpoints with something to claim, now or later: a hint. Raises psycopg.Error.
+
+    Those in `floors` are read from there on, the others from `since` ago on, or, where that is None, from the beginning.
+    """
+    seconds = None if since is None else since.total_seconds()
+    return await link.rows(_DUE, {"endpoint_ids": list(floors), "floors": list(floors.values()), "since_seconds": seconds})
 
 
 async def upkeep(link: Link, *, all_leases: bool) -> Upkeep:

@@ -16,11 +16,13 @@ from kronos.worker.attempt import Leased, Target, Unusable, attempt, boot_time, 
 from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link
-from kronos.worker.rotation import Rotation
+from kronos.worker.rotation import SETTLED, Rotation
 from kronos.worker.wake import Wake
 
 _log = logging.getLogger("kronos.worker")
 _FULL_LOOK_SECONDS = 3.0
+# And full looks take at most a twentieth of the time: they read what was delivered as well, while an old snapshot keeps it.
+_REST_PER_FULL_LOOK = 20.0
 # Leases of dead workers, and what waits for another run, are looked for at most so often, however many wakes there are.
 _UPKEEP_EVERY_SECONDS = 0.25
 # While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next upkeep.
@@ -48,6 +50,7 @@ class Loop:
         self._deliveries: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._full_look_at = 0.0
+        self._looked_fully_at = 0.0
         self._upkeep_at = 0.0
         self._is_backfilling = False
         self.finalizer = Finalizer(finalizing, worker_id, self._ended)
@@ -83,25 +86,31 @@ class Loop:
     async def _look(self) -> None:
         """Which endpoints have something to claim; before that, what dead workers held, and what need not wait any longer, becomes due."""
         started = time.monotonic()
+        is_full = started >= self._full_look_at
         try:
             if started >= self._upkeep_at:
-                kept = await claims.upkeep(self._link, all_leases=started >= self._full_look_at)
+                kept = await claims.upkeep(self._link, all_leases=is_full)
                 self._upkeep_at = started + _UPKEEP_EVERY_SECONDS
                 if kept.requeued or kept.failed:
                     _log.warning("leases of lost attempts ended: %d executions are due again, %d failed", kept.requeued, kept.failed)
                 self._is_backfilling = kept.backfilled is not None
                 if self._is_backfilling:
                     self._wake.within(_UPKEEP_EVERY_SECONDS)
-            found = await claims.due_endpoints(self._link)
+            since = None if is_full else timedelta(seconds=started - self._looked_fully_at) + SETTLED
+            found = await claims.due_endpoints(self._link, floors={} if is_full else self._rotation.floors, since=since)
         except psycopg.Error as error:
             _log.debug("looking for work failed: %s", error)
             await self._link.pause()
             return
         self._rotation.offer(due.endpoint_id for due in found if due.due_in_ms <= 0)
-        if started >= self._full_look_at:
-            self._rotation.look_fully()
-            self._full_look_at = started + _FULL_LOOK_SECONDS
-        self._wake.looked(started, min((due.due_in_ms / 1000 for due in found if due.due_in_ms > 0), default=None))
+        if is_full:
+            self._rotation.look_fully(found)
+            self._looked_fully_at = started
+            self._full_look_at = started + max(_FULL_LOOK_SECONDS, _REST_PER_FULL_LOOK * (time.monotonic() - started))
+        waits = [due.due_in_ms / 1000 for due in found if due.due_in_ms > 0]
+        if not is_full:  # what it left out is not left to the next wake
+            waits.append(max(0.0, self._full_look_at - time.monotonic()))
+        self._wake.looked(started, min(waits, default=None))
 
     async def _claim(self) -> None:
         wanted = self._rotation.next(self._free)

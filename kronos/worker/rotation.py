@@ -3,14 +3,20 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
-from kronos.worker.claims import EVERYTHING, Claim, Wanted
+from kronos.worker.claims import EVERYTHING, Claim, DueEndpoint, Wanted
 
 # A claimer that names every endpoint locks every limited gate and starves the others.
 _MOST_IN_ONE_CLAIM = 64
 # Clocks of transactions that commit late: an execution may become visible a little below the newest that was claimed.
 _BEHIND = timedelta(seconds=1)
+# A tick on time is made up to 90 s after it is due (kronos.grace()), by a transaction of up to 30 s: what has been due for longer was there
+# at the full look.
+SETTLED = timedelta(minutes=2)
+# So many endpoints a look reads from their floors: each costs it a look into the index, whether or not it has anything.
+_FLOORS_OF_A_LOOK = 64
 
 
 class Rotation:
@@ -20,7 +26,10 @@ class Rotation:
         self._turn: OrderedDict[UUID, None] = OrderedDict()
         # Limited endpoints that gave less than was asked for: full, or served by another worker at that moment.
         self._short: set[UUID] = set()
-        self._floors: dict[UUID, datetime] = {}
+        # From where on a claim reads an endpoint's index; who was claimed of last comes last.
+        self._floors: OrderedDict[UUID, datetime] = OrderedDict()
+        # Endpoints whose work had waited for longer than SETTLED at the full look.
+        self._behind: set[UUID] = set()
 
     def __bool__(self) -> bool:
         return bool(self._turn)
@@ -38,9 +47,20 @@ class Rotation:
                 self._short.discard(endpoint_id)
                 self._turn.setdefault(endpoint_id)
 
-    def look_fully(self) -> None:
-        """Let the next claims read their indexes from the beginning, so that no floor can starve an execution."""
+    def look_fully(self, found: Iterable[DueEndpoint]) -> None:
+        """A look has read everything: the next claims read their indexes from the beginning, so that no floor can starve an execution."""
         self._floors.clear()
+        self._floors.update(
+            {due.endpoint_id: due.due_at - _BEHIND for due in found if due.due_in_ms < -SETTLED / timedelta(milliseconds=1)}
+        )
+        self._behind = set(self._floors)
+
+    @property
+    def floors(self) -> dict[UUID, datetime]:
+        """From where on a look that is not full reads these endpoints: those with old work, and those that were claimed of last."""
+        return {
+            endpoint_id: self._floors[endpoint_id] for endpoint_id in {*self._behind, *islice(reversed(self._floors), _FLOORS_OF_A_LOOK)}
+        }
 
     def next(self, free: int) -> list[Wanted]:
         """The endpoints whose turn it is, with `free` shared out among them exactly. They go to the end."""
@@ -64,6 +84,7 @@ class Rotation:
             floor = claim.due_at - _BEHIND
             if floor > self._floors.get(claim.endpoint_id, EVERYTHING):
                 self._floors[claim.endpoint_id] = floor
+            self._floors.move_to_end(claim.endpoint_id)
         self._drop_short(wanted, taken)
 
     def failed(self, wanted: Sequence[Wanted]) -> None:

@@ -1,26 +1,55 @@
 -- name: list_due_endpoints
 -- Endpoints with something to claim, but for those of suspended workspaces: a hint, never trusted. A loose scan of execution_live_ready: 0.8 ms for
 -- 100 endpoints, 22 ms for 10,000; looking at their workspaces takes a fifth of that more, and spares a claim in vain for each that is suspended.
-with recursive endpoint as (
-    (select live.endpoint_id, live.workspace_id, live.visible_at
-       from kronos.execution_live as live
-      where live.claim_token is null and live.visible_at < 'infinity'
-      order by live.endpoint_id, live.visible_at
-      limit 1)
+-- An endpoint in %(endpoint_ids)s is read from its floor on, and the others between them from %(since_seconds)s ago on (null: all there is): the
+-- entries of what was delivered come first in the index, and while somebody reads in an old snapshot no vacuum removes them: 20,000 for one look.
+with recursive known as materialized (
+    select known.endpoint_id, case when known.floor > '0001-01-01 00:00:00+00' then known.floor else '-infinity' end as floor
+      from unnest(%(endpoint_ids)s::uuid[], %(floors)s::timestamptz[]) as known (endpoint_id, floor)
+), since as materialized (
+    select case when %(since_seconds)s::double precision is null then '-infinity'
+                else now() - make_interval(secs => %(since_seconds)s::double precision)
+           end as at
+), gap as materialized (
+    select after_id, lead(after_id, 1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') over (order by after_id) as before_id, since.at as since
+      from (select known.endpoint_id from known union select '00000000-0000-0000-0000-000000000000'::uuid) as bounds (after_id)
+     cross join since
+), endpoint as (
+    select gap.before_id, gap.since, first.endpoint_id, first.workspace_id, first.visible_at
+      from gap
+     cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
+                           from kronos.execution_live as live
+                          where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= gap.since
+                            and live.endpoint_id > gap.after_id and live.endpoint_id < gap.before_id
+                          order by live.endpoint_id, live.visible_at
+                          limit 1) as first
     union all
-    select following.endpoint_id, following.workspace_id, following.visible_at
+    select endpoint.before_id, endpoint.since, following.endpoint_id, following.workspace_id, following.visible_at
       from endpoint
      cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
                            from kronos.execution_live as live
-                          where live.claim_token is null and live.visible_at < 'infinity' and live.endpoint_id > endpoint.endpoint_id
+                          where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= endpoint.since
+                            and live.endpoint_id > endpoint.endpoint_id and live.endpoint_id < endpoint.before_id
                           order by live.endpoint_id, live.visible_at
                           limit 1) as following
+), waiting as (
+    select endpoint.endpoint_id, endpoint.workspace_id, endpoint.visible_at from endpoint
+    union all
+    select known.endpoint_id, first.workspace_id, first.visible_at
+      from known
+     cross join lateral (select live.workspace_id, live.visible_at
+                           from kronos.execution_live as live
+                          where live.endpoint_id = known.endpoint_id and live.claim_token is null
+                            and live.visible_at < 'infinity' and live.visible_at >= known.floor
+                          order by live.visible_at
+                          limit 1) as first
 )
-select endpoint.endpoint_id, (extract(epoch from greatest(endpoint.visible_at, '1970-01-01 00:00:00+00') - now()) * 1000)::double precision as due_in_ms
-  from endpoint
+select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '1970-01-01 00:00:00+00') - now()) * 1000)::double precision as due_in_ms,
+       greatest(waiting.visible_at, '1970-01-01 00:00:00+00') as due_at
+  from waiting
  cross join lateral (select workspace.status
                        from kronos.workspaces as workspace
-                      where workspace.workspace_id = endpoint.workspace_id
+                      where workspace.workspace_id = waiting.workspace_id
                       limit 1) as workspace      -- limit: one look into the index each, whatever the planner believes of the workspaces
  where workspace.status = 'ACTIVE'
    and not kronos.is_held();

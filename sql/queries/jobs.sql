@@ -79,7 +79,7 @@ with workspace as materialized (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
                                        max_attempts, max_crashes, timeout_ms, input)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id, endpoint.version, 'API',
-           coalesce(job.run_at, now()), coalesce(job.run_at, now()), coalesce(job.run_at, now()),
+           coalesce(job.run_at, now()), coalesce(job.run_at, now()), greatest(job.run_at, now()),
            endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
       from job, endpoint
      where job.job_id = %(job_id)s

@@ -13,7 +13,7 @@ import pytest
 from api_answers import problem_of
 from conftest import Api, minute_with_time_left
 from faults.scene import Scene, snapshot
-from worker.protocol import as_worker, run
+from worker.protocol import FULL_LOOK, as_worker, run
 
 MINUTE = timedelta(minutes=1)
 
@@ -174,7 +174,7 @@ def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_ou
 
 def due(worker: psycopg.Connection) -> set[uuid.UUID]:
     """The endpoints that a worker finds worth a claim."""
-    return {row[0] for row in run(worker, "list_due_endpoints", {})}
+    return {row[0] for row in run(worker, "list_due_endpoints", FULL_LOOK)}
 
 
 def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid.UUID]:

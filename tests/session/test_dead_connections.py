@@ -120,13 +120,13 @@ async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(supe
     link = Link(database_url, "test", outage)
     try:
         for _ in range(3):
-            assert await claims.due_endpoints(link) == []
+            assert await claims.due_endpoints(link, floors={}, since=None) == []
             ended = value(
                 superuser,
                 "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where application_name = 'kronos-worker-test'",
             )
             assert ended == 1
-        assert await claims.due_endpoints(link) == []
+        assert await claims.due_endpoints(link, floors={}, since=None) == []
     finally:
         await link.close()
     assert said == []

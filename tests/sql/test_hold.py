@@ -74,7 +74,7 @@ def test_no_ring_of_anybody_accounts_for_a_tick(
 async def test_no_worker_claims(superuser: Connection, database_url: str, held: Connection, endpoint: EndpointRow) -> None:
     add_executions(superuser, endpoint, 3)
     link = Link(database_url, "test", Outage())
-    assert await claims.due_endpoints(link) == []
+    assert await claims.due_endpoints(link, floors={}, since=None) == []
     await link.close()
     with as_worker(database_url) as connection:
         assert claim(connection, endpoint)[1] == []

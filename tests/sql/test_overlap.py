@@ -13,7 +13,7 @@ import pytest
 from factory import EndpointRow, add_endpoint, attempts_of, in_flight
 from kronos import idempotency, sql
 from sql_factory import Connection, Record, account, acting_as, await_lock, done, job, live, make_cron_job, records, value, values
-from worker.protocol import claim, expire, finalize, run
+from worker.protocol import FULL_LOOK, claim, expire, finalize, run
 
 MINUTE = timedelta(minutes=1)
 POLICIES = ("SKIP", "QUEUE", "REPLACE")
@@ -172,10 +172,10 @@ def test_what_waits_is_no_workers_business(ticking: Callable[..., Ticking], supe
         running.append((one, *one.claim()))
         assert one.claim()[1] == []
     assert upkeep(superuser) == 0
-    assert [row[0] for row in run(jobs[0].worker, "list_due_endpoints", {})] == [endpoints[1].endpoint_id]
+    assert [row[0] for row in run(jobs[0].worker, "list_due_endpoints", FULL_LOOK)] == [endpoints[1].endpoint_id]
     for one, token, (execution_id,) in running:
         one.end(token, execution_id)
-    due = run(jobs[0].worker, "list_due_endpoints", {})
+    due = run(jobs[0].worker, "list_due_endpoints", FULL_LOOK)
     assert ([row[0] for row in due], [row[1] <= 0 for row in due]) == ([endpoint.endpoint_id for endpoint in endpoints], [True] * 3)
 
 

@@ -14,6 +14,7 @@ from kronos import session, sql
 from kronos.worker.link import worker_session
 
 EVERYTHING = datetime.min.replace(tzinfo=UTC)
+FULL_LOOK: dict[str, Any] = {"endpoint_ids": [], "floors": [], "since_seconds": None}  # of list_due_endpoints
 
 
 def as_worker(database_url: str) -> psycopg.Connection:

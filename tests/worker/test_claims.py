@@ -92,7 +92,7 @@ async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(
 ) -> None:
     ids = add_executions(superuser, add_endpoint(superuser), 3)
     superuser.execute(f"update kronos.execution_live set {odd} where execution_id = %s".encode(), [ids[1]])
-    (due,) = await claims.due_endpoints(link)
+    (due,) = await claims.due_endpoints(link, floors={}, since=None)
     assert due.due_in_ms <= 0
     wanted, token = [claims.Wanted(endpoint_id=due.endpoint_id, quota=10, floor=EVERYTHING)], uuid4()
     claimed = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
@@ -143,6 +143,40 @@ def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> N
     assert not rotation
     rotation.offer_again([limited])
     assert [one.endpoint_id for one in rotation.next(5)] == [limited]
+
+
+def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_old_work_waits() -> None:
+    rotation, now = Rotation(), datetime(2026, 11, 28, 8, tzinfo=UTC)
+    fresh, old, *claimed = (uuid4() for _ in range(102))
+    found = [(fresh, -1.0, now), (old, -3_600_000.0, now - timedelta(hours=1))]
+    rotation.look_fully([claims.DueEndpoint(endpoint_id=one, due_in_ms=ms, due_at=at) for one, ms, at in found])
+    assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)}
+    for endpoint_id in claimed:
+        rotation.claimed([], [_claim(endpoint_id, now)])
+    assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)} | dict.fromkeys(claimed[-64:], now - timedelta(seconds=1))
+    rotation.claimed([], [_claim(claimed[0], now - timedelta(hours=2))])
+    assert rotation.floors.keys() == {old, claimed[0], *claimed[-63:]}
+    assert rotation.floors[claimed[0]] == now - timedelta(seconds=1), "a floor does not sink"
+    rotation.look_fully([])
+    assert rotation.floors == {}
+
+
+def _claim(endpoint_id: UUID, due_at: datetime) -> claims.Claim:
+    some = uuid4()
+    return claims.Claim(
+        execution_id=some,
+        workspace_id=some,
+        job_id=some,
+        endpoint_id=endpoint_id,
+        endpoint_version=1,
+        attempt_count=1,
+        max_attempts=5,
+        scheduled_at=due_at,
+        timeout_ms=1,
+        holds_slot=False,
+        input=b"{}",
+        due_at=due_at,
+    )
 
 
 class Clock:

@@ -9,9 +9,11 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions
-from worker.protocol import as_worker, claim, claim_params, finalize_params, run
+from sql_factory import value
+from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, finalize_params, run
 
 Busy = tuple[list[EndpointRow], psycopg.Connection]
+Kept = tuple[list[EndpointRow], psycopg.Connection, psycopg.Connection]
 EXPLAIN = "explain (analyze, buffers, timing off, format json) "
 
 
@@ -65,7 +67,54 @@ def test_a_finalize_reads_primary_keys_only(busy: Busy) -> None:
 
 def test_a_look_reads_one_row_per_endpoint(busy: Busy) -> None:
     _, worker = busy
-    nodes = _plan(worker, "list_due_endpoints", {})
+    nodes = _plan(worker, "list_due_endpoints", FULL_LOOK)
     assert _reads_by_index(nodes) == {"execution_live_ready", "workspaces_pkey"}
     assert nodes[0]["Actual Rows"] == 10
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 500
+
+
+DELIVERED = 20_000
+
+
+@pytest.fixture
+def kept(superuser: psycopg.Connection, database_url: str) -> Iterator[Kept]:
+    """Of ten endpoints one has a single execution waiting; to two others 20,000 were delivered a quarter of an hour ago, while somebody
+    reads in an old snapshot. The endpoints, a worker's connection, the reader's."""
+    endpoints = [add_endpoint(superuser) for _ in range(10)]
+    with psycopg.connect(database_url) as reader, as_worker(database_url) as worker:
+        add_executions(superuser, endpoints[0], 1)
+        reader.execute("set transaction isolation level repeatable read")
+        reader.execute("select count(*) from kronos.workspaces")
+        busy = endpoints[1:3]
+        for endpoint in busy:
+            add_executions(superuser, endpoint, DELIVERED // 2, due_in_seconds=-900)
+        superuser.execute("delete from kronos.execution_live where endpoint_id = any (%s)", [[endpoint.endpoint_id for endpoint in busy]])
+        superuser.execute("vacuum analyze kronos.execution_live")
+        yield endpoints, worker, reader
+
+
+def _look(connection: psycopg.Connection, params: dict[str, Any]) -> int:
+    """The pages that a look reads, once its plan is kept."""
+    for _ in range(6):
+        assert len(run(connection, "list_due_endpoints", params)) == 1
+    top = _plan(connection, "list_due_endpoints", params)[0]
+    return int(top["Shared Hit Blocks"]) + int(top["Shared Read Blocks"])
+
+
+def test_a_look_reads_little_of_what_was_delivered_while_somebody_reads(superuser: psycopg.Connection, kept: Kept) -> None:
+    """From its claims a worker knows where to begin; of what others claimed minutes ago it reads the index's own pages."""
+    endpoints, worker, reader = kept
+    floor = value(superuser, "select now() - interval '10 minutes'")
+    of_its_own = {
+        "endpoint_ids": [endpoint.endpoint_id for endpoint in endpoints[1:3]],
+        "floors": [floor, floor],
+        "since_seconds": 123.0,
+    }
+    of_others = FULL_LOOK | {"since_seconds": 123.0}
+    under = {"own": _look(worker, of_its_own), "others'": _look(worker, of_others), "full": _look(worker, FULL_LOOK)}
+    reader.rollback()
+    superuser.execute("vacuum kronos.execution_live")
+    alone = {"own": _look(worker, of_its_own), "others'": _look(worker, of_others), "full": _look(worker, FULL_LOOK)}
+    assert under["full"] > 20 * alone["full"], "the reader keeps what was"
+    assert under["own"] <= 2 * alone["own"]
+    assert under["others'"] <= alone["others'"] + DELIVERED / 100

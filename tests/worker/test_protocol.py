@@ -11,7 +11,7 @@ import pytest
 from conftest import await_condition
 from factory import add_endpoint, add_executions, attempts_of, end_leases, in_flight, status_of
 from kronos.sql import texts
-from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
+from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, expire, finalize, release, run
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(superuser: psyc
     add_executions(superuser, delayed, due_in_seconds=60)
     superuser.execute("update kronos.endpoint_gate set paused_until = now() + interval '1 h' where endpoint_id = %s", [paused.endpoint_id])
     assert claim(worker, paused, delayed)[1] == []
-    due = {row[0]: row[1] for row in run(worker, "list_due_endpoints", {})}
+    due = {row[0]: row[1] for row in run(worker, "list_due_endpoints", FULL_LOOK)}
     assert due[paused.endpoint_id] <= 0
     assert 55_000 < due[delayed.endpoint_id] <= 60_000
 
