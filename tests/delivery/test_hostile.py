@@ -21,7 +21,9 @@ from kronos.delivery.outcome import Outcome
 # Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PATIENCE = timedelta(seconds=2)
+# Only time ends these. All others end by what they send, however long the machine takes over it.
+ENDED_BY_TIME = ("silence", "a status line by drops", "headers by drops", "a body by drops", "chunks by drops")
+PATIENCE, LONG = timedelta(seconds=4), timedelta(seconds=60)
 MB = 1_000_000
 # A status line that was read is the verdict; what never had one is none.
 ACCEPTED: dict[str, str | None] = {"SUCCESS": None}
@@ -66,14 +68,39 @@ def hostile_process() -> Iterator[dict[str, int]]:
         receivers.stdout.close()
 
 
-async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(ports: dict[str, int]) -> None:
-    """How long others wait is told by the loop's own time: what other processes of the machine take is not Kronos's."""
+@pytest.fixture
+def callbacks(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The loop's own time for each callback that it ran, in seconds; none of uvloop's, which runs them in C."""
+    took: list[float] = []
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        before = time.thread_time()
+        run(handle)
+        took.append(time.thread_time() - before)
+
+    monkeypatch.setattr(asyncio.Handle, "_run", timed)
+    return took
+
+
+async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(ports: dict[str, int], callbacks: list[float]) -> None:
+    """How long others wait is told by the loop's own time: what other processes of the machine take is not Kronos's.
+
+    Measured: 2 ms of it for each hostile delivery, all told; 5 ms for the longest callback, a piece of 64 KiB in chunks of a byte.
+    """
     async with HttpTransport(LOCAL) as transport, Receiver(answer(), keep=True) as good:
         for _ in range(20):
             await transport.deliver(delivery(good.url))
         memory = highest = resident_bytes()
+        callbacks.clear()
+        began = time.thread_time()
         under_way = [
-            (shape, asyncio.create_task(transport.deliver(delivery(f"http://127.0.0.1:{port}/", timeout=PATIENCE))))
+            (
+                shape,
+                asyncio.create_task(
+                    transport.deliver(delivery(f"http://127.0.0.1:{port}/", timeout=PATIENCE if shape in ENDED_BY_TIME else LONG))
+                ),
+            )
             for shape, port in ports.items()
             for _ in range(100 // len(SHAPES))
         ]
@@ -84,11 +111,14 @@ async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(ports: dict[s
             assert (await transport.deliver(delivery(good.url))).status == "SUCCESS"
             took.append(time.thread_time() - before)
             highest = max(highest, resident_bytes())
+        spent = time.thread_time() - began
         ended = [(shape, await task) for shape, task in under_way]
     assert sorted(took)[int(len(took) * 0.99)] < 0.1
+    assert max(callbacks, default=0) < 0.05
+    assert spent - len(took) * sorted(took)[len(took) // 2] < 100 * 0.02
     assert highest - memory < 80 * MB
     assert [(shape, told(outcome)) for shape, outcome in ended if told(outcome) != ENDS[shape]] == []
-    assert max(outcome.duration for _, outcome in ended) < timedelta(seconds=9)
+    assert max(outcome.duration for shape, outcome in ended if shape in ENDED_BY_TIME) < PATIENCE + timedelta(seconds=7)
 
 
 def told(outcome: Outcome) -> dict[str, str | None]:

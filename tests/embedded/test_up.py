@@ -79,8 +79,8 @@ def test_a_stop_during_the_start_is_heeded(first_up: Start, is_clear: Callable[[
     assert is_clear()
 
 
-def test_a_second_one_on_the_same_home_is_refused(up: Start) -> None:
-    first = up()
+def test_a_second_one_on_the_same_home_is_refused_and_one_without_workers_is_ready_too(up: Start) -> None:
+    first = up("--workers", "0")
     eventually((first.home / "lock").exists, "the first one does not start")
     eventually((first.home / "lock").read_text, "the first one does not tell who it is")
     second = [sys.executable, "-m", "kronos", "up", "--home", str(first.home), "--port", "0"]
@@ -92,6 +92,9 @@ def test_a_second_one_on_the_same_home_is_refused(up: Start) -> None:
         assert f"process {first.process.pid}" in answer.stderr
         assert first.url in answer.stderr
     assert is_ready(first)
+    assert set(first.children()) == {"api", "postgres"}
+    with urllib.request.urlopen(f"{first.url}/readyz", timeout=10) as response:
+        assert "no worker is connected" in response.read().decode()
 
 
 def test_a_port_that_is_taken_is_told(home: Path) -> None:
