@@ -247,10 +247,13 @@ def _dialogue(asked: SessionTerms, told_pid: int) -> _Dialogue:
     yield _SET, values
     # Apart from the statements that set them: what does not outlive its transaction is not there any more.
     ((user, login, database, pid, is_mighty, encoding, replication),) = yield _ASK, {}
-    if asked.role is not None and (user != asked.role or is_mighty):
+    if asked.role is not None and user != asked.role:
         raise errors.SessionRefused(
-            f"in database {database} it is {user} that acts on the connection of {login}, not {asked.role}"
-            f"{_POOLED if user != asked.role else f': alter role {user} nosuperuser nobypassrls'}"
+            f"in database {database} it is {user} that acts on the connection of {login}, not {asked.role}{_POOLED}"
+        )
+    if asked.role is not None and is_mighty:
+        raise errors.SessionRefused(
+            f"{user} is past row level security, which keeps workspaces apart: alter role {user} nosuperuser nobypassrls"
         )
     if encoding != "UTF8":
         raise errors.SessionRefused(f"database {database} is encoded in {encoding}; Kronos needs one that was made with encoding 'UTF8'")
