@@ -29,8 +29,8 @@ from delivery.servers import (
     once,
     silent,
 )
-from kronos.delivery import connections
 from kronos.delivery.connection import Connection
+from kronos.delivery.connections import Origin
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.signing import signature, signing_key
 
@@ -218,7 +218,7 @@ async def test_a_socket_that_the_loop_does_not_take_is_closed_and_not_left_to_it
     monkeypatch.setattr(aiohappyeyeballs, "start_connection", connected)
     async with HttpTransport(LOCAL) as transport:
         with pytest.raises(ValueError, match=r"[Ss]ock"):
-            await transport._connections.open(connections.Origin(is_tls=is_tls, host="127.0.0.1", port=9))
+            await transport._connections.open(Origin(is_tls=is_tls, host="127.0.0.1", port=9))
     assert refused.fileno() == -1
 
 
