@@ -1,17 +1,17 @@
 """What can be done to a job that is there. A change of it settles its due ticks first, in the same transaction and round trip."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
 from kronos import errors, executions, idempotency, jobs, schedules
 from kronos.database import WorkspaceView
-from kronos.model import Execution, Job, JsonObject, Overlap
+from kronos.jobs import CronTerms
+from kronos.model import Execution, Job, JsonObject
 from kronos.sql import Statement, statement
 
 
@@ -31,28 +31,10 @@ class Settled:
     executions: int
 
 
-class JobChanges(TypedDict, total=False):
-    """The fields of a CRON job that a caller changes; one that is absent stays as it is, None clears what may be empty."""
+JobChanges: TypeAlias = Mapping[str, object]
+"""The fields of a CRON job that a caller changes (CHANGEABLE); one that is absent stays as it is, None clears what may be empty."""
 
-    name: str | None
-    title: str | None
-    endpoint: str
-    input: JsonObject
-    tags: list[str]
-    cron: str
-    every: str
-    anchor: datetime
-    timezone: str
-    starts_at: datetime | None
-    ends_at: datetime | None
-    max_runs: int | None
-    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
-    dst_overlap: Literal["FIRST", "BOTH"]
-    jitter_seconds: int
-    overlap: Overlap
-    catch_up_policy: Literal["SKIP", "LATEST", "ALL"]
-    catch_up_window_seconds: int
-
+CHANGEABLE = ("name", "title", "endpoint", "input", "tags", *jobs.TERMS)
 
 SETTLE = statement("jobs.settle_ticks", Settled)
 _SETTLE_VERSION = statement("jobs.settle_version", Settled)
@@ -117,16 +99,15 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
     Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable, PgCronUnavailable,
     DatabaseUnavailable.
     """
-    job_id = uuid4()
-    given = dict(changes)
-    params: dict[str, object] = {name: given.get(name) for name in JobChanges.__annotations__}
+    job_id, terms = uuid4(), _terms(changes)
+    params: dict[str, object] = {name: changes.get(name) for name in CHANGEABLE}
     params |= {
         "job_id": job_id,
-        "has_anchor": "anchor" in given,
-        "changed": [name for name in _NULLABLE if name in given],
-        "input": Jsonb(given["input"]) if "input" in given else None,
-        "anchor": schedules.instant(changes.get("anchor")),
-        "anchor_local": schedules.local_time(changes.get("anchor")),
+        "has_anchor": "anchor" in changes,
+        "changed": [name for name in _NULLABLE if name in changes],
+        "input": Jsonb(changes["input"]) if "input" in changes else None,
+        "anchor": schedules.instant(terms.anchor),
+        "anchor_local": schedules.local_time(terms.anchor),
     }
     is_replaced, old = await change(view, job, _REPLACE, params, if_match=if_match)
     if is_replaced:
@@ -136,16 +117,20 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
     if faults := _faults_of_change(old, changes):
         raise errors.Unprocessable.of(*faults)
     if "endpoint" in changes:
-        raise jobs.no_endpoint(view, changes["endpoint"])
+        raise jobs.no_endpoint(view, str(changes["endpoint"]))
     raise errors.Conflict(f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable")
+
+
+def _terms(changes: JobChanges) -> CronTerms:
+    """Those that are changed; the others as of a new job."""
+    return CronTerms(**{name: changes[name] for name in jobs.TERMS if name in changes})  # type: ignore[arg-type]  # checked by JobPatch
 
 
 def _faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
     """What is wrong with the schedule that the job would have: an expression or an interval takes the place of whichever there was."""
-    cron, every = changes.get("cron"), changes.get("every")
-    if cron is None and every is None:
-        cron, every = old.cron, old.every
-    return tuple(schedules.faults(cron, every, changes.get("anchor"), changes.get("timezone", old.timezone)))
+    terms = _terms(changes)
+    cron, every = (terms.cron, terms.every) if terms.cron is not None or terms.every is not None else (old.cron, old.every)
+    return tuple(schedules.faults(cron, every, terms.anchor, terms.timezone if "timezone" in changes else old.timezone))
 
 
 def _why_not_updatable(job: Job) -> str:

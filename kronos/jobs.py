@@ -1,7 +1,7 @@
 """Jobs as they are made, read and listed. One is made in one round trip: the row and its pg_cron entry, both or neither."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
@@ -33,20 +33,12 @@ class StatusCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """What a caller says of a job. `cron` goes with trigger CRON, `run_at` with DELAYED.
+class CronTerms:
+    """What a CRON job's ticks are and what becomes of them, by the names that request, statement and column have for it.
 
-    A `run_at` or `anchor` without an offset is a local time of `timezone`.
+    An `anchor` without an offset is a local time of `timezone`.
     """
 
-    endpoint: str
-    trigger: Trigger
-    name: str | None = None
-    title: str | None = None
-    input: JsonObject = field(default_factory=dict)
-    tags: list[str] = field(default_factory=list)
-    idempotency_key: str | None = None
-    run_at: datetime | None = None
     cron: str | None = None
     every: str | None = None
     anchor: datetime | None = None
@@ -60,6 +52,26 @@ class NewJob:
     overlap: Overlap = "ALLOW"
     catch_up_policy: Literal["SKIP", "LATEST", "ALL"] = "LATEST"
     catch_up_window_seconds: int = 3600
+
+
+TERMS = tuple(each.name for each in fields(CronTerms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob(CronTerms):
+    """What a caller says of a job. `cron` or `every`, and the other terms, go with trigger CRON, `run_at` with DELAYED.
+
+    A `run_at` without an offset is a local time of `timezone`.
+    """
+
+    endpoint: str
+    trigger: Trigger
+    name: str | None = None
+    title: str | None = None
+    input: JsonObject = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    idempotency_key: str | None = None
+    run_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,25 +197,9 @@ async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) 
             "dst_gap": new.dst_gap,
             "wake": may_wake(),
         }
-    text = _schedule_text(new)
-    read = await schedules.read(view, text)
-    return _INSERT_CRON, params | {
-        "cron": text.cron,
-        "every": text.every,
-        "timezone": text.timezone,
-        "schedule": read.schedule,
-        "alarm": read.alarm,
-        "description": read.description,
-        "starts_at": new.starts_at,
-        "ends_at": new.ends_at,
-        "max_runs": new.max_runs,
-        "dst_gap": new.dst_gap,
-        "dst_overlap": new.dst_overlap,
-        "jitter_seconds": new.jitter_seconds,
-        "overlap": new.overlap,
-        "catch_up_policy": new.catch_up_policy,
-        "catch_up_window_seconds": new.catch_up_window_seconds,
-    }
+    read = await schedules.read(view, _schedule_text(new))
+    terms = {name: getattr(new, name) for name in TERMS}
+    return _INSERT_CRON, params | terms | {"schedule": read.schedule, "alarm": read.alarm, "description": read.description}
 
 
 def _schedule_text(new: NewJob) -> ScheduleText:

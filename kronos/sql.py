@@ -1,10 +1,15 @@
-"""Loads sql/queries/*.sql: each block under `-- name: x` becomes one Statement, typed by the row it returns."""
+"""Loads sql/queries/*.sql: each block under `-- name: x` becomes one Statement, typed by the row it returns.
+
+`{Job}` in a block stands for the fields of kronos.model.Job, in their order; `{Job but pg_cron, execution}` for the others.
+"""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Generic, LiteralString, TypeVar, cast
+
+from kronos import model
 
 Row = TypeVar("Row")
 # The verbs of statements that change nothing (tests/sql/test_statements.py).
@@ -12,6 +17,7 @@ _READS = ("get", "list", "find", "count", "read", "preview", "enter")
 # What only people read. The driver remembers how it read a statement of up to 4,096 bytes (psycopg._queries), and reads a longer one anew
 # each time: 0.1 ms of a job's creation. No statement has a literal over several lines.
 _LAYOUT = re.compile(r"^ +|^ *--.*\n", re.MULTILINE)
+_COLUMNS = re.compile(r"\{(?P<row>[A-Z]\w+)(?: but (?P<others>\w+(?:, \w+)*))?\}")
 _BLOCK = re.compile(r"^-- name: (?P<name>[a-z0-9_]+)\n(?P<text>.*?)(?=^-- name: |\Z)", re.M | re.S)
 
 
@@ -42,8 +48,17 @@ def texts() -> dict[str, LiteralString]:
     for path in sorted((root() / "queries").glob("*.sql")):
         for block in _BLOCK.finditer(path.read_text(encoding="utf-8")):
             # Our own files, read once at import: as trusted as a literal in this module.
-            found[f"{path.stem}.{block['name']}"] = _LAYOUT.sub("", block["text"]).strip().removesuffix(";")
+            text = _COLUMNS.sub(_columns, block["text"])
+            found[f"{path.stem}.{block['name']}"] = _LAYOUT.sub("", text).strip().removesuffix(";")
     return found
+
+
+def _columns(named: re.Match[str]) -> str:
+    """The columns of a row of kronos.model. Raises AttributeError, ValueError: the statement names a row or a field that is not there."""
+    columns = [each.name for each in fields(getattr(model, named["row"]))]
+    for other in filter(None, (named["others"] or "").split(", ")):
+        columns.remove(other)
+    return ", ".join(columns)
 
 
 statements: list[Statement[object]] = []

@@ -1,6 +1,7 @@
 """Requests as operations take them: what several fields say together, and what only settings can judge."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import datetime
 from typing import cast
 
@@ -13,56 +14,24 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.refused import Refused
 from kronos.endpoints import NewEndpoint, RetryPolicy
 from kronos.errors import Fault
-from kronos.jobs import NewJob
+from kronos.jobs import TERMS, NewJob
 from kronos.model import JsonObject
 from kronos.pauses import PauseTerms
 from kronos.schedules import ScheduleText, instant, local_time
 
-_ONLY_CRON = (
-    "cron",
-    "every",
-    "anchor",
-    "timezone",
-    "starts_at",
-    "ends_at",
-    "max_runs",
-    "dst_gap",
-    "dst_overlap",
-    "jitter_seconds",
-    "overlap",
-    "catch_up",
-)
+_OF_A_JOB = tuple(each.name for each in fields(NewJob) if each.name in JobCreate.model_fields)
+_ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or name == "catch_up")
 _OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
 
 
 def new_job(body: JobCreate, key: str | None) -> NewJob:
     """The job that a request with this idempotency key asks for. Raises Unprocessable."""
     _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at), *_later_faults(body)])
-    fields: dict[str, object] = {
-        "endpoint": body.endpoint,
-        "trigger": body.trigger,
-        "name": body.name,
-        "title": body.title,
-        "input": body.input,
-        "tags": body.tags,
-        "idempotency_key": key,
-        "run_at": body.run_at,
-        "cron": body.cron,
-        "every": body.every,
-        "anchor": body.anchor,
-        "timezone": body.timezone,
-        "starts_at": body.starts_at,
-        "ends_at": body.ends_at,
-        "max_runs": body.max_runs,
-        "dst_gap": body.dst_gap,
-        "dst_overlap": body.dst_overlap,
-        "jitter_seconds": body.jitter_seconds,
-        "overlap": body.overlap,
-    }
+    given: dict[str, object] = {name: getattr(body, name) for name in _OF_A_JOB} | {"idempotency_key": key}
     if body.catch_up is not None:
-        fields |= {"catch_up_policy": body.catch_up.policy, "catch_up_window_seconds": body.catch_up.window_seconds}
+        given |= {"catch_up_policy": body.catch_up.policy, "catch_up_window_seconds": body.catch_up.window_seconds}
     # What was not given takes the job's own default.
-    return NewJob(**{name: value for name, value in fields.items() if value is not None})  # type: ignore[arg-type]  # checked by JobCreate
+    return NewJob(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by JobCreate
 
 
 def schedule_text(body: SchedulePreview) -> ScheduleText:
@@ -102,7 +71,7 @@ def job_changes(body: JobPatch) -> JobChanges:
     changes: dict[str, object] = {name: getattr(body, name) for name in given if name != "catch_up"}
     if "catch_up" in given:
         changes |= {f"catch_up_{name}": getattr(body.catch_up, name) for name in body.catch_up.model_fields_set}
-    return cast(JobChanges, changes)  # JobPatch has JobChanges' fields, and has checked them
+    return changes
 
 
 def new_backfill(body: BackfillCreate) -> NewBackfill:

@@ -103,11 +103,12 @@ class Connections:
             else:
                 _, plain = await loop.create_connection(Connection, sock=opened)
                 return plain
-        except OSError as error:
-            raise HostUnreachable("the connection ended before it could be used") from error
-        finally:
-            # The loop has taken the socket over, or not: an open one that nobody holds is closed by its own finaliser.
-            del opened
+        except BaseException as error:
+            # The loop has taken the socket over and closes it as well, or not; nobody leaves it to its finaliser.
+            opened.close()
+            if isinstance(error, OSError):
+                raise HostUnreachable("the connection ended before it could be used") from error
+            raise
         return await self._secured(origin, raw)
 
     async def _secured(self, origin: Origin, raw: asyncio.Transport) -> Connection:

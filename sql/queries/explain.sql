@@ -19,7 +19,7 @@ with asked as materialized (
                                       and (job.ticks_until is null or job.ticks_until >= asked.at - interval '1 minute')
                                      then kronos.tick_near(job.schedule, asked.at) end as tick) as near
 ), version as materialized (
-    select chain.whole, chain.at, case when chain.has_tick then chain.tick end as tick, chain.tick as tick_out_of_force, chain.is_in_force, chain.has_begun
+    select chain.whole, (chain.whole).*, chain.at, case when chain.has_tick then chain.tick end as tick, chain.tick as tick_out_of_force, chain.is_in_force, chain.has_begun
       from chain
      order by chain.has_tick desc nulls last, chain.is_in_force desc, chain.has_begun desc,
               case when chain.has_begun then (chain.whole).ticks_from end desc, (chain.whole).ticks_from
@@ -29,24 +29,26 @@ with asked as materialized (
       from version
      cross join lateral (select kronos.run_of(version.whole, coalesce(version.tick, kronos.one_shot_at(version.whole)), version.at) as facts) as told
 )
-select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, version.at, now() as now, version.tick, version.tick_out_of_force,
-       kronos.one_shot_at(version.whole) as one_shot_at, version.is_in_force, version.has_begun,
-       (version.whole).job_id as version_id, (version.whole).version, (version.whole).trigger, (version.whole).status, (version.whole).status_reason,
-       (version.whole).cron, (version.whole).every, (version.whole).timezone, (version.whole).description, (version.whole).ticks_from,
-       (version.whole).ticks_until, (version.whole).created_at, (version.whole).retired_at, (version.whole).run_at, (version.whole).starts_at,
-       (version.whole).ends_at, coalesce(pointer.runs, (version.whole).runs) as runs, (version.whole).max_runs, (version.whole).overlap, (version.whole).dst_gap,
-       (version.whole).dst_overlap, (version.whole).jitter_seconds, (version.whole).catch_up_policy, (version.whole).catch_up_window_seconds,
-       nullif(pointer.next_tick_at, 'infinity') as next_tick_at, (version.whole).skip_next, (version.whole).resume_at, (version.whole).replaced_by_id,
-       case when (version.whole).trigger = 'CRON' then kronos.read_instant((version.whole).schedule, (version.whole).cron, version.at) end as reading,
+select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, version.at, now() as now,
+       version.tick, version.tick_out_of_force, kronos.one_shot_at(version.whole) as one_shot_at,
+       version.is_in_force, version.has_begun, version.job_id as version_id, version.version,
+       version.trigger, version.status, version.status_reason, version.cron, version.every,
+       version.timezone, version.description, version.ticks_from, version.ticks_until, version.created_at,
+       version.retired_at, version.run_at, version.starts_at, version.ends_at,
+       coalesce(pointer.runs, version.runs) as runs, version.max_runs, version.overlap, version.dst_gap,
+       version.dst_overlap, version.jitter_seconds, version.catch_up_policy,
+       version.catch_up_window_seconds, nullif(pointer.next_tick_at, 'infinity') as next_tick_at,
+       version.skip_next, version.resume_at, version.replaced_by_id,
+       case when version.trigger = 'CRON' then kronos.read_instant(version.schedule, version.cron, version.at) end as reading,
        workspace.slug as workspace, workspace.status as workspace_status, workspace.suspended_at,
-       case when version.tick is not null and (version.whole).skip_next > 0
+       case when version.tick is not null and version.skip_next > 0
             then exists (select
-                           from kronos.next_ticks((version.whole).schedule, kronos.finite(nullif(pointer.next_tick_at, 'infinity')) - interval '1 microsecond',
-                                                  (version.whole).skip_next) as soon
+                           from kronos.next_ticks(version.schedule, kronos.finite(nullif(pointer.next_tick_at, 'infinity')) - interval '1 microsecond',
+                                                  version.skip_next) as soon
                           where soon = version.tick)
             else false
        end as is_to_be_skipped,
-       kronos.job_fault(version.whole) as fault, nullif(kronos.retained_from((version.whole).workspace_id), '-infinity') as retained_from,
+       kronos.job_fault(version.whole) as fault, nullif(kronos.retained_from(version.workspace_id), '-infinity') as retained_from,
        run.facts as run,
        (select jsonb_agg(jsonb_build_object('attempt_number', attempt.attempt_number, 'status', attempt.status, 'worker_id', attempt.worker_id,
                                             'started_at', kronos.iso(attempt.started_at), 'completed_at', kronos.iso(attempt.completed_at),
@@ -59,18 +61,18 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
           from pg_stat_activity as backend
          where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,
        pg_cron.facts as pg_cron,
-       kronos.is_job_entry_right((version.whole).job_id, (version.whole).alarm, pg_cron.facts -> 'entry') as is_entry_right,
-       (version.whole).alarm, health.silent_seconds as pg_cron_silent_seconds, kronos.is_held() as is_held,
+       kronos.is_job_entry_right(version.job_id, version.alarm, pg_cron.facts -> 'entry') as is_entry_right,
+       version.alarm, health.silent_seconds as pg_cron_silent_seconds, kronos.is_held() as is_held,
        health.alarm_failure as pg_cron_failure
   from asked
  cross join version
  cross join run
  cross join kronos.pg_cron_health() as health
-  left join lateral kronos.pointer_of((version.whole).job_id) as pointer on true
- cross join lateral (select case when (version.whole).trigger = 'CRON'
-                                 then kronos.pg_cron_evidence((version.whole).job_id, date_trunc('minute', coalesce(version.tick, version.at), 'UTC'),
+  left join lateral kronos.pointer_of(version.job_id) as pointer on true
+ cross join lateral (select case when version.trigger = 'CRON'
+                                 then kronos.pg_cron_evidence(version.job_id, date_trunc('minute', coalesce(version.tick, version.at), 'UTC'),
                                                               coalesce(version.tick, version.at) + interval '10 minutes')
                             end as facts) as pg_cron
-  join kronos.workspaces as workspace on workspace.workspace_id = (version.whole).workspace_id
-  join kronos.endpoints as endpoint on endpoint.endpoint_id = (version.whole).endpoint_id
-  left join kronos.endpoint_gate as gate on gate.endpoint_id = (version.whole).endpoint_id;
+  join kronos.workspaces as workspace on workspace.workspace_id = version.workspace_id
+  join kronos.endpoints as endpoint on endpoint.endpoint_id = version.endpoint_id
+  left join kronos.endpoint_gate as gate on gate.endpoint_id = version.endpoint_id;

@@ -113,9 +113,7 @@ select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as 
 
 -- name: get_job
 -- %(job)s is an id or a name.
-select job_id, name, title, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at, execution
+select {Job}
   from kronos.job_details
  where job_id = kronos.find_job(%(job)s)
    and workspace_id = kronos.current_workspace_id();
@@ -137,10 +135,7 @@ with found as materialized (
 ), job as materialized (
     select job.*
       from page
-     cross join lateral (select job_id, name, title, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id,
-                                replaced_by_id, cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap,
-                                jitter_seconds, overlap, catch_up, skip_next, resume_at, next_run_at, last_run_at, idempotency_key, run_at, run_at_local, input,
-                                priority, tags, created_at, retired_at
+     cross join lateral (select {Job but pg_cron, execution}
                            from kronos.job_details as detail
                           where detail.job_id = page.job_id
                             and detail.workspace_id = kronos.current_workspace_id()
@@ -153,14 +148,11 @@ with found as materialized (
       from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at from job where trigger <> 'CRON') as one_shot
      cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
 )
-select job.job_id, name, title, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       skip_next, resume_at, next_run_at, last_run_at, entry.entry as pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at,
-       execution.execution, (select bool_or(page.more_follow) from page) as _more
+select {Job}, (select bool_or(page.more_follow) from page) as _more
   from job
-  left join entry on entry.job_id = job.job_id
-  left join execution on execution.job_id = job.job_id
- order by created_at desc, job.job_id desc;
+  left join (select job_id, entry as pg_cron from entry) as entry using (job_id)
+  left join execution using (job_id)
+ order by created_at desc, job_id desc;
 
 -- name: list_versions
 -- Of the job that %(job)s is a version of, or names. No coalesce where a page begins, and the page's ids first: see list_executions.
@@ -178,10 +170,7 @@ with found as materialized (
       from found
      cross join lateral kronos.fitting_jobs(found.ids, %(limit)s::integer, %(bytes)s::integer) as kept (ids)
 )
-select job_id, name, title, workspace, endpoint, endpoint_type, trigger, status, status_reason, version, previous_version_id, replaced_by_id,
-       cron, every, anchor, anchor_local, timezone, description, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up,
-       skip_next, resume_at, next_run_at, last_run_at, pg_cron, idempotency_key, run_at, run_at_local, input, priority, tags, created_at, retired_at, execution,
-       more_follow as _more
+select {Job}, more_follow as _more
   from page
  cross join lateral unnest(page.ids) as wanted (id)
  cross join lateral (select * from kronos.job_details as found where found.job_id = wanted.id limit 1) as job

@@ -7,6 +7,7 @@ import re
 import socket
 from datetime import UTC, datetime, timedelta
 
+import aiohappyeyeballs
 import pytest
 
 from delivery.sending import EXECUTION_ID, JOB_ID, LOCAL, deliver, delivery, error_type, response
@@ -29,6 +30,7 @@ from delivery.servers import (
     silent,
 )
 from kronos.delivery.connection import Connection
+from kronos.delivery.connections import Origin
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.signing import signature, signing_key
 
@@ -208,6 +210,23 @@ async def test_socket_is_closed_when_the_outcome_is_there(method: str, sockets: 
     async with Receiver(silent) as receiver, HttpTransport(LOCAL) as transport:
         await transport.deliver(delivery(receiver.url, method=method, timeout=timedelta(seconds=0.1)))
         assert [opened.fileno() for opened in sockets] == [-1]
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+async def test_a_socket_that_the_loop_does_not_take_is_closed_and_not_left_to_its_finaliser(
+    is_tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both loops refuse a datagram socket before they take it over."""
+    refused = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    async def connected(*_: object, **__: object) -> socket.socket:
+        return refused
+
+    monkeypatch.setattr(aiohappyeyeballs, "start_connection", connected)
+    async with HttpTransport(LOCAL) as transport:
+        with pytest.raises(ValueError, match=r"[Ss]ock"):
+            await transport._connections.open(Origin(is_tls=is_tls, host="127.0.0.1", port=9))
+    assert refused.fileno() == -1
 
 
 @pytest.mark.parametrize("body_bytes", [2**20, 60_000])

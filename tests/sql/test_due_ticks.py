@@ -50,7 +50,7 @@ def ticks_between(cron: str, first: datetime, last: datetime) -> list[datetime]:
 
 
 def delivered_of(case: Case, ticks: list[datetime], now: datetime) -> list[datetime]:
-    """What the policies say, in words of architecture.md section 3."""
+    """What the policies say, in words of docs/ticks.md."""
     on_time = [tick for tick in ticks if now - tick <= GRACE]
     missed = [tick for tick in ticks if now - tick > GRACE]
     within = [tick for tick in missed if now - tick <= case.window]

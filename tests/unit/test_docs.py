@@ -2,15 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from kronos import sql
 from kronos.__main__ import main
 from kronos.config import Settings
+from kronos.model import ExecutionStatus, JobStatus
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "sql" / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "sql" / "README.md", *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -37,3 +39,32 @@ def test_each_setting_and_command_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text()
     assert [name for name in Settings.model_fields if f"`KRONOS_{name.upper()}`" not in text] == []
     assert [name for name in main.commands if f"`kronos {name}" not in text] == []
+
+
+def test_the_charts_have_each_state() -> None:
+    text = (ROOT / "docs" / "how-it-works.md").read_text()
+    charts = re.findall(r"^```mermaid\nstateDiagram-v2\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    states = [set(re.findall(r"^    (?:\[\*\]|[A-Z]+) --> ([A-Z]+)", chart, re.MULTILINE)) for chart in charts]
+    assert states == [set(get_args(JobStatus)), set(get_args(ExecutionStatus)) - {"EXPIRED"}]  # which nothing makes in this release
+
+
+def test_the_glossary_has_each_word_once_and_in_order() -> None:
+    lines = [line for line in (ROOT / "docs" / "glossary.md").read_text().splitlines() if line.startswith("- ")]
+    words = [found[1] for line in lines if (found := re.match(r"- \*\*([a-z -]+)\*\* — \S", line))]
+    assert len(words) == len(lines)
+    assert words == sorted(set(words))
+    assert {
+        "tick",
+        "ring",
+        "alarm",
+        "entry",
+        "settle",
+        "account for",
+        "silence",
+        "wave",
+        "grace",
+        "gate",
+        "pointer",
+        "floor",
+        "lease",
+    } <= set(words)

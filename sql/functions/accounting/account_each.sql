@@ -1,4 +1,5 @@
--- account_each: account_ticks for a batch of jobs, in the order given, where no row stops the others. A batch that fails is looked through for jobs
+-- account_each: accounts for a batch of jobs that its caller has found and locked, in the order given, so that no broken
+-- row stops the others: account_ticks does the work, in one piece or in parts. A batch that fails is looked through for jobs
 -- that cannot be read (record_job_faults), and tried without them. Where it still fails, something cannot be written: it is tried in parts of a
 -- hundred at most, and those that fail in tenths, down to the single job, whose fault is recorded. So 10,000 jobs of which ten are broken cost about
 -- twice as much as without (decision 0010), where each alone cost forty times as much. What a call found out no later one pays for: a job that broke

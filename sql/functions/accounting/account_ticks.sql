@@ -1,4 +1,5 @@
--- account_ticks: accounts for every due tick of the jobs given: the one place where a tick becomes an execution and the pointer moves.
+-- account_ticks: accounts for every due tick of the jobs given, all or none (account_each sees to broken rows): the one
+-- place where a tick becomes an execution and the pointer moves.
 -- The caller holds the rows' locks. The execution's id is the tick's, and it is looked for among the finished ones too, so that a pointer
 -- set back by hand or by a restore cannot deliver a tick a second time, nor call one missed that was delivered (untold_ticks): nor where its execution ends at this very moment. The statement does not see it
 -- among the finished then, and once it is committed finds no live one in its way, so such ticks are looked for again in a statement that does see it.

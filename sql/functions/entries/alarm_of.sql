@@ -1,5 +1,5 @@
--- alarm_of: the pg_cron schedule that a job must be registered with; it is all that kronos_cron can learn of a job. From here on until the
--- transaction ends nobody suspends or resumes the job's workspace.
+-- alarm_of: locks the job's workspace, shared, until the transaction ends, so that nobody suspends or resumes it; and
+-- reads the pg_cron schedule that the job must be registered with, which is all that kronos_cron can learn of a job.
 -- Returns: null unless the job is an ACTIVE CRON job of an ACTIVE workspace.
 -- Volatile: it must see the row that the calling statement has just written.
 -- plpgsql, not sql: it keeps its plan.

@@ -1,0 +1,47 @@
+"""A job's terms stand once: what requests hold, what a job is made of and what a change may name are the same."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from kronos import sql
+from kronos.api import requests
+from kronos.api.schemas import JobCreate, JobPatch
+from kronos.changes import CHANGEABLE
+from kronos.jobs import TERMS, NewJob
+from kronos.model import Job
+
+_CATCH_UP = {"catch_up_policy", "catch_up_window_seconds"}  # `catch_up` of a request
+
+
+def test_each_field_of_a_request_is_one_of_a_new_job() -> None:
+    assert set(JobCreate.model_fields) - {"priority", "catch_up"} | _CATCH_UP == set(NewJob.__dataclass_fields__)
+
+
+def test_each_field_of_a_patch_can_be_changed() -> None:
+    assert set(JobPatch.model_fields) - {"catch_up"} | _CATCH_UP == set(CHANGEABLE)
+    assert set(TERMS) < set(CHANGEABLE)
+
+
+def test_each_term_of_a_job_is_shown() -> None:
+    assert set(TERMS) - _CATCH_UP < set(Job.__dataclass_fields__)
+
+
+def test_what_a_request_leaves_out_is_the_new_jobs_own_default() -> None:
+    ends_at = datetime(2099, 1, 1, tzinfo=UTC)
+    body = JobCreate.model_validate(
+        {"endpoint": "e", "trigger": "CRON", "cron": "0 9 * * *", "ends_at": ends_at.isoformat(), "catch_up": {"policy": "ALL"}}
+    )
+    wanted = NewJob(endpoint="e", trigger="CRON", cron="0 9 * * *", ends_at=ends_at, catch_up_policy="ALL", idempotency_key="k")
+    assert requests.new_job(body, "k") == wanted
+
+
+def test_a_statement_that_names_a_row_has_its_columns() -> None:
+    assert sql.texts()["jobs.get_job"].startswith("select " + ", ".join(Job.__dataclass_fields__) + "\nfrom kronos.job_details")
+    assert [name for name, text in sql.texts().items() if "{" in text.replace("'{}'", "")] == []
+
+
+@pytest.mark.parametrize("text", ["{Nobody}", "{Job but nothing}"])
+def test_a_statement_that_names_a_row_or_a_column_that_is_not_there_is_not_loaded(text: str) -> None:
+    with pytest.raises((AttributeError, ValueError), match=r"Nobody|list\.remove"):
+        sql._COLUMNS.sub(sql._columns, text)
