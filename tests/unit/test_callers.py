@@ -38,7 +38,8 @@ UNITS = _units()
 KNOWN = {each.name for each in UNITS}
 OTHERS = {"kronos_owner", "kronos_cron", "kronos_api", "kronos_worker", "pg_cron"}
 SAID = {unit.name: said[1] for unit in UNITS if (said := _SAID.search(unit.head))}
-CALLERS = {name: {each.name for each in UNITS if name in set(_CALL.findall(each.body))} for name in SAID}
+CALLS = [(each.name, set(_CALL.findall(each.body))) for each in UNITS]
+CALLERS = {name: {caller for caller, called in CALLS if name in called} for name in SAID}
 
 
 def test_heads_are_read() -> None:
