@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from conftest import Api, cloned, make_workspace, running_api
+from conftest import Api, Kept, cloned, kept, make_workspace, running_api
 from embedded.conftest import home, up, used_home  # noqa: F401  (fixtures)
 from faults.scene import Scene, patient
 from servers import Server
@@ -29,8 +29,14 @@ def scene(module_api: Api) -> Scene:
     return Scene(client=module_api.client, workspace=make_workspace(module_api.client))
 
 
+@pytest.fixture(scope="module")
+def kept_su(module_api: Api) -> Iterator[Kept]:
+    with kept(module_api.database_url) as connections:
+        yield connections
+
+
 @pytest.fixture
-def su(module_api: Api) -> Iterator[psycopg.Connection]:
+def su(kept_su: Kept) -> Iterator[psycopg.Connection]:
     """The superuser's connection to the module's database."""
-    with psycopg.connect(module_api.database_url, autocommit=True) as connection:
+    with kept_su.connection() as connection:
         yield connection

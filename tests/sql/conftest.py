@@ -6,7 +6,7 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from conftest import cloned, minute_with_time_left
+from conftest import Kept, cloned, kept, minute_with_time_left
 from servers import Server
 from sql_factory import Connection
 from worker.protocol import as_worker
@@ -19,10 +19,16 @@ def module_database_url(server: Server, template: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def kept_shared(module_database_url: str) -> Iterator[Kept]:
+    with kept(module_database_url) as connections:
+        yield connections
+
+
 @pytest.fixture
-def shared(module_database_url: str) -> Iterator[psycopg.Connection]:
+def shared(kept_shared: Kept) -> Iterator[psycopg.Connection]:
     """The superuser's connection to the module's database."""
-    with psycopg.connect(module_database_url, autocommit=True) as connection:
+    with kept_shared.connection() as connection:
         yield connection
 
 

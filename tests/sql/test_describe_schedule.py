@@ -34,8 +34,8 @@ _NTH = ["first", "second", "third", "fourth", "fifth"]
 _UNITS = {"second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
-def describe(superuser: Connection, texts: list[str]) -> list[str]:
-    return [str(words) for (words,) in superuser.execute(_DESCRIBE, [texts]).fetchall()]
+def describe(shared: Connection, texts: list[str]) -> list[str]:
+    return [str(words) for (words,) in shared.execute(_DESCRIBE, [texts]).fetchall()]
 
 
 @pytest.mark.parametrize(
@@ -165,13 +165,13 @@ def describe(superuser: Connection, texts: list[str]) -> list[str]:
         ),
     ],
 )
-def test_a_schedule_reads_in_english(superuser: Connection, text: str, description: str) -> None:
-    assert describe(superuser, [text]) == [description]
+def test_a_schedule_reads_in_english(shared: Connection, text: str, description: str) -> None:
+    assert describe(shared, [text]) == [description]
 
 
-def test_a_refused_text_has_no_description(superuser: Connection) -> None:
+def test_a_refused_text_has_no_description(shared: Connection) -> None:
     with pytest.raises(psycopg.Error) as caught:
-        describe(superuser, ["5- * * * *"])
+        describe(shared, ["5- * * * *"])
     assert caught.value.sqlstate == "KR001"
 
 
@@ -284,17 +284,17 @@ _DAYS = [date(2026, 12, 1) + timedelta(days=n) for n in range(28 * 31)]
 
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
-def test_a_description_read_back_is_the_schedule(superuser: Connection, texts: list[str]) -> None:
-    for text, description in zip(texts, describe(superuser, texts), strict=True):
+def test_a_description_read_back_is_the_schedule(shared: Connection, texts: list[str]) -> None:
+    for text, description in zip(texts, describe(shared, texts), strict=True):
         reading = read(text)
         assert _told(description) == (reading.times(), [day for day in _DAYS if reading.has_day(day)]), (text, description)
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
-def test_last_nearest_and_nth_days_read_back_are_what_was_written(superuser: Connection, fields: list[DayFields]) -> None:
+def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
-    for text, given_fields, description in zip(texts, fields, describe(superuser, texts), strict=True):
+    for text, given_fields, description in zip(texts, fields, describe(shared, texts), strict=True):
         times, days = _told(description)
         assert times == [(9, 30)]
         assert days == [day for day in _DAYS if given_fields.has_day(day)], (text, description)
@@ -302,14 +302,14 @@ def test_last_nearest_and_nth_days_read_back_are_what_was_written(superuser: Con
 
 @settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
-def test_what_is_told_is_what_fires(superuser: Connection, fields: list[DayFields]) -> None:
+def test_what_is_told_is_what_fires(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
-    found = superuser.execute(
+    found = shared.execute(
         "select array(select tick from kronos.next_ticks(kronos.parse_cron(cron), '2026-11-30 10:00+00', 5) as tick order by tick)"
         "  from unnest(%s::text[]) with ordinality as given (cron, n) order by n",
         [texts],
     ).fetchall()
-    for text, description, (ticks,) in zip(texts, describe(superuser, texts), found, strict=True):
+    for text, description, (ticks,) in zip(texts, describe(shared, texts), found, strict=True):
         assert isinstance(ticks, list)
         fired = [tick.date() for tick in ticks if tick.date() <= _DAYS[-1]]
         assert fired == _told(description)[1][: len(ticks)], (text, description)
@@ -326,8 +326,8 @@ def test_what_is_told_is_what_fires(superuser: Connection, fields: list[DayField
         (5415, "2026-11-20 09:00:00.25", "Every 5415 seconds, counted from 2026-11-20 09:00:00.250000 UTC"),
     ],
 )
-def test_an_interval_reads_in_english(superuser: Connection, seconds: int, anchor: str, description: str) -> None:
-    words = superuser.execute("select kronos.describe_interval(%s, %s::timestamp at time zone 'UTC')", [seconds, anchor]).fetchone()
+def test_an_interval_reads_in_english(shared: Connection, seconds: int, anchor: str, description: str) -> None:
+    words = shared.execute("select kronos.describe_interval(%s, %s::timestamp at time zone 'UTC')", [seconds, anchor]).fetchone()
 
     assert words == (description,)
 
@@ -337,9 +337,9 @@ def test_an_interval_reads_in_english(superuser: Connection, seconds: int, ancho
     minutes=st.one_of(st.integers(1, 500), st.integers(1, 100).map(lambda n: 60 * n), st.integers(1, 30).map(lambda n: 1440 * n)),
     anchor=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - UTC by timezones
 )
-def test_an_interval_read_back_is_the_interval(superuser: Connection, minutes: int, anchor: datetime) -> None:
+def test_an_interval_read_back_is_the_interval(shared: Connection, minutes: int, anchor: datetime) -> None:
     anchor = anchor.replace(second=0, microsecond=0)
-    found = superuser.execute(
+    found = shared.execute(
         """
         select kronos.describe_schedule(schedule), array(select kronos.next_ticks(schedule, %(anchor)s, 3) order by 1)
           from kronos.read_schedule(null, %(every)s, %(anchor)s, 'Asia/Kolkata', 'SHIFT', 'FIRST') as schedule

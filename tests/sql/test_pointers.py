@@ -85,7 +85,8 @@ def scene(superuser: Connection, database_url: str) -> Iterator[Scene]:
 def test_a_ring_raises_the_floor_to_the_oldest_tick_that_is_awaited(scene: Scene) -> None:
     rung = make_cron_job(scene.one, next_tick_at=scene.now)
     assert str(value(scene.one, "select lowest_at::text from kronos.pointers_floor")) == "-infinity"
-    scene.one.execute("select kronos.fire(%s)", [rung])
+    # As pg_cron sends it, in one message: of two, the second may come late on a busy machine, as if somebody held it open by hand.
+    psycopg.ClientCursor(scene.one).execute("select kronos.fire(%s)", [rung])
     assert scene.now - 10 * MINUTE < scene.floor() < scene.now - MINUTE
     due = make_cron_job(scene.one, next_tick_at=scene.old)
     assert scene.floor() <= scene.old

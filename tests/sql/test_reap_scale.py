@@ -102,7 +102,7 @@ def test_a_firing_is_not_delayed_by_the_repair_of_its_entry(superuser: Connectio
     soon = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=value(superuser, "select now() + interval '5 seconds'"))
     minutely = make_cron_job(superuser, endpoint, next_tick_at=tick)
     with psycopg.connect(database_url) as reaper:
-        output = value(reaper, "select kronos.reap()")
+        output = value(reaper, "select kronos.reap('1 minute')")
         assert (output["registered"], output["left"]["entries"]) == (501, 2)
         assert fire(superuser, due) == 1
         assert [run["scheduled_at"] for run in live(superuser, due)] == [tick]
