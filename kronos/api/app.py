@@ -1,6 +1,7 @@
 """The HTTP API as an ASGI application."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from kronos import database, heartbeat
+from kronos import database, errors, heartbeat
 from kronos.api import (
     backfills,
     document,
@@ -39,6 +40,7 @@ from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.model import JsonObject
 
+_log = logging.getLogger("kronos.api")
 _DESCRIPTION = (
     "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`; lists are paged by "
     "`cursor`, newest first; every answer carries `Request-Id`."
@@ -105,11 +107,23 @@ def create(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         redoc_url=None,
     )
-    app.router.routes[:0] = [operation for resource in _RESOURCES for operation in resource.routes.operations]
+    app.router.routes[:0] = [route for resource in _RESOURCES for route in resource.router.routes]
     app.add_middleware(Heads)  # inside of the boundary, which is added after it
     app.add_middleware(Boundary, timeout_seconds=settings.request_seconds, max_in_flight=settings.max_requests)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(errors.KronosError, _refused)
     return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """An error of ours: its problem document."""
+    assert isinstance(error, errors.KronosError)  # noqa: S101  # it is for these that this handler is asked
+    if error.status >= 500:
+        # The caller gets the id, the log the rest: PostgreSQL's own message may quote rows.
+        unforeseen = not isinstance(error, errors.Unavailable | errors.OutcomeUnknown)
+        told = error if unforeseen else None
+        _log.error("%s %s: %s", request.scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=told)
+    return problems.problem(error, request.scope)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -10,13 +10,13 @@ from starlette.responses import Response
 from kronos import backfills, errors, jobs
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
-from kronos.api.operation import Routes
+from kronos.api.declared import Routes as Router
 from kronos.api.requests import new_backfill
 from kronos.api.schemas import BackfillCreate, NoQuery, Nothing, PageQuery
 from kronos.backfills import TickCount
 from kronos.model import Backfill, BackfillStatus, JsonObject, TickOutcome
 
-routes = Routes("backfills")
+router = Router("backfills")
 _OF_JOB = "/v1/workspaces/{w}/jobs/{j}"
 _ONE = "/v1/workspaces/{w}/backfills/{b}"
 _ABSENT = (errors.WorkspaceNotFound, errors.BackfillNotFound)
@@ -58,7 +58,7 @@ class BackfillCount:
     last: datetime | None
 
 
-@routes.operation(
+@router.operation(
     "POST",
     _OF_JOB + "/backfill",
     body=BackfillCreate,
@@ -80,7 +80,7 @@ async def backfill_job(call: Call) -> Response:
     return answer(_shown(backfill), 202, Location=location, is_repeat=not is_new)
 
 
-@routes.operation(
+@router.operation(
     "GET",
     _OF_JOB + "/backfills",
     query=PageQuery,
@@ -98,14 +98,14 @@ async def list_backfills(call: Call) -> Response:
     return answer(Page(data=[_shown(row) for row in found.data], next_cursor=found.next_cursor))
 
 
-@routes.operation("GET", _ONE, answers={200: BackfillShown}, raises=_ABSENT)
+@router.operation("GET", _ONE, answers={200: BackfillShown}, raises=_ABSENT)
 async def get_backfill(call: Call) -> Response:
     """One backfill, and what has become of its executions."""
     call.parameters(NoQuery)
     return answer(_shown(await backfills.get(call.workspace(), call.backfill_id())))
 
 
-@routes.operation(
+@router.operation(
     "POST", _ONE + "/cancel", body=Nothing, needs_body=False, answers={200: BackfillShown}, raises=(*_WRITE, errors.BackfillNotFound)
 )
 async def cancel_backfill(call: Call) -> Response:

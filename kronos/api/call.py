@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast, get_args, get_origin
 from urllib.parse import parse_qsl, unquote_to_bytes
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -60,6 +61,26 @@ class Call(Request):
 
     caller: Caller
     """Who calls; known once `authenticate` has been awaited."""
+    refusal: errors.KronosError | None = None
+    """What is wrong with the body, once it was judged."""
+    _judged: object = False
+
+    async def judge(self, kind: object, *, is_needed: bool) -> None:
+        """Read the body and judge it as `kind`, a model or a draft of one, for FastAPI to find (json). What is wrong is kept in `refusal`:
+        it is told where the path is right. Raises PayloadTooLarge."""
+        if not await self.body() and not is_needed:
+            return
+        try:
+            if get_origin(kind) is Draft:
+                self._judged = Draft(self, get_args(kind)[0], await self.document())
+            else:
+                self._judged = await self.read(cast(type[BaseModel], kind))
+        except errors.KronosError as error:
+            self.refusal = error
+
+    async def json(self) -> object:
+        """What FastAPI gives the route for the body: what it was judged to be; False, which is no body, where it was refused."""
+        return self._judged
 
     async def authenticate(self, *, writes: bool) -> None:
         """Whether the caller may do this. Raises Unauthorized, Forbidden."""
@@ -234,6 +255,23 @@ class Call(Request):
     def path(self, *parts: object) -> str:
         """The path of a resource of this API, as the caller reaches it: with the proxy's prefix."""
         return "/".join([self.scope.get("root_path", ""), "v1", *map(str, parts)])
+
+
+class Draft(Generic[Model]):
+    """A body that was read and not judged yet: it may be an edited copy of what is there, with which the route compares it first."""
+
+    def __init__(self, call: Call, model: type[Model], document: JsonObject) -> None:
+        self.document = document
+        self._call, self._model = call, model
+
+    async def judged(self, document: JsonObject) -> Model:
+        """The body that `document` is, which the route made of its own. Raises Unprocessable."""
+        return await self._call.judged(self._model, document)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401  # as pydantic calls it
+        """It is one already when pydantic sees it; /openapi.json has the model's schema."""
+        return core_schema.json_or_python_schema(handler.generate_schema(get_args(source)[0]), core_schema.is_instance_schema(cls))
 
 
 def unchanged(version: int) -> Response:

@@ -7,21 +7,21 @@ from kronos.api.call import Call, answer, unchanged
 from kronos.api.conditions import etag
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest
-from kronos.api.operation import Routes
+from kronos.api.declared import Routes as Router
 from kronos.api.requests import new_endpoint
 from kronos.api.schemas import EndpointCreate, EndpointPut, NoQuery, PageQuery
 from kronos.database import WorkspaceView
 from kronos.endpoints import NewEndpoint
 from kronos.model import Endpoint, JsonObject
 
-routes = Routes("endpoints")
+router = Router("endpoints")
 _PATH = "/v1/workspaces/{w}/endpoints"
 _ONE = "/v1/workspaces/{w}/endpoints/{name}"
 _COPY = kind_of(Endpoint, EndpointPut)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
-@routes.operation(
+@router.operation(
     "POST",
     _PATH,
     body=EndpointCreate,
@@ -39,7 +39,7 @@ async def create_endpoint(call: Call) -> Response:
     return _made(call, endpoint, is_new=is_new)
 
 
-@routes.operation("GET", _PATH, query=PageQuery, answers={200: Page[Endpoint]}, raises=(errors.WorkspaceNotFound,))
+@router.operation("GET", _PATH, query=PageQuery, answers={200: Page[Endpoint]}, raises=(errors.WorkspaceNotFound,))
 async def list_endpoints(call: Call) -> Response:
     """Endpoints of a workspace, newest first."""
     view, query = call.workspace(), call.parameters(PageQuery)
@@ -48,7 +48,7 @@ async def list_endpoints(call: Call) -> Response:
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.endpoint_id)))
 
 
-@routes.operation(
+@router.operation(
     "GET",
     _ONE,
     headers=("If-None-Match",),
@@ -63,7 +63,7 @@ async def get_endpoint(call: Call) -> Response:
     return unchanged(endpoint.version) if call.knows(endpoint.version) else answer(endpoint, ETag=etag(endpoint.version))
 
 
-@routes.operation(
+@router.operation(
     "PUT",
     _ONE,
     body=EndpointPut,
@@ -90,7 +90,7 @@ async def put_endpoint(call: Call) -> Response:
     return _made(call, endpoint) if is_new else answer(endpoint, ETag=etag(endpoint.version))
 
 
-@routes.operation(
+@router.operation(
     "DELETE",
     _ONE,
     headers=("If-Match",),

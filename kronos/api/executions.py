@@ -5,12 +5,12 @@ from starlette.responses import Response
 from kronos import errors, executions
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.operation import Routes
+from kronos.api.declared import Routes as Router
 from kronos.api.schemas import ExecutionQuery, ExecutionRetry, NoQuery, Nothing, PageQuery
 from kronos.executions import ExecutionFilter, LogLine
 from kronos.model import Attempt, Execution
 
-routes = Routes("executions")
+router = Router("executions")
 _PATH = "/v1/workspaces/{w}/executions"
 _ONE = "/v1/workspaces/{w}/executions/{e}"
 _BEFORE_ALL = -32_769
@@ -18,7 +18,7 @@ _ABSENT = (errors.WorkspaceNotFound, errors.ExecutionNotFound)
 _CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
-@routes.operation("GET", _PATH, query=ExecutionQuery, answers={200: Page[Execution]}, raises=(errors.WorkspaceNotFound,))
+@router.operation("GET", _PATH, query=ExecutionQuery, answers={200: Page[Execution]}, raises=(errors.WorkspaceNotFound,))
 async def list_executions(call: Call) -> Response:
     """Executions of a workspace, newest first."""
     view, query = call.workspace(), call.parameters(ExecutionQuery)
@@ -28,14 +28,14 @@ async def list_executions(call: Call) -> Response:
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@routes.operation("GET", _ONE, answers={200: Execution}, raises=_ABSENT)
+@router.operation("GET", _ONE, answers={200: Execution}, raises=_ABSENT)
 async def get_execution(call: Call) -> Response:
     """One execution."""
     call.parameters(NoQuery)
     return answer(await executions.get(call.workspace(), call.execution_id()))
 
 
-@routes.operation("POST", _ONE + "/cancel", body=Nothing, needs_body=False, answers={200: Execution}, raises=_CHANGE)
+@router.operation("POST", _ONE + "/cancel", body=Nothing, needs_body=False, answers={200: Execution}, raises=_CHANGE)
 async def cancel_execution(call: Call) -> Response:
     """Cancel an execution that waits."""
     call.parameters(NoQuery)
@@ -43,7 +43,7 @@ async def cancel_execution(call: Call) -> Response:
     return answer(await executions.cancel(view, execution_id))
 
 
-@routes.operation(
+@router.operation(
     "POST", _ONE + "/retry", body=ExecutionRetry, needs_body=False, headers=("Idempotency-Key",), answers={200: Execution}, raises=_CHANGE
 )
 async def retry_execution(call: Call) -> Response:
@@ -56,7 +56,7 @@ async def retry_execution(call: Call) -> Response:
     return answer(execution, is_repeat=not is_new)
 
 
-@routes.operation("GET", _ONE + "/attempts", query=PageQuery, answers={200: Page[Attempt]}, raises=_ABSENT)
+@router.operation("GET", _ONE + "/attempts", query=PageQuery, answers={200: Page[Attempt]}, raises=_ABSENT)
 async def list_attempts(call: Call) -> Response:
     """An execution's attempts, first to last."""
     view, execution_id, query = call.workspace(), call.execution_id(), call.parameters(PageQuery)
@@ -65,7 +65,7 @@ async def list_attempts(call: Call) -> Response:
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.attempt_number, execution_id)))
 
 
-@routes.operation("GET", _ONE + "/logs", answers={200: Page[LogLine]}, raises=_ABSENT)
+@router.operation("GET", _ONE + "/logs", answers={200: Page[LogLine]}, raises=_ABSENT)
 async def list_logs(call: Call) -> Response:
     """What happened to an execution, in order; of its attempts the last 200."""
     call.parameters(NoQuery)

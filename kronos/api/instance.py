@@ -6,11 +6,11 @@ from starlette.responses import Response
 
 from kronos import system
 from kronos.api.call import Call, answer
-from kronos.api.operation import Routes
+from kronos.api.declared import Routes as Router
 from kronos.api.schemas import DriftQuery, NoQuery
 from kronos.system import Drift, Status, ZoneData
 
-routes = Routes("system")
+router = Router("system")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class InstanceStatus:
     warnings: list[str]
 
 
-@routes.operation("GET", "/v1/system/status", answers={200: InstanceStatus})
+@router.operation("GET", "/v1/system/status", answers={200: InstanceStatus})
 async def get_status(call: Call) -> Response:
     """The instance: pg_cron, lag, workers, time zone data."""
     call.parameters(NoQuery)
@@ -32,7 +32,7 @@ async def get_status(call: Call) -> Response:
     return answer(InstanceStatus(status=found, time_zone_data=zones, warnings=system.warnings_of(found, zones)))
 
 
-@routes.operation("GET", "/v1/system/drift", query=DriftQuery, answers={200: Drift})
+@router.operation("GET", "/v1/system/drift", query=DriftQuery, answers={200: Drift})
 async def get_drift(call: Call) -> Response:
     """Jobs against pg_cron's entries: what the reaper puts right, a minute later at most."""
     query = call.parameters(DriftQuery)

@@ -12,7 +12,7 @@ from kronos.api.call import Call, answer
 from kronos.api.conditions import etag
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.operation import Routes
+from kronos.api.declared import Routes as Router
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
 from kronos.api.schemas import (
     CountQuery,
@@ -36,7 +36,7 @@ from kronos.model import Execution, Job, JobStatus, JsonObject
 from kronos.schedules import Preview
 from kronos.system import WAITS_LONG
 
-routes = Routes("jobs")
+router = Router("jobs")
 _PATH = "/v1/workspaces/{w}/jobs"
 _ONE = "/v1/workspaces/{w}/jobs/{j}"
 _ABSENT = (errors.WorkspaceNotFound, errors.JobNotFound)
@@ -70,7 +70,7 @@ class JobState:
     ledger: Ledger | None
 
 
-@routes.operation(
+@router.operation(
     "POST",
     _PATH,
     body=JobCreate,
@@ -87,7 +87,7 @@ async def create_job(call: Call) -> Response:
     return _shown(call, job, 201 if is_new else 200, is_repeat=not is_new)
 
 
-@routes.operation("GET", _PATH, query=JobQuery, answers={200: Page[Job]}, raises=(errors.WorkspaceNotFound,))
+@router.operation("GET", _PATH, query=JobQuery, answers={200: Page[Job]}, raises=(errors.WorkspaceNotFound,))
 async def list_jobs(call: Call) -> Response:
     """Jobs of a workspace, newest first."""
     view, query = call.workspace(), call.parameters(JobQuery)
@@ -97,7 +97,7 @@ async def list_jobs(call: Call) -> Response:
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id)))
 
 
-@routes.operation("GET", _ONE, tells=("ETag",), answers={200: Job}, raises=_ABSENT)
+@router.operation("GET", _ONE, tells=("ETag",), answers={200: Job}, raises=_ABSENT)
 async def get_job(call: Call) -> Response:
     """One job."""
     call.parameters(NoQuery)
@@ -105,7 +105,7 @@ async def get_job(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation(
+@router.operation(
     "PATCH",
     _ONE,
     body=JobPatch,
@@ -127,7 +127,7 @@ async def update_job(call: Call) -> Response:
     return _shown(call, await changes.replace(view, ref, job_changes(await call.judged(JobPatch, document)), if_match=if_match))
 
 
-@routes.operation("DELETE", _ONE, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
+@router.operation("DELETE", _ONE, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
 async def cancel_job(call: Call) -> Response:
     """Retire a job and remove its pg_cron entry, in one transaction."""
     call.parameters(NoQuery)
@@ -135,7 +135,7 @@ async def cancel_job(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation(
+@router.operation(
     "POST", _ONE + "/pause", body=JobPause, needs_body=False, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN
 )
 async def pause_job(call: Call) -> Response:
@@ -146,7 +146,7 @@ async def pause_job(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation(
+@router.operation(
     "POST", _ONE + "/resume", body=Nothing, needs_body=False, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN
 )
 async def resume_job(call: Call) -> Response:
@@ -157,7 +157,7 @@ async def resume_job(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/skip-next", body=JobSkipNext, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN)
+@router.operation("POST", _ONE + "/skip-next", body=JobSkipNext, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN)
 async def skip_next_ticks(call: Call) -> Response:
     """Skip so many of a CRON job's next ticks."""
     call.parameters(NoQuery)
@@ -166,7 +166,7 @@ async def skip_next_ticks(call: Call) -> Response:
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation(
+@router.operation(
     "POST",
     _ONE + "/trigger",
     body=JobTrigger,
@@ -186,7 +186,7 @@ async def trigger_job(call: Call) -> Response:
     return answer(execution, 202, Location=location, is_repeat=not is_new)
 
 
-@routes.operation("GET", _ONE + "/executions", query=JobExecutionQuery, answers={200: Page[Execution]}, raises=_ABSENT)
+@router.operation("GET", _ONE + "/executions", query=JobExecutionQuery, answers={200: Page[Execution]}, raises=_ABSENT)
 async def list_job_executions(call: Call) -> Response:
     """Executions of a job, newest first."""
     view, ref, query = call.workspace(), call.job_ref(), call.parameters(JobExecutionQuery)
@@ -199,7 +199,7 @@ async def list_job_executions(call: Call) -> Response:
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@routes.operation("GET", _ONE + "/versions", query=PageQuery, answers={200: Page[Job]}, raises=_ABSENT)
+@router.operation("GET", _ONE + "/versions", query=PageQuery, answers={200: Page[Job]}, raises=_ABSENT)
 async def list_job_versions(call: Call) -> Response:
     """Versions of a job, newest first."""
     view, ref, query = call.workspace(), call.job_ref(), call.parameters(PageQuery)
@@ -208,7 +208,7 @@ async def list_job_versions(call: Call) -> Response:
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.version, row.job_id)))
 
 
-@routes.operation("GET", _ONE + "/status", answers={200: JobState}, raises=_ABSENT)
+@router.operation("GET", _ONE + "/status", answers={200: JobState}, raises=_ABSENT)
 async def get_job_status(call: Call) -> Response:
     """A job's health and its last 24 hours."""
     call.parameters(NoQuery)
@@ -234,14 +234,14 @@ async def get_job_status(call: Call) -> Response:
     return answer(state)
 
 
-@routes.operation("GET", _ONE + "/next-runs", query=CountQuery, answers={200: Preview}, raises=(*_ABSENT, errors.Conflict))
+@router.operation("GET", _ONE + "/next-runs", query=CountQuery, answers={200: Preview}, raises=(*_ABSENT, errors.Conflict))
 async def list_next_runs(call: Call) -> Response:
     """A CRON job's next runs."""
     query = call.parameters(CountQuery)
     return answer(await jobs.next_runs(call.workspace(), call.job_ref(), count=query.count))
 
 
-@routes.operation("GET", _ONE + "/explain", query=ExplainQuery, answers={200: Explanation}, raises=_ABSENT)
+@router.operation("GET", _ONE + "/explain", query=ExplainQuery, answers={200: Explanation}, raises=_ABSENT)
 async def explain_job(call: Call) -> Response:
     """Why a job did or did not run at an instant."""
     query = call.parameters(ExplainQuery)

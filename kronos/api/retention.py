@@ -5,24 +5,24 @@ from starlette.responses import Response
 from kronos import errors, retention
 from kronos.api.call import Call, answer
 from kronos.api.copies import kind_of, shown
-from kronos.api.operation import Routes
+from kronos.api.declared import Routes as Router
 from kronos.api.schemas import NoQuery, RetentionPut
 from kronos.retention import Ages, Retention
 
-routes = Routes("retention")
+router = Router("retention")
 _PATH = "/v1/workspaces/{w}/retention"
 _ABSENT = errors.WorkspaceNotFound
 _COPY = kind_of(Retention, RetentionPut)
 
 
-@routes.operation("GET", _PATH, answers={200: Retention}, raises=(_ABSENT,))
+@router.operation("GET", _PATH, answers={200: Retention}, raises=(_ABSENT,))
 async def get_retention(call: Call) -> Response:
     """How long the workspace's history is kept."""
     call.parameters(NoQuery)
     return answer(await retention.get(call.workspace()))
 
 
-@routes.operation(
+@router.operation(
     "PUT",
     _PATH,
     body=RetentionPut,

@@ -4,15 +4,15 @@ from starlette.responses import Response
 
 from kronos import errors, schedules
 from kronos.api.call import Call, answer
-from kronos.api.operation import Routes
+from kronos.api.declared import Routes as Router
 from kronos.api.requests import schedule_text
 from kronos.api.schemas import NoQuery, SchedulePreview
 from kronos.schedules import Preview
 
-routes = Routes("schedules")
+router = Router("schedules")
 
 
-@routes.operation(
+@router.operation(
     "POST", "/v1/schedules/preview", body=SchedulePreview, answers={200: Preview}, raises=(errors.PayloadTooLarge, errors.Unprocessable)
 )
 async def preview_schedule(call: Call) -> Response:

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from kronos import errors, system
 from kronos.api.call import Call, answer
-from kronos.api.operation import Routes
+from kronos.api.declared import Routes as Router
 
-routes = Routes("system", needs_key=False)
+router = Router("system", needs_key=False)
 _VERSION = version("kronos")
 
 
@@ -44,7 +44,7 @@ class Ready:
     warnings: list[str]
 
 
-@routes.operation("GET", "/", answers={200: Index})
+@router.operation("GET", "/", answers={200: Index})
 async def get_index(call: Call) -> Response:
     """What this is."""
     prefix = call.scope.get("root_path", "")
@@ -59,13 +59,13 @@ async def get_index(call: Call) -> Response:
     return answer(index)
 
 
-@routes.operation("GET", "/healthz", answers={200: Alive})
+@router.operation("GET", "/healthz", answers={200: Alive})
 async def get_health(call: Call) -> Response:
     """Whether the process answers; asks nobody else."""
     return answer(Alive(status="ok"))
 
 
-@routes.operation("GET", "/readyz", answers={200: Ready}, raises=(errors.PgCronUnavailable,))
+@router.operation("GET", "/readyz", answers={200: Ready}, raises=(errors.PgCronUnavailable,))
 async def get_readiness(call: Call) -> Response:
     """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
     found = await system.readiness(call.instance())
