@@ -15,9 +15,11 @@ from kronos import errors
 from kronos.api import conditions
 from kronos.api.call import Call
 from kronos.api.keys import Caller
+from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
 
+KEY_HEADER = "Idempotency-Key"
 Given = TypeVar("Given")
 Read = TypeVar("Read")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -128,6 +130,12 @@ async def instance_view(call: Call) -> InstanceView:
     return InstanceView(call.context.pool, call.scope["kronos.writes"])
 
 
+async def process_settings(call: Call) -> Settings:
+    """How this process is set up."""
+    return call.context.settings
+
+
+SettingsOf = Annotated[Settings, Depends(process_settings)]
 View = Annotated[WorkspaceView, Depends(workspace_view)]
 Instance = Annotated[InstanceView, Depends(instance_view)]
 
@@ -156,33 +164,36 @@ IfNoneMatch = Annotated[
 """The versions that If-None-Match names, none where it is not sent; None: whichever there is."""
 
 
-def _one_key(given: list[str]) -> list[str]:
+def _key(header: str) -> str:
     """The key of the header: a string of RFC 8941, "abc", as draft-ietf-httpapi-idempotency-key-header has it, or as it is: abc."""
+    if header.startswith('"'):
+        if _QUOTED_KEY.fullmatch(header):
+            return re.sub(r"\\(.)", r"\1", header[1:-1])
+        _refuse_key("the header Idempotency-Key begins with a quote and is not a quoted string of 1 to 255 visible ASCII characters")
+    if not _KEY.fullmatch(header):
+        _refuse_key("the header Idempotency-Key is not 1 to 255 visible ASCII characters")
+    return header
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    BeforeValidator(judged_later(_key)),
+    WithJsonSchema({"type": "string", "pattern": r'^([!#-~][!-~]{0,254}|"([ !#-\[\]-~]|\\["\\]){1,255}")$', "examples": ["order-17"]}),
+    Header(
+        alias=KEY_HEADER,
+        description='Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key. '
+        "Remembered for 24 hours; that of a job as long as the job is kept.",
+    ),
+]
+"""The key that makes the call repeatable."""
+
+
+def note_key(call: Call) -> None:
+    """Whether the call says that it may be repeated, for who has to be told. Raises InvalidRequest where it says so twice."""
+    given = call.headers.getlist(KEY_HEADER)
     if len(given) > 1:
         _refuse_key("the header Idempotency-Key is given twice")
-    return [_key(each) for each in given]
-
-
-async def idempotency_key(
-    call: Call,
-    given: Annotated[
-        list[str],
-        AfterValidator(judged_later(_one_key)),
-        WithJsonSchema({"type": "string", "pattern": r'^([!#-~][!-~]{0,254}|"([ !#-\[\]-~]|\\["\\]){1,255}")$', "examples": ["order-17"]}),
-        Header(
-            alias="Idempotency-Key",
-            description='Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key. '
-            "Remembered for 24 hours; that of a job as long as the job is kept.",
-        ),
-    ] = [],  # noqa: B006  # FastAPI copies it
-) -> str | None:
-    """The key that makes the call repeatable."""
-    key = given[0] if given else None
-    call.scope["kronos.is_repeatable"] = key is not None
-    return key
-
-
-IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
+    call.scope["kronos.is_repeatable"] = bool(given)
 
 
 def one_of(call: Call, key: str | None, in_body: str | None) -> str | None:
@@ -193,16 +204,6 @@ def one_of(call: Call, key: str | None, in_body: str | None) -> str | None:
     key = in_body if key is None else key
     call.scope["kronos.is_repeatable"] = key is not None
     return key
-
-
-def _key(header: str) -> str:
-    if header.startswith('"'):
-        if _QUOTED_KEY.fullmatch(header):
-            return re.sub(r"\\(.)", r"\1", header[1:-1])
-        _refuse_key("the header Idempotency-Key begins with a quote and is not a quoted string of 1 to 255 visible ASCII characters")
-    if not _KEY.fullmatch(header):
-        _refuse_key("the header Idempotency-Key is not 1 to 255 visible ASCII characters")
-    return header
 
 
 def _refuse_key(detail: str) -> NoReturn:

@@ -19,22 +19,6 @@ TAGS = [
     {"name": "schedules", "description": "Schedules that are not saved."},
     {"name": "system", "description": "The instance: what it is, whether it lives, how it is doing."},
 ]
-PATH_PARAMETERS: Mapping[str, JsonObject] = {
-    "w": {
-        "description": "A workspace's slug, or its id.",
-        "schema": {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "maxLength": 63, "examples": ["acme"]},
-    },
-    "j": {
-        "description": "A job's name, which means the job with all its versions, or the id of one version.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$", "maxLength": 127, "examples": ["weekly-report"]},
-    },
-    "e": {"description": "An execution's id.", "schema": {"type": "string", "format": "uuid"}},
-    "b": {"description": "A backfill's id.", "schema": {"type": "string", "format": "uuid"}},
-    "name": {
-        "description": "An endpoint's name. One that looks like a UUID is none.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", "maxLength": 63, "examples": ["weekly-report"]},
-    },
-}
 _HEADERS: Mapping[str, JsonObject] = {
     "Request-Id": {"description": "The request's id, as in the log: the caller's own Request-Id, or a new one."},
     "ETag": {"description": 'The version as an entity tag, such as "3": for If-Match and If-None-Match.'},

@@ -20,13 +20,12 @@ from starlette.types import Scope
 from kronos import errors
 from kronos.api import query
 from kronos.api.call import Call
-from kronos.api.dependencies import KEY
+from kronos.api.dependencies import KEY, KEY_HEADER, note_key
 from kronos.api.validation import faults_in
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 _SAFE = frozenset({"GET", "HEAD"})
 _CONDITIONS = ("If-Match", "If-None-Match")
-_KEY_HEADER = "Idempotency-Key"
 _SHOWN_AT = "_kronos_shown_at"
 
 
@@ -56,7 +55,8 @@ class Operation(APIRoute):
         query_model = next((cast(type[BaseModel], kind) for kind, each in parameters if isinstance(each, params.Query)), None)
         needs_key = any(each.dependency is KEY for each in self.dependencies)
         writes = not _SAFE.issuperset(self.methods or ())
-        find_out = _HowToFindOut(self.path, self.endpoint, writes=writes, takes_key=_KEY_HEADER in headers)
+        takes_key = KEY_HEADER in headers
+        find_out = _HowToFindOut(self.path, self.endpoint, writes=writes, takes_key=takes_key)
         body = self.body_field.field_info if self.body_field is not None else None
 
         async def handle(request: Request) -> Response:
@@ -67,6 +67,8 @@ class Operation(APIRoute):
                 if writes:
                     _refuse_conditions(call, headers)
                 query.check(call.scope["query_string"], query_model)
+            if takes_key:
+                note_key(call)
             if body is not None:
                 await call.judge(body.annotation, is_needed=body.is_required())
             try:
@@ -86,9 +88,9 @@ class _HowToFindOut:
 
     def __call__(self, scope: Scope) -> str:
         if scope.get("kronos.is_repeatable"):
-            return f"Repeat the call with the same {_KEY_HEADER}: what was made is answered, and nothing is made twice."
+            return f"Repeat the call with the same {KEY_HEADER}: what was made is answered, and nothing is made twice."
         shown = f"{scope.get('root_path', '')}{self._shown_at.format_map(scope['path_params'])}"
-        repeat = f" A call with the header {_KEY_HEADER} can simply be repeated." if self._takes_key else ""
+        repeat = f" A call with the header {KEY_HEADER} can simply be repeated." if self._takes_key else ""
         return f"GET {shown} shows whether it was.{repeat}"
 
 

@@ -1,38 +1,32 @@
 """Routes of a workspace's retention."""
 
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from kronos import errors, retention
-from kronos.api.call import Call, answer
+from kronos.api.call import Draft, answer
 from kronos.api.copies import kind_of, shown
-from kronos.api.declared import Routes as Router
-from kronos.api.schemas import NoQuery, RetentionPut
+from kronos.api.dependencies import KEY, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation
+from kronos.api.schemas import RetentionPut
 from kronos.retention import Ages, Retention
 
-router = Router("retention")
-_PATH = "/v1/workspaces/{w}/retention"
+router = APIRouter(prefix="/v1/workspaces/{w}/retention", tags=["retention"], route_class=Operation, dependencies=[Depends(KEY)])
 _ABSENT = errors.WorkspaceNotFound
 _COPY = kind_of(Retention, RetentionPut)
 
 
-@router.operation("GET", _PATH, answers={200: Retention}, raises=(_ABSENT,))
-async def get_retention(call: Call) -> Response:
+@router.get("", responses=answers({200: Retention}) | problems(_ABSENT))
+async def get_retention(view: View) -> Response:
     """How long the workspace's history is kept."""
-    call.parameters(NoQuery)
-    return answer(await retention.get(call.workspace()))
+    return answer(await retention.get(view))
 
 
-@router.operation(
-    "PUT",
-    _PATH,
-    body=RetentionPut,
-    answers={200: Retention},
-    raises=(_ABSENT, errors.Forbidden, errors.PayloadTooLarge, errors.Unprocessable),
-)
-async def put_retention(call: Call) -> Response:
+@router.put("", responses=answers({200: Retention}) | problems(_ABSENT, errors.Forbidden, errors.PayloadTooLarge, errors.Unprocessable))
+async def put_retention(view: View, draft: Draft[RetentionPut]) -> Response:
     """Set the workspace's own ages; null, or none: the instance's."""
-    call.parameters(NoQuery)
-    view, document = call.workspace(), await call.document()
+    document = draft.document
     if _COPY.told(document):
         present = shown(await retention.get(view))
         changed = _COPY.edited(document, present)
@@ -40,5 +34,5 @@ async def put_retention(call: Call) -> Response:
             name: present["override"][name] for name in present["override"] if name in document
         }  # as they were, the instance's among them
         document = own | changed
-    body = await call.judged(RetentionPut, document)
+    body = await draft.judged(document)
     return answer(await retention.put(view, Ages(success_days=body.success_days, failure_days=body.failure_days)))
