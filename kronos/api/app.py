@@ -18,6 +18,7 @@ from starlette.routing import Match, Route
 from kronos import database, errors, heartbeat
 from kronos.api import (
     backfills,
+    docs,
     document,
     endpoints,
     executions,
@@ -47,7 +48,7 @@ _DESCRIPTION = (
 )
 _REF = "#/components/schemas/{model}"
 # The most asked for first: a request is compared with one path after the other, 2 µs each.
-_RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system, instance)
+_RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system, instance, docs)
 
 
 class Api(FastAPI):
@@ -104,9 +105,11 @@ def create(settings: Settings) -> FastAPI:
         servers=[{"url": settings.path_prefix or "/"}],
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # it is docs.py's, without a CDN
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # nobody sets it up; asking whether costs 5 µs a request
     )
+    # Not include_router: it compares a path with each route of a resource twice, and hides them from app.routes.
     app.router.routes[:0] = [route for resource in _RESOURCES for route in resource.router.routes]
     app.add_middleware(Heads)  # inside of the boundary, which is added after it
     app.add_middleware(Boundary, timeout_seconds=settings.request_seconds, max_in_flight=settings.max_requests)
