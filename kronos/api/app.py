@@ -1,6 +1,7 @@
 """The HTTP API as an ASGI application."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -14,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from kronos import database, heartbeat
+from kronos import database, errors, heartbeat
 from kronos.api import (
     backfills,
+    docs,
     document,
     endpoints,
     executions,
@@ -39,17 +41,18 @@ from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.model import JsonObject
 
+_log = logging.getLogger("kronos.api")
 _DESCRIPTION = (
     "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`; lists are paged by "
     "`cursor`, newest first; every answer carries `Request-Id`."
 )
 _REF = "#/components/schemas/{model}"
 # The most asked for first: a request is compared with one path after the other, 2 µs each.
-_RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system, instance)
+_RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system, instance, docs)
 
 
 class Application(FastAPI):
-    """FastAPI with what it cannot know of our operations: the request models, the problem document, the key."""
+    """FastAPI with what it cannot know of our operations: the problem document, and what is true of every path."""
 
     def openapi(self) -> JsonObject:
         """The OpenAPI 3.1 document, made once."""
@@ -63,12 +66,11 @@ class Application(FastAPI):
                 tags=document.TAGS,
                 contact=document.CONTACT,
             )
+            # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, Body) and each is not Body]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             told = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
-            components = made.setdefault("components", {})
-            components["schemas"] = components.get("schemas", {}) | definitions["$defs"] | told.pop("$defs") | {"Problem": told}
-            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "A key such as kr_live_…"}}
+            made["components"]["schemas"] |= definitions["$defs"] | told.pop("$defs") | {"Problem": told}
             self.openapi_schema = document.finished(made)
         return self.openapi_schema
 
@@ -103,13 +105,28 @@ def create(settings: Settings) -> FastAPI:
         servers=[{"url": settings.path_prefix or "/"}],
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # it is docs.py's, without a CDN
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # nobody sets it up; asking whether costs 5 µs a request
     )
-    app.router.routes[:0] = [operation for resource in _RESOURCES for operation in resource.routes.operations]
+    # Not include_router: it compares a path with each route of a resource twice, and hides them from app.routes.
+    app.router.routes[:0] = [route for resource in _RESOURCES for route in resource.router.routes]
     app.add_middleware(Heads)  # inside of the boundary, which is added after it
     app.add_middleware(Boundary, timeout_seconds=settings.request_seconds, max_in_flight=settings.max_requests)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(errors.KronosError, _refused)
     return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """An error of ours: its problem document."""
+    assert isinstance(error, errors.KronosError)  # noqa: S101  # it is for these that this handler is asked
+    if error.status >= 500:
+        # The caller gets the id, the log the rest: PostgreSQL's own message may quote rows.
+        unforeseen = not isinstance(error, errors.Unavailable | errors.OutcomeUnknown)
+        told = error if unforeseen else None
+        _log.error("%s %s: %s", request.scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=told)
+    return problems.problem(error, request.scope)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

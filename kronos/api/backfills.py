@@ -2,23 +2,25 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
+from fastapi import APIRouter, Body, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from kronos import backfills, errors, jobs
 from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
-from kronos.api.operation import Routes
+from kronos.api.dependencies import KEY, BackfillId, IdempotencyKey, JobRef, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation, shown_at
 from kronos.api.requests import new_backfill
-from kronos.api.schemas import BackfillCreate, NoQuery, Nothing, PageQuery
+from kronos.api.schemas import BackfillCreate, Nothing, PageQuery
 from kronos.backfills import TickCount
 from kronos.model import Backfill, BackfillStatus, JsonObject, TickOutcome
 
-routes = Routes("backfills")
-_OF_JOB = "/v1/workspaces/{w}/jobs/{j}"
-_ONE = "/v1/workspaces/{w}/backfills/{b}"
+router = APIRouter(prefix="/v1/workspaces/{w}", tags=["backfills"], route_class=Operation, dependencies=[Depends(KEY)])
 _ABSENT = (errors.WorkspaceNotFound, errors.BackfillNotFound)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
@@ -58,21 +60,15 @@ class BackfillCount:
     last: datetime | None
 
 
-@routes.operation(
-    "POST",
-    _OF_JOB + "/backfill",
-    body=BackfillCreate,
-    headers=("Idempotency-Key",),
-    tells=("Location",),
-    answers={202: BackfillShown, 200: BackfillCount},
-    raises=(*_WRITE, errors.JobNotFound),
-    shown_at=_OF_JOB + "/backfills",
+@router.post(
+    "/jobs/{j}/backfill",
+    status_code=202,
+    responses=answers({202: BackfillShown, 200: BackfillCount}, "Location", "Idempotent-Replayed") | problems(*_WRITE, errors.JobNotFound),
 )
-async def backfill_job(call: Call) -> Response:
+@shown_at("/v1/workspaces/{w}/jobs/{j}/backfills")
+async def backfill_job(call: Call, view: View, ref: JobRef, body: BackfillCreate, key: IdempotencyKey = None) -> Response:
     """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency key, the backfill that it made."""
-    call.parameters(NoQuery)
-    view, ref, body = call.workspace(), call.job_ref(), await call.read(BackfillCreate)
-    new, key = new_backfill(body), call.idempotency_key()
+    new = new_backfill(body)
     if body.validate_only:
         return answer(_counted(await backfills.count(view, ref, new)))
     backfill, is_new = await backfills.start(view, ref, new, idempotency_key=key)
@@ -80,16 +76,9 @@ async def backfill_job(call: Call) -> Response:
     return answer(_shown(backfill), 202, Location=location, is_repeat=not is_new)
 
 
-@routes.operation(
-    "GET",
-    _OF_JOB + "/backfills",
-    query=PageQuery,
-    answers={200: Page[BackfillShown]},
-    raises=(errors.WorkspaceNotFound, errors.JobNotFound),
-)
-async def list_backfills(call: Call) -> Response:
+@router.get("/jobs/{j}/backfills", responses=answers({200: Page[BackfillShown]}) | problems(errors.WorkspaceNotFound, errors.JobNotFound))
+async def list_backfills(view: View, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
     """Backfills of a job, newest first."""
-    view, ref, query = call.workspace(), call.job_ref(), call.parameters(PageQuery)
     of = list_digest("backfills", view.workspace, {"job": ref})
     rows = await backfills.list_page(view, ref, limit=query.limit + 1, before=decoded(query.cursor, of))
     if not rows:
@@ -98,20 +87,15 @@ async def list_backfills(call: Call) -> Response:
     return answer(Page(data=[_shown(row) for row in found.data], next_cursor=found.next_cursor))
 
 
-@routes.operation("GET", _ONE, answers={200: BackfillShown}, raises=_ABSENT)
-async def get_backfill(call: Call) -> Response:
+@router.get("/backfills/{b}", responses=answers({200: BackfillShown}) | problems(*_ABSENT))
+async def get_backfill(view: View, backfill_id: BackfillId) -> Response:
     """One backfill, and what has become of its executions."""
-    call.parameters(NoQuery)
-    return answer(_shown(await backfills.get(call.workspace(), call.backfill_id())))
+    return answer(_shown(await backfills.get(view, backfill_id)))
 
 
-@routes.operation(
-    "POST", _ONE + "/cancel", body=Nothing, needs_body=False, answers={200: BackfillShown}, raises=(*_WRITE, errors.BackfillNotFound)
-)
-async def cancel_backfill(call: Call) -> Response:
+@router.post("/backfills/{b}/cancel", responses=answers({200: BackfillShown}) | problems(*_WRITE, errors.BackfillNotFound))
+async def cancel_backfill(view: View, backfill_id: BackfillId, _: Annotated[Nothing, Body(default_factory=Nothing)]) -> Response:
     """Stop a backfill: what waits is cancelled, what runs ends."""
-    call.parameters(NoQuery)
-    view, backfill_id, _ = call.workspace(), call.backfill_id(), await call.read(Nothing, optional=True)
     return answer(_shown(await backfills.cancel(view, backfill_id)))
 
 

@@ -33,6 +33,18 @@ def if_none_match(fields: Iterable[str]) -> frozenset[int] | None:
     return None if tags is None else _versions(tag for _, tag in tags)
 
 
+def is_known(version: int, known: frozenset[int] | None) -> bool:
+    """Whether If-None-Match names the version."""
+    return known is None or version in known
+
+
+def held_to(version: int, asked: frozenset[int] | None) -> frozenset[int]:
+    """The version, for a change that was compared with it. Raises PreconditionFailed where If-Match does not name it."""
+    if asked is not None and version not in asked:
+        raise errors.PreconditionFailed(f"it is at version {version}, which If-Match does not name")
+    return frozenset({version})
+
+
 def _versions(tags: Iterable[str]) -> frozenset[int]:
     return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))
 

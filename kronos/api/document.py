@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from copy import deepcopy
+from http import HTTPStatus
 
+from kronos import errors
+from kronos.api.problems import MEDIA_TYPE
 from kronos.model import Json, JsonObject
 
 CONTACT = {"name": "Whoever runs this instance of Kronos"}
@@ -17,22 +19,6 @@ TAGS = [
     {"name": "schedules", "description": "Schedules that are not saved."},
     {"name": "system", "description": "The instance: what it is, whether it lives, how it is doing."},
 ]
-PATH_PARAMETERS: Mapping[str, JsonObject] = {
-    "w": {
-        "description": "A workspace's slug, or its id.",
-        "schema": {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "maxLength": 63, "examples": ["acme"]},
-    },
-    "j": {
-        "description": "A job's name, which means the job with all its versions, or the id of one version.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$", "maxLength": 127, "examples": ["weekly-report"]},
-    },
-    "e": {"description": "An execution's id.", "schema": {"type": "string", "format": "uuid"}},
-    "b": {"description": "A backfill's id.", "schema": {"type": "string", "format": "uuid"}},
-    "name": {
-        "description": "An endpoint's name. One that looks like a UUID is none.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", "maxLength": 63, "examples": ["weekly-report"]},
-    },
-}
 _HEADERS: Mapping[str, JsonObject] = {
     "Request-Id": {"description": "The request's id, as in the log: the caller's own Request-Id, or a new one."},
     "ETag": {"description": 'The version as an entity tag, such as "3": for If-Match and If-None-Match.'},
@@ -54,25 +40,54 @@ EXAMPLES: Mapping[str, JsonObject] = {
     "JobPatch": {"cron": "30 9 * * 1"},
     "JobPause": {"note": "until the audit"},
     "JobSkipNext": {"count": 1},
-    "JobTrigger": {"input": {"id": 8}},
+    "TriggerRequest": {"input": {"id": 8}},
     "RetentionPut": {"success_days": 14, "failure_days": 180},
     "SchedulePreview": {"cron": "0 9 * * 1", "timezone": "Asia/Kolkata", "count": 3},
     "WorkspaceCreate": {"slug": "acme", "name": "Acme"},
     "WorkspacePatch": {"name": "Acme Ltd"},
 }
-"""A body that is accepted as it is, for each that has fields."""
+"""A body that is accepted as it is, for each that has fields, by its name in the document."""
 
 _NAMES = {
     "BackfillShown": "Backfill",
     # Generators name the enumeration of Job.trigger JobTrigger.
     "JobTrigger": "TriggerRequest",
 }
+Responses = dict[int | str, JsonObject]
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _PAGE = re.compile(r"Page_(\w+?)_")
 _REF = "#/components/schemas/"
 _OF_THE_SERVER = {
     "414": "The URL is longer than is accepted.",
     "431": "The headers are more, or longer, than are accepted.",
 }
+_OF_FASTAPI = ("HTTPValidationError", "ValidationError")
+"""Schemas of FastAPI's own answer to what it refuses: ours are problems."""
+_LATE_BODY = "The body did not arrive in time; nothing was done."
+
+
+def answers(models: Mapping[int, object], *headers: str) -> Responses:
+    """For `responses=`: what is answered with which status, and the headers that tell more of it."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "headers": headers_of(status, ("ETag",) if status == 304 else headers),
+            **({"model": model} if model is not None else {}),
+        }
+        for status, model in models.items()
+    }
+
+
+def problems(*raised: type[errors.KronosError]) -> Responses:
+    """For `responses=`: the errors that the operation ends in, as their classes tell it; those of all operations need not be named."""
+    told: dict[int, list[str]] = {}
+    for error in raised:
+        what = "Kronos did not foresee it." if error is errors.KronosError else (error.__doc__ or "").strip()
+        told.setdefault(error.status, []).append(f"`{error.code}`: {what}")
+    return {
+        status: {"description": " ".join(dict.fromkeys(each)), "headers": headers_of(status), "content": _PROBLEM}
+        for status, each in sorted(told.items())
+    }
 
 
 def headers_of(status: int, more: tuple[str, ...] = ()) -> JsonObject:
@@ -93,25 +108,59 @@ def finished(document: JsonObject) -> JsonObject:
     document["components"]["schemas"] = {
         names[name]: {**schema, "title": names[name]} for name, schema in document["components"]["schemas"].items()
     }
-    problem = {"application/problem+json": {"schema": {"$ref": f"{_REF}Problem"}}}
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            for status, told in _OF_THE_SERVER.items():
-                operation["responses"].setdefault(status, {"description": told, "headers": headers_of(int(status)), "content": problem})
-            if "requestBody" in operation:
-                told = "The body did not arrive in time; nothing was done."
-                operation["responses"].setdefault("408", {"description": told, "headers": headers_of(408), "content": problem})
-            operation["responses"] = dict(sorted(operation["responses"].items()))
+    for name in _OF_FASTAPI:
+        document["components"]["schemas"].pop(name, None)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            _complete(path, method, operation)
     return document
 
 
-def of_query(schema: JsonObject) -> JsonObject:
-    """A query parameter's schema: it has no null, one is left out."""
-    schema = deepcopy(schema)
-    schema.pop("title", None)
+def _complete(path: str, method: str, operation: JsonObject) -> None:
+    """What is true of every operation, or follows from what the operation declares."""
+    parameters = operation.setdefault("parameters", [])
+    parameters.sort(key=lambda each: path.find(f"{{{each['name']}}}") if each["in"] == "path" else len(path))
+    for parameter in parameters:
+        parameter["schema"] = _of_parameter(parameter["schema"])
+    operation.setdefault("security", [])
+    responses: JsonObject = operation["responses"]
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]  # FastAPI's own, for parameters: ours are 400
+    always = [errors.KronosError, errors.DatabaseUnavailable, *([] if method == "get" else [errors.OutcomeUnknown])]
+    if operation["security"]:
+        always += [errors.InvalidRequest, errors.Unauthorized]
+    for status, told in problems(*always).items():
+        _add(responses, str(status), told)
+    for status, text in _OF_THE_SERVER.items():
+        _add(responses, status, {"description": text, "headers": headers_of(int(status)), "content": _PROBLEM})
+    if "requestBody" in operation:
+        _add(responses, "408", {"description": _LATE_BODY, "headers": headers_of(408), "content": _PROBLEM})
+        _complete_body(operation["requestBody"])
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _add(responses: JsonObject, status: str, told: JsonObject) -> None:
+    """An answer besides those that there are, of the same status perhaps."""
+    if status not in responses:
+        responses[status] = told
+    elif told["description"] not in responses[status]["description"]:
+        responses[status]["description"] += f" {told['description']}"
+
+
+def _complete_body(body: JsonObject) -> None:
+    body.setdefault("required", False)
+    (content,) = body["content"].values()
+    content["schema"].pop("title", None)
+    if example := EXAMPLES.get(content["schema"]["$ref"].removeprefix(_REF)):
+        content["example"] = example
+
+
+def _of_parameter(schema: JsonObject) -> JsonObject:
+    """A parameter's schema: it has no null, one is left out; what it is for stands beside it."""
+    schema = {name: value for name, value in schema.items() if name not in ("title", "description")}
     if alternatives := [each for each in schema.pop("anyOf", ()) if each != {"type": "null"}]:
         schema |= alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
-    if schema.get("default", 0) is None:
+    if schema.get("default", 0) in (None, []):
         del schema["default"]
     return schema
 

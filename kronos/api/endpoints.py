@@ -1,106 +1,97 @@
 """Routes of endpoints: where deliveries go."""
 
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from kronos import endpoints, errors
-from kronos.api.call import Call, answer, unchanged
-from kronos.api.conditions import etag
+from kronos.api.call import Call, Draft, answer, unchanged
+from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest
-from kronos.api.operation import Routes
+from kronos.api.dependencies import KEY, EndpointName, IdempotencyKey, IfMatch, IfNoneMatch, NewEndpointName, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation
 from kronos.api.requests import new_endpoint
-from kronos.api.schemas import EndpointCreate, EndpointPut, NoQuery, PageQuery
+from kronos.api.schemas import EndpointCreate, EndpointPut, PageQuery
 from kronos.database import WorkspaceView
 from kronos.endpoints import NewEndpoint
 from kronos.model import Endpoint, JsonObject
 
-routes = Routes("endpoints")
-_PATH = "/v1/workspaces/{w}/endpoints"
-_ONE = "/v1/workspaces/{w}/endpoints/{name}"
+router = APIRouter(prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)])
 _COPY = kind_of(Endpoint, EndpointPut)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
-@routes.operation(
-    "POST",
-    _PATH,
-    body=EndpointCreate,
-    headers=("Idempotency-Key",),
-    tells=("ETag", "Location"),
-    answers={201: Endpoint, 200: Endpoint},
-    raises=(*_WRITE, errors.EndpointNotFound),
+@router.post(
+    "",
+    status_code=201,
+    responses=answers({201: Endpoint, 200: Endpoint}, "ETag", "Location", "Idempotent-Replayed")
+    | problems(*_WRITE, errors.EndpointNotFound),
 )
-async def create_endpoint(call: Call) -> Response:
+async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: IdempotencyKey = None) -> Response:
     """Make an endpoint; with a known idempotency key, the endpoint that it made."""
-    call.parameters(NoQuery)
-    view, body = call.workspace(), await call.read(EndpointCreate)
     new = await call.aside(lambda: new_endpoint(body.name, body, call.context.egress))
-    endpoint, is_new = await endpoints.create(view, new, idempotency_key=call.idempotency_key())
+    endpoint, is_new = await endpoints.create(view, new, idempotency_key=key)
     return _made(call, endpoint, is_new=is_new)
 
 
-@routes.operation("GET", _PATH, query=PageQuery, answers={200: Page[Endpoint]}, raises=(errors.WorkspaceNotFound,))
-async def list_endpoints(call: Call) -> Response:
+@router.get("", responses=answers({200: Page[Endpoint]}) | problems(errors.WorkspaceNotFound))
+async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Response:
     """Endpoints of a workspace, newest first."""
-    view, query = call.workspace(), call.parameters(PageQuery)
     of = list_digest("endpoints", view.workspace, {})
     rows = await endpoints.list_page(view, limit=query.limit, before=decoded(query.cursor, of))
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.endpoint_id)))
 
 
-@routes.operation(
-    "GET",
-    _ONE,
-    headers=("If-None-Match",),
-    tells=("ETag",),
-    answers={200: Endpoint, 304: None},
-    raises=(errors.WorkspaceNotFound, errors.EndpointNotFound),
+@router.get(
+    "/{name}",
+    responses=answers({200: Endpoint, 304: None}, "ETag") | problems(errors.WorkspaceNotFound, errors.EndpointNotFound),
 )
-async def get_endpoint(call: Call) -> Response:
+async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One endpoint, at its present version."""
-    call.parameters(NoQuery)
-    endpoint = await endpoints.get(call.workspace(), call.name())
-    return unchanged(endpoint.version) if call.knows(endpoint.version) else answer(endpoint, ETag=etag(endpoint.version))
+    endpoint = await endpoints.get(view, name)
+    if is_known(endpoint.version, if_none_match):
+        return unchanged(endpoint.version)
+    return answer(endpoint, ETag=etag(endpoint.version))
 
 
-@routes.operation(
-    "PUT",
-    _ONE,
-    body=EndpointPut,
-    headers=("If-Match", "If-None-Match"),
-    tells=("ETag", "Location"),
-    answers={200: Endpoint, 201: Endpoint},
-    raises=(*_WRITE, errors.PreconditionFailed),
+@router.put(
+    "/{name}",
+    responses=answers({200: Endpoint, 201: Endpoint}, "ETag", "Location") | problems(*_WRITE, errors.PreconditionFailed),
 )
-async def put_endpoint(call: Call) -> Response:
+async def put_endpoint(
+    call: Call,
+    view: View,
+    name: NewEndpointName,
+    draft: Draft[EndpointPut],
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = frozenset(),
+) -> Response:
     """Make an endpoint, or its next version; executions that exist keep theirs."""
-    call.parameters(NoQuery)
-    view, name, document = call.workspace(), call.new_name(), await call.document()
-    if_match, if_none_match = call.if_match(), call.if_none_match()
+    document = draft.document
     copied_from = await _copied_from(view, name, document)
-    body = await call.judged(EndpointPut, {key: value for key, value in document.items() if key not in _COPY.read_only})
+    body = await draft.judged({field: value for field, value in document.items() if field not in _COPY.read_only})
     new = await call.aside(lambda: new_endpoint(name, body, call.context.egress))
     if if_none_match is None:
         return _made(call, await _first(view, new))
     if copied_from is not None:
-        if_match = call.held_to(copied_from)
-    endpoint, is_new = await endpoints.replace(
-        view, new, if_match=if_match, if_none_match=if_none_match, must_exist=call.must_exist() or copied_from is not None
-    )
+        if_match = held_to(copied_from, if_match)
+    must_exist = copied_from is not None or "if-match" in call.headers
+    endpoint, is_new = await endpoints.replace(view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist)
     return _made(call, endpoint) if is_new else answer(endpoint, ETag=etag(endpoint.version))
 
 
-@routes.operation(
-    "DELETE",
-    _ONE,
-    headers=("If-Match",),
-    answers={204: None},
-    raises=(errors.WorkspaceNotFound, errors.EndpointNotFound, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
+@router.delete(
+    "/{name}",
+    status_code=204,
+    responses=answers({204: None})
+    | problems(errors.WorkspaceNotFound, errors.EndpointNotFound, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )
-async def delete_endpoint(call: Call) -> Response:
+async def delete_endpoint(view: View, name: EndpointName, if_match: IfMatch = None) -> Response:
     """Delete an endpoint that no live job uses."""
-    call.parameters(NoQuery)
-    await endpoints.delete(call.workspace(), call.name(), if_match=call.if_match())
+    await endpoints.delete(view, name, if_match=if_match)
     return Response(status_code=204)
 
 

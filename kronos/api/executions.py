@@ -1,75 +1,71 @@
 """Routes of executions and their attempts."""
 
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
 from starlette.responses import Response
 
 from kronos import errors, executions
-from kronos.api.call import Call, answer
+from kronos.api.call import answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.operation import Routes
-from kronos.api.schemas import ExecutionQuery, ExecutionRetry, NoQuery, Nothing, PageQuery
+from kronos.api.dependencies import KEY, ExecutionId, IdempotencyKey, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation
+from kronos.api.schemas import ExecutionQuery, ExecutionRetry, Nothing, PageQuery
 from kronos.executions import ExecutionFilter, LogLine
 from kronos.model import Attempt, Execution
 
-routes = Routes("executions")
-_PATH = "/v1/workspaces/{w}/executions"
-_ONE = "/v1/workspaces/{w}/executions/{e}"
+router = APIRouter(prefix="/v1/workspaces/{w}/executions", tags=["executions"], route_class=Operation, dependencies=[Depends(KEY)])
 _BEFORE_ALL = -32_769
 _ABSENT = (errors.WorkspaceNotFound, errors.ExecutionNotFound)
 _CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
-@routes.operation("GET", _PATH, query=ExecutionQuery, answers={200: Page[Execution]}, raises=(errors.WorkspaceNotFound,))
-async def list_executions(call: Call) -> Response:
+@router.get("", responses=answers({200: Page[Execution]}) | problems(errors.WorkspaceNotFound))
+async def list_executions(view: View, query: Annotated[ExecutionQuery, Query()]) -> Response:
     """Executions of a workspace, newest first."""
-    view, query = call.workspace(), call.parameters(ExecutionQuery)
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("executions", view.workspace, filters)
     rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@routes.operation("GET", _ONE, answers={200: Execution}, raises=_ABSENT)
-async def get_execution(call: Call) -> Response:
+@router.get("/{e}", responses=answers({200: Execution}) | problems(*_ABSENT))
+async def get_execution(view: View, execution_id: ExecutionId) -> Response:
     """One execution."""
-    call.parameters(NoQuery)
-    return answer(await executions.get(call.workspace(), call.execution_id()))
+    return answer(await executions.get(view, execution_id))
 
 
-@routes.operation("POST", _ONE + "/cancel", body=Nothing, needs_body=False, answers={200: Execution}, raises=_CHANGE)
-async def cancel_execution(call: Call) -> Response:
+@router.post("/{e}/cancel", responses=answers({200: Execution}) | problems(*_CHANGE))
+async def cancel_execution(view: View, execution_id: ExecutionId, _: Annotated[Nothing, Body(default_factory=Nothing)]) -> Response:
     """Cancel an execution that waits."""
-    call.parameters(NoQuery)
-    view, execution_id, _ = call.workspace(), call.execution_id(), await call.read(Nothing, optional=True)
     return answer(await executions.cancel(view, execution_id))
 
 
-@routes.operation(
-    "POST", _ONE + "/retry", body=ExecutionRetry, needs_body=False, headers=("Idempotency-Key",), answers={200: Execution}, raises=_CHANGE
-)
-async def retry_execution(call: Call) -> Response:
+@router.post("/{e}/retry", responses=answers({200: Execution}, "Idempotent-Replayed") | problems(*_CHANGE))
+async def retry_execution(
+    view: View,
+    execution_id: ExecutionId,
+    body: Annotated[ExecutionRetry, Body(default_factory=ExecutionRetry)],
+    key: IdempotencyKey = None,
+) -> Response:
     """Make a failed or cancelled execution due again, under its own id."""
-    call.parameters(NoQuery)
-    view, execution_id, body = call.workspace(), call.execution_id(), await call.read(ExecutionRetry, optional=True)
-    execution, is_new = await executions.retry(
-        view, execution_id, endpoint_version=body.endpoint_version, idempotency_key=call.idempotency_key()
-    )
+    execution, is_new = await executions.retry(view, execution_id, endpoint_version=body.endpoint_version, idempotency_key=key)
     return answer(execution, is_repeat=not is_new)
 
 
-@routes.operation("GET", _ONE + "/attempts", query=PageQuery, answers={200: Page[Attempt]}, raises=_ABSENT)
-async def list_attempts(call: Call) -> Response:
+@router.get("/{e}/attempts", responses=answers({200: Page[Attempt]}) | problems(*_ABSENT))
+async def list_attempts(view: View, execution_id: ExecutionId, query: Annotated[PageQuery, Query()]) -> Response:
     """An execution's attempts, first to last."""
-    view, execution_id, query = call.workspace(), call.execution_id(), call.parameters(PageQuery)
     of = list_digest("attempts", view.workspace, {"execution": execution_id})
     rows = await executions.attempts(view, execution_id, limit=query.limit, after=_number(number_of(decoded(query.cursor, of))))
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.attempt_number, execution_id)))
 
 
-@routes.operation("GET", _ONE + "/logs", answers={200: Page[LogLine]}, raises=_ABSENT)
-async def list_logs(call: Call) -> Response:
+@router.get("/{e}/logs", responses=answers({200: Page[LogLine]}) | problems(*_ABSENT))
+async def list_logs(view: View, execution_id: ExecutionId) -> Response:
     """What happened to an execution, in order; of its attempts the last 200."""
-    call.parameters(NoQuery)
-    return answer(Page(data=await executions.logs(call.workspace(), call.execution_id()), next_cursor=None))
+    return answer(Page(data=await executions.logs(view, execution_id), next_cursor=None))
 
 
 def _number(after: int | None) -> int:

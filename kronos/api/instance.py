@@ -1,16 +1,20 @@
 """Routes of the instance's administrator: how it is doing, and its jobs against pg_cron's entries."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from kronos import system
-from kronos.api.call import Call, answer
-from kronos.api.operation import Routes
-from kronos.api.schemas import DriftQuery, NoQuery
+from kronos.api.call import answer
+from kronos.api.dependencies import KEY, Instance, SettingsOf
+from kronos.api.document import answers
+from kronos.api.operation import Operation
+from kronos.api.schemas import DriftQuery
 from kronos.system import Drift, Status, ZoneData
 
-routes = Routes("system")
+router = APIRouter(prefix="/v1/system", tags=["system"], route_class=Operation, dependencies=[Depends(KEY)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,18 +26,15 @@ class InstanceStatus:
     warnings: list[str]
 
 
-@routes.operation("GET", "/v1/system/status", answers={200: InstanceStatus})
-async def get_status(call: Call) -> Response:
+@router.get("/status", responses=answers({200: InstanceStatus}))
+async def get_status(instance: Instance, settings: SettingsOf) -> Response:
     """The instance: pg_cron, lag, workers, time zone data."""
-    call.parameters(NoQuery)
-    view = call.instance()
-    found = await system.status(view)
-    zones = await system.zone_data(view, database_url=call.context.settings.database_url.get_secret_value())
+    found = await system.status(instance)
+    zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
     return answer(InstanceStatus(status=found, time_zone_data=zones, warnings=system.warnings_of(found, zones)))
 
 
-@routes.operation("GET", "/v1/system/drift", query=DriftQuery, answers={200: Drift})
-async def get_drift(call: Call) -> Response:
+@router.get("/drift", responses=answers({200: Drift}))
+async def get_drift(instance: Instance, query: Annotated[DriftQuery, Query()]) -> Response:
     """Jobs against pg_cron's entries: what the reaper puts right, a minute later at most."""
-    query = call.parameters(DriftQuery)
-    return answer(await system.drift(call.instance(), limit=query.limit))
+    return answer(await system.drift(instance, limit=query.limit))

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
+from fastapi import APIRouter, Body, Depends, Query
 from starlette.responses import Response
 
 from kronos import changes, errors, executions, explain, jobs, ledger, pauses
-from kronos.api.call import Call, answer
-from kronos.api.conditions import etag
+from kronos.api.call import Call, Draft, answer
+from kronos.api.conditions import etag, held_to
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.operation import Routes
+from kronos.api.dependencies import KEY, CallerOf, IdempotencyKey, IfMatch, JobRef, View, one_of
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation, shown_at
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
 from kronos.api.schemas import (
     CountQuery,
@@ -24,7 +27,6 @@ from kronos.api.schemas import (
     JobQuery,
     JobSkipNext,
     JobTrigger,
-    NoQuery,
     Nothing,
     PageQuery,
 )
@@ -36,9 +38,7 @@ from kronos.model import Execution, Job, JobStatus, JsonObject
 from kronos.readiness import WAITS_LONG
 from kronos.schedules import Preview
 
-routes = Routes("jobs")
-_PATH = "/v1/workspaces/{w}/jobs"
-_ONE = "/v1/workspaces/{w}/jobs/{j}"
+router = APIRouter(prefix="/v1/workspaces/{w}/jobs", tags=["jobs"], route_class=Operation, dependencies=[Depends(KEY)])
 _ABSENT = (errors.WorkspaceNotFound, errors.JobNotFound)
 _Health = Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE", "ERROR"]
 _COPY = kind_of(Job, JobPatch)
@@ -70,126 +70,93 @@ class JobState:
     ledger: Ledger | None
 
 
-@routes.operation(
-    "POST",
-    _PATH,
-    body=JobCreate,
-    headers=("Idempotency-Key",),
-    tells=("ETag", "Location"),
-    answers={201: Job, 200: Job},
-    raises=(*_WRITE, errors.EndpointNotFound),
+@router.post(
+    "",
+    status_code=201,
+    responses=answers({201: Job, 200: Job}, "ETag", "Location", "Idempotent-Replayed") | problems(*_WRITE, errors.EndpointNotFound),
 )
-async def create_job(call: Call) -> Response:
+async def create_job(call: Call, view: View, body: JobCreate, key: IdempotencyKey = None) -> Response:
     """Make a job; with a known idempotency key, the job that it made."""
-    call.parameters(NoQuery)
-    view, body = call.workspace(), await call.read(JobCreate)
-    job, is_new = await jobs.create(view, new_job(body, call.idempotency_key(body.idempotency_key)))
+    job, is_new = await jobs.create(view, new_job(body, one_of(call, key, body.idempotency_key)))
     return _shown(call, job, 201 if is_new else 200, is_repeat=not is_new)
 
 
-@routes.operation("GET", _PATH, query=JobQuery, answers={200: Page[Job]}, raises=(errors.WorkspaceNotFound,))
-async def list_jobs(call: Call) -> Response:
+@router.get("", responses=answers({200: Page[Job]}) | problems(errors.WorkspaceNotFound))
+async def list_jobs(view: View, query: Annotated[JobQuery, Query()]) -> Response:
     """Jobs of a workspace, newest first."""
-    view, query = call.workspace(), call.parameters(JobQuery)
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("jobs", view.workspace, filters)
     rows = await jobs.list_page(view, JobFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.job_id)))
 
 
-@routes.operation("GET", _ONE, tells=("ETag",), answers={200: Job}, raises=_ABSENT)
-async def get_job(call: Call) -> Response:
+@router.get("/{j}", responses=answers({200: Job}, "ETag") | problems(*_ABSENT))
+async def get_job(view: View, ref: JobRef) -> Response:
     """One job."""
-    call.parameters(NoQuery)
-    job = await jobs.get(call.workspace(), call.job_ref())
+    job = await jobs.get(view, ref)
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation(
-    "PATCH",
-    _ONE,
-    body=JobPatch,
-    headers=("If-Match",),
-    tells=("ETag", "Location"),
-    answers={200: Job},
-    raises=(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
+@router.patch(
+    "/{j}",
+    responses=answers({200: Job}, "ETag", "Location") | problems(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
 )
-async def update_job(call: Call) -> Response:
+async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch], if_match: IfMatch = None) -> Response:
     """Retire the version of a CRON job and make the next one, in one transaction."""
-    call.parameters(NoQuery)
-    view, ref, document, if_match = call.workspace(), call.job_ref(), await call.document(), call.if_match()
+    document = draft.document
     if _COPY.told(document):
         present = await jobs.get(view, ref)
         document = job_edits(_COPY.edited(document, shown(present)))
-        if_match = call.held_to(present.version)
+        if_match = held_to(present.version, if_match)
         if not document:
             return _shown(call, present)
-    return _shown(call, await changes.replace(view, ref, job_changes(await call.judged(JobPatch, document)), if_match=if_match))
+    return _shown(call, await changes.replace(view, ref, job_changes(await draft.judged(document)), if_match=if_match))
 
 
-@routes.operation("DELETE", _ONE, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=(*_CHANGE, errors.PgCronUnavailable))
-async def cancel_job(call: Call) -> Response:
+@router.delete("/{j}", responses=answers({200: Job}, "ETag") | problems(*_CHANGE, errors.PgCronUnavailable))
+async def cancel_job(view: View, ref: JobRef, if_match: IfMatch = None) -> Response:
     """Retire a job and remove its pg_cron entry, in one transaction."""
-    call.parameters(NoQuery)
-    job = await changes.cancel(call.workspace(), call.job_ref(), if_match=call.if_match())
+    job = await changes.cancel(view, ref, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation(
-    "POST", _ONE + "/pause", body=JobPause, needs_body=False, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN
-)
-async def pause_job(call: Call) -> Response:
+@router.post("/{j}/pause", responses=answers({200: Job}, "ETag") | problems(*_TURN))
+async def pause_job(
+    view: View, ref: JobRef, caller: CallerOf, body: Annotated[JobPause, Body(default_factory=JobPause)], if_match: IfMatch = None
+) -> Response:
     """Stop a CRON job's ticks until it is resumed, or until an instant."""
-    call.parameters(NoQuery)
-    view, ref, body = call.workspace(), call.job_ref(), await call.read(JobPause, optional=True)
-    job = await pauses.pause(view, ref, pause_terms(body), actor=call.caller.actor, if_match=call.if_match())
+    job = await pauses.pause(view, ref, pause_terms(body), actor=caller.actor, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation(
-    "POST", _ONE + "/resume", body=Nothing, needs_body=False, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN
-)
-async def resume_job(call: Call) -> Response:
+@router.post("/{j}/resume", responses=answers({200: Job}, "ETag") | problems(*_TURN))
+async def resume_job(view: View, ref: JobRef, _: Annotated[Nothing, Body(default_factory=Nothing)], if_match: IfMatch = None) -> Response:
     """Go on with a paused job."""
-    call.parameters(NoQuery)
-    view, ref, _ = call.workspace(), call.job_ref(), await call.read(Nothing, optional=True)
-    job = await pauses.resume(view, ref, if_match=call.if_match())
+    job = await pauses.resume(view, ref, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation("POST", _ONE + "/skip-next", body=JobSkipNext, headers=("If-Match",), tells=("ETag",), answers={200: Job}, raises=_TURN)
-async def skip_next_ticks(call: Call) -> Response:
+@router.post("/{j}/skip-next", responses=answers({200: Job}, "ETag") | problems(*_TURN))
+async def skip_next_ticks(view: View, ref: JobRef, body: JobSkipNext, if_match: IfMatch = None) -> Response:
     """Skip so many of a CRON job's next ticks."""
-    call.parameters(NoQuery)
-    view, ref, body = call.workspace(), call.job_ref(), await call.read(JobSkipNext)
-    job = await pauses.skip_next(view, ref, count=body.count, if_match=call.if_match())
+    job = await pauses.skip_next(view, ref, count=body.count, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 
 
-@routes.operation(
-    "POST",
-    _ONE + "/trigger",
-    body=JobTrigger,
-    needs_body=False,
-    headers=("Idempotency-Key",),
-    tells=("Location",),
-    answers={202: Execution},
-    raises=_WRITE,
-    shown_at="/v1/workspaces/{w}/jobs/{j}/executions",
-)
-async def trigger_job(call: Call) -> Response:
+@router.post("/{j}/trigger", status_code=202, responses=answers({202: Execution}, "Location", "Idempotent-Replayed") | problems(*_WRITE))
+@shown_at("/v1/workspaces/{w}/jobs/{j}/executions")
+async def trigger_job(
+    call: Call, view: View, ref: JobRef, body: Annotated[JobTrigger, Body(default_factory=JobTrigger)], key: IdempotencyKey = None
+) -> Response:
     """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made."""
-    call.parameters(NoQuery)
-    view, ref, body = call.workspace(), call.job_ref(), await call.read(JobTrigger, optional=True)
-    execution, is_new = await changes.trigger(view, ref, input=body.input, idempotency_key=call.idempotency_key())
+    execution, is_new = await changes.trigger(view, ref, input=body.input, idempotency_key=key)
     location = call.path("workspaces", execution.workspace, "executions", execution.execution_id)
     return answer(execution, 202, Location=location, is_repeat=not is_new)
 
 
-@routes.operation("GET", _ONE + "/executions", query=JobExecutionQuery, answers={200: Page[Execution]}, raises=_ABSENT)
-async def list_job_executions(call: Call) -> Response:
+@router.get("/{j}/executions", responses=answers({200: Page[Execution]}) | problems(*_ABSENT))
+async def list_job_executions(view: View, ref: JobRef, query: Annotated[JobExecutionQuery, Query()]) -> Response:
     """Executions of a job, newest first."""
-    view, ref, query = call.workspace(), call.job_ref(), call.parameters(JobExecutionQuery)
     filters = query.model_dump(exclude={"limit", "cursor"}) | {"job": ref}
     of = list_digest("executions", view.workspace, filters)
     before = decoded(query.cursor, of)
@@ -199,20 +166,17 @@ async def list_job_executions(call: Call) -> Response:
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
-@routes.operation("GET", _ONE + "/versions", query=PageQuery, answers={200: Page[Job]}, raises=_ABSENT)
-async def list_job_versions(call: Call) -> Response:
+@router.get("/{j}/versions", responses=answers({200: Page[Job]}) | problems(*_ABSENT))
+async def list_job_versions(view: View, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
     """Versions of a job, newest first."""
-    view, ref, query = call.workspace(), call.job_ref(), call.parameters(PageQuery)
     of = list_digest("versions", view.workspace, {"job": ref})
     rows = await jobs.versions(view, ref, limit=query.limit, before=number_of(decoded(query.cursor, of)))
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.version, row.job_id)))
 
 
-@routes.operation("GET", _ONE + "/status", answers={200: JobState}, raises=_ABSENT)
-async def get_job_status(call: Call) -> Response:
+@router.get("/{j}/status", responses=answers({200: JobState}) | problems(*_ABSENT))
+async def get_job_status(view: View, ref: JobRef) -> Response:
     """A job's health and its last 24 hours."""
-    call.parameters(NoQuery)
-    view, ref = call.workspace(), call.job_ref()
     job = await jobs.get(view, ref)
     counts = {count.status: count.ticks for count in await jobs.statistics(view, ref)}
     standing = await ledger.standing(view, str(job.job_id))
@@ -234,18 +198,16 @@ async def get_job_status(call: Call) -> Response:
     return answer(state)
 
 
-@routes.operation("GET", _ONE + "/next-runs", query=CountQuery, answers={200: Preview}, raises=(*_ABSENT, errors.Conflict))
-async def list_next_runs(call: Call) -> Response:
+@router.get("/{j}/next-runs", responses=answers({200: Preview}) | problems(*_ABSENT, errors.Conflict))
+async def list_next_runs(view: View, ref: JobRef, query: Annotated[CountQuery, Query()]) -> Response:
     """A CRON job's next runs."""
-    query = call.parameters(CountQuery)
-    return answer(await jobs.next_runs(call.workspace(), call.job_ref(), count=query.count))
+    return answer(await jobs.next_runs(view, ref, count=query.count))
 
 
-@routes.operation("GET", _ONE + "/explain", query=ExplainQuery, answers={200: Explanation}, raises=_ABSENT)
-async def explain_job(call: Call) -> Response:
+@router.get("/{j}/explain", responses=answers({200: Explanation}) | problems(*_ABSENT))
+async def explain_job(view: View, ref: JobRef, query: Annotated[ExplainQuery, Query()]) -> Response:
     """Why a job did or did not run at an instant."""
-    query = call.parameters(ExplainQuery)
-    return answer(await explain.explain(call.workspace(), call.job_ref(), at=query.at))
+    return answer(await explain.explain(view, ref, at=query.at))
 
 
 def _shown(call: Call, job: Job, status: int = 200, *, is_repeat: bool = False) -> Response:

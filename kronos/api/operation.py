@@ -1,205 +1,135 @@
-"""How a route is declared: one call that serves it and documents it, without FastAPI's parsing and encoding on the way.
+"""A route of this API: FastAPI's own, which is stricter about what it reads and says more of itself in /openapi.json.
 
-FastAPI resolves dependencies, validates and encodes per request: a route that answers a constant costs it twice what these cost.
-An Operation is FastAPI's route to OpenAPI and the router, and a plain function call to a request.
+What FastAPI would do in another order, or not at all, is done before it is asked: the key comes before the body is read, the query
+string is read strictly, the body is strict JSON and judged beside the event loop where it is large. FastAPI gives the route its typed
+parameters and makes the document.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar, cast, get_args
 
+from fastapi import params
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from kronos import errors
+from kronos.api import query
 from kronos.api.call import Call
-from kronos.api.document import EXAMPLES, PATH_PARAMETERS, headers_of, of_query
-from kronos.api.problems import MEDIA_TYPE, problem
-from kronos.model import JsonObject
+from kronos.api.dependencies import KEY, KEY_HEADER, note_key
+from kronos.api.validation import faults_in
 
-_log = logging.getLogger("kronos.api")
-Handler = Callable[[Call], Awaitable[Response]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 _SAFE = frozenset({"GET", "HEAD"})
-_TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
-_HEADERS = {
-    "If-Match": "The versions, as ETag gave them, that the change is meant for; at any other it is answered with 412 and nothing is done.",
-    "If-None-Match": "Versions: of GET those that the caller has (304), of PUT those that stay as they are (412). `*`: any that there is.",
-    "Idempotency-Key": (
-        'Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key. '
-        "Remembered for 24 hours; that of a job as long as the job is kept."
-    ),
-}
-_TEXTS: Mapping[str, JsonObject] = {
-    "If-Match": {"type": "string", "pattern": _TAGS, "examples": ['"3"']},
-    "If-None-Match": {"type": "string", "pattern": _TAGS, "examples": ['"3"']},
-    "Idempotency-Key": {
-        "type": "string",
-        "pattern": r'^([!#-~][!-~]{0,254}|"([ !#-\[\]-~]|\\["\\]){1,255}")$',
-        "examples": ["order-17"],
-    },
-}
 _CONDITIONS = ("If-Match", "If-None-Match")
-_ALWAYS = (errors.KronosError, errors.DatabaseUnavailable)
-_WITH_KEY = (errors.InvalidRequest, errors.Unauthorized)
-_KEY_HEADER = "Idempotency-Key"
+_SHOWN_AT = "_kronos_shown_at"
+
+
+def shown_at(path: str) -> Callable[[Endpoint], Endpoint]:
+    """Say which path's GET shows whether the write below was done; by default its own, or of an action (…/pause) what it is done to."""
+
+    def keep(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _SHOWN_AT, path)
+        return endpoint
+
+    return keep
 
 
 class Operation(APIRoute):
-    """One method of one path."""
+    """One method of one path. Its summary is the first line of the function's docstring, its id the function's name."""
 
-    needs_key: bool
-    handler: Handler
-    headers: frozenset[str]
-    shown_at: str
+    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401  # as APIRoute takes them
+        declared["summary"] = declared.get("summary") or (endpoint.__doc__ or "").strip().split("\n", 1)[0].rstrip(".")
+        declared["operation_id"] = declared.get("operation_id") or endpoint.__name__
+        super().__init__(path, endpoint, **declared)
 
-    def how_to_find_out(self, scope: Scope) -> str:
-        """What a caller does who must know whether a write was done."""
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What serves one request."""
+        serve = super().get_route_handler()
+        parameters = list(_parameters(self.endpoint))
+        headers = frozenset(each.alias or "" for _, each in parameters if isinstance(each, params.Header))
+        query_model = next((cast(type[BaseModel], kind) for kind, each in parameters if isinstance(each, params.Query)), None)
+        needs_key = any(each.dependency is KEY for each in self.dependencies)
+        writes = not _SAFE.issuperset(self.methods or ())
+        takes_key = KEY_HEADER in headers
+        find_out = _HowToFindOut(self.path, self.endpoint, writes=writes, takes_key=takes_key)
+        body = self.body_field.field_info if self.body_field is not None else None
+
+        async def handle(request: Request) -> Response:
+            call = Call(request.scope, request.receive)
+            call.scope["kronos.how_to_find_out"] = find_out
+            if needs_key:
+                await call.authenticate(writes=writes)
+                if writes:
+                    _refuse_conditions(call, headers)
+                query.check(call.scope["query_string"], query_model)
+            if takes_key:
+                note_key(call)
+            if body is not None:
+                await call.judge(body.annotation, is_needed=body.is_required())
+            try:
+                return await serve(call)
+            except RequestValidationError as error:
+                raise _refusal(call, error, query_model) from None
+
+        return handle
+
+
+class _HowToFindOut:
+    """What a caller does who must know whether a write was done."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, writes: bool, takes_key: bool) -> None:
+        self._shown_at: str = getattr(endpoint, _SHOWN_AT, "") or (path.rpartition("/")[0] if writes and _is_action(path) else path)
+        self._takes_key = takes_key
+
+    def __call__(self, scope: Scope) -> str:
         if scope.get("kronos.is_repeatable"):
-            return f"Repeat the call with the same {_KEY_HEADER}: what was made is answered, and nothing is made twice."
-        shown = f"{scope.get('root_path', '')}{self.shown_at.format_map(scope['path_params'])}"
-        repeat = f" A call with the header {_KEY_HEADER} can simply be repeated." if _KEY_HEADER in self.headers else ""
+            return f"Repeat the call with the same {KEY_HEADER}: what was made is answered, and nothing is made twice."
+        shown = f"{scope.get('root_path', '')}{self._shown_at.format_map(scope['path_params'])}"
+        repeat = f" A call with the header {KEY_HEADER} can simply be repeated." if self._takes_key else ""
         return f"GET {shown} shows whether it was.{repeat}"
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; an error of ours becomes its problem document."""
-        if scope["method"] not in (self.methods or ()):
-            raise HTTPException(405)
-        call = Call(scope, receive, send)
-        scope["kronos.how_to_find_out"] = self.how_to_find_out
-        try:
-            if self.needs_key:
-                await call.authenticate(writes=scope["method"] not in _SAFE)
-            if scope["method"] not in _SAFE:
-                self._refuse_conditions(call)
-            response = await self.handler(call)
-        except errors.KronosError as error:
-            if error.status >= 500:
-                # The caller gets the id, the log the rest: PostgreSQL's own message may quote rows.
-                unforeseen = not isinstance(error, errors.Unavailable | errors.OutcomeUnknown)
-                _log.error("%s %s: %s", scope["kronos.request_id"], error.code, error.__cause__ or error, exc_info=unforeseen)
-            response = problem(error, scope)
-        await response(scope, receive, send)
 
-    def _refuse_conditions(self, call: Call) -> None:
-        """A condition on a path without a version does not hold (RFC 9110 13.1.1). Raises PreconditionFailed."""
-        for header in _CONDITIONS:
-            if header in call.headers and header not in self.headers:
-                detail = f"{call.method} on this path has no version for {header} to be compared with: nothing was done"
-                raise errors.PreconditionFailed(detail)
-
-
-@dataclass(frozen=True, slots=True)
-class Routes:
-    """The operations of one resource."""
-
-    tag: str
-    needs_key: bool = True
-    operations: list[Operation] = field(default_factory=list)
-
-    def operation(
-        self,
-        method: str,
-        path: str,
-        *,
-        answers: Mapping[int, object],
-        body: type[BaseModel] | None = None,
-        query: type[BaseModel] | None = None,
-        headers: Iterable[str] = (),
-        tells: Iterable[str] = (),
-        raises: Iterable[type[errors.KronosError]] = (),
-        needs_body: bool = True,
-        shown_at: str = "",
-    ) -> Callable[[Handler], Handler]:
-        """Declare the function below as what answers `method path`; the rest is what /openapi.json says of it.
-
-        `headers`: of the request; `tells`: those of the answer; a `body` that is not needed may be left out.
-        `shown_at`: the path whose GET shows whether a write was done; by default this one, or of an action (…/pause) what it is done to.
-        """
-
-        def declare(handler: Handler) -> Handler:
-            made = Operation(
-                path,
-                handler,
-                methods=[method],
-                name=handler.__name__,
-                operation_id=handler.__name__,
-                summary=(handler.__doc__ or "").strip().split("\n", 1)[0].rstrip("."),
-                tags=[self.tag],
-                status_code=next(iter(answers)),
-                responses=_responses(
-                    answers,
-                    (*tells, "Idempotent-Replayed") if _KEY_HEADER in headers else tuple(tells),
-                    [*raises, *_always(method, needs_key=self.needs_key)],
-                ),
-                response_model=None,
-                openapi_extra=_extra(path, body, query, headers, needs_key=self.needs_key, needs_body=needs_body),
-            )
-            made.needs_key, made.handler, made.headers = self.needs_key, handler, frozenset(headers)
-            made.shown_at = shown_at or (path.rpartition("/")[0] if _is_action(method, path) else path)
-            self.operations.append(made)
-            return handler
-
-        return declare
-
-
-def _is_action(method: str, path: str) -> bool:
-    """Whether what is called is done to the thing before it in the path: …/jobs/{j}/pause, and not …/{w}/jobs."""
+def _is_action(path: str) -> bool:
+    """Whether what is called is done to the thing before it in the path: …/jobs/{j}/pause, and not …/{w}/jobs or …/{w}/retention."""
     parameter, _, rest = path.rpartition("{")[2].partition("}")
-    return method == "POST" and bool(rest) and parameter != "w"
+    return bool(rest) and parameter != "w"
 
 
-def _always(method: str, *, needs_key: bool) -> Iterable[type[errors.KronosError]]:
-    yield from _ALWAYS
-    if method not in _SAFE:
-        yield errors.OutcomeUnknown
-    if needs_key:
-        yield from _WITH_KEY
+def _parameters(function: Callable[..., Any]) -> Iterator[tuple[object, params.Param]]:
+    """The parameters that a route declares, itself and by what it depends on: their types, and what FastAPI knows of them."""
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        for each in getattr(parameter.annotation, "__metadata__", ()):
+            if isinstance(each, params.Depends) and each.dependency is not None:
+                yield from _parameters(each.dependency)
+            elif isinstance(each, params.Param):
+                yield get_args(parameter.annotation)[0], each
 
 
-def _responses(
-    answers: Mapping[int, object], tells: tuple[str, ...], raises: Iterable[type[errors.KronosError]]
-) -> dict[int | str, JsonObject]:
-    documented: dict[int | str, JsonObject] = {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "headers": headers_of(status, ("ETag",) if status == 304 else tells),
-            **({"model": model} if model is not None else {}),
-        }
-        for status, model in answers.items()
-    }
-    codes: dict[int, list[str]] = {}
-    for error in raises:
-        told = "Kronos did not foresee it." if error is errors.KronosError else (error.__doc__ or "").strip()
-        codes.setdefault(error.status, []).append(f"`{error.code}`: {told}")
-    for status, each in sorted(codes.items()):
-        schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-        documented[status] = {"description": " ".join(dict.fromkeys(each)), "headers": headers_of(status), "content": {MEDIA_TYPE: schema}}
-    return documented
+def _refuse_conditions(call: Call, headers: frozenset[str]) -> None:
+    """A condition on a path without a version does not hold (RFC 9110 13.1.1). Raises PreconditionFailed."""
+    for header in _CONDITIONS:
+        if header in call.headers and header not in headers:
+            detail = f"{call.method} on this path has no version for {header} to be compared with: nothing was done"
+            raise errors.PreconditionFailed(detail)
 
 
-def _extra(
-    path: str, body: type[BaseModel] | None, query: type[BaseModel] | None, headers: Iterable[str], *, needs_key: bool, needs_body: bool
-) -> JsonObject:
-    parameters: list[JsonObject] = [
-        {"name": name, "in": "path", "required": True, **told} for name, told in PATH_PARAMETERS.items() if f"{{{name}}}" in path
-    ]
-    if query is not None:
-        schema = query.model_json_schema()
-        for name, each in schema["properties"].items():
-            required = name in schema.get("required", ())
-            told = each.pop("description", "")
-            parameters.append({"name": name, "in": "query", "required": required, "description": told, "schema": of_query(each)})
-    parameters += [
-        {"name": name, "in": "header", "required": False, "description": _HEADERS[name], "schema": _TEXTS[name]} for name in headers
-    ]
-    extra: JsonObject = {"parameters": parameters, "security": [{"key": []}] if needs_key else []}
-    if body is not None:
-        content: JsonObject = {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}
-        if body.__name__ in EXAMPLES:
-            content["example"] = EXAMPLES[body.__name__]
-        extra["requestBody"] = {"required": needs_body, "content": {"application/json": content}}
-    return extra
+def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseModel] | None) -> Exception:
+    """What is told first of all that is wrong: the path, the body, the headers, the query string."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in error.errors():
+        found.setdefault(each["loc"][0], []).append(each | {"loc": each["loc"][1:]})
+    if "path" in found:
+        return cast(errors.KronosError, found["path"][0]["ctx"]["error"])  # as judged_later keeps it
+    if "body" in found:
+        return call.refusal or error
+    if "header" in found:
+        return cast(errors.KronosError, found["header"][0]["ctx"]["error"])
+    if query_model is None:
+        return error
+    faults = faults_in(found["query"], query_model)
+    return errors.InvalidRequest(errors.summary("query parameter", faults), faults=faults)

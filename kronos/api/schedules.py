@@ -1,22 +1,21 @@
 """Routes of schedules that are not saved."""
 
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from kronos import errors, schedules
-from kronos.api.call import Call, answer
-from kronos.api.operation import Routes
+from kronos.api.call import answer
+from kronos.api.dependencies import KEY, Instance
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation
 from kronos.api.requests import schedule_text
-from kronos.api.schemas import NoQuery, SchedulePreview
+from kronos.api.schemas import SchedulePreview
 from kronos.schedules import Preview
 
-routes = Routes("schedules")
+router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=Operation, dependencies=[Depends(KEY)])
 
 
-@routes.operation(
-    "POST", "/v1/schedules/preview", body=SchedulePreview, answers={200: Preview}, raises=(errors.PayloadTooLarge, errors.Unprocessable)
-)
-async def preview_schedule(call: Call) -> Response:
+@router.post("/preview", responses=answers({200: Preview}) | problems(errors.PayloadTooLarge, errors.Unprocessable))
+async def preview_schedule(instance: Instance, body: SchedulePreview) -> Response:
     """What a schedule says in words, its next runs with what clock changes do to them, and what may surprise."""
-    call.parameters(NoQuery)
-    body = await call.read(SchedulePreview)
-    return answer(await schedules.preview(call.instance(), schedule_text(body), after=body.after, count=body.count))
+    return answer(await schedules.preview(instance, schedule_text(body), after=body.after, count=body.count))

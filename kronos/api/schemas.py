@@ -292,10 +292,6 @@ class SchedulePreview(Body):
     dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
 
 
-class NoQuery(Query):
-    """A query string without parameters."""
-
-
 class PageQuery(Query):
     """Which page of a list."""
 

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from kronos import errors, readiness
 from kronos.api.call import Call, answer
-from kronos.api.operation import Routes
+from kronos.api.dependencies import Instance
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation
 
-routes = Routes("system", needs_key=False)
+router = APIRouter(tags=["system"], route_class=Operation)
 _VERSION = version("kronos")
 
 
@@ -44,7 +47,7 @@ class Ready:
     warnings: list[str]
 
 
-@routes.operation("GET", "/", answers={200: Index})
+@router.get("/", responses=answers({200: Index}))
 async def get_index(call: Call) -> Response:
     """What this is."""
     prefix = call.scope.get("root_path", "")
@@ -59,16 +62,16 @@ async def get_index(call: Call) -> Response:
     return answer(index)
 
 
-@routes.operation("GET", "/healthz", answers={200: Alive})
-async def get_health(call: Call) -> Response:
+@router.get("/healthz", responses=answers({200: Alive}))
+async def get_health() -> Response:
     """Whether the process answers; asks nobody else."""
     return answer(Alive(status="ok"))
 
 
-@routes.operation("GET", "/readyz", answers={200: Ready}, raises=(errors.PgCronUnavailable,))
-async def get_readiness(call: Call) -> Response:
+@router.get("/readyz", responses=answers({200: Ready}) | problems(errors.PgCronUnavailable))
+async def get_readiness(instance: Instance) -> Response:
     """Whether PostgreSQL answers and pg_cron rings, and whether deliveries are made."""
-    found = await readiness.get(call.instance())
+    found = await readiness.get(instance)
     if found.is_read_only:
         raise errors.DatabaseUnavailable(readiness.READ_ONLY)
     if reason := readiness.why_not_ready(found):

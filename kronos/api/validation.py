@@ -1,7 +1,10 @@
 """What pydantic found wrong, as faults for people: a JSON pointer, what is wrong, what to write instead."""
 
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import TypeGuard, TypeVar
+from functools import cache
+from itertools import islice
+from typing import Any, TypeGuard, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -12,15 +15,19 @@ from kronos.errors import Fault
 from kronos.model import Json
 
 Model = TypeVar("Model", bound=BaseModel)
-_MAX_FAULTS = 20
+MAX_FAULTS = 20
 # Of what is told: a name that is no field may be a megabyte long.
 _MAX_POINTER, _MAX_NAME = 256, 64
 
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
     """The first faults of an input, at most 20, each with a hint."""
-    found = error.errors(include_url=False, include_input=False)[:_MAX_FAULTS]
-    return tuple(_fault(each["type"], each["loc"], each["msg"], each.get("ctx", {}), model) for each in found)
+    return faults_in(error.errors(include_url=False, include_input=False), model)
+
+
+def faults_in(found: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> tuple[Fault, ...]:
+    """The first of what pydantic lists, at most 20, as faults; where they are is told from the model."""
+    return tuple(_fault(each["type"], each["loc"], each["msg"], each.get("ctx", {}), model) for each in islice(found, MAX_FAULTS))
 
 
 def trimmed(value: Json, model: type[BaseModel]) -> Json:
@@ -29,7 +36,7 @@ def trimmed(value: Json, model: type[BaseModel]) -> Json:
         return value
     known = _fields(model)
     unknown = [name for name in value if name not in known]
-    kept = {name: item for name, item in value.items() if name in known} | {name: value[name] for name in unknown[: _MAX_FAULTS + 1]}
+    kept = {name: item for name, item in value.items() if name in known} | {name: value[name] for name in unknown[: MAX_FAULTS + 1]}
     for name, field in known.items():
         if isinstance(kept.get(name), dict) and (inner := _models_in(field)):
             kept[name] = trimmed(kept[name], inner[0])
@@ -39,9 +46,9 @@ def trimmed(value: Json, model: type[BaseModel]) -> Json:
 def _fault(kind: str, location: tuple[str | int, ...], message: str, context: dict[str, Json], model: type[BaseModel]) -> Fault:
     # A mapping's key that is wrong is located as (…, key, "[key]").
     location = tuple(part for part in location if part != "[key]")
-    pointer = pointer_to(*location)[:_MAX_POINTER].encode("utf-8", "replace").decode()
+    pointer = _pointer(location)
     if kind == "extra_forbidden":
-        return _unknown(pointer, str(location[-1]), _model_at(model, location[:-1]))
+        return unknown(location, _model_at(model, location[:-1]))
     example = _example(model, location)
     if kind == "missing":
         return Fault(pointer=pointer, detail="this field is required", hint=f"Add it, for example {example}." if example else "Add it.")
@@ -54,12 +61,17 @@ def _fault(kind: str, location: tuple[str | int, ...], message: str, context: di
     return Fault(pointer=pointer, detail=_sentence(message), hint=hint)
 
 
-def _unknown(pointer: str, name: str, model: type[BaseModel] | None) -> Fault:
+def unknown(location: tuple[str | int, ...], model: type[BaseModel] | None) -> Fault:
+    """What is told of a name that is none of the model's."""
     known = sorted(_fields(model)) if model else []
-    near = get_close_matches(name[:_MAX_NAME].lower(), known, n=1, cutoff=0.6)
+    near = get_close_matches(str(location[-1])[:_MAX_NAME].lower(), known, n=1, cutoff=0.6)
     told = f"Known are {', '.join(known)}." if known else "Leave it out: there are none here."
     hint = f"Did you mean {near[0]}?" if near else told
-    return Fault(pointer=pointer, detail="there is no such field", hint=hint)
+    return Fault(pointer=_pointer(location), detail="there is no such field", hint=hint)
+
+
+def _pointer(location: tuple[str | int, ...]) -> str:
+    return pointer_to(*location)[:_MAX_POINTER].encode("utf-8", "replace").decode()
 
 
 def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
@@ -74,6 +86,7 @@ def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[B
     return model
 
 
+@cache
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The model's fields by the names that requests have for them."""
     return {field.alias or name: field for name, field in model.model_fields.items()}

@@ -1,0 +1,69 @@
+"""/docs: the API's document for people, by Swagger UI.
+
+Its scripts and styles are the package fastapi-swagger's, pinned like everything we install, and served from here: the page needs no other
+host, and its Content-Security-Policy lets it ask none. Everything it names is relative, so it works behind a proxy's prefix.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.responses import FileResponse, Response
+
+router = APIRouter(include_in_schema=False)
+_DISTRIBUTION = Path(str(files("fastapi_swagger"))) / "resources"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_KEPT = {"Cache-Control": "public, max-age=3600"}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Kronos API</title>
+<link rel="icon" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<noscript>This page needs JavaScript. The document itself: <a href="openapi.json">openapi.json</a></noscript>
+<div id="swagger-ui"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+# Without validatorUrl Swagger UI would have a server of its makers judge the document.
+_START = """SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null });
+"""
+
+
+@router.get("/docs")
+async def get_docs() -> Response:
+    """The page."""
+    return Response(_PAGE, media_type="text/html", headers={"Content-Security-Policy": _POLICY})
+
+
+@router.get("/docs/start.js")
+async def get_start() -> Response:
+    """What starts Swagger UI: a file, for the page may hold no script."""
+    return Response(_START, media_type="text/javascript", headers=_KEPT)
+
+
+@router.get("/docs/swagger-ui-bundle.js")
+async def get_bundle() -> Response:
+    """Swagger UI."""
+    return FileResponse(_DISTRIBUTION / "swagger-ui-bundle.js", media_type="text/javascript", headers=_KEPT)
+
+
+@router.get("/docs/swagger-ui.css")
+async def get_styles() -> Response:
+    """Its styles."""
+    return FileResponse(_DISTRIBUTION / "swagger-ui.css", media_type="text/css", headers=_KEPT)
+
+
+@router.get("/docs/favicon-32x32.png")
+async def get_icon() -> Response:
+    """Its icon."""
+    return FileResponse(_DISTRIBUTION / "favicon-32x32.png", media_type="image/png", headers=_KEPT)

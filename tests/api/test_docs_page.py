@@ -1,0 +1,52 @@
+"""/docs is served whole by this process: it needs nothing from another host, and its policy lets it ask none."""
+
+import re
+from urllib.parse import urljoin
+
+import httpx
+
+NAMED = re.compile(r'(?:src|href)="([^"]*)"')
+
+
+def policy_of(page: httpx.Response) -> dict[str, list[str]]:
+    directives = [each.split() for each in page.headers["content-security-policy"].split(";")]
+    return {name: sources for name, *sources in directives}
+
+
+def test_everything_that_the_page_names_is_served_here_without_a_key(api: httpx.Client) -> None:
+    page = api.get("/docs", headers={"Authorization": ""})
+    types = {}
+    for named in NAMED.findall(page.text):
+        assert not re.match(r"[a-z]*:?//|/", named), named  # relative: behind a prefix too
+        answer = api.get(urljoin("/docs", named), headers={"Authorization": ""})
+        assert answer.status_code == 200, named
+        assert api.head(urljoin("/docs", named)).status_code == 200
+        types[named] = answer.headers["content-type"].partition(";")[0]
+    assert types == {
+        "docs/favicon-32x32.png": "image/png",
+        "docs/swagger-ui.css": "text/css",
+        "docs/swagger-ui-bundle.js": "text/javascript",
+        "docs/start.js": "text/javascript",
+        "openapi.json": "application/json",
+    }
+
+
+def test_the_policy_allows_this_host_alone_and_no_script_within_the_page(api: httpx.Client) -> None:
+    page = api.get("/docs")
+    policy = policy_of(page)
+    assert policy["default-src"] == ["'none'"]
+    assert policy.pop("img-src") == ["'self'", "data:"]
+    assert {source for sources in policy.values() for source in sources} == {"'self'", "'none'"}
+    assert re.findall(r"<script(?![^>]*\bsrc=)", page.text) == re.findall(r"<style|\bstyle=|\bon\w+=", page.text) == []
+
+
+def test_its_scripts_and_styles_ask_no_other_host_to_begin_with(api: httpx.Client) -> None:
+    assert "://" not in api.get("/docs/start.js").text
+    assert "validatorUrl: null" in api.get("/docs/start.js").text  # its default is a server of Swagger UI's makers
+    assert re.findall(r"@import|url\((?!\"?data:|#)", api.get("/docs/swagger-ui.css").text) == []
+
+
+def test_what_is_no_part_of_the_page_is_a_problem(api: httpx.Client) -> None:
+    assert api.get("/docs/../docs/other.js").status_code == 404
+    refused = api.post("/docs")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
