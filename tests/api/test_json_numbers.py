@@ -1,4 +1,4 @@
-"""Any JSON that is taken comes back: each number as its double, any text, any depth; and it hides no other row."""
+"""Any number that JSON can say and a double can hold is taken wherever JSON is, comes back as that double, and hides no other row."""
 
 import json
 
@@ -27,27 +27,12 @@ NUMBERS = [
     5e-324,
     -5e-324,
 ]
-TEXTS = [
-    "",
-    "\x01\x1f\x7f",
-    "\u2028\u2029\ufeff",
-    "\uffff\ufffe",
-    "\U0001f600\U0010ffff",
-    "e\u0301 \u00e9",
-    '"\\/{ }',
-    "NaN",
-    "1e400",
-    "x" * 20_000,
-]
-DEEP: Json = "bottom"
-for _ in range(58):
-    DEEP = [DEEP]  # with what is around it in an endpoint's body_template, 64 levels
 CRON = {"trigger": "CRON", "cron": "* * * * *"}
 
 
-def around(value: Json) -> dict[str, Json]:
-    """The value wherever one can stand."""
-    return {"mass": value, "list": [value, [value]], "object": {"": {"deep": value}}}
+def around(number: float) -> dict[str, Json]:
+    """The number wherever one can stand."""
+    return {"mass": number, "list": [number, [number]], "object": {"": {"deep": number}}}
 
 
 def same(read: Json, sent: Json) -> bool:
@@ -56,14 +41,12 @@ def same(read: Json, sent: Json) -> bool:
         return isinstance(read, dict) and read.keys() == sent.keys() and all(same(read[key], sent[key]) for key in sent)
     if isinstance(sent, list):
         return isinstance(read, list) and len(read) == len(sent) and all(map(same, read, sent))
-    if isinstance(sent, str):
-        return read == sent
     return isinstance(read, int | float) and (read == sent if isinstance(sent, int) else float(read) == sent)
 
 
-@pytest.mark.parametrize("value", [*NUMBERS, TEXTS, dict.fromkeys(TEXTS, 1), DEEP], ids=[*map(repr, NUMBERS), "texts", "names", "depth"])
-def test_a_value_is_taken_and_read_wherever_json_is(api: httpx.Client, workspace: str, value: Json) -> None:
-    base, document = f"/v1/workspaces/{workspace}", around(value)
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_number_is_taken_and_read_wherever_json_is(api: httpx.Client, workspace: str, number: float) -> None:
+    base, document = f"/v1/workspaces/{workspace}", around(number)
 
     def sent(method: str, path: str, body: Json, status: int) -> dict[str, Json]:
         answer = api.request(method, base + path, content=json.dumps(body), headers={"Content-Type": "application/json"})
@@ -79,18 +62,18 @@ def test_a_value_is_taken_and_read_wherever_json_is(api: httpx.Client, workspace
 
     spec = {"url": "http://127.0.0.1:9/hook", "body_template": document}
     endpoint = sent("POST", "/endpoints", {"name": "numbers", "type": "HTTP", "spec": spec}, 201)
-    put = sent("PUT", "/endpoints/numbers", {"type": "HTTP", "spec": {**spec, "body_template": value}}, 200)
+    put = sent("PUT", "/endpoints/numbers", {"type": "HTTP", "spec": {**spec, "body_template": number}}, 200)
     once = sent("POST", "/jobs", {"endpoint": "numbers", "trigger": "IMMEDIATE", "input": document}, 201)
     late = sent("POST", "/jobs", {"endpoint": "numbers", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z", "input": document}, 201)
     cron = sent("POST", "/jobs", {"endpoint": "sink", "name": "numbers", **CRON, "input": document}, 201)
-    next_version = sent("PATCH", "/jobs/numbers", {"input": {"n": value}}, 200)
+    next_version = sent("PATCH", "/jobs/numbers", {"input": {"n": number}}, 200)
     by_hand = sent("POST", "/jobs/numbers/trigger", {"input": document}, 202)
     of_job = sent("POST", "/jobs/numbers/trigger", {}, 202)
 
     assert same(endpoint["spec"]["body_template"], document)
-    assert same(put["spec"]["body_template"], value)
+    assert same(put["spec"]["body_template"], number)
     assert all(same(row["input"], document) for row in (once, late, cron, by_hand, once["execution"]))
-    assert all(same(row["input"], {"n": value}) for row in (next_version, of_job))
+    assert all(same(row["input"], {"n": number}) for row in (next_version, of_job))
 
     jobs = {row["job_id"]: row for path in ("/jobs", "/jobs/numbers/versions") for row in read(path)}
     assert jobs.keys() == {once["job_id"], late["job_id"], cron["job_id"], next_version["job_id"]}
