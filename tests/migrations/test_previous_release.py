@@ -6,6 +6,7 @@ Its own files are taken out of the history: its statements are planned as its pr
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -36,6 +37,8 @@ _OF_THE_COMMAND_LINE = ("doctor.", "ringing.", "retention.retain", "retention.ge
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of the release before."""
     commit = PREVIOUS.read_text().strip()
+    if shutil.which("git") is None:
+        pytest.skip("git is not on this machine, and the release before is in the history")
     made = subprocess.run(["git", "archive", commit, "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, check=False)
     if made.returncode:
         pytest.skip(f"the release before, {commit[:12]}, is not in this copy's history: {made.stderr.decode().strip()}")
