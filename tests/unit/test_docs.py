@@ -37,3 +37,17 @@ def test_each_setting_and_command_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text()
     assert [name for name in Settings.model_fields if f"`KRONOS_{name.upper()}`" not in text] == []
     assert [name for name in main.commands if f"`kronos {name}" not in text] == []
+
+
+def test_docker_compose_gives_the_superuser_to_the_migration_alone() -> None:
+    """The API and the workers log in as the roles that can be nothing else; each `KRONOS_…` that it sets is documented."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    services = re.split(r"^  (?=\w+:$)", text.partition("\nservices:\n")[2], flags=re.MULTILINE)
+    users = {each.partition(":")[0]: re.findall(r"KRONOS_DATABASE_URL: postgresql://(\w+):", each) for each in services}
+    assert {service: found for service, found in users.items() if found} == {
+        "migrate": ["postgres"],
+        "api": ["kronos_api"],
+        "worker": ["kronos_worker"],
+    }
+    documented = {*re.findall(r"`(KRONOS_\w+)`", (ROOT / "docs" / "configuration.md").read_text()), "KRONOS_DB_PASSWORD"}
+    assert set(re.findall(r"^ +(KRONOS_\w+):", text, re.MULTILINE)) - documented == set()
