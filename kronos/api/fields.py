@@ -128,12 +128,12 @@ def _slug(text: str) -> str:
 
 
 def _endpoint_name(text: str) -> str:
-    hint = "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report."
+    hint = "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its title may be any text."
     return _named(text, _ENDPOINT_NAME, hint)
 
 
 def _job_name(text: str) -> str:
-    hint = "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report."
+    hint = "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its title may be any text."
     return _named(text, _JOB_NAME, hint)
 
 

@@ -119,11 +119,11 @@ class EndpointPut(Body):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_missing_driver(cls, given: Json) -> Json:
+    def _refuse_later_types(cls, given: Json) -> Json:
         """Before the spec is judged as an HTTP one, which would only mislead."""
         kind = given.get("type") if isinstance(given, dict) else None
         if kind in ("KAFKA", "REDIS_STREAM"):
-            fault = Fault(pointer="/type", detail=f"the driver for {kind} is not installed", hint="Use HTTP, the one of this release.")
+            fault = Fault(pointer="/type", detail=f"endpoints of type {kind} are not in this release", hint="Write 'HTTP'.")
             raise Unprocessable.of(fault)
         return given
 

@@ -49,6 +49,8 @@ def _fault(kind: str, location: tuple[str | int, ...], message: str, context: di
     pointer = _pointer(location)
     if kind == "extra_forbidden":
         return unknown(location, _model_at(model, location[:-1]))
+    if kind == "none_required":
+        return Fault(pointer=pointer, detail="it is not in this release", hint="Leave it out, or send null.")
     example = _example(model, location)
     if kind == "missing":
         return Fault(pointer=pointer, detail="this field is required", hint=f"Add it, for example {example}." if example else "Add it.")

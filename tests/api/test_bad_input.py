@@ -294,6 +294,23 @@ def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, bo
 
 
 @pytest.mark.parametrize(
+    ("change", "detail", "hint"),
+    [
+        ({"type": "KAFKA"}, "endpoints of type KAFKA are not in this release", "Write 'HTTP'."),
+        ({"type": "REDIS_STREAM"}, "endpoints of type REDIS_STREAM are not in this release", "Write 'HTTP'."),
+        ({"config": "x"}, "it is not in this release", "Leave it out, or send null."),
+        ({"payload_spec": {"a": 1}}, "it is not in this release", "Leave it out, or send null."),
+        ({"name": "Backup /logs/ + daily"}, "the name is out of its pattern", "Its title may be any text."),
+    ],
+)
+def test_what_there_is_not_yet_is_said_so(api: httpx.Client, workspace: str, change: dict[str, Any], detail: str, hint: str) -> None:
+    (fault,) = problem_of(api.post(f"/v1/workspaces/{workspace}/endpoints", json=HTTP | change))["errors"]
+
+    assert fault["detail"] == detail
+    assert hint in fault["hint"]
+
+
+@pytest.mark.parametrize(
     ("method", "path", "body", "pointer", "most"),
     [
         ("POST", "/jobs", CRON | {"tags": ["a" * 65]}, "/tags/0", 64),

@@ -68,3 +68,17 @@ def test_the_glossary_has_each_word_once_and_in_order() -> None:
         "floor",
         "lease",
     } <= set(words)
+
+
+def test_docker_compose_gives_the_superuser_to_the_migration_alone() -> None:
+    """The API and the workers log in as the roles that can be nothing else; each `KRONOS_…` that it sets is documented."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    services = re.split(r"^  (?=\w+:$)", text.partition("\nservices:\n")[2], flags=re.MULTILINE)
+    users = {each.partition(":")[0]: re.findall(r"KRONOS_DATABASE_URL: postgresql://(\w+):", each) for each in services}
+    assert {service: found for service, found in users.items() if found} == {
+        "migrate": ["postgres"],
+        "api": ["kronos_api"],
+        "worker": ["kronos_worker"],
+    }
+    documented = {*re.findall(r"`(KRONOS_\w+)`", (ROOT / "docs" / "configuration.md").read_text()), "KRONOS_DB_PASSWORD"}
+    assert set(re.findall(r"^ +(KRONOS_\w+):", text, re.MULTILINE)) - documented == set()
