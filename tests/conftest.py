@@ -9,6 +9,7 @@ With --containers the server is PostgreSQL 17 with pg_cron 1.6 in the project's 
 """
 
 import os
+import sys
 import threading
 import time
 import uuid
@@ -294,6 +295,9 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
     return minute[0]
 
 
+# Compiled once, not by each of the hundreds of processes that tests start (15 % of what `kronos serve` takes to start).
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.pop("KRONOS_DATABASE_URL", None)  # a developer's own setting must not reach a test
 os.environ["XDG_DATA_HOME"] = "/nowhere"  # nor an instance that runs here
 libpq.forget_environment()

@@ -124,5 +124,11 @@ def partition_of_days(connection: Connection, *, first: int, days: int, each: in
     return made
 
 
+def days_to(connection: Connection, day: str) -> float:
+    """How many days ago the noon of that day was: a whole number and a half would be another day in the afternoon."""
+    age: timedelta = value(connection, "select now() - (to_date(%s, 'YYYYMMDD') + interval '12 hours') at time zone 'UTC'", [day])
+    return age / DAY
+
+
 def own_ages(connection: Connection, endpoint: EndpointRow, success: int | None, failure: int | None) -> None:
     connection.execute("select kronos.set_retention(%s, %s, %s)", [endpoint.workspace_id, success, failure])

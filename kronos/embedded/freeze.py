@@ -60,10 +60,25 @@ class Freeze:
         return timedelta(seconds=silent_seconds)
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """Where no further file may be opened, one that could not be made; its end would write a traceback of what it has not."""
+
+    _is_made = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_made = True
+
+    def __del__(self) -> None:
+        if self._is_made:
+            super().__del__()
+
+
 def silent_seconds(database_url: str) -> float | None:
     """How long pg_cron has not rung an internal job, in seconds; None without an answer within seconds, whatever PostgreSQL does."""
     try:
-        return asyncio.run(_ask(database_url))
+        with asyncio.Runner(loop_factory=_Loop) as runner:
+            return runner.run(_ask(database_url))
     except (psycopg.Error, TimeoutError):  # not there, not answering, or a schema that somebody is at work on
         return None
 

@@ -1,6 +1,9 @@
 """A frozen server is restarted, and only that."""
 
+import errno
+import gc
 import itertools
+import socket
 
 import pytest
 
@@ -55,3 +58,15 @@ def test_a_database_that_does_not_answer_is_no_evidence(clock: Clock) -> None:
     dog = Freeze()
     assert {dog.look(None) for _ in range(100)} == {None}
     assert freeze.silent_seconds("postgresql://127.0.0.1:1/kronos") is None
+
+
+def test_where_no_further_file_may_be_opened_that_is_all_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback at the terminal of what asyncio did not come to make: pytest fails on one."""
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        freeze.silent_seconds("postgresql://nobody@127.0.0.1:1/none")
+    gc.collect()

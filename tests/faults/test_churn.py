@@ -30,7 +30,7 @@ CANARIES = 50
 PAIRS_PER_SECOND = 200
 CONNECTIONS = 8
 SECONDS = int(os.environ.get("KRONOS_TEST_CHURN_SECONDS", "30"))  # 60 by hand: it keeps both cores busy, and other tests wait
-SECONDS_AFTER_FIRST_TICK = 5.0  # however late in a minute the churn begins, it is under way at a tick
+SECONDS_AFTER_FIRST_TICK = 5.0  # it is under way at a tick
 MINUTE = timedelta(minutes=1)
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}
 
@@ -81,10 +81,11 @@ class Churn:
     latencies: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    async def run(self, session: aiohttp.ClientSession, at_least_seconds: float) -> None:
-        """For SECONDS, or longer where `at_least_seconds` says so."""
+    async def run(self, session: aiohttp.ClientSession, until: float) -> None:
+        """Up to `until`, for SECONDS: it begins later where that is further away."""
+        await asyncio.sleep(until - SECONDS - time.monotonic())
         began = time.monotonic()
-        until = began + max(SECONDS, at_least_seconds)
+        until = max(until, began + SECONDS)
         await asyncio.gather(*(self._call(session, began + n / PAIRS_PER_SECOND, until) for n in range(CONNECTIONS)))
         self.seconds = time.monotonic() - began
 
@@ -151,8 +152,9 @@ async def test_no_canary_misses_a_minute_and_entries_equal_jobs(
         jobs, first = make_canaries(url, key)
         churn = Churn(jobs)
         to_first_tick = value(superuser, "select %s - clock_timestamp()", [max(first.values())])
+        until = time.monotonic() + to_first_tick.total_seconds() + SECONDS_AFTER_FIRST_TICK
         async with session_of(url, key) as session:
-            await churn.run(session, to_first_tick.total_seconds() + SECONDS_AFTER_FIRST_TICK)
+            await churn.run(session, until)
         last = value(superuser, "select date_trunc('minute', clock_timestamp())")
         with capsys.disabled():
             sys.stdout.write(f"\nchurn: {churn}\n")

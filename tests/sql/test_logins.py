@@ -93,14 +93,15 @@ def test_one_who_becomes_the_worker_serves_all(superuser: Connection, both: str,
         superuser.execute("reset role")
 
 
-@pytest.fixture
-def logins(superuser: Connection, database_url: str) -> Iterator[dict[session.Role, str]]:
+@pytest.fixture(scope="module")
+def logins(module_database_url: str) -> Iterator[dict[session.Role, str]]:
     """URLs of the two roles' own logins, as `kronos up` and `kronos migrate` make them."""
     passwords: dict[session.Role, str] = {"kronos_api": "it's-a 'test", "kronos_worker": "test-only"}
-    instance_settings.set_passwords(database_url, passwords)
-    yield {role: make_conninfo(database_url, user=role, password=password) for role, password in passwords.items()}
-    superuser.execute("alter role kronos_api password null")
-    superuser.execute("alter role kronos_worker password null")
+    instance_settings.set_passwords(module_database_url, passwords)
+    yield {role: make_conninfo(module_database_url, user=role, password=password) for role, password in passwords.items()}
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        connection.execute("alter role kronos_api password null")
+        connection.execute("alter role kronos_worker password null")
 
 
 @pytest.mark.parametrize(("login", "process"), [("kronos_api", "kronos_worker"), ("kronos_worker", "kronos_api")])
@@ -112,9 +113,7 @@ def test_a_login_of_ours_in_another_process_is_told_of_the_right_one_and_not_to_
 
 
 @pytest.mark.parametrize("command", [["retention", "run"], ["retention", "run", "--dry-run"], ["migrate"], ["migrate", "--dry-run"]])
-def test_an_administrators_command_with_a_login_of_ours_says_whose_it_takes(
-    logins: dict[session.Role, str], database_url: str, command: list[str]
-) -> None:
+def test_an_administrators_command_with_a_login_of_ours_says_whose_it_takes(logins: dict[session.Role, str], command: list[str]) -> None:
     found = CliRunner().invoke(main, command, env={"KRONOS_DATABASE_URL": logins["kronos_api"]}, catch_exceptions=False)
     assert (found.exit_code, found.stdout) == (1, "")
     assert re.search(r"Error: .*use the KRONOS_DATABASE_URL that `kronos migrate` (is|was) run with", found.stderr), found.stderr
@@ -167,7 +166,8 @@ def test_a_login_of_ours_can_be_and_do_nothing_else(logins: dict[session.Role, s
 def test_whatever_the_api_stores_pg_cron_runs_nothing_but_fire(
     superuser: Connection, logins: dict[session.Role, str], filled: tuple[uuid.UUID, uuid.UUID]
 ) -> None:
-    with session.connect(logins["kronos_api"], session.wanted("kronos_api")) as api, api.transaction():
+    login = make_conninfo(logins["kronos_api"], dbname=superuser.info.dbname)
+    with session.connect(login, session.wanted("kronos_api")) as api, api.transaction():
         api.execute("select set_config('kronos.workspace_id', %s, true)", [str(filled[0])])
         (job_id,) = values(
             api,

@@ -10,7 +10,7 @@ import pytest
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions
 from kronos import retention
-from retention_rows import DAY, finished, kept, one_shot, own_ages, partition_of_days, retain, retain_all
+from retention_rows import DAY, days_to, finished, kept, one_shot, own_ages, partition_of_days, retain, retain_all
 from sql.test_partitions import go_on
 from sql_factory import Connection, await_lock, job, live, make_cron_job, records, value, values
 
@@ -107,10 +107,10 @@ def test_an_age_is_counted_from_the_end_not_from_the_id(superuser: Connection, e
 
 
 def test_a_partition_in_which_something_ended_lately_stays_and_the_rest_of_it_goes(superuser: Connection, endpoint: EndpointRow) -> None:
-    partition_of_days(superuser, first=200, days=2)
-    late = one_shot(superuser, endpoint, days=1, created=199.5)
-    early = one_shot(superuser, endpoint, days=199.5)
-    other = one_shot(superuser, endpoint, days=198.5)
+    first, second = (days_to(superuser, day) for day in partition_of_days(superuser, first=200, days=2))
+    late = one_shot(superuser, endpoint, days=1, created=first)
+    early = one_shot(superuser, endpoint, days=first)
+    other = one_shot(superuser, endpoint, days=second)
     counts = retain_all(superuser)
     assert (counts["partitions_dropped"], counts["executions"]) == (1, 1)
     assert [kept(superuser, each) for each in (late, early, other)] == [["SUCCESS"], [], []]
@@ -119,7 +119,7 @@ def test_a_partition_in_which_something_ended_lately_stays_and_the_rest_of_it_go
 
 def test_a_partition_with_an_unfinished_execution_of_its_ids_stays(superuser: Connection, endpoint: EndpointRow) -> None:
     (day,) = partition_of_days(superuser, first=200, days=1)
-    at = value(superuser, "select now() - interval '199.5 days'")
+    at = value(superuser, "select now() - %s", [days_to(superuser, day) * DAY])
     add_executions(superuser, endpoint)
     superuser.execute("update kronos.execution_live set execution_id = kronos.uuid7(%s)", [at])
     assert retain_all(superuser)["partitions_dropped"] == 0
@@ -131,8 +131,8 @@ def test_a_partition_with_an_unfinished_execution_of_its_ids_stays(superuser: Co
 @pytest.mark.parametrize("parent", ["execution_done", "attempt"])
 def test_a_partition_that_somebody_else_owns_keeps_no_other(superuser: Connection, job_id: uuid.UUID, parent: str) -> None:
     days = partition_of_days(superuser, first=200, days=3)
-    for number in range(198, 201):
-        finished(superuser, job_id, "SUCCESS", days=number - 0.5)
+    for day in days:
+        finished(superuser, job_id, "SUCCESS", days=days_to(superuser, day))
     superuser.execute(f"alter table kronos.{parent}_{days[0]} owner to current_user")
     counts = retain_all(superuser)
     assert (counts["partitions_dropped"], "errors" in counts) == (2, False)
