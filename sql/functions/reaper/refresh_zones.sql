@@ -12,8 +12,8 @@ create or replace function kronos.refresh_zones(p_until timestamptz default 'inf
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_first constant uuid := '00000000-0000-0000-0000-000000000000';
-    c_last  constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    c_first constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
+    c_last  constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
     v_old  record;
     v_zone kronos.zones;
     v_done record;
