@@ -2,12 +2,13 @@
 FROM debian:trixie-slim
 
 # tzdata-legacy: the names that tzdata keeps for old times, such as US/Eastern, which many jobs have.
+# plpgsql-check: the tests that read the bodies of SQL functions run against this image too.
 # createcluster.d: the server package makes no cluster of its own; `database` makes one in its volume.
 RUN mkdir -p /etc/postgresql-common/createcluster.d \
     && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/kronos.conf \
     && apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates postgresql-17 postgresql-17-cron python3 python3-venv tzdata tzdata-legacy \
+        ca-certificates postgresql-17 postgresql-17-cron postgresql-17-plpgsql-check python3 python3-venv tzdata tzdata-legacy \
     && rm -rf /var/lib/apt/lists/*
 
 ENV PATH=/opt/kronos/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -14,8 +14,8 @@ declare
     c_grace    constant interval := kronos.grace();
     c_at_most  constant integer  := 10000;
     v_tick     timestamptz   := p_pointer.next_tick_at;
-    v_on_time  timestamptz[] := '{}';
-    v_missed   timestamptz[] := '{}';
+    v_on_time  timestamptz[] := '{}'::timestamptz[];
+    v_missed   timestamptz[] := '{}'::timestamptz[];
     v_deliver  timestamptz[];
     v_window   timestamptz   := p_now - make_interval(secs => p_job.catch_up_window_seconds);      -- where it begins
     v_horizon  timestamptz   := case when p_job.catch_up_policy = 'ALL' then least(v_window, p_now - c_grace) else p_now - c_grace end;

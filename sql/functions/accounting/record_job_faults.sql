@@ -5,7 +5,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_unread   record;
-    v_readable uuid[] := '{}';
+    v_readable uuid[] := '{}'::uuid[];
 begin
     for v_unread in
         select coalesce(broken.fault, '') as fault, coalesce(broken.message, '') as message, array_agg(job.job_id order by asked.nth) as job_ids

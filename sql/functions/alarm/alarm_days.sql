@@ -6,7 +6,7 @@ create or replace function kronos.alarm_days(p_schedule kronos.schedule, p_shift
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_lengths    constant integer[] := '{31,29,31,30,31,30,31,31,30,31,30,31,28}';     -- the 13th is February again
+    c_lengths    constant integer[] := '{31,29,31,30,31,30,31,31,30,31,30,31,28}'::integer[];     -- the 13th is February again
     v_weekdays   integer;
     v_month      integer;
     v_before     integer;

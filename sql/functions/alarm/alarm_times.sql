@@ -16,7 +16,7 @@ declare
     v_gap      timestamptz;
     v_end      timestamp;
     v_start    timestamp;
-    v_is_moved boolean[] := '{f,f,f}';
+    v_is_moved boolean[] := '{f,f,f}'::boolean[];
 begin
     minutes := 0;
     hours := 0;

@@ -9,7 +9,7 @@ declare
     v_values integer[] := kronos.cron_values(p_bits);
     v_count  integer := cardinality(v_values);
     v_step   integer := kronos.cron_step(v_values);
-    v_items  text[] := '{}';
+    v_items  text[] := '{}'::text[];
     v_first  integer := 1;
     v_last   integer;
 begin

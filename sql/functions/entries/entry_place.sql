@@ -5,7 +5,7 @@ create or replace function kronos.entry_place(out database text, out nodename te
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    database := current_database();
+    database := current_database()::text;
     nodeport := current_setting('port')::integer;
     if pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
         database := current_setting('cron.database_name');

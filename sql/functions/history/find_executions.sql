@@ -17,12 +17,12 @@ as $$
 declare
     c_unfinished constant text[]      := array['PENDING', 'QUEUED', 'RUNNING', 'RETRYING'];
     c_slack      constant interval    := interval '1 hour';
-    c_first      constant timestamptz := '1970-01-01 00:00:00+00';      -- ids count from here
+    c_first      constant timestamptz := '1970-01-01 00:00:00+00'::timestamptz;      -- ids count from here
     v_workspace  constant uuid        := kronos.current_workspace_id();
     v_before_at  constant timestamptz := coalesce(p_before_created_at, 'infinity');
     v_before_id  constant uuid        := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
-    v_ids        uuid[]               := '{}';      -- the page so far, newest first
-    v_made       timestamptz[]        := '{}';
+    v_ids        uuid[]               := '{}'::uuid[];      -- the page so far, newest first
+    v_made       timestamptz[]        := '{}'::timestamptz[];
     v_oldest     timestamptz;                       -- nothing was made before
     v_upper      timestamptz;                       -- the span is [v_lower, v_upper); null: up to any
     v_lower      timestamptz;

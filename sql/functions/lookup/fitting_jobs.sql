@@ -5,7 +5,7 @@ create or replace function kronos.fitting_jobs(p_job_ids uuid[], p_limit integer
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_fitting uuid[] := '{}';
+    v_fitting uuid[] := '{}'::uuid[];
     v_bytes   bigint := 0;
     v_job     record;
 begin

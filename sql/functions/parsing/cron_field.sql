@@ -8,9 +8,9 @@ begin
     low := (array[0, 0, 1, 1, 0])[p_n];
     high := (array[59, 23, 31, 12, 7])[p_n];
     names := case p_n
-        when 4 then '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}'
-        when 5 then '{sun,mon,tue,wed,thu,fri,sat}'
-        else '{}'
+        when 4 then '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}'::text[]
+        when 5 then '{sun,mon,tue,wed,thu,fri,sat}'::text[]
+        else '{}'::text[]
     end;
 end
 $$;

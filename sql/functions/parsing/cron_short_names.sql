@@ -8,7 +8,7 @@ language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg
 as $$
 declare
     c_long constant text[] := '{january,february,march,april,may,june,july,august,september,october,november,december,'
-                              'sunday,monday,tuesday,wednesday,thursday,friday,saturday,weds}';
+                              'sunday,monday,tuesday,wednesday,thursday,friday,saturday,weds}'::text[];
     v_item text := p_item;
     v_word text;
     v_name text;

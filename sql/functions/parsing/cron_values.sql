@@ -4,7 +4,7 @@ language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg
 as $$
 declare
     v_rest   bigint := p_bits;
-    v_values integer[] := '{}';
+    v_values integer[] := '{}'::integer[];
 begin
     while v_rest <> 0 loop
         v_values := v_values || kronos.lowest_bit(v_rest);

@@ -6,8 +6,8 @@ language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg
 as $$
 declare
     v_schedule kronos.schedule;
-    v_plain    bigint[] := '{}';
-    v_special  bigint[] := '{}';
+    v_plain    bigint[] := '{}'::bigint[];
+    v_special  bigint[] := '{}'::bigint[];
     v_bits     record;
 begin
     for n in 1..5 loop

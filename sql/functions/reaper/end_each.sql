@@ -6,8 +6,8 @@ as $$
 declare
     v_half constant integer := cardinality(p_job_ids) / 2;
     v_job     record;
-    v_live    uuid[] := '{}';
-    v_retired uuid[] := '{}';
+    v_live    uuid[] := '{}'::uuid[];
+    v_retired uuid[] := '{}'::uuid[];
 begin
     for v_job in
         select job.job_id, kronos.why_halted(job) as why_halted, job.status = 'PAUSED' and job.resume_at <= p_now as pause_is_over

@@ -13,9 +13,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_began  constant timestamptz := clock_timestamp();
-    v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}';
-    v_left   jsonb := '{"ended": 0, "resumed": 0, "alarms": 0, "entries": 0}';
-    v_errors jsonb := '[]';
+    v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}'::jsonb;
+    v_left   jsonb := '{"ended": 0, "resumed": 0, "alarms": 0, "entries": 0}'::jsonb;
+    v_errors jsonb := '[]'::jsonb;
     v_done   record;
     v_task   text;
     v_until  timestamptz;

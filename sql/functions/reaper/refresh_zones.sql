@@ -12,10 +12,9 @@ create or replace function kronos.refresh_zones(p_until timestamptz default 'inf
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_first constant uuid := '00000000-0000-0000-0000-000000000000';
-    c_last  constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    c_first constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
+    c_last  constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
     v_old  record;
-    v_zone kronos.zones;
     v_done record;
 begin
     zones := 0;
@@ -30,34 +29,16 @@ begin
        and not exists (select from kronos.jobs as job
                         where job.run_at_local is not null and job.status = 'ACTIVE' and job.timezone = zone.timezone);
     for v_old in
-        select used.timezone, zone.read_at, zone.probes, zone.distances, zone.from_job_id, zone.changed_at, zone.changed_from,
+        select used.timezone, zone.read_at, zone.probes, zone.distances, zone.from_job_id, zone.changed_from,
                zone.changed_at > now() - interval '15 minutes' as has_just_changed
           from kronos.zones_in_use() as used (timezone)
           left join kronos.zones as zone using (timezone)
          order by zone.from_job_id is null, zone.read_at nulls first, used.timezone
     loop
         begin
-            v_zone := null;
             if v_old.read_at is null or v_old.read_at <= now() - interval '1 day' or v_old.probes = '{}'
                or kronos.zone_distances(v_old.timezone, v_old.probes) <> v_old.distances then
-                v_zone := kronos.read_zone(v_old.timezone);
-                if v_old.probes <> '{}' and kronos.zone_distances(v_old.timezone, v_old.probes) <> v_old.distances then
-                    v_zone.changed_at := now();
-                    v_zone.changed_from := least(v_old.changed_from, kronos.last_agreement(v_old.probes, v_old.distances,
-                                                                                           kronos.zone_distances(v_old.timezone, v_old.probes)));
-                    raise warning 'kronos: the rules of time zone % are other ones now: its jobs are scheduled anew', v_old.timezone;
-                    perform pg_notify('kronos_zones', '');
-                else
-                    v_zone.changed_at := v_old.changed_at;
-                    v_zone.changed_from := v_old.changed_from;
-                end if;
-                insert into kronos.zones (timezone, offsets, gaps, gap_seconds, read_at, probes, distances, changed_at, changed_from, from_job_id)
-                values (v_zone.timezone, v_zone.offsets, v_zone.gaps, v_zone.gap_seconds, v_zone.read_at, v_zone.probes, v_zone.distances,
-                        v_zone.changed_at, v_zone.changed_from, c_first)
-                    on conflict (timezone) do update
-                   set offsets = excluded.offsets, gaps = excluded.gaps, gap_seconds = excluded.gap_seconds, read_at = excluded.read_at,
-                       probes = excluded.probes, distances = excluded.distances, changed_at = excluded.changed_at, changed_from = excluded.changed_from,
-                       from_job_id = excluded.from_job_id, one_shots_from = null;
+                perform kronos.reread_zone(v_old.timezone);
                 zones := zones + 1;
             elsif v_old.from_job_id is null and v_old.has_just_changed then
                 update kronos.zones set from_job_id = c_first where timezone = v_old.timezone;

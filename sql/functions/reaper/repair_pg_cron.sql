@@ -14,8 +14,8 @@ declare
     v_has_begun  boolean := false;
     v_batch      record;
     v_at         integer;
-    v_spared     uuid[]   := '{}';
-    v_spared_ids bigint[] := '{}';
+    v_spared     uuid[]   := '{}'::uuid[];
+    v_spared_ids bigint[] := '{}'::bigint[];
     v_until      timestamptz;
     v_last_until timestamptz;
     v_part       record;

@@ -11,12 +11,12 @@ declare
     v_until   timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
     v_part    text;
     v_step    record;
-    v_counts  jsonb := '{}';
-    v_errors  jsonb := '[]';
+    v_counts  jsonb := '{}'::jsonb;
+    v_errors  jsonb := '[]'::jsonb;
     v_is_left boolean := false;
 begin
     if not pg_try_advisory_xact_lock(hashtext('kronos.retain')) then
-        return '{"busy": true, "is_left": true}';
+        return '{"busy": true, "is_left": true}'::jsonb;
     end if;
     if p_is_anew then
         update kronos.retention set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000', jobs_began_at = now();

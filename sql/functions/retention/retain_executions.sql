@@ -6,8 +6,8 @@ create or replace function kronos.retain_executions(p_until timestamptz, out exe
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_lowest  constant uuid    := '00000000-0000-0000-0000-000000000000';
-    c_highest constant uuid    := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    c_lowest  constant uuid    := '00000000-0000-0000-0000-000000000000'::uuid;
+    c_highest constant uuid    := 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
     c_rows    constant integer := 5000;
     v_bounds  record;
     v_floor   uuid := c_lowest;

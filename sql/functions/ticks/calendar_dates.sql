@@ -5,7 +5,7 @@ create or replace function kronos.calendar_dates(p_every_months integer, p_ancho
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_lengths constant integer[] := '{31,28,31,30,31,30,31,31,30,31,30,31}';
+    c_lengths constant integer[] := '{31,28,31,30,31,30,31,31,30,31,30,31}'::integer[];
     v_day     constant integer   := date_part('day', p_anchor)::integer;
     v_month   integer := date_part('month', p_anchor)::integer;
 begin

@@ -11,7 +11,7 @@ declare
     v_is_utc boolean := kronos.is_utc_zone(p_schedule.timezone);
     v_tick   timestamptz := p_after;
     v_last   timestamptz;
-    v_runs   jsonb[] := '{}';
+    v_runs   jsonb[] := '{}'::jsonb[];
 begin
     for i in 1 - p_passed .. p_count loop
         v_tick := kronos.next_tick(p_schedule, v_tick);

@@ -5,7 +5,7 @@ create or replace function kronos.describe_before_last(p_bits bigint) returns te
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_words text[] := '{}';
+    v_words text[] := '{}'::text[];
 begin
     for n in 1..30 loop
         if (p_bits >> (64 - n)) & 1 = 1 then

@@ -11,7 +11,7 @@ declare
     v_nearest bigint := coalesce(p_schedule.nearest_days, 0) & c_every_day & ~2::bigint;
     v_before  text   := kronos.describe_before_last(p_schedule.days);
     v_near    text   := kronos.describe_before_last(p_schedule.nearest_days);
-    v_words   text[] := '{}';
+    v_words   text[] := '{}'::text[];
 begin
     if v_listed <> 0 then
         v_words := v_words || (kronos.describe_field(kronos.cron_values(v_listed), 'day', 1, 31) || ' of the month');

@@ -4,7 +4,7 @@ language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg
 as $$
 declare
     c_names constant text[] :=
-        '{January,February,March,April,May,June,July,August,September,October,November,December}';
+        '{January,February,March,April,May,June,July,August,September,October,November,December}'::text[];
     v_days text;
 begin
     if p_schedule.every_seconds is not null then

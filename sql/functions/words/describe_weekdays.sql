@@ -4,8 +4,8 @@ create or replace function kronos.describe_weekdays(p_schedule kronos.schedule, 
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_names constant text[] := '{Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday}';
-    c_nth   constant text[] := '{first,second,third,fourth,fifth}';
+    c_names constant text[] := '{Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday}'::text[];
+    c_nth   constant text[] := '{first,second,third,fourth,fifth}'::text[];
     v_nth   bigint := coalesce(p_schedule.nth_weekdays, 0);
     v_last  integer := coalesce(p_schedule.last_weekdays, 0);
     v_words text[];

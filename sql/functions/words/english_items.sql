@@ -8,7 +8,7 @@ language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_count integer := cardinality(p_values);
-    v_words text[] := '{}';
+    v_words text[] := '{}'::text[];
     v_first integer := 1;
     v_last  integer;
 begin

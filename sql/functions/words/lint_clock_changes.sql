@@ -10,7 +10,7 @@ declare
     v_old    timestamp;     -- what the clocks would show at the change without it, and ...
     v_new    timestamp;     -- ... what they show
     v_first  timestamp;
-    v_lints  text[] := '{}';
+    v_lints  text[] := '{}'::text[];
 begin
     if kronos.is_utc_zone(p_schedule.timezone) or (p_schedule.every_hour and p_schedule.hours = c_every_hour)
     or p_schedule.every_seconds % 86400 <> 0 then

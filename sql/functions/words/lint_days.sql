@@ -5,14 +5,14 @@ language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg
 as $$
 declare
     c_every_day constant bigint := 4294967294;     -- bits 1-31
-    c_names     constant text[] := '{January,February,March,April,May,June,July,August,September,October,November,December}';
+    c_names     constant text[] := '{January,February,March,April,May,June,July,August,September,October,November,December}'::text[];
     v_is_any_day     boolean := (p_schedule.days & c_every_day) = c_every_day;
     v_is_any_weekday boolean := p_schedule.weekdays = 127;
     v_star    text := case when starts_with(p_fields[3], '*') then format('%s in the day of month field', p_fields[3])
                            else format('%s in the weekday field', p_fields[5]) end;
     v_missing integer;
     v_is_near boolean;
-    v_lints   text[] := '{}';
+    v_lints   text[] := '{}'::text[];
 begin
     for v_day in 29..31 loop
         -- Told where the day stands for itself, or a range begins with it, as 30-2 does: 25-31 means the month's end, whichever day that is.

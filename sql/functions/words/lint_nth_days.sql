@@ -1,16 +1,15 @@
 -- lint_nth_days: weekdays that only some months have five of, days before the last that some months are too short for, and W at a month's end, where
 -- the nearest weekday is not the nearest of all.
--- p_fields are the five texts of p_schedule.
-create or replace function kronos.lint_nth_days(p_fields text[], p_schedule kronos.schedule) returns text[]
+create or replace function kronos.lint_nth_days(p_schedule kronos.schedule) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_days constant text[] := '{Sunday,Monday,Tuesday,Wednesday,Thursday,Friday,Saturday}';
-    c_months constant text[] := '{January,February,March,April,May,June,July,August,September,October,November,December}';
+    c_days constant text[] := '{Sunday,Monday,Tuesday,Wednesday,Thursday,Friday,Saturday}'::text[];
+    c_months constant text[] := '{January,February,March,April,May,June,July,August,September,October,November,December}'::text[];
     -- Months that end with day 28, 29, 30 or 31.
-    c_ends constant integer[] := '{4,4,2640,5546}';
+    c_ends constant integer[] := '{4,4,2640,5546}'::integer[];
     v_short integer;
-    v_lints text[] := '{}';
+    v_lints text[] := '{}'::text[];
 begin
     for v_day in 0..6 loop
         if (p_schedule.nth_weekdays >> (28 + v_day)) & 1 = 1 then

@@ -7,14 +7,14 @@ as $$
 declare
     v_fields text[] := kronos.cron_fields(p_cron);
     v_tick   timestamptz := kronos.next_tick(p_schedule, p_after);
-    v_lints  text[] := '{}';
+    v_lints  text[] := '{}'::text[];
 begin
     if v_tick is null or v_tick >= p_until then
         v_lints := v_lints || 'the schedule does not fire again'::text;
     end if;
     if p_cron is not null then
         v_lints := v_lints || kronos.lint_steps(v_fields, p_schedule) || kronos.lint_days(v_fields, p_schedule)
-                           || kronos.lint_nth_days(v_fields, p_schedule);
+                           || kronos.lint_nth_days(p_schedule);
     end if;
     if p_schedule.every_months is not null
     and bit_count((select dates.days from kronos.calendar_dates(p_schedule.every_months, p_schedule.anchor_local) as dates)::bit(64)) > 1 then

@@ -6,8 +6,8 @@ create or replace function kronos.lint_step(p_text text, p_field text, p_unit te
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_days  constant text[] := '{Sunday,Monday,Tuesday,Wednesday,Thursday,Friday,Saturday}';
-    c_names constant text[] := '{January,February,March,April,May,June,July,August,September,October,November,December}';
+    c_days  constant text[] := '{Sunday,Monday,Tuesday,Wednesday,Thursday,Friday,Saturday}'::text[];
+    c_names constant text[] := '{January,February,March,April,May,June,July,August,September,October,November,December}'::text[];
     v_parts integer[] := regexp_match(p_text, '^(?:\*|(\d{1,2})-(\d{1,2}))/(\d{1,2})$')::integer[];
     v_size  integer := p_high - p_low + 1;
     v_step  integer := v_parts[3];

@@ -10,7 +10,7 @@ as $$
 declare
     v_size    constant integer := p_high - p_low + 1;
     v_count   constant integer := cardinality(p_values);
-    v_turned  integer[] := '{}';
+    v_turned  integer[] := '{}'::integer[];
     v_first   integer := v_count;       -- where the run that ends with p_high begins
 begin
     while p_values[v_first - 1] = p_values[v_first] - 1 loop

@@ -1,0 +1,83 @@
+"""The bodies of SQL functions, read by plpgsql_check and by PostgreSQL: what they name is there, and they use what they declare."""
+
+import re
+
+import pytest
+
+from sql_factory import Connection, value, values
+
+# What is no fault, each with its reason. Whoever writes a new line here has looked at what it lets through.
+_FALSE = (
+    # Counts are bigint, and what they are kept in is integer: the assignment checks the range, and costs nanoseconds a call.
+    re.compile(r'\w+: performance 42804 .* cast "(integer|bigint|numeric)" value to "(integer|bigint|double precision)" type '),
+    # They depend on the rules of time zones, which change under us: STABLE promises no more than is true.
+    re.compile(r"(alarm_times|anchor_of|check_dates|next_ticks): performance 00000 routine is marked as STABLE, should be IMMUTABLE "),
+    # They change tables by dynamic SQL, into which plpgsql_check does not look.
+    re.compile(r"(add_partition|drop_partition): performance 00000 routine is marked as VOLATILE, should be STABLE "),
+    # A loop without a condition, left by its returns alone.
+    re.compile(r"next_local_tick: warning extra 2F005 control reached end of function without RETURN"),
+)
+
+_FINDINGS = """
+  select proc.proname || ': ' || concat_ws(' ', found.level, found.sqlstate, 'line ' || found.lineno, found.statement, found.message,
+                                           found.detail, found.hint)
+    from pg_proc as proc
+    join pg_language as language on language.oid = proc.prolang and language.lanname = 'plpgsql'
+    left join pg_trigger as trigger on trigger.tgfoid = proc.oid and trigger.tgparentid = 0
+   cross join lateral plpgsql_check_function_tb(proc.oid, coalesce(trigger.tgrelid, 0), oldtable := trigger.tgoldtable,
+                                                newtable := trigger.tgnewtable, performance_warnings := true) as found
+   where proc.pronamespace = 'kronos'::regnamespace
+   order by 1
+"""
+
+
+@pytest.fixture
+def checked(superuser: Connection) -> Connection:
+    if values(superuser, "select name from pg_available_extensions where name = 'plpgsql_check'") == []:
+        version = superuser.info.server_version // 10000
+        pytest.skip(f"this server has no plpgsql_check: install postgresql-{version}-plpgsql-check (bin/install does where apt has it)")
+    superuser.execute("create extension plpgsql_check")
+    return superuser
+
+
+def test_plpgsql_check_finds_nothing_that_is_a_fault(checked: Connection) -> None:
+    found = values(checked, _FINDINGS)
+    assert [each for each in found if not any(false.match(each) for false in _FALSE)] == []
+
+
+def test_plpgsql_check_finds_an_unused_variable_and_a_column_that_is_not_there(checked: Connection) -> None:
+    checked.execute(
+        """
+        create function kronos.faulty() returns integer language plpgsql as $$
+        declare
+            v_unused text;
+        begin
+            return (select no_such_column from kronos.jobs limit 1);
+        end
+        $$
+        """
+    )
+    found = "\n".join(each for each in values(checked, _FINDINGS) if each.startswith("faulty: "))
+    assert 'column "no_such_column" does not exist' in found
+    checked.execute(
+        "create or replace function kronos.faulty() returns integer language plpgsql as $$ declare v_unused text; begin return 1; end $$"
+    )
+    assert 'unused variable "v_unused"' in "\n".join(values(checked, _FINDINGS))
+
+
+def test_functions_in_sql_hold_what_is_there(superuser: Connection) -> None:
+    """A migration makes them with check_function_bodies off, for they may name what comes after them."""
+    definitions = values(
+        superuser,
+        """
+        select pg_get_functiondef(proc.oid)
+          from pg_proc as proc
+          join pg_language as language on language.oid = proc.prolang and language.lanname = 'sql'
+         where proc.pronamespace = 'kronos'::regnamespace
+         order by proc.proname
+        """,
+    )
+    assert len(definitions) > 50
+    assert value(superuser, "show check_function_bodies") == "on"
+    for definition in definitions:
+        superuser.execute(definition.encode())
