@@ -194,6 +194,8 @@ async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) 
         "schedule": read.schedule,
         "alarm": read.alarm,
         "description": read.description,
+        "read_at": read.read_at,
+        "tick_then": read.next_tick_at if new.starts_at is None and new.ends_at is None else None,
         "starts_at": new.starts_at,
         "ends_at": new.ends_at,
         "max_runs": new.max_runs,

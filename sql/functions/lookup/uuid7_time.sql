@@ -1,8 +1,8 @@
 -- uuid7_time: the instant that a version 7 UUID begins with, to the millisecond: which partition of the history a row of this id lies in.
--- Called by: queries and functions that look into the history.
+-- Called by: queries and functions that look into the history. Immutable in all its parts (timestamptz + interval is not), and so inlined.
 create or replace function kronos.uuid7_time(p_id uuid) returns timestamptz
 language sql immutable strict parallel safe
 as $$
-    select timestamptz '1970-01-01 00:00:00+00'
-           + (('x' || left(replace(p_id::text, '-', ''), 12))::bit(48)::bigint * interval '1 millisecond')
+    select (timestamp '1970-01-01 00:00:00' + (('x' || left(replace(p_id::text, '-', ''), 12))::bit(48)::bigint * interval '1 millisecond'))
+           at time zone 'UTC'
 $$;
