@@ -199,7 +199,14 @@ async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) 
         }
     read = await schedules.read(view, _schedule_text(new))
     terms = {name: getattr(new, name) for name in TERMS}
-    return _INSERT_CRON, params | terms | {"schedule": read.schedule, "alarm": read.alarm, "description": read.description}
+    of_the_schedule = {
+        "schedule": read.schedule,
+        "alarm": read.alarm,
+        "description": read.description,
+        "read_at": read.read_at,
+        "tick_then": read.next_tick_at if new.starts_at is None and new.ends_at is None else None,
+    }
+    return _INSERT_CRON, params | terms | of_the_schedule
 
 
 def _schedule_text(new: NewJob) -> ScheduleText:

@@ -73,11 +73,16 @@ class ScheduleText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRead:
-    """What a job stores of its schedule: as PostgreSQL writes a kronos.schedule, pg_cron's text, and words."""
+    """What a job stores of its schedule: as PostgreSQL writes a kronos.schedule, pg_cron's text, and words.
+
+    `next_tick_at` is its first tick after `read_at`, on PostgreSQL's clock, so until then it is the next; None: there is none.
+    """
 
     schedule: str
     alarm: str
     description: str
+    read_at: datetime
+    next_tick_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

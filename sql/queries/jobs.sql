@@ -1,26 +1,27 @@
 -- name: insert_cron_job
--- The row and its pg_cron entry in one statement: both, or neither. One row: the job, or, under another id than %(job_id)s, the one that the
+-- The row, its pointer and its pg_cron entry in one statement: all, or none. One row: the job, or, under another id than %(job_id)s, the one that the
 -- idempotency key made before. No row: no such endpoint, or the workspace is suspended. Schedule, alarm and description are read_schedule's
--- (queries/schedules.sql). The conflict's update changes nothing: it waits for a concurrent twin and returns it.
+-- (queries/schedules.sql), and so is the first tick, unless it has passed since, or the window may leave it out. The conflict's update changes nothing:
+-- it waits for a concurrent twin and returns it.
 -- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job, a third of this statement's time.
 -- It enters the workspace by itself, which spares the API's process half of its time with the driver. Row level security compares with the setting
--- when endpoints are looked for: offset 0 keeps the lateral subquery one, so that it can only run after the row that made the setting. Were the order
--- another, it would find nothing, and jobs.create asks once more after entering the workspace the ordinary way.
-with workspace as materialized (
-    select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
-      from kronos.find_workspace(%(workspace)s)
-     where status = 'ACTIVE'
-), endpoint as materialized (
-    select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
-      from workspace
+-- when endpoints are looked for: offset 0 keeps both subqueries ones, so that the lateral one can only run after the row that made the setting. Were the
+-- order another, it would find nothing, and jobs.create asks once more after entering the workspace the ordinary way.
+-- Few nodes and few scans of them: each is made ready anew for every job.
+with endpoint as materialized (      -- and the first tick, before the row: a schedule that never fires is refused by its own words
+    select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug,
+           case when now() >= %(read_at)s and now() < %(tick_then)s then %(tick_then)s
+                else kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s) end as first_tick_at
+      from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
+              from kronos.find_workspace(%(workspace)s)
+             where status = 'ACTIVE'
+            offset 0) as workspace
      cross join lateral (select endpoint.endpoint_id, endpoint.name, endpoint.type
                            from kronos.endpoints as endpoint
                           where endpoint.workspace_id = workspace.entered::uuid
                             and endpoint.name = %(endpoint)s
                             and endpoint.deleted_at is null
                          offset 0) as found
-), fresh as materialized (      -- before the row: a schedule that never fires is refused by its own words
-    select endpoint.*, kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s) as first_tick_at from endpoint
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds,
@@ -28,38 +29,33 @@ with workspace as materialized (
     select %(job_id)s, %(job_id)s, workspace_id, %(name)s, %(title)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, %(schedule)s, %(alarm)s, %(description)s,
            %(every)s, (%(schedule)s::kronos.schedule).anchor, (%(schedule)s::kronos.schedule).anchor_local, %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(overlap)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
            %(idempotency_key)s, %(request_sha256)s
-      from fresh
+      from endpoint
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
     returning *
 ), pointed as (
     insert into kronos.pointers (job_id, workspace_id, next_tick_at)
-    select job.job_id, job.workspace_id, fresh.first_tick_at from job cross join fresh where job.job_id = %(job_id)s
-    returning job_id, next_tick_at
-), registered as materialized (
-    select job_id, kronos.register_pg_cron(job_id) as jobid from job where job_id = %(job_id)s
+    select job.job_id, job.workspace_id, endpoint.first_tick_at from job cross join endpoint where job.job_id = %(job_id)s
 )
 select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
        job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every,
        coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor, kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, pointed.next_tick_at as next_run_at, job.last_run_at,
-       jsonb_build_object('jobid', registered.jobid, 'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm, 'active', true) as pg_cron,
+       job.skip_next, job.resume_at, case when job.job_id = %(job_id)s then endpoint.first_tick_at end as next_run_at, job.last_run_at,
+       jsonb_build_object('jobid', case when job.job_id = %(job_id)s then kronos.register_pg_cron(job.job_id) end,
+                          'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm, 'active', true) as pg_cron,
        job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at, null::jsonb as execution
   from job
- cross join endpoint
-  left join pointed on pointed.job_id = job.job_id
-  left join registered on registered.job_id = job.job_id;
+ cross join endpoint;
 
 -- name: insert_one_shot_job
--- An IMMEDIATE or DELAYED job and its execution, in one statement. Rows, and how it enters the workspace, as insert_cron_job.
-with workspace as materialized (
-    select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
-      from kronos.find_workspace(%(workspace)s)
-     where status = 'ACTIVE'
-), endpoint as materialized (
+-- An IMMEDIATE or DELAYED job and its execution, in one statement. Rows, and how it enters the workspace, as insert_cron_job. A NOTIFY is never null.
+with endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
-      from workspace
+      from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
+              from kronos.find_workspace(%(workspace)s)
+             where status = 'ACTIVE'
+            offset 0) as workspace
      cross join lateral (select endpoint.endpoint_id, endpoint.name, endpoint.type, endpoint.version,
                                 made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
                            from kronos.endpoints as endpoint
@@ -84,8 +80,6 @@ with workspace as materialized (
       from job, endpoint
      where job.job_id = %(job_id)s
     returning *
-), woken as materialized (
-    select pg_notify('kronos_work', '') from queued where %(wake)s
 )
 select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
        job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, null::text as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
@@ -96,13 +90,13 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
                           'status', case when queued.visible_at > now() then 'PENDING' else 'QUEUED' end, 'status_reason', null,
-                          'scheduled_at', kronos.iso(queued.scheduled_at), 'run_at', kronos.iso(queued.run_at), 'started_at', null, 'completed_at', null,
+                          'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at', kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
                           'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts, 'tick_count', 1, 'input', queued.input,
-                          'output', null, 'error', null, 'worker_id', null, 'created_at', kronos.iso(queued.created_at)) as execution
+                          'output', null, 'error', null, 'worker_id', null, 'created_at', kronos.iso_inlined(queued.created_at)) as execution
   from job
  cross join endpoint
   left join queued on queued.job_id = job.job_id
- where (select count(*) from woken) >= 0;
+ where not %(wake)s or queued.execution_id is null or pg_notify('kronos_work', '') is not null;
 
 -- name: find_twin
 -- The job that an idempotency key made, and whether for the same request. No row: none.

@@ -1,6 +1,7 @@
 -- name: read_schedule
--- What a job stores of its schedule.
-select schedule::text as schedule, kronos.alarm(%(cron)s::text, schedule) as alarm, kronos.describe_schedule(schedule) as description
+-- What a job stores of its schedule, and its first tick after now, if there is one.
+select schedule::text as schedule, kronos.alarm(%(cron)s::text, schedule) as alarm, kronos.describe_schedule(schedule) as description,
+       now() as read_at, kronos.next_tick(schedule, now()) as next_tick_at
   from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text, %(dst_gap)s::text, %(dst_overlap)s::text,
                             %(anchor_local)s::timestamp) as schedule;
 

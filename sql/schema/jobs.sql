@@ -50,33 +50,8 @@ create table kronos.jobs (
     constraint jobs_previous_fkey        foreign key (workspace_id, previous_version_id) references kronos.jobs (workspace_id, job_id)
                                          on delete set null (previous_version_id),      -- by retention
     constraint jobs_replaced_by_fkey     foreign key (workspace_id, replaced_by_id) references kronos.jobs (workspace_id, job_id)
-                                         on delete set null (replaced_by_id) deferrable initially deferred,
-    constraint jobs_name_shape           check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,126})$'),
-    constraint jobs_trigger_known        check (trigger in ('IMMEDIATE', 'DELAYED', 'CRON')),
-    constraint jobs_status_known         check (status in ('ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED')),
-    constraint jobs_only_cron_pauses     check (status <> 'PAUSED' or trigger = 'CRON'),
-    constraint jobs_schedule_is_whole    check ((trigger = 'CRON') = (num_nonnulls(cron, every) = 1)
-                                            and num_nonnulls(anchor, anchor_local) = num_nonnulls(every)
-                                            and (trigger = 'CRON' or run_at_local is not null) = (timezone is not null)
-                                            and (trigger = 'CRON') = (schedule is distinct from null)
-                                            and (trigger = 'CRON') = (alarm is not null)
-                                            and (trigger = 'CRON') = (description is not null)),
-    constraint jobs_delayed_has_run_at   check ((trigger = 'DELAYED') = (run_at is not null) and (run_at_local is null or trigger = 'DELAYED')),
-    constraint jobs_retired_is_told      check ((status in ('RETIRED', 'COMPLETED')) = (retired_at is not null)),
-    constraint jobs_window_not_empty     check (ends_at > starts_at),
-    constraint jobs_first_is_itself      check ((version = 1) = (first_version_id = job_id)
-                                            and (version > 1 or previous_version_id is null)),
-    constraint jobs_not_its_own_heir     check (replaced_by_id <> job_id),
-    constraint jobs_max_runs_positive    check (max_runs > 0),
-    constraint jobs_jitter_bounded       check (jitter_seconds between 0 and 3600),
-    constraint jobs_dst_gap_known        check (dst_gap in ('SHIFT', 'SHIFT_BY_GAP', 'SKIP')),
-    constraint jobs_dst_overlap_known    check (dst_overlap in ('FIRST', 'BOTH')),
-    constraint jobs_overlap_known        check (overlap in ('ALLOW', 'SKIP', 'QUEUE', 'REPLACE')),
-    constraint jobs_catch_up_known       check (catch_up_policy in ('SKIP', 'LATEST', 'ALL')),
-    constraint jobs_catch_up_bounded     check (catch_up_window_seconds between 0 and 2678400),
-    constraint jobs_skip_next_bounded    check (skip_next between 0 and 10000),
-    constraint jobs_only_pauses_end      check (resume_at is null or status = 'PAUSED'),
-    constraint jobs_title_shape          check (char_length(title) between 1 and 200 and title !~ '[\u0001-\u001f\u007f-\u009f]')
+                                         on delete set null (replaced_by_id) deferrable initially deferred
+    -- What its columns must be, each and to each other: functions/lookup/require_sound_job.sql
 ) with (fillfactor = 85,
         autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 -- One job per idempotency key, as long as its row is kept. Serves insert_cron_job and insert_one_shot_job.

@@ -1,6 +1,7 @@
 """The statements that enter a workspace by themselves find its endpoint whatever plan PostgreSQL chooses, and nobody else's."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -33,6 +34,7 @@ def params(statement: str, **given: Any) -> dict[str, Any]:
         "cron": "0 0 1 1 *", "every": None, "anchor": None, "overlap": "ALLOW", "alarm": "0 0 1 1 *", "description": "x",
         "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)", "timezone": "UTC", "starts_at": None, "ends_at": None, "max_runs": None,
         "dst_gap": "SHIFT", "dst_overlap": "FIRST", "jitter_seconds": 0, "catch_up_policy": "LATEST", "catch_up_window_seconds": 3600,
+        "read_at": datetime(2026, 1, 1, tzinfo=UTC), "tick_then": None,
     } | given  # fmt: skip
 
 

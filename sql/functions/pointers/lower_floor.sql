@@ -4,23 +4,30 @@
 -- looks at the floor in a statement of its own, so as it is now. In a transaction that sees the past as it was at its beginning, the floor's row is
 -- locked, which fails (40001) where it has moved since.
 -- Not lower than ten minutes ago where that will do, so that many such ticks, after clocks were set back say, do not all wait for one row.
--- A job's second pointer is refused.
+-- A job's second pointer is refused. By the keys: a plan that was made while there were few pointers is kept while thousands come.
 -- As the owner.
 create or replace function kronos.lower_floor() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
+declare
+    v_is_locked boolean;
+    v_is_second boolean;
+    v_is_below  boolean;
 begin
-    if tg_op = 'INSERT' and exists (select from kronos.pointers where job_id = new.job_id and next_tick_at <> new.next_tick_at) then
+    if new.is_awaited then
+        v_is_locked := pg_advisory_xact_lock_shared(hashtext('kronos.pointers_floor')) is not null;      -- an expression, which costs no statement
+        if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+            perform from kronos.pointers_floor for update;
+        end if;
+    end if;
+    select tg_op = 'INSERT' and exists (select from kronos.pointers where job_id = new.job_id and next_tick_at <> new.next_tick_at),
+           v_is_locked and exists (select from kronos.pointers_floor where only_row and lowest_at > new.next_tick_at)
+      into v_is_second, v_is_below;
+    if v_is_second then
         raise exception 'job % has a pointer already', new.job_id using errcode = 'unique_violation', schema = 'kronos', table = 'pointers';
     end if;
-    if not new.is_awaited then
-        return null;
-    end if;
-    perform pg_advisory_xact_lock_shared(hashtext('kronos.pointers_floor'));
-    if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
-        perform from kronos.pointers_floor for update;
-    end if;
-    if exists (select from kronos.pointers_floor where lowest_at > new.next_tick_at) then
+    if v_is_below then
         update kronos.pointers_floor
            set lowest_at = least(new.next_tick_at, clock_timestamp() - interval '10 minutes')
          where lowest_at > new.next_tick_at;

@@ -1,0 +1,6 @@
+-- iso_inlined: iso, for statements that make one row: stable, as to_char is, and so inlined.
+create or replace function kronos.iso_inlined(p_at timestamptz) returns text
+language sql stable parallel safe
+as $$
+    select to_char(kronos.finite(p_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
