@@ -62,12 +62,14 @@ class Instance:
         with self.connect() as connection, connection.transaction():
             connection.execute("set local session_replication_role = replica")
             connection.execute("truncate kronos.execution_live, kronos.execution_done, kronos.attempt")
-            connection.execute(
-                "delete from kronos.jobs where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)", [WORKSPACE]
-            )
+            for table in ("pointers", "jobs"):
+                connection.execute(
+                    f"delete from kronos.{table} where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)",
+                    [WORKSPACE],
+                )
         with self.connect() as connection:
             connection.execute("delete from cron.job where jobname not in (select 'kronos:' || job_id from kronos.jobs)")
-            connection.execute("vacuum analyze kronos.jobs, kronos.execution_live, cron.job")
+            connection.execute("vacuum analyze kronos.jobs, kronos.pointers, kronos.execution_live, cron.job")
             connection.execute("checkpoint")
 
     def connect(self) -> psycopg.Connection[tuple[Json, ...]]:

@@ -1,4 +1,4 @@
-"""Creating CRON jobs over HTTP, 8 connections, one API process. `python -m bench.create_job`
+"""Creating CRON jobs, and one-shots, over HTTP, 8 connections, one API process. `python -m bench.create_job`
 
 References, in turns with it: the same two writes by pgbench, a statement a transaction; a FastAPI route that answers a constant.
 """
@@ -41,6 +41,9 @@ select cron.schedule('kronos:' || job_id, '0 0 1 2 *', 'select kronos.fire(''' |
 
 def _body(cron: str) -> str:
     return json.dumps({"endpoint": ENDPOINT, "trigger": "CRON", "cron": cron, "input": {"order": 4711, "customer": "someone"}})
+
+
+_ONE_SHOT = json.dumps({"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": {"order": 4711, "customer": "someone"}})
 
 
 def _new_texts() -> Iterator[str]:
@@ -100,6 +103,10 @@ class Bench:
     def new(self) -> dict[str, float]:
         """Every cron text for the first time."""
         return self._create([_body(text) for text in islice(self._texts, int(1500 * self.seconds))], self.seconds)
+
+    def immediate(self) -> dict[str, float]:
+        """One-shots, which nobody delivers meanwhile."""
+        return self._create([_ONE_SHOT], self.seconds)
 
     def constant(self) -> dict[str, float]:
         """The most that FastAPI could do."""
@@ -167,6 +174,7 @@ def main(runs: int, tries: int, seconds: float, connections: int) -> None:
             "Kronos": bench.known,
             _CONSTANT: bench.constant,
             "Kronos, every cron text new": bench.new,
+            "Kronos, IMMEDIATE jobs": bench.immediate,
             "pgbench, the same writes": bench.pgbench,
         }
         series = common.take_turns(contestants, runs=runs, tries=tries)
