@@ -8,9 +8,9 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from kronos import catalog, errors, pg_hba, readiness, reading, ringing, session, tzdata
+from kronos import catalog, errors, pg_hba, readiness, reading, repeatables, ringing, session, tzdata
 from kronos.database import Params
-from kronos.doctor import findings, instance
+from kronos.doctor import findings, instance, tables
 from kronos.doctor.facts import (
     BloatedTable,
     Change,
@@ -31,6 +31,7 @@ from kronos.doctor.facts import (
     Reaped,
     RetentionState,
     StaleZone,
+    TablePart,
     TimeZoneData,
     Waiting,
     Workers,
@@ -48,6 +49,7 @@ _PG_CRON = statement("doctor.get_pg_cron", PgCron)
 _TZDATA = statement("doctor.get_tzdata", TimeZoneData)
 _READINGS = statement("doctor.list_zone_readings", tzdata.ZoneReading)
 _CRON_SETTINGS = statement("doctor.get_cron_settings", CronSettings)
+_TABLE_PARTS = statement("doctor.list_table_parts", TablePart)
 _PRIVILEGES = statement("doctor.list_missing_privileges", MissingPrivilege)
 _DRIFT = statement("doctor.list_drift", EntryDifference)
 _COUNT_JOBS = statement("doctor.count_jobs", JobTotal)
@@ -102,6 +104,8 @@ class Doctor:
             return lambda: iter([make()])
 
         yield "objects", one(lambda: instance.objects(self._changes()))
+        if ground.applied == f"sql/ {repeatables.digest()}":  # another release's tables have other parts
+            yield "tables", one(lambda: tables.tables({each.name for each in self._rows(_TABLE_PARTS)}))
         yield "privileges", one(lambda: findings.privileges(self._rows(_PRIVILEGES)))
         yield "heartbeat", lambda: instance.ringing_here(ground, self._rows(_PG_CRON)[0], setup, login)
         yield "hold", one(lambda: instance.hold(self._rows(_PG_CRON)[0]))

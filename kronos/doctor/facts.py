@@ -98,6 +98,13 @@ class MissingPrivilege:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TablePart:
+    """An index or a constraint of one of our tables."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryDifference:
     """Where a job and pg_cron's entry are not one."""
 

@@ -72,6 +72,18 @@ select role.rolname, 'is past row level security, as a ' || case when role.rolsu
   from pg_roles as role
  where role.rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker') and (role.rolsuper or role.rolbypassrls);
 
+-- name: list_table_parts
+-- The indexes and constraints of our tables that hold for every row.
+select class.relname::text as name
+  from pg_index as index
+  join pg_class as class on class.oid = index.indexrelid
+ where class.relnamespace = 'kronos'::regnamespace and not class.relispartition and index.indisvalid
+ union all
+select made.conname::text
+  from pg_constraint as made
+  join pg_class as class on class.oid = made.conrelid
+ where class.relnamespace = 'kronos'::regnamespace and not class.relispartition and made.convalidated;
+
 -- name: get_workers
 -- How many sessions workers have.
 select queue.worker_sessions from kronos.queue_health('1 minute') as queue;

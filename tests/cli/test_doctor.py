@@ -25,7 +25,7 @@ CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges", "cron.database_name", "internal jobs",
     "heartbeat", "hold", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "time zone data",
     "partitions", "partition owners", "retention", "default partitions", "growth", "ledger", "objects", "alarms", "workers", "queue",
-    "writes",
+    "writes", "tables",
 }  # fmt: skip
 Examine = Callable[..., dict[str, Finding]]
 
@@ -301,6 +301,31 @@ def test_a_table_that_is_gone_is_no_migrations_to_bring_back(
     assert (found.ok, "table kronos.attempt_late is gone" in found.detail, "restore the backup" in (found.fix or "")) == (False, True, True)
     with pytest.raises(errors.MigrationFailed, match=r"attempt_late.*restore the backup"):
         migrations.migrate(database_url)
+
+
+@pytest.mark.parametrize(
+    ("harm", "name"),
+    [
+        ("drop index kronos.jobs_name_taken", "jobs_name_taken"),
+        ("drop index kronos.execution_done_newest", "execution_done_newest"),
+        ("update pg_index set indisvalid = false where indexrelid = 'kronos.jobs_one_live_version'::regclass", "jobs_one_live_version"),
+        ("alter table kronos.attempt_late drop constraint attempt_late_pkey", "attempt_late_pkey"),
+        ("alter table kronos.jobs drop constraint jobs_retired_is_told", "jobs_retired_is_told"),
+        ("update pg_constraint set convalidated = false where conname = 'backfills_job_fkey'", "backfills_job_fkey"),
+    ],
+)
+def test_an_index_or_a_constraint_that_is_not_there_or_does_not_hold_is_found(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, harm: str, name: str
+) -> None:
+    superuser.execute(harm.encode())
+    migrations.migrate(database_url)  # which neither makes it again nor forgets it
+    found = examine()
+    assert failing(found) == {"tables"}
+    assert found["tables"].detail == f"missing, or not valid: {name}"
+    assert name in (found["tables"].fix or "")
+    if harm.startswith("drop index"):
+        superuser.execute((found["tables"].fix or "").partition(": ")[2].encode())
+        assert failing(examine()) == set()
 
 
 def test_no_worker_and_a_queue_that_grows_are_found(examine: Examine, superuser: psycopg.Connection, database_url: str) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from kronos import repeatables
-from kronos.doctor import findings, instance
+from kronos.doctor import findings, instance, tables
 from kronos.doctor.facts import BloatedTable, CronSettings, Ground, JobLedger, PgCron, RetentionState
 from kronos.doctor.findings import Finding
 from kronos.pg_hba import Login
@@ -191,3 +191,9 @@ def test_times_are_told_in_utc() -> None:
     )
     found = findings.ledger(1, 2, [row])
     assert "acme/report: 1 unaccounted, 0 surplus, first at 2026-01-01T00:00:00+00:00" in found.detail
+
+
+def test_what_makes_an_index_can_be_pasted_as_one_line() -> None:
+    made = [each for each in tables.wanted().values() if each.startswith("create ")]
+    assert len(made) > 30
+    assert [each for each in made if "--" in each or "\n" in each or not each.endswith(";")] == []

@@ -1,0 +1,35 @@
+"""Whether the tables have the indexes and constraints that sql/schema gives them: a restore in part, or a hand, leaves some out."""
+
+import re
+
+from kronos import sql
+from kronos.doctor.findings import Finding, some
+
+_INDEX = re.compile(r"^create (?:unique )?index (?P<name>\w+) on [^;]+;", re.MULTILINE)
+_CONSTRAINT = re.compile(r"^    constraint (?P<name>\w+) ", re.MULTILINE)
+_LAYOUT = re.compile(r"(?:\s|--[^\n]*\n)+")
+
+
+def wanted() -> dict[str, str]:
+    """What makes each index and constraint, by its name: a statement, or the file that has it."""
+    found: dict[str, str] = {}
+    for path in sorted((sql.root() / "schema").glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        found |= {each["name"]: _LAYOUT.sub(" ", each[0]) for each in _INDEX.finditer(text)}
+        found |= {
+            each["name"]: f"alter table … add constraint {each['name']} …; as sql/schema/{path.name} has it"
+            for each in _CONSTRAINT.finditer(text)
+        }
+    return found
+
+
+def tables(there: set[str]) -> Finding:
+    """`there`: the indexes and constraints of our tables that hold for every row."""
+    absent = {name: made for name, made in wanted().items() if name not in there}
+    return Finding(
+        check="tables",
+        ok=not absent,
+        detail=f"missing, or not valid: {some(list(absent))}" if absent else "each has its indexes and constraints",
+        meaning="what a unique index or a constraint forbids is not forbidden; what another index serves reads the whole table",
+        fix=f"as kronos_owner, once the rows are right: {some(list(absent.values()))}",
+    )
