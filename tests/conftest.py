@@ -32,24 +32,63 @@ from servers import ContainerServer, EmbeddedServer, Server
 ROOT = Path(__file__).parents[1]
 
 
+# Files by how long they take, where they take longest (pytest --durations=250 --durations-min=0.5). What waits for minutes is among them.
 _LONGEST = (
+    "test_up",
+    "test_cluster",
+    "test_state_machine",
     "test_outage",
+    "test_restarts",
+    "test_backup",
+    "test_serve",
+    "test_shift_by_gap",
+    "test_partitions",
+    "test_schemathesis",
+    "test_probes",
+    "test_readme",
     "test_demo",
     "test_churn",
-    "test_schemathesis",
+    "test_libpq_variables",
+    "test_kept",
+    "test_zone_oracle",
+    "test_history",
+    "test_upkeep_cost",
+    "test_watchdog",
+    "test_reap_scale",
+    "test_pooler",
+    "test_overlap",
+    "test_worker",
+    "test_cut_off",
+    "test_survival",
+    "test_odd_rows",
+    "test_clients",
+    "test_next_tick",
+    "test_zone_rules",
+    "test_old_snapshots",
     "test_corrupt_jobs",
     "test_doctor",
     "test_kill_up",
     "test_firing",
     "test_storm",
-    "test_up",
-    "test_survival",
-    "test_worker",
+    "test_interleavings",
+    "test_reading",
+    "test_dependants",
+    "test_dead_connections",
+    "test_own_server",
+    "test_backfill_crash",
+    "test_conditions",
+    "test_bad_input",
+    "test_ledger",
+    "test_broken_batches",
+    "test_unreachable",
+    "test_ticks_as_run",
+    "test_clock_steps",
+    "test_fire_together",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that wait longest for minutes to begin come first, so that none of them is left alone at the end."""
+    """The longest files come first, so that none of them is left alone at the end."""
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
 
 

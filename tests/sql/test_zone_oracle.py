@@ -63,19 +63,26 @@ class Case:
 
 @cache
 def stretches(zone: str) -> list[Stretch]:
-    """The three years, read every quarter of an hour: no clocks have been changed at other minutes since 1972."""
+    """The three years, read every hour, and every quarter of one in which clocks were changed: at no other minutes since 1972."""
     begin, end = (int(instant.timestamp()) // 60 for instant in (BEGIN, END))
     clock = ZoneInfo(zone)
     found: list[Stretch] = []
-    for minute in range(begin, end, 15):
-        difference = datetime.fromtimestamp(minute * 60, clock).utcoffset()
-        assert difference is not None
-        offset = difference // timedelta(minutes=1)
-        if found and found[-1].offset == offset:
-            found[-1] = Stretch(found[-1].begin, minute + 15, offset)
-        else:
-            found.append(Stretch(minute, minute + 15, offset))
-    return found
+    offset = offset_at(clock, begin)
+    since = begin
+    for hour in range(begin, end, 60):
+        if offset_at(clock, hour + 60) == offset:
+            continue
+        for minute in range(hour + 15, hour + 75, 15):
+            if minute < end and (later := offset_at(clock, minute)) != offset:
+                found.append(Stretch(since, minute, offset))
+                since, offset = minute, later
+    return [*found, Stretch(since, end, offset)]
+
+
+def offset_at(clock: ZoneInfo, minute: int) -> int:
+    difference = datetime.fromtimestamp(minute * 60, clock).utcoffset()
+    assert difference is not None
+    return difference // timedelta(minutes=1)
 
 
 def readings(reading: Reading, first: int, last: int) -> Iterator[int]:
