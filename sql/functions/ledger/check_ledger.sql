@@ -35,52 +35,8 @@ begin
     is_truncated := coalesce(cardinality(v_ticks), 0) > c_at_most;
     checked_until := case when is_truncated then v_ticks[c_at_most + 1] else p_to end;
     v_ticks := coalesce(v_ticks[:c_at_most], '{}');
-    with tick as materialized (
-        select each.at, each.nth from unnest(v_ticks) with ordinality as each (at, nth)
-    ), told as materialized (
-        select row.first_tick_at, row.last_tick_at, row.tick_count, row.disposition,
-               -- of a row that began before the window, or reaches beyond it, the part within
-               case when row.first_tick_at < v_from then 1 else first.nth end as from_nth,
-               case when row.tick_count = 1 then first.nth
-                    when row.last_tick_at >= checked_until then cardinality(v_ticks)
-                    when row.first_tick_at < v_from then last.nth
-                    else least(first.nth + row.tick_count - 1, last.nth, cardinality(v_ticks))
-               end as to_nth
-          from kronos.ledger_rows(v_job, v_from, checked_until) as row
-          left join tick as first on first.at = row.first_tick_at
-          left join tick as last on last.at = row.last_tick_at and row.tick_count > 1
-    ), covered as (
-        select covers.nth, count(*) as times, min(covers.disposition) as disposition
-          from (select from_nth as nth, disposition from told where from_nth = to_nth
-                union all
-                select generate_series(from_nth, to_nth), disposition from told where from_nth < to_nth) as covers
-         group by covers.nth
-    ), by_tick as (
-        select count(*) as expected,
-               count(*) filter (where covered.disposition = 'delivered') as delivered,
-               count(*) filter (where covered.disposition = 'missed') as missed,
-               count(*) filter (where covered.disposition = 'skipped') as skipped,
-               count(*) filter (where covered.nth is null) as unaccounted,
-               min(tick.at) filter (where covered.nth is null) as first_unaccounted,
-               coalesce(sum(covered.times - 1), 0) as twice,
-               min(tick.at) filter (where covered.times > 1) as first_twice
-          from tick
-          left join covered using (nth)
-    ), by_row as (
-        -- ticks that a row claims beyond those it was found to stand for; where it is cut by the window, nobody can tell
-        select sum(claims.beyond) as unexplained, min(claims.first_tick_at) filter (where claims.beyond > 0) as first_unexplained
-          from (select told.first_tick_at,
-                       case when told.from_nth is null or told.to_nth is null then told.tick_count
-                            when told.first_tick_at < v_from or told.last_tick_at >= checked_until then 0
-                            else told.tick_count - (told.to_nth - told.from_nth + 1)
-                       end as beyond
-                  from told) as claims
-    )
-    select by_tick.expected, by_tick.delivered, by_tick.missed, by_tick.skipped, by_tick.unaccounted,
-           by_tick.twice + coalesce(by_row.unexplained, 0), by_tick.first_unaccounted, least(by_tick.first_twice, by_row.first_unexplained)
-      into check_ledger.expected, check_ledger.delivered, check_ledger.missed, check_ledger.skipped, check_ledger.unaccounted,
-           check_ledger.surplus, check_ledger.first_unaccounted, check_ledger.first_surplus
-      from by_tick, by_row;
+    select counted.* into expected, delivered, missed, skipped, unaccounted, surplus, first_unaccounted, first_surplus
+      from kronos.count_ledger(v_job, v_ticks, v_from, checked_until) as counted;
     if error is not null then
         unaccounted := null;
         surplus := null;
