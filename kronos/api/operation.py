@@ -7,6 +7,7 @@ parameters and makes the document.
 
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar, cast, get_args
 
 from fastapi import params
@@ -49,7 +50,7 @@ class Operation(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What serves one request."""
-        serve = super().get_route_handler()
+        serve = self._without_key()
         parameters = list(_parameters(self.endpoint))
         headers = frozenset(each.alias or "" for _, each in parameters if isinstance(each, params.Header))
         query_model = next((cast(type[BaseModel], kind) for kind, each in parameters if isinstance(each, params.Query)), None)
@@ -77,6 +78,16 @@ class Operation(APIRoute):
                 raise _refusal(call, error, query_model) from None
 
         return handle
+
+    def _without_key(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's part, which need not ask for the key once more where no parameter wants the caller: it stands in the document."""
+        declared = self.dependant
+        asked = [each for each in declared.dependencies if each.call is not KEY or each.name is not None]
+        self.dependant = replace(declared, dependencies=asked)
+        try:
+            return super().get_route_handler()
+        finally:
+            self.dependant = declared
 
 
 class _HowToFindOut:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import cache
 from itertools import islice
 from typing import Any, TypeGuard, TypeVar
 
@@ -88,7 +87,6 @@ def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[B
     return model
 
 
-@cache
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The model's fields by the names that requests have for them."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
