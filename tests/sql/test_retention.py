@@ -93,9 +93,9 @@ def test_an_age_is_counted_from_the_end_not_from_the_id(superuser: Connection, e
 
 def test_a_partition_in_which_something_ended_lately_stays_and_the_rest_of_it_goes(superuser: Connection, endpoint: EndpointRow) -> None:
     partition_of_days(superuser, first=200, days=2)
-    late = one_shot(superuser, endpoint, days=1, created=199.5)
-    early = one_shot(superuser, endpoint, days=199.5)
-    other = one_shot(superuser, endpoint, days=198.5)
+    late = one_shot(superuser, endpoint, days=1, created=200)
+    early = one_shot(superuser, endpoint, days=200)
+    other = one_shot(superuser, endpoint, days=199)
     counts = retain_all(superuser)
     assert (counts["partitions_dropped"], counts["executions"]) == (1, 1)
     assert [kept(superuser, each) for each in (late, early, other)] == [["SUCCESS"], [], []]
@@ -104,7 +104,7 @@ def test_a_partition_in_which_something_ended_lately_stays_and_the_rest_of_it_go
 
 def test_a_partition_with_an_unfinished_execution_of_its_ids_stays(superuser: Connection, endpoint: EndpointRow) -> None:
     (day,) = partition_of_days(superuser, first=200, days=1)
-    at = value(superuser, "select now() - interval '199.5 days'")
+    at = value(superuser, "select now() - interval '200 days'")
     add_executions(superuser, endpoint)
     superuser.execute("update kronos.execution_live set execution_id = kronos.uuid7(%s)", [at])
     assert retain_all(superuser)["partitions_dropped"] == 0
