@@ -92,6 +92,16 @@ select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, 
   from kronos.execution_done
  where started_at is not null      -- no internal job's, which pg_cron runs meanwhile
 """
+_WEEKS = """
+insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
+select workspace_id, subject_id, status, week, (array_agg(execution_id))[1]
+  from (select workspace_id, execution_id, status, unnest(array[workspace_id, case when cause <> 'API' then job_id end]) as subject_id,
+               date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date as week
+          from kronos.execution_done) as done
+ where subject_id is not null
+ group by workspace_id, subject_id, status, week
+    on conflict do nothing
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +130,11 @@ def fill(one: Instance, size: Size) -> None:
         connection.execute("update kronos.workspaces set created_at = now() - make_interval(days => %(days)s)", params)
         connection.execute(_PARTITIONS.format(days=size.days, width=size.width).encode())
         connection.execute("set session_replication_role = replica")  # no trigger, no look-up of a foreign key: a fifth of the time
-        for statement in (_JOBS, _TICKS, _ONE_SHOTS, _ATTEMPTS):
+        for statement in (_JOBS, _TICKS, _ONE_SHOTS, _ATTEMPTS, _WEEKS):
             connection.execute(statement.encode(), params)
         connection.execute("set session_replication_role = origin")
-        connection.execute("vacuum analyze kronos.jobs")
+        connection.execute("update kronos.retention set weeks_from = '-infinity'")
+        connection.execute("vacuum analyze kronos.jobs, kronos.history_weeks")
         connection.execute("analyze kronos.execution_done")
         connection.execute("analyze kronos.attempt")
 

@@ -33,7 +33,7 @@ $$;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
 grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.pointers, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
+                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.pointers, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.history_weeks, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
                 kronos.backfill_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
@@ -55,7 +55,8 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.retry_execution(uuid, text),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer), kronos.pg_cron_entries_of(uuid[]),
                           kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
-                          kronos.retained_from(uuid), kronos.get_retention(), kronos.match_retention(integer[]), kronos.set_workspace_retention(integer, integer),
+                          kronos.retained_from(uuid), kronos.weeks_noted_from(), kronos.get_retention(), kronos.match_retention(integer[]),
+                          kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer), kronos.zones_read()
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;

@@ -16,13 +16,13 @@ begin
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
           from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                            'zones', 'job_faults', 'pointers', 'pointers_floor', 'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'retention', 'workspace_retention',
+                            'zones', 'job_faults', 'pointers', 'pointers_floor', 'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks', 'retention', 'workspace_retention',
                             'retention_sweeps', 'idempotency_keys', 'made_objects']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
           from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done', 'attempt',
-                            'job_faults', 'pointers', 'backfills', 'backfill_redriven', 'late_days', 'idempotency_keys']) as relation
+                            'job_faults', 'pointers', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks', 'idempotency_keys']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace', 'as restrictive to kronos_api
                                               using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))')

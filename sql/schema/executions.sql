@@ -106,3 +106,17 @@ create table kronos.late_days (
     created_day   date  not null,
     constraint late_days_pkey primary key (workspace_id, created_day, id_day)
 );
+
+-- The weeks (their Mondays, in UTC) in whose ids a workspace, or a CRON job's version, has had finished executions of a status: nowhere else is one looked
+-- for. It may have lost them since. Of what finished before kronos.retention.weeks_from it does not tell. A week may be noted twice, by executions that finished
+-- at the same time: so nobody waits for another's note. Serves find_executions. Written by note_history_weeks.
+create table kronos.history_weeks (
+    workspace_id  uuid  not null,
+    subject_id    uuid  not null,
+    status        text  not null,
+    week          date  not null,
+    execution_id  uuid  not null,
+    constraint history_weeks_pkey primary key (subject_id, status, week, execution_id)
+);
+-- Serves retain_remains.
+create index history_weeks_by_age on kronos.history_weeks (week);

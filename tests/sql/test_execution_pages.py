@@ -45,7 +45,7 @@ def _row(chance: random.Random) -> dict[str, Any]:
         "late": (at, at, at + late, "CATCH_UP"),
         "by hand": (at + chance.choice([-1, 1]) * late, at, at, "MANUAL"),
         "backfill": (at, at - chance.random() * 60 * DAY, at + late, "BACKFILL"),
-        "delayed": (at, at + late, at, "API"),
+        "delayed": (at, at + late, at, "MANUAL"),
     }
     id_at, scheduled_at, created_at, cause = times[kind]
     return {
@@ -119,7 +119,9 @@ def past(server: Server, template: str) -> Iterator[Past]:
 
 @pytest.mark.parametrize("seed", range(24))
 def test_pages_are_the_list_cut_in_pieces(past: Past, seed: int) -> None:
+    """Whether the weeks of all executions are noted, of those since an upgrade, or of none."""
     chance = random.Random(seed)
+    past.connection.execute("update kronos.retention set weeks_from = %s", [("-infinity", BEGAN + 35 * DAY, "infinity")[seed % 3]])
     job_id = chance.choice([None, *past.jobs])
     status = chance.choice([None, None, "SUCCESS", "FAILED", "MISSED", "QUEUED", "PENDING"])
     after = chance.choice([None, None, BEGAN + chance.random() * 70 * DAY])
@@ -145,6 +147,32 @@ def test_days_are_noted_for_rows_that_were_made_at_another_time_than_their_ids(p
     """
     assert value(past.connection, query) == 0
     assert value(past.connection, "select count(*) from kronos.late_days") > 100
+
+
+def test_weeks_are_noted_of_each_workspace_and_job_once(past: Past) -> None:
+    query = """
+    select count(*)
+      from (select unnest(array[workspace_id, job_id]) as subject_id, status,
+                   date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date as week
+              from kronos.execution_done
+            except
+            select subject_id, status, week from kronos.history_weeks) as missing
+    """
+    assert value(past.connection, query) == 0
+    query = "select count(*), count(distinct (subject_id, status, week)) from kronos.history_weeks"
+    (counts,) = past.connection.execute(query).fetchall()
+    assert counts[0] == counts[1] > 200
+
+
+def test_a_one_shot_notes_a_week_of_its_workspace_alone(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint)
+    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id, "status": "SUCCESS"}
+    row |= {"id_at": NOW, "created_at": NOW, "scheduled_at": NOW}
+    superuser.execute(_ROWS, row | {"cause": "API"})
+    assert values(superuser, "select subject_id from kronos.history_weeks") == [endpoint.workspace_id]
+    superuser.execute(_ROWS, row | {"cause": "MANUAL"})
+    assert set(values(superuser, "select subject_id from kronos.history_weeks")) == {endpoint.workspace_id, job_id}
 
 
 def test_prompt_rows_note_no_day(superuser: Connection) -> None:

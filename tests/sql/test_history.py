@@ -196,6 +196,33 @@ def test_a_filter_that_nothing_matches_comes_to_its_end_by_index(old: Old, filte
     assert len(partitions_in("\n".join(plans), "execution_done")) >= DAYS
 
 
+@pytest.mark.parametrize("of", ["workspace", "job"])
+def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str) -> None:
+    """Of 750 partitions those of two weeks, 300 and 600 days ago; and of what is not there, none."""
+    name, params = {
+        "workspace": ("executions.list_executions", _PAGE),
+        "job": ("executions.list_job_executions", _PAGE | {"job": str(old.job_id)}),
+    }[of]
+    rare = """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
+                                           scheduled_at, run_at, created_at, max_attempts, input)
+        select kronos.uuid7(at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'EXPIRED', '{}', at, at, at, 5, '{}'
+          from kronos.jobs, unnest(array[now() - interval '300 days', now() - interval '600 days']) as at where job_id = %s
+    """
+    found = {}
+    for what in ("nothing", "rare"):
+        with told_plans(old.connection) as plans:
+            old.connection.execute("update kronos.retention set weeks_from = '-infinity'")
+            if what == "rare":
+                old.connection.execute(rare, [old.job_id])
+            plans.clear()
+            rows = run_statement(old.connection, name, params | {"status": "EXPIRED"}, role="kronos_api", workspace_id=old.workspace_id)
+            found[what] = len(rows), len(partitions_in("\n".join(plans), "execution_done"))
+    assert found["nothing"] == (0, 0)
+    assert found["rare"][0] == 2
+    assert found["rare"][1] <= 2 * 8
+
+
 def _ring(connection: Connection, job_id: uuid.UUID) -> tuple[int, int]:
     """What a ring of the job, due now, made, and the locks that its transaction held.
 

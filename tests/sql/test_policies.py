@@ -205,6 +205,7 @@ _MAY = {
         "system_status",
         "trigger_job",
         "unregister_pg_cron",
+        "weeks_noted_from",
         "zones_read",
     },
     "kronos_worker": {"ring_if_silent", "run_internal_job_if_due", "upkeep"},

@@ -8,7 +8,8 @@
 -- matches holds, at any time, those of one span.
 -- Of many versions a span asks for those alone that were in force in it, or had a backfill that went on: a version makes executions at no other time. So
 -- all of a walk asks for each version about once, however many there are.
--- As the caller: row level security holds.
+-- kronos.history_weeks says in which weeks of ids there has been anything of the status that is asked for: of a span that lies where weeks are noted it
+-- reads the weeks that are, from the first to the last, or nothing. So what is rare, or not there, does not cost a look into each partition.
 create or replace function kronos.find_executions(p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                                   p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
@@ -16,6 +17,8 @@ language plpgsql stable rows 50 security invoker set search_path = pg_catalog, p
 as $$
 declare
     c_unfinished constant text[]      := array['PENDING', 'QUEUED', 'RUNNING', 'RETRYING'];
+    c_finished   constant text[]      := array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'];
+    c_week       constant interval    := interval '7 days';
     c_slack      constant interval    := interval '1 hour';
     c_first      constant timestamptz := '1970-01-01 00:00:00+00'::timestamptz;      -- ids count from here
     v_workspace  constant uuid        := kronos.current_workspace_id();
@@ -36,6 +39,9 @@ declare
     v_of_span    uuid[];
     v_is_last    boolean;
     v_part       record;
+    v_noted_from constant timestamptz := kronos.weeks_noted_from();
+    v_weeks      timestamptz[];                     -- the weeks that are noted of the job or the workspace; null: nothing is known
+    v_only       text;                              -- the only status that is noted of it
 begin
     select case when workspace.created_at between c_first and now() then workspace.created_at else c_first end
       into v_workspace_at
@@ -68,16 +74,30 @@ begin
         select coalesce(array_agg(live.execution_id), '{}'), coalesce(array_agg(live.created_at), '{}') into v_ids, v_made
           from kronos.live_page(v_workspace, v_versions, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id, p_limit) as live;
     end if;
+    if v_upper is null and not coalesce(p_status = any (c_unfinished), false) then      -- a one-shot's executions are within an hour of it
+        select coalesce(array_agg(distinct noted.week::timestamp at time zone 'UTC'), '{}'),
+               case when min(noted.status) = max(noted.status) then min(noted.status) else p_status end
+          into v_weeks, v_only
+          from unnest(coalesce(v_versions, array[v_workspace])) as subject (id)
+         cross join unnest(case when p_status is null then c_finished else array[p_status] end) as wanted (status)
+          join kronos.history_weeks as noted on noted.subject_id = subject.id and noted.status = wanted.status;
+    end if;
     v_upper := least(v_upper, case when v_before_at < now() then kronos.finite(v_before_at) + c_slack end);
     v_lower := coalesce(v_upper, now()) - v_days;
     while not coalesce(p_status = any (c_unfinished), false) loop
         v_is_last := v_lower + c_slack <= v_oldest;
         v_late_from := ((v_lower + c_slack) at time zone 'UTC')::date;
         for v_part in
-            select v_lower as id_from, v_upper as id_to, v_lower - c_slack as made_from, v_upper + c_slack as made_to
+            select greatest(v_lower, noted.first_at) as id_from, least(v_upper, noted.last_at) as id_to, v_lower - c_slack as made_from, v_upper + c_slack as made_to,
+                   case when v_weeks is null or v_lower < v_noted_from then p_status else v_only end as status
+              from (select min(week.at) as first_at, max(week.at) + c_week as last_at, count(*) as weeks
+                      from unnest(v_weeks) as week (at)
+                     where v_lower >= v_noted_from
+                       and week.at + c_week > v_lower and (v_upper is null or week.at < v_upper)) as noted
+             where v_weeks is null or v_lower < v_noted_from or noted.weeks > 0
              union all
             select late.id_day at time zone 'UTC', (late.id_day + 1) at time zone 'UTC', late.created_day at time zone 'UTC',
-                   case when late.created_day < '9999-12-31' then (late.created_day + 1) at time zone 'UTC' else 'infinity' end
+                   case when late.created_day < '9999-12-31' then (late.created_day + 1) at time zone 'UTC' else 'infinity' end, p_status
               from kronos.late_days as late
              where late.workspace_id = v_workspace
                and (late.created_day >= v_late_from or (v_is_last and late.created_day < (v_workspace_at at time zone 'UTC')::date))
@@ -96,7 +116,7 @@ begin
                           from (select so_far.id, so_far.at from unnest(v_ids, v_made) as so_far (id, at)
                                  union
                                 select page.execution_id, page.created_at
-                                  from kronos.done_page(v_workspace, v_of_span, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id,
+                                  from kronos.done_page(v_workspace, v_of_span, v_part.status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id,
                                                         v_part.id_from, v_part.id_to, v_part.made_from, v_part.made_to, p_limit) as page) as either
                          order by either.at desc, either.id desc
                          limit p_limit) as top;

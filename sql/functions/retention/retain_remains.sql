@@ -1,11 +1,12 @@
 -- retain_remains: what is left over of jobs, up to p_limit of each: backfills that ended (older than their outcome's age, and nothing of their executions is
--- kept), faults of jobs that are over, and the late days of history that is gone.
+-- kept), faults of jobs that are over, and the late days and the weeks of history that is gone.
 -- Returns: one row of counts. With p_dry_run it only counts.
 create or replace function kronos.retain_remains(p_limit integer, p_dry_run boolean, out backfills bigint, out job_faults bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_doomed uuid[];
+    v_oldest date;      -- nothing is kept whose id is of a day before
 begin
     v_doomed := array(select backfill.backfill_id
                         from kronos.backfills as backfill
@@ -29,10 +30,16 @@ begin
     job_faults := cardinality(v_doomed);
     if not p_dry_run then
         delete from kronos.job_faults where job_id = any (v_doomed);
-        delete from kronos.late_days
-         where id_day < (least((select kronos.uuid7_time(each.from_id) from kronos.partitions() as each where each.parent = 'execution_done' order by each.from_id limit 1),
-                               (select kronos.uuid7_time(done.execution_id) from kronos.execution_done_default as done order by done.execution_id limit 1))
-                         at time zone 'UTC')::date;
+        v_oldest := (least((select kronos.uuid7_time(each.from_id) from kronos.partitions() as each where each.parent = 'execution_done' order by each.from_id limit 1),
+                           (select kronos.uuid7_time(done.execution_id) from kronos.execution_done_default as done order by done.execution_id limit 1))
+                     at time zone 'UTC')::date;
+        delete from kronos.late_days where id_day < v_oldest;
+        delete from kronos.history_weeks
+         where (subject_id, status, week, execution_id) in (select gone.subject_id, gone.status, gone.week, gone.execution_id
+                                                              from kronos.history_weeks as gone
+                                                             where gone.week < v_oldest - 6
+                                                             order by gone.week
+                                                             limit 20 * p_limit);
     end if;
 end
 $$;

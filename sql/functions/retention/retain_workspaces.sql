@@ -16,6 +16,7 @@ begin
                        limit p_limit);
     if cardinality(v_doomed) > 0 and not p_dry_run then
         delete from kronos.late_days where workspace_id = any (v_doomed);
+        delete from kronos.history_weeks where workspace_id = any (v_doomed);
         delete from kronos.workspace_retention where workspace_id = any (v_doomed);
         delete from kronos.endpoint_gate where workspace_id = any (v_doomed);
         delete from kronos.endpoint_versions where workspace_id = any (v_doomed);

@@ -1,0 +1,134 @@
+-- sound_ledgers: of the jobs given those whose ledger is plainly right: check_ledger would find each tick of [p_from, p_to) accounted for exactly once. The
+-- rows of all of them are read by one statement, through the index of a job's rows by time, so that neither the number of jobs nor what a job did
+-- before counts: 0.2 ms of CPU time a job with a tick a day, where check_ledger takes 1.6. It leaves to check_ledger whatever is not plain: a row that
+-- reaches beyond the window, one that claims another number of ticks, a schedule that cannot be read, a window that began more than 31 days ago.
+-- A row of a tick was made after it, within an hour of its id's time; days on which any was not are in kronos.late_days, and there all rows are read.
+-- Returns: in no order.   Row level security confines it.
+create or replace function kronos.sound_ledgers(p_job_ids uuid[], p_from timestamptz, p_to timestamptz)
+returns table (job_id uuid, expected integer, overdue integer)
+language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    c_at_most  constant integer     := 100000;      -- as check_ledger
+    c_slack    constant interval    := interval '1 hour';
+    c_statuses constant text[]      := array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'];
+    v_since    constant timestamptz := p_from - c_slack;
+    v_first_id constant uuid        := kronos.uuid7_floor(v_since);
+    v_prompt   uuid[];      -- jobs of workspaces where nothing was made late about the window's beginning
+    v_others   uuid[];
+    v_day      date;
+    v_reaching uuid[]       := '{}';      -- jobs with a row that began on an earlier day and reaches into the window
+    v_of_day   uuid[];
+    v_each     record;
+    v_ticks    timestamptz[];
+    v_nth      integer;
+    v_is_sound boolean;
+begin
+    if p_from < now() - interval '31 days' then
+        return;
+    end if;
+    select array_agg(told.job_id) filter (where not told.is_late), array_agg(told.job_id) filter (where told.is_late)
+      into v_prompt, v_others
+      from (select job.job_id, exists (select
+                                         from kronos.late_days as late
+                                        where late.workspace_id = job.workspace_id
+                                          and late.id_day >= (v_since at time zone 'UTC')::date
+                                          and late.created_day <= (p_from at time zone 'UTC')::date) as is_late
+              from kronos.jobs as job
+             where job.job_id = any (p_job_ids)) as told;
+    for v_day in
+        select distinct late.id_day
+          from kronos.late_days as late
+         where late.workspace_id in (select job.workspace_id from kronos.jobs as job where job.job_id = any (p_job_ids))
+           and late.created_day >= (v_since at time zone 'UTC')::date
+           and late.id_day <= (v_since at time zone 'UTC')::date
+    loop
+        begin
+            select array_agg(done.job_id) into v_of_day
+              from kronos.execution_done as done
+             where done.job_id = any (p_job_ids)
+               and done.status in ('MISSED', 'SKIPPED')
+               and done.execution_id >= kronos.uuid7_floor(v_day at time zone 'UTC')
+               and done.execution_id <= kronos.uuid7_floor((v_day + 1) at time zone 'UTC')
+               and done.tick_count > 1
+               and coalesce(kronos.time_of(done.status_reason ->> 'last') >= p_from, true);
+            raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
+        exception when sqlstate 'KR020' then
+            v_reaching := v_reaching || coalesce(v_of_day, '{}');
+        end;
+    end loop;
+    for v_each in
+        with row as materialized (
+            select live.job_id, null::uuid as execution_id, live.scheduled_at as first_at, live.scheduled_at as last_at, 1 as tick_count
+              from kronos.execution_live as live
+             where live.job_id = any (p_job_ids)
+               and live.scheduled_at >= p_from and live.scheduled_at < p_to
+               and live.cause in ('SCHEDULE', 'CATCH_UP')
+            union all
+            select done.job_id, done.execution_id, done.scheduled_at,
+                   case when done.tick_count = 1 then done.scheduled_at else kronos.time_of(done.status_reason ->> 'last') end, done.tick_count
+              from kronos.execution_done as done
+             where done.job_id = any (v_prompt) and done.status = any (c_statuses) and done.created_at >= v_since
+               and done.execution_id >= v_first_id
+               and done.scheduled_at < p_to
+               and done.cause in ('SCHEDULE', 'CATCH_UP')
+            union all
+            select done.job_id, done.execution_id, done.scheduled_at,
+                   case when done.tick_count = 1 then done.scheduled_at else kronos.time_of(done.status_reason ->> 'last') end, done.tick_count
+              from kronos.execution_done as done
+             where done.job_id = any (v_others)
+               and done.execution_id >= v_first_id
+               and done.scheduled_at < p_to
+               and done.cause in ('SCHEDULE', 'CATCH_UP')
+        ), retained as materialized (
+            select asked.workspace_id, least(greatest(p_from, kronos.retained_from(asked.workspace_id)), p_to) as at
+              from (select distinct job.workspace_id from kronos.jobs as job where job.job_id = any (p_job_ids)) as asked
+        ), asked as materialized (
+            select job.job_id, greatest(retained.at, kronos.finite(job.ticks_from) + interval '1 microsecond') as counts_from,
+                   pointer.next_tick_at <= clock_timestamp() as is_due
+              from kronos.jobs as job
+              join retained using (workspace_id)
+              left join kronos.pointers as pointer using (job_id)
+             where job.job_id = any (p_job_ids)
+               and job.job_id <> all (v_reaching)
+        ), told as materialized (
+            select asked.job_id, array_agg(row.first_at order by row.first_at) as firsts, array_agg(row.last_at order by row.first_at) as lasts,
+                   array_agg(row.tick_count order by row.first_at) as counts
+              from row
+              join asked using (job_id)
+             where row.last_at is null or row.last_at >= asked.counts_from and row.first_at < asked.counts_from      -- these are not plain
+                or row.first_at >= asked.counts_from and (row.execution_id is null or row.execution_id >= kronos.uuid7_floor(asked.counts_from))
+             group by asked.job_id
+        )
+        select job, asked.counts_from, coalesce(asked.is_due, false) as is_due, told.firsts, told.lasts, told.counts
+          from asked
+          join kronos.jobs as job using (job_id)
+          left join told using (job_id)
+    loop
+        begin
+            v_ticks := array(select tick from kronos.expected_ticks(v_each.job, v_each.counts_from, p_to, c_at_most + 1) as tick);
+            overdue := case when v_each.is_due then kronos.overdue_ticks(v_each.job) else 0 end;
+        exception when data_exception then
+            continue;
+        end;
+        expected := cardinality(v_ticks);
+        continue when expected > c_at_most;
+        if v_ticks is distinct from coalesce(v_each.firsts, '{}') then      -- not a row for each tick: rows that stand for several?
+            v_nth := 1;
+            v_is_sound := true;
+            for v_place in 1 .. coalesce(cardinality(v_each.firsts), 0) loop
+                v_is_sound := v_is_sound and coalesce(v_each.firsts[v_place] = v_ticks[v_nth]
+                                                      and v_each.lasts[v_place] = v_ticks[v_nth + v_each.counts[v_place] - 1], false);
+                exit when not v_is_sound;
+                v_nth := v_nth + v_each.counts[v_place];
+            end loop;
+            continue when not v_is_sound or v_nth <> expected + 1;
+        elsif 1 <> any (v_each.counts) then
+            continue;
+        end if;
+        job_id := (v_each.job).job_id;
+        return next;
+    end loop;
+end
+$$;
