@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 import uvicorn
@@ -334,6 +335,9 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
     return minute[0]
 
 
+# How long a case takes, or takes to generate, says how busy the machine is: a test that names its own checks to suppress names this one.
+hypothesis.settings.register_profile("kronos", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("kronos")
 # Compiled once, not by each of the hundreds of processes that tests start (15 % of what `kronos serve` takes to start).
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -73,7 +73,7 @@ def test_no_alarm_for_a_text_that_is_refused(superuser: Connection, text: str) -
     assert caught.value.sqlstate == "KR001"
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
 def test_an_alarm_rings_at_least_at_each_tick(superuser: Connection, texts: list[str]) -> None:
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(3 * 365)]
@@ -140,7 +140,7 @@ def stored(connection: Connection, alarm: str) -> str:
     return str(schedule)
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     minutes=st.one_of(st.integers(1, 366 * 1440), st.integers(1, 366 * 24).map(lambda hours: hours * 60)),
     anchor=st.datetimes(datetime(1960, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - UTC by timezones
@@ -158,7 +158,7 @@ def test_an_interval_of_seconds_is_pg_crons_own(superuser: Connection) -> None:
     assert row == ("30 seconds",)
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(cron_texts, min_size=50, max_size=50))
 def test_pg_cron_takes_the_alarm_of_whatever_we_accept(cron_superuser: Connection, texts: list[str]) -> None:
     with cron_superuser.transaction(force_rollback=True):

@@ -261,14 +261,14 @@ def test_each_tick_of_two_years_has_a_ring_in_its_own_minute(shared: Connection,
         assert ticks, cron
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(zone=st.sampled_from(ZONES), cron=cron_texts, random=st.randoms(use_true_random=False))
 def test_any_zoned_text_rings_at_least_at_each_tick(shared: Connection, zone: str, cron: str, random: Random) -> None:
     ((text, ticks),) = alarms_and_ticks(shared, zone, [cron], spans_for(len(read(cron).times()), zone), random=random)
     assert silent(read(text), ticks) == [], (cron, zone, text)
 
 
-@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(pairs=st.lists(st.tuples(cron_texts, st.sampled_from(ZONES)), min_size=50, max_size=50))
 def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(cron_superuser: Connection, pairs: list[tuple[str, str]]) -> None:
     with cron_superuser.transaction(force_rollback=True):
@@ -287,7 +287,7 @@ def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(cron_superuser
         assert row == (len(pairs),)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(bits=st.integers(1, 2**31 - 1), star=st.sampled_from([True, False, None]), is_week=st.booleans())
 def test_a_field_has_the_given_values_and_begins_with_a_star_as_told(
     shared: Connection, bits: int, star: bool | None, is_week: bool

@@ -199,7 +199,7 @@ def test_a_job_that_reaches_max_runs_has_no_entry_any_more_and_owes_no_later_tic
     assert values(superuser, entry, [f"kronos:{job_id}"]) == []
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     clocks=st.lists(st.integers(min_value=-7200, max_value=7200), min_size=1, max_size=12),
     policy=st.sampled_from(["SKIP", "LATEST", "ALL"]),

@@ -282,7 +282,7 @@ def _told(description: str) -> tuple[Times, list[date]]:
 _DAYS = [date(2026, 12, 1) + timedelta(days=n) for n in range(28 * 31)]
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
 def test_a_description_read_back_is_the_schedule(shared: Connection, texts: list[str]) -> None:
     for text, description in zip(texts, describe(shared, texts), strict=True):
@@ -290,7 +290,7 @@ def test_a_description_read_back_is_the_schedule(shared: Connection, texts: list
         assert _told(description) == (reading.times(), [day for day in _DAYS if reading.has_day(day)]), (text, description)
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
 def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
@@ -300,7 +300,7 @@ def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connec
         assert days == [day for day in _DAYS if given_fields.has_day(day)], (text, description)
 
 
-@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
 def test_what_is_told_is_what_fires(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
@@ -332,7 +332,7 @@ def test_an_interval_reads_in_english(shared: Connection, seconds: int, anchor: 
     assert words == (description,)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     minutes=st.one_of(st.integers(1, 500), st.integers(1, 100).map(lambda n: 60 * n), st.integers(1, 30).map(lambda n: 1440 * n)),
     anchor=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - UTC by timezones

@@ -98,7 +98,7 @@ def accounted_for_exactly_once(connection: Connection, endpoint: EndpointRow, ca
     assert job(connection, job_id)["next_tick_at"] == expected
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(cases=st.lists(_CASES, min_size=10, max_size=10))
 def test_each_tick_up_to_now_is_accounted_for_exactly_once_and_the_pointer_is_the_next(superuser: Connection, cases: list[Case]) -> None:
     with superuser.transaction(force_rollback=True):

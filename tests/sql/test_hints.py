@@ -328,7 +328,7 @@ def foreign_texts(draw: st.DrawFn) -> str:
     return " ".join(fields)
 
 
-@settings(deadline=None, max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.one_of(foreign_texts(), foreign_texts(), damaged_texts()))
 def test_what_any_hint_says_to_write_is_taken(shared: Connection, text: str) -> None:
     followed(shared, text)

@@ -193,7 +193,7 @@ order by n
 """
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     given_ones=st.lists(
         st.tuples(st.integers(1, 59) | st.integers(1, 366 * 1440).map(lambda n: n * 60), instants, instants), min_size=100, max_size=100

@@ -262,7 +262,7 @@ def test_a_row_of_the_first_release_means_what_it_meant(shared: Connection) -> N
     assert tick_of(shared, row(weekdays="0", nth_weekdays="1")) == utc("2026-11-01 00:00")
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(cron_texts.cron_texts, min_size=20, max_size=20), random=st.randoms(use_true_random=False))
 def test_25000_next_ticks_are_those_of_brute_force_over_minutes(shared: Connection, texts: list[str], random: Random) -> None:
     begin, end = (datetime.combine(day, time(), UTC) for day in (DAYS[0], DAYS[-1] + timedelta(days=1)))
@@ -291,13 +291,13 @@ def first_later(minutes: list[int], days: list[date], after: datetime) -> dateti
     return None
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(pairs=st.lists(st.tuples(cron_texts.cron_texts, instants), min_size=40, max_size=40))
 def test_any_next_tick_is_the_one_that_walking_day_by_day_finds(shared: Connection, pairs: list[tuple[str, datetime]]) -> None:
     assert next_ticks(shared, pairs) == [cron_texts.next_tick(text, after) for text, after in pairs]
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(cron_texts.cron_texts, min_size=10, max_size=10), after=instants)
 def test_tick_by_tick_two_days_have_exactly_the_matching_minutes(shared: Connection, texts: list[str], after: datetime) -> None:
     first = after.replace(second=0, microsecond=0) + timedelta(minutes=1)

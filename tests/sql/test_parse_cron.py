@@ -203,13 +203,13 @@ def test_macros_and_blanks_mean_their_five_fields(shared: Connection, macro: str
     assert parse(shared, macro) == parse(shared, same)
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(cron_texts, min_size=40, max_size=40))
 def test_any_valid_text_becomes_the_sets_that_it_names(shared: Connection, texts: list[str]) -> None:
     assert parse(shared, *texts) == [masks(read(text)) for text in texts]
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=damaged_texts())
 def test_a_damaged_text_is_refused_with_a_hint_or_still_means_what_it_says(shared: Connection, text: str) -> None:
     outcome = parsed_or_refused(shared, text)
