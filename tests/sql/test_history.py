@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from conftest import cloned
+from conftest import await_condition, cloned
 from factory import EndpointRow, add_endpoint
 from kronos import idempotency, sql
 from servers import Server
-from sql.plans import LOCKS, locks, partitions_in, plan_of, run_statement, seq_scans, told_plans
+from sql.plans import locks, partitions_in, plan_of, run_statement, seq_scans, told_plans
 from sql_factory import Connection, make_cron_job, records, value
 from worker.protocol import claim_params, finalize_params, run
 
@@ -224,19 +224,13 @@ def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str)
 
 
 def _ring(connection: Connection, job_id: uuid.UUID) -> tuple[int, int]:
-    """What a ring of the job, due now, made, and the locks that its transaction held.
-
-    All in one message, as pg_cron rings: a ring whose transaction began 20 ms ago raises no floor, and locks less.
-    """
-    update = "update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %(job)s"
-    with psycopg.ClientCursor(connection) as cursor:
-        cursor.execute(f"begin; {update}; select kronos.fire(%(job)s); {LOCKS}; rollback".encode(), {"job": job_id})
-        cursor.nextset()
-        cursor.nextset()
-        (made,) = cursor.fetchall()[0]
-        cursor.nextset()
-        (held,) = cursor.fetchall()[0]
-    return made, held
+    """What a ring of the job, due now, made, and the locks that its transaction held."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
+        # A firing that is alone in its transaction also moves the pointers' floor, with three locks more: no matter of milliseconds here.
+        await_condition(lambda: not value(connection, "select kronos.is_alone()"), "the transaction to be older than one statement's")
+        made = value(connection, "select kronos.fire(%s)", [job_id])
+        return made, locks(connection)
 
 
 def test_a_ring_locks_as_much_as_with_ten_partitions(old: Old, superuser: Connection) -> None:
