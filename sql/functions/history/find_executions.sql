@@ -17,7 +17,6 @@ language plpgsql stable rows 50 security invoker set search_path = pg_catalog, p
 as $$
 declare
     c_unfinished constant text[]      := array['PENDING', 'QUEUED', 'RUNNING', 'RETRYING'];
-    c_finished   constant text[]      := array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'];
     c_week       constant interval    := interval '7 days';
     c_slack      constant interval    := interval '1 hour';
     c_first      constant timestamptz := '1970-01-01 00:00:00+00'::timestamptz;      -- ids count from here
@@ -79,8 +78,7 @@ begin
                case when min(noted.status) = max(noted.status) then min(noted.status) else p_status end
           into v_weeks, v_only
           from unnest(coalesce(v_versions, array[v_workspace])) as subject (id)
-         cross join unnest(case when p_status is null then c_finished else array[p_status] end) as wanted (status)
-          join kronos.history_weeks as noted on noted.subject_id = subject.id and noted.status = wanted.status;
+          join kronos.history_weeks as noted on noted.subject_id = subject.id and (p_status is null or noted.status = p_status);
     end if;
     v_upper := least(v_upper, case when v_before_at < now() then kronos.finite(v_before_at) + c_slack end);
     v_lower := coalesce(v_upper, now()) - v_days;
