@@ -249,7 +249,8 @@ _POLICY = "from pg_policy where polrelid = 'kronos.jobs'::regclass and polname =
         ("alter function kronos.fire reset search_path", "proconfig is not null from pg_proc where proname = 'fire'"),
         (
             "alter table kronos.jobs disable trigger user",
-            "bool_and(tgenabled = 'O') from pg_trigger where tgrelid = 'kronos.jobs'::regclass",
+            "bool_and(tgenabled = case tgname when 'jobs_stay_sound' then 'A' else 'O' end) from pg_trigger"
+            " where tgrelid = 'kronos.jobs'::regclass",
         ),
     ],
     ids=lambda each: each.split(" from ")[0],
