@@ -30,7 +30,7 @@ _QUOTED_KEY = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"', r
 _MAX_ENDPOINT_NAME = 63
 
 
-class ApiKey(SecurityBase):
+class KeyHeader(SecurityBase):
     """The Authorization header. Its key is checked before anything of the request is read (Operation); here is who it was."""
 
     model = HTTPBearer(description="A key such as kr_live_…")
@@ -41,7 +41,7 @@ class ApiKey(SecurityBase):
         return call.caller
 
 
-KEY = ApiKey()
+KEY = KeyHeader()
 CallerOf = Annotated[Caller, Depends(KEY)]
 
 
