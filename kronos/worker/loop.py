@@ -22,7 +22,9 @@ from kronos.worker.wake import Wake
 _log = logging.getLogger("kronos.worker")
 _FULL_LOOK_SECONDS = 3.0
 # And full looks take at most a twentieth of the time: they read what was delivered as well, while an old snapshot keeps it.
+# But whatever held up a look, the next full one is not later than this: so long may wait what came to wait further back.
 _REST_PER_FULL_LOOK = 20.0
+_LONGEST_REST_SECONDS = 30.0
 # Leases of dead workers, and what waits for another run, are looked for at most so often, however many wakes there are.
 _UPKEEP_EVERY_SECONDS = 0.25
 # While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next upkeep.
@@ -85,6 +87,7 @@ class Loop:
 
     async def _look(self) -> None:
         """Which endpoints have something to claim; before that, what dead workers held, and what need not wait any longer, becomes due."""
+        await self._link.connected()  # PostgreSQL may be away for hours, and that is no look's time
         started = time.monotonic()
         is_full = started >= self._full_look_at
         try:
@@ -97,7 +100,9 @@ class Loop:
                 if self._is_backfilling:
                     self._wake.within(_UPKEEP_EVERY_SECONDS)
             since = None if is_full else timedelta(seconds=started - self._looked_fully_at) + SETTLED
+            asked = time.monotonic()
             found = await claims.due_endpoints(self._link, floors={} if is_full else self._rotation.floors, since=since)
+            took = time.monotonic() - asked
         except psycopg.Error as error:
             _log.debug("looking for work failed: %s", error)
             await self._link.pause()
@@ -106,7 +111,7 @@ class Loop:
         if is_full:
             self._rotation.look_fully(found)
             self._looked_fully_at = started
-            self._full_look_at = started + max(_FULL_LOOK_SECONDS, _REST_PER_FULL_LOOK * (time.monotonic() - started))
+            self._full_look_at = started + max(_FULL_LOOK_SECONDS, min(_REST_PER_FULL_LOOK * took, _LONGEST_REST_SECONDS))
         waits = [due.due_in_ms / 1000 for due in found if due.due_in_ms > 0]
         if not is_full:  # what it left out is not left to the next wake
             waits.append(max(0.0, self._full_look_at - time.monotonic()))

@@ -6,8 +6,10 @@ import time
 
 # Who wakes workers stays silent for 10 ms after a wake, and commits a little later: their executions are found by the echoes.
 _ECHOES_SECONDS = (0.015, 0.05)
-# Looks take at most a fifth of the time: 22 ms each with 10,000 endpoints.
+# Looks take at most a fifth of the time: 22 ms each with 10,000 endpoints. What held one up for seconds is over, most likely: no rest is
+# longer than the longest.
 _REST_PER_LOOK = 4.0
+_LONGEST_REST_SECONDS = 5.0
 
 
 class Wake:
@@ -53,7 +55,7 @@ class Wake:
         poll = self._poll_seconds * random.uniform(0.7, 1.0)  # noqa: S311 - no secret
         next_due = poll if next_due_seconds is None else min(poll, next_due_seconds)
         self._times = [*(due for due in self._times if due > started), at + next_due]
-        self._not_before = at + (at - started) * _REST_PER_LOOK
+        self._not_before = at + min((at - started) * _REST_PER_LOOK, _LONGEST_REST_SECONDS)
 
     async def wait(self, *, for_look: bool) -> None:
         """Until something changes, or, with `for_look`, until it is time to look."""

@@ -11,10 +11,13 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions, status_of
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.http import HttpTransport
 from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
+from kronos.worker.loop import Loop
 from kronos.worker.rotation import Rotation
 from kronos.worker.wake import Wake
 from worker.protocol import EVERYTHING, as_worker, claim
@@ -211,3 +214,46 @@ async def test_who_waits_for_a_look_goes_on_when_it_is_time() -> None:
     async with asyncio.timeout(20):
         while not wake.is_due:
             await wake.wait(for_look=True)
+
+
+class AwayLink(Link):
+    """PostgreSQL is away for ten minutes, on the clock given, when a connection is asked for the nth time."""
+
+    def __init__(self, database_url: str, clock: Clock, *, nth: int) -> None:
+        super().__init__(database_url, "test", Outage())
+        self._clock, self._nth = clock, nth
+
+    async def connected(self) -> psycopg.AsyncConnection[Any]:
+        self._nth -= 1
+        if self._nth == 0:
+            self._clock.now += 600
+        return await super().connected()
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3], ids=["before a look", "before its upkeep", "before its question"])
+async def test_how_long_postgresql_was_away_does_not_put_off_the_looks_that_follow(
+    superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("kronos.worker.wake.time", clock)
+    monkeypatch.setattr("kronos.worker.loop.time", clock)
+    endpoint = add_endpoint(superuser)
+    link, wake = AwayLink(database_url, clock, nth=nth), Wake(poll_seconds=1)
+    loop = Loop(
+        claiming=link,
+        finalizing=link,
+        transport=HttpTransport(EgressPolicy()),
+        worker_id="w",
+        concurrency=1,
+        lease=timedelta(seconds=15),
+        wake=wake,
+    )
+    await loop._look()
+    clock.now += 5
+    assert wake.is_due
+    (execution_id,) = add_executions(superuser, endpoint)
+    superuser.execute("update kronos.execution_live set visible_at = now() - interval '1 hour' where execution_id = %s", [execution_id])
+    clock.now += 25
+    await loop._look()
+    assert loop._rotation, "what came to wait further back is found half a minute later at the latest"
+    await link.close()
