@@ -49,8 +49,8 @@ begin
               from kronos.execution_done as done
              where done.job_id = any (p_job_ids)
                and done.status in ('MISSED', 'SKIPPED')
-               and done.execution_id >= kronos.uuid7_floor(v_day at time zone 'UTC')
-               and done.execution_id <= kronos.uuid7_floor((v_day + 1) at time zone 'UTC')
+               and done.execution_id >= kronos.uuid7_floor(v_day::timestamp at time zone 'UTC')
+               and done.execution_id <= kronos.uuid7_floor((v_day + 1)::timestamp at time zone 'UTC')
                and done.tick_count > 1
                and coalesce(kronos.time_of(done.status_reason ->> 'last') >= p_from, true);
             raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
