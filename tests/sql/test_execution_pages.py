@@ -30,6 +30,7 @@ insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_
 values (kronos.uuid7(%(id_at)s), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, %(cause)s, %(scheduled_at)s, %(scheduled_at)s,
         %(created_at)s, %(scheduled_at)s, 5, 3, 1000, '{}')
 """
+ZONES = ("UTC", "Pacific/Auckland", "America/Los_Angeles")
 _STATUSES = ("SUCCESS", "SUCCESS", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED")
 
 
@@ -119,8 +120,9 @@ def past(server: Server, template: str) -> Iterator[Past]:
 
 @pytest.mark.parametrize("seed", range(24))
 def test_pages_are_the_list_cut_in_pieces(past: Past, seed: int) -> None:
-    """Whether the weeks of all executions are noted, of those since an upgrade, or of none."""
+    """Whether the weeks of all executions are noted, of those since an upgrade, or of none; whatever the session's time zone."""
     chance = random.Random(seed)
+    past.connection.execute(f"set timezone = '{ZONES[seed // 3 % 3]}'")
     past.connection.execute("update kronos.retention set weeks_from = %s", [("-infinity", BEGAN + 35 * DAY, "infinity")[seed % 3]])
     job_id = chance.choice([None, *past.jobs])
     status = chance.choice([None, None, "SUCCESS", "FAILED", "MISSED", "QUEUED", "PENDING"])
@@ -173,6 +175,24 @@ def test_a_one_shot_notes_a_week_of_its_workspace_alone(superuser: Connection) -
     assert values(superuser, "select subject_id from kronos.history_weeks") == [endpoint.workspace_id]
     superuser.execute(_ROWS, row | {"cause": "MANUAL"})
     assert set(values(superuser, "select subject_id from kronos.history_weeks")) == {endpoint.workspace_id, job_id}
+
+
+def test_a_one_shot_that_was_made_before_the_clock_was_set_back_has_its_executions(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": uuid.uuid4(), "status": "SUCCESS"}
+    row |= {"cause": "API"} | dict.fromkeys(("id_at", "created_at", "scheduled_at"), datetime.now(UTC) + HOUR)
+    superuser.execute("update kronos.retention set weeks_from = '-infinity'")
+    superuser.execute(
+        """
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, created_at)
+        values (%(job_id)s, %(job_id)s, %(workspace_id)s, %(endpoint_id)s, 'IMMEDIATE', %(created_at)s)
+        """,
+        row,
+    )
+    superuser.execute(_ROWS, row)
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    query = "select count(*) from kronos.find_executions(array[%(job_id)s::uuid], %(status)s, null, null, null, null, 5)"
+    assert [value(superuser, query, row | {"status": status}) for status in (None, "SUCCESS", "FAILED")] == [1, 1, 0]
 
 
 def test_prompt_rows_note_no_day(superuser: Connection) -> None:

@@ -35,6 +35,7 @@ declare
     v_versions   uuid[];                            -- of the job, each with when it may have made executions
     v_made_from  timestamptz[];
     v_made_until timestamptz[];
+    v_is_one_shot boolean             := false;
     v_of_span    uuid[];
     v_is_last    boolean;
     v_part       record;
@@ -48,8 +49,8 @@ begin
      where workspace.workspace_id = v_workspace;
     if p_job_ids is not null then
         select array_agg(version.job_id), array_agg(version.made_from), array_agg(version.made_until), min(version.made_at),
-               max(version.made_at) filter (where version.trigger <> 'CRON') + c_slack
-          into v_versions, v_made_from, v_made_until, v_oldest, v_upper
+               max(version.made_at) filter (where version.trigger <> 'CRON') + c_slack, bool_or(version.trigger <> 'CRON')
+          into v_versions, v_made_from, v_made_until, v_oldest, v_upper, v_is_one_shot
           from (select job.job_id, job.trigger, case when job.created_at between c_first and now() then job.created_at end as made_at,
                        case when cardinality(p_job_ids) > 1 then kronos.finite(job.created_at) - c_slack else '-infinity' end as made_from,
                        case when cardinality(p_job_ids) > 1
@@ -73,7 +74,8 @@ begin
         select coalesce(array_agg(live.execution_id), '{}'), coalesce(array_agg(live.created_at), '{}') into v_ids, v_made
           from kronos.live_page(v_workspace, v_versions, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id, p_limit) as live;
     end if;
-    if v_upper is null and not coalesce(p_status = any (c_unfinished), false) then      -- a one-shot's executions are within an hour of it
+    -- Of a one-shot no week is noted: its executions are within an hour of it, or, where its time cannot be, anywhere.
+    if not v_is_one_shot and not coalesce(p_status = any (c_unfinished), false) then
         select coalesce(array_agg(distinct noted.week::timestamp at time zone 'UTC'), '{}'),
                case when min(noted.status) = max(noted.status) then min(noted.status) else p_status end
           into v_weeks, v_only
@@ -94,8 +96,8 @@ begin
                        and week.at + c_week > v_lower and (v_upper is null or week.at < v_upper)) as noted
              where v_weeks is null or v_lower < v_noted_from or noted.weeks > 0
              union all
-            select late.id_day at time zone 'UTC', (late.id_day + 1) at time zone 'UTC', late.created_day at time zone 'UTC',
-                   case when late.created_day < '9999-12-31' then (late.created_day + 1) at time zone 'UTC' else 'infinity' end, p_status
+            select late.id_day::timestamp at time zone 'UTC', (late.id_day + 1)::timestamp at time zone 'UTC', late.created_day::timestamp at time zone 'UTC',
+                   case when late.created_day < '9999-12-31' then (late.created_day + 1)::timestamp at time zone 'UTC' else 'infinity' end, p_status
               from kronos.late_days as late
              where late.workspace_id = v_workspace
                and (late.created_day >= v_late_from or (v_is_last and late.created_day < (v_workspace_at at time zone 'UTC')::date))
