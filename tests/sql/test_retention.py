@@ -306,6 +306,27 @@ def test_faults_of_jobs_that_are_over_go_and_so_can_the_jobs(superuser: Connecti
     assert values(superuser, "select job_id from kronos.job_faults") == [stays]
 
 
+def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
+    superuser: Connection, other: Connection, endpoint: EndpointRow, job_id: uuid.UUID, database_url: str
+) -> None:
+    """Not even those of a row with an old id, such as a DELAYED job's, that comes between two looks."""
+    gone = {"job": job_id, "workspace": endpoint.workspace_id}
+    superuser.execute("insert into kronos.history_weeks values (%(workspace)s, %(job)s, 'FAILED', '2001-01-01', %(job)s)", gone)
+    superuser.execute("insert into kronos.late_days values (%(workspace)s, '2001-01-01', '2001-02-01')", gone)
+    with psycopg.connect(database_url, autocommit=True) as aging, ThreadPoolExecutor(1) as threads:
+        other.execute("lock table kronos.late_days in share mode")
+        forgetting = threads.submit(aging.execute, "select kronos.retain_remains(500, false)")
+        await_lock(superuser, aging)
+        finished(other, job_id, "SUCCESS", days=400)
+        other.commit()
+        forgetting.result()
+    assert values(superuser, "select id_day from kronos.late_days") == []
+    noted = "select week from kronos.history_weeks where subject_id = %(job)s"
+    assert values(superuser, noted, gone) == values(
+        superuser, "select date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date from kronos.execution_done"
+    )
+
+
 def test_nothing_is_left_of_a_workspace_that_was_deleted_long_ago(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> None:
     finished(superuser, job_id, "FAILED", days=200)
     own_ages(superuser, endpoint, 5, 95)
