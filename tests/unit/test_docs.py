@@ -26,7 +26,9 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 def test_comments_name_files_that_are_there() -> None:
     """A function's file is moved to another floor, and what names it is not: sql/schema sent its readers to a folder without it."""
     named = re.compile(r"\b(?:alembic|functions|kronos|queries|schema|sql|tests|views)/[\w/]+\.(?:py|sql)\b")
-    files = [path for folder in ("alembic", "bench", "kronos", "sql") for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql")]
+    files = [
+        path for folder in ("alembic", "bench", "kronos", "sql") for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql")
+    ]
     assert len(files) > 400
     absent = {
         f"{path.relative_to(ROOT)}: {each}"
