@@ -310,7 +310,7 @@ def test_a_table_that_is_gone_is_no_migrations_to_bring_back(
         ("drop index kronos.execution_done_newest", "execution_done_newest"),
         ("update pg_index set indisvalid = false where indexrelid = 'kronos.jobs_one_live_version'::regclass", "jobs_one_live_version"),
         ("alter table kronos.attempt_late drop constraint attempt_late_pkey", "attempt_late_pkey"),
-        ("alter table kronos.jobs drop constraint jobs_retired_is_told", "jobs_retired_is_told"),
+        ("alter table kronos.backfills drop constraint backfills_end_is_told", "backfills_end_is_told"),
         ("update pg_constraint set convalidated = false where conname = 'backfills_job_fkey'", "backfills_job_fkey"),
     ],
 )
@@ -326,6 +326,28 @@ def test_an_index_or_a_constraint_that_is_not_there_or_does_not_hold_is_found(
     if harm.startswith("drop index"):
         superuser.execute((found["tables"].fix or "").partition(": ")[2].encode())
         assert failing(examine()) == set()
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("drop trigger jobs_stay_sound on kronos.jobs", "trigger jobs_stay_sound on kronos.jobs is gone"),
+        ("alter table kronos.jobs disable trigger jobs_stay_sound", "trigger jobs_stay_sound on kronos.jobs has other enabled"),
+        ("alter table kronos.jobs enable trigger jobs_stay_sound", "trigger jobs_stay_sound on kronos.jobs has other enabled"),
+    ],
+)
+def test_a_jobs_rules_that_nobody_keeps_are_found_and_migrate_puts_them_right(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, told: str
+) -> None:
+    """They are a trigger's, for replication too (decision 0036), where they were constraints."""
+    superuser.execute(harm.encode())
+    found = examine()
+    assert failing(found) == {"objects"}
+    assert told in found["objects"].detail
+    migrations.migrate(database_url)
+    assert failing(examine()) == set()
+    with pytest.raises(psycopg.errors.CheckViolation, match="jobs_retired_is_told"):
+        superuser.execute("update kronos.jobs set retired_at = now() where job_id = %s", [job_id])
 
 
 def test_no_worker_and_a_queue_that_grows_are_found(examine: Examine, superuser: psycopg.Connection, database_url: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from kronos import sql
 from kronos.__main__ import main
 from kronos.config import Settings
+from kronos.migrations import head
 from kronos.model import ExecutionStatus, JobStatus
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,26 @@ _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     absent = [link for link in _LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert absent == []
+
+
+def test_comments_name_files_that_are_there() -> None:
+    """A function's file is moved to another floor, and what names it is not: sql/schema sent its readers to a folder without it."""
+    named = re.compile(r"\b(?:alembic|functions|kronos|queries|schema|sql|tests|views)/[\w/]+\.(?:py|sql)\b")
+    files = [
+        path for folder in ("alembic", "bench", "kronos", "sql") for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql")
+    ]
+    assert len(files) > 400
+    absent = {
+        f"{path.relative_to(ROOT)}: {each}"
+        for path in files
+        for each in named.findall(path.read_text())
+        if not any((folder / each).exists() for folder in (ROOT, ROOT / "sql", path.parent))
+    }
+    assert absent == set()
+
+
+def test_the_guides_migration_comes_to_this_release() -> None:
+    assert re.findall(r"^migrated from nothing to (\w+)$", (ROOT / "docs" / "postgresql.md").read_text(), re.MULTILINE) == [head()]
 
 
 def test_each_decision_is_listed_by_its_title() -> None:
