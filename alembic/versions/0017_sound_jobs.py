@@ -9,7 +9,7 @@ down_revision = "0016"
 
 
 def upgrade() -> None:
-    """Let the constraints go; the trigger (functions/lookup/require_sound_job.sql) comes in the same transaction."""
+    """Let the constraints go; the trigger (functions/changes/require_sound_job.sql) comes in the same transaction."""
     # psycopg's own cursor: without parameters a % is a %
     op.get_bind().connection.driver_connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 

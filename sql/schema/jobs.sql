@@ -51,7 +51,7 @@ create table kronos.jobs (
                                          on delete set null (previous_version_id),      -- by retention
     constraint jobs_replaced_by_fkey     foreign key (workspace_id, replaced_by_id) references kronos.jobs (workspace_id, job_id)
                                          on delete set null (replaced_by_id) deferrable initially deferred
-    -- What its columns must be, each and to each other: functions/lookup/require_sound_job.sql
+    -- What its columns must be, each and to each other: functions/changes/require_sound_job.sql
 ) with (fillfactor = 85,
         autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 -- One job per idempotency key, as long as its row is kept. Serves insert_cron_job and insert_one_shot_job.
