@@ -164,7 +164,7 @@ def starting(home: Path) -> Iterator[Callable[..., Up]]:
         process.terminate()
     for process in started:
         process.wait(60)
-    eventually(lambda: not processes_of(home), f"processes of {home} are left: {processes_of(home)}")
+    eventually(lambda: not processes_of(home), lambda: f"processes of {home} are left: {processes_of(home)}")
     Cluster(home).destroy()
 
 

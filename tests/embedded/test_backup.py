@@ -194,7 +194,7 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     held.stop()
 
     let_go = Instance(start(**_ALLOW))
-    eventually(lambda: len(receiver.keys) >= 3, f"what was due is not delivered: {receiver.keys}", seconds=60)
+    eventually(lambda: len(receiver.keys) >= 3, lambda: f"what was due is not delivered: {receiver.keys}", seconds=60)
     names = ("has-run", "waits", "daily")
     eventually(lambda: [let_go.status(name) for name in names] == ["SUCCESS"] * 3, "it is not told as delivered")
     executions = let_go.sql("select execution_id from kronos.executions join kronos.jobs using (job_id) where name = any (%s)", list(names))

@@ -32,7 +32,7 @@ def test_within_70_s_a_tick_fires_and_is_delivered_and_a_second_run_goes_on(firs
         r"every-minute +fired in PostgreSQL \d+\.\d{3} s, delivered \d+\.\d{3} s after \d\d:\d\d:00.000Z, attempt 1",
     ):
         pattern = re.compile(line)
-        eventually(lambda: pattern.search(shown.read_text()), f"no line {line}: {first.said()}", seconds=70)  # noqa: B023
+        eventually(lambda: pattern.search(shown.read_text()), lambda: f"no line {line}: {first.said()}", seconds=70)  # noqa: B023
     made = {job["name"]: job["job_id"] for job in jobs(first)}
     assert set(made) == {"right-away", "in-ten-seconds", "every-minute"}
     first.process.terminate()

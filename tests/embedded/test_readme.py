@@ -108,7 +108,7 @@ def test_the_tour_says_what_the_readme_shows(first_up: Callable[..., Up], termin
 
     # The last line is the first full minute's tick, for which the demo's own test waits.
     for line in _as_shown(start.shown)[:-1]:
-        eventually(lambda: line in said(), f"kronos up does not say {line!r}: {said()}", seconds=30)  # noqa: B023
+        eventually(lambda: line in said(), lambda: f"kronos up does not say {line!r}: {said()}", seconds=30)  # noqa: B023
     follow(rest, terminal)
 
 

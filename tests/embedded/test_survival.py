@@ -15,7 +15,7 @@ import pytest
 
 from embedded.conftest import Up, copy_home, made_home, starting
 from embedded.waiting import eventually
-from kronos.embedded import network
+from kronos.embedded import network, processes
 
 pytestmark = pytest.mark.faults
 
@@ -47,7 +47,7 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
         running.process.send_signal(signal.SIGUSR1)
         for pid in before.values():
             os.kill(pid, signal.SIGKILL)
-        eventually(lambda: is_well(running, before), f"it is not well: {running.said()}", seconds=90)
+        eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=90)
     moved = json.loads((home / "cluster.json").read_text())["port"]
     eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
     assert_goes_on(running)
@@ -76,7 +76,7 @@ def test_children_that_hang_are_replaced_and_a_stopped_postmaster_goes_on_and_is
     hung = {name: before[name] for name in ("api", "worker")}
     for pid in before.values():
         os.kill(pid, signal.SIGSTOP)
-    eventually(lambda: is_well(running, hung), f"not replaced: {running.said()}", seconds=60)
+    eventually(lambda: is_well(running, hung), lambda: f"not replaced: {running.said()}", seconds=60)
     for name in ("api", "worker-1"):
         assert re.search(rf"{name} has given no sign of life for \d+ s: it is replaced", running.said())
     assert "PostgreSQL was stopped for" in running.said()
@@ -96,7 +96,7 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
         os.kill(pid, signal.SIGCONT)
     # Its killed worker is a thing that it only sees to after it has judged all children, again and again until the new one is there.
     os.kill(before["worker"], signal.SIGKILL)
-    eventually(lambda: is_well(running, {"worker": before["worker"]}), f"it is not well: {running.said()}")
+    eventually(lambda: is_well(running, {"worker": before["worker"]}), lambda: f"it is not well: {running.said()}")
     assert running.children() | {"worker": 0} == before | {"worker": 0}
     assert "sign of life" not in running.said().removeprefix(said)
 
@@ -106,7 +106,7 @@ def test_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
     (running.home / "log").rename(running.home / "log.moved")
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: is_well(running, before), f"it is not well: {running.said()}", seconds=60)
+    eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
     assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log", "postgres.log"}
     assert_goes_on(running)
 
@@ -117,7 +117,7 @@ def test_without_a_place_for_logs_it_goes_on_and_says_so(running: Up) -> None:
     (running.home / "log").write_text("in the way")
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: is_well(running, before), f"it is not well: {running.said()}", seconds=60)
+    eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.said()}", seconds=60)
     for name in ("api", "worker-1", "postgres"):
         assert f"what {name} says goes here until its next start" in running.said()
     eventually(lambda: "listening on http" in running.said(), "the API's lines are nowhere")
@@ -144,17 +144,32 @@ def fill(path: Path) -> None:
     assert os.statvfs(path).f_bavail == 0
 
 
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """The process stands still meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_up: Start) -> None:
     running = first_up("--home", str(small_disk / "home"))
-    eventually(lambda: "ready " in (running.home / "up.out").read_text(), f"it is not ready: {running.said()}", seconds=60)
+    eventually(lambda: "ready " in (running.home / "up.out").read_text(), lambda: f"it is not ready: {running.said()}", seconds=60)
     full = Up(home=small_disk / "home", process=running.process)
     before = full.children()
-    fill(small_disk / "ballast")
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
-    eventually(lambda: "No space left on device" in running.said(), f"it says nothing of the disk: {running.said()}", seconds=60)
+    with stopped(running.process.pid):  # what ends gives room back, and a start makes do with little
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        place = (full.home / "postgres").resolve()
+        assert processes.end_postgres(place / "data", [(signal.SIGKILL, 20)]) == []
+        for lock in [place / "data" / "postmaster.pid", *(place / "socket").glob(".s.*")]:
+            lock.unlink()
+        fill(small_disk / "ballast")
+    eventually(lambda: "No space left on device" in running.said(), lambda: f"it says nothing of the disk: {running.said()}", seconds=60)
     eventually(lambda: running.said().count("PostgreSQL has ended") >= 2, "it does not try again", seconds=60)
     assert_goes_on(running)
     (small_disk / "ballast").unlink()
-    eventually(lambda: is_well(full, before), f"it did not come back: {running.said()}", seconds=60)
+    eventually(lambda: is_well(full, before), lambda: f"it did not come back: {running.said()}", seconds=60)
     assert_goes_on(running)

@@ -41,8 +41,8 @@ def checked(superuser: Connection) -> Connection:
 
 
 def test_plpgsql_check_finds_nothing_that_is_a_fault(checked: Connection) -> None:
-    found = values(checked, _FINDINGS)
-    assert [each for each in found if not any(false.match(each) for false in _FALSE)] == []
+    found = [each for each in values(checked, _FINDINGS) if not any(false.match(each) for false in _FALSE)]
+    assert found == [], "\n".join(found)
 
 
 def test_plpgsql_check_finds_an_unused_variable_and_a_column_that_is_not_there(checked: Connection) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cron_texts import Reading, cron_texts, instants, read
@@ -185,7 +185,7 @@ _NEIGHBOURS = f"""
     from given
    cross join unnest(%s::timestamptz[]) with ordinality as after(at, k)
    cross join lateral (select kronos.next_tick(given.schedule, after.at) as at offset 0) as tick
-   cross join lateral (select after.at + random() * (tick.at - after.at) * 0.999 as at offset 0) as between
+   cross join lateral (select least(after.at + %s * (tick.at - after.at), tick.at - interval '1 microsecond') as at offset 0) as between
 order by given.n, after.k
 """
 
@@ -203,10 +203,19 @@ _CASES = st.builds(Case, cron_texts, st.sampled_from(ZONES), _GAPS, st.sampled_f
 
 @pytest.mark.usefixtures("zones")  # which reads them: no part of generating the first case
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(cases=st.lists(_CASES, min_size=10, max_size=10), afters=st.lists(_NEAR_CHANGES | instants, min_size=20, max_size=20))
-def test_the_next_tick_is_later_and_the_same_from_wherever_before_it(shared: Connection, cases: list[Case], afters: list[datetime]) -> None:
+@given(
+    cases=st.lists(_CASES, min_size=10, max_size=10),
+    afters=st.lists(_NEAR_CHANGES | instants, min_size=20, max_size=20),
+    share=st.floats(0, 1),
+)
+@example(  # the only instant before the tick
+    cases=[Case("* * * * *", "Europe/Berlin", "SHIFT", "FIRST")], afters=[datetime(2000, 1, 1, 0, 1, 59, 999999, tzinfo=UTC)], share=0.9
+)
+def test_the_next_tick_is_later_and_the_same_from_wherever_before_it(
+    shared: Connection, cases: list[Case], afters: list[datetime], share: float
+) -> None:
     columns = [[getattr(case, name) for case in cases] for name in ("cron", "zone", "gap", "overlap")]
-    rows = shared.execute(_NEIGHBOURS, [*columns, afters]).fetchall()
+    rows = shared.execute(_NEIGHBOURS, [*columns, afters, share]).fetchall()
     for (tick, after_it, just_before_it, between), (case, after) in zip(rows, ((c, a) for c in cases for a in afters), strict=True):
         if tick is not None:
             assert tick > after, (case, after)  # type: ignore[operator]  # instants

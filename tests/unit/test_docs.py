@@ -1,6 +1,7 @@
 """The documentation names what is there: files by their links, folders and decisions by their lists."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,7 @@ from kronos.model import ExecutionStatus, JobStatus
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "sql" / "README.md", *(ROOT / "docs").rglob("*.md")])
+_NAMED = re.compile(r"(?<![\w./…])(?:\.\./)*((?:[\w-]+/)+[\w-]+\.(?:sql|py|md))\b")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -103,3 +105,25 @@ def test_docker_compose_gives_the_superuser_to_the_migration_alone() -> None:
     }
     documented = {*re.findall(r"`(KRONOS_\w+)`", (ROOT / "docs" / "configuration.md").read_text()), "KRONOS_DB_PASSWORD"}
     assert set(re.findall(r"^ +(KRONOS_\w+):", text, re.MULTILINE)) - documented == set()
+
+
+def test_each_file_of_ours_that_a_text_names_is_there() -> None:
+    """A file that moved is looked for in vain where its old path stands: in comments, docstrings and pages."""
+    files = [str(path.relative_to(ROOT)) for path in _texts(ROOT)]
+    absent = [
+        f"{file}: {named}"
+        for file in files
+        if not file.startswith(("tests/", "bin/"))  # which make files of their own, and name them
+        for named in _NAMED.findall((ROOT / file).read_text())
+        if not any(f"/{there}".endswith(f"/{named}") for there in files)
+    ]
+    assert absent == []
+
+
+def _texts(folder: Path) -> Iterator[Path]:
+    """The SQL, Python and pages of the repository."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.name.startswith((".", "__")):
+            yield from _texts(path)
+        elif path.suffix in (".sql", ".py", ".md"):
+            yield path

@@ -11,27 +11,20 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
-    v_locked    uuid := kronos.current_workspace_id();
-    v_is_locked boolean;
-    v_found     uuid;
-    v_alarm     text;
+    v_locked uuid := kronos.current_workspace_id();
+    v_found  uuid;
+    v_alarm  text;
 begin
-    loop
-        if v_locked is not null then
-            v_is_locked := pg_advisory_xact_lock_shared(kronos.workspace_lock(v_locked)) is not null;      -- an expression, which costs no statement
-        end if;
+    while v_locked is null or pg_advisory_xact_lock_shared(kronos.workspace_lock(v_locked)) is not null loop      -- an expression, which costs no statement
         select job.workspace_id,
                case when job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE' then job.alarm end
           into v_found, v_alarm
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)
          where job.job_id = p_job_id;
-        if v_found is null then
-            return null;
-        elsif v_found = v_locked then
-            return v_alarm;
-        end if;
+        exit when v_found is null or v_found = v_locked;
         v_locked := v_found;
     end loop;
+    return v_alarm;
 end
 $$;

@@ -18,7 +18,7 @@ declare
     v_prompt   uuid[];      -- jobs of workspaces where nothing was made late about the window's beginning
     v_others   uuid[];
     v_day      date;
-    v_reaching uuid[]       := '{}';      -- jobs with a row that began on an earlier day and reaches into the window
+    v_reaching uuid[]       := array[]::uuid[];      -- jobs with a row that began on an earlier day and reaches into the window
     v_of_day   uuid[];
     v_each     record;
     v_ticks    timestamptz[];
