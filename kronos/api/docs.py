@@ -4,14 +4,14 @@ Its scripts and styles are the package fastapi-swagger's, pinned like everything
 host, and its Content-Security-Policy lets it ask none. Everything it names is relative, so it works behind a proxy's prefix.
 """
 
+from functools import cache
 from importlib.resources import files
-from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 router = APIRouter(include_in_schema=False)
-_DISTRIBUTION = Path(str(files("fastapi_swagger"))) / "resources"
+_DISTRIBUTION = files("fastapi_swagger") / "resources"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -54,16 +54,22 @@ async def get_start() -> Response:
 @router.get("/docs/swagger-ui-bundle.js")
 async def get_bundle() -> Response:
     """Swagger UI."""
-    return FileResponse(_DISTRIBUTION / "swagger-ui-bundle.js", media_type="text/javascript", headers=_KEPT)
+    return Response(_content("swagger-ui-bundle.js"), media_type="text/javascript", headers=_KEPT)
 
 
 @router.get("/docs/swagger-ui.css")
 async def get_styles() -> Response:
     """Its styles."""
-    return FileResponse(_DISTRIBUTION / "swagger-ui.css", media_type="text/css", headers=_KEPT)
+    return Response(_content("swagger-ui.css"), media_type="text/css", headers=_KEPT)
 
 
 @router.get("/docs/favicon-32x32.png")
 async def get_icon() -> Response:
     """Its icon."""
-    return FileResponse(_DISTRIBUTION / "favicon-32x32.png", media_type="image/png", headers=_KEPT)
+    return Response(_content("favicon-32x32.png"), media_type="image/png", headers=_KEPT)
+
+
+@cache
+def _content(name: str) -> bytes:
+    """A file of Swagger UI, whole: FileResponse would read it piece by piece in threads, and refuse a Range in words of its own."""
+    return (_DISTRIBUTION / name).read_bytes()

@@ -42,6 +42,8 @@ class _Exchange:
     """What was answered; 0: nothing yet."""
     received_bytes: int = 0
     waits_for_body: bool = False
+    is_under_way: bool = True
+    """Counted as such until its answer begins. How an answer is read is bounded by doors.py, and keeps no other request out."""
 
 
 class Boundary:
@@ -69,6 +71,7 @@ class Boundary:
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                self._ends(exchange)
                 message["headers"] = [*message.get("headers", ()), named, _NO_SNIFFING]
             await send(message)
 
@@ -84,17 +87,26 @@ class Boundary:
             else:
                 await self._serve(scope, self._counted(receive, exchange, scope), send_named, exchange)
         finally:
-            self._in_flight -= 1
+            self._ends(exchange)
             self._bodies_bytes -= exchange.received_bytes
             milliseconds = (time.perf_counter() - began) * 1000
             _log.info("%s %s %s %d %.1f ms", request_id, scope["method"], instance(scope), exchange.status, milliseconds)
 
+    def _ends(self, exchange: _Exchange) -> None:
+        self._in_flight -= exchange.is_under_way
+        exchange.is_under_way = False
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: _Exchange) -> None:
         """Run the application. Whatever it raises before it answered becomes a problem document."""
+
+        async def send_in_time(message: Message) -> None:
+            deadline.reschedule(None)  # it is made in time: that it is slowly read is no reason to cut it
+            await send(message)
+
         try:
             async with asyncio.timeout(self._timeout_seconds) as deadline:
                 scope["kronos.deadline"], scope["kronos.seconds"] = deadline, self._timeout_seconds
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, send_in_time)
         except ClientDisconnect:
             # Nobody is there to be answered, and nobody of ours did wrong: the line of the request says so.
             exchange.status = exchange.status or CALLER_GONE

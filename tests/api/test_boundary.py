@@ -166,6 +166,32 @@ async def test_one_request_more_than_the_limit_is_503_and_frees_nothing() -> Non
     assert (await ask(boundary))[1]["code"] == "request_timeout"  # there is room again
 
 
+async def test_an_answer_that_is_read_slowly_keeps_nobody_out_and_is_not_cut(caplog: pytest.LogCaptureFixture) -> None:
+    """How long it may be left unread is bounded by the connection (test_doors.py)."""
+    told: list[Message] = []
+    begun, is_read = asyncio.Event(), asyncio.Event()
+
+    async def send(message: Message) -> None:
+        begun.set()
+        await is_read.wait()
+        told.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    boundary = Boundary(reads, timeout_seconds=0.01, max_in_flight=1)
+    scope = {"type": "http", "method": "GET", "path": "/x", "raw_path": b"/x", "headers": [], "query_string": b""}
+    slow = asyncio.create_task(boundary(scope, receive, send))
+    await begun.wait()
+
+    assert (await ask(boundary))[0] == 200  # the only place there is was given back
+    assert (await ask(Boundary(hangs, timeout_seconds=0.05)))[1]["code"] == "request_timeout"  # longer than the slow one may take
+    is_read.set()
+    await slow
+    assert [message["type"] for message in told] == ["http.response.start", "http.response.body"]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 @pytest.mark.parametrize(("length", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)])
 @pytest.mark.parametrize("is_announced", [True, False])
 async def test_a_body_of_one_mebibyte_is_the_largest(length: int, status: int, is_announced: bool) -> None:

@@ -50,3 +50,11 @@ def test_what_is_no_part_of_the_page_is_a_problem(api: httpx.Client) -> None:
     assert api.get("/docs/../docs/other.js").status_code == 404
     refused = api.post("/docs")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_a_range_is_not_served_and_refused_in_nobodys_words(api: httpx.Client) -> None:
+    """RFC 9110 14.2: a server may ignore Range. What refuses it is a problem document, or nothing."""
+    whole = api.get("/docs/swagger-ui.css").content
+    for asked in ("bytes=abc", "x", "bytes=999999999-", "bytes=5-1", "bytes=0-0,5-6"):
+        answer = api.get("/docs/swagger-ui.css", headers={"Range": asked})
+        assert (answer.status_code, answer.content == whole) == (200, True), asked
