@@ -36,14 +36,14 @@ class Keys:
         if authorization is None:
             raise errors.Unauthorized(f"this needs an API key: {_HINT}")
         scheme, _, key = authorization.partition(" ")
-        key = key.strip()
-        found = keys.parse(key)
-        if scheme.lower() != "bearer" or found is None:
-            raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
-        digest = hashlib.sha256(key.encode("ascii")).digest()
+        is_bearer = scheme.lower() == "bearer"
+        digest = hashlib.sha256(key.strip().encode()).digest()
         until, caller = self._trusted.get(digest, (0.0, None))
-        if caller is not None and time.monotonic() < until:
+        if caller is not None and is_bearer and time.monotonic() < until:
             return caller
+        found = keys.parse(key.strip())
+        if found is None or not is_bearer:
+            raise errors.Unauthorized(f"the Authorization header holds no API key: {_HINT}")
         caller = await self._checked(found)
         if len(self._trusted) >= _MAX_TRUSTED:
             self._trusted.clear()
