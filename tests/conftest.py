@@ -143,7 +143,8 @@ def cloned(server: Server, template: str) -> Iterator[str]:
     """The superuser's URL of a new copy of the template, dropped afterwards."""
     name = f"kronos_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(make_conninfo(server.superuser_url, dbname="postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
+        # File by file, a third of the CPU time of writing 12 MB through the log: nobody else's pages wait to be written here.
+        connection.execute(f"create database {name} template {template} strategy file_copy")
         try:
             yield url_of(server.superuser_url, name)
         finally:
