@@ -112,7 +112,7 @@ OBJECTS = """
     join pg_class as class on class.oid = policy.polrelid and class.relnamespace = 'kronos'::regnamespace
    union all
   select 'trigger ' || trigger.tgname || ' on ' || class.oid::regclass,
-         jsonb_build_object('function', trigger.tgfoid::regproc, 'enabled', trigger.tgenabled)
+         jsonb_build_object('function', trigger.tgfoid::regproc, 'enabled', trigger.tgenabled, 'definition', pg_get_triggerdef(trigger.oid))
     from pg_trigger as trigger
     join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace and not class.relispartition
    where not trigger.tgisinternal
@@ -122,7 +122,8 @@ OBJECTS = """
                             'rights', (select string_agg(each::text, ' ' order by each::text) from unnest(nspacl) as each))
     from pg_namespace where nspname = 'kronos'
 """
-# What is there against what the newest upgrade left: `gone`, `new`, or what of it differs.
+# What is there against what the newest upgrade left: `gone`, `new`, or what of it differs. What that upgrade, of an older release,
+# did not write down of an object is no difference.
 CHANGES = f"""
   select coalesce(made.object, there.object) as object,
          case when there.object is null then array['gone']
@@ -131,7 +132,7 @@ CHANGES = f"""
          end as differs
     from kronos.made_objects as made
     full join ({OBJECTS}) as there on there.object = made.object
-   where made.state is distinct from there.state
+   where made.object is null or there.object is null or not there.state @> made.state
    order by 1
 """  # noqa: S608 - two texts of this file
 REMEMBER = f"insert into kronos.made_objects (object, state) {OBJECTS}"

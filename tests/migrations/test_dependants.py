@@ -248,6 +248,11 @@ _POLICY = "from pg_policy where polrelid = 'kronos.jobs'::regclass and polname =
         ("alter function kronos.fire owner to postgres", "proowner = 'kronos_owner'::regrole from pg_proc where proname = 'fire'"),
         ("alter function kronos.fire reset search_path", "proconfig is not null from pg_proc where proname = 'fire'"),
         (
+            "create or replace trigger jobs_stay_sound before insert on kronos.jobs for each row"
+            " execute function kronos.require_sound_job(); alter table kronos.jobs enable always trigger jobs_stay_sound",
+            "pg_get_triggerdef(oid) like '% OR UPDATE OF job_id, %' from pg_trigger where tgname = 'jobs_stay_sound'",
+        ),
+        (
             "alter table kronos.jobs disable trigger user",
             "bool_and(tgenabled = case tgname when 'jobs_stay_sound' then 'A' else 'O' end) from pg_trigger"
             " where tgrelid = 'kronos.jobs'::regclass",

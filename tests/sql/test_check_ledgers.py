@@ -63,7 +63,8 @@ def test_all_together_is_told_what_each_alone_is(superuser: Connection, lived: L
     assert sound > 50, "most are told by one statement"
 
 
-def test_a_row_that_tells_of_a_tick_long_before_it_is_found(superuser: Connection) -> None:
+@pytest.mark.parametrize("says_so_since", [False, True])
+def test_a_row_that_tells_of_a_tick_long_before_it_is_found(superuser: Connection, says_so_since: bool) -> None:
     """By hand, or before the server's clock was set back: it was made before the window, and lies in it."""
     tick = (datetime.now(UTC) - timedelta(hours=3)).replace(minute=0, second=0, microsecond=0)
     job_id = make_cron_job(superuser, cron=f"0 {tick.hour} * * *", ticks_from=tick - timedelta(hours=1), next_tick_at=tick)
@@ -77,8 +78,9 @@ def test_a_row_that_tells_of_a_tick_long_before_it_is_found(superuser: Connectio
         select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'FAILED', %(tick)s, %(tick)s, %(made)s, 1, '{}'
           from kronos.jobs where job_id = %(job_id)s
         """,
-        {"tick": tick, "made": tick - DAY, "job_id": job_id},
+        {"tick": tick, "made": tick if says_so_since else tick - DAY, "job_id": job_id},
     )
+    superuser.execute("update kronos.execution_done set created_at = %s where job_id = %s", [tick - DAY, job_id])
     assert job_id not in values(superuser, SOUND, window)
     (found,) = records(superuser, f"select surplus from ({ALONE}) as each where job_id = '{job_id}'", window)
     assert found["surplus"] == 1

@@ -195,6 +195,19 @@ def test_a_one_shot_that_was_made_before_the_clock_was_set_back_has_its_executio
     assert [value(superuser, query, row | {"status": status}) for status in (None, "SUCCESS", "FAILED")] == [1, 1, 0]
 
 
+def test_what_was_given_another_status_by_hand_is_in_the_lists(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint, created_at=NOW - DAY)
+    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id, "status": "FAILED"}
+    superuser.execute("update kronos.retention set weeks_from = '-infinity'")
+    superuser.execute(_ROWS, row | {"cause": "SCHEDULE"} | dict.fromkeys(("id_at", "created_at", "scheduled_at"), NOW))
+    superuser.execute("update kronos.execution_done set status = 'SUCCESS' where job_id = %s", [job_id])
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    query = "select count(*) from kronos.find_executions(%s::uuid[], %s, null, null, null, null, 5)"
+    found = [value(superuser, query, [job_ids, status]) for job_ids in ([job_id], None) for status in ("SUCCESS", None, "FAILED")]
+    assert found == [1, 1, 0, 1, 1, 0]
+
+
 def test_prompt_rows_note_no_day(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)

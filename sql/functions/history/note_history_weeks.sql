@@ -28,3 +28,7 @@ $$;
 create or replace trigger execution_done_notes_history_weeks
     after insert on kronos.execution_done referencing new table as finished
     for each statement execute function kronos.note_history_weeks();
+-- By hand: nothing of ours changes what has finished.
+create or replace trigger execution_done_notes_history_weeks_anew
+    after update on kronos.execution_done referencing new table as finished
+    for each statement execute function kronos.note_history_weeks();

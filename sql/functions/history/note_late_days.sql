@@ -33,3 +33,7 @@ $$;
 create or replace trigger execution_done_notes_late_days
     after insert on kronos.execution_done referencing new table as finished
     for each statement execute function kronos.note_late_days();
+-- By hand: nothing of ours changes what has finished.
+create or replace trigger execution_done_notes_late_days_anew
+    after update on kronos.execution_done referencing new table as finished
+    for each statement execute function kronos.note_late_days();
