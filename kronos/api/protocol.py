@@ -83,6 +83,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._state: _State = "idle"
         self._since = 0.0
         self._refusal: Refusal | None = None
+        self._served: RequestResponseCycle | None = None  # `cycle` is the request that was read last
         self._is_over = False  # nothing more is read of it
         self._is_in_head = False
         self._is_url_whole = False
@@ -106,8 +107,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(Refusal(status=503, code="overloaded", title="Overloaded", detail=why, headers={"Retry-After": "2"}))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Forget it. The request that is being served learns of it too: its answer is written nowhere."""
         self._doors.leave(self)
+        if self._served is not None and not self._served.response_complete:
+            self._served.disconnected = True
+            self._served.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -231,6 +235,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._enter("head")
         else:
             self._enter("draining" if self._is_in_message else "idle")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401  # uvicorn has types of its own for ASGI
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
 
     # What the doors call
 
