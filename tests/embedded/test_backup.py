@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from embedded.conftest import Up, copy_home, made_home, starting
 from embedded.waiting import eventually
+from kronos import sql
 from kronos.embedded import installation, processes
 
 pytestmark = pytest.mark.faults
@@ -148,14 +149,12 @@ def time_passes(copy: Instance) -> None:
 def a_worker_looks(copy: Instance) -> None:
     """A worker that somebody starts against the held copy: it looks for work, and finds none."""
     environment = {"KRONOS_DATABASE_URL": copy.url, "PATH": os.defpath, **_ALLOW}
-    looks = (
-        "select 1 from pg_stat_activity"
-        " where application_name like 'kronos-worker-%%' and query like '%%recursive endpoint%%' and state = 'idle'"
-    )
+    looks = "select 1 from pg_stat_activity where application_name like 'kronos-worker-%%' and starts_with(query, %s) and state = 'idle'"
+    look = sql.texts()["claims.list_due_endpoints"].partition("%")[0]
     with (copy.up.home / "worker.log").open("w") as log:
         worker = subprocess.Popen([sys.executable, "-m", "kronos", "worker"], stderr=log, env=environment)
     try:
-        eventually(lambda: copy.sql(looks), "the worker does not look for work", seconds=60)
+        eventually(lambda: copy.sql(looks, look), "the worker does not look for work", seconds=60)
     finally:
         worker.terminate()
         worker.wait(30)
