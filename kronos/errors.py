@@ -77,6 +77,11 @@ class InvalidRequest(KronosError):
     code = "invalid_request"
     title = "Invalid request"
 
+    @classmethod
+    def of(cls, detail: str, hint: str, pointer: str = "") -> "InvalidRequest":
+        """That one thing is wrong."""
+        return cls(detail, faults=(Fault(pointer=pointer, detail=detail, hint=hint),))
+
 
 class Unauthorized(KronosError):
     """No key, or one that is not valid."""

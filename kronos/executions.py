@@ -1,7 +1,7 @@
 """What can be asked of and done to an execution: one time that a job was due."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -79,16 +79,7 @@ async def list_page(
     created_at, execution_id = before or (None, None)
     return await view.rows(
         _LIST if which.job is None else _LIST_OF_JOB,
-        {
-            "job": which.job,
-            "status": which.status,
-            "scheduled_after": which.scheduled_after,
-            "scheduled_before": which.scheduled_before,
-            "limit": limit,
-            "bytes": PAGE_BYTES,
-            "before_created_at": created_at,
-            "before_id": execution_id,
-        },
+        asdict(which) | {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": execution_id},
     )
 
 

@@ -1,7 +1,7 @@
 """Jobs as they are made, read and listed. One is made in one round trip: the row and its pg_cron entry, both or neither."""
 
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
@@ -233,19 +233,7 @@ async def list_page(view: WorkspaceView, which: JobFilter, *, limit: int, before
     created_at, job_id = before or (None, None)
     return await view.rows(
         _LIST,
-        {
-            "endpoint": which.endpoint,
-            "trigger": which.trigger,
-            "status": which.status,
-            "tag": which.tag,
-            "q": which.q,
-            "created_after": which.created_after,
-            "created_before": which.created_before,
-            "limit": limit,
-            "bytes": PAGE_BYTES,
-            "before_created_at": created_at,
-            "before_id": job_id,
-        },
+        asdict(which) | {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": job_id},
     )
 
 

@@ -52,6 +52,11 @@ def digest() -> str:
     return hashlib.sha256(b"\0".join(owner.encode() + b"\0" + path.read_bytes() for owner, path in files())).hexdigest()[:16]
 
 
+def mark() -> str:
+    """What the comment on schema kronos says once they were applied."""
+    return f"sql/ {digest()}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A function, view or trigger as it was before: `row` changes whenever PostgreSQL writes it anew."""
@@ -101,13 +106,13 @@ class Upgrade:
         """(functions, views) that `finish` would replace, and whether all is as it was applied. Reads alone."""
         paths = {path.stem: (owner, path) for owner, path in files() if path.parent.parent.name == "functions"}
         as_before = set(self._unchanged_functions(paths).values())
-        is_applied = not is_schema_changed and self._is_applied(f"sql/ {digest()}")
+        is_applied = not is_schema_changed and self._is_applied(mark())
         functions = [] if is_applied else sorted(paths.keys() - as_before)
         return functions, [] if is_applied else sorted(self._changed_views()), is_applied
 
     def finish(self) -> None:
         """After them: everything as the files say, unless it is. Raises MigrationFailed, psycopg.Error."""
-        now = f"sql/ {digest()}"
+        now = mark()
         if not self._is_schema_changed and self._is_applied(now):
             return
         # A function may read a view, and views come later; functions of one floor may call each other in a circle.

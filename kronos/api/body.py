@@ -127,8 +127,7 @@ def _shown(name: str) -> str:
 
 
 def _refuse(detail: str, hint: str, pointer: str = "") -> NoReturn:
-    pointer = _UNSTORABLE.sub("\ufffd", pointer)
-    raise errors.InvalidRequest(detail, faults=(errors.Fault(pointer=pointer, detail=detail, hint=hint),)) from None
+    raise errors.InvalidRequest.of(detail, hint, _UNSTORABLE.sub("\ufffd", pointer)) from None
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant)

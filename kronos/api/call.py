@@ -1,7 +1,6 @@
 """One request as a route sees it: who calls, what the body says, strictly read and judged; and how it answers."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from starlette.responses import Response
 
 from kronos import errors, reading, workspaces
 from kronos.api import body, conditions
+from kronos.api.fields import UUID_FORM
 from kronos.api.keys import Caller, Keys
 from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
@@ -30,7 +30,6 @@ _MAX_BYTES_ON_LOOP = 32 * 1024
 # So few hold some hundred fields at most: of each that is none pydantic may make an error.
 _MAX_BYTES_UNTRIMMED = 2 * 1024
 _READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bodies")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,7 @@ class Call(Request):
             raise errors.Forbidden(f"workspace {workspaces.SYSTEM} is Kronos's own: it can be read, not changed")
 
     async def _is_system(self, workspace: str) -> bool:
-        if not _UUID.fullmatch(workspace):
+        if not UUID_FORM.fullmatch(workspace):
             return workspace == workspaces.SYSTEM
         slugs = self.context.slugs
         if (slug := slugs.get(workspace.lower())) is None:

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from kronos import errors
-from kronos.errors import Fault
 
 # RFC 9110 8.8.3; a list may have empty elements (5.6.1), and commas within its tags.
 _TAG = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"|)[ \t]*(?:,|\Z)')
@@ -69,4 +68,4 @@ def _tags(header: str, fields: Iterable[str]) -> list[tuple[bool, str]] | None:
 
 def _refuse(header: str, detail: str) -> NoReturn:
     hint = 'Send the ETag as it came, quotes included, such as "3"; several with commas; or *.'
-    raise errors.InvalidRequest(detail, faults=(Fault(pointer=f"/{header}", detail=detail, hint=hint),))
+    raise errors.InvalidRequest.of(detail, hint, f"/{header}")

@@ -88,4 +88,4 @@ def _encoded(of: bytes, place: Place) -> str:
 
 def _refused(detail: str) -> errors.InvalidRequest:
     hint = "Pass next_cursor of the page before as it is, with the same filters; leave it out for the first page."
-    return errors.InvalidRequest(detail, faults=(errors.Fault(pointer="/cursor", detail=detail, hint=hint),))
+    return errors.InvalidRequest.of(detail, hint, "/cursor")

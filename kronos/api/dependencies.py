@@ -14,23 +14,21 @@ from pydantic_core import PydanticCustomError
 from kronos import errors
 from kronos.api import conditions
 from kronos.api.call import Call
+from kronos.api.fields import ENDPOINT_NAME, JOB_NAME, SLUG, UUID_FORM
 from kronos.api.keys import Caller
 from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
 
-KEY_HEADER = "Idempotency-Key"
+IDEMPOTENCY_KEY = "Idempotency-Key"
 Given = TypeVar("Given")
 Read = TypeVar("Read")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}", re.ASCII)
-_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-_QUOTED_KEY = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"', re.ASCII)
-_MAX_ENDPOINT_NAME = 63
+_SLUG, _JOB_NAME, _ENDPOINT_NAME = (re.compile(form, re.ASCII) for form in (SLUG, JOB_NAME, ENDPOINT_NAME))
+_BARE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_QUOTED = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"', re.ASCII)
 
 
-class KeyHeader(SecurityBase):
+class Authorization(SecurityBase):
     """The Authorization header. Its key is checked before anything of the request is read (Operation); here is who it was."""
 
     model = HTTPBearer(description="A key such as kr_live_…")
@@ -41,7 +39,7 @@ class KeyHeader(SecurityBase):
         return call.caller
 
 
-KEY = KeyHeader()
+KEY = Authorization()
 CallerOf = Annotated[Caller, Depends(KEY)]
 
 
@@ -61,40 +59,46 @@ def _workspace_ref(given: str) -> str:
     """A workspace, by slug or id. Raises InvalidRequest."""
     if _SLUG.fullmatch(given):
         return given
-    if _UUID.fullmatch(given):
+    if UUID_FORM.fullmatch(given):
         return given.lower()
-    _refuse(f"{_shown(given)} is neither a workspace's slug nor its id", "A slug has lower case letters, digits and -, 1 to 63 of them.")
+    raise errors.InvalidRequest.of(
+        f"{given[:80]!r} is neither a workspace's slug nor its id", "A slug has lower case letters, digits and -, 1 to 63 of them."
+    )
 
 
 def _job_ref(given: str) -> str:
     """A job, by id or name. Raises InvalidRequest."""
-    if _UUID.fullmatch(given):
+    if UUID_FORM.fullmatch(given):
         return given.lower()
-    if _NAME.fullmatch(given):
+    if _JOB_NAME.fullmatch(given):
         return given
-    _refuse(f"{_shown(given)} is neither a job's id nor its name", "A name has letters, digits, '.', '_' and '-', 1 to 127 of them.")
+    raise errors.InvalidRequest.of(
+        f"{given[:80]!r} is neither a job's id nor its name", "A name has letters, digits, '.', '_' and '-', 1 to 127 of them."
+    )
 
 
 def _id_of(what: str) -> Callable[[str], UUID]:
     def read(given: str) -> UUID:
-        if _UUID.fullmatch(given):
+        if UUID_FORM.fullmatch(given):
             return UUID(given)
-        _refuse(f"{_shown(given)} is no {what} id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b.")
+        raise errors.InvalidRequest.of(f"{given[:80]!r} is no {what} id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b.")
 
     return judged_later(read)
 
 
 def _endpoint_name(given: str) -> str:
     """An endpoint's name. Raises InvalidRequest."""
-    if _NAME.fullmatch(given) and len(given) <= _MAX_ENDPOINT_NAME:
+    if _ENDPOINT_NAME.fullmatch(given):
         return given
-    _refuse(f"{_shown(given)} is no endpoint's name", "A name has letters, digits, '.', '_' and '-', 1 to 63 of them.")
+    raise errors.InvalidRequest.of(
+        f"{given[:80]!r} is no endpoint's name", "A name has letters, digits, '.', '_' and '-', 1 to 63 of them."
+    )
 
 
 def _new_endpoint_name(given: str) -> str:
     """A name for an endpoint that may not be there yet. Raises InvalidRequest."""
-    if _UUID.fullmatch(_endpoint_name(given)):
-        _refuse("a name may not look like an id", "Write a name that is no UUID.")
+    if UUID_FORM.fullmatch(_endpoint_name(given)):
+        raise errors.InvalidRequest.of("a name may not look like an id", "Write a name that is no UUID.")
     return given
 
 
@@ -102,8 +106,8 @@ def _text(pattern: str, longest: int, example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": longest, "examples": [example]})
 
 
-_WORKSPACE_TEXT = _text(_SLUG.pattern, 63, "acme")
-_ENDPOINT_TEXT = _text("[A-Za-z0-9][A-Za-z0-9._-]{0,62}", _MAX_ENDPOINT_NAME, "weekly-report")
+_WORKSPACE_TEXT = _text(SLUG, 63, "acme")
+_ENDPOINT_TEXT = _text(ENDPOINT_NAME, 63, "weekly-report")
 _ENDPOINT_PATH = Path(alias="name", description="An endpoint's name. One that looks like a UUID is none.")
 WorkspaceRef = Annotated[
     str, AfterValidator(judged_later(_workspace_ref)), _WORKSPACE_TEXT, Path(alias="w", description="A workspace's slug, or its id.")
@@ -111,7 +115,7 @@ WorkspaceRef = Annotated[
 JobRef = Annotated[
     str,
     AfterValidator(judged_later(_job_ref)),
-    _text(_NAME.pattern, 127, "weekly-report"),
+    _text(JOB_NAME, 127, "weekly-report"),
     Path(alias="j", description="A job's name, which means the job with all its versions, or the id of one version."),
 ]
 ExecutionId = Annotated[UUID, BeforeValidator(_id_of("execution")), Path(alias="e", description="An execution's id.")]
@@ -164,23 +168,23 @@ IfNoneMatch = Annotated[
 """The versions that If-None-Match names, none where it is not sent; None: whichever there is."""
 
 
-def _key(header: str) -> str:
+def _idempotency_key(header: str) -> str:
     """The key of the header: a string of RFC 8941, "abc", as draft-ietf-httpapi-idempotency-key-header has it, or as it is: abc."""
     if header.startswith('"'):
-        if _QUOTED_KEY.fullmatch(header):
+        if _QUOTED.fullmatch(header):
             return re.sub(r"\\(.)", r"\1", header[1:-1])
         _refuse_key("the header Idempotency-Key begins with a quote and is not a quoted string of 1 to 255 visible ASCII characters")
-    if not _KEY.fullmatch(header):
+    if not _BARE.fullmatch(header):
         _refuse_key("the header Idempotency-Key is not 1 to 255 visible ASCII characters")
     return header
 
 
 IdempotencyKey = Annotated[
     str | None,
-    BeforeValidator(judged_later(_key)),
+    BeforeValidator(judged_later(_idempotency_key)),
     WithJsonSchema({"type": "string", "pattern": r'^([!#-~][!-~]{0,254}|"([ !#-\[\]-~]|\\["\\]){1,255}")$', "examples": ["order-17"]}),
     Header(
-        alias=KEY_HEADER,
+        alias=IDEMPOTENCY_KEY,
         description='Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key. '
         "Remembered for 24 hours; that of a job as long as the job is kept.",
     ),
@@ -188,15 +192,15 @@ IdempotencyKey = Annotated[
 """The key that makes the call repeatable."""
 
 
-def note_key(call: Call) -> None:
+def note_idempotency_key(call: Call) -> None:
     """Whether the call says that it may be repeated, for who has to be told. Raises InvalidRequest where it says so twice."""
-    given = call.headers.getlist(KEY_HEADER)
+    given = call.headers.getlist(IDEMPOTENCY_KEY)
     if len(given) > 1:
         _refuse_key("the header Idempotency-Key is given twice")
     call.scope["kronos.is_repeatable"] = bool(given)
 
 
-def one_of(call: Call, key: str | None, in_body: str | None) -> str | None:
+def one_idempotency_key(call: Call, key: str | None, in_body: str | None) -> str | None:
     """The key of the header or of the body, which do not differ. Raises Unprocessable."""
     if None not in (key, in_body) and key != in_body:
         detail = "idempotency_key and the header Idempotency-Key differ"
@@ -207,12 +211,6 @@ def one_of(call: Call, key: str | None, in_body: str | None) -> str | None:
 
 
 def _refuse_key(detail: str) -> NoReturn:
-    _refuse(detail, 'Use a UUID, for example, as it is or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".', "/Idempotency-Key")
-
-
-def _shown(given: str) -> str:
-    return repr(given[:80])
-
-
-def _refuse(detail: str, hint: str, pointer: str = "") -> NoReturn:
-    raise errors.InvalidRequest(detail, faults=(Fault(pointer=pointer, detail=detail, hint=hint),))
+    raise errors.InvalidRequest.of(
+        detail, 'Use a UUID, for example, as it is or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".', "/Idempotency-Key"
+    )

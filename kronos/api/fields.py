@@ -24,12 +24,12 @@ _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\
 _NEARLY_LOCAL = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(\.[0-9]+)?)?", re.ASCII
 )
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _EXPONENT = re.compile(rb"[0-9]e[+-]?([0-9]{1,3})")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})", re.ASCII)
-_SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
-_JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
+SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 _TIMESTAMP_HINT = "Write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30."
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
@@ -117,24 +117,24 @@ def _schedulable(at: datetime) -> datetime:
 def _named(text: str, pattern: str, hint: str) -> str:
     if not re.fullmatch(pattern, text, re.ASCII):
         _refuse("the name is out of its pattern", hint)
-    if _UUID.fullmatch(text):
+    if UUID_FORM.fullmatch(text):
         _refuse("a name may not look like an id", "Write a name that is no UUID.")
     return text
 
 
 def _slug(text: str) -> str:
     hint = "Use 1 to 63 lower case letters, digits and -, with a letter or digit first and last, such as acme."
-    return _named(text, _SLUG, hint)
+    return _named(text, SLUG, hint)
 
 
 def _endpoint_name(text: str) -> str:
     hint = "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its title may be any text."
-    return _named(text, _ENDPOINT_NAME, hint)
+    return _named(text, ENDPOINT_NAME, hint)
 
 
 def _job_name(text: str) -> str:
     hint = "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its title may be any text."
-    return _named(text, _JOB_NAME, hint)
+    return _named(text, JOB_NAME, hint)
 
 
 def _small(value: Json) -> Json:
@@ -227,9 +227,9 @@ TimeOrLocal = Annotated[
     WithJsonSchema({"anyOf": [_SCHEDULABLE, {"type": "string", "pattern": "^(19[7-9]|2[0-9][0-9])[0-9]" + _LOCAL.pattern[8:] + "$"}]}),
 ]
 """An instant, or, naive, a local time of the zone that is given with it."""
-Slug = Annotated[str, AfterValidator(_slug), _pattern(_SLUG)]
-EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(_ENDPOINT_NAME)]
-JobName = Annotated[str, AfterValidator(_job_name), _pattern(_JOB_NAME)]
+Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]
+EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(ENDPOINT_NAME)]
+JobName = Annotated[str, AfterValidator(_job_name), _pattern(JOB_NAME)]
 WholeNumber = Annotated[int, BeforeValidator(_number_text)]
 """Of a query string: digits and nothing else."""
 Template = Annotated[Any, AfterValidator(_small), WithJsonSchema({})]

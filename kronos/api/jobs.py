@@ -13,7 +13,7 @@ from kronos.api.call import Call, Draft, answer
 from kronos.api.conditions import etag, held_to
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest, number_of, numbered
-from kronos.api.dependencies import KEY, CallerOf, IdempotencyKey, IfMatch, JobRef, View, one_of
+from kronos.api.dependencies import KEY, CallerOf, IdempotencyKey, IfMatch, JobRef, View, one_idempotency_key
 from kronos.api.document import answers, problems
 from kronos.api.operation import Operation, shown_at
 from kronos.api.requests import job_changes, job_edits, new_job, pause_terms
@@ -77,7 +77,7 @@ class JobState:
 )
 async def create_job(call: Call, view: View, body: JobCreate, key: IdempotencyKey = None) -> Response:
     """Make a job; with a known idempotency key, the job that it made."""
-    job, is_new = await jobs.create(view, new_job(body, one_of(call, key, body.idempotency_key)))
+    job, is_new = await jobs.create(view, new_job(body, one_idempotency_key(call, key, body.idempotency_key)))
     return _shown(call, job, 201 if is_new else 200, is_repeat=not is_new)
 
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kronos import errors
 from kronos.api.problems import http_problem, instance, problem
-from kronos.api.protocol import Refusal
+from kronos.api.refusals import Refusal
 from kronos.database import Writes
 
 MAX_BODY_BYTES = 1024 * 1024

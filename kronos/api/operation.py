@@ -21,7 +21,7 @@ from starlette.types import Scope
 from kronos import errors
 from kronos.api import query
 from kronos.api.call import Call
-from kronos.api.dependencies import KEY, KEY_HEADER, note_key
+from kronos.api.dependencies import IDEMPOTENCY_KEY, KEY, note_idempotency_key
 from kronos.api.validation import faults_in
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
@@ -56,8 +56,8 @@ class Operation(APIRoute):
         query_model = next((cast(type[BaseModel], kind) for kind, each in parameters if isinstance(each, params.Query)), None)
         needs_key = any(each.dependency is KEY for each in self.dependencies)
         writes = not _SAFE.issuperset(self.methods or ())
-        takes_key = KEY_HEADER in headers
-        find_out = _HowToFindOut(self.path, self.endpoint, writes=writes, takes_key=takes_key)
+        takes_idempotency_key = IDEMPOTENCY_KEY in headers
+        find_out = _HowToFindOut(self.path, self.endpoint, writes=writes, takes_idempotency_key=takes_idempotency_key)
         body = self.body_field.field_info if self.body_field is not None else None
 
         async def handle(request: Request) -> Response:
@@ -68,8 +68,8 @@ class Operation(APIRoute):
                 if writes:
                     _refuse_conditions(call, headers)
                 query.check(call.scope["query_string"], query_model)
-            if takes_key:
-                note_key(call)
+            if takes_idempotency_key:
+                note_idempotency_key(call)
             if body is not None:
                 await call.judge(body.annotation, is_needed=body.is_required())
             try:
@@ -93,15 +93,15 @@ class Operation(APIRoute):
 class _HowToFindOut:
     """What a caller does who must know whether a write was done."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], *, writes: bool, takes_key: bool) -> None:
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, writes: bool, takes_idempotency_key: bool) -> None:
         self._shown_at: str = getattr(endpoint, _SHOWN_AT, "") or (path.rpartition("/")[0] if writes and _is_action(path) else path)
-        self._takes_key = takes_key
+        self._takes_idempotency_key = takes_idempotency_key
 
     def __call__(self, scope: Scope) -> str:
         if scope.get("kronos.is_repeatable"):
-            return f"Repeat the call with the same {KEY_HEADER}: what was made is answered, and nothing is made twice."
+            return f"Repeat the call with the same {IDEMPOTENCY_KEY}: what was made is answered, and nothing is made twice."
         shown = f"{scope.get('root_path', '')}{self._shown_at.format_map(scope['path_params'])}"
-        repeat = f" A call with the header {KEY_HEADER} can simply be repeated." if self._takes_key else ""
+        repeat = f" A call with the header {IDEMPOTENCY_KEY} can simply be repeated." if self._takes_idempotency_key else ""
         return f"GET {shown} shows whether it was.{repeat}"
 
 

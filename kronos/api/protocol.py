@@ -6,9 +6,6 @@ as everything is: with a problem document, an id and a line in the log.
 
 import asyncio
 import math
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import httptools
@@ -18,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from kronos.api.doors import Doors, address_of
+from kronos.api.refusals import Refusal, host_fault, malformed, too_slow
 
 MAX_PIPELINED = 16
 """Requests that wait on one connection for the answer to the one before."""
@@ -30,23 +28,10 @@ _MAX_DRAINED_BYTES = 2 * 1024 * 1024
 # A caller that reads less than this in a row of write_seconds is not reading.
 _MIN_READ_BYTES = 64 * 1024
 _MAX_TOLD_PATH = 200
-# A host, its port (RFC 3986 3.2.2, 3.2.3); it may be empty.
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 
 # idle: nothing came since the last answer; head: a request has begun to come; serving: it is whole, its answer is not;
 # draining: it was answered, its body still comes; lingering: refused, and read until the caller has seen why.
 _State = Literal["idle", "head", "serving", "draining", "lingering", "closing"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why a request is not read any further; scope["kronos.refusal"] for the application's outermost layer."""
-
-    status: int
-    code: str
-    title: str
-    detail: str
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class BoundedConfig(uvicorn.Config):
@@ -128,7 +113,7 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self._stay_http()
         except httptools.HttpParserError:
-            self._refuse(self._refusal or _malformed())
+            self._refuse(self._refusal or malformed())
         else:
             if self._loose_bytes > self._limits.header_bytes:
                 self._refuse(self._too_long())
@@ -189,8 +174,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             detail = f"{MAX_PIPELINED} requests wait on this connection already"
             self._stop(Refusal(status=503, code="overloaded", title="Overloaded", detail=detail, headers={"Retry-After": "2"}))
-        if (fault := _host_fault(self.parser.get_http_version(), self.headers)) is not None:
-            self._stop(_malformed(fault))
+        if (fault := host_fault(self.parser.get_http_version(), self.headers)) is not None:
+            self._stop(malformed(fault))
         super().on_headers_complete()
         self._is_in_head, self._loose_bytes = False, 0
         self._state = "serving"
@@ -267,7 +252,7 @@ class BoundedProtocol(HttpToolsProtocol):
             case "idle" if waited >= limits.idle_seconds:
                 self._close()
             case "head" if waited >= limits.head_seconds:
-                self._refuse(_too_slow(limits.head_seconds))
+                self._refuse(too_slow(limits.head_seconds))
             case "draining" if waited >= limits.head_seconds:
                 self.cut()
             case "lingering" if waited >= _LINGER_SECONDS:
@@ -394,24 +379,3 @@ class _Lingering:
 
     def close(self) -> None:
         self._protocol.linger()
-
-
-def _host_fault(version: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """What RFC 9112 3.2 has answered with 400: nobody between us and the caller may take the request for another host's."""
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) > 1:
-        return f"the request has {len(hosts)} Host headers: send one"
-    if not hosts:
-        return "the request has no Host header, which HTTP/1.1 asks for" if version == "1.1" else None
-    if not _HOST.fullmatch(hosts[0]):
-        return f"the Host header is no host and port: {hosts[0][:80].decode('latin-1')!r}"
-    return None
-
-
-def _malformed(detail: str = "what came is not an HTTP/1 request") -> Refusal:
-    return Refusal(status=400, code="invalid_request", title="Invalid request", detail=detail)
-
-
-def _too_slow(seconds: float) -> Refusal:
-    detail = f"the request's line and headers did not arrive within {seconds:g} s; nothing was done"
-    return Refusal(status=408, code="request_timeout", title="Request timeout", detail=detail)

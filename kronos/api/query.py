@@ -1,13 +1,11 @@
 """The query string, read strictly before FastAPI reads it: what readers could take in two ways, or pass over, is refused."""
 
-from typing import NoReturn
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from pydantic import BaseModel
 
 from kronos import errors
 from kronos.api.validation import MAX_FAULTS, unknown
-from kronos.errors import Fault
 
 _MAX_PARAMETERS = 32
 
@@ -20,15 +18,19 @@ def check(raw: bytes, model: type[BaseModel] | None) -> None:
         pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict")
     except UnicodeDecodeError:
         name = _first_not_utf8(raw)
-        _refuse(f"the query parameter {_shown(name)} is not UTF-8", "Encode the text as UTF-8, and each of its bytes as %XX.", f"/{name}")
+        raise errors.InvalidRequest.of(
+            f"the query parameter {name[:80]!r} is not UTF-8", "Encode the text as UTF-8, and each of its bytes as %XX.", f"/{name}"
+        ) from None
     except ValueError:
-        _refuse(f"the query string has more than {_MAX_PARAMETERS} parameters", "Leave out what is not in /openapi.json.")
+        raise errors.InvalidRequest.of(
+            f"the query string has more than {_MAX_PARAMETERS} parameters", "Leave out what is not in /openapi.json."
+        ) from None
     for name, value in pairs:
         if "\0" in name or "\0" in value:
-            _refuse("the query string holds NUL", "Remove %00.", f"/{name}".replace("\0", "\ufffd"))
+            raise errors.InvalidRequest.of("the query string holds NUL", "Remove %00.", f"/{name}".replace("\0", "\ufffd"))
     if len(dict(pairs)) < len(pairs):
         twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
-        _refuse(f"the query parameter {_shown(twice)} is given twice", "Give it once.", f"/{twice}")
+        raise errors.InvalidRequest.of(f"the query parameter {twice[:80]!r} is given twice", "Give it once.", f"/{twice}")
     if pairs and model is None:
         faults = tuple(unknown((name,), None) for name, _ in pairs[:MAX_FAULTS])
         raise errors.InvalidRequest(errors.summary("query parameter", faults), faults=faults)
@@ -41,11 +43,3 @@ def _first_not_utf8(query: bytes) -> str:
         except UnicodeDecodeError:
             return unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")
     return ""
-
-
-def _shown(given: str) -> str:
-    return repr(given[:80])
-
-
-def _refuse(detail: str, hint: str, pointer: str = "") -> NoReturn:
-    raise errors.InvalidRequest(detail, faults=(Fault(pointer=pointer, detail=detail, hint=hint),))

@@ -3,154 +3,23 @@
 No request here needs PostgreSQL: there is none.
 """
 
-import json
 import os
 import re
-import select
 import socket
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from functools import partial
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from api_process import Process, serving, wait_for
-from kronos.api.doors import address_of
+from api_callers import GET, POST, Caller, asked, line_of
+from api_process import Process
 from kronos.api.protocol import MAX_CHUNKS
-
-NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
-CONNECTIONS, PER_ADDRESS = 40, 30
-GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-POST = b"POST /v1/workspaces HTTP/1.1\r\nHost: x\r\n"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Process]:
-    """With limits that a test can wait for."""
-    with serving(
-        NO_DATABASE,
-        KRONOS_HEAD_SECONDS="1",
-        KRONOS_IDLE_SECONDS="2",
-        KRONOS_WRITE_SECONDS="1",
-        KRONOS_MAX_CONNECTIONS=str(CONNECTIONS),
-        KRONOS_MAX_CONNECTIONS_PER_ADDRESS=str(PER_ADDRESS),
-    ) as process:
-        yield process
-
-
-@dataclass
-class Answer:
-    """An answer as it came."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    rest: bytes
-
-    @property
-    def problem(self) -> dict[str, Any]:
-        """Its problem document, checked."""
-        assert self.headers["content-type"] == "application/problem+json", self
-        document: dict[str, Any] = json.loads(self.body)
-        assert document["status"] == self.status
-        assert document["request_id"] == self.headers["request-id"]
-        return document
-
-
-class Caller:
-    """One connection, from any address of the loopback network."""
-
-    def __init__(self, process: Process, *, source: str = "127.0.0.1") -> None:
-        url = httpx.URL(process.url)
-        self.socket = socket.create_connection((url.host, url.port), timeout=20, source_address=(source, 0))
-        self._received = b""
-
-    def close(self) -> None:
-        self.socket.close()
-
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
-
-    def flood(self, data: bytes, *, at_most: int) -> int:
-        """Send it again and again until an answer is there, the connection is closed, or so many bytes were taken; how many."""
-        sent = 0
-        try:
-            while sent < at_most and not self.is_readable():
-                self.socket.sendall(data)
-                sent += len(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it is closed
-        return sent
-
-    def is_readable(self) -> bool:
-        self.socket.setblocking(False)
-        try:
-            self.socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        finally:
-            self.socket.settimeout(20)
-        return True
-
-    def answer(self) -> Answer:
-        """The next answer."""
-        while b"\r\n\r\n" not in self._received:
-            self._read()
-        head, _, rest = self._received.partition(b"\r\n\r\n")
-        lines = head.decode("ascii").split("\r\n")
-        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines[1:])}
-        length = int(headers["content-length"])
-        while len(rest) < length:
-            received = self._received
-            self._read()
-            rest += self._received[len(received) :]
-        self._received = rest[length:]
-        return Answer(int(lines[0].split(" ")[1]), headers, rest[:length], self._received)
-
-    def _read(self) -> None:
-        data = self.socket.recv(65_536)
-        assert data, f"the connection was closed after {self._received!r}"
-        self._received += data
-
-    def is_closed(self) -> bool:
-        """Whether the other side ends the connection, within 20 s, without another byte."""
-        try:
-            return self.socket.recv(65_536) == b""
-        except ConnectionResetError:
-            return True
-
-
-@pytest.fixture
-def caller(process: Process) -> Iterator[Caller]:
-    with closing(Caller(process)) as caller:
-        yield caller
-
-
-def asked(process: Process, *, source: str = "127.0.0.1") -> int:
-    """The status of a well-behaved caller's request, from a connection of its own."""
-    with closing(Caller(process, source=source)) as caller:
-        caller.send(GET)
-        return caller.answer().status
 
 
 def spent_seconds(process: Process) -> float:
     """Of CPU."""
     fields = Path(f"/proc/{process.child.pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def line_of(process: Process, answer: Answer) -> str:
-    """The one line of the log that tells of an answer."""
-    request_id = re.escape(answer.headers["request-id"])
-    wait_for(lambda: process.found(rf"{request_id} "), "the answer's line in the log")
-    lines = [line for line in process.lines if re.search(rf"{request_id} ", line)]
-    assert len(lines) == 1
-    return lines[0]
 
 
 HEADERS = b"".join(b"X-%06d: %s\r\n" % (number, b"a" * 1000) for number in range(64))
@@ -168,8 +37,6 @@ ENDLESS = {
     "small-chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 40_000, (401, 413)),
     "body": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 65_536 + b"\r\n", (401,)),
 }
-
-
 CODES = {400: "invalid_request", 401: "unauthorized", 413: "payload_too_large", 414: "url_too_long", 431: "headers_too_large"}
 
 
@@ -329,170 +196,3 @@ def test_what_asks_for_another_protocol_is_answered_as_http_and_closed(process: 
     assert caller.answer().status == 200
     assert caller.is_closed()
     assert not process.found("upgrade")
-
-
-@pytest.mark.parametrize("begun", [b"G", b"GET /healthz HTTP/1.1\r\nHost", b"\r\n"])
-@pytest.mark.parametrize("is_second", [False, True])
-def test_a_head_that_does_not_come_to_its_end_is_408(process: Process, caller: Caller, begun: bytes, is_second: bool) -> None:
-    if is_second:
-        caller.send(GET)
-        assert caller.answer().status == 200
-    began = time.monotonic()
-    caller.send(begun)
-    answer = caller.answer()
-
-    assert (answer.status, answer.problem["code"]) == (408, "request_timeout")
-    assert 0.9 < time.monotonic() - began < 10
-    assert caller.is_closed()
-    assert " 408 " in line_of(process, answer)
-
-
-def test_a_head_that_drips_is_408(caller: Caller) -> None:
-    caller.send(b"GET /healthz HTTP/1.1\r\nX: ")
-    dripped = 0
-    while not caller.is_readable():
-        caller.send(b"a")
-        dripped += 1
-        assert dripped < 500, "it drips for ever"
-        select.select([caller.socket], [], [], 0.05)
-    assert caller.answer().status == 408
-
-
-@pytest.mark.parametrize("first", [b"", GET])
-def test_an_idle_connection_is_closed_without_a_word(process: Process, caller: Caller, first: bytes) -> None:
-    if first:
-        caller.send(first)
-        assert caller.answer().status == 200
-    began = time.monotonic()
-    assert caller.is_closed()
-    assert 1.5 < time.monotonic() - began < 12
-
-
-def test_a_body_that_nobody_waits_for_is_not_waited_for(caller: Caller) -> None:
-    caller.send(POST + b"Content-Length: 1000\r\n\r\n")
-    assert caller.answer().status == 401
-    assert caller.is_closed()
-
-
-def test_a_body_behind_its_answer_leaves_the_connection_usable(caller: Caller) -> None:
-    caller.send(POST + b"Content-Length: 100000\r\n\r\n" + b" " * 50_000)
-    assert caller.answer().status == 401
-    caller.send(b" " * 50_000 + GET)
-    assert caller.answer().status == 200
-
-
-def test_idle_connections_keep_nobody_out(process: Process) -> None:
-    with ExitStack() as stack:
-        idle = [stack.enter_context(closing(Caller(process, source=f"127.0.0.{2 + number % 5}"))) for number in range(10 * CONNECTIONS)]
-        for each in idle[::3]:
-            each.flood(b"GET /healthz HTTP/1.1\r\nX", at_most=1)  # some of them are closed already
-
-        assert [asked(process) for _ in range(3)] == [200] * 3
-        assert asked(process, source="127.0.0.3") == 200
-
-
-def test_idle_connections_of_one_address_take_from_that_address_alone(process: Process) -> None:
-    with ExitStack() as stack:
-        other = stack.enter_context(closing(Caller(process, source="127.0.0.9")))
-        other.send(GET)
-        assert other.answer().status == 200
-        for _ in range(3 * CONNECTIONS):
-            stack.enter_context(closing(Caller(process)))
-        assert asked(process) == 200
-
-        other.send(GET)  # kept, though it has waited longest of all
-        assert other.answer().status == 200
-
-
-def busy(process: Process, source: str) -> Caller:
-    """A connection whose request waits for PostgreSQL, which is not there: for seconds."""
-    caller = Caller(process, source=source)
-    caller.send(b"GET /v1/workspaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer kr_live_a_0123456789abcdef\r\n\r\n")
-    return caller
-
-
-def test_where_all_connections_are_busy_a_newcomer_is_told(process: Process) -> None:
-    with ExitStack() as stack:
-
-        def is_full(busy_address: str, newcomer: str) -> bool:
-            """After one more: where the machine is slow, the first have been answered before the last has come."""
-            stack.enter_context(closing(busy(process, busy_address)))
-            return refused(process, newcomer)
-
-        for _ in range(PER_ADDRESS - 1):
-            stack.enter_context(closing(busy(process, "127.0.0.2")))
-        wait_for(lambda: is_full("127.0.0.2", "127.0.0.2"), "the address to have no room")
-        assert asked(process) == 200
-
-        for _ in range(CONNECTIONS - PER_ADDRESS - 1):
-            stack.enter_context(closing(busy(process, "127.0.0.3")))
-        wait_for(lambda: is_full("127.0.0.3", "127.0.0.4"), "the process to have no room")
-    wait_for(lambda: asked(process) == 200, "room again")
-
-
-def refused(process: Process, source: str) -> bool:
-    with closing(Caller(process, source=source)) as caller:
-        caller.send(GET)
-        answer = caller.answer()
-        if answer.status == 200:
-            return False
-        assert (answer.status, answer.problem["code"], answer.headers["retry-after"]) == (503, "overloaded", "2")
-        assert " 503 " in line_of(process, answer)
-        return caller.is_closed()
-
-
-def test_answers_that_are_not_read_are_given_up(process: Process) -> None:
-    """/openapi.json is some 100 kB: sixteen of them, and a caller that reads none."""
-    asked(process)
-    before = process.resident_bytes()
-    with ExitStack() as stack:
-        callers = [stack.enter_context(closing(Caller(process))) for _ in range(12)]
-        for caller in callers:
-            caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            caller.send(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 16)
-        for caller in callers:
-            wait_for(partial(is_reset, caller), "the connection to be cut", 90)
-        assert process.resident_bytes() - before < 16 * 1024 * 1024
-    assert asked(process) == 200
-
-
-def test_a_request_behind_an_answer_that_is_not_read_is_no_error(process: Process, caller: Caller) -> None:
-    """Its connection is cut while it waits to be written: uvicorn tells that to the request that was read last, which is another."""
-    caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    caller.send(
-        b"".join(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nRequest-Id: unread-%d\r\n\r\n" % number for number in range(9))
-    )
-    wait_for(partial(is_reset, caller), "the connection to be cut", 90)
-    with closing(Caller(process)) as other:
-        other.send(GET)
-        line_of(process, other.answer())
-    served = [line for line in process.lines if "unread-" in line]
-    assert 0 < len(served) < 9  # of which the last one waited
-    assert process.found("Traceback|ASGI") is None, "".join(process.lines)[-1500:]
-
-
-def is_reset(caller: Caller) -> bool:
-    """Whether the other side has cut the connection, without reading of it."""
-    return bool(caller.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) or not is_writable(caller)
-
-
-def is_writable(caller: Caller) -> bool:
-    try:
-        caller.send(b"\r\n")
-    except OSError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize(
-    ("host", "counts_for"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-    ],
-)
-def test_an_address_of_ipv6_counts_for_its_network(host: str, counts_for: str) -> None:
-    assert address_of(host) == counts_for

@@ -17,6 +17,8 @@ from kronos.delivery.outcome import Outcome
 LOCAL = EgressPolicy.parse("127.0.0.0/8")
 EXECUTION_ID = UUID("01938e2a-7c1b-7def-8abc-0123456789ab")
 JOB_ID = UUID("01938e2a-0000-7000-8000-000000000001")
+HEAD_COMES = timedelta(seconds=1)  # a timeout within which the machine, however busy, connects and exchanges heads
+ENDLESS = timedelta(seconds=9)  # no test waits so long, unless for ever: timeouts are 10 s at most
 
 
 def delivery(url: str, **changes: Any) -> HttpDelivery:

@@ -1,44 +1,31 @@
 """HttpTransport against real sockets on loopback: what is sent, what answers mean, hostile servers."""
 
-import asyncio
 import gzip
 import json
 import re
-import socket
 from datetime import UTC, datetime, timedelta
 
-import aiohappyeyeballs
 import pytest
 
-from delivery.sending import EXECUTION_ID, JOB_ID, LOCAL, deliver, delivery, error_type, response
+from delivery.sending import ENDLESS, EXECUTION_ID, HEAD_COMES, JOB_ID, LOCAL, deliver, delivery, error_type, response
 from delivery.servers import (
     CHUNKED,
     GARBAGE,
     OK,
-    BlockingReceiver,
     Handler,
-    Names,
     Receiver,
-    Talk,
     answer,
-    closing,
     dripping,
     endless,
     gzipped,
     huge_body,
     once,
-    silent,
 )
-from kronos.delivery.connection import Connection
-from kronos.delivery.connections import Origin
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.signing import signature, signing_key
 
 # Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-HEAD_COMES = timedelta(seconds=1)  # a timeout within which the machine, however busy, connects and exchanges heads
-ENDLESS = timedelta(seconds=9)  # no test waits so long, unless for ever: timeouts are 10 s at most
 NO_STATUS_LINE = "does not begin with a status line of HTTP/1"
 
 
@@ -188,237 +175,6 @@ async def test_answer_that_cannot_be_read_is_a_bad_response_and_says_why(handle:
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "bad_response", True)
     assert reason in str(outcome.error)
     assert outcome.duration < ENDLESS
-
-
-@pytest.mark.parametrize(
-    "handle",
-    [
-        pytest.param(silent, id="silence"),
-        pytest.param(dripping(b"HTTP/1.1 200 O", b"k"), id="slow_status_line"),
-        pytest.param(once(b"HTTP/1.1 100 Continue\r\n\r\n", then_wait=True), id="interim_answer_only"),
-    ],
-)
-async def test_answer_that_does_not_come_in_time_is_timed_out_with_the_socket_closed(handle: Handler, sockets: list[socket.socket]) -> None:
-    outcome = await deliver(handle, timeout=timedelta(seconds=0.2))
-    assert (outcome.status, error_type(outcome), outcome.retryable) == ("TIMED_OUT", "timeout", True)
-    assert timedelta(seconds=0.19) <= outcome.duration < ENDLESS
-    assert [opened.fileno() for opened in sockets] == [-1]
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_socket_is_closed_when_the_outcome_is_there(method: str, sockets: list[socket.socket]) -> None:
-    async with Receiver(silent) as receiver, HttpTransport(LOCAL) as transport:
-        await transport.deliver(delivery(receiver.url, method=method, timeout=timedelta(seconds=0.1)))
-        assert [opened.fileno() for opened in sockets] == [-1]
-
-
-@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
-async def test_a_socket_that_the_loop_does_not_take_is_closed_and_not_left_to_its_finaliser(
-    is_tls: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both loops refuse a datagram socket before they take it over."""
-    refused = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-
-    async def connected(*_: object, **__: object) -> socket.socket:
-        return refused
-
-    monkeypatch.setattr(aiohappyeyeballs, "start_connection", connected)
-    async with HttpTransport(LOCAL) as transport:
-        with pytest.raises(ValueError, match=r"[Ss]ock"):
-            await transport._connections.open(Origin(is_tls=is_tls, host="127.0.0.1", port=9))
-    assert refused.fileno() == -1
-
-
-@pytest.mark.parametrize("body_bytes", [2**20, 60_000])
-async def test_body_that_is_never_read_holds_no_socket(body_bytes: int, sockets: list[socket.socket]) -> None:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    with listening:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        async with HttpTransport(LOCAL) as transport:
-            outcome = await transport.deliver(delivery(url, body=b"x" * body_bytes, timeout=HEAD_COMES))
-            assert [opened.fileno() for opened in sockets] == [-1]
-    assert (outcome.status, outcome.error) == (
-        "TIMED_OUT",
-        {"type": "timeout", "message": "the endpoint did not read the request within 1 s"},
-    )
-
-
-async def test_answer_before_the_body_is_read_counts_and_holds_no_socket(sockets: list[socket.socket]) -> None:
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.transport.pause_reading()  # type: ignore[attr-defined]  # both loops' transports have it
-        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
-        await asked_to_end.wait()
-        writer.transport.abort()
-
-    asked_to_end = asyncio.Event()
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    listening.bind(("127.0.0.1", 0))
-    server = await asyncio.start_server(refuse, sock=listening, limit=4096)
-    async with server, HttpTransport(LOCAL) as transport:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        try:
-            outcome = await transport.deliver(delivery(url, body=b"x" * 2**20))
-            assert [opened.fileno() for opened in sockets] == [-1]
-        finally:
-            asked_to_end.set()
-    assert (outcome.status, response(outcome)["status"], outcome.retryable) == ("FAILED", 413, False)
-
-
-async def test_upgraded_connection_is_not_kept(sockets: list[socket.socket]) -> None:
-    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
-    async with Receiver(once(switching, then_wait=True)) as receiver, HttpTransport(LOCAL) as transport:
-        outcome = await transport.deliver(delivery(receiver.url))
-        assert [opened.fileno() for opened in sockets] == [-1]
-    assert (outcome.status, error_type(outcome), response(outcome)["status"]) == ("FAILED", "http_status", 101)
-
-
-async def test_name_server_that_never_answers_is_timed_out() -> None:
-    class Stuck(Names):
-        async def resolve(self, host: str) -> list[str]:
-            await asyncio.Event().wait()
-            return []
-
-    async with HttpTransport(LOCAL, resolver=Stuck({})) as transport:
-        outcome = await transport.deliver(delivery("http://stuck.test/", timeout=timedelta(seconds=0.1)))
-    assert (outcome.status, outcome.error) == (
-        "TIMED_OUT",
-        {"type": "timeout", "message": "no connection to the endpoint within 0.1 s"},
-    )
-
-
-async def test_cancelled_delivery_closes_its_socket_and_stays_cancelled(sockets: list[socket.socket]) -> None:
-    arrived = asyncio.Event()
-
-    async def never(talk: Talk) -> None:
-        arrived.set()
-        await talk.is_gone()
-
-    async with Receiver(never) as receiver, HttpTransport(LOCAL) as transport:
-        task = asyncio.create_task(transport.deliver(delivery(receiver.url)))
-        await asyncio.wait_for(arrived.wait(), 5)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert [opened.fileno() for opened in sockets] == [-1]
-
-
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-async def test_close_after_the_request_is_unknown_not_failed(method: str) -> None:
-    outcome = await deliver(closing, method=method)
-    assert (outcome.status, error_type(outcome), outcome.retryable) == ("UNKNOWN", "closed_without_answer", True)
-
-
-async def test_close_within_the_answers_header_is_unknown() -> None:
-    outcome = await deliver(once(b"HTTP/1.1 200 O"))
-    assert (outcome.status, error_type(outcome)) == ("UNKNOWN", "closed_without_answer")
-
-
-async def test_close_before_the_body_is_sent_is_failed(sockets: list[socket.socket]) -> None:
-    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.transport.abort()
-
-    server = await asyncio.start_server(reset, "127.0.0.1", 0, limit=8192)
-    async with server, HttpTransport(LOCAL) as transport:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        outcome = await transport.deliver(delivery(url, body=b"x" * 2**20))
-    assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "closed_while_sending", True)
-
-
-@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
-async def test_attempt_is_one_request_also_when_a_kept_connection_breaks(method: str) -> None:
-    async def first_only(talk: Talk) -> None:
-        if len(receiver.requests) == 1:
-            await answer()(talk)
-        else:
-            raise ConnectionAbortedError
-
-    async with Receiver(first_only, keep=True) as receiver, HttpTransport(LOCAL) as transport:
-        first = await transport.deliver(delivery(receiver.url, method=method))
-        second = await transport.deliver(delivery(receiver.url, method=method))
-        assert (receiver.connections, len(receiver.requests)) == (1, 2)
-    assert (first.status, second.status) == ("SUCCESS", "UNKNOWN")
-
-
-async def test_a_receiver_that_closes_kept_connections_on_use_costs_one_attempt_and_not_each_second_one() -> None:
-    async def once_each(talk: Talk) -> None:
-        if connections.count(talk.connection):
-            raise ConnectionAbortedError
-        connections.append(talk.connection)
-        await answer()(talk)
-
-    connections: list[object] = []
-    async with (
-        Receiver(once_each, keep=True) as receiver,
-        Receiver(answer(), keep=True) as other,
-        HttpTransport(LOCAL) as transport,
-    ):
-        outcomes = [(await transport.deliver(delivery(receiver.url))).status for _ in range(12)]
-        for _ in range(3):
-            await transport.deliver(delivery(other.url))
-    assert outcomes == ["SUCCESS", "UNKNOWN", *["SUCCESS"] * 10]
-    assert (receiver.connections, other.connections) == (11, 1)
-
-
-async def test_kept_connection_carries_the_next_delivery() -> None:
-    async with Receiver(answer(), keep=True) as receiver, HttpTransport(LOCAL) as transport:
-        outcomes = [await transport.deliver(delivery(receiver.url)) for _ in range(5)]
-    assert ([outcome.status for outcome in outcomes], receiver.connections) == (["SUCCESS"] * 5, 1)
-
-
-async def test_kept_connection_that_the_receiver_closed_unannounced_is_not_used_again() -> None:
-    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
-        for expected in range(1, 6):
-            assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
-            await asyncio.wait_for(receiver.ended.acquire(), 5)
-            assert receiver.connections == expected
-
-
-async def test_kept_connection_that_closed_while_the_loop_stood_still_is_not_used_again() -> None:
-    with BlockingReceiver() as receiver:
-        async with HttpTransport(LOCAL) as transport:
-            outcomes = []
-            for _ in range(3):
-                outcomes.append(await transport.deliver(delivery(receiver.url, method="GET")))
-                assert receiver.closed.acquire(timeout=5)  # on purpose without the loop, which must not see the close
-    assert ([outcome.status for outcome in outcomes], receiver.requests) == (["SUCCESS"] * 3, 3)
-
-
-async def test_connection_on_which_something_came_unasked_is_not_used_again_before_it_is_closed() -> None:
-    async with Receiver(answer(), keep=True) as receiver:
-        _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", receiver.port)
-        try:
-            await connection.exchange(b"GET / HTTP/1.1\r\n\r\n")
-            assert connection.is_reusable
-            connection.data_received(b"stray")
-            assert not connection.is_reusable
-        finally:
-            connection.abort()
-            await asyncio.sleep(0)
-
-
-async def test_after_the_cut_off_nothing_is_sent_not_even_over_a_kept_connection() -> None:
-    async with Receiver(answer(), keep=True) as receiver, HttpTransport(LOCAL) as transport:
-        await transport.deliver(delivery(receiver.url))
-        transport.cut_off()
-        outcome = await transport.deliver(delivery(receiver.url))
-        assert (error_type(outcome), outcome.is_cut_off, outcome.is_unsent) == ("worker_stopped", True, True)
-        await transport.deliver(delivery(receiver.url))
-    assert len(receiver.requests) == 1
-
-
-async def test_receiver_that_does_not_listen_is_a_connect_error() -> None:
-    async with Receiver(answer()) as receiver:
-        pass
-    async with HttpTransport(LOCAL) as transport:
-        outcome = await transport.deliver(delivery(receiver.url))
-    assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "connect", True)
-    assert "127.0.0.1" not in json.dumps(outcome.error)
 
 
 async def test_gzip_bomb_is_not_inflated() -> None:

@@ -8,10 +8,8 @@ import os
 import sys
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -24,7 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from api_answers import problem_of
 from conftest import cloned, make_workspace, running_api
 from faults.injected import SQLSTATES, Fault, armed, install
-from faults.scene import Rows, Scene, broken_chains, entries, fire, reaper, snapshot, wanted_entries
+from faults.scene import Rows, Scene, broken_chains, entries, reaper, snapshot, wanted_entries
+from faults.world import ANSWERS, FOREIGN, MEETS, World
 from servers import Server
 
 EXAMPLES = int(os.environ.get("KRONOS_TEST_EXAMPLES", "55"))
@@ -33,24 +32,6 @@ CRONS = ("* * * * *", "*/5 * * * *", "0 0 * * *", "15 3 1 * *")
 BAD_CRONS = ("61 * * * *", "* * * *", "", "@nonsense", "0 0 30 2 *")
 NAMES = ("a", "b")
 LIVE = "status in ('ACTIVE', 'PAUSED')"
-FOREIGN = """
-insert into cron.job (schedule, command, nodename, nodeport, database, username, jobname)
-values ('0 1 * * *', 'vacuum', 'h', 1, 'd', 'postgres', 'backup')
-"""
-
-# What becomes of a request without a fault, by the status of the job it names.
-ANSWERS: dict[str, dict[str | None, int]] = {
-    "patch": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 409, None: 404},
-    "delete": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 200, None: 404},
-    "pause": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 409, None: 404},
-    "resume": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 409, None: 404},
-    "trigger": {"ACTIVE": 202, "PAUSED": 202, "RETIRED": 409, None: 404},
-}
-# The requests that must meet a fault, by its point and the same status.
-WRITES_ENTRY = {("create", None), ("patch", "ACTIVE"), ("resume", "PAUSED")}
-TOUCHES_ENTRY = WRITES_ENTRY | {("delete", "ACTIVE"), ("pause", "ACTIVE")}
-WRITES_ROW = TOUCHES_ENTRY | {("patch", "PAUSED"), ("delete", "PAUSED")}
-MEETS = {"row": WRITES_ROW, "commit": WRITES_ROW, "entry": WRITES_ENTRY, "read_only": TOUCHES_ENTRY, "locked": WRITES_ROW}
 
 any_fault = st.one_of(
     st.builds(Fault, point=st.sampled_from(["row", "entry", "commit"]), action=st.sampled_from([*SQLSTATES, "cancel", "terminate"])),
@@ -65,24 +46,6 @@ requests = st.sampled_from(sorted(ANSWERS))
 places = st.integers(0, 7)
 refs = st.one_of(places, places, st.sampled_from(NAMES))
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """Two API servers on one database, the superuser, and the backend in which pg_cron's work is done."""
-
-    a: Scene
-    b: Scene
-    superuser: psycopg.Connection
-    url: str
-    counts: Counter[str] = field(default_factory=Counter)
-    backends: list[psycopg.Connection] = field(default_factory=list)
-
-    def ring(self, job: str) -> None:
-        """What pg_cron does at an alarm. One backend for all, with its plans, until a fault ends it."""
-        if not self.backends or self.backends[-1].closed:
-            self.backends.append(psycopg.connect(self.url, autocommit=True))
-        fire(self.backends[-1], job)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,17 @@
 """Connections for tests of the SQL: a database per test from the root, one per module for tests that only read or add."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import psycopg
 import pytest
 
 from conftest import Kept, cloned, kept, minute_with_time_left
+from factory import EndpointRow, add_endpoint
+from overlap_runs import Ticking
 from servers import Server
-from sql_factory import Connection
+from sql_factory import Connection, make_cron_job
 from worker.protocol import as_worker
 
 
@@ -43,6 +46,28 @@ def worker(database_url: str) -> Iterator[psycopg.Connection]:
     """A connection as a worker's."""
     with as_worker(database_url) as connection:
         yield connection
+
+
+@pytest.fixture
+def endpoint(superuser: Connection) -> EndpointRow:
+    """An endpoint, in a workspace of its own."""
+    return add_endpoint(superuser)
+
+
+@pytest.fixture
+def job_id(superuser: Connection, endpoint: EndpointRow) -> uuid.UUID:
+    """A CRON job with that endpoint."""
+    return make_cron_job(superuser, endpoint)
+
+
+@pytest.fixture
+def ticking(superuser: Connection, worker: psycopg.Connection) -> Callable[..., Ticking]:
+    """Makes a job with this rule of overlaps, and more columns."""
+
+    def make(overlap: str, *, endpoint: EndpointRow | None = None, **columns: object) -> Ticking:
+        return Ticking(connection=superuser, worker=worker, endpoint=endpoint or add_endpoint(superuser), overlap=overlap, columns=columns)
+
+    return make
 
 
 @pytest.fixture

@@ -302,47 +302,6 @@ def test_ticks_that_fell_due_while_a_ring_waited_are_accounted_for(
     assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [due]
 
 
-def poison(connection: Connection, job_id: uuid.UUID) -> None:
-    """A schedule that no code of ours writes: next_tick fails on it."""
-    connection.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [job_id])
-
-
-def test_one_jobs_broken_row_does_not_stop_the_others(superuser: Connection, tick: datetime) -> None:
-    rung, healthy, broken = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(3))
-    poison(superuser, broken)
-    warnings: list[str] = []
-    superuser.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
-    assert fire(superuser, broken) == 2
-    assert (len(live(superuser, rung)), len(live(superuser, healthy)), live(superuser, broken)) == (1, 1, [])
-    assert [warning for warning in warnings if str(broken) in warning]
-    assert fire(superuser, healthy) == 0
-
-
-def test_a_job_whose_ticks_cannot_be_accounted_for_says_why_and_is_tried_alone_from_then_on(superuser: Connection, tick: datetime) -> None:
-    broken, rung = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
-    poison(superuser, broken)
-    assert fire(superuser, rung) == 1
-    (fault,) = records(superuser, "select * from kronos.job_faults")
-    assert (fault["job_id"], fault["next_tick_at"]) == (broken, tick)
-    assert "out of range" in fault["message"]
-    warnings: list[str] = []
-    superuser.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
-    another = make_cron_job(superuser, cron=once(tick), next_tick_at=tick)
-    assert fire(superuser, rung) == 1
-    assert (len(live(superuser, another)), [warning for warning in warnings if "together" in warning]) == (1, [])
-    superuser.execute("update kronos.jobs set schedule = kronos.parse_cron(cron) where job_id = %s", [broken])
-    assert fire(superuser, broken) == 1  # mended, it goes on where it stood
-    assert [execution["scheduled_at"] for execution in live(superuser, broken)] == [tick]
-
-
-def test_a_job_with_a_broken_row_can_still_be_ended(superuser: Connection, tick: datetime) -> None:
-    broken = make_cron_job(superuser, next_tick_at=tick - MINUTE, ends_at=tick, created_at=tick - 5 * MINUTE)
-    poison(superuser, broken)
-    healthy = make_cron_job(superuser, next_tick_at=tick - MINUTE, ends_at=tick)
-    assert value(superuser, "select kronos.end_jobs(now())") == 2
-    assert (job(superuser, broken)["status"], job(superuser, healthy)["status"], len(live(superuser, healthy))) == ("RETIRED", "RETIRED", 1)
-
-
 def test_a_ring_wakes_the_workers_once_and_only_for_something(superuser: Connection, other: Connection, tick: datetime) -> None:
     other.autocommit = True
     other.execute("listen kronos_work")

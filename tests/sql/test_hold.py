@@ -7,16 +7,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from factory import EndpointRow, add_endpoint, add_executions
+from factory import EndpointRow, add_executions
 from kronos.worker import claims
 from kronos.worker.link import Link, Outage
 from sql_factory import Connection, fire, job, live, make_cron_job, value
 from worker.protocol import as_worker, claim
-
-
-@pytest.fixture
-def endpoint(superuser: Connection) -> EndpointRow:
-    return add_endpoint(superuser)
 
 
 def hold(superuser: Connection, database_url: str, text: str | None) -> None:

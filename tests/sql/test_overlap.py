@@ -2,104 +2,15 @@
 
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
 
 import psycopg
 import pytest
 
-from factory import EndpointRow, add_endpoint, attempts_of, in_flight
-from kronos import idempotency, sql
-from sql_factory import Connection, Record, account, acting_as, await_lock, done, job, live, make_cron_job, records, value, values
-from worker.protocol import FULL_LOOK, claim, expire, finalize, run
-
-MINUTE = timedelta(minutes=1)
-POLICIES = ("SKIP", "QUEUE", "REPLACE")
-
-
-@dataclass(kw_only=True)
-class Ticking:
-    """A job of every minute whose ticks come when the test says so."""
-
-    connection: Connection
-    worker: psycopg.Connection
-    endpoint: EndpointRow
-    overlap: str
-    columns: dict[str, Any] = field(default_factory=dict)
-    job_id: uuid.UUID = field(init=False)
-    now: datetime = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.now = value(self.connection, "select date_trunc('minute', now()) - interval '30 minutes'")
-        self.job_id = make_cron_job(
-            self.connection, self.endpoint, overlap=self.overlap, next_tick_at=self.now + MINUTE, ticks_from=self.now, **self.columns
-        )
-
-    def tick(self, count: int = 1) -> list[Record]:
-        """The executions of the next ticks, each accounted for at its own instant."""
-        first = self.now + MINUTE
-        for _ in range(count):
-            self.now += MINUTE
-            account(self.connection, self.job_id, now=self.now)
-        return records(
-            self.connection,
-            "select * from kronos.executions where job_id = %s and scheduled_at between %s and %s order by scheduled_at",
-            [self.job_id, first, self.now],
-        )
-
-    def one_tick(self) -> Record:
-        (made,) = self.tick()
-        return made
-
-    def claim(self) -> tuple[uuid.UUID, list[uuid.UUID]]:
-        return claim(self.worker, self.endpoint)
-
-    def run_one(self) -> uuid.UUID:
-        """A tick whose execution is claimed; the fence."""
-        made = self.one_tick()
-        token, claimed = self.claim()
-        assert claimed == [made["execution_id"]]
-        return token
-
-    def end(self, token: uuid.UUID, execution_id: uuid.UUID, status: str = "SUCCESS") -> str:
-        return finalize(self.worker, token, [execution_id], status)[execution_id]
-
-    def statuses(self) -> list[str]:
-        return values(self.connection, "select status from kronos.executions where job_id = %s order by scheduled_at", [self.job_id])
-
-
-@pytest.fixture
-def ticking(superuser: Connection, worker: psycopg.Connection) -> Callable[..., Ticking]:
-    def make(overlap: str, *, endpoint: EndpointRow | None = None, **columns: object) -> Ticking:
-        return Ticking(connection=superuser, worker=worker, endpoint=endpoint or add_endpoint(superuser), overlap=overlap, columns=columns)
-
-    return make
-
-
-def waiting(one: Ticking) -> list[uuid.UUID]:
-    """The job's executions that are held back."""
-    return values(
-        one.connection, "select execution_id from kronos.execution_live where job_id = %s and visible_at = 'infinity'", [one.job_id]
-    )
-
-
-INSERT_BY_HAND = """
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
-                                       visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
-    select gen_random_uuid(), workspace_id, job_id, endpoint_id, 1, 'MANUAL', now(), now(), now(), 5, 3, 1000, '{}', job_id
-      from kronos.jobs where job_id = %s
-"""
-
-
-def waits(one: Ticking, execution_id: uuid.UUID) -> bool:
-    return execution_id in waiting(one)
-
-
-def upkeep(connection: Connection) -> int:
-    """How many executions it let go."""
-    return int(value(connection, "select released from kronos.upkeep(1000)"))
+from factory import add_endpoint, attempts_of, in_flight
+from kronos import sql
+from overlap_runs import MINUTE, Ticking, upkeep, waiting, waits
+from sql_factory import Connection, account, acting_as, done, job, live, value, values
+from worker.protocol import FULL_LOOK, expire, run
 
 
 def test_runs_that_may_overlap_know_nothing_of_each_other(ticking: Callable[..., Ticking]) -> None:
@@ -406,115 +317,6 @@ def test_a_key_that_cannot_be_let_go_stops_no_other(ticking: Callable[..., Ticki
         )
         assert upkeep(stuck.connection) == 1
         assert (len(waiting(stuck)), len(waiting(other))) == (1, 0)
-
-
-def retry(one: Ticking, execution_id: uuid.UUID) -> None:
-    with acting_as(one.connection, "kronos_api"), one.connection.transaction():
-        one.connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(one.endpoint.workspace_id)])
-        params = {"execution_id": execution_id, "endpoint_version": "latest", **idempotency.params(None)}
-        assert one.connection.execute(sql.texts()["executions.retry_execution"], params).fetchall()
-
-
-@pytest.mark.parametrize("overlap", POLICIES)
-def test_a_retry_by_hand_waits_for_the_run_that_is_there(ticking: Callable[..., Ticking], overlap: str) -> None:
-    one = ticking(overlap)
-    first = one.one_tick()["execution_id"]
-    token, _ = one.claim()
-    one.end(token, first, "PERMANENT")
-    second = one.one_tick()["execution_id"]
-    retry(one, first)
-    assert (waits(one, first), upkeep(one.connection)) == (True, 0)
-    token, claimed = one.claim()
-    assert claimed == [second]
-    one.end(token, second)
-    assert one.claim()[1] == [first]
-
-
-@pytest.mark.parametrize("overlap", ["ALLOW", *POLICIES])
-def test_a_retry_by_hand_goes_at_once_where_nothing_is_there(ticking: Callable[..., Ticking], overlap: str) -> None:
-    one = ticking(overlap)
-    first = one.one_tick()["execution_id"]
-    token, _ = one.claim()
-    one.end(token, first, "PERMANENT")
-    retry(one, first)
-    (row,) = records(one.connection, "select status, status_reason from kronos.executions where execution_id = %s", [first])
-    assert row == {"status": "RETRYING", "status_reason": None}
-    assert one.claim()[1] == [first]
-
-
-@pytest.mark.parametrize("overlap", POLICIES)
-def test_a_pointer_that_was_set_back_meets_the_runs_that_are_there(ticking: Callable[..., Ticking], overlap: str) -> None:
-    one = ticking(overlap)
-    one.run_one()
-    before = records(one.connection, "select * from kronos.executions where job_id = %s", [one.job_id])
-    one.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [one.now, one.job_id])
-    account(one.connection, one.job_id, now=one.now)
-    assert records(one.connection, "select * from kronos.executions where job_id = %s", [one.job_id]) == before
-    assert job(one.connection, one.job_id)["runs"] == 1
-
-
-@pytest.mark.parametrize(
-    ("overlap", "statuses"),
-    [
-        ("SKIP", ["QUEUED", "SKIPPED", "SKIPPED", "SKIPPED"]),
-        ("QUEUE", ["QUEUED", "QUEUED", "SKIPPED", "SKIPPED"]),
-        ("REPLACE", ["SKIPPED", "SKIPPED", "SKIPPED", "QUEUED"]),
-    ],
-)
-def test_ticks_that_are_caught_up_together_stand_in_each_others_way(
-    ticking: Callable[..., Ticking], overlap: str, statuses: list[str]
-) -> None:
-    one = ticking(overlap, catch_up_policy="ALL", catch_up_window_seconds=86400)
-    one.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [one.now - 3 * MINUTE, one.job_id])
-    account(one.connection, one.job_id, now=one.now + timedelta(seconds=10))
-    assert one.statuses() == statuses
-    assert len(waiting(one)) == statuses.count("QUEUED") - 1
-
-
-@pytest.mark.parametrize("overlap", POLICIES)
-def test_only_runs_count_towards_max_runs(ticking: Callable[..., Ticking], overlap: str) -> None:
-    one = ticking(overlap, max_runs=2)
-    while job(one.connection, one.job_id)["status"] == "ACTIVE":
-        made = one.one_tick()
-        if made["status"] == "SKIPPED":
-            token, claimed = one.claim()
-            one.end(token, claimed[0])
-    row = job(one.connection, one.job_id)
-    assert (row["runs"], row["status_reason"]["code"], row["next_tick_at"]) == (2, "max_runs_reached", None)
-    token, claimed = one.claim()
-    if claimed:
-        one.end(token, claimed[0])
-        one.claim()
-    assert len([status for status in one.statuses() if status != "SKIPPED"]) == 2
-    assert waiting(one) == []
-
-
-@pytest.mark.parametrize("name", ["reaper", None], ids=["an internal job", "another workspace's job"])
-def test_what_is_nobodys_to_trigger_is_not_triggered(ticking: Callable[..., Ticking], superuser: Connection, name: str | None) -> None:
-    neighbour = ticking("SKIP")
-    workspace_id = value(superuser, "select workspace_id from kronos.workspaces where slug = 'kronos-system'")
-    with acting_as(superuser, "kronos_api"), superuser.transaction():
-        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
-        triggered = value(superuser, "select kronos.trigger_job(%s, kronos.uuid7(), null, true)", [name or str(neighbour.job_id)])
-    assert (triggered, neighbour.statuses()) == (None, [])
-
-
-def test_two_hands_cannot_make_two_runs_to_be_delivered(superuser: Connection, database_url: str, ticking: Callable[..., Ticking]) -> None:
-    one = ticking("SKIP")
-    with psycopg.connect(database_url, autocommit=True) as other, ThreadPoolExecutor(1) as threads:
-        with superuser.transaction():
-            superuser.execute(INSERT_BY_HAND, [one.job_id])
-            second = threads.submit(other.execute, INSERT_BY_HAND, [one.job_id])
-            await_lock(superuser, other)
-            assert not second.done()
-        with pytest.raises(psycopg.errors.UniqueViolation) as refused:
-            second.result(20)
-    assert refused.value.diag.constraint_name == "execution_live_one_at_a_time"
-    assert value(superuser, "select count(*) from kronos.execution_live where job_id = %s", [one.job_id]) == 1
-    superuser.execute("alter table kronos.execution_live disable trigger execution_live_waits_for_something")
-    superuser.execute(INSERT_BY_HAND.replace("now(), now(), now()", "now(), now(), 'infinity'"), [one.job_id])
-    with pytest.raises(psycopg.errors.UniqueViolation):  # nor is the one that waits let go by hand
-        superuser.execute("update kronos.execution_live set visible_at = now() where visible_at = 'infinity'")
 
 
 def test_a_tick_looks_at_no_run_that_ended_before_the_oldest_that_is_there(superuser: Connection, ticking: Callable[..., Ticking]) -> None:

@@ -8,17 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from factory import EndpointRow, add_endpoint
+from factory import EndpointRow
 from sql_factory import Connection, Record, done, entries, job, live, make_cron_job, records, value
 
 MINUTE = timedelta(minutes=1)
 ALL = {"catch_up_policy": "ALL", "catch_up_window_seconds": 86400}
 NOTHING = {"resumed": 0, "busy": 0, "errors": []}
-
-
-@pytest.fixture
-def endpoint(superuser: Connection) -> EndpointRow:
-    return add_endpoint(superuser)
 
 
 @pytest.fixture

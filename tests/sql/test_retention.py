@@ -7,22 +7,11 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from backfill_rows import make_backfill
-from factory import EndpointRow, add_endpoint, add_executions
+from factory import EndpointRow, add_executions
 from kronos import retention
 from retention_rows import DAY, days_to, finished, kept, one_shot, own_ages, partition_of_days, retain, retain_all
 from sql.test_partitions import go_on
 from sql_factory import Connection, await_lock, job, live, make_cron_job, records, value, values
-
-
-@pytest.fixture
-def endpoint(superuser: Connection) -> EndpointRow:
-    return add_endpoint(superuser)
-
-
-@pytest.fixture
-def job_id(superuser: Connection, endpoint: EndpointRow) -> uuid.UUID:
-    return make_cron_job(superuser, endpoint)
 
 
 @pytest.mark.parametrize(
@@ -192,153 +181,6 @@ def test_what_ended_long_after_its_ids_time_goes_with_the_second_look(superuser:
     superuser.execute("update kronos.retention set jobs_began_at = jobs_began_at - interval '1 day'")
     retain(superuser)
     assert (kept(superuser, late), values(superuser, "select 1 from kronos.jobs where job_id = %s", [late])) == ([], [])
-
-
-def test_one_shots_go_with_their_execution(superuser: Connection, endpoint: EndpointRow) -> None:
-    gone = [one_shot(superuser, endpoint, status, days=40) for status in ("SUCCESS", "CANCELLED")]
-    stays = [one_shot(superuser, endpoint, "FAILED", days=40), one_shot(superuser, endpoint, days=29)]
-    add_executions(superuser, endpoint, 1)
-    live_id = value(superuser, "select job_id from kronos.execution_live")
-    assert retain_all(superuser)["jobs"] == 2
-    assert set(values(superuser, "select job_id from kronos.jobs where trigger <> 'CRON'")) == {*stays, live_id}
-    assert set(gone).isdisjoint(stays)
-
-
-def versions(connection: Connection, job_id: uuid.UUID, *, retired: list[int]) -> list[uuid.UUID]:
-    """The chain of a job whose versions were replaced so many days ago; the last is live. Oldest first."""
-    chain = [job_id]
-    for days in retired:
-        old, heir = chain[-1], make_cron_job(connection)
-        connection.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [old])
-        connection.execute("delete from kronos.pointers where job_id = %s", [heir])
-        connection.execute(
-            """
-            update kronos.jobs as heir
-               set workspace_id = old.workspace_id, endpoint_id = old.endpoint_id, first_version_id = old.first_version_id,
-                   version = old.version + 1, previous_version_id = old.job_id
-              from kronos.jobs as old
-             where heir.job_id = %s and old.job_id = %s
-            """,
-            [heir, old],
-        )
-        connection.execute(
-            "insert into kronos.pointers (job_id, workspace_id, next_tick_at)"
-            " select job_id, workspace_id, kronos.next_tick(schedule, now()) from kronos.jobs where job_id = %s",
-            [heir],
-        )
-        connection.execute(
-            "update kronos.jobs set replaced_by_id = %s, created_at = now() - %s, retired_at = now() - %s where job_id = %s",
-            [heir, (days + 10) * DAY, days * DAY, old],
-        )
-        chain.append(heir)
-    return chain
-
-
-def test_a_version_goes_once_nothing_of_its_history_is_kept(superuser: Connection, job_id: uuid.UUID) -> None:
-    chain = versions(superuser, job_id, retired=[80, 70, 60, 50])
-    finished(superuser, chain[1], "FAILED", days=75)
-    finished(superuser, chain[2], "SUCCESS", days=65)
-    retain_all(superuser)
-    left = records(superuser, "select * from kronos.jobs where first_version_id = %s order by version", [job_id])
-    # The second has a failure that is kept, and the fourth is the one before the live one.
-    assert [row["job_id"] for row in left] == [chain[1], chain[3], chain[4]]
-    assert [row["previous_version_id"] for row in left] == [None, None, chain[3]]
-    assert [row["replaced_by_id"] for row in left] == [None, chain[4], None]
-    assert [row["version"] for row in left] == [2, 4, 5]
-
-
-def test_a_live_job_and_the_version_before_it_are_untouched(superuser: Connection, job_id: uuid.UUID) -> None:
-    chain = versions(superuser, job_id, retired=[80, 70])
-    before = value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [chain[-1]])
-    assert retain_all(superuser)["jobs"] == 1
-    assert value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [chain[-1]]) == before
-
-
-def test_the_whole_of_a_retired_job_goes(superuser: Connection, job_id: uuid.UUID) -> None:
-    chain = versions(superuser, job_id, retired=[80, 70])
-    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [chain[-1]])
-    superuser.execute("update kronos.jobs set retired_at = now() - interval '31 days' where job_id = %s", [chain[-1]])
-    assert retain_all(superuser)["jobs"] == 3
-
-
-def test_the_idempotency_key_of_a_live_job_is_remembered(superuser: Connection, job_id: uuid.UUID) -> None:
-    superuser.execute("update kronos.jobs set idempotency_key = 'k' where job_id = %s", [job_id])
-    chain = versions(superuser, job_id, retired=[80, 70, 60])
-    retain_all(superuser)
-    left = values(superuser, "select job_id from kronos.jobs where first_version_id = %s order by version", [job_id])
-    assert left == [chain[0], chain[2], chain[3]]
-    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [chain[-1]])
-    retain_all(superuser)
-    left = values(superuser, "select job_id from kronos.jobs where first_version_id = %s order by version", [job_id])
-    assert left == [chain[-1]]  # which ended just now
-
-
-def test_a_backfill_goes_after_its_executions(superuser: Connection, job_id: uuid.UUID) -> None:
-    backfill_id = make_backfill(superuser, job_id)
-    finished(superuser, job_id, "FAILED", days=40, cause="BACKFILL", backfill_id=backfill_id)
-    superuser.execute(
-        "update kronos.backfills set status = 'COMPLETED', completed_at = now() - interval '40 days',"
-        " created_at = (select kronos.uuid7_time(execution_id) from kronos.execution_done where backfill_id is not null)"
-    )
-    assert retain_all(superuser)["backfills"] == 0
-    superuser.execute("delete from kronos.execution_done where backfill_id is not null")
-    assert retain_all(superuser)["backfills"] == 1
-
-
-def test_a_running_backfill_stays(superuser: Connection, job_id: uuid.UUID) -> None:
-    make_backfill(superuser, job_id)
-    superuser.execute("update kronos.backfills set created_at = now() - interval '400 days'")
-    assert retain_all(superuser)["backfills"] == 0
-
-
-def test_faults_of_jobs_that_are_over_go_and_so_can_the_jobs(superuser: Connection, job_id: uuid.UUID) -> None:
-    stays = make_cron_job(superuser)
-    for each in (job_id, stays):
-        superuser.execute(
-            "insert into kronos.job_faults (job_id, workspace_id, sqlstate, message)"
-            " select job_id, workspace_id, '22008', 'x' from kronos.jobs where job_id = %s",
-            [each],
-        )
-    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
-    superuser.execute("update kronos.jobs set retired_at = now() - interval '40 days' where job_id = %s", [job_id])
-    counts = retain_all(superuser)
-    assert (counts["job_faults"], counts["jobs"]) == (1, 1)
-    assert values(superuser, "select job_id from kronos.job_faults") == [stays]
-
-
-def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
-    superuser: Connection, other: Connection, endpoint: EndpointRow, job_id: uuid.UUID, database_url: str
-) -> None:
-    """Not even those of a row with an old id, such as a DELAYED job's, that comes between two looks."""
-    gone = {"job": job_id, "workspace": endpoint.workspace_id}
-    superuser.execute("insert into kronos.history_weeks values (%(workspace)s, %(job)s, 'FAILED', '2001-01-01', %(job)s)", gone)
-    superuser.execute("insert into kronos.late_days values (%(workspace)s, '2001-01-01', '2001-02-01')", gone)
-    with psycopg.connect(database_url, autocommit=True) as aging, ThreadPoolExecutor(1) as threads:
-        other.execute("lock table kronos.late_days in share mode")
-        forgetting = threads.submit(aging.execute, "select kronos.retain_remains(500, false)")
-        await_lock(superuser, aging)
-        finished(other, job_id, "SUCCESS", days=400)
-        other.commit()
-        forgetting.result()
-    assert values(superuser, "select id_day from kronos.late_days") == []
-    noted = "select week from kronos.history_weeks where subject_id = %(job)s"
-    assert values(superuser, noted, gone) == values(
-        superuser, "select date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date from kronos.execution_done"
-    )
-
-
-def test_nothing_is_left_of_a_workspace_that_was_deleted_long_ago(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> None:
-    finished(superuser, job_id, "FAILED", days=200)
-    own_ages(superuser, endpoint, 5, 95)
-    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
-    superuser.execute("update kronos.jobs set retired_at = now() - interval '92 days' where job_id = %s", [job_id])
-    deleted = "update kronos.workspaces set status = 'DELETED', deleted_at = now() - %s where workspace_id = %s"
-    superuser.execute(deleted, [89 * DAY, endpoint.workspace_id])
-    assert retain_all(superuser)["workspaces"] == 0
-    superuser.execute(deleted, [91 * DAY, endpoint.workspace_id])
-    assert retain_all(superuser)["workspaces"] == 1
-    for table in ("workspaces", "endpoints", "endpoint_versions", "endpoint_gate", "jobs", "workspace_retention"):
-        assert values(superuser, f"select 1 from kronos.{table} where workspace_id = %s", [endpoint.workspace_id]) == [], table
 
 
 def test_of_pg_crons_log_only_our_old_rows_go(superuser: Connection) -> None:

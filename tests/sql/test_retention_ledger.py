@@ -3,21 +3,9 @@
 import uuid
 from datetime import datetime, timedelta
 
-import pytest
-
-from factory import EndpointRow, add_endpoint
+from factory import EndpointRow
 from retention_rows import DAY, finished, kept, own_ages, retain, retain_all
 from sql_factory import Connection, Record, make_cron_job, records, value
-
-
-@pytest.fixture
-def endpoint(superuser: Connection) -> EndpointRow:
-    return add_endpoint(superuser)
-
-
-@pytest.fixture
-def job_id(superuser: Connection, endpoint: EndpointRow) -> uuid.UUID:
-    return make_cron_job(superuser, endpoint)
 
 
 def test_what_is_taken_changes_when_an_age_becomes_shorter_and_stays_told_when_it_becomes_longer(

@@ -27,11 +27,6 @@ async def pool(database_url: str) -> AsyncIterator[database.Pool]:
 
 
 @pytest.fixture
-def endpoint(superuser: Connection) -> EndpointRow:
-    return add_endpoint(superuser)
-
-
-@pytest.fixture
 def view(pool: database.Pool, endpoint: EndpointRow) -> WorkspaceView:
     return WorkspaceView(pool, str(endpoint.workspace_id))
 

@@ -1,0 +1,39 @@
+"""What several files of the API's tests share."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import psycopg
+import pytest
+
+from api_callers import CONNECTIONS, NO_DATABASE, PER_ADDRESS, Caller
+from api_process import Process, serving
+from explain_scene import Scene
+
+
+@pytest.fixture
+def scene(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> Scene:
+    """For GET …/explain."""
+    return Scene(api, shared_superuser, workspace)
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Process]:
+    """An API without a database, with limits that a test can wait for."""
+    with serving(
+        NO_DATABASE,
+        KRONOS_HEAD_SECONDS="1",
+        KRONOS_IDLE_SECONDS="2",
+        KRONOS_WRITE_SECONDS="1",
+        KRONOS_MAX_CONNECTIONS=str(CONNECTIONS),
+        KRONOS_MAX_CONNECTIONS_PER_ADDRESS=str(PER_ADDRESS),
+    ) as process:
+        yield process
+
+
+@pytest.fixture
+def caller(process: Process) -> Iterator[Caller]:
+    """A connection to that process."""
+    with closing(Caller(process)) as caller:
+        yield caller

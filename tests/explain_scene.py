@@ -1,0 +1,79 @@
+"""A workspace whose jobs are asked why they did or did not run."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+
+from sql_factory import value
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+FIELDS = {"job_id", "version_id", "at", "tick", "decision", "code", "because", "steps"}
+
+
+class Scene:
+    """A workspace, its jobs, and the clock that they are told."""
+
+    def __init__(self, client: httpx.Client, connection: psycopg.Connection, workspace: str) -> None:
+        self.client = client
+        self.connection = connection
+        self.workspace = workspace
+        self.base = f"/v1/workspaces/{workspace}/jobs"
+        self.minute: datetime = value(connection, "select date_trunc('minute', now())")
+
+    def make(self, **body: Any) -> str:
+        response = self.client.post(self.base, json={"endpoint": "sink", "trigger": "CRON"} | body)
+        assert response.status_code == 201, response.text
+        job_id: str = response.json()["job_id"]
+        return job_id
+
+    def make_old(self, pointer: datetime, **body: Any) -> str:
+        """A job from long ago that is accounted for up to, and without, `pointer`."""
+        job_id = self.make(**({"cron": "* * * * *"} if "every" not in body else {}) | body)
+        self.connection.execute(
+            "update tests.jobs set ticks_from = '2024-01-01', created_at = '2024-01-01', next_tick_at = %s where job_id = %s",
+            [pointer, job_id],
+        )
+        return job_id
+
+    def ring(self, job_id: str, now: datetime | None = None) -> None:
+        self.connection.execute("select kronos.account_ticks(array[%s::uuid], coalesce(%s, clock_timestamp()))", [job_id, now])
+
+    def ring_twice_a_minute_apart(self, **body: Any) -> tuple[str, datetime, datetime]:
+        first, second = self.minute - 10 * MINUTE, self.minute - 9 * MINUTE
+        job_id = self.make_old(first, **body)
+        self.ring(job_id, first)
+        self.ring(job_id, second)
+        return job_id, first, second
+
+    def due(self, **body: Any) -> tuple[str, datetime]:
+        """A job with one execution, of the minute before this one."""
+        tick = self.minute - MINUTE
+        job_id = self.make_old(tick, **body)
+        self.ring(job_id, tick)
+        return job_id, tick
+
+    def explain(self, job: str, at: datetime | str | None = None, *, workspace: str | None = None) -> dict[str, Any]:
+        base = self.base if workspace is None else f"/v1/workspaces/{workspace}/jobs"
+        given = at.isoformat() if isinstance(at, datetime) else at
+        response = self.client.get(f"{base}/{job}/explain", params={} if given is None else {"at": given})
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        assert set(answer) == FIELDS
+        assert answer["because"][:1].isupper()
+        assert answer["because"].endswith(".")
+        for step in answer["steps"]:
+            assert set(step) == {"step", "holds", "detail", "evidence"}
+        return answer
+
+    def told(self, job: str, at: datetime | str | None = None) -> tuple[str, str]:
+        answer = self.explain(job, at)
+        return answer["decision"], answer["code"]
+
+
+def step_of(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any]
+    (found,) = (step for step in answer["steps"] if step["step"] == name)
+    return found
