@@ -11,6 +11,8 @@ from kronos.worker.watchdog import Watchdog
 _log = logging.getLogger("kronos.worker")
 # A socket whose other end vanished without a word is found by asking over it.
 _QUIET_SECONDS = 2.0
+# What kronos.resume_workspace tells.
+_OLD_WORK = "old"
 
 
 class Listener:
@@ -46,7 +48,7 @@ class Listener:
             quiet = max(0.001, min(_QUIET_SECONDS, self._watchdog.seconds_to_look))
             async for told in connection.notifies(timeout=quiet, stop_after=1):
                 has_heard = True
-                self._wake.now()
+                self._wake.now(is_old=told.payload == _OLD_WORK)
                 if told.channel == "kronos_zones":  # a session keeps the time zone data that it has read: the next one reads it anew
                     await self._watchdog.renew()
                     await self._link.close()

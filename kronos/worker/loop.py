@@ -89,7 +89,7 @@ class Loop:
         """Which endpoints have something to claim; before that, what dead workers held, and what need not wait any longer, becomes due."""
         await self._link.connected()  # PostgreSQL may be away for hours, and that is no look's time
         started = time.monotonic()
-        is_full = started >= self._full_look_at
+        is_full, self._wake.is_full_wanted = started >= self._full_look_at or self._wake.is_full_wanted, False
         try:
             if started >= self._upkeep_at:
                 kept = await claims.upkeep(self._link, all_leases=is_full)
@@ -105,6 +105,7 @@ class Loop:
             took = time.monotonic() - asked
         except psycopg.Error as error:
             _log.debug("looking for work failed: %s", error)
+            self._wake.is_full_wanted |= is_full
             await self._link.pause()
             return
         self._rotation.offer(due.endpoint_id for due in found if due.due_in_ms <= 0)

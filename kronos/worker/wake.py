@@ -19,10 +19,12 @@ class Wake:
         self._poll_seconds = poll_seconds
         self._times = [0.0]
         self._not_before = 0.0
+        self.is_full_wanted = False  # what has come to wait may have been due for long
         self._changed = asyncio.Event()
 
-    def now(self) -> None:
-        """Someone says that there is work."""
+    def now(self, *, is_old: bool = False) -> None:
+        """Someone says that there is work; with `is_old`, that it may have been due for long, so that only a full look finds it."""
+        self.is_full_wanted |= is_old
         at = time.monotonic()
         first, last = _ECHOES_SECONDS
         # At most three times are ever kept: however many calls, the last echo comes after the last of them.

@@ -216,6 +216,25 @@ async def test_who_waits_for_a_look_goes_on_when_it_is_time() -> None:
             await wake.wait(for_look=True)
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The worker's clock."""
+    made = Clock()
+    monkeypatch.setattr("kronos.worker.wake.time", made)
+    monkeypatch.setattr("kronos.worker.loop.time", made)
+    return made
+
+
+def _loop(link: Link, wake: Wake) -> Loop:
+    transport = HttpTransport(EgressPolicy())
+    return Loop(claiming=link, finalizing=link, transport=transport, worker_id="w", concurrency=1, lease=timedelta(seconds=15), wake=wake)
+
+
+def _add_old_work(superuser: psycopg.Connection, endpoint: EndpointRow) -> None:
+    add_executions(superuser, endpoint)
+    superuser.execute("update kronos.execution_live set visible_at = now() - interval '1 hour'")
+
+
 class AwayLink(Link):
     """PostgreSQL is away for ten minutes, on the clock given, when a connection is asked for the nth time."""
 
@@ -232,28 +251,40 @@ class AwayLink(Link):
 
 @pytest.mark.parametrize("nth", [1, 2, 3], ids=["before a look", "before its upkeep", "before its question"])
 async def test_how_long_postgresql_was_away_does_not_put_off_the_looks_that_follow(
-    superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch, nth: int
+    superuser: psycopg.Connection, database_url: str, clock: Clock, nth: int
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr("kronos.worker.wake.time", clock)
-    monkeypatch.setattr("kronos.worker.loop.time", clock)
     endpoint = add_endpoint(superuser)
     link, wake = AwayLink(database_url, clock, nth=nth), Wake(poll_seconds=1)
-    loop = Loop(
-        claiming=link,
-        finalizing=link,
-        transport=HttpTransport(EgressPolicy()),
-        worker_id="w",
-        concurrency=1,
-        lease=timedelta(seconds=15),
-        wake=wake,
-    )
+    loop = _loop(link, wake)
     await loop._look()
     clock.now += 5
     assert wake.is_due
-    (execution_id,) = add_executions(superuser, endpoint)
-    superuser.execute("update kronos.execution_live set visible_at = now() - interval '1 hour' where execution_id = %s", [execution_id])
+    _add_old_work(superuser, endpoint)
     clock.now += 25
     await loop._look()
     assert loop._rotation, "what came to wait further back is found half a minute later at the latest"
     await link.close()
+
+
+async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed(
+    superuser: psycopg.Connection, database_url: str, link: Link, clock: Clock
+) -> None:
+    endpoint, wake = add_endpoint(superuser), Wake(poll_seconds=1)
+    loop = _loop(link, wake)
+    await loop._look()
+    _add_old_work(superuser, endpoint)
+    superuser.execute(
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+    )
+    with psycopg.connect(database_url, autocommit=True) as listener:
+        listener.execute("listen kronos_work")
+        with superuser.transaction():
+            superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
+            superuser.execute("select kronos.resume_workspace()")
+        (told,) = listener.notifies(timeout=20, stop_after=1)
+    wake.now()
+    await loop._look()
+    assert not loop._rotation, "a look that is not full reads what came since the last full one"
+    wake.now(is_old=told.payload == "old")
+    await loop._look()
+    assert loop._rotation

@@ -24,7 +24,7 @@ begin
     for v_from in 1 .. cardinality(v_job_ids) by 1000 loop
         perform kronos.register_each(v_job_ids[v_from : v_from + 999]);
     end loop;
-    perform pg_notify('kronos_work', '');
+    perform pg_notify('kronos_work', 'old');      -- it has been due for long: a look that begins where claims ended passes it over
     return cardinality(v_job_ids);
 end
 $$;
