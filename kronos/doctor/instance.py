@@ -87,7 +87,7 @@ def objects(found: list[Change]) -> Finding:
         check="objects",
         ok=not told,
         detail=some(told) if told else "functions, views, rights, policies and triggers are as the newest migrate left them",
-        meaning="somebody changed the schema by hand, or it was restored in part: what confines workspaces, checks rows or rings may not hold",
+        meaning="the schema was changed by hand, or restored in part: what confines workspaces, checks rows or rings may not hold",
         fix="restore the backup: no migration makes a table again that has gone" if is_lost else MIGRATE,
     )
 
