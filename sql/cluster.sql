@@ -4,6 +4,7 @@
 do $$
 declare
     v_has_set_option constant boolean := current_setting('server_version_num')::integer >= 160000;
+    v_lends_connect  constant boolean := has_database_privilege(current_database(), 'connect with grant option');
     v_role           text;
     v_name           text;
     v_value          text;
@@ -25,6 +26,20 @@ begin
     if not (select rolcanlogin from pg_roles where rolname = 'kronos_cron') then
         alter role kronos_cron login;
     end if;
+    if not has_database_privilege('kronos_cron', current_database(), 'connect') and v_lends_connect then
+        execute format('grant connect on database %I to kronos_cron', current_database());
+    end if;
+    -- API and workers log in as these, or as somebody who can become them: where nobody can any more, the roles themselves are let in again.
+    foreach v_role in array array['kronos_api', 'kronos_worker'] loop
+        if not exists (select from pg_roles as login
+                        where login.rolcanlogin and not login.rolsuper and has_database_privilege(login.oid, current_database(), 'connect')
+                          and pg_has_role(login.oid, v_role, case when v_has_set_option then 'set' else 'member' end)) then
+            execute format('alter role %I login', v_role);
+            if v_lends_connect then
+                execute format('grant connect on database %I to %I', current_database(), v_role);
+            end if;
+        end if;
+    end loop;
     -- Row level security confines nobody who is past it. Only a superuser can end that.
     if (select rolsuper from pg_roles where rolname = current_user) then
         for v_role in

@@ -8,9 +8,10 @@ from kronos.doctor.findings import MIGRATE, Finding, many, some
 
 # What pg_cron says where its own login or worker failed; anything else is what the alarm's statement met.
 _NOT_STARTED = ("connection failed", "could not start background process", "job startup timeout")
-_CONFINING = {
+_SWITCHED = {
     "row level security": "row level security is off on {}",
     "forced row level security": "row level security is not forced on {}",
+    "enabled": "{} is switched off, or on for other sessions",
 }
 
 
@@ -86,7 +87,7 @@ def objects(found: list[Change]) -> Finding:
         check="objects",
         ok=not told,
         detail=some(told) if told else "functions, views, rights, policies and triggers are as the newest migrate left them",
-        meaning="somebody changed the schema by hand, or it was restored in part: what confines workspaces, or what rings, may not hold",
+        meaning="the schema was changed by hand, or restored in part: what confines workspaces, checks rows or rings may not hold",
         fix="restore the backup: no migration makes a table again that has gone" if is_lost else MIGRATE,
     )
 
@@ -96,8 +97,8 @@ def _told(change: Change) -> str:
         return f"{change.object} is gone"
     if change.differs == ["new"]:
         return f"{change.object} is not this release's"
-    confining = [text.format(change.object) for name, text in _CONFINING.items() if name in change.differs]
-    return ", ".join(confining) or f"{change.object} has other {' and '.join(change.differs)}"
+    switched = [text.format(change.object) for name, text in _SWITCHED.items() if name in change.differs]
+    return ", ".join(switched) or f"{change.object} has other {' and '.join(change.differs)}"
 
 
 def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding]:

@@ -68,6 +68,13 @@ select wanted.role, wanted.fault
        ) as wanted (role, fault, is_held)
  where wanted.is_held is not true
  union all
+select acting.role, 'cannot log in and connect to this database, nor can anybody who may become it'
+  from (values ('kronos_api'), ('kronos_worker')) as acting (role)
+ where to_regrole(acting.role) is not null
+   and not exists (select from pg_roles as login
+                    where login.rolcanlogin and not login.rolsuper and has_database_privilege(login.oid, current_database(), 'connect')
+                      and pg_has_role(login.oid, acting.role, case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end))
+ union all
 select role.rolname, 'is past row level security, as a ' || case when role.rolsuper then 'superuser' else 'role with bypassrls' end
   from pg_roles as role
  where role.rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker') and (role.rolsuper or role.rolbypassrls);

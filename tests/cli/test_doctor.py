@@ -218,7 +218,7 @@ def test_without_a_database_url_it_says_which_setting_is_missing() -> None:
             "policy mine on kronos.jobs is not this release's",
         ),
         ("grant select on kronos.api_keys to kronos_worker", "objects", "table kronos.api_keys has other rights"),
-        ("alter table kronos.jobs disable trigger user", "objects", "on kronos.jobs has other enabled"),
+        ("alter table kronos.jobs disable trigger user", "objects", "on kronos.jobs is switched off"),
         ("drop function kronos.fire", "objects", "function kronos.fire(uuid) is gone"),
         ("drop function kronos.check_ledgers", "ledger", "function kronos.check_ledgers"),
         ("drop function kronos.pg_cron_drift cascade", "drift", "function kronos.pg_cron_drift() does not exist"),
@@ -243,6 +243,9 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     ("harm", "detail"),
     [
         ("alter role kronos_cron nologin", "kronos_cron cannot log in"),
+        ("alter role kronos_api nologin", "kronos_api cannot log in and connect to this database, nor can anybody who may become it"),
+        ("alter role kronos_worker nologin", "kronos_worker cannot log in and connect"),
+        ("revoke connect on database {0} from public", "kronos_cron cannot connect to this database, kronos_api cannot log in and connect"),
         ("alter role kronos_api bypassrls", "kronos_api is past row level security, as a role with bypassrls"),
         ("alter role kronos_worker superuser", "kronos_worker is past row level security, as a superuser"),
     ],
@@ -251,7 +254,7 @@ def test_a_role_that_is_not_as_it_was_made_is_found_and_migrate_puts_it_right(
     examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, detail: str
 ) -> None:
     try:
-        superuser.execute(harm.encode())
+        superuser.execute(harm.format(superuser.info.dbname).encode())
         found = examine()
         assert failing(found) == {"privileges"}
         assert detail in found["privileges"].detail
@@ -259,8 +262,23 @@ def test_a_role_that_is_not_as_it_was_made_is_found_and_migrate_puts_it_right(
         assert failing(examine()) == set()
     finally:  # a role is the server's, and other tests' too
         superuser.execute("alter role kronos_cron login")
-        superuser.execute("alter role kronos_api nobypassrls")
-        superuser.execute("alter role kronos_worker nosuperuser")
+        superuser.execute("alter role kronos_api login nobypassrls")
+        superuser.execute("alter role kronos_worker login nosuperuser")
+
+
+def test_a_login_of_ones_own_stands_in_for_a_role_that_may_not_log_in(
+    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any
+) -> None:
+    name = f"login_of_{superuser.info.dbname}"
+    try:
+        superuser.execute(f"create role {name} login in role kronos_api".encode())
+        superuser.execute("alter role kronos_api nologin")
+        assert failing(examine()) == set()
+        migrations.migrate(database_url)
+        assert value(superuser, "select rolcanlogin from pg_roles where rolname = 'kronos_api'") is False  # as its administrator wants it
+    finally:
+        superuser.execute("alter role kronos_api login")
+        superuser.execute(f"drop role {name}".encode())
 
 
 @pytest.mark.parametrize(
@@ -332,8 +350,8 @@ def test_an_index_or_a_constraint_that_is_not_there_or_does_not_hold_is_found(
     ("harm", "told"),
     [
         ("drop trigger jobs_stay_sound on kronos.jobs", "trigger jobs_stay_sound on kronos.jobs is gone"),
-        ("alter table kronos.jobs disable trigger jobs_stay_sound", "trigger jobs_stay_sound on kronos.jobs has other enabled"),
-        ("alter table kronos.jobs enable trigger jobs_stay_sound", "trigger jobs_stay_sound on kronos.jobs has other enabled"),
+        ("alter table kronos.jobs disable trigger jobs_stay_sound", "jobs_stay_sound on kronos.jobs is switched off"),
+        ("alter table kronos.jobs enable trigger jobs_stay_sound", "jobs_stay_sound on kronos.jobs is switched off"),
     ],
 )
 def test_a_jobs_rules_that_nobody_keeps_are_found_and_migrate_puts_them_right(

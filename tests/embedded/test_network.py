@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 
+from kronos import database
 from kronos.embedded import network, ports
 
 
@@ -34,6 +35,11 @@ def test_a_proxy_of_the_shell_is_not_asked(url: str, monkeypatch: pytest.MonkeyP
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert network.readiness(url) == network.ReadyAnswer(is_ready=True, answer="{}")
+
+
+async def test_an_api_without_its_database_is_heard_saying_why() -> None:
+    """It waits for PostgreSQL first; whoever hung up before said `timed out`, whatever was wrong."""
+    assert database.Pool("postgresql://", size=1).timeout < network._ANSWER_WITHIN_SECONDS
 
 
 def test_what_a_port_lacks_is_told_and_what_we_lack_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

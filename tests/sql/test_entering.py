@@ -1,6 +1,7 @@
 """The statements that enter a workspace by themselves find its endpoint whatever plan PostgreSQL chooses, and nobody else's."""
 
 import uuid
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from factory import add_endpoint
 from kronos import sql
+from kronos.jobs import CronTerms
 from sql_factory import Connection, value, values
 
 _PLANS = [
@@ -30,10 +32,9 @@ def params(statement: str, **given: Any) -> dict[str, Any]:
     if statement == "jobs.insert_one_shot_job":
         local = {"run_at_local": None, "timezone": None, "dst_gap": "SHIFT"}
         return common | {"trigger": "IMMEDIATE", "run_at": None, "wake": False} | local | given
-    return common | {
-        "cron": "0 0 1 1 *", "every": None, "anchor": None, "overlap": "ALLOW", "alarm": "0 0 1 1 *", "description": "x",
-        "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)", "timezone": "UTC", "starts_at": None, "ends_at": None, "max_runs": None,
-        "dst_gap": "SHIFT", "dst_overlap": "FIRST", "jitter_seconds": 0, "catch_up_policy": "LATEST", "catch_up_window_seconds": 3600,
+    terms = {each.name: each.default for each in fields(CronTerms)}
+    return common | terms | {
+        "cron": "0 0 1 1 *", "alarm": "0 0 1 1 *", "description": "x", "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)",
         "read_at": datetime(2026, 1, 1, tzinfo=UTC), "tick_then": None,
     } | given  # fmt: skip
 

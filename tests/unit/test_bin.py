@@ -55,5 +55,6 @@ def test_the_workflow_runs_the_suite_on_each_postgresql_that_is_supported() -> N
     text = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
     assert re.findall(r"postgresql: \[([^\]]+)\]", text) == ['"15", "16", "17", "18"']
     assert {"bin/check", "bin/test"} <= set(re.findall(r"- run: (\S+)", text))
+    assert "fetch-depth: 0" in text.partition("  suite:")[2]  # else the test of the release before has no history, and is skipped
     assert "entry: bin/check" in (ROOT / ".pre-commit-config.yaml").read_text()
     assert "bin/check" in (ROOT / "bin" / "test").read_text()
