@@ -310,7 +310,7 @@ def test_a_table_that_is_gone_is_no_migrations_to_bring_back(
         ("drop index kronos.execution_done_newest", "execution_done_newest"),
         ("update pg_index set indisvalid = false where indexrelid = 'kronos.jobs_one_live_version'::regclass", "jobs_one_live_version"),
         ("alter table kronos.attempt_late drop constraint attempt_late_pkey", "attempt_late_pkey"),
-        ("alter table kronos.backfills drop constraint backfills_window_not_empty", "backfills_window_not_empty"),
+        ("alter table kronos.backfills drop constraint backfills_end_is_told", "backfills_end_is_told"),
         ("update pg_constraint set convalidated = false where conname = 'backfills_job_fkey'", "backfills_job_fkey"),
     ],
 )

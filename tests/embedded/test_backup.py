@@ -17,8 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from embedded.conftest import Up, copy_home, made_home, starting
 from embedded.waiting import eventually
-from kronos import sql
 from kronos.embedded import installation, processes
+from kronos.sql import texts
 
 pytestmark = pytest.mark.faults
 
@@ -149,12 +149,13 @@ def time_passes(copy: Instance) -> None:
 def a_worker_looks(copy: Instance) -> None:
     """A worker that somebody starts against the held copy: it looks for work, and finds none."""
     environment = {"KRONOS_DATABASE_URL": copy.url, "PATH": os.defpath, **_ALLOW}
+    # As it is sent, up to its first parameter: of a statement PostgreSQL shows the beginning.
+    begins = texts()["claims.list_due_endpoints"].partition("%(")[0]
     looks = "select 1 from pg_stat_activity where application_name like 'kronos-worker-%%' and starts_with(query, %s) and state = 'idle'"
-    look = sql.texts()["claims.list_due_endpoints"].partition("%")[0]
     with (copy.up.home / "worker.log").open("w") as log:
         worker = subprocess.Popen([sys.executable, "-m", "kronos", "worker"], stderr=log, env=environment)
     try:
-        eventually(lambda: copy.sql(looks, look), "the worker does not look for work", seconds=60)
+        eventually(lambda: copy.sql(looks, begins), "the worker does not look for work", seconds=60)
     finally:
         worker.terminate()
         worker.wait(30)
