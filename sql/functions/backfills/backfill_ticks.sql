@@ -2,9 +2,7 @@
 -- backfill leaves out: those for which any version of the job has an execution that is not finished, or that ended SUCCESS, those that the schedule
 -- itself has yet to account for, and those of which became what p_include does not name: FAILED, CANCELLED, SKIPPED, or, in all other cases, MISSED.
 -- A tick that FAILED is not run anew: failed_id is the execution that is to be made due again.
--- The finished are looked for by the ids that a run of the tick can have: the schedule's, of the version that answered for it, and that of each
--- backfill whose window holds it. So a look touches the partitions of those ids, whatever else there is. Only where MISSED is asked for without
--- SKIPPED, or SKIPPED without MISSED, the ledger is read: a row of either may stand for many ticks.
+-- Only where MISSED is asked for without SKIPPED, or SKIPPED without MISSED, the ledger is read: a row of either may stand for many ticks.
 -- As the caller, so row level security holds.
 -- Returns: in order; no row for a job without a schedule. The present state: what it says of a tick can be different a moment later.
 create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz, p_limit integer,
@@ -14,49 +12,20 @@ language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off      -- the planner does not know how small the window is
 as $$
 declare
-    v_versions uuid[];
     v_pointer  timestamptz;
     v_ticks    timestamptz[];
-    v_at       timestamptz[];      -- what there is of these ticks: when, what became of it, its id
+    v_at       timestamptz[];      -- what there is of these ticks (runs_at)
     v_status   text[];
     v_ids      uuid[];
 begin
     v_ticks := array(select kronos.ticks_within(p_job.schedule, greatest(p_from, p_job.starts_at), least(p_to, p_job.ends_at), p_limit));
-    select array_agg(version.job_id), min(pointer.next_tick_at)
-      into v_versions, v_pointer
-      from kronos.jobs as version
-      left join lateral kronos.pointer_of(version.job_id) as pointer on version.status = 'ACTIVE'
-     where version.first_version_id = p_job.first_version_id;
-    with possible as materialized (
-        select nominal.at, kronos.tick_id(version.job_id, nominal.at) as execution_id
-          from kronos.jobs as version
-          join unnest(v_ticks) as nominal (at)
-            on nominal.at > version.ticks_from and (version.ticks_until is null or nominal.at <= version.ticks_until)
-         where version.first_version_id = p_job.first_version_id
-        union all
-        select nominal.at, kronos.backfill_execution_id(backfill.backfill_id, kronos.finite(backfill.created_at), nominal.at)
-          from kronos.backfills as backfill
-          join unnest(v_ticks) as nominal (at) on nominal.at >= backfill.from_at and nominal.at < backfill.to_at
-         where backfill.workspace_id = p_job.workspace_id
-           and backfill.first_version_id = p_job.first_version_id
-    ), finished as materialized (
-        select ended.execution_id, ended.status
-          from kronos.finished_among(array(select execution_id from possible)) as ended
-         where ended.status in ('SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED')
-    )
+    v_pointer := (select min(pointer.next_tick_at)
+                    from kronos.jobs as version
+                   cross join lateral kronos.pointer_of(version.job_id) as pointer
+                   where version.first_version_id = p_job.first_version_id
+                     and version.status = 'ACTIVE');
     select array_agg(run.at), array_agg(run.status), array_agg(run.execution_id) into v_at, v_status, v_ids
-      from (select live.scheduled_at as at, 'LIVE' as status, live.execution_id
-              from kronos.execution_live as live
-             where live.job_id = any (v_versions)
-               and live.scheduled_at between v_ticks[1] and v_ticks[cardinality(v_ticks)]
-               and live.cause in ('SCHEDULE', 'CATCH_UP', 'BACKFILL')
-             union all
-            select min(known.at), min(known.status), known.execution_id      -- a join by sorting, which nested loops are not
-              from (select possible.at, null as status, possible.execution_id from possible
-                    union all
-                    select null, finished.status, finished.execution_id from finished) as known
-             group by known.execution_id
-            having min(known.status) is not null) as run;
+      from kronos.runs_at(p_job, v_ticks) as run;
     if ('MISSED' = any (p_include)) <> ('SKIPPED' = any (p_include)) then
         select v_at || array_agg(nominal.at), v_status || array_agg('SKIPPED'::text), v_ids || array_agg(null::uuid)
           into v_at, v_status, v_ids

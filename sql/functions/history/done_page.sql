@@ -4,7 +4,8 @@
 -- read in its index's own order, of each version, and they are merged.
 -- Where scheduled_at is asked for, a prompt row was made within an hour of it, so the index's range is cut to those. The others, made much earlier
 -- (DELAYED) or later (missed, backfilled), have an index of their own, execution_done_odd.
--- Returns: newest first.   As the caller: row level security holds.
+-- Returns: newest first; of the others too, behind them, where scheduled_at is asked for: so up to twice p_limit, to be merged.
+-- As the caller: row level security holds.
 create or replace function kronos.done_page(p_workspace_id uuid, p_job_ids uuid[], p_status text, p_scheduled_after timestamptz,
                                             p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_from timestamptz,
                                             p_to timestamptz, p_made_from timestamptz, p_made_to timestamptz, p_limit integer)
@@ -21,68 +22,49 @@ declare
     v_prompt_from timestamptz := greatest(p_made_from, p_scheduled_after - interval '1 hour');
     v_prompt_to   timestamptz := least(v_made_to, p_scheduled_before + interval '1 hour');
 begin
+    return query
+        select prompt.id, prompt.at
+          from unnest(v_statuses) as wanted (status)
+         cross join unnest(v_versions) as version (id)
+         cross join lateral (select done.execution_id as id, done.created_at as at
+                               from kronos.execution_done as done
+                              where done.workspace_id = p_workspace_id
+                                and (p_job_ids is null or done.job_id = version.id)
+                                and done.status = wanted.status
+                                and (v_prompt_from is null or done.created_at >= v_prompt_from)
+                                and done.created_at <= v_prompt_to
+                                and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
+                                and (v_first_id is null or done.execution_id >= v_first_id)
+                                and (v_end_id is null or done.execution_id < v_end_id)
+                                and (p_scheduled_after is null or done.scheduled_at > p_scheduled_after)
+                                and (p_scheduled_before is null or done.scheduled_at < p_scheduled_before)
+                              order by done.created_at desc, done.execution_id desc
+                              limit p_limit) as prompt
+         order by prompt.at desc, prompt.id desc
+         limit p_limit;
     if p_scheduled_after is null and p_scheduled_before is null then
-        return query
-            select found.id, found.at
-              from unnest(v_statuses) as wanted (status)
-             cross join unnest(v_versions) as version (id)
-             cross join lateral (select done.execution_id as id, done.created_at as at
-                                   from kronos.execution_done as done
-                                  where done.workspace_id = p_workspace_id
-                                    and (p_job_ids is null or done.job_id = version.id)
-                                    and done.status = wanted.status
-                                    and (p_made_from is null or done.created_at >= p_made_from)
-                                    and done.created_at <= v_made_to
-                                    and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
-                                    and (v_first_id is null or done.execution_id >= v_first_id)
-                                    and (v_end_id is null or done.execution_id < v_end_id)
-                                  order by done.created_at desc, done.execution_id desc
-                                  limit p_limit) as found
-             order by found.at desc, found.id desc
-             limit p_limit;
-        return;
+        return;      -- each row was read, whenever it was scheduled
     end if;
     return query
-        select found.id, found.at
-          from (select prompt.id, prompt.at
-                  from unnest(v_statuses) as wanted (status)
-                 cross join unnest(v_versions) as version (id)
-                 cross join lateral (select done.execution_id as id, done.created_at as at
-                                       from kronos.execution_done as done
-                                      where done.workspace_id = p_workspace_id
-                                        and (p_job_ids is null or done.job_id = version.id)
-                                        and done.status = wanted.status
-                                        and (v_prompt_from is null or done.created_at >= v_prompt_from)
-                                        and done.created_at <= v_prompt_to
-                                        and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
-                                        and (v_first_id is null or done.execution_id >= v_first_id)
-                                        and (v_end_id is null or done.execution_id < v_end_id)
-                                        and (p_scheduled_after is null or done.scheduled_at > p_scheduled_after)
-                                        and (p_scheduled_before is null or done.scheduled_at < p_scheduled_before)
-                                      order by done.created_at desc, done.execution_id desc
-                                      limit p_limit) as prompt
-                 union all
-                (select done.execution_id, done.created_at
-                   from kronos.execution_done as done
-                  where done.workspace_id = p_workspace_id
-                    and (p_job_ids is null or done.job_id = any (p_job_ids))
-                    and (p_status is null or done.status = p_status)
-                    and case when done.created_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
-                               and done.scheduled_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
-                          then (done.created_at - done.scheduled_at) not between interval '-1 hour' and interval '1 hour'
-                          else true      -- an infinite instant has no distance
-                        end
-                    and (p_made_from is null or done.created_at >= p_made_from)
-                    and done.created_at <= v_made_to
-                    and (done.created_at < v_prompt_from or done.created_at > v_prompt_to)
-                    and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
-                    and (v_first_id is null or done.execution_id >= v_first_id)
-                    and (v_end_id is null or done.execution_id < v_end_id)
-                    and (p_scheduled_after is null or done.scheduled_at > p_scheduled_after)
-                    and (p_scheduled_before is null or done.scheduled_at < p_scheduled_before)
-                  order by done.created_at desc, done.execution_id desc
-                  limit p_limit)) as found
-         order by found.at desc, found.id desc
+        select done.execution_id, done.created_at
+          from kronos.execution_done as done
+         where done.workspace_id = p_workspace_id
+           and (p_job_ids is null or done.job_id = any (p_job_ids))
+           and (p_status is null or done.status = p_status)
+           and case when done.created_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+                      and done.scheduled_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
+                 then (done.created_at - done.scheduled_at) not between interval '-1 hour' and interval '1 hour'
+                 else true      -- an infinite instant has no distance
+               end
+           and (p_made_from is null or done.created_at >= p_made_from)
+           and done.created_at <= v_made_to
+           and (done.created_at < v_prompt_from or done.created_at > v_prompt_to)
+           and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
+           and (v_first_id is null or done.execution_id >= v_first_id)
+           and (v_end_id is null or done.execution_id < v_end_id)
+           and (p_scheduled_after is null or done.scheduled_at > p_scheduled_after)
+           and (p_scheduled_before is null or done.scheduled_at < p_scheduled_before)
+         order by done.created_at desc, done.execution_id desc
          limit p_limit;
 end
 $$;

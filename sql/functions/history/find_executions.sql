@@ -10,6 +10,7 @@
 -- all of a walk asks for each version about once, however many there are.
 -- kronos.history_weeks says in which weeks of ids there has been anything of the status that is asked for: of a span that lies where weeks are noted it
 -- reads the weeks that are, from the first to the last, or nothing. So what is rare, or not there, does not cost a look into each partition.
+-- As the caller: row level security holds.
 create or replace function kronos.find_executions(p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                                   p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)

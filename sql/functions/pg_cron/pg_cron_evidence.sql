@@ -1,41 +1,24 @@
 -- pg_cron_evidence: what pg_cron has of one job: its entry, and the alarms of it that began within [p_from, p_to), the last ten of them; before these, up to
 -- three that never began, as where pg_cron's login is refused: their rows have no time, so they lie between those of the dated rows around them.
 -- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run): explaining never fails for pg_cron's sake.
--- cron.job_run_details is indexed by runid only, and keeps growing: runids are given out in the order of time, so the window is found by halving, and at
--- most 20,000 rows of it are looked at.
+-- At most 20,000 rows of the log are looked at, from runid_before on.
 create or replace function kronos.pg_cron_evidence(p_job_id uuid, p_from timestamptz, p_to timestamptz) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 declare
     v_entry jsonb;
     v_rings jsonb;
-    v_low   bigint;
-    v_high  bigint;
-    v_half  bigint;
-    v_found record;
+    v_from  bigint;
 begin
     select to_jsonb(entry) into v_entry
       from cron.job as entry
      where entry.jobname = 'kronos:' || p_job_id
        and entry.username = current_user;
-    select min(runid), max(runid) into v_low, v_high from cron.job_run_details;
-    while v_high - v_low > 1000 loop
-        v_half := v_low + (v_high - v_low) / 2;
-        select detail.runid, detail.start_time into v_found
-          from cron.job_run_details as detail
-         where detail.runid >= v_half and detail.start_time is not null
-         order by detail.runid
-         limit 1;
-        if v_found.start_time < p_from - interval '10 minutes' then
-            v_low := v_half;
-        else
-            v_high := v_half;
-        end if;
-    end loop;
+    v_from := kronos.runid_before(p_from - interval '10 minutes');
     with around as materialized (
         select detail.runid, detail.start_time, detail.end_time, detail.status, detail.return_message, detail.command
           from cron.job_run_details as detail
-         where detail.runid >= v_low
+         where detail.runid >= v_from
          order by detail.runid
          limit 20000
     ), bounds as materialized (

@@ -1,0 +1,29 @@
+-- runid_before: a row of cron.job_run_details from which on all that began at p_at or later lie, and few others. The
+-- log is indexed by runid only, and keeps growing; runids are given out in the order of time, so halving finds it.
+-- Returns: null where the log is empty.   Raises: what reading it raises.
+create or replace function kronos.runid_before(p_at timestamptz) returns bigint
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_low   bigint;
+    v_high  bigint;
+    v_half  bigint;
+    v_found record;
+begin
+    select min(runid), max(runid) into v_low, v_high from cron.job_run_details;
+    while v_high - v_low > 1000 loop
+        v_half := v_low + (v_high - v_low) / 2;
+        select detail.runid, detail.start_time into v_found
+          from cron.job_run_details as detail
+         where detail.runid >= v_half and detail.start_time is not null
+         order by detail.runid
+         limit 1;
+        if v_found.start_time < p_at then
+            v_low := v_half;
+        else
+            v_high := v_half;
+        end if;
+    end loop;
+    return v_low;
+end
+$$;
