@@ -1,7 +1,6 @@
 """A hundred hostile receivers, of every shape and in a process of their own, cost their own deliveries only."""
 
 import asyncio
-import gc
 import json
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from statistics import median
 
 import pytest
 
+from collections_of_garbage import of_new_objects_alone
 from delivery.hostile import SHAPES
 from delivery.sending import LOCAL, delivery, error_type
 from delivery.servers import Receiver, answer
@@ -94,11 +94,8 @@ def callbacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
 
 @pytest.fixture
 def few_objects() -> Iterator[None]:
-    """A garbage collection looks at what is made from here on, not at all that the whole session of tests has left: 0.2 s of the loop."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+    with of_new_objects_alone():
+        yield
 
 
 @pytest.mark.usefixtures("few_objects")
