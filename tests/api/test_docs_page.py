@@ -1,9 +1,16 @@
 """/docs is served whole by this process: it needs nothing from another host, and its policy lets it ask none."""
 
+import asyncio
 import re
+import threading
 from urllib.parse import urljoin
 
 import httpx
+import pytest
+
+from kronos import config
+from kronos.api import app, document
+from kronos.model import JsonObject
 
 NAMED = re.compile(r'(?:src|href)="([^"]*)"')
 
@@ -58,3 +65,22 @@ def test_a_range_is_not_served_and_refused_in_nobodys_words(api: httpx.Client) -
     for asked in ("bytes=abc", "x", "bytes=999999999-", "bytes=5-1", "bytes=0-0,5-6"):
         answer = api.get("/docs/swagger-ui.css", headers={"Range": asked})
         assert (answer.status_code, answer.content == whole) == (200, True), asked
+
+
+async def test_the_document_is_made_once_and_not_by_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes 0.15 s, and whoever asks for it needs no key."""
+    made_by: list[threading.Thread] = []
+    finished = document.finished
+
+    def noted(made: JsonObject) -> JsonObject:
+        made_by.append(threading.current_thread())
+        return finished(made)
+
+    monkeypatch.setattr(document, "finished", noted)
+    transport = httpx.ASGITransport(app.create(config.load(database_url="postgresql://")))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        answers = await asyncio.gather(*(client.get("/openapi.json") for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len({answer.content for answer in answers}) == 1
+    assert len(made_by) == 1
+    assert made_by[0] is not threading.current_thread()

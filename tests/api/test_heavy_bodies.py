@@ -1,13 +1,14 @@
 """What a caller sends costs the event loop a bounded time, in CPU seconds of its own thread; what is refused is told in few words."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
 import pytest
 from starlette.types import Message
 
+from collections_of_garbage import of_new_objects_alone
 from kronos import errors
 from kronos.api import schemas
 from kronos.api.call import Call
@@ -19,6 +20,12 @@ from kronos.delivery.egress import EgressPolicy
 POLICY = EgressPolicy.parse("")
 # What a megabyte costs unbounded is 70 to 1,500 ms; a 256 kB template is parsed on the loop.
 MOST_LOOP_SECONDS = 0.1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_objects() -> Iterator[None]:
+    with of_new_objects_alone():
+        yield
 
 
 def job(inner: bytes) -> bytes:

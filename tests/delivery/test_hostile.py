@@ -1,18 +1,21 @@
 """A hundred hostile receivers, of every shape and in a process of their own, cost their own deliveries only."""
 
 import asyncio
-import gc
 import json
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 
 import pytest
 
+from collections_of_garbage import of_new_objects_alone
 from delivery.hostile import SHAPES
 from delivery.sending import LOCAL, delivery, error_type
 from delivery.servers import Receiver, answer
@@ -24,6 +27,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # Only time ends these. All others end by what they send, however long the machine takes over it.
 ENDED_BY_TIME = ("silence", "a status line by drops", "headers by drops", "a body by drops", "chunks by drops")
+EACH = 100 // len(SHAPES)
+SHAPE: ContextVar[str] = ContextVar("SHAPE")
+"""Of the hostile delivery that a callback of the loop belongs to."""
 PATIENCE, LONG = timedelta(seconds=4), timedelta(seconds=60)
 MB = 1_000_000
 # A status line that was read is the verdict; what never had one is none.
@@ -70,59 +76,64 @@ def hostile_process() -> Iterator[dict[str, int]]:
 
 
 @pytest.fixture
-def callbacks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The loop's own time for each callback that it ran, in seconds; none of uvloop's, which runs them in C.
-
-    What the tests before this one left is not looked at by the garbage collector meanwhile: 0.2 s in the middle of a callback.
-    """
-    took: list[float] = []
-    gc.collect()
-    gc.freeze()
+def callbacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
+    """The loop's own time for each callback of a hostile delivery, in seconds, by the shape; none of uvloop's, which runs them in C."""
+    took: dict[str, list[float]] = defaultdict(list)
     run = asyncio.Handle._run
 
     def timed(handle: asyncio.Handle) -> None:
         before = time.thread_time()
         run(handle)
-        took.append(time.thread_time() - before)
+        shape = handle._context.get(SHAPE)  # type: ignore[attr-defined]  # typeshed has it not
+        if shape is not None:
+            took[shape].append(time.thread_time() - before)
 
     monkeypatch.setattr(asyncio.Handle, "_run", timed)
-    yield took
-    gc.unfreeze()
+    return took
 
 
-async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(ports: dict[str, int], callbacks: list[float]) -> None:
+@pytest.fixture
+def few_objects() -> Iterator[None]:
+    with of_new_objects_alone():
+        yield
+
+
+@pytest.mark.usefixtures("few_objects")
+async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(ports: dict[str, int], callbacks: dict[str, list[float]]) -> None:
     """How long others wait is told by the loop's own time: what other processes of the machine take is not Kronos's.
 
-    Measured: 2 ms of it for each hostile delivery, all told; 5 ms for the longest callback, a piece of 64 KiB in chunks of a byte.
+    What the machine adds to that all the same (interrupts, what its host takes) it adds to a few, and what a shape costs it costs each of
+    its deliveries: so of its callbacks the longest but four is judged. Others wait while hostile answers are read, which is over soon.
+    Measured: 2 ms for each hostile delivery, all told; 5 ms for the longest callback, a piece of 64 KiB in chunks of a byte.
     """
+
+    async def deliver(shape: str, port: int) -> Outcome:
+        SHAPE.set(shape)
+        timeout = PATIENCE if shape in ENDED_BY_TIME else LONG
+        return await transport.deliver(delivery(f"http://127.0.0.1:{port}/", timeout=timeout))
+
     async with HttpTransport(LOCAL) as transport, Receiver(answer(), keep=True) as good:
         for _ in range(20):
             await transport.deliver(delivery(good.url))
         memory = highest = resident_bytes()
         callbacks.clear()
         began = time.thread_time()
-        under_way = [
-            (
-                shape,
-                asyncio.create_task(
-                    transport.deliver(delivery(f"http://127.0.0.1:{port}/", timeout=PATIENCE if shape in ENDED_BY_TIME else LONG))
-                ),
-            )
-            for shape, port in ports.items()
-            for _ in range(100 // len(SHAPES))
-        ]
+        under_way = [(shape, asyncio.create_task(deliver(shape, port))) for shape, port in ports.items() for _ in range(EACH)]
         assert len(under_way) == 100
         took: list[float] = []
+        spent, taken = 0.0, 0.0  # until all have ended that do not wait for time to pass
         while len(took) < 300 or not all(task.done() for _, task in under_way):
             before = time.thread_time()
             assert (await transport.deliver(delivery(good.url))).status == "SUCCESS"
             took.append(time.thread_time() - before)
             highest = max(highest, resident_bytes())
-        spent = time.thread_time() - began
+            if not spent and all(task.done() for shape, task in under_way if shape not in ENDED_BY_TIME):
+                spent, taken = time.thread_time() - began, len(took) * median(took)
         ended = [(shape, await task) for shape, task in under_way]
     assert sorted(took)[int(len(took) * 0.99)] < 0.1
-    assert max(callbacks, default=0) < 0.05
-    assert spent - len(took) * sorted(took)[len(took) // 2] < 100 * 0.02
+    assert {shape: each for shape, each in callbacks.items() if sorted(each)[-EACH] >= 0.05} == {}
+    assert sum(map(sum, callbacks.values())) < 100 * 0.02
+    assert spent - taken < 100 * 0.02
     assert highest - memory < 80 * MB
     assert [(shape, told(outcome)) for shape, outcome in ended if told(outcome) != ENDS[shape]] == []
     assert max(outcome.duration for shape, outcome in ended if shape in ENDED_BY_TIME) < PATIENCE + timedelta(seconds=7)
