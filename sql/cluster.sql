@@ -1,6 +1,7 @@
--- Roles, schema and the extension: once per cluster, by `kronos migrate` with an administrator's connection, in cron.database_name.
--- Each step is skipped where it is done already, so that an administrator without superuser rights can run it after a DBA has
--- created the extension. Everything after this file is owned by kronos_owner, or by kronos_cron where pg_cron's privilege is lent.
+-- Roles, schema and the extension: once per cluster, by `kronos migrate` with an administrator's connection,
+-- in cron.database_name. Each step is skipped where it is done already, so that an administrator without
+-- superuser rights can run it after a DBA has created the extension. Everything after this file is owned by
+-- kronos_owner, or by kronos_cron where pg_cron's privilege is lent.
 do $$
 declare
     v_has_set_option constant boolean := current_setting('server_version_num')::integer >= 160000;
@@ -13,7 +14,8 @@ begin
     if to_regrole('kronos_owner') is null then
         create role kronos_owner nologin;
     end if;
-    -- login, and no password: pg_cron runs an entry as the role that scheduled it, and every firing of a nologin role fails.
+    -- login, and no password: pg_cron runs an entry as the role that scheduled it, and every firing of a
+    -- nologin role fails.
     if to_regrole('kronos_cron') is null then
         create role kronos_cron login;
     end if;
@@ -29,7 +31,8 @@ begin
     if not has_database_privilege('kronos_cron', current_database(), 'connect') and v_lends_connect then
         execute format('grant connect on database %I to kronos_cron', current_database());
     end if;
-    -- API and workers log in as these, or as somebody who can become them: where nobody can any more, the roles themselves are let in again.
+    -- API and workers log in as these, or as somebody who can become them: where nobody can any more, the
+    -- roles themselves are let in again.
     foreach v_role in array array['kronos_api', 'kronos_worker'] loop
         if not exists (select from pg_roles as login
                         where login.rolcanlogin and not login.rolsuper and has_database_privilege(login.oid, current_database(), 'connect')
@@ -49,9 +52,10 @@ begin
             execute format('alter role %I nosuperuser nobypassrls', v_role);
         end loop;
     end if;
-    -- Objects are made as kronos_owner and as kronos_cron, so whoever migrates must be able to become both. A superuser is. Before PostgreSQL 16
-    -- every CREATEROLE user may grant itself that membership. From 16 only who has ADMIN on the role may, as its creator has, and neither
-    -- SET nor INHERIT comes with it: a "member" may be one who cannot become it.
+    -- Objects are made as kronos_owner and as kronos_cron, so whoever migrates must be able to become both. A
+    -- superuser is. Before PostgreSQL 16 every CREATEROLE user may grant itself that membership. From 16 only
+    -- who has ADMIN on the role may, as its creator has, and neither SET nor INHERIT comes with it: a
+    -- "member" may be one who cannot become it.
     foreach v_role in array array['kronos_owner', 'kronos_cron'] loop
         if v_has_set_option and not (pg_has_role(current_user, v_role, 'set') and pg_has_role(current_user, v_role, 'usage')) then
             execute format('grant %I to %I with set true, inherit true', v_role, current_user);
@@ -65,8 +69,9 @@ begin
     if to_regnamespace('kronos') is null then
         create schema kronos authorization kronos_owner;
     end if;
-    -- A dump that was restored where these roles were not is its restorer's, and lacks what names them: policies and grants, which the migration makes
-    -- anew. Functions of kronos_cron's become so where they are replaced.
+    -- A dump that was restored where these roles were not is its restorer's, and lacks what names them:
+    -- policies and grants, which the migration makes anew. Functions of kronos_cron's become so where they
+    -- are replaced.
     v_restorer := (select nullif(nspowner::regrole, 'kronos_owner'::regrole) from pg_namespace where nspname = 'kronos');
     if v_restorer is not null then
         alter schema kronos owner to kronos_owner;
@@ -85,8 +90,9 @@ begin
     if not has_schema_privilege('kronos_cron', 'cron', 'usage') then
         grant usage on schema cron to kronos_cron;
     end if;
-    -- Only a superuser can let the reaper see and remove entries of our name that another role owns (someone's copy, a restored dump), and see
-    -- cron.host, which pg_cron copies into each entry. Without it such entries are reported, not repaired.
+    -- Only a superuser can let the reaper see and remove entries of our name that another role owns
+    -- (someone's copy, a restored dump), and see cron.host, which pg_cron copies into each entry. Without it
+    -- such entries are reported, not repaired.
     if (select rolsuper from pg_roles where rolname = current_user) then
         grant pg_read_all_settings to kronos_owner;
         grant delete on cron.job to kronos_cron;
@@ -95,7 +101,8 @@ begin
             create policy kronos_entries on cron.job for select to kronos_cron using (jobname like 'kronos:%');
         end if;
     end if;
-    -- A firing must never wait: a scheduler with 32 slots stands still when they all do (pg_cron's #63). How long, an administrator may decide.
+    -- A firing must never wait: a scheduler with 32 slots stands still when they all do (pg_cron's #63). How
+    -- long, an administrator may decide.
     for v_name, v_value in values ('lock_timeout', '5s'), ('statement_timeout', '30s'), ('idle_in_transaction_session_timeout', '10s'), ('jit', 'off')
     loop
         if not exists (select from pg_db_role_setting as setting, unnest(setting.setconfig) as each
@@ -103,8 +110,9 @@ begin
             execute format('alter role kronos_cron set %I to %L', v_name, v_value);
         end if;
     end loop;
-    -- It has no driver to set what values are written and read by, as kronos/session.py does for the others: a role's own settings go before a
-    -- database's. Compared with what stands in the catalog, because each `alter role` is written and told to everybody.
+    -- It has no driver to set what values are written and read by, as kronos/session.py does for the others:
+    -- a role's own settings go before a database's. Compared with what stands in the catalog, because each
+    -- `alter role` is written and told to everybody.
     for v_name, v_value in
         values ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), ('timezone_abbreviations', 'Default'),
                ('lc_monetary', 'C'), ('lc_numeric', 'C'), ('lc_time', 'C'), ('standard_conforming_strings', 'on'),

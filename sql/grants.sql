@@ -1,7 +1,8 @@
--- Who may do what. kronos_owner owns; kronos_api serves requests under row level security; kronos_worker claims, ends and reads
--- what a delivery needs; kronos_cron is whom pg_cron runs as, and reads nothing.
--- Functions that run with their owner's rights are for those named below; the rest compute, or act with the caller's own rights.
--- What an earlier release granted to our roles, or somebody by hand, goes first: what follows is all that they may. What others were granted stays.
+-- Who may do what. kronos_owner owns; kronos_api serves requests under row level security; kronos_worker
+-- claims, ends and reads what a delivery needs; kronos_cron is whom pg_cron runs as, and reads nothing.
+-- Functions that run with their owner's rights are for those named below; the rest compute, or act with the
+-- caller's own rights. What an earlier release granted to our roles, or somebody by hand, goes first: what
+-- follows is all that they may. What others were granted stays.
 do $$
 declare
     v_function regprocedure;

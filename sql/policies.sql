@@ -1,10 +1,13 @@
--- Who sees which rows. Forced, so that not even the owner is past it. kronos_api sees one workspace: the one in the setting
--- kronos.workspace_id, which lives as long as one transaction; without it, no row. kronos_owner (the definer of the functions that
--- pg_cron runs) and kronos_worker serve all workspaces and say so here, instead of holding bypassrls.
--- What confines kronos_api is restrictive: the permissive policies of all roles that a user inherits add up, so a login that is a member of
--- kronos_api and of kronos_worker, and has become neither, would see what a worker sees; a restrictive one holds for it whatever else it is.
--- Only what differs is made anew, because a new policy locks its table against everybody. Its comment is the digest of what it was made from
--- and of what PostgreSQL made of it, so one that was changed by hand is put right. Names of_… are ours; others' policies stay.
+-- Who sees which rows. Forced, so that not even the owner is past it. kronos_api sees one workspace: the one
+-- in the setting kronos.workspace_id, which lives as long as one transaction; without it, no row.
+-- kronos_owner (the definer of the functions that pg_cron runs) and kronos_worker serve all workspaces and
+-- say so here, instead of holding bypassrls.
+-- What confines kronos_api is restrictive: the permissive policies of all roles that a user inherits add up,
+-- so a login that is a member of kronos_api and of kronos_worker, and has become neither, would see what a
+-- worker sees; a restrictive one holds for it whatever else it is. Only what differs is made anew, because a
+-- new policy locks its table against everybody. Its comment is the digest of what it was made from and of
+-- what PostgreSQL made of it, so one that was changed by hand is put right. Names of_… are ours; others'
+-- policies stay.
 do $$
 declare
     v_wanted  record;
@@ -28,7 +31,8 @@ begin
                                               using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))')
                     ) as confined (name, rule)
          union all
-        -- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin, sees them all and makes them.
+        -- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin,
+        -- sees them all and makes them.
         select 'of_the_api', 'workspaces', 'to kronos_api using (true)'
          union all
         select 'of_workspace', 'workspaces',

@@ -1,5 +1,6 @@
 -- name: count_ticks
--- What a backfill of [from, to) would do now; nothing is written. No row: no such job. Ticks in the future are not counted, nor more than %(limit)s.
+-- What a backfill of [from, to) would do now; nothing is written. No row: no such job. Ticks in the future
+-- are not counted, nor more than %(limit)s.
 select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= now() as is_past, counted.ticks, counted.left_out, counted.redriven, counted.first_at, counted.last_at
   from kronos.jobs as job
  cross join lateral (select count(*)::integer as ticks, count(*) filter (where is_left_out)::integer as left_out,
@@ -10,8 +11,9 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= now() as i
    and job.job_id = kronos.find_job(%(job)s);
 
 -- name: insert_backfill
--- The backfill and its first executions. Run after settle_ticks, so that no tick of the past is the schedule's any more.
--- No row: the job is not live any more, has a newer version than was counted, or its workspace is suspended.
+-- The backfill and its first executions. Run after settle_ticks, so that no tick of the past is the
+-- schedule's any more. No row: the job is not live any more, has a newer version than was counted, or its
+-- workspace is suspended.
 with made as (
     insert into kronos.backfills (backfill_id, workspace_id, job_id, first_version_id, from_at, to_at, max_active, include, next_at, ticks)
     select %(backfill_id)s, job.workspace_id, job.job_id, job.first_version_id, %(from_at)s, %(to_at)s, %(max_active)s, %(include)s, %(first_at)s, %(ticks)s

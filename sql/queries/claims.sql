@@ -1,8 +1,10 @@
 -- name: list_due_endpoints
--- Endpoints with something to claim, but for those of suspended workspaces: a hint, never trusted. A loose scan of execution_live_ready: 0.8 ms for
--- 100 endpoints, 22 ms for 10,000; looking at their workspaces takes a fifth of that more, and spares a claim in vain for each that is suspended.
--- An endpoint in %(endpoint_ids)s is read from its floor on, and the others between them from %(since_seconds)s ago on (null: all there is): the
--- entries of what was delivered come first in the index, and while somebody reads in an old snapshot no vacuum removes them: 20,000 for one look.
+-- Endpoints with something to claim, but for those of suspended workspaces: a hint, never trusted. A loose
+-- scan of execution_live_ready: 0.8 ms for 100 endpoints, 22 ms for 10,000; looking at their workspaces takes
+-- a fifth of that more, and spares a claim in vain for each that is suspended. An endpoint in
+-- %(endpoint_ids)s is read from its floor on, and the others between them from %(since_seconds)s ago on
+-- (null: all there is): the entries of what was delivered come first in the index, and while somebody reads
+-- in an old snapshot no vacuum removes them: 20,000 for one look.
 with recursive known as materialized (
     select known.endpoint_id, case when known.floor > '0001-01-01 00:00:00+00' then known.floor else '-infinity' end as floor
       from unnest(%(endpoint_ids)s::uuid[], %(floors)s::timestamptz[]) as known (endpoint_id, floor)
@@ -55,14 +57,16 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '19
    and not kronos.is_held();
 
 -- name: upkeep
--- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any more; and backfills' next executions, null
--- while none is RUNNING. One row of counts.
+-- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any
+-- more; and backfills' next executions, null while none is RUNNING. One row of counts.
 select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(all_leases)s, false);
 
 -- name: claim_executions
--- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on disk, with its lease, before anything
--- is sent. Waits for nobody: a limited endpoint's gate is its mutex and exact counter, and one that is locked is being served by another claimer;
--- unlimited endpoints' gates are only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember. The floor is a hint that skips the dead beginning of the index; '-infinity' every few seconds.
+-- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on
+-- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and
+-- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
+-- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember. The floor
+-- is a hint that skips the dead beginning of the index; '-infinity' every few seconds.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor else '-infinity' end as floor
       from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (endpoint_id, quota, floor)
@@ -131,12 +135,15 @@ select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_o
   join kronos.endpoints as endpoint using (endpoint_id);
 
 -- name: finalize_executions
--- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is due again after its backoff, counted from now;
--- one that was cancelled meanwhile is not due again, but CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were
--- lost with their worker (max_crashes).
--- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its attempt is told, and its row goes.
--- One statement: all of the batch, or nothing. What it does not return was ended before (judge_unapplied tells by whom).
--- Lock order: executions ascending, then gates ascending. "is not distinct from" on purpose: with "=" the planner takes the index of all leases for each row.
+-- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is
+-- due again after its backoff, counted from now; one that was cancelled meanwhile is not due again, but
+-- CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were lost with
+-- their worker (max_crashes).
+-- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
+-- attempt is told, and its row goes. One statement: all of the batch, or nothing. What it does not return was
+-- ended before (judge_unapplied tells by whom).
+-- Lock order: executions ascending, then gates ascending. "is not distinct from" on purpose: with "=" the
+-- planner takes the index of all leases for each row.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(is_retryable)s::boolean[], %(retry_ms)s::bigint[],
@@ -199,7 +206,8 @@ with result as materialized (
 select execution_id, verdict from held;
 
 -- name: list_locked
--- Of these executions, those that somebody else has locked at this moment, or whose endpoint's gate, which finalize_executions wants, is. Waits for nobody.
+-- Of these executions, those that somebody else has locked at this moment, or whose endpoint's gate, which
+-- finalize_executions wants, is. Waits for nobody.
 with free as materialized (
     select execution_id, endpoint_id, holds_slot
       from kronos.execution_live
@@ -220,8 +228,8 @@ select live.execution_id
                       and (not free.holds_slot or exists (select from gate where gate.endpoint_id = free.endpoint_id)));
 
 -- name: judge_unapplied
--- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or FENCED, the lease had run out,
--- or a newer run has replaced it: kept as evidence.
+-- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or
+-- FENCED, the lease had run out, or a newer run has replaced it: kept as evidence.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(errors)s::jsonb[]) as result (execution_id, claim_token, status, error)
@@ -239,7 +247,8 @@ with result as materialized (
 select execution_id, case when is_ours then 'ALREADY' else 'FENCED' end as verdict from judged;
 
 -- name: release_executions
--- Gives back claims that were never sent (shutdown): the attempt is not counted. They are due at once; one that was cancelled meanwhile is CANCELLED.
+-- Gives back claims that were never sent (shutdown): the attempt is not counted. They are due at once; one
+-- that was cancelled meanwhile is CANCELLED.
 with held as materialized (
     select live.*
       from (select unnest(%(execution_ids)s::uuid[]) as execution_id order by 1) as wanted

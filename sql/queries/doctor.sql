@@ -17,7 +17,8 @@ select current_user::text as connected_as, current_database()::text as database,
        current_setting('transaction_read_only') = 'on' as is_read_only, extract(epoch from clock_timestamp())::double precision as clock_seconds;
 
 -- name: list_orphans
--- Entries of cron.job whose role is gone: one is enough to kill pg_cron's launcher each second. As the administrator, who alone sees them all.
+-- Entries of cron.job whose role is gone: one is enough to kill pg_cron's launcher each second. As the
+-- administrator, who alone sees them all.
 select entry.jobid, entry.username::text as username
   from cron.job as entry
  where not exists (select from pg_roles as role where role.rolname = entry.username)
@@ -25,7 +26,8 @@ select entry.jobid, entry.username::text as username
  limit 100;
 
 -- name: get_tzdata
--- What a file of PostgreSQL's time zone data says of its version. For a superuser alone: nobody else may read the server's files.
+-- What a file of PostgreSQL's time zone data says of its version. For a superuser alone: nobody else may read
+-- the server's files.
 select coalesce(pg_read_file(data.folder || '/tzdata.zi', 0, 100, true), pg_read_file(data.folder || '/+VERSION', 0, 100, true)) as version
   from (select coalesce(substring(configured.setting from '--with-system-tzdata=([^'' ]+)'),
                         (select share.setting from pg_config as share where share.name = 'SHAREDIR') || '/timezone') as folder
@@ -37,7 +39,8 @@ select coalesce(pg_read_file(data.folder || '/tzdata.zi', 0, 100, true), pg_read
 select timezone, probes, distances from kronos.zones_read();
 
 -- name: get_cron_settings
--- How pg_cron reads its entries. Null where its settings are not for the owner's eyes, or this pg_cron has none of the name.
+-- How pg_cron reads its entries. Null where its settings are not for the owner's eyes, or this pg_cron has
+-- none of the name.
 select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.timezone', true) end as cron_timezone,
        case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.match_dom_and_dow', true) end as match_dom_and_dow,
        pg_has_role(current_user, 'pg_read_all_settings', 'usage') as is_visible;
@@ -51,7 +54,8 @@ select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
  cross join kronos.pg_cron_failure(200) as newest;
 
 -- name: list_missing_privileges
--- What each role must be able to do, and cannot; and which one is past row level security, which nobody may be.
+-- What each role must be able to do, and cannot; and which one is past row level security, which nobody may
+-- be.
 select wanted.role, wanted.fault
   from (values ('kronos_cron', 'cannot log in', (select rolcanlogin from pg_roles where rolname = 'kronos_cron')),
                ('kronos_cron', 'cannot connect to this database', has_database_privilege('kronos_cron', current_database(), 'connect')),
@@ -125,7 +129,8 @@ select job_id, name, workspace, expected, unaccounted, surplus, first_unaccounte
   from kronos.check_ledgers(%(after)s, %(count)s, %(since)s, %(until)s);
 
 -- name: list_faults
--- Live jobs whose ticks cannot be accounted for, as accounting met it; and those without a pointer, which nobody looks for.
+-- Live jobs whose ticks cannot be accounted for, as accounting met it; and those without a pointer, which
+-- nobody looks for.
 select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.message, fault.failed_at
   from kronos.job_faults as fault
   join kronos.jobs as job using (job_id)
@@ -168,8 +173,8 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
  limit %(limit)s;
 
 -- name: list_overdue
--- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs wait for alarms of their own: the check of
--- retention knows its hourly one.
+-- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs
+-- wait for alarms of their own: the check of retention knows its hourly one.
 select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now() - pointer.next_tick_at)::double precision as overdue_seconds
   from kronos.pointers as pointer
   join kronos.jobs as job using (job_id)
@@ -182,7 +187,8 @@ select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now
  limit %(limit)s;
 
 -- name: list_stale_zones
--- Time zones of live CRON jobs whose clock changes have not been read for longer than refresh_zones leaves any.
+-- Time zones of live CRON jobs whose clock changes have not been read for longer than refresh_zones leaves
+-- any.
 select used.timezone, zone.read_at
   from kronos.zones_in_use() as used (timezone)
   left join kronos.zones as zone using (timezone)
@@ -213,7 +219,8 @@ select class.relname::text as partition, class.relowner::regrole::text as owner
  limit %(limit)s;
 
 -- name: get_retention
--- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of their time, or older ones, are there. One row.
+-- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of
+-- their time, or older ones, are there. One row.
 select extract(epoch from now() - instance.ran_at)::double precision as ran_seconds, extract(epoch from now() - instance.done_at)::double precision as done_seconds,
        stray.executions, stray.attempts
   from kronos.retention as instance
@@ -222,7 +229,8 @@ select extract(epoch from now() - instance.ran_at)::double precision as ran_seco
                        from (select each.from_id from kronos.partitions() as each where each.parent = 'execution_done' order by each.from_id limit 1) as oldest) as stray;
 
 -- name: list_bloated
--- Tables in which dead rows outnumber those that live: nobody cleans up, or an old transaction keeps it from being done.
+-- Tables in which dead rows outnumber those that live: nobody cleans up, or an old transaction keeps it from
+-- being done.
 select stats.relname::text as name, stats.n_live_tup::bigint as live_rows, stats.n_dead_tup::bigint as dead_rows,
        pg_total_relation_size(stats.relid) as bytes
   from pg_stat_user_tables as stats

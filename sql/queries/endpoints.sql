@@ -20,8 +20,8 @@ with endpoint as (
 select endpoint_id, version from endpoint;
 
 -- name: replace_endpoint
--- The next version; executions that exist keep theirs. No row: no such endpoint of this type, another version than those in %(if_match)s, or one of
--- those in %(if_none_match)s.
+-- The next version; executions that exist keep theirs. No row: no such endpoint of this type, another version
+-- than those in %(if_match)s, or one of those in %(if_none_match)s.
 with endpoint as (
     update kronos.endpoints
        set version = version + 1, title = %(title)s, updated_at = now()
@@ -71,7 +71,8 @@ select endpoint_id, workspace, name, title, type, version, null::text as payload
  order by created_at desc, endpoint_id desc;
 
 -- name: match_endpoint
--- First where an endpoint is deleted: that it is at one of the versions in %(if_match)s; null: any will do. One row.
+-- First where an endpoint is deleted: that it is at one of the versions in %(if_match)s; null: any will do.
+-- One row.
 select kronos.match_endpoint(%(name)s, %(if_match)s::integer[]) as version;
 
 -- name: delete_endpoint

@@ -5,7 +5,8 @@ select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, 
  where workspace_id = kronos.current_workspace_id();
 
 -- name: list_executions
--- The page's ids first, one more than it may have; then each row from the partition that its id names, as long as they are no more than %(bytes)s.
+-- The page's ids first, one more than it may have; then each row from the partition that its id names, as
+-- long as they are no more than %(bytes)s.
 with page as materialized (
     select array(
            select found.execution_id
@@ -21,8 +22,8 @@ select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, 
  order by created_at desc, execution_id desc;
 
 -- name: list_job_executions
--- As list_executions. %(job)s is a job's id, which means that version, or its name, which means all its versions. No row: it has none, or there is no
--- such job.
+-- As list_executions. %(job)s is a job's id, which means that version, or its name, which means all its
+-- versions. No row: it has none, or there is no such job.
 with page as materialized (
     select array(
            select found.execution_id

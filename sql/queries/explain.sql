@@ -1,6 +1,7 @@
 -- name: get_facts
--- All that is known of a job around an instant; the version whose tick the minute has, else the one that was in force then, else the one nearest to it.
--- No row: no such job. %(job)s is an id or a name; of a version's id the chain of its versions is looked at.
+-- All that is known of a job around an instant; the version whose tick the minute has, else the one that was
+-- in force then, else the one nearest to it. No row: no such job. %(job)s is an id or a name; of a version's
+-- id the chain of its versions is looked at.
 with asked as materialized (
     select job.job_id, job.first_version_id, job.version, kronos.tick_near(job.schedule, moment.at) as tick, moment.at
       from (select coalesce(%(at)s::timestamptz, now()) as at) as moment

@@ -1,13 +1,15 @@
 -- name: insert_cron_job
--- The row, its pointer and its pg_cron entry in one statement: all, or none. One row: the job, or, under another id than %(job_id)s, the one that the
--- idempotency key made before. No row: no such endpoint, or the workspace is suspended. Schedule, alarm and description are read_schedule's
--- (queries/schedules.sql), and so is the first tick, unless it has passed since, or the window may leave it out. The conflict's update changes nothing:
--- it waits for a concurrent twin and returns it.
--- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job, a third of this statement's time.
--- It enters the workspace by itself, which spares the API's process half of its time with the driver. Row level security compares with the setting
--- when endpoints are looked for: offset 0 keeps both subqueries ones, so that the lateral one can only run after the row that made the setting. Were the
--- order another, it would find nothing, and jobs.create asks once more after entering the workspace the ordinary way.
--- Few nodes and few scans of them: each is made ready anew for every job.
+-- The row, its pointer and its pg_cron entry in one statement: all, or none. One row: the job, or, under
+-- another id than %(job_id)s, the one that the idempotency key made before. No row: no such endpoint, or the
+-- workspace is suspended. Schedule, alarm and description are read_schedule's (queries/schedules.sql), and so
+-- is the first tick, unless it has passed since, or the window may leave it out. The conflict's update
+-- changes nothing: it waits for a concurrent twin and returns it.
+-- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job, a
+-- third of this statement's time. It enters the workspace by itself, which spares the API's process half of
+-- its time with the driver. Row level security compares with the setting when endpoints are looked for:
+-- offset 0 keeps both subqueries ones, so that the lateral one can only run after the row that made the
+-- setting. Were the order another, it would find nothing, and jobs.create asks once more after entering the
+-- workspace the ordinary way. Few nodes and few scans of them: each is made ready anew for every job.
 with endpoint as materialized (      -- and the first tick, before the row: a schedule that never fires is refused by its own words
     select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug,
            case when now() >= %(read_at)s and now() < %(tick_then)s then %(tick_then)s
@@ -49,7 +51,8 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
  cross join endpoint;
 
 -- name: insert_one_shot_job
--- An IMMEDIATE or DELAYED job and its execution, in one statement. Rows, and how it enters the workspace, as insert_cron_job. A NOTIFY is never null.
+-- An IMMEDIATE or DELAYED job and its execution, in one statement. Rows, and how it enters the workspace, as
+-- insert_cron_job. A NOTIFY is never null.
 with endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -113,8 +116,9 @@ select {Job}
    and workspace_id = kronos.current_workspace_id();
 
 -- name: list_jobs
--- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s. Then the jobs, their entries and the one-shots' executions, each for all of the page at once, and not, as the view would,
--- job by job (50 jobs: 51 ms against 8).
+-- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
+-- Then the jobs, their entries and the one-shots' executions, each for all of the page at once, and not, as
+-- the view would, job by job (50 jobs: 51 ms against 8).
 with found as materialized (
     select array(
            select found.job_id
@@ -149,7 +153,8 @@ select {Job}, (select bool_or(page.more_follow) from page) as _more
  order by created_at desc, job_id desc;
 
 -- name: list_versions
--- Of the job that %(job)s is a version of, or names. No coalesce where a page begins, and the page's ids first: see list_executions.
+-- Of the job that %(job)s is a version of, or names. No coalesce where a page begins, and the page's ids
+-- first: see list_executions.
 with found as materialized (
     select array(
            select version.job_id
@@ -171,27 +176,29 @@ select {Job}, more_follow as _more
  order by version desc;
 
 -- name: get_job_statistics
--- One row per status of the executions of the last 24 hours, counted in ticks: of an id that version's, of a name those of all versions.
+-- One row per status of the executions of the last 24 hours, counted in ticks: of an id that version's, of a
+-- name those of all versions.
 select counted.status, counted.ticks, counted.last_scheduled_at
   from kronos.count_outcomes(kronos.find_versions(%(job)s)) as counted
  order by counted.status;
 
 -- name: settle_ticks
--- First in a job's backfill: its due ticks are accounted for under the version in force, which is the one that is then meant
--- (kronos.settled_job_id), even if its name has meanwhile gone to a newer one.
+-- First in a job's backfill: its due ticks are accounted for under the version in force, which is the one
+-- that is then meant (kronos.settled_job_id), even if its name has meanwhile gone to a newer one.
 select found.job_id, kronos.settle_ticks(found.job_id) as executions
   from (select kronos.find_job(%(job)s) as job_id) as found;
 
 -- name: settle_version
--- settle_ticks, first in every change of a job. Where the job is at none of the versions in %(if_match)s (null: any will do) nothing is found to change.
+-- settle_ticks, first in every change of a job. Where the job is at none of the versions in %(if_match)s
+-- (null: any will do) nothing is found to change.
 select found.job_id, kronos.settle_version(found.job_id, %(if_match)s::integer[]) as executions
   from (select kronos.find_job(%(job)s) as job_id) as found;
 
 -- name: replace_cron_job
--- Retires the live version and stores the next, with its pg_cron entry (none while the workspace is suspended), in one statement. A field that is
--- not in %(changed)s stays as it is.
--- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than was asked for), no such endpoint, or an
--- anchor (%(has_anchor)s) for a cron expression.
+-- Retires the live version and stores the next, with its pg_cron entry (none while the workspace is
+-- suspended), in one statement. A field that is not in %(changed)s stays as it is.
+-- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than
+-- was asked for), no such endpoint, or an anchor (%(has_anchor)s) for a cron expression.
 with old as materialized (
     select *
       from kronos.jobs
@@ -267,13 +274,14 @@ with old as materialized (
 select next.job_id, (select count(jobid) from registered)::integer as entries from next;
 
 -- name: cancel_job
--- Retires a live job, removes its pg_cron entry, cancels what waits, of its older versions too, and what runs gets no other attempt. No row: nothing
--- live to cancel.
+-- Retires a live job, removes its pg_cron entry, cancels what waits, of its older versions too, and what runs
+-- gets no other attempt. No row: nothing live to cancel.
 select job_id, entries from kronos.cancel_job();
 
 -- name: pause_job
--- An ACTIVE CRON job is paused and its entry removed. A PAUSED one stays so, and takes the note and the end that were given (%(given)s); who gave one
--- last is its actor. No row: neither, or nothing was given to a PAUSED one.
+-- An ACTIVE CRON job is paused and its entry removed. A PAUSED one stays so, and takes the note and the end
+-- that were given (%(given)s); who gave one last is its actor. No row: neither, or nothing was given to a
+-- PAUSED one.
 with job as (
     update kronos.jobs
        set status        = 'PAUSED',
@@ -296,7 +304,8 @@ with job as (
 select job.job_id, (select count(was_there) from unregistered)::integer as entries from job;
 
 -- name: resume_job
--- No row: not a PAUSED job. The ticks of the pause were recorded as skipped by settle_ticks, just before. No entry while the workspace is suspended.
+-- No row: not a PAUSED job. The ticks of the pause were recorded as skipped by settle_ticks, just before. No
+-- entry while the workspace is suspended.
 with job as (
     update kronos.jobs
        set status = 'ACTIVE', status_reason = null, resume_at = null
@@ -310,16 +319,16 @@ with job as (
 select job.job_id, (select count(jobid) from registered)::integer as entries from job;
 
 -- name: skip_next_ticks
--- How many of the ticks to come are skipped, in place of what was said before; those that are due were accounted for by settle_ticks, just before.
--- No row: not a live CRON job.
+-- How many of the ticks to come are skipped, in place of what was said before; those that are due were
+-- accounted for by settle_ticks, just before. No row: not a live CRON job.
 update kronos.jobs
    set skip_next = %(count)s
  where job_id = kronos.settled_job_id() and workspace_id = kronos.current_workspace_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED')
 returning job_id, 0 as entries;
 
 -- name: trigger_job
--- One execution now, beside the schedule: the pointer does not move. Under an overlap policy it may wait for another, or be SKIPPED.
--- No row: no CRON job that is ACTIVE or PAUSED, or the workspace is suspended.
+-- One execution now, beside the schedule: the pointer does not move. Under an overlap policy it may wait for
+-- another, or be SKIPPED. No row: no CRON job that is ACTIVE or PAUSED, or the workspace is suspended.
 with triggered as materialized (
     select job_id
       from kronos.trigger_job(%(job)s, %(execution_id)s, %(input)s, %(wake)s) as made (job_id)

@@ -1,6 +1,6 @@
 -- name: get_standing
--- How a job's accounts stand: the last 24 hours, what is overdue, and why it cannot be accounted for. No row: no such job. A job without a schedule
--- has no ledger: its columns are null.
+-- How a job's accounts stand: the last 24 hours, what is overdue, and why it cannot be accounted for. No row:
+-- no such job. A job without a schedule has no ledger: its columns are null.
 select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skipped, ledger.expected - ledger.unaccounted as accounted, ledger.unaccounted,
        ledger.surplus, ledger.first_unaccounted, ledger.first_surplus, now() - interval '24 hours' as since, ledger.checked_until, ledger.is_truncated, ledger.retained_from,
        case when ledger.overdue > 0 then extract(epoch from clock_timestamp() - kronos.finite((select pointer.next_tick_at from kronos.pointer_of(job.job_id) as pointer)))::double precision else 0 end as overdue_seconds,

@@ -1,5 +1,6 @@
 -- name: get_setup
--- How pg_cron runs an entry, as the administrator. Null where it is a superuser's to see, and who asks is none.
+-- How pg_cron runs an entry, as the administrator. Null where it is a superuser's to see, and who asks is
+-- none.
 select current_database()::text as database,
        case when sees.settings then current_setting('cron.database_name', true) end as served_database,
        (select extversion from pg_extension where extname = 'pg_cron') as version,
@@ -32,7 +33,8 @@ select line_number, type, database, user_name, address, netmask, auth_method, op
  order by line_number;
 
 -- name: get_heard
--- What pg_cron has rung, as kronos_owner. seconds: null, where it never has. failure: why the newest alarms fail.
+-- What pg_cron has rung, as kronos_owner. seconds: null, where it never has. failure: why the newest alarms
+-- fail.
 select (select extract(epoch from clock_timestamp() - max(beat.rang_at))::double precision
           from kronos.heartbeats as beat
          where beat.rang_at > '-infinity' and beat.rang_at <= clock_timestamp() + interval '5 seconds') as seconds,

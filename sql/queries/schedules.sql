@@ -18,7 +18,8 @@ select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s:
        kronos.upcoming_runs(schedule, coalesce(%(after)s::timestamptz, now()), null, 0, %(count)s::integer) as upcoming;
 
 -- name: list_next_runs
--- The next runs of a saved job, within its window and its max_runs; of a paused one, those from its resumption on. No row: no such CRON job.
+-- The next runs of a saved job, within its window and its max_runs; of a paused one, those from its
+-- resumption on. No row: no such CRON job.
 select job.description, coming.next_runs, coming.skipped, coming.lints
   from kronos.jobs as job
  cross join lateral kronos.runs_to_come(job, %(count)s::integer) as coming

@@ -40,8 +40,9 @@ update kronos.workspaces
 returning workspace_id, slug, name, status, version, created_at, suspended_at;
 
 -- name: rename_workspace
--- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none where that has made it, which is where this
--- transaction has written the row before. Null leaves the name as it is.
+-- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none
+-- where that has made it, which is where this transaction has written the row before. Null leaves the name as
+-- it is.
 update kronos.workspaces
    set name = coalesce(%(name)s::text, name),
        version = version + case when %(name)s::text <> name and xmin <> pg_current_xact_id()::xid then 1 else 0 end
@@ -50,22 +51,26 @@ update kronos.workspaces
 returning workspace_id, slug, name, status, version, created_at, suspended_at;
 
 -- name: allow_longer
--- First where a workspace is suspended or resumed, which takes longer than other statements may where it has very many jobs: it may, and the workspace is
--- at one of the versions in %(if_match)s (null: any will do).
+-- First where a workspace is suspended or resumed, which takes longer than other statements may where it has
+-- very many jobs: it may, and the workspace is at one of the versions in %(if_match)s (null: any will do).
 select set_config('statement_timeout', %(timeout)s, true) as statement_timeout, kronos.match_workspace(%(if_match)s::integer[]) as version;
 
 -- name: match_workspace
--- First where a workspace is deleted: that it is at one of the versions in %(if_match)s; null: any will do. One row.
+-- First where a workspace is deleted: that it is at one of the versions in %(if_match)s; null: any will do.
+-- One row.
 select kronos.match_workspace(%(if_match)s::integer[]) as version;
 
 -- name: suspend_workspace
--- Its due ticks are accounted for and its entries removed, in one transaction. One row; entries: removed, 0 where it was not ACTIVE.
+-- Its due ticks are accounted for and its entries removed, in one transaction. One row; entries: removed, 0
+-- where it was not ACTIVE.
 select kronos.suspend_workspace() as entries;
 
 -- name: resume_workspace
--- The suspension's ticks are recorded as skipped and its entries registered, in one transaction. One row; entries: registered, 0 where it was not SUSPENDED.
+-- The suspension's ticks are recorded as skipped and its entries registered, in one transaction. One row;
+-- entries: registered, 0 where it was not SUSPENDED.
 select kronos.resume_workspace() as entries;
 
 -- name: delete_workspace
--- One row: whether it was deleted, with its endpoints, and what is unfinished in it where it was not. Nothing and not deleted: it was deleted before.
+-- One row: whether it was deleted, with its endpoints, and what is unfinished in it where it was not. Nothing
+-- and not deleted: it was deleted before.
 select is_deleted, jobs, executions, backfills from kronos.delete_workspace();

@@ -1,4 +1,5 @@
--- Who may call the API. The secret is never stored, only its SHA-256: it has 256 random bits, so a slow hash adds nothing.
+-- Who may call the API. The secret is never stored, only its SHA-256: it has 256 random bits, so a slow hash
+-- adds nothing.
 create table kronos.api_keys (
     key_id         uuid        not null default gen_random_uuid(),
     public_id      text        not null,

@@ -1,4 +1,5 @@
--- Every attempt that has ended, insert-only, partitioned like execution_done. One under way is its execution_live row's claim.
+-- Every attempt that has ended, insert-only, partitioned like execution_done. One under way is its
+-- execution_live row's claim.
 create table kronos.attempt (
     execution_id    uuid        not null,
     claim_token     uuid        not null,

@@ -34,7 +34,8 @@ create index backfills_newest on kronos.backfills (workspace_id, first_version_i
 -- Serves retain_jobs.
 create index backfills_by_job on kronos.backfills (job_id);
 
--- The FAILED runs that a backfill has made due again: they keep their own ids, which do not lie beside those of the runs that it made.
+-- The FAILED runs that a backfill has made due again: they keep their own ids, which do not lie beside those
+-- of the runs that it made.
 create table kronos.backfill_redriven (
     backfill_id   uuid  not null,
     workspace_id  uuid  not null,

@@ -1,4 +1,5 @@
--- An endpoint is where deliveries go; its versions are what a delivery was made of, so that an execution keeps the one it began with.
+-- An endpoint is where deliveries go; its versions are what a delivery was made of, so that an execution
+-- keeps the one it began with.
 create table kronos.endpoints (
     endpoint_id   uuid        not null default gen_random_uuid(),
     workspace_id  uuid        not null,
@@ -39,7 +40,8 @@ create table kronos.endpoint_versions (
     constraint endpoint_versions_crashes_bounded  check (max_crashes between 0 and 100)
 );
 
--- One row per endpoint that workers deliver to: pause, and, only where a limit is set, mutex and exact in-flight counter.
+-- One row per endpoint that workers deliver to: pause, and, only where a limit is set, mutex and exact
+-- in-flight counter.
 create table kronos.endpoint_gate (
     endpoint_id    uuid        not null,
     workspace_id   uuid        not null,

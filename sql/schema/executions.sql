@@ -45,7 +45,8 @@ create index execution_live_ready on kronos.execution_live (endpoint_id, visible
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
 -- Serves a job's executions, and cancel_job.
 create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at);
--- Serve admit_run, one_at_a_time and release_next; release_held. From runs_from on, a tick reads nothing of the runs that ended before the last one.
+-- Serve admit_run, one_at_a_time and release_next; release_held. From runs_from on, a tick reads nothing of
+-- the runs that ended before the last one.
 create index execution_live_by_overlap on kronos.execution_live (overlap_key, overlap_nth) where overlap_key is not null;
 create index execution_live_held on kronos.execution_live (overlap_key, overlap_nth) where visible_at = 'infinity';
 -- Drawn with the lock of the job's newest version held (one_at_a_time).
@@ -53,7 +54,8 @@ create sequence kronos.overlap_nth;
 -- Serves advance_backfills.
 create index execution_live_by_backfill on kronos.execution_live (backfill_id) where backfill_id is not null;
 
--- Every finished execution, insert-only, a partition a week: the id begins with the execution's time, so an id prunes to one partition.
+-- Every finished execution, insert-only, a partition a week: the id begins with the execution's time, so an
+-- id prunes to one partition.
 create table kronos.execution_done (
     execution_id      uuid        not null,
     workspace_id      uuid        not null,
@@ -83,7 +85,8 @@ create table kronos.execution_done (
     constraint execution_done_counts_ticks check (tick_count > 0)
 ) partition by range (execution_id);
 create table kronos.execution_done_default partition of kronos.execution_done default;
--- Serves a job's executions, and what they were of its ticks. Not (…, execution_id): a plan may scan such an index for an id.
+-- Serves a job's executions, and what they were of its ticks. Not (…, execution_id): a plan may scan such an
+-- index for an id.
 create index execution_done_by_job on kronos.execution_done (job_id, status, created_at);
 -- Serves find_executions: a status in its order; all of them merged.
 create index execution_done_newest on kronos.execution_done (workspace_id, status, created_at);
@@ -95,11 +98,13 @@ create index execution_done_odd on kronos.execution_done (workspace_id, created_
             else true      -- an infinite instant has no distance
           end;
 
--- Serves old_partitions: whether anything in a partition finished lately. Rows come in the order in which they finish: a summary of 64 pages each is enough.
+-- Serves old_partitions: whether anything in a partition finished lately. Rows come in the order in which
+-- they finish: a summary of 64 pages each is enough.
 create index execution_done_ended on kronos.execution_done using brin (completed_at) with (pages_per_range = 64, autosummarize = on);
 
--- Where finished executions were made more than an hour before or after the time in their ids: the days, in UTC, of both. Serves find_executions,
--- which reads the history in the order of ids, and counted_before. Written by note_late_days.
+-- Where finished executions were made more than an hour before or after the time in their ids: the days, in
+-- UTC, of both. Serves find_executions, which reads the history in the order of ids, and counted_before.
+-- Written by note_late_days.
 create table kronos.late_days (
     workspace_id  uuid  not null,
     id_day        date  not null,
@@ -107,9 +112,11 @@ create table kronos.late_days (
     constraint late_days_pkey primary key (workspace_id, created_day, id_day)
 );
 
--- The weeks (their Mondays, in UTC) in whose ids a workspace, or a CRON job's version, has had finished executions of a status: nowhere else is one looked
--- for. It may have lost them since. Of what finished before kronos.retention.weeks_from it does not tell. A week may be noted twice, by executions that finished
--- at the same time: so nobody waits for another's note. Serves find_executions. Written by note_history_weeks.
+-- The weeks (their Mondays, in UTC) in whose ids a workspace, or a CRON job's version, has had finished
+-- executions of a status: nowhere else is one looked for. It may have lost them since. Of what finished
+-- before kronos.retention.weeks_from it does not tell. A week may be noted twice, by executions that finished
+-- at the same time: so nobody waits for another's note. Serves find_executions. Written by
+-- note_history_weeks.
 create table kronos.history_weeks (
     workspace_id  uuid  not null,
     subject_id    uuid  not null,

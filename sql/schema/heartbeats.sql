@@ -1,4 +1,5 @@
--- When pg_cron last rang each internal job ('-infinity': not yet): the pulse that API and workers judge it by.
+-- When pg_cron last rang each internal job ('-infinity': not yet): the pulse that API and workers judge it
+-- by.
 create table kronos.heartbeats (
     job_id        uuid        not null,
     rang_at       timestamptz not null,

@@ -1,5 +1,6 @@
--- The keys of calls that made something, kept in the transaction that made it, so that the same call again makes nothing and is answered what it made.
--- Those of jobs stand in kronos.jobs, as long as the job does. Nothing refers to a workspace here: a key that outlives it is in nobody's way.
+-- The keys of calls that made something, kept in the transaction that made it, so that the same call again
+-- makes nothing and is answered what it made. Those of jobs stand in kronos.jobs, as long as the job does.
+-- Nothing refers to a workspace here: a key that outlives it is in nobody's way.
 create table kronos.idempotency_keys (
     workspace_id     uuid        not null,
     operation        text        not null,

@@ -1,4 +1,5 @@
--- A job is what a workspace asked for: an endpoint, an input and one trigger. One row is one version: an update retires it and inserts the next.
+-- A job is what a workspace asked for: an endpoint, an input and one trigger. One row is one version: an
+-- update retires it and inserts the next.
 create table kronos.jobs (
     job_id                   uuid        not null default gen_random_uuid(),
     workspace_id             uuid        not null,
@@ -70,7 +71,8 @@ create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, j
 create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, created_at, job_id);
 -- Serves find_jobs.
 create index jobs_by_tag on kronos.jobs using gin (tags) where tags <> '{}';
--- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots, however many, are not in it.
+-- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots,
+-- however many, are not in it.
 create index jobs_live_cron on kronos.jobs (job_id) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves resume_jobs_in_time.
 create index jobs_resuming on kronos.jobs (resume_at) where status = 'PAUSED' and resume_at is not null;
@@ -79,8 +81,8 @@ create index jobs_over on kronos.jobs (retired_at, job_id) where status in ('RET
 -- Serve the foreign keys where a version is deleted.
 create index jobs_by_previous on kronos.jobs (previous_version_id) where previous_version_id is not null;
 create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id is not null;
--- Serves zones_in_use, refresh_jobs, and whoever looks at all live CRON jobs: is_pg_cron_right, pg_cron_drift, count_jobs. One column: equal keys
--- are stored once.
+-- Serves zones_in_use, refresh_jobs, and whoever looks at all live CRON jobs: is_pg_cron_right,
+-- pg_cron_drift, count_jobs. One column: equal keys are stored once.
 create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves count_jobs and check_ledgers.
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;

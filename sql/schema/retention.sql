@@ -1,5 +1,5 @@
--- How long history is kept, for the instance: `kronos migrate` and `up` store it. A successful outcome is SUCCESS, SKIPPED or CANCELLED; a failed one FAILED,
--- MISSED or EXPIRED.
+-- How long history is kept, for the instance: `kronos migrate` and `up` store it. A successful outcome is
+-- SUCCESS, SKIPPED or CANCELLED; a failed one FAILED, MISSED or EXPIRED.
 create table kronos.retention (
     only_row          boolean     not null default true,
     success_days      integer     not null default 30,
@@ -34,8 +34,9 @@ create table kronos.workspace_retention (
     constraint workspace_retention_failures_bounded  check (failure_days between 1 and 36500)
 );
 
--- How far history has been looked through for what is of an age, each age that is in use, so that each row is looked at once for it: ids below
--- swept_until. cutoff_at: what finished before that may be gone. 0 days: the second look, once a day, for what ended long after its id's time.
+-- How far history has been looked through for what is of an age, each age that is in use, so that each row is
+-- looked at once for it: ids below swept_until. cutoff_at: what finished before that may be gone. 0 days: the
+-- second look, once a day, for what ended long after its id's time.
 create table kronos.retention_sweeps (
     days         integer     not null,
     swept_until  uuid        not null default '00000000-0000-0000-0000-000000000000',

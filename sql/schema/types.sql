@@ -1,5 +1,5 @@
--- A schedule, read once when its job is stored: kronos.read_schedule writes it, kronos.next_tick reads it. Five cron fields as bit masks,
--- an interval of real time, or a calendar interval on the zone's wall clock.
+-- A schedule, read once when its job is stored: kronos.read_schedule writes it, kronos.next_tick reads it.
+-- Five cron fields as bit masks, an interval of real time, or a calendar interval on the zone's wall clock.
 create type kronos.schedule as (
     minutes        bigint,       -- bits 0-59
     hours          integer,      -- bits 0-23

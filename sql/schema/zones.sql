@@ -1,5 +1,6 @@
--- What kronos.alarm needs of a time zone that jobs use, for the coming two years: reading it takes milliseconds. refresh_zones keeps it, and notices by the
--- probes when PostgreSQL has other rules for the zone than its jobs are scheduled by.
+-- What kronos.alarm needs of a time zone that jobs use, for the coming two years: reading it takes
+-- milliseconds. refresh_zones keeps it, and notices by the probes when PostgreSQL has other rules for the
+-- zone than its jobs are scheduled by.
 create table kronos.zones (
     timezone      text          not null,
     offsets       integer[]     not null,    -- seconds east of UTC, ascending

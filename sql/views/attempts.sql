@@ -1,4 +1,5 @@
--- attempts: what people, the API and tests read: the attempts that have ended, and those under way, which are their executions' claims.
+-- attempts: what people, the API and tests read: the attempts that have ended, and those under way, which are
+-- their executions' claims.
 create or replace view kronos.attempts with (security_invoker = true) as
     select execution_id, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id, endpoint_version
       from kronos.attempt

@@ -1,4 +1,5 @@
--- executions: what people, the API and tests read: the unfinished and the finished as one, with names in place of ids.
+-- executions: what people, the API and tests read: the unfinished and the finished as one, with names in
+-- place of ids.
 create or replace view kronos.executions with (security_invoker = true) as
     select live.execution_id, live.workspace_id, live.job_id, workspace.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
            live.cause,

@@ -1,4 +1,5 @@
--- job_details: a job as the API shows it: names in place of ids, its pg_cron entry as it is now, a one-shot's execution.
+-- job_details: a job as the API shows it: names in place of ids, its pg_cron entry as it is now, a one-shot's
+-- execution.
 create or replace view kronos.job_details with (security_invoker = true) as
     select job.job_id, job.workspace_id, job.first_version_id, job.name, workspace.slug as workspace, endpoint.name as endpoint,
            endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason, job.version, job.previous_version_id, job.replaced_by_id,

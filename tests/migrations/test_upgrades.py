@@ -25,6 +25,7 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
         """,
         {"job": job_id, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
     )
+    superuser.execute("alter table kronos.jobs drop constraint jobs_jitter_bounded")  # by hand, perhaps
     superuser.execute("reset role")
     migrations.migrate(bare)
     assert migrations.current(bare) == migrations.head()

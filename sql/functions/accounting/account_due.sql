@@ -1,7 +1,8 @@
--- account_due: finds and locks up to 1,000 jobs whose ticks are due and on time, passing over those that somebody else
--- has locked; account_each accounts for them.
--- What is overdue by more than the grace is catch_up's. A tick moves no job's row, so one that another firing has just accounted for is taken as well, and
--- account_ticks, once the rows are held, finds nothing due of it.
+-- account_due: finds and locks up to 1,000 jobs whose ticks are due and on time, passing over those that
+-- somebody else has locked; account_each accounts for them.
+-- What is overdue by more than the grace is catch_up's. A tick moves no job's row, so one that another firing
+-- has just accounted for is taken as well, and account_ticks, once the rows are held, finds nothing due of
+-- it.
 -- Returns: how many executions were made for delivery.
 create or replace function kronos.account_due(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,11 +1,13 @@
--- account_each: accounts for a batch of jobs that its caller has found and locked, in the order given, so that no broken
--- row stops the others: account_ticks does the work, in one piece or in parts. A batch that fails is looked through for jobs
--- that cannot be read (record_job_faults), and tried without them. Where it still fails, something cannot be written: it is tried in parts of a
--- hundred at most, and those that fail in tenths, down to the single job, whose fault is recorded. So 10,000 jobs of which ten are broken cost about
--- twice as much as without (decision 0010), where each alone cost forty times as much. What a call found out no later one pays for: a job that broke
--- before, at the same tick, is tried alone, and after the others.
--- By the clock: ten seconds after the first failure it stops between two parts and what it has done is kept; the rest stays due, and the next ring goes
--- on. What its role's 30 s cut off would be undone, and begun again for ever.
+-- account_each: accounts for a batch of jobs that its caller has found and locked, in the order given, so
+-- that no broken row stops the others: account_ticks does the work, in one piece or in parts. A batch that
+-- fails is looked through for jobs that cannot be read (record_job_faults), and tried without them. Where it
+-- still fails, something cannot be written: it is tried in parts of a hundred at most, and those that fail in
+-- tenths, down to the single job, whose fault is recorded. So 10,000 jobs of which ten are broken cost about
+-- twice as much as without (decision 0010), where each alone cost forty times as much. What a call found out
+-- no later one pays for: a job that broke before, at the same tick, is tried alone, and after the others.
+-- By the clock: ten seconds after the first failure it stops between two parts and what it has done is kept;
+-- the rest stays due, and the next ring goes on. What its role's 30 s cut off would be undone, and begun
+-- again for ever.
 -- The caller holds the rows' locks.
 -- Returns: how many executions were made for delivery.
 create or replace function kronos.account_each(p_job_ids uuid[], p_now timestamptz) returns integer

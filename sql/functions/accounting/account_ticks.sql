@@ -1,12 +1,15 @@
--- account_ticks: accounts for every due tick of the jobs given, all or none (account_each sees to broken rows): the one
--- place where a tick becomes an execution and the pointer moves.
--- The caller holds the rows' locks. The execution's id is the tick's, and it is looked for among the finished ones too, so that a pointer
--- set back by hand or by a restore cannot deliver a tick a second time, nor call one missed that was delivered (untold_ticks): nor where its execution ends at this very moment. The statement does not see it
--- among the finished then, and once it is committed finds no live one in its way, so such ticks are looked for again in a statement that does see it.
--- Missed ticks that are delivered after all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one
--- each stagger_seconds. The wave's row is locked only where there are such ticks.
+-- account_ticks: accounts for every due tick of the jobs given, all or none (account_each sees to broken
+-- rows): the one place where a tick becomes an execution and the pointer moves.
+-- The caller holds the rows' locks. The execution's id is the tick's, and it is looked for among the finished
+-- ones too, so that a pointer set back by hand or by a restore cannot deliver a tick a second time, nor call
+-- one missed that was delivered (untold_ticks): nor where its execution ends at this very moment. The
+-- statement does not see it among the finished then, and once it is committed finds no live one in its way,
+-- so such ticks are looked for again in a statement that does see it. Missed ticks that are delivered after
+-- all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one each
+-- stagger_seconds. The wave's row is locked only where there are such ticks.
 -- Returns: how many executions were made for delivery.
--- Nested loops only: the planner cannot know how few ticks are due. Its plan is kept, so it names no partition: the finished are finished_among's.
+-- Nested loops only: the planner cannot know how few ticks are due. Its plan is kept, so it names no
+-- partition: the finished are finished_among's.
 create or replace function kronos.account_ticks(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan

@@ -1,6 +1,7 @@
--- admitted_ticks: due_ticks of a job whose runs must not overlap, after each tick that would be delivered has asked to be let in.
--- Ticks that are accounted for together stand in each other's way too: under SKIP the first is let in, under QUEUE the first two, under REPLACE the last.
--- The caller holds the job's row lock.   Returns: as due_ticks; SKIPPED for a tick that is not let in; is_held for one that has to wait.
+-- admitted_ticks: due_ticks of a job whose runs must not overlap, after each tick that would be delivered has
+-- asked to be let in. Ticks that are accounted for together stand in each other's way too: under SKIP the
+-- first is let in, under QUEUE the first two, under REPLACE the last. The caller holds the job's row lock.
+-- Returns: as due_ticks; SKIPPED for a tick that is not let in; is_held for one that has to wait.
 create or replace function kronos.admitted_ticks(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer, reason jsonb, is_held boolean)
 language plpgsql volatile rows 2 set search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- silence: removes the pg_cron entries of jobs that have just ended by themselves. An entry that cannot be removed now is the reaper's, a minute
--- later: the ticks that were accounted for must not be undone for its sake.
+-- silence: removes the pg_cron entries of jobs that have just ended by themselves. An entry that cannot be
+-- removed now is the reaper's, a minute later: the ticks that were accounted for must not be undone for its
+-- sake.
 create or replace function kronos.silence(p_job_ids uuid[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

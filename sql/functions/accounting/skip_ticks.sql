@@ -1,6 +1,7 @@
--- skip_ticks: accounts for a job's ticks from its pointer up to and including p_upto as not run, for one reason, and moves the pointer past p_upto.
--- They are one SKIPPED row with first, last and count, each exact however many they are. Where the schedule is malformed nobody can say which they
--- are: the pointer stays, and kronos.job_faults says why.
+-- skip_ticks: accounts for a job's ticks from its pointer up to and including p_upto as not run, for one
+-- reason, and moves the pointer past p_upto. They are one SKIPPED row with first, last and count, each exact
+-- however many they are. Where the schedule is malformed nobody can say which they are: the pointer stays,
+-- and kronos.job_faults says why.
 -- The caller holds the row's lock.   Returns: how many ticks were skipped.
 create or replace function kronos.skip_ticks(p_job_id uuid, p_upto timestamptz, p_reason jsonb) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp set timezone = 'UTC'

@@ -1,5 +1,6 @@
--- ticks_at_most: about how many ticks of a schedule a span of time holds at most, without looking for them; never more than due_ticks takes at once.
--- It keeps the work of catch_up within bounds.   Raises: nothing, whatever the schedule: it is asked about all overdue jobs at once.
+-- ticks_at_most: about how many ticks of a schedule a span of time holds at most, without looking for them;
+-- never more than due_ticks takes at once. It keeps the work of catch_up within bounds.   Raises: nothing,
+-- whatever the schedule: it is asked about all overdue jobs at once.
 create or replace function kronos.ticks_at_most(p_schedule kronos.schedule, p_span interval) returns bigint
 language sql immutable parallel safe
 return least(10000, 2 + coalesce(

@@ -1,6 +1,7 @@
--- alarm: the pg_cron schedule that rings at least in the minute of each tick; rings in between find nothing due.
--- p_cron is the text that p_schedule was read from; null for an interval of either kind.
--- Returns: five fields separated by one blank, or "30 seconds". The user's own text where the zone has no distance from UTC; else shifted by each
+-- alarm: the pg_cron schedule that rings at least in the minute of each tick; rings in between find nothing
+-- due. p_cron is the text that p_schedule was read from; null for an interval of either kind.
+-- Returns: five fields separated by one blank, or "30 seconds". The user's own text where the zone has no
+-- distance from UTC; else shifted by each
 --          distance that the zone has within the coming two years. Where pg_cron does not read its entries in UTC: every minute, the widest superset.
 -- Raises: KR001 as cron_fields does. What is no schedule gives null, or an error of PostgreSQL's.
 create or replace function kronos.alarm(p_cron text, p_schedule kronos.schedule) returns text

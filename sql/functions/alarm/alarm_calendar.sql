@@ -1,5 +1,6 @@
--- alarm_calendar: the rings of a calendar interval, as those of the cron text that names its time of day on each day that it can come to: the anchor's
--- weekday for whole weeks, every day for other days, for months the dates that they come to.
+-- alarm_calendar: the rings of a calendar interval, as those of the cron text that names its time of day on
+-- each day that it can come to: the anchor's weekday for whole weeks, every day for other days, for months
+-- the dates that they come to.
 -- Returns: five fields.   Raises: 22xxx where the schedule is malformed.
 create or replace function kronos.alarm_calendar(p_schedule kronos.schedule) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp

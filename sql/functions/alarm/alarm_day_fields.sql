@@ -1,7 +1,8 @@
 -- alarm_day_fields: pg_cron's day-of-month, month and weekday fields for sets of days.
 -- Returns: three texts, which mean AND or OR as pg_cron's star rule has it.
 --
--- AND wants a field that begins with *. Where neither set is full, one gets a first item that is its lowest value alone: */31 is the 1st, */7 Sunday.
+-- AND wants a field that begins with *. Where neither set is full, one gets a first item that is its lowest
+-- value alone: */31 is the 1st, */7 Sunday.
 create or replace function kronos.alarm_day_fields(p_days bigint, p_months integer, p_weekdays integer, p_both boolean) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

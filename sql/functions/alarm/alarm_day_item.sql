@@ -20,7 +20,8 @@ begin
     return case
         when p_item ~* '^LW$' then '26-31'
         when v_day is null    then '28-31'
-        -- For a Saturday the day before, for a Sunday the day after; at the month's ends the other way, two days off.
+        -- For a Saturday the day before, for a Sunday the day after; at the month's ends the other way, two
+        -- days off.
         when v_day = 1        then '1-3'
         when v_day < 28       then format('%s-%s', v_day - 1, v_day + 1)
         when v_day = 28       then '26-29'

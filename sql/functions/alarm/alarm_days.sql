@@ -1,7 +1,9 @@
--- alarm_days: the days of the month, months and weekdays of a schedule's dates, moved by each of p_shifts days (-1, 0, 1).
+-- alarm_days: the days of the month, months and weekdays of a schedule's dates, moved by each of p_shifts
+-- days (-1, 0, 1).
 -- Returns: bits, in pg_cron's terms: what L, W and # can be.
 --
--- The first of a month moves to the last of the month before, which is exact where the month is known: from the 1st of March to 28 and 29 February.
+-- The first of a month moves to the last of the month before, which is exact where the month is known: from
+-- the 1st of March to 28 and 29 February.
 create or replace function kronos.alarm_days(p_schedule kronos.schedule, p_shifts integer[], out days bigint, out months integer, out weekdays integer)
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- alarm_month_days: the days that the day-of-month field can name in a month of p_length days, whatever their weekdays: L is its last,
--- LW one of its last three, 15W one of 14 to 16, L-3 the third before the last.
+-- alarm_month_days: the days that the day-of-month field can name in a month of p_length days, whatever their
+-- weekdays: L is its last, LW one of its last three, 15W one of 14 to 16, L-3 the third before the last.
 -- Returns: bits 1-31.
 create or replace function kronos.alarm_month_days(p_schedule kronos.schedule, p_length integer) returns bigint
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,9 +1,10 @@
--- alarm_times: the minutes and hours in UTC of a schedule's local times, and by how many days the shift can move a date.
--- p_zone is what zone_shifts tells.
+-- alarm_times: the minutes and hours in UTC of a schedule's local times, and by how many days the shift can
+-- move a date. p_zone is what zone_shifts tells.
 -- Returns: bits, and day_shifts: some of -1, 0, 1, ascending.
 --
--- To the times shifted by each distance of the zone from UTC come the instants to which ticks in a gap of the clocks are moved. Those that are moved
--- by the gap's length (SHIFT_BY_GAP) are there already: they are their local times by the distance before the gap.
+-- To the times shifted by each distance of the zone from UTC come the instants to which ticks in a gap of the
+-- clocks are moved. Those that are moved by the gap's length (SHIFT_BY_GAP) are there already: they are their
+-- local times by the distance before the gap.
 create or replace function kronos.alarm_times(p_schedule kronos.schedule, p_zone kronos.zones, out minutes bigint, out hours integer, out day_shifts integer[])
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$

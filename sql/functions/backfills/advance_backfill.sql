@@ -1,10 +1,12 @@
--- advance_backfill: makes a RUNNING backfill's next executions, as many as max_active leaves room for, at most p_limit; and ends it when all are final.
--- It goes by the version that it was made of: that one's schedule, input and endpoint, as they are delivered to now. Each tick is decided on here and
--- now, by backfill_ticks, and next_at moves past it in the same transaction, so that a crash anywhere leaves nothing behind and nothing twice.
--- A job whose runs must not overlap gives a backfill one run at a time, and only while no other run of the job is unfinished: it waits, it never
--- replaces or skips. While the workspace is suspended it waits too.
--- A run that FAILED is made due again under its own id, by the version that the backfill was made of: its endpoint and input; its attempts go on counting.
--- It waits for no lock (lock_backfill).
+-- advance_backfill: makes a RUNNING backfill's next executions, as many as max_active leaves room for, at
+-- most p_limit; and ends it when all are final. It goes by the version that it was made of: that one's
+-- schedule, input and endpoint, as they are delivered to now. Each tick is decided on here and now, by
+-- backfill_ticks, and next_at moves past it in the same transaction, so that a crash anywhere leaves nothing
+-- behind and nothing twice. A job whose runs must not overlap gives a backfill one run at a time, and only
+-- while no other run of the job is unfinished: it waits, it never replaces or skips. While the workspace is
+-- suspended it waits too.
+-- A run that FAILED is made due again under its own id, by the version that the backfill was made of: its
+-- endpoint and input; its attempts go on counting. It waits for no lock (lock_backfill).
 -- Returns: how many executions were made.
 create or replace function kronos.advance_backfill(p_backfill_id uuid, p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,7 @@
--- advance_backfills: advance_backfill for up to 100 RUNNING backfills, in no order, so that none waits for ever behind the others; at most p_limit
--- executions in all. One that cannot go on ends as FAILED and stops no other; what may pass (a lock, a shortage) is tried again at the next call.
--- It costs an index's probe while no backfill is RUNNING.
+-- advance_backfills: advance_backfill for up to 100 RUNNING backfills, in no order, so that none waits for
+-- ever behind the others; at most p_limit executions in all. One that cannot go on ends as FAILED and stops
+-- no other; what may pass (a lock, a shortage) is tried again at the next call. It costs an index's probe
+-- while no backfill is RUNNING.
 -- Returns: how many executions were made; null while no backfill is RUNNING, or the instance is held.
 create or replace function kronos.advance_backfills(p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,8 +1,9 @@
--- make_backfill_batch: decides on up to p_batch ticks of a backfill from its next_at on, and makes the executions of those that are to run, p_left
--- at most: a FAILED run is made due again under its own id. p_room is the room of the whole call: what it makes is claimed in the order of its ticks.
--- Its caller holds the backfill's locks (lock_backfill), and moves next_at.
--- Returns: one row. seen: how many ticks; decided: of these up to the last that was made; undecided_at: the first one after it;
--- last_at: the last that was seen; made, redriven: executions.
+-- make_backfill_batch: decides on up to p_batch ticks of a backfill from its next_at on, and makes the
+-- executions of those that are to run, p_left at most: a FAILED run is made due again under its own id.
+-- p_room is the room of the whole call: what it makes is claimed in the order of its ticks. Its caller holds
+-- the backfill's locks (lock_backfill), and moves next_at.
+-- Returns: one row. seen: how many ticks; decided: of these up to the last that was made; undecided_at: the
+-- first one after it; last_at: the last that was seen; made, redriven: executions.
 create or replace function kronos.make_backfill_batch(
     p_backfill kronos.backfills, p_job kronos.jobs, p_overlap_key uuid, p_room integer, p_left integer, p_batch integer,
     out made integer, out redriven integer, out seen integer, out decided integer, out undecided_at timestamptz, out last_at timestamptz

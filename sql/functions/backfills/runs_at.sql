@@ -1,8 +1,8 @@
--- runs_at: the executions that there are of these ticks of a job's schedule, which are in order: those that are
--- not finished, of any version; and those that ended SUCCESS, FAILED, CANCELLED or SKIPPED.
+-- runs_at: the executions that there are of these ticks of a job's schedule, which are in order: those that
+-- are not finished, of any version; and those that ended SUCCESS, FAILED, CANCELLED or SKIPPED.
 -- The finished are looked for by the ids that a run of the tick can have: the schedule's, of the version that
--- answered for it, and that of each backfill whose window holds it. So a look touches the partitions of those ids,
--- whatever else there is.
+-- answered for it, and that of each backfill whose window holds it. So a look touches the partitions of those
+-- ids, whatever else there is.
 -- As the caller, so row level security holds.
 -- Returns: status LIVE for what is not finished. In no order; a tick may have several, or none.
 create or replace function kronos.runs_at(p_job kronos.jobs, p_ticks timestamptz[])

@@ -1,9 +1,11 @@
--- cancel_job: retires the job that settle_ticks has just settled, if it is live, and removes its pg_cron entry; its unfinished executions, and those of
--- its older versions, are cancelled (cancel_executions), and so are its backfills (stop_backfills).
--- A one-shot's execution is locked before its job, as when a worker ends it. A live one without an execution was retried by hand just now, so it is
--- looked at again.
--- As the caller, so row level security holds.   Returns: the job and how many entries were removed; no row where nothing
--- live was there.   Raises: pg_cron's errors, unchanged.   Lock order: executions, jobs (of a CRON job settle_ticks holds it already), backfills.
+-- cancel_job: retires the job that settle_ticks has just settled, if it is live, and removes its pg_cron
+-- entry; its unfinished executions, and those of its older versions, are cancelled (cancel_executions), and
+-- so are its backfills (stop_backfills).
+-- A one-shot's execution is locked before its job, as when a worker ends it. A live one without an execution
+-- was retried by hand just now, so it is looked at again.
+-- As the caller, so row level security holds.   Returns: the job and how many entries were removed; no row
+-- where nothing live was there.   Raises: pg_cron's errors, unchanged.   Lock order: executions, jobs (of a
+-- CRON job settle_ticks holds it already), backfills.
 create or replace function kronos.cancel_job() returns table (job_id uuid, entries integer)
 language plpgsql volatile security invoker rows 1 set search_path = pg_catalog, pg_temp
 as $$

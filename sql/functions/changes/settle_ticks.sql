@@ -1,11 +1,13 @@
--- settle_ticks: accounts for the ticks of a CRON job up to now before the job is changed, so that no tick of the version in force is lost: as
--- executions, or as skipped where the job or its workspace is halted. Holds the workspace's lock, shared, and the job's row lock until the transaction
--- ends, so neither is suspended or resumed meanwhile. Tells the rest of the transaction in kronos.settled_at up to when: the next version begins right
--- there, so a tick at that very moment is one version's, and not both's; and in kronos.settled_job_id which job: a name may have gone to a newer
--- version while we waited for the lock.
+-- settle_ticks: accounts for the ticks of a CRON job up to now before the job is changed, so that no tick of
+-- the version in force is lost: as executions, or as skipped where the job or its workspace is halted. Holds
+-- the workspace's lock, shared, and the job's row lock until the transaction ends, so neither is suspended or
+-- resumed meanwhile. Tells the rest of the transaction in kronos.settled_at up to when: the next version
+-- begins right there, so a tick at that very moment is one version's, and not both's; and in
+-- kronos.settled_job_id which job: a name may have gone to a newer version while we waited for the lock.
 -- The first statement of a backfill's transaction; settle_version begins with it.
 -- Returns: how many executions were made. 0 too where there is no such job in the caller's workspace.
--- Raises: 55P03 where ticks that are due cannot be accounted for at this moment; pg_cron's errors, unchanged, where a pause has just run out: the job is registered before it is changed.
+-- Raises: 55P03 where ticks that are due cannot be accounted for at this moment; pg_cron's errors, unchanged,
+-- where a pause has just run out: the job is registered before it is changed.
 create or replace function kronos.settle_ticks(p_job_id uuid) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -49,7 +51,8 @@ begin
         v_made := v_made + kronos.account_each(array[p_job_id], v_now);
         exit when not exists (select from kronos.pointer_of(p_job_id) as pointer where pointer.next_tick_at <= v_now);
     end loop;
-    -- Neither accounted for nor found to be broken: something passing was in the way (is_passing), and a change now would leave these ticks to nobody.
+    -- Neither accounted for nor found to be broken: something passing was in the way (is_passing), and a
+    -- change now would leave these ticks to nobody.
     if exists (select
                  from kronos.jobs as job
                 cross join lateral kronos.pointer_of(job.job_id) as pointer

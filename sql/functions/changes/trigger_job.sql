@@ -1,8 +1,8 @@
--- trigger_job: one run of a CRON job now, beside its schedule: the pointer does not move. Under an overlap policy it asks to be let in, with the
--- job's row locked; one that is not let in is there too, as SKIPPED. Without one it shares the row's lock, so that a job which is being cancelled
--- gets no run.
--- Returns: the job that was triggered; null where none of that name in the caller's workspace is a CRON job that is ACTIVE or PAUSED, or the workspace is
--- suspended.
+-- trigger_job: one run of a CRON job now, beside its schedule: the pointer does not move. Under an overlap
+-- policy it asks to be let in, with the job's row locked; one that is not let in is there too, as SKIPPED.
+-- Without one it shares the row's lock, so that a job which is being cancelled gets no run.
+-- Returns: the job that was triggered; null where none of that name in the caller's workspace is a CRON job
+-- that is ACTIVE or PAUSED, or the workspace is suspended.
 create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean) returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

@@ -1,8 +1,8 @@
--- delete_endpoint: deletes an endpoint of the transaction's workspace that nothing uses. Its history keeps its name.
--- What uses it is looked for twice: before its row is locked, so that one in use is not waited for, and after, when whoever was about to use it
--- has committed, or will find it deleted (require_live_endpoint).
--- Returns: whether it was deleted; false: a live job or an unfinished execution uses it; null: no such endpoint.
--- Locks the endpoint's row alone, and waits for no other with it.
+-- delete_endpoint: deletes an endpoint of the transaction's workspace that nothing uses. Its history keeps
+-- its name. What uses it is looked for twice: before its row is locked, so that one in use is not waited for,
+-- and after, when whoever was about to use it has committed, or will find it deleted (require_live_endpoint).
+-- Returns: whether it was deleted; false: a live job or an unfinished execution uses it; null: no such
+-- endpoint. Locks the endpoint's row alone, and waits for no other with it.
 create or replace function kronos.delete_endpoint(p_name text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

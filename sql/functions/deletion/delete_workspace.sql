@@ -1,7 +1,8 @@
--- delete_workspace: deletes the transaction's workspace, with its endpoints, where nothing in it is unfinished; else nothing happens.
--- What is unfinished is looked for twice, as in delete_endpoint: whoever was about to add to it holds its endpoint's row.
--- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being changed; its row, which whoever makes an
--- endpoint shares; its endpoints.
+-- delete_workspace: deletes the transaction's workspace, with its endpoints, where nothing in it is
+-- unfinished; else nothing happens. What is unfinished is looked for twice, as in delete_endpoint: whoever
+-- was about to add to it holds its endpoint's row.
+-- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being
+-- changed; its row, which whoever makes an endpoint shares; its endpoints.
 -- Returns: one row: whether it was deleted, and what was unfinished.
 create or replace function kronos.delete_workspace(out is_deleted boolean, out jobs bigint, out executions bigint, out backfills bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,11 +1,13 @@
--- require_live_endpoint: nothing new is made for an endpoint that is deleted, nor for one that is being deleted at this moment, whoever writes.
--- The endpoint's key share lock is the one that a job's foreign key takes anyway; delete_endpoint and delete_workspace want the row for themselves.
--- So one of the two waits for the other: a deletion that comes second finds the job, and a job that comes second finds the deletion, because a
--- locked row is read as it is now, whatever the statement's snapshot says.
+-- require_live_endpoint: nothing new is made for an endpoint that is deleted, nor for one that is being
+-- deleted at this moment, whoever writes. The endpoint's key share lock is the one that a job's foreign key
+-- takes anyway; delete_endpoint and delete_workspace want the row for themselves. So one of the two waits for
+-- the other: a deletion that comes second finds the job, and a job that comes second finds the deletion,
+-- because a locked row is read as it is now, whatever the statement's snapshot says.
 -- After the row and not before: register_pg_cron has the workspace's lock then, which a deletion takes first.
 -- Raises: KR012.
--- A run of a live job needs no look: its maker holds the job's row, and an endpoint with a live job is not deleted. That leaves those of jobs
--- that may be over: an execution that is retried, which keeps the created_at of its first life, and one of a backfill.
+-- A run of a live job needs no look: its maker holds the job's row, and an endpoint with a live job is not
+-- deleted. That leaves those of jobs that may be over: an execution that is retried, which keeps the
+-- created_at of its first life, and one of a backfill.
 create or replace function kronos.require_live_endpoint() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

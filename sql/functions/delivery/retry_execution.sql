@@ -1,9 +1,12 @@
--- retry_execution: a failed or cancelled execution of the transaction's workspace is due again, under its own id, so that its receiver sees the same
--- idempotency key; its attempts go on counting, up to as many more as the version of its endpoint allows that it goes to: the latest, or with
--- p_endpoint_version 'same' the one that it had. Of a job whose runs must not overlap now it is held back, and goes at once where no other is there
--- (release_next). A one-shot that was COMPLETED is ACTIVE again.
--- The row of the job's newest version is locked first, as by whoever cancels the job: so no run is made of a job that is being cancelled.
--- Returns: null where it is due; else why not: absent, not_failed, job_cancelled, attempts_used_up, workspace_suspended.
+-- retry_execution: a failed or cancelled execution of the transaction's workspace is due again, under its own
+-- id, so that its receiver sees the same idempotency key; its attempts go on counting, up to as many more as
+-- the version of its endpoint allows that it goes to: the latest, or with p_endpoint_version 'same' the one
+-- that it had. Of a job whose runs must not overlap now it is held back, and goes at once where no other is
+-- there (release_next). A one-shot that was COMPLETED is ACTIVE again.
+-- The row of the job's newest version is locked first, as by whoever cancels the job: so no run is made of a
+-- job that is being cancelled.
+-- Returns: null where it is due; else why not: absent, not_failed, job_cancelled, attempts_used_up,
+-- workspace_suspended.
 -- Raises: KR012 where its endpoint was deleted (require_live_endpoint).
 create or replace function kronos.retry_execution(p_execution_id uuid, p_endpoint_version text default 'latest') returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

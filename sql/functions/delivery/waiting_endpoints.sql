@@ -1,7 +1,8 @@
--- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, among the first p_endpoints with
--- anything to claim, and what it waits for: null, a worker; else its workspace or its own gate.
--- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim (list_due_endpoints measures it), so it costs the
--- same however much waits and however much there was.
+-- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, among the
+-- first p_endpoints with anything to claim, and what it waits for: null, a worker; else its workspace or its
+-- own gate.
+-- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim
+-- (list_due_endpoints measures it), so it costs the same however much waits and however much there was.
 -- p_from: what was due before is not looked at.
 create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer, p_from timestamptz default '-infinity')
 returns table (endpoint_id uuid, due_at timestamptz, waits_for text)

@@ -1,5 +1,5 @@
--- entry_place: where an entry must lead to reach this database. pg_cron's settings are for superusers' eyes unless they lent them (cluster.sql):
--- without, the host is not known.
+-- entry_place: where an entry must lead to reach this database. pg_cron's settings are for superusers' eyes
+-- unless they lent them (cluster.sql): without, the host is not known.
 -- Asked as kronos_owner.   Returns: one row.
 create or replace function kronos.entry_place(out database text, out nodename text, out nodeport integer)
 language plpgsql stable set search_path = pg_catalog, pg_temp

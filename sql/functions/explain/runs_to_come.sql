@@ -1,7 +1,8 @@
--- runs_to_come: what a CRON job is going to do: its next p_count runs, within its window and its max_runs; of a paused one, those from its resumption on.
--- Row level security confines it.
--- Returns: next_runs and skipped as upcoming_runs has them; lints: a sentence each on what its user may not expect. Of a job whose row cannot be read,
--- written by SQL say, no runs, and the lint that says why: reading a job never fails for its sake.
+-- runs_to_come: what a CRON job is going to do: its next p_count runs, within its window and its max_runs; of
+-- a paused one, those from its resumption on. Row level security confines it.
+-- Returns: next_runs and skipped as upcoming_runs has them; lints: a sentence each on what its user may not
+-- expect. Of a job whose row cannot be read, written by SQL say, no runs, and the lint that says why: reading
+-- a job never fails for its sake.
 create or replace function kronos.runs_to_come(p_job kronos.jobs, p_count integer, out next_runs jsonb, out skipped jsonb, out lints text[])
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

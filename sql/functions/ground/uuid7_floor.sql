@@ -1,5 +1,6 @@
--- uuid7_floor: the smallest version 7 UUID of an instant; the bound between two partitions. Ids count the years 1970 to 10889: an instant before or
--- after, or an infinite one, has the first or the last of them, so that bounds keep the order of their instants.
+-- uuid7_floor: the smallest version 7 UUID of an instant; the bound between two partitions. Ids count the
+-- years 1970 to 10889: an instant before or after, or an infinite one, has the first or the last of them, so
+-- that bounds keep the order of their instants.
 create or replace function kronos.uuid7_floor(p_at timestamptz) returns uuid
 language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,5 @@
--- uuid7_time: the instant that a version 7 UUID begins with, to the millisecond: which partition of the history a row of this id lies in.
+-- uuid7_time: the instant that a version 7 UUID begins with, to the millisecond: which partition of the
+-- history a row of this id lies in.
 create or replace function kronos.uuid7_time(p_id uuid) returns timestamptz
 language sql immutable strict parallel safe
 as $$

@@ -1,6 +1,8 @@
--- pg_cron_drift: where the ACTIVE CRON jobs and pg_cron's entries of our name are not the same set, and in what. One snapshot; a request under way may
--- show as a difference, so whoever repairs looks again under the job's lock.
--- Returns: a row a difference; job_id is null where the entry's name holds none, workspace_id where no job has it.
+-- pg_cron_drift: where the ACTIVE CRON jobs and pg_cron's entries of our name are not the same set, and in
+-- what. One snapshot; a request under way may show as a difference, so whoever repairs looks again under the
+-- job's lock.
+-- Returns: a row a difference; job_id is null where the entry's name holds none, workspace_id where no job
+-- has it.
 create or replace function kronos.pg_cron_drift()
 returns table (job_id uuid, workspace_id uuid, jobid bigint, jobname text, difference text)
 language plpgsql stable set search_path = pg_catalog, pg_temp set work_mem = '32MB'
@@ -29,7 +31,8 @@ begin
           from wanted
           full join entry on entry.jobname = wanted.jobname and entry.is_ours
          cross join lateral (select case when wanted.job_id is not null then wanted.job_id
-                                         -- a uuid as PostgreSQL writes it; a regular expression takes five times as long
+                                         -- a uuid as PostgreSQL writes it; a regular expression takes five
+                                         -- times as long
                                          when entry.jobname like 'kronos:________-____-____-____-____________'
                                               and translate(entry.jobname, '0123456789abcdef', '') = translate('kronos:----', '0123456789abcdef', '')
                                              then substr(entry.jobname, 8)::uuid

@@ -1,5 +1,6 @@
--- pg_cron_health: what readiness is judged by: the extension, the internal jobs' entries, how long pg_cron has been silent, and where it is, whether its
--- log says that it cannot ring. The log is asked only once a minute's ring is overdue, or nothing has rung yet.
+-- pg_cron_health: what readiness is judged by: the extension, the internal jobs' entries, how long pg_cron
+-- has been silent, and where it is, whether its log says that it cannot ring. The log is asked only once a
+-- minute's ring is overdue, or nothing has rung yet.
 -- Returns: one row. alarm_failure: why the newest alarms fail; null
 -- where they did not, or pg_cron keeps no log.
 create or replace function kronos.pg_cron_health()
@@ -8,7 +9,8 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     extension_version := (select extversion from pg_extension where extname = 'pg_cron');
-    -- heartbeats has a row an internal job, kronos.jobs as many as there ever were: by id, whatever the planner thinks of their numbers
+    -- heartbeats has a row an internal job, kronos.jobs as many as there ever were: by id, whatever the
+    -- planner thinks of their numbers
     select count(*), count(*) filter (where kronos.pg_cron_entry(active.job_id) is not null) into internal_jobs, internal_entries
       from (select (select job.job_id from kronos.jobs as job where job.job_id = beat.job_id and job.status = 'ACTIVE') as job_id
               from kronos.heartbeats as beat) as active

@@ -1,9 +1,11 @@
--- queue_health: whether deliveries are made: how many sessions workers have, and how long what they could take has waited for one.
--- A worker's sessions are its sign of life: they go with its process, whoever killed it, and cost no row. One that is frozen, or kept by a pooler, still has
--- them: then it is the wait that tells.
--- The first thousand endpoints with anything to claim are looked at, 6 buffers each: where nobody claims, theirs wait as well, and who asks has no key.
--- Returns: one row. waiting_endpoints: with a due execution that has waited for a worker for longer than p_longer_than; waiting_seconds: the longest of these,
--- null where there is none.
+-- queue_health: whether deliveries are made: how many sessions workers have, and how long what they could
+-- take has waited for one. A worker's sessions are its sign of life: they go with its process, whoever killed
+-- it, and cost no row. One that is frozen, or kept by a pooler, still has them: then it is the wait that
+-- tells.
+-- The first thousand endpoints with anything to claim are looked at, 6 buffers each: where nobody claims,
+-- theirs wait as well, and who asks has no key.
+-- Returns: one row. waiting_endpoints: with a due execution that has waited for a worker for longer than
+-- p_longer_than; waiting_seconds: the longest of these, null where there is none.
 create or replace function kronos.queue_health(p_longer_than interval, out worker_sessions integer, out waiting_endpoints integer,
                                                out waiting_seconds double precision)
 language sql stable security definer set search_path = pg_catalog, pg_temp

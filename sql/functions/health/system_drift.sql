@@ -1,4 +1,5 @@
--- system_drift: jobs against cron.job for the instance's administrator: the first p_limit differences by the entry's name, each with how many there are.
+-- system_drift: jobs against cron.job for the instance's administrator: the first p_limit differences by the
+-- entry's name, each with how many there are.
 -- Returns: no row where they are the same set.
 create or replace function kronos.system_drift(p_limit integer)
 returns table (job_id uuid, workspace text, jobid bigint, jobname text, difference text, differences bigint)

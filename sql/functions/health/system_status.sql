@@ -1,4 +1,5 @@
--- system_status: the instance as its administrator may see it over the API: what rings, what is due for too long, who works, which zones are read how.
+-- system_status: the instance as its administrator may see it over the API: what rings, what is due for too
+-- long, who works, which zones are read how.
 -- Returns: one row. overdue_jobs: up to 10,000. Costs the same however many jobs there are and were.
 create or replace function kronos.system_status(out postgresql_version text, out pg_cron_version text, out pg_cron_silent_seconds double precision,
                                                 out internal_jobs integer, out internal_entries integer, out has_launcher boolean,

@@ -1,5 +1,6 @@
--- backfill_outcomes: what has become of a backfill's executions that have ended. The ids of those that it made begin with the millisecond of its creation
--- (backfill_execution_id), so they lie side by side in one partition; those that it made due again are looked for by their own (backfill_redriven).
+-- backfill_outcomes: what has become of a backfill's executions that have ended. The ids of those that it
+-- made begin with the millisecond of its creation (backfill_execution_id), so they lie side by side in one
+-- partition; those that it made due again are looked for by their own (backfill_redriven).
 -- Returns: one row.   As the caller: row level security holds.
 create or replace function kronos.backfill_outcomes(p_backfill_id uuid, p_created_at timestamptz, out succeeded bigint, out failed bigint,
                                                     out cancelled bigint, out skipped bigint)

@@ -1,6 +1,7 @@
--- count_outcomes: the executions of the versions given of a job, of the last 24 hours, counted in ticks, by status. A tick's id begins with the tick, and
--- nothing that is scheduled within the window has an older id but a DELAYED job's, which is of the job's creation: so the ids' bounds name the
--- partitions. A version that was replaced before has none in the window.
+-- count_outcomes: the executions of the versions given of a job, of the last 24 hours, counted in ticks, by
+-- status. A tick's id begins with the tick, and nothing that is scheduled within the window has an older id
+-- but a DELAYED job's, which is of the job's creation: so the ids' bounds name the partitions. A version that
+-- was replaced before has none in the window.
 -- Returns: a row a status.   As the caller: row level security holds.
 create or replace function kronos.count_outcomes(p_job_ids uuid[]) returns table (status text, ticks bigint, last_scheduled_at timestamptz)
 language plpgsql stable rows 10 security invoker set search_path = pg_catalog, pg_temp

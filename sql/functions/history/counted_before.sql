@@ -1,5 +1,6 @@
--- counted_before: the row that stands for a run of a job's ticks (MISSED, SKIPPED) which began before p_at and reaches it, or beyond. Such a row lies
--- where its first tick was, however long ago: where that is more than an hour before the row was made, kronos.late_days knows the day.
+-- counted_before: the row that stands for a run of a job's ticks (MISSED, SKIPPED) which began before p_at
+-- and reaches it, or beyond. Such a row lies where its first tick was, however long ago: where that is more
+-- than an hour before the row was made, kronos.late_days knows the day.
 -- Returns: its id; null where there is none: rows stand for runs that do not meet, so there is one at most.
 -- As the caller: row level security holds.
 create or replace function kronos.counted_before(p_job kronos.jobs, p_at timestamptz) returns uuid

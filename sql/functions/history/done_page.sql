@@ -1,11 +1,13 @@
--- done_page: of a workspace's finished executions (of some versions' of a job, if p_job_ids are given) with ids of [p_from, p_to) that were made within
--- [p_made_from, p_made_to], the newest p_limit that come after a place in the list. A bound that is null is none.
--- The plan is made for the arguments at hand: it holds the partitions of these ids only, and a filter that is null is gone from it. Each status is
--- read in its index's own order, of each version, and they are merged.
--- Where scheduled_at is asked for, a prompt row was made within an hour of it, so the index's range is cut to those. The others, made much earlier
--- (DELAYED) or later (missed, backfilled), have an index of their own, execution_done_odd.
--- Returns: newest first; of the others too, behind them, where scheduled_at is asked for: so up to twice p_limit, to be merged.
--- As the caller: row level security holds.
+-- done_page: of a workspace's finished executions (of some versions' of a job, if p_job_ids are given) with
+-- ids of [p_from, p_to) that were made within [p_made_from, p_made_to], the newest p_limit that come after a
+-- place in the list. A bound that is null is none. The plan is made for the arguments at hand: it holds the
+-- partitions of these ids only, and a filter that is null is gone from it. Each status is read in its index's
+-- own order, of each version, and they are merged.
+-- Where scheduled_at is asked for, a prompt row was made within an hour of it, so the index's range is cut to
+-- those. The others, made much earlier (DELAYED) or later (missed, backfilled), have an index of their own,
+-- execution_done_odd.
+-- Returns: newest first; of the others too, behind them, where scheduled_at is asked for: so up to twice
+-- p_limit, to be merged. As the caller: row level security holds.
 create or replace function kronos.done_page(p_workspace_id uuid, p_job_ids uuid[], p_status text, p_scheduled_after timestamptz,
                                             p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_from timestamptz,
                                             p_to timestamptz, p_made_from timestamptz, p_made_to timestamptz, p_limit integer)

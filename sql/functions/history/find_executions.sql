@@ -1,16 +1,20 @@
--- find_executions: one page of a workspace's executions, or of those of the versions of a job that are given: the ids of the newest p_limit, by
--- (created_at, execution_id), that come after a place in the list.
--- It walks the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions, and stops as soon as nothing older
--- can belong on the page: a row was made within an hour of the time in its id. Where it was not, kronos.late_days has the days of its id and
--- of its making, and it is looked for when the walk comes down to the latter. So the order is that of created_at, exactly.
--- Nothing was made before its workspace, or its job: there the walk ends; a row that says otherwise, written by SQL, is in late_days, and the last span
--- has those as well. A time of creation that cannot be, before 1970 or after now, ends no walk. A span's locks are given back when it is done, so that a page that nothing
--- matches holds, at any time, those of one span.
--- Of many versions a span asks for those alone that were in force in it, or had a backfill that went on: a version makes executions at no other time. So
--- all of a walk asks for each version about once, however many there are.
--- kronos.history_weeks says in which weeks of ids there has been anything of the status that is asked for: of a span that lies where weeks are noted it
--- reads the weeks that are, from the first to the last, or nothing. So what is rare, or not there, does not cost a look into each partition.
--- As the caller: row level security holds.
+-- find_executions: one page of a workspace's executions, or of those of the versions of a job that are given:
+-- the ids of the newest p_limit, by (created_at, execution_id), that come after a place in the list.
+-- It walks the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions,
+-- and stops as soon as nothing older can belong on the page: a row was made within an hour of the time in its
+-- id. Where it was not, kronos.late_days has the days of its id and of its making, and it is looked for when
+-- the walk comes down to the latter. So the order is that of created_at, exactly. Nothing was made before its
+-- workspace, or its job: there the walk ends; a row that says otherwise, written by SQL, is in late_days, and
+-- the last span has those as well. A time of creation that cannot be, before 1970 or after now, ends no walk.
+-- A span's locks are given back when it is done, so that a page that nothing matches holds, at any time,
+-- those of one span.
+-- Of many versions a span asks for those alone that were in force in it, or had a backfill that went on: a
+-- version makes executions at no other time. So all of a walk asks for each version about once, however many
+-- there are.
+-- kronos.history_weeks says in which weeks of ids there has been anything of the status that is asked for: of
+-- a span that lies where weeks are noted it reads the weeks that are, from the first to the last, or nothing.
+-- So what is rare, or not there, does not cost a look into each partition. As the caller: row level security
+-- holds.
 create or replace function kronos.find_executions(p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                                   p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
@@ -75,7 +79,8 @@ begin
         select coalesce(array_agg(live.execution_id), '{}'), coalesce(array_agg(live.created_at), '{}') into v_ids, v_made
           from kronos.live_page(v_workspace, v_versions, p_status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id, p_limit) as live;
     end if;
-    -- Of a one-shot no week is noted: its executions are within an hour of it, or, where its time cannot be, anywhere.
+    -- Of a one-shot no week is noted: its executions are within an hour of it, or, where its time cannot be,
+    -- anywhere.
     if not v_is_one_shot and not coalesce(p_status = any (c_unfinished), false) then
         select coalesce(array_agg(distinct noted.week::timestamp at time zone 'UTC'), '{}'),
                case when min(noted.status) = max(noted.status) then min(noted.status) else p_status end

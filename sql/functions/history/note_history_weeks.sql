@@ -1,6 +1,7 @@
--- note_history_weeks: keeps kronos.history_weeks: the weeks in whose ids a workspace and a CRON job's version have had finished executions of a status.
--- A row is written once a week for each, so nearly every execution writes none. A one-shot's execution is found by its job, and notes no week of it.
--- The trigger calls it once a statement. It waits for nobody: two that finish at once may both note a week.
+-- note_history_weeks: keeps kronos.history_weeks: the weeks in whose ids a workspace and a CRON job's version
+-- have had finished executions of a status. A row is written once a week for each, so nearly every execution
+-- writes none. A one-shot's execution is found by its job, and notes no week of it. The trigger calls it once
+-- a statement. It waits for nobody: two that finish at once may both note a week.
 create or replace function kronos.note_history_weeks() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

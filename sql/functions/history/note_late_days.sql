@@ -1,7 +1,7 @@
--- note_late_days: keeps kronos.late_days: where a finished execution was made more than an hour before or after the time in its id (a run of missed
--- ticks, a long pause, a backfill that takes days), the days of both. Nearly every row is made at its id's time: then nothing is written.
--- Once a statement. Most rows are told by scheduled_at alone, which costs 0.2 us; a day is noted once, so writers
--- do not meet.
+-- note_late_days: keeps kronos.late_days: where a finished execution was made more than an hour before or
+-- after the time in its id (a run of missed ticks, a long pause, a backfill that takes days), the days of
+-- both. Nearly every row is made at its id's time: then nothing is written. Once a statement. Most rows are
+-- told by scheduled_at alone, which costs 0.2 us; a day is noted once, so writers do not meet.
 create or replace function kronos.note_late_days() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,7 @@
--- one_shot_executions: the executions of the IMMEDIATE and DELAYED jobs given, each job with its time of creation. The unfinished are found by the job;
--- the finished by the id that is computed from (job, creation), and those that have another, made before ids were computed, by the job among the
--- ids of the hour after its creation.
+-- one_shot_executions: the executions of the IMMEDIATE and DELAYED jobs given, each job with its time of
+-- creation. The unfinished are found by the job; the finished by the id that is computed from (job,
+-- creation), and those that have another, made before ids were computed, by the job among the ids of the hour
+-- after its creation.
 -- Returns: no row for a job that has none.   As the caller: row level security holds.
 create or replace function kronos.one_shot_executions(p_job_ids uuid[], p_created_at timestamptz[]) returns table (job_id uuid, execution_id uuid)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp

@@ -1,4 +1,5 @@
--- partitions: the partitions of execution_done and attempt that hold a range of ids, with its bounds; not the default ones.
+-- partitions: the partitions of execution_done and attempt that hold a range of ids, with its bounds; not the
+-- default ones.
 create or replace function kronos.partitions() returns table (parent text, partition text, from_id uuid, to_id uuid)
 language sql stable rows 250 set search_path = pg_catalog, pg_temp
 as $$

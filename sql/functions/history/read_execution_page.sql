@@ -1,8 +1,9 @@
--- read_execution_page: the first of the executions given, in their order: p_limit at most, and no more than make p_bytes of documents, but one at least.
--- Documents are measured row by row, written out, and none after the one that is too much: a page of 200 inputs of 250 kB reads four of them. What is
--- stored says nothing of it: 2 kB can be 60 kB written out (1e300), or be compressed a hundredfold.
--- Each from the one partition that its id names (see finished_among), those of one partition that follow each other at once.
--- As the caller: row level security holds.
+-- read_execution_page: the first of the executions given, in their order: p_limit at most, and no more than
+-- make p_bytes of documents, but one at least. Documents are measured row by row, written out, and none after
+-- the one that is too much: a page of 200 inputs of 250 kB reads four of them. What is stored says nothing of
+-- it: 2 kB can be 60 kB written out (1e300), or be compressed a hundredfold.
+-- Each from the one partition that its id names (see finished_among), those of one partition that follow each
+-- other at once. As the caller: row level security holds.
 create or replace function kronos.read_execution_page(p_execution_ids uuid[], p_limit integer, p_bytes integer)
 returns table (execution_id uuid, workspace_id uuid, job_id uuid, workspace text, endpoint text, endpoint_type text, cause text, status text,
                status_reason jsonb, scheduled_at timestamptz, run_at timestamptz, started_at timestamptz, completed_at timestamptz, duration_ms bigint,

@@ -1,4 +1,5 @@
--- read_executions: the executions given, as kronos.executions shows them, each from the one partition that its id names (see finished_among).
+-- read_executions: the executions given, as kronos.executions shows them, each from the one partition that
+-- its id names (see finished_among).
 -- Returns: in no order.   As the caller: row level security holds.
 create or replace function kronos.read_executions(p_execution_ids uuid[])
 returns table (execution_id uuid, workspace_id uuid, job_id uuid, workspace text, endpoint text, endpoint_type text, cause text, status text,

@@ -1,6 +1,7 @@
--- count_ledger: the ticks given of a version of a job, ascending, against the rows of [p_from, p_until) that account for them.
--- Returns: one row, as check_ledger's. surplus: ticks that stand twice, and those that a row claims beyond the ones it was found to stand for.
--- As the caller, so row level security holds.
+-- count_ledger: the ticks given of a version of a job, ascending, against the rows of [p_from, p_until) that
+-- account for them.
+-- Returns: one row, as check_ledger's. surplus: ticks that stand twice, and those that a row claims beyond
+-- the ones it was found to stand for. As the caller, so row level security holds.
 create or replace function kronos.count_ledger(p_job kronos.jobs, p_ticks timestamptz[], p_from timestamptz, p_until timestamptz)
 returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer, surplus integer,
                first_unaccounted timestamptz, first_surplus timestamptz)
@@ -40,7 +41,8 @@ begin
           from tick
           left join covered using (nth)
     ), by_row as (
-        -- ticks that a row claims beyond those it was found to stand for; where it is cut by the window, nobody can tell
+        -- ticks that a row claims beyond those it was found to stand for; where it is cut by the window,
+        -- nobody can tell
         select sum(claims.beyond) as unexplained, min(claims.first_tick_at) filter (where claims.beyond > 0) as first_unexplained
           from (select told.first_tick_at,
                        case when told.from_nth is null or told.to_nth is null then told.tick_count

@@ -1,7 +1,9 @@
--- expected_ticks: the ticks of [p_from, p_to) that a version of a job answers for: those of its schedule after ticks_from; while it is live before its
--- pointer, once it is over up to ticks_until; and within starts_at and ends_at. A live job without a pointer has none to come: up to ends_at.
--- Many a day are taken by the day: next_tick says which day is the next that has any, and on a day on which the clocks are left alone a day has all of
--- the schedule's hours and minutes (24 h of * * * * *: 1 ms against 8). Near a change of the clocks each is asked for.
+-- expected_ticks: the ticks of [p_from, p_to) that a version of a job answers for: those of its schedule
+-- after ticks_from; while it is live before its pointer, once it is over up to ticks_until; and within
+-- starts_at and ends_at. A live job without a pointer has none to come: up to ends_at. Many a day are taken
+-- by the day: next_tick says which day is the next that has any, and on a day on which the clocks are left
+-- alone a day has all of the schedule's hours and minutes (24 h of * * * * *: 1 ms against 8). Near a change
+-- of the clocks each is asked for.
 -- Returns: ascending; at most p_limit.   Raises: 22xxx where the schedule is malformed.
 create or replace function kronos.expected_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz, p_limit integer) returns setof timestamptz
 language plpgsql stable rows 1500 set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- job_fault: why the ticks of a live CRON job cannot be accounted for: what accounting met at the job's pointer (kronos.job_faults), else what is
--- plainly wrong with its row.
+-- job_fault: why the ticks of a live CRON job cannot be accounted for: what accounting met at the job's
+-- pointer (kronos.job_faults), else what is plainly wrong with its row.
 -- Returns: null where nothing is, or {sqlstate, message, failed_at}. Row level security confines it.
 create or replace function kronos.job_fault(p_job kronos.jobs) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp

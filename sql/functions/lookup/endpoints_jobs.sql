@@ -1,5 +1,6 @@
--- endpoints_jobs: of the jobs of the endpoints given the newest p_limit that come after a place in the list, as find_jobs reads a workspace's.
--- The caller looks the endpoints up in its own workspace.   Returns: newest first.
+-- endpoints_jobs: of the jobs of the endpoints given the newest p_limit that come after a place in the list,
+-- as find_jobs reads a workspace's. The caller looks the endpoints up in its own workspace.   Returns: newest
+-- first.
 create or replace function kronos.endpoints_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_tag text, p_created_after timestamptz,
                                                  p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (job_id uuid, created_at timestamptz)

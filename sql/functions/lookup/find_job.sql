@@ -1,4 +1,5 @@
--- find_job: the job that a caller names by id or by name: of a name the live version, else the newest. Row level security confines it.
+-- find_job: the job that a caller names by id or by name: of a name the live version, else the newest. Row
+-- level security confines it.
 -- Returns: null where there is none of that name; an id is returned as it is.
 -- plpgsql, not sql: it keeps its plan.
 create or replace function kronos.find_job(p_job text) returns uuid

@@ -1,9 +1,11 @@
--- find_jobs: one page of the caller's workspace's jobs: the ids of the newest p_limit, by (created_at, job_id), that come after a place in the list and
--- that each filter that is not null lets through. Each (trigger, status) that they allow is read in its index's own order, of the workspace or of
--- each endpoint of that name, and they are merged; so what the others hold, a million finished one-shots say, is not read.
--- As the owner, bound to the caller's workspace: to row level security neither tags' nor names' operators are leakproof, so it keeps them from
--- every index. The plan is made for the arguments at hand: a filter that is null is gone from it. Few jobs of a tag are found by its index;
--- of one that thousands have, the newest are soon met.
+-- find_jobs: one page of the caller's workspace's jobs: the ids of the newest p_limit, by (created_at,
+-- job_id), that come after a place in the list and that each filter that is not null lets through. Each
+-- (trigger, status) that they allow is read in its index's own order, of the workspace or of each endpoint of
+-- that name, and they are merged; so what the others hold, a million finished one-shots say, is not read. As
+-- the owner, bound to the caller's workspace: to row level security neither tags' nor names' operators are
+-- leakproof, so it keeps them from every index. The plan is made for the arguments at hand: a filter that is
+-- null is gone from it. Few jobs of a tag are found by its index; of one that thousands have, the newest are
+-- soon met.
 -- Returns: newest first.
 create or replace function kronos.find_jobs(p_endpoint text, p_trigger text, p_status text, p_tag text, p_q text, p_created_after timestamptz,
                                             p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)

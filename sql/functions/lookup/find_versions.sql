@@ -1,5 +1,5 @@
--- find_versions: the versions that a caller means by a job's id or name: an id means that version; a name the job that has it (find_job), all its versions,
--- whatever they were called. Row level security confines it.
+-- find_versions: the versions that a caller means by a job's id or name: an id means that version; a name the
+-- job that has it (find_job), all its versions, whatever they were called. Row level security confines it.
 -- Returns: null where there is no job of that name; an id is returned as it is.
 create or replace function kronos.find_versions(p_job text) returns uuid[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp

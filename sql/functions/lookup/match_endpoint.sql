@@ -1,5 +1,6 @@
--- match_endpoint: match_version of an endpoint of the transaction's workspace. Without versions (null) any will do, and nothing is locked.
--- Asked before it is deleted.   Returns: its version; null where none was asked for, or there is no such endpoint.
+-- match_endpoint: match_version of an endpoint of the transaction's workspace. Without versions (null) any
+-- will do, and nothing is locked. Asked before it is deleted.   Returns: its version; null where none was
+-- asked for, or there is no such endpoint.
 -- Raises: KR014 where it is at another version.
 create or replace function kronos.match_endpoint(p_name text, p_versions integer[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp

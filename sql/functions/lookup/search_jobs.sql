@@ -1,6 +1,7 @@
--- search_jobs: find_jobs with a text q: jobs whose name or title, or whose endpoint's name, has it in it, in whatever case; and, from four hexadecimal
--- digits on, jobs whose id begins with it. Names and titles are read from their index alone, and not the jobs (50,000 names: about 20 ms); one-shots without a name cost nothing.
--- As the owner, bound to the caller's workspace.   Returns: newest first.
+-- search_jobs: find_jobs with a text q: jobs whose name or title, or whose endpoint's name, has it in it, in
+-- whatever case; and, from four hexadecimal digits on, jobs whose id begins with it. Names and titles are
+-- read from their index alone, and not the jobs (50,000 names: about 20 ms); one-shots without a name cost
+-- nothing. As the owner, bound to the caller's workspace.   Returns: newest first.
 create or replace function kronos.search_jobs(p_endpoint text, p_triggers text[], p_statuses text[], p_tag text, p_q text, p_created_after timestamptz,
                                               p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (job_id uuid, created_at timestamptz)

@@ -1,14 +1,17 @@
--- admit_run: whether a run of a job whose runs must not overlap may be made now, by the job's policy and what is there of its overlap key:
+-- admit_run: whether a run of a job whose runs must not overlap may be made now, by the job's policy and what
+-- is there of its overlap key:
 --
 --   SKIP      nothing there: RUN; the only one is lost: HOLD; else SKIP
 --   QUEUE     nothing there: RUN; one, and none waits: HOLD; else SKIP
 --   REPLACE   all that is there is ended: RUN; where somebody is at work on it at this moment: HOLD, and whoever lets this one go ends it
 --
--- A HOLD is inserted with visible_at 'infinity', so that at any instant one execution of a key at most is anybody's to deliver. Lost is one whose
--- worker let its lease run out, or stopped while it was under way: it is delivered again first, and the run that is held comes right after it, so a dead worker costs no tick
+-- A HOLD is inserted with visible_at 'infinity', so that at any instant one execution of a key at most is
+-- anybody's to deliver. Lost is one whose worker let its lease run out, or stopped while it was under way: it
+-- is delivered again first, and the run that is held comes right after it, so a dead worker costs no tick
 -- beyond its lease.
--- Asked once a run. The caller holds the row lock of the job's newest version: whoever adds to a key, or lets something of it go
--- (release_next), holds it. It asks in statements of its own, so that each sees what was committed before the lock was granted.
+-- Asked once a run. The caller holds the row lock of the job's newest version: whoever adds to a key, or lets
+-- something of it go (release_next), holds it. It asks in statements of its own, so that each sees what was
+-- committed before the lock was granted.
 -- Returns: RUN, HOLD or SKIP, with the reason. Waits for nobody.
 create or replace function kronos.admit_run(p_job kronos.jobs, p_now timestamptz, out verdict text, out reason jsonb)
 language plpgsql volatile set search_path = pg_catalog, pg_temp

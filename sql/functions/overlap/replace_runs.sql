@@ -1,9 +1,10 @@
--- replace_runs: ends the executions of an overlap key that were made before p_before, for a newer one to take their place (REPLACE): they are
--- CANCELLED. One under way loses its claim: its attempt is UNKNOWN, its slot is given back, and its worker's result comes too late (attempt_late).
--- Passes over what another session has locked, execution or gate: it is called with other locks held, so it must not wait. What is left then is
+-- replace_runs: ends the executions of an overlap key that were made before p_before, for a newer one to take
+-- their place (REPLACE): they are CANCELLED. One under way loses its claim: its attempt is UNKNOWN, its slot
+-- is given back, and its worker's result comes too late (attempt_late). Passes over what another session has
+-- locked, execution or gate: it is called with other locks held, so it must not wait. What is left then is
 -- ended by release_next, a fraction of a second later.
--- Locked first and then read anew: a claim that was committed between a statement's snapshot and its locks is in the execution's row, and would
--- not be in the gate's count that the same statement goes by.
+-- Locked first and then read anew: a claim that was committed between a statement's snapshot and its locks is
+-- in the execution's row, and would not be in the gate's count that the same statement goes by.
 -- The caller holds the row lock of the job's newest version.   Returns: whether nothing of the key is left.
 create or replace function kronos.replace_runs(p_overlap_key uuid, p_before timestamptz) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

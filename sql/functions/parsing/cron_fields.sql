@@ -1,4 +1,5 @@
--- cron_fields: the five fields of a cron text, macros expanded, blanks gone, ? as *; what else stands in the fields is not looked at.
+-- cron_fields: the five fields of a cron text, macros expanded, blanks gone, ? as *; what else stands in the
+-- fields is not looked at.
 -- Returns: exactly five non-empty texts: minute, hour, day of month, month, weekday.
 -- Raises: KR001 with a hint.
 create or replace function kronos.cron_fields(p_cron text) returns text[]

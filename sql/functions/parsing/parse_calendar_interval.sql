@@ -1,8 +1,10 @@
--- parse_calendar_interval: an interval counted on a wall clock, as days or as months: "2w", "1w3d", "1mo", "1y6mo".
+-- parse_calendar_interval: an interval counted on a wall clock, as days or as months: "2w", "1w3d", "1mo",
+-- "1y6mo".
 -- Returns: days up to 366, or months up to 120; the other is null.
 -- Raises: KR005 with a hint; with column => 'anchor' where it is p_anchor that must change.
 --
--- Ten years is far below the 41 years within which next_civil_tick looks for a tick that dst_gap SKIP does not drop.
+-- Ten years is far below the 41 years within which next_civil_tick looks for a tick that dst_gap SKIP does
+-- not drop.
 create or replace function kronos.parse_calendar_interval(p_every text, p_anchor timestamp, out days integer, out months integer)
 language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$

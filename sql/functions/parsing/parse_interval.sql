@@ -1,8 +1,10 @@
--- parse_interval: an interval as seconds: "90m", "1h30m", "45s", "2d", "1w": numbers with a unit, the largest unit first.
+-- parse_interval: an interval as seconds: "90m", "1h30m", "45s", "2d", "1w": numbers with a unit, the largest
+-- unit first.
 -- Returns: whole minutes up to 366 days, or 1 to 59 seconds.
 -- Raises: KR005 with a hint; with column => 'anchor' where it is p_anchor that must change.
 --
--- pg_cron rings at whole minutes, and from 1.5 on at intervals of up to 59 seconds. What lies between, 90 s, no entry of pg_cron's can follow.
+-- pg_cron rings at whole minutes, and from 1.5 on at intervals of up to 59 seconds. What lies between, 90 s,
+-- no entry of pg_cron's can follow.
 create or replace function kronos.parse_interval(p_every text, p_anchor timestamptz) returns integer
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

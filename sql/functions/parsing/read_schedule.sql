@@ -1,6 +1,7 @@
--- read_schedule: a job's schedule from what its user wrote: a cron text or an interval, the zone, and what happens where clocks are changed.
--- An interval counts real time from p_anchor; or, where it is one of months or years, or p_anchor_local is given, days, weeks, months or years on the
--- zone's wall clock. Without either anchor it is counted from the present minute.
+-- read_schedule: a job's schedule from what its user wrote: a cron text or an interval, the zone, and what
+-- happens where clocks are changed. An interval counts real time from p_anchor; or, where it is one of months
+-- or years, or p_anchor_local is given, days, weeks, months or years on the zone's wall clock. Without either
+-- anchor it is counted from the present minute.
 -- Returns: what next_tick reads.
 -- Raises: KR001 (cron), KR004 (zone), KR005 (interval), each with a hint.
 create or replace function kronos.read_schedule(p_cron text, p_every text, p_anchor timestamptz, p_timezone text, p_dst_gap text, p_dst_overlap text,

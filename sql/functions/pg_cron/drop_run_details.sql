@@ -1,6 +1,7 @@
--- drop_run_details: deletes up to p_limit of our rows of cron.job_run_details that are older than p_days, oldest first, after runid p_after: rows of
--- kronos_cron (pg_cron's own policy lets nobody see another's) whose command is ours. With p_dry_run it only counts.
--- Indexed by runid only, which is given out in the order of time: rows begin with the oldest, and the first that is young enough ends the look.
+-- drop_run_details: deletes up to p_limit of our rows of cron.job_run_details that are older than p_days,
+-- oldest first, after runid p_after: rows of kronos_cron (pg_cron's own policy lets nobody see another's)
+-- whose command is ours. With p_dry_run it only counts. Indexed by runid only, which is given out in the
+-- order of time: rows begin with the oldest, and the first that is young enough ends the look.
 -- Returns: one row. last_runid: where the next call goes on after; is_left: whether it is worth one.
 create or replace function kronos.drop_run_details(p_after bigint, p_days integer, p_limit integer, p_dry_run boolean, 
     out last_runid bigint, out run_details bigint, out is_left boolean)

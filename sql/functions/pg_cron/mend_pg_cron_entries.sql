@@ -1,9 +1,11 @@
--- mend_pg_cron_entries: looks again at some suspected differences, and puts the entries right. Each entry is found by an index, whatever their number.
--- First all are looked at, then all are written: cron.schedule has every plan made anew that reads cron.job, which costs more than itself (0.3 ms an entry
--- one by one, 0.1 together).
--- p_jobids: the entries that are suspected; null where a job has none. p_alarms: what each job must be rung by; null where it must have no entry.
--- The caller holds the jobs' rows, if there are any.
--- Returns: what was done with each, in their order: unscheduled, registered, corrected; null where all was well.
+-- mend_pg_cron_entries: looks again at some suspected differences, and puts the entries right. Each entry is
+-- found by an index, whatever their number. First all are looked at, then all are written: cron.schedule has
+-- every plan made anew that reads cron.job, which costs more than itself (0.3 ms an entry one by one, 0.1
+-- together).
+-- p_jobids: the entries that are suspected; null where a job has none. p_alarms: what each job must be rung
+-- by; null where it must have no entry. The caller holds the jobs' rows, if there are any.
+-- Returns: what was done with each, in their order: unscheduled, registered, corrected; null where all was
+-- well.
 -- Raises: pg_cron's errors, unchanged, e.g. 42501 for another role's entry without the right to delete it.
 create or replace function kronos.mend_pg_cron_entries(p_job_ids uuid[], p_jobids bigint[], p_alarms text[], p_database text, p_nodename text,
                                                        p_nodeport integer)
@@ -15,7 +17,8 @@ declare
     v_done  text[];
     v_wrong boolean[];
 begin
-    -- The name is made apart: of a condition that calls a function, row level security on cron.job lets no index be asked.
+    -- The name is made apart: of a condition that calls a function, row level security on cron.job lets no
+    -- index be asked.
     with suspect as materialized (
         select *, 'kronos:' || each.job_id as jobname from unnest(p_job_ids, p_jobids, p_alarms) with ordinality as each (job_id, jobid, alarm, nth)
     )

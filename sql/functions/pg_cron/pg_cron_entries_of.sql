@@ -1,5 +1,6 @@
 -- pg_cron_entries_of: pg_cron_entry for the jobs of a page at once.
--- The names are made before they are looked for: made within the query they would be no condition for the index, under cron.job's row level security.
+-- The names are made before they are looked for: made within the query they would be no condition for the
+-- index, under cron.job's row level security.
 -- Returns: no row for a job without an entry; none where pg_cron cannot be read: reading jobs never fails
 -- for pg_cron's sake.
 create or replace function kronos.pg_cron_entries_of(p_job_ids uuid[]) returns table (job_id uuid, entry jsonb)

@@ -1,5 +1,6 @@
 -- pg_cron_entry: the entry of one job as pg_cron has it now.
--- Returns: null where there is none, or where pg_cron cannot be read: reading a job never fails for pg_cron's sake.
+-- Returns: null where there is none, or where pg_cron cannot be read: reading a job never fails for pg_cron's
+-- sake.
 create or replace function kronos.pg_cron_entry(p_job_id uuid) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$

@@ -1,7 +1,9 @@
--- pg_cron_evidence: what pg_cron has of one job: its entry, and the alarms of it that began within [p_from, p_to), the last ten of them; before these, up to
--- three that never began, as where pg_cron's login is refused: their rows have no time, so they lie between those of the dated rows around them.
--- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run): explaining never fails for pg_cron's sake.
--- At most 20,000 rows of the log are looked at, from runid_before on.
+-- pg_cron_evidence: what pg_cron has of one job: its entry, and the alarms of it that began within [p_from,
+-- p_to), the last ten of them; before these, up to three that never began, as where pg_cron's login is
+-- refused: their rows have no time, so they lie between those of the dated rows around them.
+-- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run):
+-- explaining never fails for pg_cron's sake. At most 20,000 rows of the log are looked at, from runid_before
+-- on.
 create or replace function kronos.pg_cron_evidence(p_job_id uuid, p_from timestamptz, p_to timestamptz) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
@@ -42,7 +44,8 @@ begin
             and refused.start_time is null
             and (bounds.after is null or refused.runid > bounds.after)
             and (bounds.before is null or refused.runid < bounds.before)
-            -- a log that begins with refusals does not say when it began: not more than an hour before its first date is believed
+            -- a log that begins with refusals does not say when it began: not more than an hour before its
+            -- first date is believed
             and (bounds.after is not null or p_to > bounds.before_at - interval '1 hour')
           order by refused.runid desc
           limit 3)

@@ -1,9 +1,11 @@
--- pg_cron_failure: what pg_cron's log says of the newest p_newest of our alarms. A login that was refused has neither start nor end there, a failed status
--- and a message: where the newest of all failed, and no internal job rings any more, pg_cron rings for nobody.
--- Of all rows, others' too, it reads the newest 20,000 at most, by runid, which is indexed and given out in the order of time. Runs that were cut short by an
--- administrator or a restart are no failures.
--- Returns: one row. ended: how many of these have ended; message: the newest failure's, is_newest: nothing has succeeded since; last_runid: the newest of
--- them. Zero and null where pg_cron cannot be read, or keeps no log.
+-- pg_cron_failure: what pg_cron's log says of the newest p_newest of our alarms. A login that was refused has
+-- neither start nor end there, a failed status and a message: where the newest of all failed, and no internal
+-- job rings any more, pg_cron rings for nobody. Of all rows, others' too, it reads the newest 20,000 at most,
+-- by runid, which is indexed and given out in the order of time. Runs that were cut short by an administrator
+-- or a restart are no failures.
+-- Returns: one row. ended: how many of these have ended; message: the newest failure's, is_newest: nothing
+-- has succeeded since; last_runid: the newest of them. Zero and null where pg_cron cannot be read, or keeps
+-- no log.
 create or replace function kronos.pg_cron_failure(p_newest integer, out ended integer, out failed integer, out message text, out is_newest boolean,
                                                   out last_runid bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' set enable_seqscan = off

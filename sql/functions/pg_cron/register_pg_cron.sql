@@ -1,5 +1,6 @@
--- register_pg_cron: writes the job's pg_cron entry, in the caller's transaction. Errors are pg_cron's own and are never caught: the
--- transaction dies with them. The command is a constant and a uuid, so no user's text is ever SQL.
+-- register_pg_cron: writes the job's pg_cron entry, in the caller's transaction. Errors are pg_cron's own and
+-- are never caught: the transaction dies with them. The command is a constant and a uuid, so no user's text
+-- is ever SQL.
 -- Returns: pg_cron's jobid.
 -- Raises: KR010 when the job is not an ACTIVE CRON job of an ACTIVE workspace; pg_cron's errors, unchanged.
 -- Owned by kronos_cron, so that every entry is that role's and runs as it.

@@ -1,5 +1,6 @@
--- runid_before: a row of cron.job_run_details from which on all that began at p_at or later lie, and few others. The
--- log is indexed by runid only, and keeps growing; runids are given out in the order of time, so halving finds it.
+-- runid_before: a row of cron.job_run_details from which on all that began at p_at or later lie, and few
+-- others. The log is indexed by runid only, and keeps growing; runids are given out in the order of time, so
+-- halving finds it.
 -- Returns: null where the log is empty.   Raises: what reading it raises.
 create or replace function kronos.runid_before(p_at timestamptz) returns bigint
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp

@@ -1,7 +1,9 @@
--- unregister_pg_cron: removes the job's pg_cron entry, in the caller's transaction; an entry that is not there is not an error.
--- Found by name (an index), removed by id: cron.unschedule(name) reads the whole table, 7 ms at 50,000 entries.
+-- unregister_pg_cron: removes the job's pg_cron entry, in the caller's transaction; an entry that is not
+-- there is not an error. Found by name (an index), removed by id: cron.unschedule(name) reads the whole
+-- table, 7 ms at 50,000 entries.
 -- Returns: whether an entry was there.
--- Raises: KR011 while the job is ACTIVE, so that no caller can silence a job that counts on its alarm; pg_cron's errors, unchanged.
+-- Raises: KR011 while the job is ACTIVE, so that no caller can silence a job that counts on its alarm;
+-- pg_cron's errors, unchanged.
 create or replace function kronos.unregister_pg_cron(p_job_id uuid) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,5 @@
--- correct_jobs: gives jobs their alarms, with their entries, and, where p_changed_from is given, the pointers that their zone's present rules say.
+-- correct_jobs: gives jobs their alarms, with their entries, and, where p_changed_from is given, the pointers
+-- that their zone's present rules say.
 -- Lock order: the workspace, the jobs' rows, cron.job; waits for nobody.
 -- Returns: how many alarms and pointers were other ones before, and which jobs somebody holds.
 create or replace function kronos.correct_jobs(p_job_ids uuid[], p_alarms text[], p_changed_from timestamptz, out alarms integer, out pointers integer,

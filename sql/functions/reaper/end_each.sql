@@ -1,4 +1,5 @@
--- end_each: what end_jobs does, for a batch of jobs. Where one of them fails, its half of the batch is tried apart, and so on.
+-- end_each: what end_jobs does, for a batch of jobs. Where one of them fails, its half of the batch is tried
+-- apart, and so on.
 -- Returns: how many were retired; what somebody holds, or fails, is left for the next run.
 create or replace function kronos.end_each(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

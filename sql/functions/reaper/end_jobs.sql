@@ -1,6 +1,7 @@
--- end_jobs: retires CRON jobs whose ends_at has come, after their last ticks are accounted for: as executions, or as skipped where
--- the job or its workspace was halted; of a pause that ran out before, each its own. A row that cannot be accounted for is retired all the same.
--- A hundred at a time until p_until, and at least those; the next minute goes on.
+-- end_jobs: retires CRON jobs whose ends_at has come, after their last ticks are accounted for: as
+-- executions, or as skipped where the job or its workspace was halted; of a pause that ran out before, each
+-- its own. A row that cannot be accounted for is retired all the same. A hundred at a time until p_until, and
+-- at least those; the next minute goes on.
 -- The reaper removes their entries after it.   Returns: how many were retired.
 create or replace function kronos.end_jobs(p_now timestamptz, p_until timestamptz default 'infinity') returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp

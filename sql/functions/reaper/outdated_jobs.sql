@@ -1,5 +1,6 @@
 -- outdated_jobs: which of these live CRON jobs have an alarm, or, where the rules of their time zones have
--- changed (p_changed_from), a pointer that is not as it would be made now; each with the alarm that it should have.
+-- changed (p_changed_from), a pointer that is not as it would be made now; each with the alarm that it should
+-- have.
 create or replace function kronos.outdated_jobs(p_job_ids uuid[], p_changed_from timestamptz)
 returns table (job_id uuid, alarm text)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp

@@ -1,13 +1,16 @@
--- reap: the task of the internal job reaper: makes pg_cron's entries and the ACTIVE CRON jobs the same set, and touches nobody else's.
+-- reap: the task of the internal job reaper: makes pg_cron's entries and the ACTIVE CRON jobs the same set,
+-- and touches nobody else's.
 --   1. retires jobs whose ends_at has come, after accounting for their last ticks, and resumes those whose pause has run out;
 --   2. reads time zones anew, and puts right the alarms and pointers that this changes;
 --   3. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
 --      registers what an ACTIVE job lacks;
 --   4. has pg_cron read its entries again.
--- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request under way is never undone.
--- A function cannot commit, and what it has changed it holds until it ends: so each task stops by the clock and keeps what it has done, all of them
--- so that rows are held for about p_budget, less than a request waits for a row that is held (2 s), and the next minute goes on. A task that fails stops no other.
--- Runs every minute, and after each migrate.   Returns: counts, the execution's output; left: how much is still to be done.
+-- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request
+-- under way is never undone. A function cannot commit, and what it has changed it holds until it ends: so
+-- each task stops by the clock and keeps what it has done, all of them so that rows are held for about
+-- p_budget, less than a request waits for a row that is held (2 s), and the next minute goes on. A task that
+-- fails stops no other. Runs every minute, and after each migrate.   Returns: counts, the execution's output;
+-- left: how much is still to be done.
 create or replace function kronos.reap(p_budget interval default '1.5 seconds') returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,10 @@
--- refresh_each: puts right what a time zone's present rules say otherwise than some of its live CRON jobs have it: the alarm with its entry, and, where
--- the rules have changed (p_changed_from), the pointer, asked again from the last tick that is accounted for: all of it in one transaction.
--- A pointer that the new rules put into the past is due now. Ticks that the old rules made are what happened: the job's ledger begins after the last of
--- them that is later than p_changed_from.
--- Only jobs that need it are locked. Where one of them fails, its half of the batch is tried apart, and so on: it keeps what it has.
+-- refresh_each: puts right what a time zone's present rules say otherwise than some of its live CRON jobs
+-- have it: the alarm with its entry, and, where the rules have changed (p_changed_from), the pointer, asked
+-- again from the last tick that is accounted for: all of it in one transaction. A pointer that the new rules
+-- put into the past is due now. Ticks that the old rules made are what happened: the job's ledger begins
+-- after the last of them that is later than p_changed_from.
+-- Only jobs that need it are locked. Where one of them fails, its half of the batch is tried apart, and so
+-- on: it keeps what it has.
 -- Returns: how many alarms and pointers were corrected, which jobs somebody holds, and what failed.
 create or replace function kronos.refresh_each(p_job_ids uuid[], p_changed_from timestamptz, out alarms integer, out pointers integer, out busy uuid[],
                                                out errors jsonb)

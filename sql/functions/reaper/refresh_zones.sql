@@ -1,4 +1,5 @@
--- refresh_zones: sees that the live CRON jobs, and one-shots at a local time, go by the rules that PostgreSQL has for their time zones now.
+-- refresh_zones: sees that the live CRON jobs, and one-shots at a local time, go by the rules that PostgreSQL
+-- has for their time zones now.
 --   Each minute the distances from UTC at the instants that were noted (zones.probes) are asked again, 0.1 ms a zone: where one differs, the time zone data
 --   has been updated. Then the zone is read anew, and the alarms, entries and pointers of its jobs are put right. For fifteen minutes they are looked at
 --   again and again: sessions that have the old rules still, which PostgreSQL keeps until a session ends, may write what these say. The workers are told
@@ -6,7 +7,8 @@
 --   Once a day each zone is read anew, for the two years that alarms are made for go on; UTC too, for cron.timezone may have changed.
 -- A zone that no live job has is forgotten when it is a day old.
 -- It stops at p_until; the next minute goes on.
--- Returns: how many zones were read, alarms and pointers corrected, jobs are still to be looked at, and what failed; the rest is done all the same.
+-- Returns: how many zones were read, alarms and pointers corrected, jobs are still to be looked at, and what
+-- failed; the rest is done all the same.
 create or replace function kronos.refresh_zones(p_until timestamptz default 'infinity', out zones integer, out alarms integer, out pointers integer,
                                                 out remaining integer, out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp

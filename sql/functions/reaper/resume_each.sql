@@ -1,4 +1,5 @@
--- resume_each: what resume_jobs_in_time does, for a batch of jobs. Where one of them fails, its half of the batch is tried apart, and so on.
+-- resume_each: what resume_jobs_in_time does, for a batch of jobs. Where one of them fails, its half of the
+-- batch is tried apart, and so on.
 -- Returns: how many were resumed, held by somebody, made due executions; and what failed.
 create or replace function kronos.resume_each(p_job_ids uuid[], p_now timestamptz, out resumed integer, out busy integer, out delivered integer,
                                               out errors jsonb)

@@ -1,7 +1,9 @@
--- resume_jobs_in_time: ends pauses whose resume_at has come: the ticks of the pause are recorded as skipped, those from resume_at on run, and the entry
--- is registered; each job whole or not at all. In a suspended workspace the job is ACTIVE without an entry.
+-- resume_jobs_in_time: ends pauses whose resume_at has come: the ticks of the pause are recorded as skipped,
+-- those from resume_at on run, and the entry is registered; each job whole or not at all. In a suspended
+-- workspace the job is ACTIVE without an entry.
 -- A hundred at a time until p_until, and at least those; the next minute goes on.
--- Lock order: the workspace, the jobs' rows, cron.job; waits for nobody: who holds a job changes it, and its pause ends there (settle_ticks).
+-- Lock order: the workspace, the jobs' rows, cron.job; waits for nobody: who holds a job changes it, and its
+-- pause ends there (settle_ticks).
 -- Returns: how many were resumed, how many were held by somebody, and what failed: job_id, type and message.
 create or replace function kronos.resume_jobs_in_time(p_now timestamptz, p_until timestamptz default 'infinity', out resumed integer, out busy integer,
                                                       out errors jsonb)

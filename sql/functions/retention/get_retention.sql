@@ -1,4 +1,5 @@
--- get_retention: the ages that hold for the workspace that the transaction has entered, its own ones and the instance's, and since when its history is whole.
+-- get_retention: the ages that hold for the workspace that the transaction has entered, its own ones and the
+-- instance's, and since when its history is whole.
 -- Returns: no row where no workspace was entered. retained_from: null where nothing was ever taken.
 create or replace function kronos.get_retention()
 returns table (workspace text, success_days integer, failure_days integer, own_success_days integer, own_failure_days integer,

@@ -1,6 +1,7 @@
--- has_history: whether an execution of a retired version is kept that ended after p_success_since, or, where it failed, p_failure_since. They have ids
--- of the time in which the version was in force: ticks, and runs by hand; a backfill keeps its version by itself.
--- Month by month, each planned for its own ids, and its locks are given back: a version may have been in force for years.
+-- has_history: whether an execution of a retired version is kept that ended after p_success_since, or, where
+-- it failed, p_failure_since. They have ids of the time in which the version was in force: ticks, and runs by
+-- hand; a backfill keeps its version by itself. Month by month, each planned for its own ids, and its locks
+-- are given back: a version may have been in force for years.
 create or replace function kronos.has_history(p_job_id uuid, p_from timestamptz, p_to timestamptz, p_success_since timestamptz, p_failure_since timestamptz)
 returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp

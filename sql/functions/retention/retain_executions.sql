@@ -1,6 +1,7 @@
--- retain_executions: deletes finished executions that are older than their age, until p_until: first, for each age in use, what has reached it since the last
--- run (retention_sweeps: each row is looked at once an age); then, once a day, all that is old enough for the shortest age, for what ended long after its
--- id's time. What lies in partitions that drop_partitions is about to take is passed over.
+-- retain_executions: deletes finished executions that are older than their age, until p_until: first, for
+-- each age in use, what has reached it since the last run (retention_sweeps: each row is looked at once an
+-- age); then, once a day, all that is old enough for the shortest age, for what ended long after its id's
+-- time. What lies in partitions that drop_partitions is about to take is passed over.
 -- Returns: one row of counts; is_left: the time was up.
 create or replace function kronos.retain_executions(p_until timestamptz, out executions bigint, out attempts bigint, out late_results bigint, out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- retain_workspaces: up to p_limit workspaces that were deleted longer ago than the instance's failure_days and of which no job is kept, with their
--- endpoints. Nor is an execution then: retain_jobs keeps a job for as long as one of its executions is kept.
+-- retain_workspaces: up to p_limit workspaces that were deleted longer ago than the instance's failure_days
+-- and of which no job is kept, with their endpoints. Nor is an execution then: retain_jobs keeps a job for as
+-- long as one of its executions is kept.
 -- Returns: how many. With p_dry_run it only counts.
 create or replace function kronos.retain_workspaces(p_limit integer, p_dry_run boolean) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

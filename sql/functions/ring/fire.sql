@@ -1,5 +1,6 @@
--- fire: what every pg_cron entry calls. pg_cron rings; the job row decides. A late, early, doubled or lost alarm is harmless, because
--- identity comes from the pointer (kronos.pointers) and never from the clock at which somebody looked:
+-- fire: what every pg_cron entry calls. pg_cron rings; the job row decides. A late, early, doubled or lost
+-- alarm is harmless, because identity comes from the pointer (kronos.pointers) and never from the clock at
+-- which somebody looked:
 --
 --   cron.job.command -> fire -> line_up                                        one alarm of a full minute after another, so that the first
 --                                                                              do the work of all (a firing costs 20 ms, a row 0.12)
@@ -9,10 +10,12 @@
 --                            -> raise_floor                                  where the next look for missed ticks begins
 --   account_each -> account_ticks -> due_ticks -> next_tick                    with which ticks, and what becomes of each
 --
--- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed over, and is theirs to account for.
+-- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed
+-- over, and is theirs to account for.
 --
 -- pg_cron calls it as kronos_cron. An operator may call it by hand: an internal job then runs at once.
--- Returns: the executions made for delivery. 0: nothing was due, the job or its workspace is not ACTIVE, or the instance is held (is_held).
+-- Returns: the executions made for delivery. 0: nothing was due, the job or its workspace is not ACTIVE, or
+-- the instance is held (is_held).
 create or replace function kronos.fire(p_job_id uuid) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -29,8 +32,8 @@ begin
             return 0;
         end if;
         perform kronos.line_up();
-        -- What most alarms of a full minute find: another's firing has done it all. Each comes in a session of its own, which plans everything anew,
-        -- so what follows is not even planned.
+        -- What most alarms of a full minute find: another's firing has done it all. Each comes in a session
+        -- of its own, which plans everything anew, so what follows is not even planned.
         if session_user = 'kronos_cron' and not kronos.is_any_due(p_job_id, clock_timestamp()) then
             return 0;
         end if;
@@ -46,16 +49,18 @@ begin
         return 0;
     end if;
     if v_endpoint_type = 'INTERNAL' then
-        -- In a transaction of its own: what it locks, and how it ends, is nothing to other jobs' ticks. These are the task catch-up's.
+        -- In a transaction of its own: what it locks, and how it ends, is nothing to other jobs' ticks. These
+        -- are the task catch-up's.
         perform from kronos.jobs where job_id = p_job_id and status = 'ACTIVE' for update;
         if found then
             perform kronos.run_internal_job(p_job_id, clock_timestamp());
         end if;
         return 0;
     end if;
-    -- The job's own row first, while nothing else is locked: only then may a firing wait for one. It waited with a thousand others locked, and two
-    -- firings deadlocked where each had the other's job among them. A tick that is overdue is catch_up's and its row is not locked here: whoever
-    -- catches up on all passes over what is locked, and it would be left behind.
+    -- The job's own row first, while nothing else is locked: only then may a firing wait for one. It waited
+    -- with a thousand others locked, and two firings deadlocked where each had the other's job among them. A
+    -- tick that is overdue is catch_up's and its row is not locked here: whoever catches up on all passes
+    -- over what is locked, and it would be left behind.
     begin
         perform
            from kronos.jobs as job

@@ -1,5 +1,5 @@
--- halt_pointers: the pointers of a workspace's live CRON jobs are halted, out of the way of every ring, or are awaited again.
--- The caller holds the workspace's lock.
+-- halt_pointers: the pointers of a workspace's live CRON jobs are halted, out of the way of every ring, or
+-- are awaited again. The caller holds the workspace's lock.
 create or replace function kronos.halt_pointers(p_workspace_id uuid, p_is_halted boolean) returns void
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

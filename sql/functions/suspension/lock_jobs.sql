@@ -1,5 +1,5 @@
--- lock_jobs: locks the workspace's CRON jobs that are ACTIVE, in the order of their ids, until the transaction ends. One whose pause has run out is
--- one of them: its pause ends here.
+-- lock_jobs: locks the workspace's CRON jobs that are ACTIVE, in the order of their ids, until the
+-- transaction ends. One whose pause has run out is one of them: its pause ends here.
 -- The caller holds the workspace's lock.   Returns: their ids, ascending.
 create or replace function kronos.lock_jobs(p_workspace_id uuid) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp

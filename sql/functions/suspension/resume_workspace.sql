@@ -1,5 +1,6 @@
--- resume_workspace: lets the suspended workspace of the transaction go on, whole or not at all: each job's ticks of the suspension are recorded as
--- skipped, its entry is registered, and the executions that waited are due for the workers.
+-- resume_workspace: lets the suspended workspace of the transaction go on, whole or not at all: each job's
+-- ticks of the suspension are recorded as skipped, its entry is registered, and the executions that waited
+-- are due for the workers.
 -- Lock order: the workspace, its jobs, cron.job. Of 50,000 jobs: see decision 0012.
 -- Returns: how many jobs were registered; 0 where it is not SUSPENDED.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.resume_workspace() returns integer

@@ -1,5 +1,6 @@
--- suspend_workspace: halts the workspace of the transaction, whole or not at all: the ticks due until now are accounted for, then no job of it has an
--- entry and no execution of it is claimed. Jobs stay as they are; what they are told meanwhile is done, without an entry.
+-- suspend_workspace: halts the workspace of the transaction, whole or not at all: the ticks due until now are
+-- accounted for, then no job of it has an entry and no execution of it is claimed. Jobs stay as they are;
+-- what they are told meanwhile is done, without an entry.
 -- Lock order: the workspace, its jobs, cron.job. Of 50,000 jobs: see decision 0012.
 -- Returns: how many entries were removed; 0 where it is not ACTIVE.   Raises: pg_cron's errors, unchanged.
 create or replace function kronos.suspend_workspace() returns integer

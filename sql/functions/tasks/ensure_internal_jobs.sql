@@ -1,5 +1,5 @@
--- ensure_internal_jobs: the workspace kronos-system and its jobs: job rows, entries and executions like any other's, but their endpoints
--- are functions of this schema, run by fire inside PostgreSQL. Idempotent.
+-- ensure_internal_jobs: the workspace kronos-system and its jobs: job rows, entries and executions like any
+-- other's, but their endpoints are functions of this schema, run by fire inside PostgreSQL. Idempotent.
 -- In a transaction of its own: pg_cron may never notice an entry that is scheduled together with many new
 -- tables.
 -- Returns: how many jobs were made.

@@ -1,5 +1,5 @@
--- run_internal_job_if_due: runs one internal job in silent pg_cron's place, after the ring and in a transaction of its own: a task that fails or hangs
--- takes neither ticks nor another task with it.
+-- run_internal_job_if_due: runs one internal job in silent pg_cron's place, after the ring and in a
+-- transaction of its own: a task that fails or hangs takes neither ticks nor another task with it.
 -- Returns: whether it ran; not where it is not due any more, or another session is at it.
 create or replace function kronos.run_internal_job_if_due(p_job_id uuid) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp

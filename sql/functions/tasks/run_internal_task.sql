@@ -1,4 +1,5 @@
--- run_internal_task: calls an internal job's function and records its execution and attempt, with what it returned or how it failed.
+-- run_internal_task: calls an internal job's function and records its execution and attempt, with what it
+-- returned or how it failed.
 -- Returns: nothing. A failure is recorded and warned of, and undoes the task's own writes only.
 create or replace function kronos.run_internal_task(p_job kronos.jobs, p_tick timestamptz, p_cause text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp

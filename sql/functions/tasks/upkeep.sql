@@ -1,9 +1,11 @@
--- upkeep: what keeps unfinished executions moving although nobody is there to move them: leases that ran out, runs that wait for one that
--- has ended, and backfills. p_limit bounds each.
--- Workers that have room call it a few times a second. They look at the leases that ended within the last three seconds, and every few
--- seconds at all of them; of the runs that wait they look at a part each time (release_held). So it costs the same whatever was delivered
--- and however many wait. keep_leases looks at all of both, each minute.
--- Returns: one row of counts. backfilled: null while no backfill is RUNNING; else the next call is worth making soon.
+-- upkeep: what keeps unfinished executions moving although nobody is there to move them: leases that ran out,
+-- runs that wait for one that has ended, and backfills. p_limit bounds each.
+-- Workers that have room call it a few times a second. They look at the leases that ended within the last
+-- three seconds, and every few seconds at all of them; of the runs that wait they look at a part each time
+-- (release_held). So it costs the same whatever was delivered and however many wait. keep_leases looks at all
+-- of both, each minute.
+-- Returns: one row of counts. backfilled: null while no backfill is RUNNING; else the next call is worth
+-- making soon.
 create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean default true, p_all_waiting boolean default true,
     out requeued integer, out failed integer, out released integer, out backfilled integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,5 +1,7 @@
--- anchor_of: the instant that an interval is counted from: its anchor, or, of one that is counted on a wall clock, when the zone's clocks show that time.
--- Returns: null for other jobs; and where the zone is none any more, by hand or with the server's time zone data: reading a job never fails for its sake.
+-- anchor_of: the instant that an interval is counted from: its anchor, or, of one that is counted on a wall
+-- clock, when the zone's clocks show that time.
+-- Returns: null for other jobs; and where the zone is none any more, by hand or with the server's time zone
+-- data: reading a job never fails for its sake.
 create or replace function kronos.anchor_of(p_job kronos.jobs) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

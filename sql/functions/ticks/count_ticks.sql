@@ -1,13 +1,17 @@
--- count_ticks: how many ticks a schedule has from p_first, which is one, up to and including p_upto; the last of them, and the first one after.
--- A week of every minute has 10,080 of them, and a thousand jobs may ask at once, so they are counted by the day: on a day on which the clocks are left
--- alone one tick stands for all of the day's hours and minutes, and next_tick says which day is the next. Near a change of the clocks each is asked for.
--- Returns: one row; 0, null, p_first where p_first is null or later than p_upto.   Raises: 22xxx where the schedule is malformed.
+-- count_ticks: how many ticks a schedule has from p_first, which is one, up to and including p_upto; the last
+-- of them, and the first one after. A week of every minute has 10,080 of them, and a thousand jobs may ask at
+-- once, so they are counted by the day: on a day on which the clocks are left alone one tick stands for all
+-- of the day's hours and minutes, and next_tick says which day is the next. Near a change of the clocks each
+-- is asked for.
+-- Returns: one row; 0, null, p_first where p_first is null or later than p_upto.   Raises: 22xxx where the
+-- schedule is malformed.
 create or replace function kronos.count_ticks(p_schedule kronos.schedule, p_first timestamptz, p_upto timestamptz,
                                               out ticks bigint, out last_tick timestamptz, out following_tick timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- More than clocks are put back by, for a local day may begin twice; and, where ticks are moved by it, no less than a gap.
+    -- More than clocks are put back by, for a local day may begin twice; and, where ticks are moved by it, no
+    -- less than a gap.
     c_margin    constant interval := case when p_schedule.dst_gap = 'SHIFT_BY_GAP' then interval '24 hours' else interval '3 hours' end;
     v_zone      text   := p_schedule.timezone;
     v_in_hour   bigint := bit_count(p_schedule.minutes::bit(64));

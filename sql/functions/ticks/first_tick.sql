@@ -1,5 +1,5 @@
--- first_tick: a new job's pointer: its first tick after now, not before starts_at and before ends_at. A new version's now is the instant up to which
--- settle_ticks accounted for the version before it.
+-- first_tick: a new job's pointer: its first tick after now, not before starts_at and before ends_at. A new
+-- version's now is the instant up to which settle_ticks accounted for the version before it.
 -- Raises: KR002 when there is none at all, KR003 when
 -- there is none before ends_at: the job would never run.
 create or replace function kronos.first_tick(p_schedule kronos.schedule, p_starts_at timestamptz, p_ends_at timestamptz) returns timestamptz

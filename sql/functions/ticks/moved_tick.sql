@@ -1,9 +1,10 @@
--- moved_tick: under dst_gap SHIFT_BY_GAP, the first tick at p_from or later of those that a gap before p_from moves: a local time that the clocks never
--- show is moved by the gap's length, so it is the instant at which they would have shown it, had they not been put forward.
+-- moved_tick: under dst_gap SHIFT_BY_GAP, the first tick at p_from or later of those that a gap before p_from
+-- moves: a local time that the clocks never show is moved by the gap's length, so it is the instant at which
+-- they would have shown it, had they not been put forward.
 -- Returns: null where there is none, and where ticks are not moved by their gap's length.
 --
--- No gap is longer than 24 hours, and no zone changes its clocks twice within three days, so a distance from UTC that is greater than a day ago is one
--- gap's, and its ticks lie within its length after it.
+-- No gap is longer than 24 hours, and no zone changes its clocks twice within three days, so a distance from
+-- UTC that is greater than a day ago is one gap's, and its ticks lie within its length after it.
 create or replace function kronos.moved_tick(p_schedule kronos.schedule, p_from timestamptz) returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

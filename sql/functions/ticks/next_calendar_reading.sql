@@ -1,6 +1,7 @@
--- next_calendar_reading: the first of p_anchor + n * p_days days, or n * p_months months, n = 0, 1, 2 ..., that is later than p_after: readings of one wall
--- clock. p_anchor itself is the first. Where a month has no such day its last one stands in, and the next is counted from the anchor again: 31 January,
--- 28 February, 31 March.
+-- next_calendar_reading: the first of p_anchor + n * p_days days, or n * p_months months, n = 0, 1, 2 ...,
+-- that is later than p_after: readings of one wall clock. p_anchor itself is the first. Where a month has no
+-- such day its last one stands in, and the next is counted from the anchor again: 31 January, 28 February, 31
+-- March.
 -- Returns: null after the year 9980.   No step is walked: months and days are counted.
 create or replace function kronos.next_calendar_reading(p_days integer, p_months integer, p_anchor timestamp, p_after timestamp) returns timestamp
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp

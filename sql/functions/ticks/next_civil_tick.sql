@@ -1,18 +1,22 @@
 -- next_civil_tick: the first tick strictly later than p_after of a schedule whose zone changes its clocks.
 -- Returns: null when there is none within 41 years, and outside the years 1 to 9999.
 --
--- A tick is an instant at which the zone's clocks read what the schedule names. Where they are put back, they read it twice: unless the hour field
--- begins with a star or dst_overlap is BOTH, the second is none. Where they are put forward, what they never read becomes one tick at the first
--- instant after the gap, or, where dst_gap is SHIFT_BY_GAP, each moves by the gap's length (and is one with a tick that is there anyway): unless the
--- hour field begins with a star or dst_gap is SKIP.
+-- A tick is an instant at which the zone's clocks read what the schedule names. Where they are put back, they
+-- read it twice: unless the hour field begins with a star or dst_overlap is BOTH, the second is none. Where
+-- they are put forward, what they never read becomes one tick at the first instant after the gap, or, where
+-- dst_gap is SHIFT_BY_GAP, each moves by the gap's length (and is one with a tick that is there anyway):
+-- unless the hour field begins with a star or dst_gap is SKIP.
 --
--- The search follows one distance from UTC: from v_from on, the clocks read v_offset more than UTC's, and v_named is the next reading that the
--- schedule names, so its instant is v_named - v_offset, if the distance is still the same there. If it is not, the change between is found, and the
--- search begins anew at the change, its own instant included. Two equal distances up to 48 hours apart have no change between them, for no zone
--- has changed its clocks twice within three days (the shortest is Freetown's four, in 1939), nor by more than 24 hours; from a reading that is
--- further away, what lies between is leapt over: after 48 hours no change can bring back readings before v_from's, and 26 hours before v_named's
--- instant none can have reached v_named.
--- `at time zone` with a zone's name is immutable to PostgreSQL; readings of UTC's clock are timestamps here, so that no session's TimeZone counts.
+-- The search follows one distance from UTC: from v_from on, the clocks read v_offset more than UTC's, and
+-- v_named is the next reading that the schedule names, so its instant is v_named - v_offset, if the distance
+-- is still the same there. If it is not, the change between is found, and the search begins anew at the
+-- change, its own instant included. Two equal distances up to 48 hours apart have no change between them, for
+-- no zone has changed its clocks twice within three days (the shortest is Freetown's four, in 1939), nor by
+-- more than 24 hours; from a reading that is further away, what lies between is leapt over: after 48 hours no
+-- change can bring back readings before v_from's, and 26 hours before v_named's instant none can have reached
+-- v_named.
+-- `at time zone` with a zone's name is immutable to PostgreSQL; readings of UTC's clock are timestamps here,
+-- so that no session's TimeZone counts.
 create or replace function kronos.next_civil_tick(p_schedule kronos.schedule, p_after timestamptz) returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

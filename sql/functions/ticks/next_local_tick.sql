@@ -1,6 +1,8 @@
--- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names, by its fields or as a calendar interval.
--- It knows no zone: p_after and the answer are readings of one wall clock that never jumps.
--- Returns: a whole minute; null when the fields name none within 41 years (29 February on one weekday recurs within 40),
+-- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names, by
+-- its fields or as a calendar interval. It knows no zone: p_after and the answer are readings of one wall
+-- clock that never jumps.
+-- Returns: a whole minute; null when the fields name none within 41 years (29 February on one weekday recurs
+-- within 40),
 --          and outside the years 1 to 9999.
 --
 -- A month is one mask of its days, so that empty months, days and hours are never visited one by one.
@@ -48,7 +50,8 @@ begin
         v_in_month := make_date(v_year + v_month / 12, v_month % 12 + 1, 1) - v_first;      -- its number of days ...
         v_days := p_schedule.days | (((p_schedule.days >> 32) & 1) << v_in_month::integer);   -- '$' is the last of them
         v_in_month := (2::bigint << v_in_month::integer) - 2;                               -- ... and their bits
-        -- The seven weekday bits turned so that the 1st comes first (0001-01-07 was a Sunday), five times over, from bit 1.
+        -- The seven weekday bits turned so that the 1st comes first (0001-01-07 was a Sunday), five times
+        -- over, from bit 1.
         v_weekdays := p_schedule.weekdays | (p_schedule.weekdays << 7);
         v_weekdays := ((v_weekdays >> (v_first - '0001-01-07'::date + 7) % 7) & 127) * 541098242;
         if v_special then

@@ -1,5 +1,7 @@
--- skipped_ticks: the local times that a schedule names, that do not exist, and that dst_gap SKIP therefore drops.
--- Returns: in order, for the gaps that end after p_after and not after p_until: the end of the gap, at which SHIFT would run it, and the local time.
+-- skipped_ticks: the local times that a schedule names, that do not exist, and that dst_gap SKIP therefore
+-- drops.
+-- Returns: in order, for the gaps that end after p_after and not after p_until: the end of the gap, at which
+-- SHIFT would run it, and the local time.
 create or replace function kronos.skipped_ticks(p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz)
 returns table (at timestamptz, local timestamp)
 language plpgsql stable strict set search_path = pg_catalog, pg_temp

@@ -1,4 +1,5 @@
--- describe_calendar: a calendar interval in words: "Every 2 weeks on Monday at 09:00, counted from 2026-12-07".
+-- describe_calendar: a calendar interval in words: "Every 2 weeks on Monday at 09:00, counted from
+-- 2026-12-07".
 create or replace function kronos.describe_calendar(p_schedule kronos.schedule) returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,5 @@
--- describe_days: the days of a schedule in words, with the blank or comma that joins them to what precedes: " on Monday".
+-- describe_days: the days of a schedule in words, with the blank or comma that joins them to what precedes: "
+-- on Monday".
 -- Returns: p_months alone where every day of the month matches.
 create or replace function kronos.describe_days(p_schedule kronos.schedule, p_months text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- describe_field: the values of one field in words, e.g. "minute 5", "every hour from 9 through 17", "days 1 and 15".
--- p_first..p_last are the values that the field can have.
+-- describe_field: the values of one field in words, e.g. "minute 5", "every hour from 9 through 17", "days 1
+-- and 15". p_first..p_last are the values that the field can have.
 create or replace function kronos.describe_field(
     p_values integer[], p_unit text, p_first integer, p_last integer
 ) returns text

@@ -1,4 +1,5 @@
--- describe_interval: an interval in words, in its largest whole unit: "Every 90 minutes, counted from 2026-11-20 09:00 UTC".
+-- describe_interval: an interval in words, in its largest whole unit: "Every 90 minutes, counted from
+-- 2026-11-20 09:00 UTC".
 create or replace function kronos.describe_interval(p_seconds integer, p_anchor timestamptz) returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

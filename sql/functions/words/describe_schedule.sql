@@ -1,4 +1,5 @@
--- describe_schedule: a schedule in English, e.g. "At 09:00 on Monday"; it reads alike however its fields are written, and its zone is no part of it.
+-- describe_schedule: a schedule in English, e.g. "At 09:00 on Monday"; it reads alike however its fields are
+-- written, and its zone is no part of it.
 create or replace function kronos.describe_schedule(p_schedule kronos.schedule) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -2,7 +2,8 @@
 -- p_names[n] stands for n where given.
 --
 -- Loops, as in cron_values and cron_step: with set-based sql functions, planned again in each statement, one
--- describe_schedule took 1.0 ms in place of 0.33, and 0.30 in place of 0.12 per row of many (pgbench, PostgreSQL 15).
+-- describe_schedule took 1.0 ms in place of 0.33, and 0.30 in place of 0.12 per row of many (pgbench,
+-- PostgreSQL 15).
 create or replace function kronos.english_items(p_values integer[], p_names text[]) returns text[]
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

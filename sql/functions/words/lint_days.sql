@@ -15,7 +15,8 @@ declare
     v_lints   text[] := '{}'::text[];
 begin
     for v_day in 29..31 loop
-        -- Told where the day stands for itself, or a range begins with it, as 30-2 does: 25-31 means the month's end, whichever day that is.
+        -- Told where the day stands for itself, or a range begins with it, as 30-2 does: 25-31 means the
+        -- month's end, whichever day that is.
         continue when p_fields[3] !~ '(29|30|31)' or not exists (
             select from regexp_split_to_table(p_fields[3], ',') as item,
                         regexp_match(item, '^(29|30|31)(?:-(\d+))?(?:[wW]|$)') as part

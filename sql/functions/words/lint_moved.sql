@@ -1,5 +1,6 @@
--- lint_moved: to where dst_gap SHIFT_BY_GAP moves the ticks of a gap: "moved by 1 hour, to 03:30 (dst_gap SHIFT_BY_GAP)".
--- p_first is the first of their local times, p_end the one that the clocks show first after the gap, p_gap the gap's length.
+-- lint_moved: to where dst_gap SHIFT_BY_GAP moves the ticks of a gap: "moved by 1 hour, to 03:30 (dst_gap
+-- SHIFT_BY_GAP)". p_first is the first of their local times, p_end the one that the clocks show first after
+-- the gap, p_gap the gap's length.
 create or replace function kronos.lint_moved(p_schedule kronos.schedule, p_first timestamp, p_end timestamp, p_gap interval) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

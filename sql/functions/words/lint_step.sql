@@ -1,7 +1,8 @@
--- lint_step: what is to be said of a field that is one step over its whole range and does not divide it, as */7 in the minute field.
--- p_low..p_high are the field's values, p_next is where it begins again.
+-- lint_step: what is to be said of a field that is one step over its whole range and does not divide it, as
+-- */7 in the minute field. p_low..p_high are the field's values, p_next is where it begins again.
 -- Returns: null for any other field, and where the distance stays the same, as in */15 and 5-59/10.
--- A range that goes round, as 5-4/7, begins again within the hour; the one over a month's end counts 31 days for each month.
+-- A range that goes round, as 5-4/7, begins again within the hour; the one over a month's end counts 31 days
+-- for each month.
 create or replace function kronos.lint_step(p_text text, p_field text, p_unit text, p_low integer, p_high integer, p_next text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- lint_times: the local times of a schedule from p_first on and before p_end, in words: "02:00 to 02:45 on 2026-03-29, 4 times,".
--- p_first is one of them.
+-- lint_times: the local times of a schedule from p_first on and before p_end, in words: "02:00 to 02:45 on
+-- 2026-03-29, 4 times,". p_first is one of them.
 create or replace function kronos.lint_times(p_schedule kronos.schedule, p_first timestamp, p_end timestamp) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

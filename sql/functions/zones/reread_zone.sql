@@ -1,5 +1,6 @@
--- reread_zone: writes down what PostgreSQL says of a time zone now, for its jobs to be looked at from the first on (refresh_jobs). Where that is
--- something else than before, it warns, notifies those who remember schedules (kronos_zones), and notes since when the rules differ.
+-- reread_zone: writes down what PostgreSQL says of a time zone now, for its jobs to be looked at from the
+-- first on (refresh_jobs). Where that is something else than before, it warns, notifies those who remember
+-- schedules (kronos_zones), and notes since when the rules differ.
 create or replace function kronos.reread_zone(p_timezone text) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
