@@ -7,12 +7,18 @@ from kronos import migrations, revisions, sql
 from sql_factory import Connection, records, value, values
 
 
-def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connection, bare: str) -> None:
+def become_owner_at(superuser: Connection, *scripts: str) -> None:
+    """A database that these revisions made, the last of them its own; the connection acts as its owner."""
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())
     superuser.execute("set role kronos_owner")
-    superuser.execute((revisions.scripts() / "versions" / "0001_initial.sql").read_text().encode())
+    for script in scripts:
+        superuser.execute((revisions.scripts() / "versions" / f"{script}.sql").read_text().encode())
     superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
-    superuser.execute("insert into kronos.schema_version values ('0001')")
+    superuser.execute("insert into kronos.schema_version values (%s)", [scripts[-1].partition("_")[0]])
+
+
+def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connection, bare: str) -> None:
+    become_owner_at(superuser, "0001_initial")
     endpoint = add_endpoint(superuser)
     job_id = uuid.uuid4()
     superuser.execute(
@@ -40,12 +46,7 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
 
 
 def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they_did(superuser: Connection, bare: str) -> None:
-    superuser.execute((sql.root() / "cluster.sql").read_text().encode())
-    superuser.execute("set role kronos_owner")
-    for revision in ("0001_initial", "0002_schedules"):
-        superuser.execute((revisions.scripts() / "versions" / f"{revision}.sql").read_text().encode())
-    superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
-    superuser.execute("insert into kronos.schema_version values ('0002')")
+    become_owner_at(superuser, "0001_initial", "0002_schedules")
     endpoint = add_endpoint(superuser)
     every, delayed = uuid.uuid4(), uuid.uuid4()
     superuser.execute(
@@ -84,12 +85,7 @@ def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they
 
 def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connection, bare: str) -> None:
     """An index with the distance of two instants refuses the infinite ones."""
-    superuser.execute((sql.root() / "cluster.sql").read_text().encode())
-    superuser.execute("set role kronos_owner")
-    for revision in ("0001_initial", "0002_schedules"):
-        superuser.execute((revisions.scripts() / "versions" / f"{revision}.sql").read_text().encode())
-    superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
-    superuser.execute("insert into kronos.schema_version values ('0002')")
+    become_owner_at(superuser, "0001_initial", "0002_schedules")
     endpoint = add_endpoint(superuser)
     superuser.execute(
         """
@@ -115,12 +111,7 @@ def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connectio
 
 def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superuser: Connection, bare: str) -> None:
     """Once, creation and deletion could both commit, and a deletion looked at live jobs only."""
-    superuser.execute((sql.root() / "cluster.sql").read_text().encode())
-    superuser.execute("set role kronos_owner")
-    for revision in ("0001_initial", "0002_schedules"):
-        superuser.execute((revisions.scripts() / "versions" / f"{revision}.sql").read_text().encode())
-    superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
-    superuser.execute("insert into kronos.schema_version values ('0002')")
+    become_owner_at(superuser, "0001_initial", "0002_schedules")
     gone, there = add_endpoint(superuser, max_in_flight=3), add_endpoint(superuser)
     for endpoint in (gone, there):
         superuser.execute(
