@@ -26,7 +26,7 @@ import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from jobs_view import INSTALL
+from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
 from kronos import config, keys, libpq, migrations
 from servers import ContainerServer, EmbeddedServer, Server
 
@@ -133,6 +133,7 @@ def template(server: Server) -> str:
     with psycopg.connect(url_of(server.superuser_url, name)) as connection:  # a minute may have begun since the migration: pg_cron rang
         connection.execute("delete from kronos.attempt; delete from kronos.execution_done")
         connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
+        connection.execute(KEEP_HOURLY_TICKS_AWAY)
         connection.execute("update tests.jobs set ticks_from = next_tick_at - interval '1 minute'")  # what they ran is not owed
     server.wake_launcher()
     return name

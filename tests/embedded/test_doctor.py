@@ -28,11 +28,12 @@ def test_all_holds_on_a_new_instance_and_a_run_is_explained(up: Callable[..., Up
         workers = "select count(*) from pg_stat_activity where application_name = 'kronos-worker-listen'"
         eventually(lambda: connection.execute(workers).fetchone() != (0,), "no worker is connected", seconds=30)
 
-    told = kronos("doctor", "--json", KRONOS_DATABASE_URL=str(running.told["database_url"]))
-
-    found = json.loads(told.stdout)
+    database = {"KRONOS_DATABASE_URL": str(running.told["database_url"])}
+    # The home was copied: what is due at its first minute gets its entry once it has run.
+    eventually(lambda: kronos("doctor", "--json", **database).returncode == 0, "doctor finds fault with a new instance", seconds=150)
+    found = json.loads(kronos("doctor", "--json", **database).stdout)
     assert [each for each in found["findings"] if not each["ok"]] == []
-    assert (told.returncode, found["ok"]) == (0, True)
+    assert found["ok"]
 
     where = {"KRONOS_URL": running.url}
     options = ("--workspace", "kronos-system", "--key-file", str(running.told["admin_key_file"]), "--json")
