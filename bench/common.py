@@ -121,10 +121,19 @@ async def _seed(url: str, sink_url: str) -> None:
 def child(
     command: Sequence[str], *, log: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process with pipes to its standard input and output, ended with the block. Its standard error goes to `log`, or to ours."""
+    """A Python process with pipes to its standard input and output, ended with the block. Its standard error goes to `log`, or to ours."""
+    with program([sys.executable, "-P", *command], log=log, environment=environment) as process:
+        yield process
+
+
+@contextmanager
+def program(
+    command: Sequence[str], *, log: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """As child, for any command."""
     with (log or Path(os.devnull)).open("a") as file:
         process = subprocess.Popen(
-            [sys.executable, "-P", *command],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=file if log else None,
@@ -141,15 +150,22 @@ def child(
 
 def told(process: subprocess.Popen[str], order: Json = None) -> Json:
     """The process's answer, a line of JSON, to `order`, if one is given."""
-    if process.stdin is None or process.stdout is None:
-        raise RuntimeError("the process has no pipes")
     if order is not None:
-        process.stdin.write(json.dumps(order) + "\n")
-        process.stdin.flush()
+        give(process, order)
+    if process.stdout is None:
+        raise RuntimeError("the process has no pipes")
     if not (line := process.stdout.readline()):
         raise RuntimeError(f"{process.args!r} ended with {process.wait(timeout=10)}")
     answer: Json = json.loads(line)
     return answer
+
+
+def give(process: subprocess.Popen[str], order: Json) -> None:
+    """An order, a line of JSON; its answer is read by `told`."""
+    if process.stdin is None:
+        raise RuntimeError("the process has no pipes")
+    process.stdin.write(json.dumps(order) + "\n")
+    process.stdin.flush()
 
 
 @contextmanager

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import click
+import psycopg
 
 from bench import common, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
 from kronos import database, jobs
+from kronos.model import Json, JsonObject
 
 _PLAIN = "aiohttp alone"
 _INPUT = {"order": 4711, "customer": "someone", "note": "x" * 150}
 _BODY = json.dumps(_INPUT, separators=(",", ":"))
-# As insert_one_shot_job has it, many at once.
 _ADD = """
 with endpoint as (
     select endpoint.*, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
@@ -41,16 +42,35 @@ select kronos.uuid7(), job.workspace_id, job.job_id, endpoint.endpoint_id, endpo
 """
 
 
+def add(connection: psycopg.Connection[tuple[Json, ...]], count: int, body: JsonObject) -> None:
+    """So many jobs, as insert_one_shot_job has it, by one statement."""
+    connection.execute(_ADD, [ENDPOINT, json.dumps(body), count])
+
+
+@contextmanager
+def worker(one: Instance) -> Iterator[subprocess.Popen[str]]:
+    """`kronos worker` with its default settings."""
+    log = one.home / "log" / "worker.log"
+    with common.child(["-m", "kronos", "worker"], log=log, environment=one.environment(egress_allow="127.0.0.0/8")) as process:
+        yield process
+
+
+def await_listeners(connection: psycopg.Connection[tuple[Json, ...]], count: int) -> None:
+    """Until so many workers listen."""
+    listening = "select count(*) from pg_stat_activity where application_name = 'kronos-worker-listen' and query <> ''"
+    common.wait_until(lambda: connection.execute(listening).fetchone() == (count,), "the workers do not listen; see their log")
+
+
+def await_end(connection: psycopg.Connection[tuple[Json, ...]]) -> None:
+    """Until nothing is unfinished."""
+    unfinished = "select 1 from kronos.execution_live limit 1"
+    common.wait_until(lambda: connection.execute(unfinished).fetchone() is None, "the results are not stored", seconds=300, every=0.005)
+
+
 @contextmanager
 def _worker(one: Instance) -> Iterator[subprocess.Popen[str]]:
-    """`kronos worker` with its default settings, once it listens."""
-    log = one.home / "log" / "worker.log"
-    with (
-        one.connect() as connection,
-        common.child(["-m", "kronos", "worker"], log=log, environment=one.environment(egress_allow="127.0.0.0/8")) as process,
-    ):
-        listening = "select count(*) from pg_stat_activity where application_name = 'kronos-worker-listen' and query <> ''"
-        common.wait_until(lambda: connection.execute(listening).fetchone() == (1,), f"the worker does not listen; see {log}")
+    with one.connect() as connection, worker(one) as process:
+        await_listeners(connection, 1)
         yield process
 
 
@@ -70,13 +90,13 @@ class Bench:
         self._clean()
         with _worker(self._one) as worker:
             self._connection.execute("begin")
-            self._connection.execute(_ADD, [ENDPOINT, _BODY, self._count])
+            add(self._connection, self._count, _INPUT)
             self._connection.execute("notify kronos_work")
             used, postgres = machine.cpu_seconds(worker.pid), machine.cpu_seconds(self._one.postgres_pid)
             self._connection.execute("commit")
             started = time.monotonic()
             common.wait_until(lambda: self._arrived() >= self._count, "the deliveries do not come to an end", seconds=300, every=0.05)
-            common.wait_until(self._is_empty, "the results are not stored", every=0.005)
+            await_end(self._connection)
             seconds = time.monotonic() - started
             used, postgres = machine.cpu_seconds(worker.pid) - used, machine.cpu_seconds(self._one.postgres_pid) - postgres
         if (arrived := self._arrived()) != self._count:
@@ -103,16 +123,13 @@ class Bench:
         with _worker(self._one):
             committed = asyncio.run(_trickle(self._one.url, count))
             common.wait_until(lambda: self._arrived() >= count, "the deliveries do not come to an end")
-            common.wait_until(self._is_empty, "the results are not stored")
+            await_end(self._connection)
         arrivals = common.told(self._sink, "arrivals")
         return sorted((arrivals[execution] - at) * 1000 for execution, at in committed.items())
 
     def _arrived(self) -> int:
         arrived: int = common.told(self._sink, "count")["count"]
         return arrived
-
-    def _is_empty(self) -> bool:
-        return self._connection.execute("select 1 from kronos.execution_live limit 1").fetchone() is None
 
     def _clean(self) -> None:
         common.told(self._sink, "forget")

@@ -1,0 +1,259 @@
+"""Who takes part, and how a sample of each is taken: the same rows, the same sink, one PostgreSQL, a new database for each sample."""
+
+import asyncio
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from statistics import quantiles
+from typing import Protocol
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from bench import common, deliver, machine
+from bench.common import ENDPOINT, WORKSPACE, Instance
+from bench.peers.installed import Installed
+from kronos import database, jobs
+from kronos.model import Json
+
+BULK = 1000
+CONNECTIONS = 64
+INPUT = {"number": 0, "order": 4711, "customer": "someone", "note": "x" * 140}
+Sample = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What all of them share."""
+
+    one: Instance
+    sink: subprocess.Popen[str]
+    sink_url: str
+
+    def arrived(self) -> int:
+        """Requests at the sink since it forgot them."""
+        count: int = common.told(self.sink, "count")["count"]
+        return count
+
+
+class Contestant(Protocol):
+    """One way to have work done by PostgreSQL. Rates are per second, `cpu` and `postgres` in µs of CPU time for each unit."""
+
+    def deliveries(self, count: int) -> Sample:
+        """`count` jobs that wait are delivered by HTTP to the sink, until the database has nothing unfinished."""
+
+    def enqueued(self, callers: int, seconds: float) -> Sample:
+        """One job a call, each caller waiting for its own commit."""
+
+    def bulk(self, count: int) -> Sample:
+        """So many at once as BULK says."""
+
+    def pickups(self, count: int) -> Sample:
+        """From the commit of a lone job to its start: p50, p99, in ms."""
+
+
+class Peer:
+    """A peer, by its own calls."""
+
+    def __init__(self, place: Place, installed: Installed, program: str) -> None:
+        self._place, self._installed, self._program = place, installed, program
+
+    def deliveries(self, count: int) -> Sample:
+        """One worker process."""
+        with self._database() as url, self._process(url) as filler, self._process(url) as worker:
+            common.told(filler, {"do": "fill", "count": count, "chunk": BULK})
+            _settle(url)
+            common.told(self._place.sink, "forget")
+            with _spent(self._place.one, [worker.pid], count) as sample:
+                seconds = common.told(worker, {"do": "deliver", "count": count, "url": self._place.sink_url, "connections": CONNECTIONS})
+            if (arrived := self._place.arrived()) != count:
+                raise RuntimeError(f"{count} jobs of {self._program} made {arrived} requests")
+            return sample | {"rate": count / seconds["seconds"]}
+
+    def enqueued(self, callers: int, seconds: float) -> Sample:
+        """By the call that its documentation has, in one process."""
+        with self._database() as url, self._process(url) as sender:
+            common.told(sender, {"do": "connect", "callers": callers})
+            used, postgres = machine.cpu_seconds(sender.pid), machine.cpu_seconds(self._place.one.postgres_pid)
+            did = common.told(sender, {"do": "enqueue", "callers": callers, "seconds": seconds})
+            count = did["count"]
+            return {
+                "rate": count / did["seconds"],
+                "cpu": (machine.cpu_seconds(sender.pid) - used) / count * 1e6,
+                "postgres": (machine.cpu_seconds(self._place.one.postgres_pid) - postgres) / count * 1e6,
+            }
+
+    def bulk(self, count: int) -> Sample:
+        """By its call for many."""
+        with self._database() as url, self._process(url) as sender:
+            with _spent(self._place.one, [sender.pid], count) as sample:
+                did = common.told(sender, {"do": "fill", "count": count, "chunk": BULK})
+            return sample | {"rate": count / did["seconds"]}
+
+    def pickups(self, count: int) -> Sample:
+        """Until the first line of the job."""
+        with self._database() as url, self._process(url) as worker, self._process(url) as sender:
+            common.told(worker, {"do": "listen"})
+            time.sleep(1)  # none of them says when it listens
+            commits = common.told(sender, {"do": "trickle", "count": count, "every_seconds": 0.05})["commits"]
+
+            def starts() -> dict[str, float]:
+                found: dict[str, float] = common.told(worker, {"do": "starts"})["starts"]
+                return found
+
+            common.wait_until(lambda: set(commits) <= set(starts()), "the jobs do not start")
+            return _percentiles([(starts()[number] - at) * 1000 for number, at in commits.items()])
+
+    @contextmanager
+    def _database(self) -> Iterator[str]:
+        name = f"peer_{self._program.partition('_')[0]}"
+        with psycopg.connect(make_conninfo(self._place.one.url, dbname="postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            try:
+                url = make_conninfo(self._place.one.url, dbname=name)
+                with self._process(url) as process:
+                    common.told(process, {"do": "install"})
+                yield url
+            finally:
+                connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def _process(self, url: str) -> Iterator[subprocess.Popen[str]]:
+        fields = psycopg.conninfo.conninfo_to_dict(url)
+        password = f":{fields['password']}" if fields.get("password") else ""
+        given = f"postgresql://{fields['user']}{password}@{fields['host']}:{fields['port']}/{fields['dbname']}"
+        with common.program(self._installed.command(self._program, given)) as process:
+            yield process
+
+
+class Kronos:
+    """Its own processes with their default settings, as a user starts them."""
+
+    def __init__(self, place: Place, *, workers: int = 1, apis: int = 1, body: Json = None, path: str = "jobs") -> None:
+        self._place, self._workers, self._apis = place, workers, apis
+        self._body, self._path = body, path
+
+    def deliveries(self, count: int) -> Sample:
+        """With every header, signature, guard and record that a delivery has."""
+        one = self._place.one
+        common.told(self._place.sink, "forget")
+        one.forget_jobs()
+        with ExitStack() as stack, one.connect() as connection:
+            processes = [stack.enter_context(deliver.worker(one)) for _ in range(self._workers)]
+            deliver.await_listeners(connection, self._workers)
+            connection.execute("begin")
+            deliver.add(connection, count, INPUT)
+            connection.execute("notify kronos_work")
+            with _spent(one, [process.pid for process in processes], count) as sample:
+                began = time.monotonic()
+                connection.execute("commit")
+                deliver.await_end(connection)
+                seconds = time.monotonic() - began
+        if (arrived := self._place.arrived()) != count:
+            raise RuntimeError(f"{count} executions made {arrived} requests")
+        return sample | {"rate": count / seconds}
+
+    def enqueued(self, callers: int, seconds: float) -> Sample:
+        """Over HTTP, as its users do: a peer's call has no HTTP in it."""
+        one = self._place.one
+        one.forget_jobs()
+        body = self._body or {"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": INPUT}
+        with ExitStack() as stack:
+            apis = [stack.enter_context(common.served(one)) for _ in range(self._apis)]
+            clients = [stack.enter_context(common.child(["-m", "bench.callers"])) for _ in apis]
+
+            def load(length: float) -> list[Json]:
+                for (_, port), client in zip(apis, clients, strict=True):
+                    common.give(client, _load(one, port, self._path, body, max(1, callers // self._apis), length))
+                return [common.told(client) for client in clients]
+
+            load(1)
+            pids = [process.pid for process, _ in apis]
+            used, postgres = sum(map(machine.cpu_seconds, pids)), machine.cpu_seconds(one.postgres_pid)
+            seen = load(seconds)
+            used, postgres = sum(map(machine.cpu_seconds, pids)) - used, machine.cpu_seconds(one.postgres_pid) - postgres
+        refused = [each["other"] for each in seen if each["other"]]
+        if refused:
+            raise RuntimeError(f"the API answered {refused[0]}")
+        count = sum(each["requests"] for each in seen)
+        rate = sum(each["requests"] / each["seconds"] for each in seen)
+        return {"rate": rate, "p99": max(each["p99_ms"] for each in seen), "cpu": used / count * 1e6, "postgres": postgres / count * 1e6}
+
+    def bulk(self, count: int) -> Sample:
+        """By the statement for many, from one connection."""
+        one = self._place.one
+        one.forget_jobs()
+        with one.connect() as connection, _spent(one, [], count) as sample:
+            began = time.monotonic()
+            for _ in range(0, count, BULK):
+                deliver.add(connection, BULK, INPUT)
+            seconds = time.monotonic() - began
+        return sample | {"rate": count / seconds}
+
+    def pickups(self, count: int) -> Sample:
+        """Until the request is at the sink: the work that a peer's first line begins is done by then."""
+        one = self._place.one
+        common.told(self._place.sink, "forget")
+        one.forget_jobs()
+        with deliver.worker(one), one.connect() as connection:
+            deliver.await_listeners(connection, 1)
+            committed = asyncio.run(_trickle(one.url, count))
+            common.wait_until(lambda: self._place.arrived() >= count, "the deliveries do not come to an end")
+            deliver.await_end(connection)
+        arrivals = common.told(self._place.sink, "arrivals")
+        return _percentiles([(arrivals[execution] - at) * 1000 for execution, at in committed.items()])
+
+
+def _load(one: Instance, port: int, path: str, body: Json, connections: int, seconds: float) -> Json:
+    return {
+        "port": port,
+        "path": f"/v1/workspaces/{WORKSPACE}/{path}",
+        "headers": f"Authorization: Bearer {one.key_file.read_text().strip()}\r\n",
+        "bodies": [json.dumps(body)],
+        "connections": connections,
+        "seconds": seconds,
+    }
+
+
+async def _trickle(url: str, count: int) -> dict[str, float]:
+    """When each execution was committed, on the monotonic clock: the moment its caller has the answer."""
+    committed = {}
+    new = jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(INPUT))
+    async with database.Pool(url, size=1) as pool:
+        view = database.WorkspaceView(pool, WORKSPACE)
+        for nth in range(count + 10):
+            job, _ = await jobs.create(view, new)
+            at = time.monotonic()
+            if job.execution is None:
+                raise RuntimeError(f"job {job.job_id} has no execution")
+            if nth >= 10:  # the first ones plan their statements
+                committed[str(job.execution["execution_id"])] = at
+            await asyncio.sleep(0.05)
+    return committed
+
+
+@contextmanager
+def _spent(one: Instance, pids: list[int], count: int) -> Iterator[Sample]:
+    """CPU time meanwhile, in µs for each of `count`; filled when the block ends."""
+    sample: Sample = {}
+    used, postgres = sum(map(machine.cpu_seconds, pids)), machine.cpu_seconds(one.postgres_pid)
+    yield sample
+    if pids:
+        sample["cpu"] = (sum(map(machine.cpu_seconds, pids)) - used) / count * 1e6
+    sample["postgres"] = (machine.cpu_seconds(one.postgres_pid) - postgres) / count * 1e6
+
+
+def _settle(url: str) -> None:
+    """What a fill leaves behind is not a worker's to pay."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+        connection.execute("checkpoint")
+
+
+def _percentiles(milliseconds: list[float]) -> Sample:
+    cut = quantiles(milliseconds, n=100)
+    return {"p50": cut[49], "p99": cut[98]}
