@@ -84,11 +84,14 @@ DEPENDANTS = """
      and coalesce(rule.ev_class, dependency.objid)::bigint <> all (%(oids)s)
    order by 1, 2
 """
-# All that the files make, but for the text of functions and views: who owns it, who may use it. Partitions come and go.
+# All that the files make: what it says, who owns it, who may use it. What a function says is its body and what it promises: other
+# settings of one are its administrator's. Of a view its columns: PostgreSQL writes its text anew in each major version. Partitions
+# come and go.
 OBJECTS = """
   select 'function ' || proc.oid::regprocedure as object,
          jsonb_build_object('owner', proc.proowner::regrole, 'result', pg_get_function_result(proc.oid), 'lent rights', proc.prosecdef,
                             'settings', case when proc.prosecdef then proc.proconfig::text end,
+                            'text', md5(concat_ws(' ', proc.prosrc, pg_get_function_sqlbody(proc.oid), proc.provolatile)),
                             'rights', (select string_agg(each::text, ' ' order by each::text) from unnest(proc.proacl) as each)) as state
     from pg_proc as proc
    where proc.pronamespace = 'kronos'::regnamespace

@@ -36,7 +36,7 @@ from kronos.doctor.facts import (
     Waiting,
     Workers,
 )
-from kronos.doctor.findings import AHEAD, BLOATED_ROWS, LISTED, OVERDUE, ZONES, Finding
+from kronos.doctor.findings import AHEAD, BLOATED_ROWS, LISTED, ZONES, Finding
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
 
@@ -113,7 +113,7 @@ class Doctor:
         yield "drift", one(lambda: findings.drift(self._rows(_DRIFT, limit=LISTED)))
         yield "malformed jobs", one(lambda: findings.faults(self._rows(_FAULTS, limit=LISTED)))
         yield "deletions", one(lambda: findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED)))
-        yield "overdue jobs", one(lambda: findings.overdue(self._rows(_OVERDUE_JOBS, longer_than=OVERDUE, limit=LISTED)))
+        yield "overdue jobs", one(lambda: findings.overdue(self._rows(_OVERDUE_JOBS, limit=LISTED)))
         yield "workers", self._deliveries
         yield "time zones", one(lambda: findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED)))
         yield "time zone data", one(lambda: self._zone_data(version))

@@ -25,7 +25,6 @@ from kronos.doctor.facts import (
 from kronos.sql import Row
 
 LISTED = 100  # rows of a list that a check asks for
-OVERDUE = timedelta(seconds=150)  # catch-up rings every minute and takes all that is due; the grace is 90 s
 AHEAD = timedelta(weeks=4)  # partitions are made eight weeks ahead
 BLOATED_ROWS = 100_000  # dead rows that are worth a word
 RETENTION_RUNS = timedelta(hours=3)  # it runs hourly
@@ -188,7 +187,7 @@ def left_behind(found: list[LeftBehind]) -> Finding:
         detail=f"{many(found)}: {some(told)}" if found else "nothing unfinished is of a deleted workspace or endpoint",
         meaning="rows were written by hand or restored in part: these never end by themselves, and nobody can reach them over the API",
         fix="as kronos_owner, bring back what was deleted, cancel these over the API, and delete it again: "
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now(), deleted_at = null where slug = …; "
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = kronos.now(), deleted_at = null where slug = …; "
         "update kronos.endpoints set deleted_at = null where endpoint_id = …;",
     )
 
@@ -199,9 +198,9 @@ def overdue(found: list[OverdueJob]) -> Finding:
     return Finding(
         check="overdue jobs",
         ok=not found,
-        detail=f"{many(found)}: {some(told)}" if found else f"no tick is due for longer than {OVERDUE.total_seconds():.0f} s",
+        detail=f"{many(found)}: {some(told)}" if found else "no tick has waited for longer than catch-up leaves any",
         meaning="neither alarms nor catch-up accounted for these ticks",
-        fix="select kronos.catch_up(clock_timestamp()); as kronos_owner, and see launcher, heartbeat and malformed jobs",
+        fix="select kronos.catch_up(kronos.clock()); as kronos_owner, and see launcher, heartbeat and malformed jobs",
     )
 
 

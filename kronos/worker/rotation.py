@@ -12,8 +12,8 @@ from kronos.worker.claims import EVERYTHING, Claim, DueEndpoint, Wanted
 _MOST_IN_ONE_CLAIM = 64
 # Clocks of transactions that commit late: an execution may become visible a little below the newest that was claimed.
 _BEHIND = timedelta(seconds=1)
-# A tick on time is made up to 90 s after it is due (kronos.grace()), by a transaction of up to 30 s: what has been due for longer was there
-# at the full look.
+# A tick on time is made within kronos.grace() after it is due, by a transaction of up to 30 s: what has been due for longer was there at
+# the full look.
 SETTLED = timedelta(minutes=2)
 # So many endpoints a look reads from their floors: each costs it a look into the index, whether or not it has anything.
 _FLOORS_OF_A_LOOK = 64

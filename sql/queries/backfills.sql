@@ -1,11 +1,11 @@
 -- name: count_ticks
 -- What a backfill of [from, to) would do now; nothing is written. No row: no such job. Ticks in the future
 -- are not counted, nor more than %(limit)s.
-select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= now() as is_past, counted.ticks, counted.left_out, counted.redriven, counted.first_at, counted.last_at
+select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now() as is_past, counted.ticks, counted.left_out, counted.redriven, counted.first_at, counted.last_at
   from kronos.jobs as job
  cross join lateral (select count(*)::integer as ticks, count(*) filter (where is_left_out)::integer as left_out,
                             count(*) filter (where not is_left_out and failed_id is not null)::integer as redriven, min(tick) as first_at, max(tick) as last_at
-                       from kronos.backfill_ticks(job, %(from_at)s::timestamptz, least(%(to_at)s::timestamptz, now()), %(limit)s::integer,
+                       from kronos.backfill_ticks(job, %(from_at)s::timestamptz, least(%(to_at)s::timestamptz, kronos.now()), %(limit)s::integer,
                                                   %(include)s::text[])) as counted
  where job.workspace_id = kronos.current_workspace_id()
    and job.job_id = kronos.find_job(%(job)s);

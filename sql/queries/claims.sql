@@ -10,7 +10,7 @@ with recursive known as materialized (
       from unnest(%(endpoint_ids)s::uuid[], %(floors)s::timestamptz[]) as known (endpoint_id, floor)
 ), since as materialized (
     select case when %(since_seconds)s::double precision is null then '-infinity'
-                else now() - make_interval(secs => %(since_seconds)s::double precision)
+                else kronos.now() - make_interval(secs => %(since_seconds)s::double precision)
            end as at
 ), gap as materialized (
     select after_id, lead(after_id, 1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') over (order by after_id) as before_id, since.at as since
@@ -46,7 +46,7 @@ with recursive known as materialized (
                           order by live.visible_at
                           limit 1) as first
 )
-select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '1970-01-01 00:00:00+00') - now()) * 1000)::double precision as due_in_ms,
+select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '1970-01-01 00:00:00+00') - kronos.now()) * 1000)::double precision as due_in_ms,
        greatest(waiting.visible_at, '1970-01-01 00:00:00+00') as due_at
   from waiting
  cross join lateral (select workspace.status
@@ -76,7 +76,7 @@ with wanted as materialized (
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id and workspace.status = 'ACTIVE'
-     where gate.max_in_flight is not null and gate.paused_until <= now()
+     where gate.max_in_flight is not null and gate.paused_until <= kronos.now()
        for update of gate skip locked
 ), gate as materialized (
     select endpoint_id, floor, is_limited, room from limited
@@ -85,14 +85,14 @@ with wanted as materialized (
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id and workspace.status = 'ACTIVE'
-     where gate.max_in_flight is null and gate.paused_until <= now()
+     where gate.max_in_flight is null and gate.paused_until <= kronos.now()
 ), due as materialized (
     select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited
       from gate
      cross join lateral (select live.execution_id, live.visible_at
                            from kronos.execution_live as live
                           where live.endpoint_id = gate.endpoint_id and live.claim_token is null
-                            and live.visible_at <= now() and live.visible_at >= gate.floor
+                            and live.visible_at <= kronos.now() and live.visible_at >= gate.floor
                           order by live.visible_at
                           limit greatest(gate.room, 0)
                             for update skip locked) as picked
@@ -100,11 +100,11 @@ with wanted as materialized (
     update kronos.execution_live as live
        set claim_token   = %(claim_token)s,
            worker_id     = %(worker_id)s,
-           claimed_at    = now(),
-           started_at    = coalesce(live.started_at, now()),
+           claimed_at    = kronos.now(),
+           started_at    = coalesce(live.started_at, kronos.now()),
            holds_slot    = due.is_limited,
            attempt_count = live.attempt_count + 1,
-           visible_at    = now() + make_interval(secs => greatest(live.timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0)
+           visible_at    = kronos.now() + make_interval(secs => greatest(live.timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0)
       from due
      where live.execution_id = due.execution_id
     returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version, live.attempt_count, live.max_attempts,
@@ -194,7 +194,7 @@ with result as materialized (
 ), again as (
     update kronos.execution_live as live
        set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, error = held.new_error, crashes = live.crashes + held.is_cut_off::integer,
-           visible_at = now() + make_interval(secs => held.retry_ms / 1000.0)
+           visible_at = kronos.now() + make_interval(secs => held.retry_ms / 1000.0)
       from held
      where live.execution_id = held.execution_id and held.verdict = 'RETRY'
 ), recorded as (
@@ -278,7 +278,7 @@ with held as materialized (
         on conflict (execution_id) do nothing      -- as finalize_executions
 ), again as (
     update kronos.execution_live as live
-       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, visible_at = now(), attempt_count = live.attempt_count - 1,
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, visible_at = kronos.now(), attempt_count = live.attempt_count - 1,
            started_at = case when live.attempt_count > 1 then live.started_at end
       from held
      where live.execution_id = held.execution_id and held.cancel_reason is null

@@ -101,9 +101,9 @@ select queue.worker_sessions from kronos.queue_health('1 minute') as queue;
 
 -- name: list_waiting
 -- Endpoints whose oldest due execution has waited for longer than that, and what for: null, a worker.
-select workspace.slug as workspace, endpoint.name as endpoint, extract(epoch from now() - greatest(waiting.due_at, '1970-01-01 00:00:00+00'))::double precision as seconds,
+select workspace.slug as workspace, endpoint.name as endpoint, extract(epoch from kronos.now() - greatest(waiting.due_at, '1970-01-01 00:00:00+00'))::double precision as seconds,
        waiting.waits_for
-  from kronos.waiting_endpoints(now() - %(longer_than)s::interval, 10000) as waiting
+  from kronos.waiting_endpoints(kronos.now() - %(longer_than)s::interval, 10000) as waiting
   join kronos.endpoints as endpoint using (endpoint_id)
   join kronos.workspaces as workspace using (workspace_id)
  order by waiting.waits_for is not null, waiting.due_at
@@ -175,14 +175,14 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
 -- name: list_overdue
 -- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs
 -- wait for alarms of their own: the check of retention knows its hourly one.
-select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now() - pointer.next_tick_at)::double precision as overdue_seconds
+select job.job_id, job.name, workspace.slug as workspace, extract(epoch from kronos.now() - pointer.next_tick_at)::double precision as overdue_seconds
   from kronos.pointers as pointer
   join kronos.jobs as job using (job_id)
   join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
  where pointer.is_awaited
    and job.status = 'ACTIVE'
    and workspace.status = 'ACTIVE'
-   and pointer.next_tick_at < now() - %(longer_than)s::interval
+   and pointer.next_tick_at < kronos.now() - kronos.grace() - interval '60 seconds'
  order by pointer.next_tick_at
  limit %(limit)s;
 
@@ -192,12 +192,12 @@ select job.job_id, job.name, workspace.slug as workspace, extract(epoch from now
 select used.timezone, zone.read_at
   from kronos.zones_in_use() as used (timezone)
   left join kronos.zones as zone using (timezone)
- where (zone.read_at is null or zone.read_at < now() - %(older_than)s::interval)
+ where (zone.read_at is null or zone.read_at < kronos.now() - %(older_than)s::interval)
    and exists (select
                  from kronos.jobs as job
                 where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
                   and job.timezone = used.timezone
-                  and job.created_at < now() - %(older_than)s::interval)
+                  and job.created_at < kronos.now() - %(older_than)s::interval)
  order by used.timezone
  limit %(limit)s;
 
@@ -221,7 +221,7 @@ select class.relname::text as partition, class.relowner::regrole::text as owner
 -- name: get_retention
 -- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of
 -- their time, or older ones, are there. One row.
-select extract(epoch from now() - instance.ran_at)::double precision as ran_seconds, extract(epoch from now() - instance.done_at)::double precision as done_seconds,
+select extract(epoch from kronos.now() - instance.ran_at)::double precision as ran_seconds, extract(epoch from kronos.now() - instance.done_at)::double precision as done_seconds,
        stray.executions, stray.attempts
   from kronos.retention as instance
  cross join lateral (select (select count(*)::integer from (select from kronos.execution_done_default where execution_id >= oldest.from_id limit %(limit)s) as rows_there) as executions,

@@ -24,7 +24,7 @@ select endpoint_id, version from endpoint;
 -- than those in %(if_match)s, or one of those in %(if_none_match)s.
 with endpoint as (
     update kronos.endpoints
-       set version = version + 1, title = %(title)s, updated_at = now()
+       set version = version + 1, title = %(title)s, updated_at = kronos.now()
      where workspace_id = kronos.current_workspace_id() and name = %(name)s and type = %(type)s and deleted_at is null
        and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
        and version <> all (%(if_none_match)s::integer[])

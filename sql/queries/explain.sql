@@ -4,7 +4,7 @@
 -- id the chain of its versions is looked at.
 with asked as materialized (
     select job.job_id, job.first_version_id, job.version, kronos.tick_near(job.schedule, moment.at) as tick, moment.at
-      from (select coalesce(%(at)s::timestamptz, now()) as at) as moment
+      from (select coalesce(%(at)s::timestamptz, kronos.now()) as at) as moment
      cross join kronos.jobs as job
      where job.job_id = kronos.find_job(%(job)s)
        and job.workspace_id = kronos.current_workspace_id()
@@ -30,7 +30,7 @@ with asked as materialized (
       from version
      cross join lateral (select kronos.run_of(version.whole, coalesce(version.tick, kronos.one_shot_at(version.whole)), version.at) as facts) as told
 )
-select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, version.at, now() as now,
+select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, version.at, kronos.now() as now,
        version.tick, version.tick_out_of_force, kronos.one_shot_at(version.whole) as one_shot_at,
        version.is_in_force, version.has_begun, version.job_id as version_id, version.version,
        version.trigger, version.status, version.status_reason, version.cron, version.every,
@@ -56,8 +56,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
                                             'error', attempt.error) order by attempt.attempt_number)
           from (select tried.* from kronos.read_attempts(run.execution_id) as tried order by tried.attempt_number desc limit 100) as attempt) as attempts,
        endpoint.name as endpoint, gate.in_flight, gate.max_in_flight,
-       case when gate.paused_until > now() then kronos.iso(nullif(gate.paused_until, 'infinity')) end as gate_paused_until,
-       coalesce(gate.paused_until > now(), false) as is_gate_paused,
+       case when gate.paused_until > kronos.now() then kronos.iso(nullif(gate.paused_until, 'infinity')) end as gate_paused_until,
+       coalesce(gate.paused_until > kronos.now(), false) as is_gate_paused,
        (select count(*)::integer
           from pg_stat_activity as backend
          where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,

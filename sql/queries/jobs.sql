@@ -12,7 +12,7 @@
 -- workspace the ordinary way. Few nodes and few scans of them: each is made ready anew for every job.
 with endpoint as materialized (      -- and the first tick, before the row: a schedule that never fires is refused by its own words
     select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug,
-           case when now() >= %(read_at)s and now() < %(tick_then)s then %(tick_then)s
+           case when kronos.now() >= %(read_at)s and kronos.now() < %(tick_then)s then %(tick_then)s
                 else kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s) end as first_tick_at
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
@@ -78,7 +78,7 @@ with endpoint as materialized (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
                                        max_attempts, max_crashes, timeout_ms, input)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id, endpoint.version, 'API',
-           coalesce(job.run_at, now()), coalesce(job.run_at, now()), greatest(job.run_at, now()),
+           coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()), greatest(job.run_at, kronos.now()),
            endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
       from job, endpoint
      where job.job_id = %(job_id)s
@@ -92,7 +92,7 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
        jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
-                          'status', case when queued.visible_at > now() then 'PENDING' else 'QUEUED' end, 'status_reason', null,
+                          'status', case when queued.visible_at > kronos.now() then 'PENDING' else 'QUEUED' end, 'status_reason', null,
                           'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at', kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
                           'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts, 'tick_count', 1, 'input', queued.input,
                           'output', null, 'error', null, 'worker_id', null, 'created_at', kronos.iso_inlined(queued.created_at)) as execution

@@ -31,7 +31,7 @@ returning public_id;
 -- name: replace_key
 -- The keys that the file held before; they work no longer.
 update kronos.api_keys
-   set revoked_at = now()
+   set revoked_at = kronos.now()
  where kept_in = %(kept_in)s
    and public_id <> %(public_id)s
    and revoked_at is null
@@ -39,7 +39,7 @@ returning public_id;
 
 -- name: revoke_key
 -- No row: unknown, or revoked before.
-update kronos.api_keys set revoked_at = now() where public_id = %(public_id)s and revoked_at is null returning public_id;
+update kronos.api_keys set revoked_at = kronos.now() where public_id = %(public_id)s and revoked_at is null returning public_id;
 
 -- name: count_others
 -- One row: how many other keys work.

@@ -32,7 +32,7 @@ select last_at, last_id, jobs from kronos.retain_jobs(%(after_at)s, %(after_id)s
 
 -- name: count_remains
 select remains.backfills, remains.job_faults, kronos.retain_workspaces(%(limit)s, true) as workspaces,
-       (select count(*) from kronos.idempotency_keys as each where each.created_at < now() - interval '24 hours') as idempotency_keys
+       (select count(*) from kronos.idempotency_keys as each where each.created_at < kronos.now() - interval '24 hours') as idempotency_keys
   from kronos.retain_remains(%(limit)s, true) as remains;
 
 -- name: count_run_details

@@ -35,8 +35,8 @@ select line_number, type, database, user_name, address, netmask, auth_method, op
 -- name: get_heard
 -- What pg_cron has rung, as kronos_owner. seconds: null, where it never has. failure: why the newest alarms
 -- fail.
-select (select extract(epoch from clock_timestamp() - max(beat.rang_at))::double precision
+select (select extract(epoch from kronos.clock() - max(beat.rang_at))::double precision
           from kronos.heartbeats as beat
-         where beat.rang_at > '-infinity' and beat.rang_at <= clock_timestamp() + interval '5 seconds') as seconds,
+         where beat.rang_at > '-infinity' and beat.rang_at <= kronos.clock() + interval '5 seconds') as seconds,
        newest.last_runid, case when newest.is_newest then newest.message end as failure
   from kronos.pg_cron_failure(30) as newest;

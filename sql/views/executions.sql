@@ -6,7 +6,7 @@ create or replace view kronos.executions with (security_invoker = true) as
            case when live.claim_token is not null     then 'RUNNING'
                 when live.visible_at = 'infinity'     then 'QUEUED'
                 when live.attempt_count > 0           then 'RETRYING'
-                when live.visible_at > now()          then 'PENDING'
+                when live.visible_at > kronos.now()          then 'PENDING'
                 else 'QUEUED'
            end as status,
            case when live.visible_at = 'infinity' then

@@ -9,7 +9,7 @@ create or replace view kronos.job_details with (security_invoker = true) as
            jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
            job.skip_next, job.resume_at,
            case when workspace.status <> 'ACTIVE' or job.status not in ('ACTIVE', 'PAUSED') then null
-                when job.status = 'ACTIVE' and pointer.next_tick_at > now() and job.skip_next = 0 then nullif(pointer.next_tick_at, 'infinity')
+                when job.status = 'ACTIVE' and pointer.next_tick_at > kronos.now() and job.skip_next = 0 then nullif(pointer.next_tick_at, 'infinity')
                 when job.trigger = 'CRON' then kronos.next_run_at(job, pointer)
            end as next_run_at,
            coalesce(pointer.last_run_at, job.last_run_at) as last_run_at,

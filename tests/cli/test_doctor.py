@@ -224,9 +224,22 @@ def test_without_a_database_url_it_says_which_setting_is_missing() -> None:
         ("drop function kronos.pg_cron_drift cascade", "drift", "function kronos.pg_cron_drift() does not exist"),
         ("revoke execute on function kronos.fire from kronos_cron", "privileges", "kronos_cron cannot execute kronos.fire"),
         ("drop view kronos.job_details", "objects", "view kronos.job_details is gone"),
+        (
+            """create or replace function kronos.clock() returns timestamptz language sql volatile parallel safe
+               return pg_catalog.clock_timestamp() - interval '1 hour'""",
+            "objects",
+            "function kronos.clock() has other text",
+        ),
+        (
+            """create or replace function kronos.now() returns timestamptz language sql stable parallel safe
+               return pg_catalog.now() - interval '1 hour'""",
+            "objects",
+            "function kronos.now() has other text",
+        ),
+        ("alter function kronos.now() immutable", "objects", "function kronos.now() has other text"),
         ("delete from kronos.heartbeats", "internal jobs", "0 of 0 internal jobs"),
     ],
-    ids=lambda each: each if " " in each and "kronos." in each else "",
+    ids=lambda each: " ".join(each.split()) if " " in each and "kronos." in each else "",
 )
 def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, check: str, detail: str

@@ -1,6 +1,5 @@
 """The floors of sql/functions: a function calls its own floor and those below, and each is called by somebody."""
 
-import re
 import subprocess
 from pathlib import Path
 
@@ -42,12 +41,6 @@ def test_each_function_is_called_by_somebody() -> None:
 def test_no_head_says_by_hand_who_calls_the_function() -> None:
     """bin/callers says it, and is never out of date. Of 156 such lines kept by hand 40 were wrong."""
     assert [path.name for _, path in floors.functions() if "called by:" in path.read_text().lower()] == []
-
-
-def test_the_grace_of_a_tick_stands_once() -> None:
-    """The other 90 s are no grace: within them the reaper comes once more (repair_entries)."""
-    paths = [*(path for _, path in floors.functions()), *(sql.root() / "queries").glob("*.sql"), *(sql.root() / "views").glob("*.sql")]
-    assert sorted(path.stem for path in paths if re.search(r"'90 (s|sec|seconds)'", path.read_text())) == ["grace", "repair_entries"]
 
 
 def test_each_floor_is_a_folder() -> None:

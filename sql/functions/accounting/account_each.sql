@@ -41,7 +41,7 @@ begin
     end if;
     v_from := array[v_known + 1] || array(select generate_series(1, v_known));
     v_to   := array[cardinality(v_job_ids)] || array(select generate_series(1, v_known));
-    while v_from <> '{}' and (v_until is null or clock_timestamp() < v_until) loop
+    while v_from <> '{}' and (v_until is null or kronos.clock() < v_until) loop
         v_first := v_from[1];
         v_last  := v_to[1];
         v_from  := v_from[2:];
@@ -51,7 +51,7 @@ begin
             v_delivered := v_delivered + kronos.account_ticks(v_job_ids[v_first : v_last], p_now);
         exception when others then
             raise warning 'kronos: % due jobs could not be accounted for together: % (%)', v_last - v_first + 1, sqlerrm, sqlstate;
-            v_until := coalesce(v_until, clock_timestamp() + interval '10 seconds');
+            v_until := coalesce(v_until, kronos.clock() + interval '10 seconds');
             if v_first = v_last then
                 perform kronos.record_job_fault(v_job_ids[v_first : v_last], sqlstate, sqlerrm);
                 continue;

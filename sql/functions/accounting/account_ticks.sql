@@ -77,7 +77,7 @@ begin
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, tick_count, input)
         select kronos.tick_id(job_id, each.scheduled_at), workspace_id, job_id, endpoint_id, endpoint_version, 'SCHEDULE', kind, each.reason,
-               each.scheduled_at, each.scheduled_at, now(), max_attempts, each.tick_count, input
+               each.scheduled_at, each.scheduled_at, kronos.now(), max_attempts, each.tick_count, input
           from tick
          cross join lateral (select tick.scheduled_at, tick.tick_count, tick.reason
                               where tick.last_run_at is null or tick.scheduled_at > tick.last_run_at

@@ -11,7 +11,7 @@ begin
         return;
     end if;
     insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message, failed_at)
-    select job.job_id, job.workspace_id, pointer.next_tick_at, p_sqlstate, p_message, clock_timestamp()
+    select job.job_id, job.workspace_id, pointer.next_tick_at, p_sqlstate, p_message, kronos.clock()
       from kronos.jobs as job
       left join lateral kronos.pointer_of(job.job_id) as pointer on true
      where job.job_id = any (p_job_ids)

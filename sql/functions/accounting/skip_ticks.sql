@@ -22,7 +22,7 @@ begin
         insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
         values (p_job_id, v_job.workspace_id, v_tick, sqlstate, sqlerrm)
             on conflict (job_id) do update
-           set next_tick_at = excluded.next_tick_at, sqlstate = excluded.sqlstate, message = excluded.message, failed_at = now();
+           set next_tick_at = excluded.next_tick_at, sqlstate = excluded.sqlstate, message = excluded.message, failed_at = kronos.now();
         return 0;
     end;
     if v_counted.ticks > 0 then
@@ -30,7 +30,7 @@ begin
                                            scheduled_at, run_at, created_at, max_attempts, tick_count, input)
         select kronos.tick_id(p_job_id, untold.first_at), v_job.workspace_id, p_job_id, endpoint_id, endpoint.version, 'SCHEDULE', 'SKIPPED',
                p_reason || jsonb_build_object('first', untold.first_at, 'last', untold.last_at, 'count', untold.ticks),
-               untold.first_at, untold.first_at, now(), made_of.max_attempts, untold.ticks, v_job.input
+               untold.first_at, untold.first_at, kronos.now(), made_of.max_attempts, untold.ticks, v_job.input
           from kronos.endpoints as endpoint
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
          cross join (select v_tick, v_counted.last_tick, v_counted.ticks where v_last is null or v_tick > v_last

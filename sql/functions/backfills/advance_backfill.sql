@@ -55,7 +55,7 @@ begin
                redriven     = v_backfill.redriven,
                left_out     = v_backfill.left_out,
                status       = case when v_backfill.next_at is null and v_active + v_made = 0 then 'COMPLETED' else 'RUNNING' end,
-               completed_at = case when v_backfill.next_at is null and v_active + v_made = 0 then clock_timestamp() end
+               completed_at = case when v_backfill.next_at is null and v_active + v_made = 0 then kronos.clock() end
          where backfill_id = p_backfill_id;
     end if;
     if v_made > 0 then

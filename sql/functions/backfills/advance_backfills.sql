@@ -9,7 +9,7 @@ as $$
 declare
     v_backfill_id uuid;
     v_made        integer := 0;
-    v_until       timestamptz := clock_timestamp() + interval '1 second';      -- callers have other things to do
+    v_until       timestamptz := kronos.clock() + interval '1 second';      -- callers have other things to do
 begin
     if not exists (select from kronos.backfills where status = 'RUNNING') or kronos.is_held() then
         return null;
@@ -17,14 +17,14 @@ begin
     for v_backfill_id in
         select backfill_id from kronos.backfills where status = 'RUNNING' order by random() limit 100
     loop
-        exit when clock_timestamp() >= v_until;
+        exit when kronos.clock() >= v_until;
         begin
             v_made := v_made + kronos.advance_backfill(v_backfill_id, p_limit - v_made);
         exception when others then
             raise warning 'kronos: backfill % cannot go on: % (%)', v_backfill_id, sqlerrm, sqlstate;
             if not kronos.is_passing(sqlstate) then
                 update kronos.backfills
-                   set status = 'FAILED', completed_at = clock_timestamp(),
+                   set status = 'FAILED', completed_at = kronos.clock(),
                        status_reason = jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm, 'sqlstate', sqlstate)
                  where backfill_id = v_backfill_id
                    and status = 'RUNNING';

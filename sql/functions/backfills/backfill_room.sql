@@ -29,7 +29,7 @@ begin
         return 0;
     elsif v_endpoint.deleted_at is not null and p_backfill.next_at is not null then
         update kronos.backfills
-           set status = 'FAILED', completed_at = clock_timestamp(),
+           set status = 'FAILED', completed_at = kronos.clock(),
                status_reason = jsonb_build_object('code', 'endpoint_deleted', 'detail', 'the endpoint of the version that it was made of was deleted')
          where backfill_id = p_backfill.backfill_id;
         return null;

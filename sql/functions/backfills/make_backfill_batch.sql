@@ -23,7 +23,7 @@ begin
           from kronos.backfill_ticks(p_job, p_backfill.next_at, p_backfill.to_at, p_batch, p_backfill.include)
     ), to_run as materialized (
         select tick, failed_id, kronos.backfill_execution_id(p_backfill.backfill_id, p_backfill.created_at, tick) as execution_id,
-               now() - (p_room - nth_to_run) * interval '1 microsecond' as due_at      -- claimed in the order of their ticks
+               kronos.now() - (p_room - nth_to_run) * interval '1 microsecond' as due_at      -- claimed in the order of their ticks
           from found
          where not is_left_out and nth_to_run <= p_left
     ), failed as materialized (

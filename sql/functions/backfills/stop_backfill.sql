@@ -11,7 +11,7 @@ begin
         and status in ('ACTIVE', 'PAUSED')
         for update;
     update kronos.backfills
-       set status = 'CANCELLED', status_reason = p_reason, completed_at = clock_timestamp()
+       set status = 'CANCELLED', status_reason = p_reason, completed_at = kronos.clock()
      where backfill_id = p_backfill_id
        and status = 'RUNNING';
     if not found then

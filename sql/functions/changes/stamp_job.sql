@@ -20,9 +20,9 @@ begin
             using errcode = 'check_violation', schema = 'kronos', table = 'jobs', constraint = v_broken;
     end if;
     if new.status in ('RETIRED', 'COMPLETED') then
-        new.retired_at := coalesce(new.retired_at, now());
+        new.retired_at := coalesce(new.retired_at, kronos.now());
         new.resume_at := null;
-        new.ticks_until := coalesce(new.ticks_until, case when kronos.settled_job_id() = new.job_id then kronos.settled_at() else now() end);
+        new.ticks_until := coalesce(new.ticks_until, case when kronos.settled_job_id() = new.job_id then kronos.settled_at() else kronos.now() end);
         if new.trigger = 'CRON' then
             select * into v_pointer from kronos.pointer_of(new.job_id);
             if found then

@@ -39,18 +39,18 @@ begin
     if not found then
         return null;
     end if;
-    select admitted.verdict, admitted.reason into v_verdict, v_reason from kronos.admit_run(v_job, clock_timestamp()) as admitted;
+    select admitted.verdict, admitted.reason into v_verdict, v_reason from kronos.admit_run(v_job, kronos.clock()) as admitted;
     if v_verdict = 'SKIP' then
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL', 'SKIPPED', v_reason, now(),
-                now(), now(), v_made_of.max_attempts, coalesce(p_input, v_job.input));
+        values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL', 'SKIPPED', v_reason, kronos.now(),
+                kronos.now(), kronos.now(), v_made_of.max_attempts, coalesce(p_input, v_job.input));
         return v_job.job_id;
     end if;
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
                                        visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
-    values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL', now(), now(),
-            case when v_verdict = 'HOLD' then 'infinity' else now() end, v_made_of.max_attempts, v_made_of.max_crashes, v_made_of.timeout_ms,
+    values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL', kronos.now(), kronos.now(),
+            case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, v_made_of.max_attempts, v_made_of.max_crashes, v_made_of.timeout_ms,
             coalesce(p_input, v_job.input), case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end);
     if p_wake then
         perform pg_notify('kronos_work', '');

@@ -27,7 +27,7 @@ begin
             end if;
         end if;
     end loop;
-    update kronos.endpoints set deleted_at = now() where endpoint_id = v_endpoint_id;
+    update kronos.endpoints set deleted_at = kronos.now() where endpoint_id = v_endpoint_id;
     return true;
 end
 $$;

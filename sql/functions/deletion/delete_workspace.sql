@@ -26,8 +26,8 @@ begin
             perform from kronos.endpoints where workspace_id = v_workspace_id and deleted_at is null order by endpoint_id for update;
         end if;
     end loop;
-    update kronos.endpoints set deleted_at = now() where workspace_id = v_workspace_id and deleted_at is null;
-    update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = v_workspace_id;
+    update kronos.endpoints set deleted_at = kronos.now() where workspace_id = v_workspace_id and deleted_at is null;
+    update kronos.workspaces set status = 'DELETED', deleted_at = kronos.now() where workspace_id = v_workspace_id;
     is_deleted := true;
 end
 $$;

@@ -30,4 +30,4 @@ create or replace trigger jobs_that_return_need_a_live_endpoint
     execute function kronos.require_live_endpoint();
 create or replace trigger executions_that_return_need_a_live_endpoint
     after insert on kronos.execution_live
-    for each row when (new.created_at < now() or new.backfill_id is not null) execute function kronos.require_live_endpoint();
+    for each row when (new.created_at < kronos.now() or new.backfill_id is not null) execute function kronos.require_live_endpoint();

@@ -18,7 +18,7 @@ begin
     perform
        from kronos.execution_live as live
       where live.claim_token is not null
-        and live.visible_at <= now()
+        and live.visible_at <= kronos.now()
         and live.visible_at >= p_since
       order by live.visible_at
       limit 1;
@@ -32,7 +32,7 @@ begin
                    format('worker %s did not report within its lease; whether the delivery arrived is not known', live.worker_id)) as reason
           from kronos.execution_live as live
          where live.claim_token is not null
-           and live.visible_at <= now()
+           and live.visible_at <= kronos.now()
            and live.visible_at >= p_since
          order by live.visible_at
          limit p_limit
@@ -68,7 +68,7 @@ begin
     ), again as (
         update kronos.execution_live as live
            set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
-               crashes = live.crashes + 1, visible_at = now(), error = dead.reason
+               crashes = live.crashes + 1, visible_at = kronos.now(), error = dead.reason
           from dead
          where live.execution_id = dead.execution_id and not dead.is_over
         returning live.execution_id

@@ -28,7 +28,7 @@ as $$
     )
     select endpoint.endpoint_id, endpoint.visible_at,
            case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
-                when gate.paused_until > now()                 then 'deliveries to it are paused'
+                when gate.paused_until > kronos.now()                 then 'deliveries to it are paused'
                 when gate.in_flight >= gate.max_in_flight      then format('its %s deliveries at once are under way', gate.max_in_flight)
            end
       from endpoint

@@ -18,7 +18,7 @@ begin
           from (select live.execution_id, live.cause,
                        case when live.claim_token is not null                  then 'RUNNING'
                             when live.attempt_count > 0                        then 'RETRYING'
-                            when live.visible_at > now()                       then 'PENDING'
+                            when live.visible_at > kronos.now()                       then 'PENDING'
                             else 'QUEUED'
                        end as status,
                        null::jsonb as status_reason, live.scheduled_at, live.run_at,

@@ -8,7 +8,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_is_live constant boolean     := p_job.status in ('ACTIVE', 'PAUSED');
-    v_after   constant timestamptz := greatest(now(), kronos.finite(p_job.resume_at), kronos.finite(p_job.starts_at) - interval '1 microsecond');
+    v_after   constant timestamptz := greatest(kronos.now(), kronos.finite(p_job.resume_at), kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   constant timestamptz := kronos.finite(p_job.ends_at);
     v_runs    constant integer     := (select pointer.runs from kronos.pointer_of(p_job.job_id) as pointer);
     v_fault   text                 := kronos.schedule_fault(p_job.schedule);

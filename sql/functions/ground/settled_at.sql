@@ -2,5 +2,5 @@
 create or replace function kronos.settled_at() returns timestamptz
 language sql stable parallel safe
 as $$
-    select coalesce(nullif(current_setting('kronos.settled_at', true), '')::timestamptz, now())
+    select coalesce(nullif(current_setting('kronos.settled_at', true), '')::timestamptz, kronos.now())
 $$;

@@ -1,6 +1,6 @@
 -- uuid7: a version 7 UUID (RFC 9562): 48 bits of milliseconds, the rest random.
 -- Returns: a new id each time.
-create or replace function kronos.uuid7(p_at timestamptz default clock_timestamp()) returns uuid
+create or replace function kronos.uuid7(p_at timestamptz default kronos.clock()) returns uuid
 language sql volatile parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())

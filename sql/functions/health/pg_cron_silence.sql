@@ -7,7 +7,7 @@ create or replace function kronos.pg_cron_silence() returns interval
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     with clock as materialized (      -- read once: a plan may ask a subquery again for each piece of evidence
-        select clock_timestamp() as at
+        select kronos.clock() as at
     )
     select coalesce(clock.at - max(evidence.at) filter (where evidence.at <= clock.at + interval '5 seconds'), max(evidence.at) - clock.at)
       from clock

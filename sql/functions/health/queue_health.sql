@@ -14,7 +14,7 @@ as $$
               from pg_stat_activity as backend
              where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')),
            count(*)::integer,
-           extract(epoch from now() - min(greatest(waiting.due_at, '1970-01-01 00:00:00+00')))::double precision
-      from kronos.waiting_endpoints(now() - p_longer_than, 1000, (select max(beat.waiting_from) from kronos.heartbeats as beat)) as waiting
+           extract(epoch from kronos.now() - min(greatest(waiting.due_at, '1970-01-01 00:00:00+00')))::double precision
+      from kronos.waiting_endpoints(kronos.now() - p_longer_than, 1000, (select max(beat.waiting_from) from kronos.heartbeats as beat)) as waiting
      where waiting.waits_for is null
 $$;

@@ -17,12 +17,12 @@ begin
            count(*) filter (where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-'))
       into has_launcher, worker_sessions
       from pg_stat_activity as backend;
-    select count(*), extract(epoch from clock_timestamp() - min(due.next_tick_at)) into overdue_jobs, overdue_seconds
+    select count(*), extract(epoch from kronos.clock() - min(due.next_tick_at)) into overdue_jobs, overdue_seconds
       from (select pointer.next_tick_at
               from kronos.pointers as pointer
              where pointer.is_awaited
                and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
-               and pointer.next_tick_at < clock_timestamp() - interval '150 seconds'      -- catch-up rings every minute
+               and pointer.next_tick_at < kronos.clock() - kronos.grace() - interval '60 seconds'      -- catch-up rings every minute
              order by pointer.next_tick_at
              limit 10000) as due;
     select queue.waiting_endpoints, queue.waiting_seconds into waiting_endpoints, waiting_seconds from kronos.queue_health('60 seconds') as queue;

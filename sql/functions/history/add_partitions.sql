@@ -15,11 +15,11 @@ declare
     v_made    integer := 0;
 begin
     for v_missing in select * from kronos.missing_partitions(interval '8 weeks') loop
-        exit when clock_timestamp() > v_until;
+        exit when kronos.clock() > v_until;
         begin
             if kronos.add_partition(v_missing.parent, v_missing.from_at, v_missing.to_at) then
                 v_made := v_made + 1;
-                v_until := coalesce(v_until, clock_timestamp() + interval '25 milliseconds');
+                v_until := coalesce(v_until, kronos.clock() + interval '25 milliseconds');
             end if;
         exception
             when lock_not_available then      -- a dump, or a report: the next run finds it gone

@@ -13,7 +13,7 @@ declare
     v_to       uuid;
 begin
     select array_agg(job.job_id),
-           kronos.uuid7_floor(min(case when job.trigger = 'CRON' then now() - interval '25 hours' else kronos.finite(job.created_at) - interval '1 minute' end)),
+           kronos.uuid7_floor(min(case when job.trigger = 'CRON' then kronos.now() - interval '25 hours' else kronos.finite(job.created_at) - interval '1 minute' end)),
            case when bool_or(job.trigger = 'CRON') then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
                 else kronos.uuid7_floor(max(kronos.finite(job.created_at)) + interval '1 hour')
            end
@@ -21,13 +21,13 @@ begin
       from kronos.jobs as job
      where job.job_id = any (p_job_ids)
        and job.workspace_id = kronos.current_workspace_id()
-       and (job.retired_at is null or job.trigger <> 'CRON' or job.retired_at > now() - interval '25 hours' or cardinality(p_job_ids) = 1);
+       and (job.retired_at is null or job.trigger <> 'CRON' or job.retired_at > kronos.now() - interval '25 hours' or cardinality(p_job_ids) = 1);
     return query
         select execution.status, sum(execution.tick_count), max(execution.scheduled_at)
           from kronos.executions as execution
          where execution.job_id = any (v_versions)
            and execution.execution_id >= v_from and execution.execution_id < v_to
-           and execution.scheduled_at > now() - interval '24 hours'
+           and execution.scheduled_at > kronos.now() - interval '24 hours'
          group by execution.status;
 end
 $$;

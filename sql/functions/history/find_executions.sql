@@ -48,7 +48,7 @@ declare
     v_weeks      timestamptz[];                     -- the weeks that are noted of the job or the workspace; null: nothing is known
     v_only       text;                              -- the only status that is noted of it
 begin
-    select case when workspace.created_at between c_first and now() then workspace.created_at else c_first end
+    select case when workspace.created_at between c_first and kronos.now() then workspace.created_at else c_first end
       into v_workspace_at
       from kronos.workspaces as workspace
      where workspace.workspace_id = v_workspace;
@@ -56,7 +56,7 @@ begin
         select array_agg(version.job_id), array_agg(version.made_from), array_agg(version.made_until), min(version.made_at),
                max(version.made_at) filter (where version.trigger <> 'CRON') + c_slack, bool_or(version.trigger <> 'CRON')
           into v_versions, v_made_from, v_made_until, v_oldest, v_upper, v_is_one_shot
-          from (select job.job_id, job.trigger, case when job.created_at between c_first and now() then job.created_at end as made_at,
+          from (select job.job_id, job.trigger, case when job.created_at between c_first and kronos.now() then job.created_at end as made_at,
                        case when cardinality(p_job_ids) > 1 then kronos.finite(job.created_at) - c_slack else '-infinity' end as made_from,
                        case when cardinality(p_job_ids) > 1
                             then greatest(coalesce(kronos.finite(job.retired_at) + c_slack, 'infinity'), filled.made_until)
@@ -88,8 +88,8 @@ begin
           from unnest(coalesce(v_versions, array[v_workspace])) as subject (id)
           join kronos.history_weeks as noted on noted.subject_id = subject.id and (p_status is null or noted.status = p_status);
     end if;
-    v_upper := least(v_upper, case when v_before_at < now() then kronos.finite(v_before_at) + c_slack end);
-    v_lower := coalesce(v_upper, now()) - v_days;
+    v_upper := least(v_upper, case when v_before_at < kronos.now() then kronos.finite(v_before_at) + c_slack end);
+    v_lower := coalesce(v_upper, kronos.now()) - v_days;
     while not coalesce(p_status = any (c_unfinished), false) loop
         v_is_last := v_lower + c_slack <= v_oldest;
         v_late_from := ((v_lower + c_slack) at time zone 'UTC')::date;

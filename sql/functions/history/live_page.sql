@@ -16,7 +16,7 @@ begin
            and (p_status is null or p_status = case when live.claim_token is not null then 'RUNNING'
                                                     when live.visible_at = 'infinity' then 'QUEUED'
                                                     when live.attempt_count > 0       then 'RETRYING'
-                                                    when live.visible_at > now()      then 'PENDING'
+                                                    when live.visible_at > kronos.now()      then 'PENDING'
                                                     else 'QUEUED'
                                                end)
            and (p_scheduled_after is null or live.scheduled_at > p_scheduled_after)

@@ -6,7 +6,7 @@ language sql stable rows 20 set search_path = pg_catalog, pg_temp set timezone =
 as $$
     select wanted.parent, greatest(week.begins, max(kronos.uuid7_time(present.to_id))), week.begins + interval '7 days'
       from (values ('execution_done', 1), ('attempt', 2)) as wanted (parent, place)
-     cross join generate_series(date_trunc('week', now() - interval '1 day'), date_trunc('week', now() + p_ahead), interval '7 days') as week (begins)
+     cross join generate_series(date_trunc('week', kronos.now() - interval '1 day'), date_trunc('week', kronos.now() + p_ahead), interval '7 days') as week (begins)
       left join kronos.partitions() as present
         on present.parent = wanted.parent
        and present.from_id < kronos.uuid7_floor(week.begins + interval '7 days')

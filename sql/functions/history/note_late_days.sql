@@ -10,7 +10,7 @@ begin
                      from finished
                     where finished.cause in ('BACKFILL', 'MANUAL')
                        or get_byte(uuid_send(finished.execution_id), 6) >> 4 <> 7      -- an id that no function of ours made: it names no time
-                       or finished.created_at not between '1970-01-01 00:00:00+00' and now() + interval '1 day'
+                       or finished.created_at not between '1970-01-01 00:00:00+00' and kronos.now() + interval '1 day'
                        or finished.scheduled_at not between greatest(finished.created_at, '0001-01-01 00:00:00+00') - interval '1 hour'
                                                          and least(finished.created_at, '9999-12-31 00:00:00+00') + interval '1 hour') then
         return null;

@@ -29,7 +29,7 @@ begin
              where before.execution_id = v_before;
     end if;
     while v_from is not null loop
-        v_to := case when v_from + interval '32 days' < now() then v_from + interval '32 days' end;
+        v_to := case when v_from + interval '32 days' < kronos.now() then v_from + interval '32 days' end;
         v_end_id := kronos.uuid7_floor(v_to);
         begin
             return query

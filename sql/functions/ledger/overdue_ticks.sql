@@ -5,7 +5,7 @@ create or replace function kronos.overdue_ticks(p_job kronos.jobs) returns integ
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now   timestamptz := clock_timestamp();
+    v_now   timestamptz := kronos.clock();
     v_tick  timestamptz := (select pointer.next_tick_at from kronos.pointer_of(p_job.job_id) as pointer);
     v_count integer := 0;
 begin

@@ -27,7 +27,7 @@ declare
     v_nth      integer;
     v_is_sound boolean;
 begin
-    if p_from < now() - interval '31 days' then
+    if p_from < kronos.now() - interval '31 days' then
         return;
     end if;
     select array_agg(told.job_id) filter (where not told.is_late), array_agg(told.job_id) filter (where told.is_late)
@@ -88,7 +88,7 @@ begin
               from (select distinct job.workspace_id from kronos.jobs as job where job.job_id = any (p_job_ids)) as asked
         ), asked as materialized (
             select job.job_id, greatest(retained.at, kronos.finite(job.ticks_from) + interval '1 microsecond') as counts_from,
-                   pointer.next_tick_at <= clock_timestamp() as is_due
+                   pointer.next_tick_at <= kronos.clock() as is_due
               from kronos.jobs as job
               join retained using (workspace_id)
               left join kronos.pointers as pointer using (job_id)

@@ -14,7 +14,7 @@ declare
     v_part         integer     := coalesce(nullif(current_setting('kronos.held_part', true), '')::integer, 0) % v_parts;
     v_first        uuid        := rpad(lpad(to_hex(v_part * 256 / v_parts), 2, '0'), 32, '0')::uuid;
     v_last         uuid        := rpad(lpad(to_hex((v_part + 1) * 256 / v_parts - 1), 2, '0'), 32, 'f')::uuid;
-    v_began_at     timestamptz := clock_timestamp();
+    v_began_at     timestamptz := kronos.clock();
     v_took         interval;
     v_overlap_key  uuid;
     v_released     integer     := 0;
@@ -39,7 +39,7 @@ begin
         end;
     end loop;
     if not p_all then
-        v_took := clock_timestamp() - v_began_at;
+        v_took := kronos.clock() - v_began_at;
         perform set_config('kronos.held_part', ((v_part + 1) % v_parts)::text, false),
                 set_config('kronos.held_parts', (case when v_took > interval '2 ms' then least(64, v_parts * 2)
                                                       when v_took < interval '0.5 ms' then greatest(1, v_parts / 2)

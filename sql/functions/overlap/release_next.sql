@@ -38,7 +38,7 @@ begin
         perform kronos.replace_runs(p_overlap_key, v_replaces);      -- after which the trigger has been here already
     end if;
     update kronos.execution_live
-       set visible_at = greatest(run_at, now())
+       set visible_at = greatest(run_at, kronos.now())
      where execution_id = (select execution_id
                              from kronos.execution_live
                             where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at = 'infinity'

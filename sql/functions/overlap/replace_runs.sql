@@ -23,7 +23,7 @@ begin
                       where endpoint_id in (select endpoint_id from kronos.execution_live where execution_id = any (v_old) and holds_slot)
                         for update skip locked);
     with replaced as materialized (
-        select live.*, live.claim_token is not null and live.visible_at <= clock_timestamp() as is_lost
+        select live.*, live.claim_token is not null and live.visible_at <= kronos.clock() as is_lost
           from kronos.execution_live as live
          where live.execution_id = any (v_old)
            and (not live.holds_slot or live.endpoint_id = any (v_gates))
@@ -37,14 +37,14 @@ begin
                                            run_at, created_at, started_at, completed_at, attempt_count, max_attempts, worker_id, input, error, backfill_id)
         select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
                jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail), scheduled_at,
-               run_at, created_at, started_at, clock_timestamp(), attempt_count, max_attempts, worker_id, input, error, backfill_id
+               run_at, created_at, started_at, kronos.clock(), attempt_count, max_attempts, worker_id, input, error, backfill_id
           from replaced
             on conflict (execution_id) do nothing      -- a run that its history has already (a pointer set back, a restored copy)
     ), recorded as (
         insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error,
                                     endpoint_version)
-        select execution_id, claim_token, workspace_id, attempt_count, case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, clock_timestamp(),
-               least(extract(epoch from clock_timestamp() - claimed_at) * 1000, 2147483647)::integer, worker_id,
+        select execution_id, claim_token, workspace_id, attempt_count, case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, kronos.clock(),
+               least(extract(epoch from kronos.clock() - claimed_at) * 1000, 2147483647)::integer, worker_id,
                jsonb_build_object('type', 'overlap_replaced', 'message', c_detail || '; whether the delivery arrived is not known'), endpoint_version
           from replaced
          where claim_token is not null

@@ -28,12 +28,12 @@ begin
                 hint = format('write the anchor without an offset, %s, which is that instant in %s',
                               to_char(p_anchor at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), v_zone);
         end if;
-        v_schedule.anchor_local := coalesce(p_anchor_local, date_trunc('minute', now() at time zone v_zone));
+        v_schedule.anchor_local := coalesce(p_anchor_local, date_trunc('minute', kronos.now() at time zone v_zone));
         select parsed.days, parsed.months into v_schedule.every_days, v_schedule.every_months
           from kronos.parse_calendar_interval(p_every, v_schedule.anchor_local) as parsed;
         v_schedule.every_hour := false;      -- its time of day is fixed
     else
-        v_schedule.anchor := coalesce(p_anchor, date_trunc('minute', now(), 'UTC'));
+        v_schedule.anchor := coalesce(p_anchor, date_trunc('minute', kronos.now(), 'UTC'));
         v_schedule.every_seconds := kronos.parse_interval(p_every, v_schedule.anchor);
     end if;
     v_schedule.timezone := coalesce(v_zone, kronos.check_zone(p_timezone));

@@ -19,7 +19,7 @@ begin
          order by detail.runid
          limit p_limit
     ), young as (
-        select min(chunk.runid) as runid from chunk where chunk.began_at >= now() - make_interval(days => p_days)
+        select min(chunk.runid) as runid from chunk where chunk.began_at >= kronos.now() - make_interval(days => p_days)
     ), old as (
         -- without a time: it never began. It is as old as the one after it.
         select chunk.runid, chunk.command from chunk, young

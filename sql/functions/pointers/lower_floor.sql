@@ -30,7 +30,7 @@ begin
     end if;
     if v_is_below then
         update kronos.pointers_floor
-           set lowest_at = least(new.next_tick_at, clock_timestamp() - interval '10 minutes')
+           set lowest_at = least(new.next_tick_at, kronos.clock() - interval '10 minutes')
          where lowest_at > new.next_tick_at;
     end if;
     return null;

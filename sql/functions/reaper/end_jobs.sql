@@ -17,7 +17,7 @@ declare
 begin
     for v_at in 1 .. cardinality(v_job_ids) by c_at_once loop
         v_ended := v_ended + kronos.end_each(v_job_ids[v_at : v_at + c_at_once - 1], p_now);
-        exit when clock_timestamp() >= p_until;
+        exit when kronos.clock() >= p_until;
     end loop;
     return v_ended;
 end

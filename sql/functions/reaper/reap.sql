@@ -15,7 +15,7 @@ create or replace function kronos.reap(p_budget interval default '1.5 seconds') 
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_began  constant timestamptz := clock_timestamp();
+    v_began  constant timestamptz := kronos.clock();
     v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}'::jsonb;
     v_left   jsonb := '{"ended": 0, "resumed": 0, "alarms": 0, "entries": 0}'::jsonb;
     v_errors jsonb := '[]'::jsonb;

@@ -34,7 +34,7 @@ begin
         moved := moved + v_part.moved;
         v_busy := coalesce(v_busy, v_part.first_busy);
         v_next := v_next + p_at_once;
-        exit when clock_timestamp() >= p_until;
+        exit when kronos.clock() >= p_until;
     end loop;
     v_busy := coalesce(v_busy, v_job_ids[v_next]);      -- beyond the last: null
     is_complete := v_busy is null;

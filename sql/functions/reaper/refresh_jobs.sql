@@ -33,7 +33,7 @@ begin
         errors := errors || v_part.errors;
         v_busy := coalesce(v_busy, (select job_id from unnest(v_part.busy) as job_id order by job_id limit 1));
         remaining := greatest(remaining - c_at_once, 0);
-        exit when clock_timestamp() >= p_until;
+        exit when kronos.clock() >= p_until;
     end loop;
     update kronos.zones
        set from_job_id = coalesce(v_busy, case when remaining > 0 then v_job_ids[cardinality(v_job_ids) - remaining + 1] end)

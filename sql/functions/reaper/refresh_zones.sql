@@ -25,20 +25,20 @@ begin
     remaining := 0;
     errors := '[]';
     delete from kronos.zones as zone
-     where zone.read_at <= now() - interval '1 day'
+     where zone.read_at <= kronos.now() - interval '1 day'
        and not exists (select from kronos.jobs as job
                         where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.timezone = zone.timezone)
        and not exists (select from kronos.jobs as job
                         where job.run_at_local is not null and job.status = 'ACTIVE' and job.timezone = zone.timezone);
     for v_old in
         select used.timezone, zone.read_at, zone.probes, zone.distances, zone.from_job_id, zone.changed_from,
-               zone.changed_at > now() - interval '15 minutes' as has_just_changed
+               zone.changed_at > kronos.now() - interval '15 minutes' as has_just_changed
           from kronos.zones_in_use() as used (timezone)
           left join kronos.zones as zone using (timezone)
          order by zone.from_job_id is null, zone.read_at nulls first, used.timezone
     loop
         begin
-            if v_old.read_at is null or v_old.read_at <= now() - interval '1 day' or v_old.probes = '{}'
+            if v_old.read_at is null or v_old.read_at <= kronos.now() - interval '1 day' or v_old.probes = '{}'
                or kronos.zone_distances(v_old.timezone, v_old.probes) <> v_old.distances then
                 perform kronos.reread_zone(v_old.timezone);
                 zones := zones + 1;
@@ -61,7 +61,7 @@ begin
         exception when others then
             errors := errors || jsonb_build_object('task', 'refresh_zones', 'timezone', v_old.timezone, 'type', sqlstate, 'message', sqlerrm);
         end;
-        exit when clock_timestamp() >= p_until and zones + remaining > 0;
+        exit when kronos.clock() >= p_until and zones + remaining > 0;
     end loop;
     errors := jsonb_path_query_array(errors, '$[0 to 99]');
 end

@@ -2,7 +2,7 @@
 -- row locked. Where one of them fails, its half of the batch is tried apart, and so on, so that it stops no
 -- other; not where it is no row's fault, such as a table that somebody has locked.
 -- p_spares: jobs that are due soon are left alone; else only they are meant, and of them only those that tick
--- again within 90 s, who would be due soon whenever the reaper comes.
+-- again within the grace, and so would be due soon whenever the reaper comes.
 -- Returns: {unscheduled, registered, corrected, busy, failed}: how many of each there were, absent where
 -- none. busy: a request holds the job, or its workspace is being suspended or resumed. spared_*: those that
 -- were left alone.
@@ -33,7 +33,7 @@ begin
                                      cross join lateral kronos.pointer_of(job.job_id) as pointer
                                      where job.job_id = any (p_job_ids)
                                        and pointer.next_tick_at < 'infinity'
-                                       and kronos.next_tick(job.schedule, pointer.next_tick_at) < clock_timestamp() + interval '90 seconds')
+                                       and kronos.next_tick(job.schedule, pointer.next_tick_at) < kronos.clock() + kronos.grace())
                     end;
         select array_agg(suspect.job_id order by suspect.nth), array_agg(suspect.jobid order by suspect.nth), array_agg(held.alarm order by suspect.nth),
                array_agg(case when job.job_id is null or held.job_id is not null                           then 'held'

@@ -41,8 +41,8 @@ begin
     loop
         remaining := coalesce(nullif(remaining, 0), v_batch.in_all);
         v_workspaces := v_workspaces + v_batch.workspaces;
-        exit when (clock_timestamp() >= v_until or v_workspaces > c_workspaces) and v_has_begun;
-        v_until := coalesce(v_until, clock_timestamp() + p_for);
+        exit when (kronos.clock() >= v_until or v_workspaces > c_workspaces) and v_has_begun;
+        v_until := coalesce(v_until, kronos.clock() + p_for);
         v_has_begun := true;
         select * into v_part from kronos.repair_entries(v_batch.job_ids, v_batch.jobids, true);
         counts := kronos.added(counts, v_part.counts);
@@ -52,8 +52,8 @@ begin
         remaining := remaining - v_batch.differences + cardinality(v_part.spared_job_ids);
     end loop;
     v_at := 1;
-    v_last_until := clock_timestamp() + interval '0.5 seconds';
-    while v_at <= cardinality(v_spared) and clock_timestamp() < v_last_until loop
+    v_last_until := kronos.clock() + interval '0.5 seconds';
+    while v_at <= cardinality(v_spared) and kronos.clock() < v_last_until loop
         select * into v_part from kronos.repair_entries(v_spared[v_at : v_at + c_at_once - 1], v_spared_ids[v_at : v_at + c_at_once - 1], false);
         counts := kronos.added(counts, v_part.counts);
         errors := errors || v_part.errors;

@@ -29,7 +29,7 @@ begin
         busy := busy + v_part.busy;
         errors := errors || v_part.errors;
         v_delivered := v_delivered + v_part.delivered;
-        exit when clock_timestamp() >= p_until;
+        exit when kronos.clock() >= p_until;
     end loop;
     if v_delivered > 0 then
         perform pg_notify('kronos_work', '');

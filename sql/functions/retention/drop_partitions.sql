@@ -40,13 +40,13 @@ begin
     if not kronos.lock_history() then
         return;
     end if;
-    v_until := clock_timestamp() + interval '10 milliseconds';
+    v_until := kronos.clock() + interval '10 milliseconds';
     foreach v_each in array v_old loop
         if kronos.drop_partition(v_each, v_bounds.drop_days) then
             partitions := partitions + 1;
             executions := executions + (v_each ->> 'rows')::bigint;
         end if;
-        exit when clock_timestamp() > v_until;
+        exit when kronos.clock() > v_until;
     end loop;
 end
 $$;

@@ -12,7 +12,7 @@ begin
     end if;
     execute format('select exists (select from kronos.%I where completed_at >= $1)', p_partition)
        into v_has_late
-      using now() - make_interval(days => p_drop_days);
+      using kronos.now() - make_interval(days => p_drop_days);
     return not v_has_late;
 end
 $$;

@@ -10,7 +10,7 @@ create or replace function kronos.retain(p_seconds double precision default 10, 
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_until   timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
+    v_until   timestamptz := kronos.clock() + make_interval(secs => p_seconds);
     v_part    text;
     v_step    record;
     v_counts  jsonb := '{}'::jsonb;
@@ -21,8 +21,8 @@ begin
         return '{"busy": true, "is_left": true}'::jsonb;
     end if;
     if p_is_anew then
-        update kronos.retention set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000', jobs_began_at = now();
-        update kronos.retention_sweeps set swept_until = '00000000-0000-0000-0000-000000000000', began_at = now() where days = 0;
+        update kronos.retention set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000', jobs_began_at = kronos.now();
+        update kronos.retention_sweeps set swept_until = '00000000-0000-0000-0000-000000000000', began_at = kronos.now() where days = 0;
     end if;
     foreach v_part in array array['keys', 'run_details', 'remains', 'workspaces', 'executions', 'jobs', 'add_partitions', 'drop_partitions'] loop
         continue when v_part = 'jobs' and v_is_left;      -- theirs go first
@@ -52,7 +52,7 @@ begin
         end;
     end loop;
     update kronos.retention
-       set ran_at = clock_timestamp(), done_at = case when v_is_left or v_errors <> '[]' then done_at else clock_timestamp() end;
+       set ran_at = kronos.clock(), done_at = case when v_is_left or v_errors <> '[]' then done_at else kronos.clock() end;
     v_counts := v_counts || jsonb_build_object('is_left', v_is_left);
     return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
 end

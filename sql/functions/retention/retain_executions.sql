@@ -24,10 +24,10 @@ begin
     end if;
     -- Told before anything is taken.
     insert into kronos.retention_sweeps as sweep (days, cutoff_at)
-    select age.days, now() - make_interval(days => age.days) from kronos.retention_ages() as age
+    select age.days, kronos.now() - make_interval(days => age.days) from kronos.retention_ages() as age
         on conflict (days) do update set cutoff_at = greatest(sweep.cutoff_at, excluded.cutoff_at);
     insert into kronos.retention_sweeps as sweep (days) values (0)
-        on conflict (days) do update set swept_until = c_lowest, began_at = now() where sweep.swept_until = c_highest and sweep.began_at < now() - interval '1 day';
+        on conflict (days) do update set swept_until = c_lowest, began_at = kronos.now() where sweep.swept_until = c_highest and sweep.began_at < kronos.now() - interval '1 day';
     for v_sweep in
         select sweep.days, sweep.swept_until
           from kronos.retention_sweeps as sweep
@@ -38,7 +38,7 @@ begin
             is_left := true;
             exit;
         end if;
-        v_to := case when v_sweep.days = 0 then v_bounds.youngest else kronos.uuid7_floor(now() - make_interval(days => v_sweep.days)) end;
+        v_to := case when v_sweep.days = 0 then v_bounds.youngest else kronos.uuid7_floor(kronos.now() - make_interval(days => v_sweep.days)) end;
         v_at := greatest(v_sweep.swept_until, v_floor);
         while v_at < v_to and not is_left loop
             select * into v_step from kronos.sweep_executions(v_at, v_to, c_rows, v_bounds.drop_days, v_bounds.old, false);
@@ -46,7 +46,7 @@ begin
             attempts := attempts + v_step.attempts;
             late_results := late_results + v_step.late_results;
             v_at := coalesce(v_step.last_id, case when v_sweep.days = 0 then c_highest else v_to end);
-            is_left := v_at < v_to and clock_timestamp() >= p_until;
+            is_left := v_at < v_to and kronos.clock() >= p_until;
         end loop;
         update kronos.retention_sweeps set swept_until = greatest(swept_until, v_at) where days = v_sweep.days;
         exit when is_left;

@@ -18,7 +18,7 @@ declare
     v_first    uuid;      -- no one-shot at hand has an execution with an id below
     v_end      uuid;
     v_seen     integer;
-    v_youngest timestamptz := now() - make_interval(days => (select min(age.days) from kronos.retention_ages() as age));
+    v_youngest timestamptz := kronos.now() - make_interval(days => (select min(age.days) from kronos.retention_ages() as age));
 begin
     select kronos.uuid7_floor(min(job.created_at) - interval '1 hour'), kronos.uuid7_floor(max(job.created_at) + interval '1 hour') into v_first, v_end
       from (select each.created_at, each.trigger
@@ -44,7 +44,7 @@ begin
     ), doomed as (
         select chunk.job_id
           from chunk
-         where chunk.retired_at < now() - make_interval(days => chunk.success_days)
+         where chunk.retired_at < kronos.now() - make_interval(days => chunk.success_days)
            and not exists (select from kronos.execution_live as live where live.job_id = chunk.job_id)
            and not exists (select from kronos.backfills as backfill where backfill.job_id = chunk.job_id)
            and not exists (select from kronos.jobs as heir where heir.job_id = chunk.replaced_by_id and heir.status in ('ACTIVE', 'PAUSED'))
@@ -52,14 +52,14 @@ begin
                 or not exists (select from kronos.jobs as live where live.first_version_id = chunk.first_version_id and live.status in ('ACTIVE', 'PAUSED')))
            and case when chunk.trigger = 'CRON'
                     then not kronos.has_history(chunk.job_id, chunk.created_at, chunk.retired_at,
-                                                case when p_dry_run then now() - make_interval(days => chunk.success_days) else '-infinity' end,
-                                                case when p_dry_run then now() - make_interval(days => chunk.failure_days) else '-infinity' end)
+                                                case when p_dry_run then kronos.now() - make_interval(days => chunk.success_days) else '-infinity' end,
+                                                case when p_dry_run then kronos.now() - make_interval(days => chunk.failure_days) else '-infinity' end)
                     else not exists (select from kronos.execution_done as done
                                       where done.job_id = chunk.job_id
                                         and done.execution_id >= v_first and done.execution_id < v_end
                                         and done.execution_id >= kronos.uuid7_floor(chunk.created_at - interval '1 hour')
                                         and done.execution_id < kronos.uuid7_floor(chunk.created_at + interval '1 hour')
-                                        and (not p_dry_run or done.completed_at >= now() - make_interval(days => case when kronos.is_success(done.status) then chunk.success_days else chunk.failure_days end)))
+                                        and (not p_dry_run or done.completed_at >= kronos.now() - make_interval(days => case when kronos.is_success(done.status) then chunk.success_days else chunk.failure_days end)))
                end
     ), newest as (
         select chunk.retired_at, chunk.job_id from chunk order by chunk.retired_at desc, chunk.job_id desc limit 1

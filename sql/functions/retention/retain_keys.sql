@@ -12,12 +12,12 @@ begin
         delete from kronos.idempotency_keys
          where ctid = any (array(select each.ctid
                                    from kronos.idempotency_keys as each
-                                  where each.created_at < now() - interval '24 hours'
+                                  where each.created_at < kronos.now() - interval '24 hours'
                                   order by each.created_at
                                   limit 5000));
         get diagnostics v_gone = row_count;
         idempotency_keys := idempotency_keys + v_gone;
-        is_left := v_gone = 5000 and clock_timestamp() >= p_until;
+        is_left := v_gone = 5000 and kronos.clock() >= p_until;
         exit when is_left or v_gone < 5000;
     end loop;
 end

@@ -12,7 +12,7 @@ begin
                         from kronos.backfills as backfill
                        cross join kronos.retention as instance
                         left join kronos.workspace_retention as own on own.workspace_id = backfill.workspace_id
-                       where backfill.completed_at < now() - make_interval(days => case when backfill.status = 'FAILED' then coalesce(own.failure_days, instance.failure_days)
+                       where backfill.completed_at < kronos.now() - make_interval(days => case when backfill.status = 'FAILED' then coalesce(own.failure_days, instance.failure_days)
                                                                                        else coalesce(own.success_days, instance.success_days) end)
                          and (p_dry_run or (select kept.succeeded + kept.failed + kept.cancelled + kept.skipped = 0
                                               from kronos.backfill_outcomes(backfill.backfill_id, backfill.created_at) as kept))

@@ -12,7 +12,7 @@ begin
                         from kronos.workspaces as workspace
                        cross join kronos.retention as instance
                        where workspace.status = 'DELETED'
-                         and workspace.deleted_at < now() - make_interval(days => instance.failure_days)
+                         and workspace.deleted_at < kronos.now() - make_interval(days => instance.failure_days)
                          and not exists (select from kronos.jobs as job where job.workspace_id = workspace.workspace_id)
                        limit p_limit);
     if cardinality(v_doomed) > 0 and not p_dry_run then

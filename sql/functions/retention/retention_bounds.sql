@@ -10,9 +10,9 @@ as $$
 declare
     v_window integer := (select ceil(max(catch_up_window_seconds) / 86400.0) + 1 from kronos.jobs where status in ('ACTIVE', 'PAUSED') and trigger = 'CRON');
 begin
-    select kronos.uuid7_floor(now() - make_interval(days => min(age.days))), greatest(max(age.days), v_window) into youngest, drop_days
+    select kronos.uuid7_floor(kronos.now() - make_interval(days => min(age.days))), greatest(max(age.days), v_window) into youngest, drop_days
       from kronos.retention_ages() as age;
-    old := kronos.uuid7_floor(now() - make_interval(days => drop_days));
+    old := kronos.uuid7_floor(kronos.now() - make_interval(days => drop_days));
     old := coalesce((select each.from_id from kronos.partitions() as each where each.parent = 'execution_done' and each.from_id <= old and each.to_id > old), old);
 end
 $$;

@@ -33,10 +33,10 @@ begin
                array(select aged.execution_id
                        from aged
                        left join kronos.jobs as job on job.job_id = aged.job_id
-                      where aged.completed_at < now() - make_interval(days => aged.days)
+                      where aged.completed_at < kronos.now() - make_interval(days => aged.days)
                         and (aged.days < $4 or aged.execution_id < $5)
                         and (job.job_id is null or job.trigger <> 'CRON' or job.status not in ('ACTIVE', 'PAUSED')
-                             or aged.scheduled_at < now() - make_interval(days => 1, secs => job.catch_up_window_seconds)))
+                             or aged.scheduled_at < kronos.now() - make_interval(days => 1, secs => job.catch_up_window_seconds)))
         $sql$
        into last_id, seen, v_doomed
       using p_from, p_to, p_limit, p_drop_days, p_old;

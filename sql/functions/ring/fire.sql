@@ -34,7 +34,7 @@ begin
         perform kronos.line_up();
         -- What most alarms of a full minute find: another's firing has done it all. Each comes in a session
         -- of its own, which plans everything anew, so what follows is not even planned.
-        if session_user = 'kronos_cron' and not kronos.is_any_due(p_job_id, clock_timestamp()) then
+        if session_user = 'kronos_cron' and not kronos.is_any_due(p_job_id, kronos.clock()) then
             return 0;
         end if;
     end if;
@@ -53,7 +53,7 @@ begin
         -- are the task catch-up's.
         perform from kronos.jobs where job_id = p_job_id and status = 'ACTIVE' for update;
         if found then
-            perform kronos.run_internal_job(p_job_id, clock_timestamp());
+            perform kronos.run_internal_job(p_job_id, kronos.clock());
         end if;
         return 0;
     end if;
@@ -67,14 +67,14 @@ begin
           cross join lateral kronos.pointer_of(job.job_id) as pointer
           where job.job_id = p_job_id
             and job.status = 'ACTIVE'
-            and pointer.next_tick_at between clock_timestamp() - kronos.grace() and clock_timestamp()
+            and pointer.next_tick_at between kronos.clock() - kronos.grace() and kronos.clock()
             for update of job;
         v_has_own := found;
     exception when lock_not_available then
         v_has_own := false;
         raise warning 'kronos: job % is held by another session for longer than a firing waits; other jobs'' ticks go on', p_job_id;
     end;
-    v_now := clock_timestamp();      -- now() is the transaction's start, and we may have waited
+    v_now := kronos.clock();      -- now() is the transaction's start, and we may have waited
     v_delivered := kronos.account_all(v_now);
     -- Where a thousand were before it, or it has just failed.
     if v_has_own and exists (select

@@ -12,7 +12,7 @@ create or replace function kronos.ring_if_silent(p_after interval, p_unheard_sin
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    at            := clock_timestamp();
+    at            := kronos.clock();
     is_silent     := kronos.pg_cron_silence() >= p_after;
     is_heard      := not is_silent and (p_unheard_since is null
                                         or exists (select
@@ -25,15 +25,15 @@ begin
         return;
     end if;
     executions := kronos.account_all(at);
-    is_left    := not kronos.is_held() and (kronos.is_any_due(null, clock_timestamp()) or kronos.is_any_missed(clock_timestamp()));
+    is_left    := not kronos.is_held() and (kronos.is_any_due(null, kronos.clock()) or kronos.is_any_missed(kronos.clock()));
     if is_silent then
         internal_jobs := array(select job.job_id
                                  from kronos.jobs as job
                                  join kronos.endpoints as endpoint using (endpoint_id)
                                 cross join lateral kronos.pointer_of(job.job_id) as pointer
-                                where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE' and pointer.next_tick_at <= clock_timestamp()
+                                where endpoint.type = 'INTERNAL' and job.status = 'ACTIVE' and pointer.next_tick_at <= kronos.clock()
                                 order by job.name);
     end if;
-    perform kronos.raise_floor(clock_timestamp()) where kronos.is_alone();
+    perform kronos.raise_floor(kronos.clock()) where kronos.is_alone();
 end
 $$;

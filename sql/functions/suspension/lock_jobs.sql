@@ -5,7 +5,7 @@ create or replace function kronos.lock_jobs(p_workspace_id uuid) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now     constant timestamptz := clock_timestamp();
+    v_now     constant timestamptz := kronos.clock();
     v_job_ids uuid[];
     v_paused  uuid[];
 begin

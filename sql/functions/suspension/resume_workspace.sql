@@ -16,7 +16,7 @@ begin
         return 0;
     end if;
     v_job_ids := kronos.lock_jobs(v_workspace_id);
-    v_now := clock_timestamp();
+    v_now := kronos.clock();
     for v_from in 1 .. cardinality(v_job_ids) by 1000 loop
         perform kronos.skip_each(v_job_ids[v_from : v_from + 999], v_now);
     end loop;

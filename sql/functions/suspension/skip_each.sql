@@ -24,7 +24,7 @@ begin
         select kronos.tick_id(counted.job_id, untold.first_at), counted.workspace_id, counted.job_id, counted.endpoint_id, endpoint.version,
                'SCHEDULE', 'SKIPPED',
                counted.reason || jsonb_build_object('first', untold.first_at, 'last', untold.last_at, 'count', untold.ticks),
-               untold.first_at, untold.first_at, now(), made_of.max_attempts, untold.ticks, counted.input
+               untold.first_at, untold.first_at, kronos.now(), made_of.max_attempts, untold.ticks, counted.input
           from counted
          cross join lateral (select counted.next_tick_at, counted.last_tick, counted.ticks
                               where counted.last_run_at is null or counted.next_tick_at > counted.last_run_at

@@ -18,7 +18,7 @@ begin
         return 0;
     end if;
     v_job_ids := kronos.lock_jobs(v_workspace_id);
-    v_now := clock_timestamp();      -- after the locks: whoever held one may have accounted for ticks since now()
+    v_now := kronos.clock();      -- after the locks: whoever held one may have accounted for ticks since now()
     v_due := array(select pointer.job_id
                      from unnest(v_job_ids) as job_id
                     cross join lateral kronos.pointer_of(job_id) as pointer

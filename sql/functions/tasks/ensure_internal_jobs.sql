@@ -36,7 +36,7 @@ begin
             values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', v_cron, 'UTC', v_schedule,
                     kronos.alarm(v_cron, v_schedule), kronos.describe_schedule(v_schedule), 'SKIP');
             insert into kronos.pointers (job_id, workspace_id, next_tick_at, is_internal)
-            values (v_job_id, v_workspace_id, kronos.next_tick(v_schedule, now()), true);
+            values (v_job_id, v_workspace_id, kronos.next_tick(v_schedule, kronos.now()), true);
             perform kronos.register_pg_cron(v_job_id);
             v_made := v_made + 1;
         end if;

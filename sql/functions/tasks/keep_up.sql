@@ -4,7 +4,7 @@ create or replace function kronos.keep_up() returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now        timestamptz := clock_timestamp();
+    v_now        timestamptz := kronos.clock();
     v_delivered  integer     := kronos.account_all(v_now);
     v_backfilled integer     := kronos.advance_backfills(1000);
     v_overdue    bigint;
@@ -14,7 +14,7 @@ begin
      where pointer.is_awaited
        and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
        and pointer.next_tick_at < v_now - kronos.grace();
-    perform kronos.raise_floor(clock_timestamp(), true) where kronos.is_alone();
+    perform kronos.raise_floor(kronos.clock(), true) where kronos.is_alone();
     return jsonb_build_object('delivered', v_delivered, 'backfilled', v_backfilled, 'overdue', v_overdue);
 end
 $$;

@@ -5,6 +5,6 @@ as $$
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
                                        scheduled_at, run_at, created_at, max_attempts, tick_count, input)
     values (kronos.tick_id(p_job.job_id, p_tick), p_job.workspace_id, p_job.job_id, p_job.endpoint_id, 1, 'SCHEDULE', p_status, p_reason,
-            p_tick, p_tick, now(), 1, p_tick_count, p_job.input)
+            p_tick, p_tick, kronos.now(), 1, p_tick_count, p_job.input)
         on conflict (execution_id) do nothing
 $$;

@@ -17,7 +17,7 @@ begin
     select * into strict v_job from kronos.jobs where job_id = p_job_id;
     select * into strict v_pointer from kronos.pointer_of(p_job_id);
     if session_user = 'kronos_cron' then
-        insert into kronos.heartbeats as beat (job_id, rang_at) values (p_job_id, clock_timestamp())
+        insert into kronos.heartbeats as beat (job_id, rang_at) values (p_job_id, kronos.clock())
             on conflict (job_id) do update set rang_at = excluded.rang_at;
     end if;
     for v_tick in select * from kronos.due_ticks(v_job, v_pointer, p_now) loop

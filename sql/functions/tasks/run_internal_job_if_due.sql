@@ -12,12 +12,12 @@ begin
       where job.job_id = p_job_id
         and endpoint.type = 'INTERNAL'
         and job.status = 'ACTIVE'
-        and pointer.next_tick_at <= clock_timestamp()
+        and pointer.next_tick_at <= kronos.clock()
         for update of job skip locked;
     if not found then
         return false;
     end if;
-    perform kronos.run_internal_job(p_job_id, clock_timestamp());
+    perform kronos.run_internal_job(p_job_id, kronos.clock());
     return true;
 end
 $$;

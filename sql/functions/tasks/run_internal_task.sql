@@ -6,7 +6,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_execution_id uuid := kronos.tick_id(p_job.job_id, p_tick);
-    v_started_at   timestamptz := clock_timestamp();
+    v_started_at   timestamptz := kronos.clock();
     v_output       jsonb;
     v_error        jsonb;
     v_status       text := 'SUCCESS';
@@ -27,7 +27,7 @@ begin
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
                                            created_at, started_at, completed_at, attempt_count, max_attempts, worker_id, input, output, error)
         values (v_execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, 1, p_cause, v_status, p_tick, p_tick,
-                v_started_at, v_started_at, clock_timestamp(), 1, 1, 'pg_cron', p_job.input, v_output, v_error)
+                v_started_at, v_started_at, kronos.clock(), 1, 1, 'pg_cron', p_job.input, v_output, v_error)
             on conflict (execution_id) do nothing
         returning execution_id, workspace_id, started_at, completed_at
     )

@@ -12,7 +12,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     select expired.requeued, expired.failed into requeued, failed
-      from kronos.expire_leases(p_limit, case when p_all_leases then '-infinity' else now() - interval '3 seconds' end) as expired;
+      from kronos.expire_leases(p_limit, case when p_all_leases then '-infinity' else kronos.now() - interval '3 seconds' end) as expired;
     released := kronos.release_held(p_limit, p_all_waiting);
     backfilled := kronos.advance_backfills(p_limit);
 end

@@ -11,7 +11,7 @@ begin
     if coalesce(p_pointer.next_tick_at, 'infinity') = 'infinity' or p_job.skip_next > 100 or (p_job.status = 'PAUSED' and p_job.resume_at is null) then
         return null;
     end if;
-    v_tick := greatest(p_pointer.next_tick_at, kronos.next_tick(p_job.schedule, greatest(now(), p_job.resume_at) - interval '1 microsecond'));
+    v_tick := greatest(p_pointer.next_tick_at, kronos.next_tick(p_job.schedule, greatest(kronos.now(), p_job.resume_at) - interval '1 microsecond'));
     for i in 1 .. p_job.skip_next loop
         v_tick := kronos.next_tick(p_job.schedule, v_tick);
     end loop;

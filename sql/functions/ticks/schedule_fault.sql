@@ -24,7 +24,7 @@ begin
     elsif p_schedule.months not between 2 and 8190 then
         return format('its schedule names no months that there are: mask %s', p_schedule.months);
     end if;
-    perform kronos.next_tick(p_schedule, now());
+    perform kronos.next_tick(p_schedule, kronos.now());
     return null;
 exception when data_exception then
     return format('its schedule cannot be read: %s (%s)', sqlerrm, sqlstate);

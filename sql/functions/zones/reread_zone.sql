@@ -13,7 +13,7 @@ begin
     select * into v_old from kronos.zones where timezone = p_timezone;
     v_distances := kronos.zone_distances(p_timezone, v_old.probes);
     if v_old.probes <> '{}' and v_distances <> v_old.distances then
-        v_zone.changed_at := now();
+        v_zone.changed_at := kronos.now();
         v_zone.changed_from := least(v_old.changed_from, kronos.last_agreement(v_old.probes, v_old.distances, v_distances));
         raise warning 'kronos: the rules of time zone % are other ones now: its jobs are scheduled anew', p_timezone;
         perform pg_notify('kronos_zones', '');

@@ -1,0 +1,71 @@
+"""One clock: SQL of the product asks kronos.clock() and kronos.now() for the time, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+_GROUND = _ROOT / "sql/functions/ground"
+_ASKS = re.compile(
+    r"(?<![\w.])(?:pg_catalog\.)?(?:now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\s*\(\s*\)"
+    r"|(?<!%[(])(?<![\w.'])(?:current_date|current_time|current_timestamp|localtime|localtimestamp)\b(?!')"
+    r"|'(?:now|today|tomorrow|yesterday)'",
+    re.IGNORECASE,
+)
+# What asks PostgreSQL itself, and why.
+_MAY = {
+    ("sql/functions/ground/clock.sql", "pg_catalog.clock_timestamp()"),  # the clock
+    ("sql/functions/ground/now.sql", "pg_catalog.now()"),  # its start of the transaction
+    ("sql/functions/ground/is_alone.sql", "statement_timestamp()"),  # how long a transaction has run: two readings of the true clock,
+    ("sql/functions/ground/is_alone.sql", "now()"),  # which a step between them must not part
+    ("sql/queries/doctor.sql", "clock_timestamp()"),  # compares the server's clock with this machine's, and there may be no schema yet
+    ("kronos/ringing.py", "clock_timestamp()"),  # how long until pg_cron's launcher rings, which has the machine's clock
+}
+_PYTHON = re.compile(r"(?<![\w.])(?:now|clock_timestamp)\(\)")
+# The grace and the silence: said in kronos.grace() and in readiness.SILENT_AFTER.
+_NINETY = re.compile(r"'(?:90|150) ?s(?:ec\w*)?'|'1\.5 min\w*'|'(?:00:)?01:30|(?:seconds|secs) ?(?:=>?) ?(?:90|150)\b")
+_MAY_BE_NINETY = {("sql/functions/ground/grace.sql", "'90 seconds'"), ("kronos/readiness.py", "seconds=90")}
+
+
+def _sql() -> list[Path]:
+    return [path for folder in ("functions", "queries", "views") for path in sorted((_ROOT / "sql" / folder).rglob("*.sql"))]
+
+
+def _found(pattern: re.Pattern[str], path: Path, comment: str) -> set[tuple[str, str]]:
+    name = str(path.relative_to(_ROOT))
+    return {(name, each) for line in path.read_text().splitlines() for each in pattern.findall(line.partition(comment)[0])}
+
+
+def test_the_time_is_asked_for_in_one_place() -> None:
+    found = {each for path in _sql() for each in _found(_ASKS, path, "--")}
+    found |= {each for path in sorted((_ROOT / "kronos").rglob("*.py")) for each in _found(_PYTHON, path, "#")}
+    assert found - _MAY == set(), "write kronos.now() (the transaction's start) or kronos.clock() (read anew)"
+    assert _MAY - found == set(), "no longer there: take it out of the list"
+
+
+def test_the_grace_and_the_silence_are_said_once_each() -> None:
+    found = {each for path in _sql() for each in _found(_NINETY, path, "--")}
+    found |= {each for path in sorted((_ROOT / "kronos").rglob("*.py")) for each in _found(_NINETY, path, "#")}
+    assert found == _MAY_BE_NINETY, "use kronos.grace(), readiness.SILENT_AFTER"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "at <= now()",
+        "x := clock_timestamp();",
+        "pg_catalog.now()",
+        "f(current_date - 1)",
+        "current_timestamp",
+        "'now'::timestamptz",
+        "NOW ( )",
+    ],
+)
+def test_the_guard_finds(line: str) -> None:
+    assert _ASKS.findall(line) != []
+
+
+@pytest.mark.parametrize("line", ["kronos.now()", "kronos.clock()", "name not in ('localtime', 'Factory')", "current_date_of(x)", "v_now"])
+def test_the_guard_lets_through(line: str) -> None:
+    assert _ASKS.findall(line) == []
