@@ -1,5 +1,8 @@
 """The PostgreSQL servers that tests run against: the embedded cluster on the system's packages, or the project's image."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +15,9 @@ from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 from kronos.embedded.cluster import Cluster
 
 _PASSWORD = "test-only"
+# A database for each test is a thousand files copied and removed: 70 ms of CPU on a disk's file system, 17 in memory.
+_MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
+_OURS = "kronos-tests-"
 
 
 class Server(Protocol):
@@ -28,15 +34,19 @@ class Server(Protocol):
 
 
 class EmbeddedServer:
-    """The newest PostgreSQL with pg_cron on this machine, as `kronos up` runs it, without fsync."""
+    """The newest PostgreSQL with pg_cron on this machine, as `kronos up` runs it, without fsync; in memory where there is room."""
 
     def __init__(self, home: Path) -> None:
-        self._cluster = Cluster(home, durable=False)
+        self._home = _in_memory() or home
+        self._cluster = Cluster(self._home, durable=False)
         self.superuser_url = ""
 
     def start(self) -> None:
         self._cluster.start()
         self.superuser_url = self._cluster.superuser_url
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute("alter system set max_wal_size = '256MB'")
+            connection.execute("select pg_reload_conf()")
 
     def wake_launcher(self) -> None:
         with psycopg.connect(self.superuser_url) as connection:
@@ -46,6 +56,23 @@ class EmbeddedServer:
 
     def destroy(self) -> None:
         self._cluster.destroy()
+        shutil.rmtree(self._home)
+
+
+def _in_memory() -> Path | None:
+    """A new folder on a tmpfs; None where there is none, or not room for as many servers as run at once."""
+    if not _MEMORY.is_dir():
+        return None
+    for left in _MEMORY.glob(f"{_OURS}*"):  # a session that was killed removes nothing
+        if not Path(f"/proc/{left.name.split('-')[2]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    needed = _ROOM * int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    available = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())["MemAvailable"]
+    if min(shutil.disk_usage(_MEMORY).free, int(available.split()[0]) * 1024) < needed:
+        return None
+    made = Path(tempfile.mkdtemp(prefix=f"{_OURS}{os.getpid()}-", dir=_MEMORY))
+    made.chmod(0o711)  # PostgreSQL's own user passes through
+    return made
 
 
 class ContainerServer:
