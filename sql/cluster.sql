@@ -5,7 +5,8 @@
 do $$
 declare
     v_has_set_option constant boolean := current_setting('server_version_num')::integer >= 160000;
-    v_lends_connect  constant boolean := has_database_privilege(current_database(), 'connect with grant option');
+    v_lends_connect  constant boolean := has_database_privilege(current_database(),
+                                                                'connect with grant option');
     v_role           text;
     v_name           text;
     v_value          text;
@@ -35,8 +36,11 @@ begin
     -- roles themselves are let in again.
     foreach v_role in array array['kronos_api', 'kronos_worker'] loop
         if not exists (select from pg_roles as login
-                        where login.rolcanlogin and not login.rolsuper and has_database_privilege(login.oid, current_database(), 'connect')
-                          and pg_has_role(login.oid, v_role, case when v_has_set_option then 'set' else 'member' end)) then
+                        where login.rolcanlogin
+                          and not login.rolsuper
+                          and has_database_privilege(login.oid, current_database(), 'connect')
+                          and pg_has_role(login.oid, v_role,
+                                          case when v_has_set_option then 'set' else 'member' end)) then
             execute format('alter role %I login', v_role);
             if v_lends_connect then
                 execute format('grant connect on database %I to %I', current_database(), v_role);
@@ -47,7 +51,8 @@ begin
     if (select rolsuper from pg_roles where rolname = current_user) then
         for v_role in
             select rolname from pg_roles
-             where rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker') and (rolsuper or rolbypassrls)
+             where rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker')
+               and (rolsuper or rolbypassrls)
         loop
             execute format('alter role %I nosuperuser nobypassrls', v_role);
         end loop;
@@ -57,7 +62,8 @@ begin
     -- who has ADMIN on the role may, as its creator has, and neither SET nor INHERIT comes with it: a
     -- "member" may be one who cannot become it.
     foreach v_role in array array['kronos_owner', 'kronos_cron'] loop
-        if v_has_set_option and not (pg_has_role(current_user, v_role, 'set') and pg_has_role(current_user, v_role, 'usage')) then
+        if v_has_set_option
+        and not (pg_has_role(current_user, v_role, 'set') and pg_has_role(current_user, v_role, 'usage')) then
             execute format('grant %I to %I with set true, inherit true', v_role, current_user);
         elsif not pg_has_role(current_user, v_role, 'member') then
             execute format('grant %I to %I', v_role, current_user);
@@ -72,13 +78,21 @@ begin
     -- A dump that was restored where these roles were not is its restorer's, and lacks what names them:
     -- policies and grants, which the migration makes anew. Functions of kronos_cron's become so where they
     -- are replaced.
-    v_restorer := (select nullif(nspowner::regrole, 'kronos_owner'::regrole) from pg_namespace where nspname = 'kronos');
+    v_restorer := (select nullif(nspowner::regrole, 'kronos_owner'::regrole)
+                     from pg_namespace
+                    where nspname = 'kronos');
     if v_restorer is not null then
         alter schema kronos owner to kronos_owner;
         for v_name in
-            select case class.relkind when 'v' then 'view ' when 'c' then 'type ' when 'S' then 'sequence ' else 'table ' end || class.oid::regclass
+            select case class.relkind
+                        when 'v' then 'view '
+                        when 'c' then 'type '
+                        when 'S' then 'sequence '
+                        else 'table ' end || class.oid::regclass
               from pg_class as class
-             where class.relnamespace = 'kronos'::regnamespace and class.relowner = v_restorer and class.relkind in ('r', 'p', 'v', 'c', 'S')
+             where class.relnamespace = 'kronos'::regnamespace
+               and class.relowner = v_restorer
+               and class.relkind in ('r', 'p', 'v', 'c', 'S')
              union all
             select 'routine ' || proc.oid::regprocedure
               from pg_proc as proc
@@ -96,17 +110,23 @@ begin
     if (select rolsuper from pg_roles where rolname = current_user) then
         grant pg_read_all_settings to kronos_owner;
         grant delete on cron.job to kronos_cron;
-        grant select on sequence cron.runid_seq to kronos_cron;      -- how long pg_cron's log is, others' rows too
-        if not exists (select from pg_policy where polrelid = 'cron.job'::regclass and polname = 'kronos_entries') then
-            create policy kronos_entries on cron.job for select to kronos_cron using (jobname like 'kronos:%');
+        -- how long pg_cron's log is, others' rows too
+        grant select on sequence cron.runid_seq to kronos_cron;
+        if not exists (select from pg_policy
+                        where polrelid = 'cron.job'::regclass and polname = 'kronos_entries') then
+            create policy kronos_entries on cron.job for select to kronos_cron
+                using (jobname like 'kronos:%');
         end if;
     end if;
     -- A firing must never wait: a scheduler with 32 slots stands still when they all do (pg_cron's #63). How
     -- long, an administrator may decide.
-    for v_name, v_value in values ('lock_timeout', '5s'), ('statement_timeout', '30s'), ('idle_in_transaction_session_timeout', '10s'), ('jit', 'off')
+    for v_name, v_value in
+        values ('lock_timeout', '5s'), ('statement_timeout', '30s'),
+               ('idle_in_transaction_session_timeout', '10s'), ('jit', 'off')
     loop
         if not exists (select from pg_db_role_setting as setting, unnest(setting.setconfig) as each
-                        where setting.setrole = 'kronos_cron'::regrole and starts_with(each, v_name || '=')) then
+                        where setting.setrole = 'kronos_cron'::regrole
+                          and starts_with(each, v_name || '=')) then
             execute format('alter role kronos_cron set %I to %L', v_name, v_value);
         end if;
     end loop;
@@ -114,16 +134,23 @@ begin
     -- a role's own settings go before a database's. Compared with what stands in the catalog, because each
     -- `alter role` is written and told to everybody.
     for v_name, v_value in
-        values ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), ('timezone_abbreviations', 'Default'),
-               ('lc_monetary', 'C'), ('lc_numeric', 'C'), ('lc_time', 'C'), ('standard_conforming_strings', 'on'),
-               ('backslash_quote', 'safe_encoding'), ('bytea_output', 'hex'), ('extra_float_digits', '1'), ('array_nulls', 'on'),
-               ('transform_null_equals', 'off'), ('search_path', 'pg_catalog, pg_temp'), ('row_security', 'on'),
+        values ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'),
+               ('timezone_abbreviations', 'Default'),
+               ('lc_monetary', 'C'), ('lc_numeric', 'C'), ('lc_time', 'C'),
+               ('standard_conforming_strings', 'on'),
+               ('backslash_quote', 'safe_encoding'), ('bytea_output', 'hex'), ('extra_float_digits', '1'),
+               ('array_nulls', 'on'), ('transform_null_equals', 'off'),
+               ('search_path', 'pg_catalog, pg_temp'),
+               ('row_security', 'on'),
                ('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off'),
                ('default_transaction_deferrable', 'off'), ('exit_on_error', 'off')
     loop
         if not exists (select from pg_db_role_setting as setting, unnest(setting.setconfig) as each
-                        where setting.setrole = 'kronos_cron'::regrole and setting.setdatabase = 0 and each = v_name || '=' || v_value) then
-            execute format('alter role kronos_cron set %I to ' || case v_name when 'search_path' then '%s' else '%L' end, v_name, v_value);
+                        where setting.setrole = 'kronos_cron'::regrole
+                          and setting.setdatabase = 0
+                          and each = v_name || '=' || v_value) then
+            execute format('alter role kronos_cron set %I to '
+                           || case v_name when 'search_path' then '%s' else '%L' end, v_name, v_value);
         end if;
     end loop;
 end

@@ -19,13 +19,16 @@ begin
           from pg_proc as proc
          cross join lateral aclexplode(proc.proacl) as granted
          where proc.pronamespace = 'kronos'::regnamespace and granted.grantee <> proc.proowner
-           and granted.grantee in ('kronos_owner'::regrole, 'kronos_api'::regrole, 'kronos_worker'::regrole, 'kronos_cron'::regrole)
+           and granted.grantee in ('kronos_owner'::regrole, 'kronos_api'::regrole, 'kronos_worker'::regrole,
+                                   'kronos_cron'::regrole)
     loop
         execute format('revoke all on function %s from %s', v_function, v_role);
     end loop;
     -- Partitions are made with no grant, and there may be very many of them.
     for v_relation in
-        select oid::regclass from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition
+        select oid::regclass
+          from pg_class
+         where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition
     loop
         execute format('revoke all on %s from public, kronos_api, kronos_worker, kronos_cron', v_relation);
     end loop;
@@ -33,9 +36,11 @@ end
 $$;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
-grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.pointers, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.history_weeks, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
-                kronos.backfill_details
+grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate,
+                kronos.jobs, kronos.execution_live, kronos.execution_done, kronos.attempt, kronos.job_faults,
+                kronos.pointers, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days,
+                kronos.history_weeks, kronos.executions, kronos.attempts, kronos.job_details,
+                kronos.endpoint_details, kronos.backfill_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.execution_done to kronos_api;
@@ -46,27 +51,42 @@ grant select, insert on kronos.idempotency_keys to kronos_api;
 grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;
 grant select, update on kronos.endpoint_gate to kronos_worker;
-grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces, kronos.heartbeats to kronos_worker;
+grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
+                kronos.heartbeats to kronos_worker;
 
 -- Registering is the only thing of pg_cron's that the API can reach.
-grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid), kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
-                          kronos.pg_cron_evidence(uuid, timestamptz, timestamptz), kronos.is_job_entry_right(uuid, text, jsonb),
-                          kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid), kronos.suspend_workspace(), kronos.resume_workspace(),
-                          kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(), kronos.delete_endpoint(text),
+grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
+                          kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
+                          kronos.pg_cron_evidence(uuid, timestamptz, timestamptz),
+                          kronos.is_job_entry_right(uuid, text, jsonb),
+                          kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid),
+                          kronos.suspend_workspace(), kronos.resume_workspace(),
+                          kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(),
+                          kronos.delete_endpoint(text),
                           kronos.retry_execution(uuid, text),
-                          kronos.cron_timezone(), kronos.advance_backfill(uuid, integer), kronos.pg_cron_entries_of(uuid[]),
-                          kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
-                          kronos.retained_from(uuid), kronos.weeks_noted_from(), kronos.get_retention(), kronos.match_retention(integer[]),
+                          kronos.cron_timezone(), kronos.advance_backfill(uuid, integer),
+                          kronos.pg_cron_entries_of(uuid[]),
+                          kronos.find_jobs(text, text, text, text, text, timestamptz, timestamptz,
+                                           timestamptz, uuid, integer),
+                          kronos.retained_from(uuid), kronos.weeks_noted_from(), kronos.get_retention(),
+                          kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),
-                          kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer), kronos.zones_read()
+                          kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
+                          kronos.zones_read()
    to kronos_api;
-grant execute on function kronos.upkeep(integer, boolean, boolean), kronos.ring_if_silent(interval, timestamptz), kronos.run_internal_job_if_due(uuid) to kronos_worker;
+grant execute on function kronos.upkeep(integer, boolean, boolean),
+                          kronos.ring_if_silent(interval, timestamptz),
+                          kronos.run_internal_job_if_due(uuid) to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;
-grant execute on function kronos.pg_cron_entries(text, text, integer), kronos.pg_cron_digest(text, text, integer),
-                          kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer), kronos.register_jobs(uuid[], text[]),
-                          kronos.unregister_jobs(uuid[]), kronos.pg_cron_entry(uuid), kronos.register_pg_cron(uuid),
-                          kronos.unregister_pg_cron(uuid), kronos.drop_run_details(bigint, integer, integer, boolean),
+grant execute on function kronos.pg_cron_entries(text, text, integer),
+                          kronos.pg_cron_digest(text, text, integer),
+                          kronos.mend_pg_cron_entries(uuid[], bigint[], text[], text, text, integer),
+                          kronos.register_jobs(uuid[], text[]),
+                          kronos.unregister_jobs(uuid[]), kronos.pg_cron_entry(uuid),
+                          kronos.register_pg_cron(uuid),
+                          kronos.unregister_pg_cron(uuid),
+                          kronos.drop_run_details(bigint, integer, integer, boolean),
                           kronos.pg_cron_failure(integer)
    to kronos_owner;

@@ -17,18 +17,24 @@ declare
 begin
     for v_wanted in
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
-          from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
-                            'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                            'zones', 'job_faults', 'pointers', 'pointers_floor', 'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks', 'retention', 'workspace_retention',
-                            'retention_sweeps', 'idempotency_keys', 'made_objects']) as relation
+          from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate',
+                            'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
+                            'heartbeats', 'zones', 'job_faults', 'pointers', 'pointers_floor',
+                            'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks',
+                            'retention', 'workspace_retention', 'retention_sweeps', 'idempotency_keys',
+                            'made_objects']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
-          from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live', 'execution_done', 'attempt',
-                            'job_faults', 'pointers', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks', 'idempotency_keys']) as relation
+          from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live',
+                            'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
+                            'backfill_redriven', 'late_days', 'history_weeks',
+                            'idempotency_keys']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
-                            ('of_workspace', 'as restrictive to kronos_api
-                                              using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid))')
+                            ('of_workspace',
+                             'as restrictive to kronos_api
+                                              using (workspace_id = (select nullif(current_setting('
+                                 '''kronos.workspace_id'', true), '''')::uuid))')
                     ) as confined (name, rule)
          union all
         -- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin,
@@ -36,12 +42,15 @@ begin
         select 'of_the_api', 'workspaces', 'to kronos_api using (true)'
          union all
         select 'of_workspace', 'workspaces',
-               'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid)
-                                                    or (select current_setting(''kronos.instance_admin'', true)) = ''on'')'
+               'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting('
+                   '''kronos.workspace_id'', true), '''')::uuid)
+                                                    or (select current_setting('
+                   '''kronos.instance_admin'', true)) = ''on'')'
          union all
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
-                            'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats']) as relation
+                            'execution_live', 'execution_done', 'attempt', 'attempt_late',
+                            'heartbeats']) as relation
          union all
         -- The fleet's own: nothing in them is for a member of kronos_api.
         select 'of_the_fleet_alone', relation, 'as restrictive to kronos_api using (false)'
@@ -51,31 +60,40 @@ begin
         select 'of_everybody', 'zones', 'for select to kronos_api using (true)'
     loop
         v_names := v_names || (v_wanted.relation || '.' || v_wanted.name);
-        if not (select relrowsecurity and relforcerowsecurity from pg_class where oid = format('kronos.%I', v_wanted.relation)::regclass) then
+        if not (select relrowsecurity and relforcerowsecurity
+                  from pg_class
+                 where oid = format('kronos.%I', v_wanted.relation)::regclass) then
             execute format('alter table kronos.%I enable row level security', v_wanted.relation);
             execute format('alter table kronos.%I force row level security', v_wanted.relation);
         end if;
         select obj_description(policy.oid, 'pg_policy') = md5(v_wanted.rule) || ' ' || made_of.digest
           into v_is_told
           from pg_policy as policy
-         cross join lateral (select md5(concat_ws(' ', policy.polcmd, policy.polpermissive, policy.polroles::regrole[],
+         cross join lateral (select md5(concat_ws(' ', policy.polcmd, policy.polpermissive,
+                                                  policy.polroles::regrole[],
                                                   pg_get_expr(policy.polqual, policy.polrelid),
-                                                  pg_get_expr(policy.polwithcheck, policy.polrelid))) as digest) as made_of
-         where policy.polrelid = format('kronos.%I', v_wanted.relation)::regclass and policy.polname = v_wanted.name;
+                                                  pg_get_expr(policy.polwithcheck,
+                                                              policy.polrelid))) as digest) as made_of
+         where policy.polrelid = format('kronos.%I', v_wanted.relation)::regclass
+           and policy.polname = v_wanted.name;
         continue when v_is_told;
         execute format('drop policy if exists %I on kronos.%I', v_wanted.name, v_wanted.relation);
         execute format('create policy %I on kronos.%I %s', v_wanted.name, v_wanted.relation, v_wanted.rule);
         select md5(concat_ws(' ', policy.polcmd, policy.polpermissive, policy.polroles::regrole[],
-                             pg_get_expr(policy.polqual, policy.polrelid), pg_get_expr(policy.polwithcheck, policy.polrelid)))
+                             pg_get_expr(policy.polqual, policy.polrelid),
+                             pg_get_expr(policy.polwithcheck, policy.polrelid)))
           into v_digest
           from pg_policy as policy
-         where policy.polrelid = format('kronos.%I', v_wanted.relation)::regclass and policy.polname = v_wanted.name;
-        execute format('comment on policy %I on kronos.%I is %L', v_wanted.name, v_wanted.relation, md5(v_wanted.rule) || ' ' || v_digest);
+         where policy.polrelid = format('kronos.%I', v_wanted.relation)::regclass
+           and policy.polname = v_wanted.name;
+        execute format('comment on policy %I on kronos.%I is %L',
+                       v_wanted.name, v_wanted.relation, md5(v_wanted.rule) || ' ' || v_digest);
     end loop;
     for v_wanted in
         select policy.polname as name, class.relname as relation
           from pg_policy as policy
-          join pg_class as class on class.oid = policy.polrelid and class.relnamespace = 'kronos'::regnamespace
+          join pg_class as class on class.oid = policy.polrelid
+           and class.relnamespace = 'kronos'::regnamespace
          where starts_with(policy.polname, 'of_') and class.relname || '.' || policy.polname <> all (v_names)
     loop
         execute format('drop policy %I on kronos.%I', v_wanted.name, v_wanted.relation);

@@ -1,11 +1,16 @@
 -- name: count_ticks
 -- What a backfill of [from, to) would do now; nothing is written. No row: no such job. Ticks in the future
 -- are not counted, nor more than %(limit)s.
-select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now() as is_past, counted.ticks, counted.left_out, counted.redriven, counted.first_at, counted.last_at
+select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now() as is_past, counted.ticks,
+       counted.left_out, counted.redriven, counted.first_at, counted.last_at
   from kronos.jobs as job
- cross join lateral (select count(*)::integer as ticks, count(*) filter (where is_left_out)::integer as left_out,
-                            count(*) filter (where not is_left_out and failed_id is not null)::integer as redriven, min(tick) as first_at, max(tick) as last_at
-                       from kronos.backfill_ticks(job, %(from_at)s::timestamptz, least(%(to_at)s::timestamptz, kronos.now()), %(limit)s::integer,
+ cross join lateral (select count(*)::integer as ticks,
+                            count(*) filter (where is_left_out)::integer as left_out,
+                            count(*) filter (where not is_left_out and failed_id is not null)::integer
+                                as redriven,
+                            min(tick) as first_at, max(tick) as last_at
+                       from kronos.backfill_ticks(job, %(from_at)s::timestamptz,
+                                                  least(%(to_at)s::timestamptz, kronos.now()), %(limit)s::integer,
                                                   %(include)s::text[])) as counted
  where job.workspace_id = kronos.current_workspace_id()
    and job.job_id = kronos.find_job(%(job)s);
@@ -15,8 +20,10 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now
 -- schedule's any more. No row: the job is not live any more, has a newer version than was counted, or its
 -- workspace is suspended.
 with made as (
-    insert into kronos.backfills (backfill_id, workspace_id, job_id, first_version_id, from_at, to_at, max_active, include, next_at, ticks)
-    select %(backfill_id)s, job.workspace_id, job.job_id, job.first_version_id, %(from_at)s, %(to_at)s, %(max_active)s, %(include)s, %(first_at)s, %(ticks)s
+    insert into kronos.backfills (backfill_id, workspace_id, job_id, first_version_id, from_at, to_at,
+                                  max_active, include, next_at, ticks)
+    select %(backfill_id)s, job.workspace_id, job.job_id, job.first_version_id, %(from_at)s, %(to_at)s,
+           %(max_active)s, %(include)s, %(first_at)s, %(ticks)s
       from kronos.jobs as job
       join kronos.workspaces as workspace using (workspace_id)
      where job.job_id = kronos.settled_job_id()
@@ -27,7 +34,8 @@ with made as (
        and workspace.status = 'ACTIVE'
     returning backfill_id, workspace_id
 ), kept as (
-    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
     select workspace_id, 'backfill', %(idempotency_key)s, %(request_sha256)s, backfill_id
       from made
      where %(idempotency_key)s::text is not null
@@ -35,26 +43,34 @@ with made as (
 select backfill_id, kronos.advance_backfill(backfill_id, 1000) as executions from made;
 
 -- name: get_backfill
-select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, include, ticks, created, redriven, left_out, progress, created_at, completed_at
+select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, include, ticks,
+       created, redriven, left_out, progress, created_at, completed_at
   from kronos.backfill_details
  where workspace_id = kronos.current_workspace_id()
    and backfill_id = %(backfill_id)s;
 
 -- name: list_backfills
 -- Of all versions of the job.
-select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, include, ticks, created, redriven, left_out, progress, created_at, completed_at
+select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, include, ticks,
+       created, redriven, left_out, progress, created_at, completed_at
   from kronos.backfill_details
  where workspace_id = kronos.current_workspace_id()
-   and first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = kronos.find_job(%(job)s))
+   and first_version_id = (select job.first_version_id
+                             from kronos.jobs as job
+                            where job.job_id = kronos.find_job(%(job)s))
    and (created_at, backfill_id)
-       < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
+       < (case when %(before_created_at)s::timestamptz is null then 'infinity'
+               else %(before_created_at)s::timestamptz end,
+          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+               else %(before_id)s::uuid end)
  order by created_at desc, backfill_id desc
  limit %(limit)s;
 
 -- name: cancel_backfill
 -- False: it is not RUNNING, or not there.
-select coalesce((select kronos.stop_backfill(backfill.backfill_id, jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'))
+select coalesce((select kronos.stop_backfill(backfill.backfill_id,
+                                             jsonb_build_object('code', 'cancelled',
+                                                                'detail', 'cancelled over the API'))
                    from kronos.backfills as backfill
                   where backfill.workspace_id = kronos.current_workspace_id()
                     and backfill.backfill_id = %(backfill_id)s), false) as is_cancelled;

@@ -1,20 +1,26 @@
 -- name: get_ground
 -- What the rest stands on, whoever connects and whether or not anything is migrated.
-select current_user::text as connected_as, current_database()::text as database, current_setting('server_version') as server_version,
+select current_user::text as connected_as, current_database()::text as database,
+       current_setting('server_version') as server_version,
        (select extversion from pg_extension where extname = 'pg_cron') as pg_cron_version,
        (select rolsuper from pg_roles where rolname = current_user) as is_superuser,
        to_regnamespace('kronos') is not null as has_schema,
        coalesce(obj_description(to_regnamespace('kronos'), 'pg_namespace'), '') as applied,
-       array(select name from unnest(array['kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker']) as name where to_regrole(name) is null) as missing_roles,
+       array(select name
+               from unnest(array['kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker']) as name
+              where to_regrole(name) is null) as missing_roles,
        -- from PostgreSQL 16 on a member is not always one who may become it
        case when to_regrole('kronos_owner') is null then false
-            when current_setting('server_version_num')::integer >= 160000 then pg_has_role(current_user, 'kronos_owner', 'set')
+            when current_setting('server_version_num')::integer >= 160000
+                then pg_has_role(current_user, 'kronos_owner', 'set')
             else pg_has_role(current_user, 'kronos_owner', 'member')
        end as may_own,
        exists (select
                  from pg_stat_activity as backend
-                where backend.backend_type = 'pg_cron launcher' or backend.application_name = 'pg_cron scheduler') as has_launcher,
-       current_setting('transaction_read_only') = 'on' as is_read_only, extract(epoch from clock_timestamp())::double precision as clock_seconds;
+                where backend.backend_type = 'pg_cron launcher'
+                   or backend.application_name = 'pg_cron scheduler') as has_launcher,
+       current_setting('transaction_read_only') = 'on' as is_read_only,
+       extract(epoch from clock_timestamp())::double precision as clock_seconds;
 
 -- name: list_orphans
 -- Entries of cron.job whose role is gone: one is enough to kill pg_cron's launcher each second. As the
@@ -28,9 +34,11 @@ select entry.jobid, entry.username::text as username
 -- name: get_tzdata
 -- What a file of PostgreSQL's time zone data says of its version. For a superuser alone: nobody else may read
 -- the server's files.
-select coalesce(pg_read_file(data.folder || '/tzdata.zi', 0, 100, true), pg_read_file(data.folder || '/+VERSION', 0, 100, true)) as version
+select coalesce(pg_read_file(data.folder || '/tzdata.zi', 0, 100, true),
+                pg_read_file(data.folder || '/+VERSION', 0, 100, true)) as version
   from (select coalesce(substring(configured.setting from '--with-system-tzdata=([^'' ]+)'),
-                        (select share.setting from pg_config as share where share.name = 'SHAREDIR') || '/timezone') as folder
+                        (select share.setting from pg_config as share where share.name = 'SHAREDIR')
+                            || '/timezone') as folder
           from pg_config as configured
          where configured.name = 'CONFIGURE') as data;
 
@@ -41,15 +49,19 @@ select timezone, probes, distances from kronos.zones_read();
 -- name: get_cron_settings
 -- How pg_cron reads its entries. Null where its settings are not for the owner's eyes, or this pg_cron has
 -- none of the name.
-select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.timezone', true) end as cron_timezone,
-       case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.match_dom_and_dow', true) end as match_dom_and_dow,
+select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
+            then current_setting('cron.timezone', true) end as cron_timezone,
+       case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
+            then current_setting('cron.match_dom_and_dow', true) end as match_dom_and_dow,
        pg_has_role(current_user, 'pg_read_all_settings', 'usage') as is_visible;
 
 -- name: get_pg_cron
 -- pg_cron as the owner sees it. served_database is null where its settings are not for the owner's eyes.
-select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then current_setting('cron.database_name', true) end as served_database,
-       health.internal_jobs, health.internal_entries, health.silent_seconds, kronos.is_held() as is_held, newest.ended as alarms_ended,
-       newest.failed as alarms_failed, newest.message as alarm_message, health.alarm_failure
+select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
+            then current_setting('cron.database_name', true) end as served_database,
+       health.internal_jobs, health.internal_entries, health.silent_seconds, kronos.is_held() as is_held,
+       newest.ended as alarms_ended, newest.failed as alarms_failed, newest.message as alarm_message,
+       health.alarm_failure
   from kronos.pg_cron_health() as health
  cross join kronos.pg_cron_failure(200) as newest;
 
@@ -57,18 +69,34 @@ select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage') then
 -- What each role must be able to do, and cannot; and which one is past row level security, which nobody may
 -- be.
 select wanted.role, wanted.fault
-  from (values ('kronos_cron', 'cannot log in', (select rolcanlogin from pg_roles where rolname = 'kronos_cron')),
-               ('kronos_cron', 'cannot connect to this database', has_database_privilege('kronos_cron', current_database(), 'connect')),
-               ('kronos_cron', 'cannot use schema kronos', has_schema_privilege('kronos_cron', 'kronos', 'usage')),
-               ('kronos_cron', 'cannot use schema cron', (select has_schema_privilege('kronos_cron', oid, 'usage') from pg_namespace where nspname = 'cron')),
-               ('kronos_cron', 'cannot execute kronos.fire', has_function_privilege('kronos_cron', to_regprocedure('kronos.fire(uuid)'), 'execute')),
-               ('kronos_cron', 'cannot execute kronos.alarm_of', has_function_privilege('kronos_cron', to_regprocedure('kronos.alarm_of(uuid)'), 'execute')),
-               ('kronos_api', 'cannot use schema kronos', has_schema_privilege('kronos_api', 'kronos', 'usage')),
-               ('kronos_api', 'cannot write jobs', has_table_privilege('kronos_api', to_regclass('kronos.jobs'), 'select, insert, update')),
-               ('kronos_api', 'cannot execute kronos.register_pg_cron', has_function_privilege('kronos_api', to_regprocedure('kronos.register_pg_cron(uuid)'), 'execute')),
-               ('kronos_worker', 'cannot use schema kronos', has_schema_privilege('kronos_worker', 'kronos', 'usage')),
-               ('kronos_worker', 'cannot claim executions', has_table_privilege('kronos_worker', to_regclass('kronos.execution_live'), 'select, update, delete')),
-               ('kronos_worker', 'cannot write their ends', has_table_privilege('kronos_worker', to_regclass('kronos.execution_done'), 'insert'))
+  from (values ('kronos_cron', 'cannot log in',
+                (select rolcanlogin from pg_roles where rolname = 'kronos_cron')),
+               ('kronos_cron', 'cannot connect to this database',
+                has_database_privilege('kronos_cron', current_database(), 'connect')),
+               ('kronos_cron', 'cannot use schema kronos',
+                has_schema_privilege('kronos_cron', 'kronos', 'usage')),
+               ('kronos_cron', 'cannot use schema cron',
+                (select has_schema_privilege('kronos_cron', oid, 'usage')
+                   from pg_namespace
+                  where nspname = 'cron')),
+               ('kronos_cron', 'cannot execute kronos.fire',
+                has_function_privilege('kronos_cron', to_regprocedure('kronos.fire(uuid)'), 'execute')),
+               ('kronos_cron', 'cannot execute kronos.alarm_of',
+                has_function_privilege('kronos_cron', to_regprocedure('kronos.alarm_of(uuid)'), 'execute')),
+               ('kronos_api', 'cannot use schema kronos',
+                has_schema_privilege('kronos_api', 'kronos', 'usage')),
+               ('kronos_api', 'cannot write jobs',
+                has_table_privilege('kronos_api', to_regclass('kronos.jobs'), 'select, insert, update')),
+               ('kronos_api', 'cannot execute kronos.register_pg_cron',
+                has_function_privilege('kronos_api', to_regprocedure('kronos.register_pg_cron(uuid)'),
+                                       'execute')),
+               ('kronos_worker', 'cannot use schema kronos',
+                has_schema_privilege('kronos_worker', 'kronos', 'usage')),
+               ('kronos_worker', 'cannot claim executions',
+                has_table_privilege('kronos_worker', to_regclass('kronos.execution_live'),
+                                    'select, update, delete')),
+               ('kronos_worker', 'cannot write their ends',
+                has_table_privilege('kronos_worker', to_regclass('kronos.execution_done'), 'insert'))
        ) as wanted (role, fault, is_held)
  where wanted.is_held is not true
  union all
@@ -76,12 +104,20 @@ select acting.role, 'cannot log in and connect to this database, nor can anybody
   from (values ('kronos_api'), ('kronos_worker')) as acting (role)
  where to_regrole(acting.role) is not null
    and not exists (select from pg_roles as login
-                    where login.rolcanlogin and not login.rolsuper and has_database_privilege(login.oid, current_database(), 'connect')
-                      and pg_has_role(login.oid, acting.role, case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end))
+                    where login.rolcanlogin
+                      and not login.rolsuper
+                      and has_database_privilege(login.oid, current_database(), 'connect')
+                      and pg_has_role(login.oid, acting.role,
+                                      case when current_setting('server_version_num')::integer >= 160000
+                                           then 'set'
+                                           else 'member' end))
  union all
-select role.rolname, 'is past row level security, as a ' || case when role.rolsuper then 'superuser' else 'role with bypassrls' end
+select role.rolname,
+       'is past row level security, as a '
+       || case when role.rolsuper then 'superuser' else 'role with bypassrls' end
   from pg_roles as role
- where role.rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker') and (role.rolsuper or role.rolbypassrls);
+ where role.rolname in ('kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker')
+   and (role.rolsuper or role.rolbypassrls);
 
 -- name: list_table_parts
 -- The indexes and constraints of our tables that hold for every row.
@@ -101,7 +137,9 @@ select queue.worker_sessions from kronos.queue_health('1 minute') as queue;
 
 -- name: list_waiting
 -- Endpoints whose oldest due execution has waited for longer than that, and what for: null, a worker.
-select workspace.slug as workspace, endpoint.name as endpoint, extract(epoch from kronos.now() - greatest(waiting.due_at, '1970-01-01 00:00:00+00'))::double precision as seconds,
+select workspace.slug as workspace, endpoint.name as endpoint,
+       extract(epoch from kronos.now() - greatest(waiting.due_at, '1970-01-01 00:00:00+00'))::double precision
+           as seconds,
        waiting.waits_for
   from kronos.waiting_endpoints(kronos.now() - %(longer_than)s::interval, 10000) as waiting
   join kronos.endpoints as endpoint using (endpoint_id)
@@ -119,13 +157,18 @@ select drift.jobname, drift.jobid, drift.difference
 -- name: count_jobs
 -- How many jobs check_ledgers is going to look at.
 select (live.jobs + over.jobs)::integer as jobs
-  from (select count(*) as jobs from kronos.jobs as job where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')) as live,
-       (select count(*) as jobs from kronos.jobs as job where job.trigger = 'CRON' and job.ticks_until > %(since)s
+  from (select count(*) as jobs
+          from kronos.jobs as job
+         where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')) as live,
+       (select count(*) as jobs
+          from kronos.jobs as job
+         where job.trigger = 'CRON' and job.ticks_until > %(since)s
                                                           and job.status not in ('ACTIVE', 'PAUSED')) as over;
 
 -- name: check_ledgers
 -- A batch of jobs, by id; none at the end.
-select job_id, name, workspace, expected, unaccounted, surplus, first_unaccounted, first_surplus, overdue, is_truncated, error
+select job_id, name, workspace, expected, unaccounted, surplus, first_unaccounted, first_surplus, overdue,
+       is_truncated, error
   from kronos.check_ledgers(%(after)s, %(count)s, %(since)s, %(until)s);
 
 -- name: list_faults
@@ -158,7 +201,8 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
          where job.status in ('ACTIVE', 'PAUSED')
            and (endpoint.deleted_at is not null or workspace.status = 'DELETED')
         union all
-        select 'execution', live.execution_id, workspace.slug, case when workspace.status = 'DELETED' then 'workspace' else 'endpoint' end
+        select 'execution', live.execution_id, workspace.slug,
+               case when workspace.status = 'DELETED' then 'workspace' else 'endpoint' end
           from kronos.execution_live as live
           join kronos.endpoints as endpoint using (endpoint_id)
           join kronos.workspaces as workspace on workspace.workspace_id = live.workspace_id
@@ -175,7 +219,8 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
 -- name: list_overdue
 -- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs
 -- wait for alarms of their own: the check of retention knows its hourly one.
-select job.job_id, job.name, workspace.slug as workspace, extract(epoch from kronos.now() - pointer.next_tick_at)::double precision as overdue_seconds
+select job.job_id, job.name, workspace.slug as workspace,
+       extract(epoch from kronos.now() - pointer.next_tick_at)::double precision as overdue_seconds
   from kronos.pointers as pointer
   join kronos.jobs as job using (job_id)
   join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
@@ -221,20 +266,31 @@ select class.relname::text as partition, class.relowner::regrole::text as owner
 -- name: get_retention
 -- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of
 -- their time, or older ones, are there. One row.
-select extract(epoch from kronos.now() - instance.ran_at)::double precision as ran_seconds, extract(epoch from kronos.now() - instance.done_at)::double precision as done_seconds,
-       stray.executions, stray.attempts
+select extract(epoch from kronos.now() - instance.ran_at)::double precision as ran_seconds,
+       extract(epoch from kronos.now() - instance.done_at)::double precision as done_seconds, stray.executions,
+       stray.attempts
   from kronos.retention as instance
- cross join lateral (select (select count(*)::integer from (select from kronos.execution_done_default where execution_id >= oldest.from_id limit %(limit)s) as rows_there) as executions,
-                            (select count(*)::integer from (select from kronos.attempt_default where execution_id >= oldest.from_id limit %(limit)s) as rows_there) as attempts
-                       from (select each.from_id from kronos.partitions() as each where each.parent = 'execution_done' order by each.from_id limit 1) as oldest) as stray;
+ cross join lateral (select (select count(*)::integer from (select from kronos.execution_done_default
+                                                             where execution_id >= oldest.from_id
+                                                             limit %(limit)s) as rows_there) as executions,
+                            (select count(*)::integer from (select from kronos.attempt_default
+                                                             where execution_id >= oldest.from_id
+                                                             limit %(limit)s) as rows_there) as attempts
+                       from (select each.from_id
+                               from kronos.partitions() as each
+                              where each.parent = 'execution_done'
+                              order by each.from_id
+                              limit 1) as oldest) as stray;
 
 -- name: list_bloated
 -- Tables in which dead rows outnumber those that live: nobody cleans up, or an old transaction keeps it from
 -- being done.
-select stats.relname::text as name, stats.n_live_tup::bigint as live_rows, stats.n_dead_tup::bigint as dead_rows,
+select stats.relname::text as name, stats.n_live_tup::bigint as live_rows,
+       stats.n_dead_tup::bigint as dead_rows,
        pg_total_relation_size(stats.relid) as bytes
   from pg_stat_user_tables as stats
- where (stats.schemaname = 'kronos' or (stats.schemaname = 'cron' and stats.relname in ('job', 'job_run_details')))
+ where (stats.schemaname = 'kronos'
+        or (stats.schemaname = 'cron' and stats.relname in ('job', 'job_run_details')))
    and stats.n_dead_tup > greatest(stats.n_live_tup, %(at_least)s)
  order by stats.n_dead_tup desc
  limit %(limit)s;

@@ -6,13 +6,17 @@ with endpoint as (
         on conflict (workspace_id, name) where deleted_at is null do nothing
     returning endpoint_id, workspace_id, version
 ), made_of as (
-    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
-    select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s, %(max_crashes)s from endpoint
+    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
+                                          max_attempts, max_crashes)
+    select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s,
+           %(max_crashes)s
+      from endpoint
 ), gate as (
     insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight)
     select endpoint_id, workspace_id, %(max_in_flight)s from endpoint
 ), kept as (
-    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
     select workspace_id, 'endpoint', %(idempotency_key)s, %(request_sha256)s, endpoint_id
       from endpoint
      where %(idempotency_key)s::text is not null
@@ -25,13 +29,19 @@ select endpoint_id, version from endpoint;
 with endpoint as (
     update kronos.endpoints
        set version = version + 1, title = %(title)s, updated_at = kronos.now()
-     where workspace_id = kronos.current_workspace_id() and name = %(name)s and type = %(type)s and deleted_at is null
+     where workspace_id = kronos.current_workspace_id()
+       and name = %(name)s
+       and type = %(type)s
+       and deleted_at is null
        and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
        and version <> all (%(if_none_match)s::integer[])
     returning endpoint_id, workspace_id, version
 ), made_of as (
-    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
-    select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s, %(max_crashes)s from endpoint
+    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
+                                          max_attempts, max_crashes)
+    select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s,
+           %(max_crashes)s
+      from endpoint
 ), gate as (
     update kronos.endpoint_gate as gate
        set max_in_flight = %(max_in_flight)s
@@ -41,7 +51,8 @@ with endpoint as (
 select endpoint_id, version from endpoint;
 
 -- name: get_endpoint
-select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at
+select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config,
+       spec, retry_policy, max_in_flight, created_at, updated_at
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
@@ -54,17 +65,20 @@ with found as materialized (
             where endpoint.workspace_id = kronos.current_workspace_id()
               and endpoint.deleted_at is null
               and (endpoint.created_at, endpoint.endpoint_id)
-                  < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-                     case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
+                  < (case when %(before_created_at)s::timestamptz is null then 'infinity'
+                          else %(before_created_at)s::timestamptz end,
+                     case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+                          else %(before_id)s::uuid end)
             order by endpoint.created_at desc, endpoint.endpoint_id desc
             limit %(limit)s::integer + 1) as ids
 ), page as materialized (
     select kept.ids, cardinality(kept.ids) < cardinality(found.ids) as more_follow
       from found
-     cross join lateral kronos.fitting_endpoints(found.ids, %(limit)s::integer, %(bytes)s::integer) as kept (ids)
+     cross join lateral kronos.fitting_endpoints(found.ids, %(limit)s::integer,
+                                                 %(bytes)s::integer) as kept (ids)
 )
-select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config, spec, retry_policy, max_in_flight, created_at, updated_at,
-       more_follow as _more
+select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config,
+       spec, retry_policy, max_in_flight, created_at, updated_at, more_follow as _more
   from page
   join kronos.endpoint_details as endpoint on endpoint.endpoint_id = any (page.ids)
  where workspace_id = kronos.current_workspace_id()

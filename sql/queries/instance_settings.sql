@@ -1,6 +1,8 @@
 -- name: set_catch_up
 -- How missed ticks that are delivered after all are spread. One row.
-update kronos.catch_up_wave set immediate = %(immediate)s, stagger_seconds = %(stagger_seconds)s returning true as is_stored;
+update kronos.catch_up_wave
+   set immediate = %(immediate)s, stagger_seconds = %(stagger_seconds)s
+returning true as is_stored;
 
 -- name: set_retention
 -- The instance's ages. One row.

@@ -18,7 +18,9 @@ select public_id, role, created_at, revoked_at, kept_in, secret_sha256
 
 -- name: list_keys
 -- The oldest first.
-select public_id, role, created_at, revoked_at, kept_in, secret_sha256 from kronos.api_keys order by created_at, public_id;
+select public_id, role, created_at, revoked_at, kept_in, secret_sha256
+  from kronos.api_keys
+ order by created_at, public_id;
 
 -- name: update_file
 -- Where its file is now. No row: it is there already.
@@ -39,7 +41,10 @@ returning public_id;
 
 -- name: revoke_key
 -- No row: unknown, or revoked before.
-update kronos.api_keys set revoked_at = kronos.now() where public_id = %(public_id)s and revoked_at is null returning public_id;
+update kronos.api_keys
+   set revoked_at = kronos.now()
+ where public_id = %(public_id)s and revoked_at is null
+returning public_id;
 
 -- name: count_others
 -- One row: how many other keys work.

@@ -3,7 +3,8 @@
 select health.extension_version, health.internal_jobs, health.internal_entries, health.silent_seconds,
        current_setting('transaction_read_only') = 'on' as is_read_only, health.alarm_failure,
        queue.worker_sessions, queue.waiting_endpoints, queue.waiting_seconds,
-       coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class') from '^revision (.*)$'), '') as revision
+       coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class')
+                          from '^revision (.*)$'), '') as revision
   from kronos.pg_cron_health() as health
  cross join kronos.queue_health(%(longer_than)s) as queue;
 

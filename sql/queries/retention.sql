@@ -1,7 +1,7 @@
 -- name: get_retention
 -- The ages of the workspace that was entered. One row.
-select workspace, success_days, failure_days, own_success_days, own_failure_days, instance_success_days, instance_failure_days, retained_from,
-       version
+select workspace, success_days, failure_days, own_success_days, own_failure_days, instance_success_days,
+       instance_failure_days, retained_from, version
   from kronos.get_retention();
 
 -- name: match_retention
@@ -19,7 +19,8 @@ select kronos.retain(%(seconds)s, %(is_anew)s) as counts;
 -- name: get_bounds
 -- What a run would go by, and how many partitions nothing is kept of. One row.
 select bounds.youngest, bounds.drop_days, bounds.old,
-       (select count(*)::integer from kronos.old_partitions(bounds.drop_days, bounds.old, 10000)) as partitions
+       (select count(*)::integer
+          from kronos.old_partitions(bounds.drop_days, bounds.old, 10000)) as partitions
   from kronos.retention_bounds() as bounds;
 
 -- name: count_executions
@@ -32,10 +33,13 @@ select last_at, last_id, jobs from kronos.retain_jobs(%(after_at)s, %(after_id)s
 
 -- name: count_remains
 select remains.backfills, remains.job_faults, kronos.retain_workspaces(%(limit)s, true) as workspaces,
-       (select count(*) from kronos.idempotency_keys as each where each.created_at < kronos.now() - interval '24 hours') as idempotency_keys
+       (select count(*)
+          from kronos.idempotency_keys as each
+         where each.created_at < kronos.now() - interval '24 hours') as idempotency_keys
   from kronos.retain_remains(%(limit)s, true) as remains;
 
 -- name: count_run_details
 select step.last_runid, step.run_details, step.is_left
   from kronos.retention as instance
- cross join lateral kronos.drop_run_details(greatest(%(after)s::bigint, instance.run_details_until), instance.run_details_days, %(limit)s, true) as step;
+ cross join lateral kronos.drop_run_details(greatest(%(after)s::bigint, instance.run_details_until),
+                                            instance.run_details_days, %(limit)s, true) as step;

@@ -6,25 +6,35 @@ select current_database()::text as database,
        (select extversion from pg_extension where extname = 'pg_cron') as version,
        exists (select
                  from pg_stat_activity as backend
-                where backend.backend_type = 'pg_cron launcher' or backend.application_name = 'pg_cron scheduler') as has_launcher,
+                where backend.backend_type = 'pg_cron launcher'
+                   or backend.application_name = 'pg_cron scheduler') as has_launcher,
        case when sees.settings then current_setting('cron.host', true) end as host,
-       case when sees.settings then coalesce(current_setting('cron.use_background_workers', true), 'off') = 'on' end as has_background_workers,
+       case when sees.settings
+            then coalesce(current_setting('cron.use_background_workers', true), 'off') = 'on'
+       end as has_background_workers,
        case when sees.settings then current_setting('hba_file') end as hba_file,
        current_setting('ssl') = 'on' as has_ssl,
        (select case when not login.rolcanlogin then 'kronos_cron has no right to log in'
                     when login.rolconnlimit = 0 then 'kronos_cron may have no connection'
-                    when not has_database_privilege(login.oid, current_database(), 'connect') then 'kronos_cron may not connect to this database'
+                    when not has_database_privilege(login.oid, current_database(), 'connect')
+                        then 'kronos_cron may not connect to this database'
                end
           from pg_roles as login
          where login.rolname = 'kronos_cron') as shut_out,
        has_column_privilege('pg_authid', 'rolpassword', 'select') as sees_passwords,
-       array(select member.rolname::text from pg_roles as member where pg_has_role(to_regrole('kronos_cron'), member.oid, 'member') and not member.rolsuper) as groups,
-       has_table_privilege('pg_hba_file_rules', 'select') and has_function_privilege('pg_hba_file_rules()', 'execute') as sees_rules
+       array(select member.rolname::text
+               from pg_roles as member
+              where pg_has_role(to_regrole('kronos_cron'), member.oid, 'member')
+                and not member.rolsuper) as groups,
+       has_table_privilege('pg_hba_file_rules', 'select')
+           and has_function_privilege('pg_hba_file_rules()', 'execute') as sees_rules
   from (select pg_has_role(current_user, 'pg_read_all_settings', 'usage') as settings) as sees;
 
 -- name: get_password
 -- Whether pg_cron's login could give one. For a superuser alone.
-select password.rolpassword is not null as has_password from pg_authid as password where password.rolname = 'kronos_cron';
+select password.rolpassword is not null as has_password
+  from pg_authid as password
+ where password.rolname = 'kronos_cron';
 
 -- name: list_rules
 -- pg_hba.conf as PostgreSQL reads the file now, whether or not it was told to.
@@ -37,6 +47,7 @@ select line_number, type, database, user_name, address, netmask, auth_method, op
 -- fail.
 select (select extract(epoch from kronos.clock() - max(beat.rang_at))::double precision
           from kronos.heartbeats as beat
-         where beat.rang_at > '-infinity' and beat.rang_at <= kronos.clock() + interval '5 seconds') as seconds,
+         where beat.rang_at > '-infinity'
+           and beat.rang_at <= kronos.clock() + interval '5 seconds') as seconds,
        newest.last_runid, case when newest.is_newest then newest.message end as failure
   from kronos.pg_cron_failure(30) as newest;

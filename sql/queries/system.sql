@@ -4,8 +4,9 @@ select max(zone.changed_at) as changed_at from kronos.zones as zone;
 
 -- name: get_status
 -- The instance, for its administrator.
-select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries, has_launcher, overdue_jobs, overdue_seconds,
-       worker_sessions, cron_timezone, match_dom_and_dow, zones_changed_at,
+select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_jobs, internal_entries,
+       has_launcher, overdue_jobs, overdue_seconds, worker_sessions, cron_timezone, match_dom_and_dow,
+       zones_changed_at,
        kronos.is_held() as is_held, current_setting('transaction_read_only') = 'on' as is_read_only,
        alarm_failure, waiting_endpoints, waiting_seconds
   from kronos.system_status();

@@ -7,7 +7,8 @@ create table kronos.api_keys (
     role           text        not null,
     created_at     timestamptz not null default now(),
     revoked_at     timestamptz,
-    kept_in        text,                                            -- host and path of the file that Kronos wrote it to
+    -- host and path of the file that Kronos wrote it to
+    kept_in        text,
     constraint api_keys_pkey           primary key (key_id),
     constraint api_keys_public_id_key  unique (public_id),
     constraint api_keys_role_known     check (role in ('instance_admin')),

@@ -13,7 +13,8 @@ create table kronos.attempt (
     request         jsonb,
     response        jsonb,
     error           jsonb,
-    endpoint_version integer,                      -- of the endpoint, that it was made of; null: ended before this was noted
+    -- of the endpoint, that it was made of; null: ended before this was noted
+    endpoint_version integer,
     constraint attempt_pkey         primary key (execution_id, claim_token),
     constraint attempt_status_known check (status in ('SUCCESS', 'FAILED', 'TIMED_OUT', 'UNKNOWN', 'LOST'))
 ) partition by range (execution_id);

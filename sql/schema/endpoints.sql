@@ -12,10 +12,12 @@ create table kronos.endpoints (
     title         text,                              -- its name for people
     constraint endpoints_pkey              primary key (endpoint_id),
     constraint endpoints_in_workspace_key  unique (workspace_id, endpoint_id),
-    constraint endpoints_workspace_id_fkey foreign key (workspace_id) references kronos.workspaces (workspace_id),
+    constraint endpoints_workspace_id_fkey foreign key (workspace_id)
+        references kronos.workspaces (workspace_id),
     constraint endpoints_name_shape        check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62})$'),
     constraint endpoints_type_known        check (type in ('HTTP', 'KAFKA', 'REDIS_STREAM', 'INTERNAL')),
-    constraint endpoints_title_shape       check (char_length(title) between 1 and 200 and title !~ '[\u0001-\u001f\u007f-\u009f]')
+    constraint endpoints_title_shape
+        check (char_length(title) between 1 and 200 and title !~ '[\u0001-\u001f\u007f-\u009f]')
 );
 -- One endpoint per name; a deleted one frees its own. Serves get_endpoint and every job's creation.
 create unique index endpoints_name_taken on kronos.endpoints (workspace_id, name) where deleted_at is null;
@@ -34,7 +36,8 @@ create table kronos.endpoint_versions (
     max_crashes   smallint    not null,
     created_at    timestamptz not null default now(),
     constraint endpoint_versions_pkey             primary key (endpoint_id, version),
-    constraint endpoint_versions_endpoint_fkey    foreign key (workspace_id, endpoint_id) references kronos.endpoints (workspace_id, endpoint_id),
+    constraint endpoint_versions_endpoint_fkey    foreign key (workspace_id, endpoint_id)
+        references kronos.endpoints (workspace_id, endpoint_id),
     constraint endpoint_versions_timeout_bounded  check (timeout_ms between 1 and 900000),
     constraint endpoint_versions_attempts_bounded check (max_attempts between 1 and 100),
     constraint endpoint_versions_crashes_bounded  check (max_crashes between 0 and 100)
@@ -49,7 +52,8 @@ create table kronos.endpoint_gate (
     max_in_flight  integer,
     paused_until   timestamptz not null default '-infinity',
     constraint endpoint_gate_pkey             primary key (endpoint_id),
-    constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id) references kronos.endpoints (workspace_id, endpoint_id),
+    constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id)
+        references kronos.endpoints (workspace_id, endpoint_id),
     constraint endpoint_gate_never_negative   check (in_flight >= 0),
     constraint endpoint_gate_limit_not_negative check (max_in_flight >= 0)
 ) with (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

@@ -3,6 +3,7 @@
 create table kronos.heartbeats (
     job_id        uuid        not null,
     rang_at       timestamptz not null,
-    waiting_from  timestamptz not null default '-infinity', -- of lease-keeper: as it looked, nothing waited for a claim that was due before (keep_leases)
+    -- of lease-keeper: as it looked, nothing waited for a claim that was due before (keep_leases)
+    waiting_from  timestamptz not null default '-infinity',
     constraint heartbeats_pkey primary key (job_id)
 ) with (fillfactor = 50);

@@ -9,7 +9,8 @@ create table kronos.idempotency_keys (
     resource_id      uuid        not null,                   -- the execution, backfill or endpoint
     created_at       timestamptz not null default now(),
     constraint idempotency_keys_pkey            primary key (workspace_id, operation, idempotency_key),
-    constraint idempotency_keys_operation_known check (operation in ('trigger', 'backfill', 'retry', 'endpoint'))
+    constraint idempotency_keys_operation_known
+        check (operation in ('trigger', 'backfill', 'retry', 'endpoint'))
 );
 -- Serves retain_keys.
 create index idempotency_keys_oldest on kronos.idempotency_keys (created_at);

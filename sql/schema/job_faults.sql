@@ -8,5 +8,6 @@ create table kronos.job_faults (
     message       text        not null,
     failed_at     timestamptz not null default now(),
     constraint job_faults_pkey     primary key (job_id),
-    constraint job_faults_job_fkey foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id)
+    constraint job_faults_job_fkey foreign key (workspace_id, job_id)
+        references kronos.jobs (workspace_id, job_id)
 );

@@ -7,16 +7,21 @@ create table kronos.pointers (
     job_id        uuid        not null,
     workspace_id  uuid        not null,
     next_tick_at  timestamptz not null,                    -- 'infinity': none is left
-    last_run_at   timestamptz,                             -- the newest tick that was delivered, by older versions too
+    -- the newest tick that was delivered, by older versions too
+    last_run_at   timestamptz,
     runs          integer     not null default 0,
     is_paused     boolean     not null default false,      -- as the job's status says; stamp_job keeps it
     is_halted     boolean     not null default false,      -- its workspace was suspended
     is_internal   boolean     not null default false,      -- rung by its own alarm alone
-    is_awaited    boolean     not null generated always as (not (is_paused or is_halted or is_internal)) stored,
-    runs_from     bigint      not null default 0,          -- no unfinished run of its overlap key has a lower overlap_nth
+    is_awaited    boolean     not null
+        generated always as (not (is_paused or is_halted or is_internal)) stored,
+    -- no unfinished run of its overlap key has a lower overlap_nth
+    runs_from     bigint      not null default 0,
     constraint pointers_pkey          primary key (job_id, next_tick_at),
-    constraint pointers_job_fkey      foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id) on delete cascade
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+    constraint pointers_job_fkey      foreign key (workspace_id, job_id)
+        references kronos.jobs (workspace_id, job_id) on delete cascade
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0);
 -- Serves every ring: what is due, most overdue first. One column: equal keys are stored once, in the order of
 -- the rows.
 create index pointers_due on kronos.pointers (next_tick_at) where is_awaited;
@@ -26,7 +31,8 @@ create index pointers_due on kronos.pointers (next_tick_at) where is_awaited;
 create table kronos.pointers_floor (
     only_row    boolean     not null default true,
     lowest_at   timestamptz not null default '-infinity',
-    checked_at  timestamptz not null default now(),        -- when all pointers were looked through, and not only those above it
+    -- when all pointers were looked through, and not only those above it
+    checked_at  timestamptz not null default now(),
     constraint pointers_floor_pkey   primary key (only_row),
     constraint pointers_floor_is_one check (only_row)
 );

@@ -7,12 +7,14 @@ create table kronos.retention (
     run_details_days  integer     not null default 7,             -- of our rows in cron.job_run_details
     forgotten_before  timestamptz not null default '-infinity',   -- what was promised under ages of before
     run_details_until bigint      not null default 0,             -- the last runid of ours that went
-    jobs_until        timestamptz not null default '-infinity',   -- how far the present look at jobs that are over has come (retired_at, job_id)
+    -- how far the present look at jobs that are over has come (retired_at, job_id)
+    jobs_until        timestamptz not null default '-infinity',
     jobs_until_id     uuid        not null default '00000000-0000-0000-0000-000000000000',
     jobs_began_at     timestamptz not null default '-infinity',
     ran_at            timestamptz not null default now(),         -- the last run
     done_at           timestamptz not null default now(),         -- the last run that left nothing to do
-    weeks_from        timestamptz not null default now() + interval '1 day', -- since when kronos.history_weeks tells of all that finished
+    -- since when kronos.history_weeks tells of all that finished
+    weeks_from        timestamptz not null default now() + interval '1 day',
     constraint retention_pkey                primary key (only_row),
     constraint retention_is_one              check (only_row),
     constraint retention_successes_bounded   check (success_days between 1 and 36500),
@@ -27,9 +29,11 @@ create table kronos.workspace_retention (
     success_days      integer,
     failure_days      integer,
     forgotten_before  timestamptz not null default '-infinity',
-    version           integer     not null default 2,             -- counts the changes, for If-Match; 1 is a workspace without a row
+    -- counts the changes, for If-Match; 1 is a workspace without a row
+    version           integer     not null default 2,
     constraint workspace_retention_pkey              primary key (workspace_id),
-    constraint workspace_retention_workspace_id_fkey foreign key (workspace_id) references kronos.workspaces (workspace_id),
+    constraint workspace_retention_workspace_id_fkey foreign key (workspace_id)
+        references kronos.workspaces (workspace_id),
     constraint workspace_retention_successes_bounded check (success_days between 1 and 36500),
     constraint workspace_retention_failures_bounded  check (failure_days between 1 and 36500)
 );

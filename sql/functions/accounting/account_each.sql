@@ -19,7 +19,8 @@ declare
                                   join kronos.pointers as pointer using (job_id, next_tick_at)
                                  where fault.job_id = any (p_job_ids));
     v_job_ids   uuid[] := p_job_ids;
-    v_from      integer[];                        -- the parts of v_job_ids that are to be tried, in this order
+    -- the parts of v_job_ids that are to be tried, in this order
+    v_from      integer[];
     v_to        integer[];
     v_first     integer;
     v_last      integer;
@@ -32,12 +33,14 @@ begin
     if v_suspects <> '{}' then
         v_suspects := kronos.record_job_faults(v_suspects, p_now);
         v_known    := cardinality(v_suspects);
-        v_job_ids  := v_suspects || array(select asked.job_id
-                                            from unnest(p_job_ids) with ordinality as asked (job_id, nth)
-                                           where not exists (select from kronos.job_faults as fault
-                                                               join kronos.pointers as pointer using (job_id, next_tick_at)
-                                                              where fault.job_id = asked.job_id)
-                                           order by asked.nth);
+        v_job_ids  := v_suspects || array(
+            select asked.job_id
+              from unnest(p_job_ids) with ordinality as asked (job_id, nth)
+             where not exists (select from kronos.job_faults as fault
+                                 join kronos.pointers as pointer using (job_id, next_tick_at)
+                                where fault.job_id = asked.job_id)
+             order by asked.nth
+        );
     end if;
     v_from := array[v_known + 1] || array(select generate_series(1, v_known));
     v_to   := array[cardinality(v_job_ids)] || array(select generate_series(1, v_known));
@@ -50,7 +53,8 @@ begin
         begin
             v_delivered := v_delivered + kronos.account_ticks(v_job_ids[v_first : v_last], p_now);
         exception when others then
-            raise warning 'kronos: % due jobs could not be accounted for together: % (%)', v_last - v_first + 1, sqlerrm, sqlstate;
+            raise warning 'kronos: % due jobs could not be accounted for together: % (%)',
+                v_last - v_first + 1, sqlerrm, sqlstate;
             v_until := coalesce(v_until, kronos.clock() + interval '10 seconds');
             if v_first = v_last then
                 perform kronos.record_job_fault(v_job_ids[v_first : v_last], sqlstate, sqlerrm);
@@ -59,14 +63,16 @@ begin
             v_part := least(100, (v_last - v_first + 10) / 10);
             if not v_is_read then      -- this part is all of them
                 v_is_read := true;
-                v_job_ids := v_job_ids[: v_known] || kronos.record_job_faults(v_job_ids[v_first : v_last], p_now);
+                v_job_ids :=
+                    v_job_ids[: v_known] || kronos.record_job_faults(v_job_ids[v_first : v_last], p_now);
                 if cardinality(v_job_ids) < v_last then
                     v_last := cardinality(v_job_ids);
                     v_part := v_last - v_first + 1;
                 end if;
             end if;
             v_from := array(select generate_series(v_first, v_last, greatest(v_part, 1))) || v_from;
-            v_to   := array(select least(part + v_part - 1, v_last) from generate_series(v_first, v_last, greatest(v_part, 1)) as part) || v_to;
+            v_to   := array(select least(part + v_part - 1, v_last)
+                              from generate_series(v_first, v_last, greatest(v_part, 1)) as part) || v_to;
         end;
     end loop;
     return v_delivered;

@@ -2,8 +2,10 @@
 -- asked to be let in. Ticks that are accounted for together stand in each other's way too: under SKIP the
 -- first is let in, under QUEUE the first two, under REPLACE the last. The caller holds the job's row lock.
 -- Returns: as due_ticks; SKIPPED for a tick that is not let in; is_held for one that has to wait.
-create or replace function kronos.admitted_ticks(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz)
-returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer, reason jsonb, is_held boolean)
+create or replace function kronos.admitted_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
+                                                 p_now timestamptz)
+returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
+               reason jsonb, is_held boolean)
 language plpgsql volatile rows 2 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -14,7 +16,9 @@ declare
     v_last     timestamptz;
     v_let_in   integer := 0;
 begin
-    select max(due.scheduled_at) into v_newest from kronos.due_ticks(p_job, p_pointer, p_now) as due where due.kind = 'DELIVER';
+    select max(due.scheduled_at) into v_newest
+      from kronos.due_ticks(p_job, p_pointer, p_now) as due
+     where due.kind = 'DELIVER';
     for v_due in select * from kronos.due_ticks(p_job, p_pointer, p_now) loop
         kind := v_due.kind;
         scheduled_at := v_due.scheduled_at;
@@ -23,21 +27,28 @@ begin
         tick_count := v_due.tick_count;
         reason := v_due.reason;
         is_held := false;
-        if v_due.kind = 'DELIVER' and kronos.is_accounted_for(kronos.tick_id(p_job.job_id, v_due.scheduled_at)) then
-            null;      -- by a pointer that was set back: nothing is made of it again, so it takes nobody's place and ends nobody's run
+        if v_due.kind = 'DELIVER'
+        and kronos.is_accounted_for(kronos.tick_id(p_job.job_id, v_due.scheduled_at)) then
+            -- by a pointer that was set back: nothing is made of it again, so it takes nobody's place and
+            -- ends nobody's run
+            null;
         elsif v_due.kind = 'DELIVER' then
             if p_job.overlap = 'REPLACE' and scheduled_at < v_newest then
                 v_verdict := 'SKIP';
-                reason := jsonb_build_object('code', 'overlap_replaced', 'detail', 'a newer tick was due with it and replaced it');
+                reason := jsonb_build_object('code', 'overlap_replaced',
+                                             'detail', 'a newer tick was due with it and replaced it');
             elsif v_let_in = 0 then
-                select admitted.verdict, admitted.reason into v_verdict, reason from kronos.admit_run(p_job, p_now) as admitted;
+                select admitted.verdict, admitted.reason into v_verdict, reason
+                  from kronos.admit_run(p_job, p_now) as admitted;
                 v_first := v_verdict;
             elsif p_job.overlap = 'QUEUE' and v_let_in = 1 and v_first = 'RUN' then
                 v_verdict := 'HOLD';
             else
                 v_verdict := 'SKIP';
-                reason := jsonb_build_object('code', case p_job.overlap when 'QUEUE' then 'overlap_queue_full' else 'overlap' end,
-                                             'detail', 'ticks before it were due with it and have yet to run');
+                reason := jsonb_build_object('code', case p_job.overlap
+                                                          when 'QUEUE' then 'overlap_queue_full'
+                                                          else 'overlap' end, 'detail',
+                                             'ticks before it were due with it and have yet to run');
             end if;
             if v_verdict = 'SKIP' then
                 kind := 'SKIPPED';

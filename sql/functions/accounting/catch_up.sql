@@ -15,7 +15,8 @@ begin
         return null;
     end if;
     with overdue as materialized (
-        select job.job_id, pointer.next_tick_at, job.schedule, job.catch_up_policy, job.catch_up_window_seconds
+        select job.job_id, pointer.next_tick_at, job.schedule, job.catch_up_policy,
+               job.catch_up_window_seconds
           from kronos.pointers as pointer
           join kronos.jobs as job using (job_id)
           join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
@@ -29,7 +30,11 @@ begin
          limit 10000
            for update of job skip locked
     ), counted as (
-        select job_id, next_tick_at, sum(case when catch_up_policy = 'ALL' then kronos.ticks_at_most(schedule, least(p_now - next_tick_at, make_interval(secs => catch_up_window_seconds)))
+        select job_id, next_tick_at,
+               sum(case when catch_up_policy = 'ALL' then kronos.ticks_at_most(
+                            schedule,
+                            least(p_now - next_tick_at, make_interval(secs => catch_up_window_seconds))
+                        )
                          else 2 end) over (order by next_tick_at, job_id) as ticks,
                row_number() over (order by next_tick_at, job_id) as nth
           from overdue

@@ -1,7 +1,8 @@
 -- record_job_fault: writes down why jobs' ticks could not be accounted for, as long as their pointers stand
 -- where they stand. So recorded, a job is left alone by other jobs' rings for 50 s (has_just_failed), and is
 -- then tried alone. What may pass (is_passing) is no job's fault: it is warned of.
-create or replace function kronos.record_job_fault(p_job_ids uuid[], p_sqlstate text, p_message text) returns void
+create or replace function kronos.record_job_fault(p_job_ids uuid[], p_sqlstate text, p_message text)
+returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -16,6 +17,7 @@ begin
       left join lateral kronos.pointer_of(job.job_id) as pointer on true
      where job.job_id = any (p_job_ids)
         on conflict (job_id) do update
-       set next_tick_at = excluded.next_tick_at, sqlstate = excluded.sqlstate, message = excluded.message, failed_at = excluded.failed_at;
+       set next_tick_at = excluded.next_tick_at, sqlstate = excluded.sqlstate, message = excluded.message,
+           failed_at = excluded.failed_at;
 end
 $$;

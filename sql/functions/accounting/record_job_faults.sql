@@ -9,7 +9,8 @@ declare
     v_readable uuid[] := '{}'::uuid[];
 begin
     for v_unread in
-        select coalesce(broken.fault, '') as fault, coalesce(broken.message, '') as message, array_agg(job.job_id order by asked.nth) as job_ids
+        select coalesce(broken.fault, '') as fault, coalesce(broken.message, '') as message,
+               array_agg(job.job_id order by asked.nth) as job_ids
           from unnest(p_job_ids) with ordinality as asked (job_id, nth)
           join kronos.jobs as job using (job_id)
          cross join lateral kronos.pointer_of(job.job_id) as pointer

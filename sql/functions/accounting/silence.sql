@@ -11,7 +11,8 @@ begin
         begin
             perform kronos.unregister_pg_cron(v_job_id);
         exception when others then
-            raise warning 'kronos: the pg_cron entry of job %, which has ended, stays until the reaper''s next run: % (%)', v_job_id, sqlerrm, sqlstate;
+            raise warning 'kronos: the pg_cron entry of job %, which has ended, stays until the reaper''s '
+                          'next run: % (%)', v_job_id, sqlerrm, sqlstate;
         end;
     end loop;
 end

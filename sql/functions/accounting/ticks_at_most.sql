@@ -6,5 +6,5 @@ language sql immutable parallel safe
 return least(10000, 2 + coalesce(
     (extract(epoch from p_span) / nullif(greatest(p_schedule.every_seconds, 0), 0))::bigint,
     (extract(epoch from p_span) / 86400 / nullif(greatest(p_schedule.every_days, 0), 0))::bigint,
-    (extract(epoch from p_span) / 86400 * bit_count(p_schedule.minutes::bit(64)) * bit_count(p_schedule.hours::bit(32)))::bigint,
-    0));
+    (extract(epoch from p_span) / 86400 * bit_count(p_schedule.minutes::bit(64))
+     * bit_count(p_schedule.hours::bit(32)))::bigint, 0));

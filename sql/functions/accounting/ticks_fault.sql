@@ -1,7 +1,8 @@
 -- ticks_fault: why a job's due ticks cannot be read; null, null where they can. A row that no code of ours
 -- writes (a hand, a disk) says so here instead of breaking the batch that it is in.
 -- Asked once for each job of a batch that failed.
-create or replace function kronos.ticks_fault(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz, out fault text, out message text)
+create or replace function kronos.ticks_fault(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz,
+                                              out fault text, out message text)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -1,8 +1,8 @@
 -- alarm: the pg_cron schedule that rings at least in the minute of each tick; rings in between find nothing
 -- due. p_cron is the text that p_schedule was read from; null for an interval of either kind.
 -- Returns: five fields separated by one blank, or "30 seconds". The user's own text where the zone has no
--- distance from UTC; else shifted by each
---          distance that the zone has within the coming two years. Where pg_cron does not read its entries in UTC: every minute, the widest superset.
+-- distance from UTC; else shifted by each distance that the zone has within the coming two years. Where
+-- pg_cron does not read its entries in UTC: every minute, the widest superset.
 -- Raises: KR001 as cron_fields does. What is no schedule gives null, or an error of PostgreSQL's.
 create or replace function kronos.alarm(p_cron text, p_schedule kronos.schedule) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
@@ -23,6 +23,7 @@ begin
     if not kronos.is_utc_zone(p_schedule.timezone) then
         v_fields := kronos.alarm_shifted(v_fields, p_schedule);
     end if;
-    return v_fields[1] || ' ' || v_fields[2] || ' ' || v_fields[3] || ' ' || v_fields[4] || ' ' || v_fields[5];
+    return v_fields[1] || ' ' || v_fields[2] || ' ' || v_fields[3] || ' ' || v_fields[4]
+           || ' ' || v_fields[5];
 end
 $$;

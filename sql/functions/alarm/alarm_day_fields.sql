@@ -3,7 +3,9 @@
 --
 -- AND wants a field that begins with *. Where neither set is full, one gets a first item that is its lowest
 -- value alone: */31 is the 1st, */7 Sunday.
-create or replace function kronos.alarm_day_fields(p_days bigint, p_months integer, p_weekdays integer, p_both boolean) returns text[]
+create or replace function kronos.alarm_day_fields(p_days bigint, p_months integer, p_weekdays integer,
+                                                   p_both boolean)
+returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -30,7 +32,8 @@ begin
         v_day := kronos.cron_list(p_days, 1, 31, case v_star when 'day' then true when 'none' then false end);
     end if;
     if p_weekdays not in (0, 127) then
-        v_week := kronos.cron_list(p_weekdays, 0, 6, case v_star when 'week' then true when 'none' then false end);
+        v_week :=
+            kronos.cron_list(p_weekdays, 0, 6, case v_star when 'week' then true when 'none' then false end);
     end if;
     return array[v_day, kronos.cron_list(p_months, 1, 12), v_week];
 end

@@ -4,11 +4,13 @@
 --
 -- The first of a month moves to the last of the month before, which is exact where the month is known: from
 -- the 1st of March to 28 and 29 February.
-create or replace function kronos.alarm_days(p_schedule kronos.schedule, p_shifts integer[], out days bigint, out months integer, out weekdays integer)
+create or replace function kronos.alarm_days(p_schedule kronos.schedule, p_shifts integer[], out days bigint,
+                                             out months integer, out weekdays integer)
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_lengths    constant integer[] := '{31,29,31,30,31,30,31,31,30,31,30,31,28}'::integer[];     -- the 13th is February again
+    -- the 13th is February again
+    c_lengths    constant integer[] := '{31,29,31,30,31,30,31,31,30,31,30,31,28}'::integer[];
     v_weekdays   integer;
     v_month      integer;
     v_before     integer;
@@ -35,14 +37,16 @@ begin
             v_dates := case when p_schedule.both_days or v_weekdays = 0 then v_days else v_all end;
             if v_shift = 1 then
                 days := days | ((v_days << 1) & v_all) | (((v_days >> c_lengths[i]) & 1) << 1);
-                months := months | ((((v_dates << 1) & v_all) <> 0)::integer << v_month) | (((v_dates >> c_lengths[i]) & 1)::integer << (v_month % 12 + 1));
+                months := months | ((((v_dates << 1) & v_all) <> 0)::integer << v_month)
+                          | (((v_dates >> c_lengths[i]) & 1)::integer << (v_month % 12 + 1));
             elsif v_shift = -1 then
                 v_before := (v_month + 10) % 12 + 1;
                 days := days | ((v_days & -4) >> 1) | (((v_days >> 1) & 1) << c_lengths[v_before]);
                 if v_before = 2 then
                     days := days | (((v_days >> 1) & 1) << 28);
                 end if;
-                months := months | (((v_dates & -4) <> 0)::integer << v_month) | (((v_dates >> 1) & 1)::integer << v_before);
+                months := months | (((v_dates & -4) <> 0)::integer << v_month)
+                          | (((v_dates >> 1) & 1)::integer << v_before);
             else
                 days := days | v_days;
                 months := months | ((v_dates <> 0)::integer << v_month);

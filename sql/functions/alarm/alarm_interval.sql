@@ -17,7 +17,8 @@ begin
     for v_value in date_part(v_unit, v_first)::integer % v_step .. v_size - 1 by v_step loop
         v_bits := v_bits | (1::bigint << v_value);
     end loop;
-    return case v_unit when 'hour' then to_char(v_first, 'FMMI ') else '' end || kronos.cron_list(v_bits, 0, v_size - 1)
+    return case v_unit when 'hour' then to_char(v_first, 'FMMI ') else '' end
+           || kronos.cron_list(v_bits, 0, v_size - 1)
         || case v_unit when 'hour' then ' * * *' else ' * * * *' end;
 end
 $$;

@@ -5,7 +5,8 @@
 -- To the times shifted by each distance of the zone from UTC come the instants to which ticks in a gap of the
 -- clocks are moved. Those that are moved by the gap's length (SHIFT_BY_GAP) are there already: they are their
 -- local times by the distance before the gap.
-create or replace function kronos.alarm_times(p_schedule kronos.schedule, p_zone kronos.zones, out minutes bigint, out hours integer, out day_shifts integer[])
+create or replace function kronos.alarm_times(p_schedule kronos.schedule, p_zone kronos.zones,
+                                              out minutes bigint, out hours integer, out day_shifts integer[])
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -13,7 +14,8 @@ declare
     v_minutes  bigint;
     v_past     integer;     -- minutes by which a distance is past the full hour
     v_carry    integer;
-    v_days     bigint;      -- hours 0-23 of the day before, of the same day and of the day after, as bits 0-71 of which 63 are enough
+    -- hours 0-23 of the day before, of the same day and of the day after, as bits 0-71 of which 63 are enough
+    v_days     bigint;
     v_gap      timestamptz;
     v_end      timestamp;
     v_start    timestamp;
@@ -25,21 +27,26 @@ begin
         v_past := v_past / 60;
         v_carry := floor(v_past / 60.0);
         v_past := v_past - v_carry * 60;
-        for i in 0 .. 1 loop    -- the minutes that stay in their hour, then those that fall into the hour before
+        -- the minutes that stay in their hour, then those that fall into the hour before
+        for i in 0 .. 1 loop
             v_minutes := case i when 0 then p_schedule.minutes >> v_past
                                 else (p_schedule.minutes & ((1::bigint << v_past) - 1)) << (60 - v_past) end;
             continue when v_minutes = 0;
             minutes := minutes | v_minutes;
             v_days := p_schedule.hours::bigint << (24 - v_carry - i);
             hours := hours | ((v_days | (v_days >> 24) | (v_days >> 48)) & c_a_day)::integer;
-            v_is_moved := array[v_is_moved[1] or v_days & c_a_day <> 0, v_is_moved[2] or (v_days >> 24) & c_a_day <> 0, v_is_moved[3] or v_days >> 48 <> 0];
+            v_is_moved := array[v_is_moved[1] or v_days & c_a_day <> 0,
+                                v_is_moved[2] or (v_days >> 24) & c_a_day <> 0,
+                                v_is_moved[3] or v_days >> 48 <> 0];
         end loop;
     end loop;
-    for i in 1 .. case when p_schedule.every_hour or p_schedule.dst_gap <> 'SHIFT' then 0 else cardinality(p_zone.gaps) end loop
+    for i in 1 .. case when p_schedule.every_hour or p_schedule.dst_gap <> 'SHIFT' then 0
+                       else cardinality(p_zone.gaps) end loop
         v_gap := p_zone.gaps[i];
         v_end := v_gap at time zone p_zone.timezone;
         v_start := v_end - make_interval(secs => p_zone.gap_seconds[i]);
-        continue when kronos.next_local_tick(p_schedule, v_start - interval '1 microsecond') < v_end is not true;
+        continue
+            when kronos.next_local_tick(p_schedule, v_start - interval '1 microsecond') < v_end is not true;
         minutes := minutes | (1::bigint << extract(minute from v_gap at time zone 'UTC')::integer);
         hours := hours | (1 << extract(hour from v_gap at time zone 'UTC')::integer);
         -- a gap over midnight holds times of two dates

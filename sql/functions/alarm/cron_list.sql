@@ -2,7 +2,9 @@
 -- p_low..p_high are the values that the field can have.
 -- p_star: the field must (true) or must not (false) begin with *; null: whatever is plainest.
 -- Returns: the values, where p_star is true perhaps with p_low as one more; null for no value at all.
-create or replace function kronos.cron_list(p_bits bigint, p_low integer, p_high integer, p_star boolean default null) returns text
+create or replace function kronos.cron_list(p_bits bigint, p_low integer, p_high integer,
+                                            p_star boolean default null)
+returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare

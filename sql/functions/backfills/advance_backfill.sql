@@ -31,18 +31,22 @@ begin
     select case when overlap <> 'ALLOW' then first_version_id end into v_overlap_key
       from kronos.jobs where first_version_id = v_job.first_version_id order by version desc limit 1;
     select count(*) into v_active from kronos.execution_live where backfill_id = p_backfill_id;
-    v_room := kronos.backfill_room(v_backfill, v_job, v_overlap_key, least(p_limit, v_backfill.max_active - v_active));
+    v_room := kronos.backfill_room(v_backfill, v_job, v_overlap_key,
+                                   least(p_limit, v_backfill.max_active - v_active));
     if v_room is null then
         return 0;
     end if;
 
     v_batch := 2 * v_room + 16;
     while v_made < v_room and v_backfill.next_at is not null and v_seen < c_ticks_a_call loop
-        select * into v_step from kronos.make_backfill_batch(v_backfill, v_job, v_overlap_key, v_room, v_room - v_made, v_batch);
+        select * into v_step
+          from kronos.make_backfill_batch(v_backfill, v_job, v_overlap_key, v_room, v_room - v_made, v_batch);
         v_backfill.created := v_backfill.created + v_step.made;
         v_backfill.redriven := v_backfill.redriven + v_step.redriven;
         v_backfill.left_out := v_backfill.left_out + v_step.decided - v_step.made - v_step.redriven;
-        v_backfill.next_at := coalesce(v_step.undecided_at, case when v_step.seen = v_batch then kronos.next_tick(v_job.schedule, v_step.last_at) end);
+        v_backfill.next_at := coalesce(v_step.undecided_at,
+                                       case when v_step.seen = v_batch
+                                            then kronos.next_tick(v_job.schedule, v_step.last_at) end);
         v_made := v_made + v_step.made + v_step.redriven;
         v_seen := v_seen + v_batch;
         v_batch := least(2 * v_batch, c_ticks_a_call);
@@ -54,8 +58,10 @@ begin
                created      = v_backfill.created,
                redriven     = v_backfill.redriven,
                left_out     = v_backfill.left_out,
-               status       = case when v_backfill.next_at is null and v_active + v_made = 0 then 'COMPLETED' else 'RUNNING' end,
-               completed_at = case when v_backfill.next_at is null and v_active + v_made = 0 then kronos.clock() end
+               status       = case when v_backfill.next_at is null and v_active + v_made = 0 then 'COMPLETED'
+                                   else 'RUNNING' end,
+               completed_at = case when v_backfill.next_at is null and v_active + v_made = 0
+                                   then kronos.clock() end
          where backfill_id = p_backfill_id;
     end if;
     if v_made > 0 then

@@ -9,7 +9,8 @@ as $$
 declare
     v_backfill_id uuid;
     v_made        integer := 0;
-    v_until       timestamptz := kronos.clock() + interval '1 second';      -- callers have other things to do
+    -- callers have other things to do
+    v_until       timestamptz := kronos.clock() + interval '1 second';
 begin
     if not exists (select from kronos.backfills where status = 'RUNNING') or kronos.is_held() then
         return null;
@@ -25,7 +26,8 @@ begin
             if not kronos.is_passing(sqlstate) then
                 update kronos.backfills
                    set status = 'FAILED', completed_at = kronos.clock(),
-                       status_reason = jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm, 'sqlstate', sqlstate)
+                       status_reason = jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm,
+                                                          'sqlstate', sqlstate)
                  where backfill_id = v_backfill_id
                    and status = 'RUNNING';
             end if;

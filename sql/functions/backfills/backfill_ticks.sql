@@ -7,11 +7,13 @@
 -- either may stand for many ticks. As the caller, so row level security holds.
 -- Returns: in order; no row for a job without a schedule. The present state: what it says of a tick can be
 -- different a moment later.
-create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz, p_limit integer,
+create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
+                                                 p_limit integer,
                                                  p_include text[] default '{MISSED,SKIPPED,CANCELLED}')
 returns table (tick timestamptz, is_left_out boolean, failed_id uuid)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off      -- the planner does not know how small the window is
+-- the planner does not know how small the window is
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     v_pointer  timestamptz;
@@ -20,7 +22,8 @@ declare
     v_status   text[];
     v_ids      uuid[];
 begin
-    v_ticks := array(select kronos.ticks_within(p_job.schedule, greatest(p_from, p_job.starts_at), least(p_to, p_job.ends_at), p_limit));
+    v_ticks := array(select kronos.ticks_within(p_job.schedule, greatest(p_from, p_job.starts_at),
+                                                least(p_to, p_job.ends_at), p_limit));
     v_pointer := (select min(pointer.next_tick_at)
                     from kronos.jobs as version
                    cross join lateral kronos.pointer_of(version.job_id) as pointer
@@ -29,10 +32,13 @@ begin
     select array_agg(run.at), array_agg(run.status), array_agg(run.execution_id) into v_at, v_status, v_ids
       from kronos.runs_at(p_job, v_ticks) as run;
     if ('MISSED' = any (p_include)) <> ('SKIPPED' = any (p_include)) then
-        select v_at || array_agg(nominal.at), v_status || array_agg('SKIPPED'::text), v_ids || array_agg(null::uuid)
+        select v_at || array_agg(nominal.at), v_status || array_agg('SKIPPED'::text),
+               v_ids || array_agg(null::uuid)
           into v_at, v_status, v_ids
           from kronos.jobs as each_job
-         cross join lateral kronos.ledger_rows(each_job, v_ticks[1], v_ticks[cardinality(v_ticks)] + interval '1 microsecond') as row
+         cross join lateral kronos.ledger_rows(
+                                each_job, v_ticks[1],
+                                v_ticks[cardinality(v_ticks)] + interval '1 microsecond') as row
           join unnest(v_ticks) as nominal (at) on nominal.at between row.first_tick_at and row.last_tick_at
          where each_job.first_version_id = p_job.first_version_id
            and each_job.ticks_from < v_ticks[cardinality(v_ticks)]
@@ -41,7 +47,8 @@ begin
            and row.tick_count > 1;
     end if;
     return query
-        select told.at, told.is_run is true or coalesce(told.at >= v_pointer, false) or told.became <> all (p_include),
+        select told.at,
+               told.is_run is true or coalesce(told.at >= v_pointer, false) or told.became <> all (p_include),
                case when told.became = 'FAILED' then told.failed_id end
           from (select fact.at, bool_or(fact.status in ('LIVE', 'SUCCESS')) as is_run,
                        (array_agg(fact.execution_id) filter (where fact.status = 'FAILED'))[1] as failed_id,
@@ -50,9 +57,11 @@ begin
                             when bool_or(fact.status = 'SKIPPED')   then 'SKIPPED'
                             else 'MISSED'
                        end as became
-                  from (select nominal.at, null as status, null as execution_id from unnest(v_ticks) as nominal (at)
+                  from (select nominal.at, null as status, null as execution_id
+                          from unnest(v_ticks) as nominal (at)
                         union all
-                        select there.at, there.status, there.execution_id from unnest(v_at, v_status, v_ids) as there (at, status, execution_id)) as fact
+                        select there.at, there.status, there.execution_id
+                          from unnest(v_at, v_status, v_ids) as there (at, status, execution_id)) as fact
                  group by fact.at
                 having bool_or(fact.status is null)) as told      -- of a tick of this schedule
          order by told.at;

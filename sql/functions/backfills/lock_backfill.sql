@@ -17,11 +17,13 @@ begin
                        from kronos.backfills
                       where backfill_id = p_backfill_id
                         and status = 'RUNNING'
-                        and workspace_id = coalesce(kronos.current_workspace_id(), workspace_id))      -- none: the fleet's
+                        -- none: the fleet's
+                        and workspace_id = coalesce(kronos.current_workspace_id(), workspace_id))
        for key share skip locked;
     -- One backfill of a job at a time, so that two of them cannot both take a tick for not run.
-    if v_job.job_id is null or not pg_try_advisory_xact_lock(hashtextextended('kronos.advance_backfill', 0)
-                                                             # hashtextextended(v_job.first_version_id::text, 0)) then
+    if v_job.job_id is null
+    or not pg_try_advisory_xact_lock(hashtextextended('kronos.advance_backfill', 0)
+                                     # hashtextextended(v_job.first_version_id::text, 0)) then
         return null;
     end if;
     select job_id, overlap into v_newest
@@ -29,7 +31,11 @@ begin
     if v_newest.overlap <> 'ALLOW' then
         perform from kronos.jobs where job_id = v_newest.job_id for no key update skip locked;
         if not found
-        or v_newest.job_id <> (select job_id from kronos.jobs where first_version_id = v_job.first_version_id order by version desc limit 1) then
+        or v_newest.job_id <> (select job_id
+                                 from kronos.jobs
+                                where first_version_id = v_job.first_version_id
+                                order by version desc
+                                limit 1) then
             return null;
         end if;
     end if;

@@ -5,8 +5,10 @@
 -- Returns: one row. seen: how many ticks; decided: of these up to the last that was made; undecided_at: the
 -- first one after it; last_at: the last that was seen; made, redriven: executions.
 create or replace function kronos.make_backfill_batch(
-    p_backfill kronos.backfills, p_job kronos.jobs, p_overlap_key uuid, p_room integer, p_left integer, p_batch integer,
-    out made integer, out redriven integer, out seen integer, out decided integer, out undecided_at timestamptz, out last_at timestamptz
+    p_backfill kronos.backfills, p_job kronos.jobs, p_overlap_key uuid,
+    p_room integer, p_left integer, p_batch integer,
+    out made integer, out redriven integer, out seen integer, out decided integer,
+    out undecided_at timestamptz, out last_at timestamptz
 )
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -19,22 +21,30 @@ begin
       join kronos.endpoint_versions as version using (endpoint_id, version)
      where endpoint.endpoint_id = p_job.endpoint_id;
     with found as materialized (
-        select tick, is_left_out, failed_id, count(*) filter (where not is_left_out) over (order by tick) as nth_to_run
+        select tick, is_left_out, failed_id,
+               count(*) filter (where not is_left_out) over (order by tick) as nth_to_run
           from kronos.backfill_ticks(p_job, p_backfill.next_at, p_backfill.to_at, p_batch, p_backfill.include)
     ), to_run as materialized (
-        select tick, failed_id, kronos.backfill_execution_id(p_backfill.backfill_id, p_backfill.created_at, tick) as execution_id,
-               kronos.now() - (p_room - nth_to_run) * interval '1 microsecond' as due_at      -- claimed in the order of their ticks
+        select tick, failed_id,
+               kronos.backfill_execution_id(p_backfill.backfill_id, p_backfill.created_at, tick)
+                   as execution_id,
+               -- claimed in the order of their ticks
+               kronos.now() - (p_room - nth_to_run) * interval '1 microsecond' as due_at
           from found
          where not is_left_out and nth_to_run <= p_left
     ), failed as materialized (
         select * from kronos.take_failed(array(select failed_id from to_run where failed_id is not null))
     ), again as (
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
-                                           visible_at, attempt_count, max_attempts, max_crashes, timeout_ms, started_at, input, error, overlap_key, backfill_id)
-        select failed.execution_id, failed.workspace_id, failed.job_id, p_job.endpoint_id, v_terms.version, failed.cause, failed.scheduled_at,
-               failed.run_at, failed.created_at, to_run.due_at, failed.attempt_count,
-               least(failed.attempt_count::integer + v_terms.max_attempts, c_most_attempts), v_terms.max_crashes, v_terms.timeout_ms,
-               failed.started_at, p_job.input, failed.error, p_overlap_key, p_backfill.backfill_id
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, scheduled_at, run_at, created_at, visible_at, attempt_count,
+                                           max_attempts, max_crashes, timeout_ms, started_at, input, error,
+                                           overlap_key, backfill_id)
+        select failed.execution_id, failed.workspace_id, failed.job_id, p_job.endpoint_id, v_terms.version,
+               failed.cause, failed.scheduled_at, failed.run_at, failed.created_at, to_run.due_at,
+               failed.attempt_count,
+               least(failed.attempt_count::integer + v_terms.max_attempts, c_most_attempts),
+               v_terms.max_crashes, v_terms.timeout_ms, failed.started_at, p_job.input, failed.error,
+               p_overlap_key, p_backfill.backfill_id
           from failed
           join to_run on to_run.failed_id = failed.execution_id
             on conflict (execution_id) do nothing
@@ -44,12 +54,15 @@ begin
         select p_backfill.backfill_id, workspace_id, execution_id from again
             on conflict (backfill_id, execution_id) do nothing
     ), finished as materialized (
-        select ended.execution_id from kronos.finished_among(array(select execution_id from to_run where failed_id is null)) as ended
+        select ended.execution_id
+          from kronos.finished_among(array(select execution_id from to_run where failed_id is null)) as ended
     ), made as (
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
-                                           max_attempts, max_crashes, timeout_ms, input, overlap_key, backfill_id)
-        select execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, v_terms.version, 'BACKFILL', tick, due_at, due_at,
-               v_terms.max_attempts, v_terms.max_crashes, v_terms.timeout_ms, p_job.input, p_overlap_key, p_backfill.backfill_id
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
+                                           timeout_ms, input, overlap_key, backfill_id)
+        select execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, v_terms.version, 'BACKFILL',
+               tick, due_at, due_at, v_terms.max_attempts, v_terms.max_crashes, v_terms.timeout_ms,
+               p_job.input, p_overlap_key, p_backfill.backfill_id
           from to_run
          where failed_id is null
            and not exists (select from finished where finished.execution_id = to_run.execution_id)
@@ -57,7 +70,8 @@ begin
         returning execution_id
     )
     select (select count(*) from made)::integer, (select count(*) from again)::integer,
-           count(*)::integer, count(*) filter (where nth_to_run <= p_left)::integer, min(tick) filter (where nth_to_run > p_left), max(tick)
+           count(*)::integer, count(*) filter (where nth_to_run <= p_left)::integer,
+           min(tick) filter (where nth_to_run > p_left), max(tick)
       into made, redriven, seen, decided, undecided_at, last_at
       from found;
 end

@@ -24,7 +24,8 @@ begin
              where version.first_version_id = p_job.first_version_id
              union all
             select nominal.at,
-                   kronos.backfill_execution_id(backfill.backfill_id, kronos.finite(backfill.created_at), nominal.at)
+                   kronos.backfill_execution_id(backfill.backfill_id, kronos.finite(backfill.created_at),
+                                                nominal.at)
               from kronos.backfills as backfill
               join unnest(p_ticks) as nominal (at)
                 on nominal.at >= backfill.from_at and nominal.at < backfill.to_at

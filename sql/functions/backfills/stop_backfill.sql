@@ -7,7 +7,9 @@ language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from kronos.jobs
-      where first_version_id = (select backfill.first_version_id from kronos.backfills as backfill where backfill.backfill_id = p_backfill_id)
+      where first_version_id = (select backfill.first_version_id
+                                  from kronos.backfills as backfill
+                                 where backfill.backfill_id = p_backfill_id)
         and status in ('ACTIVE', 'PAUSED')
         for update;
     update kronos.backfills
@@ -17,8 +19,11 @@ begin
     if not found then
         return false;
     end if;
-    perform kronos.cancel_executions(array(select execution_id from kronos.execution_live where backfill_id = p_backfill_id),
-                                     jsonb_build_object('code', 'backfill_cancelled', 'detail', 'its backfill was cancelled'));
+    perform kronos.cancel_executions(array(select execution_id
+                                             from kronos.execution_live
+                                            where backfill_id = p_backfill_id),
+                                     jsonb_build_object('code', 'backfill_cancelled',
+                                                        'detail', 'its backfill was cancelled'));
     return true;
 end
 $$;

@@ -8,14 +8,21 @@ declare
     v_backfill_id uuid;
 begin
     for v_backfill_id in
-        select backfill_id from kronos.backfills where first_version_id = new.first_version_id and status = 'RUNNING' order by backfill_id
+        select backfill_id
+          from kronos.backfills
+         where first_version_id = new.first_version_id and status = 'RUNNING'
+         order by backfill_id
     loop
-        perform kronos.stop_backfill(v_backfill_id, jsonb_build_object('code', 'job_cancelled', 'detail', 'its job was cancelled'));
+        perform kronos.stop_backfill(v_backfill_id,
+                                     jsonb_build_object('code', 'job_cancelled',
+                                                        'detail', 'its job was cancelled'));
     end loop;
     return null;
 end
 $$;
 create or replace trigger jobs_cancel_backfills
     after update of status on kronos.jobs
-    for each row when (old.status in ('ACTIVE', 'PAUSED') and new.status = 'RETIRED' and new.status_reason ->> 'code' = 'cancelled')
+    for each row when (old.status in ('ACTIVE', 'PAUSED')
+                       and new.status = 'RETIRED'
+                       and new.status_reason ->> 'code' = 'cancelled')
     execute function kronos.stop_backfills();

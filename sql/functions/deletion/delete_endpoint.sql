@@ -11,12 +11,16 @@ declare
 begin
     select endpoint_id into v_endpoint_id
       from kronos.endpoints
-     where workspace_id = kronos.current_workspace_id() and name = p_name and type <> 'INTERNAL' and deleted_at is null;
+     where workspace_id = kronos.current_workspace_id()
+       and name = p_name
+       and type <> 'INTERNAL'
+       and deleted_at is null;
     if not found then
         return null;
     end if;
     for v_look in 1 .. 2 loop
-        if exists (select from kronos.jobs where endpoint_id = v_endpoint_id and status in ('ACTIVE', 'PAUSED'))
+        if exists (select from kronos.jobs
+                    where endpoint_id = v_endpoint_id and status in ('ACTIVE', 'PAUSED'))
            or exists (select from kronos.execution_live where endpoint_id = v_endpoint_id) then
             return false;
         end if;

@@ -4,7 +4,8 @@
 -- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being
 -- changed; its row, which whoever makes an endpoint shares; its endpoints.
 -- Returns: one row: whether it was deleted, and what was unfinished.
-create or replace function kronos.delete_workspace(out is_deleted boolean, out jobs bigint, out executions bigint, out backfills bigint)
+create or replace function kronos.delete_workspace(out is_deleted boolean, out jobs bigint,
+                                                   out executions bigint, out backfills bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -19,11 +20,16 @@ begin
         end if;
         if v_look = 1 then
             perform pg_advisory_xact_lock(kronos.workspace_lock(v_workspace_id));
-            perform from kronos.workspaces where workspace_id = v_workspace_id and status <> 'DELETED' for update;
+            perform from kronos.workspaces
+              where workspace_id = v_workspace_id and status <> 'DELETED'
+                for update;
             if not found then
                 return;
             end if;
-            perform from kronos.endpoints where workspace_id = v_workspace_id and deleted_at is null order by endpoint_id for update;
+            perform from kronos.endpoints
+              where workspace_id = v_workspace_id and deleted_at is null
+              order by endpoint_id
+                for update;
         end if;
     end loop;
     update kronos.endpoints set deleted_at = kronos.now() where workspace_id = v_workspace_id and deleted_at is null;

@@ -14,7 +14,10 @@ as $$
 declare
     v_deleted_at timestamptz;
 begin
-    select deleted_at into v_deleted_at from kronos.endpoints where endpoint_id = new.endpoint_id for key share;
+    select deleted_at into v_deleted_at
+      from kronos.endpoints
+     where endpoint_id = new.endpoint_id
+       for key share;
     if v_deleted_at is not null then
         raise sqlstate 'KR012' using message = 'the endpoint was deleted at the same time';
     end if;
@@ -26,8 +29,11 @@ create or replace trigger jobs_need_a_live_endpoint
     for each row when (new.status in ('ACTIVE', 'PAUSED')) execute function kronos.require_live_endpoint();
 create or replace trigger jobs_that_return_need_a_live_endpoint
     after update of status, endpoint_id on kronos.jobs
-    for each row when (new.status in ('ACTIVE', 'PAUSED') and (old.status not in ('ACTIVE', 'PAUSED') or old.endpoint_id <> new.endpoint_id))
+    for each row when (new.status in ('ACTIVE', 'PAUSED')
+                       and (old.status not in ('ACTIVE', 'PAUSED') or old.endpoint_id <> new.endpoint_id))
     execute function kronos.require_live_endpoint();
 create or replace trigger executions_that_return_need_a_live_endpoint
     after insert on kronos.execution_live
-    for each row when (new.created_at < kronos.now() or new.backfill_id is not null) execute function kronos.require_live_endpoint();
+    for each row when (
+        new.created_at < kronos.now() or new.backfill_id is not null
+    ) execute function kronos.require_live_endpoint();

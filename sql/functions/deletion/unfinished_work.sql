@@ -2,7 +2,8 @@
 -- of whatever job, and its backfills that go on. Live jobs are counted by their endpoints, so that the
 -- finished ones are not read.
 -- Returns: one row.
-create or replace function kronos.unfinished_work(p_workspace_id uuid, out jobs bigint, out executions bigint, out backfills bigint)
+create or replace function kronos.unfinished_work(p_workspace_id uuid, out jobs bigint, out executions bigint,
+                                                  out backfills bigint)
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select (select count(*)
@@ -11,5 +12,7 @@ as $$
              where endpoint.workspace_id = p_workspace_id
                and job.status in ('ACTIVE', 'PAUSED')),
            (select count(*) from kronos.execution_live as live where live.workspace_id = p_workspace_id),
-           (select count(*) from kronos.backfills as backfill where backfill.workspace_id = p_workspace_id and backfill.status = 'RUNNING')
+           (select count(*)
+              from kronos.backfills as backfill
+             where backfill.workspace_id = p_workspace_id and backfill.status = 'RUNNING')
 $$;

@@ -16,9 +16,11 @@ declare
     v_found  uuid;
     v_alarm  text;
 begin
-    while v_locked is null or pg_advisory_xact_lock_shared(kronos.workspace_lock(v_locked)) is not null loop      -- an expression, which costs no statement
+    -- an expression, which costs no statement
+    while v_locked is null or pg_advisory_xact_lock_shared(kronos.workspace_lock(v_locked)) is not null loop
         select job.workspace_id,
-               case when job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE' then job.alarm end
+               case when job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE'
+                    then job.alarm end
           into v_found, v_alarm
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)

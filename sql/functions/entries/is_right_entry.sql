@@ -3,8 +3,10 @@
 -- renamed database or a new port leaves entries that pg_cron cannot deliver. p_at_* is what
 -- kronos.entry_place says. Plain, without a search_path of its own, so that it is inlined where all entries
 -- are looked at.
-create or replace function kronos.is_right_entry(p_jobname text, p_command text, p_active boolean, p_database text, p_nodename text, p_nodeport integer,
-                                                 p_at_database text, p_at_nodename text, p_at_nodeport integer)
+create or replace function kronos.is_right_entry(p_jobname text, p_command text, p_active boolean,
+                                                 p_database text, p_nodename text, p_nodeport integer,
+                                                 p_at_database text, p_at_nodename text,
+                                                 p_at_nodeport integer)
 returns boolean
 language sql immutable parallel safe
 return p_active

@@ -5,7 +5,8 @@
 -- forward, at, skipped_local, skipped_matches, from_local, to_local, moves, moved_to} where clocks were put
 -- forward within the day before and would still show a time that was left out, had they not been; {change:
 -- back, at, pass: second} where they show a time for the second time.
-create or replace function kronos.read_instant(p_schedule kronos.schedule, p_cron text, p_at timestamptz) returns jsonb
+create or replace function kronos.read_instant(p_schedule kronos.schedule, p_cron text, p_at timestamptz)
+returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -21,9 +22,11 @@ begin
     end if;
     v_local := v_minute at time zone p_schedule.timezone;
     for v_change in
-        select * from kronos.zone_changes(p_schedule.timezone, v_minute - interval '24 hours', v_minute + interval '59 seconds')
+        select * from kronos.zone_changes(p_schedule.timezone, v_minute - interval '24 hours',
+                                          v_minute + interval '59 seconds')
     loop
-        if v_change.new_offset > v_change.old_offset and v_minute < v_change.at + (v_change.new_offset - v_change.old_offset) then
+        if v_change.new_offset > v_change.old_offset
+        and v_minute < v_change.at + (v_change.new_offset - v_change.old_offset) then
             v_lost := v_minute at time zone 'UTC' + v_change.old_offset;
             v_clock := jsonb_build_object(
                 'change', 'forward', 'at', kronos.iso(v_change.at),
@@ -31,22 +34,31 @@ begin
                 'to_local', to_char(v_change.at at time zone 'UTC' + v_change.new_offset, 'HH24:MI'),
                 'skipped_local', to_char(v_lost, 'YYYY-MM-DD"T"HH24:MI'),
                 'skipped_matches', p_schedule.every_seconds is null and not p_schedule.every_hour
-                                   and coalesce(kronos.next_local_tick(p_schedule, v_lost - interval '1 microsecond') = v_lost, false),
+                                   and coalesce(kronos.next_local_tick(p_schedule,
+                                                                       v_lost - interval '1 microsecond')
+                                                = v_lost, false),
                 'moves', p_schedule.every_seconds is null and not p_schedule.every_hour
-                         and coalesce(kronos.next_local_tick(p_schedule, v_change.at at time zone 'UTC' + v_change.old_offset - interval '1 microsecond')
+                         and coalesce(kronos.next_local_tick(p_schedule,
+                                                             v_change.at at time zone 'UTC'
+                                                             + v_change.old_offset - interval '1 microsecond')
                                       < v_change.at at time zone 'UTC' + v_change.new_offset, false),
-                'moved_to', kronos.iso(case when p_schedule.dst_gap = 'SHIFT_BY_GAP' then kronos.moved_tick(p_schedule, v_minute)
+                'moved_to', kronos.iso(case when p_schedule.dst_gap = 'SHIFT_BY_GAP'
+                                            then kronos.moved_tick(p_schedule, v_minute)
                                             else v_change.at end));
-        elsif v_change.new_offset < v_change.old_offset and v_minute < v_change.at + (v_change.old_offset - v_change.new_offset) then
+        elsif v_change.new_offset < v_change.old_offset
+        and v_minute < v_change.at + (v_change.old_offset - v_change.new_offset) then
             v_clock := jsonb_build_object('change', 'back', 'at', kronos.iso(v_change.at), 'pass', 'second');
         end if;
     end loop;
     return jsonb_build_object(
-        'local', kronos.local_text(v_minute, p_schedule.timezone), 'zone', p_schedule.timezone, 'weekday', to_char(v_local, 'FMDay'),
-        'is_named', coalesce(kronos.next_local_tick(p_schedule, v_local - interval '1 microsecond') = v_local, false),
+        'local', kronos.local_text(v_minute, p_schedule.timezone), 'zone', p_schedule.timezone,
+        'weekday', to_char(v_local, 'FMDay'),
+        'is_named', coalesce(kronos.next_local_tick(p_schedule, v_local - interval '1 microsecond') = v_local,
+                             false),
         'fields', kronos.match_fields(p_schedule, v_local),
         'texts', case when p_cron is not null then kronos.cron_fields(p_cron) end,
-        'next_tick', kronos.iso(kronos.next_tick(p_schedule, v_minute + interval '1 minute' - interval '1 microsecond')),
+        'next_tick', kronos.iso(kronos.next_tick(p_schedule,
+                                                 v_minute + interval '1 minute' - interval '1 microsecond')),
         'clock', v_clock,
         'every_seconds', p_schedule.every_seconds, 'anchor', kronos.iso(p_schedule.anchor),
         'anchor_local', to_char(p_schedule.anchor_local, 'YYYY-MM-DD"T"HH24:MI:SS'));

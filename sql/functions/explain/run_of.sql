@@ -1,7 +1,8 @@
 -- run_of: the execution that tells of a job's tick, or, without a tick, of a run by hand or of a backfill
 -- within p_at's minute. Row level security confines it.
 -- Returns: its facts; null where there is none. A counted row tells of each tick from its first to its last.
-create or replace function kronos.run_of(p_job kronos.jobs, p_tick timestamptz, p_at timestamptz) returns jsonb
+create or replace function kronos.run_of(p_job kronos.jobs, p_tick timestamptz, p_at timestamptz)
+returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
@@ -9,11 +10,16 @@ declare
     v_ids uuid[] := kronos.runs_about(p_job, p_tick, p_at);
 begin
     return (
-        select jsonb_build_object('execution_id', run.execution_id, 'cause', run.cause, 'status', run.status, 'status_reason', run.status_reason,
-                                  'scheduled_at', kronos.iso(run.scheduled_at), 'run_at', kronos.iso(run.run_at), 'due_at', kronos.iso(run.due_at),
-                                  'is_held', run.is_held, 'created_at', kronos.iso(run.created_at), 'started_at', kronos.iso(run.started_at),
-                                  'completed_at', kronos.iso(run.completed_at), 'lease_until', kronos.iso(run.lease_until),
-                                  'attempt_count', run.attempt_count, 'max_attempts', run.max_attempts, 'tick_count', run.tick_count,
+        select jsonb_build_object('execution_id', run.execution_id, 'cause', run.cause, 'status', run.status,
+                                  'status_reason', run.status_reason,
+                                  'scheduled_at', kronos.iso(run.scheduled_at),
+                                  'run_at', kronos.iso(run.run_at), 'due_at', kronos.iso(run.due_at),
+                                  'is_held', run.is_held, 'created_at', kronos.iso(run.created_at),
+                                  'started_at', kronos.iso(run.started_at),
+                                  'completed_at', kronos.iso(run.completed_at),
+                                  'lease_until', kronos.iso(run.lease_until),
+                                  'attempt_count', run.attempt_count, 'max_attempts', run.max_attempts,
+                                  'tick_count', run.tick_count,
                                   'worker_id', run.worker_id, 'error', run.error)
           from (select live.execution_id, live.cause,
                        case when live.claim_token is not null                  then 'RUNNING'
@@ -22,19 +28,22 @@ begin
                             else 'QUEUED'
                        end as status,
                        null::jsonb as status_reason, live.scheduled_at, live.run_at,
-                       case when live.claim_token is null then nullif(live.visible_at, 'infinity') end as due_at,
-                       live.visible_at = 'infinity' as is_held, live.created_at, live.started_at, null::timestamptz as completed_at,
+                       case when live.claim_token is null
+                            then nullif(live.visible_at, 'infinity') end as due_at,
+                       live.visible_at = 'infinity' as is_held, live.created_at,
+                       live.started_at, null::timestamptz as completed_at,
                        case when live.claim_token is not null then live.visible_at end as lease_until,
                        live.attempt_count, live.max_attempts, 1 as tick_count, live.worker_id, live.error
                   from kronos.execution_live as live
                  where live.execution_id = any (v_ids)
                 union all
-                select done.execution_id, done.cause, done.status, done.status_reason, done.scheduled_at, done.run_at, null, false,
-                       done.created_at, done.started_at, done.completed_at, null, done.attempt_count, done.max_attempts, done.tick_count,
-                       done.worker_id, done.error
+                select done.execution_id, done.cause, done.status, done.status_reason, done.scheduled_at,
+                       done.run_at, null, false, done.created_at, done.started_at, done.completed_at, null,
+                       done.attempt_count, done.max_attempts, done.tick_count, done.worker_id, done.error
                   from kronos.execution_done as done
                  where done.execution_id = any (v_ids)) as run
-         order by abs(extract(epoch from kronos.finite(run.scheduled_at) - kronos.finite(coalesce(p_tick, p_at))))
+         order by abs(extract(epoch from kronos.finite(run.scheduled_at)
+                              - kronos.finite(coalesce(p_tick, p_at))))
          limit 1);
 end
 $$;

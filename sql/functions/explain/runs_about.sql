@@ -2,7 +2,8 @@
 -- or of a backfill within p_at's minute. Each comes from the partition that its id names: a tick's is
 -- computed, a run by hand has the time at which it was asked for, a backfill's is computed from the backfill.
 -- As the caller: row level security holds.
-create or replace function kronos.runs_about(p_job kronos.jobs, p_tick timestamptz, p_at timestamptz) returns uuid[]
+create or replace function kronos.runs_about(p_job kronos.jobs, p_tick timestamptz, p_at timestamptz)
+returns uuid[]
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
@@ -14,13 +15,17 @@ declare
     v_ticks  timestamptz[];
 begin
     if p_tick is not null and p_job.trigger <> 'CRON' then
-        return array(select found.execution_id from kronos.one_shot_executions(array[p_job.job_id], array[p_job.created_at]) as found);
+        return array(select found.execution_id
+                       from kronos.one_shot_executions(array[p_job.job_id],
+                                                       array[p_job.created_at]) as found);
     elsif p_tick is not null then
         v_id := kronos.tick_id(p_job.job_id, p_tick);
-        return array[case when kronos.is_accounted_for(v_id) then v_id else kronos.counted_before(p_job, p_tick) end];
+        return array[case when kronos.is_accounted_for(v_id) then v_id
+                          else kronos.counted_before(p_job, p_tick) end];
     end if;
     begin
-        v_ticks := array(select kronos.ticks_within(p_job.schedule, v_minute, v_minute + interval '1 minute', 60));
+        v_ticks :=
+            array(select kronos.ticks_within(p_job.schedule, v_minute, v_minute + interval '1 minute', 60));
     exception when data_exception then      -- the schedule is malformed
         v_ticks := '{}';
     end;
@@ -35,7 +40,8 @@ begin
                     and done.execution_id >= v_first and done.execution_id < v_end
                     and done.scheduled_at >= v_minute and done.scheduled_at < v_minute + interval '1 minute'
                   union all
-                 select kronos.backfill_execution_id(backfill.backfill_id, kronos.finite(backfill.created_at), tick.at)
+                 select kronos.backfill_execution_id(backfill.backfill_id, kronos.finite(backfill.created_at),
+                                                     tick.at)
                    from unnest(v_ticks) as tick (at)
                    join kronos.backfills as backfill
                      on backfill.workspace_id = p_job.workspace_id

@@ -3,12 +3,14 @@
 -- Returns: next_runs and skipped as upcoming_runs has them; lints: a sentence each on what its user may not
 -- expect. Of a job whose row cannot be read, written by SQL say, no runs, and the lint that says why: reading
 -- a job never fails for its sake.
-create or replace function kronos.runs_to_come(p_job kronos.jobs, p_count integer, out next_runs jsonb, out skipped jsonb, out lints text[])
+create or replace function kronos.runs_to_come(p_job kronos.jobs, p_count integer, out next_runs jsonb,
+                                               out skipped jsonb, out lints text[])
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_is_live constant boolean     := p_job.status in ('ACTIVE', 'PAUSED');
-    v_after   constant timestamptz := greatest(kronos.now(), kronos.finite(p_job.resume_at), kronos.finite(p_job.starts_at) - interval '1 microsecond');
+    v_after   constant timestamptz := greatest(kronos.now(), kronos.finite(p_job.resume_at),
+                                               kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   constant timestamptz := kronos.finite(p_job.ends_at);
     v_runs    constant integer     := (select pointer.runs from kronos.pointer_of(p_job.job_id) as pointer);
     v_fault   text                 := kronos.schedule_fault(p_job.schedule);
@@ -17,14 +19,18 @@ begin
         begin
             select upcoming.next_runs, upcoming.skipped into next_runs, skipped
               from kronos.upcoming_runs(p_job.schedule, v_after, v_until, p_job.skip_next,
-                                        case when v_is_live then least(p_count, p_job.max_runs::bigint - v_runs)::integer else 0 end) as upcoming;
+                                        case when v_is_live
+                                             then least(p_count, p_job.max_runs::bigint - v_runs)::integer
+                                             else 0 end) as upcoming;
             lints := case
                 when v_is_live
                 then array_remove(array[
                          case when p_job.status = 'PAUSED'
-                              then 'the job is paused: nothing runs until ' || coalesce(kronos.iso(p_job.resume_at), 'it is resumed')
+                              then 'the job is paused: nothing runs until '
+                                   || coalesce(kronos.iso(p_job.resume_at), 'it is resumed')
                          end,
-                         case when p_job.skip_next > 0 then 'ticks to come that are skipped before the next run (skip_next): ' || p_job.skip_next end
+                         case when p_job.skip_next > 0 then 'ticks to come that are skipped before the '
+                                                            'next run (skip_next): ' || p_job.skip_next end
                      ], null) || kronos.lint_schedule(p_job.cron, p_job.schedule, v_after, v_until)
                 else array['the schedule does not fire again']
             end;

@@ -4,6 +4,8 @@ language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_object_agg(key, total), '{}')
       from (select key, sum(value::bigint) as total
-              from (select * from jsonb_each_text(p_some) union all select * from jsonb_each_text(p_more)) as counted
+              from (select * from jsonb_each_text(p_some)
+                     union all
+                    select * from jsonb_each_text(p_more)) as counted
              group by key) as summed
 $$;

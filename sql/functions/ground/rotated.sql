@@ -4,7 +4,9 @@ create or replace function kronos.rotated(p_job_ids uuid[]) returns uuid[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_first constant integer := case when cardinality(p_job_ids) > 100 then floor(random() * cardinality(p_job_ids))::integer else 0 end;
+    v_first constant integer := case when cardinality(p_job_ids) > 100
+                                     then floor(random() * cardinality(p_job_ids))::integer
+                                     else 0 end;
 begin
     return p_job_ids[v_first + 1:] || p_job_ids[:v_first];
 end

@@ -9,7 +9,13 @@ create or replace function kronos.tick_id(p_job_id uuid, p_tick timestamptz) ret
 language sql immutable parallel safe
 as $$
     select encode(set_bit(set_bit(set_bit(set_bit(set_bit(set_bit(
-               overlay(substring(sha256(uuid_send(p_job_id) || int8send((extract(epoch from p_tick at time zone 'UTC') * 1000)::bigint)) from 1 for 16)
-                       placing substring(int8send((extract(epoch from p_tick at time zone 'UTC') * 1000)::bigint) from 3) from 1 for 6),
+               overlay(
+                   substring(sha256(
+                                 uuid_send(p_job_id)
+                                 || int8send((extract(epoch from p_tick at time zone 'UTC') * 1000)::bigint))
+                             from 1 for 16)
+                   placing substring(int8send((extract(epoch from p_tick at time zone 'UTC') * 1000)::bigint)
+                                     from 3)
+                   from 1 for 6),
                55, 0), 54, 1), 53, 1), 52, 1), 71, 1), 70, 0), 'hex')::uuid      -- version 7, variant 10
 $$;

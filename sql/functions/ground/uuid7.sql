@@ -3,6 +3,9 @@
 create or replace function kronos.uuid7(p_at timestamptz default kronos.clock()) returns uuid
 language sql volatile parallel safe set search_path = pg_catalog, pg_temp
 as $$
-    select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-               placing substring(int8send((extract(epoch from p_at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+    select encode(set_bit(set_bit(
+               overlay(uuid_send(gen_random_uuid())
+                       placing substring(int8send((extract(epoch from p_at) * 1000)::bigint) from 3)
+                       from 1 for 6),
+               52, 1), 53, 1), 'hex')::uuid
 $$;

@@ -4,5 +4,10 @@
 create or replace function kronos.uuid7_floor(p_at timestamptz) returns uuid
 language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
-    select encode(substring(int8send((extract(epoch from least(greatest(p_at, '1970-01-01 00:00:00+00'), '10889-08-02 05:31:50.655+00')) * 1000)::bigint) from 3) || decode(repeat('00', 10), 'hex'), 'hex')::uuid
+    select encode(
+               substring(int8send((extract(epoch from least(greatest(p_at, '1970-01-01 00:00:00+00'),
+                                                            '10889-08-02 05:31:50.655+00')) * 1000)::bigint)
+                         from 3)
+               || decode(repeat('00', 10), 'hex'),
+               'hex')::uuid
 $$;

@@ -7,13 +7,16 @@ as $$
 begin
     return (
         with wanted as materialized (
-            select count(*) as jobs, bit_xor(hashtextextended(job.alarm, hashtextextended('kronos:' || job.job_id, 0))) as digest
+            select count(*) as jobs,
+                   bit_xor(hashtextextended(job.alarm, hashtextextended('kronos:' || job.job_id, 0)))
+                       as digest
               from kronos.jobs as job
               join kronos.workspaces as workspace using (workspace_id)
              where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')      -- as jobs_by_zone has it
                and job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
         )
-        select (found.entries, found.right_entries, found.digest) is not distinct from (wanted.jobs, wanted.jobs, wanted.digest)
+        select (found.entries, found.right_entries, found.digest)
+               is not distinct from (wanted.jobs, wanted.jobs, wanted.digest)
           from wanted
          cross join kronos.entry_place() as place
          cross join lateral kronos.pg_cron_digest(place.database, place.nodename, place.nodeport) as found

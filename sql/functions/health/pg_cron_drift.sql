@@ -18,14 +18,19 @@ begin
         ), entry as materialized (
             select found.*
               from kronos.entry_place() as place
-             cross join lateral kronos.pg_cron_entries(place.database, place.nodename, place.nodeport) as found
+             cross join lateral kronos.pg_cron_entries(place.database, place.nodename, place.nodeport)
+                        as found
         )
         select named.job_id,
-               case when wanted.job_id is not null then wanted.workspace_id else (select job.workspace_id from kronos.jobs as job where job.job_id = named.job_id) end,
+               case when wanted.job_id is not null then wanted.workspace_id
+                    else (select job.workspace_id
+                            from kronos.jobs as job
+                           where job.job_id = named.job_id) end,
                entry.jobid, coalesce(entry.jobname, wanted.jobname),
                case when entry.jobid is null                      then 'an ACTIVE job has no entry'
                     when wanted.job_id is null                    then 'an entry has no ACTIVE job'
-                    when entry.schedule <> wanted.alarm           then 'an entry has another schedule than its job'
+                    when entry.schedule <> wanted.alarm
+                        then 'an entry has another schedule than its job'
                     else 'an entry has another command, database or port, or is not active'
                end
           from wanted
@@ -34,7 +39,8 @@ begin
                                          -- a uuid as PostgreSQL writes it; a regular expression takes five
                                          -- times as long
                                          when entry.jobname like 'kronos:________-____-____-____-____________'
-                                              and translate(entry.jobname, '0123456789abcdef', '') = translate('kronos:----', '0123456789abcdef', '')
+                                              and translate(entry.jobname, '0123456789abcdef', '')
+                                                  = translate('kronos:----', '0123456789abcdef', '')
                                              then substr(entry.jobname, 8)::uuid
                                     end as job_id
                              offset 0) as named

@@ -9,7 +9,8 @@ as $$
     with clock as materialized (      -- read once: a plan may ask a subquery again for each piece of evidence
         select kronos.clock() as at
     )
-    select coalesce(clock.at - max(evidence.at) filter (where evidence.at <= clock.at + interval '5 seconds'), max(evidence.at) - clock.at)
+    select coalesce(clock.at - max(evidence.at) filter (where evidence.at <= clock.at + interval '5 seconds'),
+                    max(evidence.at) - clock.at)
       from clock
      cross join (select pg_postmaster_start_time()
                   union all

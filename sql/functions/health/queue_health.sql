@@ -6,15 +6,19 @@
 -- theirs wait as well, and who asks has no key.
 -- Returns: one row. waiting_endpoints: with a due execution that has waited for a worker for longer than
 -- p_longer_than; waiting_seconds: the longest of these, null where there is none.
-create or replace function kronos.queue_health(p_longer_than interval, out worker_sessions integer, out waiting_endpoints integer,
+create or replace function kronos.queue_health(p_longer_than interval, out worker_sessions integer,
+                                               out waiting_endpoints integer,
                                                out waiting_seconds double precision)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select (select count(*)::integer
               from pg_stat_activity as backend
-             where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')),
+             where backend.datname = current_database()
+               and starts_with(backend.application_name, 'kronos-worker-')),
            count(*)::integer,
-           extract(epoch from kronos.now() - min(greatest(waiting.due_at, '1970-01-01 00:00:00+00')))::double precision
-      from kronos.waiting_endpoints(kronos.now() - p_longer_than, 1000, (select max(beat.waiting_from) from kronos.heartbeats as beat)) as waiting
+           extract(epoch from kronos.now()
+                   - min(greatest(waiting.due_at, '1970-01-01 00:00:00+00')))::double precision
+      from kronos.waiting_endpoints(kronos.now() - p_longer_than, 1000,
+                                    (select max(beat.waiting_from) from kronos.heartbeats as beat)) as waiting
      where waiting.waits_for is null
 $$;

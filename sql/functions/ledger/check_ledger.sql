@@ -10,9 +10,9 @@
 -- them is expected. error: the schedule is malformed, so nobody can say which ticks it has. 24 h of * * * *
 -- *: 6 to 8 ms of CPU time, whatever the zone.
 create or replace function kronos.check_ledger(p_job_id uuid, p_from timestamptz, p_to timestamptz)
-returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer, surplus integer,
-               first_unaccounted timestamptz, first_surplus timestamptz, overdue integer, checked_until timestamptz, is_truncated boolean,
-               retained_from timestamptz, error jsonb)
+returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer,
+               surplus integer, first_unaccounted timestamptz, first_surplus timestamptz, overdue integer,
+               checked_until timestamptz, is_truncated boolean, retained_from timestamptz, error jsonb)
 language plpgsql stable rows 1 set search_path = pg_catalog, pg_temp set jit = off
 as $$
 declare
@@ -27,7 +27,8 @@ begin
     end if;
     v_from := least(greatest(p_from, kronos.retained_from(v_job.workspace_id)), p_to);
     retained_from := nullif(v_from, p_from);
-    v_from := greatest(v_from, kronos.finite(v_job.ticks_from) + interval '1 microsecond');      -- what comes before is another version's, or was made by other rules of its zone
+    -- what comes before is another version's, or was made by other rules of its zone
+    v_from := greatest(v_from, kronos.finite(v_job.ticks_from) + interval '1 microsecond');
     begin
         v_ticks := array(select tick from kronos.expected_ticks(v_job, v_from, p_to, c_at_most + 1) as tick);
         overdue := kronos.overdue_ticks(v_job);
@@ -37,7 +38,8 @@ begin
     is_truncated := coalesce(cardinality(v_ticks), 0) > c_at_most;
     checked_until := case when is_truncated then v_ticks[c_at_most + 1] else p_to end;
     v_ticks := coalesce(v_ticks[:c_at_most], '{}');
-    select counted.* into expected, delivered, missed, skipped, unaccounted, surplus, first_unaccounted, first_surplus
+    select counted.* into expected, delivered, missed, skipped, unaccounted, surplus, first_unaccounted,
+           first_surplus
       from kronos.count_ledger(v_job, v_ticks, v_from, checked_until) as counted;
     if error is not null then
         unaccounted := null;

@@ -2,9 +2,10 @@
 -- account for them.
 -- Returns: one row, as check_ledger's. surplus: ticks that stand twice, and those that a row claims beyond
 -- the ones it was found to stand for. As the caller, so row level security holds.
-create or replace function kronos.count_ledger(p_job kronos.jobs, p_ticks timestamptz[], p_from timestamptz, p_until timestamptz)
-returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer, surplus integer,
-               first_unaccounted timestamptz, first_surplus timestamptz)
+create or replace function kronos.count_ledger(p_job kronos.jobs, p_ticks timestamptz[], p_from timestamptz,
+                                               p_until timestamptz)
+returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer,
+               surplus integer, first_unaccounted timestamptz, first_surplus timestamptz)
 language plpgsql stable rows 1 set search_path = pg_catalog, pg_temp set jit = off
 as $$
 begin
@@ -27,7 +28,9 @@ begin
         select covers.nth, count(*) as times, min(covers.disposition) as disposition
           from (select from_nth as nth, disposition from told where from_nth = to_nth
                 union all
-                select generate_series(from_nth, to_nth), disposition from told where from_nth < to_nth) as covers
+                select generate_series(from_nth, to_nth), disposition
+                  from told
+                 where from_nth < to_nth) as covers
          group by covers.nth
     ), by_tick as (
         select count(*) as expected,
@@ -43,7 +46,8 @@ begin
     ), by_row as (
         -- ticks that a row claims beyond those it was found to stand for; where it is cut by the window,
         -- nobody can tell
-        select sum(claims.beyond) as unexplained, min(claims.first_tick_at) filter (where claims.beyond > 0) as first_unexplained
+        select sum(claims.beyond) as unexplained,
+               min(claims.first_tick_at) filter (where claims.beyond > 0) as first_unexplained
           from (select told.first_tick_at,
                        case when told.from_nth is null or told.to_nth is null then told.tick_count
                             when told.first_tick_at < p_from or told.last_tick_at >= p_until then 0
@@ -51,8 +55,10 @@ begin
                        end as beyond
                   from told) as claims
     )
-    select by_tick.expected::integer, by_tick.delivered::integer, by_tick.missed::integer, by_tick.skipped::integer, by_tick.unaccounted::integer,
-           (by_tick.twice + coalesce(by_row.unexplained, 0))::integer, by_tick.first_unaccounted, least(by_tick.first_twice, by_row.first_unexplained)
+    select by_tick.expected::integer, by_tick.delivered::integer, by_tick.missed::integer,
+           by_tick.skipped::integer, by_tick.unaccounted::integer,
+           (by_tick.twice + coalesce(by_row.unexplained, 0))::integer, by_tick.first_unaccounted,
+           least(by_tick.first_twice, by_row.first_unexplained)
       from by_tick, by_row;
 end
 $$;

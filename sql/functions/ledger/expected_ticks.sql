@@ -5,17 +5,24 @@
 -- alone a day has all of the schedule's hours and minutes (24 h of * * * * *: 1 ms against 8). Near a change
 -- of the clocks each is asked for.
 -- Returns: ascending; at most p_limit.   Raises: 22xxx where the schedule is malformed.
-create or replace function kronos.expected_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz, p_limit integer) returns setof timestamptz
+create or replace function kronos.expected_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
+                                                 p_limit integer)
+returns setof timestamptz
 language plpgsql stable rows 1500 set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_many    constant integer  := 24;                    -- ticks a day from which on a day is worth it
     -- As count_ticks has it.
-    c_margin  constant interval := case when (p_job.schedule).dst_gap = 'SHIFT_BY_GAP' then interval '24 hours' else interval '3 hours' end;
+    c_margin  constant interval := case when (p_job.schedule).dst_gap = 'SHIFT_BY_GAP'
+                                        then interval '24 hours'
+                                        else interval '3 hours' end;
     v_zone    text        := (p_job.schedule).timezone;
-    v_tick    timestamptz := greatest(p_job.ticks_from, p_from - interval '1 microsecond', kronos.finite(p_job.starts_at) - interval '1 microsecond');
+    v_tick    timestamptz := greatest(p_job.ticks_from, p_from - interval '1 microsecond',
+                                      kronos.finite(p_job.starts_at) - interval '1 microsecond');
     v_until   timestamptz := least(p_to, p_job.ends_at,
-                                   case when p_job.status in ('ACTIVE', 'PAUSED') then (select pointer.next_tick_at from kronos.pointer_of(p_job.job_id) as pointer)
+                                   case when p_job.status in ('ACTIVE', 'PAUSED')
+                                        then (select pointer.next_tick_at
+                                                from kronos.pointer_of(p_job.job_id) as pointer)
                                         else kronos.finite(p_job.ticks_until) + interval '1 microsecond'
                                    end);
     v_left    integer     := p_limit;
@@ -25,7 +32,8 @@ declare
     v_ends    timestamptz;
     v_count   integer;
 begin
-    if bit_count((p_job.schedule).minutes::bit(64)) * bit_count((p_job.schedule).hours::bit(32)) >= c_many then
+    if bit_count((p_job.schedule).minutes::bit(64)) * bit_count((p_job.schedule).hours::bit(32))
+       >= c_many then
         v_of_day := array(select make_interval(hours => hour, mins => minute)
                             from unnest(kronos.cron_values((p_job.schedule).hours)) as hour
                            cross join unnest(kronos.cron_values((p_job.schedule).minutes)) as minute

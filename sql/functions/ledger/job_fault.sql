@@ -10,7 +10,8 @@ begin
     if p_job.trigger <> 'CRON' or p_job.status not in ('ACTIVE', 'PAUSED') then
         return null;
     end if;
-    select jsonb_build_object('sqlstate', fault.sqlstate, 'message', fault.message, 'failed_at', kronos.iso(fault.failed_at)) into v_fault
+    select jsonb_build_object('sqlstate', fault.sqlstate, 'message', fault.message,
+                              'failed_at', kronos.iso(fault.failed_at)) into v_fault
       from kronos.job_faults as fault
       left join lateral kronos.pointer_of(fault.job_id) as pointer on true
      where fault.job_id = p_job.job_id
@@ -26,6 +27,7 @@ begin
                         where endpoint.endpoint_id = p_job.endpoint_id) then
         v_fault := to_jsonb('the present version of its endpoint is not there'::text);
     end if;
-    return case when v_fault is not null then jsonb_build_object('sqlstate', '22023', 'message', v_fault, 'failed_at', null) end;
+    return case when v_fault is not null
+                then jsonb_build_object('sqlstate', '22023', 'message', v_fault, 'failed_at', null) end;
 end
 $$;

@@ -33,8 +33,14 @@ begin
         v_end_id := kronos.uuid7_floor(v_to);
         begin
             return query
-                select done.scheduled_at, case when done.tick_count = 1 then done.scheduled_at else kronos.time_of(done.status_reason ->> 'last') end,
-                       done.tick_count, case done.status when 'MISSED' then 'missed' when 'EXPIRED' then 'missed' when 'SKIPPED' then 'skipped'
+                select done.scheduled_at,
+                       case when done.tick_count = 1 then done.scheduled_at
+                            else kronos.time_of(done.status_reason ->> 'last') end,
+                       done.tick_count,
+                       case done.status
+                            when 'MISSED' then 'missed'
+                            when 'EXPIRED' then 'missed'
+                            when 'SKIPPED' then 'skipped'
                                                          else 'delivered' end
                   from kronos.execution_done as done
                  where done.job_id = p_job.job_id

@@ -9,7 +9,10 @@ declare
     v_tick  timestamptz := (select pointer.next_tick_at from kronos.pointer_of(p_job.job_id) as pointer);
     v_count integer := 0;
 begin
-    if p_job.status <> 'ACTIVE' or v_tick is null or v_tick > v_now or kronos.why_halted(p_job) is not null then
+    if p_job.status <> 'ACTIVE'
+    or v_tick is null
+    or v_tick > v_now
+    or kronos.why_halted(p_job) is not null then
         return 0;
     end if;
     while v_tick <= v_now and (p_job.ends_at is null or v_tick < p_job.ends_at) and v_count < 10000 loop

@@ -4,22 +4,31 @@
 -- from the last delivered tick on are looked at: an execution's id begins with its tick, so those are in few
 -- partitions, which a plan that is made for the bound at hand names.
 -- The caller holds the row's lock. Never null.
-create or replace function kronos.settled_tick(p_job kronos.jobs, p_changed_from timestamptz) returns timestamptz
+create or replace function kronos.settled_tick(p_job kronos.jobs, p_changed_from timestamptz)
+returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-    v_from    constant timestamptz := greatest(p_job.ticks_from, (select greatest(pointer.last_run_at,
-                                                                                  least(pointer.next_tick_at - interval '1 microsecond', p_changed_from))
-                                                                    from kronos.pointer_of(p_job.job_id) as pointer));
+    v_from    constant timestamptz :=
+        greatest(p_job.ticks_from,
+                 (select greatest(pointer.last_run_at,
+                                  least(pointer.next_tick_at - interval '1 microsecond', p_changed_from))
+                    from kronos.pointer_of(p_job.job_id) as pointer));
     v_from_id constant uuid        := kronos.uuid7_floor(v_from);
 begin
     return greatest(v_from,
                     (select max(live.scheduled_at)
                        from kronos.execution_live as live
-                      where live.job_id = p_job.job_id and live.scheduled_at >= v_from and live.cause in ('SCHEDULE', 'CATCH_UP')),
-                    (select max(case when done.tick_count > 1 then (done.status_reason ->> 'last')::timestamptz else done.scheduled_at end)
+                      where live.job_id = p_job.job_id
+                        and live.scheduled_at >= v_from
+                        and live.cause in ('SCHEDULE', 'CATCH_UP')),
+                    (select max(case when done.tick_count > 1
+                                     then (done.status_reason ->> 'last')::timestamptz
+                                     else done.scheduled_at end)
                        from kronos.execution_done as done
-                      where done.job_id = p_job.job_id and done.scheduled_at >= v_from and done.cause in ('SCHEDULE', 'CATCH_UP')
+                      where done.job_id = p_job.job_id
+                        and done.scheduled_at >= v_from
+                        and done.cause in ('SCHEDULE', 'CATCH_UP')
                         and done.execution_id >= v_from_id));
 end
 $$;

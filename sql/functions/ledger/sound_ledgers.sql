@@ -14,13 +14,15 @@ as $$
 declare
     c_at_most  constant integer     := 100000;      -- as check_ledger
     c_slack    constant interval    := interval '1 hour';
-    c_statuses constant text[]      := array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'];
+    c_statuses constant text[]      :=
+        array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'];
     v_since    constant timestamptz := p_from - c_slack;
     v_first_id constant uuid        := kronos.uuid7_floor(v_since);
     v_prompt   uuid[];      -- jobs of workspaces where nothing was made late about the window's beginning
     v_others   uuid[];
     v_day      date;
-    v_reaching uuid[]       := array[]::uuid[];      -- jobs with a row that began on an earlier day and reaches into the window
+    -- jobs with a row that began on an earlier day and reaches into the window
+    v_reaching uuid[]       := array[]::uuid[];
     v_of_day   uuid[];
     v_each     record;
     v_ticks    timestamptz[];
@@ -30,19 +32,23 @@ begin
     if p_from < kronos.now() - interval '31 days' then
         return;
     end if;
-    select array_agg(told.job_id) filter (where not told.is_late), array_agg(told.job_id) filter (where told.is_late)
+    select array_agg(told.job_id) filter (where not told.is_late),
+           array_agg(told.job_id) filter (where told.is_late)
       into v_prompt, v_others
       from (select job.job_id, exists (select
                                          from kronos.late_days as late
                                         where late.workspace_id = job.workspace_id
                                           and late.id_day >= (v_since at time zone 'UTC')::date
-                                          and late.created_day <= (p_from at time zone 'UTC')::date) as is_late
+                                          and late.created_day
+                                              <= (p_from at time zone 'UTC')::date) as is_late
               from kronos.jobs as job
              where job.job_id = any (p_job_ids)) as told;
     for v_day in
         select distinct late.id_day
           from kronos.late_days as late
-         where late.workspace_id in (select job.workspace_id from kronos.jobs as job where job.job_id = any (p_job_ids))
+         where late.workspace_id in (select job.workspace_id
+                                       from kronos.jobs as job
+                                      where job.job_id = any (p_job_ids))
            and late.created_day >= (v_since at time zone 'UTC')::date
            and late.id_day <= (v_since at time zone 'UTC')::date
     loop
@@ -62,32 +68,42 @@ begin
     end loop;
     for v_each in
         with row as materialized (
-            select live.job_id, null::uuid as execution_id, live.scheduled_at as first_at, live.scheduled_at as last_at, 1 as tick_count
+            select live.job_id, null::uuid as execution_id, live.scheduled_at as first_at,
+                   live.scheduled_at as last_at, 1 as tick_count
               from kronos.execution_live as live
              where live.job_id = any (p_job_ids)
                and live.scheduled_at >= p_from and live.scheduled_at < p_to
                and live.cause in ('SCHEDULE', 'CATCH_UP')
             union all
             select done.job_id, done.execution_id, done.scheduled_at,
-                   case when done.tick_count = 1 then done.scheduled_at else kronos.time_of(done.status_reason ->> 'last') end, done.tick_count
+                   case when done.tick_count = 1 then done.scheduled_at
+                        else kronos.time_of(done.status_reason ->> 'last') end, done.tick_count
               from kronos.execution_done as done
-             where done.job_id = any (v_prompt) and done.status = any (c_statuses) and done.created_at >= v_since
+             where done.job_id = any (v_prompt)
+               and done.status = any (c_statuses)
+               and done.created_at >= v_since
                and done.execution_id >= v_first_id
                and done.scheduled_at < p_to
                and done.cause in ('SCHEDULE', 'CATCH_UP')
             union all
             select done.job_id, done.execution_id, done.scheduled_at,
-                   case when done.tick_count = 1 then done.scheduled_at else kronos.time_of(done.status_reason ->> 'last') end, done.tick_count
+                   case when done.tick_count = 1 then done.scheduled_at
+                        else kronos.time_of(done.status_reason ->> 'last') end, done.tick_count
               from kronos.execution_done as done
              where done.job_id = any (v_others)
                and done.execution_id >= v_first_id
                and done.scheduled_at < p_to
                and done.cause in ('SCHEDULE', 'CATCH_UP')
         ), retained as materialized (
-            select asked.workspace_id, least(greatest(p_from, kronos.retained_from(asked.workspace_id)), p_to) as at
-              from (select distinct job.workspace_id from kronos.jobs as job where job.job_id = any (p_job_ids)) as asked
+            select asked.workspace_id,
+                   least(greatest(p_from, kronos.retained_from(asked.workspace_id)), p_to) as at
+              from (select distinct job.workspace_id
+                      from kronos.jobs as job
+                     where job.job_id = any (p_job_ids)) as asked
         ), asked as materialized (
-            select job.job_id, greatest(retained.at, kronos.finite(job.ticks_from) + interval '1 microsecond') as counts_from,
+            select job.job_id,
+                   greatest(retained.at, kronos.finite(job.ticks_from) + interval '1 microsecond')
+                       as counts_from,
                    pointer.next_tick_at <= kronos.clock() as is_due
               from kronos.jobs as job
               join retained using (workspace_id)
@@ -95,33 +111,43 @@ begin
              where job.job_id = any (p_job_ids)
                and job.job_id <> all (v_reaching)
         ), told as materialized (
-            select asked.job_id, array_agg(row.first_at order by row.first_at) as firsts, array_agg(row.last_at order by row.first_at) as lasts,
+            select asked.job_id, array_agg(row.first_at order by row.first_at) as firsts,
+                   array_agg(row.last_at order by row.first_at) as lasts,
                    array_agg(row.tick_count order by row.first_at) as counts
               from row
               join asked using (job_id)
-             where row.last_at is null or row.last_at >= asked.counts_from and row.first_at < asked.counts_from      -- these are not plain
-                or row.first_at >= asked.counts_from and (row.execution_id is null or row.execution_id >= kronos.uuid7_floor(asked.counts_from))
+             -- these are not plain
+             where row.last_at is null
+                or row.last_at >= asked.counts_from and row.first_at < asked.counts_from
+                or row.first_at >= asked.counts_from
+                   and (row.execution_id is null or row.execution_id >= kronos.uuid7_floor(asked.counts_from))
              group by asked.job_id
         )
-        select job, asked.counts_from, coalesce(asked.is_due, false) as is_due, told.firsts, told.lasts, told.counts
+        select job, asked.counts_from, coalesce(asked.is_due, false) as is_due, told.firsts, told.lasts,
+               told.counts
           from asked
           join kronos.jobs as job using (job_id)
           left join told using (job_id)
     loop
         begin
-            v_ticks := array(select tick from kronos.expected_ticks(v_each.job, v_each.counts_from, p_to, c_at_most + 1) as tick);
+            v_ticks := array(
+                select tick
+                  from kronos.expected_ticks(v_each.job, v_each.counts_from, p_to, c_at_most + 1) as tick);
             overdue := case when v_each.is_due then kronos.overdue_ticks(v_each.job) else 0 end;
         exception when data_exception then
             continue;
         end;
         expected := cardinality(v_ticks);
         continue when expected > c_at_most;
-        if v_ticks is distinct from coalesce(v_each.firsts, '{}') then      -- not a row for each tick: rows that stand for several?
+        -- not a row for each tick: rows that stand for several?
+        if v_ticks is distinct from coalesce(v_each.firsts, '{}') then
             v_nth := 1;
             v_is_sound := true;
             for v_place in 1 .. coalesce(cardinality(v_each.firsts), 0) loop
                 v_is_sound := v_is_sound and coalesce(v_each.firsts[v_place] = v_ticks[v_nth]
-                                                      and v_each.lasts[v_place] = v_ticks[v_nth + v_each.counts[v_place] - 1], false);
+                                                      and v_each.lasts[v_place]
+                                                          = v_ticks[v_nth + v_each.counts[v_place] - 1],
+                                                          false);
                 exit when not v_is_sound;
                 v_nth := v_nth + v_each.counts[v_place];
             end loop;

@@ -17,11 +17,14 @@ begin
     loop
         return query
             select v_at, counted.last_tick, counted.ticks
-              from kronos.count_ticks(p_job.schedule, v_at, v_told.first - interval '1 microsecond') as counted
+              from kronos.count_ticks(p_job.schedule, v_at,
+                                      v_told.first - interval '1 microsecond') as counted
              where counted.ticks > 0;
         v_at := greatest(v_at, kronos.next_tick(p_job.schedule, v_told.last));
     end loop;
     return query
-        select v_at, counted.last_tick, counted.ticks from kronos.count_ticks(p_job.schedule, v_at, p_last) as counted where counted.ticks > 0;
+        select v_at, counted.last_tick, counted.ticks
+          from kronos.count_ticks(p_job.schedule, v_at, p_last) as counted
+         where counted.ticks > 0;
 end
 $$;

@@ -3,7 +3,8 @@
 -- The caller holds the row lock of the job's newest version: whoever adds to the key draws a number later.
 create or replace function kronos.next_runs_from(p_overlap_key uuid) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
+set jit = off
 as $$
 begin
     return coalesce((select overlap_nth

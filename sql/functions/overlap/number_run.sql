@@ -10,7 +10,11 @@ begin
         return new;
     end if;
     perform from kronos.jobs
-      where job_id = (select job_id from kronos.jobs where first_version_id = new.overlap_key order by version desc limit 1)
+      where job_id = (select job_id
+                        from kronos.jobs
+                       where first_version_id = new.overlap_key
+                       order by version desc
+                       limit 1)
         for no key update;
     new.overlap_nth := nextval('kronos.overlap_nth');
     return new;

@@ -4,12 +4,17 @@
 -- another run of the key is there to be delivered.
 create or replace function kronos.one_at_a_time() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
+set jit = off
 as $$
 begin
     if tg_op = 'UPDATE' then      -- the lock that whoever lets a run go holds (release_next)
         perform from kronos.jobs
-          where job_id = (select job_id from kronos.jobs where first_version_id = new.overlap_key order by version desc limit 1)
+          where job_id = (select job_id
+                            from kronos.jobs
+                           where first_version_id = new.overlap_key
+                           order by version desc
+                           limit 1)
             for no key update;
     end if;
     if exists (select
@@ -18,15 +23,19 @@ begin
                   and overlap_nth >= kronos.runs_from(new.overlap_key)
                   and visible_at < 'infinity'
                   and execution_id <> new.execution_id) then
-        raise exception 'another run of job % is to be delivered, and its runs must not overlap', new.overlap_key
-            using errcode = 'unique_violation', schema = 'kronos', table = 'execution_live', constraint = 'execution_live_one_at_a_time';
+        raise exception 'another run of job % is to be delivered, and its runs must not overlap',
+            new.overlap_key
+            using errcode = 'unique_violation', schema = 'kronos', table = 'execution_live',
+                  constraint = 'execution_live_one_at_a_time';
     end if;
     return null;
 end
 $$;
 create or replace trigger execution_live_one_at_a_time
     after insert on kronos.execution_live
-    for each row when (new.overlap_key is not null and new.visible_at < 'infinity') execute function kronos.one_at_a_time();
+    for each row when (
+        new.overlap_key is not null and new.visible_at < 'infinity'
+    ) execute function kronos.one_at_a_time();
 create or replace trigger execution_live_still_one_at_a_time
     after update on kronos.execution_live
     for each row when (new.overlap_key is not null and new.visible_at < 'infinity'

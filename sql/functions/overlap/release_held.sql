@@ -10,8 +10,11 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
 declare
-    v_parts        integer     := case when p_all then 1 else coalesce(nullif(current_setting('kronos.held_parts', true), '')::integer, 1) end;
-    v_part         integer     := coalesce(nullif(current_setting('kronos.held_part', true), '')::integer, 0) % v_parts;
+    v_parts        integer     :=
+        case when p_all then 1
+             else coalesce(nullif(current_setting('kronos.held_parts', true), '')::integer, 1) end;
+    v_part         integer     := coalesce(nullif(current_setting('kronos.held_part', true), '')::integer,
+                                           0) % v_parts;
     v_first        uuid        := rpad(lpad(to_hex(v_part * 256 / v_parts), 2, '0'), 32, '0')::uuid;
     v_last         uuid        := rpad(lpad(to_hex((v_part + 1) * 256 / v_parts - 1), 2, '0'), 32, 'f')::uuid;
     v_began_at     timestamptz := kronos.clock();
@@ -35,15 +38,17 @@ begin
         begin
             v_released := v_released + kronos.release_next(v_overlap_key)::integer;
         exception when others then
-            raise warning 'kronos: what waits under the overlap key % cannot be let go: % (%)', v_overlap_key, sqlerrm, sqlstate;
+            raise warning 'kronos: what waits under the overlap key % cannot be let go: % (%)', v_overlap_key,
+                sqlerrm, sqlstate;
         end;
     end loop;
     if not p_all then
         v_took := kronos.clock() - v_began_at;
         perform set_config('kronos.held_part', ((v_part + 1) % v_parts)::text, false),
-                set_config('kronos.held_parts', (case when v_took > interval '2 ms' then least(64, v_parts * 2)
-                                                      when v_took < interval '0.5 ms' then greatest(1, v_parts / 2)
-                                                      else v_parts end)::text, false);
+                set_config('kronos.held_parts',
+                           (case when v_took > interval '2 ms' then least(64, v_parts * 2)
+                                 when v_took < interval '0.5 ms' then greatest(1, v_parts / 2)
+                                 else v_parts end)::text, false);
     end if;
     return v_released;
 end

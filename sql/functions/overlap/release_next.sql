@@ -6,13 +6,16 @@
 -- Returns: whether one was let go.
 create or replace function kronos.release_next(p_overlap_key uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     v_from      constant bigint := kronos.runs_from(p_overlap_key);
     v_waiting   uuid[] := array(select execution_id
                                   from kronos.execution_live
-                                 where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at = 'infinity');
+                                 where overlap_key = p_overlap_key
+                                   and overlap_nth >= v_from
+                                   and visible_at = 'infinity');
     v_newest    uuid;
     v_replaces  timestamptz;      -- what was made before this is to be replaced
 begin
@@ -21,10 +24,19 @@ begin
     end if;
     select job_id into v_newest
       from kronos.jobs
-     where job_id = (select job_id from kronos.jobs where first_version_id = p_overlap_key order by version desc limit 1)
+     where job_id = (select job_id
+                       from kronos.jobs
+                      where first_version_id = p_overlap_key
+                      order by version desc
+                      limit 1)
        for no key update skip locked;
     -- A version that was committed before we had the lock is one that we have not locked.
-    if not found or v_newest <> (select job_id from kronos.jobs where first_version_id = p_overlap_key order by version desc limit 1) then
+    if not found
+    or v_newest <> (select job_id
+                      from kronos.jobs
+                     where first_version_id = p_overlap_key
+                     order by version desc
+                     limit 1) then
         return false;
     end if;
     select max(waiting.created_at) into v_replaces
@@ -35,20 +47,27 @@ begin
        and waiting.visible_at = 'infinity'
        and job.overlap = 'REPLACE';
     if v_replaces is not null then
-        perform kronos.replace_runs(p_overlap_key, v_replaces);      -- after which the trigger has been here already
+        -- after which the trigger has been here already
+        perform kronos.replace_runs(p_overlap_key, v_replaces);
     end if;
     update kronos.execution_live
        set visible_at = greatest(run_at, kronos.now())
      where execution_id = (select execution_id
                              from kronos.execution_live
-                            where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at = 'infinity'
+                            where overlap_key = p_overlap_key
+                              and overlap_nth >= v_from
+                              and visible_at = 'infinity'
                             order by scheduled_at, execution_id
                             limit 1
                               for update skip locked)
-       and not exists (select from kronos.execution_live where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at < 'infinity');
+       and not exists (select from kronos.execution_live
+                        where overlap_key = p_overlap_key
+                          and overlap_nth >= v_from
+                          and visible_at < 'infinity');
     if found then
         perform pg_notify('kronos_work', '');
     end if;
-    return exists (select from kronos.execution_live where execution_id = any (v_waiting) and visible_at < 'infinity');
+    return exists (select from kronos.execution_live
+                    where execution_id = any (v_waiting) and visible_at < 'infinity');
 end
 $$;

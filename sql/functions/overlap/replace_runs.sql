@@ -8,7 +8,8 @@
 -- The caller holds the row lock of the job's newest version.   Returns: whether nothing of the key is left.
 create or replace function kronos.replace_runs(p_overlap_key uuid, p_before timestamptz) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     c_detail  constant text := 'a newer run of the job replaced it';
@@ -16,11 +17,15 @@ declare
     v_old     uuid[];
     v_gates   uuid[];
 begin
-    v_old := array(select execution_id from kronos.execution_live where overlap_key = p_overlap_key and overlap_nth >= v_from
-                                                                                   and created_at < p_before for update skip locked);
+    v_old := array(select execution_id
+                     from kronos.execution_live
+                    where overlap_key = p_overlap_key and overlap_nth >= v_from and created_at < p_before
+                      for update skip locked);
     v_gates := array(select endpoint_id
                        from kronos.endpoint_gate
-                      where endpoint_id in (select endpoint_id from kronos.execution_live where execution_id = any (v_old) and holds_slot)
+                      where endpoint_id in (select endpoint_id
+                                              from kronos.execution_live
+                                             where execution_id = any (v_old) and holds_slot)
                         for update skip locked);
     with replaced as materialized (
         select live.*, live.claim_token is not null and live.visible_at <= kronos.clock() as is_lost
@@ -30,28 +35,40 @@ begin
     ), given_back as (
         update kronos.endpoint_gate as gate
            set in_flight = gate.in_flight - slot.executions
-          from (select endpoint_id, count(*)::integer as executions from replaced where holds_slot group by endpoint_id) as slot
+          from (select endpoint_id, count(*)::integer as executions
+                  from replaced
+                 where holds_slot
+                 group by endpoint_id) as slot
          where gate.endpoint_id = slot.endpoint_id
     ), archived as (
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                           run_at, created_at, started_at, completed_at, attempt_count, max_attempts, worker_id, input, error, backfill_id)
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, status, status_reason, scheduled_at, run_at, created_at,
+                                           started_at, completed_at, attempt_count, max_attempts, worker_id,
+                                           input, error, backfill_id)
         select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
                jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail), scheduled_at,
-               run_at, created_at, started_at, kronos.clock(), attempt_count, max_attempts, worker_id, input, error, backfill_id
+               run_at, created_at, started_at, kronos.clock(), attempt_count, max_attempts, worker_id,
+               input, error, backfill_id
           from replaced
-            on conflict (execution_id) do nothing      -- a run that its history has already (a pointer set back, a restored copy)
+            -- a run that its history has already (a pointer set back, a restored copy)
+            on conflict (execution_id) do nothing
     ), recorded as (
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error,
-                                    endpoint_version)
-        select execution_id, claim_token, workspace_id, attempt_count, case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, kronos.clock(),
-               least(extract(epoch from kronos.clock() - claimed_at) * 1000, 2147483647)::integer, worker_id,
-               jsonb_build_object('type', 'overlap_replaced', 'message', c_detail || '; whether the delivery arrived is not known'), endpoint_version
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
+                                    started_at, completed_at, duration_ms, worker_id, error, endpoint_version)
+        select execution_id, claim_token, workspace_id, attempt_count,
+               case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, kronos.clock(),
+               least(extract(epoch from kronos.clock() - claimed_at) * 1000, 2147483647)::integer,
+               worker_id,
+               jsonb_build_object('type', 'overlap_replaced',
+                                  'message', c_detail || '; whether the delivery arrived is not known'),
+               endpoint_version
           from replaced
          where claim_token is not null
     )
     delete from kronos.execution_live as live
      using replaced
      where live.execution_id = replaced.execution_id;
-    return not exists (select from kronos.execution_live where overlap_key = p_overlap_key and overlap_nth >= v_from);
+    return not exists (select from kronos.execution_live
+                        where overlap_key = p_overlap_key and overlap_nth >= v_from);
 end
 $$;

@@ -14,15 +14,20 @@ declare
 begin
     if length(p_cron) > kronos.cron_length() then
         raise sqlstate 'KR001' using
-            message = format('cron text: %s characters are too long, %s are allowed', length(p_cron), kronos.cron_length()),
-            hint = coalesce(kronos.cron_line_hint(left(v_trimmed, 1000)), 'shorten lists with ranges and steps, e.g. */5');
+            message = format('cron text: %s characters are too long, %s are allowed',
+                             length(p_cron), kronos.cron_length()),
+            hint = coalesce(kronos.cron_line_hint(left(v_trimmed, 1000)),
+                            'shorten lists with ranges and steps, e.g. */5');
     elsif v_strange is not null then
-        v_plain := translate(v_trimmed, e'\u2010\u2011\u2012\u2013\u2014\u2212\u00a0\u2009\u202f\u2217\uff0a\u00d7', '------   ***');
+        v_plain := translate(v_trimmed,
+                             e'\u2010\u2011\u2012\u2013\u2014\u2212\u00a0\u2009\u202f\u2217\uff0a\u00d7',
+                             '------   ***');
         raise sqlstate 'KR001' using
             message = format('cron text: U+%s is not allowed', upper(lpad(to_hex(ascii(v_strange)), 4, '0'))),
             hint = case
                 when kronos.is_cron(v_plain) then format('write %s in plain ASCII', v_plain)
-                else coalesce(kronos.cron_line_hint(v_trimmed), 'write printable ASCII characters, blanks and tabs only')
+                else coalesce(kronos.cron_line_hint(v_trimmed),
+                              'write printable ASCII characters, blanks and tabs only')
             end;
     elsif v_text is null then
         raise sqlstate 'KR001' using
@@ -36,7 +41,8 @@ begin
         raise sqlstate 'KR001' using
             message = format(
                 'cron text: "%s" has %s, not five', v_text,
-                coalesce(cardinality(v_fields), 0) || case cardinality(v_fields) when 1 then ' field' else ' fields' end
+                coalesce(cardinality(v_fields), 0)
+                    || case cardinality(v_fields) when 1 then ' field' else ' fields' end
             ),
             hint = kronos.cron_text_hint(v_trimmed);
     end if;

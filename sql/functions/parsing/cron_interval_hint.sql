@@ -6,19 +6,26 @@ language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_te
 as $$
 declare
     v_text  constant text := regexp_replace(lower(btrim(p_text)), '\s+', ' ', 'g');
-    v_words constant text := coalesce(substring(v_text from '^@every ?(.*)$'), substring(v_text from '^rate\((.*)\)$'),
-                                      substring(v_text from '^every (.*)$'), case when v_text ~ '^[0-9]' then v_text end);
-    v_given constant text := coalesce(kronos.plain_interval(v_words), case when v_text ~ '^@every' then '' end);
+    v_words constant text := coalesce(substring(v_text from '^@every ?(.*)$'),
+                                      substring(v_text from '^rate\((.*)\)$'),
+                                      substring(v_text from '^every (.*)$'),
+                                      case when v_text ~ '^[0-9]' then v_text end);
+    v_given constant text := coalesce(kronos.plain_interval(v_words),
+                                      case when v_text ~ '^@every' then '' end);
 begin
     return case
         when v_given is null then null
         when kronos.every_advice(v_given) is not null
-            then format('an interval stands in a field of its own: write %s in place of cron', kronos.every_advice(v_given))
+            then format('an interval stands in a field of its own: write %s in place of cron',
+                        kronos.every_advice(v_given))
         when v_given ~ '^[0-9]{1,2}s$' and v_given !~ '^0*([6-9][0-9]|0)s$'
-            then 'a minute is the shortest interval with this pg_cron, 1.5 and newer have seconds: write "every": "1m" in place of cron'
+            then 'a minute is the shortest interval with this pg_cron, 1.5 and newer have seconds: write '
+                 '"every": "1m" in place of cron'
         when v_given ~ 's$'
-            then 'an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on, stands in a field of its own: write "every" in place of cron'
-        else 'an interval of whole minutes stands in a field of its own: write "every" in place of cron, as "every": "90m"'
+            then 'an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on, stands in a '
+                 'field of its own: write "every" in place of cron'
+        else 'an interval of whole minutes stands in a field of its own: write "every" in place of cron, '
+             'as "every": "90m"'
     end;
 end
 $$;

@@ -24,19 +24,24 @@ begin
     elsif v_fields[6] like '#%' and kronos.is_cron(v_first) then
         return 'leave the comment out: write ' || v_first;
     elsif v_count = 7 and v_years and kronos.is_cron(v_second) then
-        return 'leave the first field out, the seconds, and the last, the years: write ' || v_second || v_sunday[1];
+        return 'leave the first field out, the seconds, and the last, the years: write '
+               || v_second || v_sunday[1];
     elsif v_count = 6 and v_fields[1] ~ '^[0-9*?,/-]+$' and kronos.is_cron(v_second) then
         return case
-            when v_fields[1] ~ '^0{1,2}$' then 'leave the first field out, the seconds: write ' || v_second || v_sunday[1]
+            when v_fields[1] ~ '^0{1,2}$'
+                then 'leave the first field out, the seconds: write ' || v_second || v_sunday[1]
             when v_fields[1] !~ '[*/]' and v_years and kronos.is_cron(v_first)
-                then format('if the first field is seconds, write %s; if the last is years, write %s', v_second, v_first)
+                then format('if the first field is seconds, write %s; if the last is years, write %s',
+                            v_second, v_first)
             else kronos.cron_seconds_hint(v_fields[1], v_second) || v_sunday[1]
         end;
     elsif kronos.is_cron(v_first) then
         return case
-            when v_count = 6 and v_years then 'leave the last field out, the years: write ' || v_first || v_sunday[2]
+            when v_count = 6 and v_years
+                then 'leave the last field out, the years: write ' || v_first || v_sunday[2]
                  || case when v_fields[6] ~ '[0-9]' then '; "starts_at" and "ends_at" bound a job' else '' end
-            else format('leave out what follows the five fields, for what is called is the job''s endpoint: write %s', v_first)
+            else format('leave out what follows the five fields, for what is called is the job''s '
+                        'endpoint: write %s', v_first)
         end;
     end if;
     return null;

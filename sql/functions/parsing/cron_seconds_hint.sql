@@ -12,9 +12,11 @@ declare
     v_every constant text := kronos.every_advice(v_step || 's');
 begin
     return coalesce(
-        'for every ' || v_step || ' seconds write ' || v_every || ' in place of cron; for each minute write ' || p_rest,
+        'for every ' || v_step || ' seconds write ' || v_every || ' in place of cron; for each minute write '
+            || p_rest,
         case when v_step is not null
-             then 'a minute is the shortest interval with this pg_cron, 1.5 and newer have seconds: write ' || p_rest end,
+             then 'a minute is the shortest interval with this pg_cron, 1.5 and newer have seconds: write '
+                  || p_rest end,
         'there is no field for seconds: write ' || p_rest
     );
 end

@@ -20,7 +20,8 @@ begin
     end if;
     return format(
         'a step follows * or a range: write %s-%s/%s', v_parts[1],
-        case when v_parts[1] ~ '^[0-9]' then v_last::text else v_spec.names[v_last - v_spec.low + 1] end, v_step
+        case when v_parts[1] ~ '^[0-9]' then v_last::text else v_spec.names[v_last - v_spec.low + 1] end,
+        v_step
     );
 end
 $$;

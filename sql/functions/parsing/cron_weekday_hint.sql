@@ -8,25 +8,29 @@ declare
     v_parts text[];
     v_bits  bigint;
 begin
-    v_parts := regexp_match(p_item, '^((?:[a-z]{3}|[0-7])-(?:[a-z]{3}|[0-7]))(l|#[1-5])$');      -- mon-friL, 1-5#2
+    -- mon-friL, 1-5#2
+    v_parts := regexp_match(p_item, '^((?:[a-z]{3}|[0-7])-(?:[a-z]{3}|[0-7]))(l|#[1-5])$');
     if v_parts is not null then
         v_bits := kronos.parse_cron_item(v_parts[1], 'weekday', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
         return kronos.cron_advice(
             case v_parts[2] when 'l' then 'L' else '#' end || ' goes with one weekday: ',
-            array_to_string(kronos.cron_values((v_bits | (v_bits >> 7)) & 127), upper(v_parts[2]) || ',') || upper(v_parts[2]), 5
+            array_to_string(kronos.cron_values((v_bits | (v_bits >> 7)) & 127), upper(v_parts[2]) || ',')
+            || upper(v_parts[2]), 5
         );
     end if;
     v_parts := coalesce(
         regexp_match(p_item, '^l([0-7]|[a-z]{3})$'),                                              -- L5
         regexp_match(p_item, '^(?:l|last)#([0-7]|[a-z]{3})$'),
-        regexp_match(p_item, '^([0-7]|[a-z]{3})#(?:l|last|-1)$')                                  -- 5#L, fri#last
+        -- 5#L, fri#last
+        regexp_match(p_item, '^([0-7]|[a-z]{3})#(?:l|last|-1)$')
     );
     return coalesce(
         kronos.cron_advice('for the last of the month ', v_parts[1] || 'L', 5),
         case when p_item ~ '^(week|work)days?$' then 'for Monday to Friday write mon-fri' end,
         case when p_item ~ '^weekends?$' then 'for Saturday and Sunday write sat,sun' end,
         case when p_item ~ '#'
-             then 'write # between a weekday and a number from 1 to 5: 5#2 or fri#2 is the second Friday of the month; '
+             then 'write # between a weekday and a number from 1 to 5: 5#2 or fri#2 is the second Friday '
+                  'of the month; '
                   'lists are allowed, ranges are not' end
     );
 end

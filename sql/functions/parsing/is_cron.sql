@@ -6,10 +6,14 @@ declare
     v_fields   constant text[] := kronos.split_cron(kronos.cron_text(p_cron));
     v_schedule kronos.schedule;
 begin
-    if length(p_cron) > kronos.cron_length() or p_cron ~ '[^ -~\t]' or cardinality(v_fields) <> 5 or v_fields is null then
+    if length(p_cron) > kronos.cron_length()
+    or p_cron ~ '[^ -~\t]'
+    or cardinality(v_fields) <> 5
+    or v_fields is null then
         return false;
     end if;
     v_schedule := kronos.parse_cron_fields(v_fields, false);
-    return num_nulls(v_schedule.minutes, v_schedule.hours, v_schedule.days, v_schedule.months, v_schedule.weekdays) = 0;
+    return num_nulls(v_schedule.minutes, v_schedule.hours, v_schedule.days, v_schedule.months,
+                     v_schedule.weekdays) = 0;
 end
 $$;

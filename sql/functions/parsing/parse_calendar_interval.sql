@@ -5,7 +5,8 @@
 --
 -- Ten years is far below the 41 years within which next_civil_tick looks for a tick that dst_gap SKIP does
 -- not drop.
-create or replace function kronos.parse_calendar_interval(p_every text, p_anchor timestamp, out days integer, out months integer)
+create or replace function kronos.parse_calendar_interval(p_every text, p_anchor timestamp, out days integer,
+                                                          out months integer)
 language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -19,13 +20,17 @@ begin
     if length(p_every) > 50 or p_every !~ '^([0-9]+y)?([0-9]+mo)?([0-9]+w)?([0-9]+d)?$' or p_every = '' then
         raise sqlstate 'KR005' using
             message = case
-                when v_is_interval then format('interval "%s" cannot be counted on a wall clock: hours, minutes and seconds are real time', p_every)
+                when v_is_interval
+                    then format('interval "%s" cannot be counted on a wall clock: hours, minutes and seconds '
+                                'are real time', p_every)
                 else format('"%s" is not an interval', left(p_every, 50))
             end,
             hint = case
                 when not v_is_interval then kronos.interval_hint(p_every)
-                when p_every ~ 'y|mo' then 'write whole years and months, as in 1y6mo, or weeks and days, as in 2w'
-                else 'write whole days, weeks, months or years, or give the anchor an offset, such as 2026-12-01T00:00:00Z'
+                when p_every ~ 'y|mo'
+                    then 'write whole years and months, as in 1y6mo, or weeks and days, as in 2w'
+                else 'write whole days, weeks, months or years, or give the anchor an offset, such as '
+                     '2026-12-01T00:00:00Z'
             end;
     end if;
     v_parts := regexp_match(p_every, '^(?:([0-9]+)y)?(?:([0-9]+)mo)?(?:([0-9]+)w)?(?:([0-9]+)d)?$');
@@ -33,16 +38,21 @@ begin
     v_days := coalesce(v_parts[3], 0) * 7 + coalesce(v_parts[4], 0);
     if v_months > 0 and v_days > 0 then
         raise sqlstate 'KR005' using
-            message = format('interval "%s" has months and days: months differ in length, so the two do not add up', p_every),
+            message = format('interval "%s" has months and days: months differ in length, so the two do '
+                             'not add up', p_every),
             hint = 'write years and months, as in 1y6mo, or weeks and days, as in 2w';
     elsif v_days > 366 or v_months > 120 or v_days + v_months = 0 then
         raise sqlstate 'KR005' using
-            message = format('interval "%s" is not between one day and 366 days, or one month and ten years', p_every),
-            hint = case when v_days > 366 then 'write months or years, as in 2y' when v_months > 120 then 'write 10y at most' else 'write 1d for every day' end;
+            message = format('interval "%s" is not between one day and 366 days, or one month and ten years',
+                             p_every),
+            hint = case when v_days > 366 then 'write months or years, as in 2y'
+                        when v_months > 120 then 'write 10y at most'
+                        else 'write 1d for every day' end;
     elsif not isfinite(p_anchor) or p_anchor <> date_trunc('minute', p_anchor) then
         raise sqlstate 'KR005' using
             column = 'anchor',
-            message = format('the anchor of a calendar interval is a whole minute, not %s', to_char(p_anchor, 'YYYY-MM-DD"T"HH24:MI:SS.US')),
+            message = format('the anchor of a calendar interval is a whole minute, not %s',
+                             to_char(p_anchor, 'YYYY-MM-DD"T"HH24:MI:SS.US')),
             hint = case
                 when not isfinite(p_anchor) then 'write a local time, such as 2026-12-01T09:00:00'
                 else format('write %s', to_char(date_trunc('minute', p_anchor), 'YYYY-MM-DD"T"HH24:MI:SS'))

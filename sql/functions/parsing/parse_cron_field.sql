@@ -1,9 +1,9 @@
 -- parse_cron_field: the bits of the comma-separated list of a cron text's n-th field.
--- Returns: p_plain, what parse_cron_item says of its items, and p_special, what parse_day_item says of those
--- that only a day field can have.
---          Nulls where an item is refused and p_raises is false.
+-- Returns: p_plain, what parse_cron_item says of its items, and p_special, what parse_day_item says of
+-- those that only a day field can have. Nulls where an item is refused and p_raises is false.
 -- Raises: KR001 with a hint, where p_raises.
-create or replace function kronos.parse_cron_field(p_text text, p_n integer, p_raises boolean, out p_plain bigint, out p_special bigint)
+create or replace function kronos.parse_cron_field(p_text text, p_n integer, p_raises boolean,
+                                                   out p_plain bigint, out p_special bigint)
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare

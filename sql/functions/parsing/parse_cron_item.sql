@@ -1,8 +1,8 @@
 -- parse_cron_item: the bits of one item of a field's list: *, a value, a range, with a step after * or a
 -- range, or $, L, LW, L-3.
--- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last day from
--- Monday to Friday, bit 64 - n for L-n,
---          the n-th day before its last. Null for what is no such item: refuse_cron_item says why.
+-- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last day
+-- from Monday to Friday, bit 64 - n for L-n, the n-th day before its last. Null for what is no such item:
+-- refuse_cron_item says why.
 --
 -- A range that runs backwards goes round: fri-mon is Friday, Saturday, Sunday, Monday. A step counts on
 -- across the end, so 22-6/3 is 22, 1 and 4 (docs/decisions/0021). pg_cron takes such a range and never fires,

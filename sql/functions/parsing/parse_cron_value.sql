@@ -1,6 +1,8 @@
 -- parse_cron_value: the number that a number or a name of a field means.
 -- Returns: p_low..p_high; weekday 7 stays 7 (a range like 5-7 needs it); null for any other number or name.
-create or replace function kronos.parse_cron_value(p_value text, p_low integer, p_high integer, p_names text[]) returns integer
+create or replace function kronos.parse_cron_value(p_value text, p_low integer, p_high integer,
+                                                   p_names text[])
+returns integer
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -13,40 +13,56 @@ declare
     v_seconds numeric;
     v_version text;
 begin
-    if length(p_every) > 50 or p_every !~ '^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$' or p_every = '' then
+    if length(p_every) > 50
+    or p_every !~ '^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$'
+    or p_every = '' then
         raise sqlstate 'KR005' using
             message = format('"%s" is not an interval', left(p_every, 50)),
             hint = kronos.interval_hint(p_every);
     end if;
-    v_parts := regexp_match(p_every, '^(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$');
-    v_seconds := coalesce(v_parts[1], 0) * 604800 + coalesce(v_parts[2], 0) * 86400 + coalesce(v_parts[3], 0) * 3600
+    v_parts :=
+        regexp_match(p_every, '^(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$');
+    v_seconds :=
+        coalesce(v_parts[1], 0) * 604800 + coalesce(v_parts[2], 0) * 86400 + coalesce(v_parts[3], 0) * 3600
                + coalesce(v_parts[4], 0) * 60 + coalesce(v_parts[5], 0);
     if v_seconds not between 1 and 366 * 86400 then
         raise sqlstate 'KR005' using
             message = format('interval "%s" is not between one second and 366 days', p_every),
-            hint = case when v_seconds = 0 then 'write 1m for every minute' else 'for dates that far apart write months or years, as in 1mo or 2y, or a cron text with a month' end;
+            hint = case when v_seconds = 0 then 'write 1m for every minute'
+                        else 'for dates that far apart write months or years, as in 1mo or 2y, or a cron '
+                             'text with a month' end;
     elsif v_seconds > 60 and v_seconds % 60 <> 0 then
         raise sqlstate 'KR005' using
             message = format('interval "%s" is longer than a minute and no whole number of minutes', p_every),
-            hint = format('write %sm or %sm; seconds alone may be 1s to 59s', div(v_seconds, 60), div(v_seconds, 60) + 1);
+            hint = format('write %sm or %sm; seconds alone may be 1s to 59s',
+                          div(v_seconds, 60), div(v_seconds, 60) + 1);
     elsif v_seconds < 60 then
-        v_version := (select extension.extversion from pg_extension as extension where extension.extname = 'pg_cron');
+        v_version :=
+            (select extension.extversion from pg_extension as extension where extension.extname = 'pg_cron');
         if coalesce((regexp_match(v_version, '^(\d+)\.(\d+)'))::integer[] < array[1, 5], true) then
             raise sqlstate 'KR005' using
-                message = format('interval "%s": intervals shorter than a minute need pg_cron 1.5 or newer, %s',
-                                 p_every, coalesce('this server has ' || v_version, 'this database has none')),
+                message = format('interval "%s": intervals shorter than a minute need pg_cron 1.5 or newer, '
+                                 '%s',
+                                 p_every,
+                                 coalesce('this server has ' || v_version, 'this database has none')),
                 hint = 'write 1m, the shortest here, or have pg_cron updated';
         end if;
     end if;
-    if p_anchor is null or not isfinite(p_anchor) or p_anchor <> date_trunc(case when v_seconds < 60 then 'second' else 'minute' end, p_anchor, 'UTC') then
+    if p_anchor is null
+    or not isfinite(p_anchor)
+    or p_anchor <> date_trunc(case when v_seconds < 60 then 'second' else 'minute' end, p_anchor, 'UTC') then
         raise sqlstate 'KR005' using
             column = 'anchor',
-            message = format('the anchor of an interval of %s is a whole %s, not %s', p_every, case when v_seconds < 60 then 'second' else 'minute' end,
-                             coalesce(to_char(p_anchor at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'null')),
+            message = format('the anchor of an interval of %s is a whole %s, not %s',
+                             p_every, case when v_seconds < 60 then 'second' else 'minute' end,
+                             coalesce(to_char(p_anchor at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                                      'null')),
             hint = case
-                when not isfinite(p_anchor) or p_anchor is null then 'write an instant, such as 2026-12-01T00:00:00Z'
-                else format('write %s', to_char(date_trunc(case when v_seconds < 60 then 'second' else 'minute' end, p_anchor at time zone 'UTC'),
-                                                'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+                when not isfinite(p_anchor) or p_anchor is null
+                    then 'write an instant, such as 2026-12-01T00:00:00Z'
+                else format('write %s',
+                            to_char(date_trunc(case when v_seconds < 60 then 'second' else 'minute' end,
+                                               p_anchor at time zone 'UTC'), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
             end;
     end if;
     return v_seconds;

@@ -4,7 +4,8 @@
 -- anchor it is counted from the present minute.
 -- Returns: what next_tick reads.
 -- Raises: KR001 (cron), KR004 (zone), KR005 (interval), each with a hint.
-create or replace function kronos.read_schedule(p_cron text, p_every text, p_anchor timestamptz, p_timezone text, p_dst_gap text, p_dst_overlap text,
+create or replace function kronos.read_schedule(p_cron text, p_every text, p_anchor timestamptz,
+                                                p_timezone text, p_dst_gap text, p_dst_overlap text,
                                                 p_anchor_local timestamp default null)
 returns kronos.schedule
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -16,8 +17,10 @@ begin
     if p_every is null then
         v_schedule := kronos.parse_cron(p_cron);
         if num_nonnulls(p_anchor, p_anchor_local) > 0 then
-            raise sqlstate 'KR005' using column = 'anchor', message = 'an anchor goes with an interval, not with a cron expression',
-                                         hint = 'leave it out, or give an interval in every';
+            raise sqlstate 'KR005' using
+                column = 'anchor',
+                message = 'an anchor goes with an interval, not with a cron expression',
+                hint = 'leave it out, or give an interval in every';
         end if;
     elsif p_anchor_local is not null or p_every ~ '[0-9](mo|y)' then
         v_zone := kronos.check_zone(p_timezone);

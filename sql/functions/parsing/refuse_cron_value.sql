@@ -8,7 +8,8 @@ declare
 begin
     if p_value ~ '^[0-9]' then
         raise sqlstate 'KR001' using
-            message = format('cron field %s: "%s" is not between %s and %s', v_spec.field, p_value, v_spec.low, v_spec.high),
+            message = format('cron field %s: "%s" is not between %s and %s',
+                             v_spec.field, p_value, v_spec.low, v_spec.high),
             hint = case
                 when p_n = 1 and p_value = '60' then 'write 0 for the full hour'
                 when p_n = 2 and p_value = '24' then 'write 0 for midnight'
@@ -18,8 +19,10 @@ begin
     raise sqlstate 'KR001' using
         message = format('cron field %s: "%s" is not a name', v_spec.field, p_value),
         hint = case cardinality(v_spec.names)
-            when 0 then format('names stand for months and weekdays only: write a number from %s to %s', v_spec.low, v_spec.high)
-            else format('write one of %s, or a number from %s to %s', array_to_string(v_spec.names, ' '), v_spec.low, v_spec.high)
+            when 0 then format('names stand for months and weekdays only: write a number from %s to %s',
+                               v_spec.low, v_spec.high)
+            else format('write one of %s, or a number from %s to %s',
+                        array_to_string(v_spec.names, ' '), v_spec.low, v_spec.high)
         end;
 end
 $$;

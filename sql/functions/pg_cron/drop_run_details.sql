@@ -3,8 +3,9 @@
 -- whose command is ours. With p_dry_run it only counts. Indexed by runid only, which is given out in the
 -- order of time: rows begin with the oldest, and the first that is young enough ends the look.
 -- Returns: one row. last_runid: where the next call goes on after; is_left: whether it is worth one.
-create or replace function kronos.drop_run_details(p_after bigint, p_days integer, p_limit integer, p_dry_run boolean, 
-    out last_runid bigint, out run_details bigint, out is_left boolean)
+create or replace function kronos.drop_run_details(p_after bigint, p_days integer, p_limit integer,
+                                                   p_dry_run boolean, out last_runid bigint,
+                                                   out run_details bigint, out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 declare
@@ -19,15 +20,23 @@ begin
          order by detail.runid
          limit p_limit
     ), young as (
-        select min(chunk.runid) as runid from chunk where chunk.began_at >= kronos.now() - make_interval(days => p_days)
+        select min(chunk.runid) as runid
+          from chunk
+         where chunk.began_at >= kronos.now() - make_interval(days => p_days)
     ), old as (
         -- without a time: it never began. It is as old as the one after it.
         select chunk.runid, chunk.command from chunk, young
-         where chunk.runid < coalesce(young.runid, (select max(dated.runid) from chunk as dated where dated.began_at is not null))
+         where chunk.runid < coalesce(young.runid, (select max(dated.runid)
+                                                      from chunk as dated
+                                                     where dated.began_at is not null))
             or (young.runid is null and chunk.began_at is not null)
     )
-    select (select young.runid from young), (select count(*) from chunk), coalesce((select max(old.runid) from old), p_after),
-           array(select old.runid from old where old.command like 'select kronos.fire(%' or old.command like 'select pg_notify(''kronos_ring_%')
+    select (select young.runid from young), (select count(*) from chunk),
+           coalesce((select max(old.runid) from old), p_after),
+           array(select old.runid
+                   from old
+                  where old.command like 'select kronos.fire(%'
+                     or old.command like 'select pg_notify(''kronos_ring_%')
       into v_young, v_seen, last_runid, v_doomed;
     run_details := cardinality(v_doomed);
     if run_details > 0 and not p_dry_run then

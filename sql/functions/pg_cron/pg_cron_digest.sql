@@ -2,15 +2,18 @@
 -- look at each row (1 us; a join takes 4).
 -- Returns: how many there are, whoever owns them; of those that are kronos_cron's and reach this database,
 -- how many, and the exclusive or of the hashes of (name, schedule).
-create or replace function kronos.pg_cron_digest(p_database text, p_nodename text, p_nodeport integer, out entries bigint, out right_entries bigint,
+create or replace function kronos.pg_cron_digest(p_database text, p_nodename text, p_nodeport integer,
+                                                 out entries bigint, out right_entries bigint,
                                                  out digest bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select count(*), count(*) filter (where found.is_right),
-           bit_xor(hashtextextended(found.schedule, hashtextextended(found.jobname, 0))) filter (where found.is_right)
+           bit_xor(hashtextextended(found.schedule, hashtextextended(found.jobname, 0)))
+               filter (where found.is_right)
       from (select entry.schedule, entry.jobname::text as jobname,
                    entry.username = 'kronos_cron'
-                   and kronos.is_right_entry(entry.jobname::text, entry.command, entry.active, entry.database, entry.nodename, entry.nodeport,
+                   and kronos.is_right_entry(entry.jobname::text, entry.command, entry.active, entry.database,
+                                             entry.nodename, entry.nodeport,
                                              p_database, p_nodename, p_nodeport) as is_right
               from cron.job as entry
              where entry.jobname like 'kronos:%'

@@ -7,8 +7,8 @@ returns table (jobid bigint, jobname text, schedule text, is_ours boolean, is_ri
 language sql stable rows 50000 security definer set search_path = pg_catalog, pg_temp
 as $$
     select entry.jobid, entry.jobname::text, entry.schedule, entry.username = 'kronos_cron',
-           kronos.is_right_entry(entry.jobname::text, entry.command, entry.active, entry.database, entry.nodename, entry.nodeport,
-                                 p_database, p_nodename, p_nodeport)
+           kronos.is_right_entry(entry.jobname::text, entry.command, entry.active, entry.database,
+                                 entry.nodename, entry.nodeport, p_database, p_nodename, p_nodeport)
       from cron.job as entry
      where entry.jobname like 'kronos:%'
 $$;

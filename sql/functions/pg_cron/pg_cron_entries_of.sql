@@ -3,14 +3,19 @@
 -- index, under cron.job's row level security.
 -- Returns: no row for a job without an entry; none where pg_cron cannot be read: reading jobs never fails
 -- for pg_cron's sake.
-create or replace function kronos.pg_cron_entries_of(p_job_ids uuid[]) returns table (job_id uuid, entry jsonb)
-language plpgsql stable rows 50 security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' set enable_seqscan = off
+create or replace function kronos.pg_cron_entries_of(p_job_ids uuid[])
+returns table (job_id uuid, entry jsonb)
+language plpgsql stable rows 50 security definer set search_path = pg_catalog, pg_temp
+set lock_timeout = '50ms' set enable_seqscan = off
 as $$
 declare
-    v_names text[] := array(select 'kronos:' || wanted.id from unnest(p_job_ids) with ordinality as wanted (id, nth) order by wanted.nth);
+    v_names text[] := array(select 'kronos:' || wanted.id
+                              from unnest(p_job_ids) with ordinality as wanted (id, nth)
+                             order by wanted.nth);
 begin
     return query
-        select wanted.id, jsonb_build_object('jobid', found.jobid, 'jobname', found.jobname, 'schedule', found.schedule, 'active', found.active)
+        select wanted.id, jsonb_build_object('jobid', found.jobid, 'jobname', found.jobname,
+                                             'schedule', found.schedule, 'active', found.active)
           from unnest(p_job_ids, v_names) as wanted (id, name)
          cross join lateral (select entry.jobid, entry.jobname, entry.schedule, entry.active
                                from cron.job as entry

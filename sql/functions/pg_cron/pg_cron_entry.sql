@@ -5,7 +5,8 @@ create or replace function kronos.pg_cron_entry(p_job_id uuid) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 begin
-    return (select jsonb_build_object('jobid', entry.jobid, 'jobname', entry.jobname, 'schedule', entry.schedule, 'active', entry.active)
+    return (select jsonb_build_object('jobid', entry.jobid, 'jobname', entry.jobname,
+                                      'schedule', entry.schedule, 'active', entry.active)
               from cron.job as entry
              where entry.jobname = 'kronos:' || p_job_id
                and entry.username = current_user);

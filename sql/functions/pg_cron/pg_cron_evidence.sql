@@ -4,7 +4,8 @@
 -- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run):
 -- explaining never fails for pg_cron's sake. At most 20,000 rows of the log are looked at, from runid_before
 -- on.
-create or replace function kronos.pg_cron_evidence(p_job_id uuid, p_from timestamptz, p_to timestamptz) returns jsonb
+create or replace function kronos.pg_cron_evidence(p_job_id uuid, p_from timestamptz, p_to timestamptz)
+returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 declare
@@ -18,13 +19,15 @@ begin
        and entry.username = current_user;
     v_from := kronos.runid_before(p_from - interval '10 minutes');
     with around as materialized (
-        select detail.runid, detail.start_time, detail.end_time, detail.status, detail.return_message, detail.command
+        select detail.runid, detail.start_time, detail.end_time, detail.status, detail.return_message,
+               detail.command
           from cron.job_run_details as detail
          where detail.runid >= v_from
          order by detail.runid
          limit 20000
     ), bounds as materialized (
-        select max(around.runid) filter (where around.start_time < p_from) as after, min(around.runid) filter (where around.start_time >= p_to) as before,
+        select max(around.runid) filter (where around.start_time < p_from) as after,
+               min(around.runid) filter (where around.start_time >= p_to) as before,
                coalesce(min(around.start_time) filter (where around.start_time >= p_to), kronos.now()) as before_at
           from around
     ), ring as (
@@ -50,11 +53,19 @@ begin
           order by refused.runid desc
           limit 3)
     )
-    select jsonb_agg(jsonb_build_object('started_at', kronos.iso(ring.start_time), 'ended_at', kronos.iso(ring.end_time), 'status', ring.status,
-                                        'message', left(ring.return_message, 200)) order by ring.start_time nulls first, ring.runid) into v_rings
+    select jsonb_agg(jsonb_build_object('started_at', kronos.iso(ring.start_time),
+                                        'ended_at', kronos.iso(ring.end_time), 'status', ring.status,
+                                        'message', left(ring.return_message, 200))
+                     order by ring.start_time nulls first, ring.runid)
+      into v_rings
       from ring;
     return jsonb_build_object('entry', v_entry, 'rings', coalesce(v_rings, '[]'));
-exception when undefined_table or undefined_column or invalid_schema_name or insufficient_privilege or lock_not_available then
+exception
+    when undefined_table
+    or undefined_column
+    or invalid_schema_name
+    or insufficient_privilege
+    or lock_not_available then
     return jsonb_build_object('entry', null, 'rings', null);
 end
 $$;

@@ -5,6 +5,7 @@
 create or replace function kronos.register_jobs(p_job_ids uuid[], p_alarms text[]) returns integer
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-    select count(cron.schedule('kronos:' || job.job_id, job.alarm, format('select kronos.fire(%L)', job.job_id)))::integer
+    select count(cron.schedule('kronos:' || job.job_id, job.alarm,
+                               format('select kronos.fire(%L)', job.job_id)))::integer
       from unnest(p_job_ids, p_alarms) as job (job_id, alarm)
 $$;

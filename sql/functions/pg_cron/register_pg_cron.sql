@@ -11,7 +11,9 @@ declare
     v_alarm text := kronos.alarm_of(p_job_id);
 begin
     if v_alarm is null then
-        raise sqlstate 'KR010' using message = format('job %s cannot be registered with pg_cron: it is not ACTIVE, or its workspace is suspended', p_job_id);
+        raise sqlstate 'KR010' using
+            message = format('job %s cannot be registered with pg_cron: it is not ACTIVE, or its workspace '
+                             'is suspended', p_job_id);
     end if;
     return cron.schedule('kronos:' || p_job_id, v_alarm, format('select kronos.fire(%L)', p_job_id));
 end

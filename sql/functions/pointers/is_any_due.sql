@@ -11,7 +11,8 @@ create or replace function kronos.is_any_due(p_job_id uuid, p_now timestamptz) r
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if exists (select from kronos.pointer_of(p_job_id) as own where not own.is_paused and own.next_tick_at <= p_now) then
+    if exists (select from kronos.pointer_of(p_job_id) as own
+                where not own.is_paused and own.next_tick_at <= p_now) then
         return true;
     end if;
     -- In the index's order, and with no join: what the planner knows of next_tick_at is a minute old when all

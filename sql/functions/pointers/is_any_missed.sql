@@ -9,7 +9,8 @@ begin
     return coalesce((select true
                        from kronos.pointers as pointer
                       where pointer.is_awaited
-                        and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
+                        and pointer.next_tick_at >= (select floor.lowest_at
+                                                       from kronos.pointers_floor as floor)
                         and pointer.next_tick_at < p_now - kronos.grace()
                         and not kronos.has_just_failed(pointer, p_now)
                       order by pointer.next_tick_at      -- as in is_any_due

@@ -17,16 +17,22 @@ declare
     v_is_below  boolean;
 begin
     if new.is_awaited then
-        v_is_locked := pg_advisory_xact_lock_shared(hashtext('kronos.pointers_floor')) is not null;      -- an expression, which costs no statement
+        -- an expression, which costs no statement
+        v_is_locked := pg_advisory_xact_lock_shared(hashtext('kronos.pointers_floor')) is not null;
         if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
             perform from kronos.pointers_floor for update;
         end if;
     end if;
-    select tg_op = 'INSERT' and exists (select from kronos.pointers where job_id = new.job_id and next_tick_at <> new.next_tick_at),
-           v_is_locked and exists (select from kronos.pointers_floor where only_row and lowest_at > new.next_tick_at)
+    select tg_op = 'INSERT' and exists (select from kronos.pointers
+                                         where job_id = new.job_id and next_tick_at <> new.next_tick_at),
+           v_is_locked
+               and exists (select from kronos.pointers_floor where only_row and lowest_at > new.next_tick_at)
       into v_is_second, v_is_below;
     if v_is_second then
-        raise exception 'job % has a pointer already', new.job_id using errcode = 'unique_violation', schema = 'kronos', table = 'pointers';
+        raise exception 'job % has a pointer already', new.job_id using
+            errcode = 'unique_violation',
+            schema = 'kronos',
+            table = 'pointers';
     end if;
     if v_is_below then
         update kronos.pointers_floor
@@ -41,4 +47,6 @@ create or replace trigger pointers_begin_above_floor
     for each row execute function kronos.lower_floor();
 create or replace trigger pointers_stay_above_floor
     after update on kronos.pointers
-    for each row when (new.is_awaited and (not old.is_awaited or new.next_tick_at < old.next_tick_at)) execute function kronos.lower_floor();
+    for each row when (
+        new.is_awaited and (not old.is_awaited or new.next_tick_at < old.next_tick_at)
+    ) execute function kronos.lower_floor();

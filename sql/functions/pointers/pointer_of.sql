@@ -5,5 +5,9 @@
 create or replace function kronos.pointer_of(p_job_id uuid) returns setof kronos.pointers
 language sql stable rows 1
 as $$
-    select pointer.* from kronos.pointers as pointer where pointer.job_id = p_job_id order by pointer.next_tick_at desc limit 1
+    select pointer.*
+      from kronos.pointers as pointer
+     where pointer.job_id = p_job_id
+     order by pointer.next_tick_at desc
+     limit 1
 $$;

@@ -8,7 +8,8 @@
 -- p_looks_at_all: and once an hour, all pointers are looked at. One below the floor would be there only by a
 -- fault of ours, or where somebody switched triggers off; the floor goes down to it, and the server's log
 -- says so.
-create or replace function kronos.raise_floor(p_now timestamptz, p_looks_at_all boolean default false) returns void
+create or replace function kronos.raise_floor(p_now timestamptz, p_looks_at_all boolean default false)
+returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_bitmapscan = off set enable_seqscan = off set jit = off
 as $$
@@ -33,15 +34,18 @@ begin
     v_oldest := (select pointer.next_tick_at
                    from kronos.pointers as pointer
                   where pointer.is_awaited
-                    and pointer.next_tick_at >= case when v_looks_at_all then '-infinity' else v_floor.lowest_at end
+                    and pointer.next_tick_at >= case when v_looks_at_all then '-infinity'
+                                                     else v_floor.lowest_at end
                     and pointer.next_tick_at < v_bound
                   order by pointer.next_tick_at
                   limit 1);
     if v_oldest < v_floor.lowest_at then
-        raise warning 'kronos: a pointer at % was below the floor of %: its tick would not have been found; the floor is lowered', v_oldest, v_floor.lowest_at;
+        raise warning 'kronos: a pointer at % was below the floor of %: its tick would not have been '
+                      'found; the floor is lowered', v_oldest, v_floor.lowest_at;
     end if;
     update kronos.pointers_floor
-       set lowest_at  = case when v_oldest < v_floor.lowest_at then v_oldest else greatest(v_floor.lowest_at, coalesce(v_oldest, v_bound)) end,
+       set lowest_at  = case when v_oldest < v_floor.lowest_at then v_oldest
+                             else greatest(v_floor.lowest_at, coalesce(v_oldest, v_bound)) end,
            checked_at = case when v_looks_at_all then p_now else v_floor.checked_at end;
 end
 $$;

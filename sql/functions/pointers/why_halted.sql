@@ -5,9 +5,12 @@ create or replace function kronos.why_halted(p_job kronos.jobs) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when p_job.status = 'PAUSED'
-                then coalesce(p_job.status_reason, '{}') || jsonb_build_object('code', 'paused', 'detail', 'the job was paused')
+                then coalesce(p_job.status_reason, '{}') || jsonb_build_object('code', 'paused',
+                                                                               'detail', 'the job was paused')
                 when workspace.status <> 'ACTIVE'
-                then jsonb_build_object('code', 'workspace_suspended', 'detail', 'the workspace was suspended', 'at', kronos.iso(workspace.suspended_at))
+                then jsonb_build_object('code', 'workspace_suspended',
+                                        'detail', 'the workspace was suspended',
+                                        'at', kronos.iso(workspace.suspended_at))
            end
       from kronos.workspaces as workspace
      where workspace.workspace_id = p_job.workspace_id

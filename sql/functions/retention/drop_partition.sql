@@ -7,10 +7,15 @@ as $$
 declare
     v_partition text;
 begin
-    if not kronos.is_droppable(p_old ->> 'partition', (p_old ->> 'from_id')::uuid, (p_old ->> 'to_id')::uuid, p_drop_days) then
+    if not kronos.is_droppable(p_old ->> 'partition', (p_old ->> 'from_id')::uuid, (p_old ->> 'to_id')::uuid,
+                               p_drop_days) then
         return false;
     end if;
-    for v_partition in select p_old ->> 'partition' union all select jsonb_array_elements_text(p_old -> 'attempts') loop
+    for v_partition in
+        select p_old ->> 'partition'
+         union all
+        select jsonb_array_elements_text(p_old -> 'attempts')
+    loop
         execute format('lock table kronos.%I in access exclusive mode nowait', v_partition);
         execute format('drop table kronos.%I', v_partition);
     end loop;

@@ -5,7 +5,8 @@
 -- execution_done, attempt.
 -- Returns: one row. partitions: of execution_done; executions: about how many were in them; is_left: there
 -- may be more, or somebody had the tables locked; and what hung on those that went is the next run's.
-create or replace function kronos.drop_partitions(out partitions integer, out executions bigint, out is_left boolean)
+create or replace function kronos.drop_partitions(out partitions integer, out executions bigint,
+                                                  out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms'
 as $$
 declare
@@ -24,8 +25,13 @@ begin
         select * from kronos.partitions() as each where each.parent = 'attempt'
     )
     select array_agg(to_jsonb(old) || jsonb_build_object(
-                         'rows', greatest((select class.reltuples from pg_class as class where class.oid = format('kronos.%I', old.partition)::regclass), 0)::bigint,
-                         'attempts', (select coalesce(jsonb_agg(present.partition), '[]') from present where present.from_id >= old.from_id and present.to_id <= old.to_id))
+                         'rows', greatest((select class.reltuples
+                                             from pg_class as class
+                                            where class.oid = format('kronos.%I', old.partition)::regclass),
+                                          0)::bigint,
+                         'attempts', (select coalesce(jsonb_agg(present.partition), '[]')
+                                        from present
+                                       where present.from_id >= old.from_id and present.to_id <= old.to_id))
                      order by old.from_id)
       into v_old
       from old;
@@ -34,8 +40,10 @@ begin
         return;
     end if;
     foreach v_each in array v_old loop
-        delete from kronos.attempt_default where execution_id >= (v_each ->> 'from_id')::uuid and execution_id < (v_each ->> 'to_id')::uuid;
-        delete from kronos.attempt_late where execution_id >= (v_each ->> 'from_id')::uuid and execution_id < (v_each ->> 'to_id')::uuid;
+        delete from kronos.attempt_default
+         where execution_id >= (v_each ->> 'from_id')::uuid and execution_id < (v_each ->> 'to_id')::uuid;
+        delete from kronos.attempt_late
+         where execution_id >= (v_each ->> 'from_id')::uuid and execution_id < (v_each ->> 'to_id')::uuid;
     end loop;
     if not kronos.lock_history() then
         return;

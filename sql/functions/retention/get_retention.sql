@@ -2,12 +2,14 @@
 -- instance's, and since when its history is whole.
 -- Returns: no row where no workspace was entered. retained_from: null where nothing was ever taken.
 create or replace function kronos.get_retention()
-returns table (workspace text, success_days integer, failure_days integer, own_success_days integer, own_failure_days integer,
-               instance_success_days integer, instance_failure_days integer, retained_from timestamptz, version integer)
+returns table (workspace text, success_days integer, failure_days integer, own_success_days integer,
+               own_failure_days integer, instance_success_days integer, instance_failure_days integer,
+               retained_from timestamptz, version integer)
 language sql stable rows 1 security definer set search_path = pg_catalog, pg_temp
 as $$
-    select workspace.slug, coalesce(own.success_days, instance.success_days), coalesce(own.failure_days, instance.failure_days),
-           own.success_days, own.failure_days, instance.success_days, instance.failure_days,
+    select workspace.slug, coalesce(own.success_days, instance.success_days),
+           coalesce(own.failure_days, instance.failure_days), own.success_days, own.failure_days,
+           instance.success_days, instance.failure_days,
            nullif(kronos.retained_from(workspace.workspace_id), '-infinity'), coalesce(own.version, 1)
       from kronos.workspaces as workspace
      cross join kronos.retention as instance

@@ -2,7 +2,8 @@
 -- it failed, p_failure_since. They have ids of the time in which the version was in force: ticks, and runs by
 -- hand; a backfill keeps its version by itself. Month by month, each planned for its own ids, and its locks
 -- are given back: a version may have been in force for years.
-create or replace function kronos.has_history(p_job_id uuid, p_from timestamptz, p_to timestamptz, p_success_since timestamptz, p_failure_since timestamptz)
+create or replace function kronos.has_history(p_job_id uuid, p_from timestamptz, p_to timestamptz,
+                                              p_success_since timestamptz, p_failure_since timestamptz)
 returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
@@ -22,7 +23,9 @@ begin
                                  from kronos.execution_done as done
                                 where done.job_id = p_job_id
                                   and done.execution_id >= v_first and done.execution_id < v_end
-                                  and done.completed_at >= case when kronos.is_success(done.status) then p_success_since else p_failure_since end);
+                                  and done.completed_at >= case when kronos.is_success(done.status)
+                                                                then p_success_since
+                                                                else p_failure_since end);
             raise sqlstate 'KR020' using message = 'the month is done: its locks are given back';
         exception when sqlstate 'KR020' then
             null;

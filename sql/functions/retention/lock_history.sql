@@ -7,7 +7,8 @@ as $$
 begin
     for v_try in 1 .. 40 loop
         begin
-            lock table only kronos.execution_done, only kronos.execution_done_default, only kronos.attempt, only kronos.attempt_default
+            lock table only kronos.execution_done, only kronos.execution_done_default, only kronos.attempt,
+                only kronos.attempt_default
                 in access exclusive mode nowait;
             return true;
         exception when lock_not_available then

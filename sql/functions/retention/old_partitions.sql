@@ -2,7 +2,8 @@
 -- below p_old, nothing in them finished within p_drop_days (a delayed job's execution has the id of long
 -- ago), and no execution of theirs is unfinished. One that somebody else owns cannot be dropped, nor can that
 -- of its attempts: it is passed over, so that it keeps no other, and `kronos doctor` names it.
-create or replace function kronos.old_partitions(p_drop_days integer, p_old uuid, p_limit integer) returns table (partition text, from_id uuid, to_id uuid)
+create or replace function kronos.old_partitions(p_drop_days integer, p_old uuid, p_limit integer)
+returns table (partition text, from_id uuid, to_id uuid)
 language plpgsql stable rows 1 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -14,7 +15,8 @@ begin
          where each.parent = 'execution_done' and each.to_id <= p_old
            and not exists (select
                              from kronos.partitions() as foreign_one
-                             join pg_class as class on class.relname = foreign_one.partition and class.relnamespace = 'kronos'::regnamespace
+                             join pg_class as class on class.relname = foreign_one.partition
+                              and class.relnamespace = 'kronos'::regnamespace
                             where foreign_one.from_id >= each.from_id and foreign_one.to_id <= each.to_id
                               and class.relowner <> 'kronos_owner'::regrole)
          order by each.from_id

@@ -6,7 +6,9 @@
 -- Runs hourly; `kronos retention run` runs it over and over until nothing is left, with p_is_anew the first
 -- time: all is looked through once more.   Returns: counts, the execution's output. is_left: whether a
 -- further run has something to do now. {"busy": true}: another run is at it.
-create or replace function kronos.retain(p_seconds double precision default 10, p_is_anew boolean default false) returns jsonb
+create or replace function kronos.retain(p_seconds double precision default 10,
+                                         p_is_anew boolean default false)
+returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -21,28 +23,40 @@ begin
         return '{"busy": true, "is_left": true}'::jsonb;
     end if;
     if p_is_anew then
-        update kronos.retention set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000', jobs_began_at = kronos.now();
-        update kronos.retention_sweeps set swept_until = '00000000-0000-0000-0000-000000000000', began_at = kronos.now() where days = 0;
+        update kronos.retention
+           set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000',
+               jobs_began_at = kronos.now();
+        update kronos.retention_sweeps
+           set swept_until = '00000000-0000-0000-0000-000000000000', began_at = kronos.now()
+         where days = 0;
     end if;
-    foreach v_part in array array['keys', 'run_details', 'remains', 'workspaces', 'executions', 'jobs', 'add_partitions', 'drop_partitions'] loop
+    foreach v_part in array array['keys', 'run_details', 'remains', 'workspaces', 'executions', 'jobs',
+                                  'add_partitions', 'drop_partitions'] loop
         continue when v_part = 'jobs' and v_is_left;      -- theirs go first
         begin
             if v_part = 'keys' then
-                select * into v_step from kronos.retain_keys(v_until - make_interval(secs => p_seconds * 0.9));
+                select * into v_step
+                  from kronos.retain_keys(v_until - make_interval(secs => p_seconds * 0.9));
             elsif v_part = 'run_details' then
-                select counted.run_details, counted.is_left into v_step from kronos.retain_run_details(20000) as counted;
+                select counted.run_details, counted.is_left into v_step
+                  from kronos.retain_run_details(20000) as counted;
             elsif v_part = 'remains' then
-                select counted.*, greatest(counted.backfills, counted.job_faults) >= 500 as is_left into v_step from kronos.retain_remains(500, false) as counted;
+                select counted.*,
+                       greatest(counted.backfills, counted.job_faults) >= 500 as is_left into v_step
+                  from kronos.retain_remains(500, false) as counted;
             elsif v_part = 'workspaces' then
-                select counted.workspaces, counted.workspaces >= 100 as is_left into v_step from kronos.retain_workspaces(100, false) as counted (workspaces);
+                select counted.workspaces, counted.workspaces >= 100 as is_left into v_step
+                  from kronos.retain_workspaces(100, false) as counted (workspaces);
             elsif v_part = 'executions' then
-                select * into v_step from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));
+                select * into v_step
+                  from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));
             elsif v_part = 'jobs' then
                 select * into v_step from kronos.retain_finished_jobs(v_until);
             elsif v_part = 'add_partitions' then
                 select kronos.add_partitions() as partitions_made, false as is_left into v_step;
             else
-                select dropped.partitions as partitions_dropped, dropped.executions as executions_dropped, dropped.is_left into v_step
+                select dropped.partitions as partitions_dropped, dropped.executions as executions_dropped,
+                       dropped.is_left into v_step
                   from kronos.drop_partitions() as dropped;
             end if;
             v_is_left := v_is_left or v_step.is_left;
@@ -52,8 +66,10 @@ begin
         end;
     end loop;
     update kronos.retention
-       set ran_at = kronos.clock(), done_at = case when v_is_left or v_errors <> '[]' then done_at else kronos.clock() end;
+       set ran_at = kronos.clock(), done_at = case when v_is_left or v_errors <> '[]' then done_at
+                                                      else kronos.clock() end;
     v_counts := v_counts || jsonb_build_object('is_left', v_is_left);
-    return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
+    return case when v_errors = '[]' then v_counts
+                else v_counts || jsonb_build_object('errors', v_errors) end;
 end
 $$;

@@ -3,7 +3,9 @@
 -- age); then, once a day, all that is old enough for the shortest age, for what ended long after its id's
 -- time. What lies in partitions that drop_partitions is about to take is passed over.
 -- Returns: one row of counts; is_left: the time was up.
-create or replace function kronos.retain_executions(p_until timestamptz, out executions bigint, out attempts bigint, out late_results bigint, out is_left boolean)
+create or replace function kronos.retain_executions(p_until timestamptz, out executions bigint,
+                                                    out attempts bigint, out late_results bigint,
+                                                    out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -27,28 +29,36 @@ begin
     select age.days, kronos.now() - make_interval(days => age.days) from kronos.retention_ages() as age
         on conflict (days) do update set cutoff_at = greatest(sweep.cutoff_at, excluded.cutoff_at);
     insert into kronos.retention_sweeps as sweep (days) values (0)
-        on conflict (days) do update set swept_until = c_lowest, began_at = kronos.now() where sweep.swept_until = c_highest and sweep.began_at < kronos.now() - interval '1 day';
+        on conflict (days) do update set swept_until = c_lowest, began_at = kronos.now()
+     where sweep.swept_until = c_highest and sweep.began_at < kronos.now() - interval '1 day';
     for v_sweep in
         select sweep.days, sweep.swept_until
           from kronos.retention_sweeps as sweep
-         where sweep.days = 0 or sweep.days in (select age.days from kronos.retention_ages() as age where age.days < v_bounds.drop_days)
+         where sweep.days = 0 or sweep.days in (select age.days
+                                                  from kronos.retention_ages() as age
+                                                 where age.days < v_bounds.drop_days)
          order by sweep.days = 0, sweep.days
     loop
-        if v_sweep.days = 0 and v_floor > c_lowest then      -- once they are gone: what lies below them is looked at then
+        -- once they are gone: what lies below them is looked at then
+        if v_sweep.days = 0 and v_floor > c_lowest then
             is_left := true;
             exit;
         end if;
-        v_to := case when v_sweep.days = 0 then v_bounds.youngest else kronos.uuid7_floor(kronos.now() - make_interval(days => v_sweep.days)) end;
+        v_to := case when v_sweep.days = 0 then v_bounds.youngest
+                     else kronos.uuid7_floor(kronos.now() - make_interval(days => v_sweep.days)) end;
         v_at := greatest(v_sweep.swept_until, v_floor);
         while v_at < v_to and not is_left loop
-            select * into v_step from kronos.sweep_executions(v_at, v_to, c_rows, v_bounds.drop_days, v_bounds.old, false);
+            select * into v_step
+              from kronos.sweep_executions(v_at, v_to, c_rows, v_bounds.drop_days, v_bounds.old, false);
             executions := executions + v_step.executions;
             attempts := attempts + v_step.attempts;
             late_results := late_results + v_step.late_results;
             v_at := coalesce(v_step.last_id, case when v_sweep.days = 0 then c_highest else v_to end);
             is_left := v_at < v_to and kronos.clock() >= p_until;
         end loop;
-        update kronos.retention_sweeps set swept_until = greatest(swept_until, v_at) where days = v_sweep.days;
+        update kronos.retention_sweeps
+           set swept_until = greatest(swept_until, v_at)
+         where days = v_sweep.days;
         exit when is_left;
     end loop;
 end

@@ -2,14 +2,16 @@
 -- and deletes those that are older than their workspace's success_days and of which nothing else is kept:
 -- one-shots, and retired versions. Kept all the same:
 --   one with an execution, unfinished or kept, or a backfill;
---   the version before a live one, so that no live row is touched; and the one that holds the idempotency key of a job with a live version.
+--   the version before a live one, so that no live row is touched; and the one that holds the idempotency
+--   key of a job with a live version.
 -- Returns: one row. last_at, last_id: where the next call goes on after; null at the end.
 -- With p_dry_run it counts, and executions that are older than their age are as if they had gone.
 -- A one-shot's execution has an id of the job's creation, so the creations of those at hand bound the
 -- partitions that are looked into; a version's executions are looked for by has_history, over the time in
 -- which it was in force.
-create or replace function kronos.retain_jobs(p_after timestamptz, p_after_id uuid, p_limit integer, p_dry_run boolean,
-    out last_at timestamptz, out last_id uuid, out jobs bigint)
+create or replace function kronos.retain_jobs(p_after timestamptz, p_after_id uuid, p_limit integer,
+                                              p_dry_run boolean, out last_at timestamptz, out last_id uuid,
+                                              out jobs bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_custom_plan
 as $$
@@ -18,9 +20,11 @@ declare
     v_first    uuid;      -- no one-shot at hand has an execution with an id below
     v_end      uuid;
     v_seen     integer;
-    v_youngest timestamptz := kronos.now() - make_interval(days => (select min(age.days) from kronos.retention_ages() as age));
+    v_youngest timestamptz :=
+        kronos.now() - make_interval(days => (select min(age.days) from kronos.retention_ages() as age));
 begin
-    select kronos.uuid7_floor(min(job.created_at) - interval '1 hour'), kronos.uuid7_floor(max(job.created_at) + interval '1 hour') into v_first, v_end
+    select kronos.uuid7_floor(min(job.created_at) - interval '1 hour'),
+           kronos.uuid7_floor(max(job.created_at) + interval '1 hour') into v_first, v_end
       from (select each.created_at, each.trigger
               from kronos.jobs as each
              where each.status in ('RETIRED', 'COMPLETED')
@@ -30,8 +34,10 @@ begin
              limit p_limit) as job
      where job.trigger <> 'CRON';
     with chunk as materialized (
-        select job.job_id, job.retired_at, job.trigger, job.created_at, job.first_version_id, job.replaced_by_id, job.idempotency_key,
-               coalesce(own.success_days, instance.success_days) as success_days, coalesce(own.failure_days, instance.failure_days) as failure_days
+        select job.job_id, job.retired_at, job.trigger, job.created_at, job.first_version_id,
+               job.replaced_by_id, job.idempotency_key,
+               coalesce(own.success_days, instance.success_days) as success_days,
+               coalesce(own.failure_days, instance.failure_days) as failure_days
           from (select each.*
                   from kronos.jobs as each
                  where each.status in ('RETIRED', 'COMPLETED')
@@ -47,24 +53,42 @@ begin
          where chunk.retired_at < kronos.now() - make_interval(days => chunk.success_days)
            and not exists (select from kronos.execution_live as live where live.job_id = chunk.job_id)
            and not exists (select from kronos.backfills as backfill where backfill.job_id = chunk.job_id)
-           and not exists (select from kronos.jobs as heir where heir.job_id = chunk.replaced_by_id and heir.status in ('ACTIVE', 'PAUSED'))
+           and not exists (select from kronos.jobs as heir
+                            where heir.job_id = chunk.replaced_by_id and heir.status in ('ACTIVE', 'PAUSED'))
            and (chunk.idempotency_key is null or chunk.trigger <> 'CRON'
-                or not exists (select from kronos.jobs as live where live.first_version_id = chunk.first_version_id and live.status in ('ACTIVE', 'PAUSED')))
+                or not exists (select from kronos.jobs as live
+                                where live.first_version_id = chunk.first_version_id
+                                  and live.status in ('ACTIVE', 'PAUSED')))
            and case when chunk.trigger = 'CRON'
                     then not kronos.has_history(chunk.job_id, chunk.created_at, chunk.retired_at,
-                                                case when p_dry_run then kronos.now() - make_interval(days => chunk.success_days) else '-infinity' end,
-                                                case when p_dry_run then kronos.now() - make_interval(days => chunk.failure_days) else '-infinity' end)
+                                                case when p_dry_run
+                                                     then kronos.now() - make_interval(days => chunk.success_days)
+                                                     else '-infinity' end,
+                                                case when p_dry_run
+                                                     then kronos.now() - make_interval(days => chunk.failure_days)
+                                                     else '-infinity' end)
                     else not exists (select from kronos.execution_done as done
                                       where done.job_id = chunk.job_id
                                         and done.execution_id >= v_first and done.execution_id < v_end
-                                        and done.execution_id >= kronos.uuid7_floor(chunk.created_at - interval '1 hour')
-                                        and done.execution_id < kronos.uuid7_floor(chunk.created_at + interval '1 hour')
-                                        and (not p_dry_run or done.completed_at >= kronos.now() - make_interval(days => case when kronos.is_success(done.status) then chunk.success_days else chunk.failure_days end)))
+                                        and done.execution_id
+                                            >= kronos.uuid7_floor(chunk.created_at - interval '1 hour')
+                                        and done.execution_id
+                                            < kronos.uuid7_floor(chunk.created_at + interval '1 hour')
+                                        and (not p_dry_run
+                                             or done.completed_at
+                                                >= kronos.now() - make_interval(days =>
+                                                       case when kronos.is_success(done.status)
+                                                            then chunk.success_days
+                                                            else chunk.failure_days end)))
                end
     ), newest as (
-        select chunk.retired_at, chunk.job_id from chunk order by chunk.retired_at desc, chunk.job_id desc limit 1
+        select chunk.retired_at, chunk.job_id
+          from chunk
+         order by chunk.retired_at desc, chunk.job_id desc
+         limit 1
     )
-    select (select newest.retired_at from newest), (select newest.job_id from newest), (select count(*) from chunk), array(select doomed.job_id from doomed)
+    select (select newest.retired_at from newest), (select newest.job_id from newest),
+           (select count(*) from chunk), array(select doomed.job_id from doomed)
       into last_at, last_id, v_seen, v_doomed;
     if v_seen < p_limit then
         last_at := null;

@@ -1,7 +1,8 @@
 -- retain_keys: idempotency keys that are older than 24 hours, oldest first, until p_until. A key that came
 -- back meanwhile was answered from its row.
 -- Returns: one row; is_left: the time was up.
-create or replace function kronos.retain_keys(p_until timestamptz, out idempotency_keys bigint, out is_left boolean)
+create or replace function kronos.retain_keys(p_until timestamptz, out idempotency_keys bigint,
+                                              out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -13,7 +13,8 @@ begin
                        cross join kronos.retention as instance
                        where workspace.status = 'DELETED'
                          and workspace.deleted_at < kronos.now() - make_interval(days => instance.failure_days)
-                         and not exists (select from kronos.jobs as job where job.workspace_id = workspace.workspace_id)
+                         and not exists (select from kronos.jobs as job
+                                          where job.workspace_id = workspace.workspace_id)
                        limit p_limit);
     if cardinality(v_doomed) > 0 and not p_dry_run then
         delete from kronos.late_days where workspace_id = any (v_doomed);

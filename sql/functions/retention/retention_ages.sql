@@ -5,7 +5,8 @@ as $$
     select age.days
       from kronos.retention as instance
       left join kronos.workspace_retention as own on true
-     cross join lateral (values (instance.success_days), (instance.failure_days), (own.success_days), (own.failure_days)) as age (days)
+     cross join lateral (values (instance.success_days), (instance.failure_days), (own.success_days),
+                         (own.failure_days)) as age (days)
      where age.days is not null
      group by age.days
 $$;

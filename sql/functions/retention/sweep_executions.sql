@@ -1,13 +1,17 @@
 -- sweep_executions: looks at the next p_limit finished executions with ids of [p_from, p_to), in the order of
 -- their ids, and deletes those that are older than the age of their outcome and workspace, each with its
 -- attempts and late results. Kept all the same:
---   a tick of a live job within its catch-up window and a day: a pointer that was set back would deliver it again;
---   what is of an age that whole partitions go by (p_drop_days) and lies above p_old: it goes with its partition, and costs nothing.
+--   a tick of a live job within its catch-up window and a day: a pointer that was set back would deliver it
+--   again;
+--   what is of an age that whole partitions go by (p_drop_days) and lies above p_old: it goes with its
+--   partition, and costs nothing.
 -- Returns: one row. last_id: where the next call goes on after; null at the end.
 -- With p_dry_run it only counts. Dynamic, so that each statement is planned for its ids and sees the one or
 -- two partitions that hold them. 12 us of CPU time a row with its attempt (76,500 in 0.94 s).
-create or replace function kronos.sweep_executions(p_from uuid, p_to uuid, p_limit integer, p_drop_days integer, p_old uuid, p_dry_run boolean,
-    out last_id uuid, out seen integer, out executions bigint, out attempts bigint, out late_results bigint)
+create or replace function kronos.sweep_executions(p_from uuid, p_to uuid, p_limit integer,
+                                                   p_drop_days integer, p_old uuid, p_dry_run boolean,
+                                                   out last_id uuid, out seen integer, out executions bigint,
+                                                   out attempts bigint, out late_results bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_custom_plan
 as $$
@@ -16,13 +20,15 @@ declare
 begin
     execute $sql$
         with chunk as materialized (
-            select done.execution_id, done.workspace_id, done.job_id, done.scheduled_at, done.completed_at, done.status
+            select done.execution_id, done.workspace_id, done.job_id, done.scheduled_at, done.completed_at,
+                   done.status
               from kronos.execution_done as done
              where done.execution_id > $1 and done.execution_id < $2
              order by done.execution_id
              limit $3
         ), aged as (
-            select chunk.*, case when kronos.is_success(chunk.status) then coalesce(own.success_days, instance.success_days)
+            select chunk.*, case when kronos.is_success(chunk.status)
+                                 then coalesce(own.success_days, instance.success_days)
                                  else coalesce(own.failure_days, instance.failure_days) end as days
               from chunk
              cross join kronos.retention as instance
@@ -35,8 +41,11 @@ begin
                        left join kronos.jobs as job on job.job_id = aged.job_id
                       where aged.completed_at < kronos.now() - make_interval(days => aged.days)
                         and (aged.days < $4 or aged.execution_id < $5)
-                        and (job.job_id is null or job.trigger <> 'CRON' or job.status not in ('ACTIVE', 'PAUSED')
-                             or aged.scheduled_at < kronos.now() - make_interval(days => 1, secs => job.catch_up_window_seconds)))
+                        and (job.job_id is null
+                             or job.trigger <> 'CRON'
+                             or job.status not in ('ACTIVE', 'PAUSED')
+                             or aged.scheduled_at < kronos.now()
+                                - make_interval(days => 1, secs => job.catch_up_window_seconds)))
         $sql$
        into last_id, seen, v_doomed
       using p_from, p_to, p_limit, p_drop_days, p_old;
@@ -50,12 +59,15 @@ begin
         return;
     end if;
     if p_dry_run then
-        execute 'select count(*) from kronos.attempt where execution_id = any ($1)' into attempts using v_doomed;
-        execute 'select count(*) from kronos.attempt_late where execution_id = any ($1)' into late_results using v_doomed;
+        execute 'select count(*) from kronos.attempt where execution_id = any ($1)'
+           into attempts using v_doomed;
+        execute 'select count(*) from kronos.attempt_late where execution_id = any ($1)'
+           into late_results using v_doomed;
         return;
     end if;
     -- What was retried by hand since it was looked at is live again, and keeps its attempts.
-    execute 'with gone as (delete from kronos.execution_done where execution_id = any ($1) returning execution_id)
+    execute 'with gone as (
+                 delete from kronos.execution_done where execution_id = any ($1) returning execution_id)
              select array(select gone.execution_id from gone)'
        into v_doomed using v_doomed;
     executions := cardinality(v_doomed);

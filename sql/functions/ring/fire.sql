@@ -2,13 +2,16 @@
 -- alarm is harmless, because identity comes from the pointer (kronos.pointers) and never from the clock at
 -- which somebody looked:
 --
---   cron.job.command -> fire -> line_up                                        one alarm of a full minute after another, so that the first
---                                                                              do the work of all (a firing costs 20 ms, a row 0.12)
---                            -> account_all -> account_due -> account_each     which jobs are due
---                                           -> catch_up    -> account_each     whose ticks were missed
---                                           -> pg_notify                       wake the workers, once a transaction
---                            -> raise_floor                                  where the next look for missed ticks begins
---   account_each -> account_ticks -> due_ticks -> next_tick                    with which ticks, and what becomes of each
+--   cron.job.command -> fire
+--      -> line_up                                      one alarm of a full minute after another, so that the
+--                                                      first do the work of all (a firing costs 20 ms, a row
+--                                                      0.12)
+--      -> account_all -> account_due -> account_each   which jobs are due
+--                     -> catch_up    -> account_each   whose ticks were missed
+--                     -> pg_notify                     wake the workers, once a transaction
+--      -> raise_floor                                  where the next look for missed ticks begins
+--   account_each -> account_ticks -> due_ticks
+--      -> next_tick                                    with which ticks, and what becomes of each
 --
 -- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed
 -- over, and is theirs to account for.
@@ -72,14 +75,15 @@ begin
         v_has_own := found;
     exception when lock_not_available then
         v_has_own := false;
-        raise warning 'kronos: job % is held by another session for longer than a firing waits; other jobs'' ticks go on', p_job_id;
+        raise warning 'kronos: job % is held by another session for longer than a firing waits; other '
+                      'jobs'' ticks go on', p_job_id;
     end;
     v_now := kronos.clock();      -- now() is the transaction's start, and we may have waited
     v_delivered := kronos.account_all(v_now);
     -- Where a thousand were before it, or it has just failed.
-    if v_has_own and exists (select
-                               from kronos.jobs as job
-                               join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+    if v_has_own and exists (select from kronos.jobs as job
+                               join kronos.workspaces as workspace
+                                    on workspace.workspace_id = job.workspace_id
                               cross join lateral kronos.pointer_of(job.job_id) as pointer
                               where job.job_id = p_job_id
                                 and job.status = 'ACTIVE'

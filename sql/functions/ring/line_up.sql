@@ -11,6 +11,8 @@ as $$
 begin
     perform pg_advisory_xact_lock(hashtext('kronos.fire'), pg_backend_pid() % 2);
 exception when lock_not_available then
-    return;      -- nothing has failed: the rows' locks decide, as they do for the internal jobs' rings, which never line up
+    -- nothing has failed: the rows' locks decide, as they do for the internal jobs' rings, which never line
+    -- up
+    return;
 end
 $$;

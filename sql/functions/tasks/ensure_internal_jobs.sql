@@ -24,16 +24,20 @@ begin
     loop
         v_schedule := kronos.read_schedule(v_cron, null, null, 'UTC', 'SHIFT', 'FIRST');
         insert into kronos.endpoints (workspace_id, name, type) values (v_workspace_id, v_name, 'INTERNAL')
-            on conflict (workspace_id, name) where deleted_at is null do update set updated_at = kronos.endpoints.updated_at
+            on conflict (workspace_id, name) where deleted_at is null
+            do update set updated_at = kronos.endpoints.updated_at
         returning endpoint_id into v_endpoint_id;
-        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
+        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy,
+                                              timeout_ms, max_attempts, max_crashes)
         values (v_endpoint_id, 1, v_workspace_id, '{}', '{}', 10000, 1, 0)
             on conflict (endpoint_id, version) do nothing;
-        if not exists (select from kronos.jobs where workspace_id = v_workspace_id and name = v_name and status = 'ACTIVE') then
+        if not exists (select from kronos.jobs
+                        where workspace_id = v_workspace_id and name = v_name and status = 'ACTIVE') then
             v_job_id := gen_random_uuid();
-            insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
-                                     catch_up_policy)
-            values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', v_cron, 'UTC', v_schedule,
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron,
+                                     timezone, schedule, alarm, description, catch_up_policy)
+            values (v_job_id, v_job_id, v_workspace_id, v_name, v_endpoint_id, 'CRON', v_cron, 'UTC',
+                    v_schedule,
                     kronos.alarm(v_cron, v_schedule), kronos.describe_schedule(v_schedule), 'SKIP');
             insert into kronos.pointers (job_id, workspace_id, next_tick_at, is_internal)
             values (v_job_id, v_workspace_id, kronos.next_tick(v_schedule, kronos.now()), true);

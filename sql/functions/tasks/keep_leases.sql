@@ -16,10 +16,15 @@ begin
     if v_counts.requeued > 0 then
         perform pg_notify('kronos_work', '');
     end if;
-    select count(*), min(waiting.due_at) into v_endpoints, v_oldest from kronos.waiting_endpoints('infinity', 10000) as waiting;
+    select count(*), min(waiting.due_at) into v_endpoints, v_oldest
+      from kronos.waiting_endpoints('infinity', 10000) as waiting;
     update kronos.heartbeats as beat
-       set waiting_from = case when v_endpoints < 10000 then least(v_oldest, kronos.now() - interval '3 minutes') else '-infinity' end
-     where beat.job_id = (select job.job_id from kronos.jobs as job join kronos.heartbeats using (job_id) where job.name = 'lease-keeper');
+       set waiting_from = case when v_endpoints < 10000 then least(v_oldest, kronos.now() - interval '3 minutes')
+                               else '-infinity' end
+     where beat.job_id = (select job.job_id
+                            from kronos.jobs as job
+                            join kronos.heartbeats using (job_id)
+                           where job.name = 'lease-keeper');
     return jsonb_strip_nulls(to_jsonb(v_counts));
 end
 $$;

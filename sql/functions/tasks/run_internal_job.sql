@@ -24,11 +24,13 @@ begin
         if v_tick.kind = 'NEXT' then
             v_next := v_tick.scheduled_at;
         elsif v_tick.kind = 'MISSED' then
-            perform kronos.record_internal_tick(v_job, v_tick.scheduled_at, 'MISSED', v_tick.tick_count, v_tick.reason);
+            perform kronos.record_internal_tick(v_job, v_tick.scheduled_at, 'MISSED', v_tick.tick_count,
+                                                v_tick.reason);
         else
             if v_newest is not null then
                 perform kronos.record_internal_tick(v_job, v_newest, 'SKIPPED', 1,
-                            jsonb_build_object('code', 'superseded', 'detail', 'a newer tick was due with it and stood for both'));
+                            jsonb_build_object('code', 'superseded',
+                                               'detail', 'a newer tick was due with it and stood for both'));
             end if;
             v_newest := v_tick.scheduled_at;
         end if;

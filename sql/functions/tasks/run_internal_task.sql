@@ -1,7 +1,8 @@
 -- run_internal_task: calls an internal job's function and records its execution and attempt, with what it
 -- returned or how it failed.
 -- Returns: nothing. A failure is recorded and warned of, and undoes the task's own writes only.
-create or replace function kronos.run_internal_task(p_job kronos.jobs, p_tick timestamptz, p_cause text) returns void
+create or replace function kronos.run_internal_task(p_job kronos.jobs, p_tick timestamptz, p_cause text)
+returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -16,7 +17,8 @@ begin
                         when 'reaper'       then kronos.reap()
                         when 'lease-keeper' then kronos.keep_leases()
                         when 'catch-up'     then kronos.keep_up()
-                        when 'retention'    then case when kronos.is_held() then '{"held": true}' else kronos.retain() end
+                        when 'retention'
+                            then case when kronos.is_held() then '{"held": true}' else kronos.retain() end
                     end;
     exception when others then
         v_status := 'FAILED';
@@ -24,15 +26,19 @@ begin
         raise warning 'kronos: internal job % failed: % (%)', p_job.name, sqlerrm, sqlstate;
     end;
     with execution as (
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
-                                           created_at, started_at, completed_at, attempt_count, max_attempts, worker_id, input, output, error)
-        values (v_execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, 1, p_cause, v_status, p_tick, p_tick,
-                v_started_at, v_started_at, kronos.clock(), 1, 1, 'pg_cron', p_job.input, v_output, v_error)
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, status, scheduled_at, run_at, created_at, started_at,
+                                           completed_at, attempt_count, max_attempts, worker_id, input,
+                                           output, error)
+        values (v_execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, 1, p_cause, v_status,
+                p_tick, p_tick,
+                v_started_at, v_started_at, kronos.clock(), 1, 1, 'pg_cron', p_job.input, v_output,
+                v_error)
             on conflict (execution_id) do nothing
         returning execution_id, workspace_id, started_at, completed_at
     )
-    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, worker_id, error,
-                                endpoint_version)
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+                                completed_at, duration_ms, worker_id, error, endpoint_version)
     select execution_id, gen_random_uuid(), workspace_id, 1, v_status, started_at, completed_at,
            (extract(epoch from completed_at - started_at) * 1000)::integer, 'pg_cron', v_error, 1
       from execution;

@@ -6,13 +6,15 @@
 -- of both, each minute.
 -- Returns: one row of counts. backfilled: null while no backfill is RUNNING; else the next call is worth
 -- making soon.
-create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean default true, p_all_waiting boolean default true,
-    out requeued integer, out failed integer, out released integer, out backfilled integer)
+create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean default true,
+                                         p_all_waiting boolean default true, out requeued integer,
+                                         out failed integer, out released integer, out backfilled integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     select expired.requeued, expired.failed into requeued, failed
-      from kronos.expire_leases(p_limit, case when p_all_leases then '-infinity' else kronos.now() - interval '3 seconds' end) as expired;
+      from kronos.expire_leases(p_limit, case when p_all_leases then '-infinity'
+                                              else kronos.now() - interval '3 seconds' end) as expired;
     released := kronos.release_held(p_limit, p_all_waiting);
     backfilled := kronos.advance_backfills(p_limit);
 end

@@ -1,7 +1,8 @@
 -- calendar_dates: the months that every so many months from an anchor come to, and the days of the month that
 -- its day can be there: the 31st is also the 28th, 29th or 30th, where a month is as short.
 -- Returns: bits 1-12, bits 1-31.
-create or replace function kronos.calendar_dates(p_every_months integer, p_anchor timestamp, out months integer, out days bigint)
+create or replace function kronos.calendar_dates(p_every_months integer, p_anchor timestamp,
+                                                 out months integer, out days bigint)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare

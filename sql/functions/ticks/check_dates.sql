@@ -1,13 +1,16 @@
 -- check_dates: p_schedule, where it names a date that comes: what a preview answers for must be what a job
 -- could be made of.
 -- Raises: KR002 where no clock will ever show what it names.
-create or replace function kronos.check_dates(p_schedule kronos.schedule, p_after timestamptz) returns kronos.schedule
+create or replace function kronos.check_dates(p_schedule kronos.schedule, p_after timestamptz)
+returns kronos.schedule
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if p_schedule.every_seconds is null and kronos.next_local_tick(p_schedule, p_after at time zone p_schedule.timezone) is null then
-        raise sqlstate 'KR002' using message = 'the schedule never fires: no date matches its day and month fields',
-                                     hint = 'check day-of-month against month, e.g. 30 2 is the 30th of February';
+    if p_schedule.every_seconds is null
+    and kronos.next_local_tick(p_schedule, p_after at time zone p_schedule.timezone) is null then
+        raise sqlstate 'KR002' using
+            message = 'the schedule never fires: no date matches its day and month fields',
+            hint = 'check day-of-month against month, e.g. 30 2 is the 30th of February';
     end if;
     return p_schedule;
 end

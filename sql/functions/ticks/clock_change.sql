@@ -19,7 +19,9 @@ begin
         return 'shifted';
     elsif v_local - v_before > interval '1 microsecond' then
         return case
-            when p_schedule.every_seconds is null and not p_schedule.every_hour and p_schedule.dst_gap = 'SHIFT'
+            when p_schedule.every_seconds is null
+                 and not p_schedule.every_hour
+                 and p_schedule.dst_gap = 'SHIFT'
              and kronos.next_local_tick(p_schedule, v_before) < v_local
             then 'shifted'
         end;

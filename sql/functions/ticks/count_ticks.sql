@@ -5,17 +5,20 @@
 -- is asked for.
 -- Returns: one row; 0, null, p_first where p_first is null or later than p_upto.   Raises: 22xxx where the
 -- schedule is malformed.
-create or replace function kronos.count_ticks(p_schedule kronos.schedule, p_first timestamptz, p_upto timestamptz,
-                                              out ticks bigint, out last_tick timestamptz, out following_tick timestamptz)
+create or replace function kronos.count_ticks(p_schedule kronos.schedule, p_first timestamptz,
+                                              p_upto timestamptz, out ticks bigint, out last_tick timestamptz,
+                                              out following_tick timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- More than clocks are put back by, for a local day may begin twice; and, where ticks are moved by it, no
     -- less than a gap.
-    c_margin    constant interval := case when p_schedule.dst_gap = 'SHIFT_BY_GAP' then interval '24 hours' else interval '3 hours' end;
+    c_margin    constant interval := case when p_schedule.dst_gap = 'SHIFT_BY_GAP' then interval '24 hours'
+                                          else interval '3 hours' end;
     v_zone      text   := p_schedule.timezone;
     v_in_hour   bigint := bit_count(p_schedule.minutes::bit(64));
-    v_tick      timestamp;                                     -- the zone's clocks show this, and the following three
+    -- the zone's clocks show this, and the following three
+    v_tick      timestamp;
     v_upto      timestamp;
     v_day       timestamp;
     v_day_after timestamp;
@@ -45,19 +48,24 @@ begin
             -- Those of the day up to v_upto ...
             v_hours := p_schedule.hours::bigint & ((1::bigint << date_part('hour', v_upto)::integer) - 1);
             v_minutes := case when (p_schedule.hours >> date_part('hour', v_upto)::integer) & 1 = 1
-                              then p_schedule.minutes & ((2::bigint << date_part('minute', v_upto)::integer) - 1)
+                              then p_schedule.minutes
+                                   & ((2::bigint << date_part('minute', v_upto)::integer) - 1)
                               else 0
                          end;
             ticks := ticks + v_in_hour * bit_count(v_hours::bit(64)) + bit_count(v_minutes::bit(64));
             last_tick := case when v_minutes > 0
-                              then v_day + make_interval(hours => date_part('hour', v_upto)::integer, mins => kronos.highest_bit(v_minutes))
-                              else v_day + make_interval(hours => kronos.highest_bit(v_hours), mins => kronos.highest_bit(p_schedule.minutes))
+                              then v_day + make_interval(hours => date_part('hour', v_upto)::integer,
+                                                         mins => kronos.highest_bit(v_minutes))
+                              else v_day + make_interval(hours => kronos.highest_bit(v_hours),
+                                                         mins => kronos.highest_bit(p_schedule.minutes))
                          end at time zone v_zone;
             -- ... without those before v_tick, whose hour is one of the schedule's.
             v_hours := p_schedule.hours::bigint & ((1::bigint << date_part('hour', v_tick)::integer) - 1);
             v_minutes := p_schedule.minutes & ((1::bigint << date_part('minute', v_tick)::integer) - 1);
             ticks := ticks - v_in_hour * bit_count(v_hours::bit(64)) - bit_count(v_minutes::bit(64));
-            following_tick := kronos.next_tick(p_schedule, least((v_day_after at time zone v_zone) - interval '1 microsecond', p_upto));
+            following_tick := kronos.next_tick(
+                p_schedule, least((v_day_after at time zone v_zone) - interval '1 microsecond', p_upto)
+            );
         else
             ticks := ticks + 1;
             last_tick := following_tick;

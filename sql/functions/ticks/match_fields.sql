@@ -29,13 +29,15 @@ begin
     v_only_day.weekdays := 0;
     v_only_day.nth_weekdays := 0;
     v_only_day.last_weekdays := 0;
-    v_of_month := kronos.next_local_tick(v_only_day, v_midnight - interval '1 minute') is not distinct from v_midnight;
+    v_of_month :=
+        kronos.next_local_tick(v_only_day, v_midnight - interval '1 minute') is not distinct from v_midnight;
     v_only_day.weekdays := p_schedule.weekdays;
     v_only_day.nth_weekdays := p_schedule.nth_weekdays;
     v_only_day.last_weekdays := p_schedule.last_weekdays;
     v_only_day.days := 0;
     v_only_day.nearest_days := 0;
-    v_of_week := kronos.next_local_tick(v_only_day, v_midnight - interval '1 minute') is not distinct from v_midnight;
+    v_of_week :=
+        kronos.next_local_tick(v_only_day, v_midnight - interval '1 minute') is not distinct from v_midnight;
     return jsonb_build_object(
         'minute', jsonb_build_object('is', v_minute, 'matches', (p_schedule.minutes >> v_minute) & 1 = 1),
         'hour', jsonb_build_object('is', v_hour, 'matches', (p_schedule.hours >> v_hour) & 1 = 1),
@@ -43,10 +45,12 @@ begin
         'month', jsonb_build_object('is', v_month, 'matches', (p_schedule.months >> v_month) & 1 = 1),
         'weekday', jsonb_build_object('is', v_weekday, 'matches', v_of_week),
         'days_rule', case when p_schedule.both_days then 'and' else 'or' end,
-        'day_matches', case when p_schedule.both_days then v_of_month and v_of_week else v_of_month or v_of_week end,
+        'day_matches', case when p_schedule.both_days then v_of_month and v_of_week
+                            else v_of_month or v_of_week end,
         'matches', (p_schedule.minutes >> v_minute) & 1 = 1
                    and (p_schedule.hours >> v_hour) & 1 = 1
                    and (p_schedule.months >> v_month) & 1 = 1
-                   and case when p_schedule.both_days then v_of_month and v_of_week else v_of_month or v_of_week end);
+                   and case when p_schedule.both_days then v_of_month and v_of_week
+                            else v_of_month or v_of_week end);
 end
 $$;

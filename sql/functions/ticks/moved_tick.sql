@@ -5,13 +5,16 @@
 --
 -- No gap is longer than 24 hours, and no zone changes its clocks twice within three days, so a distance from
 -- UTC that is greater than a day ago is one gap's, and its ticks lie within its length after it.
-create or replace function kronos.moved_tick(p_schedule kronos.schedule, p_from timestamptz) returns timestamptz
+create or replace function kronos.moved_tick(p_schedule kronos.schedule, p_from timestamptz)
+returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_zone   constant text      := p_schedule.timezone;
     v_from   constant timestamp := p_from at time zone 'UTC';
-    v_before constant interval  := (p_from - interval '24 hours') at time zone v_zone - v_from + interval '24 hours';     -- the distance before the gap
+    -- the distance before the gap
+    v_before constant interval  :=
+        (p_from - interval '24 hours') at time zone v_zone - v_from + interval '24 hours';
     v_gap    constant interval  := p_from at time zone v_zone - v_from - v_before;
     v_at     timestamp;
 begin
@@ -21,7 +24,8 @@ begin
     v_at := kronos.next_local_tick(p_schedule, v_from + v_before - interval '1 microsecond') - v_before;
     -- One that is not in the gap is a reading of the clocks after it.
     return case
-        when v_at < v_from + v_gap and (v_at - v_gap) at time zone 'UTC' at time zone v_zone = v_at - v_gap + v_before
+        when v_at < v_from + v_gap
+             and (v_at - v_gap) at time zone 'UTC' at time zone v_zone = v_at - v_gap + v_before
             then v_at at time zone 'UTC'
     end;
 end

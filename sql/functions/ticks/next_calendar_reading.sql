@@ -3,7 +3,9 @@
 -- such day its last one stands in, and the next is counted from the anchor again: 31 January, 28 February, 31
 -- March.
 -- Returns: null after the year 9980.   No step is walked: months and days are counted.
-create or replace function kronos.next_calendar_reading(p_days integer, p_months integer, p_anchor timestamp, p_after timestamp) returns timestamp
+create or replace function kronos.next_calendar_reading(p_days integer, p_months integer, p_anchor timestamp,
+                                                        p_after timestamp)
+returns timestamp
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -15,11 +17,14 @@ begin
     elsif p_after >= '9980-01-01' then
         return null;
     elsif p_days is not null then
-        return p_anchor + make_interval(days => p_days * (floor(extract(epoch from p_after - p_anchor) / 86400 / p_days)::integer + 1));
+        return p_anchor + make_interval(
+            days => p_days * (floor(extract(epoch from p_after - p_anchor) / 86400 / p_days)::integer + 1)
+        );
     end if;
     v_count := ((date_part('year', p_after) - date_part('year', p_anchor)) * 12
                 + date_part('month', p_after) - date_part('month', p_anchor))::integer / p_months;
     v_reading := p_anchor + make_interval(months => p_months * v_count);
-    return case when v_reading > p_after then v_reading else p_anchor + make_interval(months => p_months * (v_count + 1)) end;
+    return case when v_reading > p_after then v_reading
+                else p_anchor + make_interval(months => p_months * (v_count + 1)) end;
 end
 $$;

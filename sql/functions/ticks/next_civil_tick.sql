@@ -17,7 +17,8 @@
 -- v_named.
 -- `at time zone` with a zone's name is immutable to PostgreSQL; readings of UTC's clock are timestamps here,
 -- so that no session's TimeZone counts.
-create or replace function kronos.next_civil_tick(p_schedule kronos.schedule, p_after timestamptz) returns timestamptz
+create or replace function kronos.next_civil_tick(p_schedule kronos.schedule, p_after timestamptz)
+returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -41,7 +42,8 @@ begin
     if v_named is null then
         return null;
     end if;
-    v_until := greatest(v_reading, p_schedule.anchor_local) + interval '41 years';      -- of a schedule whose every reading is in a gap, too
+    -- of a schedule whose every reading is in a gap, too
+    v_until := greatest(v_reading, p_schedule.anchor_local) + interval '41 years';
     v_offset := v_reading - v_from;
     if v_by_gap then
         v_moved := kronos.moved_tick(p_schedule, p_after + interval '1 microsecond');
@@ -54,7 +56,8 @@ begin
         if v_at > v_from + c_near then
             v_change := v_from + c_near;
             if v_change at time zone 'UTC' at time zone v_zone = v_change + v_offset then
-                v_from := greatest(v_change, v_named at time zone v_zone at time zone 'UTC' - interval '26 hours');
+                v_from :=
+                    greatest(v_change, v_named at time zone v_zone at time zone 'UTC' - interval '26 hours');
                 v_offset := v_from at time zone 'UTC' at time zone v_zone - v_from;
                 continue;
             end if;
@@ -62,8 +65,10 @@ begin
             if v_repeats then
                 return v_at at time zone 'UTC';
             end if;
-            v_back := (v_at - c_day) at time zone 'UTC' at time zone v_zone + c_day - v_named;      -- by how much clocks were put back since
-            if v_back <= interval '0' or (v_at - v_back) at time zone 'UTC' at time zone v_zone <> v_named then
+            -- by how much clocks were put back since
+            v_back := (v_at - c_day) at time zone 'UTC' at time zone v_zone + c_day - v_named;
+            if v_back <= interval '0'
+            or (v_at - v_back) at time zone 'UTC' at time zone v_zone <> v_named then
                 return v_at at time zone 'UTC';
             end if;
             -- A second time: so are all readings until the clocks are where they were put back from.

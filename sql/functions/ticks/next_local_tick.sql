@@ -1,12 +1,12 @@
 -- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names, by
 -- its fields or as a calendar interval. It knows no zone: p_after and the answer are readings of one wall
 -- clock that never jumps.
--- Returns: a whole minute; null when the fields name none within 41 years (29 February on one weekday recurs
--- within 40),
---          and outside the years 1 to 9999.
+-- Returns: a whole minute; null when the fields name none within 41 years (29 February on one weekday
+-- recurs within 40), and outside the years 1 to 9999.
 --
 -- A month is one mask of its days, so that empty months, days and hours are never visited one by one.
-create or replace function kronos.next_local_tick(p_schedule kronos.schedule, p_after timestamp) returns timestamp
+create or replace function kronos.next_local_tick(p_schedule kronos.schedule, p_after timestamp)
+returns timestamp
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -28,7 +28,8 @@ begin
     if p_after < '0001-01-01' or p_after >= '10000-01-01' then
         return null;
     elsif p_schedule.anchor_local is not null then
-        return kronos.next_calendar_reading(p_schedule.every_days, p_schedule.every_months, p_schedule.anchor_local, p_after);
+        return kronos.next_calendar_reading(p_schedule.every_days, p_schedule.every_months,
+                                            p_schedule.anchor_local, p_after);
     end if;
     v_year := date_part('year', p_after)::integer;
     v_month := date_part('month', p_after)::integer;
@@ -47,9 +48,12 @@ begin
         end if;
         v_month := kronos.lowest_bit(v_months);
         v_first := make_date(v_year, v_month, 1);
-        v_in_month := make_date(v_year + v_month / 12, v_month % 12 + 1, 1) - v_first;      -- its number of days ...
-        v_days := p_schedule.days | (((p_schedule.days >> 32) & 1) << v_in_month::integer);   -- '$' is the last of them
-        v_in_month := (2::bigint << v_in_month::integer) - 2;                               -- ... and their bits
+        -- its number of days ...
+        v_in_month := make_date(v_year + v_month / 12, v_month % 12 + 1, 1) - v_first;
+        -- '$' is the last of them
+        v_days := p_schedule.days | (((p_schedule.days >> 32) & 1) << v_in_month::integer);
+        -- ... and their bits
+        v_in_month := (2::bigint << v_in_month::integer) - 2;
         -- The seven weekday bits turned so that the 1st comes first (0001-01-07 was a Sunday), five times
         -- over, from bit 1.
         v_weekdays := p_schedule.weekdays | (p_schedule.weekdays << 7);
@@ -58,7 +62,8 @@ begin
             v_days := v_days | kronos.nearest_days(p_schedule, v_first);
             v_weekdays := v_weekdays | kronos.nth_weekdays(p_schedule, v_first);
         end if;
-        v_days := v_in_month & case when p_schedule.both_days then v_days & v_weekdays else v_days | v_weekdays end;
+        v_days := v_in_month & case when p_schedule.both_days then v_days & v_weekdays
+                                    else v_days | v_weekdays end;
         if v_today > 0 then
             if (v_days >> v_today) & 1 = 1 then
                 v_hour := date_part('hour', p_after)::integer;
@@ -69,7 +74,8 @@ begin
                 v_hours := p_schedule.hours & (-2 << v_hour);
                 if v_hours <> 0 then
                     return make_timestamp(v_year, v_month, v_today,
-                                          kronos.lowest_bit(v_hours), kronos.lowest_bit(p_schedule.minutes), 0);
+                                          kronos.lowest_bit(v_hours), kronos.lowest_bit(p_schedule.minutes),
+                                          0);
                 end if;
             end if;
             v_days := v_days & (-2::bigint << v_today);
@@ -77,7 +83,8 @@ begin
         end if;
         if v_days <> 0 then
             return make_timestamp(v_year, v_month, kronos.lowest_bit(v_days),
-                                  kronos.lowest_bit(p_schedule.hours), kronos.lowest_bit(p_schedule.minutes), 0);
+                                  kronos.lowest_bit(p_schedule.hours), kronos.lowest_bit(p_schedule.minutes),
+                                  0);
         end if;
         v_months := v_months & (v_months - 1);
     end loop;

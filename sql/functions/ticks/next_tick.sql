@@ -9,7 +9,8 @@
 -- 10.5, 13.8. Across a change of clocks 16 to 36. Forty years without a tick (0 0 31 2 *) 30. Every 90
 -- minutes 0.2; every two weeks or every month on a wall clock 3.9, 8.6, however far the anchor; SHIFT_BY_GAP
 -- adds 2.5. Of each, but the first kind of interval, 1.4 us is next_local_tick's `set search_path`.
-create or replace function kronos.next_tick(p_schedule kronos.schedule, p_after timestamptz) returns timestamptz
+create or replace function kronos.next_tick(p_schedule kronos.schedule, p_after timestamptz)
+returns timestamptz
 language sql immutable parallel safe
 return case
     when p_schedule.every_seconds is not null

@@ -11,7 +11,8 @@ declare
 begin
     for v_nth in 0..4 loop
         v_week := (coalesce(p_schedule.nth_weekdays, 0) >> 7 * v_nth) & 127;
-        v_days := v_days | ((((v_week | (v_week << 7)) >> v_turn) & 127)::bigint << (7 * v_nth + 1));      -- ... so their bits are turned by it
+        -- ... so their bits are turned by it
+        v_days := v_days | ((((v_week | (v_week << 7)) >> v_turn) & 127)::bigint << (7 * v_nth + 1));
     end loop;
     v_week := coalesce(p_schedule.last_weekdays, 0);
     v_turn := (v_turn + v_from - 1) % 7;

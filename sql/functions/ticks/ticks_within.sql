@@ -1,6 +1,8 @@
 -- ticks_within: the ticks of a schedule from p_from up to, and without, p_to: the first p_limit of them.
 -- Returns: ascending; none where there is no schedule.
-create or replace function kronos.ticks_within(p_schedule kronos.schedule, p_from timestamptz, p_to timestamptz, p_limit integer) returns setof timestamptz
+create or replace function kronos.ticks_within(p_schedule kronos.schedule, p_from timestamptz,
+                                               p_to timestamptz, p_limit integer)
+returns setof timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -3,7 +3,8 @@
 -- there is no run at all, such ticks of five years, p_count at most. The first p_passed ticks are no runs.
 -- Returns: next_runs and skipped, JSON lists of {at, local, dst}; p_until null: no end.
 create or replace function kronos.upcoming_runs(
-    p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz, p_passed integer, p_count integer, out next_runs jsonb, out skipped jsonb
+    p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz, p_passed integer, p_count integer,
+    out next_runs jsonb, out skipped jsonb
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$

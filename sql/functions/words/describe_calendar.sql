@@ -16,8 +16,11 @@ begin
     elsif p_schedule.every_months is not null then
         v_unit := case when p_schedule.every_months % 12 = 0 then 'year' else 'month' end;
         v_count := p_schedule.every_months / case v_unit when 'year' then 12 else 1 end;
-        v_on := to_char(v_anchor, case v_unit when 'year' then '" on day "FMDD" of "FMMonth' else '" on day "FMDD' end)
-             || case when bit_count((select dates.days from kronos.calendar_dates(p_schedule.every_months, v_anchor) as dates)::bit(64)) > 1
+        v_on := to_char(v_anchor,
+                        case v_unit when 'year' then '" on day "FMDD" of "FMMonth' else '" on day "FMDD' end)
+             || case when bit_count((select dates.days
+                                       from kronos.calendar_dates(p_schedule.every_months,
+                                                                  v_anchor) as dates)::bit(64)) > 1
                      then ', or the month''s last day,' else '' end;
     end if;
     return 'Every ' || case v_count when 1 then v_unit else v_count || ' ' || v_unit || 's' end || v_on

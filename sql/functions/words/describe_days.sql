@@ -17,7 +17,8 @@ begin
         when p_schedule.both_days
             then ' on ' || kronos.describe_month_days(p_schedule) || p_months || ', only if it is '
                  || kronos.describe_weekdays(p_schedule, 'or')
-        else ' on ' || kronos.describe_month_days(p_schedule) || ' and also on ' || kronos.describe_weekdays(p_schedule, 'and')
+        else ' on ' || kronos.describe_month_days(p_schedule) || ' and also on '
+             || kronos.describe_weekdays(p_schedule, 'and')
              || case p_months when '' then '' else ',' || p_months end
     end;
 end

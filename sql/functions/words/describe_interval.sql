@@ -18,7 +18,9 @@ begin
         v_unit := 'minute';
         v_size := 60;
     end if;
-    return 'Every ' || case p_seconds / v_size when 1 then v_unit else p_seconds / v_size || ' ' || v_unit || 's' end || coalesce(
+    return 'Every '
+        || case p_seconds / v_size when 1 then v_unit else p_seconds / v_size || ' ' || v_unit || 's' end
+        || coalesce(
         ', counted from ' || to_char(v_anchor, 'YYYY-MM-DD HH24:MI') || case
             when date_trunc('second', v_anchor) <> v_anchor then to_char(v_anchor, ':SS.US')
             when date_trunc('minute', v_anchor) <> v_anchor then to_char(v_anchor, ':SS')

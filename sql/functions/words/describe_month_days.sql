@@ -15,7 +15,8 @@ declare
     v_words   text[] := '{}'::text[];
 begin
     if v_listed <> 0 then
-        v_words := v_words || (kronos.describe_field(kronos.cron_values(v_listed), 'day', 1, 31) || ' of the month');
+        v_words :=
+            v_words || (kronos.describe_field(kronos.cron_values(v_listed), 'day', 1, 31) || ' of the month');
     end if;
     if (p_schedule.nearest_days >> 1) & 1 = 1 then
         v_words := v_words || 'the first weekday (Monday through Friday) of the month'::text;
@@ -27,8 +28,9 @@ begin
         end || kronos.english_list(kronos.cron_values(v_nearest)) || ' of the month');
     end if;
     if v_near is not null then
-        v_words := v_words || (case when v_near like '%days before%' then 'the weekdays (Monday through Friday) nearest ' else
-                               'the weekday (Monday through Friday) nearest ' end || v_near);
+        v_words := v_words || (case when v_near like '%days before%'
+                                    then 'the weekdays (Monday through Friday) nearest '
+                                    else 'the weekday (Monday through Friday) nearest ' end || v_near);
     end if;
     if v_before is not null then
         v_words := v_words || v_before;

@@ -17,7 +17,9 @@ begin
         p_schedule,
         case p_schedule.months
             when 8190 then ''
-            else ' in ' || kronos.english_list(kronos.turned_run(kronos.cron_values(p_schedule.months), 1, 12), c_names || c_names)
+            else ' in ' || kronos.english_list(
+                               kronos.turned_run(kronos.cron_values(p_schedule.months), 1, 12),
+                               c_names || c_names)
         end
     );
     return kronos.describe_times(p_schedule.minutes, p_schedule.hours, v_days = '') || v_days;

@@ -3,7 +3,8 @@
 -- p_is_daily: it runs on every day, so that hours around midnight may be told as one run, 22:00 through
 -- 06:00. On certain days that would be understood of the night after them, where their own first hours are
 -- meant.
-create or replace function kronos.describe_times(p_minutes bigint, p_hours integer, p_is_daily boolean) returns text
+create or replace function kronos.describe_times(p_minutes bigint, p_hours integer, p_is_daily boolean)
+returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -27,17 +28,21 @@ begin
     if v_is_even and v_times > 3 then
         return kronos.describe_every('minute', v_per_hour) || case
             when v_in_day = 24 then ''
-            when v_last - v_first = v_in_day - 1 then kronos.describe_span(v_first, 0, v_last, 60 - v_per_hour)
+            when v_last - v_first = v_in_day - 1
+                then kronos.describe_span(v_first, 0, v_last, 60 - v_per_hour)
             else ' during ' || kronos.describe_field(v_hours, 'hour', 0, 23)
         end;
     elsif v_minutes = '{0}' and v_hours[1] = 0 and v_per_day * v_in_day = 24 and v_times > 3 then
         return kronos.describe_every('hour', v_per_day);
     elsif v_in_day = 1 and v_times > 3 and v_per_hour is not null then
-        return kronos.describe_every('minute', v_per_hour) || kronos.describe_span(v_first, v_minutes[1], v_first, v_minutes[v_in_hour]);
+        return kronos.describe_every('minute', v_per_hour)
+               || kronos.describe_span(v_first, v_minutes[1], v_first, v_minutes[v_in_hour]);
     elsif v_in_hour = 1 and v_times between 4 and 23 and v_last - v_first = v_in_day - 1 then
-        return kronos.describe_every('hour', 1) || kronos.describe_span(v_first, v_minutes[1], v_last, v_minutes[1]);
+        return kronos.describe_every('hour', 1)
+               || kronos.describe_span(v_first, v_minutes[1], v_last, v_minutes[1]);
     elsif v_in_hour = 1 and v_times between 7 and 23 and v_per_day is not null then
-        return kronos.describe_every('hour', v_per_day) || kronos.describe_span(v_first, v_minutes[1], v_last, v_minutes[1]);
+        return kronos.describe_every('hour', v_per_day)
+               || kronos.describe_span(v_first, v_minutes[1], v_last, v_minutes[1]);
     elsif v_times <= 3 or v_times <= 6 and (v_in_day = 1 or v_per_day is distinct from 1) then
         return 'At ' || kronos.english_join(array(
             select lpad(hour::text, 2, '0') || ':' || lpad(minute::text, 2, '0')
@@ -45,6 +50,7 @@ begin
           order by hour, minute
         ));
     end if;
-    return 'At ' || kronos.describe_field(v_minutes, 'minute', 0, 59) || ' past ' || kronos.describe_field(v_hours, 'hour', 0, 23);
+    return 'At ' || kronos.describe_field(v_minutes, 'minute', 0, 59) || ' past '
+           || kronos.describe_field(v_hours, 'hour', 0, 23);
 end
 $$;

@@ -13,7 +13,10 @@ begin
     -- A week is told from Monday on, with Sunday as its 7th day, unless days go over its end: Friday through
     -- Monday.
     v_words := kronos.english_items(
-        kronos.turned_run(kronos.cron_values(((p_schedule.weekdays & 126) | ((p_schedule.weekdays & 1) << 7))::bigint), 1, 7), c_names || c_names
+        kronos.turned_run(
+            kronos.cron_values(((p_schedule.weekdays & 126) | ((p_schedule.weekdays & 1) << 7))::bigint), 1, 7
+        ),
+        c_names || c_names
     );
     if v_nth = 0 and v_last = 0 then
         return kronos.english_join(v_words, p_join);

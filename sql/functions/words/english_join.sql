@@ -3,5 +3,6 @@ create or replace function kronos.english_join(p_words text[], p_join text defau
 language sql immutable strict parallel safe
 return case cardinality(p_words)
     when 1 then p_words[1]
-    else array_to_string(p_words[:cardinality(p_words) - 1], ', ') || ' ' || p_join || ' ' || p_words[cardinality(p_words)]
+    else array_to_string(p_words[:cardinality(p_words) - 1], ', ') || ' ' || p_join || ' '
+         || p_words[cardinality(p_words)]
 end;

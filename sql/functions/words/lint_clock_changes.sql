@@ -3,7 +3,9 @@
 --
 -- Nothing is said of a schedule that runs every hour, as its hour field is *: each real instant that matches
 -- is as good as the next.
-create or replace function kronos.lint_clock_changes(p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz) returns text[]
+create or replace function kronos.lint_clock_changes(p_schedule kronos.schedule, p_after timestamptz,
+                                                     p_until timestamptz)
+returns text[]
 language plpgsql stable strict set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -25,7 +27,8 @@ begin
             return v_lints || format(
                 '%s counts real time: from %s on its runs are at another time of day in %s; '
                 'for the same time of day give the anchor without an offset, %s',
-                lower(kronos.describe_interval(p_schedule.every_seconds, null)), to_char(v_new, 'YYYY-MM-DD'), p_schedule.timezone,
+                lower(kronos.describe_interval(p_schedule.every_seconds, null)),
+                to_char(v_new, 'YYYY-MM-DD'), p_schedule.timezone,
                 to_char(p_schedule.anchor at time zone p_schedule.timezone, 'YYYY-MM-DD"T"HH24:MI:SS')
             );
         end if;

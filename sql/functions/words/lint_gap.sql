@@ -1,13 +1,16 @@
 -- lint_gap: what happens to the ticks whose local time does not exist because clocks are put forward.
 -- p_first is the first such local time, p_end the one that the clocks show first after the gap, p_gap by how
 -- much they are put forward.
-create or replace function kronos.lint_gap(p_schedule kronos.schedule, p_first timestamp, p_end timestamp, p_gap interval) returns text
+create or replace function kronos.lint_gap(p_schedule kronos.schedule, p_first timestamp, p_end timestamp,
+                                           p_gap interval)
+returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_is_one boolean;
     v_times  text := kronos.lint_times(p_schedule, p_first, p_end);
-    v_end    text := to_char(p_end, case when p_end::date = p_first::date then 'HH24:MI' else 'YYYY-MM-DD HH24:MI' end);
+    v_end    text :=
+        to_char(p_end, case when p_end::date = p_first::date then 'HH24:MI' else 'YYYY-MM-DD HH24:MI' end);
     v_merged text := '';
 begin
     v_is_one := coalesce(kronos.next_local_tick(p_schedule, p_first) >= p_end, true);
@@ -16,8 +19,10 @@ begin
     elsif not v_is_one then
         v_merged := ', as one';
     end if;
-    return format('%s %s not exist in %s: ', v_times, case when v_is_one then 'does' else 'do' end, p_schedule.timezone) || case
-        when p_schedule.every_hour then 'nothing runs in its place, for an hour field that begins with * names real instants'
+    return format('%s %s not exist in %s: ',
+                  v_times, case when v_is_one then 'does' else 'do' end, p_schedule.timezone) || case
+        when p_schedule.every_hour
+            then 'nothing runs in its place, for an hour field that begins with * names real instants'
         when p_schedule.dst_gap = 'SKIP' then 'skipped (dst_gap SKIP)'
         when p_schedule.dst_gap = 'SHIFT_BY_GAP' then kronos.lint_moved(p_schedule, p_first, p_end, p_gap)
         else format('moved to %s%s (dst_gap SHIFT)', v_end, v_merged)

@@ -1,7 +1,9 @@
 -- lint_moved: to where dst_gap SHIFT_BY_GAP moves the ticks of a gap: "moved by 1 hour, to 03:30 (dst_gap
 -- SHIFT_BY_GAP)". p_first is the first of their local times, p_end the one that the clocks show first after
 -- the gap, p_gap the gap's length.
-create or replace function kronos.lint_moved(p_schedule kronos.schedule, p_first timestamp, p_end timestamp, p_gap interval) returns text
+create or replace function kronos.lint_moved(p_schedule kronos.schedule, p_first timestamp, p_end timestamp,
+                                             p_gap interval)
+returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -10,19 +12,26 @@ declare
     v_minutes integer   := (extract(epoch from p_gap) / 60)::integer;
     v_count   integer   := 0;
     v_merged  integer   := 0;      -- with a tick that is there anyway
-    v_form    text      := case when (p_end - interval '1 microsecond' + p_gap)::date = p_first::date then 'HH24:MI' else 'YYYY-MM-DD HH24:MI' end;
+    v_form    text      := case when (p_end - interval '1 microsecond' + p_gap)::date = p_first::date
+                                then 'HH24:MI'
+                                else 'YYYY-MM-DD HH24:MI' end;
 begin
     while v_tick < p_end loop
         v_count := v_count + 1;
         v_last := v_tick;
-        v_merged := v_merged + coalesce(kronos.next_local_tick(p_schedule, v_tick + p_gap - interval '1 microsecond') = v_tick + p_gap, false)::integer;
+        v_merged := v_merged
+                    + coalesce(kronos.next_local_tick(p_schedule, v_tick + p_gap - interval '1 microsecond')
+                               = v_tick + p_gap, false)::integer;
         v_tick := kronos.next_local_tick(p_schedule, v_tick);
     end loop;
     return format(
         'moved by %s, to %s%s%s (dst_gap SHIFT_BY_GAP)',
-        case when v_minutes = 60 then '1 hour' when v_minutes % 60 = 0 then v_minutes / 60 || ' hours' else v_minutes || ' minutes' end,
+        case when v_minutes = 60 then '1 hour'
+             when v_minutes % 60 = 0 then v_minutes / 60 || ' hours'
+             else v_minutes || ' minutes' end,
         to_char(p_first + p_gap, v_form),
-        case v_count when 1 then '' when 2 then ' and ' else ' through ' end || case when v_count > 1 then to_char(v_last + p_gap, v_form) else '' end,
+        case v_count when 1 then '' when 2 then ' and ' else ' through ' end
+        || case when v_count > 1 then to_char(v_last + p_gap, v_form) else '' end,
         case
             when v_merged = 0 then ''
             when v_count = 1 then ', as one with the run that is due then'

@@ -1,7 +1,9 @@
 -- lint_schedule: what a schedule does that its user may not expect, a sentence each.
 -- Returns: {} for an ordinary schedule. p_cron is the text as it was given, null for an interval; p_until
 -- null: no end. Clock changes are told of one year from p_after on.
-create or replace function kronos.lint_schedule(p_cron text, p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz) returns text[]
+create or replace function kronos.lint_schedule(p_cron text, p_schedule kronos.schedule, p_after timestamptz,
+                                                p_until timestamptz)
+returns text[]
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -13,14 +15,19 @@ begin
         v_lints := v_lints || 'the schedule does not fire again'::text;
     end if;
     if p_cron is not null then
-        v_lints := v_lints || kronos.lint_steps(v_fields, p_schedule) || kronos.lint_days(v_fields, p_schedule)
+        v_lints :=
+            v_lints || kronos.lint_steps(v_fields, p_schedule) || kronos.lint_days(v_fields, p_schedule)
                            || kronos.lint_nth_days(p_schedule);
     end if;
     if p_schedule.every_months is not null
-    and bit_count((select dates.days from kronos.calendar_dates(p_schedule.every_months, p_schedule.anchor_local) as dates)::bit(64)) > 1 then
-        v_lints := v_lints || format('day %s is not in each month that it comes to: there it runs on the month''s last day',
+    and bit_count((select dates.days
+                     from kronos.calendar_dates(p_schedule.every_months,
+                                                p_schedule.anchor_local) as dates)::bit(64)) > 1 then
+        v_lints := v_lints || format('day %s is not in each month that it comes to: there it runs on the '
+                                     'month''s last day',
                                      to_char(p_schedule.anchor_local, 'FMDD'));
     end if;
-    return v_lints || kronos.lint_clock_changes(p_schedule, p_after, least(p_until, p_after + interval '8760 hours'));
+    return v_lints || kronos.lint_clock_changes(p_schedule, p_after,
+                                                least(p_until, p_after + interval '8760 hours'));
 end
 $$;

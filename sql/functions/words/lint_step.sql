@@ -3,12 +3,15 @@
 -- Returns: null for any other field, and where the distance stays the same, as in */15 and 5-59/10.
 -- A range that goes round, as 5-4/7, begins again within the hour; the one over a month's end counts 31 days
 -- for each month.
-create or replace function kronos.lint_step(p_text text, p_field text, p_unit text, p_low integer, p_high integer, p_next text) returns text
+create or replace function kronos.lint_step(p_text text, p_field text, p_unit text, p_low integer,
+                                            p_high integer, p_next text)
+returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_days  constant text[] := '{Sunday,Monday,Tuesday,Wednesday,Thursday,Friday,Saturday}'::text[];
-    c_names constant text[] := '{January,February,March,April,May,June,July,August,September,October,November,December}'::text[];
+    c_names constant text[] :=
+        '{January,February,March,April,May,June,July,August,September,October,November,December}'::text[];
     v_parts integer[] := regexp_match(p_text, '^(?:\*|(\d{1,2})-(\d{1,2}))/(\d{1,2})$')::integer[];
     v_size  integer := p_high - p_low + 1;
     v_step  integer := v_parts[3];
@@ -27,7 +30,8 @@ begin
         return null;
     elsif v_is_round and p_field = 'day of month' and v_step > 1 and v_last > p_high then
         return format(
-            '%s in the day of month field counts 31 days for each month: over the end of a shorter one its days are not always %s apart',
+            '%s in the day of month field counts 31 days for each month: over the end of a shorter one its '
+            'days are not always %s apart',
             p_text, v_step
         );
     elsif (v_is_round and v_last + v_step < v_first + v_size)
@@ -39,7 +43,8 @@ begin
     if p_field = 'day of month' then
         return format(
             '%s in the day of month field is not every %s days: it begins again with day %s of each month; '
-            'for days that are always as far apart use an interval, every %sd', p_text, v_step, v_first, v_step
+            'for days that are always as far apart use an interval, every %sd',
+            p_text, v_step, v_first, v_step
         );
     elsif v_break = v_step then
         return null;
@@ -50,9 +55,13 @@ begin
         else array[p_unit || ' ' || v_last, p_unit || ' ' || v_first]
     end;
     return format(
-        '%s in the %s field is not every %s %ss: after %s comes %s, %s %s later%s', p_text, p_field, v_step, p_unit, v_said[1],
-        v_said[2] || case when v_is_round then '' else ' ' || p_next end, v_break, case v_break when 1 then p_unit else p_unit || 's' end,
-        case when p_unit <> 'month' then format('; for ticks that are always as far apart use an interval, every %s%s', v_step, left(p_unit, 1)) end
+        '%s in the %s field is not every %s %ss: after %s comes %s, %s %s later%s',
+        p_text, p_field, v_step, p_unit, v_said[1],
+        v_said[2] || case when v_is_round then '' else ' ' || p_next end,
+        v_break, case v_break when 1 then p_unit else p_unit || 's' end,
+        case when p_unit <> 'month'
+             then format('; for ticks that are always as far apart use an interval, every %s%s',
+                         v_step, left(p_unit, 1)) end
     );
 end
 $$;

@@ -4,7 +4,8 @@
 -- p_low..p_high are the values that the
 -- field can have.
 -- Returns: p_values where nothing goes over the end, and where there is no gap.
-create or replace function kronos.turned_run(p_values integer[], p_low integer, p_high integer) returns integer[]
+create or replace function kronos.turned_run(p_values integer[], p_low integer, p_high integer)
+returns integer[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -21,7 +22,8 @@ begin
         return p_values;
     end if;
     for n in 0 .. v_count - 1 loop
-        v_turned := v_turned || p_values[(v_first - 1 + n) % v_count + 1] + case when v_first + n > v_count then v_size else 0 end;
+        v_turned := v_turned || p_values[(v_first - 1 + n) % v_count + 1]
+                    + case when v_first + n > v_count then v_size else 0 end;
     end loop;
     return v_turned;
 end

@@ -12,21 +12,27 @@ as $$
 declare
     v_zone record;
 begin
-    if p_timezone = 'UTC' or kronos.is_zone_name(p_timezone) or exists (select from kronos.zones as zone where zone.timezone = p_timezone) then
+    if p_timezone = 'UTC'
+    or kronos.is_zone_name(p_timezone)
+    or exists (select from kronos.zones as zone where zone.timezone = p_timezone) then
         return p_timezone;
     end if;
     select zone.name, abbreviation.abbrev is not null and not kronos.is_utc_zone(zone.name)
-                      and (zone.name not in ('EST', 'HST', 'MST') or zone.utc_offset <> abbreviation.utc_offset) as is_misread
+                      and (zone.name not in ('EST', 'HST', 'MST')
+                           or zone.utc_offset <> abbreviation.utc_offset) as is_misread
       into v_zone
       from pg_timezone_names as zone
       left join pg_timezone_abbrevs as abbreviation on abbreviation.abbrev = upper(zone.name)
-     where zone.name = p_timezone and zone.name !~ '^(posix|right)/' and zone.name not in ('localtime', 'posixrules', 'Factory');
+     where zone.name = p_timezone
+       and zone.name !~ '^(posix|right)/'
+       and zone.name not in ('localtime', 'posixrules', 'Factory');
     if v_zone.is_misread then
         raise sqlstate 'KR004' using
-            message = format('"%s" would be read as an abbreviation, without daylight saving time', p_timezone),
+            message = format('"%s" would be read as an abbreviation, without daylight saving time',
+                             p_timezone),
             hint = 'name a city, such as '
-                || coalesce('{"EET": "Europe/Athens", "MET": "Europe/Brussels", "CET": "Europe/Brussels", "WET": "Europe/Lisbon"}'::jsonb ->> p_timezone,
-                            'Europe/Berlin');
+                || coalesce('{"EET": "Europe/Athens", "MET": "Europe/Brussels", "CET": "Europe/Brussels", '
+                            '"WET": "Europe/Lisbon"}'::jsonb ->> p_timezone, 'Europe/Berlin');
     elsif v_zone.name is null then
         raise sqlstate 'KR004' using
             message = format('there is no time zone "%s"', left(p_timezone, 100)),

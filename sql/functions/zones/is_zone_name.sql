@@ -11,7 +11,9 @@ create or replace function kronos.is_zone_name(p_timezone text) returns boolean
 language plpgsql stable strict set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 begin
-    return p_timezone ~ '^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Brazil|Canada|Chile|Mexico|US)(/[A-Za-z_-]+)+$'
+    return p_timezone
+           ~ '^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific'
+             '|Brazil|Canada|Chile|Mexico|US)(/[A-Za-z_-]+)+$'
        and set_config('TimeZone', p_timezone, true) = p_timezone;
 exception when invalid_parameter_value then
     return false;

@@ -1,7 +1,8 @@
 -- last_agreement: the last of some instants before the first one at which two readings of a zone differ:
 -- ticks up to it are the same by both.
 -- Returns: -infinity where the first one differs already, null where none does.
-create or replace function kronos.last_agreement(p_at timestamptz[], p_some integer[], p_other integer[]) returns timestamptz
+create or replace function kronos.last_agreement(p_at timestamptz[], p_some integer[], p_other integer[])
+returns timestamptz
 language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when nth > 1 then p_at[nth - 1] else '-infinity' end

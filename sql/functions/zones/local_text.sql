@@ -14,6 +14,7 @@ begin
            || case when v_offset < interval '0' then '-' else '+' end
            -- Before standard time a zone's distance had seconds, which ISO 8601 has no place for, and
            -- Python's own reader takes.
-           || to_char(greatest(v_offset, -v_offset), case when date_part('second', v_offset) = 0 then 'HH24:MI' else 'HH24:MI:SS' end);
+           || to_char(greatest(v_offset, -v_offset),
+                      case when date_part('second', v_offset) = 0 then 'HH24:MI' else 'HH24:MI:SS' end);
 end
 $$;

@@ -11,19 +11,24 @@ begin
     v_zone.timezone := p_timezone;
     v_zone.read_at := kronos.now();
     select array(select distinct extract(epoch from distance)::integer
-                   from unnest(array_agg(change.new_offset) || (v_from at time zone p_timezone - v_from at time zone 'UTC')) as distance
+                   from unnest(array_agg(change.new_offset)
+                               || (v_from at time zone p_timezone - v_from at time zone 'UTC')) as distance
                order by 1),
-           coalesce(array_agg(change.at order by change.at) filter (where change.new_offset > change.old_offset), '{}'),
-           coalesce(array_agg(extract(epoch from change.new_offset - change.old_offset)::integer order by change.at)
+           coalesce(array_agg(change.at order by change.at)
+                    filter (where change.new_offset > change.old_offset), '{}'),
+           coalesce(array_agg(extract(epoch from change.new_offset - change.old_offset)::integer
+                              order by change.at)
                         filter (where change.new_offset > change.old_offset), '{}')
       into v_zone.offsets, v_zone.gaps, v_zone.gap_seconds
       from kronos.zone_changes(p_timezone, v_from, kronos.now() + interval '17520 hours') as change;
     -- Two years' weeks, and the last second before and the first one after each change of the clocks: other
     -- rules show in one of these.
-    v_zone.probes := array(select at from generate_series(v_from, kronos.now() + interval '17520 hours', interval '168 hours') as at
+    v_zone.probes := array(select at from generate_series(v_from, kronos.now() + interval '17520 hours',
+                                                          interval '168 hours') as at
                             union
                            select unnest(array[change.at - interval '1 second', change.at])
-                             from kronos.zone_changes(p_timezone, v_from, kronos.now() + interval '17520 hours') as change
+                             from kronos.zone_changes(p_timezone, v_from,
+                                                      kronos.now() + interval '17520 hours') as change
                             order by 1);
     v_zone.distances := kronos.zone_distances(p_timezone, v_zone.probes);
     return v_zone;

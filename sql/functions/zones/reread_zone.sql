@@ -14,19 +14,23 @@ begin
     v_distances := kronos.zone_distances(p_timezone, v_old.probes);
     if v_old.probes <> '{}' and v_distances <> v_old.distances then
         v_zone.changed_at := kronos.now();
-        v_zone.changed_from := least(v_old.changed_from, kronos.last_agreement(v_old.probes, v_old.distances, v_distances));
-        raise warning 'kronos: the rules of time zone % are other ones now: its jobs are scheduled anew', p_timezone;
+        v_zone.changed_from :=
+            least(v_old.changed_from, kronos.last_agreement(v_old.probes, v_old.distances, v_distances));
+        raise warning 'kronos: the rules of time zone % are other ones now: its jobs are scheduled anew',
+            p_timezone;
         perform pg_notify('kronos_zones', '');
     else
         v_zone.changed_at := v_old.changed_at;
         v_zone.changed_from := v_old.changed_from;
     end if;
-    insert into kronos.zones (timezone, offsets, gaps, gap_seconds, read_at, probes, distances, changed_at, changed_from, from_job_id)
-    values (v_zone.timezone, v_zone.offsets, v_zone.gaps, v_zone.gap_seconds, v_zone.read_at, v_zone.probes, v_zone.distances,
-            v_zone.changed_at, v_zone.changed_from, c_first)
+    insert into kronos.zones (timezone, offsets, gaps, gap_seconds, read_at, probes, distances, changed_at,
+                              changed_from, from_job_id)
+    values (v_zone.timezone, v_zone.offsets, v_zone.gaps, v_zone.gap_seconds, v_zone.read_at, v_zone.probes,
+            v_zone.distances, v_zone.changed_at, v_zone.changed_from, c_first)
         on conflict (timezone) do update
-       set offsets = excluded.offsets, gaps = excluded.gaps, gap_seconds = excluded.gap_seconds, read_at = excluded.read_at,
-           probes = excluded.probes, distances = excluded.distances, changed_at = excluded.changed_at, changed_from = excluded.changed_from,
+       set offsets = excluded.offsets, gaps = excluded.gaps, gap_seconds = excluded.gap_seconds,
+           read_at = excluded.read_at, probes = excluded.probes, distances = excluded.distances,
+           changed_at = excluded.changed_at, changed_from = excluded.changed_from,
            from_job_id = excluded.from_job_id, one_shots_from = null;
 end
 $$;

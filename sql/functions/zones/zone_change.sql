@@ -2,7 +2,8 @@
 -- halving.
 -- Returns: a whole second, as a reading of UTC's clock, later than p_from. The distance at p_to is another
 -- one than at p_from.
-create or replace function kronos.zone_change(p_timezone text, p_from timestamp, p_to timestamp) returns timestamp
+create or replace function kronos.zone_change(p_timezone text, p_from timestamp, p_to timestamp)
+returns timestamp
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -17,7 +17,8 @@ begin
         v_week := least(v_low + interval '168 hours', p_until);
         new_offset := v_week at time zone p_timezone - v_week at time zone 'UTC';
         if new_offset <> old_offset then
-            at := kronos.zone_change(p_timezone, v_low at time zone 'UTC', v_week at time zone 'UTC') at time zone 'UTC';
+            at := kronos.zone_change(p_timezone, v_low at time zone 'UTC', v_week at time zone 'UTC')
+                  at time zone 'UTC';
             return next;
         end if;
         old_offset := new_offset;

@@ -3,7 +3,8 @@
 create or replace function kronos.zone_distances(p_timezone text, p_at timestamptz[]) returns integer[]
 language sql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
-    select array(select extract(epoch from probe.at at time zone p_timezone - probe.at at time zone 'UTC')::integer
+    select array(select extract(epoch from probe.at at time zone p_timezone
+                                - probe.at at time zone 'UTC')::integer
                    from unnest(p_at) with ordinality as probe (at, nth)
                   order by probe.nth)
 $$;

@@ -13,13 +13,15 @@ begin
     select zone.name
       into v_name
       from pg_timezone_names as zone
-     where zone.name !~ '^(posix|right)/' and zone.name not in ('localtime', 'posixrules', 'Factory', 'CET', 'EET', 'MET', 'WET')
+     where zone.name !~ '^(posix|right)/'
+       and zone.name not in ('localtime', 'posixrules', 'Factory', 'CET', 'EET', 'MET', 'WET')
        and v_meant in (lower(zone.name), lower(regexp_replace(zone.name, '^.*/', '')))
      order by lower(zone.name) <> v_meant, zone.name
      limit 1;
     return case
         when v_name is not null then 'write ' || v_name
-        when exists (select from pg_timezone_abbrevs as abbreviation where lower(abbreviation.abbrev) = v_meant)
+        when exists (select from pg_timezone_abbrevs as abbreviation
+                      where lower(abbreviation.abbrev) = v_meant)
             then 'an abbreviation stands for no one zone: use an IANA name, such as Europe/Berlin'
         else 'use an IANA name, such as Europe/Berlin'
     end;

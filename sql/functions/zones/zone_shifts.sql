@@ -7,7 +7,9 @@ as $$
 declare
     v_zone kronos.zones;
 begin
-    select * into v_zone from kronos.zones as zone where zone.timezone = p_timezone and zone.read_at > kronos.now() - interval '25 hours';
+    select * into v_zone
+      from kronos.zones as zone
+     where zone.timezone = p_timezone and zone.read_at > kronos.now() - interval '25 hours';
     return case when found then v_zone else kronos.read_zone(p_timezone) end;
 end
 $$;

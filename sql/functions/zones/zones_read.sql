@@ -1,6 +1,7 @@
 -- zones_read: the zones in use as PostgreSQL reads them in this session: their distances from UTC at the
 -- instants that the reaper noted.
-create or replace function kronos.zones_read() returns table (timezone text, probes timestamptz[], distances integer[])
+create or replace function kronos.zones_read()
+returns table (timezone text, probes timestamptz[], distances integer[])
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select zone.timezone, zone.probes, kronos.zone_distances(zone.timezone, zone.probes)
