@@ -26,6 +26,7 @@ begin
             perform from kronos.endpoints where workspace_id = v_workspace_id and deleted_at is null order by endpoint_id for update;
         end if;
     end loop;
+    delete from kronos.turns where workspace_id = v_workspace_id;
     update kronos.endpoints set deleted_at = now() where workspace_id = v_workspace_id and deleted_at is null;
     update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = v_workspace_id;
     is_deleted := true;

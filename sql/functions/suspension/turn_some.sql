@@ -1,0 +1,63 @@
+-- turn_some: has up to p_limit more jobs of a workspace follow its last suspension or resumption, oldest
+-- first: the ticks of all, then the entries of all, then those that were left behind. One session at a
+-- time; whoever finds another at it leaves it the work. A job that is made or changed meanwhile sees the
+-- workspace as it is now and follows by itself (settle_ticks), so going through them once by age meets all
+-- of the others. Lock order: the workspace's lock, shared; kronos.turns; jobs, cron.job. It waits for none
+-- of them but pg_cron's. Returns: how many it got on with; 0 where nothing can be done at this moment.
+create or replace function kronos.turn_some(p_workspace_id uuid, p_limit integer default 200) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_most_behind constant integer := 5000;      -- before going on: pg_cron is out of order, say
+    v_turn    kronos.turns;
+    v_is_suspended boolean;
+    v_job_ids uuid[];
+    v_behind  uuid[];
+    v_is_behind boolean;
+    v_at_once integer;
+begin
+    if not pg_try_advisory_xact_lock_shared(kronos.workspace_lock(p_workspace_id)) then
+        return 0;
+    end if;
+    select * into v_turn from kronos.turns where workspace_id = p_workspace_id and next_at <= clock_timestamp() for update skip locked;
+    if not found then
+        return 0;
+    end if;
+    v_is_suspended := (select workspace.status <> 'ACTIVE' from kronos.workspaces as workspace where workspace.workspace_id = p_workspace_id);
+    v_is_behind := v_turn.phase = 'BEHIND' or cardinality(v_turn.behind) >= c_most_behind;
+    if v_is_behind then
+        -- A few at a time where some have just failed: what keeps one from it keeps few others with it.
+        v_at_once := case when v_turn.next_at = '-infinity' then p_limit else least(greatest(cardinality(v_turn.behind) / 4, 1), 10) end;
+        v_job_ids := v_turn.behind[:v_at_once];
+        v_behind := kronos.turn_each(v_job_ids, v_is_suspended, true, true);
+        v_turn.behind := v_turn.behind[v_at_once + 1:] || v_behind;
+        if v_behind <> '{}' then
+            v_turn.next_at := clock_timestamp() + interval '0.5 seconds';
+        end if;
+    else
+        select coalesce(array_agg(next.job_id order by next.created_at, next.job_id), '{}') into v_job_ids
+          from kronos.next_to_turn(p_workspace_id, v_turn.after_created_at, v_turn.after_job_id, p_limit) as next;
+        v_behind := kronos.turn_each(array(select unnest(v_job_ids) except select unnest(v_turn.behind)), v_is_suspended,
+                                     v_turn.phase = 'TICKS', v_turn.phase = 'ENTRIES');
+        v_turn.behind := v_turn.behind || v_behind;
+        if cardinality(v_job_ids) = p_limit then
+            select job.created_at, job.job_id into v_turn.after_created_at, v_turn.after_job_id from kronos.jobs as job where job.job_id = v_job_ids[p_limit];
+        else
+            v_turn.phase := case v_turn.phase when 'TICKS' then 'ENTRIES' else 'BEHIND' end;
+            v_turn.after_created_at := '-infinity';
+            v_turn.after_job_id := '00000000-0000-0000-0000-000000000000';
+        end if;
+    end if;
+    if v_turn.phase = 'BEHIND' and v_turn.behind = '{}' then
+        delete from kronos.turns where workspace_id = p_workspace_id;
+    else
+        update kronos.turns
+           set phase = v_turn.phase, after_created_at = v_turn.after_created_at, after_job_id = v_turn.after_job_id, behind = v_turn.behind,
+               next_at = v_turn.next_at,
+               steps_left = case when v_turn.phase = 'BEHIND' then 2 * cardinality(v_turn.behind)
+                                 else greatest(steps_left - case when v_is_behind then 0 else cardinality(v_job_ids) end, cardinality(v_turn.behind), 1) end
+         where workspace_id = p_workspace_id;
+    end if;
+    return case when v_is_behind then cardinality(v_job_ids) - cardinality(v_behind) else greatest(cardinality(v_job_ids), 1) end;
+end
+$$;
