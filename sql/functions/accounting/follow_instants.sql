@@ -25,12 +25,14 @@ begin
             exit when v_due = '{}';
             if v_nth % 2 = 0 then
                 perform kronos.skip_each(v_due, p_instants[v_nth], kronos.suspension_reason(p_instants[v_nth - 1]));
+                v_due := '{}';
                 exit;
             end if;
             perform kronos.account_each(v_due, p_instants[v_nth]);
         end loop;
         -- As in settle_ticks: what has failed for the moment only is no job's fault, and is tried again.
-        if exists (select
+        if v_due <> '{}' and exists (
+                   select
                      from kronos.jobs as job
                     cross join lateral kronos.pointer_of(job.job_id) as pointer
                     where job.job_id = any (v_due)

@@ -14,10 +14,10 @@ begin
     for v_workspace_id in
         select turn.workspace_id from kronos.turns as turn where turn.next_at <= clock_timestamp() and not kronos.is_held() order by turn.steps_left limit 1000
     loop
-        while kronos.turn_some(v_workspace_id, 100) > 0 and clock_timestamp() < p_until loop
+        while kronos.turn_some(v_workspace_id, 200) > 0 and clock_timestamp() < p_until loop
         end loop;
         exit when clock_timestamp() >= p_until;
     end loop;
-    return (select sum(kronos.jobs_left(turn.workspace_id)) from kronos.turns as turn);
+    return (select coalesce(sum(kronos.jobs_left(turn.workspace_id)), 0) from kronos.turns as turn);
 end
 $$;

@@ -35,6 +35,9 @@ begin
         elsif p_entries then
             perform kronos.register_each(v_held);
         end if;
+        if cardinality(v_held) = cardinality(p_job_ids) then
+            return '{}';
+        end if;
         return array(select job.job_id
                        from unnest(p_job_ids) with ordinality as asked (job_id, nth)
                        join kronos.jobs as job using (job_id)

@@ -1,10 +1,11 @@
 -- turn_some: has up to p_limit more jobs of a workspace follow its last suspension or resumption, oldest
--- first: the ticks of all, then the entries of all, then those that were left behind. One session at a
--- time; whoever finds another at it leaves it the work. A job that is made or changed meanwhile sees the
--- workspace as it is now and follows by itself (settle_ticks), so going through them once by age meets all
--- of the others. Lock order: the workspace's lock, shared; kronos.turns; jobs, cron.job. It waits for none
--- of them but pg_cron's. Returns: how many it got on with; 0 where nothing can be done at this moment.
-create or replace function kronos.turn_some(p_workspace_id uuid, p_limit integer default 200) returns integer
+-- first, then those that were left behind. Where it goes on, the ticks of all come first, for these are wanted
+-- on time, then the entries of all: until a job has its own, other rings account for it. One session at a
+-- time; who finds another at it leaves it the work. A job that is made or changed meanwhile sees the workspace
+-- as it is now and follows by itself (settle_ticks), so going through them once by age meets all of the others.
+-- Lock order: the workspace's lock, shared; kronos.turns; jobs, cron.job. It waits for none but pg_cron's.
+-- Returns: how many it got on with; 0 where nothing can be done at this moment.
+create or replace function kronos.turn_some(p_workspace_id uuid, p_limit integer default 500) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -38,12 +39,12 @@ begin
         select coalesce(array_agg(next.job_id order by next.created_at, next.job_id), '{}') into v_job_ids
           from kronos.next_to_turn(p_workspace_id, v_turn.after_created_at, v_turn.after_job_id, p_limit) as next;
         v_behind := kronos.turn_each(array(select unnest(v_job_ids) except select unnest(v_turn.behind)), v_is_suspended,
-                                     v_turn.phase = 'TICKS', v_turn.phase = 'ENTRIES');
+                                     v_turn.phase = 'TICKS', v_turn.phase = 'ENTRIES' or v_is_suspended);
         v_turn.behind := v_turn.behind || v_behind;
         if cardinality(v_job_ids) = p_limit then
             select job.created_at, job.job_id into v_turn.after_created_at, v_turn.after_job_id from kronos.jobs as job where job.job_id = v_job_ids[p_limit];
         else
-            v_turn.phase := case v_turn.phase when 'TICKS' then 'ENTRIES' else 'BEHIND' end;
+            v_turn.phase := case when v_turn.phase = 'TICKS' and not v_is_suspended then 'ENTRIES' else 'BEHIND' end;
             v_turn.after_created_at := '-infinity';
             v_turn.after_job_id := '00000000-0000-0000-0000-000000000000';
         end if;
@@ -55,7 +56,7 @@ begin
            set phase = v_turn.phase, after_created_at = v_turn.after_created_at, after_job_id = v_turn.after_job_id, behind = v_turn.behind,
                next_at = v_turn.next_at,
                steps_left = case when v_turn.phase = 'BEHIND' then 2 * cardinality(v_turn.behind)
-                                 else greatest(steps_left - case when v_is_behind then 0 else cardinality(v_job_ids) end, cardinality(v_turn.behind), 1) end
+                                 else greatest(steps_left - case when v_is_behind then 0 when v_is_suspended then 2 else 1 end * cardinality(v_job_ids), cardinality(v_turn.behind), 1) end
          where workspace_id = p_workspace_id;
     end if;
     return case when v_is_behind then cardinality(v_job_ids) - cardinality(v_behind) else greatest(cardinality(v_job_ids), 1) end;
