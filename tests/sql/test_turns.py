@@ -171,6 +171,37 @@ def test_upkeep_and_the_reaper_go_on_where_the_request_ended(
     assert_told(superuser, made, tick - 11 * MINUTE, is_over=True)
 
 
+def test_instants_are_in_turn_whatever_was_written_by_hand_and_where_no_job_was_left_to_follow(
+    superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime
+) -> None:
+    (gone,) = jobs(1)
+    turn(superuser, endpoint, "suspend")
+    superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [gone])
+    turn(superuser, endpoint, "resume")
+    made = jobs(1)
+    turn(superuser, endpoint, "suspend")
+    superuser.execute(
+        "update kronos.workspaces set status = 'ACTIVE', suspended_at = null where workspace_id = %s", [endpoint.workspace_id]
+    )
+    turn(superuser, endpoint, "suspend")
+    (instants,) = values(superuser, "select instants from kronos.turns")
+    assert (len(instants), instants) == (3, sorted(set(instants)))
+    follow_all(superuser, endpoint)
+    assert [row for row in told(superuser, made[0]) if row[0] != "RUNS"] == []  # all of its ticks were before
+    assert_told(superuser, made, tick - 11 * MINUTE, is_over=True)
+
+
+def test_a_step_takes_no_more_ticks_than_it_may(
+    superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime
+) -> None:
+    """Of jobs with 15,000 ticks each that may be delivered, one a step; those that are due later cost little."""
+    since = tick - timedelta(days=11)
+    made = jobs(2, next_tick_at=since, ticks_from=since - MINUTE, catch_up_window_seconds=20 * 86400)
+    few = "select kronos.few_ticks(%s, %s, 10000)"
+    assert value(superuser, few, [made, tick]) == made[:1]
+    assert value(superuser, few, [made, since - MINUTE]) == made
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_between_two_steps_each_tick_is_told_once(
     superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime, seed: int

@@ -1,18 +1,21 @@
 -- turn_some: has up to p_limit more jobs of a workspace follow its last suspension or resumption, oldest
--- first, then those that were left behind. Where it goes on, the ticks of all come first, for these are wanted
--- on time, then the entries of all: until a job has its own, other rings account for it. One session at a
--- time; who finds another at it leaves it the work. A job that is made or changed meanwhile sees the workspace
--- as it is now and follows by itself (settle_ticks), so going through them once by age meets all of the others.
--- Lock order: the workspace's lock, shared; kronos.turns; jobs, cron.job. It waits for none but pg_cron's.
--- Returns: how many it got on with; 0 where nothing can be done at this moment.
+-- first, then those that were left behind. Where it goes on, the ticks of all come first, for these are
+-- wanted on time, then the entries of all: until a job has its own, other rings account for it. One
+-- session at a time; who finds another at it leaves it the work. A job that is made or changed meanwhile
+-- sees the workspace as it is now and follows by itself (settle_ticks), so going through them once by age
+-- meets all of the others. Lock order: the workspace's lock, shared; kronos.turns; jobs, cron.job. It
+-- waits for none but pg_cron's. Returns: how many it got on with; 0 where nothing can be done at this
+-- moment.
 create or replace function kronos.turn_some(p_workspace_id uuid, p_limit integer default 500) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_most_behind constant integer := 5000;      -- before going on: pg_cron is out of order, say
+    c_ticks   constant integer := 10000;         -- of one job ticks_at_most says no more
     v_turn    kronos.turns;
     v_is_suspended boolean;
-    v_job_ids uuid[];
+    v_found   uuid[];
+    v_job_ids uuid[];      -- the first of these, as many as a step may take
     v_behind  uuid[];
     v_is_behind boolean;
     v_at_once integer;
@@ -29,20 +32,24 @@ begin
     if v_is_behind then
         -- A few at a time where some have just failed: what keeps one from it keeps few others with it.
         v_at_once := case when v_turn.next_at = '-infinity' then p_limit else least(greatest(cardinality(v_turn.behind) / 4, 1), 10) end;
-        v_job_ids := v_turn.behind[:v_at_once];
+        v_found := v_turn.behind[:v_at_once];
+        v_job_ids := kronos.few_ticks(v_found, v_turn.turned_at, c_ticks);
         v_behind := kronos.turn_each(v_job_ids, v_is_suspended, true, true);
-        v_turn.behind := v_turn.behind[v_at_once + 1:] || v_behind;
+        v_turn.behind := v_turn.behind[cardinality(v_job_ids) + 1:] || v_behind;
         if v_behind <> '{}' then
             v_turn.next_at := clock_timestamp() + interval '0.5 seconds';
         end if;
     else
-        select coalesce(array_agg(next.job_id order by next.created_at, next.job_id), '{}') into v_job_ids
+        select coalesce(array_agg(next.job_id order by next.created_at, next.job_id), '{}') into v_found
           from kronos.next_to_turn(p_workspace_id, v_turn.after_created_at, v_turn.after_job_id, p_limit) as next;
+        v_job_ids := case when v_turn.phase = 'TICKS' then kronos.few_ticks(v_found, v_turn.turned_at, c_ticks) else v_found end;
         v_behind := kronos.turn_each(array(select unnest(v_job_ids) except select unnest(v_turn.behind)), v_is_suspended,
                                      v_turn.phase = 'TICKS', v_turn.phase = 'ENTRIES' or v_is_suspended);
         v_turn.behind := v_turn.behind || v_behind;
-        if cardinality(v_job_ids) = p_limit then
-            select job.created_at, job.job_id into v_turn.after_created_at, v_turn.after_job_id from kronos.jobs as job where job.job_id = v_job_ids[p_limit];
+        if cardinality(v_job_ids) = p_limit or cardinality(v_job_ids) < cardinality(v_found) then
+            select job.created_at, job.job_id into v_turn.after_created_at, v_turn.after_job_id
+              from kronos.jobs as job
+             where job.job_id = v_job_ids[cardinality(v_job_ids)];
         else
             v_turn.phase := case when v_turn.phase = 'TICKS' and not v_is_suspended then 'ENTRIES' else 'BEHIND' end;
             v_turn.after_created_at := '-infinity';

@@ -13,6 +13,7 @@ declare
     v_workspace kronos.workspaces;
     v_instants  timestamptz[];
     v_now       timestamptz;
+    v_jobs      bigint;
 begin
     perform pg_advisory_xact_lock(kronos.workspace_lock(kronos.current_workspace_id()));
     select * into v_workspace from kronos.workspaces where workspace_id = kronos.current_workspace_id() for no key update;
@@ -25,17 +26,25 @@ begin
         raise exception 'the jobs of workspace % still follow its last % suspensions and resumptions: wait until jobs_left is 0', v_workspace.slug, cardinality(v_instants)
             using errcode = 'lock_not_available';
     end if;
+    if (cardinality(v_instants) % 2 = 0) <> (p_status = 'SUSPENDED') then      -- somebody has written its row by hand
+        v_instants := v_instants || greatest(coalesce(v_workspace.suspended_at, clock_timestamp()),
+                                             v_instants[cardinality(v_instants)] + interval '1 microsecond');
+    end if;
     v_now := greatest(clock_timestamp(), v_instants[cardinality(v_instants)] + interval '1 microsecond');
     update kronos.workspaces
        set version = version + 1, status = p_status, suspended_at = case when p_status = 'SUSPENDED' then v_now end
      where workspace_id = v_workspace.workspace_id;
+    v_jobs := (select count(*)
+                 from kronos.jobs as job
+                where job.workspace_id = v_workspace.workspace_id
+                  and job.trigger = 'CRON'
+                  and job.status in ('ACTIVE', 'PAUSED'));
+    if v_jobs = 0 then
+        delete from kronos.turns where workspace_id = v_workspace.workspace_id;
+        return true;
+    end if;
     insert into kronos.turns as turn (workspace_id, instants, turned_at, steps_left)
-    select v_workspace.workspace_id, v_instants || v_now, v_now, 2 * count(*)
-      from kronos.jobs as job
-     where job.workspace_id = v_workspace.workspace_id
-       and job.trigger = 'CRON'
-       and job.status in ('ACTIVE', 'PAUSED')
-    having count(*) > 0
+    values (v_workspace.workspace_id, v_instants || v_now, v_now, 2 * v_jobs)
         on conflict (workspace_id) do update
        set instants = excluded.instants, turned_at = excluded.turned_at, phase = default, after_created_at = default, after_job_id = default,
            behind = default, next_at = default, steps_left = excluded.steps_left;
