@@ -28,7 +28,7 @@ Role = Literal["instance_admin"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A tenant. `version` counts its changes."""
+    """A tenant. `version` counts its changes; `jobs_left` of its CRON jobs have still to follow its last suspension or resumption."""
 
     workspace_id: UUID
     slug: str
@@ -37,6 +37,7 @@ class Workspace:
     version: int
     created_at: datetime
     suspended_at: datetime | None
+    jobs_left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

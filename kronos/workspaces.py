@@ -1,5 +1,11 @@
-"""What can be done to a workspace. Each operation is one statement, or one transaction in one round trip."""
+"""What can be done to a workspace. Each operation is one statement, or one transaction in one round trip.
 
+After a suspension or resumption, which writes the workspace's row alone, its jobs follow in transactions of their own.
+"""
+
+import asyncio
+import logging
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,18 +17,16 @@ from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Workspace
 from kronos.sql import statement
 
+_log = logging.getLogger("kronos.api")
 SYSTEM = "kronos-system"  # the workspace of the internal jobs
-TURN_SECONDS = 60
-"""What suspending or resuming may take: a thousand jobs take 0.4 s, ten thousand more than a request has otherwise."""
+TURN_SECONDS = 30
+"""What a request that suspends or resumes may take: more than others have."""
+_FOLLOW_SECONDS = 20.0
+"""So long it has the workspace's jobs follow, some thousands a second; workers and the reaper go on."""
+_STUCK_SECONDS = 1.0
+"""So long while nothing can be done: somebody holds what is left."""
+_AGAIN_SECONDS = 0.02
 _UNFINISHED = {"jobs": "ACTIVE or PAUSED jobs", "executions": "unfinished executions", "backfills": "RUNNING backfills"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowed:
-    """How long the transaction's next statements may take; and the version that they are meant for, None: any."""
-
-    statement_timeout: str
-    version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +38,17 @@ class MatchedWorkspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turned:
-    """How many pg_cron entries were removed or registered as a workspace's status turned."""
+    """A workspace was suspended or resumed, or was so before. The number is the release before's."""
 
     entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """How many jobs it got on with, 0 where nothing can be done at this moment; and how many have still to follow their workspace."""
+
+    done: int
+    jobs_left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +67,9 @@ _LIST = statement("workspaces.list_workspaces", Workspace)
 _UPDATE = statement("workspaces.update_workspace", Workspace)
 _RENAME = statement("workspaces.rename_workspace", Workspace)
 _MATCH = statement("workspaces.match_workspace", MatchedWorkspace)
-_ALLOW = statement("workspaces.allow_longer", Allowed)
 _SUSPEND = statement("workspaces.suspend_workspace", Turned)
 _RESUME = statement("workspaces.resume_workspace", Turned)
+_TURN_FURTHER = statement("workspaces.turn_further", Following)
 _DELETE = statement("workspaces.delete_workspace", WorkspaceDeletion)
 
 
@@ -89,20 +101,41 @@ async def update(
     status: Literal["ACTIVE", "SUSPENDED"] | None,
     if_match: Collection[int] | None = None,
 ) -> Workspace:
-    """Rename, suspend or resume: the row, the jobs' ticks up to now and their pg_cron entries, all or nothing.
+    """Rename, suspend or resume. The row turns at once; then its jobs follow as long as this call's time lasts (`jobs_left`).
 
-    Raises WorkspaceNotFound, Forbidden, PreconditionFailed, PgCronUnavailable, DatabaseUnavailable.
+    Raises WorkspaceNotFound, Forbidden, PreconditionFailed, DatabaseUnavailable: nothing was changed.
     """
     _refuse_system(view)
-    params = {"workspace": view.workspace, "name": name, "timeout": f"{TURN_SECONDS}s", "if_match": _listed(if_match)}
+    params = {"workspace": view.workspace, "name": name, "if_match": _listed(if_match)}
     if status is None:
         updated, found = await view.write_then_read(_UPDATE, params, _GET, params)
         if not updated and found and if_match is not None and found[0].version not in if_match:
             raise errors.PreconditionFailed(f"the workspace is at version {found[0].version}, which If-Match does not name")
         return _present(view, updated)
     turn = _SUSPEND if status == "SUSPENDED" else _RESUME
-    _, _, updated = await view.prepare_write_read(_ALLOW, turn, _RENAME, params)
-    return _present(view, updated)
+    _, _, updated = await view.prepare_write_read(_MATCH, turn, _RENAME, params)
+    workspace = _present(view, updated)
+    return replace(workspace, jobs_left=await _follow(view, workspace.jobs_left))
+
+
+async def _follow(view: WorkspaceView, jobs_left: int) -> int:
+    """Have the workspace's jobs follow it, so many at a time. Returns how many are left to the workers and the reaper.
+
+    What stops it is no error of the request: the workspace has turned.
+    """
+    began = moved = time.monotonic()
+    while jobs_left > 0 and (now := time.monotonic()) < began + _FOLLOW_SECONDS and now < moved + _STUCK_SECONDS:
+        try:
+            (step,) = await view.rows(_TURN_FURTHER, {})
+        except errors.KronosError as error:
+            _log.warning("jobs of workspace %s will follow it later: %s", view.workspace, error)
+            break
+        jobs_left = step.jobs_left
+        if step.done:
+            moved = now
+        elif jobs_left:
+            await asyncio.sleep(_AGAIN_SECONDS)
+    return jobs_left
 
 
 async def delete(view: WorkspaceView, *, if_match: Collection[int] | None = None) -> Workspace:

@@ -1,5 +1,8 @@
 """If-Match and If-None-Match as RFC 9110 section 13 has them, of resources whose ETag is their version.
 
+A `+` after it says that the document is still changing without a new version, so nobody keeps it: If-Match takes it as the version it is,
+and If-None-Match never knows it.
+
 A list is a list, `*` is any version that there is, a weak tag never matches in If-Match, and a tag that is not one of ours matches nothing.
 What is no entity tag at all is refused: a condition that was meant and misread would let an unguarded write through.
 """
@@ -12,18 +15,19 @@ from kronos import errors
 
 # RFC 9110 8.8.3; a list may have empty elements (5.6.1), and commas within its tags.
 _TAG = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"|)[ \t]*(?:,|\Z)')
+_MOVING = "+"
 _VERSION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
-def etag(version: int) -> str:
-    """The entity tag of a version."""
-    return f'"{version}"'
+def etag(version: int, *, is_moving: bool = False) -> str:
+    """The entity tag of a version; of one whose document is still changing."""
+    return f'"{version}{_MOVING if is_moving else ""}"'
 
 
 def if_match(fields: Iterable[str]) -> frozenset[int] | None:
     """The versions that are asked for; None: any that there is, or the header is not there. Raises InvalidRequest."""
     tags = _tags("If-Match", fields)
-    return None if tags is None else _versions(tag for is_weak, tag in tags if not is_weak)
+    return None if tags is None else _versions(tag.removesuffix(_MOVING) for is_weak, tag in tags if not is_weak)
 
 
 def if_none_match(fields: Iterable[str]) -> frozenset[int] | None:

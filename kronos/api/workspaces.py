@@ -44,9 +44,9 @@ async def list_workspaces(instance: Instance, query: Annotated[PageQuery, Query(
 async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One workspace."""
     workspace = await workspaces.get(view)
-    if is_known(workspace.version, if_none_match):
+    if is_known(workspace.version, if_none_match) and not workspace.jobs_left:
         return unchanged(workspace.version)
-    return answer(workspace, ETag=etag(workspace.version))
+    return answer(workspace, ETag=_tag(workspace))
 
 
 @router.patch(
@@ -59,18 +59,17 @@ async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) ->
         errors.PreconditionFailed,
         errors.PayloadTooLarge,
         errors.Unprocessable,
-        errors.PgCronUnavailable,
     ),
 )
 async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch], if_match: IfMatch = None) -> Response:
-    """Rename, suspend or resume a workspace."""
+    """Rename, suspend or resume a workspace. While `jobs_left` is not 0, some of its jobs have still to follow."""
     document = draft.document
     if _COPY.told(document):
         present = await workspaces.get(view)
         document = _COPY.edited(document, shown(present))
         if_match = held_to(present.version, if_match)
         if not document:
-            return answer(present, ETag=etag(present.version))
+            return answer(present, ETag=_tag(present))
     body = await draft.judged(document)
     if body.name is None and body.status is None:
         fault = errors.Fault(pointer="", detail="the body changes nothing", hint="Give name, status or both.")
@@ -78,7 +77,7 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
     if body.status is not None:
         call.take(workspaces.TURN_SECONDS)
     workspace = await workspaces.update(view, name=body.name, status=body.status, if_match=if_match)
-    return answer(workspace, ETag=etag(workspace.version))
+    return answer(workspace, ETag=_tag(workspace))
 
 
 @router.delete(
@@ -87,3 +86,7 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
 async def delete_workspace(view: View, if_match: IfMatch = None) -> Response:
     """Delete a workspace without live jobs."""
     return answer(await workspaces.delete(view, if_match=if_match))
+
+
+def _tag(workspace: Workspace) -> str:
+    return etag(workspace.version, is_moving=workspace.jobs_left > 0)

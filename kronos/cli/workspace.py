@@ -4,7 +4,7 @@ import click
 
 from kronos.cli.command import Api, command, given
 
-_FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at")
+_FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left")
 _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "CREATED"}
 
 

@@ -43,6 +43,12 @@ def pause(facts: Facts) -> Judged:
         "skip_next": facts.skip_next,
     }
     halted = _halted_now(facts)
+    if halted is None and facts.turned_at is not None:
+        detail = f"the workspace was suspended or resumed at {said(facts.turned_at)}, and the job has still to follow"
+        because = f"The tick is accounted for as it was then, in its turn: {detail}."
+        return Step(step="pause", holds=False, detail=detail, evidence=evidence), Verdict(
+            decision="OVERDUE", code="workspace_turning", because=because
+        )
     if halted is None:
         return Step(step="pause", holds=True, detail="neither the job nor its workspace is halted", evidence=evidence), None
     code, detail = halted
@@ -72,7 +78,9 @@ def _halted_now(facts: Facts) -> tuple[str, str] | None:
         reason = facts.standing
         told = _as_recorded({"detail": "the job is paused", **{name: reason.get(name) for name in ("actor", "at", "note")}})
         return "paused", told + (f"; it resumes at {said(facts.resume_at)}" if facts.resume_at else "")
-    if facts.workspace_status != "ACTIVE":
+    if facts.was_suspended:
+        if facts.workspace_status == "ACTIVE":
+            return "workspace_suspended", f"the workspace {facts.workspace} was suspended"
         return "workspace_suspended", f"the workspace {facts.workspace} is {facts.workspace_status} since {said(facts.suspended_at)}"
     if facts.is_to_be_skipped:
         return "skip_next", f"it is one of the next {facts.skip_next} ticks, which are to be skipped"

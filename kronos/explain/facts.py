@@ -75,6 +75,7 @@ class Facts:
     workspace: str
     workspace_status: WorkspaceStatus
     suspended_at: datetime | None
+    turns: list[datetime] | None  # when it was suspended and resumed, in turn, as far as jobs have still to follow
     is_to_be_skipped: bool
     fault: JsonObject | None
     retained_from: datetime | None
@@ -107,6 +108,18 @@ class Facts:
     def is_pending(self) -> bool:
         """Whether the tick is one that nobody has accounted for yet: it lies at the pointer or after it."""
         return self.tick is not None and self.is_live and self.next_tick_at is not None and self.tick >= self.next_tick_at
+
+    @property
+    def turned_at(self) -> datetime | None:
+        """The last suspension or resumption of the workspace, where that is what the tick is still to be accounted for by."""
+        return self.turns[-1] if self.turns and self.is_overdue and self.tick is not None and self.tick <= self.turns[-1] else None
+
+    @property
+    def was_suspended(self) -> bool:
+        """Whether the workspace was suspended at the tick; where nobody knows, whether it is now."""
+        if self.turned_at is not None and self.turns is not None and self.tick is not None:
+            return sum(at < self.tick for at in self.turns) % 2 == 1
+        return self.workspace_status != "ACTIVE"
 
     @property
     def is_past(self) -> bool:

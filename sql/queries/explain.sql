@@ -42,6 +42,7 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        version.skip_next, version.resume_at, version.replaced_by_id,
        case when version.trigger = 'CRON' then kronos.read_instant(version.schedule, version.cron, version.at) end as reading,
        workspace.slug as workspace, workspace.status as workspace_status, workspace.suspended_at,
+       (select turn.instants from kronos.turns as turn where turn.workspace_id = workspace.workspace_id) as turns,
        case when version.tick is not null and version.skip_next > 0
             then exists (select
                            from kronos.next_ticks(version.schedule, kronos.finite(nullif(pointer.next_tick_at, 'infinity')) - interval '1 microsecond',

@@ -13,15 +13,15 @@ select set_config('kronos.instance_admin', 'on', true) as instance_admin;
 insert into kronos.workspaces (slug, name)
 values (%(slug)s, %(name)s)
     on conflict (slug) where status <> 'DELETED' do nothing
-returning workspace_id, slug, name, status, version, created_at, suspended_at;
+returning workspace_id, slug, name, status, version, created_at, suspended_at, 0 as jobs_left;
 
 -- name: get_workspace
-select workspace_id, slug, name, status, version, created_at, suspended_at
+select workspace_id, slug, name, status, version, created_at, suspended_at, kronos.jobs_left(workspace_id) as jobs_left
   from kronos.workspaces
  where workspace_id = (select found.workspace_id from kronos.find_workspace(%(workspace)s) as found);
 
 -- name: list_workspaces
-select workspace_id, slug, name, status, version, created_at, suspended_at
+select workspace_id, slug, name, status, version, created_at, suspended_at, kronos.jobs_left(workspace_id) as jobs_left
   from kronos.workspaces
  where status <> 'DELETED'
    and (created_at, workspace_id)
@@ -37,7 +37,7 @@ update kronos.workspaces
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
    and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
-returning workspace_id, slug, name, status, version, created_at, suspended_at;
+returning workspace_id, slug, name, status, version, created_at, suspended_at, kronos.jobs_left(workspace_id) as jobs_left;
 
 -- name: rename_workspace
 -- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none
@@ -48,27 +48,25 @@ update kronos.workspaces
        version = version + case when %(name)s::text <> name and xmin <> pg_current_xact_id()::xid then 1 else 0 end
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
-returning workspace_id, slug, name, status, version, created_at, suspended_at;
-
--- name: allow_longer
--- First where a workspace is suspended or resumed, which takes longer than other statements may where it has
--- very many jobs: it may, and the workspace is at one of the versions in %(if_match)s (null: any will do).
-select set_config('statement_timeout', %(timeout)s, true) as statement_timeout, kronos.match_workspace(%(if_match)s::integer[]) as version;
+returning workspace_id, slug, name, status, version, created_at, suspended_at, kronos.jobs_left(workspace_id) as jobs_left;
 
 -- name: match_workspace
--- First where a workspace is deleted: that it is at one of the versions in %(if_match)s; null: any will do.
--- One row.
+-- First where a workspace is suspended, resumed or deleted: that it is at one of the versions in
+-- %(if_match)s; null: any will do. One row.
 select kronos.match_workspace(%(if_match)s::integer[]) as version;
 
 -- name: suspend_workspace
--- Its due ticks are accounted for and its entries removed, in one transaction. One row; entries: removed, 0
--- where it was not ACTIVE.
+-- It is SUSPENDED, and its jobs have to follow. One row; entries: 0.
 select kronos.suspend_workspace() as entries;
 
 -- name: resume_workspace
--- The suspension's ticks are recorded as skipped and its entries registered, in one transaction. One row;
--- entries: registered, 0 where it was not SUSPENDED.
+-- It is ACTIVE, and its jobs have to follow. One row; entries: 0.
 select kronos.resume_workspace() as entries;
+
+-- name: turn_further
+-- Some more of its jobs follow. One row: how many, 0 where nothing can be done at this moment; and how
+-- many have still to.
+select done, jobs_left from kronos.turn_further();
 
 -- name: delete_workspace
 -- One row: whether it was deleted, with its endpoints, and what is unfinished in it where it was not. Nothing

@@ -20,6 +20,7 @@ WAITING = (
     "trigger_job",
     "suspend_workspace",
     "resume_workspace",
+    "turn_further",
     "delete_workspace",
     "delete_endpoint",
     "retry_execution",

@@ -345,7 +345,7 @@ def test_a_pointer_that_was_set_back_claims_no_tick_that_has_a_row(superuser: Co
         superuser.execute('select kronos.skip_ticks(%s, %s, \'{"code": "paused"}\')', [job_id, now])
     else:
         superuser.execute("update kronos.jobs set status = 'PAUSED', status_reason = '{\"code\": \"paused\"}' where job_id = %s", [job_id])
-        superuser.execute("select kronos.skip_each(array[%s::uuid], %s)", [job_id, now])
+        superuser.execute("select kronos.skip_each(array[%s::uuid], %s, null)", [job_id, now])
     told_of = told(ledger(superuser, job_id, since, since + 10 * HOUR))
     assert told_of == {"expected": 10, "delivered": 3, "missed" if how == "ring" else "skipped": 7}
     assert job(superuser, job_id)["next_tick_at"] == since + 10 * HOUR

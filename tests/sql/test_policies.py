@@ -204,6 +204,7 @@ _MAY = {
         "system_drift",
         "system_status",
         "trigger_job",
+        "turn_further",
         "unregister_pg_cron",
         "weeks_noted_from",
         "zones_read",

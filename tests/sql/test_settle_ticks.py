@@ -189,6 +189,9 @@ async def test_a_resumed_workspaces_ticks_are_skipped(
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime]
 ) -> None:
     suspend_by_hand(superuser, endpoint)
+    superuser.execute(
+        "update kronos.workspaces set suspended_at = %s where workspace_id = %s", [due[1] - timedelta(seconds=1), endpoint.workspace_id]
+    )
     await workspaces.update(view, name=None, status="ACTIVE")
     assert live(superuser, due[0]) == []
     assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]

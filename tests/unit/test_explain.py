@@ -112,3 +112,15 @@ def test_a_tick_from_before_the_job_was_made_is_told_as_such() -> None:
     made = NOW + timedelta(hours=1)
     told = explained(facts(**BEFORE, ticks_from=made, created_at=made))
     assert (told.decision, told.code) == ("NOT_DUE", "not_yet_created")
+
+
+def test_a_tick_that_its_job_has_still_to_follow_its_workspace_for_is_told_by_the_instants() -> None:
+    before, after, minute = TICK - timedelta(seconds=30), TICK + timedelta(seconds=30), timedelta(minutes=1)
+    suspended = {"workspace_status": "SUSPENDED", "suspended_at": after, "turns": [after]}
+    answer = explained(facts(**suspended))
+    assert (answer.decision, answer.code) == ("OVERDUE", "workspace_turning")  # it was due before
+    answer = explained(facts(**suspended | {"suspended_at": before, "turns": [before]}))
+    assert (answer.decision, answer.code) == ("SKIPPED", "workspace_suspended")
+    answer = explained(facts(turns=[before, after]))
+    assert (answer.decision, answer.code) == ("SKIPPED", "workspace_suspended")
+    assert explained(facts(turns=[before - minute, before])).code == "alarm_not_rung"

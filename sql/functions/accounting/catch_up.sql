@@ -26,6 +26,7 @@ begin
            and not kronos.has_just_failed(pointer, p_now)
            and job.status = 'ACTIVE'
            and workspace.status = 'ACTIVE'
+           and not kronos.is_turning(pointer)
          order by pointer.next_tick_at
          limit 10000
            for update of job skip locked

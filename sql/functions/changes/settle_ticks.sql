@@ -37,6 +37,7 @@ begin
         end if;
         select * into strict v_job from kronos.jobs where job_id = p_job_id;
     end if;
+    perform kronos.follow_turns(array[v_job.job_id]);
     v_tick := (select pointer.next_tick_at from kronos.pointer_of(v_job.job_id) as pointer);
     if v_tick is null or v_tick > v_now then
         return 0;

@@ -8,9 +8,7 @@ as $$
                 then coalesce(p_job.status_reason, '{}') || jsonb_build_object('code', 'paused',
                                                                                'detail', 'the job was paused')
                 when workspace.status <> 'ACTIVE'
-                then jsonb_build_object('code', 'workspace_suspended',
-                                        'detail', 'the workspace was suspended',
-                                        'at', kronos.iso(workspace.suspended_at))
+                then kronos.suspension_reason(workspace.suspended_at)
            end
       from kronos.workspaces as workspace
      where workspace.workspace_id = p_job.workspace_id

@@ -24,6 +24,7 @@ begin
                 perform kronos.end_pause(v_job.job_id);
                 select kronos.why_halted(job) into v_job.why_halted from kronos.jobs as job where job.job_id = v_job.job_id;
             end if;
+            perform kronos.follow_turns(array[v_job.job_id]);
             if v_job.why_halted is null then
                 v_live := v_live || v_job.job_id;
             else

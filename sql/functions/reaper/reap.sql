@@ -1,10 +1,11 @@
 -- reap: the task of the internal job reaper: makes pg_cron's entries and the ACTIVE CRON jobs the same set,
 -- and touches nobody else's.
 --   1. retires jobs whose ends_at has come, after accounting for their last ticks, and resumes those whose pause has run out;
---   2. reads time zones anew, and puts right the alarms and pointers that this changes;
---   3. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
+--   2. has jobs follow their workspaces that were suspended or resumed;
+--   3. reads time zones anew, and puts right the alarms and pointers that this changes;
+--   4. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
 --      registers what an ACTIVE job lacks;
---   4. has pg_cron read its entries again.
+--   5. has pg_cron read its entries again.
 -- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request
 -- under way is never undone. A function cannot commit, and what it has changed it holds until it ends: so
 -- each task stops by the clock and keeps what it has done, all of them so that rows are held for about
@@ -17,7 +18,7 @@ as $$
 declare
     v_began  constant timestamptz := kronos.clock();
     v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}'::jsonb;
-    v_left   jsonb := '{"ended": 0, "resumed": 0, "alarms": 0, "entries": 0}'::jsonb;
+    v_left   jsonb := '{"ended": 0, "resumed": 0, "suspension": 0, "alarms": 0, "entries": 0}'::jsonb;
     v_errors jsonb := '[]'::jsonb;
     v_done   record;
     v_task   text;
@@ -25,8 +26,8 @@ declare
 begin
     for v_task, v_until in
         select task, v_began + p_budget * share
-          from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'refresh_zones', 0.4), (4, 'repair_pg_cron', 1),
-                       (5, 'wake_pg_cron', 1)) as tasks (nth, task, share)
+          from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'turn_all', 0.5), (4, 'refresh_zones', 0.6),
+                       (5, 'repair_pg_cron', 1), (6, 'wake_pg_cron', 1)) as tasks (nth, task, share)
          order by nth
     loop
         continue when v_task in ('end_jobs', 'resume_jobs_in_time') and kronos.is_held();      -- both account for ticks
@@ -42,6 +43,8 @@ begin
                     v_counts := kronos.added(v_counts, jsonb_build_object('resumed', v_done.resumed, 'busy', v_done.busy, 'failed', jsonb_array_length(v_done.errors)));
                     v_left := v_left || jsonb_build_object('resumed', (select count(*) from kronos.jobs as job
                                                                         where job.status = 'PAUSED' and job.resume_at <= v_began));
+                when 'turn_all' then
+                    v_left := v_left || jsonb_build_object('suspension', kronos.turn_all(v_until));
                 when 'refresh_zones' then
                     select * into v_done from kronos.refresh_zones(v_until);
                     v_errors := v_errors || v_done.errors;

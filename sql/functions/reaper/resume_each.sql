@@ -19,8 +19,9 @@ begin
           join kronos.jobs as job using (job_id)
          where job.status = 'PAUSED' and job.resume_at <= p_now;
         busy := cardinality(p_job_ids) - cardinality(v_held);
-        perform kronos.skip_each(v_held, p_now);
+        perform kronos.skip_each(v_held, p_now, null);
         update kronos.jobs set status = 'ACTIVE', status_reason = null, resume_at = null where job_id = any (v_held) and status = 'PAUSED';
+        perform kronos.follow_turns(v_held);
         select coalesce(array_agg(job.job_id), '{}'), coalesce(array_agg(job.alarm), '{}') into v_due, v_alarms
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)

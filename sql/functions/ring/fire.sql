@@ -88,6 +88,7 @@ begin
                               where job.job_id = p_job_id
                                 and job.status = 'ACTIVE'
                                 and workspace.status = 'ACTIVE'
+                                and not kronos.is_turning(pointer)
                                 and pointer.next_tick_at between v_now - kronos.grace() and v_now) then
         v_own := kronos.account_each(array[p_job_id], v_now);
         if v_own > 0 then

@@ -1,13 +1,13 @@
--- skip_each: skip_ticks for many jobs at once, for the reason that halts each: the ticks of those that are
--- paused up to their resume_at, of the others up to and including p_upto. Where one row is malformed, each is
--- skipped alone, so that only that one stays where it is, and kronos.job_faults says why. The caller holds
--- the rows' locks. 0.2 ms a job, against 0.9 of skip_ticks.
-create or replace function kronos.skip_each(p_job_ids uuid[], p_upto timestamptz) returns void
+-- skip_each: skip_ticks for many jobs at once, for p_reason, or where that is null for the one that halts
+-- each: the ticks of those that are paused up to their resume_at, of the others up to and including
+-- p_upto. Where one row is malformed, each is skipped alone, so that only that one stays where it is, and
+-- kronos.job_faults says why. The caller holds the rows' locks. 0.2 ms a job, against 0.9 of skip_ticks.
+create or replace function kronos.skip_each(p_job_ids uuid[], p_upto timestamptz, p_reason jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     with job as materialized (
-        select job.job_id, job.workspace_id, job.endpoint_id, job.input, job.schedule, pointer.next_tick_at, pointer.last_run_at, job as whole, job.ends_at, kronos.why_halted(job) as reason,
+        select job.job_id, job.workspace_id, job.endpoint_id, job.input, job.schedule, pointer.next_tick_at, pointer.last_run_at, job as whole, job.ends_at, coalesce(p_reason, kronos.why_halted(job)) as reason,
                coalesce(case when job.status = 'PAUSED' then job.resume_at - interval '1 microsecond' end, p_upto) as upto
           from kronos.jobs as job
          cross join lateral kronos.pointer_of(job.job_id) as pointer
@@ -43,7 +43,7 @@ begin
        and pointer.next_tick_at = counted.next_tick_at;
 exception when data_exception then
     perform kronos.skip_ticks(job.job_id, coalesce(case when job.status = 'PAUSED' then job.resume_at - interval '1 microsecond' end, p_upto),
-                              kronos.why_halted(job))
+                              coalesce(p_reason, kronos.why_halted(job)))
        from kronos.jobs as job
       cross join lateral kronos.pointer_of(job.job_id) as pointer
       where job.job_id = any (p_job_ids)

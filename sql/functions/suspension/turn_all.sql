@@ -1,0 +1,23 @@
+-- turn_all: has jobs follow their workspaces until p_until, and some of one in any case: the workspaces
+-- with the fewest to do first. What the request that turned a workspace left goes on here: the workers'
+-- upkeep does it several times a second, the reaper each minute. Not while the instance is held. Returns:
+-- how many jobs have still to follow.
+create or replace function kronos.turn_all(p_until timestamptz) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_workspace_id uuid;
+begin
+    if not exists (select from kronos.turns) then
+        return 0;
+    end if;
+    for v_workspace_id in
+        select turn.workspace_id from kronos.turns as turn where turn.next_at <= kronos.clock() and not kronos.is_held() order by turn.steps_left limit 1000
+    loop
+        while kronos.turn_some(v_workspace_id, 200) > 0 and kronos.clock() < p_until loop
+        end loop;
+        exit when kronos.clock() >= p_until;
+    end loop;
+    return (select coalesce(sum(kronos.jobs_left(turn.workspace_id)), 0) from kronos.turns as turn);
+end
+$$;

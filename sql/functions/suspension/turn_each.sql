@@ -1,0 +1,56 @@
+-- turn_each: has some jobs of a workspace follow its last suspension or resumption: their ticks (p_ticks),
+-- and a pause that has run out ends; their entries (p_entries). Where one of them fails, its half of the
+-- batch is tried apart, and so on, so that it stops no other. The caller holds the workspace's lock,
+-- shared. Lock order: the jobs' rows, cron.job; waits for no row. Returns: those that are left behind:
+-- held by somebody, or failed.
+create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean, p_entries boolean) returns uuid[]
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_half constant integer     := cardinality(p_job_ids) / 2;
+    v_now  constant timestamptz := kronos.clock();
+    v_held    uuid[];
+    v_paused  uuid[];
+begin
+    if p_job_ids = '{}' then
+        return '{}';
+    end if;
+    begin
+        select coalesce(array_agg(job_id), '{}'), coalesce(array_agg(job_id) filter (where is_over), '{}') into v_held, v_paused
+          from (select job.job_id, job.status = 'PAUSED' and job.resume_at <= v_now as is_over
+                  from kronos.jobs as job
+                 where job.job_id = any (p_job_ids)
+                   and job.status in ('ACTIVE', 'PAUSED')
+                 order by job.job_id
+                   for update skip locked) as locked;
+        if p_ticks and v_paused <> '{}' then
+            perform kronos.skip_each(v_paused, v_now, null);
+            update kronos.jobs set status = 'ACTIVE', status_reason = null, resume_at = null where job_id = any (v_paused);
+        end if;
+        if p_ticks then
+            perform kronos.follow_turns(v_held);
+        end if;
+        if p_entries and p_is_suspended then
+            perform kronos.unregister_jobs(v_held);
+        elsif p_entries then
+            perform kronos.register_each(v_held);
+        end if;
+        if cardinality(v_held) = cardinality(p_job_ids) then
+            return '{}';
+        end if;
+        return array(select job.job_id
+                       from unnest(p_job_ids) with ordinality as asked (job_id, nth)
+                       join kronos.jobs as job using (job_id)
+                      where job.status in ('ACTIVE', 'PAUSED')
+                        and job.job_id <> all (v_held)
+                      order by asked.nth);
+    exception when others then
+        if v_half = 0 or kronos.is_shortage(sqlstate) then
+            raise warning 'kronos: % jobs, of % among them, cannot follow their workspace yet: % (%)', cardinality(p_job_ids), p_job_ids[1], sqlerrm, sqlstate;
+            return p_job_ids;
+        end if;
+    end;
+    return kronos.turn_each(p_job_ids[:v_half], p_is_suspended, p_ticks, p_entries)
+           || kronos.turn_each(p_job_ids[v_half + 1:], p_is_suspended, p_ticks, p_entries);
+end
+$$;
