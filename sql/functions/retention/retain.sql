@@ -24,7 +24,7 @@ begin
         update kronos.retention set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000', jobs_began_at = now();
         update kronos.retention_sweeps set swept_until = '00000000-0000-0000-0000-000000000000', began_at = now() where days = 0;
     end if;
-    foreach v_part in array array['keys', 'run_details', 'remains', 'workspaces', 'executions', 'jobs', 'add_partitions', 'drop_partitions'] loop
+    foreach v_part in array array['keys', 'run_details', 'remains', 'workspaces', 'executions', 'jobs', 'notes', 'add_partitions', 'drop_partitions'] loop
         continue when v_part = 'jobs' and v_is_left;      -- theirs go first
         begin
             if v_part = 'keys' then
@@ -39,6 +39,8 @@ begin
                 select * into v_step from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));
             elsif v_part = 'jobs' then
                 select * into v_step from kronos.retain_finished_jobs(v_until);
+            elsif v_part = 'notes' then      -- late: who notes one of these days anew waits for the end
+                select false as is_left into v_step from kronos.retain_notes(10000);
             elsif v_part = 'add_partitions' then
                 select kronos.add_partitions() as partitions_made, false as is_left into v_step;
             else
