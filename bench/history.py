@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from statistics import median, quantiles
 
 import click
@@ -44,7 +45,7 @@ insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_
                          created_at, ticks_from, tags)
 select new.job_id, new.job_id, endpoint.workspace_id, 'job-' || n, endpoint.endpoint_id, 'CRON', read.cron, 'UTC', read.schedule, read.cron,
        'daily', made.at, made.at,
-       case when n %% 50 = 0 then array['rare'] else '{}' end
+       case when n %% 50 = 0 then array['common', 'rare'] else array['common'] end
   from kronos.endpoints as endpoint
  cross join generate_series(1, %(jobs)s) as n
  cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
@@ -92,9 +93,16 @@ select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, 
   from kronos.execution_done
  where started_at is not null      -- no internal job's, which pg_cron runs meanwhile
 """
+_ENTRIES = """
+insert into cron.job (schedule, command, nodename, nodeport, database, username, active, jobname)
+select alarm, format('select kronos.fire(%%L)', job_id), current_setting('cron.host'), current_setting('port')::integer, current_database(),
+       'kronos_cron', true, 'kronos:' || job_id
+  from kronos.jobs
+ where trigger = 'CRON' and workspace_id = (select workspace_id from kronos.workspaces where slug = %(workspace)s)
+"""
 _WEEKS = """
 insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
-select workspace_id, subject_id, status, week, (array_agg(execution_id))[1]
+select workspace_id, subject_id, status, week, unnest((array_agg(execution_id))[:2])
   from (select workspace_id, execution_id, status, unnest(array[workspace_id, case when cause <> 'API' then job_id end]) as subject_id,
                date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date as week
           from kronos.execution_done) as done
@@ -127,19 +135,22 @@ def fill(one: Instance, size: Size) -> None:
     }
     with one.connect() as connection:
         connection.execute("set timezone = 'UTC'")
+        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones serve no other database.
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'")
         connection.execute("update kronos.workspaces set created_at = now() - make_interval(days => %(days)s)", params)
         connection.execute(_PARTITIONS.format(days=size.days, width=size.width).encode())
         connection.execute("set session_replication_role = replica")  # no trigger, no look-up of a foreign key: a fifth of the time
-        for statement in (_JOBS, _TICKS, _ONE_SHOTS, _ATTEMPTS, _WEEKS):
+        for statement in (_JOBS, _ENTRIES, _TICKS, _ONE_SHOTS, _ATTEMPTS, _WEEKS):
             connection.execute(statement.encode(), params)
         connection.execute("set session_replication_role = origin")
         connection.execute("update kronos.retention set weeks_from = '-infinity'")
-        connection.execute("vacuum analyze kronos.jobs, kronos.history_weeks")
+        connection.execute("vacuum analyze kronos.jobs, kronos.pointers, kronos.history_weeks, cron.job")
         connection.execute("analyze kronos.execution_done")
         connection.execute("analyze kronos.attempt")
 
 
 _NONE = dict.fromkeys(("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before", "before_created_at", "before_id"))
+_NO_PLACE = dict.fromkeys(("before_created_at", "before_id"))
 _ANY = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_created_at", "before_id"))
 
 
@@ -147,38 +158,65 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
     """Each read by its name: the statement and its parameters."""
     row = connection.execute(
         """
-        select (select (job_id, created_at)::text from kronos.jobs where trigger = 'IMMEDIATE' limit 1),
-               job.job_id, done.execution_id, done.scheduled_at, now() - interval '35 days'
+        select job.job_id, done.execution_id, done.scheduled_at, now() - interval '35 days', now() - interval '1 hour', amid.created_at,
+               amid.job_id
           from (select * from kronos.jobs where trigger = 'CRON' and name = 'job-17') as job
-          join kronos.execution_done as done using (job_id) limit 1
+          join kronos.execution_done as done using (job_id)
+         cross join (select * from kronos.jobs where trigger = 'CRON' and name = 'job-501') as amid
+         limit 1
         """
     ).fetchone()
     if row is None:
         raise RuntimeError("the history is not filled")
-    _, job_id, execution_id, tick, old = row
+    job_id, execution_id, tick, old, recent, *between = row
+    amid = {"before_created_at": between[0], "before_id": between[1]}
     page, jobs = {**_ANY, "limit": 50, "bytes": 1_048_576}, {**_NONE, "limit": 50, "bytes": 1_048_576}
+    job, place = {"job": str(job_id)}, {"before_created_at": old, "before_id": execution_id}
     return {
         "execution by id": ("executions.get_execution", {"execution_id": execution_id}),
         "its attempts": ("executions.list_attempts", {"execution_id": execution_id, "after": 0, "limit": 50, "bytes": 1_048_576}),
         "executions": ("executions.list_executions", page),
         "executions, status=FAILED": ("executions.list_executions", page | {"status": "FAILED"}),
         "executions, status=EXPIRED (none)": ("executions.list_executions", page | {"status": "EXPIRED"}),
+        "executions, status=QUEUED (none)": ("executions.list_executions", page | {"status": "QUEUED"}),
+        "executions, scheduled_after an hour ago": ("executions.list_executions", page | {"scheduled_after": recent}),
         "executions, scheduled_before 35 days ago": ("executions.list_executions", page | {"scheduled_before": old}),
-        "executions, before a place of 35 days ago": (
-            "executions.list_executions",
-            page | {"before_created_at": old, "before_id": execution_id},
-        ),
-        "a job's executions": ("executions.list_job_executions", page | {"job": str(job_id)}),
-        "a job's, status=FAILED": ("executions.list_job_executions", page | {"job": str(job_id), "status": "FAILED"}),
+        "executions, before a place of 35 days ago": ("executions.list_executions", page | place),
+        "a job's executions": ("executions.list_job_executions", page | job),
+        "a job's, by its name": ("executions.list_job_executions", page | {"job": "job-17"}),
+        "a job's, status=SUCCESS": ("executions.list_job_executions", page | job | {"status": "SUCCESS"}),
+        "a job's, status=FAILED": ("executions.list_job_executions", page | job | {"status": "FAILED"}),
+        "a job's, scheduled_before 35 days ago": ("executions.list_job_executions", page | job | {"scheduled_before": old}),
         "jobs": ("jobs.list_jobs", jobs),
-        "jobs, trigger=CRON, status=PAUSED (none)": ("jobs.list_jobs", jobs | {"trigger": "CRON", "status": "PAUSED"}),
+        "jobs, before a place of 35 days ago": ("jobs.list_jobs", jobs | place),
+        "jobs, trigger=IMMEDIATE": ("jobs.list_jobs", jobs | {"trigger": "IMMEDIATE"}),
         "jobs, trigger=CRON": ("jobs.list_jobs", jobs | {"trigger": "CRON"}),
+        "jobs, trigger=CRON, before a place amid": ("jobs.list_jobs", jobs | {"trigger": "CRON"} | amid),
+        "jobs, trigger=CRON, status=PAUSED (none)": ("jobs.list_jobs", jobs | {"trigger": "CRON", "status": "PAUSED"}),
+        "jobs, endpoint": ("jobs.list_jobs", jobs | {"endpoint": ENDPOINT}),
+        "jobs, created_after and created_before": ("jobs.list_jobs", jobs | {"created_after": old, "created_before": recent}),
         "jobs, tag=rare": ("jobs.list_jobs", jobs | {"tag": "rare"}),
+        "jobs, tag=common": ("jobs.list_jobs", jobs | {"tag": "common"}),
+        "jobs, tag=common, status=PAUSED (none)": ("jobs.list_jobs", jobs | {"tag": "common", "status": "PAUSED"}),
+        "jobs, tag=rare, q=job-17": ("jobs.list_jobs", jobs | {"tag": "rare", "q": "job-17"}),
         "jobs, q=job-17": ("jobs.list_jobs", jobs | {"q": "job-17"}),
+        "jobs, q=job (all)": ("jobs.list_jobs", jobs | {"q": "job"}),
+        "jobs, q=job, trigger=IMMEDIATE (none)": ("jobs.list_jobs", jobs | {"q": "job", "trigger": "IMMEDIATE"}),
+        "jobs, q of the endpoint's name": ("jobs.list_jobs", jobs | {"q": ENDPOINT}),
+        "jobs, q of an id's beginning": ("jobs.list_jobs", jobs | {"q": str(job_id)[:8]}),
         "jobs, q (none)": ("jobs.list_jobs", jobs | {"q": "no-such-name"}),
-        "a CRON job": ("jobs.get_job", {"job": str(job_id)}),
-        "a job's last 24 hours": ("jobs.get_job_statistics", {"job": str(job_id)}),
-        "explain": ("explain.get_facts", {"job": str(job_id), "at": tick}),
+        "a CRON job": ("jobs.get_job", job),
+        "its versions": ("jobs.list_versions", job | {"before_version": None, "limit": 50, "bytes": 1_048_576}),
+        "its last 24 hours": ("jobs.get_job_statistics", job),
+        "its ledger": ("ledger.get_standing", job),
+        "its next runs": ("schedules.list_next_runs", job | {"count": 10}),
+        "explain": ("explain.get_facts", job | {"at": tick}),
+        "endpoints": ("endpoints.list_endpoints", _NO_PLACE | {"limit": 50, "bytes": 1_048_576}),
+        "workspace": ("workspaces.get_workspace", {"workspace": WORKSPACE}),
+        "workspaces": ("workspaces.list_workspaces", _NO_PLACE | {"limit": 50}),
+        "system status": ("system.get_status", {}),
+        "its drift": ("system.list_drift", {"limit": 100}),
+        "readiness": ("readiness.get_readiness", {"longer_than": timedelta(seconds=60)}),
     }
 
 
@@ -198,11 +236,11 @@ def measured(one: Instance, *, runs: int) -> dict[str, dict[str, float]]:
             seconds, used = [], 0.0
             for run in range(runs + 6):  # the first six make PostgreSQL choose its plan
                 if run == 6:
-                    used = machine.cpu_seconds(connection.info.backend_pid)
+                    used = machine.session_seconds(connection.info.backend_pid)
                 began = time.perf_counter()
                 connection.execute(text, params).fetchall()
                 seconds.append(time.perf_counter() - began)
-            used = machine.cpu_seconds(connection.info.backend_pid) - used
+            used = machine.session_seconds(connection.info.backend_pid) - used
             locks = 0
             with connection.transaction():
                 connection.execute(text, params)
@@ -228,7 +266,7 @@ def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[st
             began = time.perf_counter()
             connection.execute("select kronos.fire(%s)", [row[0] if row else None])
             seconds.append(time.perf_counter() - began)
-            used += machine.cpu_seconds(connection.info.backend_pid)  # the session's, from its beginning
+            used += machine.session_seconds(connection.info.backend_pid)  # the session's, from its beginning
             (locks,) = connection.execute(_LOCKS).fetchone() or (0,)
     return _told(seconds, locks=locks, buffers=0, cpu=used / runs)
 

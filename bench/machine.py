@@ -15,6 +15,11 @@ def cpu_seconds(pid: int) -> float:
     return sum(_used(stats[one]) for one in _family(pid, stats)) / _TICKS
 
 
+def session_seconds(pid: int) -> float:
+    """What one process, one session's say, has used on a processor so far, to the nanosecond."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
 def _stats() -> dict[int, list[str]]:
     """Of each process, /proc/<pid>/stat from its third field on: state, parent, …"""
     found = {}

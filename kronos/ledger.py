@@ -15,6 +15,8 @@ class Ledger:
     """The ticks of one version of a job from `since` to `checked_until`, against the rows that say what became of each.
 
     expected = accounted + unaccounted, accounted = delivered + missed + skipped.
+    delivered: ticks that were given to delivery as an execution, whatever has become of it: one that failed, was cancelled or still
+    waits is among them; last_24h has each status by itself.
     surplus: rows that no tick explains, or that tell of one a second time.
     retained_from: history is whole only from there, so the ticks from `since` to there are not looked at; None: all of the window is.
     """

@@ -115,6 +115,7 @@ class Execution:
 
     execution_id: UUID
     job_id: UUID
+    job_name: str | None
     workspace: str
     endpoint: str
     endpoint_type: EndpointType

@@ -19,7 +19,7 @@ begin
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
           from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                            'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns', 'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks', 'retention', 'workspace_retention',
+                            'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns', 'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks', 'job_tags', 'retention', 'workspace_retention',
                             'retention_sweeps', 'idempotency_keys', 'made_objects']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.

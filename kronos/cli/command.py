@@ -94,7 +94,10 @@ class Api:
             console.print(Text(f"{field:<{width}}", style="dim") + _cell(value))
 
     def list(self, rows: Sequence[Json], columns: Mapping[str, str], *, empty: str) -> None:
-        """A table of rows: with --json all of each. `empty` says what to do where there are none."""
+        """A table of rows: with --json all of each. `empty` says what to do where there are none.
+
+        Columns by their fields; of "a or b" the first that has a value is shown.
+        """
         if self.as_json:
             click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
             return
@@ -105,7 +108,7 @@ class Api:
         for title in columns.values():
             table.add_column(title, no_wrap=True)
         for row in rows:
-            table.add_row(*(_cell(row.get(name)) for name in columns))
+            table.add_row(*(_cell(_first(row, name.split(" or "))) for name in columns))
         _console().print(table)
 
     def say(self, sentence: str, document: Json = None) -> None:
@@ -216,6 +219,11 @@ def _console() -> Console:
     """As wide as its lines need where it is no terminal: a script reads whole values."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     return console if console.is_terminal else Console(file=sys.stdout, highlight=False, soft_wrap=True, width=1000)
+
+
+def _first(row: JsonObject, names: Sequence[str]) -> Json:
+    """The value of the first of these fields that has one."""
+    return next((row[name] for name in names if row.get(name) is not None), None)
 
 
 def _cell(value: Json) -> Text:

@@ -6,6 +6,7 @@ from kronos.cli.command import Api, IdempotencyKey, command, given
 
 _FIELDS = (
     "execution_id",
+    "job_name",
     "job_id",
     "endpoint",
     "cause",
@@ -25,7 +26,7 @@ _FIELDS = (
 )
 _COLUMNS = {
     "execution_id": "EXECUTION",
-    "job_id": "JOB",
+    "job_name or job_id": "JOB",
     "cause": "CAUSE",
     "status": "STATUS",
     "scheduled_at": "SCHEDULED",

@@ -208,7 +208,10 @@ def versions(api: Api, job: str) -> None:
 @command(job)
 @click.argument("job")
 def status(api: Api, job: str) -> None:
-    """How JOB is doing: its ticks of the last 24 hours, and whether each is accounted for."""
+    """How JOB is doing: its ticks of the last 24 hours, and whether each is accounted for.
+
+    In the ledger, "delivered" are those that became an execution; last_24h says how these ended.
+    """
     fields = ("status", "health", "error", "next_run_at", "last_run_at", "overdue_seconds", "pg_cron", "last_24h", "ledger")
     api.show(api.get("jobs", job, "status"), fields)
 

@@ -61,6 +61,8 @@ _ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
 _WORKERS = statement("doctor.get_workers", Workers)
 _WAITING = statement("doctor.list_waiting", Waiting)
 _PARTITIONS = statement("doctor.list_missing_partitions", Partition)
+_UNNOTED = statement("doctor.list_unnoted_partitions", Partition)
+_NOTE_PARTITION = statement("doctor.note_partition", Made)
 _FOREIGN = statement("doctor.list_foreign_partitions", ForeignPartition)
 _RETENTION = statement("doctor.get_retention", RetentionState)
 _BLOATED = statement("doctor.list_bloated", BloatedTable)
@@ -118,6 +120,7 @@ class Doctor:
         yield "time zones", one(lambda: findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED)))
         yield "time zone data", one(lambda: self._zone_data(version))
         yield "partitions", one(lambda: findings.partitions(self._rows(_PARTITIONS, ahead=AHEAD, limit=LISTED)))
+        yield "partition notes", one(lambda: findings.unnoted_partitions(self._rows(_UNNOTED, limit=LISTED)))
         yield "partition owners", one(lambda: findings.foreign_partitions(self._rows(_FOREIGN, limit=LISTED)))
         yield "retention", lambda: findings.retention(*self._rows(_RETENTION, limit=LISTED))
         yield "growth", one(lambda: findings.growth(self._rows(_BLOATED, at_least=BLOATED_ROWS, limit=LISTED)))
@@ -145,7 +148,9 @@ class Doctor:
         return findings.zone_data(tzdata.version_in(version), tzdata.client_version(), readings, today=datetime.now(UTC).date())
 
     def fix(self) -> JsonObject:
-        """Run the reaper here and now, again for as long as it leaves less and less, and make partitions; what they counted, together.
+        """Run the reaper here and now, again for as long as it leaves less and less, make partitions and note those that were attached.
+
+        What they counted, together.
 
         Raises psycopg.Error.
         """
@@ -162,8 +167,11 @@ class Doctor:
         partitions = 0
         while (made := self._rows(_ADD_PARTITIONS)[0].made) > 0:
             partitions += made
+        unnoted = self._rows(_UNNOTED, limit=LISTED)
+        for each in unnoted:
+            self._rows(_NOTE_PARTITION, partition=each.partition)
         self._connection.execute("reset role")
-        return {**counts, "partitions": partitions}
+        return {**counts, "partitions": partitions, "noted": len(unnoted)}
 
     def fixed(self) -> Iterator[Finding]:
         """What `fix` did, or why it could not. Raises psycopg.Error where the connection is gone."""

@@ -179,7 +179,7 @@ class StaleZone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """A week that has no partition, or no whole one."""
+    """A week that has no partition, or no whole one; or a partition of which nothing is noted."""
 
     partition: str
 

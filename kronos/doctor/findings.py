@@ -256,6 +256,17 @@ def partitions(found: list[Partition]) -> Finding:
     )
 
 
+def unnoted_partitions(found: list[Partition]) -> Finding:
+    """Partitions that somebody has attached."""
+    return Finding(
+        check="partition notes",
+        ok=not found,
+        detail=f"not noted: {some([each.partition for each in found])}" if found else "what each partition holds is noted",
+        meaning="somebody has attached them, restored from a backup say; lists of executions do not show what is in them",
+        fix="run `kronos doctor --fix`, or select kronos.note_partition('<name>') for each",
+    )
+
+
 def foreign_partitions(found: list[ForeignPartition]) -> Finding:
     """Partitions that retention cannot drop."""
     told = [f"{each.partition} ({each.owner}'s)" for each in found]

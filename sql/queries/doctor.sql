@@ -263,6 +263,10 @@ select class.relname::text as partition, class.relowner::regrole::text as owner
  order by 1
  limit %(limit)s;
 
+-- name: list_unnoted_partitions
+-- Partitions that somebody has attached, and that lists do not look into until they are noted.
+select partition from kronos.unnoted_partitions() as partition order by 1 limit %(limit)s;
+
 -- name: get_retention
 -- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of
 -- their time, or older ones, are there. One row.
@@ -298,6 +302,10 @@ select stats.relname::text as name, stats.n_live_tup::bigint as live_rows,
 -- name: reap
 -- What --fix does: the reaper's task, here and now.
 select kronos.reap() as counts;
+
+-- name: note_partition
+-- What --fix does with each of list_unnoted_partitions.
+select kronos.note_partition(%(partition)s) as made;
 
 -- name: add_partitions
 -- What --fix does, until it makes none: a few partitions at a time.

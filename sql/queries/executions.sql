@@ -1,5 +1,5 @@
 -- name: get_execution
-select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
+select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
   from kronos.read_executions(array[%(execution_id)s::uuid]) as execution
  where workspace_id = kronos.current_workspace_id();
@@ -13,7 +13,7 @@ with page as materialized (
              from kronos.find_executions(null::uuid[], %(status)s::text, %(scheduled_after)s::timestamptz, %(scheduled_before)s::timestamptz,
                                          %(before_created_at)s::timestamptz, %(before_id)s::uuid, %(limit)s::integer + 1) as found) as ids
 )
-select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
+select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at,
        count(*) over () < cardinality(page.ids) as _more
   from page
@@ -33,7 +33,7 @@ with page as materialized (
                                                       %(before_id)s::uuid, %(limit)s::integer + 1) as found
             where job.job_ids is not null) as ids
 )
-select execution_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
+select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
        duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at,
        count(*) over () < cardinality(page.ids) as _more
   from page

@@ -90,7 +90,7 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
        job.skip_next, job.resume_at, null::timestamptz as next_run_at, job.last_run_at, null::jsonb as pg_cron,
        job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
-       jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'workspace', endpoint.slug, 'endpoint', endpoint.name,
+       jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name, 'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
                           'status', case when queued.visible_at > kronos.now() then 'PENDING' else 'QUEUED' end, 'status_reason', null,
                           'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at', kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,

@@ -65,12 +65,13 @@ create unique index jobs_one_live_version on kronos.jobs (first_version_id) wher
 create index jobs_ending on kronos.jobs (ends_at) where status in ('ACTIVE', 'PAUSED') and ends_at is not null;
 -- Serves find_jobs: a trigger and a status in its order; all of them merged.
 create index jobs_newest on kronos.jobs (workspace_id, trigger, status, created_at, job_id);
--- Serves the names of retired jobs (find_job), and search_jobs, which reads names and titles alone.
-create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, job_id) include (title) where name is not null or title is not null;
+-- Serves the names of retired jobs (find_job).
+create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, job_id) where name is not null;
+-- Serves search_jobs, which reads names and titles in the order of the list, and of the index alone.
+create index jobs_named on kronos.jobs (workspace_id, trigger, status, created_at, job_id) include (name, title, endpoint_id)
+    where name is not null or title is not null;
 -- Serves find_jobs, and delete_endpoint: is it in use?
 create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, created_at, job_id);
--- Serves find_jobs.
-create index jobs_by_tag on kronos.jobs using gin (tags) where tags <> '{}';
 -- Serves check_ledgers, which reads the live CRON jobs in the order of their ids, batch by batch. One-shots,
 -- however many, are not in it.
 create index jobs_live_cron on kronos.jobs (job_id) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
@@ -88,3 +89,17 @@ create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and s
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
 -- Serves reask_local_one_shots.
 create index jobs_local_one_shots on kronos.jobs (timezone) where run_at_local is not null and status = 'ACTIVE';
+
+-- The tags of all jobs, each in the order of the lists, so that a page of a tag reads what it shows. A tag of
+-- more than 64 characters, which only SQL can write, is not looked for. Serves tagged_jobs. Kept by
+-- note_tags.
+create table kronos.job_tags (
+    workspace_id  uuid        not null,
+    tag           text        not null,
+    trigger       text        not null,
+    status        text        not null,
+    created_at    timestamptz not null,
+    job_id        uuid        not null,
+    endpoint_id   uuid        not null,
+    constraint job_tags_pkey primary key (workspace_id, tag, trigger, status, created_at, job_id) include (endpoint_id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.05);

@@ -24,8 +24,8 @@ NOT_HERE = {"cron.database_name", "heartbeat", "workers", "queue"}  # nor does a
 CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges", "cron.database_name", "internal jobs",
     "heartbeat", "hold", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones", "time zone data",
-    "partitions", "partition owners", "retention", "default partitions", "growth", "ledger", "objects", "alarms", "workers", "queue",
-    "writes", "tables",
+    "partitions", "partition notes", "partition owners", "retention", "default partitions", "growth", "ledger", "objects", "alarms",
+    "workers", "queue", "writes", "tables",
 }  # fmt: skip
 Examine = Callable[..., dict[str, Finding]]
 
@@ -130,6 +130,25 @@ def test_rows_that_came_without_a_partition_are_found(examine: Examine, superuse
     assert failing(found) == {"partitions", "default partitions"}
     assert found["default partitions"].detail.startswith("1 rows")
     assert failing(examine(fix=True)) == {"default partitions"}  # from the next day on
+
+
+def test_a_partition_that_was_attached_is_found_and_noted(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:
+    superuser.execute("update kronos.retention set weeks_from = '-infinity'")
+    superuser.execute("set session_replication_role = replica")  # as they would be there with their partition: no trigger sees them come
+    superuser.execute(
+        """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+                                           run_at, created_at, max_attempts, input)
+        select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'MANUAL', 'SUCCESS', now(), now(), now(), 1, '{}'
+          from kronos.jobs where job_id = %s
+        """,
+        [job_id],
+    )
+    superuser.execute("set session_replication_role = origin")
+    found = examine()
+    assert failing(found) == {"partition notes"}
+    assert found["partition notes"].detail.startswith("not noted: execution_done_2")
+    assert failing(examine(fix=True)) == set()
 
 
 def test_a_partition_that_somebody_else_owns_is_found_and_the_fix_mends_it(examine: Examine, superuser: psycopg.Connection) -> None:

@@ -223,6 +223,28 @@ def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str)
     assert found["rare"][1] <= 2 * 8
 
 
+def test_a_job_that_runs_once_a_week_is_read_from_the_partitions_of_its_runs(old: Old) -> None:
+    """Of 750 partitions of a day: not from the seven of each week."""
+    runs = """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+                                           scheduled_at, run_at, created_at, max_attempts, input)
+        select kronos.tick_id(job_id, at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', at, at, at, 5, '{}'
+          from kronos.jobs, generate_series(now() - interval '700 days', now(), interval '7 days') as at where job_id = %s
+    """
+    with told_plans(old.connection) as plans:
+        old.connection.execute("update kronos.retention set weeks_from = '-infinity'")
+        job_id = make_cron_job(old.connection, old.endpoint, created_at=datetime.now(UTC) - 740 * DAY)
+        old.connection.execute(runs, [job_id])
+        plans.clear()
+        params = _PAGE | {"job": str(job_id)}
+        rows = run_statement(old.connection, "executions.list_job_executions", params, role="kronos_api", workspace_id=old.workspace_id)
+        held = locks(old.connection)
+    looked = [plan for plan in plans if "execution_done" in plan]
+    assert (len(rows), held <= 120) == (50, True)
+    assert len(partitions_in("\n".join(looked), "execution_done")) <= 80  # the page's, and the walk's last few beyond
+    assert seq_scans("\n".join(looked), "execution_done") == []
+
+
 def _ring(connection: Connection, job_id: uuid.UUID) -> tuple[int, int]:
     """What a ring of the job, due now, made, and the locks that its transaction held."""
     with connection.transaction(force_rollback=True):

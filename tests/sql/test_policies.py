@@ -66,7 +66,8 @@ def enter(connection: Connection, workspace_id: uuid.UUID) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [*_TENANT_TABLES, "workspaces", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"]
+    "table",
+    [*_TENANT_TABLES, "workspaces", "active_executions", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"],
 )
 def test_kronos_api_without_a_workspace_sees_no_row(shared: Connection, ours: EndpointRow, table: str) -> None:
     with acting_as(shared, "kronos_api"):
@@ -74,7 +75,8 @@ def test_kronos_api_without_a_workspace_sees_no_row(shared: Connection, ours: En
 
 
 @pytest.mark.parametrize(
-    "table", [*_TENANT_TABLES, "workspaces", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"]
+    "table",
+    [*_TENANT_TABLES, "workspaces", "active_executions", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"],
 )
 def test_kronos_api_sees_its_workspace_and_no_other(shared: Connection, ours: EndpointRow, theirs: EndpointRow, table: str) -> None:
     with acting_as(shared, "kronos_api"), shared.transaction():
@@ -304,7 +306,9 @@ def test_kronos_worker_sees_the_executions_of_all_workspaces(shared: Connection,
         assert {ours.workspace_id, theirs.workspace_id} <= set(values(shared, "select workspace_id from kronos.execution_live"))
 
 
-@pytest.mark.parametrize("table", [*_TABLES, "executions", "attempts", "job_details", "endpoint_details", "backfill_details"])
+@pytest.mark.parametrize(
+    "table", [*_TABLES, "active_executions", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"]
+)
 def test_kronos_cron_reads_nothing_of_kronos(shared: Connection, table: str) -> None:
     with acting_as(shared, "kronos_cron"), pytest.raises(psycopg.errors.InsufficientPrivilege):
         shared.execute(f"select from kronos.{table}")

@@ -4,6 +4,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+import pytest
 
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_executions
@@ -146,7 +147,7 @@ def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
     superuser.execute("insert into kronos.late_days values (%(workspace)s, '2001-01-01', '2001-02-01')", gone)
     with psycopg.connect(database_url, autocommit=True) as aging, ThreadPoolExecutor(1) as threads:
         other.execute("lock table kronos.late_days in share mode")
-        forgetting = threads.submit(aging.execute, "select kronos.retain_remains(500, false)")
+        forgetting = threads.submit(aging.execute, "select kronos.retain_notes(10000)")
         await_lock(superuser, aging)
         finished(other, job_id, "SUCCESS", days=400)
         other.commit()
@@ -156,3 +157,37 @@ def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
     assert values(superuser, noted, gone) == values(
         superuser, "select date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date from kronos.execution_done"
     )
+
+
+@pytest.mark.parametrize("first", ["retention", "row"])
+def test_a_row_that_finds_its_week_noted_while_that_is_forgotten_is_in_the_lists(
+    superuser: Connection, other: Connection, job_id: uuid.UUID, first: str
+) -> None:
+    """Its day and its week have been noted by rows that are gone, and retention does not see it yet."""
+    late = {"created_at": value(superuser, "select now() - interval '399 days'")}
+    for days in (400, 400.01, 400.02):
+        finished(superuser, job_id, "SUCCESS", days=days)
+    superuser.execute("update kronos.execution_done set created_at = %(created_at)s", late)
+    superuser.execute("delete from kronos.execution_done")
+    superuser.execute("update kronos.retention set weeks_from = '-infinity'")
+    superuser.execute("update kronos.jobs set created_at = now() - interval '500 days' where job_id = %s", [job_id])
+    superuser.execute("update kronos.workspaces set created_at = now() - interval '500 days'")
+    assert value(superuser, "select count(*) from kronos.late_days") >= 1
+    row = """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+                                           run_at, created_at, max_attempts, input)
+        select kronos.tick_id(job_id, now() - interval '400 days'), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS',
+               now() - interval '400 days', now(), now() - interval '400 days', 1, '{}'
+          from kronos.jobs where job_id = %s
+    """
+    if first == "retention":
+        other.execute("select kronos.retain_notes(10000)")
+        superuser.execute(row, [job_id])
+    else:
+        other.execute(row, [job_id])
+        superuser.execute("select kronos.retain_notes(10000)")
+    other.commit()
+    superuser.execute("select kronos.retain_notes(10000)")
+    superuser.execute("select set_config('kronos.workspace_id', workspace_id::text, false) from kronos.jobs where job_id = %s", [job_id])
+    listed = "select count(*) from kronos.find_executions(%s::uuid[], 'SUCCESS', null, null, null, null, 5)"
+    assert [value(superuser, listed, [job_ids]) for job_ids in (None, [job_id])] == [1, 1]

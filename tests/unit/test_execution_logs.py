@@ -15,7 +15,7 @@ def execution(**changes: Any) -> Execution:
         "execution_id": uuid4(), "job_id": uuid4(), "workspace": "acme", "endpoint": "e", "endpoint_type": "HTTP", "cause": "SCHEDULE",
         "status": "SUCCESS", "status_reason": None, "scheduled_at": NINE, "run_at": NINE, "started_at": NINE, "completed_at": None,
         "duration_ms": None, "attempt_count": 1, "max_attempts": 5, "tick_count": 1, "input": {}, "output": None, "error": None,
-        "worker_id": None, "created_at": NINE,
+        "worker_id": None, "created_at": NINE, "job_name": None,
     }  # fmt: skip
     return Execution(**(fields | changes))
 

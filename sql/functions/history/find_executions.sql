@@ -1,20 +1,19 @@
 -- find_executions: one page of a workspace's executions, or of those of the versions of a job that are given:
--- the ids of the newest p_limit, by (created_at, execution_id), that come after a place in the list.
--- It walks the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions,
--- and stops as soon as nothing older can belong on the page: a row was made within an hour of the time in its
--- id. Where it was not, kronos.late_days has the days of its id and of its making, and it is looked for when
--- the walk comes down to the latter. So the order is that of created_at, exactly. Nothing was made before its
+-- the ids of the newest p_limit, by (created_at, execution_id), that come after a place in the list. It walks
+-- the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions, and
+-- stops as soon as nothing older can belong on the page: a row was made within an hour of the time in its id.
+-- Where it was not, kronos.late_days has the days of its id and of its making, and it is looked for when the
+-- walk comes down to the latter. So the order is that of created_at, exactly. Nothing was made before its
 -- workspace, or its job: there the walk ends; a row that says otherwise, written by SQL, is in late_days, and
 -- the last span has those as well. A time of creation that cannot be, before 1970 or after now, ends no walk.
 -- A span's locks are given back when it is done, so that a page that nothing matches holds, at any time,
--- those of one span.
--- Of many versions a span asks for those alone that were in force in it, or had a backfill that went on: a
--- version makes executions at no other time. So all of a walk asks for each version about once, however many
--- there are.
--- kronos.history_weeks says in which weeks of ids there has been anything of the status that is asked for: of
--- a span that lies where weeks are noted it reads the weeks that are, from the first to the last, or nothing.
--- So what is rare, or not there, does not cost a look into each partition. As the caller: row level security
--- holds.
+-- those of one span. Of many versions a span asks for those alone that were in force in it, or had a backfill
+-- that went on: a version makes executions at no other time. So all of a walk asks for each version about
+-- once, however many there are. kronos.history_weeks says in which weeks of ids there has been anything of
+-- the status that is asked for (noted_weeks): of a span that lies where weeks are noted it reads those that
+-- had more than one, and, of the others, the one execution that is noted. So what is rare, or not there, does
+-- not cost a look into each partition, however wide they are; and where little is noted a span is as long as
+-- that reaches. As the caller: row level security holds.
 create or replace function kronos.find_executions(p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                                   p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
@@ -22,7 +21,7 @@ language plpgsql stable rows 50 security invoker set search_path = pg_catalog, p
 as $$
 declare
     c_unfinished constant text[]      := array['PENDING', 'QUEUED', 'RUNNING', 'RETRYING'];
-    c_week       constant interval    := interval '7 days';
+    c_day        constant interval    := interval '24 hours';
     c_slack      constant interval    := interval '1 hour';
     c_first      constant timestamptz := '1970-01-01 00:00:00+00'::timestamptz;      -- ids count from here
     v_workspace  constant uuid        := kronos.current_workspace_id();
@@ -44,9 +43,14 @@ declare
     v_of_span    uuid[];
     v_is_last    boolean;
     v_part       record;
+    v_late       timestamptz[];                     -- days of ids of what was made late in the span, each with the day of its making
+    v_late_made  timestamptz[];
+    v_late_until timestamptz[];
+    v_is_noted   boolean;                           -- whether all that the span has is noted
     v_noted_from constant timestamptz := kronos.weeks_noted_from();
-    v_weeks      timestamptz[];                     -- the weeks that are noted of the job or the workspace; null: nothing is known
-    v_only       text;                              -- the only status that is noted of it
+    v_weeks      timestamptz[];                     -- the weeks to look into, newest first; null: nothing is known
+    v_known      uuid[]               := '{}'::uuid[];      -- the executions that were the only ones of their weeks, newest first
+    v_only       text;                              -- the only status that there is in the weeks to look into
 begin
     select case when workspace.created_at between c_first and kronos.now() then workspace.created_at else c_first end
       into v_workspace_at
@@ -82,48 +86,58 @@ begin
     -- Of a one-shot no week is noted: its executions are within an hour of it, or, where its time cannot be,
     -- anywhere.
     if not v_is_one_shot and not coalesce(p_status = any (c_unfinished), false) then
-        select coalesce(array_agg(distinct noted.week::timestamp at time zone 'UTC'), '{}'),
-               case when min(noted.status) = max(noted.status) then min(noted.status) else p_status end
-          into v_weeks, v_only
-          from unnest(coalesce(v_versions, array[v_workspace])) as subject (id)
-          join kronos.history_weeks as noted on noted.subject_id = subject.id and (p_status is null or noted.status = p_status);
+        select noted.weeks, noted.ids, coalesce(noted.only_status, p_status) into v_weeks, v_known, v_only
+          from kronos.noted_weeks(coalesce(v_versions, array[v_workspace]), p_status) as noted;
     end if;
     v_upper := least(v_upper, case when v_before_at < kronos.now() then kronos.finite(v_before_at) + c_slack end);
     v_lower := coalesce(v_upper, kronos.now()) - v_days;
     while not coalesce(p_status = any (c_unfinished), false) loop
         v_is_last := v_lower + c_slack <= v_oldest;
         v_late_from := ((v_lower + c_slack) at time zone 'UTC')::date;
+        select array_agg(late.id_day::timestamp at time zone 'UTC'),
+               array_agg(late.created_day::timestamp at time zone 'UTC'),
+               array_agg(case when late.created_day < '9999-12-31' then (late.created_day + 1)::timestamp at time zone 'UTC' else 'infinity' end)
+          into v_late, v_late_made, v_late_until
+          from kronos.late_days as late
+         where late.workspace_id = v_workspace
+           and (late.created_day >= v_late_from or (v_is_last and late.created_day < (v_workspace_at at time zone 'UTC')::date))
+           and (v_late_since is null or late.created_day < v_late_since)
+           and late.created_day <= (v_before_at at time zone 'UTC')::date;
+        v_is_noted := v_weeks is not null and v_lower >= v_noted_from;
         for v_part in
-            select greatest(v_lower, noted.first_at) as id_from, least(v_upper, noted.last_at) as id_to, v_lower - c_slack as made_from, v_upper + c_slack as made_to,
-                   case when v_weeks is null or v_lower < v_noted_from then p_status else v_only end as status
-              from (select min(week.at) as first_at, max(week.at) + c_week as last_at, count(*) as weeks
-                      from unnest(v_weeks) as week (at)
-                     where v_lower >= v_noted_from
-                       and week.at + c_week > v_lower and (v_upper is null or week.at < v_upper)) as noted
-             where v_weeks is null or v_lower < v_noted_from or noted.weeks > 0
+            select span.id_from, span.id_to, span.id_from - c_slack as made_from, span.id_to + c_slack as made_to, v_is_noted as is_noted,
+                   null::uuid[] as known
+              from kronos.spans_to_look(case when v_is_noted then v_weeks end, v_lower, v_upper) as span
              union all
-            select late.id_day::timestamp at time zone 'UTC', (late.id_day + 1)::timestamp at time zone 'UTC', late.created_day::timestamp at time zone 'UTC',
-                   case when late.created_day < '9999-12-31' then (late.created_day + 1)::timestamp at time zone 'UTC' else 'infinity' end, p_status
-              from kronos.late_days as late
-             where late.workspace_id = v_workspace
-               and (late.created_day >= v_late_from or (v_is_last and late.created_day < (v_workspace_at at time zone 'UTC')::date))
-               and (v_late_since is null or late.created_day < v_late_since)
-               and late.created_day <= (v_before_at at time zone 'UTC')::date
+            select late.id_from, late.id_from + c_day, late.made_from, late.made_to, v_weeks is not null and late.id_from >= v_noted_from, null
+              from unnest(v_late, v_late_made, v_late_until) as late (id_from, made_from, made_to)
+             where v_weeks is null or late.id_from < v_noted_from or date_trunc('week', late.id_from, 'UTC') = any (v_weeks)
+             union all
+            select null, null, null, null, true, found.ids
+              from kronos.known_within(v_known, v_lower, v_upper, v_late) as found (ids)
+             where found.ids <> '{}'
         loop
             v_of_span := case when v_versions is not null then
                              array(select version.id
                                      from unnest(v_versions, v_made_from, v_made_until) as version (id, made_from, made_until)
                                     where (v_part.made_to is null or version.made_from <= v_part.made_to) and version.made_until >= v_part.made_from)
                          end;
-            continue when v_of_span = '{}';
+            continue when v_of_span = '{}' and v_part.known is null;
             begin
                 select array_agg(top.id order by top.at desc, top.id desc), array_agg(top.at order by top.at desc, top.id desc) into v_ids, v_made
                   from (select either.id, either.at
                           from (select so_far.id, so_far.at from unnest(v_ids, v_made) as so_far (id, at)
                                  union
                                 select page.execution_id, page.created_at
-                                  from kronos.done_page(v_workspace, v_of_span, v_part.status, p_scheduled_after, p_scheduled_before, v_before_at, v_before_id,
-                                                        v_part.id_from, v_part.id_to, v_part.made_from, v_part.made_to, p_limit) as page) as either
+                                  from kronos.done_page(v_workspace, v_of_span, case when v_part.is_noted then v_only else p_status end, p_scheduled_after,
+                                                        p_scheduled_before, v_before_at, v_before_id, v_part.id_from, v_part.id_to, v_part.made_from,
+                                                        v_part.made_to, p_limit) as page
+                                 where v_part.known is null
+                                 union
+                                select known.execution_id, known.created_at
+                                  from kronos.known_page(v_workspace, v_versions, v_part.known, p_status, p_scheduled_after, p_scheduled_before,
+                                                         v_before_at, v_before_id) as known
+                                 where v_part.known is not null) as either
                          order by either.at desc, either.id desc
                          limit p_limit) as top;
                 raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';
@@ -135,7 +149,8 @@ begin
         v_late_since := v_late_from;
         v_days := least(v_days * 2, interval '32 days');
         v_upper := v_lower;
-        v_lower := greatest(v_upper - v_days, v_oldest - c_slack);
+        v_lower := kronos.span_below(v_upper, v_days, v_weeks, v_known, v_noted_from);
+        v_lower := greatest(v_lower, v_oldest - c_slack);
     end loop;
     return query
         select page.id, page.at from unnest(v_ids, v_made) as page (id, at);

@@ -22,9 +22,15 @@ begin
               from finished
              where finished.created_at not between kronos.uuid7_time(finished.execution_id) - interval '1 hour'
                                              and kronos.uuid7_time(finished.execution_id) + interval '1 hour') as late
-     where not exists (select
-                         from kronos.late_days as noted
-                        where noted.workspace_id = late.workspace_id and noted.id_day = late.id_day and noted.created_day = late.created_day)
+     where case when late.id_day >= current_date - 14
+                then not exists (select
+                                   from kronos.late_days as noted
+                                  where noted.workspace_id = late.workspace_id and noted.id_day = late.id_day and noted.created_day = late.created_day)
+                else not exists (select      -- one that retention (retain_notes) is just forgetting is waited for
+                                   from kronos.late_days as noted
+                                  where noted.workspace_id = late.workspace_id and noted.id_day = late.id_day and noted.created_day = late.created_day
+                                    for key share)
+           end
      order by 1, 2, 3
         on conflict (workspace_id, id_day, created_day) do nothing;
     return null;

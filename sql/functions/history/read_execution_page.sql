@@ -2,51 +2,33 @@
 -- make p_bytes of documents, but one at least. Documents are measured row by row, written out, and none after
 -- the one that is too much: a page of 200 inputs of 250 kB reads four of them. What is stored says nothing of
 -- it: 2 kB can be 60 kB written out (1e300), or be compressed a hundredfold.
--- Each from the one partition that its id names (see finished_among), those of one partition that follow each
--- other at once. As the caller: row level security holds.
+-- As the caller: row level security holds.
 create or replace function kronos.read_execution_page(p_execution_ids uuid[], p_limit integer, p_bytes integer)
 returns table (execution_id uuid, workspace_id uuid, job_id uuid, workspace text, endpoint text, endpoint_type text, cause text, status text,
                status_reason jsonb, scheduled_at timestamptz, run_at timestamptz, started_at timestamptz, completed_at timestamptz, duration_ms bigint,
                attempt_count smallint, max_attempts smallint, tick_count integer, input jsonb, output jsonb, error jsonb, worker_id text,
-               created_at timestamptz)
+               created_at timestamptz, job_name text)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    v_ids   uuid[];
     v_rows  integer := 0;
     v_bytes bigint  := 0;
 begin
-    for v_ids in
-        select array_agg(given.id order by given.place)
-          from (select wanted.id, wanted.place, wanted.place - row_number() over (partition by left(wanted.id::text, 4) order by wanted.place) as run
-                  from unnest(p_execution_ids) with ordinality as wanted (id, place)
-                 where wanted.place <= p_limit) as given
-         group by left(given.id::text, 4), given.run
-         order by min(given.place)
+    for execution_id, workspace_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at,
+        completed_at, duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at, job_name in
+        select execution.execution_id, execution.workspace_id, execution.job_id, execution.workspace, execution.endpoint,
+               execution.endpoint_type, execution.cause, execution.status, execution.status_reason, execution.scheduled_at, execution.run_at,
+               execution.started_at, execution.completed_at, execution.duration_ms, execution.attempt_count, execution.max_attempts,
+               execution.tick_count, execution.input, execution.output, execution.error, execution.worker_id, execution.created_at,
+               execution.job_name
+          from kronos.read_executions(p_execution_ids[1:p_limit]) as execution
+         order by array_position(p_execution_ids, execution.execution_id)
     loop
-        begin
-            for execution_id, workspace_id, job_id, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at,
-                completed_at, duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at in
-                select execution.execution_id, execution.workspace_id, execution.job_id, execution.workspace, execution.endpoint,
-                       execution.endpoint_type, execution.cause, execution.status, execution.status_reason, execution.scheduled_at, execution.run_at,
-                       execution.started_at, execution.completed_at, execution.duration_ms, execution.attempt_count, execution.max_attempts,
-                       execution.tick_count, execution.input, execution.output, execution.error, execution.worker_id, execution.created_at
-                  from kronos.executions as execution
-                 where execution.execution_id = any (v_ids)
-                 order by array_position(v_ids, execution.execution_id)
-            loop
-                v_bytes := v_bytes + coalesce(octet_length(input::text), 0) + coalesce(octet_length(output::text), 0)
-                         + coalesce(octet_length(error::text), 0);
-                exit when v_bytes > p_bytes and v_rows > 0;
-                v_rows := v_rows + 1;
-                return next;
-            end loop;
-            raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';
-        exception when sqlstate 'KR020' then
-            null;
-        end;
-        exit when v_bytes > p_bytes;
+        v_bytes := v_bytes + coalesce(octet_length(input::text), 0) + coalesce(octet_length(output::text), 0)
+                 + coalesce(octet_length(error::text), 0);
+        exit when v_bytes > p_bytes and v_rows > 0;
+        v_rows := v_rows + 1;
+        return next;
     end loop;
 end
 $$;

@@ -2,13 +2,13 @@
 -- what became of it. The ticks that the schedule gives (expected_ticks) against the rows there are
 -- (ledger_rows); a row of n ticks stands for n consecutive ones. Row level security confines it.
 -- Returns: no row where there is no such CRON job. expected = delivered + missed + skipped + unaccounted, in
--- ticks. delivered: became an execution, whatever its end. unaccounted: no row; surplus: rows, or ticks
--- counted by them, that no tick explains, or that tell of one a second time. overdue: ticks that are due and
--- wait for somebody to account for them (up to 10,000). At most 100,000 ticks a call: is_truncated, and
--- checked_until is where the next call goes on. retained_from: the window began before the workspace's
--- history is whole, and was looked at from there: nobody can say what became of the ticks before, so none of
--- them is expected. error: the schedule is malformed, so nobody can say which ticks it has. 24 h of * * * *
--- *: 6 to 8 ms of CPU time, whatever the zone.
+-- ticks. delivered: was given to delivery as an execution, whatever has become of it. unaccounted: no row;
+-- surplus: rows, or ticks counted by them, that no tick explains, or that tell of one a second time. overdue:
+-- ticks that are due and wait for somebody to account for them (up to 10,000). At most 100,000 ticks a call:
+-- is_truncated, and checked_until is where the next call goes on. retained_from: the window began before the
+-- workspace's history is whole, and was looked at from there: nobody can say what became of the ticks before,
+-- so none of them is expected. error: the schedule is malformed, so nobody can say which ticks it has. 24 h
+-- of * * * * *: 6 to 8 ms of CPU time, whatever the zone.
 create or replace function kronos.check_ledger(p_job_id uuid, p_from timestamptz, p_to timestamptz)
 returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer,
                surplus integer, first_unaccounted timestamptz, first_surplus timestamptz, overdue integer,

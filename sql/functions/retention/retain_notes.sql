@@ -1,0 +1,22 @@
+-- retain_notes: forgets the late days and the weeks of history that is gone, up to p_limit of each: nothing
+-- is kept whose id is of a day before the oldest. Who stores a row of such an id meanwhile notes its day and
+-- its week with it, or finds both noted. So they are locked first, those that somebody has found just now
+-- excepted, and then the oldest is looked for, in a new snapshot: what came before the locks is seen by it,
+-- and what comes later does not count on what is locked (note_history_weeks, note_late_days).
+create or replace function kronos.retain_notes(p_limit integer) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_day   date := kronos.oldest_day();
+    v_days  tid[];
+    v_weeks tid[];
+begin
+    v_days := array(select late.ctid from kronos.late_days as late where late.id_day < v_day limit p_limit for update skip locked);
+    v_weeks := array(select noted.ctid from kronos.history_weeks as noted where noted.week < v_day - 6 order by noted.week limit p_limit for update skip locked);
+    if v_days <> '{}' or v_weeks <> '{}' then
+        v_day := kronos.oldest_day();
+        delete from kronos.late_days where ctid = any (v_days) and id_day < v_day;
+        delete from kronos.history_weeks where ctid = any (v_weeks) and week < v_day - 6;
+    end if;
+end
+$$;
