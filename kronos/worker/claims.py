@@ -95,6 +95,13 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """An execution that finalize_successes has not ended."""
+
+    execution_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
     """An execution that somebody else has locked."""
 
@@ -115,6 +122,7 @@ _UPKEEP = statement("claims.upkeep", Upkeep)
 _CLAIM = statement("claims.claim_executions", Claim)
 _RECOVER = statement("claims.recover_claim", Claim)
 _VERSIONS = statement("claims.get_endpoint_versions", EndpointVersion)
+_SUCCEED = statement("claims.finalize_successes", Left)
 _FINALIZE = statement("claims.finalize_executions", Judged)
 _LOCKED = statement("claims.list_locked", Locked)
 _JUDGE = statement("claims.judge_unapplied", Judged)
@@ -176,25 +184,28 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
     A result counts only while its claim's token holds: else it is ALREADY counted, or FENCED. One that cannot be stored
     is stored without its documents; one that even then cannot is DROPPED, and its lease decides.
     """
+    ended: dict[UUID, Verdict] = {}
     while True:
         try:
-            return await _finalized(link, results, worker_id)
+            if not ended and (ended := await _succeeded(link, results)):
+                results = [result for result in results if result.execution_id not in ended]
+            return ended | (await _finalized(link, results, worker_id) if results else {})
         except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
             if len(results) > 1:
                 middle = len(results) // 2
                 first = await finalize(link, results[:middle], worker_id=worker_id)
-                return first | await finalize(link, results[middle:], worker_id=worker_id)
+                return ended | first | await finalize(link, results[middle:], worker_id=worker_id)
             (only,) = results
             bare = _without_documents(only)
             if only == bare:
                 _log.error("execution %s: its result cannot be stored (%s); its lease decides", only.execution_id, type(error).__name__)
-                return {only.execution_id: "DROPPED"}
+                return ended | {only.execution_id: "DROPPED"}
             _log.warning("execution %s: its result is stored without documents (%s)", only.execution_id, type(error).__name__)
             results = [bare]
         except psycopg.errors.LockNotAvailable:
             if waiting := await locked(link, [result.execution_id for result in results]):
                 free = [result for result in results if result.execution_id not in waiting]
-                return await finalize(link, free, worker_id=worker_id) if free else {}
+                return ended | (await finalize(link, free, worker_id=worker_id) if free else {})
         except psycopg.Error as error:
             # The statement may have been committed: sending it again is answered with ALREADY.
             _log.debug("%d results are sent again: %s", len(results), error)
@@ -218,6 +229,25 @@ async def release(link: Link, claims: Mapping[UUID, UUID]) -> int:
     Returns how many were still ours. Raises psycopg.Error.
     """
     return len(await link.rows(_RELEASE, {"execution_ids": list(claims), "claim_tokens": list(set(claims.values()))}))
+
+
+async def _succeeded(link: Link, results: Sequence[Result]) -> dict[UUID, Verdict]:
+    """Those of them that finalize_successes has ended: most. The others are `_finalized`'s."""
+    successes = [result for result in results if result.status == "SUCCESS"]
+    if not successes:
+        return {}
+    params = {
+        "execution_ids": [result.execution_id for result in successes],
+        "claim_tokens": [result.claim_token for result in successes],
+        "duration_ms": [result.duration_ms for result in successes],
+        "requests": [result.request for result in successes],
+        "responses": [result.response for result in successes],
+    }
+    try:
+        left = {row.execution_id for row in await link.rows(_SUCCEED, params, may_be_locked=True)}
+    except psycopg.errors.UniqueViolation:  # the history has one of them already
+        return {}
+    return {result.execution_id: "SUCCESS" for result in successes if result.execution_id not in left}
 
 
 async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> dict[UUID, Verdict]:

@@ -36,9 +36,10 @@ create table kronos.execution_live (
     constraint execution_live_held_is_unclaimed check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null)),
     constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),     -- whoever gives it back ends it
     constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null))
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
-        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000);
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000,
+        fillfactor = 45);      -- a claim writes its row anew: half of the page is free for that
 -- Serves claim_executions and list_due_endpoints.
 create index execution_live_ready on kronos.execution_live (endpoint_id, visible_at) where claim_token is null;
 -- Serves expire_leases.
@@ -104,7 +105,7 @@ create index execution_done_ended on kronos.execution_done using brin (completed
 
 -- Where finished executions were made more than an hour before or after the time in their ids: the days, in
 -- UTC, of both. Serves find_executions, which reads the history in the order of ids, and counted_before.
--- Written by note_late_days.
+-- Written by note_finished.
 create table kronos.late_days (
     workspace_id  uuid  not null,
     id_day        date  not null,
@@ -116,7 +117,7 @@ create table kronos.late_days (
 -- executions of a status: nowhere else is one looked for. It may have lost them since. Of what finished
 -- before kronos.retention.weeks_from it does not tell. A week may be noted twice, by executions that finished
 -- at the same time: so nobody waits for another's note. Serves find_executions. Written by
--- note_history_weeks.
+-- note_finished.
 create table kronos.history_weeks (
     workspace_id  uuid  not null,
     subject_id    uuid  not null,

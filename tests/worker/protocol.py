@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -72,8 +73,14 @@ def finalize(
     connection: psycopg.Connection, token: UUID, ids: Sequence[UUID], status: str = "SUCCESS", *, retry: timedelta = timedelta()
 ) -> dict[UUID, str]:
     """The verdicts, those of judge_unapplied included. A status other than SUCCESS may be retried, unless it is PERMANENT."""
-    params = finalize_params(token, ids, status.replace("PERMANENT", "FAILED"), status != "PERMANENT", retry)
-    verdicts = dict(run(connection, "finalize_executions", params))
+    verdicts: dict[UUID, str] = {}
+    left = list(ids)
+    if status == "SUCCESS":
+        with suppress(psycopg.errors.UniqueViolation):
+            left = [row[0] for row in run(connection, "finalize_successes", finalize_params(token, ids, status, False, retry))]
+        verdicts = dict.fromkeys(set(ids) - set(left), "SUCCESS")
+    params = finalize_params(token, left, status.replace("PERMANENT", "FAILED"), status != "PERMANENT", retry)
+    verdicts |= dict(run(connection, "finalize_executions", params)) if left else {}
     if missing := [execution_id for execution_id in ids if execution_id not in verdicts]:
         params = finalize_params(token, missing, status, is_retryable=True, retry=retry)
         verdicts |= dict(run(connection, "judge_unapplied", {**params, "worker_id": "test:1:abcdef"}))

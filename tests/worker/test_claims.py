@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from factory import EndpointRow, add_endpoint, add_executions, status_of
+from factory import EndpointRow, add_endpoint, add_executions, attempts_of, in_flight, status_of
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.reading import EARLIEST, LATEST, counted
@@ -21,6 +21,15 @@ from kronos.worker.loop import Loop
 from kronos.worker.rotation import Rotation
 from kronos.worker.wake import Wake
 from worker.protocol import EVERYTHING, as_worker, claim
+
+HISTORY = """
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+                                   created_at, attempt_count, max_attempts, input)
+select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at,
+       created_at, 1, 5, '{"then": 1}'
+  from kronos.execution_live
+ where execution_id = %s
+"""
 
 
 @pytest.fixture
@@ -111,6 +120,32 @@ def _endpoint(superuser: psycopg.Connection, execution_id: UUID) -> EndpointRow:
         "select endpoint_id, workspace_id from kronos.execution_live where execution_id = %s", [execution_id]
     ).fetchall()
     return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=5000, max_attempts=5, max_crashes=3)
+
+
+@pytest.mark.parametrize("odd", [None, "limited", "in the history", "fenced", "failed"])
+async def test_successes_end_with_what_ends_otherwise(
+    superuser: psycopg.Connection, database_url: str, link: Link, odd: str | None
+) -> None:
+    free, limited = add_endpoint(superuser), add_endpoint(superuser, max_in_flight=5)
+    ids = add_executions(superuser, free, 3)
+    other = add_executions(superuser, limited if odd == "limited" else free, 1)[0]
+    with as_worker(database_url) as connection:
+        token, claimed = claim(connection, free, limited)
+    assert set(claimed) == {*ids, other}
+    if odd == "in the history":
+        superuser.execute(HISTORY, [other])
+    result = _result(other, uuid4() if odd == "fenced" else token, **({"status": "FAILED"} if odd == "failed" else {}))
+
+    verdicts = await claims.finalize(link, [*(_result(one, token) for one in ids), result], worker_id="w")
+
+    assert verdicts == dict.fromkeys(ids, "SUCCESS") | {other: {"fenced": "FENCED", "failed": "FAILED"}.get(odd or "", "SUCCESS")}
+    assert [status_of(superuser, one) for one in ids] == ["SUCCESS"] * 3
+    assert [attempts_of(superuser, one) for one in ids] == [["SUCCESS"]] * 3
+    assert status_of(superuser, other) == {"fenced": "RUNNING", "failed": "FAILED"}.get(odd or "", "SUCCESS")
+    assert attempts_of(superuser, other) == {"fenced": [], "failed": ["FAILED"]}.get(odd or "", ["SUCCESS"])
+    assert in_flight(superuser, limited) == 0
+    stored = superuser.execute("select input from kronos.execution_done where execution_id = %s", [other]).fetchone()
+    assert (stored == ({"then": 1},)) == (odd == "in the history")
 
 
 async def test_a_finalize_is_repeated_until_it_is_answered(superuser: psycopg.Connection, database_url: str, link: Link) -> None:

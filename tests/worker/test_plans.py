@@ -65,6 +65,14 @@ def test_a_finalize_reads_primary_keys_only(busy: Busy) -> None:
     assert nodes[0]["Actual Rows"] == 100
 
 
+def test_successes_end_by_primary_keys_only(busy: Busy) -> None:
+    endpoints, worker = busy
+    token, ids = claim(worker, *endpoints, quota=10)
+    nodes = _plan(worker, "finalize_successes", finalize_params(token, ids, "SUCCESS", is_retryable=False, retry=timedelta()))
+    assert _reads_by_index(nodes) == {"execution_live_pkey"}
+    assert nodes[0]["Actual Rows"] == 50  # those of limited endpoints are left
+
+
 def test_a_look_reads_one_row_per_endpoint(busy: Busy) -> None:
     _, worker = busy
     nodes = _plan(worker, "list_due_endpoints", FULL_LOOK)

@@ -41,8 +41,11 @@ def _die(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     await_condition(lambda: superuser.execute(gone, [pid]).fetchone() == (True,), "the dead worker's session to be rolled back")
 
 
-def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    endpoint = add_endpoint(superuser, max_in_flight=5, timeout_ms=60_000)
+@pytest.mark.parametrize("limit", [None, 5])
+def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(
+    superuser: psycopg.Connection, worker: psycopg.Connection, limit: int | None
+) -> None:
+    endpoint = add_endpoint(superuser, max_in_flight=limit, timeout_ms=60_000)
     (execution_id,) = add_executions(superuser, endpoint)
     token, claimed = claim(worker, endpoint)
     lease = superuser.execute(
@@ -51,7 +54,7 @@ def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(superuser: psyc
     ).fetchone()
     assert claimed == [execution_id]
     assert lease == (timedelta(milliseconds=65_000), token, 1, "test:1:abcdef")
-    assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1)
+    assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1 if limit else 0)
     assert finalize(worker, token, claimed) == {execution_id: "SUCCESS"}
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (
         "SUCCESS",
@@ -85,8 +88,11 @@ def test_a_claim_whose_answer_was_lost_is_recovered_by_its_token(superuser: psyc
     assert {row[0] for row in recovered} == set(ids)
 
 
-def test_crash_during_delivery_is_lost_evidence_and_the_zombie_is_fenced(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    endpoint = add_endpoint(superuser, max_in_flight=5)
+@pytest.mark.parametrize("limit", [None, 5])
+def test_crash_during_delivery_is_lost_evidence_and_the_zombie_is_fenced(
+    superuser: psycopg.Connection, worker: psycopg.Connection, limit: int | None
+) -> None:
+    endpoint = add_endpoint(superuser, max_in_flight=limit)
     (execution_id,) = add_executions(superuser, endpoint)
     first, _ = claim(worker, endpoint)
     assert claim(worker, endpoint)[1] == []  # invisible while leased
@@ -94,7 +100,11 @@ def test_crash_during_delivery_is_lost_evidence_and_the_zombie_is_fenced(superus
     end_leases(superuser)
     assert expire(worker) == (1, 0)
     second, claimed = claim(worker, endpoint)
-    assert (claimed, attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ([execution_id], ["LOST"], 1)
+    assert (claimed, attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (
+        [execution_id],
+        ["LOST"],
+        1 if limit else 0,
+    )
     assert finalize(worker, first, [execution_id]) == {execution_id: "FENCED"}
     assert status_of(superuser, execution_id) == "RUNNING"
     assert superuser.execute("select status, worker_id from kronos.attempt_late where claim_token = %s", [first]).fetchall() == [
@@ -115,8 +125,11 @@ def test_late_but_not_claimed_again_is_accepted(superuser: psycopg.Connection, w
     assert (attempts_of(superuser, execution_id), expire(worker)) == (["SUCCESS"], (0, 0))
 
 
-def test_a_batch_sent_again_after_an_unknown_commit_is_already_counted(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    endpoint = add_endpoint(superuser, max_in_flight=9)
+@pytest.mark.parametrize("limit", [None, 5])
+def test_a_batch_sent_again_after_an_unknown_commit_is_already_counted(
+    superuser: psycopg.Connection, worker: psycopg.Connection, limit: int | None
+) -> None:
+    endpoint = add_endpoint(superuser, max_in_flight=limit)
     ids = add_executions(superuser, endpoint, 3)
     token, _ = claim(worker, endpoint)
     assert set(finalize(worker, token, ids).values()) == {"SUCCESS"}
@@ -124,17 +137,18 @@ def test_a_batch_sent_again_after_an_unknown_commit_is_already_counted(superuser
     assert ([attempts_of(superuser, one) for one in ids], in_flight(superuser, endpoint)) == ([["SUCCESS"]] * 3, 0)
 
 
+@pytest.mark.parametrize("limit", [None, 5])
 def test_crash_before_the_finalize_commits_changes_nothing(
-    superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str
+    superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str, limit: int | None
 ) -> None:
-    endpoint = add_endpoint(superuser, max_in_flight=9)
+    endpoint = add_endpoint(superuser, max_in_flight=limit)
     (execution_id,) = add_executions(superuser, endpoint)
     token, _ = claim(worker, endpoint)
     dying = as_worker(database_url)
     dying.autocommit = False
     finalize(dying, token, [execution_id])
     _die(superuser, dying)
-    assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1)
+    assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1 if limit else 0)
     assert finalize(worker, token, [execution_id]) == {execution_id: "SUCCESS"}
 
 

@@ -2,7 +2,7 @@
 -- is kept whose id is of a day before the oldest. Who stores a row of such an id meanwhile notes its day and
 -- its week with it, or finds both noted. So they are locked first, those that somebody has found just now
 -- excepted, and then the oldest is looked for, in a new snapshot: what came before the locks is seen by it,
--- and what comes later does not count on what is locked (note_history_weeks, note_late_days).
+-- and what comes later does not count on what is locked (note_finished).
 create or replace function kronos.retain_notes(p_limit integer) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,0 +1,101 @@
+-- note_finished: keeps kronos.history_weeks and kronos.late_days, which say where finished executions are to
+-- be looked for. Once a statement. Waits for nobody, but where it notes a day that retention is forgetting.
+-- history_weeks: the weeks in whose ids a workspace and a CRON job's version have had finished executions of a
+-- status, by the first two of them: so a week with one note had one execution, and a list knows it without a
+-- look. A one-shot's execution is found by its job, and notes no week of it. Of those that finish at once each
+-- may note a week. Retention forgets weeks of which nothing is left (retain_notes). Of a week that is long
+-- past, notes that it is just forgetting do not count, and the others are kept until we are done: so that the
+-- row, which came too late to be seen by it, is noted.
+-- late_days: where an execution was made more than an hour before or after the time in its id (a run of missed
+-- ticks, a long pause, a backfill that takes days), the days of both, once.
+-- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this week,
+-- which two comparisons show, and made at their ids' time, which scheduled_at shows. Each note is looked for
+-- by its key, in a subquery with a limit: the planner makes no join of that, which would read all notes.
+create or replace function kronos.note_finished() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_week constant date := date_trunc('week', kronos.now() at time zone 'UTC')::date;
+    v_from constant uuid := kronos.uuid7_floor(v_week::timestamp at time zone 'UTC');
+    v_to   constant uuid := kronos.uuid7_floor((v_week + 7)::timestamp at time zone 'UTC');
+    v_is_new      boolean;
+    v_may_be_late boolean;
+begin
+    select bool_or(found.may_be_late),
+           bool_or(not found.is_of_this_week
+                   or (select true
+                         from kronos.history_weeks as noted
+                        where noted.subject_id = found.workspace_id and noted.status = found.status and noted.week = v_week
+                       offset 1
+                        limit 1) is null
+                   or (found.job_id is not null
+                       and (select true
+                              from kronos.history_weeks as noted
+                             where noted.subject_id = found.job_id and noted.status = found.status and noted.week = v_week
+                            offset 1
+                             limit 1) is null))
+      into v_may_be_late, v_is_new
+      from (select finished.workspace_id, case when finished.cause <> 'API' then finished.job_id end as job_id, finished.status,
+                   finished.execution_id >= v_from and finished.execution_id < v_to as is_of_this_week,
+                   bool_or(finished.cause in ('BACKFILL', 'MANUAL')
+                           or get_byte(uuid_send(finished.execution_id), 6) >> 4 <> 7      -- an id that no function of ours made: it names no time
+                           or finished.created_at not between '1970-01-01 00:00:00+00' and kronos.now() + interval '1 day'
+                           or finished.scheduled_at not between greatest(finished.created_at, '0001-01-01 00:00:00+00') - interval '1 hour'
+                                                             and least(finished.created_at, '9999-12-31 00:00:00+00') + interval '1 hour') as may_be_late
+              from finished
+             group by 1, 2, 3, 4) as found;
+    if v_is_new then
+        insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
+        select fresh.workspace_id, fresh.subject_id, fresh.status, fresh.week, fresh.execution_id
+          from (select finished.workspace_id, subject.subject_id, finished.status, id.week, finished.execution_id,
+                       row_number() over (partition by subject.subject_id, finished.status, id.week) as nth
+                  from finished
+                 cross join lateral (select date_trunc('week', kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as week) as id
+                 cross join lateral (values (finished.workspace_id), (case when finished.cause <> 'API' then finished.job_id end)) as subject (subject_id)
+                 where subject.subject_id is not null) as fresh
+         where fresh.nth <= 2
+           and 2 > case when fresh.week >= v_week - 14
+                        then (select count(*)
+                                from (select
+                                        from kronos.history_weeks as noted
+                                       where noted.subject_id = fresh.subject_id and noted.status = fresh.status and noted.week = fresh.week
+                                       limit 2) as first_two)
+                        else (select count(*)
+                                from (select
+                                        from kronos.history_weeks as noted
+                                       where noted.subject_id = fresh.subject_id and noted.status = fresh.status and noted.week = fresh.week
+                                       limit 2
+                                         for key share skip locked) as first_two)
+                   end
+            on conflict (subject_id, status, week, execution_id) do nothing;
+    end if;
+    if v_may_be_late then
+        insert into kronos.late_days (workspace_id, id_day, created_day)
+        select distinct late.workspace_id, late.id_day, late.created_day
+          from (select finished.workspace_id, (kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as id_day,
+                       (finished.created_at at time zone 'UTC')::date as created_day
+                  from finished
+                 where finished.created_at not between kronos.uuid7_time(finished.execution_id) - interval '1 hour'
+                                                 and kronos.uuid7_time(finished.execution_id) + interval '1 hour') as late
+         where case when late.id_day >= v_week - 14
+                    then (select true
+                            from kronos.late_days as noted
+                           where noted.workspace_id = late.workspace_id and noted.id_day = late.id_day and noted.created_day = late.created_day) is null
+                    else (select true      -- one that retention (retain_notes) is just forgetting is waited for
+                            from kronos.late_days as noted
+                           where noted.workspace_id = late.workspace_id and noted.id_day = late.id_day and noted.created_day = late.created_day
+                             for key share) is null
+               end
+         order by 1, 2, 3
+            on conflict (workspace_id, id_day, created_day) do nothing;
+    end if;
+    return null;
+end
+$$;
+create or replace trigger execution_done_notes_finished
+    after insert on kronos.execution_done referencing new table as finished
+    for each statement execute function kronos.note_finished();
+-- By hand: nothing of ours changes what has finished.
+create or replace trigger execution_done_notes_finished_anew
+    after update on kronos.execution_done referencing new table as finished
+    for each statement execute function kronos.note_finished();
