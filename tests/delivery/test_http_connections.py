@@ -21,6 +21,7 @@ from delivery.servers import (
     once,
     silent,
 )
+from kronos.delivery.answer import AnswerParser
 from kronos.delivery.connection import Connection
 from kronos.delivery.connections import Origin
 from kronos.delivery.http import HttpTransport
@@ -227,11 +228,24 @@ async def test_kept_connection_that_closed_while_the_loop_stood_still_is_not_use
     assert ([outcome.status for outcome in outcomes], receiver.requests) == (["SUCCESS"] * 3, 3)
 
 
+class Heard:
+    """Hears of one answer."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[AnswerParser] = asyncio.get_running_loop().create_future()
+
+    def ended(self, answer: AnswerParser, error: Exception | None) -> None:
+        assert error is None
+        self.answer.set_result(answer)
+
+
 async def test_connection_on_which_something_came_unasked_is_not_used_again_before_it_is_closed() -> None:
     async with Receiver(answer(), keep=True) as receiver:
         _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", receiver.port)
+        heard = Heard()
         try:
-            await connection.exchange(b"GET / HTTP/1.1\r\n\r\n")
+            connection.send(b"GET / HTTP/1.1\r\n\r\n", heard)
+            await heard.answer
             assert connection.is_reusable
             connection.data_received(b"stray")
             assert not connection.is_reusable

@@ -13,7 +13,7 @@ from delivery.sending import LOCAL
 from delivery.servers import Receiver, answer
 from kronos.delivery.http import HttpTransport
 from kronos.worker import attempt as attempts
-from kronos.worker.attempt import HttpTarget, Leased, attempt, boot_time
+from kronos.worker.attempt import HttpTarget, Leased, begin, boot_time
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, Result
 from worker.running import until
@@ -35,25 +35,32 @@ def renderer_at_work() -> Iterator[threading.Event]:
 def leased(*, seconds: float) -> Leased:
     """A large claim whose lease has room for its delivery for so long."""
     claim = Claim(
-        execution_id=uuid4(),
-        workspace_id=uuid4(),
-        job_id=uuid4(),
-        endpoint_id=uuid4(),
+        execution_id=str(uuid4()),
+        workspace_id=str(uuid4()),
+        job_id=str(uuid4()),
+        endpoint_id=str(uuid4()),
         endpoint_version=1,
         attempt_count=1,
         max_attempts=5,
         scheduled_at=datetime.now(UTC),
         timeout_ms=TIMEOUT_MS,
         holds_slot=False,
-        input=b'"' + b"x" * attempts._MAX_BYTES_ON_LOOP + b'"',
+        input=f'"{"x" * attempts._MAX_BYTES_ON_LOOP}"',
         due_at=datetime.now(UTC),
     )
-    reserve = attempts._RESERVE.total_seconds() + TIMEOUT_MS / 1000
-    return Leased(claim=claim, token=uuid4(), ends_at=boot_time() + reserve + seconds)
+    reserve = attempts._RESERVE_SECONDS + TIMEOUT_MS / 1000
+    return Leased(claim=claim, token=str(uuid4()), ends_at=boot_time() + reserve + seconds)
 
 
 def target(receiver: Receiver) -> HttpTarget:
     return HttpTarget(url=receiver.url, method="POST", headers={}, body_template=None, expected_status_codes=(), backoff=Backoff())
+
+
+async def attempt(leased: Leased, to: HttpTarget, transport: HttpTransport) -> Result | None:
+    """What became of it."""
+    ended: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
+    begin(leased, to, transport, lambda _, result: ended.set_result(result))
+    return await ended
 
 
 async def test_what_is_rendered_in_time_is_sent() -> None:
@@ -76,7 +83,7 @@ async def test_what_waited_for_its_turn_until_its_lease_was_too_short_is_given_b
 
 async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered_nor_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[Claim] = []
-    monkeypatch.setattr(attempts, "_delivery", lambda claim, to: rendered.append(claim))
+    monkeypatch.setattr(attempts, "_rendered", lambda claim, *_: rendered.append(claim))
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
         with renderer_at_work() as is_free:
             waiting = [asyncio.create_task(attempt(leased(seconds=60), target(receiver), transport)) for _ in range(3)]
