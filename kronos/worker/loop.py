@@ -56,6 +56,7 @@ class Loop:
         self._has_room = True  # for a claim that is worth its round trip
         self._room_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Event | None = None
+        self._owes_look = False
         self._is_stopping = False
         self._full_look_at = 0.0
         self._looked_fully_at = 0.0
@@ -76,7 +77,14 @@ class Loop:
         """Claim and start deliveries until `stop`, through any outage of PostgreSQL."""
         while not self._is_stopping:
             has_room = self._has_room and self._free > 0
-            if has_room and self._wake.is_due:
+            is_look_due = has_room and self._wake.is_due
+            if has_room and self._wake.has_told and not (is_look_due and self._owes_look):
+                # What was just committed is claimed before the look that it asks for; then that look comes first, however much is told.
+                self._rotation.offer_first(self._wake.take_told())
+                self._owes_look = True
+                await self._claim()
+            elif is_look_due:
+                self._owes_look = False
                 await self._look()
             elif has_room and self._rotation:
                 await self._claim()

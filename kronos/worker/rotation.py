@@ -39,6 +39,12 @@ class Rotation:
         for endpoint_id in endpoints:
             self._turn.setdefault(endpoint_id)
 
+    def offer_first(self, endpoints: Iterable[str]) -> None:
+        """Someone says that these have something to claim: it is their turn."""
+        for endpoint_id in endpoints:
+            self._turn[endpoint_id] = None
+            self._turn.move_to_end(endpoint_id, last=False)
+
     def offer_again(self, endpoints: Iterable[str]) -> None:
         """A run of each of these limited endpoints has ended: where one had come up short, it has room now."""
         for endpoint_id in endpoints:

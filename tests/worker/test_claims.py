@@ -1,6 +1,7 @@
 """What the statements' callers promise: no result stops its batch, rotation is exact, wakes are not lost."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,13 +15,16 @@ from factory import EndpointRow, add_endpoint, add_executions, status_of
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.reading import EARLIEST, LATEST, counted
-from kronos.worker import claims
+from kronos.worker import claims, listener
+from kronos.worker.arrays import Documents
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
 from kronos.worker.loop import Loop
 from kronos.worker.rotation import Rotation
 from kronos.worker.wake import Wake
+from kronos.worker.watchdog import Watchdog
 from worker.protocol import EVERYTHING, as_worker, claim
+from worker.running import keep_from_ringing, until
 
 
 @pytest.fixture
@@ -66,6 +70,16 @@ async def test_one_result_that_cannot_be_stored_does_not_stop_its_batch(
     assert await claims.finalize(link, results, worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
     stored = superuser.execute("select execution_id, output is null from kronos.execution_done").fetchall()
     assert [one for one, is_null in stored if is_null] == [ids[3]]
+
+
+async def test_documents_are_stored_as_they_are_whatever_they_hold(link: Link) -> None:
+    texts = ['"\\"{},\\\\NULL\\u00e9"', None, "[1, {}]", '"\u65e5 \U0001f600"', '""', "null"]
+    for each in (texts, [None], []):
+        connection = await link.connected()
+        rows = await connection.execute("select %s::jsonb[]::text[]", [Documents(each)], binary=True)
+        ((found,),) = await rows.fetchall()
+        assert [one and json.loads(one) for one in found] == [one and json.loads(one) for one in each]
+        assert [one is None for one in found] == [one is None for one in each]
 
 
 async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(
@@ -229,9 +243,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def _loop(link: Link, wake: Wake) -> Loop:
+def _loop(link: Link, wake: Wake, concurrency: int = 1) -> Loop:
     transport = HttpTransport(EgressPolicy())
-    return Loop(claiming=link, finalizing=link, transport=transport, worker_id="w", concurrency=1, lease=timedelta(seconds=15), wake=wake)
+    return Loop(
+        claiming=link, finalizing=link, transport=transport, worker_id="w", concurrency=concurrency, lease=timedelta(seconds=15), wake=wake
+    )
 
 
 def _add_old_work(superuser: psycopg.Connection, endpoint: EndpointRow) -> None:
@@ -292,3 +308,96 @@ async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed
     wake.now(is_old=told.payload == "old")
     await loop._look()
     assert loop._rotation
+
+
+def test_a_claim_waits_for_half_of_the_slots_or_for_three_milliseconds(link: Link) -> None:
+    async def run() -> None:
+        loop, clock = _loop(link, Wake(poll_seconds=30), concurrency=100), asyncio.get_running_loop()
+        assert loop._has_room, "a lone execution is claimed at once"
+        loop._has_room, loop._held, loop._undelivered = False, 100, 100
+        for undelivered in range(99, 50, -1):
+            loop._undelivered = loop._held = undelivered
+            loop._slot_freed()
+            assert not loop._has_room
+        assert loop._room_timer is not None
+        assert loop._room_timer.when() - clock.time() <= 0.003
+        loop._undelivered = loop._held = 50
+        loop._slot_freed()
+        assert loop._has_room
+        loop._has_room, loop._undelivered, loop._held = False, 99, 99
+        loop._slot_freed()
+        async with asyncio.timeout(20):
+            while not loop._has_room:
+                await loop._wake.wait(for_look=False)
+
+    asyncio.run(run())
+
+
+class RecordingLink(Link):
+    """Remembers which statements were run."""
+
+    names: list[str]
+
+    async def texts(self, statement: Any, params: Any, *, may_be_locked: bool = False) -> Any:
+        self.names.append(statement.name)
+        return await super().texts(statement, params, may_be_locked=may_be_locked)
+
+
+async def test_what_a_worker_is_told_of_is_claimed_before_it_looks_and_looks_are_not_starved(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
+    endpoint, link, wake = add_endpoint(superuser), RecordingLink(database_url, "test", Outage()), Wake(poll_seconds=30)
+    link.names = []
+    loop = _loop(link, wake)
+    running = asyncio.create_task(loop.run())
+
+    async def names_are(count: int) -> list[str]:
+        async with asyncio.timeout(20):
+            while len(link.names) < count:
+                wake.poke()
+                await asyncio.sleep(0)
+        return [name.removeprefix("claims.") for name in link.names[:count]]
+
+    try:
+        assert await names_are(1) == ["list_due_endpoints"]
+        link.names.clear()
+        wake.now(str(endpoint.endpoint_id))
+        assert await names_are(2) == ["claim_executions", "list_due_endpoints"]
+    finally:
+        loop.stop()
+        await running
+        await link.close()
+
+
+@pytest.mark.parametrize("payload", ["", "old", "nonsense", "'; drop table", "0" * 40, "01938e2a-7c1b-7def-8abc-0123456789a"])
+def test_only_an_endpoints_id_is_taken_for_one(payload: str) -> None:
+    assert listener._endpoint_of(payload) is None
+
+
+def test_of_what_is_told_no_more_is_kept_than_a_claim_takes() -> None:
+    wake = Wake(poll_seconds=30)
+    for endpoint_id in ids(200):
+        wake.now(endpoint_id)
+    assert len(wake.take_told()) == 64
+    assert not wake.has_told
+
+
+async def test_a_listener_passes_on_what_it_is_told_and_goes_on_listening(superuser: psycopg.Connection, database_url: str) -> None:
+    wake, link = Wake(poll_seconds=30), Link(database_url, "test", Outage(), listens=True)
+    keep_from_ringing(superuser)
+    wake.looked(time.monotonic(), None)
+    listening = asyncio.create_task(listener.Listener(link, wake, Watchdog(link)).run())
+    try:
+        await until(lambda: wake.is_due, "the first look")
+        told: list[str] = []
+        for (endpoint_id,) in (ids(1) for _ in range(3)):
+            superuser.execute("select pg_notify('kronos_work', %s)", [endpoint_id])
+            await until(lambda: wake.has_told, "what was told")
+            told += wake.take_told()
+            assert told[-1:] == [endpoint_id]
+        superuser.execute("select pg_notify('kronos_work', 'old')")
+        await until(lambda: wake.is_full_wanted, "the full look")
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await link.close()

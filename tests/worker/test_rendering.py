@@ -1,6 +1,7 @@
 """What is large is rendered beside the event loop, in turn: what waited too long for its turn is not sent, but given back."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,3 +93,32 @@ async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered
             is_free.set()
             assert await asyncio.gather(*waiting) == [None] * 3
     assert (rendered, receiver.requests) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "text", ["12345678901234567890123", "[-9223372036854775809, 1.5, 18446744073709551616]", '{"a": 1234567890123456789}']
+)
+async def test_integers_of_any_size_are_sent_as_they_are(text: str) -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        large = leased(seconds=60)
+        await attempt(Leased(large.claim._replace(input=text), large.token, large.ends_at), target(receiver), transport)
+    (request,) = receiver.requests
+    assert request.body.decode() == text.replace(" ", "")
+
+
+@pytest.mark.parametrize("path", ["/a", "/{{input.a}}"])
+async def test_an_error_of_our_own_ends_the_claim_and_is_told(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(attempts, "render_body", broken)
+    async with HttpTransport(LOCAL) as transport:
+        to = HttpTarget(
+            url=f"http://127.0.0.1:9{path}", method="POST", headers={}, body_template=None, expected_status_codes=(), backoff=Backoff()
+        )
+        for size in (0, attempts._MAX_BYTES_ON_LOOP):
+            claimed = leased(seconds=60)
+            claimed.claim = claimed.claim._replace(input=f'{{"a": "{"x" * min(size + 1, size or 1)}"}}')
+            result = await attempt(claimed, to, transport)
+            assert isinstance(result, Result)
+            assert (result.status, result.is_retryable, json.loads(result.error or "")["type"]) == ("FAILED", True, "internal")
