@@ -1,4 +1,4 @@
-"""One connection to a receiver, over which one request at a time is sent and its answer read. It calls back; no task waits for it."""
+"""One connection to a receiver: one request at a time is sent over it and its answer read. No task waits for it."""
 
 import asyncio
 import select
@@ -92,7 +92,10 @@ class Connection(asyncio.Protocol):
             self._transport.write(request)
 
     def interrupt(self) -> AnswerParser | None:
-        """Take back the request that is under way, and what came of its answer, if its status line did. Its exchange hears nothing more."""
+        """End the request that is under way: its exchange hears nothing more.
+
+        Returns what came of its answer, where its status line was read whole.
+        """
         answer, self._answer, self._exchange = self._answer, None, None
         return answer if answer is not None and self._finished(answer) is None else None
 

@@ -24,9 +24,9 @@ class Refusal:
 
 
 class Envelope:
-    """The part of a request that does not differ from delivery to delivery. Every part of it was judged: no control character is in any.
+    """The part of a request that does not differ from delivery to delivery.
 
-    A GET is sent without a body.
+    Every part of it was judged: no control character is in any. A GET is sent without a body.
     """
 
     __slots__ = ("_described", "_method", "_names", "_own_type", "_url", "has_body", "head", "origin")

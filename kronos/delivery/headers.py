@@ -46,9 +46,9 @@ def check_headers(headers: Mapping[str, str]) -> None:
 def identity(
     *, execution_id: str, job_id: str, attempt_number: int, scheduled_at: datetime, timestamp: int, body: bytes, keys: Sequence[bytes]
 ) -> str:
-    """What a delivery says of itself, a line each: one key for all attempts of an execution, this attempt's time and number.
+    """What a delivery says of itself, a line each.
 
-    `timestamp` is this attempt's, in seconds since 1970.
+    One key for all attempts of an execution, and this attempt's time and number. `timestamp` is this attempt's, in seconds since 1970.
     """
     # One trace for all attempts of an execution, a span for each: https://www.w3.org/TR/trace-context/
     trace = f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"

@@ -63,8 +63,8 @@ class HttpDelivery:
 class HttpTransport:
     """The connections of one worker; `async with` opens and closes them.
 
-    A delivery over a kept connection is begun by `send` and ended by a callback of its connection or of the one timer that all share; it
-    makes no task, no event and no timer. Only to make a connection takes a task.
+    A delivery over a kept connection is begun by `send` and ended by a callback, of its connection or of the one
+    timer that all deliveries share. It makes no task, no event and no timer; only a new connection takes a task.
     """
 
     def __init__(
@@ -158,7 +158,10 @@ class HttpTransport:
         on_end: Callable[[Outcome], object],
         keys: Sequence[bytes] = (),
     ) -> "Sending | None":
-        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once. None: it had it at once, nothing was sent."""
+        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once.
+
+        None: `on_end` had it at once, and nothing was sent.
+        """
         if not envelope.has_body:
             body = b""
         if isinstance(envelope, Refusal):
@@ -193,7 +196,7 @@ class HttpTransport:
         self._under_way.discard(sending)
 
     def _wake_at(self, deadline: float) -> None:
-        """The timer goes to the first deadline; later ones come after it, and those that ended before theirs cost it nothing."""
+        """Set the timer to the first deadline. Deliveries that end before theirs leave it as it is."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = deadline
@@ -280,12 +283,16 @@ class Sending:
         except Exception as error:
             self._fail(*self._error_of(error))
             return
+        if self._stopped is not None:  # somebody below took the cancellation for an answer
+            connection.abort()
+            self._fail(self._stopped, self._why(self._stopped))
+            return
         self._opening = None
         self._connection = connection
         connection.send(request, self)
 
     def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
-        """Its connection calls this: the answer was read to its end or to the most that is read, or there is none, and why."""
+        """Its connection calls this, once: the answer was read as far as answers are read, or there is none, and why."""
         if error is None and answer.keeps_alive and self._connection is not None and self._connection.is_sent:
             self._connections.keep(self._origin, self._connection)
             self._finish(self._judged(answer))
@@ -360,7 +367,7 @@ class Sending:
         self._on_end(outcome)
 
     def _error_of(self, error: Exception) -> tuple[ErrorType, str]:
-        """Our name for an exception; the text of those that are not ours carries resolved addresses and URLs and is never passed on."""
+        """Our name for an exception. Texts that are not ours carry addresses and URLs, and are never passed on."""
         if isinstance(error, NotHttp | ConnectionEnded | OSError):
             return _error_of(error, is_sent=self._connection is not None and self._connection.is_sent)
         return self._unforeseen(error)

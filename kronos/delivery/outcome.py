@@ -56,8 +56,8 @@ class Outcome:
 
     UNKNOWN is not FAILED: the request was sent whole and the connection ended without an answer, or the worker did.
     `retryable` is whether sending again can help; `retry_after` what the receiver asked for, however long.
-    `request` and `response` are JSON as text. `is_cut_off` says that the worker stopped while it was under way, `is_unsent` that nothing
-    of it had been sent by then.
+    `request` and `response` are JSON as text. `is_cut_off` says that the worker stopped while it was under way,
+    `is_unsent` that nothing of it had been sent by then.
     """
 
     status: AttemptStatus
@@ -121,8 +121,10 @@ def answered(answer: AnswerParser, *, expected: Sequence[int], request: str, dur
 
 
 def described_request(method: str, url: str, header_names: Iterable[str]) -> str:
-    """A request as attempts store it, up to the number of its body's bytes, with which `described` ends it: no header's value, no userinfo,
-    no query value."""
+    """The beginning of a request as attempts store it; `described` ends it.
+
+    It holds no header's value, no userinfo, no query value.
+    """
     request: Json = {
         "method": storable_text(method, max_bytes=16),
         "url": _stored_url(url),
@@ -177,7 +179,10 @@ def _stored(answer: AnswerParser, head: Head) -> str:
 
 
 def _stored_head(head: Head) -> str:
-    """An answer as attempts store it up to its body; it ends in the names of its headers, or, where the body is encoded, in how."""
+    """An answer as attempts store it, up to its body.
+
+    It ends in the names of its headers, or, where the body is encoded, in the name of the encoding.
+    """
     encoding = head.headers.get("content-encoding", "")
     stored: dict[str, Json] = {"status": head.status, "headers": _stored_names(head.headers)}
     if encoding.strip().lower() not in ("", "identity"):

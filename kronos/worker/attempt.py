@@ -59,7 +59,10 @@ class Leased:
 
 @dataclass(slots=True, kw_only=True)
 class HttpTarget:
-    """A version of an HTTP endpoint, read once. `envelope` is what its deliveries have in common, unless URL or headers have templates."""
+    """A version of an HTTP endpoint, read once.
+
+    `envelope` is what its deliveries have in common, from the first on; None where URL or headers have templates.
+    """
 
     url: str
     method: str
@@ -110,9 +113,10 @@ OnEnd = Callable[[Leased, Result | None], None]
 
 
 def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd) -> None:
-    """Send one request, or find that none can be made; `on_end` has what became of it, once, now or later. Raises nothing.
+    """Send one request, or find that none can be made. Raises nothing.
 
-    None: before anything was sent the worker stopped, or the lease had become too short, so there was no attempt.
+    `on_end` has what became of it, once, now or later. None: before anything was sent the worker stopped, or the
+    lease had become too short, so there was no attempt.
     """
     if isinstance(to, HttpTarget) and to.spec_bytes + len(leased.claim.input) > _MAX_BYTES_ON_LOOP:
         task = asyncio.create_task(_begin_in_turn(leased, to, transport, on_end))
@@ -160,7 +164,7 @@ def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _R
 
 
 def _unsent(leased: Leased, error: Exception) -> Outcome:
-    """What nothing could be sent of: a claim must end in a result whatever happens, or its slot and lease are held in vain."""
+    """The outcome where nothing could be sent. Whatever happens, a claim ends in a result, or its slot is lost."""
     match error:
         case TemplateError():
             return failed("template", f"{error.message} (at {error.pointer})" if error.pointer else error.message)
@@ -219,7 +223,7 @@ def _response(outcome: Outcome, backoff: Backoff) -> str | None:
 
 
 def _rendered(claim: Claim, to: HttpTarget, transport: HttpTransport) -> _Rendered:
-    """What is sent. Raises Refused, and ValueError or RecursionError where the input is no JSON that can be read."""
+    """What is sent. Raises Refused; ValueError or RecursionError where the input cannot be read as JSON."""
     context = {"input": _read(claim.input)}
     if (envelope := to.envelope) is None:
         envelope = transport.envelope(to.method, render_url(to.url, context), render_headers(to.headers, context))

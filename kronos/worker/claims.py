@@ -1,7 +1,7 @@
 """The worker's statements (sql/queries/claims.sql) with what each of them promises when its answer is lost.
 
-Ids are text, as PostgreSQL writes them: they are compared, sent and given back, and nothing else. Rows are tuples: there are several for
-each delivery, and a frozen dataclass takes ten times as long to make.
+Ids are text, as PostgreSQL writes them: they are compared, sent and given back, and nothing else. Rows are
+tuples: there are several for each delivery, and a frozen dataclass takes ten times as long to make.
 """
 
 import logging

@@ -110,9 +110,9 @@ class Link:
         return await self._run(statement, params, class_row(statement.row), as_text=False, may_be_locked=may_be_locked)
 
     async def texts(self, statement: Statement[Tuple], params: Mapping[str, object], *, may_be_locked: bool = False) -> list[Tuple]:
-        """As `rows`, of a statement whose rows are tuples, with ids and JSON as text: nothing of a row is made by Python but the tuple.
+        """As `rows`, of a statement whose rows are tuples, with ids and JSON as text.
 
-        The columns are in the order of the fields (tests/sql/test_statements.py).
+        Python makes nothing of a row but the tuple. The columns are in the order of the fields (tests/sql/test_statements.py).
         """
         found = await self._run(statement, params, tuple_row, as_text=True, may_be_locked=may_be_locked)
         return list(map(statement.row._make, found))
@@ -173,7 +173,7 @@ class Link:
                 self._outage.begins(self._name, error.said)
                 await self.pause()
                 continue
-            # In text form, which `texts` asks for. JSON is read one by one, where one that cannot be read stops its own delivery alone.
+            # In text form, which `texts` asks for. JSON is read one by one: what cannot be read stops only its own delivery.
             connection.adapters.register_loader("uuid", TextLoader)
             connection.adapters.register_loader("jsonb", TextLoader)
             connection.adapters.register_dumper(Documents, DocumentsDumper)

@@ -74,7 +74,7 @@ class Listener:
     async def _hear(self, connection: AsyncConnection[TupleRow], seconds: float) -> None:
         """Take what is told, for so long, or until a time zone has new rules. Raises psycopg.Error.
 
-        psycopg's own generator sets up a wait for each notification, which takes longer than the claim that follows it.
+        psycopg's generator sets up a new wait for each notification, which the claim would have to wait for.
         """
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()

@@ -30,10 +30,11 @@ _LONGEST_REST_SECONDS = 30.0
 _UPKEEP_EVERY_SECONDS = 0.25
 # While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next upkeep.
 _BACKFILL_SECONDS = 0.02
-# A claim waits so long for half of all slots to be free: it costs PostgreSQL 41 us an execution in a batch of 10, 21 in one of 50.
+# A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
+# one of 50.
 _ROOM_SECONDS = 0.003
-# Of endpoints' versions that are kept, with what is made of their JSON, some four times as much: of small ones some thousands, and what
-# users made large is read again for each claim.
+# Of endpoints' versions that are kept, with what is made of their JSON, some four times as much. Of small ones that
+# is some thousands; what users made large is read again for each claim.
 _TARGETS_BYTES, _TARGET_BYTES, _MADE_OF_JSON = 8 * 1024 * 1024, 64 * 1024, 4
 
 
@@ -79,7 +80,7 @@ class Loop:
             has_room = self._has_room and self._free > 0
             is_look_due = has_room and self._wake.is_due
             if has_room and self._wake.has_told and not (is_look_due and self._owes_look):
-                # What was just committed is claimed before the look that it asks for; then that look comes first, however much is told.
+                # What was just committed is claimed before the look that it asks for. The next turn is the look's.
                 self._rotation.offer_first(self._wake.take_told())
                 self._owes_look = True
                 await self._claim()
@@ -108,7 +109,7 @@ class Loop:
             self._drained.set()
 
     def _slot_freed(self) -> None:
-        """Wake the loop where there is room for a claim: when half of all slots are free, or some have been for long enough."""
+        """Wake the loop when half of all slots are free, or when some have been free for long enough."""
         free = self._free
         if self._has_room or free <= 0:
             return

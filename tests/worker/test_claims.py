@@ -15,16 +15,14 @@ from factory import EndpointRow, add_endpoint, add_executions, status_of
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.reading import EARLIEST, LATEST, counted
-from kronos.worker import claims, listener
+from kronos.worker import claims
 from kronos.worker.arrays import Documents
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
 from kronos.worker.loop import Loop
 from kronos.worker.rotation import Rotation
 from kronos.worker.wake import Wake
-from kronos.worker.watchdog import Watchdog
 from worker.protocol import EVERYTHING, as_worker, claim
-from worker.running import keep_from_ringing, until
 
 
 @pytest.fixture
@@ -331,73 +329,3 @@ def test_a_claim_waits_for_half_of_the_slots_or_for_three_milliseconds(link: Lin
                 await loop._wake.wait(for_look=False)
 
     asyncio.run(run())
-
-
-class RecordingLink(Link):
-    """Remembers which statements were run."""
-
-    names: list[str]
-
-    async def texts(self, statement: Any, params: Any, *, may_be_locked: bool = False) -> Any:
-        self.names.append(statement.name)
-        return await super().texts(statement, params, may_be_locked=may_be_locked)
-
-
-async def test_what_a_worker_is_told_of_is_claimed_before_it_looks_and_looks_are_not_starved(
-    superuser: psycopg.Connection, database_url: str
-) -> None:
-    endpoint, link, wake = add_endpoint(superuser), RecordingLink(database_url, "test", Outage()), Wake(poll_seconds=30)
-    link.names = []
-    loop = _loop(link, wake)
-    running = asyncio.create_task(loop.run())
-
-    async def names_are(count: int) -> list[str]:
-        async with asyncio.timeout(20):
-            while len(link.names) < count:
-                wake.poke()
-                await asyncio.sleep(0)
-        return [name.removeprefix("claims.") for name in link.names[:count]]
-
-    try:
-        assert await names_are(1) == ["list_due_endpoints"]
-        link.names.clear()
-        wake.now(str(endpoint.endpoint_id))
-        assert await names_are(2) == ["claim_executions", "list_due_endpoints"]
-    finally:
-        loop.stop()
-        await running
-        await link.close()
-
-
-@pytest.mark.parametrize("payload", ["", "old", "nonsense", "'; drop table", "0" * 40, "01938e2a-7c1b-7def-8abc-0123456789a"])
-def test_only_an_endpoints_id_is_taken_for_one(payload: str) -> None:
-    assert listener._endpoint_of(payload) is None
-
-
-def test_of_what_is_told_no_more_is_kept_than_a_claim_takes() -> None:
-    wake = Wake(poll_seconds=30)
-    for endpoint_id in ids(200):
-        wake.now(endpoint_id)
-    assert len(wake.take_told()) == 64
-    assert not wake.has_told
-
-
-async def test_a_listener_passes_on_what_it_is_told_and_goes_on_listening(superuser: psycopg.Connection, database_url: str) -> None:
-    wake, link = Wake(poll_seconds=30), Link(database_url, "test", Outage(), listens=True)
-    keep_from_ringing(superuser)
-    wake.looked(time.monotonic(), None)
-    listening = asyncio.create_task(listener.Listener(link, wake, Watchdog(link)).run())
-    try:
-        await until(lambda: wake.is_due, "the first look")
-        told: list[str] = []
-        for (endpoint_id,) in (ids(1) for _ in range(3)):
-            superuser.execute("select pg_notify('kronos_work', %s)", [endpoint_id])
-            await until(lambda: wake.has_told, "what was told")
-            told += wake.take_told()
-            assert told[-1:] == [endpoint_id]
-        superuser.execute("select pg_notify('kronos_work', 'old')")
-        await until(lambda: wake.is_full_wanted, "the full look")
-    finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
-        await link.close()
