@@ -11,7 +11,7 @@ from kronos.delivery.refused import Refused
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class Refusal:
+class Undeliverable:
     """Why nothing can be delivered there, and the request that was asked for as attempts store it."""
 
     __slots__ = ("error_type", "has_body", "message", "request")

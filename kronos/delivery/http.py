@@ -18,7 +18,7 @@ from kronos.delivery.answer import AnswerParser, NotHttp
 from kronos.delivery.connection import Connection, ConnectionEnded
 from kronos.delivery.connections import Connections, HostUnreachable, NameUnknown, Origin
 from kronos.delivery.egress import AddressRefused, EgressPolicy, Resolver, check_url
-from kronos.delivery.envelope import METHODS, Envelope, Refusal
+from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
 from kronos.delivery.outcome import ErrorType, Outcome, answered, described, failed
@@ -102,15 +102,15 @@ class HttpTransport:
         for sending in list(self._under_way):
             sending.stop("worker_stopped")
 
-    def envelope(self, method: str, url: str, headers: Mapping[str, str]) -> Envelope | Refusal:
+    def envelope(self, method: str, url: str, headers: Mapping[str, str]) -> Envelope | Undeliverable:
         """What all deliveries have in common that go to this URL by this method with these headers; it may be kept."""
         try:
             destination = self._checked_before(url) if len(url) <= _MAX_CACHED_CHARACTERS else check_url(url, self._policy)
             check_headers(headers)
         except Refused as refused:
-            return Refusal(refused, method, url, headers)
+            return Undeliverable(refused, method, url, headers)
         if method not in METHODS:
-            return Refusal(Refused("bad_request", f"deliveries use {', '.join(METHODS)} only"), method, url, headers)
+            return Undeliverable(Refused("bad_request", f"deliveries use {', '.join(METHODS)} only"), method, url, headers)
         return Envelope(method, url, headers, destination)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[bytes] = ()) -> Outcome:
@@ -146,7 +146,7 @@ class HttpTransport:
 
     def send(
         self,
-        envelope: Envelope | Refusal,
+        envelope: Envelope | Undeliverable,
         *,
         execution_id: str,
         job_id: str,
@@ -164,7 +164,7 @@ class HttpTransport:
         """
         if not envelope.has_body:
             body = b""
-        if isinstance(envelope, Refusal):
+        if isinstance(envelope, Undeliverable):
             on_end(failed(envelope.error_type, envelope.message, request=described(envelope.request, len(body))))
             return None
         request = described(envelope.described(has_body=bool(body), is_signed=bool(keys)), len(body))
@@ -264,6 +264,7 @@ class Sending:
         origin = self._origin
         if (origin.is_tls and self._connections.trust.may_have_changed) or (kept := self._connections.take_kept(origin)) is None:
             self._opening = asyncio.create_task(self._open(request))
+            self._opening.add_done_callback(self._opening_ended)
             return
         self._connection, self._is_kept = kept, True
         kept.send(request, self)
@@ -275,11 +276,6 @@ class Sending:
                 self._connection = self._connections.take_kept(self._origin)
                 self._is_kept = self._connection is not None
             connection = self._connection or await self._connections.open(self._origin)
-        except asyncio.CancelledError:
-            if self._stopped is None:
-                raise
-            self._fail(self._stopped, self._why(self._stopped))
-            return
         except Exception as error:
             self._fail(*self._error_of(error))
             return
@@ -290,6 +286,11 @@ class Sending:
         self._opening = None
         self._connection = connection
         connection.send(request, self)
+
+    def _opening_ended(self, task: asyncio.Task[None]) -> None:
+        """Not within the task: one that is stopped before its first step never runs."""
+        if self._stopped is not None and task.cancelled():
+            self._fail(self._stopped, self._why(self._stopped))
 
     def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
         """Its connection calls this, once: the answer was read as far as answers are read, or there is none, and why."""

@@ -14,7 +14,7 @@ from random import Random
 
 import orjson
 
-from kronos.delivery.envelope import Envelope, Refusal
+from kronos.delivery.envelope import Envelope, Undeliverable
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
@@ -71,7 +71,7 @@ class HttpTarget:
     expected_status_codes: tuple[int, ...]
     backoff: Backoff
     spec_bytes: int = 0
-    envelope: Envelope | Refusal | None = None
+    envelope: Envelope | Undeliverable | None = None
 
     @property
     def is_fixed(self) -> bool:
@@ -108,7 +108,7 @@ def target(version: EndpointVersion) -> Target:
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
 
 
-_Rendered = tuple[Envelope | Refusal, bytes]
+_Rendered = tuple[Envelope | Undeliverable, bytes]
 OnEnd = Callable[[Leased, Result | None], None]
 
 

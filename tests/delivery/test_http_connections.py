@@ -270,6 +270,19 @@ async def test_after_the_cut_off_nothing_is_sent_not_even_over_a_kept_connection
     assert len(receiver.requests) == 1
 
 
+async def test_what_is_stopped_before_its_connection_is_begun_has_its_outcome_too(unanswering: str) -> None:
+    async with HttpTransport(LOCAL) as transport:
+        under_way = asyncio.create_task(transport.deliver(delivery(unanswering)))
+        late = asyncio.create_task(transport.deliver(delivery(unanswering, timeout=timedelta())))
+        await asyncio.sleep(0)
+        transport._end_late_ones()
+        transport.cut_off()
+        async with asyncio.timeout(20):
+            stopped, timed_out = await under_way, await late
+    assert (error_type(stopped), stopped.is_unsent) == ("worker_stopped", True)
+    assert timed_out.error == {"type": "timeout", "message": "no connection to the endpoint within 0 s"}
+
+
 async def test_receiver_that_does_not_listen_is_a_connect_error() -> None:
     async with Receiver(answer()) as receiver:
         pass

@@ -12,7 +12,7 @@ import kronos
 from kronos.delivery import outcome, template
 from kronos.delivery.answer import MAX_HEADERS, AnswerParser
 from kronos.delivery.egress import EgressPolicy
-from kronos.delivery.envelope import Refusal
+from kronos.delivery.envelope import Undeliverable
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import answered, described_request
 from kronos.kept import Cache
@@ -50,7 +50,7 @@ def checked_urls(length: int) -> None:
     transport = HttpTransport(EgressPolicy.parse(""))
     _kept_alive.append(transport)
     for seed in range(1500):
-        assert isinstance(transport.envelope("POST", f"http://e.example/{names(seed, 1, length)[0]}", {"Bad Name": ""}), Refusal)
+        assert isinstance(transport.envelope("POST", f"http://e.example/{names(seed, 1, length)[0]}", {"Bad Name": ""}), Undeliverable)
 
 
 _kept_alive: list[object] = []
