@@ -15,7 +15,7 @@ import aiohttp
 import uvloop
 
 from kronos.delivery.egress import EgressPolicy
-from kronos.delivery.headers import identity_headers
+from kronos.delivery.headers import identity
 from kronos.delivery.http import HttpDelivery, HttpTransport
 from kronos.model import JsonObject
 
@@ -39,9 +39,16 @@ async def _many(send: Send, count: int, concurrency: int) -> float:
 async def _plain(order: JsonObject) -> float:
     """aiohttp as its documentation has it: one session, its answers read; the headers and the body of a delivery."""
     body = order["body"].encode()
-    headers = {"Content-Type": "application/json"} | identity_headers(
-        execution_id=uuid4(), job_id=uuid4(), attempt_number=1, scheduled_at=datetime.now(UTC), body=body, keys=[]
+    lines = identity(
+        execution_id=str(uuid4()),
+        job_id=str(uuid4()),
+        attempt_number=1,
+        scheduled_at=datetime.now(UTC),
+        timestamp=int(time.time()),
+        body=body,
+        keys=[],
     )
+    headers = {"Content-Type": "application/json"} | dict(line.split(": ", 1) for line in lines.splitlines())
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT.total_seconds())
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:

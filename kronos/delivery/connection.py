@@ -1,9 +1,9 @@
-"""One connection to a receiver, over which one request at a time is sent and its answer read."""
+"""One connection to a receiver: one request at a time is sent over it and its answer read. No task waits for it."""
 
 import asyncio
 import select
 import ssl
-from typing import cast
+from typing import Protocol, cast
 
 from kronos.delivery.answer import AnswerParser, NotHttp
 
@@ -12,8 +12,16 @@ class ConnectionEnded(Exception):
     """The connection ended before a status line was read."""
 
 
+class Exchange(Protocol):
+    """Hears of the end of what was sent."""
+
+    def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
+        """The answer was read to its end or to the most that is read; or there is none, and why."""
+        ...
+
+
 class Connection(asyncio.Protocol):
-    """Made by the event loop; `exchange` sends a request and waits for its answer's end.
+    """Made by the event loop; `send` sends a request, and its exchange hears of the answer's end.
 
     What is read is parsed as it comes and bounded by AnswerParser, so a receiver that sends without end wakes no task and
     holds no memory: its connection is aborted.
@@ -28,7 +36,7 @@ class Connection(asyncio.Protocol):
         self._was_sent = False
         self._is_lost = False
         self._answer: AnswerParser | None = None
-        self._ended: asyncio.Future[None] | None = None
+        self._exchange: Exchange | None = None
         self.idle_since = 0.0
 
     # what the event loop calls
@@ -51,62 +59,45 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something of the answer, or bytes that nobody asked for: then nothing more is read."""
-        if self._answer is None:
+        answer = self._answer
+        if answer is None:
             self._is_lost = True  # now, and not only when the event loop has closed it: else a delivery takes it in between
             self.abort()
             return
-        if self._ended is None or self._ended.done():
-            self.abort()
-            return
         try:
-            self._answer.feed(data)
+            answer.feed(data)
         except NotHttp as error:
             self._end(error)
-            self.abort()
             return
-        if self._answer.is_complete:
+        if answer.is_complete:
             self._end(None)
-            if not self._answer.keeps_alive:
-                self._was_sent = self._left_nothing
-                self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The other side has closed, or the connection broke."""
-        self._was_sent = self._was_sent or (self._answer is not None and not self._is_draining)
+        self._was_sent = self._answer is not None and not self._is_draining
         self._is_lost = True
         if self._answer is not None:
-            self._end(None)
+            self._end(self._finished(self._answer))
 
     # what a delivery calls
 
-    async def exchange(self, request: bytes) -> AnswerParser:
-        """The answer, read to its end or to the most that is read.
-
-        Raises NotHttp, and ConnectionEnded where there is no status line. Cancelled, it leaves what came in `interrupted`.
-        """
-        answer = self._answer = AnswerParser()
+    def send(self, request: bytes, exchange: Exchange) -> None:
+        """Send a request. `exchange` hears of its end, once; at once where the connection has ended meanwhile."""
+        self._answer = AnswerParser()
+        self._exchange = exchange
         self._was_sent = False
         if self._transport is None or self._is_lost:
-            raise ConnectionEnded
-        self._ended = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        await self._ended
-        if answer.status is None:
-            raise ConnectionEnded
-        self._was_sent = self._was_sent or self._left_nothing
-        self._answer = None
-        return answer
+            self._end(ConnectionEnded())
+        else:
+            self._transport.write(request)
 
-    def interrupted(self) -> AnswerParser | None:
-        """What came of an answer whose exchange was cancelled, if its status line did."""
-        answer = self._answer
-        if answer is None:
-            return None
-        try:
-            answer.end()
-        except NotHttp:  # what came is no answer, and so is what did not come
-            return None
-        return answer if answer.status is not None else None
+    def interrupt(self) -> AnswerParser | None:
+        """End the request that is under way: its exchange hears nothing more.
+
+        Returns what came of its answer, where its status line was read whole.
+        """
+        answer, self._answer, self._exchange = self._answer, None, None
+        return answer if answer is not None and self._finished(answer) is None else None
 
     @property
     def is_sent(self) -> bool:
@@ -130,16 +121,17 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _end(self, error: NotHttp | None) -> None:
-        ended, answer = self._ended, self._answer
-        if ended is None or ended.done() or answer is None:
-            return
-        if error is None:
-            try:
-                answer.end()
-            except NotHttp as unreadable:
-                error = unreadable
-        if error is None:
-            ended.set_result(None)
-        else:
-            ended.set_exception(error)
+    def _end(self, error: NotHttp | ConnectionEnded | None) -> None:
+        answer, self._answer = self._answer, None
+        exchange, self._exchange = self._exchange, None
+        if answer is not None and exchange is not None:
+            exchange.ended(answer, error)
+
+    @staticmethod
+    def _finished(answer: AnswerParser) -> NotHttp | ConnectionEnded | None:
+        """Why an answer of which nothing more comes is none."""
+        try:
+            answer.end()
+        except NotHttp as error:
+            return error
+        return ConnectionEnded() if answer.head is None else None

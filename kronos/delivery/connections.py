@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -54,7 +55,9 @@ class Connections:
     def take_kept(self, origin: Origin) -> Connection | None:
         """The connection to `origin` that was used last and can be used again."""
         kept = self._idle.get(origin)
-        oldest = asyncio.get_running_loop().time() - _KEEP_ALIVE_SECONDS
+        if not kept:
+            return None
+        oldest = time.monotonic() - _KEEP_ALIVE_SECONDS
         while kept:
             connection = kept.pop()
             if connection.idle_since >= oldest and self._is_trusted(origin, connection) and connection.is_reusable:
@@ -64,19 +67,19 @@ class Connections:
 
     def keep(self, origin: Origin, connection: Connection) -> None:
         """Take back a connection whose answer was read to its end."""
-        loop = asyncio.get_running_loop()
-        if self._closes_on_use.get(origin, 0.0) > loop.time():
+        now = time.monotonic()
+        if self._closes_on_use and self._closes_on_use.get(origin, 0.0) > now:
             connection.abort()
             return
-        connection.idle_since = loop.time()
+        connection.idle_since = now
         self._idle.setdefault(origin, []).append(connection)
         if self._sweep is None:
-            self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_old)
+            self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old)
 
     def closed_on_use(self, origin: Origin) -> None:
         """A kept connection to `origin` ended without an answer when it was used again."""
         self._closes_on_use.pop(origin, None)
-        self._closes_on_use[origin] = asyncio.get_running_loop().time() + _DISTRUST_SECONDS
+        self._closes_on_use[origin] = time.monotonic() + _DISTRUST_SECONDS
         if len(self._closes_on_use) > _MOST_DISTRUSTED:
             del self._closes_on_use[next(iter(self._closes_on_use))]
 
@@ -152,8 +155,7 @@ class Connections:
             raise NameUnknown("the host's name could not be resolved") from error
 
     def _close_old(self) -> None:
-        loop = asyncio.get_running_loop()
-        oldest = loop.time() - _KEEP_ALIVE_SECONDS
+        oldest = time.monotonic() - _KEEP_ALIVE_SECONDS
         for origin, kept in list(self._idle.items()):
             for connection in kept:
                 if connection.idle_since < oldest:
@@ -163,7 +165,7 @@ class Connections:
                 self._idle[origin] = fresh
             else:
                 del self._idle[origin]
-        self._sweep = loop.call_later(_SWEEP_SECONDS, self._close_old) if self._idle else None
+        self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old) if self._idle else None
 
 
 class _Guard:

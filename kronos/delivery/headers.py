@@ -1,12 +1,10 @@
 """The headers of a delivery: which ones its author may set, and which ones Kronos sets itself."""
 
 import re
-import secrets
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from uuid import UUID
+from random import Random
 
 from kronos.delivery.refused import Refused, pointer_to
 from kronos.delivery.signing import signature
@@ -21,7 +19,14 @@ _RESERVED = frozenset(
     | {"accept-encoding", "http2-settings", "via", "date", "forwarded", "x-real-ip", "idempotency-key", "traceparent"}
 )
 _RESERVED_PREFIXES = ("proxy-", "x-forwarded-", "webhook-", "kronos-", "x-kronos-")
-_USER_AGENT = f"kronos/{version('kronos')}"
+USER_AGENT = f"kronos/{version('kronos')}"
+IDENTITY = (
+    "Idempotency-Key", "webhook-id", "webhook-timestamp", "Kronos-Job-Id", "Kronos-Execution-Id", "Kronos-Attempt", "Kronos-Scheduled-At",
+    "traceparent",
+)  # fmt: skip
+"""The names of the headers that `identity` writes, without the signature's."""
+SIGNATURE = "webhook-signature"
+_SPANS = Random()  # noqa: S311 - names spans of traces, no secret
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
@@ -38,28 +43,23 @@ def check_headers(headers: Mapping[str, str]) -> None:
         raise Refused("headers_too_large", f"the headers have {size} bytes, at most {MAX_HEADER_BYTES} are sent")
 
 
-def identity_headers(
-    *, execution_id: UUID, job_id: UUID, attempt_number: int, scheduled_at: datetime, body: bytes, keys: Sequence[bytes]
-) -> dict[str, str]:
-    """What a delivery says of itself: one key for all attempts of an execution, this attempt's time and number."""
-    message_id = str(execution_id)
-    timestamp = int(time.time())
-    headers = {
-        "Idempotency-Key": message_id,
-        "webhook-id": message_id,
-        "webhook-timestamp": str(timestamp),
-        "Kronos-Job-Id": str(job_id),
-        "Kronos-Execution-Id": message_id,
-        "Kronos-Attempt": str(attempt_number),
-        "Kronos-Scheduled-At": scheduled_at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z",
-        # One trace for all attempts of an execution, a span for each: https://www.w3.org/TR/trace-context/
-        "traceparent": f"00-{execution_id.hex}-{secrets.token_hex(8)}-01",
-        "User-Agent": _USER_AGENT,
-        "Accept-Encoding": "identity",
-    }
-    if keys:
-        headers["webhook-signature"] = signature(keys, message_id=message_id, timestamp=timestamp, body=body)
-    return headers
+def identity(
+    *, execution_id: str, job_id: str, attempt_number: int, scheduled_at: datetime, timestamp: int, body: bytes, keys: Sequence[bytes]
+) -> str:
+    """What a delivery says of itself, a line each.
+
+    One key for all attempts of an execution, and this attempt's time and number. `timestamp` is this attempt's, in seconds since 1970.
+    """
+    # One trace for all attempts of an execution, a span for each: https://www.w3.org/TR/trace-context/
+    trace = f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
+    lines = (
+        f"Idempotency-Key: {execution_id}\r\nwebhook-id: {execution_id}\r\nwebhook-timestamp: {timestamp}\r\nKronos-Job-Id: {job_id}\r\n"
+        f"Kronos-Execution-Id: {execution_id}\r\nKronos-Attempt: {attempt_number}\r\n"
+        f"Kronos-Scheduled-At: {scheduled_at.astimezone(UTC).isoformat()[:-6]}Z\r\ntraceparent: {trace}\r\n"
+    )
+    if not keys:
+        return lines
+    return f"{lines}{SIGNATURE}: {signature(keys, message_id=execution_id, timestamp=timestamp, body=body)}\r\n"
 
 
 def _check_name(name: str, seen: set[str]) -> None:

@@ -5,7 +5,7 @@ import logging
 import ssl
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -17,22 +17,20 @@ from uuid import UUID
 from kronos.delivery.answer import AnswerParser, NotHttp
 from kronos.delivery.connection import Connection, ConnectionEnded
 from kronos.delivery.connections import Connections, HostUnreachable, NameUnknown, Origin
-from kronos.delivery.egress import AddressRefused, Destination, EgressPolicy, Resolver, check_url
-from kronos.delivery.headers import check_headers, identity_headers
-from kronos.delivery.outcome import Answer, ErrorType, Outcome, answered, described_request, failed
+from kronos.delivery.egress import AddressRefused, EgressPolicy, Resolver, check_url
+from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
+from kronos.delivery.headers import check_headers
+from kronos.delivery.headers import identity as identity_lines
+from kronos.delivery.outcome import ErrorType, Outcome, answered, described, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
 from kronos.delivery.trust import Trust
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 1024
 _log = logging.getLogger(__name__)
 _UNKNOWN_AUTHORITY = "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
-_WORKER_STOPPED: tuple[ErrorType, str] = (
-    "worker_stopped",
-    "the worker stopped while the delivery was under way; whether it arrived is not known",
-)
+_WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
 # OpenSSL's x509_vfy.h. Its own text may hold the address.
 _UNTRUSTED = {
     9: "the endpoint's certificate, or its authority's, is not valid yet",
@@ -63,7 +61,11 @@ class HttpDelivery:
 
 
 class HttpTransport:
-    """The connections of one worker; `async with` opens and closes them."""
+    """The connections of one worker; `async with` opens and closes them.
+
+    A delivery over a kept connection is begun by `send` and ended by a callback, of its connection or of the one
+    timer that all deliveries share. It makes no task, no event and no timer; only a new connection takes a task.
+    """
 
     def __init__(
         self,
@@ -79,7 +81,9 @@ class HttpTransport:
         self._resolver = resolver
         self._ssl_context = ssl_context
         self._ca_file = ca_file
-        self._under_way: set[asyncio.Timeout] = set()
+        self._under_way: set[Sending] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self.is_cut_off = False
 
     async def __aenter__(self) -> Self:
@@ -88,15 +92,26 @@ class HttpTransport:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         await self._connections.close()
 
     def cut_off(self) -> None:
         """End every delivery under way, and send none that is begun later: the worker stops. Each still has its outcome."""
         self.is_cut_off = True
-        now = asyncio.get_running_loop().time()
-        for limit in self._under_way:
-            if not limit.expired():
-                limit.reschedule(now)
+        for sending in list(self._under_way):
+            sending.stop("worker_stopped")
+
+    def envelope(self, method: str, url: str, headers: Mapping[str, str]) -> Envelope | Undeliverable:
+        """What all deliveries have in common that go to this URL by this method with these headers; it may be kept."""
+        try:
+            destination = self._checked_before(url) if len(url) <= _MAX_CACHED_CHARACTERS else check_url(url, self._policy)
+            check_headers(headers)
+        except Refused as refused:
+            return Undeliverable(refused, method, url, headers)
+        if method not in METHODS:
+            return Undeliverable(Refused("bad_request", f"deliveries use {', '.join(METHODS)} only"), method, url, headers)
+        return Envelope(method, url, headers, destination)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[bytes] = ()) -> Outcome:
         """Send one request and say what became of it within `delivery.timeout`, which covers DNS and the whole answer.
@@ -104,157 +119,268 @@ class HttpTransport:
         Raises nothing for what the remote side or the network does. Where no answer was read to its end, the
         connection is closed before this returns; also when it is cancelled.
         """
-        started = time.monotonic()
-        body = b"" if delivery.method == "GET" else delivery.body
-        try:
-            destination, headers = self._prepare(delivery, body, signing_keys)
-        except Refused as refused:
-            request = described_request(delivery.method, delivery.url, delivery.headers, len(body))
-            return failed(_refusal_type(refused), refused.message, request=request, duration=_since(started))
-        url = delivery.url if delivery.url.isascii() else destination.url
-        request = described_request(delivery.method, url, headers, len(body))
-        exchange = _Sending(destination, self._connections)
-        error = await self._exchange(exchange, delivery, _request_bytes(delivery.method, destination, headers, body))
-        if exchange.answer is None:
-            error_type, message = error or ("internal", "the delivery ended without a result")
-            outcome = failed(error_type, message, request=request, duration=_since(started))
-            return replace(outcome, is_cut_off=True, is_unsent=not exchange.has_begun) if error_type == "worker_stopped" else outcome
-        return answered(_answer(exchange.answer), expected=delivery.expected_status_codes, request=request, duration=_since(started))
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
-    def _prepare(self, delivery: HttpDelivery, body: bytes, keys: Sequence[bytes]) -> tuple[Destination, dict[str, str]]:
-        is_usual = len(delivery.url) <= _MAX_CACHED_CHARACTERS
-        destination = self._checked_before(delivery.url) if is_usual else check_url(delivery.url, self._policy)
-        check_headers(delivery.headers)
-        if delivery.method not in METHODS:
-            raise Refused("bad_request", f"deliveries use {', '.join(METHODS)} only")
-        if len(body) > MAX_BODY_BYTES:
-            raise Refused("bad_request", f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} are sent")
-        headers = identity_headers(
-            execution_id=delivery.execution_id,
-            job_id=delivery.job_id,
+        def answer(outcome: Outcome) -> None:
+            if not ended.done():
+                ended.set_result(outcome)
+
+        sending = self.send(
+            self.envelope(delivery.method, delivery.url, delivery.headers),
+            execution_id=str(delivery.execution_id),
+            job_id=str(delivery.job_id),
             attempt_number=delivery.attempt_number,
             scheduled_at=delivery.scheduled_at,
+            body=delivery.body,
+            seconds=delivery.timeout.total_seconds(),
+            expected=delivery.expected_status_codes,
+            on_end=answer,
+            keys=signing_keys,
+        )
+        try:
+            return await ended
+        except asyncio.CancelledError:
+            if sending is not None:
+                await sending.abandoned()
+            raise
+
+    def send(
+        self,
+        envelope: Envelope | Undeliverable,
+        *,
+        execution_id: str,
+        job_id: str,
+        attempt_number: int,
+        scheduled_at: datetime,
+        body: bytes,
+        seconds: float,
+        expected: Sequence[int],
+        on_end: Callable[[Outcome], object],
+        keys: Sequence[bytes] = (),
+    ) -> "Sending | None":
+        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once.
+
+        None: `on_end` had it at once, and nothing was sent.
+        """
+        if not envelope.has_body:
+            body = b""
+        if isinstance(envelope, Undeliverable):
+            on_end(failed(envelope.error_type, envelope.message, request=described(envelope.request, len(body))))
+            return None
+        request = described(envelope.described(has_body=bool(body), is_signed=bool(keys)), len(body))
+        if len(body) > MAX_BODY_BYTES:
+            message = f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} are sent"
+            on_end(failed("bad_request", message, request=request))
+            return None
+        if self.is_cut_off:
+            on_end(replace(failed("worker_stopped", _WORKER_STOPPED, request=request), is_cut_off=True, is_unsent=True))
+            return None
+        identity = identity_lines(
+            execution_id=execution_id,
+            job_id=job_id,
+            attempt_number=attempt_number,
+            scheduled_at=scheduled_at,
+            timestamp=int(time.time()),
             body=body,
             keys=keys,
         )
-        own_names = {name.lower() for name in delivery.headers}
-        if "user-agent" in own_names:
-            del headers["User-Agent"]
-        if "accept" not in own_names:
-            headers["Accept"] = "*/*"
-        if body and "content-type" not in own_names:
-            headers["Content-Type"] = "application/json"
-        if delivery.method != "GET":
-            headers["Content-Length"] = str(len(body))
-        return destination, {"Host": destination.authority, **delivery.headers, **headers}
+        sending = Sending(self, self._connections, envelope.origin, execution_id, request, seconds, expected, on_end)
+        self._under_way.add(sending)
+        if self._timer is None or sending.deadline < self._timer_at:
+            self._wake_at(sending.deadline)
+        sending.begin(envelope.request(identity, body))
+        return sending
 
-    async def _exchange(self, exchange: "_Sending", delivery: HttpDelivery, request: bytes) -> tuple[ErrorType, str] | None:
-        """Fill `exchange`; what stopped it before a status line was read, or None."""
-        seconds = delivery.timeout.total_seconds()
-        if self.is_cut_off:  # a limit of no time would still let a kept connection take the request
-            return _WORKER_STOPPED
-        try:
-            async with asyncio.timeout(seconds) as limit:
-                self._under_way.add(limit)
-                try:
-                    await exchange.run(request)
-                finally:
-                    self._under_way.discard(limit)
-        except TimeoutError:
-            if self.is_cut_off:
-                return _WORKER_STOPPED
-            return "timeout", exchange.timeout_message(seconds)
-        except (NotHttp, ConnectionEnded, OSError) as error:
-            return _error_of(error, exchange)
-        except Exception as error:
-            # The exception's text may hold addresses: log its trace only.
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("execution %s: unforeseen %s\n%s", delivery.execution_id, type(error).__name__, trace)
-            return "internal", "the answer met an error in Kronos; its worker's log has the trace"
-        finally:
-            await exchange.close()
-        return None
+    def forget(self, sending: "Sending") -> None:
+        """It has ended."""
+        self._under_way.discard(sending)
+
+    def _wake_at(self, deadline: float) -> None:
+        """Set the timer to the first deadline. Deliveries that end before theirs leave it as it is."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        # uvloop rounds to milliseconds, and is not to come too early.
+        seconds = max(deadline - time.monotonic(), 0) + 0.001
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._end_late_ones)
+
+    def _end_late_ones(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        for sending in [one for one in self._under_way if one.deadline <= now]:
+            sending.stop("timeout")
+        if (first := min((one.deadline for one in self._under_way if one.deadline > now), default=None)) is not None:
+            self._wake_at(first)
 
 
-class _Sending:
-    """One request under way and what was read of its answer."""
+class Sending:
+    """One delivery under way."""
 
-    def __init__(self, destination: Destination, connections: Connections) -> None:
-        self._origin = Origin(is_tls=destination.is_tls, host=destination.host, port=destination.port)
+    __slots__ = (
+        "_connection",
+        "_connections",
+        "_execution_id",
+        "_expected",
+        "_is_kept",
+        "_on_end",
+        "_opening",
+        "_origin",
+        "_request",
+        "_seconds",
+        "_started",
+        "_stopped",
+        "_transport",
+        "deadline",
+    )
+
+    def __init__(
+        self,
+        transport: HttpTransport,
+        connections: Connections,
+        origin: Origin,
+        execution_id: str,
+        request: str,
+        seconds: float,
+        expected: Sequence[int],
+        on_end: Callable[[Outcome], object],
+    ) -> None:
+        self._transport = transport
         self._connections = connections
+        self._origin = origin
+        self._execution_id = execution_id
+        self._request = request  # as attempts store it
+        self._seconds = seconds
+        self._expected = expected
+        self._on_end = on_end
+        self._started = time.monotonic()
+        self.deadline = self._started + seconds
         self._connection: Connection | None = None
-        self.answer: AnswerParser | None = None
+        self._is_kept = False
+        self._opening: asyncio.Task[None] | None = None
+        self._stopped: ErrorType | None = None  # why, while it is being opened
 
-    async def run(self, request: bytes) -> None:
-        """Send the request, then read its answer to the end or to the most we take."""
-        if self._origin.is_tls:
-            await self._connections.trust.look_again()
-        if (kept := self._connections.take_kept(self._origin)) is None:
-            self._connection = await self._connections.open(self._origin)
-            self.answer = await self._connection.exchange(request)
+    def begin(self, request: bytes) -> None:
+        """Send the request over a kept connection, or make one."""
+        origin = self._origin
+        if (origin.is_tls and self._connections.trust.may_have_changed) or (kept := self._connections.take_kept(origin)) is None:
+            self._opening = asyncio.create_task(self._open(request))
+            self._opening.add_done_callback(self._opening_ended)
             return
-        self._connection = kept
+        self._connection, self._is_kept = kept, True
+        kept.send(request, self)
+
+    async def _open(self, request: bytes) -> None:
         try:
-            self.answer = await kept.exchange(request)
-        except ConnectionEnded:
+            if self._origin.is_tls:
+                await self._connections.trust.look_again()
+                self._connection = self._connections.take_kept(self._origin)
+                self._is_kept = self._connection is not None
+            connection = self._connection or await self._connections.open(self._origin)
+        except Exception as error:
+            self._fail(*self._error_of(error))
+            return
+        if self._stopped is not None:  # somebody below took the cancellation for an answer
+            connection.abort()
+            self._fail(self._stopped, self._why(self._stopped))
+            return
+        self._opening = None
+        self._connection = connection
+        connection.send(request, self)
+
+    def _opening_ended(self, task: asyncio.Task[None]) -> None:
+        """Not within the task: one that is stopped before its first step never runs."""
+        if self._stopped is not None and task.cancelled():
+            self._fail(self._stopped, self._why(self._stopped))
+
+    def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
+        """Its connection calls this, once: the answer was read as far as answers are read, or there is none, and why."""
+        if error is None and answer.keeps_alive and self._connection is not None and self._connection.is_sent:
+            self._connections.keep(self._origin, self._connection)
+            self._finish(self._judged(answer))
+            return
+        if error is None:  # one whose answer came before the request was read (413) would wait for its reader for ever
+            self._finish_closed(self._judged(answer))
+            return
+        if self._is_kept and isinstance(error, ConnectionEnded):
             self._connections.closed_on_use(self._origin)
-            raise
+        self._fail(*self._error_of(error))
 
-    async def close(self) -> None:
-        """Give the connection back if the answer was read to its end; else close it, whatever is left unsent.
+    def stop(self, why: ErrorType) -> None:
+        """Time is over, or the worker stops.
 
-        Where time ran out within an answer, its status line counts: the receiver has said what it made of the delivery.
+        Where a status line was read, it counts: the receiver has said what it made of the delivery.
         """
-        connection = self._connection
-        if connection is None:
-            await asyncio.sleep(0)
+        if self._opening is not None:
+            if self._stopped is None:
+                self._stopped = why
+                self._opening.cancel()
             return
-        if self.answer is None:
-            self.answer = connection.interrupted()
-        # One whose answer came before the request was read (413) would wait for its reader for ever.
-        if self.answer is not None and self.answer.keeps_alive and connection.is_sent:
-            self._connections.keep(self._origin, connection)
-            return
-        connection.abort()
-        # The event loop closes an aborted connection's socket in its next round.
+        if (connection := self._connection) is None:
+            return  # it ended in the same round of the event loop
+        message = self._why(why)
+        if (answer := connection.interrupt()) is not None:
+            self._finish_closed(self._judged(answer))
+        else:
+            self._fail(why, message)
+
+    async def abandoned(self) -> None:
+        """Who waited for it does so no longer: close its connection, and return when it is closed."""
+        opening = self._opening
+        self.stop("worker_stopped")
+        if opening is not None:
+            await asyncio.wait({opening})
         await asyncio.sleep(0)
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether there was a connection, and so something of the request may have been sent."""
-        return self._connection is not None
-
-    @property
-    def is_sent(self) -> bool:
-        """Whether a connection was there and nothing of the request was left in this process."""
-        return self._connection is not None and self._connection.is_sent
-
-    def timeout_message(self, seconds: float) -> str:
-        """For people: how far the request had come."""
+    def _why(self, why: ErrorType) -> str:
+        if why != "timeout":
+            return _WORKER_STOPPED
         if self._connection is None:
-            return f"no connection to the endpoint within {seconds:g} s"
-        if not self.is_sent:
-            return f"the endpoint did not read the request within {seconds:g} s"
-        return f"no answer from the endpoint within {seconds:g} s"
+            return f"no connection to the endpoint within {self._seconds:g} s"
+        if not self._connection.is_sent:
+            return f"the endpoint did not read the request within {self._seconds:g} s"
+        return f"no answer from the endpoint within {self._seconds:g} s"
+
+    def _judged(self, answer: AnswerParser) -> Outcome:
+        duration = timedelta(seconds=time.monotonic() - self._started)
+        try:
+            return answered(answer, expected=self._expected, request=self._request, duration=duration)
+        except Exception as error:  # a callback of the event loop: an exception would be lost, and the claim with it
+            error_type, message = self._unforeseen(error)
+            return failed(error_type, message, request=self._request, duration=duration)
+
+    def _fail(self, error_type: ErrorType, message: str) -> None:
+        duration = timedelta(seconds=time.monotonic() - self._started)
+        outcome = failed(error_type, message, request=self._request, duration=duration)
+        if error_type == "worker_stopped":
+            outcome = replace(outcome, is_cut_off=True, is_unsent=self._connection is None)
+        self._finish_closed(outcome)
+
+    def _finish_closed(self, outcome: Outcome) -> None:
+        """Abort the connection, and end once the event loop has closed its socket, in its next round."""
+        if self._connection is not None:
+            self._connection.abort()
+        self._opening = self._connection = None
+        asyncio.get_running_loop().call_soon(self._finish, outcome)
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._connection = None
+        self._transport.forget(self)
+        self._on_end(outcome)
+
+    def _error_of(self, error: Exception) -> tuple[ErrorType, str]:
+        """Our name for an exception. Texts that are not ours carry addresses and URLs, and are never passed on."""
+        if isinstance(error, NotHttp | ConnectionEnded | OSError):
+            return _error_of(error, is_sent=self._connection is not None and self._connection.is_sent)
+        return self._unforeseen(error)
+
+    def _unforeseen(self, error: Exception) -> tuple[ErrorType, str]:
+        # The exception's text may hold addresses: log its trace only.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("execution %s: unforeseen %s\n%s", self._execution_id, type(error).__name__, trace)
+        return "internal", "the answer met an error in Kronos; its worker's log has the trace"
 
 
-def _request_bytes(method: str, destination: Destination, headers: Mapping[str, str], body: bytes) -> bytes:
-    """The request as it goes out. Every part was judged before: no control character is in any."""
-    lines = [f"{method} {destination.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    return "\r\n".join(lines).encode("ascii") + body
-
-
-def _answer(parsed: AnswerParser) -> Answer:
-    if parsed.status is None:
-        raise RuntimeError("there is no answer")
-    headers: dict[str, str] = {}
-    for name, value in parsed.headers:
-        headers.setdefault(name, value)
-    return Answer(status=parsed.status, headers=headers, body=bytes(parsed.body), is_cut=parsed.is_cut)
-
-
-def _error_of(error: Exception, exchange: _Sending) -> tuple[ErrorType, str]:
-    """Our name for an exception; the text of those that are not ours carries resolved addresses and URLs and is never passed on."""
+def _error_of(error: Exception, *, is_sent: bool) -> tuple[ErrorType, str]:
     match error:
         case AddressRefused():
             return "address_blocked", "the host's name resolves to an address that deliveries may not reach"
@@ -268,23 +394,7 @@ def _error_of(error: Exception, exchange: _Sending) -> tuple[ErrorType, str]:
             return "bad_response", str(error)
         case HostUnreachable():
             return "connect", "no connection to the endpoint could be made"
-        case _ if exchange.is_sent:
+        case _ if is_sent:
             return "closed_without_answer", "the request was sent, then the connection ended without an answer"
         case _:
             return "closed_while_sending", "the connection ended before the request was sent"
-
-
-def _refusal_type(refused: Refused) -> ErrorType:
-    match refused.code:
-        case "address_blocked":
-            return "address_blocked"
-        case "bad_request":
-            return "bad_request"
-        case code if code.startswith("url"):
-            return "bad_url"
-        case _:
-            return "bad_headers"
-
-
-def _since(started: float) -> timedelta:
-    return timedelta(seconds=time.monotonic() - started)

@@ -1,13 +1,17 @@
-"""What became of one delivery attempt, in the form it is stored: redacted, capped, free of what jsonb refuses."""
+"""What became of one delivery attempt, in the form it is stored: redacted, capped, free of what jsonb refuses.
 
-from collections.abc import Iterable, Mapping
+Requests and answers are JSON as text: most of each is the same for many attempts, and is written once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
+from kronos.delivery.answer import AnswerParser, Head
 from kronos.delivery.egress import redacted
-from kronos.delivery.sanitise import storable_body, storable_text
+from kronos.delivery.sanitise import json_bytes, storable_body, storable_text
 from kronos.model import Json
 
 AttemptStatus = Literal["SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN"]
@@ -46,38 +50,28 @@ _MAX_CACHED_NAMES, _MAX_CACHED_CHARACTERS = 64, 1024
 _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one is made for each attempt, and freezing costs 2 us
 class Outcome:
     """The end of one attempt.
 
     UNKNOWN is not FAILED: the request was sent whole and the connection ended without an answer, or the worker did.
     `retryable` is whether sending again can help; `retry_after` what the receiver asked for, however long.
-    `is_cut_off` says that the worker stopped while it was under way, `is_unsent` that nothing of it had been sent by then.
+    `request` and `response` are JSON as text. `is_cut_off` says that the worker stopped while it was under way,
+    `is_unsent` that nothing of it had been sent by then.
     """
 
     status: AttemptStatus
     retryable: bool
     retry_after: timedelta | None
-    request: Json
-    response: Json
+    request: str | None
+    response: str | None
     error: Json
     duration: timedelta
     is_cut_off: bool = False
     is_unsent: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What was read of a receiver's answer; `headers` by their names in lower case, the first of each;
-    `is_cut` if its body did not end where we stopped reading."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    is_cut: bool
-
-
-def failed(error_type: ErrorType, message: str, *, request: Json = None, duration: timedelta = timedelta()) -> Outcome:
+def failed(error_type: ErrorType, message: str, *, request: str | None = None, duration: timedelta = timedelta()) -> Outcome:
     """The outcome of an attempt that got no answer, or was never sent; the worker uses it for templates too."""
     return Outcome(
         status=_STATUS_OF.get(error_type, "FAILED"),
@@ -90,20 +84,21 @@ def failed(error_type: ErrorType, message: str, *, request: Json = None, duratio
     )
 
 
-def answered(answer: Answer, *, expected: Iterable[int], request: Json, duration: timedelta) -> Outcome:
+def answered(answer: AnswerParser, *, expected: Sequence[int], request: str, duration: timedelta) -> Outcome:
     """The outcome of an attempt by its status line: a receiver that said 2xx has accepted, even if its body is cut.
 
     `expected` are the endpoint's expected_status_codes; where there are none, 200 to 299 are success.
     """
-    code, codes = answer.status, tuple(expected)
-    is_expected = code in codes if codes else 200 <= code < 300
-    if is_expected:
+    if (head := answer.head) is None:
+        raise ValueError("an answer without a status line is none")
+    code = head.status
+    if code in expected if expected else 200 <= code < 300:
         return Outcome(
             status="SUCCESS",
             retryable=False,
             retry_after=None,
             request=request,
-            response=_stored(answer),
+            response=_stored(answer, head),
             error=None,
             duration=duration,
         )
@@ -112,27 +107,35 @@ def answered(answer: Answer, *, expected: Iterable[int], request: Json, duration
     if is_redirect:
         message = f"the endpoint answered {code}, a redirect; redirects are not followed, set its final URL"
     else:
-        wanted = ", ".join(map(str, codes[:16])) if codes else "200 to 299"
+        wanted = ", ".join(map(str, expected[:16])) if expected else "200 to 299"
         message = f"the endpoint answered {code}, expected {wanted}"
     return Outcome(
         status="FAILED",
         retryable=retryable,
-        retry_after=retry_after(answer.headers) if retryable else None,
+        retry_after=retry_after(head.headers) if retryable else None,
         request=request,
-        response=_stored(answer),
+        response=_stored(answer, head),
         error={"type": "redirect" if is_redirect else "http_status", "message": message},
         duration=duration,
     )
 
 
-def described_request(method: str, url: str, header_names: Iterable[str], body_bytes: int) -> Json:
-    """A request as attempts store it: no header's value, no userinfo, no query value."""
-    return {
+def described_request(method: str, url: str, header_names: Iterable[str]) -> str:
+    """The beginning of a request as attempts store it; `described` ends it.
+
+    It holds no header's value, no userinfo, no query value.
+    """
+    request: Json = {
         "method": storable_text(method, max_bytes=16),
         "url": _stored_url(url),
         "headers": _stored_names(header_names),
-        "body_bytes": body_bytes,
     }
+    return json_bytes(request).decode().removesuffix("}")
+
+
+def described(request: str, body_bytes: int) -> str:
+    """A request as described_request began it, with its body's size."""
+    return f'{request},"body_bytes":{body_bytes}}}'
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
@@ -162,23 +165,29 @@ def _http_date(text: str) -> datetime | None:
     return None
 
 
-def _stored(answer: Answer) -> Json:
-    response: dict[str, Json] = {
-        "status": answer.status,
-        "headers": _stored_names(answer.headers),
-        "body_bytes": len(answer.body),
-    }
-    encoding = answer.headers.get("content-encoding", "")
-    if encoding.strip().lower() not in ("", "identity"):
+def _stored(answer: AnswerParser, head: Head) -> str:
+    """An answer as attempts store it."""
+    body = answer.body
+    if (begun := head.stored) is None:
+        begun = head.stored = _stored_head(head)
+    if not begun.endswith("]"):
         # We asked for none and inflate none: a small answer may be a bomb.
-        response["content_encoding"] = storable_text(encoding, max_bytes=64)
-        return {**response, "body": "", "truncated": bool(answer.body)}
-    is_cut = answer.is_cut or len(answer.body) > MAX_STORED_BODY_BYTES
-    return {
-        **response,
-        "body": storable_body(answer.body, max_bytes=MAX_STORED_BODY_BYTES),
-        "truncated": is_cut,
-    }
+        return f'{begun},"body_bytes":{len(body)},"body":"","truncated":{"true" if body else "false"}}}'
+    is_cut = answer.is_cut or len(body) > MAX_STORED_BODY_BYTES
+    text = json_bytes(storable_body(body, max_bytes=MAX_STORED_BODY_BYTES)).decode()
+    return f'{begun},"body_bytes":{len(body)},"body":{text},"truncated":{"true" if is_cut else "false"}}}'
+
+
+def _stored_head(head: Head) -> str:
+    """An answer as attempts store it, up to its body.
+
+    It ends in the names of its headers, or, where the body is encoded, in the name of the encoding.
+    """
+    encoding = head.headers.get("content-encoding", "")
+    stored: dict[str, Json] = {"status": head.status, "headers": _stored_names(head.headers)}
+    if encoding.strip().lower() not in ("", "identity"):
+        stored["content_encoding"] = storable_text(encoding, max_bytes=64)
+    return json_bytes(stored).decode().removesuffix("}")
 
 
 def _stored_names(names: Iterable[str]) -> list[Json]:

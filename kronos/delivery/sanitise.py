@@ -29,7 +29,7 @@ def storable_text(text: str, *, max_bytes: int | None = None) -> str:
     return text.encode()[:max_bytes].decode(errors="ignore")
 
 
-def storable_body(body: bytes, *, max_bytes: int) -> str:
+def storable_body(body: bytes | bytearray, *, max_bytes: int) -> str:
     """Bytes of unknown content as storable text: read as UTF-8, what is not UTF-8 replaced by U+FFFD, then cut."""
     return storable_text(body[: max_bytes + 1].decode(errors="replace"), max_bytes=max_bytes)
 

@@ -3,15 +3,19 @@
 import asyncio
 import json
 import logging
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import Random
-from uuid import UUID
 
-from kronos.delivery.http import HttpDelivery, HttpTransport
+import orjson
+
+from kronos.delivery.envelope import Envelope, Undeliverable
+from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
@@ -22,12 +26,16 @@ from kronos.worker.claims import Claim, EndpointVersion, Result
 
 _log = logging.getLogger("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
-_RESERVE = timedelta(seconds=1)
+_RESERVE_SECONDS = 1.0
 # Template and input of 64 kB are rendered in some milliseconds. Larger ones are rendered beside the event loop, one after the other: no
 # other delivery waits.
 _MAX_BYTES_ON_LOOP = 64 * 1024
 _RENDERER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
 _RANDOM = Random()  # noqa: S311 - spreads retries, no secret
+_NO_WAIT, _MILLISECOND = timedelta(), timedelta(milliseconds=1)
+# orjson reads integers beyond 64 bits as floats.
+_LONG_INTEGER = re.compile(r"[0-9]{19}")
+_rendering: set[asyncio.Task[None]] = set()
 
 
 def boot_time() -> float:
@@ -35,24 +43,26 @@ def boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)  # not frozen: one is made for each claim
 class Leased:
     """A claim with its fence and the boot time at which its lease has certainly not yet ended."""
 
     claim: Claim
-    token: UUID
+    token: str
     ends_at: float
 
     @property
     def covers_delivery(self) -> bool:
         """Whether the whole timeout fits into what is left of the lease."""
-        needed = self.claim.timeout_ms / 1000 + _RESERVE.total_seconds()
-        return boot_time() + needed <= self.ends_at
+        return boot_time() + self.claim.timeout_ms / 1000 + _RESERVE_SECONDS <= self.ends_at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HttpTarget:
-    """A version of an HTTP endpoint, read once."""
+    """A version of an HTTP endpoint, read once.
+
+    `envelope` is what its deliveries have in common, from the first on; None where URL or headers have templates.
+    """
 
     url: str
     method: str
@@ -61,6 +71,12 @@ class HttpTarget:
     expected_status_codes: tuple[int, ...]
     backoff: Backoff
     spec_bytes: int = 0
+    envelope: Envelope | Undeliverable | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing of the URL or the headers differs from delivery to delivery."""
+        return "{{" not in self.url and not any("{{" in value for value in self.headers.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,94 +108,144 @@ def target(version: EndpointVersion) -> Target:
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
 
 
-async def attempt(leased: Leased, to: Target, transport: HttpTransport) -> Result | None:
-    """Send one request, or find that none can be made, and say what became of it. Raises nothing.
+_Rendered = tuple[Envelope | Undeliverable, bytes]
+OnEnd = Callable[[Leased, Result | None], None]
 
-    None: before anything was sent the worker stopped, or the lease had become too short, so there was no attempt.
+
+def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd) -> None:
+    """Send one request, or find that none can be made. Raises nothing.
+
+    `on_end` has what became of it, once, now or later. None: before anything was sent the worker stopped, or the
+    lease had become too short, so there was no attempt.
     """
+    if isinstance(to, HttpTarget) and to.spec_bytes + len(leased.claim.input) > _MAX_BYTES_ON_LOOP:
+        task = asyncio.create_task(_begin_in_turn(leased, to, transport, on_end))
+        _rendering.add(task)
+        task.add_done_callback(_rendering.discard)
+        return
     try:
-        outcome = await _outcome(leased, to, transport)
-        return None if outcome is None or outcome.is_unsent else _result(leased, to, outcome)
-    except Exception:  # a claim must end in a result whatever happens, or its slot and lease are held in vain
-        _log.exception("execution %s: its attempt met an error in Kronos", leased.claim.execution_id)
-        return _result(leased, to, failed("internal", "the attempt met an error in Kronos; its worker's log has the trace"))
-
-
-async def _outcome(leased: Leased, to: Target, transport: HttpTransport) -> Outcome | None:
-    if isinstance(to, Unusable):
-        return failed("template", to.why)
-    try:
-        if to.spec_bytes + len(leased.claim.input) <= _MAX_BYTES_ON_LOOP:
-            delivery = _delivery(leased.claim, to)
+        if isinstance(to, Unusable):
+            outcome = failed("template", to.why)
         else:
-            in_turn = await asyncio.get_running_loop().run_in_executor(_RENDERER, _delivery_in_turn, leased, to, transport)
-            # A hundred of the worst take 16 s, one after the other: longer than a lease is beyond its timeout.
-            if in_turn is None or not leased.covers_delivery:
-                return None
-            delivery = in_turn
-    except TemplateError as error:
-        return failed("template", f"{error.message} (at {error.pointer})" if error.pointer else error.message)
-    except Refused as refused:
-        return failed("bad_url" if refused.code.startswith("url") else "bad_headers", refused.message)
-    except (ValueError, RecursionError):
-        return failed("template", "the execution's input cannot be read as JSON")
-    return await transport.deliver(delivery)
+            _send(leased, to, transport, _rendered(leased.claim, to, transport), on_end)
+            return
+    except Exception as error:
+        outcome = _unsent(leased, error)
+    _ended(leased, to, on_end, outcome)
+
+
+async def _begin_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport, on_end: OnEnd) -> None:
+    try:
+        rendered = await asyncio.get_running_loop().run_in_executor(_RENDERER, _rendered_in_turn, leased, to, transport)
+        # A hundred of the worst take 16 s, one after the other: longer than a lease is beyond its timeout.
+        if rendered is not None and leased.covers_delivery:
+            _send(leased, to, transport, rendered, on_end)
+            return
+    except Exception as error:
+        _ended(leased, to, on_end, _unsent(leased, error))
+    else:
+        on_end(leased, None)
+
+
+def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _Rendered, on_end: OnEnd) -> None:
+    claim = leased.claim
+    envelope, body = rendered
+    transport.send(
+        envelope,
+        execution_id=claim.execution_id,
+        job_id=claim.job_id,
+        attempt_number=claim.attempt_count,
+        scheduled_at=claim.scheduled_at,
+        body=body,
+        seconds=claim.timeout_ms / 1000,
+        expected=to.expected_status_codes,
+        on_end=partial(_ended, leased, to, on_end),
+    )
+
+
+def _unsent(leased: Leased, error: Exception) -> Outcome:
+    """The outcome where nothing could be sent. Whatever happens, a claim ends in a result, or its slot is lost."""
+    match error:
+        case TemplateError():
+            return failed("template", f"{error.message} (at {error.pointer})" if error.pointer else error.message)
+        case Refused():
+            return failed("bad_url" if error.code.startswith("url") else "bad_headers", error.message)
+        case ValueError() | RecursionError():
+            return failed("template", "the execution's input cannot be read as JSON")
+        case _:
+            return _unforeseen(leased, error)
+
+
+def _unforeseen(leased: Leased, error: Exception) -> Outcome:
+    _log.error("execution %s: its attempt met an error in Kronos", leased.claim.execution_id, exc_info=error)
+    return failed("internal", "the attempt met an error in Kronos; its worker's log has the trace")
+
+
+def _ended(leased: Leased, to: Target, on_end: OnEnd, outcome: Outcome) -> None:
+    try:
+        result = None if outcome.is_unsent else _result(leased, to, outcome)
+    except Exception as error:
+        result = _result(leased, to, _unforeseen(leased, error))
+    on_end(leased, result)
 
 
 def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
     """The row that ends the claim; a retry waits from the moment that PostgreSQL stores it."""
     claim = leased.claim
-    backoff = to.backoff if isinstance(to, HttpTarget) else Backoff()
-    wait = backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM) if outcome.retryable else timedelta()
+    if outcome.status == "SUCCESS":
+        wait, response, error = _NO_WAIT, outcome.response, None
+    else:
+        backoff = to.backoff if isinstance(to, HttpTarget) else Backoff()
+        wait = backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM) if outcome.retryable else _NO_WAIT
+        response, error = _response(outcome, backoff), _json(outcome.error)
     return Result(
         execution_id=claim.execution_id,
         claim_token=leased.token,
         status=outcome.status,
         is_retryable=outcome.retryable,
-        retry_ms=-(-wait // timedelta(milliseconds=1)),
-        duration_ms=outcome.duration // timedelta(milliseconds=1),
-        request=_json(outcome.request),
-        response=_json(_response(outcome, backoff)),
-        error=_json(outcome.error),
+        retry_ms=-(-wait // _MILLISECOND),
+        duration_ms=outcome.duration // _MILLISECOND,
+        request=outcome.request,
+        response=response,
+        error=error,
         is_cut_off=outcome.is_cut_off,
     )
 
 
-def _response(outcome: Outcome, backoff: Backoff) -> Json:
+def _response(outcome: Outcome, backoff: Backoff) -> str | None:
     """What was answered, with how much of its Retry-After is granted."""
     asked, granted = outcome.retry_after, backoff.granted(outcome.retry_after)
-    if asked is None or granted is None or not isinstance(outcome.response, dict):
+    if asked is None or granted is None or outcome.response is None:
         return outcome.response
     seconds = timedelta(seconds=1)
-    return {**outcome.response, "retry_after": {"asked_seconds": asked // seconds, "granted_seconds": granted // seconds}}
+    waits = {"asked_seconds": asked // seconds, "granted_seconds": granted // seconds}
+    return _json({**json.loads(outcome.response), "retry_after": waits})
 
 
-def _delivery(claim: Claim, to: HttpTarget) -> HttpDelivery:
-    context = {"input": json.loads(claim.input)}
-    return HttpDelivery(
-        execution_id=claim.execution_id,
-        job_id=claim.job_id,
-        attempt_number=claim.attempt_count,
-        scheduled_at=claim.scheduled_at,
-        url=render_url(to.url, context),
-        method=to.method,
-        headers=render_headers(to.headers, context) if to.headers else {},
-        body=render_body(to.body_template, context),
-        timeout=timedelta(milliseconds=claim.timeout_ms),
-        expected_status_codes=to.expected_status_codes,
-    )
+def _rendered(claim: Claim, to: HttpTarget, transport: HttpTransport) -> _Rendered:
+    """What is sent. Raises Refused; ValueError or RecursionError where the input cannot be read as JSON."""
+    context = {"input": _read(claim.input)}
+    if (envelope := to.envelope) is None:
+        envelope = transport.envelope(to.method, render_url(to.url, context), render_headers(to.headers, context))
+        if to.is_fixed:
+            to.envelope = envelope
+    return envelope, render_body(to.body_template, context)
 
 
-def _delivery_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> HttpDelivery | None:
+def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered | None:
     """None where it is not to be sent any more, now that it is its turn: those behind it wait no longer for it."""
-    return None if transport.is_cut_off or not leased.covers_delivery else _delivery(leased.claim, to)
+    return None if transport.is_cut_off or not leased.covers_delivery else _rendered(leased.claim, to, transport)
+
+
+def _read(text: str) -> Json:
+    return json.loads(text) if _LONG_INTEGER.search(text) else orjson.loads(text)
 
 
 def _json(value: Json) -> str | None:
     return None if value is None else json_bytes(value).decode()
 
 
-def _object(text: bytes, name: str) -> JsonObject:
+def _object(text: str, name: str) -> JsonObject:
     value = json.loads(text)
     if not isinstance(value, dict):
         raise TypeError(f"{name} is no object")

@@ -1,16 +1,21 @@
-"""The worker's statements (sql/queries/claims.sql) with what each of them promises when its answer is lost."""
+"""The worker's statements (sql/queries/claims.sql) with what each of them promises when its answer is lost.
+
+Ids are text, as PostgreSQL writes them: they are compared, sent and given back, and nothing else. Rows are
+tuples: there are several for each delivery, and a frozen dataclass takes ten times as long to make.
+"""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import psycopg
 
 from kronos.delivery.sanitise import json_bytes
 from kronos.sql import statement
+from kronos.worker.arrays import Documents, literal
 from kronos.worker.link import Link
 
 Verdict = Literal["SUCCESS", "FAILED", "RETRY", "CANCELLED", "ALREADY", "FENCED", "DROPPED"]
@@ -21,11 +26,10 @@ _UPKEEP_AT_ONCE = 1000
 _log = logging.getLogger("kronos.worker")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueEndpoint:
+class DueEndpoint(NamedTuple):
     """An endpoint with something to claim, now or in `due_in_ms`, which is `due_at` by the database's clock."""
 
-    endpoint_id: UUID
+    endpoint_id: str
     due_in_ms: float
     due_at: datetime
 
@@ -41,41 +45,38 @@ class Upkeep:
     backfilled: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """An execution that is leased to this worker; `input` is JSON as text."""
 
-    execution_id: UUID
-    workspace_id: UUID
-    job_id: UUID
-    endpoint_id: UUID
+    execution_id: str
+    workspace_id: str
+    job_id: str
+    endpoint_id: str
     endpoint_version: int
     attempt_count: int
     max_attempts: int
     scheduled_at: datetime
     timeout_ms: int
     holds_slot: bool
-    input: bytes
+    input: str
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointVersion:
+class EndpointVersion(NamedTuple):
     """What deliveries to an endpoint are made of; both documents are JSON as text."""
 
-    endpoint_id: UUID
+    endpoint_id: str
     version: int
     type: str
-    spec: bytes
-    retry_policy: bytes
+    spec: str
+    retry_policy: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(NamedTuple):
     """What became of a claim: the row that ends it. The documents are JSON as text. `is_cut_off`: its worker stopped meanwhile."""
 
-    execution_id: UUID
-    claim_token: UUID
+    execution_id: str
+    claim_token: str
     status: str
     is_retryable: bool
     retry_ms: int
@@ -86,33 +87,29 @@ class Result:
     is_cut_off: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """What a result or a release did to its execution."""
 
-    execution_id: UUID
+    execution_id: str
     verdict: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(NamedTuple):
     """An execution that finalize_successes has not ended."""
 
-    execution_id: UUID
+    execution_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locked:
+class Locked(NamedTuple):
     """An execution that somebody else has locked."""
 
-    execution_id: UUID
+    execution_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """How many executions of an endpoint to claim, and from which time on its index is worth reading."""
 
-    endpoint_id: UUID
+    endpoint_id: str
     quota: int
     floor: datetime
 
@@ -129,13 +126,13 @@ _JUDGE = statement("claims.judge_unapplied", Judged)
 _RELEASE = statement("claims.release_executions", Judged)
 
 
-async def due_endpoints(link: Link, *, floors: Mapping[UUID, datetime], since: timedelta | None) -> list[DueEndpoint]:
+async def due_endpoints(link: Link, *, floors: Mapping[str, datetime], since: timedelta | None) -> list[DueEndpoint]:
     """Endpoints with something to claim, now or later: a hint. Raises psycopg.Error.
 
     Those in `floors` are read from there on, the others from `since` ago on, or, where that is None, from the beginning.
     """
     seconds = None if since is None else since.total_seconds()
-    return await link.rows(_DUE, {"endpoint_ids": list(floors), "floors": list(floors.values()), "since_seconds": seconds})
+    return await link.texts(_DUE, {"endpoint_ids": list(floors), "floors": list(floors.values()), "since_seconds": seconds})
 
 
 async def upkeep(link: Link, *, all_leases: bool) -> Upkeep:
@@ -147,18 +144,18 @@ async def upkeep(link: Link, *, all_leases: bool) -> Upkeep:
     return kept
 
 
-async def claim(link: Link, wanted: Sequence[Wanted], *, token: UUID, worker_id: str, shortest_lease: timedelta) -> list[Claim]:
+async def claim(link: Link, wanted: Sequence[Wanted], *, token: str, worker_id: str, shortest_lease: timedelta) -> list[Claim]:
     """Due executions, leased to this worker under `token`: each for its timeout and MARGIN, at least `shortest_lease`.
 
     Waits for nobody. Raises psycopg.Error: what was claimed is then found by `recover`.
     """
-    return await link.rows(
+    return await link.texts(
         _CLAIM,
         {
             "endpoint_ids": [one.endpoint_id for one in wanted],
             "quotas": [one.quota for one in wanted],
             "floors": [one.floor for one in wanted],
-            "claim_token": token,
+            "claim_token": UUID(token),
             "worker_id": worker_id,
             "margin_ms": _milliseconds(MARGIN),
             "shortest_lease_ms": _milliseconds(shortest_lease),
@@ -166,18 +163,18 @@ async def claim(link: Link, wanted: Sequence[Wanted], *, token: UUID, worker_id:
     )
 
 
-async def recover(link: Link, wanted: Sequence[Wanted], *, token: UUID) -> list[Claim]:
+async def recover(link: Link, wanted: Sequence[Wanted], *, token: str) -> list[Claim]:
     """What the claim of this token took, whose answer was lost. Raises psycopg.Error."""
-    return await link.rows(_RECOVER, {"claim_token": token, "endpoint_ids": [one.endpoint_id for one in wanted]})
+    return await link.texts(_RECOVER, {"claim_token": UUID(token), "endpoint_ids": [one.endpoint_id for one in wanted]})
 
 
-async def endpoint_versions(link: Link, keys: Iterable[tuple[UUID, int]]) -> list[EndpointVersion]:
+async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list[EndpointVersion]:
     """These versions of endpoints, as far as they exist. Raises psycopg.Error."""
     wanted = list(keys)
-    return await link.rows(_VERSIONS, {"endpoint_ids": [key[0] for key in wanted], "versions": [key[1] for key in wanted]})
+    return await link.texts(_VERSIONS, {"endpoint_ids": [key[0] for key in wanted], "versions": [key[1] for key in wanted]})
 
 
-async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[UUID, Verdict]:
+async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[str, Verdict]:
     """End these claims, however often PostgreSQL goes away meanwhile; what each result did. Missing is the verdict of those whose
     executions somebody else has locked: they hold up no others, and are brought again (`locked`).
 
@@ -212,65 +209,66 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
             await link.pause()
 
 
-async def locked(link: Link, execution_ids: Sequence[UUID]) -> set[UUID]:
+async def locked(link: Link, execution_ids: Sequence[str]) -> set[str]:
     """Those of them that cannot be ended now, because somebody else has locked them; none where PostgreSQL cannot say it."""
     try:
-        return {row.execution_id for row in await link.rows(_LOCKED, {"execution_ids": list(execution_ids)})}
+        return {row.execution_id for row in await link.texts(_LOCKED, {"execution_ids": list(execution_ids)})}
     except psycopg.Error as error:
         _log.debug("asking for locks failed: %s", error)
         await link.pause()
         return set()
 
 
-async def release(link: Link, claims: Mapping[UUID, UUID]) -> int:
+async def release(link: Link, claims: Mapping[str, str]) -> int:
     """Give back claims (execution -> token) that were never sent: they are due at once, or over where they were cancelled, and their
     attempt is not counted.
 
     Returns how many were still ours. Raises psycopg.Error.
     """
-    return len(await link.rows(_RELEASE, {"execution_ids": list(claims), "claim_tokens": list(set(claims.values()))}))
+    return len(await link.texts(_RELEASE, {"execution_ids": list(claims), "claim_tokens": list(set(claims.values()))}))
 
 
-async def _succeeded(link: Link, results: Sequence[Result]) -> dict[UUID, Verdict]:
+async def _succeeded(link: Link, results: Sequence[Result]) -> dict[str, Verdict]:
     """Those of them that finalize_successes has ended: most. The others are `_finalized`'s."""
     successes = [result for result in results if result.status == "SUCCESS"]
     if not successes:
         return {}
     params = {
-        "execution_ids": [result.execution_id for result in successes],
-        "claim_tokens": [result.claim_token for result in successes],
-        "duration_ms": [result.duration_ms for result in successes],
-        "requests": [result.request for result in successes],
-        "responses": [result.response for result in successes],
+        "execution_ids": literal([result.execution_id for result in successes]),
+        "claim_tokens": literal([result.claim_token for result in successes]),
+        "duration_ms": literal([str(result.duration_ms) for result in successes]),
+        "requests": Documents([result.request for result in successes]),
+        "responses": Documents([result.response for result in successes]),
     }
     try:
-        left = {row.execution_id for row in await link.rows(_SUCCEED, params, may_be_locked=True)}
+        left = {row.execution_id for row in await link.texts(_SUCCEED, params, may_be_locked=True)}
     except psycopg.errors.UniqueViolation:  # the history has one of them already
         return {}
     return {result.execution_id: "SUCCESS" for result in successes if result.execution_id not in left}
 
 
-async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> dict[UUID, Verdict]:
-    rows = await link.rows(
+async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> dict[str, Verdict]:
+    ids, tokens, statuses, are_retryable, retries, durations, requests, responses, errors, are_cut_off = zip(*results, strict=True)
+    rows = await link.texts(
         _FINALIZE,
         {
-            "execution_ids": [result.execution_id for result in results],
-            "claim_tokens": [result.claim_token for result in results],
-            "statuses": [result.status for result in results],
-            "is_retryable": [result.is_retryable for result in results],
-            "retry_ms": [result.retry_ms for result in results],
-            "duration_ms": [result.duration_ms for result in results],
-            "requests": [result.request for result in results],
-            "responses": [result.response for result in results],
-            "errors": [result.error for result in results],
-            "is_cut_off": [result.is_cut_off for result in results],
+            "execution_ids": literal(ids),
+            "claim_tokens": literal(tokens),
+            "statuses": literal(statuses),
+            "is_retryable": literal(map(str, are_retryable)),
+            "retry_ms": literal(map(str, retries)),
+            "duration_ms": literal(map(str, durations)),
+            "requests": Documents(requests),
+            "responses": Documents(responses),
+            "errors": Documents(errors),
+            "is_cut_off": literal(map(str, are_cut_off)),
         },
         may_be_locked=True,
     )
     verdicts = {row.execution_id: _verdict(row) for row in rows}
     unapplied = [result for result in results if result.execution_id not in verdicts]
     if unapplied:
-        judged = await link.rows(
+        judged = await link.texts(
             _JUDGE,
             {
                 "execution_ids": [result.execution_id for result in unapplied],
@@ -294,7 +292,7 @@ def _verdict(row: Judged) -> Verdict:
 
 def _without_documents(result: Result) -> Result:
     error = {"type": "internal", "message": "what the endpoint answered cannot be stored"}
-    return replace(result, request=None, response=None, error=None if result.status == "SUCCESS" else json_bytes(error).decode())
+    return result._replace(request=None, response=None, error=None if result.status == "SUCCESS" else json_bytes(error).decode())
 
 
 def _milliseconds(duration: timedelta) -> int:

@@ -7,23 +7,23 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
-from psycopg.pq import Format
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import AsyncRowFactory, TupleRow, class_row, tuple_row
 from psycopg.types.array import ListBinaryDumper
-from psycopg.types.string import StrBinaryDumper
+from psycopg.types.string import StrBinaryDumper, TextLoader
 
 from kronos import reading, revisions
 from kronos.errors import KronosError, is_over
 from kronos.session import SessionTerms, connect_seconds, conninfo, is_quiet, open_connection, wanted
 from kronos.sql import Statement
+from kronos.worker.arrays import Documents, DocumentsDumper
 
 Row = TypeVar("Row")
+Made = TypeVar("Made")
+Tuple = TypeVar("Tuple", bound=NamedTuple)
 _log = logging.getLogger("kronos.worker")
 # What a statement meets in a schema that another release changed meanwhile: the next connection looks at its revision, and says so.
 _OF_ANOTHER_RELEASE = (
@@ -50,16 +50,6 @@ def worker_session(statement_timeout: timedelta) -> SessionTerms:
         idle_in_transaction=timedelta(seconds=5),
         **_PLANNER,
     )
-
-
-class RawJson(Loader):
-    """jsonb as its text: inputs are parsed one by one, where one that cannot be parsed stops nothing but its own delivery."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> bytes:
-        """The text after the one byte of jsonb's version."""
-        return bytes(data)[1:]
 
 
 class Outage:
@@ -117,10 +107,23 @@ class Link:
 
         With `may_be_locked`, that somebody else has locked what it writes says nothing of the connection: LockNotAvailable.
         """
+        return await self._run(statement, params, class_row(statement.row), as_text=False, may_be_locked=may_be_locked)
+
+    async def texts(self, statement: Statement[Tuple], params: Mapping[str, object], *, may_be_locked: bool = False) -> list[Tuple]:
+        """As `rows`, of a statement whose rows are tuples, with ids and JSON as text.
+
+        Python makes nothing of a row but the tuple. The columns are in the order of the fields (tests/sql/test_statements.py).
+        """
+        found = await self._run(statement, params, tuple_row, as_text=True, may_be_locked=may_be_locked)
+        return list(map(statement.row._make, found))
+
+    async def _run(
+        self, statement: Statement[Row], params: Mapping[str, object], made: AsyncRowFactory[Made], *, as_text: bool, may_be_locked: bool
+    ) -> list[Made]:
         connection = await self.connected()
         try:
-            async with asyncio.timeout(self._answer_seconds), connection.cursor(row_factory=class_row(statement.row)) as cursor:
-                await cursor.execute(statement.text, params, binary=True)
+            async with asyncio.timeout(self._answer_seconds), connection.cursor(row_factory=made) as cursor:
+                await cursor.execute(statement.text, params, binary=not as_text)
                 found = await cursor.fetchall()
         except TimeoutError as error:
             raise await self._lost(psycopg.OperationalError("no answer in time"), error) from error
@@ -170,7 +173,10 @@ class Link:
                 self._outage.begins(self._name, error.said)
                 await self.pause()
                 continue
-            connection.adapters.register_loader("jsonb", RawJson)
+            # In text form, which `texts` asks for. JSON is read one by one: what cannot be read stops only its own delivery.
+            connection.adapters.register_loader("uuid", TextLoader)
+            connection.adapters.register_loader("jsonb", TextLoader)
+            connection.adapters.register_dumper(Documents, DocumentsDumper)
             # In binary, arrays of texts need no escaping: a quarter of the worker's time otherwise goes into quoting JSON's quotes.
             connection.adapters.register_dumper(str, StrBinaryDumper)
             connection.adapters.register_dumper(list, ListBinaryDumper)

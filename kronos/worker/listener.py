@@ -1,8 +1,12 @@
 """Hears of new work over LISTEN, and looks after pg_cron on the same connection."""
 
+import asyncio
 import logging
+from uuid import UUID
 
 import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 
 from kronos.worker.link import Link
 from kronos.worker.wake import Wake
@@ -13,6 +17,7 @@ _log = logging.getLogger("kronos.worker")
 _QUIET_SECONDS = 2.0
 # What kronos.resume_workspace tells.
 _OLD_WORK = "old"
+_ZONES = "kronos_zones"
 
 
 class Listener:
@@ -22,6 +27,8 @@ class Listener:
         self._link = link
         self._wake = wake
         self._watchdog = watchdog
+        self._has_heard = False
+        self._are_zones_new = False
 
     async def run(self) -> None:
         """Listen until cancelled; connects again by itself."""
@@ -38,23 +45,72 @@ class Listener:
 
     async def _listen(self) -> None:
         connection = await self._link.connected()
+        connection.add_notify_handler(self._told)  # what comes while another statement is answered
         await connection.execute("listen kronos_work")
         await connection.execute("listen kronos_zones")
         self._watchdog.distrust()  # the worker has just started, or had no database: what fell due meanwhile comes before anything else
         await self._watchdog.look(self._link)
         self._wake.now()  # what was told while nobody listened
         while True:
-            has_heard = False
-            quiet = max(0.001, min(_QUIET_SECONDS, self._watchdog.seconds_to_look))
-            async for told in connection.notifies(timeout=quiet, stop_after=1):
-                has_heard = True
-                self._wake.now(is_old=told.payload == _OLD_WORK)
-                if told.channel == "kronos_zones":  # a session keeps the time zone data that it has read: the next one reads it anew
-                    await self._watchdog.renew()
-                    await self._link.close()
-                    return
+            self._has_heard = False
+            await self._hear(connection, max(0.001, min(_QUIET_SECONDS, self._watchdog.seconds_to_look)))
+            if self._are_zones_new:  # a session keeps the time zone data that it has read: the next one reads it anew
+                self._are_zones_new = False
+                await self._watchdog.renew()
+                await self._link.close()
+                return
             if self._watchdog.is_due:
                 if await self._watchdog.look(self._link):
                     self._wake.now()
-            elif not has_heard:
+            elif not self._has_heard:
                 await self._link.ask()
+
+    def _told(self, notify: psycopg.Notify) -> None:
+        self._has_heard = True
+        if notify.channel == _ZONES:
+            self._are_zones_new = True
+        self._wake.now(_endpoint_of(notify.payload), is_old=notify.payload == _OLD_WORK)
+
+    async def _hear(self, connection: AsyncConnection[TupleRow], seconds: float) -> None:
+        """Take what is told, for so long, or until a time zone has new rules. Raises psycopg.Error.
+
+        psycopg's generator sets up a new wait for each notification, which the claim would have to wait for.
+        """
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+
+        def end(error: psycopg.Error | None = None) -> None:
+            if over.done():
+                return
+            if error is None:
+                over.set_result(None)
+            else:
+                over.set_exception(error)
+
+        def take() -> None:
+            try:
+                connection.pgconn.consume_input()
+                while (told := connection.pgconn.notifies()) is not None:
+                    self._told(psycopg.Notify(told.relname.decode(), told.extra.decode(errors="replace"), told.be_pid))
+            except psycopg.Error as error:
+                end(error)
+            if self._are_zones_new:
+                end()
+
+        number = connection.fileno()
+        timer = loop.call_later(seconds, end)
+        loop.add_reader(number, take)
+        try:
+            take()  # what came with the answer to another statement
+            await over
+        finally:
+            timer.cancel()
+            loop.remove_reader(number)
+
+
+def _endpoint_of(payload: str) -> str | None:
+    """The endpoint that has work, where it is said; anybody may send anything."""
+    try:
+        return str(UUID(payload))
+    except ValueError:
+        return None

@@ -4,15 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 
 from kronos.delivery.http import HttpTransport
 from kronos.kept import Cache
 from kronos.worker import claims
-from kronos.worker.attempt import Leased, Target, Unusable, attempt, boot_time, target
+from kronos.worker.attempt import Leased, Target, Unusable, begin, boot_time, target
 from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link
@@ -29,8 +30,12 @@ _LONGEST_REST_SECONDS = 30.0
 _UPKEEP_EVERY_SECONDS = 0.25
 # While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next upkeep.
 _BACKFILL_SECONDS = 0.02
-# Of endpoints' versions that are kept, as JSON: of small ones some thousands, and what users made large is read again for each claim.
-_TARGETS_BYTES, _TARGET_BYTES = 2 * 1024 * 1024, 16 * 1024
+# A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
+# one of 50.
+_ROOM_SECONDS = 0.003
+# Of endpoints' versions that are kept, with what is made of their JSON, some four times as much. Of small ones that
+# is some thousands; what users made large is read again for each claim.
+_TARGETS_BYTES, _TARGET_BYTES, _MADE_OF_JSON = 8 * 1024 * 1024, 64 * 1024, 4
 
 
 class Loop:
@@ -48,8 +53,11 @@ class Loop:
         self._undelivered = 0  # of these, those whose delivery has not ended
         self._wake = wake
         self._rotation = Rotation()
-        self._targets: Cache[tuple[UUID, int], Target] = Cache(budget=_TARGETS_BYTES, each=_TARGET_BYTES)
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._targets: Cache[tuple[str, int], Target] = Cache(budget=_TARGETS_BYTES, each=_TARGET_BYTES)
+        self._has_room = True  # for a claim that is worth its round trip
+        self._room_timer: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Event | None = None
+        self._owes_look = False
         self._is_stopping = False
         self._full_look_at = 0.0
         self._looked_fully_at = 0.0
@@ -69,21 +77,53 @@ class Loop:
     async def run(self) -> None:
         """Claim and start deliveries until `stop`, through any outage of PostgreSQL."""
         while not self._is_stopping:
-            if self._free > 0 and self._wake.is_due:
+            has_room = self._has_room and self._free > 0
+            is_look_due = has_room and self._wake.is_due
+            if has_room and self._wake.has_told and not (is_look_due and self._owes_look):
+                # What was just committed is claimed before the look that it asks for. The next turn is the look's.
+                self._rotation.offer_first(self._wake.take_told())
+                self._owes_look = True
+                await self._claim()
+            elif is_look_due:
+                self._owes_look = False
                 await self._look()
-            elif self._free > 0 and self._rotation:
+            elif has_room and self._rotation:
                 await self._claim()
             else:
-                await self._wake.wait(for_look=self._free > 0)
+                await self._wake.wait(for_look=has_room)
 
     async def drain(self, within: timedelta) -> int:
         """Wait for deliveries under way, at most so long; the rest is cut off, and told as such. Returns how many were cut off."""
-        if self._deliveries:
-            await asyncio.wait(self._deliveries, timeout=within.total_seconds())
-        left = list(self._deliveries)
+        self._drained = asyncio.Event()
+        self._tell_drained()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()):
+                await self._drained.wait()
+        left = self.finalizer.under_way
         self._transport.cut_off()
-        await asyncio.gather(*left, return_exceptions=True)
-        return len(left)
+        await self._drained.wait()
+        return left
+
+    def _tell_drained(self) -> None:
+        if self._drained is not None and not self.finalizer.under_way:
+            self._drained.set()
+
+    def _slot_freed(self) -> None:
+        """Wake the loop when half of all slots are free, or when some have been free for long enough."""
+        free = self._free
+        if self._has_room or free <= 0:
+            return
+        if free * 2 >= self._concurrency:
+            self._make_room()
+        elif self._room_timer is None:
+            self._room_timer = asyncio.get_running_loop().call_later(_ROOM_SECONDS, self._make_room)
+
+    def _make_room(self) -> None:
+        if self._room_timer is not None:
+            self._room_timer.cancel()
+            self._room_timer = None
+        self._has_room = True
+        self._wake.poke()
 
     async def _look(self) -> None:
         """Which endpoints have something to claim; before that, what dead workers held, and what need not wait any longer, becomes due."""
@@ -120,7 +160,7 @@ class Loop:
 
     async def _claim(self) -> None:
         wanted = self._rotation.next(self._free)
-        token = uuid4()
+        token = str(uuid4())
         # Before the claim is sent: the lease, which PostgreSQL counts from when it runs the claim, cannot end earlier than we think.
         sent_at = boot_time()
         try:
@@ -133,12 +173,14 @@ class Loop:
             got = await self._recovered(wanted, token)
         self._held += len(got)
         self._undelivered += len(got)
-        held = [Leased(claim=claim, token=token, ends_at=sent_at + self._lease_seconds(claim)) for claim in got]
+        self._has_room = False
+        self._slot_freed()
+        held = [Leased(claim, token, sent_at + self._lease_seconds(claim)) for claim in got]
         targets = await self._targets_of(got)
         for leased in held:
             self._start(leased, targets)
 
-    async def _recovered(self, wanted: Sequence[Wanted], token: UUID) -> list[Claim]:
+    async def _recovered(self, wanted: Sequence[Wanted], token: str) -> list[Claim]:
         """What the claim took before its answer was lost, asked until PostgreSQL says it; nothing, once the worker stops."""
         while not self._is_stopping:
             await self._link.pause()
@@ -151,7 +193,7 @@ class Loop:
     def _lease_seconds(self, claim: Claim) -> float:
         return max(claim.timeout_ms / 1000 + MARGIN.total_seconds(), self._shortest_lease.total_seconds())
 
-    async def _targets_of(self, got: Iterable[Claim]) -> dict[tuple[UUID, int], Target]:
+    async def _targets_of(self, got: Iterable[Claim]) -> dict[tuple[str, int], Target]:
         """The claims' versions of endpoints, read where they are not kept, however long it takes: leases are looked at afterwards."""
         wanted = {(claim.endpoint_id, claim.endpoint_version) for claim in got}
         targets = {key: kept for key in wanted if (kept := self._targets.get(key)) is not None}
@@ -166,43 +208,43 @@ class Loop:
             for version in versions:
                 key = version.endpoint_id, version.version
                 targets[key] = target(version)
-                self._targets.put(key, targets[key], len(version.spec) + len(version.retry_policy))
+                self._targets.put(key, targets[key], _MADE_OF_JSON * (len(version.spec) + len(version.retry_policy)))
             missing = set()
         return targets
 
-    def _start(self, leased: Leased, targets: Mapping[tuple[UUID, int], Target]) -> None:
+    def _start(self, leased: Leased, targets: Mapping[tuple[str, int], Target]) -> None:
         to = targets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))
         if self._is_stopping or not leased.covers_delivery:
             self._undelivered -= 1
             self.finalizer.give_back(leased)
+            self._slot_freed()
             return
-        task = asyncio.create_task(self._attempt(leased, to or Unusable(why="this version of the endpoint does not exist")))
         self.finalizer.under_way += 1
-        self._deliveries.add(task)
-        task.add_done_callback(self._deliveries.discard)
+        begin(leased, to or Unusable(why="this version of the endpoint does not exist"), self._transport, self._attempted)
 
-    async def _attempt(self, leased: Leased, to: Target) -> None:
-        try:
-            if (result := await attempt(leased, to, self._transport)) is not None:
-                self.finalizer.put(leased, result)
-            else:
-                self.finalizer.give_back(leased)
-        finally:
-            self._undelivered -= 1
-            self.finalizer.under_way -= 1
-            self._wake.poke()
+    def _attempted(self, leased: Leased, result: Result | None) -> None:
+        self._undelivered -= 1
+        self.finalizer.under_way -= 1
+        if result is not None:
+            self.finalizer.put(leased, result)
+        else:
+            self.finalizer.give_back(leased)
+        self._slot_freed()
+        self._tell_drained()
 
     def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
         """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
         self._held -= len(ended)
-        self._rotation.offer_again(leased.claim.endpoint_id for leased, _, _ in ended if leased.claim.holds_slot)
+        if limited := [leased.claim.endpoint_id for leased, _, _ in ended if leased.claim.holds_slot]:
+            self._rotation.offer_again(limited)
+            self._wake.poke()
         waits = [result.retry_ms for _, result, verdict in ended if result is not None and verdict == "RETRY"]
         if waits:
             self._wake.within(min(waits) / 1000)
         if self._is_backfilling:
             self._upkeep_at = min(self._upkeep_at, time.monotonic() + _BACKFILL_SECONDS)
             self._wake.within(_BACKFILL_SECONDS)
-        self._wake.poke()
+        self._slot_freed()
         for leased, result, verdict in ended:
             if result is not None:
                 _tell(leased, result, verdict)

@@ -4,7 +4,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from uuid import UUID
 
 from kronos.worker.claims import EVERYTHING, Claim, DueEndpoint, Wanted
 
@@ -23,24 +22,30 @@ class Rotation:
     """Endpoints in turn; all of it a hint, which the next look at the database corrects."""
 
     def __init__(self) -> None:
-        self._turn: OrderedDict[UUID, None] = OrderedDict()
+        self._turn: OrderedDict[str, None] = OrderedDict()
         # Limited endpoints that gave less than was asked for: full, or served by another worker at that moment.
-        self._short: set[UUID] = set()
+        self._short: set[str] = set()
         # From where on a claim reads an endpoint's index; who was claimed of last comes last.
-        self._floors: OrderedDict[UUID, datetime] = OrderedDict()
+        self._floors: OrderedDict[str, datetime] = OrderedDict()
         # Endpoints whose work had waited for longer than SETTLED at the full look.
-        self._behind: set[UUID] = set()
+        self._behind: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._turn)
 
-    def offer(self, endpoints: Iterable[UUID]) -> None:
+    def offer(self, endpoints: Iterable[str]) -> None:
         """All that have something to claim, as a look found them: they come last, those that are in it keep their turn."""
         self._short.clear()
         for endpoint_id in endpoints:
             self._turn.setdefault(endpoint_id)
 
-    def offer_again(self, endpoints: Iterable[UUID]) -> None:
+    def offer_first(self, endpoints: Iterable[str]) -> None:
+        """Someone says that these have something to claim: it is their turn."""
+        for endpoint_id in endpoints:
+            self._turn[endpoint_id] = None
+            self._turn.move_to_end(endpoint_id, last=False)
+
+    def offer_again(self, endpoints: Iterable[str]) -> None:
         """A run of each of these limited endpoints has ended: where one had come up short, it has room now."""
         for endpoint_id in endpoints:
             if endpoint_id in self._short:
@@ -56,7 +61,7 @@ class Rotation:
         self._behind = set(self._floors)
 
     @property
-    def floors(self) -> dict[UUID, datetime]:
+    def floors(self) -> dict[str, datetime]:
         """From where on a look that is not full reads these endpoints: those with old work, and those that were claimed of last."""
         return {
             endpoint_id: self._floors[endpoint_id] for endpoint_id in {*self._behind, *islice(reversed(self._floors), _FLOORS_OF_A_LOOK)}
@@ -78,7 +83,7 @@ class Rotation:
 
     def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim]) -> None:
         """What a claim took: who gave less than was asked for leaves it until the next look."""
-        taken: dict[UUID, int] = {}
+        taken: dict[str, int] = {}
         for claim in claims:
             taken[claim.endpoint_id] = taken.get(claim.endpoint_id, 0) + 1
             floor = claim.due_at - _BEHIND
@@ -91,7 +96,7 @@ class Rotation:
         """The claim had no answer: nothing is known of these endpoints."""
         self._drop_short(wanted, {})
 
-    def _drop_short(self, wanted: Sequence[Wanted], taken: Mapping[UUID, int]) -> None:
+    def _drop_short(self, wanted: Sequence[Wanted], taken: Mapping[str, int]) -> None:
         for one in wanted:
             if taken.get(one.endpoint_id, 0) < one.quota:
                 self._turn.pop(one.endpoint_id, None)

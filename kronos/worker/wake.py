@@ -10,6 +10,8 @@ _ECHOES_SECONDS = (0.015, 0.05)
 # longer than the longest.
 _REST_PER_LOOK = 4.0
 _LONGEST_REST_SECONDS = 5.0
+# Anybody may write what is heard; the look that follows finds the others.
+_MOST_TOLD = 64
 
 
 class Wake:
@@ -20,10 +22,16 @@ class Wake:
         self._times = [0.0]
         self._not_before = 0.0
         self.is_full_wanted = False  # what has come to wait may have been due for long
+        self._told: set[str] = set()
         self._changed = asyncio.Event()
 
-    def now(self, *, is_old: bool = False) -> None:
-        """Someone says that there is work; with `is_old`, that it may have been due for long, so that only a full look finds it."""
+    def now(self, endpoint_id: str | None = None, *, is_old: bool = False) -> None:
+        """Someone says that there is work, perhaps of which endpoint.
+
+        With `is_old`, that it may have been due for long, so that only a full look finds it.
+        """
+        if endpoint_id is not None and len(self._told) < _MOST_TOLD:
+            self._told.add(endpoint_id)
         self.is_full_wanted |= is_old
         at = time.monotonic()
         first, last = _ECHOES_SECONDS
@@ -31,6 +39,16 @@ class Wake:
         pending = sorted(due for due in self._times if due > at)[:1]
         self._times = [at, min([*pending, at + first]), at + last]
         self._changed.set()
+
+    def take_told(self) -> set[str]:
+        """Endpoints that have work, as was said since the last call: a claim finds it without a look."""
+        told, self._told = self._told, set()
+        return told
+
+    @property
+    def has_told(self) -> bool:
+        """Whether there are any."""
+        return bool(self._told)
 
     def within(self, seconds: float) -> None:
         """Something will be due in so long."""

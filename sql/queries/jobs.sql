@@ -99,7 +99,8 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
   from job
  cross join endpoint
   left join queued on queued.job_id = job.job_id
- where not %(wake)s or queued.execution_id is null or pg_notify('kronos_work', '') is not null;
+ where not %(wake)s or queued.execution_id is null
+    or pg_notify('kronos_work', case when queued.visible_at <= now() then queued.endpoint_id::text else '' end) is not null;
 
 -- name: find_twin
 -- The job that an idempotency key made, and whether for the same request. No row: none.

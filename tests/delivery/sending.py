@@ -47,6 +47,16 @@ def error_type(outcome: Outcome) -> str | None:
 
 
 def response(outcome: Outcome) -> dict[str, Any]:
-    assert isinstance(outcome.response, dict)
-    json.dumps(outcome.response).encode()  # storable
-    return outcome.response
+    return _stored(outcome.response)
+
+
+def stored_request(outcome: Outcome) -> dict[str, Any]:
+    return _stored(outcome.request)
+
+
+def _stored(document: str | None) -> dict[str, Any]:
+    assert document is not None
+    found = json.loads(document)
+    assert isinstance(found, dict)
+    json.dumps(found).encode()  # storable
+    return found

@@ -1,14 +1,19 @@
 """Connections of HTTP deliveries: closed when the outcome is there, kept for the next, and what becomes of one that breaks."""
 
 import asyncio
+import gc
 import json
+import logging
 import socket
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
+from typing import Any
 
 import aiohappyeyeballs
 import pytest
 
-from delivery.sending import ENDLESS, HEAD_COMES, LOCAL, deliver, delivery, error_type, response
+from delivery.sending import ENDLESS, HEAD_COMES, LOCAL, deliver, delivery, error_type, response, stored_request
 from delivery.servers import (
     BlockingReceiver,
     Handler,
@@ -21,9 +26,11 @@ from delivery.servers import (
     once,
     silent,
 )
+from kronos.delivery.answer import AnswerParser
 from kronos.delivery.connection import Connection
 from kronos.delivery.connections import Origin
 from kronos.delivery.http import HttpTransport
+from kronos.delivery.outcome import Outcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -227,11 +234,24 @@ async def test_kept_connection_that_closed_while_the_loop_stood_still_is_not_use
     assert ([outcome.status for outcome in outcomes], receiver.requests) == (["SUCCESS"] * 3, 3)
 
 
+class Heard:
+    """Hears of one answer."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[AnswerParser] = asyncio.get_running_loop().create_future()
+
+    def ended(self, answer: AnswerParser, error: Exception | None) -> None:
+        assert error is None
+        self.answer.set_result(answer)
+
+
 async def test_connection_on_which_something_came_unasked_is_not_used_again_before_it_is_closed() -> None:
     async with Receiver(answer(), keep=True) as receiver:
         _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", receiver.port)
+        heard = Heard()
         try:
-            await connection.exchange(b"GET / HTTP/1.1\r\n\r\n")
+            connection.send(b"GET / HTTP/1.1\r\n\r\n", heard)
+            await heard.answer
             assert connection.is_reusable
             connection.data_received(b"stray")
             assert not connection.is_reusable
@@ -250,6 +270,19 @@ async def test_after_the_cut_off_nothing_is_sent_not_even_over_a_kept_connection
     assert len(receiver.requests) == 1
 
 
+async def test_what_is_stopped_before_its_connection_is_begun_has_its_outcome_too(unanswering: str) -> None:
+    async with HttpTransport(LOCAL) as transport:
+        under_way = asyncio.create_task(transport.deliver(delivery(unanswering)))
+        late = asyncio.create_task(transport.deliver(delivery(unanswering, timeout=timedelta())))
+        await asyncio.sleep(0)
+        transport._end_late_ones()
+        transport.cut_off()
+        async with asyncio.timeout(20):
+            stopped, timed_out = await under_way, await late
+    assert (error_type(stopped), stopped.is_unsent) == ("worker_stopped", True)
+    assert timed_out.error == {"type": "timeout", "message": "no connection to the endpoint within 0 s"}
+
+
 async def test_receiver_that_does_not_listen_is_a_connect_error() -> None:
     async with Receiver(answer()) as receiver:
         pass
@@ -257,3 +290,90 @@ async def test_receiver_that_does_not_listen_is_a_connect_error() -> None:
         outcome = await transport.deliver(delivery(receiver.url))
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "connect", True)
     assert "127.0.0.1" not in json.dumps(outcome.error)
+
+
+@pytest.fixture
+async def unanswering() -> AsyncIterator[str]:
+    """The URL of a receiver that takes connections and reads nothing."""
+    loop = asyncio.get_running_loop()
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        listening.setblocking(False)
+        loop.add_reader(listening.fileno(), lambda: taken.append(listening.accept()[0]))
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        loop.remove_reader(listening.fileno())
+    for connection in taken:
+        connection.close()
+
+
+async def test_a_thousand_timeouts_leave_no_socket_no_task_no_timer_and_no_memory(unanswering: str, sockets: list[socket.socket]) -> None:
+    def all_at_once(count: int) -> Awaitable[list[Outcome]]:
+        return asyncio.gather(*(transport.deliver(delivery(unanswering, timeout=timedelta(seconds=0.05))) for _ in range(count)))
+
+    async with HttpTransport(LOCAL) as transport:
+        await all_at_once(100)
+        tasks = len(asyncio.all_tasks())
+        sockets.clear()
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            outcomes = [outcome.status for _ in range(10) for outcome in await all_at_once(100)]
+            assert {opened.fileno() for opened in sockets} == {-1}
+            assert len(asyncio.all_tasks()) == tasks
+            assert (transport._under_way, transport._timer, transport._connections._idle) == (set(), None, {})
+            sockets.clear()
+            gc.collect()
+            left = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+    assert outcomes == ["TIMED_OUT"] * 1000
+    assert left < 1_000_000
+
+
+async def test_each_delivery_ends_at_its_own_time_whenever_it_began(unanswering: str) -> None:
+    ended: list[float] = []
+
+    async def deliver_within(seconds: float) -> None:
+        outcome = await transport.deliver(delivery(unanswering, timeout=timedelta(seconds=seconds)))
+        assert (outcome.status, outcome.duration >= timedelta(seconds=seconds)) == ("TIMED_OUT", True)
+        ended.append(seconds)
+
+    async with HttpTransport(LOCAL) as transport:
+        long = asyncio.create_task(deliver_within(600))
+        await asyncio.gather(*map(deliver_within, (0.4, 0.1, 0.2, 0.1)))
+        await deliver_within(0.05)
+        assert sorted(ended) == [0.05, 0.1, 0.1, 0.2, 0.4]
+        assert not long.done()
+        long.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await long
+        assert transport._under_way == set()
+
+
+async def test_an_error_of_our_own_within_a_callback_ends_the_delivery_and_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = ".".join("1234")
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError(address)
+
+    monkeypatch.setattr("kronos.delivery.http.answered", broken)
+    with caplog.at_level(logging.ERROR, "kronos"):
+        outcome = await deliver(answer())
+    assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "internal", True)
+    assert "unforeseen ZeroDivisionError" in caplog.text
+    assert address not in caplog.text + json.dumps(outcome.error)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"method": "GET"}, {"body": b""}, {"headers": {"content-type": "a/b", "accept": "c/d", "X-Team": "e"}}]
+)
+@pytest.mark.parametrize("keys", [[], [b"k" * 24]])
+async def test_the_headers_that_are_stored_are_those_that_were_sent(changes: dict[str, Any], keys: list[bytes]) -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        outcome = await transport.deliver(delivery(receiver.url, **changes), signing_keys=keys)
+        (request,) = receiver.requests
+    stored = stored_request(outcome)
+    assert stored["headers"] == sorted(request.headers)
+    assert (stored["method"], stored["body_bytes"]) == (request.line.split()[0], len(request.body))

@@ -126,7 +126,7 @@ async def test_what_may_not_be_sent_is_refused_unsent_and_not_retried(changes: d
         assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", code, False)
         assert receiver.connections == 0
     assert "canary" not in json.dumps([outcome.request, outcome.error])
-    json.dumps(outcome.request, ensure_ascii=False).encode()
+    (outcome.request or "").encode()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kronos.delivery import answer
 from kronos.delivery.answer import MAX_BODY_BYTES, MAX_HEAD_BYTES, AnswerParser, NotHttp
+from kronos.kept import Cache
 
 _PIECES = st.sampled_from(
     [
@@ -40,7 +42,9 @@ def _read(pieces: list[bytes]) -> tuple[object, ...]:
         parser.end()
     except NotHttp:
         return ("not http",)
-    return parser.status, parser.headers, bytes(parser.body), parser.is_cut
+    head = parser.head
+    # Whether the connection may be used again depends on whether stray bytes came with the answer or after it.
+    return head and (head.status, head.headers), bytes(parser.body), parser.is_cut
 
 
 @settings(max_examples=400, deadline=None)
@@ -49,6 +53,34 @@ def test_answer_is_the_same_however_it_is_cut(wire: bytes, data: st.DataObject) 
     cuts = sorted(data.draw(st.sets(st.integers(1, max(len(wire) - 1, 1)), max_size=8)))
     pieces = [wire[start:end] for start, end in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
     assert _read(pieces) == _read([wire]) == _read([wire[at : at + 1] for at in range(len(wire))])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_PIECES, min_size=1, max_size=12).map(b"".join))
+def test_an_answer_whose_head_was_read_before_is_read_as_the_first_was(wire: bytes) -> None:
+    answer._heads = Cache(budget=1000, each=1000)
+    first, *others = [_read_whole(wire) for _ in range(3)]
+    assert others == [first, first]
+
+
+def _read_whole(wire: bytes) -> tuple[object, ...]:
+    parser = AnswerParser()
+    try:
+        parser.feed(wire)
+    except NotHttp as error:
+        return (str(error),)
+    head = parser.head
+    return head and (head.status, head.headers), bytes(parser.body), parser.is_complete, parser.is_cut, parser.keeps_alive
+
+
+def test_a_head_that_was_read_before_is_taken_as_it_was() -> None:
+    answer._heads = Cache(budget=1000, each=1000)
+    wire = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    parsers = [AnswerParser() for _ in range(2)]
+    for parser in parsers:
+        parser.feed(wire)
+    assert parsers[0].head is parsers[1].head is not None
+    assert [bytes(parser.body) for parser in parsers] == [b"ok", b"ok"]
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,16 +5,16 @@ import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import kronos
 from kronos.delivery import outcome, template
+from kronos.delivery.answer import MAX_HEADERS, AnswerParser
 from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.envelope import Undeliverable
 from kronos.delivery.http import HttpTransport
-from kronos.delivery.outcome import Answer, answered, described_request
-from kronos.delivery.refused import Refused
+from kronos.delivery.outcome import answered, described_request
 from kronos.kept import Cache
 
 # Where there is a cache; each is filled below with the worst that anybody can choose, or holds only what we write.
@@ -36,22 +36,21 @@ def template_texts(length: int) -> None:
 
 def answers_headers(count: int, length: int) -> None:
     for seed in range(400):
-        headers = dict.fromkeys(names(seed, count, length), "x")
-        answered(Answer(status=200, headers=headers, body=b"", is_cut=False), expected=(), request=None, duration=timedelta())
+        answer = AnswerParser()
+        answer.feed(b"HTTP/1.1 204 No\r\n" + b"".join(b"%s: x\r\n" % name.encode() for name in names(seed, count, length)) + b"\r\n")
+        answered(answer, expected=(), request="{", duration=timedelta())
 
 
 def requests_urls(length: int) -> None:
     for seed in range(1500):
-        described_request("POST", f"http://e.example/{names(seed, 1, length)[0]}", (), 0)
+        described_request("POST", f"http://e.example/{names(seed, 1, length)[0]}", ())
 
 
 def checked_urls(length: int) -> None:
     transport = HttpTransport(EgressPolicy.parse(""))
     _kept_alive.append(transport)
     for seed in range(1500):
-        delivery: Any = type("Delivery", (), {"url": f"http://e.example/{names(seed, 1, length)[0]}", "headers": {"Bad Name": ""}})
-        with pytest.raises(Refused):
-            transport._prepare(delivery, b"", [])
+        assert isinstance(transport.envelope("POST", f"http://e.example/{names(seed, 1, length)[0]}", {"Bad Name": ""}), Undeliverable)
 
 
 _kept_alive: list[object] = []
@@ -61,7 +60,7 @@ _kept_alive: list[object] = []
     "fill",
     [
         *(lambda length=length: template_texts(length) for length in (200, 250, 2000)),
-        *(lambda size=size: answers_headers(*size) for size in ((16, 60), (64, 15), (120, 4000), (500, 128))),
+        *(lambda size=size: answers_headers(*size) for size in ((16, 60), (64, 15), (120, MAX_HEADERS), (500, 128))),
         *(lambda length=length: requests_urls(length) for length in (900, 1000, 2000)),
         *(lambda length=length: checked_urls(length) for length in (900, 1000, 2000)),
     ],

@@ -1,6 +1,7 @@
 """What the statements' callers promise: no result stops its batch, rotation is exact, wakes are not lost."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
+from kronos.worker.arrays import Documents
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
 from kronos.worker.loop import Loop
@@ -49,7 +51,7 @@ async def test_a_worker_reads_what_python_has_not(link: Link) -> None:
     assert found[4] == datetime(2026, 11, 28, 8, 0, 0, 1, tzinfo=UTC)
 
 
-def _result(execution_id: UUID, token: UUID, **changes: Any) -> Result:
+def _result(execution_id: UUID, token: UUID | str, **changes: Any) -> Result:
     row = {
         "status": "SUCCESS",
         "is_retryable": False,
@@ -59,7 +61,7 @@ def _result(execution_id: UUID, token: UUID, **changes: Any) -> Result:
         "response": '{"body": "ok"}',
         "error": None,
     }
-    return Result(execution_id=execution_id, claim_token=token, **{**row, **changes})
+    return Result(execution_id=str(execution_id), claim_token=str(token), **{**row, **changes})
 
 
 @pytest.mark.parametrize(
@@ -72,9 +74,19 @@ async def test_one_result_that_cannot_be_stored_does_not_stop_its_batch(
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
     results = [_result(one, token, **(bad if place == 3 else {})) for place, one in enumerate(ids)]
-    assert await claims.finalize(link, results, worker_id="w") == dict.fromkeys(ids, "SUCCESS")
+    assert await claims.finalize(link, results, worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
     stored = superuser.execute("select execution_id, output is null from kronos.execution_done").fetchall()
     assert [one for one, is_null in stored if is_null] == [ids[3]]
+
+
+async def test_documents_are_stored_as_they_are_whatever_they_hold(link: Link) -> None:
+    texts = ['"\\"{},\\\\NULL\\u00e9"', None, "[1, {}]", '"\u65e5 \U0001f600"', '""', "null"]
+    for each in (texts, [None], []):
+        connection = await link.connected()
+        rows = await connection.execute("select %s::jsonb[]::text[]", [Documents(each)], binary=True)
+        ((found,),) = await rows.fetchall()
+        assert [one and json.loads(one) for one in found] == [one and json.loads(one) for one in each]
+        assert [one is None for one in found] == [one is None for one in each]
 
 
 async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(
@@ -84,7 +96,7 @@ async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
     results = [_result(one, token, **({"status": "NONSENSE"} if place == 1 else {})) for place, one in enumerate(ids)]
-    assert await claims.finalize(link, results, worker_id="w") == {ids[0]: "SUCCESS", ids[1]: "DROPPED", ids[2]: "SUCCESS"}
+    assert await claims.finalize(link, results, worker_id="w") == {str(ids[0]): "SUCCESS", str(ids[1]): "DROPPED", str(ids[2]): "SUCCESS"}
     assert status_of(superuser, ids[1]) == "RUNNING"
 
 
@@ -106,13 +118,13 @@ async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(
     superuser.execute(f"update kronos.execution_live set {odd} where execution_id = %s".encode(), [ids[1]])
     (due,) = await claims.due_endpoints(link, floors={}, since=None)
     assert due.due_in_ms <= 0
-    wanted, token = [claims.Wanted(endpoint_id=due.endpoint_id, quota=10, floor=EVERYTHING)], uuid4()
+    wanted, token = [claims.Wanted(endpoint_id=due.endpoint_id, quota=10, floor=EVERYTHING)], str(uuid4())
     claimed = await claims.claim(link, wanted, token=token, worker_id="w", shortest_lease=timedelta(seconds=15))
-    assert {one.execution_id for one in claimed} == set(ids)
-    assert {one.execution_id for one in await claims.recover(link, wanted, token=token)} == set(ids)
+    assert {UUID(one.execution_id) for one in claimed} == set(ids)
+    assert {UUID(one.execution_id) for one in await claims.recover(link, wanted, token=token)} == set(ids)
     rotation = Rotation()
     rotation.claimed(wanted, claimed)
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "SUCCESS")
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
 
 
 def _endpoint(superuser: psycopg.Connection, execution_id: UUID) -> EndpointRow:
@@ -156,12 +168,12 @@ async def test_a_finalize_is_repeated_until_it_is_answered(superuser: psycopg.Co
     superuser.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-test' and pid <> pg_backend_pid()"
     )
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "SUCCESS")
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(ids, "ALREADY")
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(map(str, ids), "ALREADY")
 
 
 def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn() -> None:
-    rotation, endpoints = Rotation(), [uuid4() for _ in range(150)]
+    rotation, endpoints = Rotation(), ids(150)
     rotation.offer(endpoints)
     first = rotation.next(100)
     assert ([one.endpoint_id for one in first], sum(one.quota for one in first)) == (endpoints[:64], 100)
@@ -173,7 +185,7 @@ def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn() -> None:
 
 
 def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> None:
-    rotation, (limited, other) = Rotation(), (uuid4(), uuid4())
+    rotation, (limited, other) = Rotation(), ids(2)
     rotation.offer([limited])
     rotation.claimed(rotation.next(5), [])
     assert not rotation
@@ -185,7 +197,7 @@ def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> N
 
 def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_old_work_waits() -> None:
     rotation, now = Rotation(), datetime(2026, 11, 28, 8, tzinfo=UTC)
-    fresh, old, *claimed = (uuid4() for _ in range(102))
+    fresh, old, *claimed = ids(102)
     found = [(fresh, -1.0, now), (old, -3_600_000.0, now - timedelta(hours=1))]
     rotation.look_fully([claims.DueEndpoint(endpoint_id=one, due_in_ms=ms, due_at=at) for one, ms, at in found])
     assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)}
@@ -199,8 +211,12 @@ def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_ol
     assert rotation.floors == {}
 
 
-def _claim(endpoint_id: UUID, due_at: datetime) -> claims.Claim:
-    some = uuid4()
+def ids(count: int) -> list[str]:
+    return [str(uuid4()) for _ in range(count)]
+
+
+def _claim(endpoint_id: str, due_at: datetime) -> claims.Claim:
+    (some,) = ids(1)
     return claims.Claim(
         execution_id=some,
         workspace_id=some,
@@ -212,7 +228,7 @@ def _claim(endpoint_id: UUID, due_at: datetime) -> claims.Claim:
         scheduled_at=due_at,
         timeout_ms=1,
         holds_slot=False,
-        input=b"{}",
+        input="{}",
         due_at=due_at,
     )
 
@@ -260,9 +276,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def _loop(link: Link, wake: Wake) -> Loop:
+def _loop(link: Link, wake: Wake, concurrency: int = 1) -> Loop:
     transport = HttpTransport(EgressPolicy())
-    return Loop(claiming=link, finalizing=link, transport=transport, worker_id="w", concurrency=1, lease=timedelta(seconds=15), wake=wake)
+    return Loop(
+        claiming=link, finalizing=link, transport=transport, worker_id="w", concurrency=concurrency, lease=timedelta(seconds=15), wake=wake
+    )
 
 
 def _add_old_work(superuser: psycopg.Connection, endpoint: EndpointRow) -> None:
@@ -323,3 +341,26 @@ async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed
     wake.now(is_old=told.payload == "old")
     await loop._look()
     assert loop._rotation
+
+
+def test_a_claim_waits_for_half_of_the_slots_or_for_three_milliseconds(link: Link) -> None:
+    async def run() -> None:
+        loop, clock = _loop(link, Wake(poll_seconds=30), concurrency=100), asyncio.get_running_loop()
+        assert loop._has_room, "a lone execution is claimed at once"
+        loop._has_room, loop._held, loop._undelivered = False, 100, 100
+        for undelivered in range(99, 50, -1):
+            loop._undelivered = loop._held = undelivered
+            loop._slot_freed()
+            assert not loop._has_room
+        assert loop._room_timer is not None
+        assert loop._room_timer.when() - clock.time() <= 0.003
+        loop._undelivered = loop._held = 50
+        loop._slot_freed()
+        assert loop._has_room
+        loop._has_room, loop._undelivered, loop._held = False, 99, 99
+        loop._slot_freed()
+        async with asyncio.timeout(20):
+            while not loop._has_room:
+                await loop._wake.wait(for_look=False)
+
+    asyncio.run(run())

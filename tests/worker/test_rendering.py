@@ -1,6 +1,7 @@
 """What is large is rendered beside the event loop, in turn: what waited too long for its turn is not sent, but given back."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from delivery.sending import LOCAL
 from delivery.servers import Receiver, answer
 from kronos.delivery.http import HttpTransport
 from kronos.worker import attempt as attempts
-from kronos.worker.attempt import HttpTarget, Leased, attempt, boot_time
+from kronos.worker.attempt import HttpTarget, Leased, begin, boot_time
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, Result
 from worker.running import until
@@ -35,25 +36,32 @@ def renderer_at_work() -> Iterator[threading.Event]:
 def leased(*, seconds: float) -> Leased:
     """A large claim whose lease has room for its delivery for so long."""
     claim = Claim(
-        execution_id=uuid4(),
-        workspace_id=uuid4(),
-        job_id=uuid4(),
-        endpoint_id=uuid4(),
+        execution_id=str(uuid4()),
+        workspace_id=str(uuid4()),
+        job_id=str(uuid4()),
+        endpoint_id=str(uuid4()),
         endpoint_version=1,
         attempt_count=1,
         max_attempts=5,
         scheduled_at=datetime.now(UTC),
         timeout_ms=TIMEOUT_MS,
         holds_slot=False,
-        input=b'"' + b"x" * attempts._MAX_BYTES_ON_LOOP + b'"',
+        input=f'"{"x" * attempts._MAX_BYTES_ON_LOOP}"',
         due_at=datetime.now(UTC),
     )
-    reserve = attempts._RESERVE.total_seconds() + TIMEOUT_MS / 1000
-    return Leased(claim=claim, token=uuid4(), ends_at=boot_time() + reserve + seconds)
+    reserve = attempts._RESERVE_SECONDS + TIMEOUT_MS / 1000
+    return Leased(claim=claim, token=str(uuid4()), ends_at=boot_time() + reserve + seconds)
 
 
 def target(receiver: Receiver) -> HttpTarget:
     return HttpTarget(url=receiver.url, method="POST", headers={}, body_template=None, expected_status_codes=(), backoff=Backoff())
+
+
+async def attempt(leased: Leased, to: HttpTarget, transport: HttpTransport) -> Result | None:
+    """What became of it."""
+    ended: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
+    begin(leased, to, transport, lambda _, result: ended.set_result(result))
+    return await ended
 
 
 async def test_what_is_rendered_in_time_is_sent() -> None:
@@ -76,7 +84,7 @@ async def test_what_waited_for_its_turn_until_its_lease_was_too_short_is_given_b
 
 async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered_nor_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[Claim] = []
-    monkeypatch.setattr(attempts, "_delivery", lambda claim, to: rendered.append(claim))
+    monkeypatch.setattr(attempts, "_rendered", lambda claim, *_: rendered.append(claim))
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
         with renderer_at_work() as is_free:
             waiting = [asyncio.create_task(attempt(leased(seconds=60), target(receiver), transport)) for _ in range(3)]
@@ -85,3 +93,32 @@ async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered
             is_free.set()
             assert await asyncio.gather(*waiting) == [None] * 3
     assert (rendered, receiver.requests) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "text", ["12345678901234567890123", "[-9223372036854775809, 1.5, 18446744073709551616]", '{"a": 1234567890123456789}']
+)
+async def test_integers_of_any_size_are_sent_as_they_are(text: str) -> None:
+    async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
+        large = leased(seconds=60)
+        await attempt(Leased(large.claim._replace(input=text), large.token, large.ends_at), target(receiver), transport)
+    (request,) = receiver.requests
+    assert request.body.decode() == text.replace(" ", "")
+
+
+@pytest.mark.parametrize("path", ["/a", "/{{input.a}}"])
+async def test_an_error_of_our_own_ends_the_claim_and_is_told(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(attempts, "render_body", broken)
+    async with HttpTransport(LOCAL) as transport:
+        to = HttpTarget(
+            url=f"http://127.0.0.1:9{path}", method="POST", headers={}, body_template=None, expected_status_codes=(), backoff=Backoff()
+        )
+        for size in (0, attempts._MAX_BYTES_ON_LOOP):
+            claimed = leased(seconds=60)
+            claimed.claim = claimed.claim._replace(input=f'{{"a": "{"x" * min(size + 1, size or 1)}"}}')
+            result = await attempt(claimed, to, transport)
+            assert isinstance(result, Result)
+            assert (result.status, result.is_retryable, json.loads(result.error or "")["type"]) == ("FAILED", True, "internal")

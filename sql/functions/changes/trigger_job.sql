@@ -53,7 +53,7 @@ begin
             case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, v_made_of.max_attempts, v_made_of.max_crashes, v_made_of.timeout_ms,
             coalesce(p_input, v_job.input), case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end);
     if p_wake then
-        perform pg_notify('kronos_work', '');
+        perform pg_notify('kronos_work', v_job.endpoint_id::text);
     end if;
     return v_job.job_id;
 end

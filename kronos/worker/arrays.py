@@ -1,0 +1,46 @@
+"""Many values as one parameter of a statement: psycopg writes a list element by element, in Python."""
+
+import struct
+from collections.abc import Iterable, Sequence
+
+from psycopg import adapters
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+_TEXT, _TEXTS = adapters.types["text"].oid, adapters.types["text"].array_oid
+_HEADER = struct.Struct("!5i")
+_LENGTH = struct.Struct("!i")
+_NULL = _LENGTH.pack(-1)
+
+
+def literal(values: Iterable[str]) -> str:
+    """An array as PostgreSQL reads it, of ids, numbers or words: nothing that needs quotes."""
+    return f"{{{','.join(values)}}}"
+
+
+class Documents:
+    """Texts of any content, for a parameter that is cast to jsonb[]."""
+
+    __slots__ = ("written",)
+
+    def __init__(self, texts: Sequence[str | None]) -> None:
+        """Raises UnicodeEncodeError where one of them cannot be written as UTF-8."""
+        written = [_HEADER.pack(1, 1, _TEXT, len(texts), 1)] if texts else [_HEADER.pack(0, 0, _TEXT, 0, 0)[:12]]
+        for text in texts:
+            if text is None:
+                written.append(_NULL)
+            else:
+                element = text.encode()
+                written += (_LENGTH.pack(len(element)), element)
+        self.written = b"".join(written)
+
+
+class DocumentsDumper(Dumper):
+    """Hands over what was written."""
+
+    oid = _TEXTS
+    format = Format.BINARY
+
+    def dump(self, obj: Documents) -> bytes:
+        """PostgreSQL's binary form of text[]."""
+        return obj.written
