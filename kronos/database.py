@@ -88,23 +88,30 @@ class WorkspaceView:
         rows = await self.rows(statement, params)
         return rows[0] if rows else None
 
-    async def run_for_all(self, statement: Statement[Row], params: Params, views: Sequence["WorkspaceView"]) -> list[Row] | None:
-        """The rows of a statement that enters the workspace by itself, from %(workspace)s, for the requests of these views of it.
+    async def run_entering(self, statement: Statement[Row], params: Params) -> list[Row]:
+        """The rows of a statement that enters the workspace by itself, from %(workspace)s. Raises KronosError.
 
-        One message to PostgreSQL instead of a pipeline of two: for what is asked most. None where it is for several and PostgreSQL refused
-        it, so that nothing was done: one of them may be why, and each is to be asked for alone. Raises KronosError.
+        One message to PostgreSQL instead of a pipeline of two: for what is asked most.
         """
-        writes = WritesOfAll([each._writes for each in views])
 
         async def work(connection: Connection) -> list[Row]:
             async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
-                writes.send(statement)
+                self._writes.send(statement)
                 await cursor.execute(statement.text, {**params, "workspace": self.workspace})
-                writes.end()
+                self._writes.end()
                 return await cursor.fetchall()
 
+        return await self._pool.run(work, self._writes, is_read=statement.is_read)
+
+    async def for_all(self, views: Sequence["WorkspaceView"], run: Callable[["WorkspaceView"], Awaitable[Made]]) -> Made | None:
+        """What `run` makes of one transaction for the requests of these views of this workspace. Raises what it raises.
+
+        None where it is for several and PostgreSQL refused it, so that nothing was done: one of them may be why, and each is to be asked
+        for alone.
+        """
+        writes = WritesOfAll([each._writes for each in views])
         try:
-            return await self._pool.run(work, writes, is_read=statement.is_read)
+            return await run(WorkspaceView(self._pool, self.workspace, writes))
         except errors.KronosError:
             if len(views) > 1 and writes.is_refused:
                 return None

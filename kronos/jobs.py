@@ -172,7 +172,8 @@ async def _made_with_others(asked: _Asked, new: NewJob) -> Job | None:
     apart = frozenset((what, said) for what, said in (("key", new.idempotency_key), ("name", new.name)) if said is not None)
 
     async def make(all_asked: Sequence[_Asked]) -> list[Job | None]:
-        rows = await asked.view.run_for_all(_insert(new), _params(all_asked, new), [each.view for each in all_asked])
+        views = [each.view for each in all_asked]
+        rows = await asked.view.for_all(views, lambda view: view.run_entering(_insert(new), _params(all_asked, new)))
         made: dict[UUID | str | None, Job] = {}
         for row in rows or ():
             made[row.job_id] = row
@@ -190,14 +191,15 @@ def _insert(new: NewJob) -> Statement[Job]:
 
 def _params(asked: Sequence[_Asked], new: NewJob) -> dict[str, object]:
     params: dict[str, object] = {
-        "jobs": Jsonb([each.record for each in asked], dumps=_written),
+        "jobs": written([each.record for each in asked]),
         "endpoints": list({each.endpoint for each in asked}),
     }
     return params if new.trigger == "CRON" else params | {"wake": may_wake()}
 
 
-def _written(records: JsonObject) -> bytes:
-    return orjson.dumps(records)
+def written(records: list[JsonObject]) -> Jsonb:
+    """For a statement that makes something of each."""
+    return Jsonb(records, dumps=orjson.dumps)
 
 
 def _past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
@@ -229,7 +231,6 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
 
 async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _Asked:
     job_id, input = uuid4(), orjson.dumps(new.input)
-    sha256 = idempotency.digest(new).hex() if new.idempotency_key is not None else None
     record: JsonObject = {
         "job_id": job_id,
         "name": new.name,
@@ -238,7 +239,7 @@ async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _
         "input": orjson.Fragment(input),
         "tags": new.tags,
         "idempotency_key": new.idempotency_key,
-        "request_sha256": f"\\x{sha256}" if sha256 is not None else None,
+        "request_sha256": idempotency.hex_of(idempotency.digest(new)) if new.idempotency_key is not None else None,
     }
     if new.trigger == "CRON":
         record |= await _schedule(view, new)

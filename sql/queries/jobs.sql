@@ -394,3 +394,55 @@ with triggered as materialized (
      where %(idempotency_key)s::text is not null
 )
 select job_id, 0 as entries from triggered;
+
+-- name: trigger_jobs
+-- trigger_job for the runs in %(runs)s, all that can be made at once, or none: one row for each that is made.
+-- No row: trigger_job has to be asked, because the job's runs may not overlap, somebody changes the job at
+-- this moment, or there is nothing to run. No two of %(runs)s have one key. It waits for keys alone.
+with given as materialized (
+    select *, kronos.find_job(job) as job_id
+      from jsonb_to_recordset(%(runs)s)
+        as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea)
+), job as materialized (      -- shared, so that a job which is being cancelled gets no run
+    select job_id, workspace_id, endpoint_id, input
+      from kronos.jobs
+     where job_id = any (array(select given.job_id from given))
+       and workspace_id = kronos.current_workspace_id()
+       and trigger = 'CRON'
+       and status in ('ACTIVE', 'PAUSED')
+       and overlap = 'ALLOW'
+       for share skip locked
+), endpoint as materialized (
+    select endpoint.endpoint_id, endpoint.name, endpoint.type, endpoint.version, workspace.slug,
+           made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
+      from kronos.endpoints as endpoint
+      join kronos.endpoint_versions as made_of using (endpoint_id, version)
+      join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id and workspace.status = 'ACTIVE'
+     where endpoint.endpoint_id = any (array(select job.endpoint_id from job))
+       and endpoint.workspace_id = kronos.current_workspace_id()
+       and endpoint.type <> 'INTERNAL'
+), queued as (
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+                                       run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+    select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL', now(),
+           now(), now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, coalesce(given.input, job.input)
+      from given
+      join job using (job_id)
+      join endpoint using (endpoint_id)
+    returning *
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    select kronos.current_workspace_id(), 'trigger', given.idempotency_key, given.request_sha256, given.execution_id
+      from given
+      join queued using (execution_id)
+     where given.idempotency_key is not null
+     order by given.idempotency_key
+)
+select queued.execution_id, queued.job_id, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+       queued.cause, 'QUEUED' as status, null::jsonb as status_reason, queued.scheduled_at, queued.run_at,
+       null::timestamptz as started_at, null::timestamptz as completed_at, null::bigint as duration_ms, 0::smallint as attempt_count,
+       queued.max_attempts, 1 as tick_count, queued.input, null::jsonb as output, null::jsonb as error, null::text as worker_id,
+       queued.created_at
+  from queued
+  join endpoint using (endpoint_id)
+ where not %(wake)s or pg_notify('kronos_work', '') is not null;
