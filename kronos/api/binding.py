@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
+from fastapi._compat import field_annotation_is_sequence
 from fastapi.dependencies.models import Dependant
 from pydantic.fields import FieldInfo
 from starlette.responses import Response
@@ -32,8 +33,16 @@ class _Given:
     alias: str
     validate: Callable[..., tuple[Any, Sequence[Any]]]
     info: FieldInfo
+    is_list: bool
+    """Each line of a header counts, not the first alone."""
 
-    def read(self, given: str | None) -> object:
+    def of_path(self, call: Call) -> object:
+        return self._read(call.path_params.get(self.alias))
+
+    def of_headers(self, call: Call) -> object:
+        return self._read((call.headers.getlist(self.alias) or None) if self.is_list else call.headers.get(self.alias))
+
+    def _read(self, given: str | list[str] | None) -> object:
         if given is None:
             if self.info.is_required():
                 raise UnusualError
@@ -63,9 +72,9 @@ class Binding:
         if self.request is not None:
             found[self.request] = call
         for each in self.path:
-            found[each.name] = each.read(call.path_params.get(each.alias))
+            found[each.name] = each.of_path(call)
         for each in self.headers:
-            found[each.name] = each.read(call.headers.get(each.alias))
+            found[each.name] = each.of_headers(call)
         if self.body is not None:
             name, info = self.body
             found[name] = _body(call, info)
@@ -95,7 +104,8 @@ def binding(declared: Dependant) -> Binding | None:
 
 
 def _given(field: Any) -> _Given:  # noqa: ANN401  # FastAPI's ModelField, whose module is its own
-    return _Given(field.name, field.alias, field.validate, field.field_info)
+    is_list = field_annotation_is_sequence(field.field_info.annotation)
+    return _Given(field.name, field.alias, field.validate, field.field_info, is_list)
 
 
 def _body(call: Call, info: FieldInfo) -> object:
