@@ -119,4 +119,4 @@ def _body(call: Call, info: FieldInfo) -> object:
 
 async def response_of(route: Binding, call: Call) -> Response:
     """The route's answer. Raises UnusualError before the route was called, and what it raises."""
-    return cast(Response, await route.call(**await route.values(call)))  # as all of ours are: test_operations
+    return cast(Response, await route.call(**await route.values(call)))  # which Operation has seen to

@@ -49,7 +49,9 @@ class Operation(APIRoute):
         declared["summary"] = declared.get("summary") or (endpoint.__doc__ or "").strip().split("\n", 1)[0].rstrip(".")
         declared["operation_id"] = declared.get("operation_id") or endpoint.__name__
         super().__init__(path, endpoint, **declared)
-        if (plain := binding(self._asked())) is not None and inspect.iscoroutinefunction(endpoint):
+        plain = binding(self._asked()) if _answers_itself(endpoint) else None
+        self.is_plain = plain is not None
+        if plain is not None:
             self.app = self._served_by(plain, self.app)
 
     def _served_by(self, plain: Binding, otherwise: ASGIApp) -> ASGIApp:
@@ -125,6 +127,12 @@ class Operation(APIRoute):
         """What the route is called with."""
         declared = self.dependant
         return replace(declared, dependencies=[each for each in declared.dependencies if each.call is not KEY or each.name is not None])
+
+
+def _answers_itself(endpoint: Callable[..., Any]) -> bool:
+    """Whether what the route gives is the answer as it goes out."""
+    given = inspect.signature(endpoint, eval_str=True).return_annotation
+    return inspect.iscoroutinefunction(endpoint) and isinstance(given, type) and issubclass(given, Response)
 
 
 class _HowToFindOut:
