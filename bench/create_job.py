@@ -1,4 +1,4 @@
-"""Creating CRON jobs, and one-shots, over HTTP, 8 connections, one API process. `python -m bench.create_job`
+"""Creating CRON jobs and one-shots, and triggering a job, over HTTP, 8 connections, one API process. `python -m bench.create_job`
 
 References, in turns with it: the same two writes by pgbench, a statement a transaction; a FastAPI route that answers a constant.
 """
@@ -89,8 +89,11 @@ class Bench:
 
     def _create(self, bodies: list[str], seconds: float) -> dict[str, float]:
         self._clean()
+        return self._asked(f"/v1/workspaces/{WORKSPACE}/jobs", bodies, seconds)
+
+    def _asked(self, path: str, bodies: list[str], seconds: float) -> dict[str, float]:
         server, postgres = machine.cpu_seconds(self.api.pid), machine.cpu_seconds(self.one.postgres_pid)
-        seen = self._load(self.api_port, f"/v1/workspaces/{WORKSPACE}/jobs", bodies, seconds)
+        seen = self._load(self.api_port, path, bodies, seconds)
         requests = seen["rate"] * seconds
         seen["server"] = (machine.cpu_seconds(self.api.pid) - server) / requests * 1000
         seen["postgres"] = (machine.cpu_seconds(self.one.postgres_pid) - postgres) / requests * 1000
@@ -107,6 +110,18 @@ class Bench:
     def immediate(self) -> dict[str, float]:
         """One-shots, which nobody delivers meanwhile."""
         return self._create([_ONE_SHOT], self.seconds)
+
+    def trigger(self) -> dict[str, float]:
+        """Runs of one CRON job by hand, which nobody delivers meanwhile."""
+        self._clean()
+        made = urllib.request.Request(
+            f"http://127.0.0.1:{self.api_port}/v1/workspaces/{WORKSPACE}/jobs",
+            data=self._known[0].encode(),
+            headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(made, timeout=30) as answer:
+            job_id = json.loads(answer.read())["job_id"]
+        return self._asked(f"/v1/workspaces/{WORKSPACE}/jobs/{job_id}/trigger", ["{}"], self.seconds)
 
     def constant(self) -> dict[str, float]:
         """The most that FastAPI could do."""
@@ -146,6 +161,7 @@ class Bench:
     def warm_up(self) -> None:
         """Connections, plans, caches."""
         self._create(self._known, 1)
+        self._create([_ONE_SHOT], 1)
         self._load(self.constant_port, "/", self._known, 1)
 
     def _clean(self) -> None:
@@ -175,6 +191,7 @@ def main(runs: int, tries: int, seconds: float, connections: int) -> None:
             _CONSTANT: bench.constant,
             "Kronos, every cron text new": bench.new,
             "Kronos, IMMEDIATE jobs": bench.immediate,
+            "Kronos, runs by hand": bench.trigger,
             "pgbench, the same writes": bench.pgbench,
         }
         series = common.take_turns(contestants, runs=runs, tries=tries)

@@ -22,6 +22,7 @@ from kronos.model import Json, JsonObject
 _PLAIN = "aiohttp alone"
 _INPUT = {"order": 4711, "customer": "someone", "note": "x" * 150}
 _BODY = json.dumps(_INPUT, separators=(",", ":"))
+# As insert_one_shot_jobs has it, many at once.
 _ADD = """
 with endpoint as (
     select endpoint.*, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms

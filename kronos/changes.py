@@ -1,15 +1,17 @@
 """What can be done to a job that is there. A change of it settles its due ticks first, in the same transaction and round trip."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
+import orjson
 from psycopg.types.json import Jsonb
 
 from kronos import errors, executions, idempotency, jobs, schedules
 from kronos.database import WorkspaceView
+from kronos.gathering import Request
 from kronos.jobs import CronTerms
 from kronos.model import Execution, Job, JsonObject
 from kronos.sql import Statement, statement
@@ -41,6 +43,7 @@ _SETTLE_VERSION = statement("jobs.settle_version", Settled)
 _REPLACE = statement("jobs.replace_cron_job", Changed)
 _CANCEL = statement("jobs.cancel_job", Changed)
 _TRIGGER = statement("jobs.trigger_job", Changed)
+_TRIGGER_MANY = statement("jobs.trigger_jobs", Execution)
 
 _NULLABLE = ("name", "title", "starts_at", "ends_at", "max_runs")
 _LIVE = ("ACTIVE", "PAUSED")
@@ -160,8 +163,19 @@ async def trigger(view: WorkspaceView, job: str, *, input: JsonObject | None, id
     return await idempotency.once(view, key, lambda: _trigger(view, job, input, key), lambda made: executions.get(view, made))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """A run to be made: what a statement that makes several has of it, and for which request."""
+
+    view: WorkspaceView
+    execution_id: UUID
+    record: JsonObject
+
+
 async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key: idempotency.Key | None) -> Execution:
     execution_id = _uuid7()
+    if (made := await _triggered_with_others(view, execution_id, job, input, key)) is not None:
+        return made
     params: dict[str, object] = {
         "job": job,
         "execution_id": execution_id,
@@ -177,6 +191,31 @@ async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key:
     if (workspace := await view.enter()).status != "ACTIVE":
         raise errors.WorkspaceSuspended(view.workspace, workspace.status, "new runs")
     raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job can be triggered")
+
+
+async def _triggered_with_others(
+    view: WorkspaceView, execution_id: UUID, job: str, input: JsonObject | None, key: idempotency.Key | None
+) -> Execution | None:
+    """The run, made in one statement with those that wait at the same time; None where that did not make it, as of a job whose runs may
+    not overlap. What has a key may wait for a transaction that has it too, so it goes apart from what waits for nobody."""
+    written = orjson.dumps(input) if input is not None else None
+    record: JsonObject = {
+        "job": job,
+        "execution_id": execution_id,
+        "input": orjson.Fragment(written) if written is not None else None,
+        "idempotency_key": key.text if key else None,
+        "request_sha256": idempotency.hex_of(key.request_sha256) if key else None,
+    }
+
+    async def make(runs: Sequence[_Run]) -> list[Execution | None]:
+        params = {"runs": jobs.written([each.record for each in runs]), "wake": jobs.may_wake()}
+        rows = await view.for_all([each.view for each in runs], lambda all_of: all_of.rows(_TRIGGER_MANY, params))
+        made = {row.execution_id: row for row in rows or ()}
+        return [made.get(each.execution_id) for each in runs]
+
+    run = _Run(view=view, execution_id=execution_id, record=record)
+    request = Request(asked=run, size=len(written or b""), apart=frozenset([key.text] if key else ()))
+    return await view.gatherer.ask(("trigger", key is not None, view.workspace), make, request)
 
 
 def _uuid7() -> UUID:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,8 +25,10 @@ from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from kronos import errors, reading, revisions, session, unreachable
+from kronos.gathering import Gatherer
 from kronos.model import WorkspaceStatus
 from kronos.sql import Statement, statement
+from kronos.writes import Writes, WritesOfAll
 
 Row = TypeVar("Row")
 Read = TypeVar("Read")
@@ -58,46 +60,6 @@ class InstanceEntered:
     instance_admin: str
 
 
-@dataclass(slots=True)
-class Writes:
-    """What has become of one request's writes: whether nobody may say that nothing was changed."""
-
-    is_sent: bool = False
-    """One was handed to the driver, and PostgreSQL has not said what became of it."""
-    is_done: bool = False
-    """One was committed."""
-
-    @property
-    def may_be_done(self) -> bool:
-        """Whether something was changed, or may have been."""
-        return self.is_sent or self.is_done
-
-    def send(self, *statements: Statement[Any]) -> None:
-        """These are handed to the driver now."""
-        self.is_sent = self.is_sent or not all(each.is_read for each in statements)
-
-    def end(self) -> None:
-        """What was sent is committed."""
-        self.is_done, self.is_sent = self.is_done or self.is_sent, False
-
-    def fail(self, error: psycopg.Error) -> None:
-        """What was sent met an error."""
-        if errors.is_undone(error):
-            self.is_sent = False
-
-    def told(self, error: errors.KronosError) -> errors.KronosError:
-        """The error as its caller may be told it: one that says that nothing was changed only where that is certain."""
-        if not isinstance(error, errors.Unavailable):
-            return error
-        is_lost = isinstance(error, errors.ConnectionLost)
-        if self.may_be_done:
-            why = "the connection to PostgreSQL was lost before it answered" if is_lost else error.detail
-            return errors.OutcomeUnknown(f"{why}, after a write was sent: it may have been done, or not")
-        if is_lost:
-            return errors.ConnectionLost("the connection to PostgreSQL was lost; nothing was changed", sqlstate=error.sqlstate)
-        return error
-
-
 _ENTER_WORKSPACE = statement("workspaces.enter_workspace", Entered)
 _ENTER_INSTANCE = statement("workspaces.enter_instance", InstanceEntered)
 
@@ -126,20 +88,39 @@ class WorkspaceView:
         rows = await self.rows(statement, params)
         return rows[0] if rows else None
 
-    async def run_entering(self, statement: Statement[Row], params: Params) -> Row | None:
-        """The only row, or None, of a statement that enters the workspace by itself, from %(workspace)s. Raises KronosError.
+    async def run_entering(self, statement: Statement[Row], params: Params) -> list[Row]:
+        """The rows of a statement that enters the workspace by itself, from %(workspace)s. Raises KronosError.
 
         One message to PostgreSQL instead of a pipeline of two: for what is asked most.
         """
 
-        async def work(connection: Connection) -> Row | None:
+        async def work(connection: Connection) -> list[Row]:
             async with connection.cursor(row_factory=class_row(statement.row)) as cursor:
                 self._writes.send(statement)
                 await cursor.execute(statement.text, {**params, "workspace": self.workspace})
                 self._writes.end()
-                return await cursor.fetchone()
+                return await cursor.fetchall()
 
         return await self._pool.run(work, self._writes, is_read=statement.is_read)
+
+    async def for_all(self, views: Sequence["WorkspaceView"], run: Callable[["WorkspaceView"], Awaitable[Made]]) -> Made | None:
+        """What `run` makes of one transaction for the requests of these views of this workspace. Raises what it raises.
+
+        None where it is for several and PostgreSQL refused it, so that nothing was done: one of them may be why, and each is to be asked
+        for alone.
+        """
+        writes = WritesOfAll([each._writes for each in views])
+        try:
+            return await run(WorkspaceView(self._pool, self.workspace, writes))
+        except errors.KronosError:
+            if len(views) > 1 and writes.is_refused:
+                return None
+            raise
+
+    @property
+    def gatherer(self) -> Gatherer:
+        """The requests of this process that wait for others."""
+        return self._pool.gatherer
 
     async def enter(self) -> Entered:
         """The workspace. Raises WorkspaceNotFound, KronosError."""
@@ -251,6 +232,7 @@ class Pool(AsyncConnectionPool[Connection]):
         """Closed; open it in the application's lifespan."""
         self.trouble: errors.Unconnected | errors.SessionRefused | None = None
         """Why the last connection could not be made, until one can."""
+        self.gatherer = Gatherer()
         self._told = session.conninfo(url, application_name="kronos-api")
         self._asking = 0
         self._trying: asyncio.Task[None] | None = None

@@ -44,6 +44,11 @@ def digest(*request: object) -> bytes:
     return hashlib.sha256(orjson.dumps([_said(each) for each in request], option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
 
 
+def hex_of(digest: bytes) -> str:
+    """As PostgreSQL reads it out of JSON."""
+    return f"\\x{digest.hex()}"
+
+
 def _said(value: object) -> object:
     """Without the fields that say nothing, so that a release which has more of them finds the keys of the one before."""
     if not is_dataclass(value):

@@ -1,15 +1,18 @@
 """Jobs as they are made, read and listed. One is made in one round trip: the row and its pg_cron entry, both or neither."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
+import orjson
 from psycopg.types.json import Jsonb
 
 from kronos import errors, idempotency, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
+from kronos.gathering import Request
 from kronos.model import Job, JobStatus, JsonObject, ListedJob, Overlap, Trigger
 from kronos.schedules import ScheduleText
 from kronos.sql import Statement, statement
@@ -87,8 +90,20 @@ class JobFilter:
     created_before: datetime | None = None
 
 
-_INSERT_CRON = statement("jobs.insert_cron_job", Job)
-_INSERT_ONE_SHOT = statement("jobs.insert_one_shot_job", Job)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A job to be made: what a statement that makes several has of it, and for which request."""
+
+    view: WorkspaceView
+    job_id: UUID
+    endpoint: str
+    idempotency_key: str | None
+    record: JsonObject
+    size: int
+
+
+_INSERT_CRON = statement("jobs.insert_cron_jobs", Job)
+_INSERT_ONE_SHOTS = statement("jobs.insert_one_shot_jobs", Job)
 _FIND_TWIN = statement("jobs.find_twin", Twin)
 GET = statement("jobs.get_job", Job)
 _LIST = statement("jobs.list_jobs", ListedJob)
@@ -135,18 +150,56 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
         run_at = await schedules.shown_at(view, local, timezone=new.timezone, dst_gap=new.dst_gap)
     if faults := _past(new, run_at):
         raise errors.Unprocessable.of(*faults)
-    insert, params = await _insertion(view, new, run_at)
+    asked = await _asked(view, new, run_at)
     try:
-        job = await view.run_entering(insert, params)
+        job = await _made_with_others(asked, new)
     except (errors.EndpointNotFound, errors.Overtaken):  # deleted or suspended at the same time, endpoint or workspace
         job = None
     if job is None:  # for whatever reason: the ordinary way in is the one that decides
-        job = await view.one_or_none(insert, {**params, "workspace": view.workspace})
+        job = await view.one_or_none(_insert(new), {**_params([asked], new), "workspace": view.workspace})
     if job is None:
         raise await _no_way_to_deliver(view, new.endpoint)
-    if job.job_id != params["job_id"] and (known := await _known(view, new)) is not None:
+    if job.job_id != asked.job_id and (known := await _known(view, new)) is not None:
         return known, False
     return job, True
+
+
+async def _made_with_others(asked: _Asked, new: NewJob) -> Job | None:
+    """The job, made in one statement with those of its kind that wait at the same time; None where that did not make it.
+
+    What has a key or a name may wait for a transaction that has it too, so it goes apart from what waits for nobody.
+    """
+    apart = frozenset((what, said) for what, said in (("key", new.idempotency_key), ("name", new.name)) if said is not None)
+
+    async def make(all_asked: Sequence[_Asked]) -> list[Job | None]:
+        views = [each.view for each in all_asked]
+        rows = await asked.view.for_all(views, lambda view: view.run_entering(_insert(new), _params(all_asked, new)))
+        made: dict[UUID | str | None, Job] = {}
+        for row in rows or ():
+            made[row.job_id] = row
+            if row.idempotency_key is not None:
+                made[row.idempotency_key] = row
+        return [made.get(each.job_id) or (made.get(each.idempotency_key) if each.idempotency_key else None) for each in all_asked]
+
+    line = ("create", new.trigger == "CRON", bool(apart), asked.view.workspace)
+    return await asked.view.gatherer.ask(line, make, Request(asked=asked, size=asked.size, apart=apart))
+
+
+def _insert(new: NewJob) -> Statement[Job]:
+    return _INSERT_CRON if new.trigger == "CRON" else _INSERT_ONE_SHOTS
+
+
+def _params(asked: Sequence[_Asked], new: NewJob) -> dict[str, object]:
+    params: dict[str, object] = {
+        "jobs": written([each.record for each in asked]),
+        "endpoints": list({each.endpoint for each in asked}),
+    }
+    return params if new.trigger == "CRON" else params | {"wake": may_wake()}
+
+
+def written(records: list[JsonObject]) -> Jsonb:
+    """For a statement that makes something of each."""
+    return Jsonb(records, dumps=orjson.dumps)
 
 
 def _past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
@@ -176,37 +229,43 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
     return await get(view, str(twin.job_id))
 
 
-async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> tuple[Statement[Job], dict[str, object]]:
-    params: dict[str, object] = {
-        "job_id": uuid4(),
+async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _Asked:
+    job_id, input = uuid4(), orjson.dumps(new.input)
+    record: JsonObject = {
+        "job_id": job_id,
         "name": new.name,
         "title": new.title,
         "endpoint": new.endpoint,
-        "input": Jsonb(new.input),
+        "input": orjson.Fragment(input),
         "tags": new.tags,
         "idempotency_key": new.idempotency_key,
-        "request_sha256": idempotency.digest(new) if new.idempotency_key is not None else None,
+        "request_sha256": idempotency.hex_of(idempotency.digest(new)) if new.idempotency_key is not None else None,
     }
-    if new.trigger != "CRON":
+    if new.trigger == "CRON":
+        record |= await _schedule(view, new)
+    else:
         local = schedules.local_time(new.run_at)
-        return _INSERT_ONE_SHOT, params | {
+        record |= {
             "trigger": new.trigger,
             "run_at": run_at,
             "run_at_local": local,
             "timezone": new.timezone if local is not None else None,
             "dst_gap": new.dst_gap,
-            "wake": may_wake(),
         }
+    size = len(input) + sum(map(len, new.tags))  # what a caller may make large
+    return _Asked(view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=new.idempotency_key, record=record, size=size)
+
+
+async def _schedule(view: WorkspaceView, new: NewJob) -> JsonObject:
+    """What a record has of the job's schedule."""
     read = await schedules.read(view, _schedule_text(new))
-    terms = {name: getattr(new, name) for name in TERMS}
-    of_the_schedule = {
+    return {name: getattr(new, name) for name in TERMS if name != "anchor"} | {
         "schedule": read.schedule,
         "alarm": read.alarm,
         "description": read.description,
         "read_at": read.read_at,
         "tick_then": read.next_tick_at if new.starts_at is None and new.ends_at is None else None,
     }
-    return _INSERT_CRON, params | terms | of_the_schedule
 
 
 def _schedule_text(new: NewJob) -> ScheduleText:

@@ -75,6 +75,16 @@ class Call(Request):
         except errors.KronosError as error:
             self.refusal = error
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether there is a body, and nothing wrong with it."""
+        return self._judged is not False
+
+    @property
+    def judged_body(self) -> object:
+        """What the body was judged to be."""
+        return self._judged
+
     async def json(self) -> object:
         """What FastAPI gives the route for the body: what it was judged to be; False, which is no body, where it was refused."""
         return self._judged

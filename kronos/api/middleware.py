@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kronos import errors
 from kronos.api.problems import http_problem, instance, problem
 from kronos.api.refusals import Refusal
-from kronos.database import Writes
+from kronos.writes import Writes
 
 MAX_BODY_BYTES = 1024 * 1024
 CALLER_GONE = 499

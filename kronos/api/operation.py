@@ -11,15 +11,17 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast, get_args
 
 from fastapi import params
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kronos import errors
 from kronos.api import query
+from kronos.api.binding import Binding, UnusualError, binding, response_of
 from kronos.api.call import Call
 from kronos.api.dependencies import IDEMPOTENCY_KEY, KEY, note_idempotency_key
 from kronos.api.validation import faults_in
@@ -47,21 +49,59 @@ class Operation(APIRoute):
         declared["summary"] = declared.get("summary") or (endpoint.__doc__ or "").strip().split("\n", 1)[0].rstrip(".")
         declared["operation_id"] = declared.get("operation_id") or endpoint.__name__
         super().__init__(path, endpoint, **declared)
+        plain = binding(self._asked()) if _answers_itself(endpoint) else None
+        self.is_plain = plain is not None
+        if plain is not None:
+            self.app = self._served_by(plain, self.app)
+
+    def _served_by(self, plain: Binding, otherwise: ASGIApp) -> ASGIApp:
+        """The route by its binding, `otherwise` by FastAPI."""
+        prepare = self._prepare
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            call = Call(scope, receive)
+            await prepare(call)
+            try:
+                response = await response_of(plain, call)
+            except UnusualError:
+                scope["kronos.call"] = call
+                await otherwise(scope, receive, send)
+            else:
+                await response(scope, receive, send)
+
+        return app
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What serves one request."""
+        """What serves one request where FastAPI does."""
         serve = self._without_key()
         parameters = list(_parameters(self.endpoint))
-        headers = frozenset(each.alias or "" for _, each in parameters if isinstance(each, params.Header))
         query_model = next((cast(type[BaseModel], kind) for kind, each in parameters if isinstance(each, params.Query)), None)
+        self._prepare = prepare = self._preparation(parameters, query_model)
+
+        async def handle(request: Request) -> Response:
+            call: Call | None = request.scope.get("kronos.call")  # which was prepared
+            if call is None:
+                call = Call(request.scope, request.receive)
+                await prepare(call)
+            try:
+                return await serve(call)
+            except RequestValidationError as error:
+                raise _refusal(call, error, query_model) from None
+
+        return handle
+
+    def _preparation(
+        self, parameters: list[tuple[object, params.Param]], query_model: type[BaseModel] | None
+    ) -> Callable[[Call], Coroutine[Any, Any, None]]:
+        """What is done before the parameters are read."""
+        headers = frozenset(each.alias or "" for _, each in parameters if isinstance(each, params.Header))
         needs_key = any(each.dependency is KEY for each in self.dependencies)
         writes = not _SAFE.issuperset(self.methods or ())
         takes_idempotency_key = IDEMPOTENCY_KEY in headers
         find_out = _HowToFindOut(self.path, self.endpoint, writes=writes, takes_idempotency_key=takes_idempotency_key)
         body = self.body_field.field_info if self.body_field is not None else None
 
-        async def handle(request: Request) -> Response:
-            call = Call(request.scope, request.receive)
+        async def prepare(call: Call) -> None:
             call.scope["kronos.how_to_find_out"] = find_out
             if needs_key:
                 await call.authenticate(writes=writes)
@@ -72,22 +112,27 @@ class Operation(APIRoute):
                 note_idempotency_key(call)
             if body is not None:
                 await call.judge(body.annotation, is_needed=body.is_required())
-            try:
-                return await serve(call)
-            except RequestValidationError as error:
-                raise _refusal(call, error, query_model) from None
 
-        return handle
+        return prepare
 
     def _without_key(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's part, which need not ask for the key once more where no parameter wants the caller: it stands in the document."""
-        declared = self.dependant
-        asked = [each for each in declared.dependencies if each.call is not KEY or each.name is not None]
-        self.dependant = replace(declared, dependencies=asked)
+        declared, self.dependant = self.dependant, self._asked()
         try:
             return super().get_route_handler()
         finally:
             self.dependant = declared
+
+    def _asked(self) -> Dependant:
+        """What the route is called with."""
+        declared = self.dependant
+        return replace(declared, dependencies=[each for each in declared.dependencies if each.call is not KEY or each.name is not None])
+
+
+def _answers_itself(endpoint: Callable[..., Any]) -> bool:
+    """Whether what the route gives is the answer as it goes out."""
+    given = inspect.signature(endpoint, eval_str=True).return_annotation
+    return inspect.iscoroutinefunction(endpoint) and isinstance(given, type) and issubclass(given, Response)
 
 
 class _HowToFindOut:

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from kronos import errors
-from kronos.database import Writes
 from kronos.model import JsonObject
+from kronos.writes import Writes
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from kronos.api.doors import Doors, address_of
 from kronos.api.refusals import Refusal, host_fault, malformed, too_slow
+from kronos.api.whole import Whole
 
 MAX_PIPELINED = 16
 """Requests that wait on one connection for the answer to the one before."""
@@ -69,6 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._since = 0.0
         self._refusal: Refusal | None = None
         self._served: RequestResponseCycle | None = None  # `cycle` is the request that was read last
+        self._answering: Whole | None = None
         self._is_over = False  # nothing more is read of it
         self._is_in_head = False
         self._is_url_whole = False
@@ -208,6 +210,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Serve the next request, or wait for one."""
+        if self._answering is not None:
+            self._answering.flush()
         if self._is_over and not self.pipeline:
             self.server_state.total_requests += 1
             return
@@ -223,6 +227,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401  # uvicorn has types of its own for ASGI
         self._served = cycle
+        self._answering = Whole(cycle.transport)
+        cycle.transport = cast(asyncio.Transport, self._answering)
         super()._start_asgi_task(cycle, app)
 
     # What the doors call
@@ -324,7 +330,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self.linger()
             return
         cast(dict[str, object], cycle.scope)["kronos.refusal"] = refusal
-        cycle.transport = cast(asyncio.Transport, _Lingering(self))
+        if self._answering is not None:
+            self._answering.flush()
+        self._answering = Whole(cast(asyncio.Transport, _Lingering(self)), is_begun=cycle.response_started)
+        cycle.transport = cast(asyncio.Transport, self._answering)
         cycle.keep_alive = False
         cycle.more_body = False
         cycle.message_event.set()

@@ -1,19 +1,28 @@
--- name: insert_cron_job
--- The row, its pointer and its pg_cron entry in one statement: all, or none. One row: the job, or, under
--- another id than %(job_id)s, the one that the idempotency key made before. No row: no such endpoint, or the
--- workspace is suspended. Schedule, alarm and description are read_schedule's (queries/schedules.sql), and so
--- is the first tick, unless it has passed since, or the window may leave it out. The conflict's update
--- changes nothing: it waits for a concurrent twin and returns it.
--- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job, a
--- third of this statement's time. It enters the workspace by itself, which spares the API's process half of
--- its time with the driver. Row level security compares with the setting when endpoints are looked for:
--- offset 0 keeps both subqueries ones, so that the lateral one can only run after the row that made the
--- setting. Were the order another, it would find nothing, and jobs.create asks once more after entering the
--- workspace the ordinary way. Few nodes and few scans of them: each is made ready anew for every job.
-with endpoint as materialized (      -- and the first tick, before the row: a schedule that never fires is refused by its own words
-    select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug,
-           case when kronos.now() >= %(read_at)s and kronos.now() < %(tick_then)s then %(tick_then)s
-                else kronos.first_tick(%(schedule)s::kronos.schedule, %(starts_at)s, %(ends_at)s) end as first_tick_at
+-- name: insert_cron_jobs
+-- Rows, pointers and pg_cron entries of the CRON jobs in %(jobs)s, all of them or none: one row for each
+-- that is made. A job that an idempotency key made before is answered under its own id. No row: no such
+-- endpoint, the key made a job of another endpoint, or the workspace is suspended. No two of %(jobs)s have
+-- one key or name. The conflict's update changes nothing: it waits for a concurrent twin and returns it. In
+-- the order of names and keys, so that two such statements do not wait for each other.
+-- Schedule, alarm and description are read_schedule's (queries/schedules.sql), and so is the first tick,
+-- unless it has passed since, or the window may leave it out.
+-- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job.
+-- It enters the workspace by itself, which spares the API's process half of its time with the driver. No job
+-- names a workspace: all are of the one that is entered. Row level security compares with the setting when
+-- endpoints are looked for: offset 0 keeps both subqueries ones, so that the lateral one can only run after
+-- the row that made the setting. Were the order another, it would find nothing, and jobs.create asks once
+-- more after entering the workspace the ordinary way.
+with given as materialized (
+    select *
+      from jsonb_to_recordset(%(jobs)s)
+        as given (job_id uuid, name text, title text, endpoint text, input jsonb, tags text[],
+                  idempotency_key text, request_sha256 bytea, cron text, every text,
+                  timezone text, schedule text, alarm text, description text, read_at timestamptz,
+                  tick_then timestamptz, starts_at timestamptz, ends_at timestamptz,
+                  max_runs integer, dst_gap text, dst_overlap text, jitter_seconds integer, overlap text,
+                  catch_up_policy text, catch_up_window_seconds integer)
+), endpoint as materialized (
+    select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
              where status = 'ACTIVE'
@@ -21,39 +30,65 @@ with endpoint as materialized (      -- and the first tick, before the row: a sc
      cross join lateral (select endpoint.endpoint_id, endpoint.name, endpoint.type
                            from kronos.endpoints as endpoint
                           where endpoint.workspace_id = workspace.entered::uuid
-                            and endpoint.name = %(endpoint)s
+                            and endpoint.name = any (%(endpoints)s)
                             and endpoint.deleted_at is null
                          offset 0) as found
+), fresh as materialized (      -- the first tick before the row: a schedule that never fires is refused by its own words
+    select given.*, given.schedule::kronos.schedule as read, endpoint.workspace_id, endpoint.endpoint_id,
+           case when kronos.now() >= given.read_at and kronos.now() < given.tick_then then given.tick_then
+                else kronos.first_tick(given.schedule::kronos.schedule, given.starts_at, given.ends_at)
+           end as first_tick_at
+      from given
+      join endpoint on endpoint.name = given.endpoint
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger, input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local,
-                             starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
+                             input, tags, cron, timezone, schedule, alarm, description, every, anchor,
+                             anchor_local,
+                             starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
+                             catch_up_policy, catch_up_window_seconds,
                              idempotency_key, request_sha256)
-    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, %(title)s, endpoint_id, 'CRON', %(input)s, %(tags)s, %(cron)s, %(timezone)s, %(schedule)s, %(alarm)s, %(description)s,
-           %(every)s, (%(schedule)s::kronos.schedule).anchor, (%(schedule)s::kronos.schedule).anchor_local, %(starts_at)s, %(ends_at)s, %(max_runs)s, %(dst_gap)s, %(dst_overlap)s, %(jitter_seconds)s, %(overlap)s, %(catch_up_policy)s, %(catch_up_window_seconds)s,
-           %(idempotency_key)s, %(request_sha256)s
-      from endpoint
-        on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
+    select job_id, job_id, workspace_id, name, title, endpoint_id, 'CRON', input, tags, cron, timezone, read,
+           alarm, description, every, (read).anchor, (read).anchor_local,
+           starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
+           catch_up_window_seconds,
+           idempotency_key, request_sha256
+      from fresh
+     order by name, idempotency_key
+        on conflict (workspace_id, idempotency_key) where idempotency_key is not null
+                    do update set idempotency_key = excluded.idempotency_key
     returning *
 ), pointed as (
     insert into kronos.pointers (job_id, workspace_id, next_tick_at)
-    select job.job_id, job.workspace_id, endpoint.first_tick_at from job cross join endpoint where job.job_id = %(job_id)s
+    select job_id, fresh.workspace_id, first_tick_at from job join fresh using (job_id)
 )
-select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
+select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint,
+       endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
        job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every,
-       coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor, kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
+       coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
+       kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at,
+       job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
-       jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, case when job.job_id = %(job_id)s then endpoint.first_tick_at end as next_run_at, job.last_run_at,
-       jsonb_build_object('jobid', case when job.job_id = %(job_id)s then kronos.register_pg_cron(job.job_id) end,
+       jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
+                          job.catch_up_window_seconds) as catch_up,
+       job.skip_next, job.resume_at, fresh.first_tick_at as next_run_at, job.last_run_at,
+       jsonb_build_object('jobid', case when fresh.job_id is not null then kronos.register_pg_cron(job.job_id) end,
                           'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm, 'active', true) as pg_cron,
-       job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at, null::jsonb as execution
+       job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags,
+       job.created_at, job.retired_at, null::jsonb as execution
   from job
- cross join endpoint;
+  join endpoint using (endpoint_id)
+  left join fresh on fresh.job_id = job.job_id;
 
--- name: insert_one_shot_job
--- An IMMEDIATE or DELAYED job and its execution, in one statement. Rows, and how it enters the workspace, as
--- insert_cron_job. A NOTIFY is never null.
-with endpoint as materialized (
+-- name: insert_one_shot_jobs
+-- IMMEDIATE and DELAYED jobs and their executions, in one statement. Rows, and how it enters the workspace,
+-- as insert_cron_jobs. A NOTIFY is never null.
+with given as materialized (
+    select *
+      from jsonb_to_recordset(%(jobs)s)
+        as given (job_id uuid, name text, title text, endpoint text, trigger text, input jsonb, tags text[],
+                  run_at timestamptz, run_at_local timestamp, timezone text,
+                  dst_gap text, idempotency_key text, request_sha256 bytea)
+), endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
@@ -64,43 +99,62 @@ with endpoint as materialized (
                            from kronos.endpoints as endpoint
                            join kronos.endpoint_versions as made_of using (endpoint_id, version)
                           where endpoint.workspace_id = workspace.entered::uuid
-                            and endpoint.name = %(endpoint)s
+                            and endpoint.name = any (%(endpoints)s)
                             and endpoint.deleted_at is null
                          offset 0) as found
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger, input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key, request_sha256)
-    select %(job_id)s, %(job_id)s, workspace_id, %(name)s, %(title)s, endpoint_id, %(trigger)s, %(input)s, %(tags)s, %(run_at)s, %(run_at_local)s, %(timezone)s,
-           %(dst_gap)s, %(idempotency_key)s, %(request_sha256)s
-      from endpoint
-        on conflict (workspace_id, idempotency_key) where idempotency_key is not null do update set idempotency_key = excluded.idempotency_key
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
+                             input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key,
+                             request_sha256)
+    select given.job_id, given.job_id, endpoint.workspace_id, given.name, given.title, endpoint.endpoint_id,
+           given.trigger, given.input, given.tags, given.run_at, given.run_at_local,
+           given.timezone, given.dst_gap, given.idempotency_key, given.request_sha256
+      from given
+      join endpoint on endpoint.name = given.endpoint
+     order by given.name, given.idempotency_key
+        on conflict (workspace_id, idempotency_key) where idempotency_key is not null
+                    do update set idempotency_key = excluded.idempotency_key
     returning *
 ), queued as (
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, visible_at,
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, scheduled_at, run_at, visible_at,
                                        max_attempts, max_crashes, timeout_ms, input)
-    select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id, endpoint.version, 'API',
+    select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id,
+           endpoint.version, 'API',
            coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()), greatest(job.run_at, kronos.now()),
            endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
-      from job, endpoint
-     where job.job_id = %(job_id)s
+      from job
+      join endpoint using (endpoint_id)
+      join given on given.job_id = job.job_id
     returning *
 )
-select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor, null::text as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
+select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint,
+       endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
+       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor,
+       null::text as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
        job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
-       jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, null::timestamptz as next_run_at, job.last_run_at, null::jsonb as pg_cron,
-       job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
-       jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name, 'workspace', endpoint.slug, 'endpoint', endpoint.name,
+       jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
+                          job.catch_up_window_seconds) as catch_up,
+       job.skip_next, job.resume_at, null::timestamptz as next_run_at, job.last_run_at,
+       null::jsonb as pg_cron,
+       job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input,
+       0 as priority, job.tags, job.created_at, job.retired_at,
+       jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name,
+                          'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
-                          'status', case when queued.visible_at > kronos.now() then 'PENDING' else 'QUEUED' end, 'status_reason', null,
-                          'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at', kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
-                          'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts, 'tick_count', 1, 'input', queued.input,
-                          'output', null, 'error', null, 'worker_id', null, 'created_at', kronos.iso_inlined(queued.created_at)) as execution
+                          'status', case when queued.visible_at > kronos.now() then 'PENDING' else 'QUEUED' end,
+                          'status_reason', null,
+                          'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at',
+                          kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
+                          'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts,
+                          'tick_count', 1, 'input', queued.input,
+                          'output', null, 'error', null, 'worker_id', null, 'created_at',
+                          kronos.iso_inlined(queued.created_at)) as execution
   from job
- cross join endpoint
+  join endpoint using (endpoint_id)
   left join queued on queued.job_id = job.job_id
  where not %(wake)s or queued.execution_id is null
-    or pg_notify('kronos_work', case when queued.visible_at <= now() then queued.endpoint_id::text else '' end) is not null;
+    or pg_notify('kronos_work', case when queued.visible_at <= kronos.now() then queued.endpoint_id::text else '' end) is not null;
 
 -- name: find_twin
 -- The job that an idempotency key made, and whether for the same request. No row: none.
@@ -341,3 +395,55 @@ with triggered as materialized (
      where %(idempotency_key)s::text is not null
 )
 select job_id, 0 as entries from triggered;
+
+-- name: trigger_jobs
+-- trigger_job for the runs in %(runs)s, all that can be made at once, or none: one row for each that is made.
+-- No row: trigger_job has to be asked, because the job's runs may not overlap, somebody changes the job at
+-- this moment, or there is nothing to run. No two of %(runs)s have one key. It waits for keys alone.
+with given as materialized (
+    select *, kronos.find_job(job) as job_id
+      from jsonb_to_recordset(%(runs)s)
+        as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea)
+), job as materialized (      -- shared, so that a job which is being cancelled gets no run
+    select job_id, workspace_id, endpoint_id, input
+      from kronos.jobs
+     where job_id = any (array(select given.job_id from given))
+       and workspace_id = kronos.current_workspace_id()
+       and trigger = 'CRON'
+       and status in ('ACTIVE', 'PAUSED')
+       and overlap = 'ALLOW'
+       for share skip locked
+), endpoint as materialized (
+    select endpoint.endpoint_id, endpoint.name, endpoint.type, endpoint.version, workspace.slug,
+           made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
+      from kronos.endpoints as endpoint
+      join kronos.endpoint_versions as made_of using (endpoint_id, version)
+      join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id and workspace.status = 'ACTIVE'
+     where endpoint.endpoint_id = any (array(select job.endpoint_id from job))
+       and endpoint.workspace_id = kronos.current_workspace_id()
+       and endpoint.type <> 'INTERNAL'
+), queued as (
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+                                       run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+    select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL', kronos.now(),
+           kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, coalesce(given.input, job.input)
+      from given
+      join job using (job_id)
+      join endpoint using (endpoint_id)
+    returning *
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    select kronos.current_workspace_id(), 'trigger', given.idempotency_key, given.request_sha256, given.execution_id
+      from given
+      join queued using (execution_id)
+     where given.idempotency_key is not null
+     order by given.idempotency_key
+)
+select queued.execution_id, queued.job_id, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+       queued.cause, 'QUEUED' as status, null::jsonb as status_reason, queued.scheduled_at, queued.run_at,
+       null::timestamptz as started_at, null::timestamptz as completed_at, null::bigint as duration_ms, 0::smallint as attempt_count,
+       queued.max_attempts, 1 as tick_count, queued.input, null::jsonb as output, null::jsonb as error, null::text as worker_id,
+       queued.created_at
+  from queued
+  join endpoint using (endpoint_id)
+ where not %(wake)s or pg_notify('kronos_work', '') is not null;

@@ -55,7 +55,7 @@ create table kronos.jobs (
     -- What its columns must be, each and to each other: functions/changes/require_sound_job.sql
 ) with (fillfactor = 85,
         autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
--- One job per idempotency key, as long as its row is kept. Serves insert_cron_job and insert_one_shot_job.
+-- One job per idempotency key, as long as its row is kept. Serves insert_cron_jobs and insert_one_shot_jobs.
 create unique index jobs_idempotency_taken on kronos.jobs (workspace_id, idempotency_key) where idempotency_key is not null;
 -- One live job per name. Serves find_job.
 create unique index jobs_name_taken on kronos.jobs (workspace_id, name) where name is not null and status in ('ACTIVE', 'PAUSED');

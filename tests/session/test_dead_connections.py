@@ -22,11 +22,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from conftest import Api, await_condition, make_workspace, running_api
 from faults.own_server import own_server
 from kronos import database, doctor, errors, migrations, readiness, session
-from kronos.database import Writes
 from kronos.embedded.cluster import Cluster
 from kronos.sql import Statement
 from kronos.worker import claims
 from kronos.worker.link import Link, Outage
+from kronos.writes import Writes
 from session.standby import standby_of
 from sql_factory import Connection, value
 

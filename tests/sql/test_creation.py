@@ -17,7 +17,7 @@ from sql.plans import seq_scans, told_plans
 from sql.test_entering import params
 from sql_factory import Connection, make_cron_job, value, values
 
-_INSERT = "jobs.insert_cron_job"
+_INSERT = "jobs.insert_cron_jobs"
 _ITSELF = object()  # the row's own job_id
 _NOTHING: dict[str, Any] = {"run_at_local": None, "cron": None, "timezone": None, "schedule": None, "alarm": None, "description": None}
 # Of each rule the columns that break it, in a CRON job that is sound without them.

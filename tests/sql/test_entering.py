@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -24,23 +25,21 @@ _PLANS = [
 ]
 
 
-def params(statement: str, **given: Any) -> dict[str, Any]:
-    common: dict[str, Any] = {
-        "job_id": uuid.uuid4(), "name": None,
-        "title": None, "input": Jsonb({}), "tags": [], "idempotency_key": None, "request_sha256": None,
-    }  # fmt: skip
-    if statement == "jobs.insert_one_shot_job":
-        local = {"run_at_local": None, "timezone": None, "dst_gap": "SHIFT"}
-        return common | {"trigger": "IMMEDIATE", "run_at": None, "wake": False} | local | given
-    terms = {each.name: each.default for each in fields(CronTerms)}
-    return common | terms | {
+def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False, **given: Any) -> dict[str, Any]:
+    """Of one job."""
+    job: dict[str, Any] = {"job_id": uuid.uuid4(), "endpoint": endpoint, "input": {}, "tags": []}
+    if statement == "jobs.insert_one_shot_jobs":
+        job |= {"trigger": "IMMEDIATE", "dst_gap": "SHIFT"} | given
+        return {"workspace": workspace, "endpoints": [endpoint], "wake": wake, "jobs": Jsonb([job], dumps=orjson.dumps)}
+    job |= {each.name: each.default for each in fields(CronTerms)} | {
         "cron": "0 0 1 1 *", "alarm": "0 0 1 1 *", "description": "x", "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)",
         "read_at": datetime(2026, 1, 1, tzinfo=UTC), "tick_then": None,
     } | given  # fmt: skip
+    return {"workspace": workspace, "endpoints": [endpoint], "jobs": Jsonb([job], dumps=orjson.dumps)}
 
 
 @pytest.mark.parametrize("plan", _PLANS)
-@pytest.mark.parametrize("statement", ["jobs.insert_cron_job", "jobs.insert_one_shot_job"])
+@pytest.mark.parametrize("statement", ["jobs.insert_cron_jobs", "jobs.insert_one_shot_jobs"])
 def test_a_job_is_made_whatever_the_plan(superuser: Connection, database_url: str, statement: str, plan: str) -> None:
     for _ in range(20):  # other tenants' rows stand by
         add_endpoint(superuser)

@@ -108,7 +108,7 @@ def test_a_tool_says_who_calls_a_function_and_what_it_calls() -> None:
     assert lines[:2] == ["ring/fire", "  called by pg_cron: the command of each entry"]
     assert "  calls     accounting/account_all" in lines
     assert "  called by trigger jobs_cancel_backfills on kronos.jobs" in lines
-    assert "  called by sql/queries/jobs.sql: insert_cron_job" in lines
+    assert "  called by sql/queries/jobs.sql: insert_cron_jobs" in lines
     assert "  called by kronos/migrations.py" in lines
 
 

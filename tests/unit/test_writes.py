@@ -3,8 +3,8 @@
 import pytest
 
 from kronos import errors
-from kronos.database import Writes
 from kronos.sql import Statement
+from kronos.writes import Writes
 
 READ = Statement(name="x.get_it", text="select 1", row=object)
 WRITE = Statement(name="x.make_it", text="update", row=object)

@@ -1,0 +1,122 @@
+"""A route's parameters, read by what FastAPI has made of its signature, without FastAPI's way through each request.
+
+FastAPI finds out for each request anew what its route's parameters are: a third of the time that a creation spends above the database
+(decision 0045). Here that is found out once, for routes of the plain kind that most of ours are. Whatever is unusual, a value that is
+refused among it, is left to FastAPI, which finds it again and says so.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+from fastapi._compat import field_annotation_is_sequence
+from fastapi.dependencies.models import Dependant
+from pydantic.fields import FieldInfo
+from starlette.responses import Response
+
+from kronos.api.call import Call
+
+# What is read here of a route or of what it depends on, and what says nothing of its parameters.
+_READ = {"path_params", "header_params", "body_params", "dependencies", "name", "call", "request_param_name"}
+_OTHER = {"use_cache", "path", "scope", "own_oauth_scopes", "parent_oauth_scopes", "concurrency"}
+
+
+class UnusualError(Exception):
+    """FastAPI has to say what this is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A parameter of the path or of the headers."""
+
+    name: str
+    alias: str
+    validate: Callable[..., tuple[Any, Sequence[Any]]]
+    info: FieldInfo
+    is_list: bool
+    """Each line of a header counts, not the first alone."""
+
+    def of_path(self, call: Call) -> object:
+        return self._read(call.path_params.get(self.alias))
+
+    def of_headers(self, call: Call) -> object:
+        return self._read((call.headers.getlist(self.alias) or None) if self.is_list else call.headers.get(self.alias))
+
+    def _read(self, given: str | list[str] | None) -> object:
+        if given is None:
+            if self.info.is_required():
+                raise UnusualError
+            return self.info.get_default(call_default_factory=True)
+        value, faults = self.validate(given)
+        if faults:
+            raise UnusualError
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a route, or what it depends on, is called with."""
+
+    call: Callable[..., Awaitable[Any]]
+    request: str | None
+    path: Sequence[_Given]
+    headers: Sequence[_Given]
+    body: tuple[str, FieldInfo] | None
+    needs: Sequence[tuple[str, "Binding"]]
+
+    async def values(self, call: Call) -> dict[str, Any]:
+        """By the parameters' names. Raises UnusualError, and what one of those that are depended on raises."""
+        found: dict[str, Any] = {}
+        for name, need in self.needs:
+            found[name] = await need.call(**await need.values(call))
+        if self.request is not None:
+            found[self.request] = call
+        for each in self.path:
+            found[each.name] = each.of_path(call)
+        for each in self.headers:
+            found[each.name] = each.of_headers(call)
+        if self.body is not None:
+            name, info = self.body
+            found[name] = _body(call, info)
+        return found
+
+
+def binding(declared: Dependant) -> Binding | None:
+    """How a route, or what it depends on, is called; None for one of another kind, which FastAPI has to call."""
+    if declared.call is None or any(getattr(declared, each.name) for each in fields(declared) if each.name not in _READ | _OTHER):
+        return None
+    needs: list[tuple[str, Binding]] = []
+    for each in declared.dependencies:
+        if each.name is None or (need := binding(each)) is None:
+            return None
+        needs.append((each.name, need))
+    bodies = [(each.name, each.field_info) for each in declared.body_params]
+    if len(bodies) > 1:
+        return None
+    return Binding(
+        call=declared.call,
+        request=declared.request_param_name,
+        path=[_given(each) for each in declared.path_params],
+        headers=[_given(each) for each in declared.header_params],
+        body=bodies[0] if bodies else None,
+        needs=needs,
+    )
+
+
+def _given(field: Any) -> _Given:  # noqa: ANN401  # FastAPI's ModelField, whose module is its own
+    is_list = field_annotation_is_sequence(field.field_info.annotation)
+    return _Given(field.name, field.alias, field.validate, field.field_info, is_list)
+
+
+def _body(call: Call, info: FieldInfo) -> object:
+    """What the body was judged to be; where none came and none is needed, what stands for it. Raises UnusualError."""
+    if call.is_judged:
+        return call.judged_body
+    if call.refusal is not None or info.is_required():
+        raise UnusualError
+    return info.get_default(call_default_factory=True)
+
+
+async def response_of(route: Binding, call: Call) -> Response:
+    """The route's answer. Raises UnusualError before the route was called, and what it raises."""
+    return cast(Response, await route.call(**await route.values(call)))  # which Operation has seen to

@@ -1,0 +1,81 @@
+"""What has become of a request's writes, and so what its caller may be told of an error (decision 0028)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from kronos import errors
+from kronos.sql import Statement
+
+
+@dataclass(slots=True)
+class Writes:
+    """What has become of one request's writes: whether nobody may say that nothing was changed."""
+
+    is_sent: bool = False
+    """One was handed to the driver, and PostgreSQL has not said what became of it."""
+    is_done: bool = False
+    """One was committed."""
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether something was changed, or may have been."""
+        return self.is_sent or self.is_done
+
+    def send(self, *statements: Statement[Any]) -> None:
+        """These are handed to the driver now."""
+        self.is_sent = self.is_sent or not all(each.is_read for each in statements)
+
+    def end(self) -> None:
+        """What was sent is committed."""
+        self.is_done, self.is_sent = self.is_done or self.is_sent, False
+
+    def fail(self, error: psycopg.Error) -> None:
+        """What was sent met an error."""
+        if errors.is_undone(error):
+            self.is_sent = False
+
+    def told(self, error: errors.KronosError) -> errors.KronosError:
+        """The error as its caller may be told it: one that says that nothing was changed only where that is certain."""
+        if not isinstance(error, errors.Unavailable):
+            return error
+        is_lost = isinstance(error, errors.ConnectionLost)
+        if self.may_be_done:
+            why = "the connection to PostgreSQL was lost before it answered" if is_lost else error.detail
+            return errors.OutcomeUnknown(f"{why}, after a write was sent: it may have been done, or not")
+        if is_lost:
+            return errors.ConnectionLost("the connection to PostgreSQL was lost; nothing was changed", sqlstate=error.sqlstate)
+        return error
+
+
+class WritesOfAll(Writes):
+    """Those of one statement for several requests: what becomes of it is known of each."""
+
+    __slots__ = ("_of_each", "is_refused")
+
+    def __init__(self, of_each: Sequence[Writes]) -> None:
+        super().__init__()
+        self._of_each = of_each
+        self.is_refused = False
+        """It was sent, and PostgreSQL has undone it and gone on."""
+
+    def send(self, *statements: Statement[Any]) -> None:
+        """As of one."""
+        super().send(*statements)
+        for each in self._of_each:
+            each.send(*statements)
+
+    def end(self) -> None:
+        """As of one."""
+        super().end()
+        for each in self._of_each:
+            each.end()
+
+    def fail(self, error: psycopg.Error) -> None:
+        """As of one."""
+        self.is_refused = self.is_sent and errors.is_undone(error)
+        super().fail(error)
+        for each in self._of_each:
+            each.fail(error)

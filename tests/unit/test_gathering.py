@@ -1,0 +1,220 @@
+"""Requests that wait together are asked for in one call, in order; one that is alone waits for nobody."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from kronos import gathering
+from kronos.gathering import Gatherer, Request
+
+
+class Calls:
+    """What is asked for, by call; each call ends when it is let go."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.ends: list[asyncio.Future[None]] = []
+
+    async def __call__(self, together: Sequence[str]) -> list[str]:
+        self.asked.append(list(together))
+        self.ends.append(asyncio.get_running_loop().create_future())
+        await self.ends[-1]
+        return [f"{each} made" for each in together]
+
+    async def until(self, count: int) -> None:
+        while len(self.asked) < count:  # noqa: ASYNC110 - every turn of the loop counts here
+            await asyncio.sleep(0)
+
+
+Scene = Callable[[Gatherer, Calls], Awaitable[None]]
+
+
+def played(scene: Scene) -> Calls:
+    calls = Calls()
+
+    async def play() -> None:
+        gatherer = Gatherer()
+        async with asyncio.timeout(30):
+            await scene(gatherer, calls)
+        assert len(gatherer) == 0, "a line that is empty is forgotten"
+
+    asyncio.run(play())
+    return calls
+
+
+def asking(gatherer: Gatherer, calls: Calls, *names: str, line: str = "line", size: int = 1, apart: str = "") -> list[asyncio.Task[str]]:
+    of = frozenset([apart]) if apart else frozenset[str]()
+    return [asyncio.create_task(gatherer.ask(line, calls, Request(asked=each, size=size, apart=of))) for each in names]
+
+
+async def busy(gatherer: Gatherer, calls: Calls) -> list[asyncio.Task[str]]:
+    """As many calls under way as may be."""
+    tasks: list[asyncio.Task[str]] = []
+    for number in range(gathering.MOST_CALLS):
+        tasks += asking(gatherer, calls, f"first {number}")
+        await calls.until(number + 1)
+    return tasks
+
+
+async def settled() -> None:
+    """All that is ready has run."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_what_waits_while_calls_are_under_way_goes_together_and_each_is_answered_its_own() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        first = await busy(gatherer, calls)
+        waiting = asking(gatherer, calls, "a", "b", "c")
+        await settled()
+        assert len(calls.asked) == len(first), "they wait"
+        calls.ends[0].set_result(None)
+        await calls.until(len(first) + 1)
+        for end in calls.ends[1:]:
+            end.set_result(None)
+        assert [await each for each in waiting] == ["a made", "b made", "c made"]
+        assert [await each for each in first] == [f"first {number} made" for number in range(len(first))]
+
+    assert played(scene).asked[gathering.MOST_CALLS :] == [["a", "b", "c"]]
+
+
+def test_those_that_come_at_once_go_at_once_together() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        tasks = asking(gatherer, calls, "a", "b", "c")
+        await calls.until(1)
+        calls.ends[0].set_result(None)
+        await asyncio.gather(*tasks)
+
+    assert played(scene).asked == [["a", "b", "c"]]
+
+
+def test_a_request_that_is_alone_is_asked_for_in_its_own_task_before_the_loop_waits() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        (task,) = asking(gatherer, calls, "a")
+        await settled()
+        assert calls.asked == [["a"]]
+        assert {each for each in asyncio.all_tasks() if each is not asyncio.current_task()} == {task}
+        calls.ends[0].set_result(None)
+        await task
+
+    played(scene)
+
+
+def test_lines_do_not_wait_for_each_other() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        first = await busy(gatherer, calls)
+        other = asking(gatherer, calls, "b", line="other")
+        await calls.until(len(first) + 1)
+        for end in calls.ends:
+            end.set_result(None)
+        await asyncio.gather(*first, *other)
+
+    assert played(scene).asked[-1] == ["b"]
+
+
+def test_what_has_to_be_apart_goes_one_after_the_other_and_holds_up_nothing_else() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        first = await busy(gatherer, calls)
+        tasks = asking(gatherer, calls, "k1", "k2", apart="k") + asking(gatherer, calls, "m", apart="m") + asking(gatherer, calls, "plain")
+        await settled()
+        for number in range(len(first) + 2):
+            await calls.until(number + 1)
+            calls.ends[number].set_result(None)
+        await asyncio.gather(*first, *tasks)
+
+    assert played(scene).asked[gathering.MOST_CALLS :] == [["k1", "m", "plain"], ["k2"]]
+
+
+def test_a_call_is_bounded_in_requests_and_bytes() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        first = await busy(gatherer, calls)
+        names = [str(number) for number in range(gathering.MOST_TOGETHER + 1)]
+        tasks = asking(gatherer, calls, *names) + asking(gatherer, calls, "large", "larger", size=gathering.MOST_BYTES)
+        await settled()
+        for number in range(len(first) + 4):
+            await calls.until(number + 1)
+            calls.ends[number].set_result(None)
+        await asyncio.gather(*first, *tasks)
+
+    sizes = [len(each) for each in played(scene).asked[gathering.MOST_CALLS :]]
+    assert sizes == [gathering.MOST_TOGETHER, 1, 1, 1]
+
+
+def test_who_went_away_is_not_asked_for_and_harms_nobody() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        first = await busy(gatherer, calls)
+        gone, stays, leaves = asking(gatherer, calls, "gone", "stays", "leaves")
+        await settled()
+        gone.cancel()
+        calls.ends[0].set_result(None)
+        await calls.until(len(first) + 1)
+        leaves.cancel()
+        await settled()
+        for end in calls.ends[1:]:
+            end.set_result(None)
+        assert await stays == "stays made"
+        await asyncio.gather(*first)
+        assert (gone.cancelled(), leaves.cancelled()) == (True, True)
+
+    assert played(scene).asked[-1] == ["stays", "leaves"]
+
+
+def test_a_call_that_does_not_end_is_ended_when_nobody_waits_for_it_and_the_next_goes() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        first = await busy(gatherer, calls)
+        lost = asking(gatherer, calls, "a", "b")
+        await settled()
+        calls.ends[0].set_result(None)
+        await calls.until(len(first) + 1)
+        following = asking(gatherer, calls, "c")
+        await settled()
+        for each in lost:
+            each.cancel()
+        await calls.until(len(first) + 2)
+        assert calls.ends[len(first)].cancelled()
+        for end in calls.ends[1:]:
+            if not end.done():
+                end.set_result(None)
+        assert await following[0] == "c made"
+        await asyncio.gather(*first)
+
+    played(scene)
+
+
+def test_one_that_goes_away_while_it_lets_others_join_goes_alone() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        gone, stays = asking(gatherer, calls, "gone", "stays")
+        await asyncio.sleep(0)
+        gone.cancel()
+        await calls.until(1)
+        calls.ends[0].set_result(None)
+        assert await stays == "stays made"
+
+    assert played(scene).asked == [["stays"]]
+
+
+def test_an_error_of_a_call_is_each_ones_and_the_next_call_goes() -> None:
+    class Lost(Exception):
+        pass
+
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        first = await busy(gatherer, calls)
+        lost = asking(gatherer, calls, "a", "b")
+        await settled()
+        calls.ends[0].set_result(None)
+        await calls.until(len(first) + 1)
+        following = asking(gatherer, calls, "c")
+        await settled()
+        calls.ends[len(first)].set_exception(Lost())
+        for each in lost:
+            with pytest.raises(Lost):
+                await each
+        await calls.until(len(first) + 2)
+        for end in calls.ends:
+            if not end.done():
+                end.set_result(None)
+        assert await following[0] == "c made"
+        await asyncio.gather(*first)
+
+    played(scene)
