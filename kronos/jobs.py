@@ -88,6 +88,7 @@ class JobFilter:
 
 
 _INSERT_CRON = statement("jobs.insert_cron_job", Job)
+_INSERT_EXECUTION = statement("jobs.insert_one_shot", Job)
 _INSERT_ONE_SHOT = statement("jobs.insert_one_shot_job", Job)
 _FIND_TWIN = statement("jobs.find_twin", Twin)
 GET = statement("jobs.get_job", Job)
@@ -144,7 +145,7 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
         job = await view.one_or_none(insert, {**params, "workspace": view.workspace})
     if job is None:
         raise await _no_way_to_deliver(view, new.endpoint)
-    if job.job_id != params["job_id"] and (known := await _known(view, new)) is not None:
+    if new.idempotency_key is not None and job.job_id != params["job_id"] and (known := await _known(view, new)) is not None:
         return known, False
     return job, True
 
@@ -176,7 +177,22 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
     return await get(view, str(twin.job_id))
 
 
+def _is_its_execution(new: NewJob) -> bool:
+    """A one-shot that has nothing which its execution lacks: such a job is one row (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
+    said = (new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at))
+    return new.trigger != "CRON" and not new.tags and new.dst_gap == "SHIFT" and all(each is None for each in said)
+
+
 async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> tuple[Statement[Job], dict[str, object]]:
+    if _is_its_execution(new):
+        of_it: dict[str, object] = {
+            "endpoint": new.endpoint,
+            "input": Jsonb(new.input),
+            "trigger": new.trigger,
+            "run_at": run_at,
+            "wake": may_wake(),
+        }
+        return _INSERT_EXECUTION, of_it
     params: dict[str, object] = {
         "job_id": uuid4(),
         "name": new.name,

@@ -50,9 +50,41 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
   from job
  cross join endpoint;
 
+-- name: insert_one_shot
+-- An IMMEDIATE or DELAYED job that is its execution: one row (make_one_shots). How it enters the workspace is
+-- insert_cron_job's way. No row: no such endpoint, or the workspace is suspended.
+with made as materialized (
+    select one_shot.*, workspace.slug
+      from (select slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
+              from kronos.find_workspace(%(workspace)s)
+             where status = 'ACTIVE'
+            offset 0) as workspace
+     cross join lateral kronos.make_one_shots(case when workspace.entered is not null then array[%(endpoint)s::text] end, array[%(input)s::jsonb],
+                                              array[%(run_at)s::timestamptz], false) as one_shot
+)
+select made.job_id, null::text as name, null::text as title, made.slug as workspace, %(endpoint)s::text as endpoint, made.endpoint_type,
+       %(trigger)s::text as trigger, 'ACTIVE' as status, null::jsonb as status_reason, 1 as version, null::uuid as previous_version_id,
+       null::uuid as replaced_by_id, null::text as cron, null::text as every, null::timestamptz as anchor, null::text as anchor_local,
+       null::text as timezone, null::text as description, null::timestamptz as starts_at, null::timestamptz as ends_at, null::integer as max_runs,
+       'SHIFT' as dst_gap, 'FIRST' as dst_overlap, 0 as jitter_seconds, 'ALLOW' as overlap,
+       jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600) as catch_up, 0 as skip_next, null::timestamptz as resume_at,
+       null::timestamptz as next_run_at, null::timestamptz as last_run_at, null::jsonb as pg_cron, null::text as idempotency_key,
+       %(run_at)s::timestamptz as run_at, null::text as run_at_local, %(input)s::jsonb as input, 0 as priority, '{}'::text[] as tags,
+       made.created_at, null::timestamptz as retired_at,
+       jsonb_build_object('execution_id', made.job_id, 'job_id', made.job_id, 'workspace', made.slug, 'endpoint', %(endpoint)s::text,
+                          'endpoint_type', made.endpoint_type, 'cause', 'API', 'status', case when made.run_at > now() then 'PENDING' else 'QUEUED' end,
+                          'status_reason', null, 'scheduled_at', kronos.iso_inlined(made.run_at), 'run_at', kronos.iso_inlined(made.run_at),
+                          'started_at', null, 'completed_at', null, 'duration_ms', null, 'attempt_count', 0, 'max_attempts', made.max_attempts,
+                          'tick_count', 1, 'input', %(input)s::jsonb, 'output', null, 'error', null, 'worker_id', null,
+                          'created_at', kronos.iso_inlined(made.created_at)) as execution
+  from made
+ where made.job_id is not null
+   and (not %(wake)s or pg_notify('kronos_work', '') is not null);
+
 -- name: insert_one_shot_job
--- An IMMEDIATE or DELAYED job and its execution, in one statement. Rows, and how it enters the workspace, as
--- insert_cron_job. A NOTIFY is never null.
+-- An IMMEDIATE or DELAYED job that is more than its execution (a name, title, tag or key, or a local time),
+-- and its execution, in one statement. Rows, and how it enters the workspace, as insert_cron_job. A NOTIFY is
+-- never null.
 with endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -111,9 +143,14 @@ select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as 
 -- name: get_job
 -- %(job)s is an id or a name.
 select {Job}
-  from kronos.job_details
+  from kronos.version_details
  where job_id = kronos.find_job(%(job)s)
-   and workspace_id = kronos.current_workspace_id();
+   and workspace_id = kronos.current_workspace_id()
+ union all
+select {Job}
+  from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
+ cross join lateral (select shown.execution from kronos.one_shots_shown(array[detail.job_id], array[detail.created_at]) as shown) as shown
+ where workspace_id = kronos.current_workspace_id();
 
 -- name: list_jobs
 -- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
@@ -134,10 +171,14 @@ with found as materialized (
     select job.*
       from page
      cross join lateral (select {Job but pg_cron, execution}
-                           from kronos.job_details as detail
+                           from kronos.version_details as detail
                           where detail.job_id = page.job_id
                             and detail.workspace_id = kronos.current_workspace_id()
                           limit 1) as job
+     union all
+    select {Job but pg_cron, execution}
+      from kronos.one_shot_details(array(select page.job_id from page)) as detail
+     where detail.workspace_id = kronos.current_workspace_id()
 ), entry as materialized (
     select job_id, entry
       from kronos.pg_cron_entries_of(array(select job_id from job where trigger = 'CRON' and status = 'ACTIVE'))
@@ -172,7 +213,16 @@ with found as materialized (
 select {Job}, more_follow as _more
   from page
  cross join lateral unnest(page.ids) as wanted (id)
- cross join lateral (select * from kronos.job_details as found where found.job_id = wanted.id limit 1) as job
+ cross join lateral (select {Job}
+                       from kronos.version_details as found
+                      where found.job_id = wanted.id and found.workspace_id = kronos.current_workspace_id()
+                      limit 1) as job
+ union all
+select {Job}, false as _more
+  from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
+ cross join lateral (select shown.execution from kronos.one_shots_shown(array[detail.job_id], array[detail.created_at]) as shown) as shown
+ where workspace_id = kronos.current_workspace_id()
+   and (%(before_version)s::bigint is null or %(before_version)s::bigint > version)
  order by version desc;
 
 -- name: get_job_statistics
