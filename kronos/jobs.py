@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from kronos import errors, idempotency, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
-from kronos.model import Job, JobStatus, JsonObject, ListedJob, Overlap, Trigger
+from kronos.model import Job, JobStatus, JsonObject, ListedJob, MadeJob, Overlap, Trigger
 from kronos.schedules import ScheduleText
 from kronos.sql import Statement, statement
 
@@ -88,7 +88,7 @@ class JobFilter:
 
 
 _INSERT_CRON = statement("jobs.insert_cron_job", Job)
-_INSERT_EXECUTION = statement("jobs.insert_one_shot", Job)
+_INSERT_ONE_SHOTS: Statement[Job] = statement("jobs.insert_one_shots", MadeJob)
 _INSERT_ONE_SHOT = statement("jobs.insert_one_shot_job", Job)
 _FIND_TWIN = statement("jobs.find_twin", Twin)
 GET = statement("jobs.get_job", Job)
@@ -185,14 +185,8 @@ def _is_its_execution(new: NewJob) -> bool:
 
 async def _insertion(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> tuple[Statement[Job], dict[str, object]]:
     if _is_its_execution(new):
-        of_it: dict[str, object] = {
-            "endpoint": new.endpoint,
-            "input": Jsonb(new.input),
-            "trigger": new.trigger,
-            "run_at": run_at,
-            "wake": may_wake(),
-        }
-        return _INSERT_EXECUTION, of_it
+        one = {"endpoint": new.endpoint, "input": new.input, "run_at": run_at.isoformat() if run_at is not None else None}
+        return _INSERT_ONE_SHOTS, {"jobs": Jsonb([one]), "wake": may_wake()}
     params: dict[str, object] = {
         "job_id": uuid4(),
         "name": new.name,

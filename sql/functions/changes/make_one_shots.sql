@@ -8,7 +8,7 @@
 -- Raises: 22023 where a list is shorter than another, an input is no object or a time is none; KR012 where
 -- p_is_whole and an endpoint is not there.
 create or replace function kronos.make_one_shots(p_endpoints text[], p_inputs jsonb[], p_run_at timestamptz[], p_is_whole boolean)
-returns table (nth bigint, job_id uuid, endpoint_type text, max_attempts smallint, created_at timestamptz, run_at timestamptz)
+returns table (nth bigint, job_id uuid, endpoint text, endpoint_type text, max_attempts smallint, input jsonb, created_at timestamptz, run_at timestamptz)
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -46,17 +46,17 @@ begin
         end if;
     end if;
     return query
-        with endpoint as materialized (
+        with known as materialized (
             select found.endpoint_id, found.name, found.type, made_of.version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
               from kronos.endpoints as found
               join kronos.endpoint_versions as made_of using (endpoint_id, version)
              where found.endpoint_id = any (v_endpoints)
         ), wanted as materialized (      -- of an instant that is the time of creation itself the job is a microsecond younger: it is DELAYED
-            select item.nth, item.input, endpoint.*, coalesce(item.run_at, made.at) as run_at, greatest(item.run_at, now()) as visible_at,
+            select item.nth, item.endpoint, item.input, found.*, coalesce(item.run_at, made.at) as run_at, greatest(item.run_at, now()) as visible_at,
                    made.at as created_at, (v_id_begins || substring(gen_random_uuid()::text from 16))::uuid as execution_id
               from unnest(p_endpoints, p_inputs, p_run_at) with ordinality as item (endpoint, input, run_at, nth)
              cross join lateral (select case when item.run_at = now() then now() + interval '1 microsecond' else now() end as at) as made
-              left join endpoint on endpoint.name = item.endpoint
+              left join known as found on found.name = item.endpoint
         ), queued as (
             insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
                                                visible_at, max_attempts, max_crashes, timeout_ms, input)
@@ -65,8 +65,8 @@ begin
               from wanted
              where wanted.endpoint_id is not null
         )
-        select wanted.nth, case when wanted.endpoint_id is not null then wanted.execution_id end, wanted.type, wanted.max_attempts, wanted.created_at,
-               wanted.run_at
+        select wanted.nth, case when wanted.endpoint_id is not null then wanted.execution_id end, wanted.endpoint, wanted.type, wanted.max_attempts,
+               wanted.input, wanted.created_at, wanted.run_at
           from wanted;
 end
 $$;
