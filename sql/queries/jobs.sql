@@ -51,9 +51,9 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
  cross join endpoint;
 
 -- name: insert_one_shots
--- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): the endpoint, the input
--- and the time of each of %(jobs)s. How it enters the workspace is insert_cron_job's way. One row for each
--- that is made, with its place among %(jobs)s: _nth. No row: no such endpoint, or the workspace is suspended.
+-- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): endpoint, input and
+-- time of each of %(jobs)s. How it enters the workspace is insert_cron_job's way. One row for each that is
+-- made, with its place among %(jobs)s: _nth. No row: no such endpoint, or the workspace is suspended.
 with given as materialized (
     select array_agg(job.endpoint order by job.nth) as endpoints, array_agg(job.input order by job.nth) as inputs,
            array_agg(job.run_at order by job.nth) as run_at
