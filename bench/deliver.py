@@ -22,30 +22,22 @@ from kronos.model import Json, JsonObject
 _PLAIN = "aiohttp alone"
 _INPUT = {"order": 4711, "customer": "someone", "note": "x" * 150}
 _BODY = json.dumps(_INPUT, separators=(",", ":"))
-# As insert_one_shot_jobs has it, many at once.
+# As the API makes them, many at once.
 _ADD = """
-with endpoint as (
-    select endpoint.*, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
-      from kronos.endpoints as endpoint
-      join kronos.endpoint_versions as made_of using (endpoint_id, version)
-     where endpoint.name = %s
-), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input)
-    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', %s::jsonb
-      from endpoint, (select gen_random_uuid() as job_id from generate_series(1, %s)) as fresh
-    returning job_id, workspace_id, input
-)
-insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
-                                   visible_at, max_attempts, max_crashes, timeout_ms, input)
-select kronos.uuid7(), job.workspace_id, job.job_id, endpoint.endpoint_id, endpoint.version, 'API', now(), now(), now(),
-       endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
-  from job, endpoint
+select count(made.job_id)
+  from (select set_config('kronos.workspace_id', workspace_id::text, true) as entered
+          from kronos.workspaces
+         where slug = %(workspace)s
+        offset 0) as workspace
+ cross join lateral kronos.make_one_shots(case when entered is not null then array_fill(%(endpoint)s::text, array[%(count)s]) end,
+                                          array_fill(%(input)s::jsonb, array[%(count)s]), array_fill(null::timestamptz, array[%(count)s]),
+                                          true) as made
 """
 
 
 def add(connection: psycopg.Connection[tuple[Json, ...]], count: int, body: JsonObject) -> None:
-    """So many jobs, as insert_one_shot_job has it, by one statement."""
-    connection.execute(_ADD, [ENDPOINT, json.dumps(body), count])
+    """That many jobs, as the API makes them, by one statement."""
+    connection.execute(_ADD, {"workspace": WORKSPACE, "endpoint": ENDPOINT, "input": json.dumps(body), "count": count})
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from kronos import errors, idempotency, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
-from kronos.model import Job, JobStatus, JsonObject, ListedJob, Overlap, Trigger
+from kronos.model import Job, JobStatus, JsonObject, ListedJob, MadeJob, Overlap, Trigger
 from kronos.schedules import ScheduleText
 from kronos.sql import Statement, statement
 
@@ -103,7 +103,8 @@ class _Asked:
 
 
 _INSERT_CRON = statement("jobs.insert_cron_jobs", Job)
-_INSERT_ONE_SHOTS = statement("jobs.insert_one_shot_jobs", Job)
+_INSERT_ONE_SHOTS: Statement[Job] = statement("jobs.insert_one_shots", MadeJob)
+_INSERT_ONE_SHOT_JOBS = statement("jobs.insert_one_shot_jobs", Job)
 _FIND_TWIN = statement("jobs.find_twin", Twin)
 GET = statement("jobs.get_job", Job)
 _LIST = statement("jobs.list_jobs", ListedJob)
@@ -171,22 +172,32 @@ async def _made_with_others(asked: _Asked, new: NewJob) -> Job | None:
     """
     apart = frozenset((what, said) for what, said in (("key", new.idempotency_key), ("name", new.name)) if said is not None)
 
+    insert = _insert(new)
+
     async def make(all_asked: Sequence[_Asked]) -> list[Job | None]:
         views = [each.view for each in all_asked]
-        rows = await asked.view.for_all(views, lambda view: view.run_entering(_insert(new), _params(all_asked, new)))
-        made: dict[UUID | str | None, Job] = {}
-        for row in rows or ():
-            made[row.job_id] = row
-            if row.idempotency_key is not None:
-                made[row.idempotency_key] = row
-        return [made.get(each.job_id) or (made.get(each.idempotency_key) if each.idempotency_key else None) for each in all_asked]
+        rows = await asked.view.for_all(views, lambda view: view.run_entering(insert, _params(all_asked, new)))
+        return _matched(all_asked, rows or [])
 
-    line = ("create", new.trigger == "CRON", bool(apart), asked.view.workspace)
+    line = ("create", insert.name, bool(apart), asked.view.workspace)
     return await asked.view.gatherer.ask(line, make, Request(asked=asked, size=asked.size, apart=apart))
 
 
+def _matched(asked: Sequence[_Asked], rows: Sequence[Job]) -> list[Job | None]:
+    """Which job is made of which request: by its place, its id, or its key, which made it before."""
+    made: dict[UUID | str | int, Job] = {}
+    for row in rows:
+        if isinstance(row, MadeJob):
+            made[row._nth] = row
+        else:
+            made |= {each: row for each in (row.job_id, row.idempotency_key) if each is not None}
+    return [made.get(nth) or made.get(each.job_id) or made.get(each.idempotency_key or "") for nth, each in enumerate(asked, 1)]
+
+
 def _insert(new: NewJob) -> Statement[Job]:
-    return _INSERT_CRON if new.trigger == "CRON" else _INSERT_ONE_SHOTS
+    if new.trigger == "CRON":
+        return _INSERT_CRON
+    return _INSERT_ONE_SHOTS if _is_its_execution(new) else _INSERT_ONE_SHOT_JOBS
 
 
 def _params(asked: Sequence[_Asked], new: NewJob) -> dict[str, object]:
@@ -229,14 +240,22 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
     return await get(view, str(twin.job_id))
 
 
+def _is_its_execution(new: NewJob) -> bool:
+    """A one-shot that has nothing which its execution lacks: such a job is one row (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
+    said = (new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at))
+    return new.trigger != "CRON" and not new.tags and new.dst_gap == "SHIFT" and all(each is None for each in said)
+
+
 async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _Asked:
     job_id, input = uuid4(), orjson.dumps(new.input)
-    record: JsonObject = {
+    record: JsonObject = {"endpoint": new.endpoint, "input": orjson.Fragment(input)}
+    if _is_its_execution(new):
+        record |= {"run_at": run_at}
+        return _Asked(view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=None, record=record, size=len(input))
+    record |= {
         "job_id": job_id,
         "name": new.name,
         "title": new.title,
-        "endpoint": new.endpoint,
-        "input": orjson.Fragment(input),
         "tags": new.tags,
         "idempotency_key": new.idempotency_key,
         "request_sha256": idempotency.hex_of(idempotency.digest(new)) if new.idempotency_key is not None else None,

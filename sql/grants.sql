@@ -37,7 +37,7 @@ $$;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
 grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.pointers, kronos.turns, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.history_weeks, kronos.active_executions, kronos.executions, kronos.attempts, kronos.job_details, kronos.endpoint_details,
+                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.pointers, kronos.turns, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.history_weeks, kronos.active_executions, kronos.executions, kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
                 kronos.backfill_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;

@@ -5,9 +5,8 @@
 with asked as materialized (
     select job.job_id, job.first_version_id, job.version, kronos.tick_near(job.schedule, moment.at) as tick, moment.at
       from (select coalesce(%(at)s::timestamptz, kronos.now()) as at) as moment
-     cross join kronos.jobs as job
-     where job.job_id = kronos.find_job(%(job)s)
-       and job.workspace_id = kronos.current_workspace_id()
+     cross join kronos.job_rows(kronos.find_job(%(job)s)) as job
+     where job.workspace_id = kronos.current_workspace_id()
 ), chain as materialized (
     select job as whole, near.tick, asked.at,
            -- the ticks of a version are those later than ticks_from, and up to ticks_until
@@ -15,7 +14,7 @@ with asked as materialized (
            job.ticks_from < asked.at and (job.ticks_until is null or asked.at <= job.ticks_until) as is_in_force,
            job.ticks_from < asked.at as has_begun
       from asked
-      join kronos.jobs as job on job.first_version_id = asked.first_version_id
+     cross join lateral kronos.version_rows(asked.first_version_id) as job
      cross join lateral (select case when job.ticks_from < asked.at + interval '1 minute'
                                       and (job.ticks_until is null or job.ticks_until >= asked.at - interval '1 minute')
                                      then kronos.tick_near(job.schedule, asked.at) end as tick) as near

@@ -79,9 +79,51 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
   join endpoint using (endpoint_id)
   left join fresh on fresh.job_id = job.job_id;
 
+-- name: insert_one_shots
+-- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): endpoint, input and
+-- time of each of %(jobs)s. How it enters the workspace is insert_cron_jobs' way. One row for each that is
+-- made, with its place among %(jobs)s: _nth. No row: no such endpoint, or the workspace is suspended.
+with given as materialized (
+    select array_agg(job.endpoint order by job.nth) as endpoints, array_agg(job.input order by job.nth) as inputs,
+           array_agg(job.run_at order by job.nth) as run_at
+      from rows from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz)) with ordinality
+        as job (endpoint, input, run_at, nth)
+), made as materialized (
+    select one_shot.*, workspace.slug, case when one_shot.run_at <> one_shot.created_at then one_shot.run_at end as wanted_at
+      from (select slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
+              from kronos.find_workspace(%(workspace)s)
+             where status = 'ACTIVE'
+            offset 0) as workspace
+     cross join given
+     cross join lateral kronos.make_one_shots(case when workspace.entered is not null then given.endpoints end, given.inputs, given.run_at,
+                                              false) as one_shot
+)
+select made.job_id, null::text as name, null::text as title, made.slug as workspace, made.endpoint, made.endpoint_type,
+       case when made.wanted_at is null then 'IMMEDIATE' else 'DELAYED' end as trigger, 'ACTIVE' as status, null::jsonb as status_reason,
+       1 as version, null::uuid as previous_version_id, null::uuid as replaced_by_id, null::text as cron, null::text as every,
+       null::timestamptz as anchor, null::text as anchor_local, null::text as timezone, null::text as description,
+       null::timestamptz as starts_at, null::timestamptz as ends_at, null::integer as max_runs,
+       'SHIFT' as dst_gap, 'FIRST' as dst_overlap, 0 as jitter_seconds, 'ALLOW' as overlap,
+       jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600) as catch_up, 0 as skip_next, null::timestamptz as resume_at,
+       null::timestamptz as next_run_at, null::timestamptz as last_run_at, null::jsonb as pg_cron, null::text as idempotency_key,
+       made.wanted_at as run_at, null::text as run_at_local, made.input, 0 as priority, '{}'::text[] as tags,
+       made.created_at, null::timestamptz as retired_at,
+       jsonb_build_object('execution_id', made.job_id, 'job_id', made.job_id, 'job_name', null, 'workspace', made.slug, 'endpoint', made.endpoint,
+                          'endpoint_type', made.endpoint_type, 'cause', 'API', 'status', case when made.run_at > kronos.now() then 'PENDING' else 'QUEUED' end,
+                          'status_reason', null, 'scheduled_at', kronos.iso_inlined(made.run_at), 'run_at', kronos.iso_inlined(made.run_at),
+                          'started_at', null, 'completed_at', null, 'duration_ms', null, 'attempt_count', 0, 'max_attempts', made.max_attempts,
+                          'tick_count', 1, 'input', made.input, 'output', null, 'error', null, 'worker_id', null,
+                          'created_at', kronos.iso_inlined(made.created_at)) as execution,
+       made.nth as _nth
+  from made
+ where made.job_id is not null
+   and (not %(wake)s or pg_notify('kronos_work', case when made.run_at <= kronos.now() then made.endpoint_id::text else '' end)
+                              is not null);
+
 -- name: insert_one_shot_jobs
--- IMMEDIATE and DELAYED jobs and their executions, in one statement. Rows, and how it enters the workspace,
--- as insert_cron_jobs. A NOTIFY is never null.
+-- IMMEDIATE and DELAYED jobs that are more than their executions (a name, title, tag or key, or a local
+-- time), and their executions, in one statement. Rows, and how it enters the workspace, as insert_cron_jobs.
+-- A NOTIFY is never null.
 with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
@@ -166,9 +208,14 @@ select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as 
 -- name: get_job
 -- %(job)s is an id or a name.
 select {Job}
-  from kronos.job_details
+  from kronos.version_details
  where job_id = kronos.find_job(%(job)s)
-   and workspace_id = kronos.current_workspace_id();
+   and workspace_id = kronos.current_workspace_id()
+ union all
+select {Job}
+  from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
+ cross join lateral (select shown.execution from kronos.one_shots_shown(array[detail.job_id], array[detail.created_at]) as shown) as shown
+ where workspace_id = kronos.current_workspace_id();
 
 -- name: list_jobs
 -- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
@@ -189,10 +236,14 @@ with found as materialized (
     select job.*
       from page
      cross join lateral (select {Job but pg_cron, execution}
-                           from kronos.job_details as detail
+                           from kronos.version_details as detail
                           where detail.job_id = page.job_id
                             and detail.workspace_id = kronos.current_workspace_id()
                           limit 1) as job
+     union all
+    select {Job but pg_cron, execution}
+      from kronos.one_shot_details(array(select page.job_id from page)) as detail
+     where detail.workspace_id = kronos.current_workspace_id()
 ), entry as materialized (
     select job_id, entry
       from kronos.pg_cron_entries_of(array(select job_id from job where trigger = 'CRON' and status = 'ACTIVE'))
@@ -227,7 +278,16 @@ with found as materialized (
 select {Job}, more_follow as _more
   from page
  cross join lateral unnest(page.ids) as wanted (id)
- cross join lateral (select * from kronos.job_details as found where found.job_id = wanted.id limit 1) as job
+ cross join lateral (select {Job}
+                       from kronos.version_details as found
+                      where found.job_id = wanted.id and found.workspace_id = kronos.current_workspace_id()
+                      limit 1) as job
+ union all
+select {Job}, false as _more
+  from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
+ cross join lateral (select shown.execution from kronos.one_shots_shown(array[detail.job_id], array[detail.created_at]) as shown) as shown
+ where workspace_id = kronos.current_workspace_id()
+   and (%(before_version)s::bigint is null or %(before_version)s::bigint > version)
  order by version desc;
 
 -- name: get_job_statistics

@@ -16,7 +16,6 @@ select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skip
        (select count(*)::integer
           from pg_stat_activity as backend
          where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions
-  from kronos.jobs as job
+  from kronos.job_rows(kronos.find_job(%(job)s)) as job
   left join lateral kronos.check_ledger(job.job_id, kronos.now() - interval '24 hours', kronos.now()) as ledger on true
- where job.job_id = kronos.find_job(%(job)s)
-   and job.workspace_id = kronos.current_workspace_id();
+ where job.workspace_id = kronos.current_workspace_id();

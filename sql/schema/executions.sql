@@ -1,4 +1,6 @@
 -- Every execution that is not finished: unpartitioned, small, hot. Its finished life is in execution_done.
+-- One whose job_id is its own id is a one-shot that has no row in jobs (lookup/one_shot_rows); any other's
+-- job is there (deletion/require_job).
 create table kronos.execution_live (
     execution_id      uuid        not null,
     workspace_id      uuid        not null,
@@ -27,7 +29,6 @@ create table kronos.execution_live (
     cancel_reason     jsonb,                             -- it was cancelled while claimed: its attempt may end it, and it gets no other
     overlap_nth       bigint,                            -- the order in which runs come to their keys: a key's later ones have higher numbers
     constraint execution_live_pkey           primary key (execution_id),
-    constraint execution_live_job_fkey       foreign key (workspace_id, job_id) references kronos.jobs (workspace_id, job_id),
     constraint execution_live_cause_known    check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
     constraint execution_live_claim_is_whole check ((claim_token is null) = (worker_id is null)
                                                 and (claim_token is null) = (claimed_at is null)
@@ -46,6 +47,9 @@ create index execution_live_ready on kronos.execution_live (endpoint_id, visible
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
 -- Serves a job's executions, and cancel_job.
 create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at);
+-- Serves find_one_shots: an endpoint's one-shots without a row in jobs, IMMEDIATE or not, newest last.
+create index execution_live_one_shots on kronos.execution_live (endpoint_id, (scheduled_at = created_at), created_at, execution_id)
+    where job_id = execution_id;
 -- Serve admit_run, one_at_a_time and release_next; release_held. From runs_from on, a tick reads nothing of
 -- the runs that ended before the last one.
 create index execution_live_by_overlap on kronos.execution_live (overlap_key, overlap_nth) where overlap_key is not null;
@@ -91,6 +95,9 @@ create table kronos.execution_done_default partition of kronos.execution_done de
 create index execution_done_by_job on kronos.execution_done (job_id, status, created_at);
 -- Serves find_executions: a status in its order; all of them merged.
 create index execution_done_newest on kronos.execution_done (workspace_id, status, created_at);
+-- Serves find_one_shots, as execution_live_one_shots.
+create index execution_done_one_shots on kronos.execution_done (endpoint_id, (scheduled_at = created_at), created_at, execution_id)
+    where job_id = execution_id;
 -- Serves find_executions by scheduled_at: the few rows that were made much earlier or later than that.
 create index execution_done_odd on kronos.execution_done (workspace_id, created_at)
     where case when created_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
@@ -114,10 +121,10 @@ create table kronos.late_days (
 );
 
 -- The weeks (their Mondays, in UTC) in whose ids a workspace, or a CRON job's version, has had finished
--- executions of a status: nowhere else is one looked for. It may have lost them since. Of what finished
--- before kronos.retention.weeks_from it does not tell. A week may be noted twice, by executions that finished
--- at the same time: so nobody waits for another's note. Serves find_executions. Written by
--- note_finished.
+-- executions of a status, or an endpoint one-shots that are their executions: nowhere else is one looked for.
+-- It may have lost them since. Of what finished before kronos.retention.weeks_from it does not tell. A week
+-- may be noted twice, by executions that finished at the same time: so nobody waits for another's note.
+-- Serves find_executions and find_one_shots. Written by note_finished.
 create table kronos.history_weeks (
     workspace_id  uuid  not null,
     subject_id    uuid  not null,

@@ -1,24 +1,36 @@
--- job_details: a job as the API shows it: names in place of ids, its pg_cron entry as it is now, a one-shot's
--- execution.
+-- job_details: all jobs as the API shows them, for people, and for the release before: the rows of
+-- kronos.jobs (version_details), and the one-shots that have none there, which are their executions
+-- (one_shot_rows). It holds each partition of the history: the API reads the one that an id names, by
+-- one_shot_details.
 create or replace view kronos.job_details with (security_invoker = true) as
-    select job.job_id, job.workspace_id, job.first_version_id, job.name, workspace.slug as workspace, endpoint.name as endpoint,
-           endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason, job.version, job.previous_version_id, job.replaced_by_id,
-           job.cron, job.every, case when job.anchor_local is null then job.anchor else kronos.anchor_of(job) end as anchor,
-           kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
-           job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
-           jsonb_build_object('policy', job.catch_up_policy, 'window_seconds', job.catch_up_window_seconds) as catch_up,
-           job.skip_next, job.resume_at,
-           case when workspace.status <> 'ACTIVE' or job.status not in ('ACTIVE', 'PAUSED') then null
-                when job.status = 'ACTIVE' and pointer.next_tick_at > kronos.now() and job.skip_next = 0 then nullif(pointer.next_tick_at, 'infinity')
-                when job.trigger = 'CRON' then kronos.next_run_at(job, pointer)
-           end as next_run_at,
-           coalesce(pointer.last_run_at, job.last_run_at) as last_run_at,
-           case when job.status = 'ACTIVE' and job.trigger = 'CRON' then kronos.pg_cron_entry(job.job_id) end as pg_cron,
-           job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input, 0 as priority, job.tags, job.created_at, job.retired_at,
-           case when job.trigger <> 'CRON' then
-               (select shown.execution from kronos.one_shots_shown(array[job.job_id], array[job.created_at]) as shown limit 1)
-           end as execution, job.title
-      from kronos.jobs as job
+    select detail.job_id, detail.workspace_id, detail.first_version_id, detail.name, detail.workspace, detail.endpoint, detail.endpoint_type, detail.trigger,
+           detail.status, detail.status_reason, detail.version, detail.previous_version_id, detail.replaced_by_id, detail.cron, detail.every, detail.anchor,
+           detail.anchor_local, detail.timezone, detail.description, detail.starts_at, detail.ends_at, detail.max_runs, detail.dst_gap, detail.dst_overlap,
+           detail.jitter_seconds, detail.overlap, detail.catch_up, detail.skip_next, detail.resume_at, detail.next_run_at, detail.last_run_at, detail.pg_cron,
+           detail.idempotency_key, detail.run_at, detail.run_at_local, detail.input, detail.priority, detail.tags, detail.created_at, detail.retired_at,
+           detail.execution, detail.title
+      from kronos.version_details as detail
+     union all
+    select run.execution_id, run.workspace_id, run.execution_id, null::text, workspace.slug, endpoint.name,
+           endpoint.type, case when run.scheduled_at = run.created_at then 'IMMEDIATE' else 'DELAYED' end,
+           case when run.completed_at is null then 'ACTIVE' else 'COMPLETED' end, null::jsonb, 1, null::uuid,
+           null::uuid, null::text, null::text, null::timestamptz, null::text, null::text, null::text,
+           null::timestamptz, null::timestamptz, null::integer, 'SHIFT', 'FIRST', 0, 'ALLOW',
+           jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600), 0, null::timestamptz,
+           null::timestamptz, run.started_at, null::jsonb, null::text,
+           case when run.scheduled_at <> run.created_at then run.scheduled_at end, null::text, run.input, 0,
+           '{}'::text[], run.created_at, run.completed_at,
+           (select shown.execution from kronos.one_shots_shown(array[run.execution_id], array[run.created_at]) as shown limit 1),
+           null::text
+      from (select live.execution_id, live.workspace_id, live.endpoint_id, live.input, live.scheduled_at, live.created_at,
+                   null::timestamptz as started_at, null::timestamptz as completed_at
+              from kronos.execution_live as live
+             where live.job_id = live.execution_id
+             union all
+            select done.execution_id, done.workspace_id, done.endpoint_id, done.input, done.scheduled_at, done.created_at,
+                   done.started_at, done.completed_at
+              from kronos.execution_done as done
+             where done.job_id = done.execution_id) as run
       join kronos.endpoints as endpoint using (endpoint_id)
-      join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
-      left join lateral kronos.pointer_of(case when job.trigger = 'CRON' then job.job_id end) as pointer on true;
+      join kronos.workspaces as workspace on workspace.workspace_id = run.workspace_id
+     where not exists (select from kronos.jobs as job where job.job_id = run.execution_id);

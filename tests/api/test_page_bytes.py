@@ -131,7 +131,8 @@ def test_the_log_tells_of_the_last_attempts(api: httpx.Client, tried: str) -> No
 def test_a_page_measures_no_more_documents_than_it_has(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
     """Of sixty inputs of 240 kB a page may look at one more than it has."""
     path = f"/v1/workspaces/{workspace}"
-    made = api.post(f"{path}/jobs", json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z", "input": BIG}).json()
+    body = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z", "tags": ["with-a-row"], "input": BIG}
+    made = api.post(f"{path}/jobs", json=body).json()
     shared_superuser.execute(
         """
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,

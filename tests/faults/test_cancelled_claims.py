@@ -211,7 +211,7 @@ def test_of_two_retries_by_hand_of_a_one_shot_one_retries(scene: Scene, su: psyc
         finalize(worker, token, claimed, "PERMANENT")
     path = f"/v1/workspaces/{scene.workspace}/executions/{claimed[0]}/retry"
     with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url) as holder:
-        holder.execute("select from kronos.jobs where job_id = %s for update", [made["job_id"]])
+        holder.execute("select from kronos.execution_done where execution_id = %s for update", [claimed[0]])
         retries = [threads.submit(scene.client.post, path) for _ in range(2)]
         assert await_waiting(su, 2)
         holder.commit()

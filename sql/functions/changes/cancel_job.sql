@@ -2,7 +2,8 @@
 -- entry; its unfinished executions, and those of its older versions, are cancelled (cancel_executions), and
 -- so are its backfills (stop_backfills).
 -- A one-shot's execution is locked before its job, as when a worker ends it. A live one without an execution
--- was retried by hand just now, so it is looked at again.
+-- was retried by hand just now, so it is looked at again. One that has no row in kronos.jobs gets one: its
+-- execution cannot say that the job was cancelled.
 -- As the caller, so row level security holds.   Returns: the job and how many entries were removed; no row
 -- where nothing live was there.   Raises: pg_cron's errors, unchanged.   Lock order: executions, jobs (of a
 -- CRON job settle_ticks holds it already), backfills.
@@ -14,6 +15,12 @@ declare
     v_unfinished uuid[];
     v_trigger    text;
 begin
+    perform from kronos.execution_live as live
+      where live.execution_id = v_job_id and live.job_id = live.execution_id and live.workspace_id = kronos.current_workspace_id()
+        for update;
+    if found then
+        insert into kronos.jobs select * from kronos.one_shot_rows(array[v_job_id]);
+    end if;
     for v_look in 1 .. 3 loop
         v_unfinished := array(select live.execution_id
                                 from kronos.execution_live as live

@@ -11,9 +11,8 @@ declare
 begin
     if p_versions is not null
        and not exists (select
-                         from kronos.jobs as job
-                        where job.job_id = p_job_id
-                          and job.workspace_id = kronos.current_workspace_id()
+                         from kronos.job_rows(p_job_id) as job
+                        where job.workspace_id = kronos.current_workspace_id()
                           and job.version = any (p_versions)) then
         perform set_config('kronos.settled_job_id', '', true);
     end if;

@@ -10,7 +10,12 @@ as $$
               from kronos.endpoints as endpoint
               join kronos.jobs as job using (endpoint_id)
              where endpoint.workspace_id = p_workspace_id
-               and job.status in ('ACTIVE', 'PAUSED')),
+               and job.status in ('ACTIVE', 'PAUSED'))
+           + (select count(*)
+                from kronos.execution_live as one_shot
+               where one_shot.workspace_id = p_workspace_id
+                 and one_shot.job_id = one_shot.execution_id
+                 and not exists (select from kronos.jobs as job where job.job_id = one_shot.execution_id)),
            (select count(*) from kronos.execution_live as live where live.workspace_id = p_workspace_id),
            (select count(*)
               from kronos.backfills as backfill

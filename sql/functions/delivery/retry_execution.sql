@@ -21,7 +21,7 @@ declare
 begin
     select job.first_version_id into v_done
       from kronos.execution_done as done
-      join kronos.jobs as job using (job_id)
+     cross join lateral kronos.job_rows(done.job_id) as job
      where done.execution_id = p_execution_id
        and done.workspace_id = kronos.current_workspace_id();
     if not found then
@@ -32,6 +32,10 @@ begin
           from kronos.jobs
          where job_id = (select job_id from kronos.jobs where first_version_id = v_done.first_version_id order by version desc limit 1)
            for no key update;
+        if not found then      -- a one-shot without a row: its execution, which is locked below, is all of it
+            select * into v_newest from kronos.one_shot_rows(array[v_done.first_version_id]);
+            exit;
+        end if;
         exit when v_newest.job_id = (select job_id from kronos.jobs where first_version_id = v_done.first_version_id order by version desc limit 1);
     end loop;
     if v_newest.status_reason ->> 'code' = 'cancelled' then

@@ -18,9 +18,10 @@ begin
                 else kronos.uuid7_floor(max(kronos.finite(job.created_at)) + interval '1 hour')
            end
       into v_versions, v_from, v_to
-      from kronos.jobs as job
-     where job.job_id = any (p_job_ids)
-       and job.workspace_id = kronos.current_workspace_id()
+      from (select * from kronos.jobs where job_id = any (p_job_ids)
+             union all
+            select * from kronos.one_shot_rows(p_job_ids)) as job
+     where job.workspace_id = kronos.current_workspace_id()
        and (job.retired_at is null or job.trigger <> 'CRON' or job.retired_at > kronos.now() - interval '25 hours' or cardinality(p_job_ids) = 1);
     return query
         select execution.status, sum(execution.tick_count), max(execution.scheduled_at)

@@ -66,14 +66,15 @@ begin
                             then greatest(coalesce(kronos.finite(job.retired_at) + c_slack, 'infinity'), filled.made_until)
                             else 'infinity'
                        end as made_until
-                  from kronos.jobs as job
+                  from (select * from kronos.jobs as stored where stored.job_id = any (p_job_ids)
+                         union all
+                        select * from kronos.one_shot_rows(p_job_ids)) as job
                   left join (select backfill.job_id, max(coalesce(kronos.finite(backfill.completed_at) + c_slack, 'infinity')) as made_until
                                from kronos.backfills as backfill
                               where backfill.workspace_id = v_workspace
                                 and backfill.first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = p_job_ids[1])
                               group by backfill.job_id) as filled using (job_id)
-                 where job.job_id = any (p_job_ids)
-                   and job.workspace_id = v_workspace) as version;
+                 where job.workspace_id = v_workspace) as version;
     end if;
     if v_workspace_at is null or (p_job_ids is not null and v_versions is null) then
         return;

@@ -2,7 +2,8 @@
 -- be looked for. Once a statement. Waits for nobody, but where it notes a day that retention is forgetting.
 -- history_weeks: the weeks in whose ids a workspace and a CRON job's version have had finished executions of a
 -- status, by the first two of them: so a week with one note had one execution, and a list knows it without a
--- look. A one-shot's execution is found by its job, and notes no week of it. Of those that finish at once each
+-- look; and an endpoint's one-shots that are their executions. Any other one-shot's execution is found by its
+-- job, and notes no week of it. Of those that finish at once each
 -- may note a week. Retention forgets weeks of which nothing is left (retain_notes). Of a week that is long
 -- past, notes that it is just forgetting do not count, and the others are kept until we are done: so that the
 -- row, which came too late to be seen by it, is noted.
@@ -28,14 +29,17 @@ begin
                         where noted.subject_id = found.workspace_id and noted.status = found.status and noted.week = v_week
                        offset 1
                         limit 1) is null
-                   or (found.job_id is not null
+                   or (found.subject_id is not null
                        and (select true
                               from kronos.history_weeks as noted
-                             where noted.subject_id = found.job_id and noted.status = found.status and noted.week = v_week
+                             where noted.subject_id = found.subject_id and noted.status = found.status and noted.week = v_week
                             offset 1
                              limit 1) is null))
       into v_may_be_late, v_is_new
-      from (select finished.workspace_id, case when finished.cause <> 'API' then finished.job_id end as job_id, finished.status,
+      from (select finished.workspace_id, 
+                   case when finished.cause <> 'API'                  then finished.job_id
+                        when finished.job_id = finished.execution_id then finished.endpoint_id
+                   end as subject_id, finished.status,
                    finished.execution_id >= v_from and finished.execution_id < v_to as is_of_this_week,
                    bool_or(finished.cause in ('BACKFILL', 'MANUAL')
                            or get_byte(uuid_send(finished.execution_id), 6) >> 4 <> 7      -- an id that no function of ours made: it names no time
@@ -51,7 +55,10 @@ begin
                        row_number() over (partition by subject.subject_id, finished.status, id.week) as nth
                   from finished
                  cross join lateral (select date_trunc('week', kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as week) as id
-                 cross join lateral (values (finished.workspace_id), (case when finished.cause <> 'API' then finished.job_id end)) as subject (subject_id)
+                 cross join lateral (values (finished.workspace_id),
+                                            (case when finished.cause <> 'API'                 then finished.job_id
+                                                  when finished.job_id = finished.execution_id then finished.endpoint_id
+                                             end)) as subject (subject_id)
                  where subject.subject_id is not null) as fresh
          where fresh.nth <= 2
            and 2 > case when fresh.week >= v_week - 14

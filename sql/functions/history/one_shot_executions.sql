@@ -1,7 +1,7 @@
 -- one_shot_executions: the executions of the IMMEDIATE and DELAYED jobs given, each job with its time of
--- creation. The unfinished are found by the job; the finished by the id that is computed from (job,
--- creation), and those that have another, made before ids were computed, by the job among the ids of the hour
--- after its creation.
+-- creation. The unfinished are found by the job; the finished by the job's own id, or by the one that is
+-- computed from (job, creation), and those that have another, made before ids were computed, by the job among
+-- the ids of the hour after its creation.
 -- Returns: no row for a job that has none.   As the caller: row level security holds.
 create or replace function kronos.one_shot_executions(p_job_ids uuid[], p_created_at timestamptz[]) returns table (job_id uuid, execution_id uuid)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
@@ -16,6 +16,14 @@ begin
     for job_id, execution_id in
         select live.job_id, live.execution_id from kronos.execution_live as live where live.job_id = any (p_job_ids) and live.cause = 'API'
     loop
+        v_left := array_remove(v_left, job_id);
+        return next;
+    end loop;
+    for execution_id in
+        select ended.execution_id
+          from kronos.finished_among(array(select job.id from unnest(v_left) as job (id) where get_byte(uuid_send(job.id), 6) >> 4 = 7)) as ended
+    loop
+        job_id := execution_id;
         v_left := array_remove(v_left, job_id);
         return next;
     end loop;

@@ -1,10 +1,8 @@
 -- find_jobs: one page of the caller's workspace's jobs: the ids of the newest p_limit, by (created_at,
--- job_id), that come after a place in the list and that each filter that is not null lets through. Each
--- (trigger, status) that they allow is read in an index's own order, of the workspace, the tag, or of each
--- endpoint of that name, and they are merged; so what the others hold, a million finished one-shots say, is
--- not read. As the owner, bound to the caller's workspace: to row level security no operator on names is
--- leakproof, so it keeps them from every index. The plan is made for the arguments at hand: a filter that is
--- null is gone from it.
+-- job_id), that come after a place in the list and that each filter that is not null lets through: those
+-- that have a row in kronos.jobs (find_stored_jobs), and the one-shots that have none (find_one_shots), whose
+-- tags, names and titles there are not. As the owner, bound to the caller's workspace: to row level security
+-- neither tags' nor names' operators are leakproof, so it keeps them from every index.
 -- Returns: newest first.
 create or replace function kronos.find_jobs(p_endpoint text, p_trigger text, p_status text, p_tag text, p_q text, p_created_after timestamptz,
                                             p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
@@ -14,47 +12,43 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_workspace constant uuid   := kronos.current_workspace_id();
-    v_triggers  constant text[] := case when p_trigger is null then array['IMMEDIATE', 'DELAYED', 'CRON'] else array[p_trigger] end;
-    v_statuses  constant text[] := case when p_status is null then array['ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED'] else array[p_status] end;
-    v_before_at timestamptz     := coalesce(p_before_created_at, 'infinity');
-    v_before_id uuid            := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_triggers  constant text[] := case when p_trigger is null then array['IMMEDIATE', 'DELAYED'] else array[p_trigger] end;
+    v_statuses  constant text[] := case when p_status is null then array['ACTIVE', 'COMPLETED'] else array[p_status] end;
+    v_before_at constant timestamptz := coalesce(p_before_created_at, 'infinity');
+    v_before_id constant uuid   := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_q         constant text   := lower(p_q);
     v_endpoints uuid[];
+    v_by_id     uuid[];      -- where the text may be how an id begins
 begin
-    if p_endpoint is not null then
-        v_endpoints := array(select endpoint.endpoint_id from kronos.endpoints as endpoint where endpoint.workspace_id = v_workspace and endpoint.name = p_endpoint);
+    if p_tag is null and p_trigger is distinct from 'CRON' and v_statuses && array['ACTIVE', 'COMPLETED'] then
+        v_endpoints := array(select endpoint.endpoint_id
+                               from kronos.endpoints as endpoint
+                              where endpoint.workspace_id = v_workspace
+                                and (p_endpoint is null or endpoint.name = p_endpoint));
+        if p_q is not null then
+            v_by_id := case when v_q ~ '^[0-9a-f]{4}[0-9a-f-]*$' and length(replace(v_q, '-', '')) <= 32 then v_endpoints end;
+            v_endpoints := array(select endpoint.endpoint_id
+                                   from kronos.endpoints as endpoint
+                                  where endpoint.endpoint_id = any (v_endpoints)
+                                    and position(v_q in lower(endpoint.name)) > 0);
+        end if;
     end if;
-    if p_q is not null then
-        return query
-            select found.job_id, found.created_at
-              from kronos.search_jobs(v_endpoints, v_triggers, v_statuses, p_tag, p_q, p_created_after, p_created_before, v_before_at, v_before_id,
-                                      p_limit) as found;
-    elsif p_tag is not null then
-        return query
-            select found.job_id, found.created_at
-              from kronos.tagged_jobs(p_tag, v_endpoints, v_triggers, v_statuses, p_created_after, p_created_before, v_before_at, v_before_id,
-                                      p_limit) as found;
-    elsif v_endpoints is not null then
-        return query
-            select found.job_id, found.created_at
-              from kronos.endpoints_jobs(v_endpoints, v_triggers, v_statuses, p_created_after, p_created_before, v_before_at, v_before_id,
-                                         p_limit) as found;
-    else
-        return query
-            select found.job_id, found.created_at
-              from unnest(v_triggers) as wanted (trigger)
-             cross join unnest(v_statuses) as wanted_too (status)
-             cross join lateral (select job.job_id, job.created_at
-                                   from kronos.jobs as job
-                                  where job.workspace_id = v_workspace
-                                    and job.trigger = wanted.trigger
-                                    and job.status = wanted_too.status
-                                    and (p_created_after is null or job.created_at > p_created_after)
-                                    and (p_created_before is null or job.created_at < p_created_before)
-                                    and (job.created_at, job.job_id) < (v_before_at, v_before_id)
-                                  order by job.created_at desc, job.job_id desc
-                                  limit p_limit) as found
-             order by found.created_at desc, found.job_id desc
-             limit p_limit;
-    end if;
+    return query
+        select either.id, either.at
+          from (select stored.job_id as id, stored.created_at as at
+                  from kronos.find_stored_jobs(p_endpoint, p_trigger, p_status, p_tag, p_q, p_created_after, p_created_before, p_before_created_at,
+                                               p_before_id, p_limit) as stored
+                 union
+                select found.job_id, found.created_at
+                  from kronos.find_one_shots(v_endpoints, v_triggers, v_statuses, null, p_created_after, p_created_before, v_before_at, v_before_id,
+                                             p_limit) as found
+                 where v_endpoints <> '{}'
+                 union
+                select found.job_id, found.created_at
+                  from kronos.find_one_shots(v_by_id, v_triggers, v_statuses, v_q, p_created_after, p_created_before, v_before_at, v_before_id,
+                                             p_limit) as found
+                 where v_by_id <> '{}') as either
+         order by either.at desc, either.id desc
+         limit p_limit;
 end
 $$;

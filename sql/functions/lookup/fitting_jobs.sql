@@ -12,8 +12,9 @@ declare
 begin
     for v_job in
         select job.job_id, job.trigger, job.input
-          from kronos.jobs as job
-         where job.job_id = any (p_job_ids[1:p_limit])
+          from (select stored.job_id, stored.trigger, stored.input from kronos.jobs as stored where stored.job_id = any (p_job_ids[1:p_limit])
+                 union all
+                select one_shot.job_id, one_shot.trigger, one_shot.input from kronos.one_shot_rows(p_job_ids[1:p_limit]) as one_shot) as job
          order by array_position(p_job_ids, job.job_id)
     loop
         v_bytes := v_bytes + octet_length(v_job.input::text) * case when v_job.trigger = 'CRON' then 1 else 2 end;

@@ -1,9 +1,9 @@
 -- retain_workspaces: up to p_limit workspaces that were deleted longer ago than the instance's failure_days
 -- and of which no job is kept, with their endpoints. Nor is an execution then: retain_jobs keeps a job for as
--- long as one of its executions is kept.
+-- long as one of its executions is kept, and one-shots that have no row there are looked for.
 -- Returns: how many. With p_dry_run it only counts.
 create or replace function kronos.retain_workspaces(p_limit integer, p_dry_run boolean) returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_doomed uuid[];
@@ -13,8 +13,8 @@ begin
                        cross join kronos.retention as instance
                        where workspace.status = 'DELETED'
                          and workspace.deleted_at < kronos.now() - make_interval(days => instance.failure_days)
-                         and not exists (select from kronos.jobs as job
-                                          where job.workspace_id = workspace.workspace_id)
+                         and not exists (select from kronos.jobs as job where job.workspace_id = workspace.workspace_id)
+                         and not exists (select from kronos.execution_done as done where done.workspace_id = workspace.workspace_id)
                        limit p_limit);
     if cardinality(v_doomed) > 0 and not p_dry_run then
         delete from kronos.late_days where workspace_id = any (v_doomed);
