@@ -20,6 +20,12 @@ create index jobs_named on kronos.jobs (workspace_id, trigger, status, created_a
 drop index kronos.jobs_by_name;
 create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, job_id) where name is not null;
 
+-- It is not known in which of the weeks anything was made at another time than it is for: it may have been in each.
+insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
+select distinct noted.workspace_id, noted.subject_id, 'ODD', noted.week, place.id
+  from kronos.history_weeks as noted
+ cross join (values ('00000000-0000-0000-0000-000000000000'::uuid), ('ffffffff-ffff-ffff-ffff-ffffffffffff')) as place (id)
+    on conflict do nothing;
 -- A week with one note had one execution of a status, this one; of those noted before nobody knows: two notes.
 insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
 select min(noted.workspace_id::text)::uuid, noted.subject_id, noted.status, noted.week, '00000000-0000-0000-0000-000000000000'

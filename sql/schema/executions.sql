@@ -122,9 +122,11 @@ create table kronos.late_days (
 
 -- The weeks (their Mondays, in UTC) in whose ids a workspace, or a CRON job's version, has had finished
 -- executions of a status, or an endpoint one-shots that are their executions: nowhere else is one looked for.
--- It may have lost them since. Of what finished before kronos.retention.weeks_from it does not tell. A week
--- may be noted twice, by executions that finished at the same time: so nobody waits for another's note.
--- Serves find_executions and find_one_shots. Written by note_finished.
+-- Each by its first two: a week with one note had one, this one. ODD, in place of a status: what was made long
+-- before or after the time that it is for (is_odd). It may have lost them since. Of what finished before
+-- kronos.retention.weeks_from it does not tell. A week may be noted twice, by executions that finished at the
+-- same time: so nobody waits for another's note. Serves find_executions and find_one_shots. Written by
+-- note_finished.
 create table kronos.history_weeks (
     workspace_id  uuid  not null,
     subject_id    uuid  not null,
@@ -133,5 +135,5 @@ create table kronos.history_weeks (
     execution_id  uuid  not null,
     constraint history_weeks_pkey primary key (subject_id, status, week, execution_id)
 );
--- Serves retain_remains.
+-- Serves retain_notes.
 create index history_weeks_by_age on kronos.history_weeks (week);

@@ -150,8 +150,9 @@ def test_a_view_whose_columns_change_is_made_anew_with_those_that_read_it_and_wh
     superuser: Connection, database_url: str, release: Release, report: str
 ) -> None:
     before = reports(superuser, report)
-    release.edit(_EXECUTIONS, "null::bigint as duration_ms", "null::numeric as duration_ms")
-    release.edit(_EXECUTIONS, "* 1000)::bigint", "* 1000)::numeric")
+    release.edit("views/active_executions.sql", "null::bigint as duration_ms", "null::numeric as duration_ms")
+    release.edit("functions/ground/duration_ms.sql", "returns bigint", "returns numeric")
+    release.edit("functions/ground/duration_ms.sql", "* 1000)::bigint", "* 1000)::numeric")
     release.edit("functions/history/read_executions.sql", "duration_ms bigint", "duration_ms numeric")
     with pytest.raises(errors.MigrationFailed, match=r"view rpt\.failed_today uses view kronos\.executions") as caught:
         migrations.migrate(database_url)

@@ -46,6 +46,10 @@ declare
     v_late       timestamptz[];                     -- days of ids of what was made late in the span, each with the day of its making
     v_late_made  timestamptz[];
     v_late_until timestamptz[];
+    v_odd_weeks  timestamptz[];                     -- v_weeks and v_known of what was made long before or after the time that it is for:
+    v_odd_known  uuid[];                            -- where a span's times of making cannot be prompt, nothing else is looked for
+    v_is_odd     boolean;
+    v_prompt_to  constant timestamptz := p_scheduled_before + 3 * c_slack;      -- what is newer is odd: a span ends here
     v_is_noted   boolean;                           -- whether all that the span has is noted
     v_noted_from constant timestamptz := kronos.weeks_noted_from();
     v_weeks      timestamptz[];                     -- the weeks to look into, newest first; null: nothing is known
@@ -89,6 +93,10 @@ begin
     if not v_is_one_shot and not coalesce(p_status = any (c_unfinished), false) then
         select noted.weeks, noted.ids, coalesce(noted.only_status, p_status) into v_weeks, v_known, v_only
           from kronos.noted_weeks(coalesce(v_versions, array[v_workspace]), p_status) as noted;
+        if num_nonnulls(p_scheduled_after, p_scheduled_before) > 0 then
+            select noted.weeks, noted.ids into v_odd_weeks, v_odd_known
+              from kronos.noted_weeks(coalesce(v_versions, array[v_workspace]), 'ODD') as noted;
+        end if;
     end if;
     v_upper := least(v_upper, case when v_before_at < kronos.now() then kronos.finite(v_before_at) + c_slack end);
     v_lower := coalesce(v_upper, kronos.now()) - v_days;
@@ -105,17 +113,18 @@ begin
            and (v_late_since is null or late.created_day < v_late_since)
            and late.created_day <= (v_before_at at time zone 'UTC')::date;
         v_is_noted := v_weeks is not null and v_lower >= v_noted_from;
+        v_is_odd := v_is_noted and (v_upper + 2 * c_slack < p_scheduled_after or v_lower - 2 * c_slack > p_scheduled_before) is true;
         for v_part in
             select span.id_from, span.id_to, span.id_from - c_slack as made_from, span.id_to + c_slack as made_to, v_is_noted as is_noted,
                    null::uuid[] as known
-              from kronos.spans_to_look(case when v_is_noted then v_weeks end, v_lower, v_upper) as span
+              from kronos.spans_to_look(case when v_is_odd then v_odd_weeks when v_is_noted then v_weeks end, v_lower, v_upper) as span
              union all
             select late.id_from, late.id_from + c_day, late.made_from, late.made_to, v_weeks is not null and late.id_from >= v_noted_from, null
               from unnest(v_late, v_late_made, v_late_until) as late (id_from, made_from, made_to)
              where v_weeks is null or late.id_from < v_noted_from or date_trunc('week', late.id_from, 'UTC') = any (v_weeks)
              union all
             select null, null, null, null, true, found.ids
-              from kronos.known_within(v_known, v_lower, v_upper, v_late) as found (ids)
+              from kronos.known_within(case when v_is_odd then v_odd_known else v_known end, v_lower, v_upper, v_late) as found (ids)
              where found.ids <> '{}'
         loop
             v_of_span := case when v_versions is not null then
@@ -148,10 +157,11 @@ begin
         end loop;
         exit when v_is_last or v_made[p_limit] > v_lower + c_slack;
         v_late_since := v_late_from;
-        v_days := least(v_days * 2, interval '32 days');
+        v_days := case when v_lower = v_prompt_to then interval '1 day' else least(v_days * 2, interval '32 days') end;
         v_upper := v_lower;
-        v_lower := kronos.span_below(v_upper, v_days, v_weeks, v_known, v_noted_from);
-        v_lower := greatest(v_lower, v_oldest - c_slack);
+        v_lower := kronos.span_below(v_upper, v_days, case when v_is_odd then v_odd_weeks else v_weeks end,
+                                      case when v_is_odd then v_odd_known else v_known end, v_noted_from);
+        v_lower := greatest(v_lower, v_oldest - c_slack, case when v_upper > v_prompt_to then v_prompt_to end);
     end loop;
     return query
         select page.id, page.at from unnest(v_ids, v_made) as page (id, at);

@@ -3,10 +3,10 @@
 -- history_weeks: the weeks in whose ids a workspace and a CRON job's version have had finished executions of a
 -- status, by the first two of them: so a week with one note had one execution, and a list knows it without a
 -- look; and an endpoint's one-shots that are their executions. Any other one-shot's execution is found by its
--- job, and notes no week of it. Of those that finish at once each
--- may note a week. Retention forgets weeks of which nothing is left (retain_notes). Of a week that is long
--- past, notes that it is just forgetting do not count, and the others are kept until we are done: so that the
--- row, which came too late to be seen by it, is noted.
+-- job, and notes no week of it. What is odd (is_odd) is noted as ODD besides. Of those that finish at once
+-- each may note a week. Retention forgets weeks of which nothing is left (retain_notes). Of a week that is
+-- long past, notes that it is just forgetting do not count, and the others are kept until we are done: so that
+-- the row, which came too late to be seen by it, is noted.
 -- late_days: where an execution was made more than an hour before or after the time in its id (a run of missed
 -- ticks, a long pause, a backfill that takes days), the days of both, once.
 -- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this week,
@@ -26,40 +26,48 @@ begin
            bool_or(not found.is_of_this_week
                    or (select true
                          from kronos.history_weeks as noted
-                        where noted.subject_id = found.workspace_id and noted.status = found.status and noted.week = v_week
+                        where noted.subject_id = kind.subject_id and noted.status = kind.status and noted.week = v_week
                        offset 1
-                        limit 1) is null
-                   or (found.subject_id is not null
-                       and (select true
-                              from kronos.history_weeks as noted
-                             where noted.subject_id = found.subject_id and noted.status = found.status and noted.week = v_week
-                            offset 1
-                             limit 1) is null))
+                        limit 1) is null)
       into v_may_be_late, v_is_new
-      from (select finished.workspace_id, 
-                   case when finished.cause <> 'API'                  then finished.job_id
+      from (select finished.workspace_id, finished.status,
+                   case when finished.cause <> 'API'                 then finished.job_id
                         when finished.job_id = finished.execution_id then finished.endpoint_id
-                   end as subject_id, finished.status,
+                   end as subject_id,
                    finished.execution_id >= v_from and finished.execution_id < v_to as is_of_this_week,
+                   bool_or(kronos.is_odd(finished.created_at, finished.scheduled_at)) as has_odd,
                    bool_or(finished.cause in ('BACKFILL', 'MANUAL')
-                           or get_byte(uuid_send(finished.execution_id), 6) >> 4 <> 7      -- an id that no function of ours made: it names no time
+                           -- an id that no function of ours made: it names no time
+                           or get_byte(uuid_send(finished.execution_id), 6) >> 4 <> 7
                            or finished.created_at not between '1970-01-01 00:00:00+00' and kronos.now() + interval '1 day'
-                           or finished.scheduled_at not between greatest(finished.created_at, '0001-01-01 00:00:00+00') - interval '1 hour'
-                                                             and least(finished.created_at, '9999-12-31 00:00:00+00') + interval '1 hour') as may_be_late
+                           or finished.scheduled_at not between greatest(finished.created_at, '0001-01-01 00:00:00+00')
+                                                                - interval '1 hour'
+                                                            and least(finished.created_at, '9999-12-31 00:00:00+00')
+                                                                + interval '1 hour') as may_be_late
               from finished
-             group by 1, 2, 3, 4) as found;
+             group by 1, 2, 3, 4) as found
+     cross join lateral (values (found.workspace_id, found.status),
+                                (found.subject_id, found.status),
+                                (found.workspace_id, case when found.has_odd then 'ODD' end),
+                                (found.subject_id, case when found.has_odd then 'ODD' end)) as kind (subject_id, status)
+     where kind.subject_id is not null and kind.status is not null;
     if v_is_new then
         insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
         select fresh.workspace_id, fresh.subject_id, fresh.status, fresh.week, fresh.execution_id
-          from (select finished.workspace_id, subject.subject_id, finished.status, id.week, finished.execution_id,
-                       row_number() over (partition by subject.subject_id, finished.status, id.week) as nth
+          from (select finished.workspace_id, subject.subject_id, kind.status, id.week, finished.execution_id,
+                       row_number() over (partition by subject.subject_id, kind.status, id.week) as nth
                   from finished
-                 cross join lateral (select date_trunc('week', kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as week) as id
+                 cross join lateral (select date_trunc('week', kronos.uuid7_time(finished.execution_id)
+                                                               at time zone 'UTC')::date as week) as id
                  cross join lateral (values (finished.workspace_id),
                                             (case when finished.cause <> 'API'                 then finished.job_id
                                                   when finished.job_id = finished.execution_id then finished.endpoint_id
                                              end)) as subject (subject_id)
-                 where subject.subject_id is not null) as fresh
+                 cross join lateral (values (finished.status),
+                                            (case when kronos.is_odd(finished.created_at, finished.scheduled_at)
+                                                  then 'ODD'
+                                             end)) as kind (status)
+                 where subject.subject_id is not null and kind.status is not null) as fresh
          where fresh.nth <= 2
            and 2 > case when fresh.week >= v_week - 14
                         then (select count(*)

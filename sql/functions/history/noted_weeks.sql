@@ -14,7 +14,7 @@ begin
       from (select each.status, each.week, count(*) as notes, (array_agg(each.execution_id))[1] as id
               from kronos.history_weeks as each
              where each.subject_id = any (p_subject_ids)
-               and (p_status is null or each.status = p_status)
+               and case when p_status is null then each.status <> 'ODD' else each.status = p_status end
              group by each.subject_id, each.status, each.week) as noted;
 end
 $$;
