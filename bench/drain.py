@@ -70,12 +70,14 @@ select kronos.uuid7(), endpoint.workspace_id, job.job_id, endpoint.endpoint_id, 
 _CRON = "with job as (select %(job_id)s::uuid as job_id, n from generate_series(1, %(count)s) as n)" + _LIVE
 _ONE_SHOTS = (
     """
-with job as (
+with made as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input)
     select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', %(input)s::jsonb
       from kronos.endpoints as endpoint, (select gen_random_uuid() as job_id from generate_series(1, %(count)s)) as fresh
      where endpoint.name = %(endpoint)s
-    returning job_id, row_number() over () as n
+    returning job_id
+), job as (
+    select job_id, row_number() over () as n from made
 )
 """
     + _LIVE

@@ -380,3 +380,39 @@ def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(superuser: ps
     assert [status_of(superuser, one) for one in ids] == ["RUNNING"] * 2
     assert set(finalize(worker, token, ids).values()) == {"SUCCESS"}
     assert _gates_agree(superuser)
+
+
+_UNSOUND = {  # constraint -> a change of a claimed execution's row, or of its rows once it has ended
+    "execution_live_cause_known": "update kronos.execution_live set cause = 'WHIM'",
+    "execution_live_claim_is_whole": "update kronos.execution_live set worker_id = null",
+    "execution_live_attempts_bounded": "update kronos.execution_live set attempt_count = max_attempts + 1",
+    "execution_live_held_is_unclaimed": "update kronos.execution_live set visible_at = 'infinity'",
+    "execution_live_cancelled_is_claimed": """
+        update kronos.execution_live
+           set cancel_reason = '{}', claim_token = null, worker_id = null, claimed_at = null, holds_slot = false
+    """,
+    "execution_live_overlap_is_whole": "update kronos.execution_live set overlap_nth = 1",
+    "execution_done_cause_known": "update kronos.execution_done set cause = 'WHIM'",
+    "execution_done_status_known": "update kronos.execution_done set status = 'WHIM', status_reason = '{}'",
+    "execution_done_reason_given": "update kronos.execution_done set status = 'MISSED'",
+    "execution_done_counts_ticks": "update kronos.execution_done set tick_count = 0",
+    "attempt_status_known": "update kronos.attempt set status = 'WHIM'",
+}
+
+
+def test_no_unsound_row_can_be_written_by_anybody(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    add_executions(superuser, endpoint, 2)
+    token, claimed = claim(worker, endpoint, quota=1)
+    assert finalize(worker, token, claimed) == {claimed[0]: "SUCCESS"}
+    claim(worker, endpoint, quota=1)
+    there = superuser.execute(
+        "select conname from pg_constraint where contype = 'c' and convalidated"
+        " and conrelid in ('kronos.execution_live'::regclass, 'kronos.execution_done'::regclass, 'kronos.attempt'::regclass)"
+    ).fetchall()
+    assert {name for (name,) in there} == set(_UNSOUND)
+    for role in ("kronos_owner", "none"):
+        for name, change in _UNSOUND.items():
+            with pytest.raises(psycopg.errors.CheckViolation) as caught, superuser.transaction():
+                superuser.execute(f"set local role {role}; {change}".encode())
+            assert caught.value.diag.constraint_name == name
