@@ -23,9 +23,9 @@ TURN_SECONDS = 30
 """What a request that suspends or resumes may take: more than others have."""
 _FOLLOW_SECONDS = 20.0
 """So long it has the workspace's jobs follow, some thousands a second; workers and the reaper go on."""
-_STUCK_SECONDS = 1.0
-"""So long while nothing can be done: somebody holds what is left."""
 _AGAIN_SECONDS = 0.02
+_TRIES = 50
+"""After so many steps in a row that got on with nothing it ends: somebody holds what is left."""
 _UNFINISHED = {"jobs": "ACTIVE or PAUSED jobs", "executions": "unfinished executions", "backfills": "RUNNING backfills"}
 
 
@@ -123,17 +123,16 @@ async def _follow(view: WorkspaceView, jobs_left: int) -> int:
 
     What stops it is no error of the request: the workspace has turned.
     """
-    began = moved = time.monotonic()
-    while jobs_left > 0 and (now := time.monotonic()) < began + _FOLLOW_SECONDS and now < moved + _STUCK_SECONDS:
+    until, tries = time.monotonic() + _FOLLOW_SECONDS, 0
+    while jobs_left > 0 and tries < _TRIES and time.monotonic() < until:
         try:
             (step,) = await view.rows(_TURN_FURTHER, {})
         except errors.KronosError as error:
             _log.warning("jobs of workspace %s will follow it later: %s", view.workspace, error)
             break
         jobs_left = step.jobs_left
-        if step.done:
-            moved = now
-        elif jobs_left:
+        tries = 0 if step.done else tries + 1
+        if tries and jobs_left:
             await asyncio.sleep(_AGAIN_SECONDS)
     return jobs_left
 

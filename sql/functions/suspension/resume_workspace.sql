@@ -6,7 +6,7 @@ create or replace function kronos.resume_workspace() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if kronos.turn_workspace('ACTIVE') then
+    if kronos.turn_workspace(kronos.current_workspace_id(), 'ACTIVE') then
         perform pg_notify('kronos_work', 'old');      -- it has been due for long: a look that begins where claims ended passes it over
     end if;
     return 0;

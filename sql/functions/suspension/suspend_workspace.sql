@@ -6,7 +6,7 @@ create or replace function kronos.suspend_workspace() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform kronos.turn_workspace('SUSPENDED');
+    perform kronos.turn_workspace(kronos.current_workspace_id(), 'SUSPENDED');
     return 0;
 end
 $$;

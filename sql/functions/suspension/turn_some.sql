@@ -36,8 +36,9 @@ begin
         v_job_ids := kronos.few_ticks(v_found, v_turn.turned_at, c_ticks);
         v_behind := kronos.turn_each(v_job_ids, v_is_suspended, true, true);
         v_turn.behind := v_turn.behind[cardinality(v_job_ids) + 1:] || v_behind;
-        if v_behind <> '{}' then
-            v_turn.next_at := kronos.clock() + interval '0.5 seconds';
+        if v_behind <> '{}' then      -- the others at once; where there are none, after a while
+            v_turn.next_at := kronos.clock() + case when cardinality(v_turn.behind) > cardinality(v_behind) then interval '0'
+                                                       else interval '0.5 seconds' end;
         end if;
     else
         select coalesce(array_agg(next.job_id order by next.created_at, next.job_id), '{}') into v_found

@@ -1,11 +1,11 @@
--- turn_workspace: the workspace of the transaction becomes SUSPENDED, or ACTIVE again, at this instant, and
+-- turn_workspace: a workspace becomes SUSPENDED, or ACTIVE again, at this instant, and
 -- that alone, whatever it holds: from the commit on workers and rings go by its row. Its jobs follow, so many
 -- at a time (turn_some), and each one's ticks are decided by the instant (follow_turns).
 -- A firing whose transaction begins while this one commits comes before it.
 -- Lock order: the workspace's lock, its row.
 -- Returns: whether it turned; not where it was so already, or is deleted.
 -- Raises: 55P03 where it has turned twenty times and its jobs have still to follow the first.
-create or replace function kronos.turn_workspace(p_status text) returns boolean
+create or replace function kronos.turn_workspace(p_workspace_id uuid, p_status text) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -15,8 +15,8 @@ declare
     v_now       timestamptz;
     v_jobs      bigint;
 begin
-    perform pg_advisory_xact_lock(kronos.workspace_lock(kronos.current_workspace_id()));
-    select * into v_workspace from kronos.workspaces where workspace_id = kronos.current_workspace_id() for no key update;
+    perform pg_advisory_xact_lock(kronos.workspace_lock(p_workspace_id));
+    select * into v_workspace from kronos.workspaces where workspace_id = p_workspace_id for no key update;
     if v_workspace.status is null or v_workspace.status in (p_status, 'DELETED') then
         return false;
     end if;
