@@ -191,9 +191,12 @@ class HttpTransport:
         sending.begin(envelope.request(identity, body))
         return sending
 
-    def forget(self, sending: "Sending") -> None:
-        """It has ended."""
-        self._under_way.discard(sending)
+    def ends(self, sending: "Sending") -> bool:
+        """Whether it ends now, and had not before."""
+        if sending not in self._under_way:
+            return False
+        self._under_way.remove(sending)
+        return True
 
     def _wake_at(self, deadline: float) -> None:
         """Set the timer to the first deadline. Deliveries that end before theirs leave it as it is."""
@@ -267,18 +270,17 @@ class Sending:
             self._opening.add_done_callback(self._opening_ended)
             return
         self._connection, self._is_kept = kept, True
-        kept.send(request, self)
-
-    async def _open(self, request: bytes) -> None:
         try:
-            if self._origin.is_tls:
-                await self._connections.trust.look_again()
-                self._connection = self._connections.take_kept(self._origin)
-                self._is_kept = self._connection is not None
-            connection = self._connection or await self._connections.open(self._origin)
+            kept.send(request, self)
         except Exception as error:
             self._fail(*self._error_of(error))
-            return
+
+    async def _open(self, request: bytes) -> None:
+        if self._origin.is_tls:
+            await self._connections.trust.look_again()
+            self._connection = self._connections.take_kept(self._origin)
+            self._is_kept = self._connection is not None
+        connection = self._connection or await self._connections.open(self._origin)
         if self._stopped is not None:  # somebody below took the cancellation for an answer
             connection.abort()
             self._fail(self._stopped, self._why(self._stopped))
@@ -289,8 +291,11 @@ class Sending:
 
     def _opening_ended(self, task: asyncio.Task[None]) -> None:
         """Not within the task: one that is stopped before its first step never runs."""
-        if self._stopped is not None and task.cancelled():
-            self._fail(self._stopped, self._why(self._stopped))
+        if task.cancelled():
+            if self._stopped is not None:  # else the event loop ends
+                self._fail(self._stopped, self._why(self._stopped))
+        elif isinstance(error := task.exception(), Exception):
+            self._fail(*self._error_of(error))
 
     def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
         """Its connection calls this, once: the answer was read as far as answers are read, or there is none, and why."""
@@ -364,8 +369,8 @@ class Sending:
 
     def _finish(self, outcome: Outcome) -> None:
         self._connection = None
-        self._transport.forget(self)
-        self._on_end(outcome)
+        if self._transport.ends(self):
+            self._on_end(outcome)
 
     def _error_of(self, error: Exception) -> tuple[ErrorType, str]:
         """Our name for an exception. Texts that are not ours carry addresses and URLs, and are never passed on."""
