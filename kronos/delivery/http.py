@@ -16,9 +16,10 @@ from uuid import UUID
 
 from kronos.delivery.answer import AnswerParser, NotHttp
 from kronos.delivery.connection import Connection, ConnectionEnded
-from kronos.delivery.connections import Connections, HostUnreachable, NameUnknown, Origin
-from kronos.delivery.egress import AddressRefused, EgressPolicy, Resolver, check_url
+from kronos.delivery.connections import Connections, Origin
+from kronos.delivery.egress import EgressPolicy, Resolver, check_url
 from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
+from kronos.delivery.failures import name_of
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
 from kronos.delivery.outcome import ErrorType, Outcome, answered, described, failed
@@ -29,19 +30,7 @@ from kronos.delivery.trust import Trust
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 1024
 _log = logging.getLogger(__name__)
-_UNKNOWN_AUTHORITY = "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
 _WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
-# OpenSSL's x509_vfy.h. Its own text may hold the address.
-_UNTRUSTED = {
-    9: "the endpoint's certificate, or its authority's, is not valid yet",
-    10: "the endpoint's certificate, or its authority's, has expired",
-    18: _UNKNOWN_AUTHORITY,
-    19: _UNKNOWN_AUTHORITY,
-    20: _UNKNOWN_AUTHORITY,
-    21: _UNKNOWN_AUTHORITY,
-    62: "the endpoint's certificate is not valid for its name",
-    64: "the endpoint's certificate is not valid for its address",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,7 +364,7 @@ class Sending:
     def _error_of(self, error: Exception) -> tuple[ErrorType, str]:
         """Our name for an exception. Texts that are not ours carry addresses and URLs, and are never passed on."""
         if isinstance(error, NotHttp | ConnectionEnded | OSError):
-            return _error_of(error, is_sent=self._connection is not None and self._connection.is_sent)
+            return name_of(error, is_sent=self._connection is not None and self._connection.is_sent)
         return self._unforeseen(error)
 
     def _unforeseen(self, error: Exception) -> tuple[ErrorType, str]:
@@ -383,23 +372,3 @@ class Sending:
         trace = "".join(traceback.format_tb(error.__traceback__))
         _log.error("execution %s: unforeseen %s\n%s", self._execution_id, type(error).__name__, trace)
         return "internal", "the answer met an error in Kronos; its worker's log has the trace"
-
-
-def _error_of(error: Exception, *, is_sent: bool) -> tuple[ErrorType, str]:
-    match error:
-        case AddressRefused():
-            return "address_blocked", "the host's name resolves to an address that deliveries may not reach"
-        case NameUnknown():
-            return "dns", "the host's name could not be resolved"
-        case ssl.SSLCertVerificationError():
-            return "tls", _UNTRUSTED.get(error.verify_code, "the endpoint's certificate cannot be verified")
-        case ssl.SSLError():
-            return "tls", "no TLS connection could be agreed with the endpoint"
-        case NotHttp():
-            return "bad_response", str(error)
-        case HostUnreachable():
-            return "connect", "no connection to the endpoint could be made"
-        case _ if is_sent:
-            return "closed_without_answer", "the request was sent, then the connection ended without an answer"
-        case _:
-            return "closed_while_sending", "the connection ended before the request was sent"
