@@ -16,9 +16,10 @@ from uuid import UUID
 
 from kronos.delivery.answer import AnswerParser, NotHttp
 from kronos.delivery.connection import Connection, ConnectionEnded
-from kronos.delivery.connections import Connections, HostUnreachable, NameUnknown, Origin
-from kronos.delivery.egress import AddressRefused, EgressPolicy, Resolver, check_url
+from kronos.delivery.connections import Connections, Origin
+from kronos.delivery.egress import EgressPolicy, Resolver, check_url
 from kronos.delivery.envelope import METHODS, Envelope, Undeliverable
+from kronos.delivery.failures import name_of
 from kronos.delivery.headers import check_headers
 from kronos.delivery.headers import identity as identity_lines
 from kronos.delivery.outcome import ErrorType, Outcome, answered, described, failed
@@ -29,19 +30,7 @@ from kronos.delivery.trust import Trust
 MAX_BODY_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 1024
 _log = logging.getLogger(__name__)
-_UNKNOWN_AUTHORITY = "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
 _WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
-# OpenSSL's x509_vfy.h. Its own text may hold the address.
-_UNTRUSTED = {
-    9: "the endpoint's certificate, or its authority's, is not valid yet",
-    10: "the endpoint's certificate, or its authority's, has expired",
-    18: _UNKNOWN_AUTHORITY,
-    19: _UNKNOWN_AUTHORITY,
-    20: _UNKNOWN_AUTHORITY,
-    21: _UNKNOWN_AUTHORITY,
-    62: "the endpoint's certificate is not valid for its name",
-    64: "the endpoint's certificate is not valid for its address",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,9 +180,12 @@ class HttpTransport:
         sending.begin(envelope.request(identity, body))
         return sending
 
-    def forget(self, sending: "Sending") -> None:
-        """It has ended."""
-        self._under_way.discard(sending)
+    def ends(self, sending: "Sending") -> bool:
+        """Whether it ends now, and had not before."""
+        if sending not in self._under_way:
+            return False
+        self._under_way.remove(sending)
+        return True
 
     def _wake_at(self, deadline: float) -> None:
         """Set the timer to the first deadline. Deliveries that end before theirs leave it as it is."""
@@ -267,18 +259,17 @@ class Sending:
             self._opening.add_done_callback(self._opening_ended)
             return
         self._connection, self._is_kept = kept, True
-        kept.send(request, self)
-
-    async def _open(self, request: bytes) -> None:
         try:
-            if self._origin.is_tls:
-                await self._connections.trust.look_again()
-                self._connection = self._connections.take_kept(self._origin)
-                self._is_kept = self._connection is not None
-            connection = self._connection or await self._connections.open(self._origin)
+            kept.send(request, self)
         except Exception as error:
             self._fail(*self._error_of(error))
-            return
+
+    async def _open(self, request: bytes) -> None:
+        if self._origin.is_tls:
+            await self._connections.trust.look_again()
+            self._connection = self._connections.take_kept(self._origin)
+            self._is_kept = self._connection is not None
+        connection = self._connection or await self._connections.open(self._origin)
         if self._stopped is not None:  # somebody below took the cancellation for an answer
             connection.abort()
             self._fail(self._stopped, self._why(self._stopped))
@@ -289,8 +280,11 @@ class Sending:
 
     def _opening_ended(self, task: asyncio.Task[None]) -> None:
         """Not within the task: one that is stopped before its first step never runs."""
-        if self._stopped is not None and task.cancelled():
-            self._fail(self._stopped, self._why(self._stopped))
+        if task.cancelled():
+            if self._stopped is not None:  # else the event loop ends
+                self._fail(self._stopped, self._why(self._stopped))
+        elif isinstance(error := task.exception(), Exception):
+            self._fail(*self._error_of(error))
 
     def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
         """Its connection calls this, once: the answer was read as far as answers are read, or there is none, and why."""
@@ -364,13 +358,13 @@ class Sending:
 
     def _finish(self, outcome: Outcome) -> None:
         self._connection = None
-        self._transport.forget(self)
-        self._on_end(outcome)
+        if self._transport.ends(self):
+            self._on_end(outcome)
 
     def _error_of(self, error: Exception) -> tuple[ErrorType, str]:
         """Our name for an exception. Texts that are not ours carry addresses and URLs, and are never passed on."""
         if isinstance(error, NotHttp | ConnectionEnded | OSError):
-            return _error_of(error, is_sent=self._connection is not None and self._connection.is_sent)
+            return name_of(error, is_sent=self._connection is not None and self._connection.is_sent)
         return self._unforeseen(error)
 
     def _unforeseen(self, error: Exception) -> tuple[ErrorType, str]:
@@ -378,23 +372,3 @@ class Sending:
         trace = "".join(traceback.format_tb(error.__traceback__))
         _log.error("execution %s: unforeseen %s\n%s", self._execution_id, type(error).__name__, trace)
         return "internal", "the answer met an error in Kronos; its worker's log has the trace"
-
-
-def _error_of(error: Exception, *, is_sent: bool) -> tuple[ErrorType, str]:
-    match error:
-        case AddressRefused():
-            return "address_blocked", "the host's name resolves to an address that deliveries may not reach"
-        case NameUnknown():
-            return "dns", "the host's name could not be resolved"
-        case ssl.SSLCertVerificationError():
-            return "tls", _UNTRUSTED.get(error.verify_code, "the endpoint's certificate cannot be verified")
-        case ssl.SSLError():
-            return "tls", "no TLS connection could be agreed with the endpoint"
-        case NotHttp():
-            return "bad_response", str(error)
-        case HostUnreachable():
-            return "connect", "no connection to the endpoint could be made"
-        case _ if is_sent:
-            return "closed_without_answer", "the request was sent, then the connection ended without an answer"
-        case _:
-            return "closed_while_sending", "the connection ended before the request was sent"

@@ -377,3 +377,16 @@ async def test_the_headers_that_are_stored_are_those_that_were_sent(changes: dic
     stored = stored_request(outcome)
     assert stored["headers"] == sorted(request.headers)
     assert (stored["method"], stored["body_bytes"]) == (request.line.split()[0], len(request.body))
+
+
+async def test_an_error_of_our_own_as_the_request_is_written_ends_the_delivery_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with Receiver(answer(), keep=True) as receiver, HttpTransport(LOCAL) as transport:
+        await transport.deliver(delivery(receiver.url))
+        with monkeypatch.context() as patched:
+            patched.setattr(Connection, "send", broken)
+            kept, new = [await transport.deliver(delivery(receiver.url)) for _ in range(2)]
+        assert (error_type(kept), error_type(new), transport._under_way) == ("internal", "internal", set())
+        assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"

@@ -1,0 +1,42 @@
+"""Our names for what keeps a request from its answer."""
+
+import ssl
+
+from kronos.delivery.answer import NotHttp
+from kronos.delivery.connections import HostUnreachable, NameUnknown
+from kronos.delivery.egress import AddressRefused
+from kronos.delivery.outcome import ErrorType
+
+_UNKNOWN_AUTHORITY = "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
+# OpenSSL's x509_vfy.h. Its own text may hold the address.
+_UNTRUSTED = {
+    9: "the endpoint's certificate, or its authority's, is not valid yet",
+    10: "the endpoint's certificate, or its authority's, has expired",
+    18: _UNKNOWN_AUTHORITY,
+    19: _UNKNOWN_AUTHORITY,
+    20: _UNKNOWN_AUTHORITY,
+    21: _UNKNOWN_AUTHORITY,
+    62: "the endpoint's certificate is not valid for its name",
+    64: "the endpoint's certificate is not valid for its address",
+}
+
+
+def name_of(error: Exception, *, is_sent: bool) -> tuple[ErrorType, str]:
+    """What attempts call it, and a sentence for people, of our words alone: others may hold addresses."""
+    match error:
+        case AddressRefused():
+            return "address_blocked", "the host's name resolves to an address that deliveries may not reach"
+        case NameUnknown():
+            return "dns", "the host's name could not be resolved"
+        case ssl.SSLCertVerificationError():
+            return "tls", _UNTRUSTED.get(error.verify_code, "the endpoint's certificate cannot be verified")
+        case ssl.SSLError():
+            return "tls", "no TLS connection could be agreed with the endpoint"
+        case NotHttp():
+            return "bad_response", str(error)
+        case HostUnreachable():
+            return "connect", "no connection to the endpoint could be made"
+        case _ if is_sent:
+            return "closed_without_answer", "the request was sent, then the connection ended without an answer"
+        case _:
+            return "closed_while_sending", "the connection ended before the request was sent"
