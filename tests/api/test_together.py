@@ -138,7 +138,10 @@ def test_of_one_shots_that_have_nothing_else_each_is_answered_its_own_and_one_wi
     assert [each.input["number"] for each in jobs_made] == [number for number in range(COUNT) if number != 3]
     assert [(each.execution or {})["input"] for each in jobs_made] == [each.input for each in jobs_made]
     assert len({each.created_at for each in jobs_made}) == 1
-    assert read(process, workspace, *jobs_made) == jobs_made
+    shown = [each for each in read(process, workspace, *jobs_made) if isinstance(each, Job)]
+    assert [(each.job_id, each.input, each.execution) for each in shown] == [
+        (each.job_id, each.input, each.execution) for each in jobs_made
+    ]
     assert rows(shared_superuser, workspace, "execution_live") == COUNT - 1
 
 
