@@ -126,6 +126,25 @@ def test_jobs_asked_for_at_once_are_made_in_one_transaction_and_each_is_answered
         assert rows(shared_superuser, workspace, "execution_live") == COUNT
 
 
+def test_of_one_shots_that_have_nothing_else_each_is_answered_its_own_and_one_without_an_endpoint_fails_alone(
+    process: Process, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    calls = [creation(workspace, input={"number": number}, endpoint="nobody" if number == 3 else "sink") for number in range(COUNT)]
+
+    answered = process.at_once(*calls)
+
+    assert isinstance(answered.pop(3), errors.EndpointNotFound)
+    jobs_made = made(answered)
+    assert [each.input["number"] for each in jobs_made] == [number for number in range(COUNT) if number != 3]
+    assert [(each.execution or {})["input"] for each in jobs_made] == [each.input for each in jobs_made]
+    assert len({each.created_at for each in jobs_made}) == 1
+    shown = [each for each in read(process, workspace, *jobs_made) if isinstance(each, Job)]
+    assert [(each.job_id, each.input, each.execution) for each in shown] == [
+        (each.job_id, each.input, each.execution) for each in jobs_made
+    ]
+    assert rows(shared_superuser, workspace, "execution_live") == COUNT - 1
+
+
 def test_delayed_and_immediate_jobs_go_together(process: Process, workspace: str) -> None:
     at = datetime(2999, 1, 1, tzinfo=UTC)
     later = creation(workspace, trigger="DELAYED", run_at=at, input={"a": [1.5e300, "ü"]})
@@ -235,7 +254,7 @@ def test_a_key_that_is_there_twice_makes_one_and_answers_both(
         make(workspace, idempotency_key="new"),
         make(workspace, idempotency_key="mine"),
         make(workspace, idempotency_key="known", input={"other": True}),
-        make(workspace),
+        make(workspace, title="plain"),
     ]
 
     known, new, again, mine, mismatch, plain = process.at_once(*calls)
@@ -387,4 +406,4 @@ def test_over_http_many_callers_are_each_answered_their_own(shared_api: Api, wor
 
     assert [answer.status_code for answer in answers] == [201] * 48
     assert [answer.json()["input"] for answer in answers] == [{"number": number} for number in range(48)]
-    assert rows(shared_superuser, workspace) == rows(shared_superuser, workspace, "execution_live") == 48
+    assert rows(shared_superuser, workspace, "execution_live") == 48
