@@ -80,8 +80,10 @@ def test_a_run_of_any_length_is_shown_everywhere(
 
 
 def test_a_one_shot_made_before_ids_were_computed_is_shown_in_its_job(
-    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, job_id: str
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
+    body = {"endpoint": "sink", "trigger": "IMMEDIATE", "tags": ["with-a-row"]}  # one without is its execution
+    job_id = api.post(f"/v1/workspaces/{workspace}/jobs", json=body).json()["job_id"]
     (other,) = shared_superuser.execute("select kronos.uuid7()::text").fetchone() or ("",)
     assert end(shared_superuser, job_id, execution_id=other) == other
     assert [each["execution_id"] for each in shown(api, workspace, job_id, other)] == [other] * 4

@@ -62,7 +62,7 @@ def test_connections_that_die_whenever_they_are_idle_fail_no_request(own_api: Ap
             f"/v1/workspaces/{slug}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}
         )  # fmt: skip
         assert answer.status_code == (200 if n % 2 else 201), (n, answer.text)
-    assert value(superuser, "select count(*) from kronos.jobs where trigger = 'IMMEDIATE'") == 9
+    assert value(superuser, "select count(*) from kronos.job_details where trigger = 'IMMEDIATE'") == 9
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from factory import EndpointRow, add_endpoint
 from kronos import sql
-from sql.plans import run_statement
+from sql.plans import partitions_in, plan_of, rows_read, run_statement, seq_scans
 from sql_factory import Connection, await_lock, make_cron_job, records, value, values
 
 _DAY = timedelta(days=1)
@@ -343,3 +343,44 @@ def test_an_endpoint_that_is_being_deleted_takes_none_and_one_that_has_some_is_n
     assert value(superuser, "select kronos.delete_endpoint(%s)", [_name(superuser, other)]) is False
     unfinished = records(superuser, "select * from kronos.delete_workspace()")
     assert unfinished == [{"is_deleted": False, "jobs": 1, "executions": 1, "backfills": 0}]
+
+
+def test_a_page_reads_what_it_shows_and_looks_where_there_is_any(superuser: Connection) -> None:
+    """Two DELAYED ones among 3,000 IMMEDIATE, of one endpoint, beside as many of another, finished and not."""
+    endpoint = add_endpoint(superuser)
+    other = add_endpoint(superuser, endpoint.workspace_id)
+    for _ in range(2):
+        make(superuser, endpoint, 1500)
+        make(superuser, other, 1500)
+        make(superuser, other, 2, run_at=datetime.now(UTC) + _DAY)
+        finish(superuser, where="(input ->> 'n')::integer % 2 = 0")
+    superuser.execute("analyze kronos.execution_live, kronos.execution_done, kronos.history_weeks")
+    page = _NONE | {"before_created_at": None, "before_id": None, "limit": 50, "bytes": 1_048_576}
+    for filters, shown in (
+        ({}, 50),
+        ({"trigger": "DELAYED"}, 4),
+        ({"endpoint": _name(superuser, other)}, 50),
+        ({"status": "COMPLETED"}, 50),
+    ):
+        params: dict[str, object] = page | filters
+        assert len(_run(superuser, endpoint, "jobs.list_jobs", params)) == shown
+        plan = plan_of(superuser, "jobs.list_jobs", params, workspace_id=endpoint.workspace_id)
+        assert seq_scans(plan, "execution_done", "execution_live", "jobs") == []
+        assert max(rows_read(plan, "execution_done"), rows_read(plan, "execution_live")) <= 4 * 51
+        assert len(partitions_in(plan, "execution_done")) == 1
+    for table in ("execution_live", "execution_done"):
+        one = value(superuser, f"select job_id from kronos.{table} order by execution_id limit 1")
+        for statement in ("jobs.get_job", "jobs.settle_version", "ledger.get_standing"):
+            plan = plan_of(superuser, statement, {"job": str(one), "if_match": [1]}, workspace_id=endpoint.workspace_id)
+            assert max(rows_read(plan, "execution_done"), rows_read(plan, "execution_live")) <= 1
+
+
+def test_a_deleted_workspace_is_kept_for_as_long_as_they_are(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    make(superuser, endpoint)
+    finish(superuser)
+    gone = "update kronos.workspaces set status = 'DELETED', deleted_at = now() - interval '900 days' where workspace_id = %s"
+    superuser.execute(gone, [endpoint.workspace_id])
+    assert value(superuser, "select kronos.retain_workspaces(10, false)") == 0
+    superuser.execute("delete from kronos.execution_done")
+    assert value(superuser, "select kronos.retain_workspaces(10, false)") == 1

@@ -16,7 +16,7 @@ declare
     v_trigger    text;
 begin
     perform from kronos.execution_live as live
-      where live.execution_id = v_job_id and live.job_id = live.execution_id and live.workspace_id = kronos.current_workspace_id()
+      where live.execution_id = v_job_id and live.job_id = v_job_id and live.workspace_id = kronos.current_workspace_id()
         for update;
     if found then
         insert into kronos.jobs select * from kronos.one_shot_rows(array[v_job_id]);

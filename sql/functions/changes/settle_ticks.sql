@@ -21,7 +21,7 @@ begin
     perform set_config('kronos.settled_job_id', coalesce((select job_id::text from kronos.jobs
                                                            where job_id = p_job_id and workspace_id = kronos.current_workspace_id()),
                                                          (select execution_id::text from kronos.execution_live      -- a one-shot without a row
-                                                           where execution_id = p_job_id and job_id = execution_id and workspace_id = kronos.current_workspace_id()),
+                                                           where execution_id = p_job_id and job_id = p_job_id and workspace_id = kronos.current_workspace_id()),
                                                          ''), true);
     perform pg_advisory_xact_lock_shared(kronos.workspace_lock(kronos.current_workspace_id()));
     select * into v_job
