@@ -86,7 +86,7 @@ class Writes:
             self.is_sent = False
 
     def told(self, error: errors.KronosError) -> errors.KronosError:
-        """The error as its caller may be told it: one that says that nothing was changed only where that is certain."""
+        """The error as its caller may see it: one that says that nothing was changed only where that is certain."""
         if not isinstance(error, errors.Unavailable):
             return error
         is_lost = isinstance(error, errors.ConnectionLost)
@@ -336,7 +336,7 @@ class Pool(AsyncConnectionPool[Connection]):
     async def _prove(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(_PROOF_SECONDS):
-                await session.prove(connection, api_session(), told=self._told)
+                await session.prove(connection, api_session(), dsn=self._told)
                 await revisions.check(connection)
         except (errors.SessionRefused, psycopg.Error, TimeoutError) as error:
             self._fails(error)

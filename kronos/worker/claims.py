@@ -96,7 +96,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """An execution that somebody else has locked."""
+    """An execution that another session has locked."""
 
     execution_id: UUID
 
@@ -171,7 +171,7 @@ async def endpoint_versions(link: Link, keys: Iterable[tuple[UUID, int]]) -> lis
 
 async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[UUID, Verdict]:
     """End these claims, however often PostgreSQL goes away meanwhile; what each result did. Missing is the verdict of those whose
-    executions somebody else has locked: they hold up no others, and are brought again (`locked`).
+    executions another session has locked: they hold up no others, and are brought again (`locked`).
 
     A result counts only while its claim's token holds: else it is ALREADY counted, or FENCED. One that cannot be stored
     is stored without its documents; one that even then cannot is DROPPED, and its lease decides.
@@ -202,7 +202,7 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
 
 
 async def locked(link: Link, execution_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of them that cannot be ended now, because somebody else has locked them; none where PostgreSQL cannot say it."""
+    """Those of them that cannot be ended now, because another session has locked them; none where PostgreSQL cannot say it."""
     try:
         return {row.execution_id for row in await link.rows(_LOCKED, {"execution_ids": list(execution_ids)})}
     except psycopg.Error as error:

@@ -115,7 +115,7 @@ class Link:
     async def rows(self, statement: Statement[Row], params: Mapping[str, object], *, may_be_locked: bool = False) -> list[Row]:
         """The statement's rows, in one round trip. Raises psycopg.Error: whether the statement was committed is then unknown.
 
-        With `may_be_locked`, that somebody else has locked what it writes says nothing of the connection: LockNotAvailable.
+        With `may_be_locked`, that another session has locked what it writes says nothing of the connection: LockNotAvailable.
         """
         connection = await self.connected()
         try:

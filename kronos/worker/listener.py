@@ -42,14 +42,14 @@ class Listener:
         await connection.execute("listen kronos_zones")
         self._watchdog.distrust()  # the worker has just started, or had no database: what fell due meanwhile comes before anything else
         await self._watchdog.look(self._link)
-        self._wake.now()  # what was told while nobody listened
+        self._wake.now()  # what was sent while nobody listened
         while True:
             has_heard = False
             quiet = max(0.001, min(_QUIET_SECONDS, self._watchdog.seconds_to_look))
             async for told in connection.notifies(timeout=quiet, stop_after=1):
                 has_heard = True
                 self._wake.now(is_old=told.payload == _OLD_WORK)
-                if told.channel == "kronos_zones":  # a session keeps the time zone data that it has read: the next one reads it anew
+                if told.channel == "kronos_zones":  # a session keeps the time zone data that it has read: the next one reads it again
                     await self._watchdog.renew()
                     await self._link.close()
                     return

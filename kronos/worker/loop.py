@@ -77,7 +77,7 @@ class Loop:
                 await self._wake.wait(for_look=self._free > 0)
 
     async def drain(self, within: timedelta) -> int:
-        """Wait for deliveries under way, at most so long; the rest is cut off, and told as such. Returns how many were cut off."""
+        """Wait for deliveries under way, at most this long; the rest is cut off, and reported as such. Returns how many were cut off."""
         if self._deliveries:
             await asyncio.wait(self._deliveries, timeout=within.total_seconds())
         left = list(self._deliveries)
