@@ -18,7 +18,7 @@ from kronos.model import Json
 
 _PLAIN = "pg_cron, an INSERT each"
 _POLL_SECONDS = 0.01
-# A set-up that leaves less than this before the minute waits for the next one: pg_cron reads its entries anew once a second.
+# A set-up that leaves less than this before the minute waits for the next one: pg_cron reads its entries again once a second.
 _MARGIN = timedelta(seconds=4)
 Connection = psycopg.Connection[tuple[Json, ...]]
 
@@ -107,7 +107,7 @@ class Bench:
             self._clean()
 
     def _make_noticed(self) -> None:
-        """See that pg_cron reads its entries anew.
+        """See that pg_cron reads its entries again.
 
         The message that tells it so is one among thousands here, and pg_cron 1.4 forgets it when PostgreSQL's queue of such messages
         overflows (4,096): it went on with the 2 entries it knew of 5,002. So it is told once more when it has emptied the queue, as it

@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalog says of schema kronos: the questions of an upgrade. Names are told whole under search_path pg_catalog."""
+"""What PostgreSQL's catalog says of schema kronos: the questions of an upgrade. Names are written in full under search_path pg_catalog."""
 
 FUNCTIONS = """
   select oid::bigint, proname::text, 'function ' || oid::regprocedure::text, xmin::text || ' ' || ctid::text,

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     """Connections of one API process. A statement takes about a millisecond, so ten serve thousands of requests a second."""
 
     worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 100
-    """Deliveries under way at once in one worker process. They wait for others' servers, so many more than cores."""
+    """Deliveries under way at once in one worker process. They wait for receivers, so it may be many times the cores."""
 
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     """Shortest lease of a claim, in seconds. A claim's lease is this, or the endpoint's timeout and 5 s where that is more."""
@@ -92,10 +92,10 @@ class Settings(BaseSettings):
     """How often a worker looks for work without being woken, in seconds: the net under LISTEN/NOTIFY."""
 
     shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
-    """How long SIGTERM waits for deliveries under way, in seconds; what is left then is cut off, told as UNKNOWN and given back."""
+    """How long SIGTERM waits for deliveries under way, in seconds; what is left then is cut off, recorded as UNKNOWN and given back."""
 
     hung_after_seconds: Annotated[float, Field(ge=5, le=3600)] = 30
-    """`kronos up` replaces an API or a worker that gave no sign of life for so long, in seconds. Its event loop gives one each second."""
+    """`kronos up` replaces an API or a worker without a sign of life for this long, in seconds. Its event loop gives a sign each second."""
 
     catch_up_immediate: Annotated[int, Field(ge=1, le=10000)] = 5
     """Missed deliveries, over all jobs together, that start at once after an outage. The instance's: `kronos migrate` and `up` store it."""
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     its own. Stored as catch_up_immediate is."""
 
     retention_failure_days: Annotated[int, Field(ge=1, le=36500)] = 90
-    """Days for which those that did not (FAILED, MISSED, EXPIRED) are kept: whoever looks for a cause looks later. Stored too."""
+    """Days for which those that did not (FAILED, MISSED, EXPIRED) are kept: causes are looked for later. Stored too."""
 
     retention_run_details_days: Annotated[int, Field(ge=1, le=36500)] = 7
     """Days for which pg_cron's log of our rings (cron.job_run_details) is kept: evidence of a ring, never of a tick. Stored too."""

@@ -318,7 +318,7 @@ class Pool(AsyncConnectionPool[Connection]):
     async def _prove(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(_PROOF_SECONDS):
-                await session.prove(connection, api_session(), told=self._told)
+                await session.prove(connection, api_session(), dsn=self._told)
                 await revisions.check(connection)
         except (errors.SessionRefused, psycopg.Error, TimeoutError) as error:
             self._fails(error)

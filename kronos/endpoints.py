@@ -71,7 +71,7 @@ _DELETE = statement("endpoints.delete_endpoint", EndpointDeletion)
 async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str | None = None) -> tuple[Endpoint, bool]:
     """An endpoint, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch), OutcomeUnknown.
 
-    Raises EndpointNotFound where the endpoint that the key made was deleted, whoever has its name now.
+    Raises EndpointNotFound where the endpoint that the key made was deleted, no matter who has its name now.
     """
     key = idempotency.key("endpoint", idempotency_key, new)
     return await idempotency.once(view, key, lambda: _create(view, new, key), lambda made: _made(view, new.name, made))

@@ -66,7 +66,7 @@ class KronosError(Exception):
 
     @property
     def said(self) -> str:
-        """As it is told to whoever runs Kronos, in the log and on the command line: with names that are not for callers of the API."""
+        """As it is shown to the operator of Kronos, in the log and on the command line: with names that are not for callers of the API."""
         return self.detail
 
 
@@ -156,7 +156,7 @@ class WorkspaceSuspended(Conflict):
 
 
 class Overtaken(Conflict):
-    """What it was about was changed by somebody else between the look and the write: whoever looks again sees how."""
+    """What it was about was changed by somebody else between the look and the write: another look shows how."""
 
 
 class KeyTaken(Overtaken):

@@ -93,7 +93,7 @@ async def attempts(view: WorkspaceView, execution_id: UUID, *, limit: int, after
 
 
 async def logs(view: WorkspaceView, execution_id: UUID) -> list[LogLine]:
-    """What happened to the execution, in order, told from its row and its last MOST_ATTEMPTS_TOLD attempts. Raises ExecutionNotFound."""
+    """What happened to the execution, in order, read from its row and its last MOST_ATTEMPTS_TOLD attempts. Raises ExecutionNotFound."""
     params = {"execution_id": execution_id, "limit": MOST_ATTEMPTS_TOLD}
     execution, tried = await view.write_then_read(GET, {"execution_id": execution_id}, _LAST_ATTEMPTS, params)
     if not execution:
@@ -106,8 +106,8 @@ def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
         at=execution.created_at, level="INFO", message=f"created, cause {execution.cause}, for {execution.scheduled_at.isoformat()}"
     )
     if len(tried) == MOST_ATTEMPTS_TOLD and (earlier := tried[0].attempt_number - 1) > 0:
-        told = f"{earlier} earlier attempts are not told here: …/attempts lists them"
-        yield LogLine(at=tried[0].started_at, level="INFO", message=told)
+        text = f"{earlier} earlier attempts are not shown here: …/attempts lists them"
+        yield LogLine(at=tried[0].started_at, level="INFO", message=text)
     for attempt in tried:
         name = f"attempt {attempt.attempt_number} of {execution.max_attempts}"
         yield LogLine(at=attempt.started_at, level="INFO", message=f"{name} claimed by {attempt.worker_id}")

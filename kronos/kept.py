@@ -30,7 +30,7 @@ class Cache(Generic[Key, Value]):
         return found[0]
 
     def put(self, key: Key, value: Value, size: int) -> None:
-        """Keep a value of so many bytes, if it may be, in place of what was used longest ago."""
+        """Keep a value of this many bytes, if it may be, in place of what was used longest ago."""
         if (before := self._values.pop(key, None)) is not None:
             self._bytes -= before[1]
         if size > self._each:

@@ -110,14 +110,16 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
         session.rows(connection, _MOVE, _params(key, key_file))
         replaced = session.rows(connection, _REPLACE, _params(key, key_file)) if is_stored else []
         (others,) = session.rows(connection, _OTHERS, _params(key, key_file))
-    told = [f"{key_file} holds a new key; {each.public_id}, which it held before, no longer works" for each in replaced]
+    items = [f"{key_file} holds a new key; {each.public_id}, which it held before, no longer works" for each in replaced]
     if is_made and others.keys:
-        told.append(f"{others.keys} other key(s) of the administrator work besides the new one: see `kronos key list`, `kronos key revoke`")
-    return told
+        items.append(
+            f"{others.keys} other key(s) of the administrator work besides the new one: see `kronos key list`, `kronos key revoke`"
+        )
+    return items
 
 
 def require_form(key_file: Path) -> None:
-    """That `key_file`, where it is there, holds a key, whether or not anybody knows it. Raises KeyRefused."""
+    """That `key_file`, where it is there, holds a key, whether or not anyone knows it. Raises KeyRefused."""
     if key_file.exists():
         _read(key_file)
 

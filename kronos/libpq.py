@@ -1,4 +1,4 @@
-"""What libpq is told: a connection string judged before it is used, and which of libpq's environment variables count for it."""
+"""What libpq is given: a connection string judged before it is used, and which of libpq's environment variables count for it."""
 
 import os
 import re
@@ -59,31 +59,31 @@ def fault_of(url: str) -> str | None:
     if is_url and re.search(r"\s", url):
         return f"has a blank or a line's end in it: {_ENCODED}"
     try:
-        told = conninfo_to_dict(url)
+        options = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         return next((ours for theirs, ours in _REFUSALS if theirs in str(error)), f"cannot be read: write {_FORM}")
-    return next(_faults({name: str(value) for name, value in told.items()}), None)
+    return next(_faults({name: str(value) for name, value in options.items()}), None)
 
 
-def _faults(told: dict[str, str]) -> Iterator[str]:
+def _faults(options: dict[str, str]) -> Iterator[str]:
     """What libpq reads without a complaint, and cannot be meant."""
-    hosts, ports = _items(told, "host") or _items(told, "hostaddr"), _items(told, "port")
-    if any("@" in told.get(name, "") for name in ("host", "dbname")):
+    hosts, ports = _items(options, "host") or _items(options, "hostaddr"), _items(options, "port")
+    if any("@" in options.get(name, "") for name in ("host", "dbname")):
         yield f"has an @ or a / too many: {_ENCODED}"
     if not all(port == "" or (port.isascii() and port.isdigit() and 0 < int(port) < 65536) for port in ports):
         yield f"has a port that is no number from 1 to 65535. Is it a part of the password? {_ENCODED[0].upper()}{_ENCODED[1:]}"
     if len(ports) > 1 and len(ports) != len(hosts):
         yield f"names {len(hosts)} hosts and {len(ports)} ports: write one port for all, or one for each"
     for name, values in _MODES.items():
-        if told.get(name, next(iter(values))) not in values:
+        if options.get(name, next(iter(values))) not in values:
             yield f"has a value of {name} that libpq does not know: {', '.join(sorted(values))}"
 
 
-def _items(told: dict[str, str], name: str) -> list[str]:
-    return told[name].split(",") if name in told else []
+def _items(options: dict[str, str], name: str) -> list[str]:
+    return options[name].split(",") if name in options else []
 
 
 def number_of_hosts(url: str) -> int:
     """How many servers a sound connection string names."""
-    told = conninfo_to_dict(url)
-    return 1 + max(str(told.get(name) or "").count(",") for name in ("host", "hostaddr"))
+    options = conninfo_to_dict(url)
+    return 1 + max(str(options.get(name) or "").count(",") for name in ("host", "hostaddr"))

@@ -107,7 +107,7 @@ def _by_the_driver(error: psycopg.Error | DBAPIError, users: list[str]) -> BaseE
 
 
 def _upgrade_patiently(admin_url: str, to: str) -> None:
-    """`_upgrade`, again where somebody's transaction was in its way: it gave up all of its locks then, and nothing was changed."""
+    """`_upgrade`, again where another session's transaction was in its way: it gave up all of its locks then, and nothing was changed."""
     for left in reversed(range(_TRIES)):
         try:
             return _upgrade(admin_url, to)
@@ -178,7 +178,7 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
         return errors.MigrationFailed(_READ_ONLY)
     if error.sqlstate == "2BP01":
         return errors.MigrationFailed(
-            f"{message}: {error.diag.message_detail}. Nothing was changed. Drop what is yours, migrate, and make it anew"
+            f"{message}: {error.diag.message_detail}. Nothing was changed. Drop what is yours, migrate, and create it again"
         )
     if error.sqlstate == "42501":
         return not_allowed(admin_url, message)

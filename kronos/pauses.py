@@ -49,7 +49,7 @@ async def resume(view: WorkspaceView, job: str, *, if_match: changes.Versions = 
 
 
 async def skip_next(view: WorkspaceView, job: str, *, count: int, if_match: changes.Versions = None) -> Job:
-    """Skip so many of a live CRON job's ticks to come, in place of what was said before.
+    """Skip this many of a live CRON job's ticks to come, in place of the number set before.
 
     Raises JobNotFound, Conflict, PreconditionFailed.
     """

@@ -1,4 +1,4 @@
-"""What `kronos migrate` would do to a database, without doing any of it or locking anybody out: `kronos migrate --dry-run`."""
+"""What `kronos migrate` would do to a database, without doing any of it or locking anyone out: `kronos migrate --dry-run`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,7 +47,7 @@ class _Ground:
             (not self.has_extension, "create the extension pg_cron"),
             (self.schema_owner is None and not self.may_make_schemas, "create schemas in this database"),
         ]
-        return [told for is_missing, told in wanted if is_missing]
+        return [step for is_missing, step in wanted if is_missing]
 
 
 def plan(url: str, *, to: str = "head") -> list[str]:
@@ -72,14 +72,14 @@ def plan(url: str, *, to: str = "head") -> list[str]:
 
 
 def _ground(ground: _Ground) -> list[str]:
-    told = [f"make role {name}" for name in ground.missing_roles or []]
+    steps = [f"make role {name}" for name in ground.missing_roles or []]
     if not ground.has_extension:
-        told.append("create extension pg_cron")
+        steps.append("create extension pg_cron")
     if ground.schema_owner is None:
-        told.append("create schema kronos")
+        steps.append("create schema kronos")
     elif ground.schema_owner != "kronos_owner":
-        told.append(f"give schema kronos, and what {ground.schema_owner} owns in it, to kronos_owner: it was restored without its roles")
-    return told
+        steps.append(f"give schema kronos, and what {ground.schema_owner} owns in it, to kronos_owner: it was restored without its roles")
+    return steps
 
 
 def _revisions(at: str | None) -> list[str]:
@@ -91,11 +91,11 @@ def _files(connection: Driver, ground: _Ground, at: str | None) -> list[str]:
         return ["make all functions, views, policies and grants, and the internal jobs with their entries"]
     upgrade = repeatables.Upgrade(connection)
     functions, views, is_all_applied = upgrade.pending(is_schema_changed=bool(migrations.steps(at)))
-    told = [f"replace {_some(kind, names)}" for kind, names in (("function", functions), ("view", views)) if names]
+    steps = [f"replace {_some(kind, names)}" for kind, names in (("function", functions), ("view", views)) if names]
     if not is_all_applied:
-        told += [f"put right: {each}" for each in _differences(connection)]
-        told.append("apply policies and grants, as far as they differ")
-    return told
+        steps += [f"put right: {each}" for each in _differences(connection)]
+        steps.append("apply policies and grants, as far as they differ")
+    return steps
 
 
 def _differences(connection: Driver) -> list[str]:

@@ -68,16 +68,16 @@ def why_not_ready(found: Readiness) -> str | None:
 
 def why_degraded(found: Readiness) -> list[str]:
     """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence each."""
-    told = []
+    items = []
     if found.revision is not None and found.revision > revisions.needed():
-        told.append(revisions.newer(found.revision))
+        items.append(revisions.newer(found.revision))
     elif found.revision is not None and found.revision < revisions.needed():  # restored under connections that were there before
-        told.append(revisions.older(found.revision, "of this instance"))
+        items.append(revisions.older(found.revision, "of this instance"))
     if found.worker_sessions == 0:
-        told.append("no worker is connected: nothing is delivered until `kronos worker` runs")
+        items.append("no worker is connected: nothing is delivered until `kronos worker` runs")
     if found.waiting_seconds is not None:
-        told.append(
+        items.append(
             f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for {found.waiting_seconds:.0f} s"
             + (": start more workers, or raise KRONOS_WORKER_CONCURRENCY" if found.worker_sessions else "")
         )
-    return told
+    return items

@@ -32,7 +32,7 @@ _TIMESTAMPTZ = adapters.types["timestamptz"].oid
 _PLAIN = {written: adapters.get_loader(_TIMESTAMPTZ, written) for written in (Format.TEXT, Format.BINARY)}
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's: from another one 64 bits do not hold all of its instants
 _MICROSECOND = timedelta(microseconds=1)
-_CYCLE_YEARS, _CYCLE = 400, 146_097 * 86_400_000_000  # the calendar begins anew after as many microseconds
+_CYCLE_YEARS, _CYCLE = 400, 146_097 * 86_400_000_000  # the calendar begins again after as many microseconds
 _FIRST, _AFTER = -211_813_488_000_000_000, 9_223_371_331_200_000_000  # 4714-11-24 BC, and 294277-01-01, which is none any more
 _INFINITIES = {b"-infinity": -(2**63), b"infinity": 2**63 - 1}
 _WRITTEN = re.compile(rb"(\d{4,6})(-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00( BC)?")
@@ -145,7 +145,7 @@ def json_value(data: str | bytes) -> Json:
 
 
 def _is_shallow(value: Json) -> bool:
-    """Whether nothing in it is nested too deep. Told by the writer, which looks at a megabyte of [] in 5 ms; we would take 100."""
+    """Whether nothing in it is nested too deep. Judged by the writer, which looks at a megabyte of [] in 5 ms; we would take 100."""
     for _ in range(_WRITTEN_DEPTH - MAX_DEPTH):
         value = [value]
     try:

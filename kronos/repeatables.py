@@ -1,4 +1,4 @@
-"""Applies what an upgrade replaces: functions, views, policies, grants. Nothing is dropped that somebody else made use of.
+"""Applies what an upgrade replaces: functions, views, policies, grants. Nothing is dropped that others made use of.
 
 A function or view is replaced in place, so what depends on it stays. Where PostgreSQL cannot do that (a changed answer, a removed
 column), and where the release has it no more, the old one is set aside under another name: the new ones find nothing in their way, and
@@ -32,7 +32,7 @@ def in_use(users: Sequence[str]) -> errors.MigrationFailed:
     """What stops a migration: what others made use of, each as `x uses y`."""
     return errors.MigrationFailed(
         f"this release changes what others have made use of: {'; '.join(users)}. Nothing was changed. Keep their definitions "
-        "(pg_dump --schema-only), drop them, run `kronos migrate` again, and make them anew"
+        "(pg_dump --schema-only), drop them, run `kronos migrate` again, and create them again"
     )
 
 
@@ -59,7 +59,7 @@ def mark() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A function, view or trigger as it was before: `row` changes whenever PostgreSQL writes it anew."""
+    """A function, view or trigger as it was before: `row` changes whenever PostgreSQL writes it again."""
 
     oid: int
     name: str
@@ -90,7 +90,7 @@ class Upgrade:
         All locks that migrations can need come first, while nothing is done and nobody waits: taken one by one between seconds of work,
         the last of them sent all of that work back, and claims stood still for it each time.
         """
-        # Names are told whole, whatever search_path the database has.
+        # Names are written in full, whatever search_path the database has.
         self.driver.execute("set local search_path = pg_catalog, pg_temp")
         self._grants = self.driver.execute(catalog.FOREIGN_GRANTS).fetchall()
         self._is_schema_changed = is_schema_changed
@@ -144,7 +144,7 @@ class Upgrade:
     def _lock(self, changed: Sequence[Path], views: Set[str]) -> None:
         """All that the files lock against others, at once and before anything else, so that an upgrade waits while it is in nobody's way.
 
-        Tables whose triggers may be made anew; then views, each before those that it reads, as its readers lock them.
+        Tables whose triggers may be created again; then views, each before those that it reads, as its readers lock them.
         """
         if any("create or replace trigger" in path.read_text(encoding="utf-8") for path in changed):
             tables = sorted({each.told for each in _found(self.driver, catalog.TRIGGERS)})

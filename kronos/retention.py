@@ -169,7 +169,7 @@ async def put(view: WorkspaceView, ages: Ages, *, if_match: Collection[int] | No
 
 
 class Retainer:
-    """Ages history out over one connection of whoever may act as kronos_owner. Raises SessionRefused."""
+    """Ages history out over one connection of a user who may act as kronos_owner. Raises SessionRefused."""
 
     def __init__(self, connection: session.Connection) -> None:
         self._connection = connection
@@ -232,12 +232,12 @@ class Retainer:
         return session.rows(self._connection, wanted, params)
 
 
-def age_out(url: str, *, is_dry: bool, told: Callable[[JsonObject], None]) -> None:
-    """Age out all that is old enough, or, where it `is_dry`, count it. `told` is given each step's counts. Raises KronosError."""
+def age_out(url: str, *, is_dry: bool, report: Callable[[JsonObject], None]) -> None:
+    """Age out all that is old enough, or, where it `is_dry`, count it. `report` is given each step's counts. Raises KronosError."""
     try:
         with session.connect(url, session.wanted(None), application_name="kronos-retention") as connection:
             retainer = Retainer(connection)
             for counts in retainer.preview() if is_dry else retainer.runs():
-                told(counts)
+                report(counts)
     except psycopg.Error as error:
         raise errors.from_database(error) from error

@@ -126,14 +126,14 @@ def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
 def check(admin_url: str, *, progress: Progress) -> Ringing:
     """Whether pg_cron rings here, seen within seconds; before pg_cron 1.5 a first ring is not before the next minute. Never raises.
 
-    `progress` is told, once a second or so, what is waited for.
+    `progress` is given, once a second or so, what is waited for.
     """
     try:
         with session.connect(admin_url, session.wanted(None), application_name="kronos-migrate") as connection:
             return _check(connection, progress)
     except (psycopg.Error, errors.KronosError) as error:
-        told = error.diag.message_primary if isinstance(error, psycopg.Error) else str(error)
-        return Ringing(verdict="unknown", detail=f"whether pg_cron rings could not be seen: {told}", fix="run `kronos doctor`")
+        text = error.diag.message_primary if isinstance(error, psycopg.Error) else str(error)
+        return Ringing(verdict="unknown", detail=f"whether pg_cron rings could not be seen: {text}", fix="run `kronos doctor`")
 
 
 def _check(connection: Connection, progress: Progress) -> Ringing:

@@ -84,7 +84,7 @@ select exists (select
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTerms:
-    """Who is to act on a connection, None for whoever logged in, and with which settings."""
+    """Who is to act on a connection, None for the user who logged in, and with which settings."""
 
     role: Role | None
     settings: Mapping[str, str]
@@ -160,15 +160,15 @@ def connect(
 
     Raises Unconnected, SessionRefused, psycopg.Error.
     """
-    told = conninfo(url, **extra)
+    dsn = conninfo(url, **extra)
     try:
-        connection = psycopg.connect(told, autocommit=True, context=context)
+        connection = psycopg.connect(dsn, autocommit=True, context=context)
     except psycopg.Error as error:
-        raise errors.Unconnected(unreachable.why(error, told)) from error
+        raise errors.Unconnected(unreachable.why(error, dsn)) from error
     try:
         if _converse(connection, asked):
             with ThreadPoolExecutor(1) as apart:  # an event loop of its own: the caller may be in one
-                apart.submit(asyncio.run, _probe(told)).result()
+                apart.submit(asyncio.run, _probe(dsn)).result()
         connection.autocommit = autocommit
     except BaseException:
         connection.close()
@@ -183,28 +183,28 @@ def rows(connection: Connection, statement: Statement[Row], params: Mapping[str,
 
 
 async def open_connection(
-    told: str,
+    dsn: str,
     asked: SessionTerms,
     *,
     context: AdaptContext,
     seconds: float,
     also: Callable[[AsyncConnection[TupleRow]], Awaitable[None]],
 ) -> AsyncConnection[TupleRow]:
-    """A new autocommit connection with conninfo `told` that has proven who acts on it and how, and `also` what is asked besides.
+    """A new autocommit connection with conninfo `dsn` that has proven who acts on it and how, and `also` what is asked besides.
 
     Raises Unconnected, SessionRefused.
     """
     connection: AsyncConnection[TupleRow] | None = None
     try:
         async with asyncio.timeout(seconds):
-            connection = await AsyncConnection.connect(told, autocommit=True, prepare_threshold=0, context=context)
-            await prove(connection, asked, told=told)
+            connection = await AsyncConnection.connect(dsn, autocommit=True, prepare_threshold=0, context=context)
+            await prove(connection, asked, dsn=dsn)
             await also(connection)
     except BaseException as error:
         if connection is not None:
             await connection.close()
         if isinstance(error, psycopg.Error | TimeoutError):
-            raise errors.Unconnected(unreachable.why(error, told)) from error
+            raise errors.Unconnected(unreachable.why(error, dsn)) from error
         raise
     return connection
 
@@ -223,8 +223,8 @@ def _converse(connection: Connection, asked: SessionTerms) -> bool:
         return bool(end.value)
 
 
-async def prove(connection: AsyncConnection[TupleRow], asked: SessionTerms, *, told: str) -> None:
-    """Sets role and settings of a new autocommit connection, made from conninfo `told`, and sees that they hold. Raises SessionRefused."""
+async def prove(connection: AsyncConnection[TupleRow], asked: SessionTerms, *, dsn: str) -> None:
+    """Sets role and settings of a new autocommit connection, made from conninfo `dsn`, and sees that they hold. Raises SessionRefused."""
     dialogue = _dialogue(asked, connection.info.backend_pid)
     question, params = next(dialogue)
     try:
@@ -236,10 +236,10 @@ async def prove(connection: AsyncConnection[TupleRow], asked: SessionTerms, *, t
             question, params = dialogue.send(answer)
     except StopIteration as end:
         if end.value:
-            await _probe(told)
+            await _probe(dsn)
 
 
-def _dialogue(asked: SessionTerms, told_pid: int) -> _Dialogue:
+def _dialogue(asked: SessionTerms, server_pid: int) -> _Dialogue:
     """What to ask, answer by answer. Returns whether a pooler is in between. Raises SessionRefused."""
     values = {"names": list(asked.settings), "values": list(asked.settings.values())}
     if asked.role is not None:
@@ -269,7 +269,7 @@ def _dialogue(asked: SessionTerms, told_pid: int) -> _Dialogue:
         raise errors.SessionRefused(
             f"settings of this session of {login} in database {database} do not stay as they were set: {found}{_POOLED}"
         )
-    return bool(pid != told_pid)
+    return bool(pid != server_pid)
 
 
 _POOLED = (
@@ -294,14 +294,14 @@ def _refused_by(error: psycopg.Error, asked: SessionTerms, info: psycopg.Connect
     return error
 
 
-async def _probe(told: str) -> None:
+async def _probe(dsn: str) -> None:
     """Whether the pooler in between keeps a session for a connection: two connections must never meet in one. Raises SessionRefused.
 
     Where it has no session to spare, there is nothing to see: one that shared them would have had ours.
     """
     async with (
-        await AsyncConnection.connect(told, autocommit=True) as first,
-        await AsyncConnection.connect(told, autocommit=True) as second,
+        await AsyncConnection.connect(dsn, autocommit=True) as first,
+        await AsyncConnection.connect(dsn, autocommit=True) as second,
     ):
         ours, others = set[int | None](), set[int | None]()
         for _ in range(3):
@@ -334,6 +334,6 @@ async def _pid(connection: AsyncConnection[TupleRow]) -> int | None:
 
 
 def is_superuser(connection: Connection) -> bool:
-    """Whether the user who logged in is one, whoever acts."""
+    """Whether the user who logged in is one, no matter who acts."""
     row = connection.execute("select rolsuper from pg_roles where rolname = session_user").fetchone()
     return row is None or bool(row[0])

@@ -14,7 +14,7 @@ from kronos import model
 Row = TypeVar("Row")
 # The verbs of statements that change nothing (tests/sql/test_statements.py).
 _READS = ("get", "list", "find", "count", "read", "preview", "enter")
-# What only people read. The driver remembers how it read a statement of up to 4,096 bytes (psycopg._queries), and reads a longer one anew
+# What only people read. The driver remembers how it read a statement of up to 4,096 bytes (psycopg._queries), and reads a longer one again
 # each time: 0.1 ms of a job's creation. No statement has a literal over several lines.
 _LAYOUT = re.compile(r"^ +|^ *--.*\n", re.MULTILINE)
 _COLUMNS = re.compile(r"\{(?P<row>[A-Z]\w+)(?: but (?P<others>\w+(?:, \w+)*))?\}")

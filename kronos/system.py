@@ -139,7 +139,7 @@ async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:
 
 def warnings_of(found: Status, zones: ZoneData) -> list[str]:
     """What an administrator has to look at, a sentence each; `kronos doctor` says more."""
-    told = []
+    items = []
     readiness = Readiness(
         extension_version=found.pg_cron_version,
         internal_jobs=found.internal_jobs,
@@ -152,27 +152,27 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         waiting_seconds=found.waiting_seconds,
     )
     if (reason := why_not_ready(readiness)) is not None:
-        told.append(reason)
+        items.append(reason)
     if found.is_held:
-        told.append(HELD)
-    told += why_degraded(readiness)
+        items.append(HELD)
+    items += why_degraded(readiness)
     if found.overdue_jobs:
-        told.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
+        items.append(f"{found.overdue_jobs} jobs are due for up to {found.overdue_seconds or 0:.0f} s")
     if not found.has_launcher:
-        told.append("pg_cron's launcher does not run")
-    told += misread_entries(found.cron_timezone, found.match_dom_and_dow)
+        items.append("pg_cron's launcher does not run")
+    items += misread_entries(found.cron_timezone, found.match_dom_and_dow)
     if zones.is_old:
-        told.append(f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata where PostgreSQL runs")
+        items.append(f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata where PostgreSQL runs")
     if zones.differs_in:
-        told.append(f"PostgreSQL and this process read zones otherwise: {', '.join(zones.differs_in[:5])}")
-    return told
+        items.append(f"PostgreSQL and this process read zones otherwise: {', '.join(zones.differs_in[:5])}")
+    return items
 
 
 def misread_entries(cron_timezone: str | None, match_dom_and_dow: str | None) -> list[str]:
     """The settings that make pg_cron read entries otherwise than Kronos wrote them, a sentence each. None: it has no such setting."""
-    told = []
+    items = []
     if (cron_timezone or "GMT").upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
-        told.append(f"cron.timezone is {cron_timezone}: every entry rings each minute")
+        items.append(f"cron.timezone is {cron_timezone}: every entry rings each minute")
     if match_dom_and_dow == "on":
-        told.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
-    return told
+        items.append("cron.match_dom_and_dow is on: entries with both day fields ring only where both match")
+    return items

@@ -1,6 +1,6 @@
 """Why a connection to PostgreSQL could not be made: libpq gives a text and no SQLSTATE, and people need the cause and what to do.
 
-Two forms of each: for whoever runs Kronos, with the names of server, user and database, and for callers of the API, without any. Neither
+Two forms of each: for the operator of Kronos, with the names of server, user and database, and for callers of the API, without any. Neither
 holds a password, whatever the connection string was.
 """
 
@@ -202,12 +202,12 @@ _OTHER = _Kind(
 )
 
 
-def why(error: BaseException, told: str) -> Unreachable:
-    """Why no connection could be made with the conninfo `told`."""
+def why(error: BaseException, dsn: str) -> Unreachable:
+    """Why no connection could be made with the conninfo `dsn`."""
     text = str(error) or type(error).__name__
     if isinstance(error, TimeoutError | psycopg.errors.ConnectionTimeout) and not str(error):
         text = "no answer in time"
-    known = _meant(told)
+    known = _meant(dsn)
     # Names stand in quotes: a host is not to be a cause because of what it is called.
     words = re.sub(r"""(["'])[^"']*\1""", r"\1\1", " ".join(text.split()))
     kind = next((each for each in _KINDS if re.search(each.texts, words, re.I)), _OTHER)
@@ -217,15 +217,15 @@ def why(error: BaseException, told: str) -> Unreachable:
     return Unreachable(kind=kind.name, outside=kind.outside, inside=said)
 
 
-def server(told: str) -> str:
+def server(dsn: str) -> str:
     """Where a conninfo leads, as people write it."""
-    return _names(_meant(told))["server"]
+    return _names(_meant(dsn))["server"]
 
 
-def _meant(told: str) -> dict[str, str]:
+def _meant(dsn: str) -> dict[str, str]:
     """What the conninfo says, and what libpq takes where it says nothing."""
     defaults = {option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val is not None}
-    given = {name: str(value) for name, value in conninfo_to_dict(told).items() if value is not None}
+    given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
     return defaults | given
 
 

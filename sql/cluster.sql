@@ -32,7 +32,7 @@ begin
     if not has_database_privilege('kronos_cron', current_database(), 'connect') and v_lends_connect then
         execute format('grant connect on database %I to kronos_cron', current_database());
     end if;
-    -- API and workers log in as these, or as somebody who can become them: where nobody can any more, the
+    -- API and workers log in as these, or as a role that can become them: where none can any more, the
     -- roles themselves are let in again.
     foreach v_role in array array['kronos_api', 'kronos_worker'] loop
         if not exists (select from pg_roles as login
@@ -57,9 +57,9 @@ begin
             execute format('alter role %I nosuperuser nobypassrls', v_role);
         end loop;
     end if;
-    -- Objects are made as kronos_owner and as kronos_cron, so whoever migrates must be able to become both. A
-    -- superuser is. Before PostgreSQL 16 every CREATEROLE user may grant itself that membership. From 16 only
-    -- who has ADMIN on the role may, as its creator has, and neither SET nor INHERIT comes with it: a
+    -- Objects are made as kronos_owner and as kronos_cron, so the role that migrates must be able to become
+    -- both. A superuser is. Before PostgreSQL 16 every CREATEROLE user may grant itself that membership. From
+    -- 16 only who has ADMIN on the role may, as its creator has, and neither SET nor INHERIT comes with it: a
     -- "member" may be one who cannot become it.
     foreach v_role in array array['kronos_owner', 'kronos_cron'] loop
         if v_has_set_option
@@ -76,7 +76,7 @@ begin
         create schema kronos authorization kronos_owner;
     end if;
     -- A dump that was restored where these roles were not is its restorer's, and lacks what names them:
-    -- policies and grants, which the migration makes anew. Functions of kronos_cron's become so where they
+    -- policies and grants, which the migration creates again. Functions of kronos_cron's become so where they
     -- are replaced.
     v_restorer := (select nullif(nspowner::regrole, 'kronos_owner'::regrole)
                      from pg_namespace
@@ -132,7 +132,7 @@ begin
     end loop;
     -- It has no driver to set what values are written and read by, as kronos/session.py does for the others:
     -- a role's own settings go before a database's. Compared with what stands in the catalog, because each
-    -- `alter role` is written and told to everybody.
+    -- `alter role` is written and announced to every session.
     for v_name, v_value in
         values ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'),
                ('timezone_abbreviations', 'Default'),

@@ -114,7 +114,7 @@ def create(settings: Settings) -> FastAPI:
         servers=[{"url": settings.path_prefix or "/"}],
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url=None,  # it is docs.py's: FastAPI writes it anew for each request, 4 ms
+        openapi_url=None,  # it is docs.py's: FastAPI writes it again for each request, 4 ms
         docs_url=None,  # without a CDN
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # nobody sets it up; asking whether costs 5 µs a request

@@ -60,7 +60,7 @@ class Call(Request):
 
     async def judge(self, kind: object, *, is_needed: bool) -> None:
         """Read the body and judge it as `kind`, a model or a draft of one, for FastAPI to find (json). What is wrong is kept in `refusal`:
-        it is told where the path is right. Raises PayloadTooLarge."""
+        it is reported where the path is right. Raises PayloadTooLarge."""
         raw = await self.body()
         if not raw and not is_needed:
             return
@@ -108,10 +108,10 @@ class Call(Request):
         return slug == workspaces.SYSTEM
 
     def take(self, seconds: float) -> None:
-        """Let this request take so long from now on, as few must."""
+        """Let this request take this long from now on, as few must."""
         deadline: asyncio.Timeout = self.scope["kronos.deadline"]
         deadline.reschedule(asyncio.get_running_loop().time() + seconds)
-        self.scope["kronos.seconds"] = seconds  # as its caller is told
+        self.scope["kronos.seconds"] = seconds  # as its caller hears
 
     async def read(self, model: type[Model]) -> Model:
         """The body. Raises InvalidRequest, PayloadTooLarge, Unprocessable."""

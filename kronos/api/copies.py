@@ -1,7 +1,7 @@
 """A document that GET gave, edited and sent back whole: what of it cannot be changed is ignored where it is as it was, else refused.
 
 A body is such a copy where it holds a field that only GET gives. Then what is equal to the resource as it is now is no change, and
-whoever writes holds it to the version that the rest was compared with.
+each write is held to the version that the rest was compared with.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from kronos.model import Endpoint, Job, Json, JsonObject, Workspace
 from kronos.retention import Retention
 
 _HINTS = {
-    "version": "Somebody has changed it since: read it again, and edit that.",
+    "version": "It has been changed since: read it again, and edit that.",
     "status": "POST …/pause, …/resume, or DELETE change it.",
     "status_reason": "POST …/pause takes a note.",
     "resume_at": "POST …/pause takes it as until.",

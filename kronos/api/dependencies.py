@@ -44,7 +44,7 @@ CallerOf = Annotated[Caller, Depends(KEY)]
 
 
 def judged_later(read: Callable[[Given], Read]) -> Callable[[Given], Read]:
-    """`read` as a validator of pydantic's. What it raises is kept until all parameters are judged: then Operation decides what is told."""
+    """`read` as a validator of pydantic's. What it raises is kept until all parameters are judged: then Operation decides what is said."""
 
     def judge(given: Given) -> Read:
         try:
@@ -193,7 +193,7 @@ IdempotencyKey = Annotated[
 
 
 def note_idempotency_key(call: Call) -> None:
-    """Whether the call says that it may be repeated, for who has to be told. Raises InvalidRequest where it says so twice."""
+    """Whether the call says that it may be repeated, for those who have to know. Raises InvalidRequest where it says so twice."""
     given = call.headers.getlist(IDEMPOTENCY_KEY)
     if len(given) > 1:
         _refuse_key("the header Idempotency-Key is given twice")

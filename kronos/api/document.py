@@ -8,7 +8,7 @@ from kronos import errors
 from kronos.api.problems import MEDIA_TYPE
 from kronos.model import Json, JsonObject
 
-CONTACT = {"name": "Whoever runs this instance of Kronos"}
+CONTACT = {"name": "The operator of this instance of Kronos"}
 TAGS = [
     {"name": "jobs", "description": "What is run, and when: IMMEDIATE, DELAYED or CRON."},
     {"name": "executions", "description": "One time that a job was due, and the attempts to deliver it."},
@@ -80,13 +80,13 @@ def answers(models: Mapping[int, object], *headers: str) -> Responses:
 
 def problems(*raised: type[errors.KronosError]) -> Responses:
     """For `responses=`: the errors that the operation ends in, as their classes tell it; those of all operations need not be named."""
-    told: dict[int, list[str]] = {}
+    given: dict[int, list[str]] = {}
     for error in raised:
         what = "Kronos did not foresee it." if error is errors.KronosError else (error.__doc__ or "").strip()
-        told.setdefault(error.status, []).append(f"`{error.code}`: {what}")
+        given.setdefault(error.status, []).append(f"`{error.code}`: {what}")
     return {
         status: {"description": " ".join(dict.fromkeys(each)), "headers": headers_of(status), "content": _PROBLEM}
-        for status, each in sorted(told.items())
+        for status, each in sorted(given.items())
     }
 
 

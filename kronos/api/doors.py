@@ -20,7 +20,7 @@ _LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a caller may send and hold before anybody has asked who it is. Settings has each one's unit, default and why."""
+    """What a caller may send and hold before it has been asked who it is. Settings has each one's unit, default and why."""
 
     url_bytes: int
     header_bytes: int

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Heads:
-    """Has HEAD answered as GET, and keeps the body back. Its length is told all the same."""
+    """Has HEAD answered as GET, and keeps the body back. Its length is given all the same."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -138,7 +138,7 @@ async def resume_job(view: View, ref: JobRef, _: Annotated[Nothing, Body(default
 
 @router.post("/{j}/skip-next", responses=answers({200: Job}, "ETag") | problems(*_TURN))
 async def skip_next_ticks(view: View, ref: JobRef, body: JobSkipNext, if_match: IfMatch = None) -> Response:
-    """Skip so many of a CRON job's next ticks."""
+    """Skip this many of a CRON job's next ticks."""
     job = await pauses.skip_next(view, ref, count=body.count, if_match=if_match)
     return answer(job, ETag=etag(job.version))
 

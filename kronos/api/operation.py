@@ -175,7 +175,7 @@ def _refuse_conditions(call: Call, headers: frozenset[str]) -> None:
 
 
 def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseModel] | None) -> Exception:
-    """What is told first of all that is wrong: the path, the body, the headers, the query string."""
+    """What is reported first of all that is wrong: the path, the body, the headers, the query string."""
     found: dict[str, list[dict[str, Any]]] = {}
     for each in error.errors():
         found.setdefault(each["loc"][0], []).append(each | {"loc": each["loc"][1:]})

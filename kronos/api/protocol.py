@@ -78,7 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._header_count = 0
         self._chunks = 0
-        self._loose_bytes = 0  # taken by the parser since it last told us anything
+        self._loose_bytes = 0  # taken by the parser since it last reported anything
         self._drained_bytes = 0
         self._unread_since = 0.0
         self._unread_then = 0

@@ -151,7 +151,7 @@ class JobCreate(Body):
     """A job to be made.
 
     trigger CRON takes `cron` or `every`, exactly one of them; `anchor` goes with `every`. DELAYED takes `run_at`; a local one, without an
-    offset, takes `timezone` too. IMMEDIATE takes none of these. What is told as CRON or DELAYED is refused with another trigger.
+    offset, takes `timezone` too. IMMEDIATE takes none of these. What is marked CRON or DELAYED is refused with another trigger.
     `ends_at` is after `starts_at`. Instants are of the years 1970 to 2999. Texts hold no U+0000 and are not blank.
     """
 
@@ -171,14 +171,16 @@ class JobCreate(Body):
     )
     starts_at: Time | None = Field(default=None, description="CRON: no tick before.", examples=["2026-12-01T00:00:00Z"])
     ends_at: Time | None = Field(default=None, description="CRON: no tick from then on.", examples=["2027-12-01T00:00:00Z"])
-    max_runs: Int32 | None = Field(default=None, description="CRON: retired after so many ticks.", examples=[100])
+    max_runs: Int32 | None = Field(default=None, description="CRON: retired after this many ticks.", examples=[100])
     dst_gap: _Gap | None = Field(
         default=None, description="For a local time that is not there; SHIFT. DELAYED, with a local run_at: not SKIP.", examples=["SHIFT"]
     )
     dst_overlap: _Overlap | None = Field(
         default=None, description="For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH.", examples=["FIRST"]
     )
-    jitter_seconds: _Jitter | None = Field(default=None, description="CRON: spreads deliveries over so many seconds; 0.", examples=[30])
+    jitter_seconds: _Jitter | None = Field(
+        default=None, description="CRON: spreads deliveries over up to this many seconds; 0.", examples=[30]
+    )
     overlap: Overlap | None = Field(default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"])
     catch_up: CatchUp | None = Field(
         default=None, description="CRON: ticks that were missed.", examples=[{"policy": "LATEST", "window_seconds": 3600}]
@@ -215,10 +217,10 @@ class JobPatch(Body):
     timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
     starts_at: Time | None = Field(default=None, description="No tick before; null: from now on.", examples=["2026-12-01T00:00:00Z"])
     ends_at: Time | None = Field(default=None, description="No tick from then on; null: no end.", examples=["2027-12-01T00:00:00Z"])
-    max_runs: Int32 | None = Field(default=None, description="Retired after so many ticks; null: never.", examples=[100])
+    max_runs: Int32 | None = Field(default=None, description="Retired after this many ticks; null: never.", examples=[100])
     dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
     dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
-    jitter_seconds: _Jitter = Field(default=0, description="Spreads deliveries over so many seconds.", examples=[30])
+    jitter_seconds: _Jitter = Field(default=0, description="Spreads deliveries over up to this many seconds.", examples=[30])
     overlap: Overlap = Field(default="ALLOW", description="A tick while the run before is under way.", examples=["ALLOW"])
     catch_up: CatchUp = Field(default_factory=lambda: CatchUp(), description="Ticks that were missed.", examples=[{"policy": "LATEST"}])
     input: Input = Field(default_factory=dict, description="Replaces the whole input.", examples=[{"id": 7}])
@@ -234,14 +236,14 @@ class JobPause(Body):
 
     note: _Note | None = Field(default=None, description="For people who wonder later.", examples=["until the audit"])
     until: Time | None = Field(
-        default=None, description="When it goes on by itself; null: when it is resumed.", examples=["2026-12-01T00:00:00Z"]
+        default=None, description="When it resumes by itself; null: only by a call.", examples=["2026-12-01T00:00:00Z"]
     )
 
 
 class JobSkipNext(Body):
     """How many of a job's ticks to come are skipped."""
 
-    count: int = Field(ge=0, le=10_000, description="In place of what was said before; 0: none.", examples=[1])
+    count: int = Field(ge=0, le=10_000, description="Replaces the number that was set before; 0: none.", examples=[1])
 
 
 class JobTrigger(Body):

@@ -24,7 +24,7 @@ _log = logging.getLogger("kronos.api")
 
 
 class _Server(uvicorn.Server):
-    """Ends with exit code 0 when it is told to end: SIGTERM and Ctrl-C are what a supervisor and a user do."""
+    """Ends with exit code 0 when it is asked to end: SIGTERM and Ctrl-C are what a supervisor and a user do."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

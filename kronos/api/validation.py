@@ -15,7 +15,7 @@ from kronos.model import Json
 
 Model = TypeVar("Model", bound=BaseModel)
 MAX_FAULTS = 20
-# Of what is told: a name that is no field may be a megabyte long.
+# Of what is reported: a name that is no field may be a megabyte long.
 _MAX_POINTER, _MAX_NAME = 256, 64
 
 
@@ -25,7 +25,7 @@ def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ..
 
 
 def faults_in(found: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> tuple[Fault, ...]:
-    """The first of what pydantic lists, at most 20, as faults; where they are is told from the model."""
+    """The first of what pydantic lists, at most 20, as faults; where they are is read from the model."""
     return tuple(_fault(each["type"], each["loc"], each["msg"], each.get("ctx", {}), model) for each in islice(found, MAX_FAULTS))
 
 
@@ -63,7 +63,7 @@ def _fault(kind: str, location: tuple[str | int, ...], message: str, context: di
 
 
 def unknown(location: tuple[str | int, ...], model: type[BaseModel] | None) -> Fault:
-    """What is told of a name that is none of the model's."""
+    """What is said of a name that is none of the model's."""
     known = sorted(_fields(model)) if model else []
     near = get_close_matches(str(location[-1])[:_MAX_NAME].lower(), known, n=1, cutoff=0.6)
     told = f"Known are {', '.join(known)}." if known else "Leave it out: there are none here."

@@ -89,8 +89,8 @@ def _read(url: str, status: int, body: bytes) -> JsonObject:
 
 def _refusal(document: JsonObject) -> str:
     """A problem document as people read it: what is wrong with which field, and what to write instead."""
-    told = document.get("errors")
-    faults = [fault for fault in told if isinstance(fault, dict)] if isinstance(told, list) else []
+    listed = document.get("errors")
+    faults = [fault for fault in listed if isinstance(fault, dict)] if isinstance(listed, list) else []
     lines = [str(document.get("detail", document))]
     if len(faults) > 1:
         lines += [f"{fault.get('pointer') or 'body'}: {fault.get('detail')}" for fault in faults]
@@ -99,7 +99,7 @@ def _refusal(document: JsonObject) -> str:
 
 
 def printable(text: str) -> str:
-    """One line, in which what is not for terminals stands as Python writes it: whoever made it is not whoever reads it."""
+    """One line, in which what is not for terminals stands as Python writes it: the one who made it is not the one who reads it."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

@@ -30,7 +30,7 @@ _STYLES = {
 }
 _PAGE = 200
 NULL: Final = object()
-"""The JSON null that somebody wrote; None is what was not given."""
+"""The JSON null that was written; None is what was not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What `kronos up --demo` shows: a receiver, three jobs that call it, and each delivery as it arrives.
 
-A process of its own beside the API, which it uses over HTTP as anybody would. A second run in the same home finds
+A process of its own beside the API, which it uses over HTTP as any client would. A second run in the same home finds
 workspace, endpoint and jobs by their names and goes on with them.
 """
 
@@ -120,7 +120,7 @@ class Demo:
         return next((job for job in jobs if job["name"] == name and job["status"] != "RETIRED"), None)
 
     async def _name_of(self, job_id: str) -> str:
-        """The job's name, asked for where somebody made or changed the job since; its id if the API cannot be asked."""
+        """The job's name, asked for where the job was made or changed since; its id if the API cannot be asked."""
         if job_id not in self._names:
             try:
                 job = await self._api.get(f"{_JOBS}/{job_id}")
@@ -190,12 +190,12 @@ async def _set_up_patiently(demo: Demo, receiver_url: str, console: Console) -> 
 
 async def _until_told_to_stop(counting: Demo | None) -> None:
     """Returns at SIGTERM or SIGINT; `counting` shows its live line meanwhile, and leaves the terminal as it was."""
-    told = asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
         line = tasks.create_task(counting.count_down()) if counting is not None else None
-        await told.wait()
+        await stop.wait()
         if line is not None:
             line.cancel()
 

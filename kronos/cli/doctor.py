@@ -28,10 +28,10 @@ def doctor(*, fix: bool, as_json: bool) -> None:
     with Progress(console=errors_console, transient=True, disable=not errors_console.is_terminal) as progress:
         task = progress.add_task("ledgers of the last 24 hours", total=None, visible=False)
 
-        def told(checked: int, total: int) -> None:
+        def report(checked: int, total: int) -> None:
             progress.update(task, completed=checked, total=total, visible=True)
 
-        found = examination.examine(url, fix=fix, progress=told)
+        found = examination.examine(url, fix=fix, progress=report)
         findings = list(found) if as_json else list(_shown(found))
     is_well = all(finding.ok for finding in findings)
     if as_json:
@@ -41,7 +41,7 @@ def doctor(*, fix: bool, as_json: bool) -> None:
 
 
 def _document(finding: Finding) -> dict[str, object]:
-    """What it means and what puts it right are told where it does not hold."""
+    """What it means and what puts it right are shown where it does not hold."""
     return asdict(finding) if not finding.ok else {"check": finding.check, "ok": True, "detail": finding.detail}
 
 

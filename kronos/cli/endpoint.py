@@ -87,10 +87,10 @@ def _changed(body: Json, options: Json) -> Json:
     headers = dict(_header(text) for text in options["headers"]) or None
     spec = given(url=options["target"], method=options["method"], headers=headers, body_template=options["body"],
                  timeout_ms=options["timeout_ms"])  # fmt: skip
-    told = given(max_attempts=options["max_attempts"], max_retry_after_seconds=options["max_retry_after_seconds"])
+    limits = given(max_attempts=options["max_attempts"], max_retry_after_seconds=options["max_retry_after_seconds"])
     changes = given(
         title=options["title"],
-        retry_policy={**body.get("retry_policy", {}), **told} or None,
+        retry_policy={**body.get("retry_policy", {}), **limits} or None,
         max_in_flight=options["max_in_flight"],
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}

@@ -66,5 +66,5 @@ def warn_of_unknown() -> None:
 
 
 def refusal(error: KronosError) -> click.ClickException:
-    """An error as whoever runs Kronos is told it."""
+    """An error as the operator of Kronos reads it."""
     return click.ClickException(error.said)

@@ -64,8 +64,8 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
         click.option("--tag", "tags", multiple=True, help="A word to find it by; again for more."),
         click.option("--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Which missed ticks run."),
         click.option("--overlap", type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False), help="A tick while one runs."),
-        click.option("--jitter-seconds", type=int, help="Spreads deliveries over so many seconds."),
-        click.option("--max-runs", type=int, help="The job ends after so many ticks."),
+        click.option("--jitter-seconds", type=int, help="Spreads deliveries over up to this many seconds."),
+        click.option("--max-runs", type=int, help="The job ends after this many ticks."),
         click.option("--ends-at", help="No tick from then on."),
         click.option("--starts-at", help="No tick before."),
         click.option("--input", "input_", type=JsonText(), help="What templates are filled with: JSON, @FILE, or - for standard input."),
@@ -139,7 +139,7 @@ def rm(api: Api, job: str) -> None:
 @command(job)
 @click.argument("job")
 @click.option("--note", help="For people who wonder later.")
-@click.option("--until", help="When it goes on by itself, such as 2026-12-01T00:00:00Z.")
+@click.option("--until", help="When it resumes by itself, such as 2026-12-01T00:00:00Z.")
 def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
     """Stop a CRON job's ticks until it is resumed, or until an instant."""
     api.show(api.send("POST", "jobs", job, "pause", body=given(note=note, until=until)), _FIELDS)

@@ -16,7 +16,7 @@ from kronos.embedded.home import Home, default_home
 
 _NO_DATABASE = "no database is known: set KRONOS_DATABASE_URL to the one that `kronos migrate` is run with, or start `kronos up`"
 _NO_FILE = "no key file is known: pass --key-file, or set KRONOS_ADMIN_KEY_FILE"
-_UNTIL = "Whoever used it is refused within 10 s."
+_UNTIL = "Its users are refused within 10 s."
 _T = TypeVar("_T")
 
 _home = click.option(
@@ -37,7 +37,7 @@ def key() -> None:
 @key.command("list")
 @_home
 def list_keys(home: Path | None) -> None:
-    """All keys by their public id: which work, and which file Kronos wrote them to. No secret is known to anybody but its holder."""
+    """All keys by their public id: which work, and which file Kronos wrote them to. No secret is known to anyone but its holder."""
     url, _ = _instance(home)
     rows = [("public id", "role", "created at", "revoked at", "kept in")]
     for each in _done(lambda: keys.stored(url)):

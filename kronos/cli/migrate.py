@@ -45,12 +45,12 @@ def migrate(to: str, dry_run: bool) -> None:
 
 def _settings_stored(settings: config.Settings) -> list[str]:
     """What every run writes besides."""
-    told = ["store the settings of catch-up and retention"]
-    told += [f"set the password of {role} to {name}" for role, name in _PASSWORDS if os.environ.get(name)]
+    steps = ["store the settings of catch-up and retention"]
+    steps += [f"set the password of {role} to {name}" for role, name in _PASSWORDS if os.environ.get(name)]
     if settings.admin_key_file is not None:
         verb = "store" if settings.admin_key_file.exists() else "make"
-        told.append(f"{verb} the administrator's key of {settings.admin_key_file}")
-    return told
+        steps.append(f"{verb} the administrator's key of {settings.admin_key_file}")
+    return steps
 
 
 def _tell_ringing(url: str) -> None:

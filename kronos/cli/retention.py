@@ -51,20 +51,20 @@ def run(*, dry_run: bool) -> None:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("looking", total=None)
 
-        def told(counts: JsonObject) -> None:
+        def report(counts: JsonObject) -> None:
             nonlocal is_left
             is_left = counts.get("is_left", False)
             failed.extend(counts.get("errors", []))
             if counts.get("busy"):
                 progress.update(task, description="another run is at it: waiting")
-                time.sleep(_BUSY_SECONDS)  # it tells nobody when it ends
+                time.sleep(_BUSY_SECONDS)  # it says nothing when it ends
                 return
             for kind in _KINDS:
                 totals[kind] = totals.get(kind, 0) + counts.get(kind, 0)
             progress.update(task, description=f"{totals['executions'] + totals['executions_dropped']} executions, {totals['jobs']} jobs")
 
         try:
-            history.age_out(url, is_dry=dry_run, told=told)
+            history.age_out(url, is_dry=dry_run, report=report)
         except errors.KronosError as error:
             raise environment.refusal(error) from None
     for kind, name in _KINDS.items():

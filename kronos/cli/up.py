@@ -58,7 +58,7 @@ def up(*, home: str | None, host: str | None, port: int | None, workers: int, ho
 
 
 def _announce(line: str) -> None:
-    """To standard output, for whoever waits for it there."""
+    """To standard output, for a program that waits for it there."""
     with contextlib.suppress(OSError):  # a full disk, a pipe that nobody reads: no reason to stop
         print(line, flush=True)
 

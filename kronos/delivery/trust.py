@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 class Trust:
     """A context for new connections, which follows its file: a certificate that is added or taken away counts from the next connection on.
 
-    A file that is gone or broken is told of once, and the authorities that were read before go on being trusted.
+    A file that is gone or broken is reported once, and the authorities that were read before go on being trusted.
     """
 
     def __init__(self, ca_file: Path | None, context: ssl.SSLContext | None = None) -> None:

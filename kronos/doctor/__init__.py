@@ -77,7 +77,7 @@ class Doctor:
     """One examination over one connection."""
 
     def __init__(self, connection: Connection, *, progress: Progress) -> None:
-        """`progress` is told how many jobs of how many have had their ledger checked."""
+        """`progress` is given how many jobs of how many have had their ledger checked."""
         self._connection = connection
         self._progress = progress
 
@@ -206,7 +206,7 @@ def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
                 yield from doctor.fixed()
             yield from doctor.examine()
     except errors.SessionRefused as error:
-        yield Finding(check="database", ok=False, detail=error.detail, meaning="what this session would be told could not be trusted")
+        yield Finding(check="database", ok=False, detail=error.detail, meaning="what this session reads could not be trusted")
     except errors.Unconnected as error:
         yield Finding(
             check="database",

@@ -186,7 +186,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignPartition:
-    """A partition that belongs to somebody else."""
+    """A partition that belongs to another role."""
 
     partition: str
     owner: str

@@ -137,7 +137,7 @@ def orphans(found: list[Orphan]) -> Finding:
         check="entry owners",
         ok=not found,
         detail=told if found else "every entry's role is there",
-        meaning="pg_cron's launcher ends each second, so nobody's job fires",
+        meaning="pg_cron's launcher ends each second, so no job fires",
         fix=f"as a superuser: delete from cron.job where username in ({listed});",  # noqa: S608  # words for a person, not run
     )
 
@@ -161,7 +161,7 @@ def drift(found: list[EntryDifference]) -> Finding:
         check="drift",
         ok=not found,
         detail=f"{many(found)} differences: {some(told)}" if found else "cron.job is the set of ACTIVE CRON jobs",
-        meaning="a job is not rung for, or an alarm rings for nobody",
+        meaning="a job is not rung for, or an alarm rings for no job",
         fix=_FIX,
     )
 
@@ -174,7 +174,7 @@ def faults(found: list[FaultyJob]) -> Finding:
         ok=not found,
         detail=f"{many(found)}: {some(told)}" if found else "every job's ticks could be accounted for",
         meaning="these jobs do not run; the others do",
-        fix="PATCH the job's cron, or cancel it and make it anew",
+        fix="PATCH the job's cron, or cancel it and create it again",
     )
 
 
@@ -185,7 +185,7 @@ def left_behind(found: list[LeftBehind]) -> Finding:
         check="deletions",
         ok=not found,
         detail=f"{many(found)}: {some(told)}" if found else "nothing unfinished is of a deleted workspace or endpoint",
-        meaning="rows were written by hand or restored in part: these never end by themselves, and nobody can reach them over the API",
+        meaning="rows were written by hand or restored in part: these never end by themselves, and cannot be reached over the API",
         fix="as kronos_owner, bring back what was deleted, cancel these over the API, and delete it again: "
         "update kronos.workspaces set status = 'SUSPENDED', suspended_at = kronos.now(), deleted_at = null where slug = …; "
         "update kronos.endpoints set deleted_at = null where endpoint_id = …;",
@@ -217,8 +217,8 @@ def zones(found: list[StaleZone]) -> Finding:
 
 
 def zone_data(server: str | None, client: str | None, differing: list[str], *, today: date) -> Finding:
-    """Whose time zone data says what, and how old PostgreSQL's is. An old one is told and no failure: most of its rules hold."""
-    told = f"PostgreSQL's is {server}" if server else "PostgreSQL's is told to superusers alone (tzdata.zi, line 1)"
+    """Whose time zone data says what, and how old PostgreSQL's is. An old one is reported and no failure: most of its rules hold."""
+    told = f"PostgreSQL's is {server}" if server else "PostgreSQL's is shown to superusers alone (tzdata.zi, line 1)"
     told += f", this machine's {client}" if client else ", this machine's names no version"
     if server is not None and tzdata.is_old(server, today):
         told += "; WARNING: it is older than a year: update the package tzdata where PostgreSQL runs"
@@ -274,7 +274,7 @@ def foreign_partitions(found: list[ForeignPartition]) -> Finding:
         check="partition owners",
         ok=not found,
         detail=f"not kronos_owner's: {some(told)}" if found else "each partition is kronos_owner's",
-        meaning="somebody else made or restored them; retention passes over them, and they are never dropped",
+        meaning="another role made or restored them; retention passes over them, and they are never dropped",
         fix=" ".join(f"alter table kronos.{each.partition} owner to kronos_owner;" for each in found) or "nothing",
     )
 
@@ -329,7 +329,7 @@ def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
         check="ledger",
         ok=False,
         detail=f"{told}; {some([_told(each) for each in wrong])}",
-        meaning="rows were deleted or written by hand, or a job is malformed: nobody can say what became of these ticks",
+        meaning="rows were deleted or written by hand, or a job is malformed: what became of these ticks cannot be known",
         fix="`kronos job explain JOB --workspace W --at T` says what is known of a tick; POST …/backfill runs a window again",
     )
 

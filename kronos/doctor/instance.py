@@ -1,4 +1,4 @@
-"""Findings about what is around the jobs: whether pg_cron's alarms begin, what was changed by hand, whether anybody delivers. No I/O."""
+"""Findings about what is around the jobs: whether pg_cron's alarms begin, what was changed by hand, whether any worker delivers. No I/O."""
 
 from collections.abc import Iterator
 
@@ -81,12 +81,12 @@ def _alarms(pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -
 
 def objects(found: list[Change]) -> Finding:
     """What is not as the newest upgrade left it. What others made beside it is theirs, but for policies and triggers on our tables."""
-    told = [_told(each) for each in found if each.differs != ["new"] or each.object.startswith(("policy ", "trigger "))]
+    items = [_told(each) for each in found if each.differs != ["new"] or each.object.startswith(("policy ", "trigger "))]
     is_lost = any(each.differs == ["gone"] and each.object.startswith("table ") for each in found)
     return Finding(
         check="objects",
-        ok=not told,
-        detail=some(told) if told else "functions, views, rights, policies and triggers are as the newest migrate left them",
+        ok=not items,
+        detail=some(items) if items else "functions, views, rights, policies and triggers are as the newest migrate left them",
         meaning="the schema was changed by hand, or restored in part: what confines workspaces, checks rows or rings may not hold",
         fix="restore the backup: no migration makes a table again that has gone" if is_lost else MIGRATE,
     )
@@ -102,22 +102,22 @@ def _told(change: Change) -> str:
 
 
 def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding]:
-    """Whether anybody delivers, and in time. What waits for its own endpoint or workspace is told, and no failure."""
+    """Whether any worker delivers, and in time. What waits for its own endpoint or workspace is reported, and no failure."""
     yield Finding(
         check="workers",
         ok=worker_sessions > 0,
         detail=f"workers hold {worker_sessions} sessions" if worker_sessions else "no worker is connected to this database",
-        meaning="executions are made, and nobody delivers them",
+        meaning="executions are made, and no worker delivers them",
         fix="start `kronos worker`; if one runs, see its log: is its KRONOS_DATABASE_URL this database?",
     )
     late = [each for each in waiting if each.waits_for is None]
-    told = [f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s" for each in late]
+    items = [f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s" for each in late]
     others = [
         f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s: {each.waits_for}" for each in waiting if each.waits_for is not None
     ]
     limit = readiness.WAITS_LONG.total_seconds()
     waits = (
-        f"due executions of {many(late)} endpoints wait for a worker: {some(told)}"
+        f"due executions of {many(late)} endpoints wait for a worker: {some(items)}"
         if late
         else f"none waits for a worker for {limit:.0f} s"
     )

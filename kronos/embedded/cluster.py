@@ -75,7 +75,7 @@ class Cluster:
 
     @property
     def port(self) -> int:
-        """The TCP port on 127.0.0.1; the same at each start unless somebody else has taken it meanwhile."""
+        """The TCP port on 127.0.0.1; the same at each start unless another process has taken it meanwhile."""
         if self._known is None:
             raise ClusterFailed("the cluster was not started")
         return self._known.port
@@ -200,7 +200,7 @@ class Cluster:
         if self._known is None:
             raise ClusterFailed("the cluster was not started")
         self._known = self._remember(replace(self._known, port=ports.free_port()))
-        self._note(f"port {taken} is taken by somebody else: PostgreSQL moves to {self.port}")
+        self._note(f"port {taken} is in use by another process: PostgreSQL moves to {self.port}")
         self._write_settings()
 
     @property

@@ -1,4 +1,4 @@
-"""The embedded cluster's own settings: kronos.conf and pg_hba.conf, written anew at each start."""
+"""The embedded cluster's own settings: kronos.conf and pg_hba.conf, written again at each start."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -104,7 +104,7 @@ class HomeLock:
     """Held by the one `kronos up` of a home; the kernel frees it when that process ends, however it ends."""
 
     def __init__(self, home: Home, url: str) -> None:
-        """`url` is what a second `up` is told, also while the first is still starting."""
+        """`url` is what a second `up` reads, also while the first is still starting."""
         self._home = home
         self._url = url
         self._descriptor = -1
@@ -121,7 +121,7 @@ class HomeLock:
         return self
 
     def tell(self, url: str) -> None:
-        """Replaces the address that a second `up` is told."""
+        """Replaces the address that a second `up` reads."""
         content = json.dumps({"pid": os.getpid(), "url": url}).encode()
         os.pwrite(self._descriptor, content, 0)
         os.ftruncate(self._descriptor, len(content))
@@ -132,7 +132,7 @@ class HomeLock:
 
 
 def _is_taken(descriptor: int) -> bool:
-    """Whether the lock is ours now. Tried for a moment: whoever asks if somebody has it, holds it while asking."""
+    """Whether the lock is ours now. Tried for a moment: a process that asks whether it is free, holds it while asking."""
     for left in reversed(range(_LOCK_TRIES)):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -154,8 +154,8 @@ def _is_utf8(name: bytes) -> bool:
 
 def _refusal(home: Path, holder: str) -> str:
     try:
-        told = json.loads(holder)
-        return f"kronos up already runs in {home}: process {told['pid']}, {told['url']}. Stop it, or use another --home."
+        holder_says = json.loads(holder)
+        return f"kronos up already runs in {home}: process {holder_says['pid']}, {holder_says['url']}. Stop it, or use another --home."
     except (ValueError, KeyError, TypeError):
         # It holds the lock and has not yet written who it is: the instant between two system calls.
         return f"kronos up is just starting in {home}. Stop it first, or use another --home."

@@ -15,7 +15,7 @@ _PIECE_BYTES = 1024 * 1024
 def open_or_none(log: Path, note: Callable[[str], None]) -> BinaryIO | None:
     """The file to append to, in its folder, which is made again if it is gone.
 
-    None where that cannot be done: whoever was to write there writes to our own standard error, for a job that runs is
+    None where that cannot be done: the process that was to write there writes to our own standard error, for a job that runs is
     worth more than its log.
     """
     try:
@@ -56,7 +56,7 @@ def rotate(log: Path) -> None:
 
 
 def _copy_end(log: Path, old: Path, size: int) -> None:
-    # A file of its own mode, opened anew: what the old one held is free again before the new one is written.
+    # A file of its own mode, opened again: what the old one held is free again before the new one is written.
     with log.open("rb") as source, old.open("wb") as target:
         os.fchmod(target.fileno(), 0o600)
         source.seek(size - LARGEST_BYTES)

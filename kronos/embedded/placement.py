@@ -65,7 +65,7 @@ def socket_dir(place: Path, user: OsUser) -> Path:
     """A directory of mode 0700 for the cluster's socket, made if missing: in `place` where its path is short and plain enough.
 
     It must stay the same: before pg_cron 1.5 each entry holds the directory it was registered with.
-    Raises ClusterFailed where somebody else made it.
+    Raises ClusterFailed where another user made it.
     """
     chosen = place / "socket"
     if len(os.fsencode(chosen)) > _LONGEST_SOCKET_DIR or any(character in str(chosen) for character in _OF_LISTS):

@@ -89,7 +89,7 @@ def postgres_processes(data: Path) -> list[int]:
     """Process ids of all PostgreSQL processes of the cluster in `data` and of no other.
 
     Every PostgreSQL process has its data directory as working directory; that identifies it, also where the
-    postmaster is gone and its number in postmaster.pid may meanwhile be somebody else's.
+    postmaster is gone and its number in postmaster.pid may meanwhile be another process's.
     """
     wanted = {os.fsencode(data), os.fsencode(f"{data} (deleted)")}
     return [pid for pid, directory in _working_directories() if directory in wanted and _is_postgres(pid)]

@@ -22,7 +22,7 @@ class Witness:
         self._looked_at = clock()
 
     def seconds(self) -> float:
-        """Seconds since the last look for which somebody can be blamed."""
+        """Seconds since the last look for which a child can be blamed."""
         before, self._looked_at = self._looked_at, self._clock()
         return min(self._looked_at - before, _LONGEST_STEP_SECONDS)
 

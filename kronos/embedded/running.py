@@ -26,12 +26,12 @@ def find(home: Home) -> Running | None:
     run.json alone is no evidence: after kill -9 it stays, and its port may be a stranger's. Its writer must hold the home's lock.
     """
     try:
-        told = json.loads(home.run_json.read_text(encoding="utf-8"))
+        run = json.loads(home.run_json.read_text(encoding="utf-8"))
         found = Running(
-            url=str(told["url"]),
-            admin_key_file=Path(str(told["admin_key_file"])),
-            database_url=str(told["database_url"]),
-            pid=int(told["pid"]),
+            url=str(run["url"]),
+            admin_key_file=Path(str(run["admin_key_file"])),
+            database_url=str(run["database_url"]),
+            pid=int(run["pid"]),
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):  # whatever somebody wrote there
         return None

@@ -43,7 +43,7 @@ class Wakeups:
 
     @property
     def is_stop_requested(self) -> bool:
-        """Whether somebody asked us to stop."""
+        """Whether we were asked to stop."""
         return self.stop_requests > 0
 
     def wait(self, seconds: float) -> None:

@@ -84,7 +84,7 @@ class Supervisor:
         self._companions: list[Child] = []
 
     def run(self) -> None:
-        """Runs until it is told to stop. Raises EmbeddedError or OSError where it cannot start at all."""
+        """Runs until it is asked to stop. Raises EmbeddedError or OSError where it cannot start at all."""
         host = self._settings.host
         self._home.require_usable()
         network.require_listenable(host)
@@ -104,7 +104,7 @@ class Supervisor:
                 self._stop(wakeups)
 
     def _start(self, port: int, wakeups: Wakeups) -> None:
-        """Everything up to `ready`, or until it is told to stop."""
+        """Everything up to `ready`, or until it is asked to stop."""
         self._cluster.start(give_up=lambda: wakeups.is_stop_requested)
         if wakeups.is_stop_requested:
             return

@@ -11,7 +11,7 @@ from kronos.sql import statement
 
 _FACTS = statement("explain.get_facts", Facts)
 
-# In the order in which a tick meets them; the first that has a verdict decides, the rest are told all the same.
+# In the order in which a tick meets them; the first that has a verdict decides, the rest are shown all the same.
 _JUDGES: tuple[Callable[[Facts], Judged], ...] = (
     schedule.version,
     accounts.fault,

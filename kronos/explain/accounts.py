@@ -15,12 +15,12 @@ def fault(facts: Facts) -> Judged:
     """Whether the job's ticks can be accounted for at all."""
     if facts.fault is None:
         return None, None
-    told = facts.fault["message"]
+    text = facts.fault["message"]
     reading = facts.reading or {}
-    step = Step(step="fault", holds=False, detail=f"the job's ticks cannot be accounted for: {told}", evidence=facts.fault)
+    step = Step(step="fault", holds=False, detail=f"the job's ticks cannot be accounted for: {text}", evidence=facts.fault)
     has_no_ticks = facts.tick is None and ("error" in reading or reading.get("next_tick") is None)
     if facts.run is None and (has_no_ticks or facts.is_pending):
-        because = f"The job's ticks cannot be accounted for: {told}. PATCH its schedule or endpoint to make a sound version of it."
+        because = f"The job's ticks cannot be accounted for: {text}. PATCH its schedule or endpoint to make a sound version of it."
         return step, Verdict(decision="ERROR", code="job_fault", because=because)
     return step, None
 
@@ -61,23 +61,23 @@ def pause(facts: Facts) -> Judged:
 
 
 def _as_recorded(reason: JsonObject) -> str:
-    told = str(reason.get("detail", reason.get("code")))
+    text = str(reason.get("detail", reason.get("code")))
     for name, word in (("actor", "by"), ("at", "at"), ("until", "until")):
         if reason.get(name):
-            told += f", {word} {reason[name]}"
+            text += f", {word} {reason[name]}"
     if reason.get("note"):
-        told += f" ({reason['note']})"
+        text += f" ({reason['note']})"
     count = reason.get("count", 1)
     if isinstance(count, int) and count > 1:
-        told += f"; {count} ticks from {said(reason.get('first'))} to {said(reason.get('last'))}"
-    return told
+        text += f"; {count} ticks from {said(reason.get('first'))} to {said(reason.get('last'))}"
+    return text
 
 
 def _halted_now(facts: Facts) -> tuple[str, str] | None:
     if facts.status == "PAUSED" and not (facts.resume_at is not None and facts.tick is not None and facts.tick >= facts.resume_at):
         reason = facts.standing
-        told = _as_recorded({"detail": "the job is paused", **{name: reason.get(name) for name in ("actor", "at", "note")}})
-        return "paused", told + (f"; it resumes at {said(facts.resume_at)}" if facts.resume_at else "")
+        text = _as_recorded({"detail": "the job is paused", **{name: reason.get(name) for name in ("actor", "at", "note")}})
+        return "paused", text + (f"; it resumes at {said(facts.resume_at)}" if facts.resume_at else "")
     if facts.was_suspended:
         if facts.workspace_status == "ACTIVE":
             return "workspace_suspended", f"the workspace {facts.workspace} was suspended"
@@ -131,7 +131,7 @@ def missed(facts: Facts) -> Judged:
     counted = f", one of {run['tick_count']} in a row" if run["tick_count"] > 1 else ""
     detail = f"accounted for {seconds(late)} after its time{counted}; {why}"
     step = Step(step="missed", holds=False, detail=detail, evidence={"late_seconds": late, **facts.reason})
-    because = f"The tick was missed: nobody accounted for it until {said(_made_at(run))}, {seconds(late)} late, and {why}."
+    because = f"The tick was missed: it was not accounted for until {said(_made_at(run))}, {seconds(late)} late, and {why}."
     return step, Verdict(decision="MISSED", code=code, because=because)
 
 
@@ -192,7 +192,7 @@ def alarm(facts: Facts) -> Judged:
     elif failed:
         code, why = "alarm_failed", f"pg_cron's alarm failed: {failed[-1]}"
     elif facts.pg_cron_silent_seconds > _PG_CRON_SILENT_SECONDS:
-        code, why = "pg_cron_silent", f"pg_cron has rung for nobody for {seconds(facts.pg_cron_silent_seconds)}; `kronos doctor` says why"
+        code, why = "pg_cron_silent", f"pg_cron has rung no job for {seconds(facts.pg_cron_silent_seconds)}; `kronos doctor` says why"
     else:
         code, why = "alarm_not_rung", "its alarm has not rung yet; catch-up accounts for it within a minute"
     return step, Verdict(decision="OVERDUE", code=code, because=f"{_overdue(facts)}: {why}.")

@@ -29,10 +29,10 @@ def _no_execution(facts: Facts) -> Judged:
         return Step(step="execution", holds=True, detail=detail), Verdict(decision="WILL_RUN", code="in_the_future", because=because)
     if facts.is_pending:  # whatever keeps it from being accounted for was the answer
         return Step(step="execution", holds=False, detail="the tick is not yet accounted for"), None
-    detail = "no row tells what became of the tick"
+    detail = "no row says what became of the tick"
     if facts.retained_from is not None and facts.due_at < facts.retained_from:
         detail = f"history is kept whole from {said(facts.retained_from)} on, and the tick is older"
-        because = f"Nobody can say any more: {detail}."
+        because = f"No longer known: {detail}."
         return Step(step="execution", holds=False, detail=detail), Verdict(decision="UNKNOWN", code="beyond_retention", because=because)
     because = f"The tick lies before the job's pointer, and {detail}: it was deleted by hand. `kronos doctor` counts such ticks."
     return Step(step="execution", holds=False, detail=detail), Verdict(decision="UNACCOUNTED", code="unaccounted", because=because)
@@ -126,13 +126,13 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
     if run["status"] == "RETRYING":
         error = facts.run_error
         code = "delivery_lost_retrying" if error.get("type") == "lease_expired" else "delivery_retrying"
-        told = f"attempt {run['attempt_count']} of {run['max_attempts']} ended with {error.get('message', 'an error')}"
-        return code, f"{told}; the next is due at {said(run['due_at'])}"
+        text = f"attempt {run['attempt_count']} of {run['max_attempts']} ended with {error.get('message', 'an error')}"
+        return code, f"{text}; the next is due at {said(run['due_at'])}"
     if facts.worker_sessions == 0:
         return "no_worker", "no worker is connected to this database; start one with `kronos worker`"
     due_at = instant(run["due_at"])
     waited = (facts.now - due_at).total_seconds() if due_at is not None else 0.0
     if waited > _WAITS_LONG_SECONDS:
-        told = "workers are connected, and none has taken it: they are busy, or stuck; start more, or raise KRONOS_WORKER_CONCURRENCY"
-        return "queued", f"it is due for {seconds(waited)}; {told}"
+        text = "workers are connected, and none has taken it: they are busy, or stuck; start more, or raise KRONOS_WORKER_CONCURRENCY"
+        return "queued", f"it is due for {seconds(waited)}; {text}"
     return "queued", "workers are connected, and one takes it as soon as it is free"

@@ -128,7 +128,7 @@ class Facts:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the tick is due and waits for somebody to account for it."""
+        """Whether the tick is due and waits to be accounted for."""
         return self.is_pending and self.is_past and self.run is None
 
     @property
@@ -184,7 +184,7 @@ class Explanation:
 
 
 def document(value: Json) -> JsonObject:
-    """What a row's JSON document says, whoever wrote it: nothing where it is no object, and no code but a text."""
+    """What a row's JSON document says, no matter who wrote it: nothing where it is no object, and no code but a text."""
     if not isinstance(value, dict):
         return {}
     return {name: member for name, member in value.items() if name != "code" or isinstance(member, str)}

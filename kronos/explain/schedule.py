@@ -44,9 +44,7 @@ def _not_yet(facts: Facts) -> Verdict | None:
         )
         return Verdict(decision="NOT_DUE", code="zone_rules_changed", because=because)
     if is_before and facts.version > 1:  # the oldest that is left of the job's versions
-        because = (
-            f"Nobody can say any more: the version of that time was aged out; the oldest that is kept began at {said(facts.ticks_from)}."
-        )
+        because = f"No longer known: the version of that time was aged out; the oldest that is kept began at {said(facts.ticks_from)}."
         return Verdict(decision="UNKNOWN", code="beyond_retention", because=because)
     because = f"The job was made at {said(facts.ticks_from)}; it has no ticks from before."
     return Verdict(decision="NOT_DUE", code="not_yet_created", because=because)
@@ -57,9 +55,9 @@ def _no_more(facts: Facts) -> Verdict | None:
         return None
     reason = facts.standing
     code = _OVER.get(reason.get("code", ""), "retired_before")
-    told = reason.get("detail", "it is retired")
+    text = reason.get("detail", "it is retired")
     return Verdict(
-        decision="NOT_DUE", code=code, because=f"The job was over by then: {told} (its last moment was {said(facts.ticks_until)})."
+        decision="NOT_DUE", code=code, because=f"The job was over by then: {text} (its last moment was {said(facts.ticks_until)})."
     )
 
 
@@ -89,7 +87,7 @@ def schedule(facts: Facts) -> Judged:
 
 
 def _halted(facts: Facts) -> str:
-    """What somebody who asks about now, between two ticks, wants to know too."""
+    """What a person who asks about now, between two ticks, wants to know too."""
     if facts.status == "PAUSED":
         return " The job is paused."
     return " Its workspace is suspended." if facts.is_live and facts.workspace_status != "ACTIVE" else ""
@@ -117,18 +115,18 @@ def _why_no_tick(facts: Facts, reading: JsonObject) -> tuple[str, str]:
     """The cause's code, and a sentence without its stop."""
     if facts.version_id != facts.job_id and facts.asked_tick is not None:
         what = facts.cron or f"every {facts.every}"
-        told = f"version {facts.version} was in force, and its schedule {what!r} has no tick there; version {facts.asked_version} has one"
-        return "other_version_in_force", told
+        text = f"version {facts.version} was in force, and its schedule {what!r} has no tick there; version {facts.asked_version} has one"
+        return "other_version_in_force", text
     if facts.every is not None and not reading["anchor_local"]:
-        told = f"the minute of {said(facts.at)} is not {said(reading['anchor'])} and a whole number of intervals of {facts.every}"
-        return "no_tick_at_this_minute", told
+        text = f"the minute of {said(facts.at)} is not {said(reading['anchor'])} and a whole number of intervals of {facts.every}"
+        return "no_tick_at_this_minute", text
     clock = reading["clock"] or {}
     is_the_change = clock.get("at", "")[:16] == said(facts.at)[:16]
     if clock.get("change") == "forward" and (clock["skipped_matches"] or (clock["moves"] and is_the_change)):
         return _in_the_gap(facts, clock)
     if clock.get("change") == "back" and reading["is_named"]:
-        told = f"the clocks of {facts.timezone} show {reading['local'][:16]} for the second time"
-        return "dst_overlap_second_pass", f"{told}; dst_overlap {facts.dst_overlap} runs the first"
+        text = f"the clocks of {facts.timezone} show {reading['local'][:16]} for the second time"
+        return "dst_overlap_second_pass", f"{text}; dst_overlap {facts.dst_overlap} runs the first"
     if facts.every is not None:
         return "no_tick_at_this_minute", f"{reading['local']} is not {_counted(facts, reading)}"
     wrong = "; ".join(_mismatches(facts, reading))
@@ -149,17 +147,17 @@ def _in_the_gap(facts: Facts, clock: JsonObject) -> tuple[str, str]:
 def _mismatches(facts: Facts, reading: JsonObject) -> list[str]:
     """Each field that does not match, as its author wrote it."""
     fields, texts = reading["fields"], dict(zip(_FIELDS, reading["texts"] or [], strict=False))
-    told = []
+    items = []
     for name in ("minute", "hour", "month"):
         if not fields[name]["matches"]:
-            told.append(f"{name} {fields[name]['is']} does not match {texts.get(name, '?')!r}")
+            items.append(f"{name} {fields[name]['is']} does not match {texts.get(name, '?')!r}")
     if not fields["day_matches"]:
         of_month, of_week = fields["day_of_month"], fields["weekday"]
         days = [f"day of month {of_month['is']} does not match {texts.get('day_of_month', '?')!r}"] if not of_month["matches"] else []
         if not of_week["matches"]:
             days.append(f"weekday {_WEEKDAYS[of_week['is']]} does not match {texts.get('weekday', '?')!r}")
-        told.append((" and " if fields["days_rule"] == "or" else ", ").join(days))
-    return told
+        items.append((" and " if fields["days_rule"] == "or" else ", ").join(days))
+    return items
 
 
 def window(facts: Facts) -> Judged:

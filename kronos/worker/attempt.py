@@ -1,4 +1,4 @@
-"""One attempt: what is sent is made of the endpoint's version and the execution's input, sent once, and told as a Result."""
+"""One attempt: what is sent is made of the endpoint's version and the execution's input, sent once, and reported as a Result."""
 
 import asyncio
 import json

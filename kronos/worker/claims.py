@@ -101,7 +101,7 @@ class Left(NamedTuple):
 
 
 class Locked(NamedTuple):
-    """An execution that somebody else has locked."""
+    """An execution that another session has locked."""
 
     execution_id: str
 
@@ -176,7 +176,7 @@ async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list
 
 async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[str, Verdict]:
     """End these claims, however often PostgreSQL goes away meanwhile; what each result did. Missing is the verdict of those whose
-    executions somebody else has locked: they hold up no others, and are brought again (`locked`).
+    executions another session has locked: they hold up no others, and are brought again (`locked`).
 
     A result counts only while its claim's token holds: else it is ALREADY counted, or FENCED. One that cannot be stored
     is stored without its documents; one that even then cannot is DROPPED, and its lease decides.
@@ -210,7 +210,7 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
 
 
 async def locked(link: Link, execution_ids: Sequence[str]) -> set[str]:
-    """Those of them that cannot be ended now, because somebody else has locked them; none where PostgreSQL cannot say it."""
+    """Those of them that cannot be ended now, because another session has locked them; none where PostgreSQL cannot say it."""
     try:
         return {row.execution_id for row in await link.texts(_LOCKED, {"execution_ids": list(execution_ids)})}
     except psycopg.Error as error:

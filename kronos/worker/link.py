@@ -105,7 +105,7 @@ class Link:
     async def rows(self, statement: Statement[Row], params: Mapping[str, object], *, may_be_locked: bool = False) -> list[Row]:
         """The statement's rows, in one round trip. Raises psycopg.Error: whether the statement was committed is then unknown.
 
-        With `may_be_locked`, that somebody else has locked what it writes says nothing of the connection: LockNotAvailable.
+        With `may_be_locked`, that another session has locked what it writes says nothing of the connection: LockNotAvailable.
         """
         return await self._run(statement, params, class_row(statement.row), as_text=False, may_be_locked=may_be_locked)
 

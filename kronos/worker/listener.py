@@ -50,7 +50,7 @@ class Listener:
         await connection.execute("listen kronos_zones")
         self._watchdog.distrust()  # the worker has just started, or had no database: what fell due meanwhile comes before anything else
         await self._watchdog.look(self._link)
-        self._wake.now()  # what was told while nobody listened
+        self._wake.now()  # what was sent while nobody listened
         while True:
             self._has_heard = False
             await self._hear(connection, max(0.001, min(_QUIET_SECONDS, self._watchdog.seconds_to_look)))

@@ -93,7 +93,7 @@ class Loop:
                 await self._wake.wait(for_look=has_room)
 
     async def drain(self, within: timedelta) -> int:
-        """Wait for deliveries under way, at most so long; the rest is cut off, and told as such. Returns how many were cut off."""
+        """Wait for deliveries under way, at most this long; the rest is cut off, and reported as such. Returns how many were cut off."""
         self._drained = asyncio.Event()
         self._tell_drained()
         with suppress(TimeoutError):

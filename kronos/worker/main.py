@@ -26,7 +26,7 @@ _log = logging.getLogger("kronos.worker")
 # What deliveries ended in is stored within so long after the last of them, or left to the leases. All of a worker's end takes no longer
 # than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
 _STORING = timedelta(seconds=4)
-# A claim under way when the worker is told to stop takes milliseconds; one that waits for a lock, 2 s, and pauses has given up by then.
+# A claim under way when the worker is asked to stop takes milliseconds; one that waits for a lock, 2 s, and pauses has given up by then.
 _CLAIMING = timedelta(seconds=3)
 # The watchdog's ring accounts for many jobs in one statement; an internal task that it runs has as long as under pg_cron.
 _RING = timedelta(seconds=30)
@@ -114,7 +114,7 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         if cut_off:
             _log.warning(
                 "%d deliveries were still under way after %g s and are cut off: what their receivers made of them is not known, "
-                "they are told as UNKNOWN and tried again",
+                "they are recorded as UNKNOWN and tried again",
                 cut_off,
                 patience.total_seconds(),
             )

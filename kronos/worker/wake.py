@@ -1,4 +1,4 @@
-"""When a worker looks for work: at once when told, soon after again, when the next execution is due, and every now and then."""
+"""When a worker looks for work: at once when woken, soon after again, when the next execution is due, and every now and then."""
 
 import asyncio
 import random
@@ -51,7 +51,7 @@ class Wake:
         return bool(self._told)
 
     def within(self, seconds: float) -> None:
-        """Something will be due in so long."""
+        """Something will be due after this time."""
         at = time.monotonic() + seconds
         if len(self._times) < 8:
             self._times.append(at)
@@ -70,7 +70,7 @@ class Wake:
         return at >= self._not_before and at >= min(self._times)
 
     def looked(self, started: float, next_due_seconds: float | None) -> None:
-        """A look that began at `started` (monotonic) is over; the next execution is due in so long, if there is one."""
+        """A look that began at `started` (monotonic) is over; the next execution is due after this time, if there is one."""
         at = time.monotonic()
         poll = self._poll_seconds * random.uniform(0.7, 1.0)  # noqa: S311 - no secret
         next_due = poll if next_due_seconds is None else min(poll, next_due_seconds)

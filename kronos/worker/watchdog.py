@@ -139,7 +139,7 @@ class Watchdog:
                 _log.warning("internal job %s could not be run in pg_cron's place: %s", job_id, error)
 
     async def renew(self) -> None:
-        """Run the next internal tasks in a new session, which reads the time zone data anew."""
+        """Run the next internal tasks in a new session, which reads the time zone data again."""
         await self.close()
         await self._tasks.close()
 

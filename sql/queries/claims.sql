@@ -237,7 +237,7 @@ with result as materialized (
 select execution_id, verdict from held;
 
 -- name: list_locked
--- Of these executions, those that somebody else has locked at this moment, or whose endpoint's gate, which
+-- Of these executions, those that another session has locked at this moment, or whose endpoint's gate, which
 -- finalize_executions wants, is. Waits for nobody.
 with free as materialized (
     select execution_id, endpoint_id, holds_slot

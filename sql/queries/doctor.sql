@@ -1,5 +1,5 @@
 -- name: get_ground
--- What the rest stands on, whoever connects and whether or not anything is migrated.
+-- What the rest stands on, no matter who connects and whether or not anything is migrated.
 select current_user::text as connected_as, current_database()::text as database,
        current_setting('server_version') as server_version,
        (select extversion from pg_extension where extname = 'pg_cron') as pg_cron_version,
@@ -100,7 +100,7 @@ select wanted.role, wanted.fault
        ) as wanted (role, fault, is_held)
  where wanted.is_held is not true
  union all
-select acting.role, 'cannot log in and connect to this database, nor can anybody who may become it'
+select acting.role, 'cannot log in and connect to this database, nor can any role that may become it'
   from (values ('kronos_api'), ('kronos_worker')) as acting (role)
  where to_regrole(acting.role) is not null
    and not exists (select from pg_roles as login
@@ -254,7 +254,7 @@ select missing.parent || ' from ' || to_char(missing.from_at at time zone 'UTC',
  limit %(limit)s;
 
 -- name: list_foreign_partitions
--- Partitions that somebody else owns, who made or restored them: retention cannot drop them.
+-- Partitions that another role owns, which made or restored them: retention cannot drop them.
 select class.relname::text as partition, class.relowner::regrole::text as owner
   from pg_inherits as kinship
   join pg_class as class on class.oid = kinship.inhrelid

@@ -24,7 +24,7 @@ select bounds.youngest, bounds.drop_days, bounds.old,
   from kronos.retention_bounds() as bounds;
 
 -- name: count_executions
--- What would go of the next so many: nothing is written. One row.
+-- What would go of the next %(limit)s: nothing is written. One row.
 select last_id, seen, executions, attempts, late_results
   from kronos.sweep_executions(%(after)s, %(youngest)s, %(limit)s, %(drop_days)s, %(old)s, true);
 

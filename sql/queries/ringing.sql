@@ -37,7 +37,7 @@ select password.rolpassword is not null as has_password
  where password.rolname = 'kronos_cron';
 
 -- name: list_rules
--- pg_hba.conf as PostgreSQL reads the file now, whether or not it was told to.
+-- pg_hba.conf as PostgreSQL reads the file now, whether or not it was asked to reload it.
 select line_number, type, database, user_name, address, netmask, auth_method, options, error
   from pg_hba_file_rules
  order by line_number;

@@ -1,7 +1,7 @@
 -- The pointer of a live CRON job: its next tick, and how far it has come. One row a job; a tick moves it and
 -- writes nothing else of the job. It moves by a key that begins with what it comes to, so no tick walks
--- through the versions of those before it, which nothing may remove while somebody reads in an old snapshot.
--- By job_id it is read from the end (pointer_of): the last version is the living one.
+-- through the versions of those before it, which nothing may remove while another session reads in an old
+-- snapshot. By job_id it is read from the end (pointer_of): the last version is the living one.
 -- Rows come with their job's, and go when it is over (stamp_job).
 create table kronos.pointers (
     job_id        uuid        not null,
@@ -26,7 +26,7 @@ create table kronos.pointers (
 -- the rows.
 create index pointers_due on kronos.pointers (next_tick_at) where is_awaited;
 
--- No tick older than lowest_at is awaited, so whoever looks for missed ticks begins there and reads nothing
+-- No tick older than lowest_at is awaited, so the look for missed ticks begins there and reads nothing
 -- that is long gone. raise_floor moves it on, lower_floor moves it back.
 create table kronos.pointers_floor (
     only_row    boolean     not null default true,

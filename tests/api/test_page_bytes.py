@@ -123,7 +123,7 @@ def test_the_log_tells_of_the_last_attempts(api: httpx.Client, tried: str) -> No
     lines = [line["message"] for line in api.get(f"{tried}/logs").json()["data"]]
 
     assert lines[0].startswith("created")
-    assert "801 earlier attempts are not told here: …/attempts lists them" in lines
+    assert "801 earlier attempts are not shown here: …/attempts lists them" in lines
     assert lines[-1].startswith("attempt 1001 of ")
     assert len(lines) == 2 + 2 * 200
 

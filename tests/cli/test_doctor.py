@@ -275,7 +275,7 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     ("harm", "detail"),
     [
         ("alter role kronos_cron nologin", "kronos_cron cannot log in"),
-        ("alter role kronos_api nologin", "kronos_api cannot log in and connect to this database, nor can anybody who may become it"),
+        ("alter role kronos_api nologin", "kronos_api cannot log in and connect to this database, nor can any role that may become it"),
         ("alter role kronos_worker nologin", "kronos_worker cannot log in and connect"),
         ("revoke connect on database {0} from public", "kronos_cron cannot connect to this database, kronos_api cannot log in and connect"),
         ("alter role kronos_api bypassrls", "kronos_api is past row level security, as a role with bypassrls"),

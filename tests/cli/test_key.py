@@ -108,7 +108,7 @@ def test_rotate_puts_a_new_key_in_the_file_and_ends_the_old_one(
     assert rotated.exit_code == 0
     assert rotated.stdout.splitlines() == [
         f"{key_file} holds the new key {new.public_id}",
-        f"{old.public_id} no longer works. Whoever used it is refused within 10 s.",
+        f"{old.public_id} no longer works. Its users are refused within 10 s.",
     ]
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]

@@ -40,7 +40,7 @@ class Talk:
         await self._writer.drain()
 
     async def is_gone(self, *, within: float | None = None) -> bool:
-        """Whether the client closed its side, waiting for it at most so long."""
+        """Whether the client closed its side, waiting for it at most this long."""
         try:
             return await asyncio.wait_for(self._reader.read(1), within) == b""
         except TimeoutError:

@@ -2,7 +2,7 @@
 
     python -m embedded.failing up --home DIR …
 
-SIGUSR1 begins it, anew each time: from then on the first call of each kind at each place of the code, made from
+SIGUSR1 begins it, again each time: from then on the first call of each kind at each place of the code, made from
 `kronos/embedded` or below it, ends with "No space left on device", "Too many open files" or "Input/output error" in
 turn. What failed is written to the file that KRONOS_TEST_FAILED names.
 """

@@ -162,7 +162,7 @@ def test_a_taken_port_is_replaced_and_the_new_one_remembered(cluster: Cluster, h
         cluster.start()
         assert setting(cluster, "port") == str(cluster.port) != str(taken)
     assert json.loads((home / "cluster.json").read_text())["port"] == cluster.port
-    assert notes == [f"port {taken} is taken by somebody else: PostgreSQL moves to {cluster.port}"]
+    assert notes == [f"port {taken} is in use by another process: PostgreSQL moves to {cluster.port}"]
 
 
 def test_a_killed_initdb_does_not_count(cluster: Cluster, home: Path) -> None:

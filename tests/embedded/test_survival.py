@@ -42,7 +42,7 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
     before = running.children()
     known = json.loads((home / "cluster.json").read_text())
     with socket.create_server(("127.0.0.1", 0)) as other:
-        # A port that is taken: then it has to move, and to write run.json anew.
+        # A port that is taken: then it has to move, and to write run.json again.
         (home / "cluster.json").write_text(json.dumps(known | {"port": other.getsockname()[1]}))
         running.process.send_signal(signal.SIGUSR1)
         for pid in before.values():

@@ -1,4 +1,4 @@
-"""No tick that is awaited is ever below the floor that looks for missed ticks begin at, whoever writes, and whenever it is raised."""
+"""No tick that is awaited is ever below the floor that looks for missed ticks begin at, no matter who writes, and whenever it is raised."""
 
 import uuid
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""refresh_zones: once a day each time zone of live jobs is read anew, and alarms that are no longer right are corrected."""
+"""refresh_zones: once a day each time zone of live jobs is read again, and alarms that are no longer right are corrected."""
 
 import uuid
 from collections.abc import Iterator

@@ -338,9 +338,9 @@ def test_dry_runs_write_nothing_and_count_what_a_run_takes(superuser: Connection
             sums[name] = sums.get(name, 0) + count
 
     before = value(superuser, "select count(*) from kronos.execution_done")
-    retention.age_out(database_url, is_dry=True, told=lambda counts: told(foreseen, counts))
+    retention.age_out(database_url, is_dry=True, report=lambda counts: told(foreseen, counts))
     assert value(superuser, "select count(*) from kronos.execution_done") == before
-    retention.age_out(database_url, is_dry=False, told=lambda counts: told(taken, counts))
+    retention.age_out(database_url, is_dry=False, report=lambda counts: told(taken, counts))
     assert foreseen["executions"] == 702
     assert {name: taken[name] for name in foreseen} == foreseen
 

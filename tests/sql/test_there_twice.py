@@ -1,4 +1,4 @@
-"""A run that is both to be delivered and in the history stops nothing, whoever ends it: the history stays, what was done now is told."""
+"""A run that is both to be delivered and in the history stops nothing: the history stays, and what was done now is recorded."""
 
 import uuid
 from collections.abc import Callable

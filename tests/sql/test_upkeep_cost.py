@@ -1,4 +1,4 @@
-"""What workers do four times a second costs the same, whatever waits and whatever was delivered while somebody reads in an old snapshot."""
+"""What workers do four times a second costs the same, whatever waits, and whatever was delivered while a session reads an old snapshot."""
 
 import uuid
 

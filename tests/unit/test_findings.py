@@ -154,7 +154,7 @@ def test_time_zone_data_that_differs_from_this_machines_fails_and_old_data_is_wa
     assert (old.ok, "PostgreSQL's is 2025b, this machine's 2026a" in old.detail, "older than a year" in old.detail) == (True, True, True)
     assert "older" not in findings.zone_data("2026a", "2026a", [], today=today).detail
     remote = findings.zone_data(None, "2026a", ["America/Vancouver"], today=today)
-    assert (remote.ok, "told to superusers alone" in remote.detail, "America/Vancouver" in remote.detail) == (False, True, True)
+    assert (remote.ok, "shown to superusers alone" in remote.detail, "America/Vancouver" in remote.detail) == (False, True, True)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """What people read beside an editor's tree is 110 columns wide: all of SQL, and pages' paragraphs."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from conftest import ROOT
 
 _COMMENT = re.compile(r"^ *-- \S.*$", re.MULTILINE)  # further in stands what is drawn, or aligned
 _WIDE = 110
 _SQL = {path.relative_to(ROOT / "sql").as_posix(): path.read_text() for path in (ROOT / "sql").rglob("*.sql")}
+_PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "sql" / "README.md"])
 
 # Files whose code is wider still. A file that has become narrow leaves the list; none comes in.
 _NOT_YET = {
@@ -94,3 +98,11 @@ def test_comments_of_sql() -> None:
     comments = [(name, line) for name, text in _SQL.items() for line in _COMMENT.findall(text)]
     assert len(comments) > 1000
     assert [(name, line) for name, line in comments if len(line) > _WIDE] == []
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_paragraphs_of_a_page(page: Path) -> None:
+    """Tables, headings and what stands between fences have the width that they need; so has a word."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    lines = [line for line in prose.splitlines() if not line.startswith(("|", "#"))]
+    assert [line for line in lines if len(line) > _WIDE and " " in line.strip().removeprefix("- ")] == []

@@ -1,4 +1,4 @@
-"""Real workers and runs that must not overlap: at the receiver there is one at a time, whoever ends, dies or is replaced."""
+"""Real workers and runs that must not overlap: at the receiver there is one at a time, no matter who ends, dies or is replaced."""
 
 import asyncio
 import signal

@@ -1,7 +1,7 @@
 -- account_all: accounts for what is due now and what was missed, of all jobs: the one thing that every ring
--- does, whoever rings. Then it wakes the workers, where there is something to deliver. It waits for no row:
--- what somebody else holds is passed over. Rings of pg_cron, of the workers and of the internal job catch-up
--- all come here.
+-- does, no matter who rings. Then it wakes the workers, where there is something to deliver. It waits for no
+-- row: what another session holds is passed over. Rings of pg_cron, of the workers and of the internal job
+-- catch-up all come here.
 -- Returns: how many executions were made for delivery; 0 while the instance is held. Up to 1,000 jobs that
 -- are on time and what catch_up takes; the next ring goes on.
 create or replace function kronos.account_all(p_now timestamptz) returns integer

@@ -25,7 +25,7 @@ declare
     v_first     integer;
     v_last      integer;
     v_part      integer;
-    v_known     integer := 0;                     -- so many suspects stand before the others in v_job_ids
+    v_known     integer := 0;                     -- how many suspects stand before the others in v_job_ids
     v_is_read   boolean := false;
     v_until     timestamptz;                      -- null until something has failed
     v_delivered integer := 0;
@@ -33,14 +33,7 @@ begin
     if v_suspects <> '{}' then
         v_suspects := kronos.record_job_faults(v_suspects, p_now);
         v_known    := cardinality(v_suspects);
-        v_job_ids  := v_suspects || array(
-            select asked.job_id
-              from unnest(p_job_ids) with ordinality as asked (job_id, nth)
-             where not exists (select from kronos.job_faults as fault
-                                 join kronos.pointers as pointer using (job_id, next_tick_at)
-                                where fault.job_id = asked.job_id)
-             order by asked.nth
-        );
+        v_job_ids  := v_suspects || kronos.without_fault(p_job_ids);
     end if;
     v_from := array[v_known + 1] || array(select generate_series(1, v_known));
     v_to   := array[cardinality(v_job_ids)] || array(select generate_series(1, v_known));

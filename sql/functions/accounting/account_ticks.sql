@@ -5,8 +5,8 @@
 -- one missed that was delivered (untold_ticks): nor where its execution ends at this very moment. The
 -- statement does not see it among the finished then, and once it is committed finds no live one in its way,
 -- so such ticks are looked for again in a statement that does see it. Missed ticks that are delivered after
--- all are spread over all jobs together (catch_up_wave): most overdue first, so many at once, then one each
--- stagger_seconds. The wave's row is locked only where there are such ticks.
+-- all are spread over all jobs together (catch_up_wave): most overdue first, a number of them at once, then
+-- one each stagger_seconds. The wave's row is locked only where there are such ticks.
 -- Returns: how many executions were made for delivery.
 -- Nested loops only: the planner cannot know how few ticks are due. Its plan is kept, so it names no
 -- partition: the finished are finished_among's.
@@ -152,14 +152,7 @@ begin
     end if;
     -- in a statement of its own: a job that is over takes its pointer with it (stamp_job)
     if v_ended is not null then
-        update kronos.jobs as job
-           set status = 'RETIRED', ticks_until = pointer.last_run_at,
-               status_reason = jsonb_build_object('code', 'max_runs_reached',
-                                                  'detail', format('max_runs of %s reached', job.max_runs))
-          from kronos.pointers as pointer
-         where job.job_id = any (v_ended)
-           and pointer.job_id = job.job_id;
-        perform kronos.silence(v_ended);
+        perform kronos.retire_spent(v_ended);
     end if;
     return v_delivered;
 end

@@ -2,8 +2,8 @@
 -- locks (lock_backfill). Where there is room it locks the endpoint against its deletion
 -- (require_live_endpoint wants the row alone). It waits for nobody.
 -- Returns: 0 while its workspace is suspended, or another run of a job is unfinished whose runs must not
--- overlap; null where it was ended here, because its workspace or endpoint is deleted, or where somebody else
--- has the endpoint.
+-- overlap; null where it was ended here, because its workspace or endpoint is deleted, or where another
+-- session has the endpoint.
 create or replace function kronos.backfill_room(p_backfill kronos.backfills, p_job kronos.jobs,
                                                 p_overlap_key uuid, p_room integer)
 returns integer

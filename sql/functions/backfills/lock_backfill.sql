@@ -1,8 +1,8 @@
 -- lock_backfill: the locks of a RUNNING backfill's next step: its job's, its own, and where runs of the job
--- must not overlap that of the job's newest version, as whoever adds to an overlap key holds it (admit_run).
--- It waits for none of them. Lock order: jobs, then backfills, as when a job is cancelled (stop_backfills):
--- an execution's foreign key wants the job's.
--- Returns: its row as it is now; null where somebody else holds one of them, or it is not RUNNING.
+-- must not overlap that of the job's newest version, as every session that adds to an overlap key holds it
+-- (admit_run). It waits for none of them. Lock order: jobs, then backfills, as when a job is cancelled
+-- (stop_backfills): an execution's foreign key wants the job's.
+-- Returns: its row as it is now; null where another session holds one of them, or it is not RUNNING.
 create or replace function kronos.lock_backfill(p_backfill_id uuid) returns kronos.backfills
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- stop_backfills: a job that is cancelled cancels its backfills, in the same transaction, whoever cancels it.
--- One that was replaced does not, nor one that has come to its end (ends_at, max_runs): a backfill goes on
--- with the version that it was made of.
+-- stop_backfills: a job that is cancelled cancels its backfills, in the same transaction, no matter who
+-- cancels it. One that was replaced does not, nor one that has come to its end (ends_at, max_runs): a
+-- backfill goes on with the version that it was made of.
 create or replace function kronos.stop_backfills() returns trigger
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

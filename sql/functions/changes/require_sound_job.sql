@@ -1,7 +1,7 @@
 -- require_sound_job: a job's columns agree with each other, and each is one of the values that it may have,
--- whoever writes. What check constraints would say, whose names these are; but every statement that writes a
--- row reads the text of each constraint anew (0.07 ms of a job's creation for these), and this is kept by the
--- session.
+-- no matter who writes. What check constraints would say, whose names these are; but every statement that
+-- writes a row reads the text of each constraint again (0.07 ms of a job's creation for these), and this is
+-- kept by the session.
 -- A new status is stamp_job's to look at, which is called for it anyway: one-shots are COMPLETED many at a
 -- time. Each rule as in a constraint: what is null breaks none. The first that is broken, by name, is told.
 -- The trigger is the last of those before a row is written, and runs for logical replication too.   Raises:

@@ -1,6 +1,6 @@
--- stamp_job: retired_at is told whenever a job leaves for good, by whatever hand; a job that is gone has no
--- pointer, keeps what that had counted, and accounts for no tick later than the one up to which its ticks
--- were settled. A live one's pointer knows whether it is paused. One that is live again, by hand, has a
+-- stamp_job: retired_at is set whenever a job leaves for good, whatever statement ends it; a job that is gone
+-- has no pointer, keeps what that had counted, and accounts for no tick later than the one up to which its
+-- ticks were settled. A live one's pointer knows whether it is paused. One that is live again, by hand, has a
 -- pointer again, with no next tick. What a new status may break, of the rules of require_sound_job, is looked
 -- at here, which costs less than another trigger where many change at once.
 -- Raises: 23514.

@@ -1,6 +1,7 @@
 -- delete_endpoint: deletes an endpoint of the transaction's workspace that nothing uses. Its history keeps
 -- its name. What uses it is looked for twice: before its row is locked, so that one in use is not waited for,
--- and after, when whoever was about to use it has committed, or will find it deleted (require_live_endpoint).
+-- and after, when every session that was about to use it has committed, or will find it deleted
+-- (require_live_endpoint).
 -- Returns: whether it was deleted; false: a live job or an unfinished execution uses it; null: no such
 -- endpoint. Locks the endpoint's row alone, and waits for no other with it.
 create or replace function kronos.delete_endpoint(p_name text) returns boolean
@@ -27,7 +28,7 @@ begin
         if v_look = 1 then
             perform from kronos.endpoints where endpoint_id = v_endpoint_id and deleted_at is null for update;
             if not found then
-                return null;      -- somebody else has deleted it meanwhile
+                return null;      -- another session has deleted it meanwhile
             end if;
         end if;
     end loop;

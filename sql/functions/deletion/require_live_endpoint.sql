@@ -1,7 +1,7 @@
 -- require_live_endpoint: nothing new is made for an endpoint that is deleted, nor for one that is being
--- deleted at this moment, whoever writes. The endpoint's key share lock is the one that a job's foreign key
--- takes anyway; delete_endpoint and delete_workspace want the row for themselves. So one of the two waits for
--- the other: a deletion that comes second finds the job, and a job that comes second finds the deletion,
+-- deleted at this moment, no matter who writes. The endpoint's key share lock is the one that a job's foreign
+-- key takes anyway; delete_endpoint and delete_workspace want the row for themselves. So one of the two waits
+-- for the other: a deletion that comes second finds the job, and a job that comes second finds the deletion,
 -- because a locked row is read as it is now, whatever the statement's snapshot says.
 -- After the row and not before: register_pg_cron has the workspace's lock then, which a deletion takes first.
 -- Raises: KR012.

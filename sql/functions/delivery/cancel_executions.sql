@@ -1,8 +1,8 @@
--- cancel_executions: of the executions given, those that wait are CANCELLED, and those that somebody is at
--- work on get no other attempt: their row says why (cancel_reason), and whoever gives them back ends them.
--- Locked first and then read anew: one that was claimed or given back between a statement's snapshot and its
--- locks is changed as it was in the snapshot until PostgreSQL notices, and a constraint is checked before
--- that.
+-- cancel_executions: of the executions given, those that wait are CANCELLED, and those that a worker is at
+-- work on get no other attempt: their row says why (cancel_reason), and the session that gives them back ends
+-- them. Locked first and then read again: one that was claimed or given back between a statement's snapshot
+-- and its locks is changed as it was in the snapshot until PostgreSQL notices, and a constraint is checked
+-- before that.
 -- As the caller, so row level security holds. Locks the executions, ids ascending.
 create or replace function kronos.cancel_executions(p_execution_ids uuid[], p_reason jsonb) returns void
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -2,7 +2,7 @@
 -- same transaction; one that somebody else has taken meanwhile, that has ended otherwise, or whose attempts
 -- are as many as can be counted, is left. From the partitions that the ids name, a span of them at a time, as
 -- in finished_among; their locks are kept, for this writes.
--- Returns: the rows that were taken. Passes over what somebody has locked.
+-- Returns: the rows that were taken. Passes over what another session has locked.
 create or replace function kronos.take_failed(p_execution_ids uuid[]) returns setof kronos.execution_done
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off

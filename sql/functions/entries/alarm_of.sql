@@ -1,8 +1,8 @@
 -- alarm_of: locks the job's workspace, shared, until the transaction ends, so that nobody suspends or resumes
 -- it; and reads the pg_cron schedule that the job must be registered with, which is all that kronos_cron can
 -- learn of a job. The workspace that the transaction works for is almost always the job's, so its lock is
--- taken before the look; if the row says another, that one's, and it looks again, as it was before somebody
--- suspended it perhaps.
+-- taken before the look; if the row says another, that one's, and it looks again, as it was before another
+-- session suspended it perhaps.
 -- Returns: null unless the job is an ACTIVE CRON job of an ACTIVE workspace.
 -- Volatile: it must see the row that the calling statement has just written.
 -- plpgsql, not sql: it keeps its plan. By the key from the first job on: a plan that was made while there

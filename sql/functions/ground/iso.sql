@@ -1,6 +1,6 @@
 -- iso: an instant as the API writes it: RFC 3339, UTC, Z; of the years 1 to 9999 (finite).
 -- Immutable, so that an index or a column may be made of it; but to_char is not, so it is not inlined, and
--- planned anew by each statement (20 us). Where one row is made at a time: iso_inlined.
+-- planned again by each statement (20 us). Where one row is made at a time: iso_inlined.
 create or replace function kronos.iso(p_at timestamptz) returns text
 language sql immutable parallel safe
 as $$

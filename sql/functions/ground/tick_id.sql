@@ -3,7 +3,7 @@
 -- executions.
 -- Returns: the same id for the same arguments, for ever.
 -- One expression, immutable in all its parts (extract from a timestamptz is not) and without a search_path of
--- its own, so that it is inlined: a function that is not is planned anew by every statement. Its callers set
+-- its own, so that it is inlined: a function that is not is planned again by every statement. Its callers set
 -- theirs.
 create or replace function kronos.tick_id(p_job_id uuid, p_tick timestamptz) returns uuid
 language sql immutable parallel safe

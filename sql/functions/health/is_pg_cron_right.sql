@@ -1,6 +1,6 @@
--- is_pg_cron_right: whether the ACTIVE CRON jobs and pg_cron's entries of our name are the same set, told by
--- counts and a digest of both: what the reaper finds nearly every minute. 50,000 jobs: 0.09 s of CPU against
--- 0.25 of pg_cron_drift, which says where they differ.
+-- is_pg_cron_right: whether the ACTIVE CRON jobs and pg_cron's entries of our name are the same set, judged
+-- by counts and a digest of both: what the reaper finds nearly every minute. 50,000 jobs: 0.09 s of CPU
+-- against 0.25 of pg_cron_drift, which says where they differ.
 create or replace function kronos.is_pg_cron_right() returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

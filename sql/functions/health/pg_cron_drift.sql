@@ -1,5 +1,5 @@
 -- pg_cron_drift: where the ACTIVE CRON jobs and pg_cron's entries of our name are not the same set, and in
--- what. One snapshot; a request under way may show as a difference, so whoever repairs looks again under the
+-- what. One snapshot; a request under way may show as a difference, so the reaper looks again under the
 -- job's lock.
 -- Returns: a row a difference; job_id is null where the entry's name holds none, workspace_id where no job
 -- has it.

@@ -4,7 +4,7 @@
 -- Returns: no row where there is no such CRON job. expected = delivered + missed + skipped + unaccounted, in
 -- ticks. delivered: was given to delivery as an execution, whatever has become of it. unaccounted: no row;
 -- surplus: rows, or ticks counted by them, that no tick explains, or that tell of one a second time. overdue:
--- ticks that are due and wait for somebody to account for them (up to 10,000). At most 100,000 ticks a call:
+-- ticks that are due and wait to be accounted for (up to 10,000). At most 100,000 ticks a call:
 -- is_truncated, and checked_until is where the next call goes on. retained_from: the window began before the
 -- workspace's history is whole, and was looked at from there: nobody can say what became of the ticks before,
 -- so none of them is expected. error: the schedule is malformed, so nobody can say which ticks it has. 24 h

@@ -1,5 +1,5 @@
 -- check_ledgers: check_ledger for the next p_count jobs in the order of their ids: those that are live or
--- were within the window. All that are plainly right are told by one statement (sound_ledgers); the others
+-- were within the window. All that are plainly right are found by one statement (sound_ledgers); the others
 -- one by one.
 -- Returns: a row a job; none at the end.
 create or replace function kronos.check_ledgers(p_after uuid, p_count integer, p_from timestamptz,

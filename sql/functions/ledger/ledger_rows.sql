@@ -2,7 +2,7 @@
 -- the last tick that it stands for: what the schedule made, not runs by hand or of a backfill. A counted row
 -- that began before p_from is one of them if it reaches into the window. A tick's id begins with the tick, so
 -- no row of the window has an older id; one that has a newer id, which no tick gives, is found as well, to be
--- told of as surplus. Ids are taken in spans of 32 days up to now, and a span's locks are given back when it
+-- reported as surplus. Ids are taken in spans of 32 days up to now, and a span's locks are given back when it
 -- is done (as in finished_among). Row level security confines it.
 create or replace function kronos.ledger_rows(p_job kronos.jobs, p_from timestamptz, p_to timestamptz)
 returns table (first_tick_at timestamptz, last_tick_at timestamptz, tick_count integer, disposition text)

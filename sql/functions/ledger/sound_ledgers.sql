@@ -20,14 +20,10 @@ declare
     v_first_id constant uuid        := kronos.uuid7_floor(v_since);
     v_prompt   uuid[];      -- jobs of workspaces where nothing was made late about the window's beginning
     v_others   uuid[];
-    v_day      date;
     -- jobs with a row that began on an earlier day and reaches into the window
-    v_reaching uuid[]       := array[]::uuid[];
-    v_of_day   uuid[];
+    v_reaching uuid[];
     v_each     record;
     v_ticks    timestamptz[];
-    v_nth      integer;
-    v_is_sound boolean;
 begin
     if p_from < kronos.now() - interval '31 days' then
         return;
@@ -43,29 +39,7 @@ begin
                                               <= (p_from at time zone 'UTC')::date) as is_late
               from kronos.jobs as job
              where job.job_id = any (p_job_ids)) as told;
-    for v_day in
-        select distinct late.id_day
-          from kronos.late_days as late
-         where late.workspace_id in (select job.workspace_id
-                                       from kronos.jobs as job
-                                      where job.job_id = any (p_job_ids))
-           and late.created_day >= (v_since at time zone 'UTC')::date
-           and late.id_day <= (v_since at time zone 'UTC')::date
-    loop
-        begin
-            select array_agg(done.job_id) into v_of_day
-              from kronos.execution_done as done
-             where done.job_id = any (p_job_ids)
-               and done.status in ('MISSED', 'SKIPPED')
-               and done.execution_id >= kronos.uuid7_floor(v_day::timestamp at time zone 'UTC')
-               and done.execution_id <= kronos.uuid7_floor((v_day + 1)::timestamp at time zone 'UTC')
-               and done.tick_count > 1
-               and coalesce(kronos.time_of(done.status_reason ->> 'last') >= p_from, true);
-            raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
-        exception when sqlstate 'KR020' then
-            v_reaching := v_reaching || coalesce(v_of_day, '{}');
-        end;
-    end loop;
+    v_reaching := kronos.reaching_jobs(p_job_ids, p_from, v_since);
     for v_each in
         with row as materialized (
             select live.job_id, null::uuid as execution_id, live.scheduled_at as first_at,
@@ -139,22 +113,7 @@ begin
         end;
         expected := cardinality(v_ticks);
         continue when expected > c_at_most;
-        -- not a row for each tick: rows that stand for several?
-        if v_ticks is distinct from coalesce(v_each.firsts, '{}') then
-            v_nth := 1;
-            v_is_sound := true;
-            for v_place in 1 .. coalesce(cardinality(v_each.firsts), 0) loop
-                v_is_sound := v_is_sound and coalesce(v_each.firsts[v_place] = v_ticks[v_nth]
-                                                      and v_each.lasts[v_place]
-                                                          = v_ticks[v_nth + v_each.counts[v_place] - 1],
-                                                          false);
-                exit when not v_is_sound;
-                v_nth := v_nth + v_each.counts[v_place];
-            end loop;
-            continue when not v_is_sound or v_nth <> expected + 1;
-        elsif 1 <> any (v_each.counts) then
-            continue;
-        end if;
+        continue when not kronos.is_plain_ledger(v_ticks, v_each.firsts, v_each.lasts, v_each.counts);
         job_id := (v_each.job).job_id;
         return next;
     end loop;

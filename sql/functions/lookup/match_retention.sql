@@ -1,8 +1,8 @@
 -- match_retention: match_version of the ages of the transaction's workspace; without ages of its own they are
 -- at version 1. Any will do where p_versions is null. Asked before they are set.   Returns: their version;
 -- null where none was asked for, or no workspace was entered.
--- Raises: KR014 where they are at another version.   Locks: the workspace's lock, as whoever sets its ages
--- has it.
+-- Raises: KR014 where they are at another version.   Locks: the workspace's lock, as each session that sets
+-- its ages has it.
 create or replace function kronos.match_retention(p_versions integer[]) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,8 @@
 -- match_workspace: match_version of the transaction's workspace. Without versions (null) any will do, and
 -- nothing is locked. Asked before it is suspended, resumed or deleted.   Returns: its version; null where
 -- none was asked for, or it is deleted.
--- Raises: KR014 where it is at another version.   Lock order: the workspace's lock, as whoever suspends,
--- resumes or deletes it has it, then its row.
+-- Raises: KR014 where it is at another version.   Lock order: the workspace's lock, as each session that
+-- suspends, resumes or deletes it has it, then its row.
 create or replace function kronos.match_workspace(p_versions integer[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

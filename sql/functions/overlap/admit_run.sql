@@ -10,9 +10,9 @@
 -- anybody's to deliver. Lost is one whose worker let its lease run out, or stopped while it was under way: it
 -- is delivered again first, and the run that is held comes right after it, so a dead worker costs no tick
 -- beyond its lease.
--- Asked once a run. The caller holds the row lock of the job's newest version: whoever adds to a key, or lets
--- something of it go (release_next), holds it. It asks in statements of its own, so that each sees what was
--- committed before the lock was granted.
+-- Asked once a run. The caller holds the row lock of the job's newest version: each session that adds to a
+-- key, or lets something of it go (release_next), holds it. It asks in statements of its own, so that each
+-- sees what was committed before the lock was granted.
 -- Returns: RUN, HOLD or SKIP, with the reason. Waits for nobody.
 create or replace function kronos.admit_run(p_job kronos.jobs, p_now timestamptz, out verdict text,
                                             out reason jsonb)

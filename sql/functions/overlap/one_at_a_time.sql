@@ -1,14 +1,14 @@
--- one_at_a_time: of the runs that must not overlap one at most is anybody's to deliver, whoever writes. It
--- looks with the lock of number_run held, and not by a unique index: that would look at all runs of the key
--- that ended while somebody reads in an old snapshot, twice a run. As the owner.   Raises: 23505 where
--- another run of the key is there to be delivered.
+-- one_at_a_time: of the runs that must not overlap one at most may be delivered, no matter who writes.
+-- It looks with the lock of number_run held, and not by a unique index: that would look at all runs of the
+-- key that ended while another session reads in an old snapshot, twice a run. As the owner.   Raises: 23505
+-- where another run of the key is there to be delivered.
 create or replace function kronos.one_at_a_time() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
 set jit = off
 as $$
 begin
-    if tg_op = 'UPDATE' then      -- the lock that whoever lets a run go holds (release_next)
+    if tg_op = 'UPDATE' then      -- the lock that a session which lets a run go holds (release_next)
         perform from kronos.jobs
           where job_id = (select job_id
                             from kronos.jobs

@@ -1,5 +1,5 @@
--- release_after: the next of a key goes as soon as the one before it has ended, in the same transaction,
--- whoever ends it; and one that has just been held back goes at once where nothing is left to wait for.
+-- release_after: the next of a key goes as soon as the one before it has ended, in the same transaction, no
+-- matter who ends it; and one that has just been held back goes at once where nothing is left to wait for.
 create or replace function kronos.release_after() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,7 @@
 -- release_held: the net under release_next's triggers, which wait for nobody and may not see each other's
 -- rows: of up to p_limit overlap keys under which something waits, those with nothing in its way. Where
 -- nothing waits it is one look at an empty index. Without p_all a call looks at a part of the keys, and the
--- session's next call at the next part: so many parts, up to 64, that one takes a millisecond or two, whether
+-- session's next call at the next part: as many parts, up to 64, that one takes a millisecond or two, whether
 -- ten thousand wait or a reader's old snapshot keeps those that did. All of them took 42 to 85 ms, four times
 -- a second in each worker.
 -- Returns: how many executions were let go. One key that cannot be looked at is warned of and stops no other.

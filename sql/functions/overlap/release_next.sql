@@ -1,7 +1,7 @@
 -- release_next: lets the oldest of the executions go that wait under an overlap key, unless one of that key
 -- is still there to be delivered. What a run that waits under REPLACE could not end when it was made, because
--- somebody was at work on it, is ended first. Waits for nobody, whatever its caller holds: who holds the lock
--- of the job's newest version is about to add to the key, and release_held comes by again. "skip locked"
+-- another session had it locked, is ended first. Waits for nobody, whatever its caller holds: who holds the
+-- lock of the job's newest version is about to add to the key, and release_held comes by again. "skip locked"
 -- around the choice and not in it: else it would pass on to an older version, whose lock guards nothing.
 -- Returns: whether one was let go.
 create or replace function kronos.release_next(p_overlap_key uuid) returns boolean

@@ -3,9 +3,9 @@
 -- is given back, and its worker's result comes too late (attempt_late). Passes over what another session has
 -- locked, execution or gate: it is called with other locks held, so it must not wait. What is left then is
 -- ended by release_next, a fraction of a second later.
--- Locked first and then read anew: a claim that was committed between a statement's snapshot and its locks is
--- in the execution's row, and would not be in the gate's count that the same statement goes by.
--- The caller holds the row lock of the job's newest version.   Returns: whether nothing of the key is left.
+-- Locked first and then read again: a claim that was committed between a statement's snapshot and its locks
+-- is in the execution's row, and would not be in the gate's count that the same statement goes by. The caller
+-- holds the row lock of the job's newest version.   Returns: whether nothing of the key is left.
 create or replace function kronos.replace_runs(p_overlap_key uuid, p_before timestamptz) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off

@@ -1,6 +1,6 @@
 -- runs_from: from which overlap_nth on the unfinished runs of an overlap key are looked for: none has a lower
 -- one. The live version's pointer knows it, as each tick leaves it (next_runs_from), so that nobody walks
--- through the runs that ended before, whose entries nothing may remove while somebody reads in an old
+-- through the runs that ended before, whose entries nothing may remove while another session reads in an old
 -- snapshot.
 -- Returns: 0 where no version is live: all of them.
 -- plpgsql, for its plan is kept: as sql it is planned at each call.

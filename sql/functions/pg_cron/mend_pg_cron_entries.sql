@@ -1,6 +1,6 @@
 -- mend_pg_cron_entries: looks again at some suspected differences, and puts the entries right. Each entry is
 -- found by an index, whatever their number. First all are looked at, then all are written: cron.schedule has
--- every plan made anew that reads cron.job, which costs more than itself (0.3 ms an entry one by one, 0.1
+-- every plan made again that reads cron.job, which costs more than itself (0.3 ms an entry one by one, 0.1
 -- together).
 -- p_jobids: the entries that are suspected; null where a job has none. p_alarms: what each job must be rung
 -- by; null where it must have no entry. The caller holds the jobs' rows, if there are any.

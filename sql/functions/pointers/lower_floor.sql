@@ -1,12 +1,12 @@
 -- lower_floor: a tick that is awaited from now on, by a pointer that is new, was set back, or is not halted
--- or paused any more, is not below the floor (kronos.pointers_floor), whoever writes it. A pointer that moves
--- on needs nothing: until that is committed, everybody sees it where it was. It holds a lock, shared, until
--- its transaction ends: raise_floor, which cannot see this row before, has ended or does not begin meanwhile.
--- Then it looks at the floor in a statement of its own, so as it is now. In a transaction that sees the past
--- as it was at its beginning, the floor's row is locked, which fails (40001) where it has moved since.
--- Not lower than ten minutes ago where that will do, so that many such ticks, after clocks were set back say,
--- do not all wait for one row. A job's second pointer is refused. By the keys: a plan that was made while
--- there were few pointers is kept while thousands come. As the owner.
+-- or paused any more, is not below the floor (kronos.pointers_floor), no matter who writes it. A pointer that
+-- moves on needs nothing: until that is committed, everybody sees it where it was. It holds a lock, shared,
+-- until its transaction ends: raise_floor, which cannot see this row before, has ended or does not begin
+-- meanwhile. Then it looks at the floor in a statement of its own, so as it is now. In a transaction that
+-- sees the past as it was at its beginning, the floor's row is locked, which fails (40001) where it has moved
+-- since. Not lower than ten minutes ago where that will do, so that many such ticks, after clocks were set
+-- back say, do not all wait for one row. A job's second pointer is refused. By the keys: a plan that was made
+-- while there were few pointers is kept while thousands come. As the owner.
 create or replace function kronos.lower_floor() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off

@@ -1,12 +1,12 @@
 -- raise_floor: moves the floor of the pointers on to the oldest tick that is awaited, and no further than two
--- minutes before what is on time: so new jobs never meet it. About once a minute, whoever rings; the last
--- thing that a ring does, for while its transaction lasts no pointer can be added: so not where somebody may
--- hold it open by hand (is_alone).
+-- minutes before what is on time: so new jobs never meet it. About once a minute, no matter who rings; the
+-- last thing that a ring does, for while its transaction lasts no pointer can be added: so not where a person
+-- may hold it open by hand (is_alone).
 -- A floor that is too high would lose a tick for ever, so it is raised only where nobody is adding a pointer
--- (lower_floor's lock; where somebody is, the next ring tries again), and by what a statement sees that
+-- (lower_floor's lock; where one is, the next ring tries again), and by what a statement sees that
 -- begins after that lock. A floor that is too low costs pages, and nothing else.
 -- p_looks_at_all: and once an hour, all pointers are looked at. One below the floor would be there only by a
--- fault of ours, or where somebody switched triggers off; the floor goes down to it, and the server's log
+-- fault of ours, or where triggers were switched off; the floor goes down to it, and the server's log
 -- says so.
 create or replace function kronos.raise_floor(p_now timestamptz, p_looks_at_all boolean default false)
 returns void

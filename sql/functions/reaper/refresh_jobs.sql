@@ -1,6 +1,6 @@
 -- refresh_jobs: refresh_each for a time zone's live CRON jobs in the order of their ids, from
 -- zones.from_job_id on: two hundred at a time until p_until, and at least those; the next minute goes on
--- where this one stopped. Those that somebody holds come again then, with all after them.
+-- where this one stopped. Those that another session holds come again then, with all after them.
 -- Returns: how many alarms and pointers were corrected, how many jobs are still to be looked at, and what
 -- failed.
 create or replace function kronos.refresh_jobs(p_timezone text, p_until timestamptz, out alarms integer, out pointers integer, out remaining integer,

@@ -1,10 +1,10 @@
 -- refresh_zones: sees that the live CRON jobs, and one-shots at a local time, go by the rules that PostgreSQL
 -- has for their time zones now.
 --   Each minute the distances from UTC at the instants that were noted (zones.probes) are asked again, 0.1 ms a zone: where one differs, the time zone data
---   has been updated. Then the zone is read anew, and the alarms, entries and pointers of its jobs are put right. For fifteen minutes they are looked at
+--   has been updated. Then the zone is read again, and the alarms, entries and pointers of its jobs are put right. For fifteen minutes they are looked at
 --   again and again: sessions that have the old rules still, which PostgreSQL keeps until a session ends, may write what these say. The workers are told
 --   (kronos_zones) and the API asks (zones.changed_at), and both go on with new sessions.
---   Once a day each zone is read anew, for the two years that alarms are made for go on; UTC too, for cron.timezone may have changed.
+--   Once a day each zone is read again, for the two years that alarms are made for go on; UTC too, for cron.timezone may have changed.
 -- A zone that no live job has is forgotten when it is a day old.
 -- It stops at p_until; the next minute goes on.
 -- Returns: how many zones were read, alarms and pointers corrected, jobs are still to be looked at, and what

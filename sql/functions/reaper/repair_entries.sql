@@ -1,6 +1,6 @@
 -- repair_entries: puts the entries of some suspected differences right, each looked at again with its job's
 -- row locked. Where one of them fails, its half of the batch is tried apart, and so on, so that it stops no
--- other; not where it is no row's fault, such as a table that somebody has locked.
+-- other; not where it is no row's fault, such as a table that another session has locked.
 -- p_spares: jobs that are due soon are left alone; else only they are meant, and of them only those that tick
 -- again within the grace, and so would be due soon whenever the reaper comes.
 -- Returns: {unscheduled, registered, corrected, busy, failed}: how many of each there were, absent where

@@ -4,7 +4,8 @@
 -- A hundred at a time until p_until, and at least those; the next minute goes on.
 -- Lock order: the workspace, the jobs' rows, cron.job; waits for nobody: who holds a job changes it, and its
 -- pause ends there (settle_ticks).
--- Returns: how many were resumed, how many were held by somebody, and what failed: job_id, type and message.
+-- Returns: how many were resumed, how many were held by another session, and what failed: job_id, type and
+-- message.
 create or replace function kronos.resume_jobs_in_time(p_now timestamptz, p_until timestamptz default 'infinity', out resumed integer, out busy integer,
                                                       out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- wake_pg_cron: has pg_cron read all its entries again, by writing the reaper's own entry anew, unchanged.
+-- wake_pg_cron: has pg_cron read all its entries again, by writing the reaper's own entry again, unchanged.
 -- pg_cron overlooks entries that were written together with very many others (PostgreSQL's invalidation queue
 -- overflows, pg_cron's #362; seen with 5,000 in one statement on 1.4.2) until cron.job is written once more.
 -- So nothing stays overlooked for longer than a minute.

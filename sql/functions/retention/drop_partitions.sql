@@ -4,7 +4,7 @@
 -- as the last thing that a transaction does. Whatever can be found out before is. Lock order, as everywhere:
 -- execution_done, attempt.
 -- Returns: one row. partitions: of execution_done; executions: about how many were in them; is_left: there
--- may be more, or somebody had the tables locked; and what hung on those that went is the next run's.
+-- may be more, or another session had the tables locked; and what hung on those that went is the next run's.
 create or replace function kronos.drop_partitions(out partitions integer, out executions bigint,
                                                   out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms'

@@ -1,5 +1,5 @@
 -- lock_history: locks execution_done, then attempt, with their default partitions, for a change of their
--- partitions. Never in the queue: whoever waits for such a lock has everybody else wait behind.
+-- partitions. Never in the queue: a session that waits for such a lock makes all others wait behind it.
 -- Returns: whether it has them, until the transaction ends.
 create or replace function kronos.lock_history() returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- retain: the task of the internal job retention: ages history out, oldest first, for p_seconds at most, and
--- makes and drops partitions. What is left then is the next run's. Each part alone: one that fails is told in
--- errors, and undoes its own writes only.
--- It waits for nobody, and nobody for it: of what it deletes nothing is anybody's any more, and what changes
+-- makes and drops partitions. What is left then is the next run's. Each part alone: one that fails is
+-- reported in errors, and undoes its own writes only.
+-- It waits for nobody, and nobody for it: what it deletes is used no more, and what changes
 -- partitions takes its locks last, and only if they are free.
 -- Runs hourly; `kronos retention run` runs it over and over until nothing is left, with p_is_anew the first
 -- time: all is looked through once more.   Returns: counts, the execution's output. is_left: whether a

@@ -27,7 +27,6 @@ declare
     v_now           timestamptz;
     v_delivered     integer;
     v_has_own       boolean;
-    v_own           integer := 0;
 begin
     -- An internal job's ring is a heartbeat whatever is due, and takes its time.
     if not exists (select from kronos.heartbeats where job_id = p_job_id) then
@@ -60,42 +59,13 @@ begin
         end if;
         return 0;
     end if;
-    -- The job's own row first, while nothing else is locked: only then may a firing wait for one. It waited
-    -- with a thousand others locked, and two firings deadlocked where each had the other's job among them. A
-    -- tick that is overdue is catch_up's and its row is not locked here: whoever catches up on all passes
-    -- over what is locked, and it would be left behind.
-    begin
-        perform
-           from kronos.jobs as job
-          cross join lateral kronos.pointer_of(job.job_id) as pointer
-          where job.job_id = p_job_id
-            and job.status = 'ACTIVE'
-            and pointer.next_tick_at between kronos.clock() - kronos.grace() and kronos.clock()
-            for update of job;
-        v_has_own := found;
-    exception when lock_not_available then
-        v_has_own := false;
-        raise warning 'kronos: job % is held by another session for longer than a firing waits; other '
-                      'jobs'' ticks go on', p_job_id;
-    end;
+    v_has_own := kronos.lock_own(p_job_id);
     v_now := kronos.clock();      -- now() is the transaction's start, and we may have waited
     v_delivered := kronos.account_all(v_now);
-    -- Where a thousand were before it, or it has just failed.
-    if v_has_own and exists (select from kronos.jobs as job
-                               join kronos.workspaces as workspace
-                                    on workspace.workspace_id = job.workspace_id
-                              cross join lateral kronos.pointer_of(job.job_id) as pointer
-                              where job.job_id = p_job_id
-                                and job.status = 'ACTIVE'
-                                and workspace.status = 'ACTIVE'
-                                and not kronos.is_turning(pointer)
-                                and pointer.next_tick_at between v_now - kronos.grace() and v_now) then
-        v_own := kronos.account_each(array[p_job_id], v_now);
-        if v_own > 0 then
-            perform pg_notify('kronos_work', '');
-        end if;
+    if v_has_own then
+        v_delivered := v_delivered + kronos.account_own(p_job_id, v_now);
     end if;
     perform kronos.raise_floor(v_now) where kronos.is_alone();
-    return v_delivered + v_own;
+    return v_delivered;
 end
 $$;

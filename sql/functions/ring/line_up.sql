@@ -4,7 +4,7 @@
 -- stood in its way: on two cores 1,000 due jobs took 0.86 s instead of 0.2. With one line 1,000 take no
 -- longer, but 5,000 take 0.87 s instead of 0.45.
 -- For two seconds at most: it saves time and guards nothing. Whatever runs beside another firing is kept
--- apart by the rows' locks, and whoever is stuck, or holds a firing open by hand, is overtaken.
+-- apart by the rows' locks, and a session that is stuck, or holds a firing open by hand, is overtaken.
 create or replace function kronos.line_up() returns void
 language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$

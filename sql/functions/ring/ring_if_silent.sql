@@ -1,6 +1,6 @@
 -- ring_if_silent: the ring of the workers, for when pg_cron does not ring. It accounts for all that is due or
 -- was missed (account_all), in a transaction of its own that no internal task shares, one worker at a time:
--- whoever finds another at it leaves it the work. It rings
+-- a worker that finds another at it leaves it the work. It rings
 --   while pg_cron has been silent for longer than p_after: a scheduler that is frozen cannot report itself,
 --   so the judge is never one of its entries;
 --   while pg_cron has not been heard since p_unheard_since, for a worker that has just started, had no

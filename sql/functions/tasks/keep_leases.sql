@@ -1,9 +1,9 @@
 -- keep_leases: the task of the internal job lease-keeper: what dead workers held goes on although no worker
 -- is left to notice. It looks through all that waits for a claim as well, and notes from when on there is
 -- any: who asks how long something has waited begins there, and reads nothing of what was delivered before
--- while somebody reads in an old snapshot. What comes to wait before it, as a run of a transaction that was
--- long under way, is seen by that question a minute later. Of more than 10,000 endpoints with something to
--- claim it notes nothing. Runs every minute.   Returns: counts, the execution's output.
+-- while another session reads in an old snapshot. What comes to wait before it, as a run of a transaction
+-- that was long under way, is seen by that question a minute later. Of more than 10,000 endpoints with
+-- something to claim it notes nothing. Runs every minute.   Returns: counts, the execution's output.
 create or replace function kronos.keep_leases() returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

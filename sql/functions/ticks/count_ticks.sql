@@ -50,8 +50,7 @@ begin
             v_minutes := case when (p_schedule.hours >> date_part('hour', v_upto)::integer) & 1 = 1
                               then p_schedule.minutes
                                    & ((2::bigint << date_part('minute', v_upto)::integer) - 1)
-                              else 0
-                         end;
+                              else 0 end;
             ticks := ticks + v_in_hour * bit_count(v_hours::bit(64)) + bit_count(v_minutes::bit(64));
             last_tick := case when v_minutes > 0
                               then v_day + make_interval(hours => date_part('hour', v_upto)::integer,
@@ -64,8 +63,7 @@ begin
             v_minutes := p_schedule.minutes & ((1::bigint << date_part('minute', v_tick)::integer) - 1);
             ticks := ticks - v_in_hour * bit_count(v_hours::bit(64)) - bit_count(v_minutes::bit(64));
             following_tick := kronos.next_tick(
-                p_schedule, least((v_day_after at time zone v_zone) - interval '1 microsecond', p_upto)
-            );
+                p_schedule, least((v_day_after at time zone v_zone) - interval '1 microsecond', p_upto));
         else
             ticks := ticks + 1;
             last_tick := following_tick;

@@ -1,5 +1,5 @@
 -- match_fields: how each field of a cron schedule stands to one minute of a wall clock: the calendar of
--- next_local_tick, told field by field.
+-- next_local_tick, field by field.
 -- Returns: {minute, hour, day_of_month, month, weekday: {is, matches}, days_rule: and|or, day_matches,
 -- matches}; matches where next_local_tick finds that minute. Null for an interval of either kind, which has
 -- no fields.

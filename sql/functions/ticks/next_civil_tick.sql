@@ -9,7 +9,7 @@
 --
 -- The search follows one distance from UTC: from v_from on, the clocks read v_offset more than UTC's, and
 -- v_named is the next reading that the schedule names, so its instant is v_named - v_offset, if the distance
--- is still the same there. If it is not, the change between is found, and the search begins anew at the
+-- is still the same there. If it is not, the change between is found, and the search begins again at the
 -- change, its own instant included. Two equal distances up to 48 hours apart have no change between them, for
 -- no zone has changed its clocks twice within three days (the shortest is Freetown's four, in 1939), nor by
 -- more than 24 hours; from a reading that is further away, what lies between is leapt over: after 48 hours no

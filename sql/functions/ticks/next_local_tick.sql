@@ -10,20 +10,15 @@ returns timestamp
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_year     integer;
-    v_month    integer;
-    v_today    integer;
-    v_hour     integer;
-    v_last     integer;
-    v_first    date;
-    v_in_month bigint;
-    v_days     bigint;
-    v_weekdays bigint;
-    v_minutes  bigint;
-    v_months   integer;
-    v_hours    integer;
-    v_special  constant boolean := p_schedule.days >> 33 <> 0 or p_schedule.nearest_days <> 0
-                                or p_schedule.nth_weekdays <> 0 or p_schedule.last_weekdays <> 0;
+    v_year   integer;
+    v_last   integer;
+    v_month  integer;
+    v_months integer;
+    v_today  integer;
+    v_first  date;
+    v_length integer;
+    v_days   bigint;
+    v_tick   timestamp;
 begin
     if p_after < '0001-01-01' or p_after >= '10000-01-01' then
         return null;
@@ -48,34 +43,18 @@ begin
         end if;
         v_month := kronos.lowest_bit(v_months);
         v_first := make_date(v_year, v_month, 1);
-        -- its number of days ...
-        v_in_month := make_date(v_year + v_month / 12, v_month % 12 + 1, 1) - v_first;
-        -- '$' is the last of them
-        v_days := p_schedule.days | (((p_schedule.days >> 32) & 1) << v_in_month::integer);
-        -- ... and their bits
-        v_in_month := (2::bigint << v_in_month::integer) - 2;
-        -- The seven weekday bits turned so that the 1st comes first (0001-01-07 was a Sunday), five times
-        -- over, from bit 1.
-        v_weekdays := p_schedule.weekdays | (p_schedule.weekdays << 7);
-        v_weekdays := ((v_weekdays >> (v_first - '0001-01-07'::date + 7) % 7) & 127) * 541098242;
-        if v_special then
-            v_days := v_days | kronos.nearest_days(p_schedule, v_first);
-            v_weekdays := v_weekdays | kronos.nth_weekdays(p_schedule, v_first);
-        end if;
-        v_days := v_in_month & case when p_schedule.both_days then v_days & v_weekdays
-                                    else v_days | v_weekdays end;
+        v_length := make_date(v_year + v_month / 12, v_month % 12 + 1, 1) - v_first;
+        v_days := ((2::bigint << v_length) - 2)
+                  & case when p_schedule.both_days
+                         then kronos.dates_of_month(p_schedule, v_first, v_length)
+                              & kronos.weekdays_of_month(p_schedule, v_first)
+                         else kronos.dates_of_month(p_schedule, v_first, v_length)
+                              | kronos.weekdays_of_month(p_schedule, v_first) end;
         if v_today > 0 then
             if (v_days >> v_today) & 1 = 1 then
-                v_hour := date_part('hour', p_after)::integer;
-                v_minutes := p_schedule.minutes & (-2::bigint << date_part('minute', p_after)::integer);
-                if v_minutes <> 0 and (p_schedule.hours >> v_hour) & 1 = 1 then
-                    return make_timestamp(v_year, v_month, v_today, v_hour, kronos.lowest_bit(v_minutes), 0);
-                end if;
-                v_hours := p_schedule.hours & (-2 << v_hour);
-                if v_hours <> 0 then
-                    return make_timestamp(v_year, v_month, v_today,
-                                          kronos.lowest_bit(v_hours), kronos.lowest_bit(p_schedule.minutes),
-                                          0);
+                v_tick := kronos.later_that_day(p_schedule, p_after);
+                if v_tick is not null then
+                    return v_tick;
                 end if;
             end if;
             v_days := v_days & (-2::bigint << v_today);
@@ -83,8 +62,8 @@ begin
         end if;
         if v_days <> 0 then
             return make_timestamp(v_year, v_month, kronos.lowest_bit(v_days),
-                                  kronos.lowest_bit(p_schedule.hours), kronos.lowest_bit(p_schedule.minutes),
-                                  0);
+                                  kronos.lowest_bit(p_schedule.hours),
+                                  kronos.lowest_bit(p_schedule.minutes), 0);
         end if;
         v_months := v_months & (v_months - 1);
     end loop;

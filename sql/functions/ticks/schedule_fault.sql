@@ -1,5 +1,5 @@
 -- schedule_fault: what is wrong with a stored schedule that kronos.read_schedule could not have made:
--- somebody wrote it by hand, or a disk did.
+-- it was written by hand, or damaged on a disk.
 -- Returns: null where it can be read.
 create or replace function kronos.schedule_fault(p_schedule kronos.schedule) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp

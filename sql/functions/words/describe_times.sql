@@ -1,6 +1,6 @@
 -- describe_times: the minutes and hours of a schedule in words, e.g. "At 09:00", "Every 5 minutes", "Every
 -- hour from 09:00 through 17:00".
--- p_is_daily: it runs on every day, so that hours around midnight may be told as one run, 22:00 through
+-- p_is_daily: it runs on every day, so that hours around midnight may be described as one run, 22:00 through
 -- 06:00. On certain days that would be understood of the night after them, where their own first hours are
 -- meant.
 create or replace function kronos.describe_times(p_minutes bigint, p_hours integer, p_is_daily boolean)

@@ -10,8 +10,8 @@ declare
     v_last  integer := coalesce(p_schedule.last_weekdays, 0);
     v_words text[];
 begin
-    -- A week is told from Monday on, with Sunday as its 7th day, unless days go over its end: Friday through
-    -- Monday.
+    -- A week is described from Monday on, with Sunday as its 7th day, unless days go over its end: Friday
+    -- through Monday.
     v_words := kronos.english_items(
         kronos.turned_run(
             kronos.cron_values(((p_schedule.weekdays & 126) | ((p_schedule.weekdays & 1) << 7))::bigint), 1, 7

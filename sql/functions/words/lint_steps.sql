@@ -1,7 +1,7 @@
 -- lint_steps: steps that do not go on across the end of the hour, day, month, year or week, and a minute
 -- field left at *. p_fields are the five texts of p_schedule.
 --
--- A step is told of only where what follows has ticks too: */7 9 * * * is every 7 minutes for as long as it
+-- A step is reported only where what follows has ticks too: */7 9 * * * is every 7 minutes for as long as it
 -- lasts.
 create or replace function kronos.lint_steps(p_fields text[], p_schedule kronos.schedule) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

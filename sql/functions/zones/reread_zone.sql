@@ -16,7 +16,7 @@ begin
         v_zone.changed_at := kronos.now();
         v_zone.changed_from :=
             least(v_old.changed_from, kronos.last_agreement(v_old.probes, v_old.distances, v_distances));
-        raise warning 'kronos: the rules of time zone % are other ones now: its jobs are scheduled anew',
+        raise warning 'kronos: the rules of time zone % are other ones now: its jobs are scheduled again',
             p_timezone;
         perform pg_notify('kronos_zones', '');
     else

@@ -1,0 +1,38 @@
+"""A SQL function is cut by idea before its body has more than sixty lines. The longer ones have a reason."""
+
+import re
+
+from kronos import floors
+
+_BODY = re.compile(r"^as \$\$\n(.*?)^\$\$;", re.MULTILINE | re.DOTALL)
+_LONGEST = 60
+_REASONS = {
+    "account_ticks": "one statement, in which ticks, executions and pointers agree: each cut is one more snapshot",
+    "sound_ledgers": "one statement that reads the rows of all jobs",
+    "find_executions": "one list, whose order decides which rows are read",
+    "retain_jobs": "one statement that says of what nothing is kept",
+    "make_backfill_batch": "one statement, in which decisions and executions agree",
+    "next_civil_tick": "one search, whose state is its variables: a call of a function costs a third of it",
+    "count_ticks": "one walk over days, whose state is its variables",
+    "expire_leases": "one statement that ends claims and gives slots back",
+    "repair_entries": "one batch, under one set of locks",
+    "sweep_executions": "one chunk, whose statement is text: a plan for the bounds at hand",
+    "retain": "a list of tasks, each in a block of its own",
+    "release_next": "what is asked in turn under one lock",
+}
+
+
+def _lengths() -> dict[str, int]:
+    bodies = {path.stem: _BODY.search(path.read_text(encoding="utf-8")) for _, path in floors.functions()}
+    return {name: body.group(1).count("\n") for name, body in bodies.items() if body is not None}
+
+
+def test_a_function_has_sixty_lines_at_most() -> None:
+    lengths = _lengths()
+    assert len(lengths) > 200
+    assert {name: lines for name, lines in lengths.items() if lines > _LONGEST and name not in _REASONS} == {}
+
+
+def test_a_reason_goes_when_its_function_is_short() -> None:
+    lengths = _lengths()
+    assert [name for name in _REASONS if lengths.get(name, 0) <= _LONGEST] == []
