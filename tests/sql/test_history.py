@@ -262,7 +262,8 @@ def test_a_run_by_hand_and_upkeep_lock_no_partition(old: Old) -> None:
     assert partitions_in("\n".join(plans), "execution_done") == set()
 
 
-def test_a_delivery_locks_the_partition_of_its_execution(old: Old) -> None:
+@pytest.mark.parametrize(("finalize", "left"), [("finalize_successes", []), ("finalize_executions", ["SUCCESS"])])
+def test_a_delivery_locks_the_partition_of_its_execution(old: Old, finalize: str, left: list[str]) -> None:
     """Claim and finalize as the worker runs them, of an execution that is new."""
     execution_id = value(old.connection, "select kronos.uuid7()")
     trigger = {"job": "hourly", "execution_id": execution_id, "input": None, "wake": False, **idempotency.params(None)}
@@ -273,7 +274,7 @@ def test_a_delivery_locks_the_partition_of_its_execution(old: Old) -> None:
         claimed = run(old.connection, "claim_executions", claim_params([old.endpoint], token=token))
         assert [row[0] for row in claimed] == [execution_id]
         ended = finalize_params(token, [execution_id], "SUCCESS", is_retryable=False, retry=timedelta()) | {"worker_id": "w1"}
-        assert run(old.connection, "finalize_executions", ended) == [(execution_id, "SUCCESS")]
+        assert run(old.connection, finalize, ended) == [(execution_id, verdict) for verdict in left]
         assert run(old.connection, "judge_unapplied", ended) == [(execution_id, "ALREADY")]
         assert locks(old.connection) <= 130
 
