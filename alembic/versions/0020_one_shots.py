@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0020"
-down_revision = "0021"
+down_revision = "0019"
 
 
 def upgrade() -> None:

@@ -465,7 +465,7 @@ with given as materialized (
       from jsonb_to_recordset(%(runs)s)
         as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea)
 ), job as materialized (      -- shared, so that a job which is being cancelled gets no run
-    select job_id, workspace_id, endpoint_id, input
+    select job_id, name, workspace_id, endpoint_id, input
       from kronos.jobs
      where job_id = any (array(select given.job_id from given))
        and workspace_id = kronos.current_workspace_id()
@@ -499,11 +499,12 @@ with given as materialized (
      where given.idempotency_key is not null
      order by given.idempotency_key
 )
-select queued.execution_id, queued.job_id, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
        queued.cause, 'QUEUED' as status, null::jsonb as status_reason, queued.scheduled_at, queued.run_at,
        null::timestamptz as started_at, null::timestamptz as completed_at, null::bigint as duration_ms, 0::smallint as attempt_count,
        queued.max_attempts, 1 as tick_count, queued.input, null::jsonb as output, null::jsonb as error, null::text as worker_id,
        queued.created_at
   from queued
-  join endpoint using (endpoint_id)
- where not %(wake)s or pg_notify('kronos_work', '') is not null;
+  join job using (job_id)
+  join endpoint on endpoint.endpoint_id = queued.endpoint_id
+ where not %(wake)s or pg_notify('kronos_work', queued.endpoint_id::text) is not null;
