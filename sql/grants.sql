@@ -36,8 +36,11 @@ end
 $$;
 grant usage on schema kronos to kronos_api, kronos_worker, kronos_cron;
 
-grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate, kronos.jobs, kronos.execution_live,
-                kronos.execution_done, kronos.attempt, kronos.job_faults, kronos.pointers, kronos.turns, kronos.zones, kronos.backfills, kronos.backfill_redriven, kronos.late_days, kronos.history_weeks, kronos.active_executions, kronos.executions, kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
+grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, kronos.endpoint_gate,
+                kronos.jobs, kronos.execution_live, kronos.execution_done, kronos.attempt, kronos.job_faults,
+                kronos.pointers, kronos.turns, kronos.zones, kronos.backfills, kronos.backfill_redriven,
+                kronos.late_days, kronos.history_weeks, kronos.active_executions, kronos.executions,
+                kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
                 kronos.backfill_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
@@ -53,10 +56,14 @@ grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
                 kronos.heartbeats to kronos_worker;
 
 -- Registering is the only thing of pg_cron's that the API can reach.
-grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid), kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
-                          kronos.pg_cron_evidence(uuid, timestamptz, timestamptz), kronos.is_job_entry_right(uuid, text, jsonb),
-                          kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid), kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
-                          kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(), kronos.delete_endpoint(text),
+grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
+                          kronos.pg_cron_entry(uuid), kronos.find_workspace(text),
+                          kronos.pg_cron_evidence(uuid, timestamptz, timestamptz),
+                          kronos.is_job_entry_right(uuid, text, jsonb),
+                          kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid),
+                          kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
+                          kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(),
+                          kronos.delete_endpoint(text),
                           kronos.retry_execution(uuid, text),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer),
                           kronos.pg_cron_entries_of(uuid[]),

@@ -17,9 +17,11 @@ declare
 begin
     for v_wanted in
         select 'of_the_engine' as name, relation, 'to kronos_owner using (true) with check (true)' as rule
-          from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
-                            'execution_live', 'execution_done', 'attempt', 'attempt_late', 'heartbeats',
-                            'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns', 'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks', 'job_tags', 'retention', 'workspace_retention',
+          from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate',
+                            'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
+                            'heartbeats', 'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns',
+                            'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks',
+                            'job_tags', 'retention', 'workspace_retention',
                             'retention_sweeps', 'idempotency_keys', 'made_objects']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
@@ -37,11 +39,14 @@ begin
          union all
         -- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin,
         -- sees them all and makes them.
-        select 'of_the_api', relation, 'to kronos_api using (true)' from unnest(array['workspaces', 'turns']) as relation
+        select 'of_the_api', relation, 'to kronos_api using (true)'
+          from unnest(array['workspaces', 'turns']) as relation
          union all
         select 'of_workspace', relation,
-               'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting(''kronos.workspace_id'', true), '''')::uuid)
-                                                    or (select current_setting(''kronos.instance_admin'', true)) = ''on'')'
+               'as restrictive to kronos_api using (workspace_id = (select nullif(current_setting('
+                   '''kronos.workspace_id'', true), '''')::uuid)
+                                                    or (select current_setting('
+                   '''kronos.instance_admin'', true)) = ''on'')'
           from unnest(array['workspaces', 'turns']) as relation
          union all
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'

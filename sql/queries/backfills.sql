@@ -10,7 +10,8 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now
                                 as redriven,
                             min(tick) as first_at, max(tick) as last_at
                        from kronos.backfill_ticks(job, %(from_at)s::timestamptz,
-                                                  least(%(to_at)s::timestamptz, kronos.now()), %(limit)s::integer,
+                                                  least(%(to_at)s::timestamptz, kronos.now()),
+                                                  %(limit)s::integer,
                                                   %(include)s::text[])) as counted
  where job.workspace_id = kronos.current_workspace_id()
    and job.job_id = kronos.find_job(%(job)s);

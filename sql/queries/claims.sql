@@ -6,32 +6,44 @@
 -- (null: all there is): the entries of what was delivered come first in the index, and while somebody reads
 -- in an old snapshot no vacuum removes them: 20,000 for one look.
 with recursive known as materialized (
-    select known.endpoint_id, case when known.floor > '0001-01-01 00:00:00+00' then known.floor else '-infinity' end as floor
+    select known.endpoint_id, case when known.floor > '0001-01-01 00:00:00+00' then known.floor
+                                   else '-infinity' end as floor
       from unnest(%(endpoint_ids)s::uuid[], %(floors)s::timestamptz[]) as known (endpoint_id, floor)
 ), since as materialized (
     select case when %(since_seconds)s::double precision is null then '-infinity'
                 else kronos.now() - make_interval(secs => %(since_seconds)s::double precision)
            end as at
 ), gap as materialized (
-    select after_id, lead(after_id, 1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') over (order by after_id) as before_id, since.at as since
-      from (select known.endpoint_id from known union select '00000000-0000-0000-0000-000000000000'::uuid) as bounds (after_id)
+    select after_id,
+           lead(after_id, 1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') over (order by after_id) as before_id,
+           since.at as since
+      from (select known.endpoint_id
+              from known
+             union
+            select '00000000-0000-0000-0000-000000000000'::uuid) as bounds (after_id)
      cross join since
 ), endpoint as (
     select gap.before_id, gap.since, first.endpoint_id, first.workspace_id, first.visible_at
       from gap
      cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
                            from kronos.execution_live as live
-                          where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= gap.since
+                          where live.claim_token is null
+                            and live.visible_at < 'infinity'
+                            and live.visible_at >= gap.since
                             and live.endpoint_id > gap.after_id and live.endpoint_id < gap.before_id
                           order by live.endpoint_id, live.visible_at
                           limit 1) as first
     union all
-    select endpoint.before_id, endpoint.since, following.endpoint_id, following.workspace_id, following.visible_at
+    select endpoint.before_id, endpoint.since, following.endpoint_id, following.workspace_id,
+           following.visible_at
       from endpoint
      cross join lateral (select live.endpoint_id, live.workspace_id, live.visible_at
                            from kronos.execution_live as live
-                          where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= endpoint.since
-                            and live.endpoint_id > endpoint.endpoint_id and live.endpoint_id < endpoint.before_id
+                          where live.claim_token is null
+                            and live.visible_at < 'infinity'
+                            and live.visible_at >= endpoint.since
+                            and live.endpoint_id > endpoint.endpoint_id
+                            and live.endpoint_id < endpoint.before_id
                           order by live.endpoint_id, live.visible_at
                           limit 1) as following
 ), waiting as (
@@ -46,13 +58,15 @@ with recursive known as materialized (
                           order by live.visible_at
                           limit 1) as first
 )
-select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '1970-01-01 00:00:00+00') - kronos.now()) * 1000)::double precision as due_in_ms,
+select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, '1970-01-01 00:00:00+00')
+                                     - kronos.now()) * 1000)::double precision as due_in_ms,
        greatest(waiting.visible_at, '1970-01-01 00:00:00+00') as due_at
   from waiting
  cross join lateral (select workspace.status
                        from kronos.workspaces as workspace
                       where workspace.workspace_id = waiting.workspace_id
-                      limit 1) as workspace      -- limit: one look into the index each, whatever the planner believes of the workspaces
+                      -- limit: one look into the index each, whatever the planner believes of the workspaces
+                      limit 1) as workspace
  where workspace.status = 'ACTIVE'
    and not kronos.is_held();
 
@@ -68,14 +82,19 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember. The floor
 -- is a hint that skips the dead beginning of the index; '-infinity' every few seconds.
 with wanted as materialized (
-    select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor else '-infinity' end as floor
-      from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (endpoint_id, quota, floor)
+    select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
+                                    else '-infinity' end as floor
+      from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[]) as wanted (
+          endpoint_id, quota, floor
+      )
      where not kronos.is_held()
 ), limited as materialized (
-    select gate.endpoint_id, wanted.floor, true as is_limited, least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
+    select gate.endpoint_id, wanted.floor, true as is_limited,
+           least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
-      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id and workspace.status = 'ACTIVE'
+      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
+       and workspace.status = 'ACTIVE'
      where gate.max_in_flight is not null and gate.paused_until <= kronos.now()
        for update of gate skip locked
 ), gate as materialized (
@@ -84,7 +103,8 @@ with wanted as materialized (
     select gate.endpoint_id, wanted.floor, false, wanted.quota
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
-      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id and workspace.status = 'ACTIVE'
+      join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
+       and workspace.status = 'ACTIVE'
      where gate.max_in_flight is null and gate.paused_until <= kronos.now()
 ), due as materialized (
     select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited
@@ -104,25 +124,32 @@ with wanted as materialized (
            started_at    = coalesce(live.started_at, kronos.now()),
            holds_slot    = due.is_limited,
            attempt_count = live.attempt_count + 1,
-           visible_at    = kronos.now() + make_interval(secs => greatest(live.timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0)
+           visible_at    = kronos.now() + make_interval(
+               secs => greatest(live.timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0
+           )
       from due
      where live.execution_id = due.execution_id
-    returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version, live.attempt_count, live.max_attempts,
-              live.scheduled_at, live.timeout_ms, live.holds_slot, live.input, due.visible_at as due_at
+    returning live.execution_id, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version,
+              live.attempt_count, live.max_attempts, live.scheduled_at, live.timeout_ms, live.holds_slot,
+              live.input, due.visible_at as due_at
 ), counted as (
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight + taken.executions
-      from (select endpoint_id, count(*)::integer as executions from due where is_limited group by endpoint_id) as taken
+      from (select endpoint_id, count(*)::integer as executions
+              from due
+             where is_limited
+             group by endpoint_id) as taken
      where gate.endpoint_id = taken.endpoint_id
 )
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts, kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
+select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
+       kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
        holds_slot, input, greatest(due_at, '1970-01-01 00:00:00+00') as due_at
   from claimed;
 
 -- name: recover_claim
 -- After a claim whose answer was lost: what that very claim took.
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts, kronos.finite(scheduled_at) as scheduled_at, timeout_ms,
-       holds_slot, input, claimed_at as due_at
+select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
+       kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input, claimed_at as due_at
   from kronos.execution_live
  where claim_token = %(claim_token)s
    and endpoint_id = any (%(endpoint_ids)s::uuid[]);
@@ -141,26 +168,33 @@ select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_o
 -- of the others, or nothing. Locks executions in ascending order: each is deleted where it is found.
 with result as materialized (
     select *
-      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[], %(requests)s::jsonb[], %(responses)s::jsonb[])
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
+                  %(requests)s::jsonb[], %(responses)s::jsonb[])
         as result (execution_id, claim_token, duration_ms, request, response)
      order by execution_id
 ), ended as (
     delete from kronos.execution_live as live
      using result
-     where live.execution_id = result.execution_id and live.claim_token is not distinct from result.claim_token and not live.holds_slot
-    returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id, live.endpoint_version, live.cause, live.scheduled_at,
-              live.run_at, live.created_at, live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id, live.input,
-              live.backfill_id, result.duration_ms, result.request, result.response
+     where live.execution_id = result.execution_id
+       and live.claim_token is not distinct from result.claim_token
+       and not live.holds_slot
+    returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
+              live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
+              live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
+              live.input, live.backfill_id, result.duration_ms, result.request, result.response
 ), archived as (
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
-                                       created_at, started_at, attempt_count, max_attempts, worker_id, input, output, backfill_id)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at,
-           created_at, started_at, attempt_count, max_attempts, worker_id, input, response, backfill_id
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, status, scheduled_at, run_at, created_at, started_at,
+                                       attempt_count, max_attempts, worker_id, input, output, backfill_id)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
+           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
+           backfill_id
       from ended
 ), recorded as (
-    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, duration_ms, worker_id, request, response,
-                                endpoint_version)
-    select execution_id, claim_token, workspace_id, attempt_count, 'SUCCESS', claimed_at, duration_ms, worker_id, request, response, endpoint_version
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+                                duration_ms, worker_id, request, response, endpoint_version)
+    select execution_id, claim_token, workspace_id, attempt_count, 'SUCCESS', claimed_at, duration_ms,
+           worker_id, request, response, endpoint_version
       from ended
 )
 select execution_id from result where execution_id not in (select execution_id from ended);
@@ -177,13 +211,17 @@ select execution_id from result where execution_id not in (select execution_id f
 -- planner takes the index of all leases for each row.
 with result as materialized (
     select *
-      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(is_retryable)s::boolean[], %(retry_ms)s::bigint[],
-                  %(duration_ms)s::integer[], %(requests)s::jsonb[], %(responses)s::jsonb[], %(errors)s::jsonb[],
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[],
+                  %(is_retryable)s::boolean[], %(retry_ms)s::bigint[],
+                  %(duration_ms)s::integer[], %(requests)s::jsonb[], %(responses)s::jsonb[],
+                  %(errors)s::jsonb[],
                   %(is_cut_off)s::boolean[])
-        as result (execution_id, claim_token, status, is_retryable, retry_ms, duration_ms, request, response, error, is_cut_off)
+        as result (execution_id, claim_token, status, is_retryable, retry_ms, duration_ms, request, response,
+                   error, is_cut_off)
      order by execution_id
 ), held as materialized (
-    select live.*, result.status, result.retry_ms, result.duration_ms, result.request, result.response, result.error as new_error, result.is_cut_off,
+    select live.*, result.status, result.retry_ms, result.duration_ms, result.request, result.response,
+           result.error as new_error, result.is_cut_off,
            case when result.status = 'SUCCESS' then 'SUCCESS'
                 when not result.is_retryable or live.attempt_count >= live.max_attempts then 'FAILED'
                 when result.is_cut_off and live.crashes >= live.max_crashes then 'FAILED'
@@ -192,12 +230,19 @@ with result as materialized (
            end as verdict
       from result
      cross join lateral (select * from kronos.execution_live as live
-                          where live.execution_id = result.execution_id and live.claim_token is not distinct from result.claim_token
+                          where live.execution_id = result.execution_id
+                            and live.claim_token is not distinct from result.claim_token
                             for update) as live
 ), slot as materialized (
     select taken.endpoint_id, taken.executions
-      from (select endpoint_id, count(*)::integer as executions from held where holds_slot group by endpoint_id order by endpoint_id) as taken
-     cross join lateral (select from kronos.endpoint_gate as gate where gate.endpoint_id = taken.endpoint_id for update) as locked
+      from (select endpoint_id, count(*)::integer as executions
+              from held
+             where holds_slot
+             group by endpoint_id
+             order by endpoint_id) as taken
+     cross join lateral (select from kronos.endpoint_gate as gate
+                          where gate.endpoint_id = taken.endpoint_id
+                            for update) as locked
 ), released as (
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight - slot.executions
@@ -208,30 +253,37 @@ with result as materialized (
      using held
      where live.execution_id = held.execution_id and held.verdict <> 'RETRY'
 ), archived as (
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at, run_at,
-                                       created_at, started_at, attempt_count, max_attempts, worker_id, input, output, error, backfill_id)
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, status, status_reason, scheduled_at, run_at, created_at,
+                                       started_at, attempt_count, max_attempts, worker_id, input, output,
+                                       error, backfill_id)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
-           case verdict when 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts then 'attempts_exhausted'
-                                                                           when is_cut_off then 'worker_stopped'
+           case verdict when 'FAILED' then jsonb_build_object('code', case when attempt_count >= max_attempts
+                                                                           then 'attempts_exhausted'
+                                                                           when is_cut_off
+                                                                               then 'worker_stopped'
                                                                            else 'not_retryable' end,
                                                               'detail', new_error ->> 'message')
                         when 'CANCELLED' then cancel_reason
            end,
            scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
-           case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end, backfill_id
+           case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end,
+           backfill_id
       from held
      where verdict <> 'RETRY'
         on conflict (execution_id) do nothing
 ), again as (
     update kronos.execution_live as live
-       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, error = held.new_error, crashes = live.crashes + held.is_cut_off::integer,
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
+           error = held.new_error, crashes = live.crashes + held.is_cut_off::integer,
            visible_at = kronos.now() + make_interval(secs => held.retry_ms / 1000.0)
       from held
      where live.execution_id = held.execution_id and held.verdict = 'RETRY'
 ), recorded as (
-    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, duration_ms, worker_id, request, response, error,
-                                endpoint_version)
-    select execution_id, claim_token, workspace_id, attempt_count, status, claimed_at, duration_ms, worker_id, request, response, new_error, endpoint_version
+    insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+                                duration_ms, worker_id, request, response, error, endpoint_version)
+    select execution_id, claim_token, workspace_id, attempt_count, status, claimed_at, duration_ms, worker_id,
+           request, response, new_error, endpoint_version
       from held
 )
 select execution_id, verdict from held;
@@ -256,19 +308,22 @@ select live.execution_id
    and not exists (select
                      from free
                     where free.execution_id = live.execution_id
-                      and (not free.holds_slot or exists (select from gate where gate.endpoint_id = free.endpoint_id)));
+                      and (not free.holds_slot
+                           or exists (select from gate where gate.endpoint_id = free.endpoint_id)));
 
 -- name: judge_unapplied
 -- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or
 -- FENCED, the lease had run out, or a newer run has replaced it: kept as evidence.
 with result as materialized (
     select *
-      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[], %(errors)s::jsonb[]) as result (execution_id, claim_token, status, error)
+      from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[],
+                  %(errors)s::jsonb[]) as result (execution_id, claim_token, status, error)
 ), ended as materialized (
     select execution_id, claim_token from kronos.ended_attempts(%(execution_ids)s::uuid[])
 ), judged as materialized (
     select result.*, exists (select from ended
-                              where ended.execution_id = result.execution_id and ended.claim_token = result.claim_token) as is_ours
+                              where ended.execution_id = result.execution_id
+                                and ended.claim_token = result.claim_token) as is_ours
       from result
 ), late as (
     insert into kronos.attempt_late (execution_id, claim_token, status, worker_id, error)
@@ -284,12 +339,20 @@ with held as materialized (
     select live.*
       from (select unnest(%(execution_ids)s::uuid[]) as execution_id order by 1) as wanted
      cross join lateral (select * from kronos.execution_live as live
-                          where live.execution_id = wanted.execution_id and live.claim_token = any (%(claim_tokens)s::uuid[])
+                          where live.execution_id = wanted.execution_id
+                            and live.claim_token = any (%(claim_tokens)s::uuid[])
                             for update) as live
 ), slot as materialized (
     select taken.endpoint_id, taken.executions
-      from (select endpoint_id, count(*)::integer as executions from held where holds_slot group by endpoint_id order by endpoint_id) as taken
-     cross join lateral (select from kronos.endpoint_gate as gate where gate.endpoint_id = taken.endpoint_id for update) as locked
+      from (select endpoint_id, count(*)::integer as executions
+              from held
+             where holds_slot
+             group by endpoint_id
+             order by endpoint_id) as taken
+     cross join lateral (select
+                           from kronos.endpoint_gate as gate
+                          where gate.endpoint_id = taken.endpoint_id
+                            for update) as locked
 ), released as (
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight - slot.executions
@@ -300,18 +363,23 @@ with held as materialized (
      using held
      where live.execution_id = held.execution_id and held.cancel_reason is not null
 ), archived as (
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at, run_at,
-                                       created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED', cancel_reason, scheduled_at, run_at,
-           created_at, case when attempt_count > 1 then started_at end, attempt_count - 1, max_attempts, input, error, backfill_id
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, status, status_reason, scheduled_at, run_at, created_at,
+                                       started_at, attempt_count, max_attempts, input, error, backfill_id)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
+           cancel_reason, scheduled_at, run_at,
+           created_at, case when attempt_count > 1 then started_at end, attempt_count - 1, max_attempts,
+           input, error, backfill_id
       from held
      where cancel_reason is not null
         on conflict (execution_id) do nothing      -- as finalize_executions
 ), again as (
     update kronos.execution_live as live
-       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, visible_at = kronos.now(), attempt_count = live.attempt_count - 1,
+       set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,
+           visible_at = kronos.now(), attempt_count = live.attempt_count - 1,
            started_at = case when live.attempt_count > 1 then live.started_at end
       from held
      where live.execution_id = held.execution_id and held.cancel_reason is null
 )
-select execution_id, case when cancel_reason is null then 'RELEASED' else 'CANCELLED' end as verdict from held;
+select execution_id, case when cancel_reason is null then 'RELEASED' else 'CANCELLED' end as verdict
+  from held;

@@ -271,8 +271,8 @@ select partition from kronos.unnoted_partitions() as partition order by 1 limit 
 -- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of
 -- their time, or older ones, are there. One row.
 select extract(epoch from kronos.now() - instance.ran_at)::double precision as ran_seconds,
-       extract(epoch from kronos.now() - instance.done_at)::double precision as done_seconds, stray.executions,
-       stray.attempts
+       extract(epoch from kronos.now() - instance.done_at)::double precision as done_seconds,
+       stray.executions, stray.attempts
   from kronos.retention as instance
  cross join lateral (select (select count(*)::integer from (select from kronos.execution_done_default
                                                              where execution_id >= oldest.from_id

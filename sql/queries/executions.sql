@@ -1,6 +1,7 @@
 -- name: get_execution
-select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
-       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at
+select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason,
+       scheduled_at, run_at, started_at, completed_at, duration_ms, attempt_count, max_attempts, tick_count,
+       input, output, error, worker_id, created_at
   from kronos.read_executions(array[%(execution_id)s::uuid]) as execution
  where workspace_id = kronos.current_workspace_id();
 
@@ -10,11 +11,14 @@ select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause
 with page as materialized (
     select array(
            select found.execution_id
-             from kronos.find_executions(null::uuid[], %(status)s::text, %(scheduled_after)s::timestamptz, %(scheduled_before)s::timestamptz,
-                                         %(before_created_at)s::timestamptz, %(before_id)s::uuid, %(limit)s::integer + 1) as found) as ids
+             from kronos.find_executions(null::uuid[], %(status)s::text, %(scheduled_after)s::timestamptz,
+                                         %(scheduled_before)s::timestamptz,
+                                         %(before_created_at)s::timestamptz, %(before_id)s::uuid,
+                                         %(limit)s::integer + 1) as found) as ids
 )
-select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
-       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at,
+select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason,
+       scheduled_at, run_at, started_at, completed_at, duration_ms, attempt_count, max_attempts, tick_count,
+       input, output, error, worker_id, created_at,
        count(*) over () < cardinality(page.ids) as _more
   from page
  cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
@@ -28,13 +32,16 @@ with page as materialized (
     select array(
            select found.execution_id
              from (select kronos.find_versions(%(job)s) as job_ids) as job
-            cross join lateral kronos.find_executions(job.job_ids, %(status)s::text, %(scheduled_after)s::timestamptz,
-                                                      %(scheduled_before)s::timestamptz, %(before_created_at)s::timestamptz,
+            cross join lateral kronos.find_executions(job.job_ids, %(status)s::text,
+                                                      %(scheduled_after)s::timestamptz,
+                                                      %(scheduled_before)s::timestamptz,
+                                                      %(before_created_at)s::timestamptz,
                                                       %(before_id)s::uuid, %(limit)s::integer + 1) as found
             where job.job_ids is not null) as ids
 )
-select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason, scheduled_at, run_at, started_at, completed_at,
-       duration_ms, attempt_count, max_attempts, tick_count, input, output, error, worker_id, created_at,
+select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason,
+       scheduled_at, run_at, started_at, completed_at, duration_ms, attempt_count, max_attempts, tick_count,
+       input, output, error, worker_id, created_at,
        count(*) over () < cardinality(page.ids) as _more
   from page
  cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
@@ -43,15 +50,16 @@ select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause
 
 -- name: list_attempts
 -- Those after number %(after)s, as long as they are no more than %(bytes)s.
-select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id, endpoint_version, more_follow as _more
+select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id,
+       endpoint_version, more_follow as _more
   from kronos.read_attempt_page(%(execution_id)s, %(after)s::integer, %(limit)s::integer, %(bytes)s::integer)
  where workspace_id = kronos.current_workspace_id()
  order by attempt_number;
 
 -- name: list_last_attempts
 -- The newest %(limit)s, without what was sent and answered.
-select attempt_number, status, started_at, completed_at, duration_ms, null::jsonb as request, null::jsonb as response, error, worker_id,
-       endpoint_version
+select attempt_number, status, started_at, completed_at, duration_ms, null::jsonb as request,
+       null::jsonb as response, error, worker_id, endpoint_version
   from (select tried.*
           from kronos.read_attempts(%(execution_id)s) as tried
          where tried.workspace_id = kronos.current_workspace_id()
@@ -68,8 +76,9 @@ with waiting as (
        and claim_token is null
     returning *
 )
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                   run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                   status, status_reason, scheduled_at, run_at, created_at, started_at,
+                                   attempt_count, max_attempts, input, error, backfill_id)
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
        jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'), scheduled_at,
        run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
@@ -82,7 +91,8 @@ returning execution_id;
 with retried as materialized (
     select kronos.retry_execution(%(execution_id)s, %(endpoint_version)s) as refusal
 ), kept as (
-    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
     select kronos.current_workspace_id(), 'retry', %(idempotency_key)s, %(request_sha256)s, %(execution_id)s
       from retried
      where refusal is null

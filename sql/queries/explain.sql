@@ -3,33 +3,42 @@
 -- in force then, else the one nearest to it. No row: no such job. %(job)s is an id or a name; of a version's
 -- id the chain of its versions is looked at.
 with asked as materialized (
-    select job.job_id, job.first_version_id, job.version, kronos.tick_near(job.schedule, moment.at) as tick, moment.at
+    select job.job_id, job.first_version_id, job.version, kronos.tick_near(job.schedule, moment.at) as tick,
+           moment.at
       from (select coalesce(%(at)s::timestamptz, kronos.now()) as at) as moment
      cross join kronos.job_rows(kronos.find_job(%(job)s)) as job
      where job.workspace_id = kronos.current_workspace_id()
 ), chain as materialized (
     select job as whole, near.tick, asked.at,
            -- the ticks of a version are those later than ticks_from, and up to ticks_until
-           near.tick > job.ticks_from and (job.ticks_until is null or near.tick <= job.ticks_until) as has_tick,
-           job.ticks_from < asked.at and (job.ticks_until is null or asked.at <= job.ticks_until) as is_in_force,
+           near.tick > job.ticks_from
+               and (job.ticks_until is null or near.tick <= job.ticks_until) as has_tick,
+           job.ticks_from < asked.at
+               and (job.ticks_until is null or asked.at <= job.ticks_until) as is_in_force,
            job.ticks_from < asked.at as has_begun
       from asked
      cross join lateral kronos.version_rows(asked.first_version_id) as job
      cross join lateral (select case when job.ticks_from < asked.at + interval '1 minute'
-                                      and (job.ticks_until is null or job.ticks_until >= asked.at - interval '1 minute')
+                                      and (job.ticks_until is null
+                                           or job.ticks_until >= asked.at - interval '1 minute')
                                      then kronos.tick_near(job.schedule, asked.at) end as tick) as near
 ), version as materialized (
-    select chain.whole, (chain.whole).*, chain.at, case when chain.has_tick then chain.tick end as tick, chain.tick as tick_out_of_force, chain.is_in_force, chain.has_begun
+    select chain.whole, (chain.whole).*, chain.at, case when chain.has_tick then chain.tick end as tick,
+           chain.tick as tick_out_of_force, chain.is_in_force, chain.has_begun
       from chain
      order by chain.has_tick desc nulls last, chain.is_in_force desc, chain.has_begun desc,
               case when chain.has_begun then (chain.whole).ticks_from end desc, (chain.whole).ticks_from
      limit 1
-), run as materialized (      -- once, and apart: within a condition it would be asked for each row that the condition is held against
+-- once, and apart: within a condition it would be asked for each row that the condition is held against
+), run as materialized (
     select told.facts, (told.facts ->> 'execution_id')::uuid as execution_id
       from version
-     cross join lateral (select kronos.run_of(version.whole, coalesce(version.tick, kronos.one_shot_at(version.whole)), version.at) as facts) as told
+     cross join lateral (select kronos.run_of(version.whole,
+                                              coalesce(version.tick, kronos.one_shot_at(version.whole)),
+                                              version.at) as facts) as told
 )
-select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, version.at, kronos.now() as now,
+select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, version.at,
+       kronos.now() as now,
        version.tick, version.tick_out_of_force, kronos.one_shot_at(version.whole) as one_shot_at,
        version.is_in_force, version.has_begun, version.job_id as version_id, version.version,
        version.trigger, version.status, version.status_reason, version.cron, version.every,
@@ -39,28 +48,40 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
        version.dst_overlap, version.jitter_seconds, version.catch_up_policy,
        version.catch_up_window_seconds, nullif(pointer.next_tick_at, 'infinity') as next_tick_at,
        version.skip_next, version.resume_at, version.replaced_by_id,
-       case when version.trigger = 'CRON' then kronos.read_instant(version.schedule, version.cron, version.at) end as reading,
+       case when version.trigger = 'CRON'
+            then kronos.read_instant(version.schedule, version.cron, version.at) end as reading,
        workspace.slug as workspace, workspace.status as workspace_status, workspace.suspended_at,
-       (select turn.instants from kronos.turns as turn where turn.workspace_id = workspace.workspace_id) as turns,
+       (select turn.instants
+          from kronos.turns as turn
+         where turn.workspace_id = workspace.workspace_id) as turns,
        case when version.tick is not null and version.skip_next > 0
             then exists (select
-                           from kronos.next_ticks(version.schedule, kronos.finite(nullif(pointer.next_tick_at, 'infinity')) - interval '1 microsecond',
+                           from kronos.next_ticks(version.schedule,
+                                                  kronos.finite(nullif(pointer.next_tick_at, 'infinity'))
+                                                  - interval '1 microsecond',
                                                   version.skip_next) as soon
                           where soon = version.tick)
             else false
        end as is_to_be_skipped,
-       kronos.job_fault(version.whole) as fault, nullif(kronos.retained_from(version.workspace_id), '-infinity') as retained_from,
-       run.facts as run,
-       (select jsonb_agg(jsonb_build_object('attempt_number', attempt.attempt_number, 'status', attempt.status, 'worker_id', attempt.worker_id,
-                                            'started_at', kronos.iso(attempt.started_at), 'completed_at', kronos.iso(attempt.completed_at),
+       kronos.job_fault(version.whole) as fault, nullif(kronos.retained_from(version.workspace_id),
+                                                        '-infinity') as retained_from, run.facts as run,
+       (select jsonb_agg(jsonb_build_object('attempt_number', attempt.attempt_number,
+                                            'status', attempt.status, 'worker_id', attempt.worker_id,
+                                            'started_at', kronos.iso(attempt.started_at),
+                                            'completed_at', kronos.iso(attempt.completed_at),
                                             'error', attempt.error) order by attempt.attempt_number)
-          from (select tried.* from kronos.read_attempts(run.execution_id) as tried order by tried.attempt_number desc limit 100) as attempt) as attempts,
+          from (select tried.*
+                  from kronos.read_attempts(run.execution_id) as tried
+                 order by tried.attempt_number desc
+                 limit 100) as attempt) as attempts,
        endpoint.name as endpoint, gate.in_flight, gate.max_in_flight,
-       case when gate.paused_until > kronos.now() then kronos.iso(nullif(gate.paused_until, 'infinity')) end as gate_paused_until,
+       case when gate.paused_until > kronos.now()
+            then kronos.iso(nullif(gate.paused_until, 'infinity')) end as gate_paused_until,
        coalesce(gate.paused_until > kronos.now(), false) as is_gate_paused,
        (select count(*)::integer
           from pg_stat_activity as backend
-         where backend.datname = current_database() and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,
+         where backend.datname = current_database()
+           and starts_with(backend.application_name, 'kronos-worker-')) as worker_sessions,
        pg_cron.facts as pg_cron,
        kronos.is_job_entry_right(version.job_id, version.alarm, pg_cron.facts -> 'entry') as is_entry_right,
        version.alarm, health.silent_seconds as pg_cron_silent_seconds, kronos.is_held() as is_held,
@@ -71,8 +92,12 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
  cross join kronos.pg_cron_health() as health
   left join lateral kronos.pointer_of(version.job_id) as pointer on true
  cross join lateral (select case when version.trigger = 'CRON'
-                                 then kronos.pg_cron_evidence(version.job_id, date_trunc('minute', coalesce(version.tick, version.at), 'UTC'),
-                                                              coalesce(version.tick, version.at) + interval '10 minutes')
+                                 then kronos.pg_cron_evidence(version.job_id,
+                                                              date_trunc('minute',
+                                                                         coalesce(version.tick, version.at),
+                                                                         'UTC'),
+                                                              coalesce(version.tick, version.at)
+                                                                  + interval '10 minutes')
                             end as facts) as pg_cron
   join kronos.workspaces as workspace on workspace.workspace_id = version.workspace_id
   join kronos.endpoints as endpoint on endpoint.endpoint_id = version.endpoint_id

@@ -33,7 +33,8 @@ with given as materialized (
                             and endpoint.name = any (%(endpoints)s)
                             and endpoint.deleted_at is null
                          offset 0) as found
-), fresh as materialized (      -- the first tick before the row: a schedule that never fires is refused by its own words
+-- the first tick before the row: a schedule that never fires is refused by its own words
+), fresh as materialized (
     select given.*, given.schedule::kronos.schedule as read, endpoint.workspace_id, endpoint.endpoint_id,
            case when kronos.now() >= given.read_at and kronos.now() < given.tick_then then given.tick_then
                 else kronos.first_tick(given.schedule::kronos.schedule, given.starts_at, given.ends_at)
@@ -71,8 +72,10 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
                           job.catch_up_window_seconds) as catch_up,
        job.skip_next, job.resume_at, fresh.first_tick_at as next_run_at, job.last_run_at,
-       jsonb_build_object('jobid', case when fresh.job_id is not null then kronos.register_pg_cron(job.job_id) end,
-                          'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm, 'active', true) as pg_cron,
+       jsonb_build_object('jobid', case when fresh.job_id is not null
+                                        then kronos.register_pg_cron(job.job_id) end,
+                          'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
+                          'active', true) as pg_cron,
        job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags,
        job.created_at, job.retired_at, null::jsonb as execution
   from job
@@ -84,40 +87,53 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
 -- time of each of %(jobs)s. How it enters the workspace is insert_cron_jobs' way. One row for each that is
 -- made, with its place among %(jobs)s: _nth. No row: no such endpoint, or the workspace is suspended.
 with given as materialized (
-    select array_agg(job.endpoint order by job.nth) as endpoints, array_agg(job.input order by job.nth) as inputs,
+    select array_agg(job.endpoint order by job.nth) as endpoints,
+           array_agg(job.input order by job.nth) as inputs,
            array_agg(job.run_at order by job.nth) as run_at
-      from rows from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz)) with ordinality
+      from rows
+      from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz)) with ordinality
         as job (endpoint, input, run_at, nth)
 ), made as materialized (
-    select one_shot.*, workspace.slug, case when one_shot.run_at <> one_shot.created_at then one_shot.run_at end as wanted_at
+    select one_shot.*, workspace.slug,
+           case when one_shot.run_at <> one_shot.created_at then one_shot.run_at end as wanted_at
       from (select slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
               from kronos.find_workspace(%(workspace)s)
              where status = 'ACTIVE'
             offset 0) as workspace
      cross join given
-     cross join lateral kronos.make_one_shots(case when workspace.entered is not null then given.endpoints end, given.inputs, given.run_at,
+     cross join lateral kronos.make_one_shots(case when workspace.entered is not null
+                                                   then given.endpoints end, given.inputs, given.run_at,
                                               false) as one_shot
 )
-select made.job_id, null::text as name, null::text as title, made.slug as workspace, made.endpoint, made.endpoint_type,
-       case when made.wanted_at is null then 'IMMEDIATE' else 'DELAYED' end as trigger, 'ACTIVE' as status, null::jsonb as status_reason,
-       1 as version, null::uuid as previous_version_id, null::uuid as replaced_by_id, null::text as cron, null::text as every,
-       null::timestamptz as anchor, null::text as anchor_local, null::text as timezone, null::text as description,
+select made.job_id, null::text as name, null::text as title, made.slug as workspace, made.endpoint,
+       made.endpoint_type, case when made.wanted_at is null then 'IMMEDIATE' else 'DELAYED' end as trigger,
+       'ACTIVE' as status, null::jsonb as status_reason, 1 as version, null::uuid as previous_version_id,
+       null::uuid as replaced_by_id, null::text as cron, null::text as every, null::timestamptz as anchor,
+       null::text as anchor_local, null::text as timezone, null::text as description,
        null::timestamptz as starts_at, null::timestamptz as ends_at, null::integer as max_runs,
        'SHIFT' as dst_gap, 'FIRST' as dst_overlap, 0 as jitter_seconds, 'ALLOW' as overlap,
-       jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600) as catch_up, 0 as skip_next, null::timestamptz as resume_at,
-       null::timestamptz as next_run_at, null::timestamptz as last_run_at, null::jsonb as pg_cron, null::text as idempotency_key,
+       jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600) as catch_up, 0 as skip_next,
+       null::timestamptz as resume_at, null::timestamptz as next_run_at, null::timestamptz as last_run_at,
+       null::jsonb as pg_cron, null::text as idempotency_key,
        made.wanted_at as run_at, null::text as run_at_local, made.input, 0 as priority, '{}'::text[] as tags,
        made.created_at, null::timestamptz as retired_at,
-       jsonb_build_object('execution_id', made.job_id, 'job_id', made.job_id, 'job_name', null, 'workspace', made.slug, 'endpoint', made.endpoint,
-                          'endpoint_type', made.endpoint_type, 'cause', 'API', 'status', case when made.run_at > kronos.now() then 'PENDING' else 'QUEUED' end,
-                          'status_reason', null, 'scheduled_at', kronos.iso_inlined(made.run_at), 'run_at', kronos.iso_inlined(made.run_at),
-                          'started_at', null, 'completed_at', null, 'duration_ms', null, 'attempt_count', 0, 'max_attempts', made.max_attempts,
-                          'tick_count', 1, 'input', made.input, 'output', null, 'error', null, 'worker_id', null,
+       jsonb_build_object('execution_id', made.job_id, 'job_id', made.job_id, 'job_name', null,
+                          'workspace', made.slug, 'endpoint', made.endpoint,
+                          'endpoint_type', made.endpoint_type, 'cause', 'API',
+                          'status', case when made.run_at > kronos.now() then 'PENDING' else 'QUEUED' end,
+                          'status_reason', null, 'scheduled_at', kronos.iso_inlined(made.run_at),
+                          'run_at', kronos.iso_inlined(made.run_at),
+                          'started_at', null, 'completed_at', null, 'duration_ms', null, 'attempt_count', 0,
+                          'max_attempts', made.max_attempts,
+                          'tick_count', 1, 'input', made.input, 'output', null, 'error', null,
+                          'worker_id', null,
                           'created_at', kronos.iso_inlined(made.created_at)) as execution,
        made.nth as _nth
   from made
  where made.job_id is not null
-   and (not %(wake)s or pg_notify('kronos_work', case when made.run_at <= kronos.now() then made.endpoint_id::text else '' end)
+   and (not %(wake)s or pg_notify(
+            'kronos_work', case when made.run_at <= kronos.now() then made.endpoint_id::text else '' end
+        )
                               is not null);
 
 -- name: insert_one_shot_jobs
@@ -163,8 +179,9 @@ with given as materialized (
                                        max_attempts, max_crashes, timeout_ms, input)
     select kronos.tick_id(job.job_id, job.created_at), job.workspace_id, job.job_id, endpoint.endpoint_id,
            endpoint.version, 'API',
-           coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()), greatest(job.run_at, kronos.now()),
-           endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, job.input
+           coalesce(job.run_at, kronos.now()), coalesce(job.run_at, kronos.now()),
+           greatest(job.run_at, kronos.now()), endpoint.max_attempts, endpoint.max_crashes,
+           endpoint.timeout_ms, job.input
       from job
       join endpoint using (endpoint_id)
       join given on given.job_id = job.job_id
@@ -184,7 +201,8 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
        jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name,
                           'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
-                          'status', case when queued.visible_at > kronos.now() then 'PENDING' else 'QUEUED' end,
+                          'status', case when queued.visible_at > kronos.now() then 'PENDING'
+                                         else 'QUEUED' end,
                           'status_reason', null,
                           'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at',
                           kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
@@ -196,7 +214,8 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
   join endpoint using (endpoint_id)
   left join queued on queued.job_id = job.job_id
  where not %(wake)s or queued.execution_id is null
-    or pg_notify('kronos_work', case when queued.visible_at <= kronos.now() then queued.endpoint_id::text else '' end) is not null;
+    or pg_notify('kronos_work', case when queued.visible_at <= kronos.now() then queued.endpoint_id::text
+                                     else '' end) is not null;
 
 -- name: find_twin
 -- The job that an idempotency key made, and whether for the same request. No row: none.
@@ -214,7 +233,9 @@ select {Job}
  union all
 select {Job}
   from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
- cross join lateral (select shown.execution from kronos.one_shots_shown(array[detail.job_id], array[detail.created_at]) as shown) as shown
+ cross join lateral (select shown.execution
+                       from kronos.one_shots_shown(array[detail.job_id],
+                                                   array[detail.created_at]) as shown) as shown
  where workspace_id = kronos.current_workspace_id();
 
 -- name: list_jobs
@@ -224,14 +245,17 @@ select {Job}
 with found as materialized (
     select array(
            select found.job_id
-             from kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, %(status)s::text, %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
-                                   %(created_before)s::timestamptz, %(before_created_at)s::timestamptz, %(before_id)s::uuid,
+             from kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, %(status)s::text,
+                                   %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
+                                   %(created_before)s::timestamptz, %(before_created_at)s::timestamptz,
+                                   %(before_id)s::uuid,
                                    %(limit)s::integer + 1) as found) as ids
 ), page as materialized (
     select fitting.job_id, cardinality(fitting.ids) < cardinality(found.ids) as more_follow
       from found
      cross join lateral (select kept.ids, unnest(kept.ids) as job_id
-                           from kronos.fitting_jobs(found.ids, %(limit)s::integer, %(bytes)s::integer) as kept (ids)) as fitting
+                           from kronos.fitting_jobs(found.ids, %(limit)s::integer,
+                                                    %(bytes)s::integer) as kept (ids)) as fitting
 ), job as materialized (
     select job.*
       from page
@@ -246,10 +270,14 @@ with found as materialized (
      where detail.workspace_id = kronos.current_workspace_id()
 ), entry as materialized (
     select job_id, entry
-      from kronos.pg_cron_entries_of(array(select job_id from job where trigger = 'CRON' and status = 'ACTIVE'))
+      from kronos.pg_cron_entries_of(array(select job_id
+                                             from job
+                                            where trigger = 'CRON' and status = 'ACTIVE'))
 ), execution as materialized (
     select shown.job_id, shown.execution
-      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at from job where trigger <> 'CRON') as one_shot
+      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at
+              from job
+             where trigger <> 'CRON') as one_shot
      cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
 )
 select {Job}, (select bool_or(page.more_follow) from page) as _more
@@ -266,8 +294,11 @@ with found as materialized (
            select version.job_id
              from kronos.jobs as version
             where version.workspace_id = kronos.current_workspace_id()
-              and version.first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = kronos.find_job(%(job)s))
-              and version.version < case when %(before_version)s::bigint is null then 2147483648 else %(before_version)s::bigint end
+              and version.first_version_id = (select job.first_version_id
+                                                from kronos.jobs as job
+                                               where job.job_id = kronos.find_job(%(job)s))
+              and version.version < case when %(before_version)s::bigint is null then 2147483648
+                                         else %(before_version)s::bigint end
             order by version.version desc
             limit %(limit)s::integer + 1) as ids
 ), page as materialized (
@@ -285,7 +316,9 @@ select {Job}, more_follow as _more
  union all
 select {Job}, false as _more
   from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
- cross join lateral (select shown.execution from kronos.one_shots_shown(array[detail.job_id], array[detail.created_at]) as shown) as shown
+ cross join lateral (select shown.execution
+                       from kronos.one_shots_shown(array[detail.job_id],
+                                                   array[detail.created_at]) as shown) as shown
  where workspace_id = kronos.current_workspace_id()
    and (%(before_version)s::bigint is null or %(before_version)s::bigint > version)
  order by version desc;
@@ -328,55 +361,79 @@ with old as materialized (
       from kronos.endpoints as endpoint, old
      where endpoint.workspace_id = old.workspace_id
        and endpoint.deleted_at is null
-       and case when %(endpoint)s::text is null then endpoint.endpoint_id = old.endpoint_id else endpoint.name = %(endpoint)s::text end
+       and case when %(endpoint)s::text is null then endpoint.endpoint_id = old.endpoint_id
+                else endpoint.name = %(endpoint)s::text end
 ), fresh as materialized (
-    select old.*, endpoint.endpoint_id as next_endpoint_id, pointer.last_run_at as ran_last_at, coalesce(pointer.runs_from, 0) as runs_from, coalesce(pointer.is_halted, false) as is_halted,
+    select old.*, endpoint.endpoint_id as next_endpoint_id, pointer.last_run_at as ran_last_at,
+           coalesce(pointer.runs_from, 0) as runs_from, coalesce(pointer.is_halted, false) as is_halted,
            coalesce(pointer.is_internal, false) as is_internal,
            case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
-           case when 'title' = any (%(changed)s::text[]) then %(title)s::text else old.title end as next_title,
-           case when %(every)s::text is not null then null when %(cron)s::text is not null then %(cron)s::text else old.cron end as next_cron,
-           case when %(cron)s::text is not null then null when %(every)s::text is not null then %(every)s::text else old.every end as next_every,
-           case when %(cron)s::text is null and %(anchor_local)s::timestamp is null then coalesce(%(anchor)s::timestamptz, old.anchor) end as next_anchor,
-           case when %(cron)s::text is null and %(anchor)s::timestamptz is null then coalesce(%(anchor_local)s::timestamp, old.anchor_local) end as next_anchor_local,
+           case when 'title' = any (%(changed)s::text[]) then %(title)s::text
+                else old.title end as next_title,
+           case when %(every)s::text is not null then null
+                when %(cron)s::text is not null then %(cron)s::text
+                else old.cron end as next_cron,
+           case when %(cron)s::text is not null then null
+                when %(every)s::text is not null then %(every)s::text
+                else old.every end as next_every,
+           case when %(cron)s::text is null and %(anchor_local)s::timestamp is null
+                then coalesce(%(anchor)s::timestamptz, old.anchor) end as next_anchor,
+           case when %(cron)s::text is null and %(anchor)s::timestamptz is null
+                then coalesce(%(anchor_local)s::timestamp, old.anchor_local) end as next_anchor_local,
            coalesce(%(timezone)s::text, old.timezone) as next_timezone,
            coalesce(%(dst_gap)s::text, old.dst_gap) as next_dst_gap,
            coalesce(%(dst_overlap)s::text, old.dst_overlap) as next_dst_overlap,
-           case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz else old.starts_at end as next_starts_at,
-           case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz else old.ends_at end as next_ends_at,
-           case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer else old.max_runs end as next_max_runs
+           case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz
+                else old.starts_at end as next_starts_at,
+           case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
+                else old.ends_at end as next_ends_at,
+           case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer
+                else old.max_runs end as next_max_runs
       from endpoint
      cross join old
       left join lateral kronos.pointer_of(old.job_id) as pointer on true
 ), read as materialized (
-    select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap, next_dst_overlap, next_anchor_local) as next_schedule from fresh
+    select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap,
+                                next_dst_overlap, next_anchor_local) as next_schedule from fresh
 ), first as materialized (      -- before the row: a schedule that never fires is refused by its own words
-    select kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at) as tick_at from fresh, read
+    select kronos.first_tick(read.next_schedule, fresh.next_starts_at, fresh.next_ends_at) as tick_at
+      from fresh, read
 ), retired as (
     update kronos.jobs as job
-       set status = 'RETIRED', replaced_by_id = %(job_id)s, status_reason = jsonb_build_object('code', 'replaced', 'detail', 'replaced by a newer version')
+       set status = 'RETIRED', replaced_by_id = %(job_id)s,
+           status_reason = jsonb_build_object('code', 'replaced', 'detail', 'replaced by a newer version')
       from fresh
      where job.job_id = fresh.job_id
     returning job.job_id
 ), unregistered as materialized (
     select kronos.unregister_pg_cron(job_id) as was_there from retired
 ), next as (
-    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name, title, endpoint_id, trigger, status, status_reason,
-                             input, tags, cron, timezone, schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at, max_runs, dst_gap, dst_overlap,
-                             jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, ticks_from, skip_next, resume_at)
-    select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id, fresh.next_name, fresh.next_title, fresh.next_endpoint_id,
-           'CRON', fresh.status, fresh.status_reason,
-           coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron, fresh.next_timezone,
-           read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule), kronos.describe_schedule(read.next_schedule), fresh.next_every,
+    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name,
+                             title, endpoint_id, trigger, status, status_reason, input, tags, cron, timezone,
+                             schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
+                             max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
+                             catch_up_window_seconds, ticks_from, skip_next, resume_at)
+    select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
+           fresh.next_name, fresh.next_title, fresh.next_endpoint_id, 'CRON', fresh.status,
+           fresh.status_reason,
+           coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron,
+           fresh.next_timezone,
+           read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule),
+           kronos.describe_schedule(read.next_schedule), fresh.next_every,
            (read.next_schedule).anchor, (read.next_schedule).anchor_local,
-           fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, fresh.next_dst_gap, fresh.next_dst_overlap,
-           coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds), coalesce(%(overlap)s::text, fresh.overlap),
-           coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy), coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
+           fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, fresh.next_dst_gap,
+           fresh.next_dst_overlap,
+           coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds),
+           coalesce(%(overlap)s::text, fresh.overlap),
+           coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy),
+           coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
            kronos.settled_at(), fresh.skip_next, fresh.resume_at
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
 ), pointed as (
-    insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs_from, is_paused, is_halted, is_internal)
+    insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs_from, is_paused,
+                                 is_halted, is_internal)
     select next.job_id, next.workspace_id, first.tick_at, fresh.ran_last_at, fresh.runs_from,
            next.status = 'PAUSED', fresh.is_halted, fresh.is_internal
       from next, fresh, first
@@ -384,7 +441,9 @@ with old as materialized (
     select kronos.register_pg_cron(next.job_id) as jobid
       from next
      where next.status = 'ACTIVE'
-       and exists (select from kronos.workspaces as workspace where workspace.workspace_id = kronos.current_workspace_id() and workspace.status = 'ACTIVE')
+       and exists (select from kronos.workspaces as workspace
+                    where workspace.workspace_id = kronos.current_workspace_id()
+                      and workspace.status = 'ACTIVE')
 )
 select next.job_id, (select count(jobid) from registered)::integer as entries from next;
 
@@ -400,13 +459,20 @@ select job_id, entries from kronos.cancel_job();
 with job as (
     update kronos.jobs
        set status        = 'PAUSED',
-           resume_at     = case when status = 'ACTIVE' or 'until' = any (%(given)s::text[]) then %(until)s::timestamptz else resume_at end,
+           resume_at     = case when status = 'ACTIVE' or 'until' = any (%(given)s::text[])
+                                then %(until)s::timestamptz
+                                else resume_at end,
            status_reason = jsonb_strip_nulls(jsonb_build_object(
                                'code', 'paused', 'detail', 'paused over the API',
-                               'note', case when status = 'ACTIVE' or 'note' = any (%(given)s::text[]) then %(note)s::text else status_reason ->> 'note' end,
+                               'note', case when status = 'ACTIVE' or 'note' = any (%(given)s::text[])
+                                            then %(note)s::text
+                                            else status_reason ->> 'note' end,
                                'actor', %(actor)s::text,
-                               'at', case when status = 'ACTIVE' then kronos.iso(kronos.settled_at()) else status_reason ->> 'at' end,
-                               'until', kronos.iso(case when status = 'ACTIVE' or 'until' = any (%(given)s::text[]) then %(until)s::timestamptz
+                               'at', case when status = 'ACTIVE' then kronos.iso(kronos.settled_at())
+                                          else status_reason ->> 'at' end,
+                               'until', kronos.iso(case when status = 'ACTIVE'
+                                                          or 'until' = any (%(given)s::text[])
+                                                        then %(until)s::timestamptz
                                                         else resume_at end)))
      where job_id = kronos.settled_job_id()
        and workspace_id = kronos.current_workspace_id()
@@ -424,12 +490,16 @@ select job.job_id, (select count(was_there) from unregistered)::integer as entri
 with job as (
     update kronos.jobs
        set status = 'ACTIVE', status_reason = null, resume_at = null
-     where job_id = kronos.settled_job_id() and workspace_id = kronos.current_workspace_id() and status = 'PAUSED'
+     where job_id = kronos.settled_job_id()
+       and workspace_id = kronos.current_workspace_id()
+       and status = 'PAUSED'
     returning job_id
 ), registered as materialized (
     select kronos.register_pg_cron(job.job_id) as jobid
       from job
-     where exists (select from kronos.workspaces as workspace where workspace.workspace_id = kronos.current_workspace_id() and workspace.status = 'ACTIVE')
+     where exists (select from kronos.workspaces as workspace
+                    where workspace.workspace_id = kronos.current_workspace_id()
+                      and workspace.status = 'ACTIVE')
 )
 select job.job_id, (select count(jobid) from registered)::integer as entries from job;
 
@@ -438,7 +508,10 @@ select job.job_id, (select count(jobid) from registered)::integer as entries fro
 -- accounted for by settle_ticks, just before. No row: not a live CRON job.
 update kronos.jobs
    set skip_next = %(count)s
- where job_id = kronos.settled_job_id() and workspace_id = kronos.current_workspace_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED')
+ where job_id = kronos.settled_job_id()
+   and workspace_id = kronos.current_workspace_id()
+   and trigger = 'CRON'
+   and status in ('ACTIVE', 'PAUSED')
 returning job_id, 0 as entries;
 
 -- name: trigger_job
@@ -449,7 +522,8 @@ with triggered as materialized (
       from kronos.trigger_job(%(job)s, %(execution_id)s, %(input)s, %(wake)s) as made (job_id)
      where job_id is not null
 ), kept as (
-    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
     select kronos.current_workspace_id(), 'trigger', %(idempotency_key)s, %(request_sha256)s, %(execution_id)s
       from triggered
      where %(idempotency_key)s::text is not null
@@ -478,32 +552,39 @@ with given as materialized (
            made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
-      join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id and workspace.status = 'ACTIVE'
+      join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id
+       and workspace.status = 'ACTIVE'
      where endpoint.endpoint_id = any (array(select job.endpoint_id from job))
        and endpoint.workspace_id = kronos.current_workspace_id()
        and endpoint.type <> 'INTERNAL'
 ), queued as (
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
-                                       run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
-    select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL', kronos.now(),
-           kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms, coalesce(given.input, job.input)
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
+                                       timeout_ms, input)
+    select given.execution_id, job.workspace_id, job.job_id, job.endpoint_id, endpoint.version, 'MANUAL',
+           kronos.now(),
+           kronos.now(), kronos.now(), endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms,
+           coalesce(given.input, job.input)
       from given
       join job using (job_id)
       join endpoint using (endpoint_id)
     returning *
 ), kept as (
-    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id)
-    select kronos.current_workspace_id(), 'trigger', given.idempotency_key, given.request_sha256, given.execution_id
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
+    select kronos.current_workspace_id(), 'trigger', given.idempotency_key, given.request_sha256,
+           given.execution_id
       from given
       join queued using (execution_id)
      where given.idempotency_key is not null
      order by given.idempotency_key
 )
-select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
-       queued.cause, 'QUEUED' as status, null::jsonb as status_reason, queued.scheduled_at, queued.run_at,
-       null::timestamptz as started_at, null::timestamptz as completed_at, null::bigint as duration_ms, 0::smallint as attempt_count,
-       queued.max_attempts, 1 as tick_count, queued.input, null::jsonb as output, null::jsonb as error, null::text as worker_id,
-       queued.created_at
+select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug as workspace,
+       endpoint.name as endpoint, endpoint.type as endpoint_type, queued.cause, 'QUEUED' as status,
+       null::jsonb as status_reason, queued.scheduled_at, queued.run_at, null::timestamptz as started_at,
+       null::timestamptz as completed_at, null::bigint as duration_ms, 0::smallint as attempt_count,
+       queued.max_attempts, 1 as tick_count, queued.input, null::jsonb as output, null::jsonb as error,
+       null::text as worker_id, queued.created_at
   from queued
   join job using (job_id)
   join endpoint on endpoint.endpoint_id = queued.endpoint_id

@@ -17,7 +17,8 @@ select kronos.local_instant(%(local)s::timestamp, kronos.check_zone(%(timezone)s
 select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s::timestamptz, kronos.now())))
            as description,
        upcoming.next_runs, upcoming.skipped,
-       kronos.lint_schedule(%(cron)s::text, schedule, coalesce(%(after)s::timestamptz, kronos.now()), null) as lints
+       kronos.lint_schedule(%(cron)s::text, schedule, coalesce(%(after)s::timestamptz, kronos.now()),
+                            null) as lints
   from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text,
                             %(dst_gap)s::text, %(dst_overlap)s::text,
                             %(anchor_local)s::timestamp) as schedule,

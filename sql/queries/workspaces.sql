@@ -16,28 +16,34 @@ values (%(slug)s, %(name)s)
 returning workspace_id, slug, name, status, version, created_at, suspended_at, 0 as jobs_left;
 
 -- name: get_workspace
-select workspace_id, slug, name, status, version, created_at, suspended_at, kronos.jobs_left(workspace_id) as jobs_left
+select workspace_id, slug, name, status, version, created_at, suspended_at,
+       kronos.jobs_left(workspace_id) as jobs_left
   from kronos.workspaces
  where workspace_id = (select found.workspace_id from kronos.find_workspace(%(workspace)s) as found);
 
 -- name: list_workspaces
-select workspace_id, slug, name, status, version, created_at, suspended_at, kronos.jobs_left(workspace_id) as jobs_left
+select workspace_id, slug, name, status, version, created_at, suspended_at,
+       kronos.jobs_left(workspace_id) as jobs_left
   from kronos.workspaces
  where status <> 'DELETED'
    and (created_at, workspace_id)
-       < (case when %(before_created_at)s::timestamptz is null then 'infinity' else %(before_created_at)s::timestamptz end,
-          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else %(before_id)s::uuid end)
+       < (case when %(before_created_at)s::timestamptz is null then 'infinity'
+               else %(before_created_at)s::timestamptz end,
+          case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+               else %(before_id)s::uuid end)
  order by created_at desc, workspace_id desc
  limit %(limit)s;
 
 -- name: update_workspace
 -- No row: no such workspace, or another version than those in %(if_match)s. Null leaves the name as it is.
 update kronos.workspaces
-   set name = coalesce(%(name)s::text, name), version = version + case when %(name)s::text <> name then 1 else 0 end
+   set name = coalesce(%(name)s::text, name), version = version + case when %(name)s::text <> name then 1
+                                                                       else 0 end
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
    and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
-returning workspace_id, slug, name, status, version, created_at, suspended_at, kronos.jobs_left(workspace_id) as jobs_left;
+returning workspace_id, slug, name, status, version, created_at, suspended_at,
+          kronos.jobs_left(workspace_id) as jobs_left;
 
 -- name: rename_workspace
 -- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none
@@ -45,10 +51,12 @@ returning workspace_id, slug, name, status, version, created_at, suspended_at, k
 -- it is.
 update kronos.workspaces
    set name = coalesce(%(name)s::text, name),
-       version = version + case when %(name)s::text <> name and xmin <> pg_current_xact_id()::xid then 1 else 0 end
+       version = version + case when %(name)s::text <> name and xmin <> pg_current_xact_id()::xid then 1
+                                else 0 end
  where workspace_id = kronos.current_workspace_id()
    and status <> 'DELETED'
-returning workspace_id, slug, name, status, version, created_at, suspended_at, kronos.jobs_left(workspace_id) as jobs_left;
+returning workspace_id, slug, name, status, version, created_at, suspended_at,
+          kronos.jobs_left(workspace_id) as jobs_left;
 
 -- name: match_workspace
 -- First where a workspace is suspended, resumed or deleted: that it is at one of the versions in

@@ -11,49 +11,62 @@ create table kronos.execution_live (
     scheduled_at      timestamptz not null,
     run_at            timestamptz not null,
     created_at        timestamptz not null default now(),
-    visible_at        timestamptz not null,              -- nobody may claim before this: run_at, the retry's time, or the lease's end while claimed
+    -- nobody may claim before this: run_at, the retry's time, or the lease's end while claimed
+    visible_at        timestamptz not null,
     attempt_count     smallint    not null default 0,    -- claims so far
     max_attempts      smallint    not null,
     crashes           smallint    not null default 0,    -- leases that ran out
     max_crashes       smallint    not null,              -- 0: at most once
     timeout_ms        integer     not null,
-    claim_token       uuid,                              -- the fence: random, made by the worker, one per claim
+    -- the fence: random, made by the worker, one per claim
+    claim_token       uuid,
     worker_id         text,
     claimed_at        timestamptz,
     started_at        timestamptz,                       -- the first claim
     holds_slot        boolean     not null default false, -- this claim is counted in endpoint_gate.in_flight
     input             jsonb       not null,
     error             jsonb,                             -- of the attempt before
-    overlap_key       uuid,                              -- the job's first version, where its runs must not overlap; visible_at 'infinity': held back by another
+    -- the job's first version, where its runs must not overlap; visible_at 'infinity': held back by another
+    overlap_key       uuid,
     backfill_id       uuid,
-    cancel_reason     jsonb,                             -- it was cancelled while claimed: its attempt may end it, and it gets no other
-    overlap_nth       bigint,                            -- the order in which runs come to their keys: a key's later ones have higher numbers
+    -- it was cancelled while claimed: its attempt may end it, and it gets no other
+    cancel_reason     jsonb,
+    -- the order in which runs come to their keys: a key's later ones have higher numbers
+    overlap_nth       bigint,
     constraint execution_live_pkey           primary key (execution_id),
-    constraint execution_live_cause_known    check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
+    constraint execution_live_cause_known
+        check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
     constraint execution_live_claim_is_whole check ((claim_token is null) = (worker_id is null)
                                                 and (claim_token is null) = (claimed_at is null)
                                                 and (claim_token is not null or not holds_slot)),
     constraint execution_live_attempts_bounded check (attempt_count <= max_attempts),
-    constraint execution_live_held_is_unclaimed check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null)),
-    constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),     -- whoever gives it back ends it
+    constraint execution_live_held_is_unclaimed
+        check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null)),
+    -- whoever gives it back ends it
+    constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),
     constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
-        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0,
+        autovacuum_analyze_threshold = 5000,
         fillfactor = 45);      -- a claim writes its row anew: half of the page is free for that
 -- Serves claim_executions and list_due_endpoints.
-create index execution_live_ready on kronos.execution_live (endpoint_id, visible_at) where claim_token is null;
+create index execution_live_ready on kronos.execution_live (endpoint_id, visible_at)
+    where claim_token is null;
 -- Serves expire_leases.
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
 -- Serves a job's executions, and cancel_job.
 create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at);
 -- Serves find_one_shots: an endpoint's one-shots without a row in jobs, IMMEDIATE or not, newest last.
-create index execution_live_one_shots on kronos.execution_live (endpoint_id, (scheduled_at = created_at), created_at, execution_id)
+create index execution_live_one_shots
+    on kronos.execution_live (endpoint_id, (scheduled_at = created_at), created_at, execution_id)
     where job_id = execution_id;
 -- Serve admit_run, one_at_a_time and release_next; release_held. From runs_from on, a tick reads nothing of
 -- the runs that ended before the last one.
-create index execution_live_by_overlap on kronos.execution_live (overlap_key, overlap_nth) where overlap_key is not null;
-create index execution_live_held on kronos.execution_live (overlap_key, overlap_nth) where visible_at = 'infinity';
+create index execution_live_by_overlap on kronos.execution_live (overlap_key, overlap_nth)
+    where overlap_key is not null;
+create index execution_live_held on kronos.execution_live (overlap_key, overlap_nth)
+    where visible_at = 'infinity';
 -- Drawn with the lock of the job's newest version held (one_at_a_time).
 create sequence kronos.overlap_nth;
 -- Serves advance_backfills.
@@ -77,16 +90,20 @@ create table kronos.execution_done (
     completed_at      timestamptz not null default now(),
     attempt_count     smallint    not null default 0,
     max_attempts      smallint    not null,
-    tick_count        integer     not null default 1,    -- ticks that this row accounts for: a run of missed ones is one row
+    -- ticks that this row accounts for: a run of missed ones is one row
+    tick_count        integer     not null default 1,
     worker_id         text,
     input             jsonb       not null,
     output            jsonb,
     error             jsonb,
     backfill_id       uuid,
     constraint execution_done_pkey         primary key (execution_id),
-    constraint execution_done_cause_known  check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
-    constraint execution_done_status_known check (status in ('SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED')),
-    constraint execution_done_reason_given check (status not in ('CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED') or status_reason is not null),
+    constraint execution_done_cause_known
+        check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
+    constraint execution_done_status_known
+        check (status in ('SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED')),
+    constraint execution_done_reason_given
+        check (status not in ('CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED') or status_reason is not null),
     constraint execution_done_counts_ticks check (tick_count > 0)
 ) partition by range (execution_id);
 create table kronos.execution_done_default partition of kronos.execution_done default;
@@ -96,7 +113,8 @@ create index execution_done_by_job on kronos.execution_done (job_id, status, cre
 -- Serves find_executions: a status in its order; all of them merged.
 create index execution_done_newest on kronos.execution_done (workspace_id, status, created_at);
 -- Serves find_one_shots, as execution_live_one_shots.
-create index execution_done_one_shots on kronos.execution_done (endpoint_id, (scheduled_at = created_at), created_at, execution_id)
+create index execution_done_one_shots
+    on kronos.execution_done (endpoint_id, (scheduled_at = created_at), created_at, execution_id)
     where job_id = execution_id;
 -- Serves find_executions by scheduled_at: the few rows that were made much earlier or later than that.
 create index execution_done_odd on kronos.execution_done (workspace_id, created_at)
@@ -108,7 +126,8 @@ create index execution_done_odd on kronos.execution_done (workspace_id, created_
 
 -- Serves old_partitions: whether anything in a partition finished lately. Rows come in the order in which
 -- they finish: a summary of 64 pages each is enough.
-create index execution_done_ended on kronos.execution_done using brin (completed_at) with (pages_per_range = 64, autosummarize = on);
+create index execution_done_ended on kronos.execution_done
+    using brin (completed_at) with (pages_per_range = 64, autosummarize = on);
 
 -- Where finished executions were made more than an hour before or after the time in their ids: the days, in
 -- UTC, of both. Serves find_executions, which reads the history in the order of ids, and counted_before.
@@ -122,8 +141,8 @@ create table kronos.late_days (
 
 -- The weeks (their Mondays, in UTC) in whose ids a workspace, or a CRON job's version, has had finished
 -- executions of a status, or an endpoint one-shots that are their executions: nowhere else is one looked for.
--- Each by its first two: a week with one note had one, this one. ODD, in place of a status: what was made long
--- before or after the time that it is for (is_odd). It may have lost them since. Of what finished before
+-- Each by its first two: a week with one note had one, this one. ODD, in place of a status: what was made
+-- long before or after the time that it is for (is_odd). It may have lost them since. Of what finished before
 -- kronos.retention.weeks_from it does not tell. A week may be noted twice, by executions that finished at the
 -- same time: so nobody waits for another's note. Serves find_executions and find_one_shots. Written by
 -- note_finished.

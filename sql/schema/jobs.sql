@@ -23,7 +23,8 @@ create table kronos.jobs (
     starts_at                timestamptz,
     ends_at                  timestamptz,
     max_runs                 integer,
-    runs                     integer     not null default 0,     -- once it is over; while a CRON job is live, its pointer counts
+    -- once it is over; while a CRON job is live, its pointer counts
+    runs                     integer     not null default 0,
     dst_gap                  text        not null default 'SHIFT',
     dst_overlap              text        not null default 'FIRST',
     jitter_seconds           integer     not null default 0,
@@ -35,40 +36,54 @@ create table kronos.jobs (
     request_sha256           bytea,
     created_at               timestamptz not null default now(),
     retired_at               timestamptz,
-    every                    text,                              -- an interval as it was given, in place of cron
+    -- an interval as it was given, in place of cron
+    every                    text,
     anchor                   timestamptz,                       -- which the interval is counted from
-    ticks_from               timestamptz not null default now(), -- the version accounts for the ticks later than this
-    ticks_until              timestamptz,                       -- and, once it is over, for none later than this
+    -- the version accounts for the ticks later than this
+    ticks_from               timestamptz not null default now(),
+    -- and, once it is over, for none later than this
+    ticks_until              timestamptz,
     skip_next                integer     not null default 0,    -- so many ticks to come are skipped
     resume_at                timestamptz,                       -- when a pause ends by itself
-    anchor_local             timestamp,                         -- in place of anchor: as the zone's clocks show it, and then they are what is counted on
-    run_at_local             timestamp,                         -- what run_at was computed from: a local time of the zone
+    -- in place of anchor: as the zone's clocks show it, and then they are what is counted on
+    anchor_local             timestamp,
+    -- what run_at was computed from: a local time of the zone
+    run_at_local             timestamp,
     title                    text,                              -- its name for people
     constraint jobs_pkey                 primary key (job_id),
     constraint jobs_in_workspace_key     unique (workspace_id, job_id),
     constraint jobs_versions_key         unique (first_version_id, version),
-    constraint jobs_endpoint_fkey        foreign key (workspace_id, endpoint_id) references kronos.endpoints (workspace_id, endpoint_id),
-    constraint jobs_previous_fkey        foreign key (workspace_id, previous_version_id) references kronos.jobs (workspace_id, job_id)
+    constraint jobs_endpoint_fkey        foreign key (workspace_id, endpoint_id)
+        references kronos.endpoints (workspace_id, endpoint_id),
+    constraint jobs_previous_fkey        foreign key (workspace_id, previous_version_id)
+        references kronos.jobs (workspace_id, job_id)
                                          on delete set null (previous_version_id),      -- by retention
-    constraint jobs_replaced_by_fkey     foreign key (workspace_id, replaced_by_id) references kronos.jobs (workspace_id, job_id)
+    constraint jobs_replaced_by_fkey     foreign key (workspace_id, replaced_by_id)
+        references kronos.jobs (workspace_id, job_id)
                                          on delete set null (replaced_by_id) deferrable initially deferred
     -- What its columns must be, each and to each other: functions/changes/require_sound_job.sql
 ) with (fillfactor = 85,
-        autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+        autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0);
 -- One job per idempotency key, as long as its row is kept. Serves insert_cron_jobs and insert_one_shot_jobs.
-create unique index jobs_idempotency_taken on kronos.jobs (workspace_id, idempotency_key) where idempotency_key is not null;
+create unique index jobs_idempotency_taken on kronos.jobs (workspace_id, idempotency_key)
+    where idempotency_key is not null;
 -- One live job per name. Serves find_job.
-create unique index jobs_name_taken on kronos.jobs (workspace_id, name) where name is not null and status in ('ACTIVE', 'PAUSED');
+create unique index jobs_name_taken on kronos.jobs (workspace_id, name)
+    where name is not null and status in ('ACTIVE', 'PAUSED');
 -- At most one live version of a job, whoever writes.
-create unique index jobs_one_live_version on kronos.jobs (first_version_id) where status in ('ACTIVE', 'PAUSED');
+create unique index jobs_one_live_version on kronos.jobs (first_version_id)
+    where status in ('ACTIVE', 'PAUSED');
 -- Serves end_jobs.
-create index jobs_ending on kronos.jobs (ends_at) where status in ('ACTIVE', 'PAUSED') and ends_at is not null;
+create index jobs_ending on kronos.jobs (ends_at)
+    where status in ('ACTIVE', 'PAUSED') and ends_at is not null;
 -- Serves find_jobs: a trigger and a status in its order; all of them merged.
 create index jobs_newest on kronos.jobs (workspace_id, trigger, status, created_at, job_id);
 -- Serves the names of retired jobs (find_job).
 create index jobs_by_name on kronos.jobs (workspace_id, name, created_at desc, job_id) where name is not null;
 -- Serves search_jobs, which reads names and titles in the order of the list, and of the index alone.
-create index jobs_named on kronos.jobs (workspace_id, trigger, status, created_at, job_id) include (name, title, endpoint_id)
+create index jobs_named on kronos.jobs (workspace_id, trigger, status, created_at, job_id)
+    include (name, title, endpoint_id)
     where name is not null or title is not null;
 -- Serves find_jobs, and delete_endpoint: is it in use?
 create index jobs_by_endpoint on kronos.jobs (endpoint_id, trigger, status, created_at, job_id);
@@ -88,7 +103,8 @@ create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and s
 -- Serves count_jobs and check_ledgers.
 create index jobs_until on kronos.jobs (ticks_until) where trigger = 'CRON' and ticks_until is not null;
 -- Serves reask_local_one_shots.
-create index jobs_local_one_shots on kronos.jobs (timezone) where run_at_local is not null and status = 'ACTIVE';
+create index jobs_local_one_shots on kronos.jobs (timezone)
+    where run_at_local is not null and status = 'ACTIVE';
 
 -- The tags of all jobs, each in the order of the lists, so that a page of a tag reads what it shows. A tag of
 -- more than 64 characters, which only SQL can write, is not looked for. Serves tagged_jobs. Kept by
@@ -101,5 +117,7 @@ create table kronos.job_tags (
     created_at    timestamptz not null,
     job_id        uuid        not null,
     endpoint_id   uuid        not null,
-    constraint job_tags_pkey primary key (workspace_id, tag, trigger, status, created_at, job_id) include (endpoint_id)
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.05);
+    constraint job_tags_pkey primary key (workspace_id, tag, trigger, status, created_at, job_id)
+        include (endpoint_id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_insert_scale_factor = 0.05);

@@ -6,13 +6,17 @@ create table kronos.turns (
     instants         timestamptz[] not null,     -- suspended, resumed, suspended … in this order, ascending
     turned_at        timestamptz   not null,     -- the last of them
     phase            text          not null default 'TICKS',     -- then ENTRIES, then BEHIND
-    after_created_at timestamptz   not null default '-infinity', -- how far the phase has come: jobs up to this one, by age
+    -- how far the phase has come: jobs up to this one, by age
+    after_created_at timestamptz   not null default '-infinity',
     after_job_id     uuid          not null default '00000000-0000-0000-0000-000000000000',
-    behind           uuid[]        not null default '{}',        -- passed over: somebody held them, or they failed
+    -- passed over: somebody held them, or they failed
+    behind           uuid[]        not null default '{}',
     next_at          timestamptz   not null default '-infinity', -- those are not tried before
     steps_left       integer       not null,                     -- about: two a job
     constraint turns_pkey            primary key (workspace_id),
-    constraint turns_workspace_fkey  foreign key (workspace_id) references kronos.workspaces (workspace_id) on delete cascade,
+    constraint turns_workspace_fkey  foreign key (workspace_id)
+        references kronos.workspaces (workspace_id) on delete cascade,
     constraint turns_phase_known     check (phase in ('TICKS', 'ENTRIES', 'BEHIND')),
-    constraint turns_instants_some   check (cardinality(instants) > 0 and turned_at = instants[cardinality(instants)])
+    constraint turns_instants_some
+        check (cardinality(instants) > 0 and turned_at = instants[cardinality(instants)])
 );

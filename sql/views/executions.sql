@@ -1,14 +1,16 @@
 -- executions: what people, the API and tests read: the unfinished and the finished as one, with names in
 -- place of ids.
 create or replace view kronos.executions with (security_invoker = true) as
-    select active.execution_id, active.workspace_id, active.job_id, active.workspace, active.endpoint, active.endpoint_type, active.cause,
-           active.status, active.status_reason, active.scheduled_at, active.run_at, active.started_at, active.completed_at, active.duration_ms,
-           active.attempt_count, active.max_attempts, active.tick_count, active.input, active.output, active.error, active.worker_id,
-           active.created_at, active.job_name
+    select active.execution_id, active.workspace_id, active.job_id, active.workspace, active.endpoint,
+           active.endpoint_type, active.cause, active.status, active.status_reason, active.scheduled_at,
+           active.run_at, active.started_at, active.completed_at, active.duration_ms, active.attempt_count,
+           active.max_attempts, active.tick_count, active.input, active.output, active.error,
+           active.worker_id, active.created_at, active.job_name
       from kronos.active_executions as active
     union all
     select done.execution_id, done.workspace_id, done.job_id, workspace.slug, endpoint.name, endpoint.type,
-           done.cause, done.status, done.status_reason, done.scheduled_at, done.run_at, done.started_at, done.completed_at,
+           done.cause, done.status, done.status_reason, done.scheduled_at, done.run_at, done.started_at,
+           done.completed_at,
            kronos.duration_ms(done.started_at, done.completed_at), done.attempt_count, done.max_attempts,
            done.tick_count, done.input, done.output, done.error, done.worker_id, done.created_at, job.name
       from kronos.execution_done as done

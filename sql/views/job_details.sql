@@ -3,12 +3,15 @@
 -- (one_shot_rows). It holds each partition of the history: the API reads the one that an id names, by
 -- one_shot_details.
 create or replace view kronos.job_details with (security_invoker = true) as
-    select detail.job_id, detail.workspace_id, detail.first_version_id, detail.name, detail.workspace, detail.endpoint, detail.endpoint_type, detail.trigger,
-           detail.status, detail.status_reason, detail.version, detail.previous_version_id, detail.replaced_by_id, detail.cron, detail.every, detail.anchor,
-           detail.anchor_local, detail.timezone, detail.description, detail.starts_at, detail.ends_at, detail.max_runs, detail.dst_gap, detail.dst_overlap,
-           detail.jitter_seconds, detail.overlap, detail.catch_up, detail.skip_next, detail.resume_at, detail.next_run_at, detail.last_run_at, detail.pg_cron,
-           detail.idempotency_key, detail.run_at, detail.run_at_local, detail.input, detail.priority, detail.tags, detail.created_at, detail.retired_at,
-           detail.execution, detail.title
+    select detail.job_id, detail.workspace_id, detail.first_version_id, detail.name, detail.workspace,
+           detail.endpoint, detail.endpoint_type, detail.trigger, detail.status, detail.status_reason,
+           detail.version, detail.previous_version_id, detail.replaced_by_id, detail.cron, detail.every,
+           detail.anchor, detail.anchor_local, detail.timezone, detail.description, detail.starts_at,
+           detail.ends_at, detail.max_runs, detail.dst_gap, detail.dst_overlap, detail.jitter_seconds,
+           detail.overlap, detail.catch_up, detail.skip_next, detail.resume_at, detail.next_run_at,
+           detail.last_run_at, detail.pg_cron, detail.idempotency_key, detail.run_at, detail.run_at_local,
+           detail.input, detail.priority, detail.tags, detail.created_at, detail.retired_at, detail.execution,
+           detail.title
       from kronos.version_details as detail
      union all
     select run.execution_id, run.workspace_id, run.execution_id, null::text, workspace.slug, endpoint.name,
@@ -20,15 +23,17 @@ create or replace view kronos.job_details with (security_invoker = true) as
            null::timestamptz, run.started_at, null::jsonb, null::text,
            case when run.scheduled_at <> run.created_at then run.scheduled_at end, null::text, run.input, 0,
            '{}'::text[], run.created_at, run.completed_at,
-           (select shown.execution from kronos.one_shots_shown(array[run.execution_id], array[run.created_at]) as shown limit 1),
-           null::text
-      from (select live.execution_id, live.workspace_id, live.endpoint_id, live.input, live.scheduled_at, live.created_at,
-                   null::timestamptz as started_at, null::timestamptz as completed_at
+           (select shown.execution
+              from kronos.one_shots_shown(array[run.execution_id], array[run.created_at]) as shown
+             limit 1), null::text
+      from (select live.execution_id, live.workspace_id, live.endpoint_id, live.input, live.scheduled_at,
+            live.created_at, null::timestamptz as started_at, null::timestamptz as completed_at
               from kronos.execution_live as live
-             where live.job_id is not distinct from live.execution_id      -- not =: the planner takes an index of all such rows for small
+             -- not =: the planner takes an index of all such rows for small
+             where live.job_id is not distinct from live.execution_id
              union all
-            select done.execution_id, done.workspace_id, done.endpoint_id, done.input, done.scheduled_at, done.created_at,
-                   done.started_at, done.completed_at
+            select done.execution_id, done.workspace_id, done.endpoint_id, done.input, done.scheduled_at,
+                   done.created_at, done.started_at, done.completed_at
               from kronos.execution_done as done
              where done.job_id is not distinct from done.execution_id) as run
       join kronos.endpoints as endpoint using (endpoint_id)

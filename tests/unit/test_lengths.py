@@ -19,6 +19,17 @@ _REASONS = {
     "sweep_executions": "one chunk, whose statement is text: a plan for the bounds at hand",
     "retain": "a list of tasks, each in a block of its own",
     "release_next": "what is asked in turn under one lock",
+    "note_finished": "a trigger: only its own statements see the rows that finished",
+    "make_one_shots": "what is checked and what is made, under one set of locks",
+    "find_one_shots": "one walk over weeks, whose page so far is its variables",
+    "search_jobs": "one list, whose order decides which rows are read",
+    "settle_ticks": "what is asked in turn under one lock",
+    "retry_execution": "what is asked in turn under one lock",
+    "trigger_job": "what is asked in turn under one lock",
+    "turn_some": "one step of one workspace, under its lock",
+    "reap": "a list of tasks, each in a block of its own",
+    "refresh_zones": "one look at all zones, which stops by the clock",
+    "pg_cron_evidence": "one statement over pg_cron's tables",
 }
 
 

@@ -24,7 +24,8 @@ begin
                             order by pointer.next_tick_at);
             exit when v_due = '{}';
             if v_nth % 2 = 0 then
-                perform kronos.skip_each(v_due, p_instants[v_nth], kronos.suspension_reason(p_instants[v_nth - 1]));
+                perform kronos.skip_each(v_due, p_instants[v_nth],
+                                         kronos.suspension_reason(p_instants[v_nth - 1]));
                 v_due := '{}';
                 exit;
             end if;
@@ -39,7 +40,8 @@ begin
                       and job.status = 'ACTIVE'
                       and pointer.next_tick_at <= p_instants[v_nth]
                       and kronos.job_fault(job) is null) then
-            raise exception 'ticks of jobs that are due cannot be accounted for at this moment, of % among them', v_due[1]
+            raise exception 'ticks of jobs that are due cannot be accounted for at this moment, of % among '
+                            'them', v_due[1]
                 using errcode = 'lock_not_available';
         end if;
     end loop;

@@ -16,22 +16,27 @@ declare
     v_trigger    text;
 begin
     perform from kronos.execution_live as live
-      where live.execution_id = v_job_id and live.job_id = v_job_id and live.workspace_id = kronos.current_workspace_id()
+      where live.execution_id = v_job_id
+        and live.job_id = v_job_id
+        and live.workspace_id = kronos.current_workspace_id()
         for update;
     if found then
         insert into kronos.jobs select * from kronos.one_shot_rows(array[v_job_id]);
     end if;
     for v_look in 1 .. 3 loop
-        v_unfinished := array(select live.execution_id
-                                from kronos.execution_live as live
-                               where live.job_id = any (array(select version.job_id
-                                                                from kronos.jobs as version
-                                                               where version.first_version_id = (select job.first_version_id
-                                                                                                   from kronos.jobs as job
-                                                                                                  where job.job_id = v_job_id
-                                                                                                    and job.workspace_id = kronos.current_workspace_id())))
-                               order by live.execution_id
-                                 for update);
+        v_unfinished := array(
+            select live.execution_id
+              from kronos.execution_live as live
+             where live.job_id = any (array(select version.job_id
+                                              from kronos.jobs as version
+                                             where version.first_version_id
+                                                   = (select job.first_version_id
+                                                        from kronos.jobs as job
+                                                       where job.job_id = v_job_id
+                                                         and job.workspace_id
+                                                             = kronos.current_workspace_id())))
+             order by live.execution_id
+               for update);
         select job.trigger into v_trigger
           from kronos.jobs as job
          where job.job_id = v_job_id
@@ -43,9 +48,11 @@ begin
         end if;
         exit when v_trigger = 'CRON' or v_unfinished <> '{}';
     end loop;
-    perform kronos.cancel_executions(v_unfinished, jsonb_build_object('code', 'job_cancelled', 'detail', 'its job was cancelled'));
+    perform kronos.cancel_executions(v_unfinished, jsonb_build_object('code', 'job_cancelled',
+                                                                      'detail', 'its job was cancelled'));
     update kronos.jobs as job
-       set status = 'RETIRED', status_reason = jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API')
+       set status = 'RETIRED', status_reason = jsonb_build_object('code', 'cancelled',
+                                                                  'detail', 'cancelled over the API')
      where job.job_id = v_job_id;
     job_id := v_job_id;
     entries := case when v_trigger = 'CRON' then kronos.unregister_pg_cron(v_job_id)::integer else 0 end;

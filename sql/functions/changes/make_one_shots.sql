@@ -7,8 +7,10 @@
 -- As the caller: row level security holds.   Returns: a row for each; job_id is null where it was not made.
 -- Raises: 22023 where a list is shorter than another, an input is no object or a time is none; KR012 where
 -- p_is_whole and an endpoint is not there.
-create or replace function kronos.make_one_shots(p_endpoints text[], p_inputs jsonb[], p_run_at timestamptz[], p_is_whole boolean)
-returns table (nth bigint, job_id uuid, endpoint_id uuid, endpoint text, endpoint_type text, max_attempts smallint, input jsonb, created_at timestamptz, run_at timestamptz)
+create or replace function kronos.make_one_shots(p_endpoints text[], p_inputs jsonb[], p_run_at timestamptz[],
+                                                 p_is_whole boolean)
+returns table (nth bigint, job_id uuid, endpoint_id uuid, endpoint text, endpoint_type text,
+               max_attempts smallint, input jsonb, created_at timestamptz, run_at timestamptz)
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -18,8 +20,10 @@ declare
     v_missing      text;
     v_id_begins    constant text := left(kronos.uuid7_floor(kronos.now())::text, 13) || '-7';
 begin
-    if (cardinality(p_inputs), cardinality(p_run_at)) is distinct from (cardinality(p_endpoints), cardinality(p_endpoints)) then
-        raise exception 'as many inputs and times as endpoints are wanted' using errcode = 'invalid_parameter_value';
+    if (cardinality(p_inputs), cardinality(p_run_at)) is distinct from (cardinality(p_endpoints),
+                                                                        cardinality(p_endpoints)) then
+        raise exception 'as many inputs and times as endpoints are wanted' using
+            errcode = 'invalid_parameter_value';
     end if;
     select array(select endpoint.endpoint_id
                    from kronos.endpoints as endpoint
@@ -33,40 +37,54 @@ begin
                     where jsonb_typeof(item.input) is distinct from 'object' or not isfinite(item.run_at))
       into v_endpoints, v_is_broken;
     if v_is_broken then
-        raise exception 'an input is an object, and a time is an instant or null' using errcode = 'invalid_parameter_value';
+        raise exception 'an input is an object, and a time is an instant or null' using
+            errcode = 'invalid_parameter_value';
     end if;
     if p_is_whole then
         select named.name into v_missing
           from unnest(p_endpoints) with ordinality as named (name, place)
-         where not exists (select from kronos.endpoints as endpoint where endpoint.endpoint_id = any (v_endpoints) and endpoint.name = named.name)
+         where not exists (select from kronos.endpoints as endpoint
+                            where endpoint.endpoint_id = any (v_endpoints) and endpoint.name = named.name)
          order by named.place
          limit 1;
         if found then
-            raise sqlstate 'KR012' using message = format('no endpoint %s in this workspace', coalesce(quote_literal(v_missing), 'without a name'));
+            raise sqlstate 'KR012' using
+                message = format('no endpoint %s in this workspace',
+                                 coalesce(quote_literal(v_missing), 'without a name'));
         end if;
     end if;
     return query
         with known as materialized (
-            select found.endpoint_id, found.name, found.type, made_of.version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
+            select found.endpoint_id, found.name, found.type, made_of.version, made_of.max_attempts,
+                   made_of.max_crashes, made_of.timeout_ms
               from kronos.endpoints as found
               join kronos.endpoint_versions as made_of using (endpoint_id, version)
              where found.endpoint_id = any (v_endpoints)
-        ), wanted as materialized (      -- of an instant that is the time of creation itself the job is a microsecond younger: it is DELAYED
-            select item.nth, item.endpoint, item.input, found.*, coalesce(item.run_at, made.at) as run_at, greatest(item.run_at, kronos.now()) as visible_at,
-                   made.at as created_at, (v_id_begins || substring(gen_random_uuid()::text from 16))::uuid as execution_id
-              from unnest(p_endpoints, p_inputs, p_run_at) with ordinality as item (endpoint, input, run_at, nth)
-             cross join lateral (select case when item.run_at = kronos.now() then kronos.now() + interval '1 microsecond' else kronos.now() end as at) as made
+        -- of an instant that is the time of creation itself the job is a microsecond younger: it is DELAYED
+        ), wanted as materialized (
+            select item.nth, item.endpoint, item.input, found.*, coalesce(item.run_at, made.at) as run_at,
+                   greatest(item.run_at, kronos.now()) as visible_at,
+                   made.at as created_at,
+                   (v_id_begins || substring(gen_random_uuid()::text from 16))::uuid as execution_id
+              from unnest(p_endpoints, p_inputs, p_run_at) with ordinality as item (endpoint, input, run_at,
+                                                                                    nth)
+             cross join lateral (select case when item.run_at = kronos.now()
+                                             then kronos.now() + interval '1 microsecond'
+                                             else kronos.now() end as at) as made
               left join known as found on found.name = item.endpoint
         ), queued as (
-            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at, created_at,
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
+                                               endpoint_version, cause, scheduled_at, run_at, created_at,
                                                visible_at, max_attempts, max_crashes, timeout_ms, input)
-            select wanted.execution_id, v_workspace_id, wanted.execution_id, wanted.endpoint_id, wanted.version, 'API', wanted.run_at, wanted.run_at,
-                   wanted.created_at, wanted.visible_at, wanted.max_attempts, wanted.max_crashes, wanted.timeout_ms, wanted.input
+            select wanted.execution_id, v_workspace_id, wanted.execution_id, wanted.endpoint_id,
+                   wanted.version, 'API', wanted.run_at, wanted.run_at, wanted.created_at, wanted.visible_at,
+                   wanted.max_attempts, wanted.max_crashes, wanted.timeout_ms, wanted.input
               from wanted
              where wanted.endpoint_id is not null
         )
-        select wanted.nth, case when wanted.endpoint_id is not null then wanted.execution_id end, wanted.endpoint_id, wanted.endpoint, wanted.type, wanted.max_attempts,
-               wanted.input, wanted.created_at, wanted.run_at
+        select wanted.nth, case when wanted.endpoint_id is not null then wanted.execution_id end,
+               wanted.endpoint_id, wanted.endpoint, wanted.type, wanted.max_attempts, wanted.input,
+               wanted.created_at, wanted.run_at
           from wanted;
 end
 $$;

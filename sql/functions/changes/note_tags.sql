@@ -14,7 +14,8 @@ begin
     end if;
     if tg_op <> 'DELETE' then
         insert into kronos.job_tags (workspace_id, tag, trigger, status, created_at, job_id, endpoint_id)
-        select distinct new.workspace_id, tag.name, new.trigger, new.status, new.created_at, new.job_id, new.endpoint_id
+        select distinct new.workspace_id, tag.name, new.trigger, new.status, new.created_at, new.job_id,
+                        new.endpoint_id
           from unnest(new.tags) as tag (name)
          where char_length(tag.name) <= 64;
     end if;
@@ -27,8 +28,10 @@ create or replace trigger jobs_note_tags
 create or replace trigger jobs_note_tags_anew
     after update of workspace_id, tags, trigger, status, created_at, job_id, endpoint_id on kronos.jobs
     for each row when ((old.tags <> '{}' or new.tags <> '{}')
-                       and (old.workspace_id, old.tags, old.trigger, old.status, old.created_at, old.job_id, old.endpoint_id)
-                           is distinct from (new.workspace_id, new.tags, new.trigger, new.status, new.created_at, new.job_id, new.endpoint_id))
+                       and (old.workspace_id, old.tags, old.trigger, old.status, old.created_at, old.job_id,
+                            old.endpoint_id)
+                           is distinct from (new.workspace_id, new.tags, new.trigger, new.status,
+                                             new.created_at, new.job_id, new.endpoint_id))
     execute function kronos.note_tags();
 create or replace trigger jobs_note_tags_no_more
     after delete on kronos.jobs

@@ -13,11 +13,13 @@ declare
     v_broken constant text := case
         when not new.catch_up_window_seconds between 0 and 2678400 then 'jobs_catch_up_bounded'
         when not new.catch_up_policy in ('SKIP', 'LATEST', 'ALL') then 'jobs_catch_up_known'
-        when not ((new.trigger = 'DELAYED') = (new.run_at is not null) and (new.run_at_local is null or new.trigger = 'DELAYED'))
+        when not ((new.trigger = 'DELAYED') = (new.run_at is not null)
+                  and (new.run_at_local is null or new.trigger = 'DELAYED'))
             then 'jobs_delayed_has_run_at'
         when not new.dst_gap in ('SHIFT', 'SHIFT_BY_GAP', 'SKIP') then 'jobs_dst_gap_known'
         when not new.dst_overlap in ('FIRST', 'BOTH') then 'jobs_dst_overlap_known'
-        when not ((new.version = 1) = (new.first_version_id = new.job_id) and (new.version > 1 or new.previous_version_id is null))
+        when not ((new.version = 1) = (new.first_version_id = new.job_id)
+                  and (new.version > 1 or new.previous_version_id is null))
             then 'jobs_first_is_itself'
         when not new.jitter_seconds between 0 and 3600 then 'jobs_jitter_bounded'
         when not new.max_runs > 0 then 'jobs_max_runs_positive'
@@ -26,7 +28,8 @@ declare
         when not (new.status <> 'PAUSED' or new.trigger = 'CRON') then 'jobs_only_cron_pauses'
         when not (new.resume_at is null or new.status = 'PAUSED') then 'jobs_only_pauses_end'
         when not new.overlap in ('ALLOW', 'SKIP', 'QUEUE', 'REPLACE') then 'jobs_overlap_known'
-        when not ((new.status in ('RETIRED', 'COMPLETED')) = (new.retired_at is not null)) then 'jobs_retired_is_told'
+        when not ((new.status in ('RETIRED', 'COMPLETED')) = (new.retired_at is not null))
+            then 'jobs_retired_is_told'
         when not ((new.trigger = 'CRON') = (num_nonnulls(new.cron, new.every) = 1)
                   and num_nonnulls(new.anchor, new.anchor_local) = num_nonnulls(new.every)
                   and (new.trigger = 'CRON' or new.run_at_local is not null) = (new.timezone is not null)
@@ -35,7 +38,8 @@ declare
                   and (new.trigger = 'CRON') = (new.description is not null)) then 'jobs_schedule_is_whole'
         when not new.skip_next between 0 and 10000 then 'jobs_skip_next_bounded'
         when not new.status in ('ACTIVE', 'PAUSED', 'RETIRED', 'COMPLETED') then 'jobs_status_known'
-        when not (char_length(new.title) between 1 and 200 and new.title !~ '[\u0001-\u001f\u007f-\u009f]') then 'jobs_title_shape'
+        when not (char_length(new.title) between 1 and 200 and new.title !~ '[\u0001-\u001f\u007f-\u009f]')
+            then 'jobs_title_shape'
         when not new.trigger in ('IMMEDIATE', 'DELAYED', 'CRON') then 'jobs_trigger_known'
         when not new.ends_at > new.starts_at then 'jobs_window_not_empty'
     end;
@@ -48,9 +52,10 @@ begin
 end
 $$;
 create or replace trigger jobs_stay_sound
-    before insert or update of job_id, first_version_id, version, previous_version_id, replaced_by_id, name, title, trigger, cron, every, anchor,
-                               anchor_local, timezone, schedule, alarm, description, run_at, run_at_local, starts_at, ends_at, max_runs, dst_gap, dst_overlap,
-                               jitter_seconds, overlap, catch_up_policy, catch_up_window_seconds, skip_next, resume_at, retired_at
+    before insert or update of job_id, first_version_id, version, previous_version_id, replaced_by_id,
+        name, title, trigger, cron, every, anchor, anchor_local, timezone, schedule, alarm, description,
+        run_at, run_at_local, starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
+        catch_up_policy, catch_up_window_seconds, skip_next, resume_at, retired_at
     on kronos.jobs
     for each row execute function kronos.require_sound_job();
 alter table kronos.jobs enable always trigger jobs_stay_sound;

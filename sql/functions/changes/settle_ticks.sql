@@ -18,11 +18,17 @@ declare
     v_now  timestamptz;
     v_made integer := 0;
 begin
-    perform set_config('kronos.settled_job_id', coalesce((select job_id::text from kronos.jobs
-                                                           where job_id = p_job_id and workspace_id = kronos.current_workspace_id()),
-                                                         (select execution_id::text from kronos.execution_live      -- a one-shot without a row
-                                                           where execution_id = p_job_id and job_id = p_job_id and workspace_id = kronos.current_workspace_id()),
-                                                         ''), true);
+    perform set_config('kronos.settled_job_id',
+                       coalesce((select job_id::text from kronos.jobs
+                                  where job_id = p_job_id
+                                    and workspace_id = kronos.current_workspace_id()),
+                                -- a one-shot without a row
+                                (select execution_id::text from kronos.execution_live
+                                  where execution_id = p_job_id
+                                    and job_id = p_job_id
+                                    and workspace_id = kronos.current_workspace_id()),
+                                ''),
+                       true);
     perform pg_advisory_xact_lock_shared(kronos.workspace_lock(kronos.current_workspace_id()));
     select * into v_job
       from kronos.jobs
@@ -53,7 +59,8 @@ begin
     -- A call takes 10,000 ticks at most; no window holds more than 44,640.
     for v_call in 1 .. 5 loop
         v_made := v_made + kronos.account_each(array[p_job_id], v_now);
-        exit when not exists (select from kronos.pointer_of(p_job_id) as pointer where pointer.next_tick_at <= v_now);
+        exit when not exists (select from kronos.pointer_of(p_job_id) as pointer
+                               where pointer.next_tick_at <= v_now);
     end loop;
     -- Neither accounted for nor found to be broken: something passing was in the way (is_passing), and a
     -- change now would leave these ticks to nobody.
@@ -63,7 +70,9 @@ begin
                 where job.job_id = p_job_id
                   and pointer.next_tick_at = v_tick
                   and kronos.job_fault(job) is null) then
-        raise exception 'the ticks of job % that are due cannot be accounted for at this moment', p_job_id using errcode = 'lock_not_available';
+        raise exception 'the ticks of job % that are due cannot be accounted for at this moment',
+            p_job_id using
+            errcode = 'lock_not_available';
     end if;
     return v_made;
 end

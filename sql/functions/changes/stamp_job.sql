@@ -22,11 +22,14 @@ begin
     if new.status in ('RETIRED', 'COMPLETED') then
         new.retired_at := coalesce(new.retired_at, kronos.now());
         new.resume_at := null;
-        new.ticks_until := coalesce(new.ticks_until, case when kronos.settled_job_id() = new.job_id then kronos.settled_at() else kronos.now() end);
+        new.ticks_until := coalesce(new.ticks_until, case when kronos.settled_job_id() = new.job_id
+                                                          then kronos.settled_at()
+                                                          else kronos.now() end);
         if new.trigger = 'CRON' then
             select * into v_pointer from kronos.pointer_of(new.job_id);
             if found then
-                delete from kronos.pointers where job_id = v_pointer.job_id and next_tick_at = v_pointer.next_tick_at;
+                delete from kronos.pointers
+                 where job_id = v_pointer.job_id and next_tick_at = v_pointer.next_tick_at;
                 new.runs := v_pointer.runs;
                 new.last_run_at := v_pointer.last_run_at;
             end if;
@@ -37,10 +40,13 @@ begin
         if new.trigger = 'CRON' then
             select * into v_pointer from kronos.pointer_of(new.job_id);
             if found then
-                update kronos.pointers set is_paused = new.status = 'PAUSED' where job_id = v_pointer.job_id and next_tick_at = v_pointer.next_tick_at;
+                update kronos.pointers
+                   set is_paused = new.status = 'PAUSED'
+                 where job_id = v_pointer.job_id and next_tick_at = v_pointer.next_tick_at;
             else
                 insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs, is_paused)
-                values (new.job_id, new.workspace_id, 'infinity', new.last_run_at, new.runs, new.status = 'PAUSED');
+                values (new.job_id, new.workspace_id, 'infinity', new.last_run_at, new.runs,
+                        new.status = 'PAUSED');
             end if;
         end if;
     end if;

@@ -3,7 +3,8 @@
 -- Without one it shares the row's lock, so that a job which is being cancelled gets no run.
 -- Returns: the job that was triggered; null where none of that name in the caller's workspace is a CRON job
 -- that is ACTIVE or PAUSED, or the workspace is suspended.
-create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean) returns uuid
+create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean)
+returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
@@ -23,35 +24,51 @@ begin
         end if;
         if exists (select from kronos.jobs where job_id = v_found and overlap = 'ALLOW') then
             select * into v_job from kronos.jobs
-             where job_id = v_found and workspace_id = kronos.current_workspace_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED') for share;
+             where job_id = v_found
+               and workspace_id = kronos.current_workspace_id()
+               and trigger = 'CRON'
+               and status in ('ACTIVE', 'PAUSED')
+               for share;
         else
             select * into v_job from kronos.jobs
-             where job_id = v_found and workspace_id = kronos.current_workspace_id() and trigger = 'CRON' and status in ('ACTIVE', 'PAUSED') for update;
+             where job_id = v_found
+               and workspace_id = kronos.current_workspace_id()
+               and trigger = 'CRON'
+               and status in ('ACTIVE', 'PAUSED')
+               for update;
         end if;
         exit when found;
     end loop;
     select made_of.version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms into v_made_of
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
-      join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id and workspace.status = 'ACTIVE'
+      join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id
+       and workspace.status = 'ACTIVE'
      where endpoint.endpoint_id = v_job.endpoint_id
        and endpoint.type <> 'INTERNAL';
     if not found then
         return null;
     end if;
-    select admitted.verdict, admitted.reason into v_verdict, v_reason from kronos.admit_run(v_job, kronos.clock()) as admitted;
+    select admitted.verdict, admitted.reason into v_verdict, v_reason
+      from kronos.admit_run(v_job, kronos.clock()) as admitted;
     if v_verdict = 'SKIP' then
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                           run_at, created_at, max_attempts, input)
-        values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL', 'SKIPPED', v_reason, kronos.now(),
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, status, status_reason, scheduled_at, run_at, created_at,
+                                           max_attempts, input)
+        values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version,
+                'MANUAL', 'SKIPPED', v_reason, kronos.now(),
                 kronos.now(), kronos.now(), v_made_of.max_attempts, coalesce(p_input, v_job.input));
         return v_job.job_id;
     end if;
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
-                                       visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
-    values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL', kronos.now(), kronos.now(),
-            case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, v_made_of.max_attempts, v_made_of.max_crashes, v_made_of.timeout_ms,
-            coalesce(p_input, v_job.input), case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end);
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
+                                       timeout_ms, input, overlap_key)
+    values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL',
+            kronos.now(), kronos.now(),
+            case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, v_made_of.max_attempts,
+            v_made_of.max_crashes, v_made_of.timeout_ms,
+            coalesce(p_input, v_job.input),
+            case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end);
     if p_wake then
         perform pg_notify('kronos_work', v_job.endpoint_id::text);
     end if;

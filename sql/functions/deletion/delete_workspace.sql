@@ -33,8 +33,12 @@ begin
         end if;
     end loop;
     delete from kronos.turns where workspace_id = v_workspace_id;
-    update kronos.endpoints set deleted_at = kronos.now() where workspace_id = v_workspace_id and deleted_at is null;
-    update kronos.workspaces set status = 'DELETED', deleted_at = kronos.now() where workspace_id = v_workspace_id;
+    update kronos.endpoints
+       set deleted_at = kronos.now()
+     where workspace_id = v_workspace_id and deleted_at is null;
+    update kronos.workspaces
+       set status = 'DELETED', deleted_at = kronos.now()
+     where workspace_id = v_workspace_id;
     is_deleted := true;
 end
 $$;

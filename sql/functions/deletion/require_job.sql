@@ -8,16 +8,19 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'DELETE' then
-        if exists (select from kronos.execution_live where job_id = old.job_id and job_id <> execution_id) then
+        if exists (select from kronos.execution_live
+                    where job_id = old.job_id and job_id <> execution_id) then
             raise exception 'job % has an unfinished execution', old.job_id
-                using errcode = 'foreign_key_violation', schema = 'kronos', table = 'execution_live', constraint = 'execution_live_job_fkey';
+                using errcode = 'foreign_key_violation', schema = 'kronos', table = 'execution_live',
+                      constraint = 'execution_live_job_fkey';
         end if;
         return null;
     end if;
     perform from kronos.jobs where job_id = new.job_id and workspace_id = new.workspace_id for key share;
     if not found then
         raise exception 'the job % of execution % is not there', new.job_id, new.execution_id
-            using errcode = 'foreign_key_violation', schema = 'kronos', table = 'execution_live', constraint = 'execution_live_job_fkey';
+            using errcode = 'foreign_key_violation', schema = 'kronos', table = 'execution_live',
+                  constraint = 'execution_live_job_fkey';
     end if;
     return null;
 end

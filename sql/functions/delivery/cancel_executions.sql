@@ -8,7 +8,10 @@ create or replace function kronos.cancel_executions(p_execution_ids uuid[], p_re
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform from kronos.execution_live where execution_id = any (p_execution_ids) order by execution_id for update;
+    perform from kronos.execution_live
+      where execution_id = any (p_execution_ids)
+      order by execution_id
+        for update;
     with running as (
         update kronos.execution_live
            set cancel_reason = coalesce(cancel_reason, p_reason)
@@ -20,10 +23,12 @@ begin
            and claim_token is null
         returning *
     )
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                       run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED', p_reason, scheduled_at,
-           run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
+    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, status, status_reason, scheduled_at, run_at, created_at,
+                                       started_at, attempt_count, max_attempts, input, error, backfill_id)
+    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED', p_reason,
+           scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, input, error,
+           backfill_id
       from waiting
         on conflict (execution_id) do nothing;      -- as finalize_executions
 end

@@ -8,7 +8,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-    if not exists (select from finished where finished.cause = 'API' and finished.job_id <> finished.execution_id) then
+    if not exists (select from finished
+                    where finished.cause = 'API' and finished.job_id <> finished.execution_id) then
         return null;
     end if;
     update kronos.jobs as job

@@ -6,7 +6,8 @@
 -- old snapshot, 7,650 buffers after 100,000. Waits for nobody but a gate's short lock; lock order:
 -- executions, gates, execution_done, attempt.
 -- Returns: one row with the counts.
-create or replace function kronos.expire_leases(p_limit integer, p_since timestamptz, out requeued integer, out failed integer)
+create or replace function kronos.expire_leases(p_limit integer, p_since timestamptz, out requeued integer,
+                                                out failed integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
@@ -26,10 +27,14 @@ begin
         return;
     end if;
     with dead as materialized (
-        select live.*, live.crashes >= live.max_crashes or live.attempt_count >= live.max_attempts or live.cancel_reason is not null as is_over,
-               live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_cancelled,      -- if it is over
+        select live.*, live.crashes >= live.max_crashes
+                       or live.attempt_count >= live.max_attempts
+                       or live.cancel_reason is not null as is_over,
+               -- if it is over
+               live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_cancelled,
                jsonb_build_object('type', 'lease_expired', 'message',
-                   format('worker %s did not report within its lease; whether the delivery arrived is not known', live.worker_id)) as reason
+                   format('worker %s did not report within its lease; whether the delivery arrived is not '
+                          'known', live.worker_id)) as reason
           from kronos.execution_live as live
          where live.claim_token is not null
            and live.visible_at <= kronos.now()
@@ -38,11 +43,17 @@ begin
          limit p_limit
            for update skip locked
     ), slot as materialized (
-        select dead.endpoint_id, count(*)::integer as held from dead where dead.holds_slot group by dead.endpoint_id order by dead.endpoint_id
+        select dead.endpoint_id, count(*)::integer as held
+          from dead
+         where dead.holds_slot
+         group by dead.endpoint_id
+         order by dead.endpoint_id
     ), gate as materialized (      -- in ascending order, like finalize_executions
         select slot.endpoint_id, slot.held
           from slot
-         cross join lateral (select from kronos.endpoint_gate as gate where gate.endpoint_id = slot.endpoint_id for update) as locked
+         cross join lateral (select from kronos.endpoint_gate as gate
+                              where gate.endpoint_id = slot.endpoint_id
+                                for update) as locked
     ), released as (
         update kronos.endpoint_gate as gate
            set in_flight = gate.in_flight - locked.held
@@ -54,17 +65,24 @@ begin
          where live.execution_id = dead.execution_id and dead.is_over
         returning live.execution_id
     ), archived as (
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason, scheduled_at,
-                                           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, error, backfill_id)
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, status, status_reason, scheduled_at, run_at, created_at,
+                                           started_at, attempt_count, max_attempts, worker_id, input, error,
+                                           backfill_id)
         select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
                case when is_cancelled then 'CANCELLED' else 'FAILED' end,
-               case when is_cancelled then cancel_reason else jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message') end, scheduled_at,
-               run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, reason, backfill_id
+               case when is_cancelled then cancel_reason
+                    else jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message') end,
+               scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
+               reason, backfill_id
           from dead where is_over
             on conflict (execution_id) do nothing      -- as finalize_executions
     ), lost as (
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id, error, endpoint_version)
-        select execution_id, claim_token, workspace_id, attempt_count, 'LOST', claimed_at, worker_id, reason, endpoint_version from dead
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
+                                    started_at, worker_id, error, endpoint_version)
+        select execution_id, claim_token, workspace_id, attempt_count, 'LOST', claimed_at, worker_id, reason,
+               endpoint_version
+          from dead
     ), again as (
         update kronos.execution_live as live
            set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false,

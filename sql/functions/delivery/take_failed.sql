@@ -11,7 +11,9 @@ declare
     c_most_attempts constant integer := 32767;      -- what the rows hold
     v_ids uuid[];
 begin
-    for v_ids in select array_agg(given.id order by given.id) from unnest(p_execution_ids) as given (id) group by left(given.id::text, 4) loop
+    for v_ids in select array_agg(
+        given.id order by given.id
+    ) from unnest(p_execution_ids) as given (id) group by left(given.id::text, 4) loop
         v_ids := array(select done.execution_id
                          from kronos.execution_done as done
                         where done.execution_id = any (v_ids)

@@ -4,7 +4,8 @@
 -- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim
 -- (list_due_endpoints measures it), so it costs the same however much waits and however much there was.
 -- p_from: what was due before is not looked at.
-create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer, p_from timestamptz default '-infinity')
+create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer,
+                                                    p_from timestamptz default '-infinity')
 returns table (endpoint_id uuid, due_at timestamptz, waits_for text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -20,7 +21,9 @@ as $$
           from endpoint
          cross join lateral (select live.endpoint_id, live.visible_at
                                from kronos.execution_live as live
-                              where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= p_from
+                              where live.claim_token is null
+                                and live.visible_at < 'infinity'
+                                and live.visible_at >= p_from
                                  and live.endpoint_id > endpoint.endpoint_id
                               order by live.endpoint_id, live.visible_at
                               limit 1) as following
@@ -29,7 +32,8 @@ as $$
     select endpoint.endpoint_id, endpoint.visible_at,
            case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
                 when gate.paused_until > kronos.now()                 then 'deliveries to it are paused'
-                when gate.in_flight >= gate.max_in_flight      then format('its %s deliveries at once are under way', gate.max_in_flight)
+                when gate.in_flight >= gate.max_in_flight
+                    then format('its %s deliveries at once are under way', gate.max_in_flight)
            end
       from endpoint
       join kronos.endpoint_gate as gate on gate.endpoint_id = endpoint.endpoint_id

@@ -6,8 +6,10 @@
 -- made, weeks before it is needed. Rows of the range that are in the default partition already stay there:
 -- the partition begins on the day after the newest of them.
 -- Returns: whether it was made.   Raises: 55P03 where a lock is not to be had within 20 ms.
-create or replace function kronos.add_partition(p_parent text, p_from timestamptz, p_to timestamptz) returns boolean
-language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '20ms'
+create or replace function kronos.add_partition(p_parent text, p_from timestamptz, p_to timestamptz)
+returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+set lock_timeout = '20ms'
 as $$
 declare
     v_newest uuid;
@@ -15,7 +17,8 @@ declare
     v_name   text;
 begin
     -- The highest of the range by the primary key: max() of a uuid is PostgreSQL 18's.
-    execute format('select execution_id from kronos.%I where execution_id >= $1 and execution_id < $2 order by execution_id desc limit 1', p_parent || '_default')
+    execute format('select execution_id from kronos.%I where execution_id >= $1 and execution_id < $2 '
+                   'order by execution_id desc limit 1', p_parent || '_default')
        into v_newest
       using kronos.uuid7_floor(p_from), kronos.uuid7_floor(p_to);
     if v_newest is not null then

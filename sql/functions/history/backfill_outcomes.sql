@@ -2,17 +2,20 @@
 -- made begin with the millisecond of its creation (backfill_execution_id), so they lie side by side in one
 -- partition; those that it made due again are looked for by their own (backfill_redriven).
 -- Returns: one row.   As the caller: row level security holds.
-create or replace function kronos.backfill_outcomes(p_backfill_id uuid, p_created_at timestamptz, out succeeded bigint, out failed bigint,
+create or replace function kronos.backfill_outcomes(p_backfill_id uuid, p_created_at timestamptz,
+                                                    out succeeded bigint, out failed bigint,
                                                     out cancelled bigint, out skipped bigint)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_first constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', kronos.finite(p_created_at)));
-    v_end   constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', kronos.finite(p_created_at)) + interval '2 milliseconds');
+    v_end   constant uuid := kronos.uuid7_floor(date_trunc('milliseconds', kronos.finite(p_created_at))
+                                                + interval '2 milliseconds');
 begin
     select count(*) filter (where done.status = 'SUCCESS'), count(*) filter (where done.status = 'FAILED'),
-           count(*) filter (where done.status = 'CANCELLED'), count(*) filter (where done.status in ('SKIPPED', 'MISSED', 'EXPIRED'))
+           count(*) filter (where done.status = 'CANCELLED'),
+           count(*) filter (where done.status in ('SKIPPED', 'MISSED', 'EXPIRED'))
       into succeeded, failed, cancelled, skipped
       from (select made.status
               from kronos.execution_done as made
@@ -23,6 +26,8 @@ begin
               from kronos.finished_among(array(select again.execution_id
                                                  from kronos.backfill_redriven as again
                                                 where again.backfill_id = p_backfill_id
-                                                  and not (again.execution_id >= v_first and again.execution_id < v_end))) as ended) as done;
+                                                  and not (again.execution_id >= v_first
+                                                           and again.execution_id
+                                                               < v_end))) as ended) as done;
 end
 $$;

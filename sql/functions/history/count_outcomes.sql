@@ -3,7 +3,8 @@
 -- but a DELAYED job's, which is of the job's creation: so the ids' bounds name the partitions. A version that
 -- was replaced before has none in the window.
 -- Returns: a row a status.   As the caller: row level security holds.
-create or replace function kronos.count_outcomes(p_job_ids uuid[]) returns table (status text, ticks bigint, last_scheduled_at timestamptz)
+create or replace function kronos.count_outcomes(p_job_ids uuid[])
+returns table (status text, ticks bigint, last_scheduled_at timestamptz)
 language plpgsql stable rows 10 security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
@@ -13,7 +14,8 @@ declare
     v_to       uuid;
 begin
     select array_agg(job.job_id),
-           kronos.uuid7_floor(min(case when job.trigger = 'CRON' then kronos.now() - interval '25 hours' else kronos.finite(job.created_at) - interval '1 minute' end)),
+           kronos.uuid7_floor(min(case when job.trigger = 'CRON' then kronos.now() - interval '25 hours'
+                                       else kronos.finite(job.created_at) - interval '1 minute' end)),
            case when bool_or(job.trigger = 'CRON') then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
                 else kronos.uuid7_floor(max(kronos.finite(job.created_at)) + interval '1 hour')
            end
@@ -22,7 +24,10 @@ begin
              union all
             select * from kronos.one_shot_rows(p_job_ids)) as job
      where job.workspace_id = kronos.current_workspace_id()
-       and (job.retired_at is null or job.trigger <> 'CRON' or job.retired_at > kronos.now() - interval '25 hours' or cardinality(p_job_ids) = 1);
+       and (job.retired_at is null
+            or job.trigger <> 'CRON'
+            or job.retired_at > kronos.now() - interval '25 hours'
+            or cardinality(p_job_ids) = 1);
     return query
         select execution.status, sum(execution.tick_count), max(execution.scheduled_at)
           from kronos.executions as execution

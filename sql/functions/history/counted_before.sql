@@ -15,7 +15,8 @@ begin
     for v_from, v_to in
         select p_at - interval '1 hour', p_at
          union all
-        (select distinct late.id_day::timestamp at time zone 'UTC', (late.id_day + 1)::timestamp at time zone 'UTC'
+        (select distinct late.id_day::timestamp at time zone 'UTC',
+         (late.id_day + 1)::timestamp at time zone 'UTC'
            from kronos.late_days as late
           where late.workspace_id = p_job.workspace_id
             and late.id_day <= (p_at at time zone 'UTC')::date

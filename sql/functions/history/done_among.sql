@@ -10,7 +10,11 @@ as $$
 declare
     v_ids uuid[];
 begin
-    for v_ids in select array_agg(given.id) from unnest(p_execution_ids) as given (id) group by left(given.id::text, 4) loop
+    for v_ids in
+        select array_agg(given.id)
+          from unnest(p_execution_ids) as given (id)
+         group by left(given.id::text, 4)
+    loop
         begin
             return query
                 select done.* from kronos.execution_done as done where done.execution_id = any (v_ids);

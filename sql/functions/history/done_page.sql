@@ -8,15 +8,19 @@
 -- execution_done_odd.
 -- Returns: newest first; of the others too, behind them, where scheduled_at is asked for: so up to twice
 -- p_limit, to be merged. As the caller: row level security holds.
-create or replace function kronos.done_page(p_workspace_id uuid, p_job_ids uuid[], p_status text, p_scheduled_after timestamptz,
-                                            p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_from timestamptz,
-                                            p_to timestamptz, p_made_from timestamptz, p_made_to timestamptz, p_limit integer)
+create or replace function kronos.done_page(p_workspace_id uuid, p_job_ids uuid[], p_status text,
+                                            p_scheduled_after timestamptz, p_scheduled_before timestamptz,
+                                            p_before_created_at timestamptz, p_before_id uuid,
+                                            p_from timestamptz, p_to timestamptz, p_made_from timestamptz,
+                                            p_made_to timestamptz, p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
-    v_statuses text[] := case when p_status is null then array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'] else array[p_status] end;
+    v_statuses text[] := case when p_status is null
+                              then array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED']
+                              else array[p_status] end;
     v_versions uuid[] := coalesce(p_job_ids, array[null::uuid]);      -- null: whichever
     v_first_id uuid   := kronos.uuid7_floor(p_from);
     v_end_id   uuid   := kronos.uuid7_floor(p_to);
@@ -55,7 +59,8 @@ begin
            and (p_status is null or done.status = p_status)
            and case when done.created_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
                       and done.scheduled_at between '0001-01-01 00:00:00+00' and '9999-12-31 00:00:00+00'
-                 then (done.created_at - done.scheduled_at) not between interval '-1 hour' and interval '1 hour'
+                 then (done.created_at - done.scheduled_at)
+                      not between interval '-1 hour' and interval '1 hour'
                  else true      -- an infinite instant has no distance
                end
            and (p_made_from is null or done.created_at >= p_made_from)

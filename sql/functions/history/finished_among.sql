@@ -5,14 +5,19 @@
 -- transaction comes to hold the locks of more partitions than a span has. 1,000 ids of one minute: 2 ms.
 -- Bounds of ids in such a plan are variables or immutable: timestamptz - interval is not, and would keep
 -- every partition in it. As the caller: row level security holds.
-create or replace function kronos.finished_among(p_execution_ids uuid[]) returns table (execution_id uuid, status text)
+create or replace function kronos.finished_among(p_execution_ids uuid[])
+returns table (execution_id uuid, status text)
 language plpgsql stable rows 10 security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     v_ids uuid[];
 begin
-    for v_ids in select array_agg(given.id) from unnest(p_execution_ids) as given (id) group by left(given.id::text, 4) loop
+    for v_ids in
+        select array_agg(given.id)
+          from unnest(p_execution_ids) as given (id)
+         group by left(given.id::text, 4)
+    loop
         begin
             return query
                 select done.execution_id, done.status

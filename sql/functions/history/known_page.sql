@@ -2,8 +2,10 @@
 -- are given) that the filters let through and that come after a place in the list. As done_page, of
 -- executions whose ids are known: each is read from the partition that its id names.
 -- Returns: in no order.   As the caller: row level security holds.
-create or replace function kronos.known_page(p_workspace_id uuid, p_job_ids uuid[], p_execution_ids uuid[], p_status text, p_scheduled_after timestamptz,
-                                             p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid)
+create or replace function kronos.known_page(p_workspace_id uuid, p_job_ids uuid[], p_execution_ids uuid[],
+                                             p_status text, p_scheduled_after timestamptz,
+                                             p_scheduled_before timestamptz, p_before_created_at timestamptz,
+                                             p_before_id uuid)
 returns table (execution_id uuid, created_at timestamptz)
 language plpgsql stable rows 25 security invoker set search_path = pg_catalog, pg_temp
 as $$

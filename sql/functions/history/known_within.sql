@@ -1,5 +1,7 @@
 -- known_within: of the executions given those whose ids are of a span, or of one of the days given.
-create or replace function kronos.known_within(p_known uuid[], p_lower timestamptz, p_upper timestamptz, p_days timestamptz[]) returns uuid[]
+create or replace function kronos.known_within(p_known uuid[], p_lower timestamptz, p_upper timestamptz,
+                                               p_days timestamptz[])
+returns uuid[]
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -9,10 +11,13 @@ begin
     if p_known = '{}' then
         return p_known;
     end if;
-    return array(select known.id from unnest(p_known) as known (id) where known.id >= v_first and (v_end is null or known.id < v_end)
+    return array(select known.id
+                   from unnest(p_known) as known (id)
+                  where known.id >= v_first and (v_end is null or known.id < v_end)
                   union
                  select known.id
-                   from (select kronos.uuid7_floor(each.at) as first_id, kronos.uuid7_floor(each.at + interval '24 hours') as end_id
+                   from (select kronos.uuid7_floor(each.at) as first_id,
+                         kronos.uuid7_floor(each.at + interval '24 hours') as end_id
                            from unnest(p_days) as each (at)) as day
                    join unnest(p_known) as known (id) on known.id >= day.first_id and known.id < day.end_id);
 end

@@ -1,8 +1,10 @@
 -- live_page: of a workspace's unfinished executions (of some versions' of a job, if p_job_ids are given) the
 -- newest p_limit that come after a place in the list.
 -- Returns: newest first.   As the caller: row level security holds.
-create or replace function kronos.live_page(p_workspace_id uuid, p_job_ids uuid[], p_status text, p_scheduled_after timestamptz,
-                                            p_scheduled_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
+create or replace function kronos.live_page(p_workspace_id uuid, p_job_ids uuid[], p_status text,
+                                            p_scheduled_after timestamptz, p_scheduled_before timestamptz,
+                                            p_before_created_at timestamptz, p_before_id uuid,
+                                            p_limit integer)
 returns table (execution_id uuid, created_at timestamptz)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set jit = off

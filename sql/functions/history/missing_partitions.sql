@@ -1,12 +1,16 @@
 -- missing_partitions: what of the weeks (Monday to Monday, UTC) from yesterday's to the one p_ahead from now
 -- has no partition: of each week and table the part after the last partition that begins in it or reaches
 -- into it. In the order in which they are made: execution_done before attempt.
-create or replace function kronos.missing_partitions(p_ahead interval) returns table (parent text, from_at timestamptz, to_at timestamptz)
+create or replace function kronos.missing_partitions(p_ahead interval)
+returns table (parent text, from_at timestamptz, to_at timestamptz)
 language sql stable rows 20 set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
-    select wanted.parent, greatest(week.begins, max(kronos.uuid7_time(present.to_id))), week.begins + interval '7 days'
+    select wanted.parent, greatest(week.begins, max(kronos.uuid7_time(present.to_id))),
+           week.begins + interval '7 days'
       from (values ('execution_done', 1), ('attempt', 2)) as wanted (parent, place)
-     cross join generate_series(date_trunc('week', kronos.now() - interval '1 day'), date_trunc('week', kronos.now() + p_ahead), interval '7 days') as week (begins)
+     cross join generate_series(date_trunc('week', kronos.now() - interval '1 day'),
+                                date_trunc('week', kronos.now() + p_ahead),
+                                interval '7 days') as week (begins)
       left join kronos.partitions() as present
         on present.parent = wanted.parent
        and present.from_id < kronos.uuid7_floor(week.begins + interval '7 days')

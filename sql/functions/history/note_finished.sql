@@ -1,17 +1,18 @@
 -- note_finished: keeps kronos.history_weeks and kronos.late_days, which say where finished executions are to
 -- be looked for. Once a statement. Waits for nobody, but where it notes a day that retention is forgetting.
--- history_weeks: the weeks in whose ids a workspace and a CRON job's version have had finished executions of a
--- status, by the first two of them: so a week with one note had one execution, and a list knows it without a
--- look; and an endpoint's one-shots that are their executions. Any other one-shot's execution is found by its
--- job, and notes no week of it. What is odd (is_odd) is noted as ODD besides. Of those that finish at once
--- each may note a week. Retention forgets weeks of which nothing is left (retain_notes). Of a week that is
--- long past, notes that it is just forgetting do not count, and the others are kept until we are done: so that
--- the row, which came too late to be seen by it, is noted.
--- late_days: where an execution was made more than an hour before or after the time in its id (a run of missed
--- ticks, a long pause, a backfill that takes days), the days of both, once.
--- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this week,
--- which two comparisons show, and made at their ids' time, which scheduled_at shows. Each note is looked for
--- by its key, in a subquery with a limit: the planner makes no join of that, which would read all notes.
+-- history_weeks: the weeks in whose ids a workspace and a CRON job's version have had finished executions of
+-- a status, by the first two of them: so a week with one note had one execution, and a list knows it without
+-- a look; and an endpoint's one-shots that are their executions. Any other one-shot's execution is found by
+-- its job, and notes no week of it. What is odd (is_odd) is noted as ODD besides. Of those that finish at
+-- once each may note a week. Retention forgets weeks of which nothing is left (retain_notes). Of a week that
+-- is long past, notes that it is just forgetting do not count, and the others are kept until we are done: so
+-- that the row, which came too late to be seen by it, is noted.
+-- late_days: where an execution was made more than an hour before or after the time in its id (a run of
+-- missed ticks, a long pause, a backfill that takes days), the days of both, once.
+-- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this
+-- week, which two comparisons show, and made at their ids' time, which scheduled_at shows. Each note is
+-- looked for by its key, in a subquery with a limit: the planner makes no join of that, which would read all
+-- notes.
 create or replace function kronos.note_finished() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
@@ -26,7 +27,9 @@ begin
            bool_or(not found.is_of_this_week
                    or (select true
                          from kronos.history_weeks as noted
-                        where noted.subject_id = kind.subject_id and noted.status = kind.status and noted.week = v_week
+                        where noted.subject_id = kind.subject_id
+                          and noted.status = kind.status
+                          and noted.week = v_week
                        offset 1
                         limit 1) is null)
       into v_may_be_late, v_is_new
@@ -39,17 +42,22 @@ begin
                    bool_or(finished.cause in ('BACKFILL', 'MANUAL')
                            -- an id that no function of ours made: it names no time
                            or get_byte(uuid_send(finished.execution_id), 6) >> 4 <> 7
-                           or finished.created_at not between '1970-01-01 00:00:00+00' and kronos.now() + interval '1 day'
-                           or finished.scheduled_at not between greatest(finished.created_at, '0001-01-01 00:00:00+00')
+                           or finished.created_at not between '1970-01-01 00:00:00+00' and kronos.now()
+                              + interval '1 day'
+                           or finished.scheduled_at not between greatest(finished.created_at,
+                                                                         '0001-01-01 00:00:00+00')
                                                                 - interval '1 hour'
-                                                            and least(finished.created_at, '9999-12-31 00:00:00+00')
+                                                            and least(finished.created_at,
+                                                                      '9999-12-31 00:00:00+00')
                                                                 + interval '1 hour') as may_be_late
               from finished
              group by 1, 2, 3, 4) as found
      cross join lateral (values (found.workspace_id, found.status),
                                 (found.subject_id, found.status),
                                 (found.workspace_id, case when found.has_odd then 'ODD' end),
-                                (found.subject_id, case when found.has_odd then 'ODD' end)) as kind (subject_id, status)
+                                (
+                                    found.subject_id, case when found.has_odd then 'ODD' end
+                                )) as kind (subject_id, status)
      where kind.subject_id is not null and kind.status is not null;
     if v_is_new then
         insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
@@ -60,11 +68,14 @@ begin
                  cross join lateral (select date_trunc('week', kronos.uuid7_time(finished.execution_id)
                                                                at time zone 'UTC')::date as week) as id
                  cross join lateral (values (finished.workspace_id),
-                                            (case when finished.cause <> 'API'                 then finished.job_id
-                                                  when finished.job_id = finished.execution_id then finished.endpoint_id
+                                            (case when finished.cause <> 'API'
+                                                  then finished.job_id
+                                                  when finished.job_id = finished.execution_id
+                                                      then finished.endpoint_id
                                              end)) as subject (subject_id)
                  cross join lateral (values (finished.status),
-                                            (case when kronos.is_odd(finished.created_at, finished.scheduled_at)
+                                            (case when kronos.is_odd(finished.created_at,
+                                                                     finished.scheduled_at)
                                                   then 'ODD'
                                              end)) as kind (status)
                  where subject.subject_id is not null and kind.status is not null) as fresh
@@ -73,12 +84,16 @@ begin
                         then (select count(*)
                                 from (select
                                         from kronos.history_weeks as noted
-                                       where noted.subject_id = fresh.subject_id and noted.status = fresh.status and noted.week = fresh.week
+                                       where noted.subject_id = fresh.subject_id
+                                         and noted.status = fresh.status
+                                         and noted.week = fresh.week
                                        limit 2) as first_two)
                         else (select count(*)
                                 from (select
                                         from kronos.history_weeks as noted
-                                       where noted.subject_id = fresh.subject_id and noted.status = fresh.status and noted.week = fresh.week
+                                       where noted.subject_id = fresh.subject_id
+                                         and noted.status = fresh.status
+                                         and noted.week = fresh.week
                                        limit 2
                                          for key share skip locked) as first_two)
                    end
@@ -87,18 +102,26 @@ begin
     if v_may_be_late then
         insert into kronos.late_days (workspace_id, id_day, created_day)
         select distinct late.workspace_id, late.id_day, late.created_day
-          from (select finished.workspace_id, (kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as id_day,
+          from (select finished.workspace_id,
+                (kronos.uuid7_time(finished.execution_id) at time zone 'UTC')::date as id_day,
                        (finished.created_at at time zone 'UTC')::date as created_day
                   from finished
-                 where finished.created_at not between kronos.uuid7_time(finished.execution_id) - interval '1 hour'
-                                                 and kronos.uuid7_time(finished.execution_id) + interval '1 hour') as late
+                 where finished.created_at not between kronos.uuid7_time(finished.execution_id)
+                       - interval '1 hour'
+                                                 and kronos.uuid7_time(finished.execution_id)
+                                                     + interval '1 hour') as late
          where case when late.id_day >= v_week - 14
                     then (select true
                             from kronos.late_days as noted
-                           where noted.workspace_id = late.workspace_id and noted.id_day = late.id_day and noted.created_day = late.created_day) is null
-                    else (select true      -- one that retention (retain_notes) is just forgetting is waited for
+                           where noted.workspace_id = late.workspace_id
+                             and noted.id_day = late.id_day
+                             and noted.created_day = late.created_day) is null
+                    -- one that retention (retain_notes) is just forgetting is waited for
+                    else (select true
                             from kronos.late_days as noted
-                           where noted.workspace_id = late.workspace_id and noted.id_day = late.id_day and noted.created_day = late.created_day
+                           where noted.workspace_id = late.workspace_id
+                             and noted.id_day = late.id_day
+                             and noted.created_day = late.created_day
                              for key share) is null
                end
          order by 1, 2, 3

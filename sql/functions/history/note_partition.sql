@@ -15,29 +15,36 @@ begin
       from kronos.partitions() as each where each.parent = 'execution_done' and each.partition = p_partition;
     if not found then
         raise exception 'kronos.execution_done has no partition %', p_partition
-            using errcode = 'invalid_parameter_value', hint = 'attach it first; its name is without the schema';
+            using errcode = 'invalid_parameter_value',
+                  hint = 'attach it first; its name is without the schema';
     end if;
     insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
     select row.workspace_id, row.subject_id, row.status, row.week, row.execution_id
       from (select done.workspace_id, subject.subject_id, kind.status, id.week, done.execution_id,
                    row_number() over (partition by subject.subject_id, kind.status, id.week) as nth
               from kronos.execution_done as done
-             cross join lateral (select date_trunc('week', kronos.uuid7_time(done.execution_id) at time zone 'UTC')::date as week) as id
+             cross join lateral (select date_trunc(
+                                     'week', kronos.uuid7_time(done.execution_id) at time zone 'UTC'
+                                 )::date as week) as id
              cross join lateral (values (done.workspace_id),
                                         (case when done.cause <> 'API'             then done.job_id
                                               when done.job_id = done.execution_id then done.endpoint_id
                                          end)) as subject (subject_id)
-             cross join lateral (values (done.status), (case when kronos.is_odd(done.created_at, done.scheduled_at) then 'ODD' end)) as kind (status)
+             cross join lateral (values (done.status),
+                                 (case when kronos.is_odd(done.created_at, done.scheduled_at)
+                                       then 'ODD' end)) as kind (status)
              where done.execution_id >= v_from and done.execution_id < v_to
                and subject.subject_id is not null and kind.status is not null) as row
      where row.nth <= 2
         on conflict (subject_id, status, week, execution_id) do nothing;
     get diagnostics v_made = row_count;
     insert into kronos.late_days (workspace_id, id_day, created_day)
-    select distinct done.workspace_id, (kronos.uuid7_time(done.execution_id) at time zone 'UTC')::date, (done.created_at at time zone 'UTC')::date
+    select distinct done.workspace_id, (kronos.uuid7_time(done.execution_id) at time zone 'UTC')::date,
+                    (done.created_at at time zone 'UTC')::date
       from kronos.execution_done as done
      where done.execution_id >= v_from and done.execution_id < v_to
-       and done.created_at not between kronos.uuid7_time(done.execution_id) - interval '1 hour' and kronos.uuid7_time(done.execution_id) + interval '1 hour'
+       and done.created_at not between kronos.uuid7_time(done.execution_id)
+           - interval '1 hour' and kronos.uuid7_time(done.execution_id) + interval '1 hour'
         on conflict (workspace_id, id_day, created_day) do nothing;
     return v_made;
 end

@@ -2,14 +2,21 @@
 -- had more than one finished execution (of a status, if it is given), and of those that had one, which.
 -- Returns: one row; both newest first; only_status: the only status that there is in the weeks. As the
 -- caller: row level security holds.
-create or replace function kronos.noted_weeks(p_subject_ids uuid[], p_status text, out weeks timestamptz[], out ids uuid[], out only_status text)
-language plpgsql stable security invoker set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+create or replace function kronos.noted_weeks(p_subject_ids uuid[], p_status text, out weeks timestamptz[],
+                                              out ids uuid[], out only_status text)
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp set enable_seqscan = off
+set jit = off
 as $$
 begin
-    select coalesce(array_agg(distinct noted.week::timestamp at time zone 'UTC' order by noted.week::timestamp at time zone 'UTC' desc)
+    select coalesce(array_agg(
+                        distinct noted.week::timestamp at time zone 'UTC'
+                        order by noted.week::timestamp at time zone 'UTC' desc
+                    )
                     filter (where noted.notes > 1), '{}'),
            coalesce(array_agg(noted.id order by noted.id desc) filter (where noted.notes = 1), '{}'),
-           case when min(noted.status) filter (where noted.notes > 1) = max(noted.status) filter (where noted.notes > 1) then min(noted.status) filter (where noted.notes > 1) end
+           case when min(noted.status) filter (where noted.notes > 1) = max(noted.status)
+                     filter (where noted.notes > 1)
+                then min(noted.status) filter (where noted.notes > 1) end
       into weeks, ids, only_status
       from (select each.status, each.week, count(*) as notes, (array_agg(each.execution_id))[1] as id
               from kronos.history_weeks as each

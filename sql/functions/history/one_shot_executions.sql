@@ -3,7 +3,8 @@
 -- computed from (job, creation), and those that have another, made before ids were computed, by the job among
 -- the ids of the hour after its creation.
 -- Returns: no row for a job that has none.   As the caller: row level security holds.
-create or replace function kronos.one_shot_executions(p_job_ids uuid[], p_created_at timestamptz[]) returns table (job_id uuid, execution_id uuid)
+create or replace function kronos.one_shot_executions(p_job_ids uuid[], p_created_at timestamptz[])
+returns table (job_id uuid, execution_id uuid)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
@@ -14,14 +15,18 @@ declare
 begin
     v_left := p_job_ids;
     for job_id, execution_id in
-        select live.job_id, live.execution_id from kronos.execution_live as live where live.job_id = any (p_job_ids) and live.cause = 'API'
+        select live.job_id, live.execution_id
+          from kronos.execution_live as live
+         where live.job_id = any (p_job_ids) and live.cause = 'API'
     loop
         v_left := array_remove(v_left, job_id);
         return next;
     end loop;
     for execution_id in
         select ended.execution_id
-          from kronos.finished_among(array(select job.id from unnest(v_left) as job (id) where get_byte(uuid_send(job.id), 6) >> 4 = 7)) as ended
+          from kronos.finished_among(array(select job.id
+                                             from unnest(v_left) as job (id)
+                                            where get_byte(uuid_send(job.id), 6) >> 4 = 7)) as ended
     loop
         job_id := execution_id;
         v_left := array_remove(v_left, job_id);

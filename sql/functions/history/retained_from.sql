@@ -8,7 +8,8 @@ as $$
     select greatest(instance.forgotten_before, own.forgotten_before,
                     (select max(sweep.cutoff_at)
                        from kronos.retention_sweeps as sweep
-                      where sweep.days in (coalesce(own.success_days, instance.success_days), coalesce(own.failure_days, instance.failure_days))))
+                      where sweep.days in (coalesce(own.success_days, instance.success_days),
+                                           coalesce(own.failure_days, instance.failure_days))))
       from kronos.retention as instance
       left join kronos.workspace_retention as own on own.workspace_id = p_workspace_id
 $$;

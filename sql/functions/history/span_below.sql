@@ -2,7 +2,8 @@
 -- noted: down to the fifth week to look into or the twenty-fifth execution that is known, whichever comes
 -- first, but not below the time from which weeks are noted. Where a span is long it begins with a week, so
 -- that no week is looked into twice.
-create or replace function kronos.span_below(p_upper timestamptz, p_days interval, p_weeks timestamptz[], p_known uuid[], p_noted_from timestamptz)
+create or replace function kronos.span_below(p_upper timestamptz, p_days interval, p_weeks timestamptz[],
+                                             p_known uuid[], p_noted_from timestamptz)
 returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -13,7 +14,17 @@ begin
         return v_lower;
     end if;
     return date_trunc('week', least(v_lower, greatest(p_noted_from,
-               (select each.at from unnest(p_weeks) as each (at) where each.at < p_upper order by each.at desc offset 4 limit 1),
-               (select kronos.uuid7_time(each.id) from unnest(p_known) as each (id) where each.id < kronos.uuid7_floor(p_upper) order by each.id desc offset 24 limit 1))), 'UTC');
+               (select each.at
+                  from unnest(p_weeks) as each (at)
+                 where each.at < p_upper
+                 order by each.at desc
+                offset 4
+                 limit 1),
+               (select kronos.uuid7_time(each.id)
+                  from unnest(p_known) as each (id)
+                 where each.id < kronos.uuid7_floor(p_upper)
+                 order by each.id desc
+                offset 24
+                 limit 1))), 'UTC');
 end
 $$;

@@ -1,7 +1,8 @@
 -- spans_to_look: of a span of ids, [p_lower, p_upper), the parts that lie in the weeks given; weeks that
 -- follow each other are one part. A bound that is null is none, and weeks that are null are all.
 -- Returns: newest first.
-create or replace function kronos.spans_to_look(p_weeks timestamptz[], p_lower timestamptz, p_upper timestamptz)
+create or replace function kronos.spans_to_look(p_weeks timestamptz[], p_lower timestamptz,
+                                                p_upper timestamptz)
 returns table (id_from timestamptz, id_to timestamptz)
 language plpgsql stable rows 5 set search_path = pg_catalog, pg_temp
 as $$

@@ -13,7 +13,8 @@ declare
     v_is_noted  boolean;
 begin
     for v_partition in
-        select each.partition, each.from_id, each.to_id, date_trunc('week', kronos.uuid7_time(each.from_id) at time zone 'UTC')::date as from_week,
+        select each.partition, each.from_id, each.to_id,
+               date_trunc('week', kronos.uuid7_time(each.from_id) at time zone 'UTC')::date as from_week,
                (kronos.uuid7_time(each.to_id) at time zone 'UTC')::date as to_day
           from kronos.partitions() as each
          where each.parent = 'execution_done'
@@ -32,8 +33,10 @@ begin
                   from pair
                  cross join lateral (select done.workspace_id, done.status
                                        from kronos.execution_done as done
-                                      where done.execution_id >= v_partition.from_id and done.execution_id < v_partition.to_id
-                                        and (done.workspace_id, done.status) > (pair.workspace_id, pair.status)
+                                      where done.execution_id >= v_partition.from_id
+                                        and done.execution_id < v_partition.to_id
+                                        and (done.workspace_id, done.status) > (pair.workspace_id,
+                                                                                pair.status)
                                       order by done.workspace_id, done.status
                                       limit 1) as later
                  where pair.nth < c_pairs
@@ -42,7 +45,9 @@ begin
                                                from kronos.history_weeks as noted
                                               where noted.subject_id = pair.workspace_id
                                                 and noted.status = pair.status
-                                                and noted.week >= v_partition.from_week and noted.week < v_partition.to_day)), true)
+                                                and noted.week >= v_partition.from_week
+                                                    and noted.week < v_partition.to_day)),
+                                                    true)
               into v_is_noted
               from pair;
             raise sqlstate 'KR020' using message = 'the partition is done: its locks are given back';

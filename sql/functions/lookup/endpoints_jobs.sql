@@ -1,8 +1,10 @@
 -- endpoints_jobs: of the jobs of the endpoints given the newest p_limit that come after a place in the list,
 -- as find_jobs reads a workspace's. The caller looks the endpoints up in its own workspace.   Returns: newest
 -- first.
-create or replace function kronos.endpoints_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_created_after timestamptz,
-                                                 p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
+create or replace function kronos.endpoints_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[],
+                                                 p_created_after timestamptz, p_created_before timestamptz,
+                                                 p_before_created_at timestamptz, p_before_id uuid,
+                                                 p_limit integer)
 returns table (job_id uuid, created_at timestamptz)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off

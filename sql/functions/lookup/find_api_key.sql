@@ -1,5 +1,6 @@
 -- find_api_key: the digest and role of a key by its public part; no row for an unknown or revoked one.
-create or replace function kronos.find_api_key(p_public_id text) returns table (key_id uuid, secret_sha256 bytea, role text)
+create or replace function kronos.find_api_key(p_public_id text)
+returns table (key_id uuid, secret_sha256 bytea, role text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select key.key_id, key.secret_sha256, key.role

@@ -5,20 +5,27 @@
 -- time of creation, to half a millisecond, so what is in an older week is older. A week's locks are given
 -- back when it is done. Each endpoint's, IMMEDIATE or DELAYED, are read in their index's order, and merged.
 -- The caller looks the endpoints up in its own workspace.   Returns: newest first.
-create or replace function kronos.find_one_shots(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_prefix text, p_created_after timestamptz,
-                                                 p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
+create or replace function kronos.find_one_shots(
+    p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_prefix text, p_created_after timestamptz,
+    p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer
+)
 returns table (job_id uuid, created_at timestamptz)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off
 set enable_mergejoin = off set jit = off
 as $$
 declare
     c_week       constant interval := interval '7 days';
-    v_immediates constant boolean[] := array(select each = 'IMMEDIATE' from unnest(p_triggers) as each where each in ('IMMEDIATE', 'DELAYED'));
+    v_immediates constant boolean[] := array(select each = 'IMMEDIATE'
+                                               from unnest(p_triggers) as each
+                                              where each in ('IMMEDIATE', 'DELAYED'));
     v_lowest     constant uuid := rpad(replace(p_prefix, '-', ''), 32, '0')::uuid;
     v_highest    constant uuid := rpad(replace(p_prefix, '-', ''), 32, 'f')::uuid;
-    v_after      constant timestamptz := greatest(p_created_after, kronos.uuid7_time(v_lowest) - interval '1 millisecond', '-infinity');
-    v_before     constant timestamptz := least(p_created_before, kronos.uuid7_time(v_highest) + interval '1 millisecond', 'infinity');
+    v_after      constant timestamptz :=
+        greatest(p_created_after, kronos.uuid7_time(v_lowest) - interval '1 millisecond', '-infinity');
+    v_before     constant timestamptz :=
+        least(p_created_before, kronos.uuid7_time(v_highest) + interval '1 millisecond', 'infinity');
     v_ids        uuid[] := '{}'::uuid[];
     v_made       timestamptz[] := '{}'::timestamptz[];
     v_week       record;
@@ -26,7 +33,8 @@ declare
     v_end_id     uuid;
 begin
     if 'ACTIVE' = any (p_statuses) then
-        select coalesce(array_agg(top.id order by top.at desc, top.id desc), '{}'), coalesce(array_agg(top.at order by top.at desc, top.id desc), '{}')
+        select coalesce(array_agg(top.id order by top.at desc, top.id desc), '{}'),
+               coalesce(array_agg(top.at order by top.at desc, top.id desc), '{}')
           into v_ids, v_made
           from (select found.id, found.at
                   from unnest(p_endpoint_ids) as endpoint (id)
@@ -37,9 +45,12 @@ begin
                                         and (live.scheduled_at = live.created_at) = wanted.is_immediate
                                         and live.job_id = live.execution_id
                                         and live.created_at > v_after and live.created_at < v_before
-                                        and (live.created_at, live.execution_id) < (p_before_created_at, p_before_id)
-                                        and (p_prefix is null or starts_with(live.execution_id::text, p_prefix))
-                                        and not exists (select from kronos.jobs as job where job.job_id = live.execution_id)
+                                        and (live.created_at, live.execution_id) < (p_before_created_at,
+                                                                                    p_before_id)
+                                        and (p_prefix is null
+                                             or starts_with(live.execution_id::text, p_prefix))
+                                        and not exists (select from kronos.jobs as job
+                                                         where job.job_id = live.execution_id)
                                       order by live.created_at desc, live.execution_id desc
                                       limit p_limit) as found
                  order by found.at desc, found.id desc
@@ -47,18 +58,22 @@ begin
     end if;
     if 'COMPLETED' = any (p_statuses) and cardinality(v_immediates) > 0 then
         for v_week in
-            select noted.week::timestamp at time zone 'UTC' as starts_at, array_agg(distinct noted.subject_id) as endpoint_ids
+            select noted.week::timestamp at time zone 'UTC' as starts_at,
+                   array_agg(distinct noted.subject_id) as endpoint_ids
               from kronos.history_weeks as noted
              where noted.subject_id = any (p_endpoint_ids)
              group by noted.week
              order by noted.week desc
         loop
-            continue when v_week.starts_at - interval '1 millisecond' > least(v_before, p_before_created_at) or v_week.starts_at + c_week <= v_after;
+            continue
+                when v_week.starts_at - interval '1 millisecond' > least(v_before, p_before_created_at)
+                  or v_week.starts_at + c_week <= v_after;
             exit when v_made[p_limit] >= v_week.starts_at + c_week;
             v_first_id := kronos.uuid7_floor(v_week.starts_at);
             v_end_id := kronos.uuid7_floor(v_week.starts_at + c_week);
             begin
-                select array_agg(top.id order by top.at desc, top.id desc), array_agg(top.at order by top.at desc, top.id desc) into v_ids, v_made
+                select array_agg(top.id order by top.at desc, top.id desc),
+                       array_agg(top.at order by top.at desc, top.id desc) into v_ids, v_made
                   from (select either.id, either.at
                           from (select so_far.id, so_far.at from unnest(v_ids, v_made) as so_far (id, at)
                                  union all
@@ -68,13 +83,20 @@ begin
                                  cross join lateral (select done.execution_id as id, done.created_at as at
                                                        from kronos.execution_done as done
                                                       where done.endpoint_id = endpoint.id
-                                                        and (done.scheduled_at = done.created_at) = wanted.is_immediate
+                                                        and (done.scheduled_at = done.created_at)
+                                                            = wanted.is_immediate
                                                         and done.job_id = done.execution_id
-                                                        and done.execution_id >= v_first_id and done.execution_id < v_end_id
-                                                        and done.created_at > v_after and done.created_at < v_before
-                                                        and (done.created_at, done.execution_id) < (p_before_created_at, p_before_id)
-                                                        and (p_prefix is null or starts_with(done.execution_id::text, p_prefix))
-                                                        and not exists (select from kronos.jobs as job where job.job_id = done.execution_id)
+                                                        and done.execution_id >= v_first_id
+                                                        and done.execution_id < v_end_id
+                                                        and done.created_at > v_after
+                                                        and done.created_at < v_before
+                                                        and (done.created_at, done.execution_id)
+                                                            < (p_before_created_at, p_before_id)
+                                                        and (p_prefix is null or starts_with(
+                                                                 done.execution_id::text, p_prefix
+                                                             ))
+                                                        and not exists (select from kronos.jobs as job
+                                                                         where job.job_id = done.execution_id)
                                                       order by done.created_at desc, done.execution_id desc
                                                       limit p_limit) as found) as either
                          order by either.at desc, either.id desc

@@ -14,6 +14,7 @@ begin
     return (select array_agg(version.job_id)
               from kronos.jobs as version
              where version.workspace_id = kronos.current_workspace_id()
-               and version.first_version_id = (select job.first_version_id from kronos.jobs as job where job.job_id = v_job_id));
+               and version.first_version_id
+                   = (select job.first_version_id from kronos.jobs as job where job.job_id = v_job_id));
 end
 $$;

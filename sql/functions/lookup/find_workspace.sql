@@ -2,7 +2,8 @@
 -- security knows the workspace. Asked once a request.
 -- plpgsql, not sql: it keeps its plan, where a sql function that cannot be inlined is planned at each call
 -- (0.05 ms against 0.13).
-create or replace function kronos.find_workspace(p_workspace text) returns table (workspace_id uuid, slug text, status text)
+create or replace function kronos.find_workspace(p_workspace text)
+returns table (workspace_id uuid, slug text, status text)
 language plpgsql stable rows 1 security definer set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -3,5 +3,7 @@
 create or replace function kronos.jobs_left(p_workspace_id uuid) returns integer
 language sql stable
 as $$
-    select coalesce((select greatest((turn.steps_left + 1) / 2, 1) from kronos.turns as turn where turn.workspace_id = p_workspace_id), 0)
+    select coalesce((select greatest((turn.steps_left + 1) / 2, 1)
+                       from kronos.turns as turn
+                      where turn.workspace_id = p_workspace_id), 0)
 $$;

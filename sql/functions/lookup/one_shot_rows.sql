@@ -23,12 +23,14 @@ begin
     loop
         begin
             for v_run in
-                select live.execution_id, live.job_id, live.workspace_id, live.endpoint_id, live.input, live.scheduled_at, live.created_at,
-                       null::timestamptz as started_at, null::timestamptz as completed_at
+                select live.execution_id, live.job_id, live.workspace_id, live.endpoint_id,
+                       live.input, live.scheduled_at, live.created_at, null::timestamptz as started_at,
+                       null::timestamptz as completed_at
                   from kronos.execution_live as live
                  where live.execution_id = any (v_ids)
                  union all
-                select done.execution_id, done.job_id, done.workspace_id, done.endpoint_id, done.input, done.scheduled_at, done.created_at, done.started_at, done.completed_at
+                select done.execution_id, done.job_id, done.workspace_id, done.endpoint_id, done.input,
+                       done.scheduled_at, done.created_at, done.started_at, done.completed_at
                   from kronos.execution_done as done
                  where done.execution_id = any (v_ids)
             loop
@@ -38,7 +40,8 @@ begin
                 v_job.first_version_id := v_run.execution_id;
                 v_job.version := 1;
                 v_job.endpoint_id := v_run.endpoint_id;
-                v_job.trigger := case when v_run.scheduled_at = v_run.created_at then 'IMMEDIATE' else 'DELAYED' end;
+                v_job.trigger := case when v_run.scheduled_at = v_run.created_at then 'IMMEDIATE'
+                                      else 'DELAYED' end;
                 v_job.status := case when v_run.completed_at is null then 'ACTIVE' else 'COMPLETED' end;
                 v_job.input := v_run.input;
                 v_job.tags := '{}';

@@ -5,8 +5,9 @@
 -- quarter of the price. Jobs without a name or a title, as most one-shots are, cost nothing. Of a tag that
 -- few jobs have, they are known first; of one that many have, the newest are soon met. As the owner, bound to
 -- the caller's workspace.   Returns: newest first.
-create or replace function kronos.search_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_tag text, p_q text,
-                                              p_created_after timestamptz, p_created_before timestamptz, p_before_created_at timestamptz,
+create or replace function kronos.search_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[],
+                                              p_tag text, p_q text, p_created_after timestamptz,
+                                              p_created_before timestamptz, p_before_created_at timestamptz,
                                               p_before_id uuid, p_limit integer)
 returns table (job_id uuid, created_at timestamptz)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
@@ -32,18 +33,23 @@ begin
                             and (p_endpoint_ids is null or endpoint.endpoint_id = any (p_endpoint_ids)));
     if p_tag is not null then
         v_tagged := array(select few.job_id
-                            from kronos.tagged_jobs(p_tag, p_endpoint_ids, p_triggers, p_statuses, p_created_after, p_created_before,
+                            from kronos.tagged_jobs(p_tag, p_endpoint_ids, p_triggers, p_statuses,
+                                                    p_created_after, p_created_before,
                                                     p_before_created_at, p_before_id, c_few + 1) as few);
         v_tagged := case when cardinality(v_tagged) <= c_few then v_tagged end;
     end if;
     if v_endpoints <> '{}' then
-        select array_agg(found.job_id), array_agg(found.created_at), case when count(*) = p_limit then min(found.created_at) end
+        select array_agg(found.job_id), array_agg(found.created_at),
+               case when count(*) = p_limit then min(found.created_at) end
           into v_ids, v_at, v_full_at
-          from (select few.* from kronos.endpoints_jobs(v_endpoints, p_triggers, p_statuses, p_created_after, p_created_before, p_before_created_at,
+          from (select few.* from kronos.endpoints_jobs(v_endpoints, p_triggers, p_statuses, p_created_after,
+                                                        p_created_before, p_before_created_at,
                                                         p_before_id, p_limit) as few where p_tag is null
                  union all
-                select few.* from kronos.tagged_jobs(p_tag, v_endpoints, p_triggers, p_statuses, p_created_after, p_created_before,
-                                                     p_before_created_at, p_before_id, p_limit) as few where p_tag is not null) as found;
+                select few.* from kronos.tagged_jobs(p_tag, v_endpoints, p_triggers, p_statuses,
+                                                     p_created_after, p_created_before,
+                                                     p_before_created_at, p_before_id,
+                                                     p_limit) as few where p_tag is not null) as found;
     end if;
     return query
         select either.id, either.at
@@ -57,10 +63,13 @@ begin
                                         and job.status = wanted_too.status
                                         and (job.name is not null or job.title is not null)
                                         and (v_tagged is null or job.job_id = any (v_tagged))
-                                        and (position(v_q in lower(job.name collate "C")) > 0 or position(v_q in lower(job.title)) > 0)
+                                        and (position(v_q in lower(job.name collate "C")) > 0
+                                             or position(v_q in lower(job.title)) > 0)
                                         and (p_endpoint_ids is null or job.endpoint_id = any (p_endpoint_ids))
                                         and (p_tag is null or v_tagged is not null
-                                             or exists (select from kronos.jobs as whole where whole.job_id = job.job_id and whole.tags @> array[p_tag]))
+                                             or exists (select from kronos.jobs as whole
+                                                         where whole.job_id = job.job_id
+                                                           and whole.tags @> array[p_tag]))
                                         and (v_full_at is null or job.created_at >= v_full_at)
                                         and (p_created_after is null or job.created_at > p_created_after)
                                         and (p_created_before is null or job.created_at < p_created_before)

@@ -2,8 +2,10 @@
 -- the newest p_limit that come after a place in the list. Each (trigger, status) is read in the table's own
 -- order, and they are merged: as many jobs of the tag as there may be, only those on the page are read.
 -- As the owner, bound to the caller's workspace.   Returns: newest first.
-create or replace function kronos.tagged_jobs(p_tag text, p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_created_after timestamptz,
-                                              p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer)
+create or replace function kronos.tagged_jobs(p_tag text, p_endpoint_ids uuid[], p_triggers text[],
+                                              p_statuses text[], p_created_after timestamptz,
+                                              p_created_before timestamptz, p_before_created_at timestamptz,
+                                              p_before_id uuid, p_limit integer)
 returns table (job_id uuid, created_at timestamptz)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off

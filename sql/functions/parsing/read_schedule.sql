@@ -31,7 +31,8 @@ begin
                 hint = format('write the anchor without an offset, %s, which is that instant in %s',
                               to_char(p_anchor at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), v_zone);
         end if;
-        v_schedule.anchor_local := coalesce(p_anchor_local, date_trunc('minute', kronos.now() at time zone v_zone));
+        v_schedule.anchor_local := coalesce(p_anchor_local,
+                                            date_trunc('minute', kronos.now() at time zone v_zone));
         select parsed.days, parsed.months into v_schedule.every_days, v_schedule.every_months
           from kronos.parse_calendar_interval(p_every, v_schedule.anchor_local) as parsed;
         v_schedule.every_hour := false;      -- its time of day is fixed

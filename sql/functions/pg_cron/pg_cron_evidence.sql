@@ -28,7 +28,8 @@ begin
     ), bounds as materialized (
         select max(around.runid) filter (where around.start_time < p_from) as after,
                min(around.runid) filter (where around.start_time >= p_to) as before,
-               coalesce(min(around.start_time) filter (where around.start_time >= p_to), kronos.now()) as before_at
+               coalesce(min(around.start_time) filter (where around.start_time >= p_to),
+                        kronos.now()) as before_at
           from around
     ), ring as (
         (select around.runid, around.start_time, around.end_time, around.status, around.return_message

@@ -3,5 +3,7 @@
 create or replace function kronos.is_turning(p_pointer kronos.pointers) returns boolean
 language sql stable
 as $$
-    select exists (select from kronos.turns as turn where turn.workspace_id = p_pointer.workspace_id and turn.turned_at >= p_pointer.next_tick_at)
+    select exists (select from kronos.turns as turn
+                    where turn.workspace_id = p_pointer.workspace_id
+                      and turn.turned_at >= p_pointer.next_tick_at)
 $$;

@@ -2,5 +2,6 @@
 create or replace function kronos.suspension_reason(p_suspended_at timestamptz) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object('code', 'workspace_suspended', 'detail', 'the workspace was suspended', 'at', kronos.iso(p_suspended_at))
+    select jsonb_build_object('code', 'workspace_suspended', 'detail', 'the workspace was suspended',
+                              'at', kronos.iso(p_suspended_at))
 $$;

@@ -2,7 +2,8 @@
 -- that their zone's present rules say.
 -- Lock order: the workspace, the jobs' rows, cron.job; waits for nobody.
 -- Returns: how many alarms and pointers were other ones before, and which jobs somebody holds.
-create or replace function kronos.correct_jobs(p_job_ids uuid[], p_alarms text[], p_changed_from timestamptz, out alarms integer, out pointers integer,
+create or replace function kronos.correct_jobs(p_job_ids uuid[], p_alarms text[], p_changed_from timestamptz,
+                                               out alarms integer, out pointers integer,
                                                out busy uuid[])
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -13,22 +14,28 @@ declare
 begin
     busy := array(select unnest(p_job_ids) except select unnest(v_held));
     with fresh as materialized (
-        select job.job_id, fresh.alarm, job.alarm as old_alarm, pointer.next_tick_at as old_tick_at, settled.at as settled_at,
-               case when settled.at is not null then coalesce(kronos.tick_after(job, settled.at), 'infinity') else pointer.next_tick_at end as next_tick_at
+        select job.job_id, fresh.alarm, job.alarm as old_alarm, pointer.next_tick_at as old_tick_at,
+               settled.at as settled_at,
+               case when settled.at is not null then coalesce(kronos.tick_after(job, settled.at), 'infinity')
+                    else pointer.next_tick_at end as next_tick_at
           from unnest(p_job_ids, p_alarms) as fresh (job_id, alarm)
           join kronos.jobs as job on job.job_id = fresh.job_id
           left join lateral kronos.pointer_of(job.job_id) as pointer on true
-         cross join lateral (select case when p_changed_from is not null and (job.schedule).every_seconds is null
+         cross join lateral (select case when p_changed_from is not null
+                                          and (job.schedule).every_seconds is null
                                          then kronos.settled_tick(job, p_changed_from) end as at) as settled
          where job.job_id = any (v_held)
            and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')
     ), corrected as (
         update kronos.jobs as job
            set alarm = fresh.alarm,
-               ticks_from = case when fresh.settled_at > p_changed_from then greatest(job.ticks_from, fresh.settled_at) else job.ticks_from end
+               ticks_from = case when fresh.settled_at > p_changed_from
+                                 then greatest(job.ticks_from, fresh.settled_at)
+                                 else job.ticks_from end
           from fresh
          where job.job_id = fresh.job_id
-        returning job.job_id, job.workspace_id, job.status, fresh.alarm, fresh.old_alarm, fresh.next_tick_at, fresh.old_tick_at
+        returning job.job_id, job.workspace_id, job.status, fresh.alarm, fresh.old_alarm, fresh.next_tick_at,
+                  fresh.old_tick_at
     ), moved as (
         update kronos.pointers as pointer
            set next_tick_at = fresh.next_tick_at
@@ -44,7 +51,9 @@ begin
       into alarms, pointers, v_registered, v_alarms
       from corrected
       join kronos.workspaces as workspace using (workspace_id)
-     cross join lateral (select corrected.status = 'ACTIVE' and workspace.status = 'ACTIVE' and corrected.alarm <> corrected.old_alarm as is_rung) as rung;
+     cross join lateral (select corrected.status = 'ACTIVE'
+                         and workspace.status = 'ACTIVE'
+                         and corrected.alarm <> corrected.old_alarm as is_rung) as rung;
     perform kronos.register_jobs(v_registered, v_alarms);
 end
 $$;

@@ -11,7 +11,8 @@ declare
     v_retired uuid[] := '{}'::uuid[];
 begin
     for v_job in
-        select job.job_id, kronos.why_halted(job) as why_halted, job.status = 'PAUSED' and job.resume_at <= p_now as pause_is_over
+        select job.job_id, kronos.why_halted(job) as why_halted,
+               job.status = 'PAUSED' and job.resume_at <= p_now as pause_is_over
           from kronos.jobs as job
          where job.job_id = any (p_job_ids)
            and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.ends_at <= p_now
@@ -22,7 +23,9 @@ begin
         begin
             if v_job.pause_is_over then
                 perform kronos.end_pause(v_job.job_id);
-                select kronos.why_halted(job) into v_job.why_halted from kronos.jobs as job where job.job_id = v_job.job_id;
+                select kronos.why_halted(job) into v_job.why_halted
+                  from kronos.jobs as job
+                 where job.job_id = v_job.job_id;
             end if;
             perform kronos.follow_turns(array[v_job.job_id]);
             if v_job.why_halted is null then
@@ -31,12 +34,15 @@ begin
                 perform kronos.skip_ticks(v_job.job_id, p_now, v_job.why_halted);
             end if;
         exception when others then
-            raise warning 'kronos: the last ticks of job % cannot be accounted for: % (%)', v_job.job_id, sqlerrm, sqlstate;
+            raise warning 'kronos: the last ticks of job % cannot be accounted for: % (%)', v_job.job_id,
+                sqlerrm, sqlstate;
         end;
     end loop;
     perform kronos.account_each(v_live, p_now);
     update kronos.jobs
-       set status = 'RETIRED', ticks_until = p_now, status_reason = jsonb_build_object('code', 'ended', 'detail', format('ends_at %s has passed', kronos.iso(ends_at)))
+       set status = 'RETIRED', ticks_until = p_now, status_reason = jsonb_build_object(
+           'code', 'ended', 'detail', format('ends_at %s has passed', kronos.iso(ends_at))
+       )
      where job_id = any (v_retired)
        and status in ('ACTIVE', 'PAUSED');
     return cardinality(v_retired);

@@ -3,14 +3,17 @@
 -- its own. A row that cannot be accounted for is retired all the same. A hundred at a time until p_until, and
 -- at least those; the next minute goes on.
 -- The reaper removes their entries after it.   Returns: how many were retired.
-create or replace function kronos.end_jobs(p_now timestamptz, p_until timestamptz default 'infinity') returns integer
+create or replace function kronos.end_jobs(p_now timestamptz, p_until timestamptz default 'infinity')
+returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_at_once constant integer := 100;
     v_job_ids constant uuid[] := kronos.rotated(array(select job.job_id
                                                         from kronos.jobs as job
-                                                       where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.ends_at <= p_now
+                                                       where job.trigger = 'CRON'
+                                                         and job.status in ('ACTIVE', 'PAUSED')
+                                                         and job.ends_at <= p_now
                                                        order by job.ends_at, job.job_id
                                                        limit 50000));
     v_ended   integer := 0;

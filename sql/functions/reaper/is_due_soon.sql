@@ -4,4 +4,6 @@
 create or replace function kronos.is_due_soon(p_status text, p_next_tick_at timestamptz) returns boolean
 language sql volatile parallel safe
 return p_status = 'ACTIVE'
-   and coalesce(p_next_tick_at between kronos.clock() - kronos.grace() and kronos.clock() + interval '15 seconds', false);
+   and coalesce(p_next_tick_at between kronos.clock() - kronos.grace() and kronos.clock()
+                + interval '15 seconds',
+                false);

@@ -1,10 +1,11 @@
 -- reap: the task of the internal job reaper: makes pg_cron's entries and the ACTIVE CRON jobs the same set,
 -- and touches nobody else's.
---   1. retires jobs whose ends_at has come, after accounting for their last ticks, and resumes those whose pause has run out;
+--   1. retires jobs whose ends_at has come, after accounting for their last ticks, and resumes those whose
+--      pause has run out;
 --   2. has jobs follow their workspaces that were suspended or resumed;
 --   3. reads time zones anew, and puts right the alarms and pointers that this changes;
---   4. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another role, or edited by hand;
---      registers what an ACTIVE job lacks;
+--   4. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another
+--      role, or edited by hand; registers what an ACTIVE job lacks;
 --   5. has pg_cron read its entries again.
 -- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request
 -- under way is never undone. A function cannot commit, and what it has changed it holds until it ends: so
@@ -17,7 +18,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_began  constant timestamptz := kronos.clock();
-    v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, "failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}'::jsonb;
+    v_counts jsonb := '{"resumed": 0, "unscheduled": 0, "registered": 0, "corrected": 0, "busy": 0, '
+                      '"failed": 0, "zones": 0, "alarms": 0, "pointers": 0, "ended": 0}'::jsonb;
     v_left   jsonb := '{"ended": 0, "resumed": 0, "suspension": 0, "alarms": 0, "entries": 0}'::jsonb;
     v_errors jsonb := '[]'::jsonb;
     v_done   record;
@@ -26,30 +28,41 @@ declare
 begin
     for v_task, v_until in
         select task, v_began + p_budget * share
-          from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'turn_all', 0.5), (4, 'refresh_zones', 0.6),
+          from (values (1, 'end_jobs', 0.15), (2, 'resume_jobs_in_time', 0.3), (3, 'turn_all', 0.5),
+                (4, 'refresh_zones', 0.6),
                        (5, 'repair_pg_cron', 1), (6, 'wake_pg_cron', 1)) as tasks (nth, task, share)
          order by nth
     loop
-        continue when v_task in ('end_jobs', 'resume_jobs_in_time') and kronos.is_held();      -- both account for ticks
+        -- both account for ticks
+        continue when v_task in ('end_jobs', 'resume_jobs_in_time') and kronos.is_held();
         begin
             case v_task
                 when 'end_jobs' then
                     v_counts := v_counts || jsonb_build_object('ended', kronos.end_jobs(v_began, v_until));
                     v_left := v_left || jsonb_build_object('ended', (select count(*) from kronos.jobs as job
-                                                                      where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.ends_at <= v_began));
+                                                                      where job.trigger = 'CRON'
+                                                                        and job.status in ('ACTIVE', 'PAUSED')
+                                                                        and job.ends_at <= v_began));
                 when 'resume_jobs_in_time' then
                     select * into v_done from kronos.resume_jobs_in_time(v_began, v_until);
                     v_errors := v_errors || v_done.errors;
-                    v_counts := kronos.added(v_counts, jsonb_build_object('resumed', v_done.resumed, 'busy', v_done.busy, 'failed', jsonb_array_length(v_done.errors)));
+                    v_counts := kronos.added(v_counts, jsonb_build_object('resumed', v_done.resumed,
+                                                                          'busy', v_done.busy,
+                                                                          'failed',
+                                                                          jsonb_array_length(v_done.errors)));
                     v_left := v_left || jsonb_build_object('resumed', (select count(*) from kronos.jobs as job
-                                                                        where job.status = 'PAUSED' and job.resume_at <= v_began));
+                                                                        where job.status = 'PAUSED'
+                                                                          and job.resume_at <= v_began));
                 when 'turn_all' then
                     v_left := v_left || jsonb_build_object('suspension', kronos.turn_all(v_until));
                 when 'refresh_zones' then
                     select * into v_done from kronos.refresh_zones(v_until);
                     v_errors := v_errors || v_done.errors;
-                    v_counts := kronos.added(v_counts, jsonb_build_object('zones', v_done.zones, 'alarms', v_done.alarms, 'pointers', v_done.pointers,
-                                                                          'failed', jsonb_array_length(v_done.errors)));
+                    v_counts := kronos.added(v_counts,
+                                             jsonb_build_object('zones', v_done.zones,
+                                                                'alarms', v_done.alarms,
+                                                                'pointers', v_done.pointers,
+                                                                'failed', jsonb_array_length(v_done.errors)));
                     v_left := v_left || jsonb_build_object('alarms', v_done.remaining);
                 when 'repair_pg_cron' then
                     select * into v_done from kronos.repair_pg_cron(p_budget * 0.8);
@@ -65,6 +78,7 @@ begin
         end;
     end loop;
     v_counts := v_counts || jsonb_build_object('left', v_left);
-    return case when v_errors = '[]' then v_counts else v_counts || jsonb_build_object('errors', v_errors) end;
+    return case when v_errors = '[]' then v_counts
+                else v_counts || jsonb_build_object('errors', v_errors) end;
 end
 $$;

@@ -3,7 +3,8 @@
 -- Returns: how many were moved, and the first of those that another session holds.
 create or replace function kronos.reask_each(p_job_ids uuid[], out moved integer, out first_busy uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off      -- the planner does not know how few they are
+-- the planner does not know how few they are
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
 begin
     with alike as materialized (
@@ -47,7 +48,11 @@ begin
         returning job.job_id
     )
     select (select count(*) from job),
-           (select changed.job_id from changed where changed.job_id <> all (array(select job_id from held)) order by changed.job_id limit 1)
+           (select changed.job_id
+              from changed
+             where changed.job_id <> all (array(select job_id from held))
+             order by changed.job_id
+             limit 1)
       into moved, first_busy;
 end
 $$;

@@ -8,8 +8,10 @@
 -- An instant that has passed meanwhile is due at once. Lock order: executions, then jobs, as when a worker
 -- ends one.
 -- Returns: how many were moved, and whether none is left to move.
-create or replace function kronos.reask_local_one_shots(p_timezone text, p_until timestamptz default 'infinity', p_at_once integer default 200,
-                                                        out moved integer, out is_complete boolean)
+create or replace function kronos.reask_local_one_shots(p_timezone text,
+                                                        p_until timestamptz default 'infinity',
+                                                        p_at_once integer default 200, out moved integer,
+                                                        out is_complete boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -38,7 +40,9 @@ begin
     end loop;
     v_busy := coalesce(v_busy, v_job_ids[v_next]);      -- beyond the last: null
     is_complete := v_busy is null;
-    update kronos.zones set one_shots_from = v_busy where timezone = p_timezone and one_shots_from is distinct from v_busy;
+    update kronos.zones
+       set one_shots_from = v_busy
+     where timezone = p_timezone and one_shots_from is distinct from v_busy;
     if moved > 0 then
         perform pg_notify('kronos_work', '');      -- a worker may be waiting for a later time
     end if;

@@ -6,7 +6,8 @@
 -- Only jobs that need it are locked. Where one of them fails, its half of the batch is tried apart, and so
 -- on: it keeps what it has.
 -- Returns: how many alarms and pointers were corrected, which jobs somebody holds, and what failed.
-create or replace function kronos.refresh_each(p_job_ids uuid[], p_changed_from timestamptz, out alarms integer, out pointers integer, out busy uuid[],
+create or replace function kronos.refresh_each(p_job_ids uuid[], p_changed_from timestamptz,
+                                               out alarms integer, out pointers integer, out busy uuid[],
                                                out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -21,7 +22,8 @@ begin
     busy := '{}';
     errors := '[]';
     begin
-        select coalesce(array_agg(outdated.job_id order by outdated.job_id), '{}'), coalesce(array_agg(outdated.alarm order by outdated.job_id), '{}')
+        select coalesce(array_agg(outdated.job_id order by outdated.job_id), '{}'),
+               coalesce(array_agg(outdated.alarm order by outdated.job_id), '{}')
           into v_job_ids, v_alarms
           from kronos.outdated_jobs(p_job_ids, p_changed_from) as outdated;
         if array_position(v_alarms, null) is not null then
@@ -34,7 +36,8 @@ begin
         return;
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
-            errors := (select jsonb_agg(jsonb_build_object('task', 'refresh_zones', 'job_id', job_id, 'type', sqlstate, 'message', sqlerrm))
+            errors := (select jsonb_agg(jsonb_build_object('task', 'refresh_zones', 'job_id', job_id,
+                                                           'type', sqlstate, 'message', sqlerrm))
                          from unnest(p_job_ids) as job_id);
             return;
         end if;

@@ -3,8 +3,8 @@
 -- where this one stopped. Those that another session holds come again then, with all after them.
 -- Returns: how many alarms and pointers were corrected, how many jobs are still to be looked at, and what
 -- failed.
-create or replace function kronos.refresh_jobs(p_timezone text, p_until timestamptz, out alarms integer, out pointers integer, out remaining integer,
-                                               out errors jsonb)
+create or replace function kronos.refresh_jobs(p_timezone text, p_until timestamptz, out alarms integer,
+                                               out pointers integer, out remaining integer, out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -27,16 +27,19 @@ begin
                         limit 50000);
     remaining := cardinality(v_job_ids);
     for v_at in 1 .. cardinality(v_job_ids) by c_at_once loop
-        select * into v_part from kronos.refresh_each(v_job_ids[v_at : v_at + c_at_once - 1], v_zone.changed_from);
+        select * into v_part
+          from kronos.refresh_each(v_job_ids[v_at : v_at + c_at_once - 1], v_zone.changed_from);
         alarms := alarms + v_part.alarms;
         pointers := pointers + v_part.pointers;
         errors := errors || v_part.errors;
-        v_busy := coalesce(v_busy, (select job_id from unnest(v_part.busy) as job_id order by job_id limit 1));
+        v_busy :=
+            coalesce(v_busy, (select job_id from unnest(v_part.busy) as job_id order by job_id limit 1));
         remaining := greatest(remaining - c_at_once, 0);
         exit when kronos.clock() >= p_until;
     end loop;
     update kronos.zones
-       set from_job_id = coalesce(v_busy, case when remaining > 0 then v_job_ids[cardinality(v_job_ids) - remaining + 1] end)
+       set from_job_id = coalesce(v_busy, case when remaining > 0
+                                               then v_job_ids[cardinality(v_job_ids) - remaining + 1] end)
      where timezone = p_timezone;
 end
 $$;

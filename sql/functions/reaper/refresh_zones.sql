@@ -1,15 +1,19 @@
 -- refresh_zones: sees that the live CRON jobs, and one-shots at a local time, go by the rules that PostgreSQL
 -- has for their time zones now.
---   Each minute the distances from UTC at the instants that were noted (zones.probes) are asked again, 0.1 ms a zone: where one differs, the time zone data
---   has been updated. Then the zone is read again, and the alarms, entries and pointers of its jobs are put right. For fifteen minutes they are looked at
---   again and again: sessions that have the old rules still, which PostgreSQL keeps until a session ends, may write what these say. The workers are told
---   (kronos_zones) and the API asks (zones.changed_at), and both go on with new sessions.
---   Once a day each zone is read again, for the two years that alarms are made for go on; UTC too, for cron.timezone may have changed.
+-- Each minute the distances from UTC at the instants that were noted (zones.probes) are asked again, 0.1 ms a
+-- zone: where one differs, the time zone data has been updated. Then the zone is read again, and the alarms,
+-- entries and pointers of its jobs are put right. For fifteen minutes they are looked at again and again:
+-- sessions that have the old rules still, which PostgreSQL keeps until a session ends, may write what these
+-- say. The workers are notified (kronos_zones) and the API asks (zones.changed_at), and both go on with new
+-- sessions.
+-- Once a day each zone is read again, for the two years that alarms are made for go on; UTC too, for
+-- cron.timezone may have changed.
 -- A zone that no live job has is forgotten when it is a day old.
 -- It stops at p_until; the next minute goes on.
 -- Returns: how many zones were read, alarms and pointers corrected, jobs are still to be looked at, and what
 -- failed; the rest is done all the same.
-create or replace function kronos.refresh_zones(p_until timestamptz default 'infinity', out zones integer, out alarms integer, out pointers integer,
+create or replace function kronos.refresh_zones(p_until timestamptz default 'infinity', out zones integer,
+                                                out alarms integer, out pointers integer,
                                                 out remaining integer, out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -27,9 +31,13 @@ begin
     delete from kronos.zones as zone
      where zone.read_at <= kronos.now() - interval '1 day'
        and not exists (select from kronos.jobs as job
-                        where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.timezone = zone.timezone)
+                        where job.trigger = 'CRON'
+                          and job.status in ('ACTIVE', 'PAUSED')
+                          and job.timezone = zone.timezone)
        and not exists (select from kronos.jobs as job
-                        where job.run_at_local is not null and job.status = 'ACTIVE' and job.timezone = zone.timezone);
+                        where job.run_at_local is not null
+                          and job.status = 'ACTIVE'
+                          and job.timezone = zone.timezone);
     for v_old in
         select used.timezone, zone.read_at, zone.probes, zone.distances, zone.from_job_id, zone.changed_from,
                zone.changed_at > kronos.now() - interval '15 minutes' as has_just_changed
@@ -38,7 +46,9 @@ begin
          order by zone.from_job_id is null, zone.read_at nulls first, used.timezone
     loop
         begin
-            if v_old.read_at is null or v_old.read_at <= kronos.now() - interval '1 day' or v_old.probes = '{}'
+            if v_old.read_at is null
+                or v_old.read_at <= kronos.now() - interval '1 day'
+                or v_old.probes = '{}'
                or kronos.zone_distances(v_old.timezone, v_old.probes) <> v_old.distances then
                 perform kronos.reread_zone(v_old.timezone);
                 zones := zones + 1;
@@ -54,12 +64,17 @@ begin
             alarms := alarms + v_done.alarms;
             pointers := pointers + v_done.pointers;
             remaining := remaining + v_done.remaining;
-            if not (select asked.is_complete from kronos.reask_local_one_shots(v_old.timezone, p_until) as asked) then      -- the next minute goes on
-                update kronos.zones set from_job_id = coalesce(from_job_id, c_last) where timezone = v_old.timezone;
+            -- the next minute goes on
+            if not (select asked.is_complete
+                      from kronos.reask_local_one_shots(v_old.timezone, p_until) as asked) then
+                update kronos.zones
+                   set from_job_id = coalesce(from_job_id, c_last)
+                 where timezone = v_old.timezone;
             end if;
             errors := errors || v_done.errors;
         exception when others then
-            errors := errors || jsonb_build_object('task', 'refresh_zones', 'timezone', v_old.timezone, 'type', sqlstate, 'message', sqlerrm);
+            errors := errors || jsonb_build_object('task', 'refresh_zones', 'timezone', v_old.timezone,
+                                                   'type', sqlstate, 'message', sqlerrm);
         end;
         exit when kronos.clock() >= p_until and zones + remaining > 0;
     end loop;

@@ -6,7 +6,8 @@
 -- Returns: {unscheduled, registered, corrected, busy, failed}: how many of each there were, absent where
 -- none. busy: a request holds the job, or its workspace is being suspended or resumed. spared_*: those that
 -- were left alone.
-create or replace function kronos.repair_entries(p_job_ids uuid[], p_jobids bigint[], p_spares boolean, out counts jsonb, out errors jsonb,
+create or replace function kronos.repair_entries(p_job_ids uuid[], p_jobids bigint[], p_spares boolean,
+                                                 out counts jsonb, out errors jsonb,
                                                  out spared_job_ids uuid[], out spared_jobids bigint[])
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -33,11 +34,15 @@ begin
                                      cross join lateral kronos.pointer_of(job.job_id) as pointer
                                      where job.job_id = any (p_job_ids)
                                        and pointer.next_tick_at < 'infinity'
-                                       and kronos.next_tick(job.schedule, pointer.next_tick_at) < kronos.clock() + kronos.grace())
+                                       and kronos.next_tick(job.schedule, pointer.next_tick_at)
+                                           < kronos.clock() + kronos.grace())
                     end;
-        select array_agg(suspect.job_id order by suspect.nth), array_agg(suspect.jobid order by suspect.nth), array_agg(held.alarm order by suspect.nth),
-               array_agg(case when job.job_id is null or held.job_id is not null                           then 'held'
-                              when p_spares and kronos.is_due_soon(job.status, pointer.next_tick_at)          then 'spared'
+        select array_agg(suspect.job_id order by suspect.nth), array_agg(suspect.jobid order by suspect.nth),
+               array_agg(held.alarm order by suspect.nth),
+               array_agg(case when job.job_id is null or held.job_id is not null
+                              then 'held'
+                              when p_spares and kronos.is_due_soon(job.status, pointer.next_tick_at)
+                                  then 'spared'
                               else 'busy'
                          end order by suspect.nth)
           into v_job_ids, v_jobids, v_alarms, v_done
@@ -46,19 +51,32 @@ begin
           left join kronos.jobs as job on job.job_id = suspect.job_id
           left join lateral kronos.pointer_of(job.job_id) as pointer on true
          where p_spares or suspect.job_id = any (v_wanted);
-        v_held := array(select nth::integer from unnest(v_done) with ordinality as looked_at (done, nth) where done = 'held' order by nth);
-        v_mended := kronos.mend_pg_cron_entries(array(select v_job_ids[nth] from unnest(v_held) as nth), array(select v_jobids[nth] from unnest(v_held) as nth),
-                                                array(select v_alarms[nth] from unnest(v_held) as nth), v_place.database, v_place.nodename, v_place.nodeport);
+        v_held := array(select nth::integer
+                          from unnest(v_done) with ordinality as looked_at (done, nth)
+                         where done = 'held'
+                         order by nth);
+        v_mended := kronos.mend_pg_cron_entries(array(select v_job_ids[nth] from unnest(v_held) as nth),
+                                                array(select v_jobids[nth] from unnest(v_held) as nth),
+                                                array(select v_alarms[nth] from unnest(v_held) as nth),
+                                                v_place.database, v_place.nodename, v_place.nodeport);
         counts := (select coalesce(jsonb_object_agg(done, times), '{}')
-                     from (select done, count(*) as times from unnest(v_mended || array_remove(v_done, 'held')) as done
+                     from (select done, count(*) as times
+                             from unnest(v_mended || array_remove(v_done, 'held')) as done
                             where done <> 'spared' group by done) as told);
-        spared_job_ids := array(select v_job_ids[nth] from unnest(v_done) with ordinality as looked_at (done, nth) where done = 'spared' order by nth);
-        spared_jobids := array(select v_jobids[nth] from unnest(v_done) with ordinality as looked_at (done, nth) where done = 'spared' order by nth);
+        spared_job_ids := array(select v_job_ids[nth]
+                                  from unnest(v_done) with ordinality as looked_at (done, nth)
+                                 where done = 'spared'
+                                 order by nth);
+        spared_jobids := array(select v_jobids[nth]
+                                 from unnest(v_done) with ordinality as looked_at (done, nth)
+                                where done = 'spared'
+                                order by nth);
         return;
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
             counts := jsonb_build_object('failed', cardinality(p_job_ids));
-            errors := jsonb_build_array(jsonb_build_object('job_id', p_job_ids[1], 'jobid', p_jobids[1], 'type', sqlstate, 'message', sqlerrm));
+            errors := jsonb_build_array(jsonb_build_object('job_id', p_job_ids[1], 'jobid', p_jobids[1],
+                                                           'type', sqlstate, 'message', sqlerrm));
             return;
         end if;
     end;
@@ -66,7 +84,8 @@ begin
     for v_part in
         select each.*
           from (values (1, v_half), (v_half + 1, cardinality(p_job_ids))) as part (first, last)
-         cross join lateral kronos.repair_entries(p_job_ids[part.first:part.last], p_jobids[part.first:part.last], p_spares) as each
+         cross join lateral kronos.repair_entries(p_job_ids[part.first:part.last],
+                                                  p_jobids[part.first:part.last], p_spares) as each
     loop
         counts := kronos.added(counts, v_part.counts);
         errors := errors || v_part.errors;

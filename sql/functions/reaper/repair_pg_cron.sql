@@ -6,7 +6,8 @@
 -- in PostgreSQL's shared table of locks.
 -- Returns: {unscheduled, registered, corrected, busy, failed}, absent where none; how many differences are
 -- left; and what failed, up to 100 of it.
-create or replace function kronos.repair_pg_cron(p_for interval, out counts jsonb, out remaining integer, out errors jsonb)
+create or replace function kronos.repair_pg_cron(p_for interval, out counts jsonb, out remaining integer,
+                                                 out errors jsonb)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -30,10 +31,12 @@ begin
         return;
     end if;
     for v_batch in
-        select array_agg(told.job_id) as job_ids, array_agg(told.jobid) as jobids, count(*) as differences, count(distinct told.workspace_id) as workspaces,
+        select array_agg(told.job_id) as job_ids, array_agg(told.jobid) as jobids, count(*) as differences,
+               count(distinct told.workspace_id) as workspaces,
                max(told.in_all) as in_all
           from (select drift.job_id, drift.jobid, drift.workspace_id, count(*) over () as in_all,
-                       row_number() over (order by drift.workspace_id < v_from, drift.workspace_id, drift.job_id < v_from, drift.job_id) as nth
+                       row_number() over (order by drift.workspace_id < v_from, drift.workspace_id,
+                                          drift.job_id < v_from, drift.job_id) as nth
                   from kronos.pg_cron_drift() as drift) as told
          where told.nth <= 20000      -- more than a call does
          group by (told.nth - 1) / c_at_once
@@ -54,14 +57,17 @@ begin
     v_at := 1;
     v_last_until := kronos.clock() + interval '0.5 seconds';
     while v_at <= cardinality(v_spared) and kronos.clock() < v_last_until loop
-        select * into v_part from kronos.repair_entries(v_spared[v_at : v_at + c_at_once - 1], v_spared_ids[v_at : v_at + c_at_once - 1], false);
+        select * into v_part from kronos.repair_entries(v_spared[v_at : v_at + c_at_once - 1],
+                                                        v_spared_ids[v_at : v_at + c_at_once - 1], false);
         counts := kronos.added(counts, v_part.counts);
         errors := errors || v_part.errors;
-        remaining := remaining - coalesce((select sum(value::integer) from jsonb_each_text(v_part.counts)), 0);
+        remaining := remaining - coalesce((select sum(value::integer) from jsonb_each_text(v_part.counts)),
+                                          0);
         v_at := v_at + c_at_once;
     end loop;
     errors := jsonb_path_query_array(errors, '$[0 to 99]');
     -- busy and failed ones are differences still
-    remaining := remaining + coalesce((counts ->> 'busy')::integer, 0) + coalesce((counts ->> 'failed')::integer, 0);
+    remaining :=
+        remaining + coalesce((counts ->> 'busy')::integer, 0) + coalesce((counts ->> 'failed')::integer, 0);
 end
 $$;

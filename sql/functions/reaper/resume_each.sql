@@ -1,8 +1,8 @@
 -- resume_each: what resume_jobs_in_time does, for a batch of jobs. Where one of them fails, its half of the
 -- batch is tried apart, and so on.
 -- Returns: how many were resumed, held by somebody, made due executions; and what failed.
-create or replace function kronos.resume_each(p_job_ids uuid[], p_now timestamptz, out resumed integer, out busy integer, out delivered integer,
-                                              out errors jsonb)
+create or replace function kronos.resume_each(p_job_ids uuid[], p_now timestamptz, out resumed integer,
+                                              out busy integer, out delivered integer, out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -20,9 +20,12 @@ begin
          where job.status = 'PAUSED' and job.resume_at <= p_now;
         busy := cardinality(p_job_ids) - cardinality(v_held);
         perform kronos.skip_each(v_held, p_now, null);
-        update kronos.jobs set status = 'ACTIVE', status_reason = null, resume_at = null where job_id = any (v_held) and status = 'PAUSED';
+        update kronos.jobs
+           set status = 'ACTIVE', status_reason = null, resume_at = null
+         where job_id = any (v_held) and status = 'PAUSED';
         perform kronos.follow_turns(v_held);
-        select coalesce(array_agg(job.job_id), '{}'), coalesce(array_agg(job.alarm), '{}') into v_due, v_alarms
+        select coalesce(array_agg(job.job_id), '{}'), coalesce(array_agg(job.alarm), '{}') into v_due,
+               v_alarms
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)
          where job.job_id = any (v_held) and workspace.status = 'ACTIVE';
@@ -35,7 +38,8 @@ begin
             resumed := 0;
             busy := 0;
             delivered := 0;
-            errors := jsonb_build_array(jsonb_build_object('job_id', p_job_ids[1], 'type', sqlstate, 'message', sqlerrm));
+            errors := jsonb_build_array(jsonb_build_object('job_id', p_job_ids[1], 'type', sqlstate,
+                                                           'message', sqlerrm));
             return;
         end if;
     end;

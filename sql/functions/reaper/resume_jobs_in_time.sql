@@ -6,8 +6,9 @@
 -- pause ends there (settle_ticks).
 -- Returns: how many were resumed, how many were held by another session, and what failed: job_id, type and
 -- message.
-create or replace function kronos.resume_jobs_in_time(p_now timestamptz, p_until timestamptz default 'infinity', out resumed integer, out busy integer,
-                                                      out errors jsonb)
+create or replace function kronos.resume_jobs_in_time(p_now timestamptz,
+                                                      p_until timestamptz default 'infinity',
+                                                      out resumed integer, out busy integer, out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare

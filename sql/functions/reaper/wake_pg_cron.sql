@@ -8,7 +8,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform kronos.register_pg_cron(reaper.job_id)
-       from (select (select job.job_id from kronos.jobs as job where job.job_id = beat.job_id and job.name = 'reaper') as job_id
+       from (select (select job.job_id
+                       from kronos.jobs as job
+                      where job.job_id = beat.job_id and job.name = 'reaper') as job_id
                from kronos.heartbeats as beat) as reaper      -- a row an internal job
       where reaper.job_id is not null
         and kronos.alarm_of(reaper.job_id) is not null;

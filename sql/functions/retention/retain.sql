@@ -30,7 +30,8 @@ begin
            set swept_until = '00000000-0000-0000-0000-000000000000', began_at = kronos.now()
          where days = 0;
     end if;
-    foreach v_part in array array['keys', 'run_details', 'remains', 'workspaces', 'executions', 'jobs', 'notes',
+    foreach v_part in array array['keys', 'run_details', 'remains', 'workspaces', 'executions', 'jobs',
+                                  'notes',
                                   'add_partitions', 'drop_partitions'] loop
         continue when v_part = 'jobs' and v_is_left;      -- theirs go first
         begin

@@ -62,10 +62,12 @@ begin
            and case when chunk.trigger = 'CRON'
                     then not kronos.has_history(chunk.job_id, chunk.created_at, chunk.retired_at,
                                                 case when p_dry_run
-                                                     then kronos.now() - make_interval(days => chunk.success_days)
+                                                     then kronos.now()
+                                                          - make_interval(days => chunk.success_days)
                                                      else '-infinity' end,
                                                 case when p_dry_run
-                                                     then kronos.now() - make_interval(days => chunk.failure_days)
+                                                     then kronos.now()
+                                                          - make_interval(days => chunk.failure_days)
                                                      else '-infinity' end)
                     else not exists (select from kronos.execution_done as done
                                       where done.job_id = chunk.job_id

@@ -11,8 +11,17 @@ declare
     v_days  tid[];
     v_weeks tid[];
 begin
-    v_days := array(select late.ctid from kronos.late_days as late where late.id_day < v_day limit p_limit for update skip locked);
-    v_weeks := array(select noted.ctid from kronos.history_weeks as noted where noted.week < v_day - 6 order by noted.week limit p_limit for update skip locked);
+    v_days := array(select late.ctid
+                      from kronos.late_days as late
+                     where late.id_day < v_day
+                     limit p_limit
+                       for update skip locked);
+    v_weeks := array(select noted.ctid
+                       from kronos.history_weeks as noted
+                      where noted.week < v_day - 6
+                      order by noted.week
+                      limit p_limit
+                        for update skip locked);
     if v_days <> '{}' or v_weeks <> '{}' then
         v_day := kronos.oldest_day();
         delete from kronos.late_days where ctid = any (v_days) and id_day < v_day;

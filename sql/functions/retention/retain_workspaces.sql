@@ -3,7 +3,8 @@
 -- long as one of its executions is kept, and one-shots that have no row there are looked for.
 -- Returns: how many. With p_dry_run it only counts.
 create or replace function kronos.retain_workspaces(p_limit integer, p_dry_run boolean) returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_doomed uuid[];
@@ -12,9 +13,12 @@ begin
                         from kronos.workspaces as workspace
                        cross join kronos.retention as instance
                        where workspace.status = 'DELETED'
-                         and workspace.deleted_at < kronos.now() - make_interval(days => instance.failure_days)
-                         and not exists (select from kronos.jobs as job where job.workspace_id = workspace.workspace_id)
-                         and not exists (select from kronos.execution_done as done where done.workspace_id = workspace.workspace_id)
+                         and workspace.deleted_at < kronos.now()
+                             - make_interval(days => instance.failure_days)
+                         and not exists (select from kronos.jobs as job
+                                          where job.workspace_id = workspace.workspace_id)
+                         and not exists (select from kronos.execution_done as done
+                                          where done.workspace_id = workspace.workspace_id)
                        limit p_limit);
     if cardinality(v_doomed) > 0 and not p_dry_run then
         delete from kronos.late_days where workspace_id = any (v_doomed);

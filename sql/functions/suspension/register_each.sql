@@ -11,7 +11,8 @@ declare
     v_job_ids uuid[];
     v_alarms  text[];
 begin
-    select coalesce(array_agg(job.job_id order by job.job_id), '{}'), coalesce(array_agg(job.alarm order by job.job_id), '{}') into v_job_ids, v_alarms
+    select coalesce(array_agg(job.job_id order by job.job_id), '{}'),
+           coalesce(array_agg(job.alarm order by job.job_id), '{}') into v_job_ids, v_alarms
       from kronos.jobs as job
       join kronos.workspaces as workspace using (workspace_id)
      where job.job_id = any (p_job_ids)
@@ -21,7 +22,8 @@ begin
         return;
     exception when invalid_parameter_value then      -- pg_cron's, for a schedule that it cannot read
         if v_half = 0 then
-            raise warning 'kronos: job % cannot be registered with pg_cron: % (%)', p_job_ids[1], sqlerrm, sqlstate;
+            raise warning 'kronos: job % cannot be registered with pg_cron: % (%)', p_job_ids[1], sqlerrm,
+                sqlstate;
             return;
         end if;
     end;

@@ -7,7 +7,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if kronos.turn_workspace(kronos.current_workspace_id(), 'ACTIVE') then
-        perform pg_notify('kronos_work', 'old');      -- it has been due for long: a look that begins where claims ended passes it over
+        -- it has been due for long: a look that begins where claims ended passes it over
+        perform pg_notify('kronos_work', 'old');
     end if;
     return 0;
 end

@@ -12,7 +12,11 @@ begin
         return 0;
     end if;
     for v_workspace_id in
-        select turn.workspace_id from kronos.turns as turn where turn.next_at <= kronos.clock() and not kronos.is_held() order by turn.steps_left limit 1000
+        select turn.workspace_id
+          from kronos.turns as turn
+         where turn.next_at <= kronos.clock() and not kronos.is_held()
+         order by turn.steps_left
+         limit 1000
     loop
         while kronos.turn_some(v_workspace_id, 200) > 0 and kronos.clock() < p_until loop
         end loop;

@@ -3,7 +3,9 @@
 -- batch is tried apart, and so on, so that it stops no other. The caller holds the workspace's lock,
 -- shared. Lock order: the jobs' rows, cron.job; waits for no row. Returns: those that are left behind:
 -- held by somebody, or failed.
-create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean, p_entries boolean) returns uuid[]
+create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean,
+                                            p_entries boolean)
+returns uuid[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -16,7 +18,8 @@ begin
         return '{}';
     end if;
     begin
-        select coalesce(array_agg(job_id), '{}'), coalesce(array_agg(job_id) filter (where is_over), '{}') into v_held, v_paused
+        select coalesce(array_agg(job_id), '{}'),
+               coalesce(array_agg(job_id) filter (where is_over), '{}') into v_held, v_paused
           from (select job.job_id, job.status = 'PAUSED' and job.resume_at <= v_now as is_over
                   from kronos.jobs as job
                  where job.job_id = any (p_job_ids)
@@ -25,7 +28,9 @@ begin
                    for update skip locked) as locked;
         if p_ticks and v_paused <> '{}' then
             perform kronos.skip_each(v_paused, v_now, null);
-            update kronos.jobs set status = 'ACTIVE', status_reason = null, resume_at = null where job_id = any (v_paused);
+            update kronos.jobs
+               set status = 'ACTIVE', status_reason = null, resume_at = null
+             where job_id = any (v_paused);
         end if;
         if p_ticks then
             perform kronos.follow_turns(v_held);
@@ -46,7 +51,8 @@ begin
                       order by asked.nth);
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
-            raise warning 'kronos: % jobs, of % among them, cannot follow their workspace yet: % (%)', cardinality(p_job_ids), p_job_ids[1], sqlerrm, sqlstate;
+            raise warning 'kronos: % jobs, of % among them, cannot follow their workspace yet: % (%)',
+                cardinality(p_job_ids), p_job_ids[1], sqlerrm, sqlstate;
             return p_job_ids;
         end if;
     end;

@@ -20,19 +20,25 @@ begin
     if v_workspace.status is null or v_workspace.status in (p_status, 'DELETED') then
         return false;
     end if;
-    v_instants := coalesce((select turn.instants from kronos.turns as turn where turn.workspace_id = v_workspace.workspace_id for update),
+    v_instants := coalesce((select turn.instants
+                              from kronos.turns as turn
+                             where turn.workspace_id = v_workspace.workspace_id
+                               for update),
                            array_remove(array[v_workspace.suspended_at], null));
     if cardinality(v_instants) >= c_at_most then
-        raise exception 'the jobs of workspace % still follow its last % suspensions and resumptions: wait until jobs_left is 0', v_workspace.slug, cardinality(v_instants)
+        raise exception 'the jobs of workspace % still follow its last % suspensions and resumptions: wait '
+                        'until jobs_left is 0', v_workspace.slug, cardinality(v_instants)
             using errcode = 'lock_not_available';
     end if;
-    if (cardinality(v_instants) % 2 = 0) <> (p_status = 'SUSPENDED') then      -- somebody has written its row by hand
+    -- somebody has written its row by hand
+    if (cardinality(v_instants) % 2 = 0) <> (p_status = 'SUSPENDED') then
         v_instants := v_instants || greatest(coalesce(v_workspace.suspended_at, kronos.clock()),
                                              v_instants[cardinality(v_instants)] + interval '1 microsecond');
     end if;
     v_now := greatest(kronos.clock(), v_instants[cardinality(v_instants)] + interval '1 microsecond');
     update kronos.workspaces
-       set version = version + 1, status = p_status, suspended_at = case when p_status = 'SUSPENDED' then v_now end
+       set version = version + 1, status = p_status,
+           suspended_at = case when p_status = 'SUSPENDED' then v_now end
      where workspace_id = v_workspace.workspace_id;
     v_jobs := (select count(*)
                  from kronos.jobs as job
@@ -46,7 +52,8 @@ begin
     insert into kronos.turns as turn (workspace_id, instants, turned_at, steps_left)
     values (v_workspace.workspace_id, v_instants || v_now, v_now, 2 * v_jobs)
         on conflict (workspace_id) do update
-       set instants = excluded.instants, turned_at = excluded.turned_at, phase = default, after_created_at = default, after_job_id = default,
+       set instants = excluded.instants, turned_at = excluded.turned_at, phase = default,
+           after_created_at = default, after_job_id = default,
            behind = default, next_at = default, steps_left = excluded.steps_left;
     return true;
 end

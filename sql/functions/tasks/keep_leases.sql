@@ -19,7 +19,8 @@ begin
     select count(*), min(waiting.due_at) into v_endpoints, v_oldest
       from kronos.waiting_endpoints('infinity', 10000) as waiting;
     update kronos.heartbeats as beat
-       set waiting_from = case when v_endpoints < 10000 then least(v_oldest, kronos.now() - interval '3 minutes')
+       set waiting_from = case when v_endpoints < 10000
+                               then least(v_oldest, kronos.now() - interval '3 minutes')
                                else '-infinity' end
      where beat.job_id = (select job.job_id
                             from kronos.jobs as job

@@ -7,8 +7,9 @@
 -- of both, each minute.
 -- Returns: one row of counts. backfilled: null while no backfill is RUNNING and no job has a workspace to
 -- follow; else the next call is worth making soon.
-create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean default true, p_all_waiting boolean default true,
-    out requeued integer, out failed integer, out released integer, out backfilled integer)
+create or replace function kronos.upkeep(p_limit integer, p_all_leases boolean default true,
+                                         p_all_waiting boolean default true, out requeued integer,
+                                         out failed integer, out released integer, out backfilled integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
