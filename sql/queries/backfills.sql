@@ -3,7 +3,7 @@
 -- are not counted, nor more than %(limit)s.
 select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now() as is_past, counted.ticks,
        counted.left_out, counted.redriven, counted.first_at, counted.last_at
-  from kronos.jobs as job
+  from kronos.job_rows(kronos.find_job(%(job)s)) as job
  cross join lateral (select count(*)::integer as ticks,
                             count(*) filter (where is_left_out)::integer as left_out,
                             count(*) filter (where not is_left_out and failed_id is not null)::integer
@@ -13,8 +13,7 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now
                                                   least(%(to_at)s::timestamptz, kronos.now()),
                                                   %(limit)s::integer,
                                                   %(include)s::text[])) as counted
- where job.workspace_id = kronos.current_workspace_id()
-   and job.job_id = kronos.find_job(%(job)s);
+ where job.workspace_id = kronos.current_workspace_id();
 
 -- name: insert_backfill
 -- The backfill and its first executions. Run after settle_ticks, so that no tick of the past is the

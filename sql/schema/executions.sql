@@ -45,11 +45,10 @@ create table kronos.execution_live (
     -- whoever gives it back ends it
     constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),
     constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null))
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0,
-        autovacuum_analyze_threshold = 5000,
-        fillfactor = 45);      -- a claim writes its row anew: half of the page is free for that
+        autovacuum_analyze_threshold = 5000);
 -- Serves claim_executions and list_due_endpoints.
 create index execution_live_ready on kronos.execution_live (endpoint_id, visible_at)
     where claim_token is null;

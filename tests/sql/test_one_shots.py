@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -117,15 +118,10 @@ def test_it_is_shown_as_a_job_with_a_row_is(superuser: Connection) -> None:
     later = datetime.now(UTC) + _DAY
     for run_at, trigger in ((None, "IMMEDIATE"), (later, "DELAYED")):
         lean = make(superuser, endpoint, run_at=run_at)[0]["job_id"]
-        params = {
-            "workspace": str(endpoint.workspace_id),
-            "endpoint": _name(superuser, endpoint),
-            "trigger": trigger,
-            "input": Jsonb({"n": 0}),
-        }
-        params |= {"run_at": run_at, "job_id": (full := uuid.uuid4()), "tags": [], "dst_gap": "SHIFT", "wake": False}
-        params |= dict.fromkeys(("name", "title", "run_at_local", "timezone", "idempotency_key", "request_sha256"))
-        run_statement(superuser, "jobs.insert_one_shot_job", params, role="kronos_api", workspace_id=endpoint.workspace_id)
+        job = {"job_id": (full := uuid.uuid4()), "endpoint": (name := _name(superuser, endpoint)), "trigger": trigger, "input": {"n": 0}}
+        jobs = Jsonb([job | {"run_at": run_at, "tags": [], "dst_gap": "SHIFT"}], dumps=orjson.dumps)
+        params = {"workspace": str(endpoint.workspace_id), "endpoints": [name], "jobs": jobs, "wake": False}
+        run_statement(superuser, "jobs.insert_one_shot_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id)
         for _ in range(2):
             shown, wanted = (get(superuser, endpoint, job)[0] for job in (lean, full))
             own = {"job_id", "execution", "created_at", "retired_at", "last_run_at"}

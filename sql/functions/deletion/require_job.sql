@@ -18,7 +18,7 @@ begin
     end if;
     perform from kronos.jobs where job_id = new.job_id and workspace_id = new.workspace_id for key share;
     if not found then
-        raise exception 'the job % of execution % is not there', new.job_id, new.execution_id
+        raise exception 'the job % of execution % is not there', new.job_id, to_jsonb(new) ->> 'execution_id'
             using errcode = 'foreign_key_violation', schema = 'kronos', table = 'execution_live',
                   constraint = 'execution_live_job_fkey';
     end if;

@@ -15,7 +15,7 @@ declare
     v_paused  uuid[];
 begin
     if p_job_ids = '{}' then
-        return '{}';
+        return '{}'::uuid[];
     end if;
     begin
         select coalesce(array_agg(job_id), '{}'),
@@ -41,7 +41,7 @@ begin
             perform kronos.register_each(v_held);
         end if;
         if cardinality(v_held) = cardinality(p_job_ids) then
-            return '{}';
+            return '{}'::uuid[];
         end if;
         return array(select job.job_id
                        from unnest(p_job_ids) with ordinality as asked (job_id, nth)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0022"
+down_revision = "0021"
 
 
 def upgrade() -> None:
@@ -16,4 +16,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refused: the release before would take a second execution of a week for noted."""
-    raise RuntimeError("revision 0023 has no way down: restore the backup that was made before it")
+    raise RuntimeError("revision 0022 has no way down: restore the backup that was made before it")
