@@ -150,7 +150,8 @@ async def test_successes_end_with_what_ends_otherwise(
 
     verdicts = await claims.finalize(link, [*(_result(one, token) for one in ids), result], worker_id="w")
 
-    assert verdicts == dict.fromkeys(ids, "SUCCESS") | {other: {"fenced": "FENCED", "failed": "FAILED"}.get(odd or "", "SUCCESS")}
+    verdict = {"fenced": "FENCED", "failed": "FAILED"}.get(odd or "", "SUCCESS")
+    assert verdicts == dict.fromkeys(map(str, ids), "SUCCESS") | {str(other): verdict}
     assert [status_of(superuser, one) for one in ids] == ["SUCCESS"] * 3
     assert [attempts_of(superuser, one) for one in ids] == [["SUCCESS"]] * 3
     assert status_of(superuser, other) == {"fenced": "RUNNING", "failed": "FAILED"}.get(odd or "", "SUCCESS")
