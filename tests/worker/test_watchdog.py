@@ -156,8 +156,8 @@ async def test_when_postgresqls_clock_was_set_it_rings(superuser: Connection, li
 
     job_id = due_job(superuser)
     body: str = value(superuser, "select pg_get_functiondef('kronos.ring_if_silent'::regproc)")
-    assert "at            := clock_timestamp();" in body
-    superuser.execute(body.replace(":= clock_timestamp();", f":= clock_timestamp() + interval '{step.total_seconds()} seconds';").encode())
+    assert "at            := kronos.clock();" in body
+    superuser.execute(body.replace(":= kronos.clock();", f":= kronos.clock() + interval '{step.total_seconds()} seconds';").encode())
     await watchdog.look(link)
     if not is_accounted_for(superuser, job_id):
         assert watchdog.is_due, "it looks again at once"
