@@ -34,12 +34,13 @@ class Trust:
         if self._ca_file is None or _mark(self._ca_file) == self._seen or self._reading.locked():
             return
         async with self._reading:
-            self._seen = _mark(self._ca_file)
+            found = _mark(self._ca_file)
             try:
                 self.context = await asyncio.to_thread(_context, self._ca_file)
                 _log.info("KRONOS_CA_FILE: %s has changed and was read again", self._ca_file)
             except CertificatesInvalid as error:
                 _log.error("KRONOS_CA_FILE: %s; what it held before goes on being trusted", error)
+            self._seen = found  # not before: a delivery that ends meanwhile leaves the reading to the next
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:

@@ -15,6 +15,7 @@ from delivery.sending import LOCAL, delivery, error_type
 from delivery.servers import Names, Receiver, answer, closing
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
+from kronos.delivery.trust import Trust
 
 # Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -165,6 +166,25 @@ async def test_a_file_that_broke_is_told_of_once_and_what_it_held_goes_on(
     (told,) = [record.getMessage() for record in caplog.records if "KRONOS_CA_FILE" in record.getMessage()]
     assert str(bundle) in told
     assert "goes on being trusted" in told
+
+
+async def test_a_delivery_that_ends_while_the_file_is_read_leaves_it_to_the_next(
+    authority: Authority, other: Authority, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(authority.file.read_bytes())
+    trust = Trust(bundle)
+    before = trust.context.cert_store_stats()["x509"]
+    replaced(bundle, authority.file.read_bytes() + other.file.read_bytes())
+    reading = asyncio.create_task(trust.look_again())
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert reading.cancelled()
+    assert trust.may_have_changed
+    await trust.look_again()
+    assert trust.context.cert_store_stats()["x509"] == before + 1
+    assert not trust.may_have_changed
 
 
 def replaced(path: Path, content: bytes) -> None:

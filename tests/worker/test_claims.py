@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -150,9 +151,8 @@ async def test_successes_end_with_what_ends_otherwise(
 
     verdicts = await claims.finalize(link, [*(_result(one, token) for one in ids), result], worker_id="w")
 
-    assert verdicts == dict.fromkeys(map(str, ids), "SUCCESS") | {
-        str(other): {"fenced": "FENCED", "failed": "FAILED"}.get(odd or "", "SUCCESS")
-    }
+    verdict = {"fenced": "FENCED", "failed": "FAILED"}.get(odd or "", "SUCCESS")
+    assert verdicts == dict.fromkeys(map(str, ids), "SUCCESS") | {str(other): verdict}
     assert [status_of(superuser, one) for one in ids] == ["SUCCESS"] * 3
     assert [attempts_of(superuser, one) for one in ids] == [["SUCCESS"]] * 3
     assert status_of(superuser, other) == {"fenced": "RUNNING", "failed": "FAILED"}.get(odd or "", "SUCCESS")
@@ -172,6 +172,73 @@ async def test_a_finalize_is_repeated_until_it_is_answered(superuser: psycopg.Co
     )
     assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
     assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(map(str, ids), "ALREADY")
+
+
+class LossyLink(Link):
+    """PostgreSQL does what it is asked the nth time, and its answer is lost."""
+
+    nth = 0
+
+    async def texts(self, *args: Any, **options: Any) -> list[Any]:
+        found = await super().texts(*args, **options)
+        self.nth -= 1
+        if self.nth == 0:
+            raise psycopg.OperationalError("the answer was lost")
+        return found
+
+    async def pause(self) -> None:
+        """It is there again at once."""
+
+
+# Of each result: what is odd about it, its verdict (ALREADY where the answer was lost), its execution's status and attempts.
+_BROUGHT: dict[str, tuple[dict[str, Any], str, str, list[str]]] = {
+    "well": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
+    "limited": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
+    "limited, retried": ({"status": "FAILED", "is_retryable": True, "retry_ms": 60_000}, "RETRY", "RETRYING", ["FAILED"]),
+    "fenced": ({"claim_token": str(uuid4())}, "FENCED", "RUNNING", []),
+    "failed": ({"status": "FAILED"}, "FAILED", "FAILED", ["FAILED"]),
+    "cancelled": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
+    "cancelled, failed": ({"status": "FAILED", "is_retryable": True}, "CANCELLED", "CANCELLED", ["FAILED"]),
+    "in the history": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
+    "unstorable": ({"response": '{"body": "\\u0000"}'}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
+    "limited, unstorable": ({"response": '"\ud800"'}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
+    "nonsense": ({"status": "NONSENSE"}, "DROPPED", "RUNNING", []),
+}
+
+
+@pytest.mark.parametrize("without", [(), ("unstorable", "limited, unstorable", "nonsense")], ids=["in halves", "whole"])
+async def test_whichever_answer_is_lost_each_result_counts_once(
+    superuser: psycopg.Connection, database_url: str, without: tuple[str, ...]
+) -> None:
+    brought = {name: row for name, row in _BROUGHT.items() if name not in without}
+    wanted = {name: verdict for name, (_, verdict, *_) in brought.items()}
+    link = LossyLink(database_url, "test", Outage())
+    with as_worker(database_url) as connection:
+        for nth in count(1):
+            free, limited = add_endpoint(superuser), add_endpoint(superuser, max_in_flight=9)
+            ids = {name: add_executions(superuser, limited if "limited" in name else free)[0] for name in brought}
+            token, _ = claim(connection, free, limited, quota=20)
+            for name, execution_id in ids.items():
+                if "cancelled" in name:
+                    superuser.execute("update kronos.execution_live set cancel_reason = '{}' where execution_id = %s", [execution_id])
+                elif name == "in the history":
+                    superuser.execute(HISTORY, [execution_id])
+            link.nth = nth
+
+            verdicts = await claims.finalize(
+                link, [_result(ids[name], token)._replace(**odd) for name, (odd, *_) in brought.items()], worker_id="w"
+            )
+
+            said = {name: verdicts[str(execution_id)] for name, execution_id in ids.items()}
+            for name, (_, verdict, status, attempts) in brought.items():
+                may_be = {verdict} if verdict in ("FENCED", "DROPPED") else {verdict, "ALREADY"}
+                assert said[name] in may_be, (nth, name)
+                assert (status_of(superuser, ids[name]), attempts_of(superuser, ids[name])) == (status, attempts), (nth, name)
+            assert in_flight(superuser, limited) == 0, nth
+            if link.nth > 0:  # no answer was left to lose
+                assert said == wanted
+                break
+    await link.close()
 
 
 def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn() -> None:
