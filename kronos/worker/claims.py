@@ -181,7 +181,7 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
     A result counts only while its claim's token holds: else it is ALREADY counted, or FENCED. One that cannot be stored
     is stored without its documents; one that even then cannot is DROPPED, and its lease decides.
     """
-    ended: dict[UUID, Verdict] = {}
+    ended: dict[str, Verdict] = {}
     while True:
         try:
             if not ended and (ended := await _succeeded(link, results)):
