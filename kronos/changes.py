@@ -180,10 +180,12 @@ async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key:
         "job": job,
         "execution_id": execution_id,
         "input": Jsonb(input) if input is not None else None,
-        "wake": jobs.may_wake(),
         **idempotency.params(key),
     }
-    written, execution = await view.write_then_read(_TRIGGER, params, executions.GET, {"execution_id": execution_id})
+    with jobs.Waking() as wake:
+        params["wake"] = wake.is_wanted
+        written, execution = await view.write_then_read(_TRIGGER, params, executions.GET, {"execution_id": execution_id})
+        wake.is_heard = bool(written)
     if written:
         return execution[0]
     present = await jobs.get(view, job)
@@ -208,8 +210,10 @@ async def _triggered_with_others(
     }
 
     async def make(runs: Sequence[_Run]) -> list[Execution | None]:
-        params = {"runs": jobs.written([each.record for each in runs]), "wake": jobs.may_wake()}
-        rows = await view.for_all([each.view for each in runs], lambda all_of: all_of.rows(_TRIGGER_MANY, params))
+        with jobs.Waking() as wake:
+            params = {"runs": jobs.written([each.record for each in runs]), "wake": wake.is_wanted}
+            rows = await view.for_all([each.view for each in runs], lambda all_of: all_of.rows(_TRIGGER_MANY, params))
+            wake.is_heard = bool(rows)
         made = {row.execution_id: row for row in rows or ()}
         return [made.get(each.execution_id) for each in runs]
 

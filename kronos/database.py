@@ -111,7 +111,8 @@ class WorkspaceView:
         """
         writes = WritesOfAll([each._writes for each in views])
         try:
-            return await run(WorkspaceView(self._pool, self.workspace, writes))
+            with writes.shared():
+                return await run(WorkspaceView(self._pool, self.workspace, writes))
         except errors.KronosError:
             if len(views) > 1 and writes.is_refused:
                 return None

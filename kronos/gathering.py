@@ -94,20 +94,20 @@ class Gatherer:
     async def _call(
         self, line: Hashable, of_line: _Line, call: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]], together: list[_Waiting]
     ) -> None:
+        asked = [each for each in together if not each.answer.done()]  # who went away since is left out
         try:
-            made = await call([each.request.asked for each in together])
+            made = await call([each.request.asked for each in asked]) if asked else ()
+            for each, what in list(zip(asked, made, strict=True)):
+                if not each.answer.done():
+                    each.answer.set_result(what)
         except Exception as error:
-            for each in together:
+            for each in asked:
                 if not each.answer.done():
                     each.answer.set_exception(error)
         except BaseException:  # the process ends
-            for each in together:
+            for each in asked:
                 each.answer.cancel()
             raise
-        else:
-            for each, what in zip(together, made, strict=True):
-                if not each.answer.done():
-                    each.answer.set_result(what)
         finally:
             self._end(line, of_line, call)
 

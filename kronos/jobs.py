@@ -1,10 +1,11 @@
 """Jobs as they are made, read and listed. One is made in one round trip: the row and its pg_cron entry, both or neither."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID, uuid4
 
 import orjson
@@ -114,7 +115,8 @@ _STATISTICS = statement("jobs.get_job_statistics", StatusCount)
 _WAKE_INTERVAL_SECONDS = 0.01
 _LATE = timedelta(seconds=5)
 
-_last_wake_seconds = 0.0
+_NEVER = -math.inf
+_last_wake_seconds = _NEVER
 
 
 def may_wake() -> bool:
@@ -128,6 +130,25 @@ def may_wake() -> bool:
         return False
     _last_wake_seconds = now
     return True
+
+
+class Waking:
+    """Whether a statement wakes the workers. Where it makes nothing, it wakes nobody, and the next statement may."""
+
+    def __init__(self, *, may: bool = True) -> None:
+        self.is_wanted = may and may_wake()
+        self.is_heard = False
+        """Set once it has made something."""
+
+    def __enter__(self) -> Self:
+        """For the statement that is told `is_wanted`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back what was not used."""
+        global _last_wake_seconds
+        if self.is_wanted and not self.is_heard:
+            _last_wake_seconds = _NEVER
 
 
 async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
@@ -157,7 +178,9 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     except (errors.EndpointNotFound, errors.Overtaken):  # deleted or suspended at the same time, endpoint or workspace
         job = None
     if job is None:  # for whatever reason: the ordinary way in is the one that decides
-        job = await view.one_or_none(_insert(new), {**_params([asked], new), "workspace": view.workspace})
+        with Waking(may=new.trigger != "CRON") as wake:
+            job = await view.one_or_none(_insert(new), {**_params([asked], new, wake), "workspace": view.workspace})
+            wake.is_heard = job is not None
     if job is None:
         raise await _no_way_to_deliver(view, new.endpoint)
     if job.job_id != asked.job_id and (known := await _known(view, new)) is not None:
@@ -176,7 +199,10 @@ async def _made_with_others(asked: _Asked, new: NewJob) -> Job | None:
 
     async def make(all_asked: Sequence[_Asked]) -> list[Job | None]:
         views = [each.view for each in all_asked]
-        rows = await asked.view.for_all(views, lambda view: view.run_entering(insert, _params(all_asked, new)))
+        with Waking(may=new.trigger != "CRON") as wake:
+            params = _params(all_asked, new, wake)
+            rows = await asked.view.for_all(views, lambda view: view.run_entering(insert, params))
+            wake.is_heard = bool(rows)
         return _matched(all_asked, rows or [])
 
     line = ("create", insert.name, bool(apart), asked.view.workspace)
@@ -200,12 +226,12 @@ def _insert(new: NewJob) -> Statement[Job]:
     return _INSERT_ONE_SHOTS if _is_its_execution(new) else _INSERT_ONE_SHOT_JOBS
 
 
-def _params(asked: Sequence[_Asked], new: NewJob) -> dict[str, object]:
+def _params(asked: Sequence[_Asked], new: NewJob, wake: Waking) -> dict[str, object]:
     params: dict[str, object] = {
         "jobs": written([each.record for each in asked]),
         "endpoints": list({each.endpoint for each in asked}),
     }
-    return params if new.trigger == "CRON" else params | {"wake": may_wake()}
+    return params if new.trigger == "CRON" else params | {"wake": wake.is_wanted}
 
 
 def written(records: list[JsonObject]) -> Jsonb:

@@ -1,6 +1,7 @@
 """What has become of a request's writes, and so what its caller may be told of an error (decision 0028)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,13 @@ class Writes:
     """One was handed to the driver, and PostgreSQL has not said what became of it."""
     is_done: bool = False
     """One was committed."""
+    is_shared: bool = False
+    """One is in a statement for several requests, which is sent whether or not this one's caller still waits."""
 
     @property
     def may_be_done(self) -> bool:
         """Whether something was changed, or may have been."""
-        return self.is_sent or self.is_done
+        return self.is_sent or self.is_done or self.is_shared
 
     def send(self, *statements: Statement[Any]) -> None:
         """These are handed to the driver now."""
@@ -60,6 +63,17 @@ class WritesOfAll(Writes):
         self._of_each = of_each
         self.is_refused = False
         """It was sent, and PostgreSQL has undone it and gone on."""
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """While this lasts, nobody who leaves may be told that nothing was done: it may still be sent, after a wait for a connection."""
+        for each in self._of_each:
+            each.is_shared = True
+        try:
+            yield
+        finally:
+            for each in self._of_each:
+                each.is_shared = False
 
     def send(self, *statements: Statement[Any]) -> None:
         """As of one."""

@@ -18,6 +18,7 @@ from kronos import changes, errors, executions, gathering, jobs
 from kronos.database import Pool, WorkspaceView
 from kronos.jobs import NewJob
 from kronos.model import Execution, Job
+from kronos.writes import Writes
 from sql_factory import value, values
 
 Made = TypeVar("Made")
@@ -407,3 +408,43 @@ def test_over_http_many_callers_are_each_answered_their_own(shared_api: Api, wor
     assert [answer.status_code for answer in answers] == [201] * 48
     assert [answer.json()["input"] for answer in answers] == [{"number": number} for number in range(48)]
     assert rows(shared_superuser, workspace, "execution_live") == 48
+
+
+@pytest.mark.parametrize("kind", ["one-shot", "cron", "run"])
+def test_who_leaves_before_the_set_is_sent_is_not_told_that_nothing_was_done_and_then_served(
+    shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, kind: str
+) -> None:
+    """The set waits for the pool's only connection when one of its callers has had its time: as Boundary sees it, by its Writes."""
+    job_id = a_job(shared_api, workspace)
+    writes = [Writes() for _ in range(3)]
+
+    async def ask(pool: Pool, number: int) -> object:
+        view = WorkspaceView(pool, workspace, writes[number])
+        if kind == "run":
+            return await changes.trigger(view, job_id, input={"number": number})
+        fields: dict[str, Any] = {"trigger": "CRON", "cron": "0 0 1 1 *"} if kind == "cron" else {"trigger": "IMMEDIATE"}
+        return await jobs.create(view, NewJob(endpoint="sink", input={"number": number}, **fields))
+
+    with process_on(shared_api.database_url, size=1) as one:
+        one.at_once(cron(workspace))  # whose schedule is read by now
+
+        async def play() -> tuple[bool, bool]:
+            async with one.pool.connection():
+                tasks = [asyncio.create_task(ask(one.pool, number)) for number in range(3)]
+                while not one.pool._asking:  # noqa: ASYNC110 - the set waits for a connection
+                    await asyncio.sleep(0)
+                tasks[1].cancel()
+                await asyncio.gather(tasks[1], return_exceptions=True)
+                told = writes[1].may_be_done
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return told, tasks[1].cancelled()
+
+        told, is_cancelled = one.runner.run(play())
+    table = "jobs" if kind == "cron" else "execution_live"
+    made_of_it = value(
+        shared_superuser,
+        f"select count(*) from kronos.{table} join kronos.workspaces using (workspace_id) where slug = %s and input ->> 'number' = '1'",
+        [workspace],
+    )
+    assert is_cancelled
+    assert told or not made_of_it

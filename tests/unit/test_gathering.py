@@ -1,9 +1,13 @@
 """Requests that wait together are asked for in one call, in order; one that is alone waits for nobody."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kronos import gathering
 from kronos.gathering import Gatherer, Request
@@ -218,3 +222,132 @@ def test_an_error_of_a_call_is_each_ones_and_the_next_call_goes() -> None:
         await asyncio.gather(*first)
 
     played(scene)
+
+
+def test_who_went_away_between_the_end_of_a_call_and_the_next_ones_start_is_not_asked_for() -> None:
+    async def scene(gatherer: Gatherer, calls: Calls) -> None:
+        first = await busy(gatherer, calls)
+        gone, stays = asking(gatherer, calls, "gone", "stays")
+        await settled()
+        calls.ends[0].set_result(None)
+        while not gatherer._calls:  # noqa: ASYNC110 - the turn in which the next call is about to start
+            await asyncio.sleep(0)
+        gone.cancel()
+        await settled()
+        for end in calls.ends:
+            if not end.done():
+                end.set_result(None)
+        assert await stays == "stays made"
+        await asyncio.gather(*first)
+
+    assert played(scene).asked[-1] == ["stays"]
+
+
+def test_a_call_that_gives_too_little_is_an_error_of_each_and_nobody_waits_for_ever() -> None:
+    async def too_few(together: Sequence[str]) -> list[str]:
+        return list(together[1:])
+
+    async def play() -> None:
+        gatherer = Gatherer()
+        async with asyncio.timeout(30):
+            answered = await asyncio.gather(
+                *(gatherer.ask("line", too_few, Request(asked=each, size=1)) for each in "abc"), return_exceptions=True
+            )
+        assert [type(each) for each in answered] == [ValueError] * 3
+        assert len(gatherer) == 0
+
+    asyncio.run(play())
+
+
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.sampled_from(["x", "y"]), st.sampled_from(["", "k", "m"]), st.sampled_from([1, gathering.MOST_BYTES])),
+        st.tuples(st.sampled_from(["leave", "end", "fail", "cancel"]), st.integers(0, 30)),
+        st.tuples(st.just("turn"), st.integers(1, 4)),
+    ),
+    max_size=40,
+)
+
+
+class Trial:
+    """Any order of callers that come and leave and of calls that end, fail or are cancelled, and what must hold at each of them."""
+
+    def __init__(self) -> None:
+        self.gatherer = Gatherer()
+        self.callers: list[tuple[str, asyncio.Task[str]]] = []
+        self.asked: list[str] = []
+        self.under_way: list[asyncio.Future[None]] = []
+        self.of_line = Counter[str]()
+        self.ended_badly: set[str] = set()
+
+    async def call(self, together: Sequence[str]) -> list[str]:
+        """Names are number:line:apart."""
+        assert together
+        (line,) = {each.split(":")[1] for each in together}
+        apart = [each.split(":")[2] for each in together if each.split(":")[2]]
+        assert len(set(apart)) == len(apart)
+        assert len(together) <= gathering.MOST_TOGETHER
+        self.asked += together
+        self.of_line[line] += 1
+        assert self.of_line[line] <= gathering.MOST_CALLS
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.under_way.append(end)
+        try:
+            await end
+        except BaseException:
+            self.ended_badly |= set(together)
+            raise
+        finally:
+            self.under_way.remove(end)
+            self.of_line[line] -= 1
+        return [f"{each} made" for each in together]
+
+    def ask(self, line: str, apart: str, size: int) -> None:
+        name = f"{len(self.callers)}:{line}:{apart}"
+        request = Request(asked=name, size=size, apart=frozenset([apart]) if apart else frozenset[str]())
+        self.callers.append((name, asyncio.create_task(self.gatherer.ask(line, self.call, request))))
+
+    async def step(self, what: str, *given: Any) -> None:
+        if what == "ask":
+            self.ask(*given)
+        elif what == "turn":
+            for _ in range(given[0]):
+                await asyncio.sleep(0)
+        elif what == "leave" and self.callers:
+            self.callers[given[0] % len(self.callers)][1].cancel()
+        elif self.under_way and not (end := self.under_way[given[0] % len(self.under_way)]).done():
+            if what == "end":
+                end.set_result(None)
+            elif what == "fail":
+                end.set_exception(LookupError())
+            elif what == "cancel":
+                end.cancel()
+
+    async def finish(self) -> None:
+        """Every call ends: then every caller has its own answer, and nothing is kept."""
+        while not all(task.done() for _, task in self.callers):
+            for end in self.under_way:
+                if not end.done():
+                    end.set_result(None)
+            await asyncio.sleep(0)
+        await settled()
+        assert (len(self.gatherer), self.gatherer._calls, self.under_way) == (0, set(), [])
+        assert len(set(self.asked)) == len(self.asked), "nothing is asked for twice"
+        for name, task in self.callers:
+            if not task.cancelled() and task.exception() is None:
+                assert task.result() == f"{name} made"
+            assert task.cancelled() or task.exception() is None or name in self.ended_badly
+            assert name in self.asked or task.cancelled()
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(steps=_STEPS)
+def test_whatever_comes_leaves_and_fails_in_whatever_order_nobody_is_stranded(steps: list[tuple[Any, ...]]) -> None:
+    async def play() -> None:
+        trial = Trial()
+        async with asyncio.timeout(60):
+            for each in steps:
+                await trial.step(*each)
+            await trial.finish()
+
+    asyncio.run(play())

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from factory import add_endpoint
-from kronos import changes, database, jobs
+from kronos import changes, database, errors, jobs
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.worker import listener
@@ -110,3 +110,35 @@ async def test_creations_and_runs_by_hand_say_of_which_endpoint_where_something_
         await changes.trigger(view, str(cron.job_id), input=None, idempotency_key=None)
     told = [each.payload for each in superuser.notifies(timeout=20, stop_after=3)]
     assert told == [str(endpoint.endpoint_id), "", str(endpoint.endpoint_id)]
+
+
+async def test_who_is_refused_or_asks_twice_takes_no_wake_from_what_is_made(
+    superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of a job whose runs may not overlap is asked for among others first, where it is not made; a set with a bad one is undone."""
+    monkeypatch.setattr("kronos.jobs._WAKE_INTERVAL_SECONDS", 3600.0)
+    endpoint = add_endpoint(superuser)
+    ((slug, name),) = superuser.execute(
+        "select slug, endpoint.name from kronos.workspaces join kronos.endpoints as endpoint using (workspace_id) where endpoint_id = %s",
+        [endpoint.endpoint_id],
+    ).fetchall()
+    superuser.execute("listen kronos_work")
+    async with database.Pool(database_url, size=2) as pool:
+        view = database.WorkspaceView(pool, slug)
+        cron, _ = await jobs.create(view, jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *", overlap="QUEUE", name="taken"))
+
+        async def refused() -> None:
+            with pytest.raises(errors.EndpointNotFound):
+                await jobs.create(view, jobs.NewJob(endpoint="nobody", trigger="IMMEDIATE"))
+            with pytest.raises(errors.JobNotFound):
+                await changes.trigger(view, "nobody", input=None)
+
+        monkeypatch.setattr("kronos.jobs._last_wake_seconds", jobs._NEVER)
+        await refused()
+        await changes.trigger(view, str(cron.job_id), input=None)
+        monkeypatch.setattr("kronos.jobs._last_wake_seconds", jobs._NEVER)
+        creations = (jobs.create(view, jobs.NewJob(endpoint=name, trigger="IMMEDIATE", name=each)) for each in ("free", "taken"))
+        answered = await asyncio.gather(*creations, return_exceptions=True)
+        assert [isinstance(each, errors.Conflict) for each in answered] == [False, True]
+    told = [each.payload for each in superuser.notifies(timeout=20, stop_after=2)]
+    assert told == [str(endpoint.endpoint_id)] * 2
