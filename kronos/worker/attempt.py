@@ -104,7 +104,7 @@ def target(version: EndpointVersion) -> Target:
             backoff=Backoff.parse(policy),
             spec_bytes=len(version.spec),
         )
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
 
 

@@ -57,7 +57,7 @@ class Loop:
         self._has_room = True  # for a claim that is worth its round trip
         self._room_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Event | None = None
-        self._owes_look = False
+        self._owes_look = self._owes_turn = False
         self._is_stopping = False
         self._full_look_at = 0.0
         self._looked_fully_at = 0.0
@@ -79,15 +79,18 @@ class Loop:
         while not self._is_stopping:
             has_room = self._has_room and self._free > 0
             is_look_due = has_room and self._wake.is_due
-            if has_room and self._wake.has_told and not (is_look_due and self._owes_look):
-                # What was just committed is claimed before the look that it asks for. The next turn is the look's.
+            is_owed = (is_look_due and self._owes_look) or (self._owes_turn and bool(self._rotation))
+            if has_room and self._wake.has_told and not is_owed:
+                # What was just committed is claimed before the look that it asks for. The next turn is the look's, and
+                # the next claim is for those that wait in turn: else they wait as long as others are told of.
                 self._rotation.offer_first(self._wake.take_told())
-                self._owes_look = True
+                self._owes_look = self._owes_turn = True
                 await self._claim()
             elif is_look_due:
                 self._owes_look = False
                 await self._look()
             elif has_room and self._rotation:
+                self._owes_turn = False
                 await self._claim()
             else:
                 await self._wake.wait(for_look=has_room)

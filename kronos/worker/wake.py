@@ -1,6 +1,7 @@
 """When a worker looks for work: at once when woken, soon after again, when the next execution is due, and every now and then."""
 
 import asyncio
+import math
 import random
 import time
 
@@ -20,6 +21,7 @@ class Wake:
     def __init__(self, poll_seconds: float) -> None:
         self._poll_seconds = poll_seconds
         self._times = [0.0]
+        self._poll_at = math.inf  # as the last look found it: one time, however many looks there were
         self._not_before = 0.0
         self.is_full_wanted = False  # what has come to wait may have been due for long
         self._told: set[str] = set()
@@ -66,15 +68,19 @@ class Wake:
     @property
     def is_due(self) -> bool:
         """Whether it is time to look."""
-        at = time.monotonic()
-        return at >= self._not_before and at >= min(self._times)
+        return time.monotonic() >= self._next_at
+
+    @property
+    def _next_at(self) -> float:
+        return max(min([self._poll_at, *self._times]), self._not_before)
 
     def looked(self, started: float, next_due_seconds: float | None) -> None:
         """A look that began at `started` (monotonic) is over; the next execution is due after this time, if there is one."""
         at = time.monotonic()
         poll = self._poll_seconds * random.uniform(0.7, 1.0)  # noqa: S311 - no secret
         next_due = poll if next_due_seconds is None else min(poll, next_due_seconds)
-        self._times = [*(due for due in self._times if due > started), at + next_due]
+        self._times = [due for due in self._times if due > started]
+        self._poll_at = at + next_due
         self._not_before = at + min((at - started) * _REST_PER_LOOK, _LONGEST_REST_SECONDS)
 
     async def wait(self, *, for_look: bool) -> None:
@@ -82,7 +88,7 @@ class Wake:
         self._changed.clear()
         if for_look and self.is_due:
             return
-        seconds = max(min(self._times), self._not_before) - time.monotonic() if for_look else None
+        seconds = self._next_at - time.monotonic() if for_look else None
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

@@ -328,6 +328,22 @@ def test_a_wake_is_followed_by_two_more_looks(monkeypatch: pytest.MonkeyPatch) -
     assert looks == [0, 15, 50]
 
 
+def test_looks_that_were_asked_for_do_not_multiply_the_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("kronos.worker.wake.time", clock)
+    wake = Wake(poll_seconds=1)
+    wake.now()
+    for milliseconds in (20, 100, 300):
+        wake.within(milliseconds / 1000)
+    looks = []
+    for millisecond in range(20_000):
+        clock.now = 1000 + millisecond / 1000
+        if wake.is_due:
+            looks.append(millisecond)
+            wake.looked(clock.now, None)
+    assert len([look for look in looks if look >= 10_000]) <= 10 / 0.7
+
+
 async def test_who_waits_for_a_look_goes_on_when_it_is_time() -> None:
     wake = Wake(poll_seconds=30)
     wake.looked(time.monotonic(), 0.05)

@@ -14,9 +14,9 @@ from delivery.sending import LOCAL
 from delivery.servers import Receiver, answer
 from kronos.delivery.http import HttpTransport
 from kronos.worker import attempt as attempts
-from kronos.worker.attempt import HttpTarget, Leased, begin, boot_time
+from kronos.worker.attempt import HttpTarget, Leased, Unusable, begin, boot_time
 from kronos.worker.backoff import Backoff
-from kronos.worker.claims import Claim, Result
+from kronos.worker.claims import Claim, EndpointVersion, Result
 from worker.running import until
 
 TIMEOUT_MS = 1000
@@ -122,3 +122,24 @@ async def test_an_error_of_our_own_ends_the_claim_and_is_told(monkeypatch: pytes
             result = await attempt(claimed, to, transport)
             assert isinstance(result, Result)
             assert (result.status, result.is_retryable, json.loads(result.error or "")["type"]) == ("FAILED", True, "internal")
+
+
+@pytest.mark.parametrize(
+    ("spec", "policy"),
+    [
+        (f'{{"url": "http://x/", "expected_status_codes": [1{"0" * 400}.5]}}', "{}"),  # jsonb holds it, and no float does
+        (f'{{"url": "http://x/", "expected_status_codes": [{"9" * 5000}]}}', "{}"),
+        ('{"url": "http://x/", "expected_status_codes": [null]}', "{}"),
+        ('{"url": "http://x/", "expected_status_codes": 5}', "{}"),
+        ('{"url": "http://x/", "headers": ["X-A"]}', "{}"),
+        ('{"url": "http://x/"}', f'{{"jitter": 1{"0" * 400}.5}}'),
+        ('{"url": "http://x/"}', '{"backoff": {}}'),
+        ("[" * 100_000, "{}"),
+        ("null", "{}"),
+    ],
+    ids=lambda text: text[:60],
+)
+def test_no_definition_ends_the_worker(spec: str, policy: str) -> None:
+    made = attempts.target(EndpointVersion(endpoint_id=str(uuid4()), version=1, type="HTTP", spec=spec, retry_policy=policy))
+    assert isinstance(made, Unusable)
+    assert made.why.startswith("the endpoint's definition cannot be read: ")

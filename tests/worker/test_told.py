@@ -9,7 +9,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from factory import add_endpoint
+from delivery.sending import LOCAL
+from delivery.servers import Receiver, Talk, answer
+from factory import add_endpoint, add_executions
 from kronos import changes, database, errors, jobs
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
@@ -56,6 +58,41 @@ async def test_what_a_worker_is_told_of_is_claimed_before_it_looks_and_looks_are
         loop.stop()
         await running
         await link.close()
+
+
+async def test_who_is_told_of_without_end_takes_no_other_endpoints_turn(superuser: psycopg.Connection, database_url: str) -> None:
+    links, wake, came = [Link(database_url, name, Outage()) for name in ("claim", "finalize")], Wake(poll_seconds=30), []
+
+    async def tell(talk: Talk) -> None:
+        came.append(talk.request.line)
+        wake.now(str(loud.endpoint_id))
+        await answer()(talk)
+
+    async with Receiver(tell, keep=True) as receiver, HttpTransport(LOCAL) as transport:
+        loud = add_endpoint(superuser, url=f"{receiver.url}/loud")
+        silent = add_endpoint(superuser, url=f"{receiver.url}/silent")
+        add_executions(superuser, loud, 30)
+        add_executions(superuser, silent, 3)
+        loop = Loop(
+            claiming=links[0],
+            finalizing=links[1],
+            transport=transport,
+            worker_id="w",
+            concurrency=1,
+            lease=timedelta(seconds=15),
+            wake=wake,
+        )
+        running, storing = asyncio.create_task(loop.run()), asyncio.create_task(loop.finalizer.run())
+        try:
+            await until(lambda: len(came) == 33, "all of them")
+        finally:
+            loop.stop()
+            await running
+            loop.finalizer.close()
+            await storing
+            for link in links:
+                await link.close()
+    assert max(place for place, line in enumerate(came) if "silent" in line) < 10
 
 
 @pytest.mark.parametrize("payload", ["", "old", "nonsense", "'; drop table", "0" * 40, "01938e2a-7c1b-7def-8abc-0123456789a"])

@@ -1,7 +1,7 @@
 -- oldest_day: the day, in UTC, of the oldest id that the history of executions may hold: where its first
--- partition begins, or an older row of the default partition.
+-- partition begins, or an older row of the default partition. Volatile: each call looks anew.
 create or replace function kronos.oldest_day() returns date
-language plpgsql stable set search_path = pg_catalog, pg_temp
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (least((select kronos.uuid7_time(each.from_id)
