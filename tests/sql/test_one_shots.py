@@ -380,3 +380,39 @@ def test_a_deleted_workspace_is_kept_for_as_long_as_they_are(superuser: Connecti
     assert value(superuser, "select kronos.retain_workspaces(10, false)") == 0
     superuser.execute("delete from kronos.execution_done")
     assert value(superuser, "select kronos.retain_workspaces(10, false)") == 1
+
+
+def test_the_weeks_noted_are_those_of_the_rows_however_they_came(superuser: Connection) -> None:
+    """What statement after statement noted is what the rows say, and what note_partition would note of them: two at most."""
+    listed = Listed(superuser, 7)
+    job_id = make_cron_job(superuser, endpoint=listed.endpoint)
+    superuser.execute(
+        "insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,"
+        " scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)"
+        " select kronos.tick_id(%s, at), %s, %s, %s, 1,"
+        " 'SCHEDULE', 'SUCCESS', at, at, at + n * interval '50 minutes', now(), now(), 1, 1, '{}'"
+        " from (select n, now() - n * interval '9 days' as at from generate_series(0, 3) as n) as made",
+        [job_id, listed.endpoint.workspace_id, job_id, listed.endpoint.endpoint_id],
+    )
+    noted = "select subject_id, status, week, least(count(*), 2) from kronos.history_weeks group by 1, 2, 3 order by 1, 2, 3"
+    before = superuser.execute(noted).fetchall()
+    assert (
+        superuser.execute(
+            "select subject.id, kind.status,"
+            " date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date, least(count(*), 2)"
+            " from kronos.execution_done as done"
+            " cross join lateral (values (workspace_id),"
+            " (case when cause <> 'API' then job_id when job_id = execution_id then endpoint_id end))"
+            " as subject (id)"
+            " cross join lateral (values (status), (case when kronos.is_odd(created_at, scheduled_at) then 'ODD' end)) as kind (status)"
+            " where subject.id is not null and kind.status is not null group by 1, 2, 3 order by 1, 2, 3"
+        ).fetchall()
+        == before
+    )
+    assert {row[3] for row in before} == {1, 2}
+    superuser.execute("delete from kronos.history_weeks")
+    for partition in values(superuser, "select partition from kronos.partitions() where parent = 'execution_done'"):
+        superuser.execute("select kronos.note_partition(%s)", [partition])
+    again = superuser.execute(noted).fetchall()  # of what the default partition holds there is none
+    assert again
+    assert set(again) <= set(before)
