@@ -20,6 +20,8 @@ from kronos import database, jobs
 from kronos.model import Json, JsonObject
 
 _PLAIN = "aiohttp alone"
+WARM_UPS = 10
+"""Jobs that plan the statements before what is measured."""
 _INPUT = {"order": 4711, "customer": "someone", "note": "x" * 150}
 _BODY = json.dumps(_INPUT, separators=(",", ":"))
 # As the API makes them, many at once.
@@ -114,8 +116,8 @@ class Bench:
         """Milliseconds from each job's commit to its request at the sink, sorted; one job each 50 ms, made by the API's own operation."""
         self._clean()
         with _worker(self._one):
-            committed = asyncio.run(_trickle(self._one.url, count))
-            common.wait_until(lambda: self._arrived() >= count, "the deliveries do not come to an end")
+            committed = asyncio.run(trickle(self._one.url, count, _INPUT))
+            common.wait_until(lambda: self._arrived() >= WARM_UPS + count, "the deliveries do not come to an end")
             await_end(self._connection)
         arrivals = common.told(self._sink, "arrivals")
         return sorted((arrivals[execution] - at) * 1000 for execution, at in committed.items())
@@ -129,20 +131,22 @@ class Bench:
         self._one.forget_jobs()
 
 
-async def _trickle(url: str, count: int) -> dict[str, float]:
-    """When each execution was committed, on the monotonic clock: the moment its caller has the answer."""
+async def trickle(url: str, count: int, body: JsonObject) -> dict[str, float]:
+    """One job each 50 ms, made by the API's own operation, WARM_UPS more before them.
+
+    Returns when each execution of the `count` was committed, on the monotonic clock: the moment its caller has the answer.
+    """
     committed = {}
-    new = jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(_INPUT))
+    new = jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(body))
     async with database.Pool(url, size=1) as pool:
         view = database.WorkspaceView(pool, WORKSPACE)
-        await jobs.create(view, new)
-        await asyncio.sleep(0.5)
-        for _ in range(count - 1):
+        for nth in range(WARM_UPS + count):
             job, _ = await jobs.create(view, new)
             at = time.monotonic()
             if job.execution is None:
                 raise RuntimeError(f"job {job.job_id} has no execution")
-            committed[str(job.execution["execution_id"])] = at
+            if nth >= WARM_UPS:
+                committed[str(job.execution["execution_id"])] = at
             await asyncio.sleep(0.05)
     return committed
 

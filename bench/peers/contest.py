@@ -17,7 +17,6 @@ from psycopg.conninfo import make_conninfo
 from bench import common, deliver, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
 from bench.peers.installed import Installed
-from kronos import database, jobs
 from kronos.model import Json
 
 BULK = 1000
@@ -201,8 +200,8 @@ class Kronos:
         one.forget_jobs()
         with deliver.worker(one), one.connect() as connection:
             deliver.await_listeners(connection, 1)
-            committed = asyncio.run(_trickle(one.url, count))
-            common.wait_until(lambda: self._place.arrived() >= count, "the deliveries do not come to an end")
+            committed = asyncio.run(deliver.trickle(one.url, count, INPUT))
+            common.wait_until(lambda: self._place.arrived() >= deliver.WARM_UPS + count, "the deliveries do not come to an end")
             deliver.await_end(connection)
         arrivals = common.told(self._place.sink, "arrivals")
         return _percentiles([(arrivals[execution] - at) * 1000 for execution, at in committed.items()])
@@ -217,23 +216,6 @@ def _load(one: Instance, port: int, path: str, body: Json, connections: int, sec
         "connections": connections,
         "seconds": seconds,
     }
-
-
-async def _trickle(url: str, count: int) -> dict[str, float]:
-    """When each execution was committed, on the monotonic clock: the moment its caller has the answer."""
-    committed = {}
-    new = jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(INPUT))
-    async with database.Pool(url, size=1) as pool:
-        view = database.WorkspaceView(pool, WORKSPACE)
-        for nth in range(count + 10):
-            job, _ = await jobs.create(view, new)
-            at = time.monotonic()
-            if job.execution is None:
-                raise RuntimeError(f"job {job.job_id} has no execution")
-            if nth >= 10:  # the first ones plan their statements
-                committed[str(job.execution["execution_id"])] = at
-            await asyncio.sleep(0.05)
-    return committed
 
 
 @contextmanager
