@@ -3,5 +3,10 @@
 from alembic import context
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, version_table_schema="kronos", version_table="schema_version", transaction_per_migration=False)
+context.configure(
+    connection=connection,
+    version_table_schema="kronos",
+    version_table="schema_version",
+    transaction_per_migration=False,
+)
 context.run_migrations()

@@ -1,6 +1,8 @@
-"""Idle rings: how often pg_cron rings for a job of a time zone while nothing is due, over two years. `python -m bench.alarms`
+"""Idle rings: how often pg_cron rings for a job of a time zone while nothing is due, over two years. `python -m
+bench.alarms`
 
-Reference: an entry that rings every minute, as a scheduler does that knows no zones and asks each minute what is due: 1,440 rings a day.
+Reference: an entry that rings every minute, as a scheduler does that knows no zones and asks each minute what is due:
+1,440 rings a day.
 """
 
 import sys
@@ -53,7 +55,8 @@ _ZONES = [
 ]
 _COUNT = """
 select given.alarm, ticks.ticks, rings.ticks
-  from (select now() as after, now() + make_interval(days => %(days)s) as upto, schedule, kronos.alarm(%(cron)s, schedule) as alarm
+  from (select now() as after, now() + make_interval(days => %(days)s) as upto, schedule, kronos.alarm(%(cron)s,
+       schedule) as alarm
           from kronos.read_schedule(%(cron)s, null, null, %(zone)s, 'SHIFT', 'FIRST') as schedule
         offset 0) as given,
        kronos.parse_cron(given.alarm) as ringing,
@@ -114,7 +117,9 @@ def main() -> None:
         found = {cron: _found(one, cron) for cron in _EXPRESSIONS}
         costs = [median(_milliseconds(one, is_read=is_read) for _ in range(5)) for is_read in (True, False)]
     print("\n### Idle rings of zoned schedules\n")
-    print(f"{machine.description()}; {len(_ZONES)} zones, the {_DAYS} days from now, rings and ticks a day, on average.\n")
+    print(
+        f"{machine.description()}; {len(_ZONES)} zones, the {_DAYS} days from now, rings and ticks a day, on average.\n"
+    )
     print("| | ticks | idle rings: median zone | most | zones with none | the alarm in the zone with most |")
     print("|---|---|---|---|---|---|")
     for cron, each in found.items():
@@ -122,11 +127,16 @@ def main() -> None:
         idle = median(one.idle for one in each)
         none = sum(one.idle == 0 for one in each)
         ticks = median(one.ticks for one in each)
-        print(f"| `{cron}` | {ticks:,.2f} | {idle:,.2f} | {worst.idle:,.2f} | {none} | `{worst.alarm}` ({worst.zone}) |")
+        print(
+            f"| `{cron}` | {ticks:,.2f} | {idle:,.2f} | {worst.idle:,.2f} | {none} | `{worst.alarm}` ({worst.zone}) |"
+        )
     every = [one for each in found.values() for one in each]
     idle = median(one.idle for one in every)
     share = sum(one.idle for one in every) / sum(1440 - one.ticks for one in every)
-    print(f"\nMedian of all: {idle:,.2f} idle rings a day; together {share:.2%} of those of entries that ring every minute.")
+    print(
+        f"\nMedian of all: {idle:,.2f} idle rings a day; together {share:.2%} of those of entries that ring every "
+        "minute."
+    )
     print(f"An alarm takes {costs[0]:.2f} ms where the reaper has read the zone, else {costs[1]:.2f} ms.")
 
 

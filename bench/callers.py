@@ -1,7 +1,7 @@
 """A cheap HTTP/1.1 client: some connections, each sends the next request when its answer is there.
 
-Run as a process: reads an order, a line of JSON, from standard input, and writes what it saw to standard output, again and again.
-Sockets and a few slices only, because on two cores what the client uses the server lacks.
+Run as a process: reads an order, a line of JSON, from standard input, and writes what it saw to standard output, again
+and again. Sockets and a few slices only, because on two cores what the client uses the server lacks.
 """
 
 import asyncio
@@ -65,7 +65,9 @@ class Run:
         self._order = order
         line = f"{order.get('method', 'POST')} {order['path']} HTTP/1.1"
         head = f"{line}\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{order['headers']}"
-        self._requests = cycle([f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode() for body in order["bodies"]])
+        self._requests = cycle(
+            [f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode() for body in order["bodies"]]
+        )
         self._latencies: list[float] = []
         self._statuses: dict[str, int] = {}
         self._other = ""

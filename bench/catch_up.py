@@ -1,8 +1,8 @@
 """Many CRON jobs overdue at once, as after an outage: until each tick is accounted for. `python -m bench.catch_up`
 
-A quarter of them each tick every minute, every 5, every hour and every day; they are overdue by 5 minutes to a day. Of ten, eight have
-the policy LATEST, one SKIP and one ALL. What a ring does is called until none is overdue. The aim is 5 s for 10,000 jobs.
-Reference: the same in UTC alone.
+A quarter of them each tick every minute, every 5, every hour and every day; they are overdue by 5 minutes to a day. Of
+ten, eight have the policy LATEST, one SKIP and one ALL. What a ring does is called until none is overdue. The aim is 5
+s for 10,000 jobs. Reference: the same in UTC alone.
 """
 
 import sys
@@ -21,19 +21,24 @@ _ADD_JOBS = """
 with form as materialized (
     select row_number() over () - 1 as nth, texts.cron, texts.period, zone,
            kronos.read_schedule(texts.cron, null, null, zone, 'SHIFT', 'FIRST') as schedule
-      from (values ('* * * * *', interval '1 minute'), ('*/5 * * * *', interval '5 minutes'), ('17 * * * *', interval '1 hour'),
+      from (values ('* * * * *', interval '1 minute'), ('*/5 * * * *', interval '5 minutes'), ('17 * * * *',
+           interval '1 hour'),
                    ('23 4 * * *', interval '1 day')) as texts (cron, period)
      cross join unnest(%(zones)s::text[]) as zone
 ), fresh as materialized (
-    select gen_random_uuid() as job_id, form.*, (array['LATEST', 'SKIP', 'ALL'])[greatest(1, n / 7 %% 10 - 6)] as policy,
+    select gen_random_uuid() as job_id, form.*, (array['LATEST', 'SKIP', 'ALL'])[greatest(1,
+           n / 7 %% 10 - 6)] as policy,
            -- ages of 5 minutes to a day, an hour as frequent as its half and its double
-           greatest(form.period + interval '5 minutes', interval '5 minutes' * power(288, n * 7919 %% 1000 / 1000.0)) as age
+           greatest(form.period + interval '5 minutes', interval '5 minutes' * power(288,
+               n * 7919 %% 1000 / 1000.0)) as age
       from generate_series(1, %(jobs)s) as n
       join form on form.nth = n %% (select count(*) from form)
 ), made as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,
+        schedule, alarm, description,
                              catch_up_policy, ticks_from)
-    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', fresh.cron, fresh.zone, fresh.schedule,
+    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', fresh.cron,
+           fresh.zone, fresh.schedule,
            '* * * * *', 'overdue', fresh.policy, now() - fresh.age
       from fresh, kronos.endpoints as endpoint
      where endpoint.name = %(endpoint)s
@@ -59,7 +64,9 @@ def sample(one: Instance, jobs: int, zones: list[str]) -> dict[str, float]:
     """What a ring does, until nothing is overdue."""
     one.forget_jobs()
     with one.connect() as connection:
-        connection.execute("select cron.alter_job(jobid, active := false) from cron.job")  # pg_cron's own rings would do part of it
+        connection.execute(
+            "select cron.alter_job(jobid, active := false) from cron.job"
+        )  # pg_cron's own rings would do part of it
         connection.execute(_ADD_JOBS, {"jobs": jobs, "zones": zones, "endpoint": ENDPOINT})
         connection.execute("analyze kronos.jobs, kronos.pointers")
         connection.execute("checkpoint")
@@ -93,7 +100,10 @@ def sample(one: Instance, jobs: int, zones: list[str]) -> dict[str, float]:
 def main(runs: int, tries: int, jobs: int) -> None:
     """Measure and print a table."""
     with common.instance() as one:
-        contestants = {"zones mixed": partial(sample, one, jobs, list(ZONES)), _UTC: partial(sample, one, jobs, ["UTC"])}
+        contestants = {
+            "zones mixed": partial(sample, one, jobs, list(ZONES)),
+            _UTC: partial(sample, one, jobs, ["UTC"]),
+        }
         series = common.take_turns(contestants, runs=runs, tries=tries)
         columns = [
             ("seconds", "until none is overdue, s", 2),

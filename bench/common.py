@@ -1,4 +1,5 @@
-"""What the benchmarks share: an instance of their own, child processes, samples that take turns, and the table at the end."""
+"""What the benchmarks share: an instance of their own, child processes, samples that take turns, and the table at the
+end."""
 
 import asyncio
 import json
@@ -30,7 +31,9 @@ from kronos.model import Json
 WORKSPACE, ENDPOINT = "bench", "sink"
 # A sample that lost more of the machine than this to other processes is taken again, where --tries allows.
 _FOREIGN_AT_MOST = 0.08
-tries = click.option("--tries", default=3, show_default=True, help="How often a sample is taken while other processes disturb it.")
+tries = click.option(
+    "--tries", default=3, show_default=True, help="How often a sample is taken while other processes disturb it."
+)
 console = Console(stderr=True, highlight=False)
 
 
@@ -57,18 +60,22 @@ class Instance:
     def forget_jobs(self) -> None:
         """Delete every job of the benchmark's workspace, with its entry and its executions; the internal jobs stay.
 
-        Without foreign keys' checks: nothing else refers to the rows, and a check for each takes a second for 1,000 jobs.
+        Without foreign keys' checks: nothing else refers to the rows, and a check for each takes a second for 1,000
+        jobs.
         """
         with self.connect() as connection, connection.transaction():
             connection.execute("set local session_replication_role = replica")
             connection.execute("truncate kronos.execution_live, kronos.execution_done, kronos.attempt")
             for table in ("pointers", "jobs"):
                 connection.execute(
-                    f"delete from kronos.{table} where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)",
+                    f"delete from kronos.{table} where workspace_id = (select workspace_id from kronos.workspaces "
+                    "where slug = %s)",
                     [WORKSPACE],
                 )
         with self.connect() as connection:
-            connection.execute("delete from cron.job where jobname not in (select 'kronos:' || job_id from kronos.jobs)")
+            connection.execute(
+                "delete from cron.job where jobname not in (select 'kronos:' || job_id from kronos.jobs)"
+            )
             connection.execute("vacuum analyze kronos.jobs, kronos.pointers, kronos.execution_live, cron.job")
             connection.execute("checkpoint")
 
@@ -79,7 +86,11 @@ class Instance:
     def environment(self, **settings: str) -> dict[str, str]:
         """What a Kronos process reads: only `settings` and the database, whatever the caller's own environment says."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
-        return inherited | {"KRONOS_DATABASE_URL": self.url} | {f"KRONOS_{name.upper()}": value for name, value in settings.items()}
+        return (
+            inherited
+            | {"KRONOS_DATABASE_URL": self.url}
+            | {f"KRONOS_{name.upper()}": value for name, value in settings.items()}
+        )
 
 
 @contextmanager
@@ -121,7 +132,8 @@ async def _seed(url: str, sink_url: str) -> None:
 def child(
     command: Sequence[str], *, log: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A Python process with pipes to its standard input and output, ended with the block. Its standard error goes to `log`, or to ours."""
+    """A Python process with pipes to its standard input and output, ended with the block. Its standard error goes to
+    `log`, or to ours."""
     with program([sys.executable, "-P", *command], log=log, environment=environment) as process:
         yield process
 
@@ -231,7 +243,8 @@ def take_turns(contestants: Mapping[str, Sampler], *, runs: int, tries: int) -> 
 
 
 def _quiet_sample(title: str, sampler: Sampler, tries: int) -> tuple[dict[str, float], Reading]:
-    """The first of `tries` samples during which the machine was ours; if there is none, the one with the least disturbance."""
+    """The first of `tries` samples during which the machine was ours; if there is none, the one with the least
+    disturbance."""
     taken: list[tuple[dict[str, float], Reading]] = []
     for _ in range(tries):
         with console.status(title):
@@ -246,12 +259,21 @@ def _quiet_sample(title: str, sampler: Sampler, tries: int) -> tuple[dict[str, f
 
 
 def report(
-    title: str, series: Mapping[str, Series], columns: Sequence[tuple[str, str, int]], *, ratio: tuple[str, str], note: str = ""
+    title: str,
+    series: Mapping[str, Series],
+    columns: Sequence[tuple[str, str, int]],
+    *,
+    ratio: tuple[str, str],
+    note: str = "",
 ) -> None:
-    """A Markdown table on standard output: `columns` are (measure, heading, digits); `ratio` is (measure, name of the reference)."""
+    """A Markdown table on standard output: `columns` are (measure, heading, digits); `ratio` is (measure, name of the
+    reference)."""
     measure, reference = ratio
     print(f"\n### {title}\n")
-    print(f"{machine.description()}; median (min-max) of {len(series[reference].samples)} samples each, taken in turns. {note}\n")
+    print(
+        f"{machine.description()}; median (min-max) of {len(series[reference].samples)} samples each, taken in turns. "
+        f"{note}\n"
+    )
     print("| | " + " | ".join(heading for _, heading, _ in columns) + f" | {measure} / {reference} |")
     print("|---|" + "---|" * (len(columns) + 1))
     for one in series.values():
@@ -261,6 +283,9 @@ def report(
     disturbed = [reading for one in series.values() for reading in one.readings if reading.foreign > _FOREIGN_AT_MOST]
     if disturbed:
         worst = max(reading.foreign for reading in disturbed)
-        print(f"\n{len(disturbed)} samples were disturbed: other processes took up to {worst:.0%} of the machine. Compare the ratios only.")
+        print(
+            f"\n{len(disturbed)} samples were disturbed: other processes took up to {worst:.0%} of the machine. "
+            "Compare the ratios only."
+        )
     else:
         print(f"\nNo sample lost more than {_FOREIGN_AT_MOST:.0%} of the machine to other processes.")

@@ -1,4 +1,5 @@
-"""What FastAPI could do at most in one process: a route that answers a constant, served with the settings of kronos.api.serve."""
+"""What FastAPI could do at most in one process: a route that answers a constant, served with the settings of
+kronos.api.serve."""
 
 import sys
 

@@ -1,7 +1,8 @@
 """CPU time of a delivery and of a creation beside the figures that the repository has. `bin/bench costs`
 
-In loops: CPU time over that of a fixed piece of Python on the same machine in the same minute, so that a slower machine, or a busy
-one, changes both. A report for people who change what runs per delivery or per request; nothing fails by it.
+In loops: CPU time over that of a fixed piece of Python on the same machine in the same minute, so that a slower
+machine, or a busy one, changes both. A report for people who change what runs per delivery or per request; nothing
+fails by it.
 """
 
 import json

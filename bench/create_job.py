@@ -1,6 +1,8 @@
-"""Creating CRON jobs and one-shots, and triggering a job, over HTTP, 8 connections, one API process. `python -m bench.create_job`
+"""Creating CRON jobs and one-shots, and triggering a job, over HTTP, 8 connections, one API process. `python -m
+bench.create_job`
 
-References, in turns with it: the same two writes by pgbench, a statement a transaction; a FastAPI route that answers a constant.
+References, in turns with it: the same two writes by pgbench, a statement a transaction; a FastAPI route that answers a
+constant.
 """
 
 import json
@@ -25,10 +27,13 @@ _CONSTANT = "FastAPI, a constant"
 # The row as the API writes it, and its entry; in February, so that none is due meanwhile.
 _PGBENCH = """
 with job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, cron, timezone, schedule, alarm,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, cron,
+        timezone, schedule, alarm,
                              description)
-    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '{"order": 4711, "customer": "someone"}',
-           '0 0 1 2 *', 'UTC', '(1,1,2,4,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)', '0 0 1 2 *', 'At 00:00 on day 1 of the month in February'
+    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON',
+           '{"order": 4711, "customer": "someone"}',
+           '0 0 1 2 *', 'UTC', '(1,1,2,4,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)', '0 0 1 2 *',
+               'At 00:00 on day 1 of the month in February'
       from (select gen_random_uuid() as job_id) as fresh, kronos.endpoints as endpoint
      where endpoint.name = 'sink'
     returning job_id, workspace_id
@@ -40,7 +45,9 @@ select cron.schedule('kronos:' || job_id, '0 0 1 2 *', 'select kronos.fire(''' |
 
 
 def _body(cron: str) -> str:
-    return json.dumps({"endpoint": ENDPOINT, "trigger": "CRON", "cron": cron, "input": {"order": 4711, "customer": "someone"}})
+    return json.dumps(
+        {"endpoint": ENDPOINT, "trigger": "CRON", "cron": cron, "input": {"order": 4711, "customer": "someone"}}
+    )
 
 
 _ONE_SHOT = json.dumps({"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": {"order": 4711, "customer": "someone"}})
@@ -57,7 +64,9 @@ def _new_texts() -> Iterator[str]:
 class Bench:
     """The contestants, on one instance."""
 
-    def __init__(self, one: Instance, api: tuple[subprocess.Popen[str], int], constant_port: int, callers: subprocess.Popen[str]) -> None:
+    def __init__(
+        self, one: Instance, api: tuple[subprocess.Popen[str], int], constant_port: int, callers: subprocess.Popen[str]
+    ) -> None:
         self.one = one
         self.api, self.api_port = api
         self.constant_port = constant_port
@@ -147,7 +156,9 @@ class Bench:
             ]
             command += ["-T", str(int(self.seconds)), "-f", script.name, "-l", f"--log-prefix={prefix}", self.one.url]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            latencies = sorted(int(line.split()[2]) / 1000 for path in Path(logs).iterdir() for line in path.read_text().splitlines())
+            latencies = sorted(
+                int(line.split()[2]) / 1000 for path in Path(logs).iterdir() for line in path.read_text().splitlines()
+            )
         found = re.search(r"tps = ([0-9.]+)", said)
         if found is None:
             raise RuntimeError(f"pgbench said {said}")

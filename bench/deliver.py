@@ -1,4 +1,5 @@
-"""Deliveries of one worker to a sink on this machine, and how soon one arrives after its commit. `python -m bench.deliver`
+"""Deliveries of one worker to a sink on this machine, and how soon one arrives after its commit. `python -m
+bench.deliver`
 
 References, in turns with it: the same HTTP client (aiohttp) by itself, and Kronos's transport without a database.
 """
@@ -31,8 +32,10 @@ select count(made.job_id)
           from kronos.workspaces
          where slug = %(workspace)s
         offset 0) as workspace
- cross join lateral kronos.make_one_shots(case when entered is not null then array_fill(%(endpoint)s::text, array[%(count)s]) end,
-                                          array_fill(%(input)s::jsonb, array[%(count)s]), array_fill(null::timestamptz, array[%(count)s]),
+ cross join lateral kronos.make_one_shots(case when entered is not null then array_fill(%(endpoint)s::text,
+     array[%(count)s]) end,
+                                          array_fill(%(input)s::jsonb, array[%(count)s]),
+                                              array_fill(null::timestamptz, array[%(count)s]),
                                           true) as made
 """
 
@@ -46,20 +49,29 @@ def add(connection: psycopg.Connection[tuple[Json, ...]], count: int, body: Json
 def worker(one: Instance) -> Iterator[subprocess.Popen[str]]:
     """`kronos worker` with its default settings."""
     log = one.home / "log" / "worker.log"
-    with common.child(["-m", "kronos", "worker"], log=log, environment=one.environment(egress_allow="127.0.0.0/8")) as process:
+    with common.child(
+        ["-m", "kronos", "worker"], log=log, environment=one.environment(egress_allow="127.0.0.0/8")
+    ) as process:
         yield process
 
 
 def await_listeners(connection: psycopg.Connection[tuple[Json, ...]], count: int) -> None:
     """Until so many workers listen."""
     listening = "select count(*) from pg_stat_activity where application_name = 'kronos-worker-listen' and query <> ''"
-    common.wait_until(lambda: connection.execute(listening).fetchone() == (count,), "the workers do not listen; see their log")
+    common.wait_until(
+        lambda: connection.execute(listening).fetchone() == (count,), "the workers do not listen; see their log"
+    )
 
 
 def await_end(connection: psycopg.Connection[tuple[Json, ...]]) -> None:
     """Until nothing is unfinished."""
     unfinished = "select 1 from kronos.execution_live limit 1"
-    common.wait_until(lambda: connection.execute(unfinished).fetchone() is None, "the results are not stored", seconds=300, every=0.005)
+    common.wait_until(
+        lambda: connection.execute(unfinished).fetchone() is None,
+        "the results are not stored",
+        seconds=300,
+        every=0.005,
+    )
 
 
 @contextmanager
@@ -72,7 +84,9 @@ def _worker(one: Instance) -> Iterator[subprocess.Popen[str]]:
 class Bench:
     """The contestants."""
 
-    def __init__(self, one: Instance, sink: subprocess.Popen[str], senders: subprocess.Popen[str], sink_url: str, count: int) -> None:
+    def __init__(
+        self, one: Instance, sink: subprocess.Popen[str], senders: subprocess.Popen[str], sink_url: str, count: int
+    ) -> None:
         self._one = one
         self._sink = sink
         self._senders = senders
@@ -90,13 +104,22 @@ class Bench:
             used, postgres = machine.cpu_seconds(worker.pid), machine.cpu_seconds(self._one.postgres_pid)
             self._connection.execute("commit")
             started = time.monotonic()
-            common.wait_until(lambda: self._arrived() >= self._count, "the deliveries do not come to an end", seconds=300, every=0.05)
+            common.wait_until(
+                lambda: self._arrived() >= self._count, "the deliveries do not come to an end", seconds=300, every=0.05
+            )
             await_end(self._connection)
             seconds = time.monotonic() - started
-            used, postgres = machine.cpu_seconds(worker.pid) - used, machine.cpu_seconds(self._one.postgres_pid) - postgres
+            used, postgres = (
+                machine.cpu_seconds(worker.pid) - used,
+                machine.cpu_seconds(self._one.postgres_pid) - postgres,
+            )
         if (arrived := self._arrived()) != self._count:
             raise RuntimeError(f"{self._count} executions made {arrived} requests")
-        return {"rate": self._count / seconds, "cpu": used / self._count * 1000, "postgres": postgres / self._count * 1000}
+        return {
+            "rate": self._count / seconds,
+            "cpu": used / self._count * 1000,
+            "postgres": postgres / self._count * 1000,
+        }
 
     def plain(self) -> dict[str, float]:
         """The client by itself."""
@@ -110,10 +133,14 @@ class Bench:
         used = machine.cpu_seconds(self._senders.pid)
         order = {"client": client, "url": self._url, "body": _BODY, "count": self._count, "concurrency": 100}
         seconds = common.told(self._senders, order)
-        return {"rate": self._count / seconds, "cpu": (machine.cpu_seconds(self._senders.pid) - used) / self._count * 1000}
+        return {
+            "rate": self._count / seconds,
+            "cpu": (machine.cpu_seconds(self._senders.pid) - used) / self._count * 1000,
+        }
 
     def latencies(self, count: int) -> list[float]:
-        """Milliseconds from each job's commit to its request at the sink, sorted; one job each 50 ms, made by the API's own operation."""
+        """Milliseconds from each job's commit to its request at the sink, sorted; one job each 50 ms, made by the API's
+        own operation."""
         self._clean()
         with _worker(self._one):
             committed = asyncio.run(trickle(self._one.url, count, _INPUT))
@@ -134,7 +161,8 @@ class Bench:
 async def trickle(url: str, count: int, body: JsonObject) -> dict[str, float]:
     """One job each 50 ms, made by the API's own operation, WARM_UPS more before them.
 
-    Returns when each execution of the `count` was committed, on the monotonic clock: the moment its caller has the answer.
+    Returns when each execution of the `count` was committed, on the monotonic clock: the moment its caller has the
+    answer.
     """
     committed = {}
     new = jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(body))
@@ -163,10 +191,17 @@ def main(runs: int, tries: int, count: int, latencies: int) -> None:
         url = f"http://127.0.0.1:{common.told(sink)['port']}/deliveries"
         one = stack.enter_context(common.instance(sink_url=url))
         bench = Bench(one, sink, stack.enter_context(common.child(["-m", "bench.senders"])), url, count)
-        contestants = {"Kronos, one worker": bench.kronos, _PLAIN: bench.plain, "Kronos's transport alone": bench.transport}
+        contestants = {
+            "Kronos, one worker": bench.kronos,
+            _PLAIN: bench.plain,
+            "Kronos's transport alone": bench.transport,
+        }
         series = common.take_turns(contestants, runs=runs, tries=tries)
         columns = [("rate", "deliveries/s", 0), ("cpu", "CPU ms a delivery, sender", 3), ("postgres", "PostgreSQL", 3)]
-        note = f"{one.cluster.installation}, fsync on; {count:,} deliveries of {len(_BODY)} bytes a sample, at most 100 at once."
+        note = (
+            f"{one.cluster.installation}, fsync on; {count:,} deliveries of {len(_BODY)} bytes a sample, at most 100 "
+            "at once."
+        )
         common.report("Deliveries to a local sink", series, columns, ratio=("rate", _PLAIN), note=note)
         with common.console.status("latencies"):
             meter = machine.Meter()
@@ -175,7 +210,11 @@ def main(runs: int, tries: int, count: int, latencies: int) -> None:
         print("\n### From commit to the request at the sink\n")
         print(f"{len(seen)} jobs, one each 50 ms, NOTIFY on; {reading.note}.\n")
         print("| p50 ms | p90 ms | p99 ms | max ms |\n|---|---|---|---|")
-        print("| " + " | ".join(f"{seen[min(len(seen) * share // 100, len(seen) - 1)]:.1f}" for share in (50, 90, 99, 100)) + " |")
+        print(
+            "| "
+            + " | ".join(f"{seen[min(len(seen) * share // 100, len(seen) - 1)]:.1f}" for share in (50, 90, 99, 100))
+            + " |"
+        )
 
 
 if __name__ == "__main__":

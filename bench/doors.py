@@ -1,4 +1,5 @@
-"""What the bounds on connections and requests cost: the API served with them and by servers without. `python -m bench.doors`
+"""What the bounds on connections and requests cost: the API served with them and by servers without. `python -m
+bench.doors`
 
 hypercorn and granian take part where they are installed.
 """
@@ -45,12 +46,23 @@ class Bench:
 
         def sample() -> dict[str, float]:
             used = machine.cpu_seconds(process.pid)
-            order = {"port": port, "method": "GET", "path": path, "headers": f"Authorization: Bearer {self.key}\r\n", "bodies": [""]}
+            order = {
+                "port": port,
+                "method": "GET",
+                "path": path,
+                "headers": f"Authorization: Bearer {self.key}\r\n",
+                "bodies": [""],
+            }
             seen = common.told(self.callers, order | {"connections": self.connections, "seconds": self.seconds})
             if seen["other"]:
                 raise RuntimeError(f"the server answered {seen['statuses']}, for instance: {seen['other']}")
             cpu = (machine.cpu_seconds(process.pid) - used) / seen["requests"] * 1_000_000
-            return {"rate": seen["requests"] / seen["seconds"], "p50": seen["p50_ms"], "p99": seen["p99_ms"], "cpu": cpu}
+            return {
+                "rate": seen["requests"] / seen["seconds"],
+                "p50": seen["p50_ms"],
+                "p99": seen["p99_ms"],
+                "cpu": cpu,
+            }
 
         return sample
 
@@ -65,9 +77,19 @@ def main(runs: int, tries: int, seconds: float) -> None:
         bench = Bench(one, stack)
         bench.seconds = seconds
         servers = {name: bench.started(name) for name in (_KRONOS, *(name for name in _OTHERS if find_spec(name)))}
-        for title, path in (("GET /healthz", "/healthz"), ("GET with a key", f"/v1/workspaces/{WORKSPACE}/endpoints/{ENDPOINT}")):
-            series = common.take_turns({name: bench.sampler(*server, path) for name, server in servers.items()}, runs=runs, tries=tries)
-            columns = [("rate", "requests/s", 0), ("p50", "p50 ms", 2), ("p99", "p99 ms", 2), ("cpu", "server CPU, µs a request", 0)]
+        for title, path in (
+            ("GET /healthz", "/healthz"),
+            ("GET with a key", f"/v1/workspaces/{WORKSPACE}/endpoints/{ENDPOINT}"),
+        ):
+            series = common.take_turns(
+                {name: bench.sampler(*server, path) for name, server in servers.items()}, runs=runs, tries=tries
+            )
+            columns = [
+                ("rate", "requests/s", 0),
+                ("p50", "p50 ms", 2),
+                ("p99", "p99 ms", 2),
+                ("cpu", "server CPU, µs a request", 0),
+            ]
             common.report(title, series, columns, ratio=("rate", "uvicorn"), note=f"{bench.connections} connections.")
 
 

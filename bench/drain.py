@@ -1,7 +1,8 @@
 """What a delivery costs PostgreSQL: claims and their results in batches, without HTTP. `python -m bench.drain`
 
-CPU time is of the one session that runs the statements (/proc/<pid>/schedstat), WAL is all that was written meanwhile. `--tree` takes
-another checkout's migrations and statements, `--variant` this one's after some SQL: each has an instance of its own, and they take turns.
+CPU time is of the one session that runs the statements (/proc/<pid>/schedstat), WAL is all that was written meanwhile.
+`--tree` takes another checkout's migrations and statements, `--variant` this one's after some SQL: each has an instance
+of its own, and they take turns.
 """
 
 import json
@@ -41,13 +42,19 @@ with common.instance() as one:
 """
 # As kronos.worker.link has it.
 _SESSION = """
-set role kronos_worker; set statement_timeout = '5s'; set lock_timeout = '2s'; set enable_hashjoin = off; set enable_mergejoin = off;
+set role kronos_worker; set statement_timeout = '5s'; set lock_timeout = '2s';
+set enable_hashjoin = off; set enable_mergejoin = off;
 set enable_seqscan = off; set plan_cache_mode = force_generic_plan
 """
 # What the machine's own housekeeping would write and lock meanwhile.
-_QUIET = ("alter system set autovacuum = off", "alter system set checkpoint_timeout = '1h'", "alter system set max_wal_size = '8GB'")
+_QUIET = (
+    "alter system set autovacuum = off",
+    "alter system set checkpoint_timeout = '1h'",
+    "alter system set max_wal_size = '8GB'",
+)
 _CRON_JOB = """
-insert into kronos.jobs (first_version_id, job_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description)
+insert into kronos.jobs (first_version_id, job_id, workspace_id, name, endpoint_id, trigger, cron, timezone,
+    schedule, alarm, description)
 select new.job_id, new.job_id, endpoint.workspace_id, 'drain', endpoint.endpoint_id, 'CRON', '0 0 1 1 *', 'UTC',
        kronos.parse_cron('0 0 1 1 *'), '0 0 1 1 *', 'yearly'
   from kronos.endpoints as endpoint, (select gen_random_uuid() as job_id) as new
@@ -56,10 +63,12 @@ returning job_id
 """
 # Due one after the other, a millisecond apart, as they come to be.
 _LIVE = """
-insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    scheduled_at, run_at,
                                    visible_at, max_attempts, max_crashes, timeout_ms, input)
 select kronos.uuid7(), endpoint.workspace_id, job.job_id, endpoint.endpoint_id, 1, %(cause)s, now(), now(),
-       now() - interval '1 minute' + job.n * interval '1 ms', made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms,
+       now() - interval '1 minute' + job.n * interval '1 ms', made_of.max_attempts, made_of.max_crashes,
+           made_of.timeout_ms,
        %(input)s::jsonb
   from kronos.endpoints as endpoint
   join kronos.endpoint_versions as made_of using (endpoint_id, version)
@@ -73,7 +82,8 @@ _ONE_SHOTS = (
 with made as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input)
     select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', %(input)s::jsonb
-      from kronos.endpoints as endpoint, (select gen_random_uuid() as job_id from generate_series(1, %(count)s)) as fresh
+      from kronos.endpoints as endpoint, (select gen_random_uuid() as job_id from generate_series(1,
+           %(count)s)) as fresh
      where endpoint.name = %(endpoint)s
     returning job_id
 ), job as (
@@ -83,8 +93,12 @@ with made as (
     + _LIVE
 )
 _INPUT = json.dumps({"order": 4711, "customer": "someone", "note": "x" * 150})
-_REQUEST = json.dumps({"url": "http://127.0.0.1:8080/deliveries", "method": "POST", "body_bytes": 195, "address": "127.0.0.1"})
-_RESPONSE = json.dumps({"status_code": 200, "body": "{}", "headers": {"content-type": "application/json"}, "body_bytes": 2})
+_REQUEST = json.dumps(
+    {"url": "http://127.0.0.1:8080/deliveries", "method": "POST", "body_bytes": 195, "address": "127.0.0.1"}
+)
+_RESPONSE = json.dumps(
+    {"status_code": 200, "body": "{}", "headers": {"content-type": "application/json"}, "body_bytes": 2}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +117,12 @@ class Host:
 @contextmanager
 def _host(tree: Path, change: str) -> Iterator[Host]:
     process = subprocess.Popen(
-        [sys.executable, "-c", _HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tree, text=True
+        [sys.executable, "-c", _HOST],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=tree,
+        text=True,
     )
     try:
         made = common.told(process)
@@ -146,7 +165,8 @@ class Drain:
         self._floor = EVERYTHING
 
     def batch(self, size: int) -> dict[str, float]:
-        """One claim and the statement that ends it: CPU µs of the session, WAL bytes and CPU µs of the client, an execution each."""
+        """One claim and the statement that ends it: CPU µs of the session, WAL bytes and CPU µs of the client, an
+        execution each."""
         token, wal, started, client = uuid4(), self._wal(), self._cpu(), time.thread_time()
         claimed = self._worker.execute(
             self._host.statements["claim_executions"], self._claim(size, self._floor, token), binary=True
@@ -158,7 +178,12 @@ class Drain:
         (left,) = self._one("select count(*) from kronos.execution_live where claim_token = %s", [token])
         if left or len(claimed) != size:
             raise RuntimeError(f"of a batch of {size}, {len(claimed)} were claimed and {left} of them not ended")
-        spent = {"claim": at_claim - started, "finalize": at_end - at_claim, "both": at_end - started, "client": client * 1e6}
+        spent = {
+            "claim": at_claim - started,
+            "finalize": at_end - at_claim,
+            "both": at_end - started,
+            "client": client * 1e6,
+        }
         return {what: value / size for what, value in (spent | {"wal": self._wal() - wal}).items()}
 
     def _claim(self, batch: int, floor: datetime, token: UUID) -> dict[str, object]:
@@ -221,7 +246,15 @@ def _table(title: str, what: str, measured: Mapping[int, Mapping[str, Mapping[st
 @click.option("--cron/--one-shots", "is_cron", default=True, show_default=True, help="Whose executions.")
 @click.option("--tree", "trees", multiple=True, metavar="NAME=DIRECTORY", help="Another checkout of Kronos.")
 @click.option("--variant", "variants", multiple=True, metavar="NAME=SQL", help="This tree, after that SQL.")
-@click.option("--batch", "sizes", multiple=True, type=int, default=(10, 25, 50, 100, 200), show_default=True, help="Executions in a batch.")
+@click.option(
+    "--batch",
+    "sizes",
+    multiple=True,
+    type=int,
+    default=(10, 25, 50, 100, 200),
+    show_default=True,
+    help="Executions in a batch.",
+)
 def main(count: int, is_cron: bool, trees: tuple[str, ...], variants: tuple[str, ...], sizes: tuple[int, ...]) -> None:
     """Measure and print the tables."""
     with ExitStack() as stack:
@@ -236,7 +269,10 @@ def main(count: int, is_cron: bool, trees: tuple[str, ...], variants: tuple[str,
         _take_turns(contestants, 1000, 100)  # what is loaded, planned and allocated once
         measured = {size: _take_turns(contestants, count, size) for size in sizes}
     kind = "a CRON job's executions" if is_cron else "one-shots' executions"
-    print(f"{machine.description()}; {count} of {kind}, medians of their batches, which take turns; load {os.getloadavg()[0]:.0f}.")
+    print(
+        f"{machine.description()}; {count} of {kind}, medians of their batches, which take turns; load "
+        f"{os.getloadavg()[0]:.0f}."
+    )
     for what, title in [
         ("both", "CPU µs of PostgreSQL's session an execution"),
         ("claim", "of these, the claim"),

@@ -1,7 +1,7 @@
 """Many CRON jobs due in one minute: from the minute to the last execution row. `python -m bench.fire`
 
-Reference, every other minute: plain pg_cron with as many entries that insert one row each. Takes minutes: each sample waits for a
-minute to begin, and for pg_cron to have run all of its entries.
+Reference, every other minute: plain pg_cron with as many entries that insert one row each. Takes minutes: each sample
+waits for a minute to begin, and for pg_cron to have run all of its entries.
 """
 
 import sys
@@ -18,22 +18,37 @@ from kronos.model import Json
 
 _PLAIN = "pg_cron, an INSERT each"
 _POLL_SECONDS = 0.01
-# A set-up that leaves less than this before the minute waits for the next one: pg_cron reads its entries again once a second.
+# A set-up that leaves less than this before the minute waits for the next one: pg_cron reads its entries again once a
+# second.
 _MARGIN = timedelta(seconds=4)
 Connection = psycopg.Connection[tuple[Json, ...]]
 
 # Whole and half hours, with and without changes of the clocks, north and south; every second job is in UTC.
-ZONES = ("UTC", "Europe/Berlin", "UTC", "America/New_York", "UTC", "Asia/Kolkata", "UTC", "Australia/Lord_Howe", "UTC", "America/Sao_Paulo")
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "UTC",
+    "America/New_York",
+    "UTC",
+    "Asia/Kolkata",
+    "UTC",
+    "Australia/Lord_Howe",
+    "UTC",
+    "America/Sao_Paulo",
+)
 _ADD_JOBS = """
 with form as materialized (
-    select nth - 1 as nth, zone, schedule, kronos.alarm('* * * * *', schedule) as alarm, kronos.describe_schedule(schedule) as description
+    select nth - 1 as nth, zone, schedule, kronos.alarm('* * * * *', schedule) as alarm,
+           kronos.describe_schedule(schedule) as description
       from unnest(%(zones)s::text[]) with ordinality as zones (zone, nth)
      cross join lateral kronos.read_schedule('* * * * *', null, null, zone, 'SHIFT', 'FIRST') as schedule
 ), fresh as materialized (
     select gen_random_uuid() as job_id, n from generate_series(1, %(jobs)s) as n
 ), made as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description)
-    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', form.zone, form.schedule,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,
+        schedule, alarm, description)
+    select fresh.job_id, fresh.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *',
+           form.zone, form.schedule,
            form.alarm, form.description
       from fresh
       join form on form.nth = fresh.n %% cardinality(%(zones)s::text[])
@@ -44,10 +59,12 @@ with form as materialized (
 insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, %(minute)s from made
 """
 _REGISTER = """
-select count(kronos.register_pg_cron(job_id)) from kronos.jobs join kronos.workspaces using (workspace_id) where slug = %s
+select count(kronos.register_pg_cron(job_id)) from kronos.jobs join kronos.workspaces using (workspace_id)
+       where slug = %s
 """
 _SCHEDULE = """
-select count(cron.schedule('plain-' || n, '* * * * *', 'insert into public.fired default values')) from generate_series(1, %s) as n
+select count(cron.schedule('plain-' || n, '* * * * *', 'insert into public.fired default values'))
+       from generate_series(1, %s) as n
 """
 
 
@@ -59,24 +76,32 @@ class Bench:
         self._jobs = jobs
         self._zones = zones
         self._connection = one.connect()
-        self._connection.execute("create table if not exists public.fired (at timestamptz not null default clock_timestamp())")
+        self._connection.execute(
+            "create table if not exists public.fired (at timestamptz not null default clock_timestamp())"
+        )
         self._connection.execute("grant insert on public.fired to kronos_cron")
 
     def kronos(self) -> dict[str, float]:
         """Each entry calls kronos.fire."""
 
         def set_up(minute: datetime) -> None:
-            self._connection.execute(_ADD_JOBS, {"zones": self._zones, "jobs": self._jobs, "minute": minute, "endpoint": ENDPOINT})
+            self._connection.execute(
+                _ADD_JOBS, {"zones": self._zones, "jobs": self._jobs, "minute": minute, "endpoint": ENDPOINT}
+            )
             self._connection.execute(_REGISTER, [WORKSPACE])
 
-        return self._sample(set_up, "select count(*) from kronos.execution_live where scheduled_at = %s", "%kronos.fire%")
+        return self._sample(
+            set_up, "select count(*) from kronos.execution_live where scheduled_at = %s", "%kronos.fire%"
+        )
 
     def plain(self) -> dict[str, float]:
         """Each entry inserts a row."""
 
         def set_up(minute: datetime) -> None:
             with self._connection.transaction():
-                self._connection.execute("set local role kronos_cron")  # the entries' user, whom pg_hba.conf lets in, as for Kronos's own
+                self._connection.execute(
+                    "set local role kronos_cron"
+                )  # the entries' user, whom pg_hba.conf lets in, as for Kronos's own
                 self._connection.execute(_SCHEDULE, [self._jobs])
 
         return self._sample(set_up, "select count(*) from public.fired where at >= %s", "insert into public.fired%")
@@ -109,9 +134,9 @@ class Bench:
     def _make_noticed(self) -> None:
         """See that pg_cron reads its entries again.
 
-        The message that tells it so is one among thousands here, and pg_cron 1.4 forgets it when PostgreSQL's queue of such messages
-        overflows (4,096): it went on with the 2 entries it knew of 5,002. So it is told once more when it has emptied the queue, as it
-        does each second.
+        The message that tells it so is one among thousands here, and pg_cron 1.4 forgets it when PostgreSQL's queue of
+        such messages overflows (4,096): it went on with the 2 entries it knew of 5,002. So it is told once more when it
+        has emptied the queue, as it does each second.
         """
         time.sleep(1.5)  # pg_cron empties its queue once a second, and tells nobody
         self._connection.execute("update cron.job set active = active where jobid = (select min(jobid) from cron.job)")
@@ -134,7 +159,9 @@ class Bench:
 
     def _through(self, minute: datetime, command: str) -> float:
         """Seconds after the minute at which pg_cron was through with its entries."""
-        ended = "select count(end_time), max(end_time) from cron.job_run_details where start_time >= %s and command like %s"
+        ended = (
+            "select count(end_time), max(end_time) from cron.job_run_details where start_time >= %s and command like %s"
+        )
         found: list[Json] = []
 
         def is_through() -> bool:
@@ -161,7 +188,14 @@ class Bench:
 @click.command(help=__doc__)
 @click.option("--runs", default=3, show_default=True)
 @common.tries
-@click.option("--jobs", "sizes", default=[1000, 5000], show_default=True, multiple=True, help="How many jobs are due; may be given again.")
+@click.option(
+    "--jobs",
+    "sizes",
+    default=[1000, 5000],
+    show_default=True,
+    multiple=True,
+    help="How many jobs are due; may be given again.",
+)
 @click.option("--utc", is_flag=True, help="All jobs in UTC; else every second one is in another zone.")
 def main(runs: int, tries: int, sizes: list[int], utc: bool) -> None:
     """Measure and print a table for each size."""

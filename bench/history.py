@@ -1,6 +1,8 @@
-"""What a ring and a request read when there is much behind them: time, buffers and locks, small and large. `python -m bench.history`
+"""What a ring and a request read when there is much behind them: time, buffers and locks, small and large. `python -m
+bench.history`
 
-Tables are filled by SQL. Each read is the API's own statement, run as kronos_api in its workspace, prepared as the API prepares it.
+Tables are filled by SQL. Each read is the API's own statement, run as kronos_api in its workspace, prepared as the API
+prepares it.
 """
 
 import json
@@ -30,7 +32,8 @@ begin
         while v_to > now() - make_interval(days => {days}) loop
             v_from := v_to - make_interval(days => {width});
             execute format('create table kronos.%I partition of kronos.%I for values from (%L) to (%L)',
-                           v_table || '_' || to_char(v_from at time zone 'UTC', 'YYYYMMDD'), v_table, kronos.uuid7_floor(v_from),
+                           v_table || '_' || to_char(v_from at time zone 'UTC', 'YYYYMMDD'), v_table,
+                               kronos.uuid7_floor(v_from),
                            kronos.uuid7_floor(v_to));
             v_to := v_from;
         end loop;
@@ -41,9 +44,11 @@ $$
 """
 _JOBS = """
 with job as (
-insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+insert into kronos.jobs (job_id, first_version_id, workspace_id, name, endpoint_id, trigger, cron, timezone,
+    schedule, alarm, description,
                          created_at, ticks_from, tags)
-select new.job_id, new.job_id, endpoint.workspace_id, 'job-' || n, endpoint.endpoint_id, 'CRON', read.cron, 'UTC', read.schedule, read.cron,
+select new.job_id, new.job_id, endpoint.workspace_id, 'job-' || n, endpoint.endpoint_id, 'CRON', read.cron,
+       'UTC', read.schedule, read.cron,
        'daily', made.at, made.at,
        case when n %% 50 = 0 then array['common', 'rare'] else array['common'] end
   from kronos.endpoints as endpoint
@@ -59,20 +64,26 @@ insert into kronos.pointers (job_id, workspace_id, next_tick_at)
 select job_id, workspace_id, kronos.next_tick(schedule, now() + interval '1 hour') from job
 """
 _TICKS = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
-                                   scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    status, status_reason,
+                                   scheduled_at, run_at, created_at, started_at, completed_at, attempt_count,
+                                       max_attempts, input)
 select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1, 'SCHEDULE',
        case when tick.n %% 1000 = 0 then 'FAILED' else 'SUCCESS' end, null, tick.at, tick.at, tick.at, tick.at,
        tick.at + interval '1 s', 1, 5, '{}'
-  from (select job.*, row_number() over (order by job.created_at) as nth from kronos.jobs as job where job.trigger = 'CRON'
+  from (select job.*, row_number() over (order by job.created_at) as nth from kronos.jobs as job
+       where job.trigger = 'CRON'
            and job.workspace_id = (select workspace_id from kronos.workspaces where slug = %(workspace)s)) as job
-  join (select n, now() - make_interval(days => %(days)s) * n / %(ticks)s as at from generate_series(1, %(ticks)s) as n) as tick
+  join (select n, now() - make_interval(days => %(days)s) * n / %(ticks)s as at from generate_series(1,
+      %(ticks)s) as n) as tick
     on tick.n %% %(jobs)s + 1 = job.nth
 """
 _ONE_SHOTS = """
 with made as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, retired_at, created_at, ticks_from)
-    select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', 'COMPLETED', at.at, at.at, at.at
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, retired_at,
+        created_at, ticks_from)
+    select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', 'COMPLETED', at.at,
+           at.at, at.at
       from kronos.endpoints as endpoint
      cross join generate_series(1, %(one_shots)s) as n
      cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
@@ -80,14 +91,17 @@ with made as (
      where endpoint.name = %(endpoint)s
     returning job_id, workspace_id, endpoint_id, created_at
 )
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    status, scheduled_at, run_at,
                                    created_at, started_at, completed_at, attempt_count, max_attempts, input)
-select kronos.tick_id(job_id, created_at), workspace_id, job_id, endpoint_id, 1, 'API', 'SUCCESS', created_at, created_at, created_at,
+select kronos.tick_id(job_id, created_at), workspace_id, job_id, endpoint_id, 1, 'API', 'SUCCESS', created_at,
+       created_at, created_at,
        created_at, created_at + interval '1 s', 1, 5, '{}'
   from made
 """
 _ATTEMPTS = """
-insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms,
+insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+    completed_at, duration_ms,
                             worker_id)
 select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, completed_at, 1000, 'w1'
   from kronos.execution_done
@@ -95,7 +109,8 @@ select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, 
 """
 _ENTRIES = """
 insert into cron.job (schedule, command, nodename, nodeport, database, username, active, jobname)
-select alarm, format('select kronos.fire(%%L)', job_id), current_setting('cron.host'), current_setting('port')::integer, current_database(),
+select alarm, format('select kronos.fire(%%L)', job_id), current_setting('cron.host'),
+       current_setting('port')::integer, current_database(),
        'kronos_cron', true, 'kronos:' || job_id
   from kronos.jobs
  where trigger = 'CRON' and workspace_id = (select workspace_id from kronos.workspaces where slug = %(workspace)s)
@@ -103,7 +118,8 @@ select alarm, format('select kronos.fire(%%L)', job_id), current_setting('cron.h
 _WEEKS = """
 insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
 select workspace_id, subject_id, status, week, unnest((array_agg(execution_id))[:2])
-  from (select workspace_id, execution_id, status, unnest(array[workspace_id, case when cause <> 'API' then job_id end]) as subject_id,
+  from (select workspace_id, execution_id, status, unnest(array[workspace_id, case when cause <> 'API'
+       then job_id end]) as subject_id,
                date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date as week
           from kronos.execution_done) as done
  where subject_id is not null
@@ -135,11 +151,16 @@ def fill(one: Instance, size: Size) -> None:
     }
     with one.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones serve no other database.
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'")
+        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones
+        # serve no other database.
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'"
+        )
         connection.execute("update kronos.workspaces set created_at = now() - make_interval(days => %(days)s)", params)
         connection.execute(_PARTITIONS.format(days=size.days, width=size.width).encode())
-        connection.execute("set session_replication_role = replica")  # no trigger, no look-up of a foreign key: a fifth of the time
+        connection.execute(
+            "set session_replication_role = replica"
+        )  # no trigger, no look-up of a foreign key: a fifth of the time
         for statement in (_JOBS, _ENTRIES, _TICKS, _ONE_SHOTS, _ATTEMPTS, _WEEKS):
             connection.execute(statement.encode(), params)
         connection.execute("set session_replication_role = origin")
@@ -149,7 +170,9 @@ def fill(one: Instance, size: Size) -> None:
         connection.execute("analyze kronos.attempt")
 
 
-_NONE = dict.fromkeys(("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before", "before_created_at", "before_id"))
+_NONE = dict.fromkeys(
+    ("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before", "before_created_at", "before_id")
+)
 _NO_PLACE = dict.fromkeys(("before_created_at", "before_id"))
 _ANY = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_created_at", "before_id"))
 
@@ -158,7 +181,8 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
     """Each read by its name: the statement and its parameters."""
     row = connection.execute(
         """
-        select job.job_id, done.execution_id, done.scheduled_at, now() - interval '35 days', now() - interval '1 hour', amid.created_at,
+        select job.job_id, done.execution_id, done.scheduled_at, now() - interval '35 days',
+               now() - interval '1 hour', amid.created_at,
                amid.job_id
           from (select * from kronos.jobs where trigger = 'CRON' and name = 'job-17') as job
           join kronos.execution_done as done using (job_id)
@@ -174,7 +198,10 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
     job, place = {"job": str(job_id)}, {"before_created_at": old, "before_id": execution_id}
     return {
         "execution by id": ("executions.get_execution", {"execution_id": execution_id}),
-        "its attempts": ("executions.list_attempts", {"execution_id": execution_id, "after": 0, "limit": 50, "bytes": 1_048_576}),
+        "its attempts": (
+            "executions.list_attempts",
+            {"execution_id": execution_id, "after": 0, "limit": 50, "bytes": 1_048_576},
+        ),
         "executions": ("executions.list_executions", page),
         "executions, status=FAILED": ("executions.list_executions", page | {"status": "FAILED"}),
         "executions, status=EXPIRED (none)": ("executions.list_executions", page | {"status": "EXPIRED"}),
@@ -186,7 +213,10 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
         "a job's, by its name": ("executions.list_job_executions", page | {"job": "job-17"}),
         "a job's, status=SUCCESS": ("executions.list_job_executions", page | job | {"status": "SUCCESS"}),
         "a job's, status=FAILED": ("executions.list_job_executions", page | job | {"status": "FAILED"}),
-        "a job's, scheduled_before 35 days ago": ("executions.list_job_executions", page | job | {"scheduled_before": old}),
+        "a job's, scheduled_before 35 days ago": (
+            "executions.list_job_executions",
+            page | job | {"scheduled_before": old},
+        ),
         "jobs": ("jobs.list_jobs", jobs),
         "jobs, before a place of 35 days ago": ("jobs.list_jobs", jobs | place),
         "jobs, trigger=IMMEDIATE": ("jobs.list_jobs", jobs | {"trigger": "IMMEDIATE"}),
@@ -194,7 +224,10 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
         "jobs, trigger=CRON, before a place amid": ("jobs.list_jobs", jobs | {"trigger": "CRON"} | amid),
         "jobs, trigger=CRON, status=PAUSED (none)": ("jobs.list_jobs", jobs | {"trigger": "CRON", "status": "PAUSED"}),
         "jobs, endpoint": ("jobs.list_jobs", jobs | {"endpoint": ENDPOINT}),
-        "jobs, created_after and created_before": ("jobs.list_jobs", jobs | {"created_after": old, "created_before": recent}),
+        "jobs, created_after and created_before": (
+            "jobs.list_jobs",
+            jobs | {"created_after": old, "created_before": recent},
+        ),
         "jobs, tag=rare": ("jobs.list_jobs", jobs | {"tag": "rare"}),
         "jobs, tag=common": ("jobs.list_jobs", jobs | {"tag": "common"}),
         "jobs, tag=common, status=PAUSED (none)": ("jobs.list_jobs", jobs | {"tag": "common", "status": "PAUSED"}),
@@ -225,7 +258,9 @@ def measured(one: Instance, *, runs: int) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     with one.connect() as superuser:
         wanted = reads(superuser)
-        (workspace_id,) = superuser.execute("select workspace_id from kronos.workspaces where slug = %s", [WORKSPACE]).fetchone() or (None,)
+        (workspace_id,) = superuser.execute(
+            "select workspace_id from kronos.workspaces where slug = %s", [WORKSPACE]
+        ).fetchone() or (None,)
         found["a ring, one job due, a fresh session"] = _ring(one, superuser, runs=min(runs, 10))
     with psycopg.connect(
         one.url, autocommit=True, prepare_threshold=0, options="-c role=kronos_api -c jit=off -c timezone=UTC"
@@ -245,7 +280,9 @@ def measured(one: Instance, *, runs: int) -> dict[str, dict[str, float]]:
             with connection.transaction():
                 connection.execute(text, params)
                 (locks,) = connection.execute(_LOCKS).fetchone() or (0,)
-            ((explained,),) = connection.execute(b"explain (analyze, buffers, format json) " + text.encode(), params).fetchall()
+            ((explained,),) = connection.execute(
+                b"explain (analyze, buffers, format json) " + text.encode(), params
+            ).fetchall()
             plan = explained[0]["Plan"]
             buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
             found[name] = _told(seconds[6:], locks=locks, buffers=buffers, cpu=used / runs)
@@ -259,7 +296,8 @@ def _ring(one: Instance, superuser: psycopg.Connection, *, runs: int) -> dict[st
     seconds, locks, used = [], 0, 0.0
     for _ in range(runs):
         row = superuser.execute(
-            "update kronos.pointers set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from kronos.pointers"
+            "update kronos.pointers set next_tick_at = date_trunc('minute', now()) where job_id = (select job_id from "
+            "kronos.pointers"
             " where not is_internal and next_tick_at > now() limit 1) returning job_id"
         ).fetchone()
         with one.connect() as connection, connection.transaction():
@@ -285,7 +323,9 @@ def _told(seconds: list[float], *, locks: int, buffers: int, cpu: float) -> dict
 @click.option("--runs", default=50, show_default=True, help="How often each read is run.")
 @click.option("--jobs", default=50_000, show_default=True)
 @click.option("--one-shots", default=1_000_000, show_default=True)
-@click.option("--ticks", default=1_000_000, show_default=True, help="Finished executions of CRON jobs, beside the one-shots'.")
+@click.option(
+    "--ticks", default=1_000_000, show_default=True, help="Finished executions of CRON jobs, beside the one-shots'."
+)
 @click.option("--days", default=750, show_default=True)
 @click.option("--width", default=7, show_default=True, help="Days in a partition.")
 @click.option("--as-json", is_flag=True)
@@ -305,7 +345,10 @@ def main(runs: int, jobs: int, one_shots: int, ticks: int, days: int, width: int
     if as_json:
         print(json.dumps(found))
         return
-    print(f"\n{machine.description()}; {runs} runs each; small: 1,000 CRON jobs, 1,000 one-shots, 2,000 ticks, 7 days; large:")
+    print(
+        f"\n{machine.description()}; {runs} runs each; small: 1,000 CRON jobs, 1,000 one-shots, 2,000 ticks, 7 days; "
+        "large:"
+    )
     print(f"{jobs:,} CRON jobs, {one_shots:,} one-shots, {ticks:,} ticks, {days} days, {width} to a partition\n")
     print("| | small p50 / p99 ms | large p50 / p99 ms | CPU ms | buffers | locks |")
     print("| --- | --- | --- | --- | --- | --- |")

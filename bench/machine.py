@@ -92,6 +92,11 @@ class Meter:
 def description() -> str:
     """Processor, cores and memory."""
     info = Path("/proc/cpuinfo").read_text()
-    model = next((line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")), "unknown processor")
-    kib = int(next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal")))
+    model = next(
+        (line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")),
+        "unknown processor",
+    )
+    kib = int(
+        next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    )
     return f"{os.cpu_count()} cores of {model}, {kib / 2**20:.0f} GiB, Linux {os.uname().release}"

@@ -1,7 +1,9 @@
-"""What one call of kronos.next_tick costs, tick after tick, in UTC, in zones, and for intervals. `python -m bench.next_tick`
+"""What one call of kronos.next_tick costs, tick after tick, in UTC, in zones, and for intervals. `python -m
+bench.next_tick`
 
-Measured inside PostgreSQL, from a plpgsql loop, the same loop without the call subtracted. A sample is the fastest of its slices
-of 100 calls: these take a few milliseconds at most, so that some slice is never interrupted, whatever else the machine does.
+Measured inside PostgreSQL, from a plpgsql loop, the same loop without the call subtracted. A sample is the fastest of
+its slices of 100 calls: these take a few milliseconds at most, so that some slice is never interrupted, whatever else
+the machine does.
 """
 
 import sys
@@ -13,7 +15,8 @@ from bench import common
 from bench.common import Instance
 
 _FUNCTION = """
-create function bench_next_tick_us(p_schedule kronos.schedule, p_from timestamptz, p_until timestamptz, p_slices integer) returns float8
+create function bench_next_tick_us(p_schedule kronos.schedule, p_from timestamptz, p_until timestamptz,
+    p_slices integer) returns float8
 language plpgsql as $$
 declare
     c_calls   constant integer := 100;
@@ -55,7 +58,14 @@ _CHANGES = {
 }
 
 
-_USUAL: dict[str, object] = {"every": None, "cron": None, "anchor": None, "anchor_local": None, "zone": "UTC", "gap": "SHIFT"}
+_USUAL: dict[str, object] = {
+    "every": None,
+    "cron": None,
+    "anchor": None,
+    "anchor_local": None,
+    "zone": "UTC",
+    "gap": "SHIFT",
+}
 
 
 def _sample(one: Instance, slices: int, given: dict[str, object]) -> dict[str, float]:
@@ -76,7 +86,13 @@ def _given() -> dict[str, dict[str, object]]:
     for zone in _ZONES:
         for every in ("2w", "1mo"):
             name = f"every {every} on the wall clock {zone}"
-            given[name] = {"every": every, "anchor_local": "2026-01-31 09:00", "zone": zone, "from": _LONG[0], "until": _LONG[1]}
+            given[name] = {
+                "every": every,
+                "anchor_local": "2026-01-31 09:00",
+                "zone": zone,
+                "from": _LONG[0],
+                "until": _LONG[1],
+            }
     by_gap: dict[str, object] = {"cron": "30 2 * * *", "zone": "Europe/Berlin", "gap": "SHIFT_BY_GAP"}
     given["30 2 * * * Europe/Berlin, SHIFT_BY_GAP"] = by_gap | {"from": _LONG[0], "until": _LONG[1]}
     return given
@@ -95,7 +111,9 @@ def main(runs: int, tries: int, slices: int) -> None:
         contestants = {name: partial(_sample, one, slices, given) for name, given in _given().items()}
         series = common.take_turns(contestants, runs=runs, tries=tries)
         note = f"{one.cluster.installation}; a sample is the fastest of {slices} slices of 100 calls, in plpgsql."
-        common.report("One call of kronos.next_tick", series, [("us", "us a call", 1)], ratio=("us", _REFERENCE), note=note)
+        common.report(
+            "One call of kronos.next_tick", series, [("us", "us a call", 1)], ratio=("us", _REFERENCE), note=note
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Previews of 10 runs over HTTP: how long one takes, in UTC and in zones with daylight saving. `python -m bench.preview`
+"""Previews of 10 runs over HTTP: how long one takes, in UTC and in zones with daylight saving. `python -m
+bench.preview`
 
-One connection asks at a time, as a person does who types an expression: what is measured is a preview, not a queue of them.
-The reference, in turns with them, is a FastAPI route that answers a constant.
+One connection asks at a time, as a person does who types an expression: what is measured is a preview, not a queue of
+them. The reference, in turns with them, is a FastAPI route that answers a constant.
 """
 
 import json
@@ -33,7 +34,9 @@ _ZONES = [
 class Bench:
     """The contestants, on one instance."""
 
-    def __init__(self, one: Instance, api: tuple[subprocess.Popen[str], int], constant_port: int, callers: subprocess.Popen[str]) -> None:
+    def __init__(
+        self, one: Instance, api: tuple[subprocess.Popen[str], int], constant_port: int, callers: subprocess.Popen[str]
+    ) -> None:
         self.one = one
         self.api, self.api_port = api
         self.constant_port = constant_port
@@ -68,10 +71,25 @@ class Bench:
     def _cron(self) -> str:
         """An expression as people write them: some minutes of some hours, often of some days."""
         pick = self._random.choice
-        minutes = pick([str(self._random.randrange(60)), f"{self._random.randrange(30)},{self._random.randrange(30, 60)}", "*/5", "*/7"])
+        minutes = pick(
+            [
+                str(self._random.randrange(60)),
+                f"{self._random.randrange(30)},{self._random.randrange(30, 60)}",
+                "*/5",
+                "*/7",
+            ]
+        )
         hours = pick([str(self._random.randrange(24)), "9-17", "*", "*/2", "2,3"])
         days, weekdays = pick(
-            [("*", "*"), ("*", "1-5"), ("*", str(self._random.randrange(7))), ("1", "*"), ("L", "*"), ("13", "5"), ("*", "5#2")]
+            [
+                ("*", "*"),
+                ("*", "1-5"),
+                ("*", str(self._random.randrange(7))),
+                ("1", "*"),
+                ("L", "*"),
+                ("13", "5"),
+                ("*", "5#2"),
+            ]
         )
         return f"{minutes} {hours} {days} * {weekdays}"
 
@@ -98,7 +116,10 @@ class Bench:
     def intervals(self) -> dict[str, float]:
         """Intervals in zones."""
         return self._preview(
-            [{"every": f"{self._random.randrange(1, 3000)}m", "timezone": self._random.choice(_ZONES)} for _ in range(3000)]
+            [
+                {"every": f"{self._random.randrange(1, 3000)}m", "timezone": self._random.choice(_ZONES)}
+                for _ in range(3000)
+            ]
         )
 
     def constant(self) -> dict[str, float]:
@@ -107,7 +128,9 @@ class Bench:
 
     def warm_up(self) -> None:
         """Connections, plans."""
-        self._load(self.api_port, "/v1/schedules/preview", [{"cron": self._cron(), "timezone": zone} for zone in _ZONES], 1)
+        self._load(
+            self.api_port, "/v1/schedules/preview", [{"cron": self._cron(), "timezone": zone} for zone in _ZONES], 1
+        )
         self._load(self.constant_port, "/", [{"cron": "0 9 * * 1"}], 1)
 
 

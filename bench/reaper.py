@@ -1,7 +1,7 @@
 """What the reaper costs with nothing to repair, one entry, and 5,000 that are missing. `python -m bench.reaper`
 
-CPU seconds of the session that runs it, and the pages it reads: both say the same on a busy machine. A run that is not over within
-the 30 s that a firing may take is undone, and told so.
+CPU seconds of the session that runs it, and the pages it reads: both say the same on a busy machine. A run that is not
+over within the 30 s that a firing may take is undone, and told so.
 """
 
 import sys
@@ -22,11 +22,14 @@ _RUNS = 3
 _TICKS_PER_SECOND = 100
 _FILL_JOBS = """
 with made as (
-insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description)
-select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', daily.cron, 'UTC', daily.schedule, daily.cron, 'daily'
+insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule,
+    alarm, description)
+select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', daily.cron, 'UTC',
+       daily.schedule, daily.cron, 'daily'
   from generate_series(1, %(jobs)s) as n
  cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
-  join (select h * 60 + m as nth, m || ' ' || h || ' * * *' as cron, kronos.parse_cron(m || ' ' || h || ' * * *') as schedule
+  join (select h * 60 + m as nth, m || ' ' || h || ' * * *' as cron,
+      kronos.parse_cron(m || ' ' || h || ' * * *') as schedule
           from generate_series(0, 59) as m, generate_series(0, 23) as h) as daily on daily.nth = n %% 1440
   join kronos.endpoints as endpoint on endpoint.type = 'HTTP'
 returning job_id, workspace_id, schedule
@@ -36,19 +39,24 @@ select job_id, workspace_id, kronos.next_tick(schedule, now() + interval '1 hour
 """
 _FILL_ONE_SHOTS = """
 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, created_at, retired_at)
-select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', 'COMPLETED', now() - interval '40 days', now()
+select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'IMMEDIATE', 'COMPLETED',
+       now() - interval '40 days', now()
   from generate_series(1, %(one_shots)s) as n
  cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
   join kronos.endpoints as endpoint on endpoint.type = 'HTTP'
 """
 _FILL_ENTRIES = """
 insert into cron.job (schedule, command, nodename, nodeport, database, username, active, jobname)
-select alarm, format('select kronos.fire(%L)', job_id), current_setting('cron.host'), current_setting('port')::integer, current_database(),
+select alarm, format('select kronos.fire(%L)', job_id), current_setting('cron.host'),
+       current_setting('port')::integer, current_database(),
        'kronos_cron', true, 'kronos:' || job_id
   from kronos.jobs
  where trigger = 'CRON' and name is null
 """
-_LOSE = "delete from cron.job where jobid in (select jobid from cron.job where username = 'kronos_cron' order by jobid desc limit %s)"
+_LOSE = (
+    "delete from cron.job where jobid in (select jobid from cron.job where username = 'kronos_cron' order by "
+    "jobid desc limit %s)"
+)
 _REAP = "explain (analyze, buffers, timing off, format json) select kronos.reap()"
 
 
@@ -57,20 +65,29 @@ _REAP = "explain (analyze, buffers, timing off, format json) select kronos.reap(
 @click.option("--one-shots", default=0, show_default=True, help="Finished one-shot jobs beside them.")
 def main(jobs: str, one_shots: int) -> None:
     """Print one table."""
-    print("| jobs and entries | finished one-shots | to repair | CPU s a run | pages read | registered |\n|---|---|---|---|---|---|")
+    print(
+        "| jobs and entries | finished one-shots | to repair | CPU s a run | pages read | registered "
+        "|\n|---|---|---|---|---|---|"
+    )
     for count in map(int, jobs.split(",")):
         with common.instance() as one, _filled(one, count, one_shots) as connection:
             for lost in (0, 1, 5000):
                 if lost <= count:
-                    print(f"| {count:,} | {one_shots:,} | {lost:,} | " + " | ".join(_measured(connection, lost)) + " |", flush=True)
+                    print(
+                        f"| {count:,} | {one_shots:,} | {lost:,} | " + " | ".join(_measured(connection, lost)) + " |",
+                        flush=True,
+                    )
 
 
 @contextmanager
 def _filled(one: Instance, jobs: int, one_shots: int) -> Iterator[Connection]:
     with one.connect() as connection:
         connection.autocommit = True
-        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones serve no other database.
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'")
+        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones
+        # serve no other database.
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'"
+        )
         connection.execute(_FILL_JOBS, {"jobs": jobs})
         connection.execute(_FILL_ONE_SHOTS, {"one_shots": one_shots})
         connection.execute(_FILL_ENTRIES.encode())
@@ -82,7 +99,8 @@ def _filled(one: Instance, jobs: int, one_shots: int) -> Iterator[Connection]:
 
 
 def _measured(connection: Connection, lost: int) -> list[str]:
-    """CPU seconds, pages and registered entries of a run; the median of some, but for those that leave something changed."""
+    """CPU seconds, pages and registered entries of a run; the median of some, but for those that leave something
+    changed."""
     cpu, pages, registered = list[float](), list[int](), 0
     for _ in range(_RUNS if lost <= 1 else 1):
         connection.execute(_LOSE, [lost])

@@ -1,4 +1,5 @@
-"""Deliveries without Kronos: the same HTTP client by itself, and Kronos's transport without a database. A process of its own.
+"""Deliveries without Kronos: the same HTTP client by itself, and Kronos's transport without a database. A process of
+its own.
 
 Reads orders, a line of JSON each, from standard input, and writes the seconds that each took.
 """

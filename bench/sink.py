@@ -1,7 +1,8 @@
 """A receiver that costs little: counts requests, remembers when each came, answers 200. A process of its own.
 
-It says its port, then answers each line on standard input: `count`: how many requests there were and when the last came (monotonic
-clock, one for all processes of the machine); `arrivals`: when each Idempotency-Key came first; `forget`: begin again.
+It says its port, then answers each line on standard input: `count`: how many requests there were and when the last came
+(monotonic clock, one for all processes of the machine); `arrivals`: when each Idempotency-Key came first; `forget`:
+begin again.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """What it costs to suspend and to resume a workspace with very many jobs. `python -m bench.suspend`
 
-All jobs tick each minute and have ticks to account for: one when it is suspended, twenty when it goes on. CPU time of the session
-(schedstat), which says the same on a busy machine.
+All jobs tick each minute and have ticks to account for: one when it is suspended, twenty when it goes on. CPU time of
+the session (schedstat), which says the same on a busy machine.
 """
 
 import sys
@@ -19,9 +19,11 @@ from bench.common import Instance
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 _FILL = """
 with made as (
-insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule,
+    alarm, description,
                          ticks_from)
-select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', 'UTC', kronos.parse_cron('* * * * *'),
+select new.job_id, new.job_id, endpoint.workspace_id, endpoint.endpoint_id, 'CRON', '* * * * *', 'UTC',
+       kronos.parse_cron('* * * * *'),
        '* * * * *', 'Every minute', now() - interval '30 minutes'
   from generate_series(1, %(jobs)s) as n
  cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
@@ -33,13 +35,15 @@ select job_id, workspace_id, date_trunc('minute', now()) from made
 """
 _FILL_ENTRIES = """
 insert into cron.job (schedule, command, nodename, nodeport, database, username, active, jobname)
-select alarm, format('select kronos.fire(%L)', job_id), current_setting('cron.host'), current_setting('port')::integer, current_database(),
+select alarm, format('select kronos.fire(%L)', job_id), current_setting('cron.host'),
+       current_setting('port')::integer, current_database(),
        'kronos_cron', true, 'kronos:' || job_id
   from kronos.jobs
  where trigger = 'CRON' and name is null
 """
 _BACKDATE = """
-with earlier as (update kronos.workspaces set suspended_at = suspended_at - interval '20 minutes' where status = 'SUSPENDED')
+with earlier as (update kronos.workspaces set suspended_at = suspended_at - interval '20 minutes'
+     where status = 'SUSPENDED')
 update kronos.pointers
    set next_tick_at = next_tick_at - interval '20 minutes', last_run_at = last_run_at - interval '20 minutes'
  where is_halted
@@ -47,26 +51,36 @@ update kronos.pointers
 
 
 @click.command(help=__doc__)
-@click.option("--jobs", default="50000,200000", show_default=True, help="ACTIVE CRON jobs of the workspace, a table row each.")
+@click.option(
+    "--jobs", default="50000,200000", show_default=True, help="ACTIVE CRON jobs of the workspace, a table row each."
+)
 def main(jobs: str) -> None:
     """Print one table."""
     print("| jobs | | the request's own, CPU ms | steps | longest step, CPU ms | its locks | all, CPU s | µs a job |")
     print("|---|---|---|---|---|---|---|---|")
     for count in map(int, jobs.split(",")):
         with common.instance() as one, _filled(one, count) as connection:
-            (workspace,) = connection.execute("select workspace_id from kronos.endpoints where type = 'HTTP'").fetchone() or (None,)
+            (workspace,) = connection.execute(
+                "select workspace_id from kronos.endpoints where type = 'HTTP'"
+            ).fetchone() or (None,)
             for turn in ("suspend", "resume"):
                 if turn == "resume":
                     connection.execute(_BACKDATE)
-                print(f"| {count:,} | {turn} | " + " | ".join(_measured(connection, workspace, turn, count)) + " |", flush=True)
+                print(
+                    f"| {count:,} | {turn} | " + " | ".join(_measured(connection, workspace, turn, count)) + " |",
+                    flush=True,
+                )
 
 
 @contextmanager
 def _filled(one: Instance, jobs: int) -> Iterator[Connection]:
     with one.connect() as connection:
         connection.autocommit = True
-        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones serve no other database.
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'")
+        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones
+        # serve no other database.
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'"
+        )
         connection.execute(_FILL, {"jobs": jobs})
         connection.execute(_FILL_ENTRIES.encode())
         for table in ("kronos.jobs", "kronos.pointers", "cron.job"):
@@ -86,7 +100,9 @@ def _measured(connection: Connection, workspace: object, turn: str, jobs: int) -
         with connection.transaction():
             connection.execute("select kronos.turn_some(%s)", [workspace])
             if len(steps) in (5, jobs // 500 + 5):
-                (held,) = connection.execute("select count(*) from pg_locks where pid = pg_backend_pid()").fetchone() or (0,)
+                (held,) = connection.execute(
+                    "select count(*) from pg_locks where pid = pg_backend_pid()"
+                ).fetchone() or (0,)
                 locks = max(locks, held)
         steps.append(_cpu(connection) - before)
     spent = _cpu(connection) - began

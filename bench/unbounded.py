@@ -1,4 +1,5 @@
-"""The API by another server, without bounds: `python -m bench.unbounded uvicorn|hypercorn|granian PORT`. What bench.doors compares with."""
+"""The API by another server, without bounds: `python -m bench.unbounded uvicorn|hypercorn|granian PORT`. What
+bench.doors compares with."""
 
 import os
 import sys
@@ -7,7 +8,18 @@ from kronos import config, logs
 from kronos.api import app as api
 
 _COMMANDS = {
-    "uvicorn": ("uvicorn", "--factory", "--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "error", "--port"),
+    "uvicorn": (
+        "uvicorn",
+        "--factory",
+        "--http",
+        "httptools",
+        "--loop",
+        "uvloop",
+        "--no-access-log",
+        "--log-level",
+        "error",
+        "--port",
+    ),
     "hypercorn": ("hypercorn", "--worker-class", "uvloop", "--log-level", "error", "--bind"),
     "granian": ("granian", "--factory", "--interface", "asgi", "--http", "1", "--loop", "uvloop", "--no-log", "--port"),
 }

@@ -1,4 +1,5 @@
-"""The command line's root: `kronos COMMAND`, or `python -m kronos COMMAND`. The only place that wires parts together."""
+"""The command line's root: `kronos COMMAND`, or `python -m kronos COMMAND`. The only place that wires parts
+together."""
 
 import contextlib
 import errno
@@ -32,13 +33,16 @@ _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Commands(click.Group):
-    """Commands by name, each imported when it is asked for: `kronos worker` starts without what only `migrate` and `doctor` need."""
+    """Commands by name, each imported when it is asked for: `kronos worker` starts without what only `migrate` and
+    `doctor` need."""
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
         """Runs a command; where nobody can take down what it says, that is a sentence too."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # a terminal that has not all letters shows \xfc for those that it lacks
+                stream.reconfigure(
+                    errors="backslashreplace"
+                )  # a terminal that has not all letters shows \xfc for those that it lacks
         try:
             return super().main(*args, **extra)
         except OSError as error:

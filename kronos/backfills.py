@@ -1,4 +1,5 @@
-"""What can be done to a backfill: a CRON job's ticks of a past window, delivered later. The work itself is kronos.advance_backfill's."""
+"""What can be done to a backfill: a CRON job's ticks of a past window, delivered later. The work itself is
+kronos.advance_backfill's."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +25,8 @@ class NewBackfill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickCount:
-    """What a backfill of a window would do: of `ticks` ticks, the first and the last, `left_out` have been run, are about to be
-    or are not asked for; `redriven` are runs that FAILED and would be due again."""
+    """What a backfill of a window would do: of `ticks` ticks, the first and the last, `left_out` have been run, are
+    about to be or are not asked for; `redriven` are runs that FAILED and would be due again."""
 
     job_id: UUID
     trigger: Trigger
@@ -63,26 +64,44 @@ _CANCEL = statement("backfills.cancel_backfill", Cancelled)
 async def count(view: WorkspaceView, job: str, new: NewBackfill) -> TickCount:
     """What the backfill would do now; nothing is written.
 
-    Raises JobNotFound, Conflict unless it is a live CRON job, Unprocessable for a window that ends in the future or has too many ticks.
+    Raises JobNotFound, Conflict unless it is a live CRON job, Unprocessable for a window that ends in the future or has
+    too many ticks.
     """
-    params = {"job": job, "from_at": new.from_at, "to_at": new.to_at, "include": list(new.include), "limit": MOST_TICKS + 1}
+    params = {
+        "job": job,
+        "from_at": new.from_at,
+        "to_at": new.to_at,
+        "include": list(new.include),
+        "limit": MOST_TICKS + 1,
+    }
     if (counted := await view.one_or_none(_COUNT, params)) is None:
         raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
     if counted.trigger != "CRON" or counted.status not in ("ACTIVE", "PAUSED"):
         await changes.refuse_replaced(view, await jobs.get(view, str(counted.job_id)))
-        raise errors.Conflict(f"job {counted.job_id} is {counted.trigger} and {counted.status}: only a live CRON job can be backfilled")
+        raise errors.Conflict(
+            f"job {counted.job_id} is {counted.trigger} and {counted.status}: only a live CRON job can be backfilled"
+        )
     if not counted.is_past:
-        raise _refused("/to", f"{new.to_at.isoformat()} is in the future", "Write a time that has passed: later ticks are the schedule's.")
+        raise _refused(
+            "/to",
+            f"{new.to_at.isoformat()} is in the future",
+            "Write a time that has passed: later ticks are the schedule's.",
+        )
     if counted.ticks > MOST_TICKS and counted.last_at is not None:
         detail = f"the job has more than {MOST_TICKS:,} ticks in this window"
-        raise _refused("/to", detail, f"Write {counted.last_at.isoformat()}, and go on from there with another backfill.")
+        raise _refused(
+            "/to", detail, f"Write {counted.last_at.isoformat()}, and go on from there with another backfill."
+        )
     return counted
 
 
-async def start(view: WorkspaceView, job: str, new: NewBackfill, *, idempotency_key: str | None = None) -> tuple[Backfill, bool]:
+async def start(
+    view: WorkspaceView, job: str, new: NewBackfill, *, idempotency_key: str | None = None
+) -> tuple[Backfill, bool]:
     """A backfill and its first executions, in one transaction; and whether it is new.
 
-    Raises as `count`; Conflict too where the workspace is suspended, Unprocessable (idempotency_mismatch), OutcomeUnknown.
+    Raises as `count`; Conflict too where the workspace is suspended, Unprocessable (idempotency_mismatch),
+    OutcomeUnknown.
     """
     key = idempotency.key("backfill", idempotency_key, job, new)
     return await idempotency.once(view, key, lambda: _start(view, job, new, key), lambda made: get(view, made))
@@ -119,14 +138,19 @@ async def get(view: WorkspaceView, backfill_id: UUID) -> Backfill:
     return backfill
 
 
-async def list_page(view: WorkspaceView, job: str, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Backfill]:
+async def list_page(
+    view: WorkspaceView, job: str, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[Backfill]:
     """Up to `limit` backfills of all versions of the job, newest first, after the position `before`."""
     created_at, backfill_id = before or (None, None)
-    return await view.rows(_LIST, {"job": job, "limit": limit, "before_created_at": created_at, "before_id": backfill_id})
+    return await view.rows(
+        _LIST, {"job": job, "limit": limit, "before_created_at": created_at, "before_id": backfill_id}
+    )
 
 
 async def cancel(view: WorkspaceView, backfill_id: UUID) -> Backfill:
-    """Stop a RUNNING backfill: what waits is cancelled, what runs ends. One that is over stays as it is. Raises BackfillNotFound."""
+    """Stop a RUNNING backfill: what waits is cancelled, what runs ends. One that is over stays as it is. Raises
+    BackfillNotFound."""
     params = {"backfill_id": backfill_id}
     _, present = await view.write_then_read(_CANCEL, params, _GET, params)
     if not present:

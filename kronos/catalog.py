@@ -1,19 +1,21 @@
-"""What PostgreSQL's catalog says of schema kronos: the questions of an upgrade. Names are written in full under search_path pg_catalog."""
+"""What PostgreSQL's catalog says of schema kronos: the questions of an upgrade. Names are written in full under
+search_path pg_catalog."""
 
 FUNCTIONS = """
   select oid::bigint, proname::text, 'function ' || oid::regprocedure::text, xmin::text || ' ' || ctid::text,
          proowner in ('kronos_owner'::regrole, 'kronos_cron'::regrole)
     from pg_proc
    where pronamespace = 'kronos'::regnamespace
-     and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid and deptype = 'e')
+     and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid
+         and deptype = 'e')
 """
 VIEWS = """
   select oid::bigint, relname::text, 'view ' || oid::regclass::text, '', relowner = 'kronos_owner'::regrole
     from pg_class
    where relnamespace = 'kronos'::regnamespace and relkind = 'v'
 """
-# What a schema's migration may change, views before the tables that they read, as readers take them. Of a partitioned table itself
-# alone: whoever uses a partition holds it too.
+# What a schema's migration may change, views before the tables that they read, as readers take them. Of a partitioned
+# table itself alone: whoever uses a partition holds it too.
 LOCKABLE = """
   select oid::regclass::text, relkind = 'p'
     from pg_class
@@ -35,14 +37,16 @@ VIEWS_OF_VIEWS = """
     from pg_depend as dependency
     join pg_rewrite as rule on dependency.classid = 'pg_rewrite'::regclass and rule.oid = dependency.objid
     join pg_class as reader on reader.oid = rule.ev_class and reader.relnamespace = 'kronos'::regnamespace
-    join pg_class as read on dependency.refclassid = 'pg_class'::regclass and read.oid = dependency.refobjid and read.relkind = 'v'
+    join pg_class as read on dependency.refclassid = 'pg_class'::regclass and read.oid = dependency.refobjid
+        and read.relkind = 'v'
    where reader.oid <> read.oid
 """
 # What PostgreSQL made of a file: one that was changed by hand is put right when anything is.
 MADE_FUNCTIONS = """
   select proc.oid::bigint,
          md5(concat_ws(' ', pg_get_functiondef(proc.oid), proc.proowner::regrole,
-                       (select string_agg(pg_get_triggerdef(trigger.oid) || trigger.tgenabled::text, ' ' order by trigger.oid)
+                       (select string_agg(pg_get_triggerdef(trigger.oid) || trigger.tgenabled::text, ' '
+                           order by trigger.oid)
                           from pg_trigger as trigger
                          where trigger.tgfoid = proc.oid and trigger.tgparentid = 0)))
     from pg_proc as proc
@@ -61,17 +65,20 @@ FOREIGN_GRANTS = """
    where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
      and given.grantee::regrole::text not in ('kronos_owner', 'kronos_api', 'kronos_worker', 'kronos_cron')
    union all
-  select class.relname::text, attribute.attname::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
+  select class.relname::text, attribute.attname::text, given.privilege_type::text, given.grantee::regrole::text,
+         given.is_grantable
     from pg_class as class
     join pg_attribute as attribute on attribute.attrelid = class.oid
    cross join lateral aclexplode(attribute.attacl) as given
    where class.relnamespace = 'kronos'::regnamespace and class.relkind = 'v' and given.grantee <> 0
 """
-# What depends on one of these functions and views, but for one another: views by their rules, columns by their expressions.
+# What depends on one of these functions and views, but for one another: views by their rules, columns by their
+# expressions.
 DEPENDANTS = """
   select distinct dependency.refobjid::bigint,
          case when rule.oid is not null then pg_describe_object('pg_class'::regclass, rule.ev_class, 0)
-              when attribute.attrelid is not null then pg_describe_object('pg_class'::regclass, attribute.attrelid, attribute.attnum)
+              when attribute.attrelid is not null then pg_describe_object('pg_class'::regclass,
+                  attribute.attrelid, attribute.attnum)
               else pg_describe_object(dependency.classid, dependency.objid, dependency.objsubid)
          end
     from pg_depend as dependency
@@ -84,54 +91,64 @@ DEPENDANTS = """
      and coalesce(rule.ev_class, dependency.objid)::bigint <> all (%(oids)s)
    order by 1, 2
 """
-# All that the files make: what it says, who owns it, who may use it. What a function says is its body and what it promises: other
-# settings of one are its administrator's. Of a view its columns: PostgreSQL writes its text anew in each major version. Partitions
-# come and go.
+# All that the files make: what it says, who owns it, who may use it. What a function says is its body and what it
+# promises: other settings of one are its administrator's. Of a view its columns: PostgreSQL writes its text anew in
+# each major version. Partitions come and go.
 OBJECTS = """
   select 'function ' || proc.oid::regprocedure as object,
-         jsonb_build_object('owner', proc.proowner::regrole, 'result', pg_get_function_result(proc.oid), 'lent rights', proc.prosecdef,
+         jsonb_build_object('owner', proc.proowner::regrole, 'result', pg_get_function_result(proc.oid),
+             'lent rights', proc.prosecdef,
                             'settings', case when proc.prosecdef then proc.proconfig::text end,
-                            'text', md5(concat_ws(' ', proc.prosrc, pg_get_function_sqlbody(proc.oid), proc.provolatile)),
-                            'rights', (select string_agg(each::text, ' ' order by each::text) from unnest(proc.proacl) as each)) as state
+                            'text', md5(concat_ws(' ', proc.prosrc, pg_get_function_sqlbody(proc.oid),
+                                proc.provolatile)),
+                            'rights', (select string_agg(each::text, ' ' order by each::text)
+                                from unnest(proc.proacl) as each)) as state
     from pg_proc as proc
    where proc.pronamespace = 'kronos'::regnamespace
    union all
   select case when class.relkind = 'v' then 'view ' else 'table ' end || class.oid::regclass,
          jsonb_build_object('owner', class.relowner::regrole, 'row level security', class.relrowsecurity,
                             'forced row level security', class.relforcerowsecurity, 'options', class.reloptions::text,
-                            'rights', (select string_agg(each::text, ' ' order by each::text) from unnest(class.relacl) as each),
+                            'rights', (select string_agg(each::text, ' ' order by each::text)
+                                from unnest(class.relacl) as each),
                             'columns', (select string_agg(attribute.attname || ':' || attribute.atttypid::regtype, ' '
                                                           order by attribute.attnum)
                                           from pg_attribute as attribute
-                                         where attribute.attrelid = class.oid and attribute.attnum > 0 and class.relkind = 'v'))
+                                         where attribute.attrelid = class.oid and attribute.attnum > 0
+                                               and class.relkind = 'v'))
     from pg_class as class
    where class.relnamespace = 'kronos'::regnamespace and class.relkind in ('r', 'p', 'v') and not class.relispartition
    union all
   select 'policy ' || policy.polname || ' on ' || policy.polrelid::regclass,
-         jsonb_build_object('command', policy.polcmd, 'permissive', policy.polpermissive, 'roles', policy.polroles::regrole[]::text,
+         jsonb_build_object('command', policy.polcmd, 'permissive', policy.polpermissive, 'roles',
+             policy.polroles::regrole[]::text,
                             'using', pg_get_expr(policy.polqual, policy.polrelid),
                             'check', pg_get_expr(policy.polwithcheck, policy.polrelid))
     from pg_policy as policy
     join pg_class as class on class.oid = policy.polrelid and class.relnamespace = 'kronos'::regnamespace
    union all
   select 'trigger ' || trigger.tgname || ' on ' || class.oid::regclass,
-         jsonb_build_object('function', trigger.tgfoid::regproc, 'enabled', trigger.tgenabled, 'definition', pg_get_triggerdef(trigger.oid))
+         jsonb_build_object('function', trigger.tgfoid::regproc, 'enabled', trigger.tgenabled, 'definition',
+             pg_get_triggerdef(trigger.oid))
     from pg_trigger as trigger
-    join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace and not class.relispartition
+    join pg_class as class on class.oid = trigger.tgrelid and class.relnamespace = 'kronos'::regnamespace
+        and not class.relispartition
    where not trigger.tgisinternal
    union all
   select 'schema ' || nspname,
          jsonb_build_object('owner', nspowner::regrole,
-                            'rights', (select string_agg(each::text, ' ' order by each::text) from unnest(nspacl) as each))
+                            'rights', (select string_agg(each::text, ' ' order by each::text)
+                                from unnest(nspacl) as each))
     from pg_namespace where nspname = 'kronos'
 """
-# What is there against what the newest upgrade left: `gone`, `new`, or what of it differs. What that upgrade, of an older release,
-# did not write down of an object is no difference.
+# What is there against what the newest upgrade left: `gone`, `new`, or what of it differs. What that upgrade, of an
+# older release, did not write down of an object is no difference.
 CHANGES = f"""
   select coalesce(made.object, there.object) as object,
          case when there.object is null then array['gone']
               when made.object is null  then array['new']
-              else array(select key from jsonb_each(made.state) where there.state -> key is distinct from value order by key)
+              else array(select key from jsonb_each(made.state) where there.state -> key is distinct from value
+                  order by key)
          end as differs
     from kronos.made_objects as made
     full join ({OBJECTS}) as there on there.object = made.object

@@ -6,11 +6,14 @@ from pathlib import Path
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Twenty times the bundle of all public authorities."""
-_BLOCK = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL)
+_BLOCK = re.compile(
+    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
+)
 
 
 class CertificatesInvalid(ValueError):
-    """A file that holds no certificates that can be used; the message is a sentence for people, which names the file."""
+    """A file that holds no certificates that can be used; the message is a sentence for people, which names the
+    file."""
 
 
 def read_certificates(path: Path) -> str:
@@ -24,7 +27,11 @@ def read_certificates(path: Path) -> str:
         raise CertificatesInvalid(f"{path} has more than {MAX_FILE_BYTES} bytes: it is no file of certificates")
     blocks = _BLOCK.findall(found)
     if not blocks:
-        hint = "it holds a private key; write the authority's certificate" if b"PRIVATE KEY" in found else "write certificates in PEM"
+        hint = (
+            "it holds a private key; write the authority's certificate"
+            if b"PRIVATE KEY" in found
+            else "write certificates in PEM"
+        )
         raise CertificatesInvalid(f"{path} has no certificate (-----BEGIN CERTIFICATE-----): {hint}")
     trial = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for nth, block in enumerate(blocks, 1):

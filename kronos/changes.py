@@ -1,4 +1,5 @@
-"""What can be done to a job that is there. A change of it settles its due ticks first, in the same transaction and round trip."""
+"""What can be done to a job that is there. A change of it settles its due ticks first, in the same transaction and
+round trip."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -34,7 +35,8 @@ class Settled:
 
 
 JobChanges: TypeAlias = Mapping[str, object]
-"""The fields of a CRON job that a caller changes (CHANGEABLE); one that is absent stays as it is, None clears what may be empty."""
+"""The fields of a CRON job that a caller changes (CHANGEABLE); one that is absent stays as it is, None clears what may
+be empty."""
 
 CHANGEABLE = ("name", "title", "endpoint", "input", "tags", *jobs.TERMS)
 
@@ -56,12 +58,14 @@ Versions: TypeAlias = Collection[int] | None
 async def change(
     view: WorkspaceView, job: str, write: Statement[Changed], params: dict[str, object], *, if_match: Versions
 ) -> tuple[bool, Job]:
-    """Settle the job's ticks, change it, and read it, in one transaction; whether it was changed, and the job as it is then.
+    """Settle the job's ticks, change it, and read it, in one transaction; whether it was changed, and the job as it is
+    then.
 
-    Nothing is changed where a live job is at none of the versions `if_match`. Raises JobNotFound, PreconditionFailed, and Conflict
-    (job_not_updatable) where `job` is the id of a version that was replaced, and the job goes on.
+    Nothing is changed where a live job is at none of the versions `if_match`. Raises JobNotFound, PreconditionFailed,
+    and Conflict (job_not_updatable) where `job` is the id of a version that was replaced, and the job goes on.
 
-    A name that went to a newer version while we waited for the older one's lock is looked up again: each try waits for one such change.
+    A name that went to a newer version while we waited for the older one's lock is looked up again: each try waits for
+    one such change.
     """
     params = {**params, "job": job, "if_match": None if if_match is None else list(if_match)}
     for _ in range(MOST_OVERTAKINGS):
@@ -84,7 +88,8 @@ async def refuse_replaced(view: WorkspaceView, present: Job) -> None:
     (newest,) = await jobs.versions(view, str(present.job_id), limit=1, before=None)
     if newest.status in _LIVE:
         detail = (
-            f"job {present.job_id} is version {present.version} and was replaced: the live version, {newest.version}, is {newest.job_id}"
+            f"job {present.job_id} is version {present.version} and was replaced: the live version, {newest.version}, "
+            f"is {newest.job_id}"
         )
         by_name = f", or {newest.name!r}, which always means the live one" if newest.name else ""
         fault = errors.Fault(pointer="", detail="this version is over", hint=f"Address {newest.job_id}{by_name}.")
@@ -93,14 +98,16 @@ async def refuse_replaced(view: WorkspaceView, present: Job) -> None:
 
 def _refuse_unmatched(present: Job, if_match: Versions) -> None:
     if if_match is not None and present.version not in if_match:
-        raise errors.PreconditionFailed(f"job {present.job_id} is at version {present.version}, which If-Match does not name")
+        raise errors.PreconditionFailed(
+            f"job {present.job_id} is at version {present.version}, which If-Match does not name"
+        )
 
 
 async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_match: Versions = None) -> Job:
     """The next version of a CRON job in place of the live one: rows and entries change together, or not at all.
 
-    Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable, PgCronUnavailable,
-    DatabaseUnavailable.
+    Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable,
+    PgCronUnavailable, DatabaseUnavailable.
     """
     job_id, terms = uuid4(), _terms(changes)
     params: dict[str, object] = {name: changes.get(name) for name in CHANGEABLE}
@@ -121,18 +128,24 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
         raise errors.Unprocessable.of(*faults)
     if "endpoint" in changes:
         raise jobs.no_endpoint(view, str(changes["endpoint"]))
-    raise errors.Conflict(f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable")
+    raise errors.Conflict(
+        f"job {old.job_id} was changed at the same time: read it and try again", code="job_not_updatable"
+    )
 
 
 def _terms(changes: JobChanges) -> CronTerms:
     """Those that are changed; the others as of a new job."""
-    return CronTerms(**{name: changes[name] for name in jobs.TERMS if name in changes})  # type: ignore[arg-type]  # checked by JobPatch
+    # checked by JobPatch
+    return CronTerms(**{name: changes[name] for name in jobs.TERMS if name in changes})  # type: ignore[arg-type]
 
 
 def _faults_of_change(old: Job, changes: JobChanges) -> tuple[errors.Fault, ...]:
-    """What is wrong with the schedule that the job would have: an expression or an interval takes the place of whichever there was."""
+    """What is wrong with the schedule that the job would have: an expression or an interval takes the place of
+    whichever there was."""
     terms = _terms(changes)
-    cron, every = (terms.cron, terms.every) if terms.cron is not None or terms.every is not None else (old.cron, old.every)
+    cron, every = (
+        (terms.cron, terms.every) if terms.cron is not None or terms.every is not None else (old.cron, old.every)
+    )
     return tuple(schedules.faults(cron, every, terms.anchor, terms.timezone if "timezone" in changes else old.timezone))
 
 
@@ -146,7 +159,8 @@ def _why_not_updatable(job: Job) -> str:
 async def cancel(view: WorkspaceView, job: str, *, if_match: Versions = None) -> Job:
     """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so.
 
-    Raises JobNotFound, PreconditionFailed, Conflict (a replaced version of a job that goes on), PgCronUnavailable, DatabaseUnavailable.
+    Raises JobNotFound, PreconditionFailed, Conflict (a replaced version of a job that goes on), PgCronUnavailable,
+    DatabaseUnavailable.
     """
     is_cancelled, present = await change(view, job, _CANCEL, {}, if_match=if_match)
     if not is_cancelled:
@@ -154,13 +168,18 @@ async def cancel(view: WorkspaceView, job: str, *, if_match: Versions = None) ->
     return present
 
 
-async def trigger(view: WorkspaceView, job: str, *, input: JsonObject | None, idempotency_key: str | None = None) -> tuple[Execution, bool]:
-    """One execution now, beside the schedule, ACTIVE or PAUSED, and whether it is new; its overlap policy may hold or skip it.
+async def trigger(
+    view: WorkspaceView, job: str, *, input: JsonObject | None, idempotency_key: str | None = None
+) -> tuple[Execution, bool]:
+    """One execution now, beside the schedule, ACTIVE or PAUSED, and whether it is new; its overlap policy may hold or
+    skip it.
 
     Raises JobNotFound, Conflict, Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """
     key = idempotency.key("trigger", idempotency_key, job, input)
-    return await idempotency.once(view, key, lambda: _trigger(view, job, input, key), lambda made: executions.get(view, made))
+    return await idempotency.once(
+        view, key, lambda: _trigger(view, job, input, key), lambda made: executions.get(view, made)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +203,9 @@ async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key:
     }
     with jobs.Waking() as wake:
         params["wake"] = wake.is_wanted
-        written, execution = await view.write_then_read(_TRIGGER, params, executions.GET, {"execution_id": execution_id})
+        written, execution = await view.write_then_read(
+            _TRIGGER, params, executions.GET, {"execution_id": execution_id}
+        )
         wake.is_heard = bool(written)
     if written:
         return execution[0]
@@ -192,14 +213,17 @@ async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key:
     await refuse_replaced(view, present)
     if (workspace := await view.enter()).status != "ACTIVE":
         raise errors.WorkspaceSuspended(view.workspace, workspace.status, "new runs")
-    raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job can be triggered")
+    raise errors.Conflict(
+        f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job can be triggered"
+    )
 
 
 async def _triggered_with_others(
     view: WorkspaceView, execution_id: UUID, job: str, input: JsonObject | None, key: idempotency.Key | None
 ) -> Execution | None:
-    """The run, made in one statement with those that wait at the same time; None where that did not make it, as of a job whose runs may
-    not overlap. What has a key may wait for a transaction that has it too, so it goes apart from what waits for nobody."""
+    """The run, made in one statement with those that wait at the same time; None where that did not make it, as of a
+    job whose runs may not overlap. What has a key may wait for a transaction that has it too, so it goes apart from
+    what waits for nobody."""
     written = orjson.dumps(input) if input is not None else None
     record: JsonObject = {
         "job": job,
@@ -223,7 +247,8 @@ async def _triggered_with_others(
 
 
 def _uuid7() -> UUID:
-    """As kronos.uuid7, made here because the statement that reads the execution back, in the same round trip, must know it."""
+    """As kronos.uuid7, made here because the statement that reads the execution back, in the same round trip, must know
+    it."""
     bits = int(time.time() * 1000) << 80 | uuid4().int & ((1 << 80) - 1)
     bits = bits & ~(0xF << 76) | 0x7 << 76
     bits = bits & ~(0x3 << 62) | 0x2 << 62

@@ -1,4 +1,5 @@
-"""Settings: KRONOS_* environment variables, each with its unit, default and why; wrong ones end the start with a sentence."""
+"""Settings: KRONOS_* environment variables, each with its unit, default and why; wrong ones end the start with a
+sentence."""
 
 import os
 from pathlib import Path
@@ -24,7 +25,8 @@ _OF_THE_COMMAND_LINE = {
 
 
 class SettingsInvalid(Exception):
-    """A KRONOS_* variable is missing or has a value that cannot be. The message names each and never quotes a secret."""
+    """A KRONOS_* variable is missing or has a value that cannot be. The message names each and never quotes a
+    secret."""
 
 
 class Settings(BaseSettings):
@@ -33,7 +35,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KRONOS_", extra="forbid", frozen=True)
 
     database_url: SecretStr
-    """postgresql://… of a user that is, or is a member of, kronos_api and kronos_worker; an administrator's for `kronos migrate`."""
+    """postgresql://… of a user that is, or is a member of, kronos_api and kronos_worker; an administrator's for `kronos
+    migrate`."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address the API listens on. Loopback, so that nothing is exposed by accident."""
@@ -45,14 +48,16 @@ class Settings(BaseSettings):
     """What a reverse proxy puts before every path, e.g. /kronos."""
 
     max_connections: Annotated[int, Field(ge=10, le=100_000)] = 1000
-    """Connections that one API process holds. Where there is no room, the one that has waited longest without a request yields. Idle
-    ones take 6 kB each, those whose head of 32 kB is coming 50."""
+    """Connections that one API process holds. Where there is no room, the one that has waited longest without a request
+    yields. Idle ones take 6 kB each, those whose head of 32 kB is coming 50."""
 
     max_connections_per_address: Annotated[int, Field(ge=0, le=100_000)] = 500
-    """The same of one address (of IPv6: one network of 64 bits). 0: no such limit, for an API whose callers all come through a proxy."""
+    """The same of one address (of IPv6: one network of 64 bits). 0: no such limit, for an API whose callers all come
+    through a proxy."""
 
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 500
-    """Requests under way at once in one API process: at a millisecond of database each, half a second's work for ten connections."""
+    """Requests under way at once in one API process: at a millisecond of database each, half a second's work for ten
+    connections."""
 
     max_url_bytes: Annotated[int, Field(ge=1024, le=65_536)] = 8192
     """The longest URL, in bytes. RFC 9110 asks for 8,000."""
@@ -67,57 +72,68 @@ class Settings(BaseSettings):
     """How long a request's URL and headers may take from their first byte, in seconds."""
 
     idle_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 75
-    """How long a connection without a request is kept, in seconds: longer than the 60 of most load balancers, which then close first."""
+    """How long a connection without a request is kept, in seconds: longer than the 60 of most load balancers, which
+    then close first."""
 
     request_seconds: Annotated[float, Field(ge=1, le=600)] = 10
-    """How long a request may take, its body and its answer's making included, in seconds: above the 5 s that it can wait for a
-    connection to PostgreSQL and the 5 s of its statement."""
+    """How long a request may take, its body and its answer's making included, in seconds: above the 5 s that it can
+    wait for a connection to PostgreSQL and the 5 s of its statement."""
 
     write_seconds: Annotated[float, Field(ge=0.1, le=600)] = 10
-    """How long a caller may leave an answer unread, in seconds; one that reads less than 64 kB in such a time is not reading."""
+    """How long a caller may leave an answer unread, in seconds; one that reads less than 64 kB in such a time is not
+    reading."""
 
     admin_key_file: Path | None = None
-    """Where the instance administrator's key is kept: written with mode 0600 if it is not there; without it no key is made."""
+    """Where the instance administrator's key is kept: written with mode 0600 if it is not there; without it no key is
+    made."""
 
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
-    """Connections of one API process. A statement takes about a millisecond, so ten serve thousands of requests a second."""
+    """Connections of one API process. A statement takes about a millisecond, so ten serve thousands of requests a
+    second."""
 
     worker_concurrency: Annotated[int, Field(ge=1, le=5000)] = 100
-    """Deliveries under way at once in one worker process. They wait for receivers, so it may be many times the cores."""
+    """Deliveries under way at once in one worker process. They wait for receivers, so it may be many times the
+    cores."""
 
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
-    """Shortest lease of a claim, in seconds. A claim's lease is this, or the endpoint's timeout and 5 s where that is more."""
+    """Shortest lease of a claim, in seconds. A claim's lease is this, or the endpoint's timeout and 5 s where that is
+    more."""
 
     poll_seconds: Annotated[float, Field(ge=0.05, le=60)] = 1
     """How often a worker looks for work without being woken, in seconds: the net under LISTEN/NOTIFY."""
 
     shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
-    """How long SIGTERM waits for deliveries under way, in seconds; what is left then is cut off, recorded as UNKNOWN and given back."""
+    """How long SIGTERM waits for deliveries under way, in seconds; what is left then is cut off, recorded as UNKNOWN
+    and given back."""
 
     hung_after_seconds: Annotated[float, Field(ge=5, le=3600)] = 30
-    """`kronos up` replaces an API or a worker without a sign of life for this long, in seconds. Its event loop gives a sign each second."""
+    """`kronos up` replaces an API or a worker without a sign of life for this long, in seconds. Its event loop gives a
+    sign each second."""
 
     catch_up_immediate: Annotated[int, Field(ge=1, le=10000)] = 5
-    """Missed deliveries, over all jobs together, that start at once after an outage. The instance's: `kronos migrate` and `up` store it."""
+    """Missed deliveries, over all jobs together, that start at once after an outage. The instance's: `kronos migrate`
+    and `up` store it."""
 
     catch_up_stagger_seconds: Annotated[int, Field(ge=0, le=3600)] = 5
     """Seconds from one of the others to the next. Stored as catch_up_immediate is."""
 
     retention_success_days: Annotated[int, Field(ge=1, le=36500)] = 30
-    """Days for which executions that ended well (SUCCESS, SKIPPED, CANCELLED) are kept, and jobs that are over. A workspace may have
-    its own. Stored as catch_up_immediate is."""
+    """Days for which executions that ended well (SUCCESS, SKIPPED, CANCELLED) are kept, and jobs that are over. A
+    workspace may have its own. Stored as catch_up_immediate is."""
 
     retention_failure_days: Annotated[int, Field(ge=1, le=36500)] = 90
     """Days for which those that did not (FAILED, MISSED, EXPIRED) are kept: causes are looked for later. Stored too."""
 
     retention_run_details_days: Annotated[int, Field(ge=1, le=36500)] = 7
-    """Days for which pg_cron's log of our rings (cron.job_run_details) is kept: evidence of a ring, never of a tick. Stored too."""
+    """Days for which pg_cron's log of our rings (cron.job_run_details) is kept: evidence of a ring, never of a tick.
+    Stored too."""
 
     egress_allow: str = ""
     """Networks that deliveries may reach besides public addresses, comma separated, e.g. 10.1.0.0/16,127.0.0.0/8."""
 
     ca_file: Path | None = None
-    """Authorities whose receivers' certificates are trusted besides the operating system's: a PEM file, read again when it changes."""
+    """Authorities whose receivers' certificates are trusted besides the operating system's: a PEM file, read again when
+    it changes."""
 
     log_format: Literal["text", "json"] = "text"
     """text for people, json for collectors: one object a line."""
@@ -145,11 +161,15 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: object) -> Settings:
-    """The settings of this process: `overrides` before the environment. Raises SettingsInvalid, naming every wrong variable."""
+    """The settings of this process: `overrides` before the environment. Raises SettingsInvalid, naming every wrong
+    variable."""
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+        # pydantic checks them
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        wrong = "; ".join(_said(str(each["loc"][0]), each["type"], each["msg"]) for each in error.errors(include_input=False))
+        wrong = "; ".join(
+            _said(str(each["loc"][0]), each["type"], each["msg"]) for each in error.errors(include_input=False)
+        )
         raise SettingsInvalid(wrong) from None
 
 

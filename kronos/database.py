@@ -1,11 +1,12 @@
-"""Connections: the pool, and the ways to run statements: for one workspace under row level security, for the instance, for the fleet.
+"""Connections: the pool, and the ways to run statements: for one workspace under row level security, for the instance,
+for the fleet.
 
-Every run is one round trip: in a pipeline on an autocommit connection PostgreSQL runs what stands between two syncs as one implicit
-transaction (1.2 ms against 3.8 with BEGIN and COMMIT of their own, at 0.9 ms a round trip), so the setting that names the workspace is
-local to it and an error undoes all of it.
+Every run is one round trip: in a pipeline on an autocommit connection PostgreSQL runs what stands between two syncs as
+one implicit transaction (1.2 ms against 3.8 with BEGIN and COMMIT of their own, at 0.9 ms a round trip), so the setting
+that names the workspace is local to it and an error undoes all of it.
 
-A connection that died while nobody used it is replaced before it is used, so it costs the caller nothing. One that dies under a statement
-that only reads is followed by one more try; a statement that writes is sent once.
+A connection that died while nobody used it is replaced before it is used, so it costs the caller nothing. One that dies
+under a statement that only reads is followed by one more try; a statement that writes is sent once.
 """
 
 import asyncio
@@ -38,8 +39,10 @@ Params: TypeAlias = Mapping[str, object]
 Connection: TypeAlias = AsyncConnection[TupleRow]
 _PROOF_SECONDS = 10.0
 PAGE_BYTES = 1024 * 1024
-"""Of a list's page: what users' documents in it may have, written out as JSON. A page has one row at least, whatever that has."""
-# While requests wait and none can be made, a connection is tried so often: a restarted PostgreSQL serves them within their patience.
+"""Of a list's page: what users' documents in it may have, written out as JSON. A page has one row at least, whatever
+that has."""
+# While requests wait and none can be made, a connection is tried so often: a restarted PostgreSQL serves them within
+# their patience.
 _AGAIN_SECONDS = 0.15
 _log = logging.getLogger("kronos.database")
 
@@ -103,11 +106,13 @@ class WorkspaceView:
 
         return await self._pool.run(work, self._writes, is_read=statement.is_read)
 
-    async def for_all(self, views: Sequence["WorkspaceView"], run: Callable[["WorkspaceView"], Awaitable[Made]]) -> Made | None:
+    async def for_all(
+        self, views: Sequence["WorkspaceView"], run: Callable[["WorkspaceView"], Awaitable[Made]]
+    ) -> Made | None:
         """What `run` makes of one transaction for the requests of these views of this workspace. Raises what it raises.
 
-        None where it is for several and PostgreSQL refused it, so that nothing was done: one of them may be why, and each is to be asked
-        for alone.
+        None where it is for several and PostgreSQL refused it, so that nothing was done: one of them may be why, and
+        each is to be asked for alone.
         """
         writes = WritesOfAll([each._writes for each in views])
         try:
@@ -131,7 +136,8 @@ class WorkspaceView:
     async def write_then_read(
         self, write: Statement[Row], write_params: Params, read: Statement[Read], read_params: Params
     ) -> tuple[list[Row], list[Read]]:
-        """The rows of a statement that writes, and of one that reads in the same transaction what it left. Raises as `rows`."""
+        """The rows of a statement that writes, and of one that reads in the same transaction what it left. Raises as
+        `rows`."""
 
         async def work(connection: Connection) -> tuple[list[Row], list[Read]]:
             async with (
@@ -148,7 +154,8 @@ class WorkspaceView:
     async def prepare_write_read(
         self, prepare: Statement[First], write: Statement[Row], read: Statement[Read], params: Params
     ) -> tuple[list[First], list[Row], list[Read]]:
-        """As `write_then_read`, after a statement that prepares the ground in the same transaction; `params` are for all three."""
+        """As `write_then_read`, after a statement that prepares the ground in the same transaction; `params` are for
+        all three."""
 
         async def work(connection: Connection) -> tuple[list[First], list[Row], list[Read]]:
             async with (
@@ -244,17 +251,22 @@ class Pool(AsyncConnectionPool[Connection]):
             min_size=min(2, size),
             max_size=size,
             timeout=3,  # seconds that a request waits for a free connection before it answers 503
-            reconnect_timeout=0,  # a failed attempt is given up at once: those who wait have new ones made, without back-off
+            # a failed attempt is given up at once: those who wait have new ones made, without back-off
+            reconnect_timeout=0,
             kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
             configure=self._prove,
             reconnect_failed=self._try_again,
         )
 
-    async def run(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False) -> Made:
-        """What `work` makes of a connection; what PostgreSQL and the pool raise inside becomes a KronosError, here and nowhere else.
+    async def run(
+        self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
+    ) -> Made:
+        """What `work` makes of a connection; what PostgreSQL and the pool raise inside becomes a KronosError, here and
+        nowhere else.
 
-        Once more on another connection where the first died under a `work` that `is_read`, or where PostgreSQL refused to write.
-        Raises DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell, KronosError.
+        Once more on another connection where the first died under a `work` that `is_read`, or where PostgreSQL refused
+        to write. Raises DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell,
+        KronosError.
         """
         try:
             return await self._run(work, writes)
@@ -269,7 +281,9 @@ class Pool(AsyncConnectionPool[Connection]):
         except errors.ConnectionLost as error:
             if not is_read:
                 raise
-            raise errors.DatabaseUnavailable("the connection to PostgreSQL was lost, twice", sqlstate=error.sqlstate) from error
+            raise errors.DatabaseUnavailable(
+                "the connection to PostgreSQL was lost, twice", sqlstate=error.sqlstate
+            ) from error
 
     async def _run(self, work: Callable[[Connection], Awaitable[Made]], writes: Writes) -> Made:
         try:
@@ -309,7 +323,8 @@ class Pool(AsyncConnectionPool[Connection]):
         await super().close(timeout)
 
     def _none(self) -> errors.DatabaseUnavailable:
-        """Why a request was given no connection. PostgreSQL's words are in the log alone: they name its address and users."""
+        """Why a request was given no connection. PostgreSQL's words are in the log alone: they name its address and
+        users."""
         if isinstance(self.trouble, errors.Unconnected):
             return errors.Unconnected(self.trouble.why)
         if self.trouble is not None:
@@ -330,7 +345,11 @@ class Pool(AsyncConnectionPool[Connection]):
 
     def _fails(self, error: BaseException) -> None:
         """Said once, and again when the cause is another."""
-        trouble = error if isinstance(error, errors.SessionRefused) else errors.Unconnected(unreachable.why(error, self._told))
+        trouble = (
+            error
+            if isinstance(error, errors.SessionRefused)
+            else errors.Unconnected(unreachable.why(error, self._told))
+        )
         if self.trouble is None or self.trouble.said != trouble.said:
             _log.warning("no connection to PostgreSQL: %s", trouble.said)
         self.trouble = trouble
@@ -354,7 +373,8 @@ def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
         @classmethod
         async def connect(cls, conninfo: str = "", **given: object) -> Self:
             try:
-                return await super().connect(conninfo, **given)  # type: ignore[arg-type]  # passed on as the pool gave it
+                # passed on as the pool gave it
+                return await super().connect(conninfo, **given)  # type: ignore[arg-type]
             except psycopg.Error as error:
                 fails(error)
                 raise

@@ -1,4 +1,5 @@
-"""What can be done to an endpoint: where deliveries go. A change makes its next version; executions that exist keep theirs."""
+"""What can be done to an endpoint: where deliveries go. A change makes its next version; executions that exist keep
+theirs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ _DELETE = statement("endpoints.delete_endpoint", EndpointDeletion)
 
 
 async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str | None = None) -> tuple[Endpoint, bool]:
-    """An endpoint, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch), OutcomeUnknown.
+    """An endpoint, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch),
+    OutcomeUnknown.
 
     Raises EndpointNotFound where the endpoint that the key made was deleted, no matter who has its name now.
     """
@@ -80,16 +82,24 @@ async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str 
 async def _made(view: WorkspaceView, name: str, endpoint_id: UUID) -> Endpoint:
     endpoint = await view.one_or_none(_GET, {"name": name})
     if endpoint is None or endpoint.endpoint_id != endpoint_id:
-        raise errors.EndpointNotFound(f"the endpoint {name!r} that this idempotency key made was deleted: a new one needs a new key")
+        raise errors.EndpointNotFound(
+            f"the endpoint {name!r} that this idempotency key made was deleted: a new one needs a new key"
+        )
     return endpoint
 
 
 async def _create(view: WorkspaceView, new: NewEndpoint, key: idempotency.Key | None) -> Endpoint:
-    written, endpoint = await view.write_then_read(_INSERT, {**_params(new), **idempotency.params(key)}, _GET, {"name": new.name})
+    written, endpoint = await view.write_then_read(
+        _INSERT, {**_params(new), **idempotency.params(key)}, _GET, {"name": new.name}
+    )
     if not written:
         raise errors.Conflict(
             f"the endpoint {new.name!r} exists",
-            faults=(errors.Fault(pointer="/name", detail="an endpoint has this name", hint="PUT changes an existing endpoint"),),
+            faults=(
+                errors.Fault(
+                    pointer="/name", detail="an endpoint has this name", hint="PUT changes an existing endpoint"
+                ),
+            ),
         )
     return endpoint[0]
 
@@ -102,19 +112,24 @@ async def replace(
     if_none_match: Collection[int] = (),
     must_exist: bool = False,
 ) -> tuple[Endpoint, bool]:
-    """The endpoint's next version, or its first; and whether it is new. It replaces one of the versions `if_match` (None: any) and none of
-    `if_none_match`; only where there is one, if it must exist.
+    """The endpoint's next version, or its first; and whether it is new. It replaces one of the versions `if_match`
+    (None: any) and none of `if_none_match`; only where there is one, if it must exist.
 
     Raises Conflict when its type would change, PreconditionFailed.
     """
-    params = _params(new) | {"if_match": None if if_match is None else list(if_match), "if_none_match": list(if_none_match)}
+    params = _params(new) | {
+        "if_match": None if if_match is None else list(if_match),
+        "if_none_match": list(if_none_match),
+    }
     written, endpoint = await view.write_then_read(_REPLACE, params, _GET, {"name": new.name})
     if written:
         return endpoint[0], False
     if endpoint and endpoint[0].type != new.type:
         raise errors.Conflict(f"the endpoint {new.name!r} is of type {endpoint[0].type}: its type cannot change")
     if endpoint and (endpoint[0].version in if_none_match or if_match is not None):
-        raise errors.PreconditionFailed(f"the endpoint {new.name!r} is at version {endpoint[0].version}, which the condition excludes")
+        raise errors.PreconditionFailed(
+            f"the endpoint {new.name!r} is at version {endpoint[0].version}, which the condition excludes"
+        )
     if must_exist:
         raise errors.PreconditionFailed(f"the endpoint {new.name!r} does not exist: If-Match finds nothing")
     return await _create(view, new, None), True
@@ -130,7 +145,9 @@ async def get(view: WorkspaceView, name: str) -> Endpoint:
 async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedEndpoint]:
     """Up to `limit` endpoints, newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
     created_at, endpoint_id = before or (None, None)
-    return await view.rows(_LIST, {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": endpoint_id})
+    return await view.rows(
+        _LIST, {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": endpoint_id}
+    )
 
 
 async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | None = None) -> None:
@@ -141,7 +158,8 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
         raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
     if not deletion.is_deleted:
         raise errors.Conflict(
-            f"the endpoint {name!r} has live jobs or unfinished executions: …/jobs?endpoint={name} lists the jobs; delete them or give "
+            f"the endpoint {name!r} has live jobs or unfinished executions: …/jobs?endpoint={name} lists the jobs; "
+            "delete them or give "
             "them another endpoint, and let their executions end or cancel them",
             code="endpoint_in_use",
         )

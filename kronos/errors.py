@@ -16,7 +16,7 @@ KronosError                        500  internal_error          we did not fores
 ├── OutcomeUnknown                 503  outcome_unknown         it may have been done: PostgreSQL's answer was lost
 ├── Unavailable                    503  nothing was changed; the call may be repeated
 │   ├── DatabaseUnavailable             database_unavailable
-│   │   ├── SessionRefused              a connection that is not who or how it must be; a process does not start with one
+│   │   ├── SessionRefused              a connection that is not who or how it must be; no process starts with one
 │   │   ├── Unconnected                 no connection could be made: nothing was sent
 │   │   ├── ReadOnly                    PostgreSQL takes no writes: it refused this one
 │   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
@@ -66,7 +66,8 @@ class KronosError(Exception):
 
     @property
     def said(self) -> str:
-        """As it is shown to the operator of Kronos, in the log and on the command line: with names that are not for callers of the API."""
+        """As it is shown to the operator of Kronos, in the log and on the command line: with names that are not for
+        callers of the API."""
         return self.detail
 
 
@@ -151,7 +152,9 @@ class WorkspaceSuspended(Conflict):
     code = "workspace_suspended"
 
     def __init__(self, workspace: str, status: str, what: str) -> None:
-        fault = Fault(pointer="", detail=f"the workspace is {status}", hint='PATCH the workspace to {"status": "ACTIVE"} first.')
+        fault = Fault(
+            pointer="", detail=f"the workspace is {status}", hint='PATCH the workspace to {"status": "ACTIVE"} first.'
+        )
         super().__init__(f"workspace {workspace} is {status}: it takes no {what}", faults=(fault,))
 
 
@@ -193,7 +196,8 @@ class Unprocessable(KronosError):
 
 
 class Unavailable(KronosError):
-    """A dependency could not do it now; nothing was changed, so the call may be repeated. Of ConnectionLost alone that is not known."""
+    """A dependency could not do it now; nothing was changed, so the call may be repeated. Of ConnectionLost alone that
+    is not known."""
 
     status = 503
     title = "Unavailable"
@@ -228,7 +232,8 @@ class Unconnected(DatabaseUnavailable):
 
 
 class ReadOnly(DatabaseUnavailable):
-    """PostgreSQL refused to write, so nothing was done: it is a standby, as it may be while a fail-over is under way."""
+    """PostgreSQL refused to write, so nothing was done: it is a standby, as it may be while a fail-over is under
+    way."""
 
 
 class ConnectionLost(DatabaseUnavailable):
@@ -275,12 +280,22 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
     "idempotency_keys_pkey": KeyTaken("a call with the same idempotency key is done at the same time"),
     "jobs_name_taken": Conflict(
         "another live job of this workspace has this name",
-        faults=(Fault(pointer="/name", detail="the name is taken", hint="choose another name, or PATCH the job that has it"),),
+        faults=(
+            Fault(
+                pointer="/name", detail="the name is taken", hint="choose another name, or PATCH the job that has it"
+            ),
+        ),
     ),
     "endpoints_name_taken": Conflict("another endpoint of this workspace has this name"),
     "jobs_window_not_empty": Unprocessable(
         "ends_at must be after starts_at",
-        faults=(Fault(pointer="/ends_at", detail="not after starts_at", hint="choose an ends_at later than the job's starts_at"),),
+        faults=(
+            Fault(
+                pointer="/ends_at",
+                detail="not after starts_at",
+                hint="choose an ends_at later than the job's starts_at",
+            ),
+        ),
     ),
 }
 
@@ -304,7 +319,8 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
 
 
 def is_undone(error: psycopg.Error) -> bool:
-    """Whether the transaction that met the error is certainly rolled back: so it is where PostgreSQL said so and went on."""
+    """Whether the transaction that met the error is certainly rolled back: so it is where PostgreSQL said so and went
+    on."""
     return error.diag.severity_nonlocalized == "ERROR"
 
 
@@ -316,12 +332,14 @@ def is_lost(error: psycopg.Error) -> bool:
 
 
 def is_over(error: psycopg.Error) -> bool:
-    """Whether the connection that met the error is of no more use: it is lost, or leads to a server that takes no writes."""
+    """Whether the connection that met the error is of no more use: it is lost, or leads to a server that takes no
+    writes."""
     return is_lost(error) or error.sqlstate == READ_ONLY
 
 
 def from_database(error: psycopg.Error) -> KronosError:
-    """What a database error means to a caller. Never its text where that could quote a user's row or a connection string."""
+    """What a database error means to a caller. Never its text where that could quote a user's row or a connection
+    string."""
     if is_lost(error):
         return ConnectionLost("the connection to PostgreSQL was lost before it answered", sqlstate=error.sqlstate)
     if error.sqlstate is None:
@@ -332,12 +350,16 @@ def from_database(error: psycopg.Error) -> KronosError:
         return Unprocessable(message, code="invalid_cron", faults=(fault,))
     if sqlstate == "KR004":
         return Unprocessable(
-            message, code="invalid_timezone", faults=(Fault(pointer="/timezone", detail=message, hint=error.diag.message_hint),)
+            message,
+            code="invalid_timezone",
+            faults=(Fault(pointer="/timezone", detail=message, hint=error.diag.message_hint),),
         )
     if sqlstate == "KR005":
         pointer = "/anchor" if error.diag.column_name == "anchor" else "/every"
         return Unprocessable(
-            message, code="invalid_interval", faults=(Fault(pointer=pointer, detail=message, hint=error.diag.message_hint),)
+            message,
+            code="invalid_interval",
+            faults=(Fault(pointer=pointer, detail=message, hint=error.diag.message_hint),),
         )
     if sqlstate == "KR003":
         return Unprocessable(message, faults=(Fault(pointer="/ends_at", detail=message, hint=error.diag.message_hint),))
@@ -347,7 +369,9 @@ def from_database(error: psycopg.Error) -> KronosError:
         return type(known)(known.detail, faults=known.faults)
     context = f"{error.diag.context or ''} {message}"
     if sqlstate.startswith("22") and _OF_A_SCHEDULE.search(context):
-        return Conflict(f"the job's schedule is malformed: {message}; PATCH it to make a sound version", code="job_malformed")
+        return Conflict(
+            f"the job's schedule is malformed: {message}; PATCH it to make a sound version", code="job_malformed"
+        )
     if _OF_PG_CRON.search(context):
         return PgCronUnavailable(f"pg_cron refused: {message}", sqlstate=sqlstate)
     if sqlstate.startswith(_PASSING):

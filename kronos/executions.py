@@ -75,17 +75,19 @@ async def get(view: WorkspaceView, execution_id: UUID) -> Execution:
 async def list_page(
     view: WorkspaceView, which: ExecutionFilter, *, limit: int, before: tuple[datetime, UUID] | None
 ) -> list[ListedExecution]:
-    """Up to `limit` executions, newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
+    """Up to `limit` executions, newest first, after the position `before`; fewer where they are more than
+    PAGE_BYTES."""
     created_at, execution_id = before or (None, None)
     return await view.rows(
         _LIST if which.job is None else _LIST_OF_JOB,
-        asdict(which) | {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": execution_id},
+        asdict(which)
+        | {"limit": limit, "bytes": PAGE_BYTES, "before_created_at": created_at, "before_id": execution_id},
     )
 
 
 async def attempts(view: WorkspaceView, execution_id: UUID, *, limit: int, after: int) -> list[ListedAttempt]:
-    """Up to `limit` of the execution's attempts after number `after`, first to last, the one under way included; fewer where they are more
-    than PAGE_BYTES. Raises ExecutionNotFound."""
+    """Up to `limit` of the execution's attempts after number `after`, first to last, the one under way included; fewer
+    where they are more than PAGE_BYTES. Raises ExecutionNotFound."""
     params = {"execution_id": execution_id, "after": after, "limit": limit, "bytes": PAGE_BYTES}
     if not (tried := await view.rows(_ATTEMPTS, params)):
         await get(view, execution_id)
@@ -93,7 +95,8 @@ async def attempts(view: WorkspaceView, execution_id: UUID, *, limit: int, after
 
 
 async def logs(view: WorkspaceView, execution_id: UUID) -> list[LogLine]:
-    """What happened to the execution, in order, read from its row and its last MOST_ATTEMPTS_TOLD attempts. Raises ExecutionNotFound."""
+    """What happened to the execution, in order, read from its row and its last MOST_ATTEMPTS_TOLD attempts. Raises
+    ExecutionNotFound."""
     params = {"execution_id": execution_id, "limit": MOST_ATTEMPTS_TOLD}
     execution, tried = await view.write_then_read(GET, {"execution_id": execution_id}, _LAST_ATTEMPTS, params)
     if not execution:
@@ -103,7 +106,9 @@ async def logs(view: WorkspaceView, execution_id: UUID) -> list[LogLine]:
 
 def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
     yield LogLine(
-        at=execution.created_at, level="INFO", message=f"created, cause {execution.cause}, for {execution.scheduled_at.isoformat()}"
+        at=execution.created_at,
+        level="INFO",
+        message=f"created, cause {execution.cause}, for {execution.scheduled_at.isoformat()}",
     )
     if len(tried) == MOST_ATTEMPTS_TOLD and (earlier := tried[0].attempt_number - 1) > 0:
         text = f"{earlier} earlier attempts are not shown here: …/attempts lists them"
@@ -126,18 +131,23 @@ def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
 
 
 def _because(document: Json, name: str) -> str:
-    """What a document says under a name, to be appended; nothing where it does not: what is shown is not always what Kronos wrote."""
+    """What a document says under a name, to be appended; nothing where it does not: what is shown is not always what
+    Kronos wrote."""
     return f": {document[name]}" if isinstance(document, dict) and name in document else ""
 
 
 async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
-    """Cancel an execution that waits; a cancelled one stays as it is. Raises ExecutionNotFound, Conflict (execution_not_cancellable)."""
-    cancelled, execution = await view.write_then_read(_CANCEL, {"execution_id": execution_id}, GET, {"execution_id": execution_id})
+    """Cancel an execution that waits; a cancelled one stays as it is. Raises ExecutionNotFound, Conflict
+    (execution_not_cancellable)."""
+    cancelled, execution = await view.write_then_read(
+        _CANCEL, {"execution_id": execution_id}, GET, {"execution_id": execution_id}
+    )
     if not execution:
         raise _not_found(view, execution_id)
     if not cancelled and execution[0].status != "CANCELLED":
         raise errors.Conflict(
-            f"execution {execution_id} is {execution[0].status}: only one that waits can be cancelled", code="execution_not_cancellable"
+            f"execution {execution_id} is {execution[0].status}: only one that waits can be cancelled",
+            code="execution_not_cancellable",
         )
     return execution[0]
 
@@ -145,16 +155,20 @@ async def cancel(view: WorkspaceView, execution_id: UUID) -> Execution:
 async def retry(
     view: WorkspaceView, execution_id: UUID, *, endpoint_version: EndpointChoice, idempotency_key: str | None = None
 ) -> tuple[Execution, bool]:
-    """Make a failed or cancelled execution due again, under its own id, with its endpoint's latest version or the one that it had; and
-    whether this call did.
+    """Make a failed or cancelled execution due again, under its own id, with its endpoint's latest version or the one
+    that it had; and whether this call did.
 
     Raises ExecutionNotFound, Conflict (execution_not_retryable), Unprocessable (idempotency_mismatch), OutcomeUnknown.
     """
     key = idempotency.key("retry", idempotency_key, [execution_id, endpoint_version])
-    return await idempotency.once(view, key, lambda: _retry(view, execution_id, endpoint_version, key), lambda made: get(view, made))
+    return await idempotency.once(
+        view, key, lambda: _retry(view, execution_id, endpoint_version, key), lambda made: get(view, made)
+    )
 
 
-async def _retry(view: WorkspaceView, execution_id: UUID, endpoint_version: EndpointChoice, key: idempotency.Key | None) -> Execution:
+async def _retry(
+    view: WorkspaceView, execution_id: UUID, endpoint_version: EndpointChoice, key: idempotency.Key | None
+) -> Execution:
     params = {"execution_id": execution_id}
     try:
         (retried,), execution = await view.write_then_read(
@@ -163,7 +177,8 @@ async def _retry(view: WorkspaceView, execution_id: UUID, endpoint_version: Endp
     except errors.EndpointNotFound:  # a deleted workspace's, or the endpoint alone
         await get(view, execution_id)
         raise errors.Conflict(
-            f"the endpoint of execution {execution_id} was deleted: it cannot be retried", code="execution_not_retryable"
+            f"the endpoint of execution {execution_id} was deleted: it cannot be retried",
+            code="execution_not_retryable",
         ) from None
     if not execution:
         raise _not_found(view, execution_id)

@@ -1,7 +1,7 @@
 """The floors of sql/functions: their order, who owns each, and which function calls which.
 
-A function calls its own floor and those below it. So a database is built from the ground up, and what PostgreSQL binds when it creates
-a function (`return …` as a body) finds its callees there already.
+A function calls its own floor and those below it. So a database is built from the ground up, and what PostgreSQL binds
+when it creates a function (`return …` as a body) finds its callees there already.
 """
 
 import re
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from kronos import sql
 
-# A row of the table in sql/README.md, which is the list: | `ring/` | `kronos_owner` | what pg_cron and the workers call |
+# A row of the table in sql/README.md, which is the list: | `ring/` | `kronos_owner` | what pg_cron and the workers call
+# |
 _FLOOR = re.compile(r"^\| `(?P<name>\w+)/` \| `(?P<owner>kronos_\w+)` \|", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _CALL = re.compile(r"\bkronos\.(\w+)\s*\(")
@@ -31,7 +32,10 @@ class Floor:
 def floors() -> dict[str, Floor]:
     """All floors by name, from the ground up."""
     rows = list(_FLOOR.finditer((sql.root() / "README.md").read_text(encoding="utf-8")))
-    return {row["name"]: Floor(name=row["name"], owner=row["owner"], height=height) for height, row in enumerate(reversed(rows))}
+    return {
+        row["name"]: Floor(name=row["name"], owner=row["owner"], height=height)
+        for height, row in enumerate(reversed(rows))
+    }
 
 
 def calls(text: str) -> set[str]:
@@ -42,7 +46,8 @@ def calls(text: str) -> set[str]:
 def functions() -> list[tuple[Floor, Path]]:
     """(floor, file) of every function: from the ground up, and on a floor each after those that it calls.
 
-    Where functions of a floor call each other in a circle, the first by name comes last. Raises RuntimeError for a folder that is no floor.
+    Where functions of a floor call each other in a circle, the first by name comes last. Raises RuntimeError for a
+    folder that is no floor.
     """
     by_name, paths = floors(), sorted((sql.root() / "functions").glob("*/*.sql"))
     if strangers := sorted({path.parent.name for path in paths} - by_name.keys()):

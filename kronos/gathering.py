@@ -1,7 +1,8 @@
 """Requests of one kind that wait at the same time become one call: in an API process, of the requests under way alone.
 
-A request for which nobody waits goes at once. While MOST_CALLS of its line are under way those that come wait, and go together as soon as
-one is over. What a caller is answered it is answered after its call's end, and nothing is kept but what waits.
+A request for which nobody waits goes at once. While MOST_CALLS of its line are under way those that come wait, and go
+together as soon as one is over. What a caller is answered it is answered after its call's end, and nothing is kept but
+what waits.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ MOST_CALLS = 2
 """Of one line at once: while PostgreSQL is at the one, the other's requests are read or answered (decision 0045)."""
 
 _TURNS = 2
-"""Of the event loop that a request lets pass before it goes, so that those which have been read by then go with it: some microseconds."""
+"""Of the event loop that a request lets pass before it goes, so that those which have been read by then go with it:
+some microseconds."""
 
 MOST_TOGETHER = 50
 MOST_BYTES = 256 * 1024
@@ -56,8 +58,11 @@ class Gatherer:
     def __len__(self) -> int:
         return len(self._lines)
 
-    async def ask(self, line: Hashable, call: Callable[[Sequence[Asked]], Awaitable[Sequence[Made]]], request: Request[Asked]) -> Made:
-        """What `call` makes of the request, by itself or of several at once: it gives as many things as it was asked for, in their order.
+    async def ask(
+        self, line: Hashable, call: Callable[[Sequence[Asked]], Awaitable[Sequence[Made]]], request: Request[Asked]
+    ) -> Made:
+        """What `call` makes of the request, by itself or of several at once: it gives as many things as it was asked
+        for, in their order.
 
         What it raises is raised for each. One whose caller went away while it waited is not asked for.
         """
@@ -92,7 +97,11 @@ class Gatherer:
             del self._lines[line]
 
     async def _call(
-        self, line: Hashable, of_line: _Line, call: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]], together: list[_Waiting]
+        self,
+        line: Hashable,
+        of_line: _Line,
+        call: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]],
+        together: list[_Waiting],
     ) -> None:
         asked = [each for each in together if not each.answer.done()]  # who went away since is left out
         try:
@@ -123,13 +132,15 @@ async def _others(of_line: _Line) -> None:
 
 
 def _stop(task: asyncio.Task[None], together: list[_Waiting]) -> None:
-    """End a call that nobody waits for any more: all that did had their time, and what does not answer holds up nobody else."""
+    """End a call that nobody waits for any more: all that did had their time, and what does not answer holds up nobody
+    else."""
     if all(each.answer.done() for each in together):
         task.cancel()
 
 
 def _first_of(waiting: deque[_Waiting]) -> list[_Waiting]:
-    """Those that go next, taken from what waits: as many as may be, first come, first served. Who went away is left out."""
+    """Those that go next, taken from what waits: as many as may be, first come, first served. Who went away is left
+    out."""
     together: list[_Waiting] = []
     left: list[_Waiting] = []
     size, apart = 0, set[Hashable]()

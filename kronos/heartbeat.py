@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 
 VARIABLE = "KRONOS_HEARTBEAT_FD"
 EVERY_SECONDS = 1.0
-# What a child that gives none is sent first: it writes to its log where it stands, even where its loop is stuck in Python code.
+# What a child that gives none is sent first: it writes to its log where it stands, even where its loop is stuck in
+# Python code.
 TELL_WHERE = signal.SIGUSR1
 
 

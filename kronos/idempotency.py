@@ -1,4 +1,5 @@
-"""Calls that make something once, however often they are repeated: the caller's key is kept with what was made, in one transaction.
+"""Calls that make something once, however often they are repeated: the caller's key is kept with what was made, in one
+transaction.
 
 A job keeps its key in its own row, as long as it lives: kronos.jobs.
 """
@@ -41,7 +42,9 @@ _FIND = statement("idempotency.find_key", Known)
 
 def digest(*request: object) -> bytes:
     """What makes two requests the same: what each of their values says, whatever the order of an object's members."""
-    return hashlib.sha256(orjson.dumps([_said(each) for each in request], option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
+    return hashlib.sha256(
+        orjson.dumps([_said(each) for each in request], option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+    ).digest()
 
 
 def hex_of(digest: bytes) -> str:
@@ -50,7 +53,8 @@ def hex_of(digest: bytes) -> str:
 
 
 def _said(value: object) -> object:
-    """Without the fields that say nothing, so that a release which has more of them finds the keys of the one before."""
+    """Without the fields that say nothing, so that a release which has more of them finds the keys of the one
+    before."""
     if not is_dataclass(value):
         return value
     given = {each: getattr(value, each.name) for each in fields(value)}
@@ -70,7 +74,11 @@ def key(operation: Operation, text: str | None, *request: object) -> Key | None:
 
 def params(key: Key | None) -> dict[str, object]:
     """For the statement that makes something and keeps the key with it."""
-    return {"idempotency_key": key.text, "request_sha256": key.request_sha256} if key else {"idempotency_key": None, "request_sha256": None}
+    return (
+        {"idempotency_key": key.text, "request_sha256": key.request_sha256}
+        if key
+        else {"idempotency_key": None, "request_sha256": None}
+    )
 
 
 async def once(
@@ -93,7 +101,9 @@ async def once(
 
 
 async def _find(view: WorkspaceView, key: Key) -> UUID | None:
-    known = await view.one_or_none(_FIND, {"operation": key.operation, "idempotency_key": key.text, "request_sha256": key.request_sha256})
+    known = await view.one_or_none(
+        _FIND, {"operation": key.operation, "idempotency_key": key.text, "request_sha256": key.request_sha256}
+    )
     if known is None:
         return None
     if not known.is_same_request:
@@ -103,6 +113,8 @@ async def _find(view: WorkspaceView, key: Key) -> UUID | None:
 
 def mismatch(made: str, pointer: str = "/Idempotency-Key") -> errors.Unprocessable:
     """That a key came with another request than the one that made something."""
-    fault = errors.Fault(pointer=pointer, detail="the same key came with another request", hint="Use a new key for a new request.")
+    fault = errors.Fault(
+        pointer=pointer, detail="the same key came with another request", hint="Use a new key for a new request."
+    )
     detail = f"the idempotency key was used for another request, which made {made}"
     return errors.Unprocessable(detail, code="idempotency_mismatch", faults=(fault,))

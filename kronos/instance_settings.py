@@ -45,11 +45,18 @@ def store(admin_database_url: str, settings: Settings) -> None:
 
 
 def set_passwords(admin_database_url: str, passwords: Mapping[Role, str]) -> None:
-    """Let each role log in with its password, of which PostgreSQL and its log see the verifier alone. Raises DatabaseUnavailable."""
+    """Let each role log in with its password, of which PostgreSQL and its log see the verifier alone. Raises
+    DatabaseUnavailable."""
     try:
         with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
             for role, password in passwords.items():
-                verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-                connection.execute(composed.SQL("alter role {} password {}").format(composed.Identifier(role), composed.Literal(verifier)))
+                verifier = connection.pgconn.encrypt_password(
+                    password.encode(), role.encode(), b"scram-sha-256"
+                ).decode()
+                connection.execute(
+                    composed.SQL("alter role {} password {}").format(
+                        composed.Identifier(role), composed.Literal(verifier)
+                    )
+                )
     except psycopg.Error as error:
         raise errors.from_database(error) from error

@@ -1,4 +1,5 @@
-"""Jobs as they are made, read and listed. One is made in one round trip: the row and its pg_cron entry, both or neither."""
+"""Jobs as they are made, read and listed. One is made in one round trip: the row and its pg_cron entry, both or
+neither."""
 
 import math
 import time
@@ -38,7 +39,8 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronTerms:
-    """What a CRON job's ticks are and what becomes of them, by the names that request, statement and column have for it.
+    """What a CRON job's ticks are and what becomes of them, by the names that request, statement and column have for
+    it.
 
     An `anchor` without an offset is a local time of `timezone`.
     """
@@ -120,9 +122,11 @@ _last_wake_seconds = _NEVER
 
 
 def may_wake() -> bool:
-    """Whether this request wakes the workers: at most one in 10 ms, because NOTIFY in every commit costs three quarters of the rate.
+    """Whether this request wakes the workers: at most one in 10 ms, because NOTIFY in every commit costs three quarters
+    of the rate.
 
-    Workers look again a little after each wake, so one that was spared loses milliseconds, and the poll stands behind all of it.
+    Workers look again a little after each wake, so one that was spared loses milliseconds, and the poll stands behind
+    all of it.
     """
     global _last_wake_seconds
     now = time.monotonic()
@@ -154,8 +158,9 @@ class Waking:
 async def create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     """Store the job, with its pg_cron entry (CRON) or its execution (IMMEDIATE, DELAYED); and whether it is new.
 
-    With an idempotency key that is known, the job that it made. Raises EndpointNotFound, Unprocessable (invalid_cron, invalid_timezone,
-    idempotency_mismatch), Conflict (the name is taken, the workspace is suspended), PgCronUnavailable, DatabaseUnavailable, OutcomeUnknown.
+    With an idempotency key that is known, the job that it made. Raises EndpointNotFound, Unprocessable (invalid_cron,
+    invalid_timezone, idempotency_mismatch), Conflict (the name is taken, the workspace is suspended),
+    PgCronUnavailable, DatabaseUnavailable, OutcomeUnknown.
     """
     try:
         return await _create(view, new)
@@ -189,11 +194,14 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
 
 
 async def _made_with_others(asked: _Asked, new: NewJob) -> Job | None:
-    """The job, made in one statement with those of its kind that wait at the same time; None where that did not make it.
+    """The job, made in one statement with those of its kind that wait at the same time; None where that did not make
+    it.
 
     What has a key or a name may wait for a transaction that has it too, so it goes apart from what waits for nobody.
     """
-    apart = frozenset((what, said) for what, said in (("key", new.idempotency_key), ("name", new.name)) if said is not None)
+    apart = frozenset(
+        (what, said) for what, said in (("key", new.idempotency_key), ("name", new.name)) if said is not None
+    )
 
     insert = _insert(new)
 
@@ -217,7 +225,10 @@ def _matched(asked: Sequence[_Asked], rows: Sequence[Job]) -> list[Job | None]:
             made[row._nth] = row
         else:
             made |= {each: row for each in (row.job_id, row.idempotency_key) if each is not None}
-    return [made.get(nth) or made.get(each.job_id) or made.get(each.idempotency_key or "") for nth, each in enumerate(asked, 1)]
+    return [
+        made.get(nth) or made.get(each.job_id) or made.get(each.idempotency_key or "")
+        for nth, each in enumerate(asked, 1)
+    ]
 
 
 def _insert(new: NewJob) -> Statement[Job]:
@@ -247,7 +258,9 @@ def _past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
         local = schedules.local_time(new.run_at)
         shown = f" ({local.isoformat()} in {new.timezone})" if local is not None else ""
         detail = f"{run_at.isoformat()}{shown} is in the past"
-        faults.append(errors.Fault(pointer="/run_at", detail=detail, hint="Write a later time, or use trigger IMMEDIATE."))
+        faults.append(
+            errors.Fault(pointer="/run_at", detail=detail, hint="Write a later time, or use trigger IMMEDIATE.")
+        )
     if new.ends_at is not None and new.ends_at <= now:
         detail = f"{new.ends_at.isoformat()} is in the past"
         faults.append(errors.Fault(pointer="/ends_at", detail=detail, hint="Write a later time, or leave it out."))
@@ -255,10 +268,13 @@ def _past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
 
 
 async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
-    """The job that this very request made before; None where its key is new. Raises Unprocessable where the key made another."""
+    """The job that this very request made before; None where its key is new. Raises Unprocessable where the key made
+    another."""
     if new.idempotency_key is None:
         return None
-    twin = await view.one_or_none(_FIND_TWIN, {"idempotency_key": new.idempotency_key, "request_sha256": idempotency.digest(new)})
+    twin = await view.one_or_none(
+        _FIND_TWIN, {"idempotency_key": new.idempotency_key, "request_sha256": idempotency.digest(new)}
+    )
     if twin is None:
         return None
     if not twin.is_same_request:
@@ -267,7 +283,8 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
 
 
 def _is_its_execution(new: NewJob) -> bool:
-    """A one-shot that has nothing which its execution lacks: such a job is one row (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
+    """A one-shot that has nothing which its execution lacks: such a job is one row
+    (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
     said = (new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at))
     return new.trigger != "CRON" and not new.tags and new.dst_gap == "SHIFT" and all(each is None for each in said)
 
@@ -277,7 +294,9 @@ async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _
     record: JsonObject = {"endpoint": new.endpoint, "input": orjson.Fragment(input)}
     if _is_its_execution(new):
         record |= {"run_at": run_at}
-        return _Asked(view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=None, record=record, size=len(input))
+        return _Asked(
+            view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=None, record=record, size=len(input)
+        )
     record |= {
         "job_id": job_id,
         "name": new.name,
@@ -298,7 +317,9 @@ async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _
             "dst_gap": new.dst_gap,
         }
     size = len(input) + sum(map(len, new.tags))  # what a caller may make large
-    return _Asked(view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=new.idempotency_key, record=record, size=size)
+    return _Asked(
+        view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=new.idempotency_key, record=record, size=size
+    )
 
 
 async def _schedule(view: WorkspaceView, new: NewJob) -> JsonObject:
@@ -332,7 +353,9 @@ async def get(view: WorkspaceView, job: str) -> Job:
     return found
 
 
-async def list_page(view: WorkspaceView, which: JobFilter, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedJob]:
+async def list_page(
+    view: WorkspaceView, which: JobFilter, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[ListedJob]:
     """Up to `limit` jobs, newest first, after the position `before`; fewer where they are more than PAGE_BYTES."""
     created_at, job_id = before or (None, None)
     return await view.rows(
@@ -342,15 +365,18 @@ async def list_page(view: WorkspaceView, which: JobFilter, *, limit: int, before
 
 
 async def versions(view: WorkspaceView, job: str, *, limit: int, before: int | None) -> list[ListedJob]:
-    """Up to `limit` versions of the job that `job` is one of, newest first, older than version `before`; fewer where they are more
-    than PAGE_BYTES. Raises JobNotFound."""
-    if not (found := await view.rows(_VERSIONS, {"job": job, "limit": limit, "bytes": PAGE_BYTES, "before_version": before})):
+    """Up to `limit` versions of the job that `job` is one of, newest first, older than version `before`; fewer where
+    they are more than PAGE_BYTES. Raises JobNotFound."""
+    if not (
+        found := await view.rows(_VERSIONS, {"job": job, "limit": limit, "bytes": PAGE_BYTES, "before_version": before})
+    ):
         await get(view, job)
     return found
 
 
 async def statistics(view: WorkspaceView, job: str) -> list[StatusCount]:
-    """What became of the job's ticks of the last 24 hours, by status; empty where there were none. An id means that version, a name all."""
+    """What became of the job's ticks of the last 24 hours, by status; empty where there were none. An id means that
+    version, a name all."""
     return await view.rows(_STATISTICS, {"job": job})
 
 
@@ -378,5 +404,7 @@ def no_endpoint(view: WorkspaceView, endpoint: str) -> errors.EndpointNotFound:
     """That there is no such endpoint for the job."""
     return errors.EndpointNotFound(
         f"no endpoint {endpoint!r} in workspace {view.workspace}",
-        faults=(errors.Fault(pointer="/endpoint", detail="no such endpoint", hint="create it first: POST …/endpoints"),),
+        faults=(
+            errors.Fault(pointer="/endpoint", detail="no such endpoint", hint="create it first: POST …/endpoints"),
+        ),
     )

@@ -1,4 +1,5 @@
-"""What was worked out before and may be needed again, within a budget in bytes: tenants and receivers choose the keys and their sizes."""
+"""What was worked out before and may be needed again, within a budget in bytes: tenants and receivers choose the keys
+and their sizes."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar

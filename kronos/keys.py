@@ -90,14 +90,20 @@ async def find(view: InstanceView, public_id: str) -> ApiKey | None:
 def parse(text: str) -> GivenKey | None:
     """The key that `text` is; None where it has not their form."""
     found = _KEY.fullmatch(text)
-    return GivenKey(public_id=found["public_id"], digest=hashlib.sha256(found["secret"].encode("ascii")).digest()) if found else None
+    return (
+        GivenKey(public_id=found["public_id"], digest=hashlib.sha256(found["secret"].encode("ascii")).digest())
+        if found
+        else None
+    )
 
 
 def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
-    """Make the instance administrator's key, if `key_file` is not there, and see that the database knows the one in the file.
+    """Make the instance administrator's key, if `key_file` is not there, and see that the database knows the one in the
+    file.
 
-    The file (mode 0600) is on disk before the database knows its key, so a crash in between only means that the next start stores it.
-    Returns what the administrator should know. Raises KeyRefused where file and database do not agree, DatabaseUnavailable.
+    The file (mode 0600) is on disk before the database knows its key, so a crash in between only means that the next
+    start stores it. Returns what the administrator should know. Raises KeyRefused where file and database do not agree,
+    DatabaseUnavailable.
     """
     is_made = not key_file.exists()
     if is_made:
@@ -110,10 +116,13 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
         session.rows(connection, _MOVE, _params(key, key_file))
         replaced = session.rows(connection, _REPLACE, _params(key, key_file)) if is_stored else []
         (others,) = session.rows(connection, _OTHERS, _params(key, key_file))
-    items = [f"{key_file} holds a new key; {each.public_id}, which it held before, no longer works" for each in replaced]
+    items = [
+        f"{key_file} holds a new key; {each.public_id}, which it held before, no longer works" for each in replaced
+    ]
     if is_made and others.keys:
         items.append(
-            f"{others.keys} other key(s) of the administrator work besides the new one: see `kronos key list`, `kronos key revoke`"
+            f"{others.keys} other key(s) of the administrator work besides the new one: see `kronos key list`, "
+            "`kronos key revoke`"
         )
     return items
 
@@ -133,7 +142,9 @@ def create(admin_database_url: str, key_file: Path | None = None) -> str:
     if key_file is not None:
         _write(key_file, text, replace=False)
         if _read(key_file) != parse(text):
-            raise errors.KeyRefused(f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`")
+            raise errors.KeyRefused(
+                f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`"
+            )
     try:
         with _owner(admin_database_url) as connection:
             session.rows(connection, _INSERT, _params(_parsed(text), key_file))
@@ -145,10 +156,11 @@ def create(admin_database_url: str, key_file: Path | None = None) -> str:
 
 
 def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
-    """Put a new key in `key_file`, and revoke the one it held. Returns the new public id, and those that no longer work.
+    """Put a new key in `key_file`, and revoke the one it held. Returns the new public id, and those that no longer
+    work.
 
-    The database knows the new key before the file does, and forgets the old one last: at no instant has the file a key that does not work.
-    Raises KeyRefused, DatabaseUnavailable.
+    The database knows the new key before the file does, and forgets the old one last: at no instant has the file a key
+    that does not work. Raises KeyRefused, DatabaseUnavailable.
     """
     old, text = _read(key_file), _new()
     new = _parsed(text)
@@ -163,7 +175,8 @@ def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
 
 
 def revoke(admin_database_url: str, public_id: str) -> tuple[StoredKey, int]:
-    """End a key. Returns it, and how many others work. Safe to repeat. Raises KeyRefused where there is none, DatabaseUnavailable."""
+    """End a key. Returns it, and how many others work. Safe to repeat. Raises KeyRefused where there is none,
+    DatabaseUnavailable."""
     with _owner(admin_database_url) as connection:
         session.rows(connection, _REVOKE, {"public_id": public_id})
         stored = _one(connection, public_id)
@@ -203,7 +216,9 @@ def _owner(admin_database_url: str) -> Iterator[session.Connection]:
             connection.execute("set role kronos_owner")
             yield connection
     except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.KeyRefused(f"{error.diag.message_primary}: use the KRONOS_DATABASE_URL that `kronos migrate` is run with") from error
+        raise errors.KeyRefused(
+            f"{error.diag.message_primary}: use the KRONOS_DATABASE_URL that `kronos migrate` is run with"
+        ) from error
     except _NOT_MIGRATED as error:
         raise errors.KeyRefused(f"{error.diag.message_primary}: run `kronos migrate` first") from error
     except psycopg.Error as error:
@@ -225,7 +240,9 @@ def _require_valid(found: StoredKey | None, key: GivenKey, key_file: Path) -> No
             f"Put the right file back. Or: {anew}"
         )
     if found.revoked_at is not None:
-        raise errors.KeyRefused(f"the key in {key_file} ({key.public_id}) was revoked at {found.revoked_at:%Y-%m-%d %H:%M:%SZ}. {anew}")
+        raise errors.KeyRefused(
+            f"the key in {key_file} ({key.public_id}) was revoked at {found.revoked_at:%Y-%m-%d %H:%M:%SZ}. {anew}"
+        )
 
 
 def _read(key_file: Path) -> GivenKey:
@@ -237,13 +254,15 @@ def _read(key_file: Path) -> GivenKey:
         key = None
     if key is None:
         raise errors.KeyRefused(
-            f"{key_file} holds no key of the form {FORM}. Put the right file back. Or remove it: a new key is made at the next start"
+            f"{key_file} holds no key of the form {FORM}. Put the right file back. Or remove it: a new key is made at "
+            "the next start"
         )
     return key
 
 
 def _write(key_file: Path, text: str, *, replace: bool) -> None:
-    """On disk, whole, mode 0600; without `replace` never over a key that another process was first to write. Raises KeyRefused."""
+    """On disk, whole, mode 0600; without `replace` never over a key that another process was first to write. Raises
+    KeyRefused."""
     partial = key_file.with_name(f".{key_file.name}.{os.getpid()}.partial")
     try:
         key_file.parent.mkdir(parents=True, exist_ok=True)

@@ -14,11 +14,11 @@ from kronos.sql import statement
 class Ledger:
     """The ticks of one version of a job from `since` to `checked_until`, against the rows that say what became of each.
 
-    expected = accounted + unaccounted, accounted = delivered + missed + skipped.
-    delivered: ticks that were given to delivery as an execution, whatever has become of it: one that failed, was cancelled or still
-    waits is among them; last_24h has each status by itself.
-    surplus: rows that no tick explains, or that tell of one a second time.
-    retained_from: history is whole only from there, so the ticks from `since` to there are not looked at; None: all of the window is.
+    expected = accounted + unaccounted, accounted = delivered + missed + skipped. delivered: ticks that were given to
+    delivery as an execution, whatever has become of it: one that failed, was cancelled or still waits is among them;
+    last_24h has each status by itself. surplus: rows that no tick explains, or that tell of one a second time.
+    retained_from: history is whole only from there, so the ticks from `since` to there are not looked at; None: all of
+    the window is.
     """
 
     since: datetime
@@ -38,7 +38,8 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFault:
-    """Why a job's ticks cannot be accounted for; `failed_at` is when that was last tried, None where it has not been."""
+    """Why a job's ticks cannot be accounted for; `failed_at` is when that was last tried, None where it has not
+    been."""
 
     sqlstate: str
     message: str
@@ -47,7 +48,8 @@ class JobFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A row of queries/ledger.sql: the ledger's columns are None for a job without a schedule, or with a malformed one."""
+    """A row of queries/ledger.sql: the ledger's columns are None for a job without a schedule, or with a malformed
+    one."""
 
     job_id: UUID
     expected: int | None

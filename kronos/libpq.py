@@ -1,4 +1,5 @@
-"""What libpq is given: a connection string judged before it is used, and which of libpq's environment variables count for it."""
+"""What libpq is given: a connection string judged before it is used, and which of libpq's environment variables count
+for it."""
 
 import os
 import re
@@ -15,21 +16,32 @@ _MODES = {
     "sslmode": {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
     "target_session_attrs": {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"},
 }
-# Before the strings that libpq refuses: its words, and ours in their stead. Its own quote what may be a part of the password.
+# Before the strings that libpq refuses: its words, and ours in their stead. Its own quote what may be a part of the
+# password.
 _REFUSALS = (
     ("percent-encoded", f"has a % that begins no %XX: {_ENCODED}"),
     ("unexpected spaces", f"has a blank in it: {_ENCODED}"),
     ("IPv6", f"has an IPv6 address that does not end in ]: write it like {_FORM.replace('HOST', '[::1]')}"),
-    ("unterminated quoted", "has a quoted value that does not end: in key=value pairs ' is written \\' and \\ is written \\\\"),
-    ('missing "=" after', f"is no connection string: write {_FORM}, or key=value pairs with values that hold blanks in '…'"),
+    (
+        "unterminated quoted",
+        "has a quoted value that does not end: in key=value pairs ' is written \\' and \\ is written \\\\",
+    ),
+    (
+        'missing "=" after',
+        f"is no connection string: write {_FORM}, or key=value pairs with values that hold blanks in '…'",
+    ),
     (
         "invalid connection option",
         "has a key that libpq does not know: it knows host, port, dbname, user, password; a value with blanks in '…'",
     ),
-    ("URI query parameter", "has a parameter after the ? that libpq does not know, or that is not name=value: remove it"),
+    (
+        "URI query parameter",
+        "has a parameter after the ? that libpq does not know, or that is not name=value: remove it",
+    ),
 )
-# What fills in for what a connection string leaves out, as psql has it: who logs in where, how that is proven, and TLS. None of the others:
-# PGOPTIONS, PGTZ, PGDATESTYLE and their like change settings, PGSERVICE and PGHOSTADDR lead elsewhere than the string says.
+# What fills in for what a connection string leaves out, as psql has it: who logs in where, how that is proven, and TLS.
+# None of the others: PGOPTIONS, PGTZ, PGDATESTYLE and their like change settings, PGSERVICE and PGHOSTADDR lead
+# elsewhere than the string says.
 _FILLS_IN = re.compile(
     r"PG(HOST|PORT|USER|DATABASE|PASSWORD|PASSFILE|SERVICEFILE|SYSCONFDIR|REQUIREAUTH|REQUIREPEER|CHANNELBINDING|GSSENCMODE|GSSLIB"
     r"|GSSDELEGATION|KRBSRVNAME|M(IN|AX)PROTOCOLVERSION|SSL\w+)"
@@ -39,7 +51,8 @@ _UNLISTED = {"PGSERVICEFILE", "PGSYSCONFDIR", "PGTZ", "PGDATESTYLE", "PGGEQO", "
 
 
 def forget_environment(url: str | None = None) -> None:
-    """From now on libpq's environment variables reach no connection of this process or its children, but those that fill in for `url`."""
+    """From now on libpq's environment variables reach no connection of this process or its children, but those that
+    fill in for `url`."""
     listed = {option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
     for name in (listed | _UNLISTED) & os.environ.keys():
         if url is None or not _FILLS_IN.fullmatch(name):
@@ -47,7 +60,8 @@ def forget_environment(url: str | None = None) -> None:
 
 
 def fault_of(url: str) -> str | None:
-    """Why PostgreSQL cannot be reached by this connection string, without quoting it; None where nothing is known against it."""
+    """Why PostgreSQL cannot be reached by this connection string, without quoting it; None where nothing is known
+    against it."""
     if not url.strip():
         return f"is empty: write {_FORM}"
     scheme = _SCHEME.match(url)
@@ -71,7 +85,10 @@ def _faults(options: dict[str, str]) -> Iterator[str]:
     if any("@" in options.get(name, "") for name in ("host", "dbname")):
         yield f"has an @ or a / too many: {_ENCODED}"
     if not all(port == "" or (port.isascii() and port.isdigit() and 0 < int(port) < 65536) for port in ports):
-        yield f"has a port that is no number from 1 to 65535. Is it a part of the password? {_ENCODED[0].upper()}{_ENCODED[1:]}"
+        yield (
+            "has a port that is no number from 1 to 65535. Is it a part of the password? "
+            f"{_ENCODED[0].upper()}{_ENCODED[1:]}"
+        )
     if len(ports) > 1 and len(ports) != len(hosts):
         yield f"names {len(hosts)} hosts and {len(ports)} ports: write one port for all, or one for each"
     for name, values in _MODES.items():

@@ -1,4 +1,5 @@
-"""Logging: one line an event, for people or, as JSON, for collectors. No secret, body or header's value is ever logged."""
+"""Logging: one line an event, for people or, as JSON, for collectors. No secret, body or header's value is ever
+logged."""
 
 import logging
 import sys
@@ -43,13 +44,15 @@ def configure(settings: Settings) -> None:
     """Send this process's log lines to standard error, in the format and from the level that the settings say."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines() if settings.log_format == "json" else _TextLines())
-    # No line says which thread, process or source wrote it: to find that out is a third of a line's time (logging's HOWTO, "Optimization").
+    # No line says which thread, process or source wrote it: to find that out is a third of a line's time (logging's
+    # HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    # The pool tells of each attempt and each dead connection; kronos.database tells once, and why. What the driver warns of, an error that
-    # it ignored after another, is raised as that other one: each write that is refused with 412 would be a line with server and user.
+    # The pool tells of each attempt and each dead connection; kronos.database tells once, and why. What the driver
+    # warns of, an error that it ignored after another, is raised as that other one: each write that is refused with 412
+    # would be a line with server and user.
     logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -1,4 +1,5 @@
-"""Brings a database to this release: roles, schema, functions, policies, grants, internal jobs. One transaction, one migrator at a time."""
+"""Brings a database to this release: roles, schema, functions, policies, grants, internal jobs. One transaction, one
+migrator at a time."""
 
 import time
 
@@ -23,13 +24,14 @@ _PG_CRON_IS_ELSEWHERE = (
 # What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
 _NOT_ALLOWED = "{message}; nothing was changed; let a superuser run once in database {database}: {statements}"
 
-# An upgrade waits so long for what somebody uses, and whoever comes after it waits as well; then it gives way, and tries again. Less than
-# deadlock_timeout (1 s): where two wait for each other, it is the upgrade that gives way.
+# An upgrade waits so long for what somebody uses, and whoever comes after it waits as well; then it gives way, and
+# tries again. Less than deadlock_timeout (1 s): where two wait for each other, it is the upgrade that gives way.
 _LOCK_TIMEOUT = "500ms"
 _TRIES = 30
 _PAUSE_SECONDS = 1.0
 _READ_ONLY = (
-    "PostgreSQL takes no writes, it is a standby; nothing was changed. Let KRONOS_DATABASE_URL name the primary (several hosts, separated "
+    "PostgreSQL takes no writes, it is a standby; nothing was changed. Let KRONOS_DATABASE_URL name the primary "
+    "(several hosts, separated "
     "by commas, may stand in it), then run `kronos migrate` again"
 )
 _IN_THE_WAY = ("40P01", "55P03")
@@ -51,10 +53,11 @@ def head() -> str:
 
 
 def migrate(admin_url: str, *, to: str = "head") -> None:
-    """Bring the database at `admin_url` to this release. Idempotent; concurrent runs wait for one another; a failed one changes nothing.
+    """Bring the database at `admin_url` to this release. Idempotent; concurrent runs wait for one another; a failed one
+    changes nothing.
 
-    `admin_url` is a superuser's, or, where the extension is there already, one with createrole and create on the database.
-    Raises MigrationFailed with what to do, Unconnected.
+    `admin_url` is a superuser's, or, where the extension is there already, one with createrole and create on the
+    database. Raises MigrationFailed with what to do, Unconnected.
     """
     try:
         with session.connect(admin_url, session.wanted(None)) as lock:
@@ -62,7 +65,8 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
             lock.execute("select pg_advisory_lock(hashtext('kronos.migrate'))")
             _upgrade_patiently(admin_url, to)
             with session.connect(admin_url, session.wanted(None), autocommit=False) as connection:
-                # Apart from the tables: pg_cron may miss an entry that is scheduled together with many new relations (its #362).
+                # Apart from the tables: pg_cron may miss an entry that is scheduled together with many new relations
+                # (its #362).
                 connection.execute("set role kronos_owner")
                 connection.execute("select kronos.ensure_internal_jobs()")
                 connection.commit()
@@ -77,7 +81,9 @@ def migrate(admin_url: str, *, to: str = "head") -> None:
 
 def _upgrade(admin_url: str, to: str) -> None:
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: session.connect(admin_url, session.wanted(None), autocommit=False), poolclass=pool.NullPool
+        "postgresql+psycopg://",
+        creator=lambda: session.connect(admin_url, session.wanted(None), autocommit=False),
+        poolclass=pool.NullPool,
     )
     with engine.begin() as connection:
         driver = connection.connection.driver_connection
@@ -99,7 +105,8 @@ def _upgrade(admin_url: str, to: str) -> None:
 
 
 def _by_the_driver(error: psycopg.Error | DBAPIError, users: list[str]) -> BaseException:
-    """The driver's own error, where SQLAlchemy wrapped it; a sentence where others' views are in the migration's way."""
+    """The driver's own error, where SQLAlchemy wrapped it; a sentence where others' views are in the migration's
+    way."""
     driver = error.orig if isinstance(error, DBAPIError) else error
     if users and isinstance(driver, (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist)):
         return repeatables.in_use(users)
@@ -107,7 +114,8 @@ def _by_the_driver(error: psycopg.Error | DBAPIError, users: list[str]) -> BaseE
 
 
 def _upgrade_patiently(admin_url: str, to: str) -> None:
-    """`_upgrade`, again where another session's transaction was in its way: it gave up all of its locks then, and nothing was changed."""
+    """`_upgrade`, again where another session's transaction was in its way: it gave up all of its locks then, and
+    nothing was changed."""
     for left in reversed(range(_TRIES)):
         try:
             return _upgrade(admin_url, to)
@@ -128,18 +136,22 @@ def require(to: str, at: str | None) -> None:
     newest, known = head(), [revision for revision, _ in steps(None)]
     if to not in ("head", newest):
         if to not in known:
-            raise errors.MigrationFailed(f"there is no revision {to!r}; this release has {', '.join(known)}, and runs on the last of them")
+            raise errors.MigrationFailed(
+                f"there is no revision {to!r}; this release has {', '.join(known)}, and runs on the last of them"
+            )
         way = (
             f"from {at} there is no way down: restore the backup that was made at {to}"
             if at is not None and at > to
             else f"run the `kronos migrate` of the release whose newest revision is {to}"
         )
         raise errors.MigrationFailed(
-            f"this release runs on revision {newest} alone, so it stops at no other. For {to}: {way}. Nothing was changed"
+            f"this release runs on revision {newest} alone, so it stops at no other. For {to}: {way}. Nothing was "
+            "changed"
         )
     if at is not None and at not in known:
         raise errors.MigrationFailed(
-            f"the database is at revision {at}, which this release does not know: a newer one made it. Use that release; "
+            f"the database is at revision {at}, which this release does not know: a newer one made it. Use that "
+            "release; "
             f"for this one, restore the backup that was made at {newest} or before. Nothing was changed"
         )
 
@@ -160,7 +172,9 @@ def current(url: str) -> str | None:
             return current_of(connection)
     except psycopg.errors.InsufficientPrivilege as error:
         message = error.diag.message_primary
-        raise errors.MigrationFailed(f"{message}: use the KRONOS_DATABASE_URL that `kronos migrate` was run with before") from error
+        raise errors.MigrationFailed(
+            f"{message}: use the KRONOS_DATABASE_URL that `kronos migrate` was run with before"
+        ) from error
     except psycopg.Error as error:
         raise errors.from_database(error) from error
 
@@ -168,7 +182,9 @@ def current(url: str) -> str | None:
 def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
     database = psycopg.conninfo.conninfo_to_dict(admin_url).get("dbname", "?")
     if errors.is_lost(error):
-        return errors.MigrationFailed("the connection to PostgreSQL was lost: run `kronos migrate` again, it does what is missing")
+        return errors.MigrationFailed(
+            "the connection to PostgreSQL was lost: run `kronos migrate` again, it does what is missing"
+        )
     message = error.diag.message_primary or str(error)
     if "preload" in message or 'parameter "cron.' in message:  # as 1.6 says it, and 1.4
         return errors.MigrationFailed(f"{message}. " + _PG_CRON_IS_MISSING.format(database=database))
@@ -178,13 +194,15 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
         return errors.MigrationFailed(_READ_ONLY)
     if error.sqlstate == "2BP01":
         return errors.MigrationFailed(
-            f"{message}: {error.diag.message_detail}. Nothing was changed. Drop what is yours, migrate, and create it again"
+            f"{message}: {error.diag.message_detail}. Nothing was changed. Drop what is yours, migrate, and create it "
+            "again"
         )
     if error.sqlstate == "42501":
         return not_allowed(admin_url, message)
     if error.sqlstate in ("42P01", "42704", "42703"):
         return errors.MigrationFailed(
-            f"{message}; nothing was changed. A table, column or type that an earlier migration made has gone, and none makes it again: "
+            f"{message}; nothing was changed. A table, column or type that an earlier migration made has gone, and "
+            "none makes it again: "
             "restore the backup (`kronos doctor` lists what is gone)"
         )
     return errors.MigrationFailed(f"{message} ({error.sqlstate or 'no connection'}); nothing was changed")
@@ -193,7 +211,9 @@ def _explained(error: psycopg.Error, admin_url: str) -> errors.MigrationFailed:
 def not_allowed(admin_url: str, message: str) -> errors.MigrationFailed:
     """What a superuser has to run first."""
     database = psycopg.conninfo.conninfo_to_dict(admin_url).get("dbname", "?")
-    return errors.MigrationFailed(_NOT_ALLOWED.format(message=message, database=database, statements=_what_a_dba_runs(admin_url)))
+    return errors.MigrationFailed(
+        _NOT_ALLOWED.format(message=message, database=database, statements=_what_a_dba_runs(admin_url))
+    )
 
 
 def _what_a_dba_runs(admin_url: str) -> str:

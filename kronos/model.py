@@ -1,4 +1,5 @@
-"""What Kronos stores, as Python sees it and as the API shows it, docstrings too. No I/O, no imports from the rest of kronos.
+"""What Kronos stores, as Python sees it and as the API shows it, docstrings too. No I/O, no imports from the rest of
+kronos.
 
 The rows are those of sql/views (Workspace: of sql/schema/workspaces.sql), column by column.
 """
@@ -17,7 +18,9 @@ JobStatus = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED"]
 WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]
 EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "INTERNAL"]
 Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
-ExecutionStatus = Literal["PENDING", "QUEUED", "RUNNING", "RETRYING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"]
+ExecutionStatus = Literal[
+    "PENDING", "QUEUED", "RUNNING", "RETRYING", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"
+]
 AttemptStatus = Literal["RUNNING", "SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN", "LOST"]
 Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
 BackfillStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
@@ -28,7 +31,8 @@ Role = Literal["instance_admin"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A tenant. `version` counts its changes; `jobs_left` of its CRON jobs have still to follow its last suspension or resumption."""
+    """A tenant. `version` counts its changes; `jobs_left` of its CRON jobs have still to follow its last suspension or
+    resumption."""
 
     workspace_id: UUID
     slug: str
@@ -63,8 +67,8 @@ class Endpoint:
 class Job:
     """One version of a job.
 
-    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them; `anchor` is then its instant.
-    So is `run_at_local` what `run_at` was computed from, where it was given as a local time.
+    `anchor_local` is the anchor as the zone's clocks show it, of an interval that is counted on them; `anchor` is then
+    its instant. So is `run_at_local` what `run_at` was computed from, where it was given as a local time.
     """
 
     job_id: UUID

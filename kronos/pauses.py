@@ -1,4 +1,5 @@
-"""How a CRON job's ticks are kept from running: a pause, with or without an end, and ticks to be skipped. The ledger tells of each."""
+"""How a CRON job's ticks are kept from running: a pause, with or without an end, and ticks to be skipped. The ledger
+tells of each."""
 
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -14,26 +15,34 @@ _SKIP_NEXT = statement("jobs.skip_next_ticks", changes.Changed)
 
 
 class PauseTerms(TypedDict, total=False):
-    """What a caller says of a pause. Of a pause that there is, what is absent stays as it is, and None takes it away."""
+    """What a caller says of a pause. Of a pause that there is, what is absent stays as it is, and None takes it
+    away."""
 
     note: str | None
     until: datetime | None
 
 
-async def pause(view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str, if_match: changes.Versions = None) -> Job:
+async def pause(
+    view: WorkspaceView, job: str, terms: PauseTerms, *, actor: str, if_match: changes.Versions = None
+) -> Job:
     """Stop a CRON job's ticks, and remove its pg_cron entry, until it is resumed or until the instant `until`.
 
-    A paused job stays paused since when it was, with the terms that are given and their `actor`; without terms, as it is.
-    Raises JobNotFound, Conflict, PreconditionFailed, Unprocessable where `until` has passed, PgCronUnavailable, DatabaseUnavailable.
+    A paused job stays paused since when it was, with the terms that are given and their `actor`; without terms, as it
+    is. Raises JobNotFound, Conflict, PreconditionFailed, Unprocessable where `until` has passed, PgCronUnavailable,
+    DatabaseUnavailable.
     """
     until = terms.get("until")
     if until is not None and until <= datetime.now(UTC):
-        fault = errors.Fault(pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or leave it out.")
+        fault = errors.Fault(
+            pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or leave it out."
+        )
         raise errors.Unprocessable.of(fault)
     params: dict[str, object] = {"note": terms.get("note"), "until": until, "given": list(terms), "actor": actor}
     _, present = await changes.change(view, job, _PAUSE, params, if_match=if_match)
     if present.status != "PAUSED":
-        raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only an ACTIVE CRON job can be paused")
+        raise errors.Conflict(
+            f"job {present.job_id} is {present.trigger} and {present.status}: only an ACTIVE CRON job can be paused"
+        )
     return present
 
 
@@ -44,7 +53,9 @@ async def resume(view: WorkspaceView, job: str, *, if_match: changes.Versions = 
     """
     _, present = await changes.change(view, job, _RESUME, {}, if_match=if_match)
     if present.status != "ACTIVE" or present.trigger != "CRON":
-        raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a PAUSED job can be resumed")
+        raise errors.Conflict(
+            f"job {present.job_id} is {present.trigger} and {present.status}: only a PAUSED job can be resumed"
+        )
     return present
 
 
@@ -55,5 +66,7 @@ async def skip_next(view: WorkspaceView, job: str, *, count: int, if_match: chan
     """
     is_changed, present = await changes.change(view, job, _SKIP_NEXT, {"count": count}, if_match=if_match)
     if not is_changed:
-        raise errors.Conflict(f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job has ticks to skip")
+        raise errors.Conflict(
+            f"job {present.job_id} is {present.trigger} and {present.status}: only a live CRON job has ticks to skip"
+        )
     return present

@@ -29,7 +29,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PgCronClient:
-    """How pg_cron connects where it has no background workers: over `host` (a folder: the socket there), with no password of its own."""
+    """How pg_cron connects where it has no background workers: over `host` (a folder: the socket there), with no
+    password of its own."""
 
     host: str
     database: str
@@ -40,7 +41,8 @@ class PgCronClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Whether it gets in, as far as the file says; `line` is the one that decides, None where none does or the file cannot be judged by."""
+    """Whether it gets in, as far as the file says; `line` is the one that decides, None where none does or the file
+    cannot be judged by."""
 
     verdict: Literal["accepted", "refused", "unknown"]
     why: str
@@ -48,7 +50,8 @@ class Login:
 
 
 def login(rules: Sequence[Rule], caller: PgCronClient) -> Login:
-    """What the first line that fits makes of it. Over TCP localhost has two addresses, and a server with TLS two ways: they must agree."""
+    """What the first line that fits makes of it. Over TCP localhost has two addresses, and a server with TLS two ways:
+    they must agree."""
     if broken := next((rule for rule in rules if rule.error is not None), None):
         return Login(verdict="unknown", why=f"line {broken.line_number} of pg_hba.conf cannot be read: {broken.error}")
     found = [_first(rules, caller, types, source) for types, source in _ways(caller)]
@@ -56,7 +59,10 @@ def login(rules: Sequence[Rule], caller: PgCronClient) -> Login:
         return found[0]
     if "accepted" not in {each.verdict for each in found}:
         return replace(found[0], verdict="unknown")
-    return Login(verdict="unknown", why="it depends on the address that pg_cron comes from: " + "; ".join(each.why for each in found))
+    return Login(
+        verdict="unknown",
+        why="it depends on the address that pg_cron comes from: " + "; ".join(each.why for each in found),
+    )
 
 
 def line(caller: PgCronClient) -> str:
@@ -86,16 +92,25 @@ def _first(rules: Iterable[Rule], caller: PgCronClient, types: tuple[str, ...], 
             continue
         fits = True if source == "" else _comes_from(rule, source)
         if fits is None:
-            return Login(verdict="unknown", why=f"line {rule.line_number} of pg_hba.conf goes by a host's name", line=rule.line_number)
+            return Login(
+                verdict="unknown",
+                why=f"line {rule.line_number} of pg_hba.conf goes by a host's name",
+                line=rule.line_number,
+            )
         if fits:
             return _judged(rule, caller)
     return Login(verdict="refused", why=f"no line of pg_hba.conf lets {USER} into database {caller.database}")
 
 
 def _names(databases: Sequence[str] | None, caller: PgCronClient) -> bool:
-    """Whether a line is for the database; `sameuser` is not, and `samerole` only where the role is in one of its name."""
+    """Whether a line is for the database; `sameuser` is not, and `samerole` only where the role is in one of its
+    name."""
     for name in databases or ():
-        if name == "all" or name == caller.database or (name in ("samerole", "samegroup") and caller.database in caller.groups):
+        if (
+            name == "all"
+            or name == caller.database
+            or (name in ("samerole", "samegroup") and caller.database in caller.groups)
+        ):
             return True
         if name.startswith("/") and re.search(name[1:], caller.database):
             return True
@@ -134,12 +149,16 @@ def _judged(rule: Rule, caller: PgCronClient) -> Login:
         return Login(verdict="accepted", why=f"line {number} of pg_hba.conf lets it in", line=number)
     if method in _BY_PASSWORD and not caller.has_password:
         return Login(
-            verdict="refused", why=f"line {number} of pg_hba.conf asks {USER} for a password ({method}), and it has none", line=number
+            verdict="refused",
+            why=f"line {number} of pg_hba.conf asks {USER} for a password ({method}), and it has none",
+            line=number,
         )
     if method == "reject":
         return Login(verdict="refused", why=f"line {number} of pg_hba.conf rejects {USER}", line=number)
     if method in ("peer", "ident") and not any(option.startswith("map=") for option in rule.options or ()):
         return Login(
-            verdict="refused", why=f"line {number} of pg_hba.conf asks for an operating system user {USER} ({method})", line=number
+            verdict="refused",
+            why=f"line {number} of pg_hba.conf asks for an operating system user {USER} ({method})",
+            line=number,
         )
     return Login(verdict="unknown", why=f"line {number} of pg_hba.conf asks {USER} for {method}", line=number)

@@ -1,4 +1,5 @@
-"""What `kronos migrate` would do to a database, without doing any of it or locking anyone out: `kronos migrate --dry-run`."""
+"""What `kronos migrate` would do to a database, without doing any of it or locking anyone out: `kronos migrate
+--dry-run`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,14 +13,16 @@ from kronos.repeatables import Driver
 _SHOWN = 5
 _PATIENCE = timedelta(seconds=2)  # for who has a table locked against its readers
 _GROUND = """
-select current_user::text as connected_as, roles.missing as missing_roles, coalesce(roles.theirs, '{}') as roles_of_others,
+select current_user::text as connected_as, roles.missing as missing_roles, coalesce(roles.theirs,
+       '{}') as roles_of_others,
        exists (select from pg_extension where extname = 'pg_cron') as has_extension,
        (select nspowner::regrole::text from pg_namespace where nspname = 'kronos') as schema_owner,
        acting.rolsuper as is_superuser, acting.rolcreaterole as may_make_roles,
        has_database_privilege(current_database(), 'create') as may_make_schemas
   from pg_roles as acting,
        (select array_agg(name) filter (where to_regrole(name) is null) as missing,
-               array_agg(name) filter (where to_regrole(name) is not null and not pg_has_role(to_regrole(name), 'member')) as theirs
+               array_agg(name) filter (where to_regrole(name) is not null and not pg_has_role(to_regrole(name),
+                   'member')) as theirs
           from unnest(array['kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker']) as name) as roles
  where acting.rolname = current_user
 """
@@ -42,7 +45,10 @@ class _Ground:
             return []
         owners = [role for role in self.roles_of_others if role in ("kronos_owner", "kronos_cron")]
         wanted = [
-            (bool(self.missing_roles) and not self.may_make_roles, f"make the roles {', '.join(self.missing_roles or [])}"),
+            (
+                bool(self.missing_roles) and not self.may_make_roles,
+                f"make the roles {', '.join(self.missing_roles or [])}",
+            ),
             (bool(owners) and not self.may_make_roles, f"act as {' and '.join(owners)}"),
             (not self.has_extension, "create the extension pg_cron"),
             (self.schema_owner is None and not self.may_make_schemas, "create schemas in this database"),
@@ -51,10 +57,11 @@ class _Ground:
 
 
 def plan(url: str, *, to: str = "head") -> list[str]:
-    """The steps, a line each, in their order; none: there is nothing to do. Raises DatabaseUnavailable, MigrationFailed.
+    """The steps, a line each, in their order; none: there is nothing to do. Raises DatabaseUnavailable,
+    MigrationFailed.
 
-    MigrationFailed where `kronos migrate` would fail for what can be seen beforehand: a revision that this release does not go to, or a
-    user who may not.
+    MigrationFailed where `kronos migrate` would fail for what can be seen beforehand: a revision that this release does
+    not go to, or a user who may not.
     """
     try:
         with session.connect(url, session.wanted(None, lock_timeout=_PATIENCE)) as connection:
@@ -78,12 +85,17 @@ def _ground(ground: _Ground) -> list[str]:
     if ground.schema_owner is None:
         steps.append("create schema kronos")
     elif ground.schema_owner != "kronos_owner":
-        steps.append(f"give schema kronos, and what {ground.schema_owner} owns in it, to kronos_owner: it was restored without its roles")
+        steps.append(
+            f"give schema kronos, and what {ground.schema_owner} owns in it, to kronos_owner: it was restored without "
+            "its roles"
+        )
     return steps
 
 
 def _revisions(at: str | None) -> list[str]:
-    return [f"apply revision {revision}: {doc.splitlines()[0] if doc else ''}" for revision, doc in migrations.steps(at)]
+    return [
+        f"apply revision {revision}: {doc.splitlines()[0] if doc else ''}" for revision, doc in migrations.steps(at)
+    ]
 
 
 def _files(connection: Driver, ground: _Ground, at: str | None) -> list[str]:
@@ -101,7 +113,9 @@ def _files(connection: Driver, ground: _Ground, at: str | None) -> list[str]:
 def _differences(connection: Driver) -> list[str]:
     if connection.execute("select to_regclass('kronos.made_objects')").fetchone() == (None,):
         return []
-    found = connection.execute(f"select object, array_to_string(differs, ', ') from ({catalog.CHANGES}) as change".encode())  # noqa: S608
+    found = connection.execute(
+        f"select object, array_to_string(differs, ', ') from ({catalog.CHANGES}) as change".encode()  # noqa: S608
+    )
     return [f"{each} ({differs})" for each, differs in found]
 
 

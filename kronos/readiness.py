@@ -10,10 +10,11 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """pg_cron and the queue as seen from outside: silent_seconds is since pg_cron last rang an internal job, or since PostgreSQL started.
+    """pg_cron and the queue as seen from outside: silent_seconds is since pg_cron last rang an internal job, or since
+    PostgreSQL started.
 
-    alarm_failure: why its newest alarms fail. waiting_seconds: how long the oldest due execution has waited for a worker, None where
-    none has for long. is_read_only: this PostgreSQL is a standby.
+    alarm_failure: why its newest alarms fail. waiting_seconds: how long the oldest due execution has waited for a
+    worker, None where none has for long. is_read_only: this PostgreSQL is a standby.
     """
 
     extension_version: str | None
@@ -42,7 +43,9 @@ READ_ONLY = (
     "(several hosts, separated by commas, may stand in it)?"
 )
 WAITS_LONG = timedelta(seconds=60)  # for a worker; a delivery takes up to 30 s unless an endpoint says otherwise
-SILENT_AFTER = timedelta(seconds=90)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
+SILENT_AFTER = timedelta(
+    seconds=90
+)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
 
 
 async def get(view: InstanceView) -> Readiness:
@@ -58,26 +61,39 @@ def why_not_ready(found: Readiness) -> str | None:
     if found.extension_version is None:
         return "the extension pg_cron is not installed in this database: run `kronos migrate`"
     if found.internal_entries < found.internal_jobs or found.internal_jobs == 0:
-        return f"{found.internal_entries} of {found.internal_jobs} internal jobs have a pg_cron entry: run `kronos migrate`"
+        return (
+            f"{found.internal_entries} of {found.internal_jobs} internal jobs have a pg_cron entry: run `kronos "
+            "migrate`"
+        )
     if found.alarm_failure is not None:
-        return f"pg_cron cannot ring: its alarms fail with {found.alarm_failure!r}; `kronos doctor` says what to write where"
+        return (
+            f"pg_cron cannot ring: its alarms fail with {found.alarm_failure!r}; `kronos doctor` says what to write "
+            "where"
+        )
     if found.silent_seconds > SILENT_AFTER.total_seconds():
-        return f"pg_cron has not rung for {found.silent_seconds:.0f} s: is its launcher running, is cron.database_name this database?"
+        return (
+            f"pg_cron has not rung for {found.silent_seconds:.0f} s: is its launcher running, is cron.database_name "
+            "this database?"
+        )
     return None
 
 
 def why_degraded(found: Readiness) -> list[str]:
-    """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence each."""
+    """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence
+    each."""
     items = []
     if found.revision is not None and found.revision > revisions.needed():
         items.append(revisions.newer(found.revision))
-    elif found.revision is not None and found.revision < revisions.needed():  # restored under connections that were there before
+    elif (
+        found.revision is not None and found.revision < revisions.needed()
+    ):  # restored under connections that were there before
         items.append(revisions.older(found.revision, "of this instance"))
     if found.worker_sessions == 0:
         items.append("no worker is connected: nothing is delivered until `kronos worker` runs")
     if found.waiting_seconds is not None:
         items.append(
-            f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for {found.waiting_seconds:.0f} s"
+            f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for "
+            f"{found.waiting_seconds:.0f} s"
             + (": start more workers, or raise KRONOS_WORKER_CONCURRENCY" if found.worker_sessions else "")
         )
     return items

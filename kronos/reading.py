@@ -1,9 +1,10 @@
-"""What PostgreSQL holds and Python's types or JSON's writers cannot: it is read all the same, so that one odd row never hides others.
+"""What PostgreSQL holds and Python's types or JSON's writers cannot: it is read all the same, so that one odd row never
+hides others.
 
-A row may have been written by SQL, or by a release with other bounds. Instants before the year 1 or after 9999, and the infinite
-ones, become the first or the last that there is, and keep their place among the others (Beyond). jsonb's numbers have no bound:
-those beyond 64 bits become the double they were sent as, those beyond a double null; what is nested too deep to be written out is
-named.
+A row may have been written by SQL, or by a release with other bounds. Instants before the year 1 or after 9999, and the
+infinite ones, become the first or the last that there is, and keep their place among the others (Beyond). jsonb's
+numbers have no bound: those beyond 64 bits become the double they were sent as, those beyond a double null; what is
+nested too deep to be written out is named.
 """
 
 import json
@@ -33,13 +34,17 @@ _PLAIN = {written: adapters.get_loader(_TIMESTAMPTZ, written) for written in (Fo
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's: from another one 64 bits do not hold all of its instants
 _MICROSECOND = timedelta(microseconds=1)
 _CYCLE_YEARS, _CYCLE = 400, 146_097 * 86_400_000_000  # the calendar begins again after as many microseconds
-_FIRST, _AFTER = -211_813_488_000_000_000, 9_223_371_331_200_000_000  # 4714-11-24 BC, and 294277-01-01, which is none any more
+_FIRST, _AFTER = (
+    -211_813_488_000_000_000,
+    9_223_371_331_200_000_000,
+)  # 4714-11-24 BC, and 294277-01-01, which is none any more
 _INFINITIES = {b"-infinity": -(2**63), b"infinity": 2**63 - 1}
 _WRITTEN = re.compile(rb"(\d{4,6})(-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00( BC)?")
 
 
 class Beyond(datetime):
-    """EARLIEST or LATEST, in the stead of an instant that Python has not: `counted` is which one, in microseconds as PostgreSQL counts."""
+    """EARLIEST or LATEST, in the stead of an instant that Python has not: `counted` is which one, in microseconds as
+    PostgreSQL counts."""
 
     counted: int
 
@@ -145,7 +150,8 @@ def json_value(data: str | bytes) -> Json:
 
 
 def _is_shallow(value: Json) -> bool:
-    """Whether nothing in it is nested too deep. Judged by the writer, which looks at a megabyte of [] in 5 ms; we would take 100."""
+    """Whether nothing in it is nested too deep. Judged by the writer, which looks at a megabyte of [] in 5 ms; we would
+    take 100."""
     for _ in range(_WRITTEN_DEPTH - MAX_DEPTH):
         value = [value]
     try:

@@ -1,9 +1,9 @@
 """Applies what an upgrade replaces: functions, views, policies, grants. Nothing is dropped that others made use of.
 
-A function or view is replaced in place, so what depends on it stays. Where PostgreSQL cannot do that (a changed answer, a removed
-column), and where the release has it no more, the old one is set aside under another name: the new ones find nothing in their way, and
-what was made before goes on meaning the old one. In the end each of those is dropped, never with cascade. Whatever still depends on one
-then is not ours: the migration stops, names it, and nothing was changed.
+A function or view is replaced in place, so what depends on it stays. Where PostgreSQL cannot do that (a changed answer,
+a removed column), and where the release has it no more, the old one is set aside under another name: the new ones find
+nothing in their way, and what was made before goes on meaning the old one. In the end each of those is dropped, never
+with cascade. Whatever still depends on one then is not ours: the migration stops, names it, and nothing was changed.
 """
 
 import hashlib
@@ -31,7 +31,8 @@ _TOO_EARLY = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 def in_use(users: Sequence[str]) -> errors.MigrationFailed:
     """What stops a migration: what others made use of, each as `x uses y`."""
     return errors.MigrationFailed(
-        f"this release changes what others have made use of: {'; '.join(users)}. Nothing was changed. Keep their definitions "
+        f"this release changes what others have made use of: {'; '.join(users)}. Nothing was changed. Keep their "
+        "definitions "
         "(pg_dump --schema-only), drop them, run `kronos migrate` again, and create them again"
     )
 
@@ -49,7 +50,9 @@ def files() -> Iterator[tuple[str, Path]]:
 
 def digest() -> str:
     """What the files say now; the comment on schema kronos says what was applied last."""
-    return hashlib.sha256(b"\0".join(owner.encode() + b"\0" + path.read_bytes() for owner, path in files())).hexdigest()[:16]
+    return hashlib.sha256(
+        b"\0".join(owner.encode() + b"\0" + path.read_bytes() for owner, path in files())
+    ).hexdigest()[:16]
 
 
 def mark() -> str:
@@ -70,7 +73,9 @@ class _Found:
 
 def _found(driver: Driver, query: str) -> list[_Found]:
     found = driver.execute(query.encode())
-    return [_Found(int(str(oid)), str(name), str(told), str(row), bool(is_ours)) for oid, name, told, row, is_ours in found]
+    return [
+        _Found(int(str(oid)), str(name), str(told), str(row), bool(is_ours)) for oid, name, told, row, is_ours in found
+    ]
 
 
 @dataclass(slots=True)
@@ -85,10 +90,11 @@ class Upgrade:
     users: list[str] = field(default_factory=list)
 
     def begin(self, *, is_schema_changed: bool) -> None:
-        """Before the schema's migrations: remember what others were granted on views, and take views out of the way that nobody uses.
+        """Before the schema's migrations: remember what others were granted on views, and take views out of the way
+        that nobody uses.
 
-        All locks that migrations can need come first, while nothing is done and nobody waits: taken one by one between seconds of work,
-        the last of them sent all of that work back, and claims stood still for it each time.
+        All locks that migrations can need come first, while nothing is done and nobody waits: taken one by one between
+        seconds of work, the last of them sent all of that work back, and claims stood still for it each time.
         """
         # Names are written in full, whatever search_path the database has.
         self.driver.execute("set local search_path = pg_catalog, pg_temp")
@@ -96,8 +102,12 @@ class Upgrade:
         self._is_schema_changed = is_schema_changed
         if is_schema_changed:
             for relation, is_partitioned in self.driver.execute(catalog.LOCKABLE).fetchall():
-                self.driver.execute(f"lock table {'only ' if is_partitioned else ''}{relation} in access exclusive mode".encode())
-            kept = self._drop([(each, _drop_view(each.name)) for each in _found(self.driver, catalog.VIEWS) if each.is_ours])
+                self.driver.execute(
+                    f"lock table {'only ' if is_partitioned else ''}{relation} in access exclusive mode".encode()
+                )
+            kept = self._drop(
+                [(each, _drop_view(each.name)) for each in _found(self.driver, catalog.VIEWS) if each.is_ours]
+            )
             found = self.driver.execute(catalog.DEPENDANTS, {"oids": [each.oid for each in kept]})
             told = {each.oid: each.told for each in kept}
             self.users = [f"{user} uses {told[int(str(oid))]}" for oid, user in found]
@@ -137,14 +147,17 @@ class Upgrade:
     def _is_applied(self, now: str) -> bool:
         """Whether these files were applied last, and nothing that they made has gone or changed hands since."""
         found = self.driver.execute(
-            "select obj_description('kronos'::regnamespace, 'pg_namespace'), to_regclass('kronos.made_objects') is not null"
+            "select obj_description('kronos'::regnamespace, 'pg_namespace'), to_regclass('kronos.made_objects') is "
+            "not null"
         ).fetchone()
         return found == (now, True) and not self.driver.execute(catalog.CHANGES).fetchall()
 
     def _lock(self, changed: Sequence[Path], views: Set[str]) -> None:
-        """All that the files lock against others, at once and before anything else, so that an upgrade waits while it is in nobody's way.
+        """All that the files lock against others, at once and before anything else, so that an upgrade waits while it
+        is in nobody's way.
 
-        Tables whose triggers may be created again; then views, each before those that it reads, as its readers lock them.
+        Tables whose triggers may be created again; then views, each before those that it reads, as its readers lock
+        them.
         """
         if any("create or replace trigger" in path.read_text(encoding="utf-8") for path in changed):
             tables = sorted({each.told for each in _found(self.driver, catalog.TRIGGERS)})
@@ -155,7 +168,9 @@ class Upgrade:
         while left:
             outermost = sorted(left - {read for reader, read in reads if reader in left}) or sorted(left)
             for name in outermost:
-                self.driver.execute(f'alter view kronos."{name}" owner to kronos_owner'.encode())  # as it is: for its lock
+                self.driver.execute(
+                    f'alter view kronos."{name}" owner to kronos_owner'.encode()
+                )  # as it is: for its lock
             left -= set(outermost)
 
     def _replace_functions(self) -> None:
@@ -169,13 +184,18 @@ class Upgrade:
         self._as("")
         now = {each.oid: each.row for each in _found(self.driver, catalog.FUNCTIONS)}
         kept = {*as_before, *self._aside}
-        self._set_aside([each for each in before if each.is_ours and each.oid not in kept and now.get(each.oid) == each.row])
+        self._set_aside(
+            [each for each in before if each.is_ours and each.oid not in kept and now.get(each.oid) == each.row]
+        )
         written = {each.oid: each.row for each in _found(self.driver, catalog.TRIGGERS)}
         for trigger in triggers:
             calls_one_as_before = int(trigger.row.split()[-1]) in as_before
             if written.get(trigger.oid) == trigger.row and not calls_one_as_before:
                 # `told` is a regclass's own text.
-                self.driver.execute(f"drop trigger {composed.Identifier(trigger.name).as_string(self.driver)} on {trigger.told}".encode())
+                self.driver.execute(
+                    f"drop trigger {composed.Identifier(trigger.name).as_string(self.driver)} on "
+                    f"{trigger.told}".encode()
+                )
         self._comment([(each.told, told) for each, told in self._told_functions(paths)])
 
     def _told_functions(self, paths: Mapping[str, tuple[str, Path]]) -> list[tuple[_Found, str]]:
@@ -190,7 +210,8 @@ class Upgrade:
     def _unchanged_functions(self, paths: Mapping[str, tuple[str, Path]]) -> dict[int, str]:
         """Those that are as their files say, by oid; they are left alone."""
         comments = self.driver.execute(
-            "select oid::bigint, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = 'kronos'::regnamespace"
+            "select oid::bigint, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = "
+            "'kronos'::regnamespace"
         ).fetchall()
         return {each.oid: each.name for each, told in self._told_functions(paths) if (each.oid, told) in comments}
 
@@ -229,7 +250,8 @@ class Upgrade:
         return [(name, f"{_digest(paths[name])} {is_made}") for name, is_made in made if name in paths]
 
     def _changed_views(self) -> set[str]:
-        """Those that are not as their files say, or stand on what was set aside. The rest is left alone: to replace one is to lock it."""
+        """Those that are not as their files say, or stand on what was set aside. The rest is left alone: to replace one
+        is to lock it."""
         comments = self.driver.execute(
             "select relname::text, obj_description(oid, 'pg_class') from pg_class"
             " where relnamespace = 'kronos'::regnamespace and relkind = 'v'"
@@ -278,7 +300,11 @@ class Upgrade:
                 drops.append((each, f"drop function {signature}"))
         kept = self._drop(drops)
         if kept:
-            users = [f"{told} uses {self._aside[oid].told}" for oid, told in self._dependants() if oid in {each.oid for each in kept}]
+            users = [
+                f"{told} uses {self._aside[oid].told}"
+                for oid, told in self._dependants()
+                if oid in {each.oid for each in kept}
+            ]
             raise in_use(users)
 
     def _drop(self, drops: Sequence[tuple[_Found, str]]) -> list[_Found]:
@@ -306,7 +332,9 @@ class Upgrade:
         there = {(each[0], each[1]) for each in self.driver.execute(catalog.COLUMNS_OF_VIEWS)}
         for view, column, privilege, grantee, is_grantable in self._grants:
             if (view, column) in there:
-                of_column = composed.SQL("({})").format(composed.Identifier(str(column))) if column else composed.SQL("")
+                of_column = (
+                    composed.SQL("({})").format(composed.Identifier(str(column))) if column else composed.SQL("")
+                )
                 self.driver.execute(
                     composed.SQL("grant {}{} on {} to {}{}").format(
                         composed.SQL(str(privilege)),  # a word of aclexplode's

@@ -21,9 +21,11 @@ _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """How long a workspace's history is kept, in days: of successes (SUCCESS, SKIPPED, CANCELLED) and failures (FAILED, MISSED, EXPIRED).
+    """How long a workspace's history is kept, in days: of successes (SUCCESS, SKIPPED, CANCELLED) and failures (FAILED,
+    MISSED, EXPIRED).
 
-    own_*: the workspace's, None where it has the instance's. retained_from: since when its history is whole; None: nothing was ever taken.
+    own_*: the workspace's, None where it has the instance's. retained_from: since when its history is whole; None:
+    nothing was ever taken.
     """
 
     workspace: str
@@ -47,7 +49,8 @@ class Ages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """What holds for a workspace, what of it is its own, and the instance's defaults. version: counts the changes of its own ages."""
+    """What holds for a workspace, what of it is its own, and the instance's defaults. version: counts the changes of
+    its own ages."""
 
     workspace: str
     success_days: int
@@ -177,13 +180,15 @@ class Retainer:
             self._connection.execute("set role kronos_owner")
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
             raise errors.SessionRefused(
-                f"user {connection.info.user} may not act as kronos_owner: use the KRONOS_DATABASE_URL that `kronos migrate` is run with"
+                f"user {connection.info.user} may not act as kronos_owner: use the KRONOS_DATABASE_URL that `kronos "
+                "migrate` is run with"
             ) from error
 
     def runs(self) -> Iterator[JsonObject]:
         """Run after run, each a transaction, until nothing is left; what each counted. Raises psycopg.Error.
 
-        `busy`: another one is at it. It ends, with `is_left`, where a run failed, or ten in a row found tables locked that they change.
+        `busy`: another one is at it. It ends, with `is_left`, where a run failed, or ten in a row found tables locked
+        that they change.
         """
         is_anew, runs_in_vain = True, 0
         while True:
@@ -206,7 +211,12 @@ class Retainer:
         after: UUID | None = _LOWEST
         while after is not None:
             (found,) = self._rows(
-                _EXECUTIONS, after=after, youngest=bounds.youngest, limit=_CHUNK, drop_days=bounds.drop_days, old=bounds.old
+                _EXECUTIONS,
+                after=after,
+                youngest=bounds.youngest,
+                limit=_CHUNK,
+                drop_days=bounds.drop_days,
+                old=bounds.old,
             )
             yield {"executions": found.executions, "attempts": found.attempts, "late_results": found.late_results}
             after = found.last_id
@@ -233,7 +243,8 @@ class Retainer:
 
 
 def age_out(url: str, *, is_dry: bool, report: Callable[[JsonObject], None]) -> None:
-    """Age out all that is old enough, or, where it `is_dry`, count it. `report` is given each step's counts. Raises KronosError."""
+    """Age out all that is old enough, or, where it `is_dry`, count it. `report` is given each step's counts. Raises
+    KronosError."""
     try:
         with session.connect(url, session.wanted(None), application_name="kronos-retention") as connection:
             retainer = Retainer(connection)

@@ -13,7 +13,8 @@ from kronos import errors
 _log = logging.getLogger("kronos")
 # The comment, and not the table: whoever may use the schema may read it.
 _REVISION = """
-select coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class') from '^revision (.*)$'), ''),
+select coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class')
+       from '^revision (.*)$'), ''),
        current_database()::text
 """
 _told = set[str]()
@@ -32,9 +33,11 @@ def needed() -> str:
 
 
 async def check(connection: AsyncConnection[Any]) -> None:
-    """Raises SessionRefused where the database is older than this release. Where it is newer, says so once, and goes on.
+    """Raises SessionRefused where the database is older than this release. Where it is newer, says so once, and goes
+    on.
 
-    An upgrade keeps what the release before it needs wherever it can; what it could not keep fails by itself, and is tried again.
+    An upgrade keeps what the release before it needs wherever it can; what it could not keep fails by itself, and is
+    tried again.
     """
     try:
         found = await (await connection.execute(_REVISION)).fetchone()
@@ -59,4 +62,7 @@ def older(revision: str, database: str) -> str:
 
 def newer(revision: str) -> str:
     """The sentence for a database that a later release migrated."""
-    return f"the database is at revision {revision}, and this process is of a release that knows {needed()}: replace it by the newer one's"
+    return (
+        f"the database is at revision {revision}, and this process is of a release that knows {needed()}: replace "
+        "it by the newer one's"
+    )

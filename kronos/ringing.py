@@ -1,4 +1,5 @@
-"""Whether pg_cron can ring as kronos_cron: by what it has rung, by a ring of its own, by pg_hba.conf; and what to write where it cannot."""
+"""Whether pg_cron can ring as kronos_cron: by what it has rung, by a ring of its own, by pg_hba.conf; and what to write
+where it cannot."""
 
 import time
 import uuid
@@ -14,7 +15,9 @@ from kronos.sql import statement
 
 _MINUTE = 60.0
 HEARD_SECONDS = 61.0  # the internal jobs ring each minute
-_SECONDS_RING_WITHIN = 10.0  # an entry of one second, from pg_cron 1.5 on: it is read within a second, and rings one later
+_SECONDS_RING_WITHIN = (
+    10.0  # an entry of one second, from pg_cron 1.5 on: it is read within a second, and rings one later
+)
 _MINUTE_RINGS_WITHIN = 8.0  # after the minute has begun
 _LAUNCHER_WITHIN = 5.0
 _LOOK_EVERY = 0.5
@@ -23,7 +26,8 @@ _LET_IN = (
     "pg_cron then rings at the next minute"
 )
 _BACKGROUND_WORKERS = (
-    "alter system set cron.use_background_workers = on; alter system set max_worker_processes = 48; and restart PostgreSQL: "
+    "alter system set cron.use_background_workers = on; alter system set max_worker_processes = 48; and restart "
+    "PostgreSQL: "
     "pg_cron then logs in nowhere"
 )
 
@@ -32,7 +36,8 @@ Progress: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How pg_cron runs an entry. What only a superuser may see is None for others. `shut_out`: why kronos_cron itself gets in nowhere."""
+    """How pg_cron runs an entry. What only a superuser may see is None for others. `shut_out`: why kronos_cron itself
+    gets in nowhere."""
 
     database: str
     served_database: str | None
@@ -55,7 +60,11 @@ class Setup:
     def caller(self, *, has_password: bool) -> pg_hba.PgCronClient:
         """How pg_cron logs in, where it does."""
         return pg_hba.PgCronClient(
-            host=self.host or "", database=self.database, groups=self.groups, has_password=has_password, has_ssl=self.has_ssl
+            host=self.host or "",
+            database=self.database,
+            groups=self.groups,
+            has_password=has_password,
+            has_ssl=self.has_ssl,
         )
 
 
@@ -91,7 +100,8 @@ _HEARD = statement("ringing.get_heard", Heard)
 
 
 def setup(connection: Connection) -> tuple[Setup, pg_hba.Login | None]:
-    """How pg_cron runs an entry, and what pg_hba.conf makes of that, where it logs in and this user may see it. As the administrator.
+    """How pg_cron runs an entry, and what pg_hba.conf makes of that, where it logs in and this user may see it. As the
+    administrator.
 
     Raises psycopg.Error.
     """
@@ -109,22 +119,34 @@ def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
     if found.shut_out is not None:
         return _LET_IN.format(database=found.database)
     if found.has_background_workers is None:  # not for this user's eyes
-        return f"as a superuser: {_BACKGROUND_WORKERS}; or let {pg_hba.USER} into database {found.database} in pg_hba.conf, with trust"
+        return (
+            f"as a superuser: {_BACKGROUND_WORKERS}; or let {pg_hba.USER} into database {found.database} in "
+            "pg_hba.conf, with trust"
+        )
     if found.has_background_workers:
-        return "alter system set max_worker_processes = 48; and restart PostgreSQL: pg_cron needs one for each alarm that rings at once"
+        return (
+            "alter system set max_worker_processes = 48; and restart PostgreSQL: pg_cron needs one for each alarm "
+            "that rings at once"
+        )
     if login is not None and login.verdict == "accepted":
         return (
-            f"wait for the next full minute: {login.why}. If alarms go on failing: does the server reach itself at cron.host "
+            f"wait for the next full minute: {login.why}. If alarms go on failing: does the server reach itself at "
+            "cron.host "
             f"({found.host or 'the socket'}; see listen_addresses), and has it a connection left (max_connections)?"
         )
-    above = f", above line {login.line}" if login is not None and login.line is not None else ", above the lines for all users"
+    above = (
+        f", above line {login.line}"
+        if login is not None and login.line is not None
+        else ", above the lines for all users"
+    )
     line = pg_hba.line(found.caller(has_password=False))
     written = f"write into {found.hba_file or 'pg_hba.conf'}{above}: {line}  and run: select pg_reload_conf();"
     return f"{written} Or, without a login: {_BACKGROUND_WORKERS}" if found.has_seconds else written
 
 
 def check(admin_url: str, *, progress: Progress) -> Ringing:
-    """Whether pg_cron rings here, seen within seconds; before pg_cron 1.5 a first ring is not before the next minute. Never raises.
+    """Whether pg_cron rings here, seen within seconds; before pg_cron 1.5 a first ring is not before the next minute.
+    Never raises.
 
     `progress` is given, once a second or so, what is waited for.
     """
@@ -133,7 +155,9 @@ def check(admin_url: str, *, progress: Progress) -> Ringing:
             return _check(connection, progress)
     except (psycopg.Error, errors.KronosError) as error:
         text = error.diag.message_primary if isinstance(error, psycopg.Error) else str(error)
-        return Ringing(verdict="unknown", detail=f"whether pg_cron rings could not be seen: {text}", fix="run `kronos doctor`")
+        return Ringing(
+            verdict="unknown", detail=f"whether pg_cron rings could not be seen: {text}", fix="run `kronos doctor`"
+        )
 
 
 def _check(connection: Connection, progress: Progress) -> Ringing:
@@ -148,7 +172,9 @@ def _check(connection: Connection, progress: Progress) -> Ringing:
         )
     found = _with_launcher(connection, found, progress)
     if not found.has_launcher:
-        return Ringing(verdict="no", detail="pg_cron's launcher does not run", fix="restart PostgreSQL, and look into its log")
+        return Ringing(
+            verdict="no", detail="pg_cron's launcher does not run", fix="restart PostgreSQL, and look into its log"
+        )
     if before.seconds is not None and before.seconds <= HEARD_SECONDS:
         return Ringing(verdict="yes", detail=f"pg_cron rang {before.seconds:.0f} s ago")
     if login is not None and login.verdict == "refused":
@@ -157,7 +183,8 @@ def _check(connection: Connection, progress: Progress) -> Ringing:
 
 
 def _with_launcher(connection: Connection, found: Setup, progress: Progress) -> Setup:
-    """`found`, once pg_cron's launcher is there: it comes some moments after a server that has just started. Not waited for for long."""
+    """`found`, once pg_cron's launcher is there: it comes some moments after a server that has just started. Not waited
+    for for long."""
     until = time.monotonic() + _LAUNCHER_WITHIN
     while not found.has_launcher and time.monotonic() < until:
         progress(f"waiting for pg_cron's launcher: {until - time.monotonic():.0f} s at most")
@@ -167,8 +194,11 @@ def _with_launcher(connection: Connection, found: Setup, progress: Progress) -> 
     return found
 
 
-def _ring(connection: Connection, found: Setup, login: pg_hba.Login | None, before: Heard, progress: Progress) -> Ringing:
-    """Waits for an alarm to come: one of its own, that rings each second; before pg_cron 1.5, the internal jobs' next minute."""
+def _ring(
+    connection: Connection, found: Setup, login: pg_hba.Login | None, before: Heard, progress: Progress
+) -> Ringing:
+    """Waits for an alarm to come: one of its own, that rings each second; before pg_cron 1.5, the internal jobs' next
+    minute."""
     name = f"kronos:{uuid.uuid4()}"  # of no job: should we die here, the reaper removes it within a minute
     channel = f"kronos_ring_{uuid.uuid4().hex}"
     connection.execute(f'listen "{channel}"')
@@ -181,19 +211,27 @@ def _ring(connection: Connection, found: Setup, login: pg_hba.Login | None, befo
     finally:
         if found.has_seconds and not connection.closed:
             connection.execute("set role kronos_cron")
-            connection.execute("select cron.unschedule(jobid) from cron.job where jobname = %s and username = current_user", [name])
+            connection.execute(
+                "select cron.unschedule(jobid) from cron.job where jobname = %s and username = current_user", [name]
+            )
 
 
-def _wait(connection: Connection, found: Setup, login: pg_hba.Login | None, before: Heard, progress: Progress) -> Ringing:
+def _wait(
+    connection: Connection, found: Setup, login: pg_hba.Login | None, before: Heard, progress: Progress
+) -> Ringing:
     began = time.monotonic()
     within = _SECONDS_RING_WITHIN if found.has_seconds else _seconds_to_minute(connection) + _MINUTE_RINGS_WITHIN
     while (waited := time.monotonic() - began) < within:
         progress(f"waiting for pg_cron to ring as {pg_hba.USER}: {within - waited:.0f} s at most")
         for _ in connection.notifies(timeout=_LOOK_EVERY, stop_after=1):
-            return Ringing(verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s")
+            return Ringing(
+                verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s"
+            )
         (now,) = rows(connection, _HEARD, {})
         if now.seconds is not None and (before.seconds is None or now.seconds < before.seconds):
-            return Ringing(verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s")
+            return Ringing(
+                verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s"
+            )
         if now.failure is not None and now.last_runid > before.last_runid:
             return Ringing(verdict="no", detail=f"pg_cron cannot ring: {now.failure}", fix=what_to_write(found, login))
     return Ringing(

@@ -27,8 +27,8 @@ class Upcoming:
 class NextRun:
     """One run to come.
 
-    `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a local time that does not exist
-    was moved to this one, "repeated" where the zone shows this local time twice.
+    `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a local time
+    that does not exist was moved to this one, "repeated" where the zone shows this local time twice.
     """
 
     at: datetime
@@ -38,7 +38,8 @@ class NextRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedTick:
-    """A tick that does not run: `local` does not exist in the schedule's zone, and dst_gap is SKIP; with SHIFT it would run at `at`."""
+    """A tick that does not run: `local` does not exist in the schedule's zone, and dst_gap is SKIP; with SHIFT it would
+    run at `at`."""
 
     at: datetime
     local: str
@@ -47,7 +48,8 @@ class SkippedTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a schedule will do: runs, in order; ticks up to the last of them that do not run; sentences on what may surprise."""
+    """What a schedule will do: runs, in order; ticks up to the last of them that do not run; sentences on what may
+    surprise."""
 
     description: str
     next_runs: list[NextRun]
@@ -59,7 +61,8 @@ class Preview:
 class ScheduleText:
     """A schedule as its user wrote it: `cron` or `every`, the zone, and what happens where clocks are changed.
 
-    An interval has one anchor, an instant or a local time of the zone; without one it is counted from the present minute.
+    An interval has one anchor, an instant or a local time of the zone; without one it is counted from the present
+    minute.
     """
 
     cron: str | None
@@ -75,7 +78,8 @@ class ScheduleText:
 class ScheduleRead:
     """What a job stores of its schedule: as PostgreSQL writes a kronos.schedule, pg_cron's text, and words.
 
-    `next_tick_at` is its first tick after `read_at`, on PostgreSQL's clock, so until then it is the next; None: there is none.
+    `next_tick_at` is its first tick after `read_at`, on PostgreSQL's clock, so until then it is the next; None: there
+    is none.
     """
 
     schedule: str
@@ -97,11 +101,14 @@ _READ_LOCAL_TIME = statement("schedules.read_local_time", LocalTime)
 _PREVIEW = statement("schedules.preview_schedule", Upcoming)
 LIST_NEXT_RUNS = statement("schedules.list_next_runs", Upcoming)
 
-# Reading a text is a pure function that costs 0.4 ms in PostgreSQL, a third of creating a job, and few texts are new. The alarm depends on
-# cron.timezone too, which can change when the server restarts, so nothing is remembered for longer than a minute.
+# Reading a text is a pure function that costs 0.4 ms in PostgreSQL, a third of creating a job, and few texts are new.
+# The alarm depends on cron.timezone too, which can change when the server restarts, so nothing is remembered for longer
+# than a minute.
 _REMEMBERED_SECONDS = 60.0
 _REMEMBERED_BYTES, _REMEMBERED_TEXT_BYTES = 4 * 1024 * 1024, 4096
-_remembered: Cache[ScheduleText, tuple[float, ScheduleRead]] = Cache(budget=_REMEMBERED_BYTES, each=_REMEMBERED_TEXT_BYTES)
+_remembered: Cache[ScheduleText, tuple[float, ScheduleRead]] = Cache(
+    budget=_REMEMBERED_BYTES, each=_REMEMBERED_TEXT_BYTES
+)
 
 
 async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
@@ -133,20 +140,24 @@ async def shown_at(view: WorkspaceView, local: datetime, *, timezone: str, dst_g
 
 
 async def preview(view: InstanceView, text: ScheduleText, *, after: datetime | None, count: int) -> Preview:
-    """The next `count` runs strictly later than `after` (None: now). Raises Unprocessable: invalid_cron, _timezone or _interval."""
+    """The next `count` runs strictly later than `after` (None: now). Raises Unprocessable: invalid_cron, _timezone or
+    _interval."""
     (upcoming,) = await view.rows(_PREVIEW, {**asdict(text), "after": after, "count": count})
     return shown(upcoming)
 
 
 def faults(cron: str | None, every: str | None, anchor: datetime | None, timezone: str | None) -> Iterator[Fault]:
-    """What is wrong with a schedule as a whole: it has an expression or an interval, and a local anchor has a zone (None: not given)."""
+    """What is wrong with a schedule as a whole: it has an expression or an interval, and a local anchor has a zone
+    (None: not given)."""
     if cron is None and every is None:
         hint = "Add it, five fields such as 0 9 * * 1, or an interval in every, such as 90m."
         yield Fault(pointer="/cron", detail="a schedule needs a cron expression or an interval", hint=hint)
     if cron is not None and every is not None:
         yield Fault(pointer="/every", detail="every and cron are given", hint="Give one of them.")
     if anchor is not None and every is None:
-        yield Fault(pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every.")
+        yield Fault(
+            pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every."
+        )
     elif anchor is not None and timezone is None and (local := local_time(anchor)) is not None:
         yield zoneless("anchor", local)
 
@@ -154,7 +165,11 @@ def faults(cron: str | None, every: str | None, anchor: datetime | None, timezon
 def zoneless(name: str, local: datetime) -> Fault:
     """A local time is one only with a zone."""
     hint = f"Add timezone, such as Europe/Berlin, or write an offset: {local.isoformat()}Z for UTC."
-    return Fault(pointer=f"/{name}", detail=f"{name} has no offset, so it is the local time of a timezone, and none is given", hint=hint)
+    return Fault(
+        pointer=f"/{name}",
+        detail=f"{name} has no offset, so it is the local time of a timezone, and none is given",
+        hint=hint,
+    )
 
 
 def instant(at: datetime | None) -> datetime | None:
@@ -172,7 +187,9 @@ def shown(upcoming: Upcoming) -> Preview:
     return Preview(
         description=upcoming.description,
         next_runs=[NextRun(at=_instant(run["at"]), local=run["local"], dst=run["dst"]) for run in upcoming.next_runs],
-        skipped=[SkippedTick(at=_instant(tick["at"]), local=tick["local"], dst=tick["dst"]) for tick in upcoming.skipped],
+        skipped=[
+            SkippedTick(at=_instant(tick["at"]), local=tick["local"], dst=tick["dst"]) for tick in upcoming.skipped
+        ],
         lints=upcoming.lints,
     )
 

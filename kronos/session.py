@@ -1,7 +1,9 @@
-"""A connection's role and settings: set by statement, then asked of the server, which must say so too; else the connection is not used.
+"""A connection's role and settings: set by statement, then asked of the server, which must say so too; else the
+connection is not used.
 
-Startup options would do it in one message less, but a pooler may drop them, and a database, a role or a pooler's last client may have left
-other values behind. What is set here is everything by which values are written and read, how long a statement may take, and who acts.
+Startup options would do it in one message less, but a pooler may drop them, and a database, a role or a pooler's last
+client may have left other values behind. What is set here is everything by which values are written and read, how long
+a statement may take, and who acts.
 """
 
 import asyncio
@@ -98,7 +100,8 @@ def wanted(
     idle_in_transaction: timedelta = timedelta(0),
     **extra: str,
 ) -> SessionTerms:
-    """The settings of every connection, with these limits (zero: none) and more settings, written as PostgreSQL shows them."""
+    """The settings of every connection, with these limits (zero: none) and more settings, written as PostgreSQL shows
+    them."""
     limits = {
         "statement_timeout": _shown(statement_timeout),
         "lock_timeout": _shown(lock_timeout),
@@ -119,11 +122,14 @@ def _shown(length: timedelta) -> str:
 
 
 def conninfo(url: str, **extra: str | int) -> str:
-    """`url` as a connection that notices within seconds that the other end is gone. Nothing in it that a pooler must pass on.
+    """`url` as a connection that notices within seconds that the other end is gone. Nothing in it that a pooler must
+    pass on.
 
     Of several servers it is the one that takes writes, unless the URL says otherwise.
     """
-    choice: dict[str, str | int | None] = {} if libpq.number_of_hosts(url) == 1 else {"target_session_attrs": "read-write"}
+    choice: dict[str, str | int | None] = (
+        {} if libpq.number_of_hosts(url) == 1 else {"target_session_attrs": "read-write"}
+    )
     own: dict[str, str | int] = {
         "application_name": "kronos",
         "client_encoding": "UTF8",
@@ -142,7 +148,8 @@ def connect_seconds(url: str) -> float:
 
 
 def is_quiet(connection: AsyncConnection[TupleRow]) -> bool:
-    """Whether an idle connection can be used: a server that ended it, or a network that broke, makes its socket readable.
+    """Whether an idle connection can be used: a server that ended it, or a network that broke, makes its socket
+    readable.
 
     Nothing else does that to a session that does not LISTEN. It costs 1 µs, where asking the server costs a round trip.
     """
@@ -190,7 +197,8 @@ async def open_connection(
     seconds: float,
     also: Callable[[AsyncConnection[TupleRow]], Awaitable[None]],
 ) -> AsyncConnection[TupleRow]:
-    """A new autocommit connection with conninfo `dsn` that has proven who acts on it and how, and `also` what is asked besides.
+    """A new autocommit connection with conninfo `dsn` that has proven who acts on it and how, and `also` what is asked
+    besides.
 
     Raises Unconnected, SessionRefused.
     """
@@ -224,7 +232,8 @@ def _converse(connection: Connection, asked: SessionTerms) -> bool:
 
 
 async def prove(connection: AsyncConnection[TupleRow], asked: SessionTerms, *, dsn: str) -> None:
-    """Sets role and settings of a new autocommit connection, made from conninfo `dsn`, and sees that they hold. Raises SessionRefused."""
+    """Sets role and settings of a new autocommit connection, made from conninfo `dsn`, and sees that they hold. Raises
+    SessionRefused."""
     dialogue = _dialogue(asked, connection.info.backend_pid)
     question, params = next(dialogue)
     try:
@@ -253,19 +262,26 @@ def _dialogue(asked: SessionTerms, server_pid: int) -> _Dialogue:
         )
     if asked.role is not None and is_mighty:
         raise errors.SessionRefused(
-            f"{user} is past row level security, which keeps workspaces apart: alter role {user} nosuperuser nobypassrls"
+            f"{user} is past row level security, which keeps workspaces apart: alter role {user} nosuperuser "
+            "nobypassrls"
         )
     if encoding != "UTF8":
-        raise errors.SessionRefused(f"database {database} is encoded in {encoding}; Kronos needs one that was made with encoding 'UTF8'")
+        raise errors.SessionRefused(
+            f"database {database} is encoded in {encoding}; Kronos needs one that was made with encoding 'UTF8'"
+        )
     if replication != "origin":
         raise errors.SessionRefused(
-            f"session_replication_role is {replication} for {login} in database {database}, so no trigger or foreign key holds: "
-            f"alter database {database} reset session_replication_role, or alter role {login} reset session_replication_role"
+            f"session_replication_role is {replication} for {login} in database {database}, so no trigger or foreign "
+            "key holds: "
+            f"alter database {database} reset session_replication_role, or alter role {login} reset "
+            "session_replication_role"
         )
     ((is_different,),) = yield _DIFFERS, values
     if is_different:
         different = yield _DIFFERENT, values
-        found = "; ".join(f"{name} is {found!r} and not {value!r} (from: {source})" for name, value, found, source in different)
+        found = "; ".join(
+            f"{name} is {found!r} and not {value!r} (from: {source})" for name, value, found, source in different
+        )
         raise errors.SessionRefused(
             f"settings of this session of {login} in database {database} do not stay as they were set: {found}{_POOLED}"
         )
@@ -273,7 +289,8 @@ def _dialogue(asked: SessionTerms, server_pid: int) -> _Dialogue:
 
 
 _POOLED = (
-    ". Is there a pooler that gives each transaction another session? Kronos needs one session for a connection: set pool_mode = session "
+    ". Is there a pooler that gives each transaction another session? Kronos needs one session for a connection: set "
+    "pool_mode = session "
     "(pgbouncer), or connect to PostgreSQL itself"
 )
 
@@ -295,7 +312,8 @@ def _refused_by(error: psycopg.Error, asked: SessionTerms, info: psycopg.Connect
 
 
 async def _probe(dsn: str) -> None:
-    """Whether the pooler in between keeps a session for a connection: two connections must never meet in one. Raises SessionRefused.
+    """Whether the pooler in between keeps a session for a connection: two connections must never meet in one. Raises
+    SessionRefused.
 
     Where it has no session to spare, there is nothing to see: one that shared them would have had ours.
     """

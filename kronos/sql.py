@@ -1,6 +1,7 @@
 """Loads sql/queries/*.sql: each block under `-- name: x` becomes one Statement, typed by the row it returns.
 
-`{Job}` in a block stands for the fields of kronos.model.Job, in their order; `{Job but pg_cron, execution}` for the others.
+`{Job}` in a block stands for the fields of kronos.model.Job, in their order; `{Job but pg_cron, execution}` for the
+others.
 """
 
 import re
@@ -14,8 +15,8 @@ from kronos import model
 Row = TypeVar("Row")
 # The verbs of statements that change nothing (tests/sql/test_statements.py).
 _READS = ("get", "list", "find", "count", "read", "preview", "enter")
-# What only people read. The driver remembers how it read a statement of up to 4,096 bytes (psycopg._queries), and reads a longer one again
-# each time: 0.1 ms of a job's creation. No statement has a literal over several lines.
+# What only people read. The driver remembers how it read a statement of up to 4,096 bytes (psycopg._queries), and reads
+# a longer one again each time: 0.1 ms of a job's creation. No statement has a literal over several lines.
 _LAYOUT = re.compile(r"^ +|^ *--.*\n", re.MULTILINE)
 _COLUMNS = re.compile(r"\{(?P<row>[A-Z]\w+)(?: but (?P<others>\w+(?:, \w+)*))?\}")
 _BLOCK = re.compile(r"^-- name: (?P<name>[a-z0-9_]+)\n(?P<text>.*?)(?=^-- name: |\Z)", re.M | re.S)
@@ -54,7 +55,8 @@ def texts() -> dict[str, LiteralString]:
 
 
 def _columns(named: re.Match[str]) -> str:
-    """The columns of a row of kronos.model. Raises AttributeError, ValueError: the statement names a row or a field that is not there."""
+    """The columns of a row of kronos.model. Raises AttributeError, ValueError: the statement names a row or a field
+    that is not there."""
     columns = [each.name for each in fields(getattr(model, named["row"]))]
     for other in filter(None, (named["others"] or "").split(", ")):
         columns.remove(other)

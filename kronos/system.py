@@ -1,4 +1,5 @@
-"""The instance as its administrator sees it: its status, where jobs and pg_cron's entries differ, its time zone data."""
+"""The instance as its administrator sees it: its status, where jobs and pg_cron's entries differ, its time zone
+data."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,10 +22,11 @@ class ZoneRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The instance as PostgreSQL tells it. overdue_jobs: due for more than 150 s, which catch-up leaves none of; counted up to 10,000.
+    """The instance as PostgreSQL tells it. overdue_jobs: due for more than 150 s, which catch-up leaves none of;
+    counted up to 10,000.
 
-    alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: whose due executions have waited for a worker for more than a
-    minute, waiting_seconds: the longest of these.
+    alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: whose due executions have waited for a worker
+    for more than a minute, waiting_seconds: the longest of these.
     """
 
     postgresql_version: str
@@ -71,7 +73,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """Where jobs and pg_cron's entries are not the same set: in how many places, and the first of them by the entry's name."""
+    """Where jobs and pg_cron's entries are not the same set: in how many places, and the first of them by the entry's
+    name."""
 
     differences: int
     data: list[Difference]
@@ -79,7 +82,8 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneData:
-    """PostgreSQL's time zone data against this process's. postgresql_version: null where it is on another machine, or reads otherwise."""
+    """PostgreSQL's time zone data against this process's. postgresql_version: null where it is on another machine, or
+    reads otherwise."""
 
     postgresql_version: str | None
     client_version: str | None
@@ -92,7 +96,8 @@ _DRIFT = statement("system.list_drift", DriftRow)
 _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
 _ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
 HELD = (
-    "the instance is held: no tick is accounted for and nothing is delivered; it goes on once `kronos up` is started without --hold,"
+    "the instance is held: no tick is accounted for and nothing is delivered; it goes on once `kronos up` is started "
+    "without --hold,"
     " or kronos.hold is off"
 )
 
@@ -113,7 +118,9 @@ async def drift(view: InstanceView, *, limit: int) -> Drift:
     """Jobs against cron.job. Raises DatabaseUnavailable."""
     found = await view.rows(_DRIFT, {"limit": limit})
     data = [
-        Difference(job_id=row.job_id, workspace=row.workspace, jobid=row.jobid, jobname=row.jobname, difference=row.difference)
+        Difference(
+            job_id=row.job_id, workspace=row.workspace, jobid=row.jobid, jobname=row.jobname, difference=row.difference
+        )
         for row in found
     ]
     return Drift(differences=found[0].differences if found else 0, data=data)
@@ -122,7 +129,8 @@ async def drift(view: InstanceView, *, limit: int) -> Drift:
 async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:
     """Whose time zone data says what. Raises DatabaseUnavailable.
 
-    The server's files are for superusers alone. On one machine both read the same ones, so where they agree the version is this process's.
+    The server's files are for superusers alone. On one machine both read the same ones, so where they agree the version
+    is this process's.
     """
     readings = await view.rows(_ZONES_READ, {})
     differs_in = tzdata.differing(readings)
@@ -162,14 +170,18 @@ def warnings_of(found: Status, zones: ZoneData) -> list[str]:
         items.append("pg_cron's launcher does not run")
     items += misread_entries(found.cron_timezone, found.match_dom_and_dow)
     if zones.is_old:
-        items.append(f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata where PostgreSQL runs")
+        items.append(
+            f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata where "
+            "PostgreSQL runs"
+        )
     if zones.differs_in:
         items.append(f"PostgreSQL and this process read zones otherwise: {', '.join(zones.differs_in[:5])}")
     return items
 
 
 def misread_entries(cron_timezone: str | None, match_dom_and_dow: str | None) -> list[str]:
-    """The settings that make pg_cron read entries otherwise than Kronos wrote them, a sentence each. None: it has no such setting."""
+    """The settings that make pg_cron read entries otherwise than Kronos wrote them, a sentence each. None: it has no
+    such setting."""
     items = []
     if (cron_timezone or "GMT").upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
         items.append(f"cron.timezone is {cron_timezone}: every entry rings each minute")

@@ -1,4 +1,5 @@
-"""Time zone data: PostgreSQL's against this machine's, and how old either is. Reads this machine's files, and nothing of the network's."""
+"""Time zone data: PostgreSQL's against this machine's, and how old either is. Reads this machine's files, and nothing
+of the network's."""
 
 import re
 import zoneinfo
@@ -42,7 +43,8 @@ def client_version() -> str | None:
 
 
 def is_old(version: str, today: date) -> bool:
-    """Whether data of this version is surely older than a year: a version names its year, so it counts from that year's middle."""
+    """Whether data of this version is surely older than a year: a version names its year, so it counts from that year's
+    middle."""
     found = _VERSION.fullmatch(version)
     return found is not None and today > date(int(found[1]) + 1, 7, 1)
 
@@ -57,5 +59,8 @@ def _reads_otherwise(reading: ZoneReading) -> bool:
         zone = zoneinfo.ZoneInfo(reading.timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return False
-    here = [(at.astimezone(UTC).astimezone(zone).utcoffset() or timedelta()) // timedelta(seconds=1) for at in reading.probes]
+    here = [
+        (at.astimezone(UTC).astimezone(zone).utcoffset() or timedelta()) // timedelta(seconds=1)
+        for at in reading.probes
+    ]
     return here != reading.distances

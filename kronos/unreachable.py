@@ -1,7 +1,8 @@
-"""Why a connection to PostgreSQL could not be made: libpq gives a text and no SQLSTATE, and people need the cause and what to do.
+"""Why a connection to PostgreSQL could not be made: libpq gives a text and no SQLSTATE, and people need the cause and
+what to do.
 
-Two forms of each: for the operator of Kronos, with the names of server, user and database, and for callers of the API, without any. Neither
-holds a password, whatever the connection string was.
+Two forms of each: for the operator of Kronos, with the names of server, user and database, and for callers of the API,
+without any. Neither holds a password, whatever the connection string was.
 """
 
 import re
@@ -38,31 +39,37 @@ class _Kind:
 _KINDS = (
     _Kind(
         name="password",
-        texts=r"(password|SASL|LDAP|PAM|RADIUS|BSD) authentication failed|\bauth failed|wrong password|password mismatch",
+        texts=r"(password|SASL|LDAP|PAM|RADIUS|BSD) authentication failed|\bauth failed|wrong password|password "
+        r"mismatch",
         outside="PostgreSQL does not accept the password of Kronos's login",
-        inside="{server} does not accept the password of user {user}: correct it in KRONOS_DATABASE_URL (% is written %25, @ %40, : %3A, "
+        inside="{server} does not accept the password of user {user}: correct it in KRONOS_DATABASE_URL (% is written "
+        "%25, @ %40, : %3A, "
         "/ %2F), or give the user this one: alter role {user} password '…'",
     ),
     _Kind(
         name="no_password",
         texts=r"no password supplied|password is required|required password",
         outside="PostgreSQL wants a password of Kronos's login, and there is none",
-        inside="{server} wants a password of user {user}, and there is none: write it into KRONOS_DATABASE_URL, or set PGPASSFILE",
+        inside="{server} wants a password of user {user}, and there is none: write it into KRONOS_DATABASE_URL, or "
+        "set PGPASSFILE",
     ),
     _Kind(
         name="client_certificate",
         texts=r"requires a valid client certificate|certificate authentication failed|private key file"
         r"|could not (read|load|open) (certificate|private key)",
         outside="PostgreSQL does not accept the TLS certificate of Kronos's login",
-        inside="{server} does not accept the client certificate of user {user}: check sslcert and sslkey in KRONOS_DATABASE_URL",
+        inside="{server} does not accept the client certificate of user {user}: check sslcert and sslkey in "
+        "KRONOS_DATABASE_URL",
         quotes=True,
     ),
     _Kind(
         name="certificate",
-        texts=r"certificate verify failed|root certificate file|server certificate for|certificate authority|certificate has expired"
+        texts=r"certificate verify failed|root certificate file|server certificate for|certificate "
+        r"authority|certificate has expired"
         r"|unable to get local issuer|self-signed certificate",
         outside="PostgreSQL's TLS certificate cannot be trusted",
-        inside="the TLS certificate of {server} cannot be trusted: name its authority's file as sslrootcert in KRONOS_DATABASE_URL, and "
+        inside="the TLS certificate of {server} cannot be trusted: name its authority's file as sslrootcert in "
+        "KRONOS_DATABASE_URL, and "
         "the host as it stands in the certificate",
         quotes=True,
     ),
@@ -70,13 +77,16 @@ _KINDS = (
         name="no_tls",
         texts=r"does not support SSL|SSL was required|sslmode value .* invalid when SSL support",
         outside="PostgreSQL has TLS switched off, and Kronos asks for it",
-        inside="{server} has TLS switched off, and sslmode asks for it: set ssl = on there, or sslmode=prefer in KRONOS_DATABASE_URL",
+        inside="{server} has TLS switched off, and sslmode asks for it: set ssl = on there, or sslmode=prefer in "
+        "KRONOS_DATABASE_URL",
     ),
     _Kind(
         name="pg_hba",
-        texts=r"no pg_hba\.conf entry|pg_hba\.conf rejects|Peer authentication|Ident authentication|(peer|ident).* failed for user",
+        texts=r"no pg_hba\.conf entry|pg_hba\.conf rejects|Peer authentication|Ident authentication|(peer|ident).* "
+        r"failed for user",
         outside="PostgreSQL's pg_hba.conf does not let Kronos's login in",
-        inside="the pg_hba.conf of {server} does not let user {user} into database {database} from here: add a line such as "
+        inside="the pg_hba.conf of {server} does not let user {user} into database {database} from here: add a line "
+        "such as "
         "`hostssl {database} {user} ADDRESS/32 scram-sha-256`, and run select pg_reload_conf()",
         quotes=True,
     ),
@@ -90,29 +100,35 @@ _KINDS = (
         name="no_role",
         texts=r'role "[^"]*" does not exist|no such user|user "[^"]*" does not exist',
         outside="PostgreSQL does not know Kronos's login",
-        inside="{server} does not know user {user}: correct KRONOS_DATABASE_URL, or make the user. `kronos migrate` makes kronos_api and "
+        inside="{server} does not know user {user}: correct KRONOS_DATABASE_URL, or make the user. `kronos migrate` "
+        "makes kronos_api and "
         "kronos_worker",
     ),
     _Kind(
         name="not_allowed",
-        texts=r"not permitted to log in|permission denied for database|not currently accepting connections|does not allow connections",
+        texts=r"not permitted to log in|permission denied for database|not currently accepting connections|does not "
+        r"allow connections",
         outside="PostgreSQL does not let Kronos's login into its database",
-        inside="{server} does not let user {user} into database {database}: alter role {user} login; grant connect on database "
+        inside="{server} does not let user {user} into database {database}: alter role {user} login; grant connect on "
+        "database "
         "{database} to {user}",
         quotes=True,
     ),
     _Kind(
         name="full",
-        texts=r"too many (clients|connections|users)|connection slots are reserved|no more connections allowed|max_(client|db|user)_conn"
+        texts=r"too many (clients|connections|users)|connection slots are reserved|no more connections "
+        r"allowed|max_(client|db|user)_conn"
         r"|query_wait_timeout",
         outside="PostgreSQL has no connection left",
-        inside="{server} has no connection left for user {user}: raise max_connections or the limit that it names, or lower "
+        inside="{server} has no connection left for user {user}: raise max_connections or the limit that it names, or "
+        "lower "
         "KRONOS_DATABASE_POOL_SIZE",
         quotes=True,
     ),
     _Kind(
         name="starting",
-        texts=r"database system is (starting up|in recovery|shutting down|not accepting)|not yet accepting connections|hot standby mode is "
+        texts=r"database system is (starting up|in recovery|shutting down|not accepting)|not yet accepting "
+        r"connections|hot standby mode is "
         r"disabled|in recovery mode",
         outside="PostgreSQL is starting or stopping",
         inside="{server} is starting or stopping: it is tried again",
@@ -122,30 +138,36 @@ _KINDS = (
         name="read_only",
         texts=r"session is (not )?read-only|server is (not )?in hot standby",
         outside="no PostgreSQL takes writes",
-        inside="none of {server} is as target_session_attrs asks: Kronos needs the primary, which takes writes. Is a fail-over under way?",
+        inside="none of {server} is as target_session_attrs asks: Kronos needs the primary, which takes writes. Is a "
+        "fail-over under way?",
     ),
     _Kind(
         name="pooler",
-        texts=r"unsupported startup parameter|pgbouncer|server (login|connect)\w* (has been )?fail|bouncer|server conn crashed|no server "
+        texts=r"unsupported startup parameter|pgbouncer|server (login|connect)\w* (has been )?fail|bouncer|server "
+        r"conn crashed|no server "
         r"connections? available|connect failed|client_(login|idle)_timeout",
         outside="the pooler before PostgreSQL refuses Kronos's connection",
-        inside="the pooler at {server} refuses the connection: correct it there, or take the parameter that it names out of "
+        inside="the pooler at {server} refuses the connection: correct it there, or take the parameter that it names "
+        "out of "
         "KRONOS_DATABASE_URL",
         quotes=True,
     ),
     _Kind(
         name="setting",
-        texts=r"^(invalid|unrecognized|could not match) |invalid \S+ value|invalid integer value|invalid connection option"
+        texts=r"^(invalid|unrecognized|could not match) |invalid \S+ value|invalid integer value|invalid connection "
+        r"option"
         r"|invalid port number|invalid SSL protocol"
         r"|definition of service|service file|channel binding|method requirement|weak sslmode|bad value for"
         r"|host name must be specified",
         outside="the parameters of Kronos's connection to PostgreSQL contradict each other or the server",
-        inside="a parameter of KRONOS_DATABASE_URL, or one of libpq's environment variables that fill in for it, does not fit {server}",
+        inside="a parameter of KRONOS_DATABASE_URL, or one of libpq's environment variables that fill in for it, does "
+        "not fit {server}",
         quotes=True,
     ),
     _Kind(
         name="not_postgresql",
-        texts=r"invalid response to (SSL|GSS)|expected authentication request|expected .* from server|unsupported frontend protocol"
+        texts=r"invalid response to (SSL|GSS)|expected authentication request|expected .* from server|unsupported "
+        r"frontend protocol"
         r"|received (invalid|unencrypted)|SSL error: (wrong version|packet length|record layer)|unexpected response",
         outside="what answers in PostgreSQL's place is not PostgreSQL",
         inside="what answers at {server} is not PostgreSQL: check host and port in KRONOS_DATABASE_URL",
@@ -160,23 +182,28 @@ _KINDS = (
     ),
     _Kind(
         name="name",
-        texts=r"failed to resolve host|could not translate host name|Name or service not known|name resolution|nodename nor servname"
+        texts=r"failed to resolve host|could not translate host name|Name or service not known|name "
+        r"resolution|nodename nor servname"
         r"|No address associated",
         outside="the name of PostgreSQL's host is not known",
-        inside="the name of the host is not known to DNS here: {host}. Check KRONOS_DATABASE_URL, and that names are resolved",
+        inside="the name of the host is not known to DNS here: {host}. Check KRONOS_DATABASE_URL, and that names are "
+        "resolved",
     ),
     _Kind(
         name="no_socket",
-        texts=r"connection to server on socket .*(No such file|Connection refused|Permission denied)|Unix-domain socket path",
+        texts=r"connection to server on socket .*(No such file|Connection refused|Permission denied)|Unix-domain "
+        r"socket path",
         outside="nothing listens where PostgreSQL's socket is to be",
-        inside="no PostgreSQL listens on the socket of port {port} in {host}, or we may not use it: does it run, is its "
+        inside="no PostgreSQL listens on the socket of port {port} in {host}, or we may not use it: does it run, is "
+        "its "
         "unix_socket_directories this one?",
     ),
     _Kind(
         name="refused",
         texts=r"Connection refused",
         outside="nothing listens where PostgreSQL is to be",
-        inside="nothing listens at {server}: does PostgreSQL run there, on this port, and do its listen_addresses include this address?",
+        inside="nothing listens at {server}: does PostgreSQL run there, on this port, and do its listen_addresses "
+        "include this address?",
     ),
     _Kind(
         name="unreachable",
@@ -186,7 +213,8 @@ _KINDS = (
     ),
     _Kind(
         name="broken_off",
-        texts=r"server closed the connection|terminating connection|connection reset|connection has been closed|EOF detected|broken pipe"
+        texts=r"server closed the connection|terminating connection|connection reset|connection has been closed|EOF "
+        r"detected|broken pipe"
         r"|connection not open|consuming input failed",
         outside="PostgreSQL, or what stands before it, broke the connection off",
         inside="{server} broke the connection off: its log says why",
@@ -224,7 +252,9 @@ def server(dsn: str) -> str:
 
 def _meant(dsn: str) -> dict[str, str]:
     """What the conninfo says, and what libpq takes where it says nothing."""
-    defaults = {option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val is not None}
+    defaults = {
+        option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val is not None
+    }
     given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
     return defaults | given
 
@@ -235,7 +265,13 @@ def _names(known: Mapping[str, str]) -> dict[str, str]:
     ports = (known.get("port") or "5432").split(",")
     ports = [port or "5432" for port in (ports if len(ports) == len(hosts) else ports[:1] * len(hosts))]
     where = ", ".join(_at(host, port) for host, port in zip(hosts, ports, strict=True))
-    return {"server": where, "host": ", ".join(hosts), "port": ports[0], "user": user, "database": known.get("dbname") or user}
+    return {
+        "server": where,
+        "host": ", ".join(hosts),
+        "port": ports[0],
+        "user": user,
+        "database": known.get("dbname") or user,
+    }
 
 
 def _at(host: str, port: str) -> str:

@@ -45,7 +45,8 @@ class Turned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
-    """How many jobs it got on with, 0 where nothing can be done at this moment; and how many have still to follow their workspace."""
+    """How many jobs it got on with, 0 where nothing can be done at this moment; and how many have still to follow their
+    workspace."""
 
     done: int
     jobs_left: int
@@ -78,7 +79,9 @@ async def create(view: InstanceView, *, slug: str, name: str) -> Workspace:
     if (workspace := await view.one_or_none(_INSERT, {"slug": slug, "name": name})) is None:
         raise errors.Conflict(
             f"the slug {slug!r} is taken",
-            faults=(errors.Fault(pointer="/slug", detail="another workspace has this slug", hint="choose another slug"),),
+            faults=(
+                errors.Fault(pointer="/slug", detail="another workspace has this slug", hint="choose another slug"),
+            ),
         )
     return workspace
 
@@ -101,7 +104,8 @@ async def update(
     status: Literal["ACTIVE", "SUSPENDED"] | None,
     if_match: Collection[int] | None = None,
 ) -> Workspace:
-    """Rename, suspend or resume. The row turns at once; then its jobs follow as long as this call's time lasts (`jobs_left`).
+    """Rename, suspend or resume. The row turns at once; then its jobs follow as long as this call's time lasts
+    (`jobs_left`).
 
     Raises WorkspaceNotFound, Forbidden, PreconditionFailed, DatabaseUnavailable: nothing was changed.
     """
@@ -110,7 +114,9 @@ async def update(
     if status is None:
         updated, found = await view.write_then_read(_UPDATE, params, _GET, params)
         if not updated and found and if_match is not None and found[0].version not in if_match:
-            raise errors.PreconditionFailed(f"the workspace is at version {found[0].version}, which If-Match does not name")
+            raise errors.PreconditionFailed(
+                f"the workspace is at version {found[0].version}, which If-Match does not name"
+            )
         return _present(view, updated)
     turn = _SUSPEND if status == "SUSPENDED" else _RESUME
     _, _, updated = await view.prepare_write_read(_MATCH, turn, _RENAME, params)
@@ -156,7 +162,8 @@ async def delete(view: WorkspaceView, *, if_match: Collection[int] | None = None
 
 
 def _present(view: WorkspaceView, found: list[Workspace]) -> Workspace:
-    """The only row; none where the workspace was deleted after the transaction had entered it. Raises WorkspaceNotFound."""
+    """The only row; none where the workspace was deleted after the transaction had entered it. Raises
+    WorkspaceNotFound."""
     if not found:
         raise _not_found(view)
     return found[0]

@@ -49,7 +49,9 @@ class Writes:
             why = "the connection to PostgreSQL was lost before it answered" if is_lost else error.detail
             return errors.OutcomeUnknown(f"{why}, after a write was sent: it may have been done, or not")
         if is_lost:
-            return errors.ConnectionLost("the connection to PostgreSQL was lost; nothing was changed", sqlstate=error.sqlstate)
+            return errors.ConnectionLost(
+                "the connection to PostgreSQL was lost; nothing was changed", sqlstate=error.sqlstate
+            )
         return error
 
 
@@ -66,7 +68,8 @@ class WritesOfAll(Writes):
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """While this lasts, nobody who leaves may be told that nothing was done: it may still be sent, after a wait for a connection."""
+        """While this lasts, nobody who leaves may be told that nothing was done: it may still be sent, after a wait for
+        a connection."""
         for each in self._of_each:
             each.is_shared = True
         try:

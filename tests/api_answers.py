@@ -9,7 +9,8 @@ _COUNTS = """
 select (select count(*) from kronos.workspaces),
        (select count(*) from kronos.endpoints),
        (select count(*) from kronos.endpoint_versions),
-       (select count(*) from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id) where endpoint.type <> 'INTERNAL'),
+       (select count(*) from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id)
+           where endpoint.type <> 'INTERNAL'),
        (select count(*) from kronos.executions where endpoint_type <> 'INTERNAL'),
        (select count(*) from cron.job)
 """

@@ -51,7 +51,8 @@ class Caller:
         self.socket.sendall(data)
 
     def flood(self, data: bytes, *, at_most: int) -> int:
-        """Send it again and again until an answer is there, the connection is closed, or so many bytes were taken; how many."""
+        """Send it again and again until an answer is there, the connection is closed, or so many bytes were taken; how
+        many."""
         sent = 0
         try:
             while sent < at_most and not self.is_readable():

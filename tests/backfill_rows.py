@@ -32,14 +32,17 @@ def make_backfill(
         connection,
         """
         with counted as (
-            select job.workspace_id, job.job_id, job.first_version_id, count(tick)::integer as ticks, min(tick) as first_at
+            select job.workspace_id, job.job_id, job.first_version_id, count(tick)::integer as ticks,
+                   min(tick) as first_at
               from kronos.jobs as job
               left join lateral kronos.backfill_ticks(job, %(from_at)s, %(to_at)s, 100000) on true
              where job.job_id = %(job_id)s
              group by job.job_id
         )
-        insert into kronos.backfills (workspace_id, job_id, first_version_id, from_at, to_at, max_active, next_at, ticks)
-        select workspace_id, job_id, first_version_id, %(from_at)s, %(to_at)s, %(max_active)s, first_at, ticks from counted
+        insert into kronos.backfills (workspace_id, job_id, first_version_id, from_at, to_at, max_active,
+            next_at, ticks)
+        select workspace_id, job_id, first_version_id, %(from_at)s, %(to_at)s, %(max_active)s, first_at, ticks
+               from counted
         returning backfill_id
         """,
         {"job_id": job_id, "from_at": from_at, "to_at": to_at or from_at + ticks * MINUTE, "max_active": max_active},
@@ -48,21 +51,33 @@ def make_backfill(
 
 
 def make_run(
-    connection: Connection, job_id: uuid.UUID, tick: datetime, *, status: str, cause: str = "SCHEDULE", reason: str | None = None
+    connection: Connection,
+    job_id: uuid.UUID,
+    tick: datetime,
+    *,
+    status: str,
+    cause: str = "SCHEDULE",
+    reason: str | None = None,
 ) -> None:
-    """What became of a tick before, of a version that had begun by then: a finished execution, or with status QUEUED one that waits.
+    """What became of a tick before, of a version that had begun by then: a finished execution, or with status QUEUED
+    one that waits.
 
     Its id is the one that Kronos gives: the tick's, an earlier backfill's for the tick, or one of now.
     """
     job = "select job_id, workspace_id, endpoint_id from kronos.jobs where job_id = %(job_id)s"
     params = {"job_id": job_id, "tick": tick, "status": status, "cause": cause}
-    connection.execute("update kronos.jobs set ticks_from = least(ticks_from, %s - interval '1 minute') where job_id = %s", [tick, job_id])
+    connection.execute(
+        "update kronos.jobs set ticks_from = least(ticks_from, %s - interval '1 minute') where job_id = %s",
+        [tick, job_id],
+    )
     if status == "QUEUED":
         connection.execute(
             f"""
-            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, scheduled_at,
                                                run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
-            select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, %(cause)s, %(tick)s, now(), now(), 5, 3, 1000, '{{}}'
+            select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, %(cause)s, %(tick)s, now(), now(), 5,
+                   3, 1000, '{{}}'
               from ({job}) as job
             """,
             params,
@@ -71,17 +86,22 @@ def make_run(
     connection.execute(
         f"""
         with earlier as (
-            insert into kronos.backfills (workspace_id, job_id, first_version_id, status, from_at, to_at, max_active, ticks, completed_at)
-            select workspace_id, job_id, first_version_id, 'COMPLETED', %(tick)s, %(tick)s + interval '1 minute', 1, 1, now()
+            insert into kronos.backfills (workspace_id, job_id, first_version_id, status, from_at, to_at,
+                max_active, ticks, completed_at)
+            select workspace_id, job_id, first_version_id, 'COMPLETED', %(tick)s,
+                   %(tick)s + interval '1 minute', 1, 1, now()
               from kronos.jobs where job_id = %(job_id)s and %(cause)s = 'BACKFILL'
             returning backfill_id, created_at
         )
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, input)
         select case %(cause)s when 'MANUAL'   then kronos.uuid7()
-                              when 'BACKFILL' then (select kronos.backfill_execution_id(backfill_id, created_at, %(tick)s) from earlier)
+                              when 'BACKFILL' then (select kronos.backfill_execution_id(backfill_id, created_at,
+                                  %(tick)s) from earlier)
                               else kronos.tick_id(job_id, %(tick)s)
-               end, workspace_id, job_id, endpoint_id, 1, %(cause)s, %(status)s, '{{"code": "test"}}', %(tick)s, %(tick)s, now(),
+               end, workspace_id, job_id, endpoint_id, 1, %(cause)s, %(status)s, '{{"code": "test"}}', %(tick)s,
+                   %(tick)s, now(),
                5, '{{}}'
           from ({job}) as job
         """,
@@ -103,11 +123,14 @@ def backfill(connection: Connection, backfill_id: uuid.UUID) -> Record:
 
 def unfinished(connection: Connection, backfill_id: uuid.UUID) -> list[Record]:
     """The backfill's executions that are not finished, in the order in which they are claimed."""
-    return records(connection, "select * from kronos.execution_live where backfill_id = %s order by visible_at", [backfill_id])
+    return records(
+        connection, "select * from kronos.execution_live where backfill_id = %s order by visible_at", [backfill_id]
+    )
 
 
 def ticks_of(connection: Connection, *backfill_ids: uuid.UUID) -> list[datetime]:
-    """The ticks that the backfills made executions of, whatever became of these: a tick stands in it as often as it was made."""
+    """The ticks that the backfills made executions of, whatever became of these: a tick stands in it as often as it was
+    made."""
     return values(
         connection,
         """
@@ -140,16 +163,27 @@ def next_version(connection: Connection, job_id: uuid.UUID, **columns: object) -
     newer: uuid.UUID = uuid.uuid4()
     with connection.transaction():
         connection.execute(
-            "update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"replaced\"}', replaced_by_id = %s where job_id = %s",
+            "update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"replaced\"}', replaced_by_id = "
+            "%s where job_id = %s",
             [newer, job_id],
         )
-        ((first, version),) = connection.execute("select first_version_id, version from kronos.jobs where job_id = %s", [job_id]).fetchall()
-        named = {"job_id": newer, "first_version_id": first, "version": version + 1, "previous_version_id": job_id, **columns}
+        ((first, version),) = connection.execute(
+            "select first_version_id, version from kronos.jobs where job_id = %s", [job_id]
+        ).fetchall()
+        named = {
+            "job_id": newer,
+            "first_version_id": first,
+            "version": version + 1,
+            "previous_version_id": job_id,
+            **columns,
+        }
         connection.execute(
             f"""
-            insert into tests.jobs (workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at,
+            insert into tests.jobs (workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+                description, next_tick_at,
                                      {", ".join(named)})
-            select workspace_id, endpoint_id, 'CRON', cron, timezone, schedule, alarm, description, kronos.next_tick(schedule, now()),
+            select workspace_id, endpoint_id, 'CRON', cron, timezone, schedule, alarm, description,
+                   kronos.next_tick(schedule, now()),
                    {", ".join(f"%({name})s" for name in named)}
               from tests.jobs where job_id = %(old)s
             """,

@@ -93,7 +93,11 @@ def main(names: Sequence[str]) -> int:
     """bin/callers. 2 where it is asked for no function, or for one that is not there."""
     unknown = sorted(set(names) - functions().keys())
     if unknown or not names:
-        sys.stderr.write(f"no function {', '.join(unknown)} in sql/functions\n" if names else "usage: bin/callers NAME…, such as fire\n")
+        sys.stderr.write(
+            f"no function {', '.join(unknown)} in sql/functions\n"
+            if names
+            else "usage: bin/callers NAME…, such as fire\n"
+        )
         return 2
     sys.stdout.write(listing(names) + "\n")
     return 0

@@ -1,7 +1,9 @@
-"""Steps the clock of one database: kronos.clock() and kronos.now() are replaced by ones that show another time, which goes on.
+"""Steps the clock of one database: kronos.clock() and kronos.now() are replaced by ones that show another time, which
+goes on.
 
-Only the functions' owner can do that. Sessions that are open see it in their next statement: to replace a function ends every plan
-that it was inlined into (tests/sql/test_clock.py). pg_cron and the processes' own clocks stay where they are.
+Only the functions' owner can do that. Sessions that are open see it in their next statement: to replace a function ends
+every plan that it was inlined into (tests/sql/test_clock.py). pg_cron and the processes' own clocks stay where they
+are.
 """
 
 from datetime import datetime, timedelta

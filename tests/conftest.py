@@ -1,7 +1,9 @@
 """One PostgreSQL with pg_cron for the session, and the databases a test can have.
 
-    database_url, superuser        a database of the test's own, cloned from a migrated template (30-60 ms); nothing fires there
-    cron_database_url, cron_superuser   the one that pg_cron's launcher serves: what is scheduled there fires; one for the session
+    database_url, superuser        a database of the test's own, cloned from a migrated template (30-60 ms); nothing
+    fires there
+    cron_database_url, cron_superuser   the one that pg_cron's launcher serves: what is scheduled there fires; one for
+    the session
     api, workspace                 a real API server on a session-wide clone, with a workspace of the test's own
     own_api                        a real API server on the test's own database, for tests that break things
 
@@ -33,7 +35,8 @@ from servers import ContainerServer, EmbeddedServer, Server
 ROOT = Path(__file__).parents[1]
 
 
-# Files by how long they take, where they take longest (pytest --durations=250 --durations-min=0.5). What waits for minutes is among them.
+# Files by how long they take, where they take longest (pytest --durations=250 --durations-min=0.5). What waits for
+# minutes is among them.
 _LONGEST = (
     "test_up",
     "test_cluster",
@@ -94,13 +97,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--containers", action="store_true", help="PostgreSQL 17 + pg_cron 1.6 in the project's image, through testcontainers")
+    parser.addoption(
+        "--containers",
+        action="store_true",
+        help="PostgreSQL 17 + pg_cron 1.6 in the project's image, through testcontainers",
+    )
 
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made: Server = (
-        ContainerServer(ROOT) if request.config.getoption("--containers") else EmbeddedServer(tmp_path_factory.mktemp("postgres"))
+        ContainerServer(ROOT)
+        if request.config.getoption("--containers")
+        else EmbeddedServer(tmp_path_factory.mktemp("postgres"))
     )
     try:
         made.start()
@@ -130,11 +139,15 @@ def template(server: Server) -> str:
                 break
             except psycopg.errors.ObjectInUse:
                 assert time.monotonic() < deadline, "the migrated database was never free to be copied"
-    with psycopg.connect(url_of(server.superuser_url, name)) as connection:  # a minute may have begun since the migration: pg_cron rang
+    with psycopg.connect(
+        url_of(server.superuser_url, name)
+    ) as connection:  # a minute may have begun since the migration: pg_cron rang
         connection.execute("delete from kronos.attempt; delete from kronos.execution_done")
         connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
         connection.execute(KEEP_HOURLY_TICKS_AWAY)
-        connection.execute("update tests.jobs set ticks_from = next_tick_at - interval '1 minute'")  # what they ran is not owed
+        connection.execute(
+            "update tests.jobs set ticks_from = next_tick_at - interval '1 minute'"
+        )  # what they ran is not owed
     server.wake_launcher()
     return name
 
@@ -144,7 +157,8 @@ def cloned(server: Server, template: str) -> Iterator[str]:
     """The superuser's URL of a new copy of the template, dropped afterwards."""
     name = f"kronos_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(make_conninfo(server.superuser_url, dbname="postgres"), autocommit=True) as connection:
-        # File by file, a third of the CPU time of writing 12 MB through the log: nobody else's pages wait to be written here.
+        # File by file, a third of the CPU time of writing 12 MB through the log: nobody else's pages wait to be written
+        # here.
         connection.execute(f"create database {name} template {template} strategy file_copy")
         try:
             yield url_of(server.superuser_url, name)
@@ -153,7 +167,8 @@ def cloned(server: Server, template: str) -> Iterator[str]:
 
 
 class Kept:
-    """A superuser's connection that tests share, one after the other: each new one would cost 30 ms of CPU, for what sessions remember.
+    """A superuser's connection that tests share, one after the other: each new one would cost 30 ms of CPU, for what
+    sessions remember.
 
     A test that follows finds it as new: outside a transaction, with the session's own user and settings.
     """
@@ -221,7 +236,8 @@ def cron_superuser(cron_database_url: str) -> Iterator[psycopg.Connection]:
 
 @dataclass
 class Api:
-    """A running API server: `client` speaks to it with the administrator's key; `database_url` is its database, as superuser."""
+    """A running API server: `client` speaks to it with the administrator's key; `database_url` is its database, as
+    superuser."""
 
     client: httpx.Client
     database_url: str
@@ -230,7 +246,12 @@ class Api:
 
 def _settings(url: str, key_file: Path) -> config.Settings:
     return config.load(
-        database_url=url, admin_key_file=key_file, port=0, egress_allow="127.0.0.0/8", log_level="WARNING", database_pool_size=10
+        database_url=url,
+        admin_key_file=key_file,
+        port=0,
+        egress_allow="127.0.0.0/8",
+        log_level="WARNING",
+        database_pool_size=10,
     )
 
 
@@ -253,7 +274,9 @@ def running_api(url: str, directory: Path) -> Iterator[Api]:
     port = serving.servers[0].sockets[0].getsockname()[1]
     key = key_file.read_text().strip()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=30
+        ) as client:
             yield Api(client=client, database_url=url, key=key)
     finally:
         serving.should_exit = True
@@ -297,7 +320,8 @@ def make_workspace(client: httpx.Client) -> str:
     made = client.post("/v1/workspaces", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text
     endpoint = client.post(
-        f"/v1/workspaces/{slug}/endpoints", json={"name": "sink", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
+        f"/v1/workspaces/{slug}/endpoints",
+        json={"name": "sink", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}},
     )
     assert endpoint.status_code == 201, endpoint.text
     return slug
@@ -313,8 +337,10 @@ _AS_THE_MODEL = """
          where model.endpoint_id = %(model)s
         returning endpoint_id, workspace_id
     ), made_of as (
-        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
-        select endpoint.endpoint_id, 1, endpoint.workspace_id, model.spec, model.retry_policy, model.timeout_ms, model.max_attempts,
+        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy,
+            timeout_ms, max_attempts, max_crashes)
+        select endpoint.endpoint_id, 1, endpoint.workspace_id, model.spec, model.retry_policy, model.timeout_ms,
+               model.max_attempts,
                model.max_crashes
           from endpoint cross join kronos.endpoint_versions as model
          where model.endpoint_id = %(model)s
@@ -328,11 +354,13 @@ _AS_THE_MODEL = """
 
 @pytest.fixture(scope="session")
 def new_workspace(shared_api: Api) -> Iterator[Callable[[], str]]:
-    """Makes rows as make_workspace does, taken from one that it made: two requests take 10 ms of CPU, and a thousand tests need one."""
+    """Makes rows as make_workspace does, taken from one that it made: two requests take 10 ms of CPU, and a thousand
+    tests need one."""
     slug = make_workspace(shared_api.client)
     with psycopg.connect(shared_api.database_url, autocommit=True, prepare_threshold=0) as connection:
         ((model,),) = connection.execute(
-            "select endpoint_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s", [slug]
+            "select endpoint_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s",
+            [slug],
         ).fetchall()
 
         def make() -> str:
@@ -363,7 +391,8 @@ def await_condition(holds: Callable[[], object], what: str, *, seconds: float = 
 
 
 def minute_with_time_left(connection: psycopg.Connection) -> datetime:
-    """The present minute, outside its last six seconds: what a test does at once is over before the next minute, or day, begins."""
+    """The present minute, outside its last six seconds: what a test does at once is over before the next minute, or
+    day, begins."""
     minute: list[datetime] = []
 
     def comes() -> bool:
@@ -377,7 +406,8 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
     return minute[0]
 
 
-# How long a case takes, or takes to generate, says how busy the machine is: a test that names its own checks to suppress names this one.
+# How long a case takes, or takes to generate, says how busy the machine is: a test that names its own checks to
+# suppress names this one.
 hypothesis.settings.register_profile("kronos", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("kronos")
 # Compiled once, not by each of the hundreds of processes that tests start (15 % of what `kronos serve` takes to start).

@@ -1,6 +1,8 @@
-"""Random cron texts, and a slow reading of them written from crontab(5), pg_cron's star rule and Quartz's ?, L, W and #, not from sql/.
+"""Random cron texts, and a slow reading of them written from crontab(5), pg_cron's star rule and Quartz's ?, L, W and
+#, not from sql/.
 
-A range that runs backwards goes round: past the field's last value to its first, and its step counts on (22-6/3: 22, 1, 4).
+A range that runs backwards goes round: past the field's last value to its first, and its step counts on (22-6/3: 22, 1,
+4).
 """
 
 import calendar
@@ -61,7 +63,9 @@ class Reading:
     def _is_named_day(self, day: date) -> bool:
         if day.day in self.days:
             return True
-        if not (self.is_last_day or self.is_last_workday or self.nearest_days or self.before_last or self.near_before_last):
+        if not (
+            self.is_last_day or self.is_last_workday or self.nearest_days or self.before_last or self.near_before_last
+        ):
             return False
         length, workdays = _month(day.year, day.month)
         near = [*self.nearest_days, *(length - n for n in self.near_before_last)]
@@ -75,7 +79,9 @@ class Reading:
     @property
     def has_days_of_its_own(self) -> bool:
         """Whether days are named that pg_cron has no word for."""
-        of_month = self.is_last_day or self.is_last_workday or self.nearest_days or self.before_last or self.near_before_last
+        of_month = (
+            self.is_last_day or self.is_last_workday or self.nearest_days or self.before_last or self.near_before_last
+        )
         return bool(of_month or self.nth_weekdays or self.last_weekdays)
 
     def _is_named_weekday(self, day: date) -> bool:
@@ -134,7 +140,8 @@ def read(text: str) -> Reading:
         near_before_last=frozenset(int(item[2:-1]) for item in day if re.fullmatch(r"l-\d+w", item)),
         months=frozenset(_values(month, 1, 12, MONTHS)),
         weekdays=frozenset(
-            (value - 1) % 7 + 1 for value in _values([item for item in weekday if not re.search(r"l$|#", item)], 0, 7, WEEKDAYS)
+            (value - 1) % 7 + 1
+            for value in _values([item for item in weekday if not re.search(r"l$|#", item)], 0, 7, WEEKDAYS)
         ),
         nth_weekdays=frozenset((_weekday(item[:-2]), int(item[-1])) for item in weekday if "#" in item),
         last_weekdays=frozenset(_weekday(item[:-1]) for item in weekday if item.endswith("l")),
@@ -176,7 +183,9 @@ def _item(draw: st.DrawFn, low: int, high: int, names: list[str]) -> str:
     return f"{span}/{draw(st.integers(1, high))}" if "step" in kind else span
 
 
-def _field(low: int, high: int, names: list[str] | None = None, *, special: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[str]:
+def _field(
+    low: int, high: int, names: list[str] | None = None, *, special: st.SearchStrategy[str] | None = None
+) -> st.SearchStrategy[str]:
     items = _item(low, high, names or [])
     if special is not None:
         items = st.one_of(items, items, items, special)
@@ -196,7 +205,9 @@ _SPECIAL_WEEKDAYS = st.builds(
 )
 _BLANKS = st.sampled_from([" ", " ", " ", "  ", "\t", " \t "])
 _FIVE_FIELDS = st.builds(
-    lambda fields, blanks, outer: outer[0] + "".join(f + b for f, b in zip(fields, [*blanks, ""], strict=True)) + outer[1],
+    lambda fields, blanks, outer: (
+        outer[0] + "".join(f + b for f, b in zip(fields, [*blanks, ""], strict=True)) + outer[1]
+    ),
     st.tuples(
         _field(0, 59),
         _field(0, 23),

@@ -1,4 +1,5 @@
-"""Random day-of-month and weekday fields with ?, L, W, # and ranges that go round, each with its meaning, not taken from sql/."""
+"""Random day-of-month and weekday fields with ?, L, W, # and ranges that go round, each with its meaning, not taken
+from sql/."""
 
 import calendar
 from collections.abc import Callable
@@ -31,7 +32,9 @@ class DayFields:
     def text(self) -> str:
         """The three fields."""
         months = ",".join(map(str, self.months)) or "*"
-        return " ".join([",".join(item.text for item in self.days), months, ",".join(item.text for item in self.weekdays)])
+        return " ".join(
+            [",".join(item.text for item in self.days), months, ",".join(item.text for item in self.weekdays)]
+        )
 
     def has_day(self, day: date) -> bool:
         """Whether a day matches: both fields where one of them begins with a star, else either."""
@@ -127,7 +130,11 @@ _WEEK_DAYS = st.one_of(
 _ALL = st.sampled_from([(_ANY,), (_ANY,), (Item("?", lambda day: True),)])
 day_fields: st.SearchStrategy[DayFields] = st.builds(
     DayFields,
-    st.one_of(_ALL, st.just((Item("*/2", lambda day: day.day % 2 == 1),)), st.lists(_MONTH_DAYS, min_size=1, max_size=4).map(tuple)),
+    st.one_of(
+        _ALL,
+        st.just((Item("*/2", lambda day: day.day % 2 == 1),)),
+        st.lists(_MONTH_DAYS, min_size=1, max_size=4).map(tuple),
+    ),
     st.one_of(st.just(()), st.lists(st.integers(1, 12), min_size=1, max_size=3).map(tuple)),
     st.one_of(_ALL, st.lists(_WEEK_DAYS, min_size=1, max_size=4).map(tuple)),
 )

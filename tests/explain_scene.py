@@ -33,13 +33,16 @@ class Scene:
         """A job from long ago that is accounted for up to, and without, `pointer`."""
         job_id = self.make(**({"cron": "* * * * *"} if "every" not in body else {}) | body)
         self.connection.execute(
-            "update tests.jobs set ticks_from = '2024-01-01', created_at = '2024-01-01', next_tick_at = %s where job_id = %s",
+            "update tests.jobs set ticks_from = '2024-01-01', created_at = '2024-01-01', next_tick_at = %s where "
+            "job_id = %s",
             [pointer, job_id],
         )
         return job_id
 
     def ring(self, job_id: str, now: datetime | None = None) -> None:
-        self.connection.execute("select kronos.account_ticks(array[%s::uuid], coalesce(%s, clock_timestamp()))", [job_id, now])
+        self.connection.execute(
+            "select kronos.account_ticks(array[%s::uuid], coalesce(%s, clock_timestamp()))", [job_id, now]
+        )
 
     def ring_twice_a_minute_apart(self, **body: Any) -> tuple[str, datetime, datetime]:
         first, second = self.minute - 10 * MINUTE, self.minute - 9 * MINUTE

@@ -24,7 +24,9 @@ class EndpointRow:
 def add_workspace(connection: psycopg.Connection, *, slug: str | None = None) -> UUID:
     """A new ACTIVE workspace."""
     slug = slug or f"w-{uuid.uuid4().hex[:12]}"
-    row = connection.execute("insert into kronos.workspaces (slug, name) values (%s, %s) returning workspace_id", [slug, slug]).fetchone()
+    row = connection.execute(
+        "insert into kronos.workspaces (slug, name) values (%s, %s) returning workspace_id", [slug, slug]
+    ).fetchone()
     assert row is not None
     workspace_id: UUID = row[0]
     return workspace_id
@@ -52,7 +54,8 @@ def add_endpoint(
             insert into kronos.endpoints (workspace_id, name, type) values (%(workspace_id)s, %(name)s, %(type)s)
             returning endpoint_id, workspace_id
         ), made_of as (
-            insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts,
+            insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy,
+                timeout_ms, max_attempts,
                                                   max_crashes)
             select endpoint_id, 1, workspace_id, %(spec)s, %(policy)s, %(timeout_ms)s, %(max_attempts)s, %(max_crashes)s
               from endpoint
@@ -76,7 +79,11 @@ def add_endpoint(
     ).fetchone()
     assert row is not None
     return EndpointRow(
-        endpoint_id=row[0], workspace_id=workspace_id, timeout_ms=timeout_ms, max_attempts=max_attempts, max_crashes=max_crashes
+        endpoint_id=row[0],
+        workspace_id=workspace_id,
+        timeout_ms=timeout_ms,
+        max_attempts=max_attempts,
+        max_crashes=max_crashes,
     )
 
 
@@ -91,7 +98,8 @@ def add_executions(
     max_crashes: int | None = None,
     is_told: bool = False,
 ) -> list[UUID]:
-    """`count` new IMMEDIATE jobs and their executions, in the order in which they are due; `is_told` wakes the workers."""
+    """`count` new IMMEDIATE jobs and their executions, in the order in which they are due; `is_told` wakes the
+    workers."""
     rows = connection.execute(
         """
         with job as (
@@ -102,12 +110,15 @@ def add_executions(
         ), numbered as (
             select job_id, row_number() over () as place from job
         ), queued as (
-            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, scheduled_at,
                                                run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
-            select kronos.uuid7(now() + place * interval '1 us'), %(workspace_id)s, job_id, %(endpoint_id)s, 1, 'API', due.at,
+            select kronos.uuid7(now() + place * interval '1 us'), %(workspace_id)s, job_id, %(endpoint_id)s, 1,
+                   'API', due.at,
                    due.at, due.at, %(max_attempts)s, %(max_crashes)s, %(timeout_ms)s, %(input)s
               from numbered
-             cross join lateral (select now() + make_interval(secs => %(due_in)s) - (%(count)s - place) * interval '1 us' as at) as due
+             cross join lateral (select now() + make_interval(secs => %(due_in)s)
+                 - (%(count)s - place) * interval '1 us' as at) as due
             returning execution_id, visible_at
         )
         select execution_id, case when %(is_told)s then pg_notify('kronos_work', '') end from queued order by visible_at
@@ -145,7 +156,9 @@ def attempts_of(connection: psycopg.Connection, execution_id: UUID) -> list[str]
 
 def in_flight(connection: psycopg.Connection, endpoint: EndpointRow) -> int:
     """What the endpoint's gate counts."""
-    row = connection.execute("select in_flight from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone()
+    row = connection.execute(
+        "select in_flight from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]
+    ).fetchone()
     assert row is not None
     count: int = row[0]
     return count

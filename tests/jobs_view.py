@@ -1,4 +1,5 @@
-"""`tests.jobs`: a job and its pointer as one row, to be read and written, so that a test says in one statement when its job is due.
+"""`tests.jobs`: a job and its pointer as one row, to be read and written, so that a test says in one statement when its
+job is due.
 
 next_tick_at null is a pointer that has no next tick. A live CRON job that is inserted gets its pointer with it.
 """
@@ -36,8 +37,10 @@ begin
                        (select string_agg(quote_ident(name), ', ') from unnest(v_columns) as name),
                        (select string_agg(format('($1).%I', name), ', ') from unnest(v_columns) as name)) using new;
         if v_is_live then
-            insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs, is_paused, is_halted, is_internal)
-            values (new.job_id, new.workspace_id, coalesce(new.next_tick_at, 'infinity'), new.last_run_at, coalesce(new.runs, 0),
+            insert into kronos.pointers (job_id, workspace_id, next_tick_at, last_run_at, runs, is_paused,
+                is_halted, is_internal)
+            values (new.job_id, new.workspace_id, coalesce(new.next_tick_at, 'infinity'), new.last_run_at,
+                    coalesce(new.runs, 0),
                     coalesce(new.status = 'PAUSED', false), coalesce(new.is_halted, false),
                     (select type = 'INTERNAL' from kronos.endpoints where endpoint_id = new.endpoint_id));
         end if;
@@ -47,10 +50,12 @@ begin
     v_columns := array(select later.key
                          from jsonb_each(to_jsonb(new)) as later
                          join jsonb_each(to_jsonb(old)) as before using (key)
-                        where later.value <> before.value and not (v_pointer.job_id is not null and key = any (c_pointer)));
+                        where later.value <> before.value and not (v_pointer.job_id is not null
+                              and key = any (c_pointer)));
     if v_columns <> '{}' then
         execute format('update kronos.jobs set %s where job_id = $2',
-                       (select string_agg(format('%1$I = ($1).%1$I', name), ', ') from unnest(v_columns) as name)) using new, old.job_id;
+                       (select string_agg(format('%1$I = ($1).%1$I', name), ', ')
+                           from unnest(v_columns) as name)) using new, old.job_id;
     end if;
     if v_is_live and (new.next_tick_at, new.last_run_at, new.runs, new.is_halted)
                      is distinct from (old.next_tick_at, old.last_run_at, old.runs, old.is_halted) then

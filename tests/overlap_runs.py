@@ -30,7 +30,12 @@ class Ticking:
     def __post_init__(self) -> None:
         self.now = value(self.connection, "select date_trunc('minute', now()) - interval '30 minutes'")
         self.job_id = make_cron_job(
-            self.connection, self.endpoint, overlap=self.overlap, next_tick_at=self.now + MINUTE, ticks_from=self.now, **self.columns
+            self.connection,
+            self.endpoint,
+            overlap=self.overlap,
+            next_tick_at=self.now + MINUTE,
+            ticks_from=self.now,
+            **self.columns,
         )
 
     def tick(self, count: int = 1) -> list[Record]:
@@ -41,7 +46,8 @@ class Ticking:
             account(self.connection, self.job_id, now=self.now)
         return records(
             self.connection,
-            "select * from kronos.executions where job_id = %s and scheduled_at between %s and %s order by scheduled_at",
+            "select * from kronos.executions where job_id = %s and scheduled_at between %s and %s order by "
+            "scheduled_at",
             [self.job_id, first, self.now],
         )
 
@@ -63,13 +69,19 @@ class Ticking:
         return finalize(self.worker, token, [execution_id], status)[execution_id]
 
     def statuses(self) -> list[str]:
-        return values(self.connection, "select status from kronos.executions where job_id = %s order by scheduled_at", [self.job_id])
+        return values(
+            self.connection,
+            "select status from kronos.executions where job_id = %s order by scheduled_at",
+            [self.job_id],
+        )
 
 
 def waiting(one: Ticking) -> list[uuid.UUID]:
     """The job's executions that are held back."""
     return values(
-        one.connection, "select execution_id from kronos.execution_live where job_id = %s and visible_at = 'infinity'", [one.job_id]
+        one.connection,
+        "select execution_id from kronos.execution_live where job_id = %s and visible_at = 'infinity'",
+        [one.job_id],
     )
 
 

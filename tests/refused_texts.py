@@ -1,4 +1,5 @@
-"""Texts that are no schedules: by hand, with what their refusal names and says to write, and valid ones that were damaged at random."""
+"""Texts that are no schedules: by hand, with what their refusal names and says to write, and valid ones that were
+damaged at random."""
 
 from hypothesis import strategies as st
 

@@ -22,24 +22,33 @@ def finished(
     ticks: int = 1,
     **columns: Any,
 ) -> uuid.UUID:
-    """An execution of the job that ended `took` after its tick of so many days ago, with its attempt and a late result."""
+    """An execution of the job that ended `took` after its tick of so many days ago, with its attempt and a late
+    result."""
     at: datetime = value(connection, "select date_trunc('minute', now()) - %s", [timedelta(days=days)])
-    reason = None if status in ("SUCCESS", "FAILED") else {"code": "test", "last": (at + (ticks - 1) * timedelta(minutes=1)).isoformat()}
+    reason = (
+        None
+        if status in ("SUCCESS", "FAILED")
+        else {"code": "test", "last": (at + (ticks - 1) * timedelta(minutes=1)).isoformat()}
+    )
     given = {"status_reason": reason, "tick_count": ticks, "cause": "SCHEDULE", **columns}
     return uuid_of(
         connection,
         f"""
         with done as (
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, status, scheduled_at,
-                                               run_at, created_at, started_at, completed_at, max_attempts, input, {", ".join(given)})
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, status, scheduled_at,
+                                               run_at, created_at, started_at, completed_at, max_attempts,
+                                                   input, {", ".join(given)})
             select kronos.tick_id(job_id, %(at)s), workspace_id, job_id, endpoint_id, 1, %(status)s, %(at)s,
                    %(at)s, %(at)s, %(at)s, %(at)s + %(took)s, 1, '{{}}', {", ".join(f"%({name})s" for name in given)}
               from kronos.jobs where job_id = %(job)s
             returning execution_id, workspace_id, status, started_at, completed_at
         ), attempt as (
-            insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at,
+            insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
+                started_at, completed_at,
                                         worker_id)
-            select execution_id, gen_random_uuid(), workspace_id, 1, case status when 'SUCCESS' then 'SUCCESS' else 'FAILED' end,
+            select execution_id, gen_random_uuid(), workspace_id, 1, case status when 'SUCCESS' then 'SUCCESS'
+                   else 'FAILED' end,
                    started_at, completed_at, 'w'
               from done where status in ('SUCCESS', 'FAILED')
         ), late as (
@@ -67,8 +76,10 @@ def one_shot(
     over = "RETIRED" if status == "CANCELLED" else "COMPLETED"
     connection.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, created_at, retired_at, ticks_from)
-        values (%(job)s, %(job)s, %(workspace)s, %(endpoint)s, 'IMMEDIATE', %(over)s, now() - %(made)s, now() - %(ended)s, now() - %(made)s)
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status,
+            created_at, retired_at, ticks_from)
+        values (%(job)s, %(job)s, %(workspace)s, %(endpoint)s, 'IMMEDIATE', %(over)s, now() - %(made)s,
+                now() - %(ended)s, now() - %(made)s)
         """,
         {
             "job": job_id,
@@ -105,12 +116,16 @@ def retain_all(connection: Connection) -> Record:
 
 def kept(connection: Connection, job_id: uuid.UUID) -> list[str]:
     """The statuses of the job's finished executions, oldest first."""
-    return values(connection, "select status from kronos.execution_done where job_id = %s order by scheduled_at", [job_id])
+    return values(
+        connection, "select status from kronos.execution_done where job_id = %s order by scheduled_at", [job_id]
+    )
 
 
 def partition_of_days(connection: Connection, *, first: int, days: int, each: int = 1) -> list[str]:
     """Partitions of `each` days from `first` days ago on, as earlier releases made them; their days."""
-    begins: datetime = value(connection, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'") - first * DAY
+    begins: datetime = (
+        value(connection, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'") - first * DAY
+    )
     made = []
     for number in range(days):
         at, to = begins + number * each * DAY, begins + (number + 1) * each * DAY
@@ -118,7 +133,8 @@ def partition_of_days(connection: Connection, *, first: int, days: int, each: in
         for table in ("execution_done", "attempt"):
             low, high = (value(connection, "select kronos.uuid7_floor(%s)", [bound]) for bound in (at, to))
             connection.execute(
-                f"create table kronos.{table}_{at:%Y%m%d} partition of kronos.{table} for values from ('{low}') to ('{high}')"
+                f"create table kronos.{table}_{at:%Y%m%d} partition of kronos.{table} for values from ('{low}') to "
+                f"('{high}')"
             )
             connection.execute(f"alter table kronos.{table}_{at:%Y%m%d} owner to kronos_owner")
     return made
@@ -126,7 +142,9 @@ def partition_of_days(connection: Connection, *, first: int, days: int, each: in
 
 def days_to(connection: Connection, day: str) -> float:
     """How many days ago the noon of that day was: a whole number and a half would be another day in the afternoon."""
-    age: timedelta = value(connection, "select now() - (to_date(%s, 'YYYYMMDD') + interval '12 hours') at time zone 'UTC'", [day])
+    age: timedelta = value(
+        connection, "select now() - (to_date(%s, 'YYYYMMDD') + interval '12 hours') at time zone 'UTC'", [day]
+    )
     return age / DAY
 
 

@@ -8,20 +8,26 @@ from sql_factory import Connection, Params
 HOUR = timedelta(hours=1)
 
 
-def fill_cron_jobs(connection: Connection, count: int, *, endpoint: EndpointRow | None = None, is_registered: bool = True) -> EndpointRow:
+def fill_cron_jobs(
+    connection: Connection, count: int, *, endpoint: EndpointRow | None = None, is_registered: bool = True
+) -> EndpointRow:
     """`count` ACTIVE daily CRON jobs of one workspace, none of them due within the coming hour."""
     endpoint = endpoint or add_endpoint(connection)
     connection.execute(
         """
         with made as (
-            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
+                timezone, schedule, alarm,
                                      description)
-            select new.job_id, new.job_id, %(workspace_id)s, %(endpoint_id)s, 'CRON', daily.cron, 'UTC', kronos.parse_cron(daily.cron),
+            select new.job_id, new.job_id, %(workspace_id)s, %(endpoint_id)s, 'CRON', daily.cron, 'UTC',
+                   kronos.parse_cron(daily.cron),
                    daily.cron, 'At a time of the day'
               from generate_series(1, %(count)s) as n
              cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
-             cross join lateral (select now() at time zone 'UTC' + interval '2 hours' + (n %% 1200) * interval '1 minute' as at) as due
-             cross join lateral (select extract(minute from due.at) || ' ' || extract(hour from due.at) || ' * * *' as cron) as daily
+             cross join lateral (select now() at time zone 'UTC' + interval
+                 '2 hours' + (n %% 1200) * interval '1 minute' as at) as due
+             cross join lateral (select extract(minute from due.at) || ' ' || extract(hour
+                 from due.at) || ' * * *' as cron) as daily
             returning job_id, workspace_id, schedule
         )
         insert into kronos.pointers (job_id, workspace_id, next_tick_at)
@@ -41,8 +47,10 @@ def fill_one_shots(connection: Connection, endpoint: EndpointRow, count: int) ->
     """`count` one-shot jobs that ended long ago."""
     connection.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, created_at, retired_at, ticks_until)
-        select new.job_id, new.job_id, %(workspace_id)s, %(endpoint_id)s, 'IMMEDIATE', 'COMPLETED', now() - interval '40 days',
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status,
+            created_at, retired_at, ticks_until)
+        select new.job_id, new.job_id, %(workspace_id)s, %(endpoint_id)s, 'IMMEDIATE', 'COMPLETED',
+               now() - interval '40 days',
                now() - interval '40 days', now() - interval '40 days'
           from generate_series(1, %(count)s) as n
          cross join lateral (select gen_random_uuid() as job_id where n > 0) as new

@@ -1,4 +1,5 @@
-"""The PostgreSQL servers that tests run against: the embedded cluster on the system's packages, or the project's image."""
+"""The PostgreSQL servers that tests run against: the embedded cluster on the system's packages, or the project's
+image."""
 
 import os
 import shutil
@@ -34,7 +35,8 @@ class Server(Protocol):
 
 
 class EmbeddedServer:
-    """The newest PostgreSQL with pg_cron on this machine, as `kronos up` runs it, without fsync; in memory where there is room."""
+    """The newest PostgreSQL with pg_cron on this machine, as `kronos up` runs it, without fsync; in memory where there
+    is room."""
 
     def __init__(self, home: Path) -> None:
         self._home = _in_memory() or home
@@ -50,7 +52,9 @@ class EmbeddedServer:
 
     def wake_launcher(self) -> None:
         with psycopg.connect(self.superuser_url) as connection:
-            ((version,),) = connection.execute("select extversion from pg_extension where extname = 'pg_cron'").fetchall()
+            ((version,),) = connection.execute(
+                "select extversion from pg_extension where extname = 'pg_cron'"
+            ).fetchall()
         if tuple(map(int, version.split("-")[0].split("."))) < (1, 6):
             self._cluster.restart()  # terminated, its launcher stays away until the server starts again
 
@@ -88,7 +92,9 @@ class ContainerServer:
         testcontainers_config.ryuk_disabled = True
         self._image.build()
         container = DockerContainer(str(self._image)).with_command("database").with_env("KRONOS_DB_PASSWORD", _PASSWORD)
-        container.with_exposed_ports(5432).waiting_for(LogMessageWaitStrategy("database system is ready to accept connections"))
+        container.with_exposed_ports(5432).waiting_for(
+            LogMessageWaitStrategy("database system is ready to accept connections")
+        )
         self._container = container.start()
         host, port = container.get_container_host_ip(), container.get_exposed_port(5432)
         self.superuser_url = f"postgresql://postgres:{_PASSWORD}@{host}:{port}/kronos"

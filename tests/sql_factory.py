@@ -29,27 +29,34 @@ def make_cron_job(
     is_registered: bool = False,
     **columns: object,
 ) -> uuid.UUID:
-    """An ACTIVE CRON job, in a workspace of its own unless `endpoint` is given; other columns of the job and its pointer by name."""
+    """An ACTIVE CRON job, in a workspace of its own unless `endpoint` is given; other columns of the job and its
+    pointer by name."""
     endpoint = endpoint or add_endpoint(connection)
     job_id = uuid.uuid4()
     own = {name for name in columns if name not in ("next_tick_at", "last_run_at", "runs", "is_halted")}
     pointers = {name for name in columns if name not in own} - {"next_tick_at"}
     next_tick_at = (
-        "coalesce(%(next_tick_at)s::timestamptz, 'infinity')" if "next_tick_at" in columns else "kronos.next_tick(schedule, now())"
+        "coalesce(%(next_tick_at)s::timestamptz, 'infinity')"
+        if "next_tick_at" in columns
+        else "kronos.next_tick(schedule, now())"
     )
     connection.execute(
         f"""
         with job as (
-            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
+                timezone, schedule, alarm,
                                      description {"".join(f", {name}" for name in own)})
-            select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s),
-                   kronos.alarm(%(cron)s, kronos.parse_cron(%(cron)s)), kronos.describe_schedule(kronos.parse_cron(%(cron)s))
+            select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC',
+                   kronos.parse_cron(%(cron)s),
+                   kronos.alarm(%(cron)s, kronos.parse_cron(%(cron)s)),
+                       kronos.describe_schedule(kronos.parse_cron(%(cron)s))
                    {"".join(f", %({name})s" for name in own)}
               from kronos.endpoints
              where endpoint_id = %(endpoint_id)s
             returning job_id, workspace_id, endpoint_id, schedule, status
         )
-        insert into kronos.pointers (job_id, workspace_id, next_tick_at, is_paused, is_internal {"".join(f", {name}" for name in pointers)})
+        insert into kronos.pointers (job_id, workspace_id, next_tick_at, is_paused,
+            is_internal {"".join(f", {name}" for name in pointers)})
         select job.job_id, job.workspace_id, {next_tick_at}, job.status = 'PAUSED', endpoint.type = 'INTERNAL'
                {"".join(f", %({name})s" for name in pointers)}
           from job
@@ -81,7 +88,8 @@ def once(at: datetime) -> str:
 def await_lock(connection: Connection, waiting: Connection, *, kind: str | None = None) -> None:
     """Until the other session waits for a lock, of this kind (`wait_event`) if one is named."""
     query = (
-        "select 1 from pg_stat_activity where pid = %(pid)s and wait_event_type = 'Lock' and wait_event = coalesce(%(kind)s, wait_event)"
+        "select 1 from pg_stat_activity where pid = %(pid)s and wait_event_type = 'Lock' and wait_event = "
+        "coalesce(%(kind)s, wait_event)"
     )
     at = {"pid": waiting.info.backend_pid, "kind": kind}
     await_condition(lambda: values(connection, query, at), "the other session to wait for a lock")
@@ -100,7 +108,9 @@ def live(connection: Connection, job_id: uuid.UUID) -> list[Record]:
 
 def done(connection: Connection, job_id: uuid.UUID) -> list[Record]:
     """The job's finished executions by tick, then by when they were made."""
-    return records(connection, "select * from kronos.execution_done where job_id = %s order by scheduled_at, created_at", [job_id])
+    return records(
+        connection, "select * from kronos.execution_done where job_id = %s order by scheduled_at, created_at", [job_id]
+    )
 
 
 def entries(connection: Connection) -> list[Record]:

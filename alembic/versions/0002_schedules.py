@@ -1,4 +1,5 @@
-"""Zones, intervals and L W # in schedules; which ticks a version accounts for; overlap, pauses that end, skipping, catch-up, backfills."""
+"""Zones, intervals and L W # in schedules; which ticks a version accounts for; overlap, pauses that end, skipping,
+catch-up, backfills."""
 
 from pathlib import Path
 

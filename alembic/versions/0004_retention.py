@@ -1,4 +1,5 @@
-"""Retention: how long history is kept, and what it needs to be aged out: chains of versions that may lose one, and indexes."""
+"""Retention: how long history is kept, and what it needs to be aged out: chains of versions that may lose one, and
+indexes."""
 
 from pathlib import Path
 

@@ -16,4 +16,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Back to the server's settings."""
-    op.execute("alter table kronos.jobs reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold, autovacuum_vacuum_cost_delay)")
+    op.execute(
+        "alter table kronos.jobs reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold, "
+        "autovacuum_vacuum_cost_delay)"
+    )

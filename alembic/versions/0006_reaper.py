@@ -1,4 +1,5 @@
-"""Indexes for what the reaper asks each minute; by which offsets a time zone's jobs are scheduled, and how far a change has come."""
+"""Indexes for what the reaper asks each minute; by which offsets a time zone's jobs are scheduled, and how far a change
+has come."""
 
 from pathlib import Path
 

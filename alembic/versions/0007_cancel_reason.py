@@ -1,4 +1,5 @@
-"""Why a claimed execution is not to be tried again stands in its row; what deleted workspaces left unfinished is ended."""
+"""Why a claimed execution is not to be tried again stands in its row; what deleted workspaces left unfinished is
+ended."""
 
 from pathlib import Path
 

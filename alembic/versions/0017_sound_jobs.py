@@ -1,4 +1,5 @@
-"""What a job's columns must be to each other is looked at by a trigger, which keeps it, and not by constraints, which are read anew."""
+"""What a job's columns must be to each other is looked at by a trigger, which keeps it, and not by constraints, which
+are read anew."""
 
 from pathlib import Path
 

@@ -9,7 +9,8 @@ down_revision = "0017"
 
 
 def upgrade() -> None:
-    """Weeks are noted from now on; what finished before is looked for in each partition, as before, until it has aged away."""
+    """Weeks are noted from now on; what finished before is looked for in each partition, as before, until it has aged
+    away."""
     # psycopg's own cursor: without parameters a % is a %
     op.get_bind().connection.driver_connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 

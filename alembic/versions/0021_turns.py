@@ -17,5 +17,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it away, where no workspace's jobs are under way. Raises RuntimeError."""
     if op.get_bind().exec_driver_sql("select exists (select from kronos.turns)").scalar():
-        raise RuntimeError("jobs still follow a suspension or resumption of their workspace: downgrade once jobs_left is 0 everywhere")
+        raise RuntimeError(
+            "jobs still follow a suspension or resumption of their workspace: downgrade once jobs_left is 0 everywhere"
+        )
     op.execute("drop table kronos.turns")

@@ -9,7 +9,8 @@ down_revision = "0021"
 
 
 def upgrade() -> None:
-    """Tags have a table in the order of the lists, names an index in that order. Of weeks noted before nobody says that it was one."""
+    """Tags have a table in the order of the lists, names an index in that order. Of weeks noted before nobody says that
+    it was one."""
     # psycopg's own cursor: without parameters a % is a %
     op.get_bind().connection.driver_connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 

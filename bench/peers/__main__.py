@@ -17,8 +17,10 @@ _SECTIONS = ("deliveries", "create", "bulk", "pickup")
 _PROGRAMS = {"pg-boss": "pgboss_peer.mjs", "graphile-worker": "graphile_peer.mjs", "pgqueuer": "pgqueuer_peer.py"}
 _CRON = {"endpoint": ENDPOINT, "trigger": "CRON", "cron": "0 0 1 2 *", "input": {"order": 4711, "customer": "someone"}}
 _KEPT = (
-    "graphile-worker deletes what is finished; pgqueuer moves it to a log; pg-boss keeps the job's row; Kronos keeps the job, its "
-    "execution and each attempt with request and answer, sends its identity headers, checks every address and fences every result."
+    "graphile-worker deletes what is finished; pgqueuer moves it to a log; pg-boss keeps the job's row; Kronos keeps "
+    "the job, its "
+    "execution and each attempt with request and answer, sends its identity headers, checks every address and fences "
+    "every result."
 )
 Column = tuple[str, str, int]
 _RATE = ("rate", "a second", 0)
@@ -101,10 +103,17 @@ def contest(section: Section, peers: Mapping[str, Contestant], *, runs: int, tri
 @click.command(help=__doc__)
 @click.option("--runs", default=3, show_default=True)
 @common.tries
-@click.option("--count", default=20_000, show_default=True, help="Jobs in a sample of deliveries or of creation of many.")
+@click.option(
+    "--count", default=20_000, show_default=True, help="Jobs in a sample of deliveries or of creation of many."
+)
 @click.option("--seconds", default=4.0, show_default=True, help="Length of a sample of creation.")
 @click.option("--pickups", default=200, show_default=True, help="Jobs in a sample of pickup, one each 50 ms.")
-@click.option("--only", multiple=True, type=click.Choice(_SECTIONS), help="One section; may be given more than once. All, if none is.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(_SECTIONS),
+    help="One section; may be given more than once. All, if none is.",
+)
 @click.option("--peer", "chosen", multiple=True, type=click.Choice(list(_PROGRAMS)), help="As --only, for peers.")
 @click.option(
     "--folder",
@@ -114,7 +123,14 @@ def contest(section: Section, peers: Mapping[str, Contestant], *, runs: int, tri
     help="Where the peers are installed.",
 )
 def main(
-    runs: int, tries: int, count: int, seconds: float, pickups: int, only: tuple[str, ...], chosen: tuple[str, ...], folder: Path
+    runs: int,
+    tries: int,
+    count: int,
+    seconds: float,
+    pickups: int,
+    only: tuple[str, ...],
+    chosen: tuple[str, ...],
+    folder: Path,
 ) -> None:
     """Measure and print a table for each section, the worst rows too."""
     installed = install(folder)

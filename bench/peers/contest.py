@@ -1,4 +1,5 @@
-"""Who takes part, and how a sample of each is taken: the same rows, the same sink, one PostgreSQL, a new database for each sample."""
+"""Who takes part, and how a sample of each is taken: the same rows, the same sink, one PostgreSQL, a new database for
+each sample."""
 
 import asyncio
 import json
@@ -40,7 +41,8 @@ class Place:
 
 
 class Contestant(Protocol):
-    """One way to have work done by PostgreSQL. Rates are per second, `cpu` and `postgres` in µs of CPU time for each unit."""
+    """One way to have work done by PostgreSQL. Rates are per second, `cpu` and `postgres` in µs of CPU time for each
+    unit."""
 
     def deliveries(self, count: int) -> Sample:
         """`count` jobs that wait are delivered by HTTP to the sink, until the database has nothing unfinished."""
@@ -68,7 +70,9 @@ class Peer:
             _settle(url)
             common.told(self._place.sink, "forget")
             with _spent(self._place.one, [worker.pid], count) as sample:
-                seconds = common.told(worker, {"do": "deliver", "count": count, "url": self._place.sink_url, "connections": CONNECTIONS})
+                seconds = common.told(
+                    worker, {"do": "deliver", "count": count, "url": self._place.sink_url, "connections": CONNECTIONS}
+                )
             if (arrived := self._place.arrived()) != count:
                 raise RuntimeError(f"{count} jobs of {self._program} made {arrived} requests")
             return sample | {"rate": count / seconds["seconds"]}
@@ -174,13 +178,21 @@ class Kronos:
             pids = [process.pid for process, _ in apis]
             used, postgres = sum(map(machine.cpu_seconds, pids)), machine.cpu_seconds(one.postgres_pid)
             seen = load(seconds)
-            used, postgres = sum(map(machine.cpu_seconds, pids)) - used, machine.cpu_seconds(one.postgres_pid) - postgres
+            used, postgres = (
+                sum(map(machine.cpu_seconds, pids)) - used,
+                machine.cpu_seconds(one.postgres_pid) - postgres,
+            )
         refused = [each["other"] for each in seen if each["other"]]
         if refused:
             raise RuntimeError(f"the API answered {refused[0]}")
         count = sum(each["requests"] for each in seen)
         rate = sum(each["requests"] / each["seconds"] for each in seen)
-        return {"rate": rate, "p99": max(each["p99_ms"] for each in seen), "cpu": used / count * 1e6, "postgres": postgres / count * 1e6}
+        return {
+            "rate": rate,
+            "p99": max(each["p99_ms"] for each in seen),
+            "cpu": used / count * 1e6,
+            "postgres": postgres / count * 1e6,
+        }
 
     def bulk(self, count: int) -> Sample:
         """By the statement for many, from one connection."""
@@ -201,7 +213,9 @@ class Kronos:
         with deliver.worker(one), one.connect() as connection:
             deliver.await_listeners(connection, 1)
             committed = asyncio.run(deliver.trickle(one.url, count, INPUT))
-            common.wait_until(lambda: self._place.arrived() >= deliver.WARM_UPS + count, "the deliveries do not come to an end")
+            common.wait_until(
+                lambda: self._place.arrived() >= deliver.WARM_UPS + count, "the deliveries do not come to an end"
+            )
             deliver.await_end(connection)
         arrivals = common.told(self._place.sink, "arrivals")
         return _percentiles([(arrivals[execution] - at) * 1000 for execution, at in committed.items()])

@@ -62,7 +62,10 @@ def _node(folder: Path, npm: str) -> Path:
     if not node.exists():
         place.mkdir(exist_ok=True)
         with console.status("installing Node"):
-            _run([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", f"node-{sys.platform}-x64@24"], place)
+            _run(
+                [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", f"node-{sys.platform}-x64@24"],
+                place,
+            )
     return node
 
 

@@ -1,6 +1,8 @@
-"""PgQueuer: one queue manager on a plain asyncpg connection, as its guide on performance has it; its autovacuum settings applied.
+"""PgQueuer: one queue manager on a plain asyncpg connection, as its guide on performance has it; its autovacuum
+settings applied.
 
-Does the orders that `orders.mjs` does for the Node peers. Runs in the peers' own virtual environment: it imports nothing of Kronos.
+Does the orders that `orders.mjs` does for the Node peers. Runs in the peers' own virtual environment: it imports
+nothing of Kronos.
 """
 
 import asyncio
@@ -50,7 +52,8 @@ class Peer:
         return {}
 
     async def connect(self, callers: int) -> dict[str, object]:
-        """A connection for each caller: with its pool, which resets a connection after each call, it is half as fast."""
+        """A connection for each caller: with its pool, which resets a connection after each call, it is half as
+        fast."""
         self._idle = [await _queries() for _ in range(callers)]
         for at in range(50):
             await self._add(at)

@@ -45,7 +45,8 @@ from kronos.model import JsonObject
 
 _log = logging.getLogger("kronos.api")
 _DESCRIPTION = (
-    "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`; lists are paged by "
+    "A job scheduler on PostgreSQL and pg_cron. Errors are problem documents (RFC 9457) with a stable `code`; lists "
+    "are paged by "
     "`cursor`, newest first; every answer carries `Request-Id`."
 )
 _REF = "#/components/schemas/{model}"
@@ -69,7 +70,11 @@ class Application(FastAPI):
                 contact=document.CONTACT,
             )
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
-            bodies = [each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, Body) and each is not Body]
+            bodies = [
+                each
+                for each in vars(schemas).values()
+                if isinstance(each, type) and issubclass(each, Body) and each is not Body
+            ]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             told = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)
             made["components"]["schemas"] |= definitions["$defs"] | told.pop("$defs") | {"Problem": told}
@@ -77,7 +82,8 @@ class Application(FastAPI):
         return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
-        """From the boundary on, which answers whatever is raised inside: FastAPI's layers around it are for applications without one."""
+        """From the boundary on, which answers whatever is raised inside: FastAPI's layers around it are for
+        applications without one."""
         stack: Any = super().build_middleware_stack()
         while not isinstance(stack, Boundary):
             stack = stack.app
@@ -117,7 +123,11 @@ def create(settings: Settings) -> FastAPI:
         openapi_url=None,  # it is docs.py's: FastAPI writes it again for each request, 4 ms
         docs_url=None,  # without a CDN
         redoc_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # nobody sets it up; asking whether costs 5 µs a request
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # nobody sets it up; asking whether costs 5 µs a request
     )
     # Not include_router: it compares a path with each route of a resource twice, and hides them from app.routes.
     app.router.routes[:0] = [route for resource in _RESOURCES for route in resource.router.routes]
@@ -145,13 +155,19 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if status == 405:
         allow = ", ".join(sorted(_methods(request)))
         detail = f"{request.method} is not a method of this path: {allow}"
-        return problems.http_problem(405, "method_not_allowed", "Method not allowed", detail, request.scope, {"Allow": allow})
+        return problems.http_problem(
+            405, "method_not_allowed", "Method not allowed", detail, request.scope, {"Allow": allow}
+        )
     detail = "there is no such path; /openapi.json lists those there are"
     return problems.http_problem(status, "not_found", "Not found", detail, request.scope)
 
 
 def _methods(request: Request) -> set[str]:
     """Those of its path."""
-    routes = [route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE]
+    routes = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE
+    ]
     found = {method for route in routes for method in route.methods or ()}
     return found | {"HEAD"} if "GET" in found else found

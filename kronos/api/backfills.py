@@ -50,7 +50,8 @@ class BackfillShown(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillCount:
-    """What a backfill would do now: its ticks, those that are left out, and those that are to run; `redriven` of these FAILED before."""
+    """What a backfill would do now: its ticks, those that are left out, and those that are to run; `redriven` of these
+    FAILED before."""
 
     ticks: int
     left_out: int
@@ -63,11 +64,15 @@ class BackfillCount:
 @router.post(
     "/jobs/{j}/backfill",
     status_code=202,
-    responses=answers({202: BackfillShown, 200: BackfillCount}, "Location", "Idempotent-Replayed") | problems(*_WRITE, errors.JobNotFound),
+    responses=answers({202: BackfillShown, 200: BackfillCount}, "Location", "Idempotent-Replayed")
+    | problems(*_WRITE, errors.JobNotFound),
 )
 @shown_at("/v1/workspaces/{w}/jobs/{j}/backfills")
-async def backfill_job(call: Call, view: View, ref: JobRef, body: BackfillCreate, key: IdempotencyKey = None) -> Response:
-    """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency key, the backfill that it made."""
+async def backfill_job(
+    call: Call, view: View, ref: JobRef, body: BackfillCreate, key: IdempotencyKey = None
+) -> Response:
+    """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency key, the
+    backfill that it made."""
     new = new_backfill(body)
     if body.validate_only:
         return answer(_counted(await backfills.count(view, ref, new)))
@@ -76,7 +81,10 @@ async def backfill_job(call: Call, view: View, ref: JobRef, body: BackfillCreate
     return answer(_shown(backfill), 202, Location=location, is_repeat=not is_new)
 
 
-@router.get("/jobs/{j}/backfills", responses=answers({200: Page[BackfillShown]}) | problems(errors.WorkspaceNotFound, errors.JobNotFound))
+@router.get(
+    "/jobs/{j}/backfills",
+    responses=answers({200: Page[BackfillShown]}) | problems(errors.WorkspaceNotFound, errors.JobNotFound),
+)
 async def list_backfills(view: View, ref: JobRef, query: Annotated[PageQuery, Query()]) -> Response:
     """Backfills of a job, newest first."""
     of = list_digest("backfills", view.workspace, {"job": ref})
@@ -93,8 +101,12 @@ async def get_backfill(view: View, backfill_id: BackfillId) -> Response:
     return answer(_shown(await backfills.get(view, backfill_id)))
 
 
-@router.post("/backfills/{b}/cancel", responses=answers({200: BackfillShown}) | problems(*_WRITE, errors.BackfillNotFound))
-async def cancel_backfill(view: View, backfill_id: BackfillId, _: Annotated[Nothing, Body(default_factory=Nothing)]) -> Response:
+@router.post(
+    "/backfills/{b}/cancel", responses=answers({200: BackfillShown}) | problems(*_WRITE, errors.BackfillNotFound)
+)
+async def cancel_backfill(
+    view: View, backfill_id: BackfillId, _: Annotated[Nothing, Body(default_factory=Nothing)]
+) -> Response:
     """Stop a backfill: what waits is cancelled, what runs ends."""
     return answer(_shown(await backfills.cancel(view, backfill_id)))
 

@@ -1,8 +1,8 @@
 """A route's parameters, read by what FastAPI has made of its signature, without FastAPI's way through each request.
 
-FastAPI finds out for each request anew what its route's parameters are: a third of the time that a creation spends above the database
-(decision 0045). Here that is found out once, for routes of the plain kind that most of ours are. Whatever is unusual, a value that is
-refused among it, is left to FastAPI, which finds it again and says so.
+FastAPI finds out for each request anew what its route's parameters are: a third of the time that a creation spends
+above the database (decision 0045). Here that is found out once, for routes of the plain kind that most of ours are.
+Whatever is unusual, a value that is refused among it, is left to FastAPI, which finds it again and says so.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -83,7 +83,9 @@ class Binding:
 
 def binding(declared: Dependant) -> Binding | None:
     """How a route, or what it depends on, is called; None for one of another kind, which FastAPI has to call."""
-    if declared.call is None or any(getattr(declared, each.name) for each in fields(declared) if each.name not in _READ | _OTHER):
+    if declared.call is None or any(
+        getattr(declared, each.name) for each in fields(declared) if each.name not in _READ | _OTHER
+    ):
         return None
     needs: list[tuple[str, Binding]] = []
     for each in declared.dependencies:

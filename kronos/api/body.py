@@ -1,8 +1,8 @@
 """The one parser of request bodies: strict JSON that jsonb can store and that means the same to every reader.
 
-Refused: what is not RFC 8259 (NaN, Infinity, other encodings), what readers disagree on (a member twice, integers beyond 64 bits,
-numbers beyond a double, or so small that it has only zero for them), what PostgreSQL cannot store (NUL, lone surrogates), nesting
-beyond 64, and anything but an object.
+Refused: what is not RFC 8259 (NaN, Infinity, other encodings), what readers disagree on (a member twice, integers
+beyond 64 bits, numbers beyond a double, or so small that it has only zero for them), what PostgreSQL cannot store (NUL,
+lone surrogates), nesting beyond 64, and anything but an object.
 """
 
 import json
@@ -24,7 +24,11 @@ _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 def check_media_type(content_type: bytes | None) -> None:
     """Whether a body that says so is JSON. Raises InvalidRequest."""
     if content_type is None or not _MEDIA_TYPE.fullmatch(content_type):
-        given = "no Content-Type" if content_type is None else f"Content-Type {content_type[:80].decode('ascii', 'replace')!r}"
+        given = (
+            "no Content-Type"
+            if content_type is None
+            else f"Content-Type {content_type[:80].decode('ascii', 'replace')!r}"
+        )
         _refuse(f"the body came with {given}", "Send JSON with the header Content-Type: application/json.")
 
 
@@ -37,12 +41,15 @@ def parse(body: bytes) -> JsonObject:
     try:
         value = strict(text)
     except json.JSONDecodeError as error:
-        _refuse(f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}", "Send one JSON object.")
+        _refuse(
+            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}", "Send one JSON object."
+        )
     except RecursionError:
         _refuse(f"the body is nested deeper than {MAX_DEPTH}", "Flatten it.")
     if not isinstance(value, dict):
         _refuse(f"the body is {_kind(value)}, not an object", "Send one JSON object: {…}.")
-    # Most bodies hold no escape \u and few brackets: then no string can hold NUL or a surrogate, and no depth be too deep.
+    # Most bodies hold no escape \u and few brackets: then no string can hold NUL or a surrogate, and no depth be too
+    # deep.
     if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check(value, "", 1)
     return value
@@ -130,4 +137,6 @@ def _refuse(detail: str, hint: str, pointer: str = "") -> NoReturn:
     raise errors.InvalidRequest.of(detail, hint, _UNSTORABLE.sub("\ufffd", pointer)) from None
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)

@@ -25,7 +25,8 @@ from kronos.model import Json, JsonObject
 Model = TypeVar("Model", bound=BaseModel)
 Judged = TypeVar("Judged")
 _MAX_SLUGS = 10_000
-# A body of 32 kB is read in a few milliseconds. Larger ones are read beside the event loop, one after the other: nobody else waits.
+# A body of 32 kB is read in a few milliseconds. Larger ones are read beside the event loop, one after the other: nobody
+# else waits.
 _MAX_BYTES_ON_LOOP = 32 * 1024
 # So few hold some hundred fields at most: of each that is none pydantic may make an error.
 _MAX_BYTES_UNTRIMMED = 2 * 1024
@@ -59,8 +60,8 @@ class Call(Request):
     _judged: object = False
 
     async def judge(self, kind: object, *, is_needed: bool) -> None:
-        """Read the body and judge it as `kind`, a model or a draft of one, for FastAPI to find (json). What is wrong is kept in `refusal`:
-        it is reported where the path is right. Raises PayloadTooLarge."""
+        """Read the body and judge it as `kind`, a model or a draft of one, for FastAPI to find (json). What is wrong is
+        kept in `refusal`: it is reported where the path is right. Raises PayloadTooLarge."""
         raw = await self.body()
         if not raw and not is_needed:
             return
@@ -86,7 +87,8 @@ class Call(Request):
         return self._judged
 
     async def json(self) -> object:
-        """What FastAPI gives the route for the body: what it was judged to be; False, which is no body, where it was refused."""
+        """What FastAPI gives the route for the body: what it was judged to be; False, which is no body, where it was
+        refused."""
         return self._judged
 
     async def authenticate(self, *, writes: bool) -> None:
@@ -142,7 +144,8 @@ class Call(Request):
 
 
 class Draft(Generic[Model]):
-    """A body that was read and not judged yet: it may be an edited copy of what is there, with which the route compares it first."""
+    """A body that was read and not judged yet: it may be an edited copy of what is there, with which the route compares
+    it first."""
 
     def __init__(self, call: Call, model: type[Model], document: JsonObject) -> None:
         self.document = document
@@ -153,9 +156,12 @@ class Draft(Generic[Model]):
         return await self._call.judged(self._model, document)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401  # as pydantic calls it
+    # as pydantic calls it
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
         """It is one already when pydantic sees it; /openapi.json has the model's schema."""
-        return core_schema.json_or_python_schema(handler.generate_schema(get_args(source)[0]), core_schema.is_instance_schema(cls))
+        return core_schema.json_or_python_schema(
+            handler.generate_schema(get_args(source)[0]), core_schema.is_instance_schema(cls)
+        )
 
 
 def unchanged(version: int) -> Response:
@@ -164,7 +170,8 @@ def unchanged(version: int) -> Response:
 
 
 def answer(value: object, status: int = 200, *, is_repeat: bool = False, **headers: str) -> Response:
-    """The JSON answer of rows as they are; `headers` are named with _ for -. `is_repeat`: a call before, with the same key, made it."""
+    """The JSON answer of rows as they are; `headers` are named with _ for -. `is_repeat`: a call before, with the same
+    key, made it."""
     content = orjson.dumps(value, reading.plain, orjson.OPT_UTC_Z)
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     if is_repeat:

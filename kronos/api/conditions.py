@@ -1,10 +1,11 @@
 """If-Match and If-None-Match as RFC 9110 section 13 has them, of resources whose ETag is their version.
 
-A `+` after it says that the document is still changing without a new version, so nobody keeps it: If-Match takes it as the version it is,
-and If-None-Match never knows it.
+A `+` after it says that the document is still changing without a new version, so nobody keeps it: If-Match takes it as
+the version it is, and If-None-Match never knows it.
 
-A list is a list, `*` is any version that there is, a weak tag never matches in If-Match, and a tag that is not one of ours matches nothing.
-What is no entity tag at all is refused: a condition that was meant and misread would let an unguarded write through.
+A list is a list, `*` is any version that there is, a weak tag never matches in If-Match, and a tag that is not one of
+ours matches nothing. What is no entity tag at all is refused: a condition that was meant and misread would let an
+unguarded write through.
 """
 
 import re
@@ -31,7 +32,8 @@ def if_match(fields: Iterable[str]) -> frozenset[int] | None:
 
 
 def if_none_match(fields: Iterable[str]) -> frozenset[int] | None:
-    """The versions that are known; None: any that there is. By weak comparison, which tags of ours make the same. Raises InvalidRequest."""
+    """The versions that are known; None: any that there is. By weak comparison, which tags of ours make the same.
+    Raises InvalidRequest."""
     tags = _tags("If-None-Match", fields)
     return None if tags is None else _versions(tag for _, tag in tags)
 
@@ -42,7 +44,8 @@ def is_known(version: int, known: frozenset[int] | None) -> bool:
 
 
 def held_to(version: int, asked: frozenset[int] | None) -> frozenset[int]:
-    """The version, for a change that was compared with it. Raises PreconditionFailed where If-Match does not name it."""
+    """The version, for a change that was compared with it. Raises PreconditionFailed where If-Match does not name
+    it."""
     if asked is not None and version not in asked:
         raise errors.PreconditionFailed(f"it is at version {version}, which If-Match does not name")
     return frozenset({version})

@@ -1,7 +1,8 @@
-"""A document that GET gave, edited and sent back whole: what of it cannot be changed is ignored where it is as it was, else refused.
+"""A document that GET gave, edited and sent back whole: what of it cannot be changed is ignored where it is as it was,
+else refused.
 
-A body is such a copy where it holds a field that only GET gives. Then what is equal to the resource as it is now is no change, and
-each write is held to the version that the rest was compared with.
+A body is such a copy where it holds a field that only GET gives. Then what is equal to the resource as it is now is no
+change, and each write is held to the version that the rest was compared with.
 """
 
 from collections.abc import Mapping
@@ -42,13 +43,20 @@ class Kind:
         return {name: value for name, value in raw.items() if name in self.read_only}
 
     def edited(self, raw: JsonObject, present: Mapping[str, Json]) -> JsonObject:
-        """What the copy changes of the resource as GET gives it now. Raises Unprocessable for what cannot be changed."""
+        """What the copy changes of the resource as GET gives it now. Raises Unprocessable for what cannot be
+        changed."""
         faults = tuple(
-            _fault(name, present.get(name)) for name, value in self.told(raw).items() if not _is_as_it_was(name, value, present.get(name))
+            _fault(name, present.get(name))
+            for name, value in self.told(raw).items()
+            if not _is_as_it_was(name, value, present.get(name))
         )
         if faults:
             raise errors.Unprocessable.of(*faults)
-        return {name: value for name, value in raw.items() if name not in self.read_only and not _same(value, present.get(name, _ABSENT))}
+        return {
+            name: value
+            for name, value in raw.items()
+            if name not in self.read_only and not _same(value, present.get(name, _ABSENT))
+        }
 
 
 _ABSENT = object()

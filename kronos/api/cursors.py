@@ -52,7 +52,9 @@ def bounded(rows: Sequence[Listed], *, of: bytes, place: Callable[[Listed], Plac
 
 def list_digest(name: str, workspace: str, filters: Mapping[str, object]) -> bytes:
     """What a cursor is valid for."""
-    told = "\0".join([name, workspace, *(f"{key}={value!r}" for key, value in sorted(filters.items()) if value is not None)])
+    told = "\0".join(
+        [name, workspace, *(f"{key}={value!r}" for key, value in sorted(filters.items()) if value is not None)]
+    )
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()[:8]
 
 

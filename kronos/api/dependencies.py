@@ -1,4 +1,5 @@
-"""What routes ask FastAPI for besides their bodies: who calls, on which workspace, what the path and the headers say."""
+"""What routes ask FastAPI for besides their bodies: who calls, on which workspace, what the path and the headers
+say."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +30,8 @@ _QUOTED = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"', re.AS
 
 
 class Authorization(SecurityBase):
-    """The Authorization header. Its key is checked before anything of the request is read (Operation); here is who it was."""
+    """The Authorization header. Its key is checked before anything of the request is read (Operation); here is who it
+    was."""
 
     model = HTTPBearer(description="A key such as kr_live_…")
     scheme_name = "key"
@@ -44,7 +46,8 @@ CallerOf = Annotated[Caller, Depends(KEY)]
 
 
 def judged_later(read: Callable[[Given], Read]) -> Callable[[Given], Read]:
-    """`read` as a validator of pydantic's. What it raises is kept until all parameters are judged: then Operation decides what is said."""
+    """`read` as a validator of pydantic's. What it raises is kept until all parameters are judged: then Operation
+    decides what is said."""
 
     def judge(given: Given) -> Read:
         try:
@@ -62,7 +65,8 @@ def _workspace_ref(given: str) -> str:
     if UUID_FORM.fullmatch(given):
         return given.lower()
     raise errors.InvalidRequest.of(
-        f"{given[:80]!r} is neither a workspace's slug nor its id", "A slug has lower case letters, digits and -, 1 to 63 of them."
+        f"{given[:80]!r} is neither a workspace's slug nor its id",
+        "A slug has lower case letters, digits and -, 1 to 63 of them.",
     )
 
 
@@ -73,7 +77,8 @@ def _job_ref(given: str) -> str:
     if _JOB_NAME.fullmatch(given):
         return given
     raise errors.InvalidRequest.of(
-        f"{given[:80]!r} is neither a job's id nor its name", "A name has letters, digits, '.', '_' and '-', 1 to 127 of them."
+        f"{given[:80]!r} is neither a job's id nor its name",
+        "A name has letters, digits, '.', '_' and '-', 1 to 127 of them.",
     )
 
 
@@ -81,7 +86,9 @@ def _id_of(what: str) -> Callable[[str], UUID]:
     def read(given: str) -> UUID:
         if UUID_FORM.fullmatch(given):
             return UUID(given)
-        raise errors.InvalidRequest.of(f"{given[:80]!r} is no {what} id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b.")
+        raise errors.InvalidRequest.of(
+            f"{given[:80]!r} is no {what} id", "An id is a UUID such as 0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b."
+        )
 
     return judged_later(read)
 
@@ -110,7 +117,10 @@ _WORKSPACE_TEXT = _text(SLUG, 63, "acme")
 _ENDPOINT_TEXT = _text(ENDPOINT_NAME, 63, "weekly-report")
 _ENDPOINT_PATH = Path(alias="name", description="An endpoint's name. One that looks like a UUID is none.")
 WorkspaceRef = Annotated[
-    str, AfterValidator(judged_later(_workspace_ref)), _WORKSPACE_TEXT, Path(alias="w", description="A workspace's slug, or its id.")
+    str,
+    AfterValidator(judged_later(_workspace_ref)),
+    _WORKSPACE_TEXT,
+    Path(alias="w", description="A workspace's slug, or its id."),
 ]
 JobRef = Annotated[
     str,
@@ -144,7 +154,9 @@ View = Annotated[WorkspaceView, Depends(workspace_view)]
 Instance = Annotated[InstanceView, Depends(instance_view)]
 
 
-_TAGS = WithJsonSchema({"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$', "examples": ['"3"']})
+_TAGS = WithJsonSchema(
+    {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$', "examples": ['"3"']}
+)
 IfMatch = Annotated[
     frozenset[int] | None,
     BeforeValidator(judged_later(conditions.if_match)),
@@ -162,18 +174,23 @@ IfNoneMatch = Annotated[
     _TAGS,
     Header(
         alias="If-None-Match",
-        description="Versions: of GET those that the caller has (304), of PUT those that stay as they are (412). `*`: any that there is.",
+        description="Versions: of GET those that the caller has (304), of PUT those that stay as they are (412). `*`: "
+        "any that there is.",
     ),
 ]
 """The versions that If-None-Match names, none where it is not sent; None: whichever there is."""
 
 
 def _idempotency_key(header: str) -> str:
-    """The key of the header: a string of RFC 8941, "abc", as draft-ietf-httpapi-idempotency-key-header has it, or as it is: abc."""
+    """The key of the header: a string of RFC 8941, "abc", as draft-ietf-httpapi-idempotency-key-header has it, or as it
+    is: abc."""
     if header.startswith('"'):
         if _QUOTED.fullmatch(header):
             return re.sub(r"\\(.)", r"\1", header[1:-1])
-        _refuse_key("the header Idempotency-Key begins with a quote and is not a quoted string of 1 to 255 visible ASCII characters")
+        _refuse_key(
+            "the header Idempotency-Key begins with a quote and is not a quoted string of 1 to 255 visible ASCII "
+            "characters"
+        )
     if not _BARE.fullmatch(header):
         _refuse_key("the header Idempotency-Key is not 1 to 255 visible ASCII characters")
     return header
@@ -182,10 +199,17 @@ def _idempotency_key(header: str) -> str:
 IdempotencyKey = Annotated[
     str | None,
     BeforeValidator(judged_later(_idempotency_key)),
-    WithJsonSchema({"type": "string", "pattern": r'^([!#-~][!-~]{0,254}|"([ !#-\[\]-~]|\\["\\]){1,255}")$', "examples": ["order-17"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r'^([!#-~][!-~]{0,254}|"([ !#-\[\]-~]|\\["\\]){1,255}")$',
+            "examples": ["order-17"],
+        }
+    ),
     Header(
         alias=IDEMPOTENCY_KEY,
-        description='Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the same key. '
+        description='Makes the call repeatable: the same key and request make nothing twice. "abc" and abc are the '
+        "same key. "
         "Remembered for 24 hours; that of a job as long as the job is kept.",
     ),
 ]
@@ -193,7 +217,8 @@ IdempotencyKey = Annotated[
 
 
 def note_idempotency_key(call: Call) -> None:
-    """Whether the call says that it may be repeated, for those who have to know. Raises InvalidRequest where it says so twice."""
+    """Whether the call says that it may be repeated, for those who have to know. Raises InvalidRequest where it says so
+    twice."""
     given = call.headers.getlist(IDEMPOTENCY_KEY)
     if len(given) > 1:
         _refuse_key("the header Idempotency-Key is given twice")
@@ -212,5 +237,7 @@ def one_idempotency_key(call: Call, key: str | None, in_body: str | None) -> str
 
 def _refuse_key(detail: str) -> NoReturn:
     raise errors.InvalidRequest.of(
-        detail, 'Use a UUID, for example, as it is or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".', "/Idempotency-Key"
+        detail,
+        'Use a UUID, for example, as it is or in quotes: "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b".',
+        "/Idempotency-Key",
     )

@@ -1,7 +1,8 @@
 """/openapi.json, and /docs: the same for people, by Swagger UI.
 
-Its scripts and styles are the package fastapi-swagger's, pinned like everything we install, and served from here: the page needs no other
-host, and its Content-Security-Policy lets it ask none. Everything it names is relative, so it works behind a proxy's prefix.
+Its scripts and styles are the package fastapi-swagger's, pinned like everything we install, and served from here: the
+page needs no other host, and its Content-Security-Policy lets it ask none. Everything it names is relative, so it works
+behind a proxy's prefix.
 """
 
 import asyncio
@@ -48,7 +49,8 @@ _MAKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openapi")
 
 @router.get("/openapi.json")
 async def get_document(request: Request) -> Response:
-    """The document: made at the first request, in 0.15 s beside the event loop, and written once, as strangers may ask for it."""
+    """The document: made at the first request, in 0.15 s beside the event loop, and written once, as strangers may ask
+    for it."""
     kept = request.app.state
     if not hasattr(kept, "document"):
         kept.document = await asyncio.get_running_loop().run_in_executor(_MAKER, _written, request.app)
@@ -91,5 +93,6 @@ def _written(app: FastAPI) -> bytes:
 
 @cache
 def _content(name: str) -> bytes:
-    """A file of Swagger UI, whole: FileResponse would read it piece by piece in threads, and refuse a Range in words of its own."""
+    """A file of Swagger UI, whole: FileResponse would read it piece by piece in threads, and refuse a Range in words of
+    its own."""
     return (_DISTRIBUTION / name).read_bytes()

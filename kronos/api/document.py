@@ -1,4 +1,5 @@
-"""/openapi.json beyond what FastAPI makes of the routes: what is true of every path, and the names that generators of clients go by."""
+"""/openapi.json beyond what FastAPI makes of the routes: what is true of every path, and the names that generators of
+clients go by."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +24,10 @@ _HEADERS: Mapping[str, JsonObject] = {
     "Request-Id": {"description": "The request's id, as in the log: the caller's own Request-Id, or a new one."},
     "ETag": {"description": 'The version as an entity tag, such as "3": for If-Match and If-None-Match.'},
     "Location": {"description": "Where what was made is found."},
-    "Retry-After": {"description": "Seconds after which the call may be repeated.", "schema": {"type": "integer", "minimum": 0}},
+    "Retry-After": {
+        "description": "Seconds after which the call may be repeated.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
     "WWW-Authenticate": {"description": "Bearer."},
     "Idempotent-Replayed": {
         "description": "Nothing was made: a call before with the same Idempotency-Key made what is answered.",
@@ -35,8 +39,17 @@ _HEADERS: Mapping[str, JsonObject] = {
 EXAMPLES: Mapping[str, JsonObject] = {
     "BackfillCreate": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "validate_only": True},
     "EndpointCreate": {"name": "weekly-report", "type": "HTTP", "spec": {"url": "https://example.com/hooks/report"}},
-    "EndpointPut": {"type": "HTTP", "spec": {"url": "https://example.com/hooks/report", "body_template": {"id": "{{input.id}}"}}},
-    "JobCreate": {"endpoint": "weekly-report", "trigger": "CRON", "cron": "0 9 * * 1", "timezone": "Europe/Berlin", "input": {"id": 7}},
+    "EndpointPut": {
+        "type": "HTTP",
+        "spec": {"url": "https://example.com/hooks/report", "body_template": {"id": "{{input.id}}"}},
+    },
+    "JobCreate": {
+        "endpoint": "weekly-report",
+        "trigger": "CRON",
+        "cron": "0 9 * * 1",
+        "timezone": "Europe/Berlin",
+        "input": {"id": 7},
+    },
     "JobPatch": {"cron": "30 9 * * 1"},
     "JobPause": {"note": "until the audit"},
     "JobSkipNext": {"count": 1},
@@ -79,7 +92,8 @@ def answers(models: Mapping[int, object], *headers: str) -> Responses:
 
 
 def problems(*raised: type[errors.KronosError]) -> Responses:
-    """For `responses=`: the errors that the operation ends in, as their classes tell it; those of all operations need not be named."""
+    """For `responses=`: the errors that the operation ends in, as their classes tell it; those of all operations need
+    not be named."""
     given: dict[int, list[str]] = {}
     for error in raised:
         what = "Kronos did not foresee it." if error is errors.KronosError else (error.__doc__ or "").strip()
@@ -101,7 +115,8 @@ def headers_of(status: int, more: tuple[str, ...] = ()) -> JsonObject:
 
 
 def finished(document: JsonObject) -> JsonObject:
-    """The document with names that no generator mistakes for one another, and what the server answers to any request."""
+    """The document with names that no generator mistakes for one another, and what the server answers to any
+    request."""
     schemas: JsonObject = document["components"]["schemas"]
     names = {name: _NAMES.get(name) or _paged(name) for name in schemas}
     document = _renamed(document, names)

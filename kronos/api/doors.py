@@ -1,7 +1,7 @@
 """How many connections one API process holds, how long each may take, and which of them yields to a newcomer.
 
-A connection without a request under way is kept for its caller's convenience only: where there is no room, the one that has waited
-longest is closed. So idle connections, however many, keep nobody out.
+A connection without a request under way is kept for its caller's convenience only: where there is no room, the one that
+has waited longest is closed. So idle connections, however many, keep nobody out.
 """
 
 import asyncio
@@ -20,7 +20,8 @@ _LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a caller may send and hold before it has been asked who it is. Settings has each one's unit, default and why."""
+    """What a caller may send and hold before it has been asked who it is. Settings has each one's unit, default and
+    why."""
 
     url_bytes: int
     header_bytes: int
@@ -72,7 +73,9 @@ class Doors:
         self._waiting: OrderedDict[Visitor, None] = OrderedDict()  # without a request under way, longest first
         self._of_address: dict[str, set[Visitor]] = {}
         self._unread: OrderedDict[Visitor, None] = OrderedDict()  # whose caller does not keep up, longest first
-        self._look_seconds = min(_LOOK_SECONDS, limits.head_seconds / 4, limits.idle_seconds / 4, limits.write_seconds / 4)
+        self._look_seconds = min(
+            _LOOK_SECONDS, limits.head_seconds / 4, limits.idle_seconds / 4, limits.write_seconds / 4
+        )
         self._is_looking = False
 
     def __len__(self) -> int:

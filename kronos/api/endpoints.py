@@ -19,7 +19,9 @@ from kronos.database import WorkspaceView
 from kronos.endpoints import NewEndpoint
 from kronos.model import Endpoint, JsonObject
 
-router = APIRouter(prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)])
+router = APIRouter(
+    prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)]
+)
 _COPY = kind_of(Endpoint, EndpointPut)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
@@ -59,7 +61,8 @@ async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatc
 
 @router.put(
     "/{name}",
-    responses=answers({200: Endpoint, 201: Endpoint}, "ETag", "Location") | problems(*_WRITE, errors.PreconditionFailed),
+    responses=answers({200: Endpoint, 201: Endpoint}, "ETag", "Location")
+    | problems(*_WRITE, errors.PreconditionFailed),
 )
 async def put_endpoint(
     call: Call,
@@ -79,7 +82,9 @@ async def put_endpoint(
     if copied_from is not None:
         if_match = held_to(copied_from, if_match)
     must_exist = copied_from is not None or "if-match" in call.headers
-    endpoint, is_new = await endpoints.replace(view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist)
+    endpoint, is_new = await endpoints.replace(
+        view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist
+    )
     return _made(call, endpoint) if is_new else answer(endpoint, ETag=etag(endpoint.version))
 
 
@@ -87,7 +92,9 @@ async def put_endpoint(
     "/{name}",
     status_code=204,
     responses=answers({204: None})
-    | problems(errors.WorkspaceNotFound, errors.EndpointNotFound, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
+    | problems(
+        errors.WorkspaceNotFound, errors.EndpointNotFound, errors.Forbidden, errors.Conflict, errors.PreconditionFailed
+    ),
 )
 async def delete_endpoint(view: View, name: EndpointName, if_match: IfMatch = None) -> Response:
     """Delete an endpoint that no live job uses."""
@@ -97,7 +104,9 @@ async def delete_endpoint(view: View, name: EndpointName, if_match: IfMatch = No
 
 def _made(call: Call, endpoint: Endpoint, *, is_new: bool = True) -> Response:
     location = call.path("workspaces", endpoint.workspace, "endpoints", endpoint.name)
-    return answer(endpoint, 201 if is_new else 200, Location=location, ETag=etag(endpoint.version), is_repeat=not is_new)
+    return answer(
+        endpoint, 201 if is_new else 200, Location=location, ETag=etag(endpoint.version), is_repeat=not is_new
+    )
 
 
 async def _first(view: WorkspaceView, new: NewEndpoint) -> Endpoint:
@@ -105,11 +114,14 @@ async def _first(view: WorkspaceView, new: NewEndpoint) -> Endpoint:
     try:
         return (await endpoints.create(view, new))[0]
     except errors.Conflict:
-        raise errors.PreconditionFailed(f"the endpoint {new.name!r} exists, and If-None-Match asks for a new one") from None
+        raise errors.PreconditionFailed(
+            f"the endpoint {new.name!r} exists, and If-None-Match asks for a new one"
+        ) from None
 
 
 async def _copied_from(view: WorkspaceView, name: str, document: JsonObject) -> int | None:
-    """The version that the body is an edited copy of; None where it is none. Raises Unprocessable where it changes what cannot be."""
+    """The version that the body is an edited copy of; None where it is none. Raises Unprocessable where it changes what
+    cannot be."""
     if not (told := _COPY.told(document)):
         return None
     try:

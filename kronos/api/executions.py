@@ -15,7 +15,9 @@ from kronos.api.schemas import ExecutionQuery, ExecutionRetry, Nothing, PageQuer
 from kronos.executions import ExecutionFilter, LogLine
 from kronos.model import Attempt, Execution
 
-router = APIRouter(prefix="/v1/workspaces/{w}/executions", tags=["executions"], route_class=Operation, dependencies=[Depends(KEY)])
+router = APIRouter(
+    prefix="/v1/workspaces/{w}/executions", tags=["executions"], route_class=Operation, dependencies=[Depends(KEY)]
+)
 _BEFORE_ALL = -32_769
 _ABSENT = (errors.WorkspaceNotFound, errors.ExecutionNotFound)
 _CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
@@ -26,7 +28,9 @@ async def list_executions(view: View, query: Annotated[ExecutionQuery, Query()])
     """Executions of a workspace, newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("executions", view.workspace, filters)
-    rows = await executions.list_page(view, ExecutionFilter(**filters), limit=query.limit, before=decoded(query.cursor, of))
+    rows = await executions.list_page(
+        view, ExecutionFilter(**filters), limit=query.limit, before=decoded(query.cursor, of)
+    )
     return answer(bounded(rows, of=of, place=lambda row: (row.created_at, row.execution_id)))
 
 
@@ -37,7 +41,9 @@ async def get_execution(view: View, execution_id: ExecutionId) -> Response:
 
 
 @router.post("/{e}/cancel", responses=answers({200: Execution}) | problems(*_CHANGE))
-async def cancel_execution(view: View, execution_id: ExecutionId, _: Annotated[Nothing, Body(default_factory=Nothing)]) -> Response:
+async def cancel_execution(
+    view: View, execution_id: ExecutionId, _: Annotated[Nothing, Body(default_factory=Nothing)]
+) -> Response:
     """Cancel an execution that waits."""
     return answer(await executions.cancel(view, execution_id))
 
@@ -50,7 +56,9 @@ async def retry_execution(
     key: IdempotencyKey = None,
 ) -> Response:
     """Make a failed or cancelled execution due again, under its own id."""
-    execution, is_new = await executions.retry(view, execution_id, endpoint_version=body.endpoint_version, idempotency_key=key)
+    execution, is_new = await executions.retry(
+        view, execution_id, endpoint_version=body.endpoint_version, idempotency_key=key
+    )
     return answer(execution, is_repeat=not is_new)
 
 
@@ -58,7 +66,9 @@ async def retry_execution(
 async def list_attempts(view: View, execution_id: ExecutionId, query: Annotated[PageQuery, Query()]) -> Response:
     """An execution's attempts, first to last."""
     of = list_digest("attempts", view.workspace, {"execution": execution_id})
-    rows = await executions.attempts(view, execution_id, limit=query.limit, after=_number(number_of(decoded(query.cursor, of))))
+    rows = await executions.attempts(
+        view, execution_id, limit=query.limit, after=_number(number_of(decoded(query.cursor, of)))
+    )
     return answer(bounded(rows, of=of, place=lambda row: numbered(row.attempt_number, execution_id)))
 
 
@@ -69,5 +79,6 @@ async def list_logs(view: View, execution_id: ExecutionId) -> Response:
 
 
 def _number(after: int | None) -> int:
-    """An attempt's number, whatever a cursor says: one that we did not make may say anything. None: before all that a row can hold."""
+    """An attempt's number, whatever a cursor says: one that we did not make may say anything. None: before all that a
+    row can hold."""
     return _BEFORE_ALL if after is None else min(max(after, _BEFORE_ALL), 32_767)

@@ -22,7 +22,8 @@ _RFC3339 = re.compile(
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?", re.ASCII)
 # A local time as people and the form fields of browsers write it: to the minute, with a blank, a date alone.
 _NEARLY_LOCAL = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(\.[0-9]+)?)?", re.ASCII
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(\.[0-9]+)?)?",
+    re.ASCII,
 )
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _EXPONENT = re.compile(rb"[0-9]e[+-]?([0-9]{1,3})")
@@ -38,7 +39,9 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 def _is_integer(annotation: object) -> bool:
     """Whether it is int, int | None, or one of these with bounds; not a list of them."""
     origin = get_origin(annotation)
-    return annotation is int or (origin in (Annotated, Union, UnionType) and any(map(_is_integer, get_args(annotation))))
+    return annotation is int or (
+        origin in (Annotated, Union, UnionType) and any(map(_is_integer, get_args(annotation)))
+    )
 
 
 class Body(BaseModel):
@@ -51,7 +54,9 @@ class Body(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
         """Know the fields that hold an integer."""
         super().__pydantic_init_subclass__(**kwargs)
-        cls._integers = tuple(field.alias or name for name, field in cls.model_fields.items() if _is_integer(field.annotation))
+        cls._integers = tuple(
+            field.alias or name for name, field in cls.model_fields.items() if _is_integer(field.annotation)
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -99,12 +104,16 @@ def is_timestamp(value: object) -> bool:
 
 
 def time_or_local(text: object) -> datetime:
-    """The instant that an RFC 3339 text names; of one without its offset the local time, naive. Raises PydanticCustomError with a hint."""
+    """The instant that an RFC 3339 text names; of one without its offset the local time, naive. Raises
+    PydanticCustomError with a hint."""
     if isinstance(text, str) and _LOCAL.fullmatch(text):
         return timestamp(f"{text}Z").replace(tzinfo=None)
     if isinstance(text, str) and not _RFC3339.fullmatch(text) and (near := _NEARLY_LOCAL.fullmatch(text)):
         full = f"{near['date']}T{near['time'] or '09:00'}{near['second'] or ':00'}"
-        _refuse("not a local time in full, nor an instant", f"Write {full} with a timezone, or an offset behind it: {full}Z for UTC.")
+        _refuse(
+            "not a local time in full, nor an instant",
+            f"Write {full} with a timezone, or an offset behind it: {full}Z for UTC.",
+        )
     return timestamp(text)
 
 
@@ -128,25 +137,35 @@ def _slug(text: str) -> str:
 
 
 def _endpoint_name(text: str) -> str:
-    hint = "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its title may be any text."
+    hint = (
+        "Use 1 to 63 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its "
+        "title may be any text."
+    )
     return _named(text, ENDPOINT_NAME, hint)
 
 
 def _job_name(text: str) -> str:
-    hint = "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its title may be any text."
+    hint = (
+        "Use 1 to 127 letters, digits, '.', '_' and '-', with a letter or digit first, such as weekly-report. Its "
+        "title may be any text."
+    )
     return _named(text, JOB_NAME, hint)
 
 
 def _small(value: Json) -> Json:
     size = written_bytes(value)
     if size > MAX_INPUT_BYTES:
-        detail = f"{size} bytes as JSON with its numbers written out (1e20 is 21 digits): at most {MAX_INPUT_BYTES} are stored"
+        detail = (
+            f"{size} bytes as JSON with its numbers written out (1e20 is 21 digits): at most {MAX_INPUT_BYTES} are "
+            "stored"
+        )
         _refuse(detail, "Store it elsewhere and pass its address.")
     return value
 
 
 def written_bytes(value: Json) -> int:
-    """The bytes of a value as PostgreSQL gives it back: as compact JSON, but numbers without an exponent, 1e300 as 301 digits."""
+    """The bytes of a value as PostgreSQL gives it back: as compact JSON, but numbers without an exponent, 1e300 as 301
+    digits."""
     text = orjson.dumps(value)
     # Strings look like such numbers now and then, so what this finds is only worth counting exactly.
     if len(text) > MAX_INPUT_BYTES or len(text) + sum(int(each) for each in _EXPONENT.findall(text)) <= MAX_INPUT_BYTES:
@@ -167,9 +186,13 @@ def _written_out(value: Json) -> int:
 
 
 def few_headers(given: object) -> object:
-    """Headers, if they are not too many: before each is judged, or there would be as many faults. Raises PydanticCustomError."""
+    """Headers, if they are not too many: before each is judged, or there would be as many faults. Raises
+    PydanticCustomError."""
     if isinstance(given, dict) and len(given) > MAX_HEADERS:
-        _refuse(f"{len(given)} headers are set, at most {MAX_HEADERS} are sent", "Leave out what the receiver does not read.")
+        _refuse(
+            f"{len(given)} headers are set, at most {MAX_HEADERS} are sent",
+            "Leave out what the receiver does not read.",
+        )
     return given
 
 
@@ -224,7 +247,14 @@ TimeOrLocal = Annotated[
     datetime,
     BeforeValidator(time_or_local),
     AfterValidator(_schedulable),
-    WithJsonSchema({"anyOf": [_SCHEDULABLE, {"type": "string", "pattern": "^(19[7-9]|2[0-9][0-9])[0-9]" + _LOCAL.pattern[8:] + "$"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _SCHEDULABLE,
+                {"type": "string", "pattern": "^(19[7-9]|2[0-9][0-9])[0-9]" + _LOCAL.pattern[8:] + "$"},
+            ]
+        }
+    ),
 ]
 """An instant, or, naive, a local time of the zone that is given with it."""
 Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]
@@ -245,7 +275,9 @@ Title = Annotated[
     str,
     Field(min_length=1, max_length=200),
     AfterValidator(_titled),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}),
+    WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
+    ),
 ]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255)]
 Int32 = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -43,17 +43,26 @@ _ABSENT = (errors.WorkspaceNotFound, errors.JobNotFound)
 _Health = Literal["HEALTHY", "DEGRADED", "FAILING", "IDLE", "ERROR"]
 _COPY = kind_of(Job, JobPatch)
 _CHANGE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed)
-_WRITE = (*_ABSENT, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable, errors.PgCronUnavailable)
+_WRITE = (
+    *_ABSENT,
+    errors.Forbidden,
+    errors.Conflict,
+    errors.PayloadTooLarge,
+    errors.Unprocessable,
+    errors.PgCronUnavailable,
+)
 _TURN = (*_WRITE, errors.PreconditionFailed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How a job is doing: its ticks of the last 24 hours by status, what they come to, and whether each is accounted for.
+    """How a job is doing: its ticks of the last 24 hours by status, what they come to, and whether each is accounted
+    for.
 
-    HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none succeeded; IDLE: there was none; ERROR:
-    `error` says why its ticks cannot be accounted for. `overdue_seconds`: how long its oldest due tick waits to be; 0 where none does.
-    `waiting_seconds`: how long its oldest due execution waits to be taken by a worker. `warnings`: what keeps it waiting.
+    HEALTHY: none failed, was missed or waits for more than a minute; DEGRADED: some; FAILING: none succeeded; IDLE:
+    there was none; ERROR: `error` says why its ticks cannot be accounted for. `overdue_seconds`: how long its oldest
+    due tick waits to be; 0 where none does. `waiting_seconds`: how long its oldest due execution waits to be taken by a
+    worker. `warnings`: what keeps it waiting.
     """
 
     job_id: UUID
@@ -73,7 +82,8 @@ class JobState:
 @router.post(
     "",
     status_code=201,
-    responses=answers({201: Job, 200: Job}, "ETag", "Location", "Idempotent-Replayed") | problems(*_WRITE, errors.EndpointNotFound),
+    responses=answers({201: Job, 200: Job}, "ETag", "Location", "Idempotent-Replayed")
+    | problems(*_WRITE, errors.EndpointNotFound),
 )
 async def create_job(call: Call, view: View, body: JobCreate, key: IdempotencyKey = None) -> Response:
     """Make a job; with a known idempotency key, the job that it made."""
@@ -99,7 +109,8 @@ async def get_job(view: View, ref: JobRef) -> Response:
 
 @router.patch(
     "/{j}",
-    responses=answers({200: Job}, "ETag", "Location") | problems(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
+    responses=answers({200: Job}, "ETag", "Location")
+    | problems(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
 )
 async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch], if_match: IfMatch = None) -> Response:
     """Retire the version of a CRON job and make the next one, in one transaction."""
@@ -122,7 +133,11 @@ async def cancel_job(view: View, ref: JobRef, if_match: IfMatch = None) -> Respo
 
 @router.post("/{j}/pause", responses=answers({200: Job}, "ETag") | problems(*_TURN))
 async def pause_job(
-    view: View, ref: JobRef, caller: CallerOf, body: Annotated[JobPause, Body(default_factory=JobPause)], if_match: IfMatch = None
+    view: View,
+    ref: JobRef,
+    caller: CallerOf,
+    body: Annotated[JobPause, Body(default_factory=JobPause)],
+    if_match: IfMatch = None,
 ) -> Response:
     """Stop a CRON job's ticks until it is resumed, or until an instant."""
     job = await pauses.pause(view, ref, pause_terms(body), actor=caller.actor, if_match=if_match)
@@ -130,7 +145,9 @@ async def pause_job(
 
 
 @router.post("/{j}/resume", responses=answers({200: Job}, "ETag") | problems(*_TURN))
-async def resume_job(view: View, ref: JobRef, _: Annotated[Nothing, Body(default_factory=Nothing)], if_match: IfMatch = None) -> Response:
+async def resume_job(
+    view: View, ref: JobRef, _: Annotated[Nothing, Body(default_factory=Nothing)], if_match: IfMatch = None
+) -> Response:
     """Go on with a paused job."""
     job = await pauses.resume(view, ref, if_match=if_match)
     return answer(job, ETag=etag(job.version))
@@ -143,10 +160,18 @@ async def skip_next_ticks(view: View, ref: JobRef, body: JobSkipNext, if_match: 
     return answer(job, ETag=etag(job.version))
 
 
-@router.post("/{j}/trigger", status_code=202, responses=answers({202: Execution}, "Location", "Idempotent-Replayed") | problems(*_WRITE))
+@router.post(
+    "/{j}/trigger",
+    status_code=202,
+    responses=answers({202: Execution}, "Location", "Idempotent-Replayed") | problems(*_WRITE),
+)
 @shown_at("/v1/workspaces/{w}/jobs/{j}/executions")
 async def trigger_job(
-    call: Call, view: View, ref: JobRef, body: Annotated[JobTrigger, Body(default_factory=JobTrigger)], key: IdempotencyKey = None
+    call: Call,
+    view: View,
+    ref: JobRef,
+    body: Annotated[JobTrigger, Body(default_factory=JobTrigger)],
+    key: IdempotencyKey = None,
 ) -> Response:
     """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made."""
     execution, is_new = await changes.trigger(view, ref, input=body.input, idempotency_key=key)

@@ -1,4 +1,5 @@
-"""The outermost layer of a request, pure ASGI: its id, its limits, its log line, and an answer whatever happens inside."""
+"""The outermost layer of a request, pure ASGI: its id, its limits, its log line, and an answer whatever happens
+inside."""
 
 import asyncio
 import logging
@@ -43,7 +44,8 @@ class _Exchange:
     received_bytes: int = 0
     waits_for_body: bool = False
     is_under_way: bool = True
-    """Counted as such until its answer begins. How an answer is read is bounded by doors.py, and keeps no other request out."""
+    """Counted as such until its answer begins. How an answer is read is bounded by doors.py, and keeps no other request
+    out."""
 
 
 class Boundary:
@@ -90,7 +92,9 @@ class Boundary:
             self._ends(exchange)
             self._bodies_bytes -= exchange.received_bytes
             milliseconds = (time.perf_counter() - began) * 1000
-            _log.info("%s %s %s %d %.1f ms", request_id, scope["method"], instance(scope), exchange.status, milliseconds)
+            _log.info(
+                "%s %s %s %d %.1f ms", request_id, scope["method"], instance(scope), exchange.status, milliseconds
+            )
 
     def _ends(self, exchange: _Exchange) -> None:
         self._in_flight -= exchange.is_under_way
@@ -126,7 +130,8 @@ class Boundary:
             await answer(scope, receive, send)
 
     def _counted(self, receive: Receive, exchange: _Exchange, scope: Scope) -> Receive:
-        """`receive`, which raises once the body, also a chunked one, or all bodies together are larger than is accepted."""
+        """`receive`, which raises once the body, also a chunked one, or all bodies together are larger than is
+        accepted."""
 
         async def counting() -> Message:
             exchange.waits_for_body = True
@@ -180,7 +185,9 @@ class _BodyRefused(Exception):
 
 
 def _refused(refusal: Refusal, scope: Scope) -> ASGIApp:
-    return http_problem(refusal.status, refusal.code, refusal.title, refusal.detail, scope, {**refusal.headers, "Connection": "close"})
+    return http_problem(
+        refusal.status, refusal.code, refusal.title, refusal.detail, scope, {**refusal.headers, "Connection": "close"}
+    )
 
 
 def _too_large() -> errors.PayloadTooLarge:

@@ -1,8 +1,8 @@
 """A route of this API: FastAPI's own, which is stricter about what it reads and says more of itself in /openapi.json.
 
-What FastAPI would do in another order, or not at all, is done before it is asked: the key comes before the body is read, the query
-string is read strictly, the body is strict JSON and judged beside the event loop where it is large. FastAPI gives the route its typed
-parameters and makes the document.
+What FastAPI would do in another order, or not at all, is done before it is asked: the key comes before the body is
+read, the query string is read strictly, the body is strict JSON and judged beside the event loop where it is large.
+FastAPI gives the route its typed parameters and makes the document.
 """
 
 import inspect
@@ -33,7 +33,8 @@ _SHOWN_AT = "_kronos_shown_at"
 
 
 def shown_at(path: str) -> Callable[[Endpoint], Endpoint]:
-    """Say which path's GET shows whether the write below was done; by default its own, or of an action (…/pause) what it is done to."""
+    """Say which path's GET shows whether the write below was done; by default its own, or of an action (…/pause) what
+    it is done to."""
 
     def keep(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _SHOWN_AT, path)
@@ -45,7 +46,8 @@ def shown_at(path: str) -> Callable[[Endpoint], Endpoint]:
 class Operation(APIRoute):
     """One method of one path. Its summary is the first line of the function's docstring, its id the function's name."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401  # as APIRoute takes them
+    # as APIRoute takes them
+    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:  # noqa: ANN401
         declared["summary"] = declared.get("summary") or (endpoint.__doc__ or "").strip().split("\n", 1)[0].rstrip(".")
         declared["operation_id"] = declared.get("operation_id") or endpoint.__name__
         super().__init__(path, endpoint, **declared)
@@ -75,7 +77,9 @@ class Operation(APIRoute):
         """What serves one request where FastAPI does."""
         serve = self._without_key()
         parameters = list(_parameters(self.endpoint))
-        query_model = next((cast(type[BaseModel], kind) for kind, each in parameters if isinstance(each, params.Query)), None)
+        query_model = next(
+            (cast(type[BaseModel], kind) for kind, each in parameters if isinstance(each, params.Query)), None
+        )
         self._prepare = prepare = self._preparation(parameters, query_model)
 
         async def handle(request: Request) -> Response:
@@ -116,7 +120,8 @@ class Operation(APIRoute):
         return prepare
 
     def _without_key(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's part, which need not ask for the key once more where no parameter wants the caller: it stands in the document."""
+        """FastAPI's part, which need not ask for the key once more where no parameter wants the caller: it stands in
+        the document."""
         declared, self.dependant = self.dependant, self._asked()
         try:
             return super().get_route_handler()
@@ -126,7 +131,10 @@ class Operation(APIRoute):
     def _asked(self) -> Dependant:
         """What the route is called with."""
         declared = self.dependant
-        return replace(declared, dependencies=[each for each in declared.dependencies if each.call is not KEY or each.name is not None])
+        return replace(
+            declared,
+            dependencies=[each for each in declared.dependencies if each.call is not KEY or each.name is not None],
+        )
 
 
 def _answers_itself(endpoint: Callable[..., Any]) -> bool:
@@ -139,25 +147,34 @@ class _HowToFindOut:
     """What a caller does who must know whether a write was done."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], *, writes: bool, takes_idempotency_key: bool) -> None:
-        self._shown_at: str = getattr(endpoint, _SHOWN_AT, "") or (path.rpartition("/")[0] if writes and _is_action(path) else path)
+        self._shown_at: str = getattr(endpoint, _SHOWN_AT, "") or (
+            path.rpartition("/")[0] if writes and _is_action(path) else path
+        )
         self._takes_idempotency_key = takes_idempotency_key
 
     def __call__(self, scope: Scope) -> str:
         if scope.get("kronos.is_repeatable"):
-            return f"Repeat the call with the same {IDEMPOTENCY_KEY}: what was made is answered, and nothing is made twice."
+            return (
+                f"Repeat the call with the same {IDEMPOTENCY_KEY}: what was made is answered, and nothing is made "
+                "twice."
+            )
         shown = f"{scope.get('root_path', '')}{self._shown_at.format_map(scope['path_params'])}"
-        repeat = f" A call with the header {IDEMPOTENCY_KEY} can simply be repeated." if self._takes_idempotency_key else ""
+        repeat = (
+            f" A call with the header {IDEMPOTENCY_KEY} can simply be repeated." if self._takes_idempotency_key else ""
+        )
         return f"GET {shown} shows whether it was.{repeat}"
 
 
 def _is_action(path: str) -> bool:
-    """Whether what is called is done to the thing before it in the path: …/jobs/{j}/pause, and not …/{w}/jobs or …/{w}/retention."""
+    """Whether what is called is done to the thing before it in the path: …/jobs/{j}/pause, and not …/{w}/jobs or
+    …/{w}/retention."""
     parameter, _, rest = path.rpartition("{")[2].partition("}")
     return bool(rest) and parameter != "w"
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[tuple[object, params.Param]]:
-    """The parameters that a route declares, itself and by what it depends on: their types, and what FastAPI knows of them."""
+    """The parameters that a route declares, itself and by what it depends on: their types, and what FastAPI knows of
+    them."""
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
         for each in getattr(parameter.annotation, "__metadata__", ()):
             if isinstance(each, params.Depends) and each.dependency is not None:

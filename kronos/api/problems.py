@@ -73,12 +73,16 @@ def _what_was_changed(scope: Scope) -> str:
     return f"What was asked for may have been done. {how_to_find_out(scope)}"
 
 
-def http_problem(status: int, code: str, title: str, detail: str, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
+def http_problem(
+    status: int, code: str, title: str, detail: str, scope: Scope, headers: Mapping[str, str] | None = None
+) -> Response:
     """The answer where HTTP itself was used wrongly: no such route, method not allowed."""
     return _document(scope, status, code, title, detail, {}, headers or {})
 
 
-def _document(scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject, headers: Mapping[str, str]) -> Response:
+def _document(
+    scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject, headers: Mapping[str, str]
+) -> Response:
     document = {
         "type": f"urn:kronos:problem:{code}",
         "title": title,

@@ -1,7 +1,8 @@
-"""uvicorn's HTTP/1 protocol with bounds: on what a caller sends before it is known, on how long it takes, on what it leaves unread.
+"""uvicorn's HTTP/1 protocol with bounds: on what a caller sends before it is known, on how long it takes, on what it
+leaves unread.
 
-uvicorn and httptools have none of their own (decision 0029). What is refused here is answered by the application's outermost layer,
-as everything is: with a problem document, an id and a line in the log.
+uvicorn and httptools have none of their own (decision 0029). What is refused here is answered by the application's
+outermost layer, as everything is: with a problem document, an id and a line in the log.
 """
 
 import asyncio
@@ -58,7 +59,11 @@ class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
     def __init__(
-        self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         if not isinstance(config, BoundedConfig):
@@ -91,7 +96,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.address = address_of(self.client[0]) if self.client else ""
         self._since = self.loop.time()
         if (why := self._doors.enter(self)) is not None:
-            self._refuse(Refusal(status=503, code="overloaded", title="Overloaded", detail=why, headers={"Retry-After": "2"}))
+            self._refuse(
+                Refusal(status=503, code="overloaded", title="Overloaded", detail=why, headers={"Retry-After": "2"})
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it. The request that is being served learns of it too: its answer is written nowhere."""
@@ -123,7 +130,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._enter("head")
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
-        """The caller sends no more: what it has sent whole is answered all the same, as it may wait for that (RFC 9293 3.6)."""
+        """The caller sends no more: what it has sent whole is answered all the same, as it may wait for that (RFC 9293
+        3.6)."""
         if self._state != "serving" or self._is_in_message or self.transport.is_closing():
             return False
         self._is_over = True
@@ -175,7 +183,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_url_whole = True
         if len(self.pipeline) >= MAX_PIPELINED:
             detail = f"{MAX_PIPELINED} requests wait on this connection already"
-            self._stop(Refusal(status=503, code="overloaded", title="Overloaded", detail=detail, headers={"Retry-After": "2"}))
+            self._stop(
+                Refusal(status=503, code="overloaded", title="Overloaded", detail=detail, headers={"Retry-After": "2"})
+            )
         if (fault := host_fault(self.parser.get_http_version(), self.headers)) is not None:
             self._stop(malformed(fault))
         super().on_headers_complete()
@@ -225,7 +235,8 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._enter("draining" if self._is_in_message else "idle")
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401  # uvicorn has types of its own for ASGI
+    # uvicorn has types of its own for ASGI
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401
         self._served = cycle
         self._answering = Whole(cycle.transport)
         cycle.transport = cast(asyncio.Transport, self._answering)
@@ -267,7 +278,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.cut()
 
     def linger(self) -> None:
-        """End the connection once the caller has seen the answer: closed at once, what it still sends would undo the answer."""
+        """End the connection once the caller has seen the answer: closed at once, what it still sends would undo the
+        answer."""
         if self.transport.is_closing():
             return
         self._enter("lingering")
@@ -285,7 +297,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._doors.waits(self)
 
     def _stay_http(self) -> None:
-        """What asks for another protocol is served as HTTP, and is the connection's last: what follows may be the other protocol."""
+        """What asks for another protocol is served as HTTP, and is the connection's last: what follows may be the other
+        protocol."""
         self._is_over = True
         self.cycle.keep_alive = False
 
@@ -324,7 +337,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((cycle, self.app))
 
     def _refuse_body(self, refusal: Refusal) -> None:
-        """The request's own answer says it, if it reads its body; if it was answered before, there is nothing to say."""
+        """The request's own answer says it, if it reads its body; if it was answered before, there is nothing to
+        say."""
         cycle = self.cycle
         if cycle.response_complete:
             self.linger()
@@ -366,7 +380,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def _too_long(self) -> Refusal:
         limits = self._limits
         if self._is_in_head and not self._is_url_whole and self._head_bytes > limits.url_bytes:
-            return Refusal(status=414, code="url_too_long", title="URI too long", detail=f"the URL has more than {limits.url_bytes} bytes")
+            return Refusal(
+                status=414,
+                code="url_too_long",
+                title="URI too long",
+                detail=f"the URL has more than {limits.url_bytes} bytes",
+            )
         if self._header_count > limits.headers:
             detail = f"the request has more than {limits.headers} headers"
         else:

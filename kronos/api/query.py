@@ -1,4 +1,5 @@
-"""The query string, read strictly before FastAPI reads it: what readers could take in two ways, or pass over, is refused."""
+"""The query string, read strictly before FastAPI reads it: what readers could take in two ways, or pass over, is
+refused."""
 
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -11,15 +12,20 @@ _MAX_PARAMETERS = 32
 
 
 def check(raw: bytes, model: type[BaseModel] | None) -> None:
-    """Whether each parameter is UTF-8 without NUL and given once; without a model, that there are none. Raises InvalidRequest."""
+    """Whether each parameter is UTF-8 without NUL and given once; without a model, that there are none. Raises
+    InvalidRequest."""
     if not raw:
         return
     try:
-        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict")
+        pairs = parse_qsl(
+            raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="strict"
+        )
     except UnicodeDecodeError:
         name = _first_not_utf8(raw)
         raise errors.InvalidRequest.of(
-            f"the query parameter {name[:80]!r} is not UTF-8", "Encode the text as UTF-8, and each of its bytes as %XX.", f"/{name}"
+            f"the query parameter {name[:80]!r} is not UTF-8",
+            "Encode the text as UTF-8, and each of its bytes as %XX.",
+            f"/{name}",
         ) from None
     except ValueError:
         raise errors.InvalidRequest.of(
@@ -27,10 +33,14 @@ def check(raw: bytes, model: type[BaseModel] | None) -> None:
         ) from None
     for name, value in pairs:
         if "\0" in name or "\0" in value:
-            raise errors.InvalidRequest.of("the query string holds NUL", "Remove %00.", f"/{name}".replace("\0", "\ufffd"))
+            raise errors.InvalidRequest.of(
+                "the query string holds NUL", "Remove %00.", f"/{name}".replace("\0", "\ufffd")
+            )
     if len(dict(pairs)) < len(pairs):
         twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
-        raise errors.InvalidRequest.of(f"the query parameter {twice[:80]!r} is given twice", "Give it once.", f"/{twice}")
+        raise errors.InvalidRequest.of(
+            f"the query parameter {twice[:80]!r} is given twice", "Give it once.", f"/{twice}"
+        )
     if pairs and model is None:
         faults = tuple(unknown((name,), None) for name, _ in pairs[:MAX_FAULTS])
         raise errors.InvalidRequest(errors.summary("query parameter", faults), faults=faults)

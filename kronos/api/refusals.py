@@ -20,7 +20,8 @@ class Refusal:
 
 
 def host_fault(version: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """What RFC 9112 3.2 has answered with 400: nobody between us and the caller may take the request for another host's."""
+    """What RFC 9112 3.2 has answered with 400: nobody between us and the caller may take the request for another
+    host's."""
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1:
         return f"the request has {len(hosts)} Host headers: send one"

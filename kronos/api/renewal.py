@@ -1,4 +1,5 @@
-"""Lets go of PostgreSQL's sessions when the time zone data has changed: a session keeps what it has read of a zone until it ends."""
+"""Lets go of PostgreSQL's sessions when the time zone data has changed: a session keeps what it has read of a zone
+until it ends."""
 
 import asyncio
 import logging

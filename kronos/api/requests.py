@@ -31,7 +31,8 @@ def new_job(body: JobCreate, key: str | None) -> NewJob:
     if body.catch_up is not None:
         given |= {"catch_up_policy": body.catch_up.policy, "catch_up_window_seconds": body.catch_up.window_seconds}
     # What was not given takes the job's own default.
-    return NewJob(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by JobCreate
+    # checked by JobCreate
+    return NewJob(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
 def schedule_text(body: SchedulePreview) -> ScheduleText:
@@ -50,7 +51,8 @@ def schedule_text(body: SchedulePreview) -> ScheduleText:
 
 
 def job_edits(edited: JsonObject) -> JsonObject:
-    """What an edited copy of a job changes: what is emptied because something else takes its place is no change of its own."""
+    """What an edited copy of a job changes: what is emptied because something else takes its place is no change of its
+    own."""
     heirs = {"cron": ("every",), "every": ("cron",), "anchor": ("cron",)}
     return {
         name: value
@@ -77,13 +79,25 @@ def job_changes(body: JobPatch) -> JobChanges:
 def new_backfill(body: BackfillCreate) -> NewBackfill:
     """The window that a request asks for. Raises Unprocessable."""
     if body.to <= body.from_:
-        _refuse([Fault(pointer="/to", detail="to is not after from", hint="Write a time after from: the window is [from, to).")])
-    return NewBackfill(from_at=body.from_, to_at=body.to, max_active=body.max_active, include=tuple(dict.fromkeys(body.include)))
+        _refuse(
+            [
+                Fault(
+                    pointer="/to",
+                    detail="to is not after from",
+                    hint="Write a time after from: the window is [from, to).",
+                )
+            ]
+        )
+    return NewBackfill(
+        from_at=body.from_, to_at=body.to, max_active=body.max_active, include=tuple(dict.fromkeys(body.include))
+    )
 
 
 def pause_terms(body: JobPause) -> PauseTerms:
     """What a request says of a pause: only what it gives."""
-    return cast(PauseTerms, {name: getattr(body, name) for name in body.model_fields_set})  # JobPause has PauseTerms' fields
+    return cast(
+        PauseTerms, {name: getattr(body, name) for name in body.model_fields_set}
+    )  # JobPause has PauseTerms' fields
 
 
 def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpoint:
@@ -103,7 +117,9 @@ def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpo
             faults.append(Fault(pointer=pointer + refused.pointer, detail=refused.message, hint=hint))
     if retry.max_delay_ms < retry.initial_delay_ms:
         detail = f"{retry.max_delay_ms} is less than initial_delay_ms, {retry.initial_delay_ms}"
-        faults.append(Fault(pointer="/retry_policy/max_delay_ms", detail=detail, hint="Make it at least initial_delay_ms."))
+        faults.append(
+            Fault(pointer="/retry_policy/max_delay_ms", detail=detail, hint="Make it at least initial_delay_ms.")
+        )
     _refuse(faults)
     return NewEndpoint(
         name=name,
@@ -134,14 +150,17 @@ def _trigger_faults(body: JobCreate) -> Iterator[Fault]:
 
 
 def _cron_only_faults(body: JobCreate, *, is_local: bool) -> Iterator[Fault]:
-    """Fields of a schedule in a one-shot; one at a local time has a zone, and what happens where its clocks are changed."""
+    """Fields of a schedule in a one-shot; one at a local time has a zone, and what happens where its clocks are
+    changed."""
     for name in _ONLY_CRON:
         if getattr(body, name) is None or (is_local and name in _OF_A_LOCAL_TIME):
             continue
         if body.trigger == "DELAYED" and body.run_at is not None and name in _OF_A_LOCAL_TIME:
             detail = f"{name} goes with trigger CRON, or with a run_at without an offset"
             yield Fault(
-                pointer=f"/{name}", detail=detail, hint="Leave it out, or write run_at as a local time, such as 2026-12-01T09:00:00."
+                pointer=f"/{name}",
+                detail=detail,
+                hint="Leave it out, or write run_at as a local time, such as 2026-12-01T09:00:00.",
             )
         else:
             detail = f"{name} goes with trigger CRON, not {body.trigger}"
@@ -157,14 +176,20 @@ def _local_run_faults(body: JobCreate, local: datetime) -> Iterator[Fault]:
         yield Fault(pointer="/dst_gap", detail=detail, hint="Use SHIFT, to the end of the gap, or SHIFT_BY_GAP.")
     if body.dst_overlap == "BOTH":
         detail = "what runs once does not run both times where clocks are put back"
-        yield Fault(pointer="/dst_overlap", detail=detail, hint="Use FIRST, or write run_at with the offset of the second time.")
+        yield Fault(
+            pointer="/dst_overlap", detail=detail, hint="Use FIRST, or write run_at with the offset of the second time."
+        )
 
 
 def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iterator[Fault]:
     if ends_at is None:
         return
     if starts_at is not None and ends_at <= starts_at:
-        yield Fault(pointer="/ends_at", detail="ends_at is not after starts_at", hint="Write a time after starts_at, or leave it out.")
+        yield Fault(
+            pointer="/ends_at",
+            detail="ends_at is not after starts_at",
+            hint="Write a time after starts_at, or leave it out.",
+        )
 
 
 def _later_faults(body: JobCreate) -> Iterator[Fault]:

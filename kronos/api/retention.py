@@ -13,7 +13,9 @@ from kronos.api.operation import Operation
 from kronos.api.schemas import RetentionPut
 from kronos.retention import Ages, Retention
 
-router = APIRouter(prefix="/v1/workspaces/{w}/retention", tags=["retention"], route_class=Operation, dependencies=[Depends(KEY)])
+router = APIRouter(
+    prefix="/v1/workspaces/{w}/retention", tags=["retention"], route_class=Operation, dependencies=[Depends(KEY)]
+)
 _ABSENT = errors.WorkspaceNotFound
 _COPY = kind_of(Retention, RetentionPut)
 
@@ -42,5 +44,7 @@ async def put_retention(view: View, draft: Draft[RetentionPut], if_match: IfMatc
         }  # as they were, the instance's among them
         document = own | changed
     body = await draft.judged(document)
-    kept = await retention.put(view, Ages(success_days=body.success_days, failure_days=body.failure_days), if_match=if_match)
+    kept = await retention.put(
+        view, Ages(success_days=body.success_days, failure_days=body.failure_days), if_match=if_match
+    )
     return answer(kept, ETag=etag(kept.version))

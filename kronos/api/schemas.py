@@ -48,7 +48,9 @@ class WorkspacePatch(Body):
     """The changes to a workspace: `name`, `status` or both. What GET gives may be sent back whole, edited."""
 
     name: _Title | None = Field(default=None, description="Its name for people.", examples=["Acme"])
-    status: Literal["ACTIVE", "SUSPENDED"] | None = Field(default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"])
+    status: Literal["ACTIVE", "SUSPENDED"] | None = Field(
+        default=None, description="SUSPENDED: no job runs.", examples=["SUSPENDED"]
+    )
 
 
 _Days = Annotated[int, Field(ge=1, le=36500)]
@@ -57,7 +59,9 @@ _Days = Annotated[int, Field(ge=1, le=36500)]
 class RetentionPut(Body):
     """How long a workspace's history is kept, in days; what is not given, or null, is the instance's."""
 
-    success_days: _Days | None = Field(default=None, description="SUCCESS, SKIPPED and CANCELLED, and jobs that are over.", examples=[14])
+    success_days: _Days | None = Field(
+        default=None, description="SUCCESS, SKIPPED and CANCELLED, and jobs that are over.", examples=[14]
+    )
     failure_days: _Days | None = Field(default=None, description="FAILED, MISSED and EXPIRED.", examples=[180])
 
 
@@ -68,7 +72,9 @@ class RetryPolicyBody(Body):
     backoff: Literal["fixed", "linear", "exponential"] = Field(
         default="exponential", description="How the delay grows from attempt to attempt.", examples=["exponential"]
     )
-    initial_delay_ms: int = Field(default=1000, ge=0, le=_DAY_MS, description="From the end of the first attempt.", examples=[1000])
+    initial_delay_ms: int = Field(
+        default=1000, ge=0, le=_DAY_MS, description="From the end of the first attempt.", examples=[1000]
+    )
     max_delay_ms: int = Field(default=60_000, ge=0, le=_DAY_MS, description="No delay is longer.", examples=[60000])
     max_retry_after_seconds: int = Field(
         default=3600,
@@ -78,7 +84,11 @@ class RetryPolicyBody(Body):
         examples=[86400],
     )
     max_crashes: int = Field(
-        default=3, ge=0, le=100, description="Attempts that may be lost with their worker; 0 delivers at most once.", examples=[3]
+        default=3,
+        ge=0,
+        le=100,
+        description="Attempts that may be lost with their worker; 0 delivers at most once.",
+        examples=[3],
     )
 
 
@@ -86,33 +96,51 @@ class HttpSpec(Body):
     """An HTTP request, with templates such as {{input.report.id}}."""
 
     url: str = Field(
-        min_length=1, max_length=2048, description="Absolute http or https URL.", examples=["https://example.com/hooks/report"]
+        min_length=1,
+        max_length=2048,
+        description="Absolute http or https URL.",
+        examples=["https://example.com/hooks/report"],
     )
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="POST", description="Its method.", examples=["POST"])
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
+        default="POST", description="Its method.", examples=["POST"]
+    )
     headers: Annotated[dict[str, str], BeforeValidator(few_headers)] = Field(
         default_factory=dict, description="Headers beside Kronos's own.", examples=[{"X-Team": "reports"}]
     )
     body_template: Template = Field(
         default=None, description="The body; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
     )
-    timeout_ms: int = Field(default=30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000])
+    timeout_ms: int = Field(
+        default=30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000]
+    )
     expected_status_codes: list[Annotated[int, Field(ge=100, le=599), BeforeValidator(whole)]] = Field(
-        default_factory=list, max_length=100, description="What counts as success; 200 to 299 by default.", examples=[[200, 202]]
+        default_factory=list,
+        max_length=100,
+        description="What counts as success; 200 to 299 by default.",
+        examples=[[200, 202]],
     )
 
 
 class EndpointPut(Body):
-    """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what cannot be changed is ignored
-    as long as it is as GET gives it."""
+    """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what cannot be
+    changed is ignored as long as it is as GET gives it."""
 
-    title: Title | None = Field(default=None, description="Its name for people.", examples=["Weekly report (production)"])
+    title: Title | None = Field(
+        default=None, description="Its name for people.", examples=["Weekly report (production)"]
+    )
     type: Literal["HTTP"] = Field(description="How it is delivered to.", examples=["HTTP"])
     spec: HttpSpec = Field(description="The request.", examples=[{"url": "https://example.com/hooks/report"}])
     retry_policy: RetryPolicyBody = Field(
-        default_factory=lambda: RetryPolicyBody(), description="What happens after a failure.", examples=[{"max_attempts": 5}]
+        default_factory=lambda: RetryPolicyBody(),
+        description="What happens after a failure.",
+        examples=[{"max_attempts": 5}],
     )
     max_in_flight: int | None = Field(
-        default=None, ge=1, le=100_000, description="Deliveries under way at once, exactly; null: no limit.", examples=[10]
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Deliveries under way at once, exactly; null: no limit.",
+        examples=[10],
     )
     payload_spec: None = Field(default=None, description="Not in this release.", examples=[None])
     config: None = Field(default=None, description="Not in this release.", examples=[None])
@@ -123,7 +151,9 @@ class EndpointPut(Body):
         """Before the spec is judged as an HTTP one, which would only mislead."""
         kind = given.get("type") if isinstance(given, dict) else None
         if kind in ("KAFKA", "REDIS_STREAM"):
-            fault = Fault(pointer="/type", detail=f"endpoints of type {kind} are not in this release", hint="Write 'HTTP'.")
+            fault = Fault(
+                pointer="/type", detail=f"endpoints of type {kind} are not in this release", hint="Write 'HTTP'."
+            )
             raise Unprocessable.of(fault)
         return given
 
@@ -137,8 +167,12 @@ class EndpointCreate(EndpointPut):
 class CatchUp(Body):
     """What happens to ticks that were missed."""
 
-    policy: Literal["SKIP", "LATEST", "ALL"] = Field(default="LATEST", description="Which of them run.", examples=["LATEST"])
-    window_seconds: int = Field(default=3600, ge=0, le=31 * 24 * 3600, description="Older ones do not run.", examples=[3600])
+    policy: Literal["SKIP", "LATEST", "ALL"] = Field(
+        default="LATEST", description="Which of them run.", examples=["LATEST"]
+    )
+    window_seconds: int = Field(
+        default=3600, ge=0, le=31 * 24 * 3600, description="Older ones do not run.", examples=[3600]
+    )
 
 
 _Every = Annotated[str, Field(min_length=1, max_length=32)]
@@ -150,63 +184,90 @@ _Jitter = Annotated[int, Field(ge=0, le=3600)]
 class JobCreate(Body):
     """A job to be made.
 
-    trigger CRON takes `cron` or `every`, exactly one of them; `anchor` goes with `every`. DELAYED takes `run_at`; a local one, without an
-    offset, takes `timezone` too. IMMEDIATE takes none of these. What is marked CRON or DELAYED is refused with another trigger.
-    `ends_at` is after `starts_at`. Instants are of the years 1970 to 2999. Texts hold no U+0000 and are not blank.
+    trigger CRON takes `cron` or `every`, exactly one of them; `anchor` goes with `every`. DELAYED takes `run_at`; a
+    local one, without an offset, takes `timezone` too. IMMEDIATE takes none of these. What is marked CRON or DELAYED is
+    refused with another trigger. `ends_at` is after `starts_at`. Instants are of the years 1970 to 2999. Texts hold no
+    U+0000 and are not blank.
     """
 
-    name: JobName | None = Field(default=None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"])
-    title: Title | None = Field(default=None, description="Its name for people: any text of one line.", examples=["Weekly report, Mondays"])
+    name: JobName | None = Field(
+        default=None, description="A name, unique among the workspace's live jobs.", examples=["weekly-report"]
+    )
+    title: Title | None = Field(
+        default=None, description="Its name for people: any text of one line.", examples=["Weekly report, Mondays"]
+    )
     endpoint: EndpointName = Field(description="The name of the endpoint.", examples=["weekly-report"])
     trigger: Trigger = Field(description="When it runs.", examples=["CRON"])
-    cron: Cron | None = Field(default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"])
+    cron: Cron | None = Field(
+        default=None, description="CRON: five fields, as pg_cron has them.", examples=["0 9 * * 1"]
+    )
     every: _Every | None = Field(default=None, description="CRON: an interval, in place of cron.", examples=["90m"])
     anchor: TimeOrLocal | None = Field(
         default=None,
-        description="CRON: what the interval is counted from; now. Without an offset: a local time of the zone, on whose clocks it counts.",
+        description="CRON: what the interval is counted from; now. Without an offset: a local time of the zone, on "
+        "whose clocks it counts.",
         examples=["2026-12-01T00:00:00Z"],
     )
     timezone: _Zone | None = Field(
-        default=None, description="CRON: the zone of the expression; UTC by default. DELAYED: that of a local run_at.", examples=["UTC"]
+        default=None,
+        description="CRON: the zone of the expression; UTC by default. DELAYED: that of a local run_at.",
+        examples=["UTC"],
     )
     starts_at: Time | None = Field(default=None, description="CRON: no tick before.", examples=["2026-12-01T00:00:00Z"])
-    ends_at: Time | None = Field(default=None, description="CRON: no tick from then on.", examples=["2027-12-01T00:00:00Z"])
+    ends_at: Time | None = Field(
+        default=None, description="CRON: no tick from then on.", examples=["2027-12-01T00:00:00Z"]
+    )
     max_runs: Int32 | None = Field(default=None, description="CRON: retired after this many ticks.", examples=[100])
     dst_gap: _Gap | None = Field(
-        default=None, description="For a local time that is not there; SHIFT. DELAYED, with a local run_at: not SKIP.", examples=["SHIFT"]
+        default=None,
+        description="For a local time that is not there; SHIFT. DELAYED, with a local run_at: not SKIP.",
+        examples=["SHIFT"],
     )
     dst_overlap: _Overlap | None = Field(
-        default=None, description="For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH.", examples=["FIRST"]
+        default=None,
+        description="For one that is there twice; FIRST. DELAYED, with a local run_at: not BOTH.",
+        examples=["FIRST"],
     )
     jitter_seconds: _Jitter | None = Field(
         default=None, description="CRON: spreads deliveries over up to this many seconds; 0.", examples=[30]
     )
-    overlap: Overlap | None = Field(default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"])
+    overlap: Overlap | None = Field(
+        default=None, description="CRON: a tick while the run before is under way; ALLOW.", examples=["ALLOW"]
+    )
     catch_up: CatchUp | None = Field(
-        default=None, description="CRON: ticks that were missed.", examples=[{"policy": "LATEST", "window_seconds": 3600}]
+        default=None,
+        description="CRON: ticks that were missed.",
+        examples=[{"policy": "LATEST", "window_seconds": 3600}],
     )
     priority: int = Field(default=0, ge=-(2**31), le=2**31 - 1, description="0 in this release.", examples=[0])
     run_at: TimeOrLocal | None = Field(
         default=None,
-        description="DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the zone's rules change.",
+        description="DELAYED: when it runs. Without an offset: a local time of the timezone, which it keeps when the "
+        "zone's rules change.",
         examples=["2026-12-01T09:00:00Z"],
     )
     input: Input = Field(default_factory=dict, description="What templates are filled with.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Words to find it by.", examples=[["reports"]])
-    idempotency_key: IdempotencyKey | None = Field(default=None, description="Same key, same job.", examples=["order-17"])
+    idempotency_key: IdempotencyKey | None = Field(
+        default=None, description="Same key, same job.", examples=["order-17"]
+    )
 
 
 class JobPatch(Body):
-    """The changes to a CRON job; null resets what may be without a value. What GET gives may be sent back whole: what is
-    equal is no change, and what cannot be changed is ignored as long as it is as GET gives it.
+    """The changes to a CRON job; null resets what may be without a value. What GET gives may be sent back whole: what
+    is equal is no change, and what cannot be changed is ignored as long as it is as GET gives it.
 
-    At least one field is given. `cron` and `every` take each other's place, so one of them at most; `anchor` is of a job with `every`.
-    `ends_at` is after `starts_at`.
+    At least one field is given. `cron` and `every` take each other's place, so one of them at most; `anchor` is of a
+    job with `every`. `ends_at` is after `starts_at`.
     """
 
     name: JobName | None = Field(default=None, description="Null: none.", examples=["weekly-report"])
-    title: Title | None = Field(default=None, description="Its name for people; null: none.", examples=["Weekly report, Mondays"])
-    endpoint: EndpointName = Field(default_factory=str, description="The name of the endpoint.", examples=["weekly-report"])
+    title: Title | None = Field(
+        default=None, description="Its name for people; null: none.", examples=["Weekly report, Mondays"]
+    )
+    endpoint: EndpointName = Field(
+        default_factory=str, description="The name of the endpoint.", examples=["weekly-report"]
+    )
     cron: Cron = Field(default_factory=str, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every = Field(default_factory=str, description="An interval, in place of cron.", examples=["90m"])
     anchor: TimeOrLocal = Field(
@@ -215,14 +276,26 @@ class JobPatch(Body):
         examples=["2026-12-01T00:00:00Z"],
     )
     timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
-    starts_at: Time | None = Field(default=None, description="No tick before; null: from now on.", examples=["2026-12-01T00:00:00Z"])
-    ends_at: Time | None = Field(default=None, description="No tick from then on; null: no end.", examples=["2027-12-01T00:00:00Z"])
-    max_runs: Int32 | None = Field(default=None, description="Retired after this many ticks; null: never.", examples=[100])
+    starts_at: Time | None = Field(
+        default=None, description="No tick before; null: from now on.", examples=["2026-12-01T00:00:00Z"]
+    )
+    ends_at: Time | None = Field(
+        default=None, description="No tick from then on; null: no end.", examples=["2027-12-01T00:00:00Z"]
+    )
+    max_runs: Int32 | None = Field(
+        default=None, description="Retired after this many ticks; null: never.", examples=[100]
+    )
     dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
     dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
-    jitter_seconds: _Jitter = Field(default=0, description="Spreads deliveries over up to this many seconds.", examples=[30])
-    overlap: Overlap = Field(default="ALLOW", description="A tick while the run before is under way.", examples=["ALLOW"])
-    catch_up: CatchUp = Field(default_factory=lambda: CatchUp(), description="Ticks that were missed.", examples=[{"policy": "LATEST"}])
+    jitter_seconds: _Jitter = Field(
+        default=0, description="Spreads deliveries over up to this many seconds.", examples=[30]
+    )
+    overlap: Overlap = Field(
+        default="ALLOW", description="A tick while the run before is under way.", examples=["ALLOW"]
+    )
+    catch_up: CatchUp = Field(
+        default_factory=lambda: CatchUp(), description="Ticks that were missed.", examples=[{"policy": "LATEST"}]
+    )
     input: Input = Field(default_factory=dict, description="Replaces the whole input.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Replaces all tags.", examples=[["reports"]])
 
@@ -232,7 +305,8 @@ class Nothing(Body):
 
 
 class JobPause(Body):
-    """Why a job is paused, and for how long. Of a job that is paused already, what is given replaces what was; null takes it away."""
+    """Why a job is paused, and for how long. Of a job that is paused already, what is given replaces what was; null
+    takes it away."""
 
     note: _Note | None = Field(default=None, description="For people who wonder later.", examples=["until the audit"])
     until: Time | None = Field(
@@ -265,12 +339,15 @@ class BackfillCreate(Body):
 
     from_: Time = Field(alias="from", description="Its first tick is not before.", examples=["2026-11-01T00:00:00Z"])
     to: Time = Field(description="Its last tick is before; not in the future.", examples=["2026-11-08T00:00:00Z"])
-    max_active: int = Field(default=10, ge=1, le=1000, description="Executions of it that may be unfinished at once.", examples=[10])
+    max_active: int = Field(
+        default=10, ge=1, le=1000, description="Executions of it that may be unfinished at once.", examples=[10]
+    )
     include: list[TickOutcome] = Field(
         default=["MISSED", "SKIPPED", "CANCELLED"],
         min_length=1,
         max_length=4,
-        description="Which ticks it takes, by what had become of them. FAILED: the run is due again, under its own id and key. "
+        description="Which ticks it takes, by what had become of them. FAILED: the run is due again, under its own id "
+        "and key. "
         "MISSED: also those of which nothing had become.",
         examples=[["FAILED"]],
     )
@@ -278,7 +355,8 @@ class BackfillCreate(Body):
 
 
 class SchedulePreview(Body):
-    """A schedule to be looked at: `cron` or `every`, exactly one of them; `anchor` goes with `every`, and a local one with `timezone`."""
+    """A schedule to be looked at: `cron` or `every`, exactly one of them; `anchor` goes with `every`, and a local one
+    with `timezone`."""
 
     cron: Cron | None = Field(default=None, description="Five fields, as pg_cron has them.", examples=["0 9 * * 1"])
     every: _Every | None = Field(default=None, description="An interval, in place of cron.", examples=["90m"])
@@ -288,7 +366,9 @@ class SchedulePreview(Body):
         examples=["2026-12-01T00:00:00Z"],
     )
     timezone: _Zone = Field(default="UTC", description="The zone of the expression.", examples=["UTC"])
-    after: Time | None = Field(default=None, description="Runs are strictly later; now by default.", examples=["2026-12-01T00:00:00Z"])
+    after: Time | None = Field(
+        default=None, description="Runs are strictly later; now by default.", examples=["2026-12-01T00:00:00Z"]
+    )
     count: int = Field(default=10, ge=1, le=100, description="How many runs.", examples=[10])
     dst_gap: _Gap = Field(default="SHIFT", description="A local time that does not exist.", examples=["SHIFT"])
     dst_overlap: _Overlap = Field(default="FIRST", description="A local time that there is twice.", examples=["FIRST"])
@@ -299,20 +379,26 @@ class PageQuery(Query):
 
     limit: WholeNumber = Field(default=50, ge=1, le=200, description="Rows of a page.", examples=[50])
     cursor: str | None = Field(
-        default=None, max_length=200, description="next_cursor of the page before, as it came; it is of this list alone."
+        default=None,
+        max_length=200,
+        description="next_cursor of the page before, as it came; it is of this list alone.",
     )
 
 
 class DriftQuery(Query):
     """How many differences are listed."""
 
-    limit: WholeNumber = Field(default=50, ge=1, le=200, description="Differences that are listed; all are counted.", examples=[50])
+    limit: WholeNumber = Field(
+        default=50, ge=1, le=200, description="Differences that are listed; all are counted.", examples=[50]
+    )
 
 
 class JobQuery(PageQuery):
     """Which jobs."""
 
-    endpoint: str | None = Field(default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"])
+    endpoint: str | None = Field(
+        default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
+    )
     trigger: Trigger | None = Field(default=None, description="With this trigger.", examples=["CRON"])
     status: JobStatus | None = Field(default=None, description="In this status.", examples=["ACTIVE"])
     tag: str | None = Field(default=None, max_length=64, description="With this tag.", examples=["reports"])
@@ -323,21 +409,29 @@ class JobQuery(PageQuery):
         examples=["report"],
     )
     created_after: AnyTime | None = Field(default=None, description="Created later.", examples=["2026-12-01T00:00:00Z"])
-    created_before: AnyTime | None = Field(default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"])
+    created_before: AnyTime | None = Field(
+        default=None, description="Created earlier.", examples=["2026-12-01T00:00:00Z"]
+    )
 
 
 class JobExecutionQuery(PageQuery):
     """Which executions of a job."""
 
     status: ExecutionStatus | None = Field(default=None, description="In this status.", examples=["SUCCESS"])
-    scheduled_after: AnyTime | None = Field(default=None, description="Of later ticks.", examples=["2026-12-01T00:00:00Z"])
-    scheduled_before: AnyTime | None = Field(default=None, description="Of earlier ticks.", examples=["2026-12-01T00:00:00Z"])
+    scheduled_after: AnyTime | None = Field(
+        default=None, description="Of later ticks.", examples=["2026-12-01T00:00:00Z"]
+    )
+    scheduled_before: AnyTime | None = Field(
+        default=None, description="Of earlier ticks.", examples=["2026-12-01T00:00:00Z"]
+    )
 
 
 class ExecutionQuery(JobExecutionQuery):
     """Which executions."""
 
-    job: str | None = Field(default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"])
+    job: str | None = Field(
+        default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+    )
 
 
 class ExplainQuery(Query):

@@ -37,7 +37,8 @@ class _Server(uvicorn.Server):
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, which let the requests under way finish. Logs the URL once it is bound; port 0 takes a free one."""
+    """Serve until SIGTERM or SIGINT, which let the requests under way finish. Logs the URL once it is bound; port 0
+    takes a free one."""
     try:
         application = app.create(settings)
     except ValueError as error:
@@ -52,7 +53,9 @@ def run(settings: Settings) -> None:
 
 def configuration(application: ASGIApp, settings: Settings) -> BoundedConfig:
     """How the application is served."""
-    return BoundedConfig(application, Doors(Limits.of(settings)), shutdown_seconds=max(1, int(settings.shutdown_seconds)))
+    return BoundedConfig(
+        application, Doors(Limits.of(settings)), shutdown_seconds=max(1, int(settings.shutdown_seconds))
+    )
 
 
 def _allow_files(wanted: int) -> None:
@@ -63,7 +66,9 @@ def _allow_files(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
         _log.warning(
-            "%d open files are allowed (ulimit -n), %d are needed at most: raise it, or lower KRONOS_MAX_CONNECTIONS", allowed, wanted
+            "%d open files are allowed (ulimit -n), %d are needed at most: raise it, or lower KRONOS_MAX_CONNECTIONS",
+            allowed,
+            wanted,
         )
 
 

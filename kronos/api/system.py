@@ -38,7 +38,8 @@ class Alive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """Jobs can be made, and ticks are fired in time; `degraded`, with the reasons in `warnings`: but deliveries are late, or not made."""
+    """Jobs can be made, and ticks are fired in time; `degraded`, with the reasons in `warnings`: but deliveries are
+    late, or not made."""
 
     status: Literal["ok", "degraded"]
     pg_cron_version: str

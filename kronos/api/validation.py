@@ -26,23 +26,30 @@ def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ..
 
 def faults_in(found: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> tuple[Fault, ...]:
     """The first of what pydantic lists, at most 20, as faults; where they are is read from the model."""
-    return tuple(_fault(each["type"], each["loc"], each["msg"], each.get("ctx", {}), model) for each in islice(found, MAX_FAULTS))
+    return tuple(
+        _fault(each["type"], each["loc"], each["msg"], each.get("ctx", {}), model) for each in islice(found, MAX_FAULTS)
+    )
 
 
 def trimmed(value: Json, model: type[BaseModel]) -> Json:
-    """A body without most of the fields that it may not have, where there are very many: pydantic would make an error of each."""
+    """A body without most of the fields that it may not have, where there are very many: pydantic would make an error
+    of each."""
     if not isinstance(value, dict):
         return value
     known = _fields(model)
     unknown = [name for name in value if name not in known]
-    kept = {name: item for name, item in value.items() if name in known} | {name: value[name] for name in unknown[: MAX_FAULTS + 1]}
+    kept = {name: item for name, item in value.items() if name in known} | {
+        name: value[name] for name in unknown[: MAX_FAULTS + 1]
+    }
     for name, field in known.items():
         if isinstance(kept.get(name), dict) and (inner := _models_in(field)):
             kept[name] = trimmed(kept[name], inner[0])
     return kept
 
 
-def _fault(kind: str, location: tuple[str | int, ...], message: str, context: dict[str, Json], model: type[BaseModel]) -> Fault:
+def _fault(
+    kind: str, location: tuple[str | int, ...], message: str, context: dict[str, Json], model: type[BaseModel]
+) -> Fault:
     # A mapping's key that is wrong is located as (…, key, "[key]").
     location = tuple(part for part in location if part != "[key]")
     pointer = _pointer(location)
@@ -52,13 +59,25 @@ def _fault(kind: str, location: tuple[str | int, ...], message: str, context: di
         return Fault(pointer=pointer, detail="it is not in this release", hint="Leave it out, or send null.")
     example = _example(model, location)
     if kind == "missing":
-        return Fault(pointer=pointer, detail="this field is required", hint=f"Add it, for example {example}." if example else "Add it.")
+        return Fault(
+            pointer=pointer,
+            detail="this field is required",
+            hint=f"Add it, for example {example}." if example else "Add it.",
+        )
     if hint := context.get("hint"):
         return Fault(pointer=pointer, detail=message, hint=str(hint))
-    if kind == "too_long" and context.get("field_type") == "Value":  # a text that was judged before its length: pydantic has items of it
+    if (
+        kind == "too_long" and context.get("field_type") == "Value"
+    ):  # a text that was judged before its length: pydantic has items of it
         message = f"string should have at most {context['max_length']} characters"
     expected = context.get("expected")
-    hint = f"Write {expected}." if expected else f"Write a value such as {example}." if example else "See /openapi.json for what it may be."
+    hint = (
+        f"Write {expected}."
+        if expected
+        else f"Write a value such as {example}."
+        if example
+        else "See /openapi.json for what it may be."
+    )
     return Fault(pointer=pointer, detail=_sentence(message), hint=hint)
 
 

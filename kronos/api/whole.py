@@ -8,7 +8,8 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Whole:
-    """The transport of one request's answer: its head is held back until its body is there, and a short answer is one packet."""
+    """The transport of one request's answer: its head is held back until its body is there, and a short answer is one
+    packet."""
 
     __slots__ = ("_head", "_is_begun", "_transport")
 

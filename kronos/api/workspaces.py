@@ -24,7 +24,8 @@ _COPY = kind_of(Workspace, WorkspacePatch)
 @router.post(
     "",
     status_code=201,
-    responses=answers({201: Workspace}, "ETag", "Location") | problems(errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
+    responses=answers({201: Workspace}, "ETag", "Location")
+    | problems(errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
 async def create_workspace(call: Call, instance: Instance, body: WorkspaceCreate) -> Response:
     """Make a workspace."""
@@ -81,7 +82,9 @@ async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch],
 
 
 @router.delete(
-    "/{w}", responses=answers({200: Workspace}) | problems(_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed)
+    "/{w}",
+    responses=answers({200: Workspace})
+    | problems(_ABSENT, errors.Forbidden, errors.Conflict, errors.PreconditionFailed),
 )
 async def delete_workspace(view: View, if_match: IfMatch = None) -> Response:
     """Delete a workspace without live jobs."""

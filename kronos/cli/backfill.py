@@ -32,7 +32,10 @@ _COLUMNS = {
     "left_out": "LEFT OUT",
     "progress": "PROGRESS",
 }
-_EMPTY = "no backfill of this job yet; begin one: kronos job backfill JOB --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z"
+_EMPTY = (
+    "no backfill of this job yet; begin one: kronos job backfill JOB --from 2026-11-01T00:00:00Z --to "
+    "2026-11-02T00:00:00Z"
+)
 
 
 @click.group()

@@ -21,7 +21,8 @@ _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _NO_ADDRESS = "no API is known: pass --url, set KRONOS_URL, or start one with `kronos up`"
 _NO_KEY = "no key is known: pass --key-file, or set KRONOS_API_KEY"
 _MORE_THAN_AN_ADDRESS = (
-    "what was given as the address of an API holds more than that: write it like http://127.0.0.1:8080, and the key into a --key-file"
+    "what was given as the address of an API holds more than that: write it like http://127.0.0.1:8080, and "
+    "the key into a --key-file"
 )
 # What a terminal takes for a command, and what turns the order of the text after it.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -99,12 +100,14 @@ def _refusal(document: JsonObject) -> str:
 
 
 def printable(text: str) -> str:
-    """One line, in which what is not for terminals stands as Python writes it: the one who made it is not the one who reads it."""
+    """One line, in which what is not for terminals stands as Python writes it: the one who made it is not the one who
+    reads it."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def connect(url: str | None, key_file: Path | None) -> Client:
-    """The API that the options name, else the environment, else the one that `kronos up` runs here. Raises ClickException."""
+    """The API that the options name, else the environment, else the one that `kronos up` runs here. Raises
+    ClickException."""
     environment.warn_of_unknown()
     given_url = url or os.environ.get("KRONOS_URL")
     given_key = _key_of(key_file) if key_file is not None else os.environ.get("KRONOS_API_KEY")

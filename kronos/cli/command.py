@@ -54,7 +54,8 @@ class Api:
         key: str | None = None,
         fields: Collection[str] = (),
     ) -> Json:
-        """Changes something, if it is still as `if_match` says; once for each idempotency key. Raises ClickException."""
+        """Changes something, if it is still as `if_match` says; once for each idempotency key. Raises
+        ClickException."""
         headers = given(**{"If-Match": if_match, "Idempotency-Key": key})
         return self.client.call(method, self._path(path), body=body, headers=headers, fields=fields)
 
@@ -81,7 +82,8 @@ class Api:
         return rows
 
     def show(self, document: Json, fields: Sequence[str]) -> None:
-        """One resource: with --json all of it, else the fields that have a value, a line each. Raises ClickException."""
+        """One resource: with --json all of it, else the fields that have a value, a line each. Raises
+        ClickException."""
         if not isinstance(document, dict) or not document.keys() & set(fields):
             raise self.client.foreign(f"has none of {', '.join(fields)}")
         if self.as_json:
@@ -123,7 +125,9 @@ def command(group: click.Group, *, in_workspace: bool = True) -> Callable[[Calla
     """Makes a command of `group` out of a function whose first argument is the Api that the common options name."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
-        def run(*, url: str | None, key_file: Path | None, as_json: bool, workspace: str | None = None, **own: Json) -> None:
+        def run(
+            *, url: str | None, key_file: Path | None, as_json: bool, workspace: str | None = None, **own: Json
+        ) -> None:
             _require_utf8(url, workspace, *own.values())
             function(Api(client=connect(url, key_file), workspace=workspace, as_json=as_json), **own)
 
@@ -139,12 +143,18 @@ def command(group: click.Group, *, in_workspace: bool = True) -> Callable[[Calla
 
 def _common(in_workspace: bool) -> list[click.Parameter]:
     """Options that each command has."""
-    where = click.Option(["--workspace", "-w"], required=True, envvar="KRONOS_WORKSPACE", help="A slug or an id.  [KRONOS_WORKSPACE]")
+    where = click.Option(
+        ["--workspace", "-w"], required=True, envvar="KRONOS_WORKSPACE", help="A slug or an id.  [KRONOS_WORKSPACE]"
+    )
     return [
         *([where] if in_workspace else []),
         click.Option(["--json", "as_json"], is_flag=True, help="The answer as the API gives it."),
         click.Option(["--url"], help="Where the API is.  [KRONOS_URL, or the one that `kronos up` runs here]"),
-        click.Option(["--key-file"], type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]"),
+        click.Option(
+            ["--key-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="A file with an API key.  [KRONOS_API_KEY]",
+        ),
     ]
 
 
@@ -166,7 +176,11 @@ class JsonText(click.ParamType[Json]):
         except RecursionError:
             self.fail("it is nested too deep: flatten it", param, ctx)
         except (OSError, ValueError) as error:
-            self.fail(f'no JSON ({error}): write it like \'{{"team": "sales"}}\', or @FILE, or - for standard input', param, ctx)
+            self.fail(
+                f'no JSON ({error}): write it like \'{{"team": "sales"}}\', or @FILE, or - for standard input',
+                param,
+                ctx,
+            )
         return NULL if found is None else found
 
 

@@ -74,7 +74,9 @@ class Demo:
         ]
         for name, what, body in wanted:
             found = await self._find_job(name)
-            job = found or await self._api.send("POST", _JOBS, {"name": name, "endpoint": ENDPOINT, "input": {"from": name}, **body})
+            job = found or await self._api.send(
+                "POST", _JOBS, {"name": name, "endpoint": ENDPOINT, "input": {"from": name}, **body}
+            )
             self._names[job["job_id"]] = name
             self._console.print(_job_line(name, what, job, is_new=found is None), highlight=False, soft_wrap=True)
         self._console.print()
@@ -221,8 +223,12 @@ def _greet(console: Console, instance: Running, receiver_url: str) -> None:
     console.print()
     console.print(f"API        {instance.url}   (OpenAPI at /openapi.json)", highlight=False, soft_wrap=True)
     console.print(f"admin key  {instance.admin_key_file}", highlight=False, soft_wrap=True)
-    console.print(f"receiver   {receiver_url}   every delivery below was an HTTP request to it", highlight=False, soft_wrap=True)
-    console.print("Ctrl-C     stops everything; the next start goes on where this one ended", highlight=False, soft_wrap=True)
+    console.print(
+        f"receiver   {receiver_url}   every delivery below was an HTTP request to it", highlight=False, soft_wrap=True
+    )
+    console.print(
+        "Ctrl-C     stops everything; the next start goes on where this one ended", highlight=False, soft_wrap=True
+    )
     console.print()
 
 
@@ -236,7 +242,9 @@ def _job_line(name: str, what: str, job: Json, *, is_new: bool) -> Text:
     return line
 
 
-def _delivery_line(arrived_at: datetime, name: str, tick: datetime | None, attempt: str, fired_at: datetime | None) -> Text:
+def _delivery_line(
+    arrived_at: datetime, name: str, tick: datetime | None, attempt: str, fired_at: datetime | None
+) -> Text:
     """One delivery: when it came, of which job and tick, and how long after it."""
     line = Text(f"{_clock(arrived_at)}  ", style="dim")
     line.append(f"{name:<15}", style="bold")
@@ -263,7 +271,9 @@ def _time(text: str | None) -> datetime | None:
 async def _answer(response: aiohttp.ClientResponse) -> Json:
     """The body of a 2xx answer. Raises aiohttp.ClientResponseError with the API's own words."""
     if not response.ok:
-        raise aiohttp.ClientResponseError(response.request_info, response.history, status=response.status, message=await response.text())
+        raise aiohttp.ClientResponseError(
+            response.request_info, response.history, status=response.status, message=await response.text()
+        )
     body: Json = await response.json()
     return body
 

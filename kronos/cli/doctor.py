@@ -21,7 +21,8 @@ from kronos.doctor.findings import Finding
 def doctor(*, fix: bool, as_json: bool) -> None:
     """Check everything that Kronos stands on, and say what puts it right. Ends with 0 only if all holds.
 
-    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos up` runs here.
+    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
+    up` runs here.
     """
     url = environment.database_url()
     errors_console = Console(stderr=True)

@@ -5,7 +5,18 @@ import click
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given
 from kronos.model import Json
 
-_FIELDS = ("name", "title", "type", "spec", "retry_policy", "max_in_flight", "version", "endpoint_id", "created_at", "updated_at")
+_FIELDS = (
+    "name",
+    "title",
+    "type",
+    "spec",
+    "retry_policy",
+    "max_in_flight",
+    "version",
+    "endpoint_id",
+    "created_at",
+    "updated_at",
+)
 _COLUMNS = {"name": "NAME", "type": "TYPE", "url": "URL", "version": "VERSION", "updated_at": "UPDATED"}
 
 
@@ -18,11 +29,21 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
     """What may be said of an endpoint's request."""
     for option in (
         click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
-        click.option("--max-retry-after-seconds", type=int, help="Of what a receiver asks for by Retry-After, so much is waited."),
+        click.option(
+            "--max-retry-after-seconds", type=int, help="Of what a receiver asks for by Retry-After, so much is waited."
+        ),
         click.option("--max-attempts", type=int, help="Attempts in all, the first among them."),
         click.option("--timeout-ms", type=int, help="For the whole request, in milliseconds."),
-        click.option("--body", type=JsonText(), help="Template of the body: JSON, @FILE, or - for standard input; null: none."),
-        click.option("--header", "headers", multiple=True, metavar="NAME:VALUE", help="A header beside Kronos's own; again for more."),
+        click.option(
+            "--body", type=JsonText(), help="Template of the body: JSON, @FILE, or - for standard input; null: none."
+        ),
+        click.option(
+            "--header",
+            "headers",
+            multiple=True,
+            metavar="NAME:VALUE",
+            help="A header beside Kronos's own; again for more.",
+        ),
         click.option("--method", help="GET, POST, PUT, PATCH or DELETE.  [default: POST]"),
         click.option("--to", "target", metavar="URL", help="Absolute http or https URL; may hold {{input.…}}."),
         click.option("--title", help="A name for people: one line of any text."),
@@ -37,9 +58,13 @@ def ls(api: Api, limit: int) -> None:
     """List endpoints, newest first."""
     rows = api.rows("endpoints", limit=limit)
     shown = (
-        rows if api.as_json else [{**row, "url": spec.get("url") if isinstance(spec := row.get("spec"), dict) else None} for row in rows]
+        rows
+        if api.as_json
+        else [{**row, "url": spec.get("url") if isinstance(spec := row.get("spec"), dict) else None} for row in rows]
     )
-    api.list(shown, _COLUMNS, empty="no endpoint yet; make one: kronos endpoint create hook --to https://example.com/hook")
+    api.list(
+        shown, _COLUMNS, empty="no endpoint yet; make one: kronos endpoint create hook --to https://example.com/hook"
+    )
 
 
 @command(endpoint)
@@ -68,10 +93,16 @@ def create(api: Api, name: str, idempotency_key: str | None, **options: Json) ->
 def edit(api: Api, name: str, **options: Json) -> None:
     """Change what is given of an endpoint; runs that are retried go to the new version."""
     stored = api.get("endpoints", name, fields=("spec", "retry_policy", "version"))
-    if not isinstance(stored["spec"], dict) or not isinstance(stored["retry_policy"], dict) or not isinstance(stored["version"], int):
+    if (
+        not isinstance(stored["spec"], dict)
+        or not isinstance(stored["retry_policy"], dict)
+        or not isinstance(stored["version"], int)
+    ):
         raise api.client.foreign("is no endpoint")
     # All of it goes back, so that nothing is lost of which this command knows nothing.
-    api.show(api.send("PUT", "endpoints", name, body=_changed(stored, options), if_match=f'"{stored["version"]}"'), _FIELDS)
+    api.show(
+        api.send("PUT", "endpoints", name, body=_changed(stored, options), if_match=f'"{stored["version"]}"'), _FIELDS
+    )
 
 
 @command(endpoint)

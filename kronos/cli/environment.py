@@ -11,7 +11,10 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.embedded import running
 from kronos.errors import KronosError
 
-_NO_DATABASE = "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+_NO_DATABASE = (
+    "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to "
+    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+)
 
 
 def settings(**overrides: object) -> Settings:

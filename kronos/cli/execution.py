@@ -95,7 +95,11 @@ def cancel(api: Api, execution_id: str) -> None:
 
 @command(execution)
 @click.argument("execution_id")
-@click.option("--endpoint-version", type=click.Choice(["latest", "same"]), help="To its endpoint as it is now (default), or as it was.")
+@click.option(
+    "--endpoint-version",
+    type=click.Choice(["latest", "same"]),
+    help="To its endpoint as it is now (default), or as it was.",
+)
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key is the same retry.")
 def retry(api: Api, execution_id: str, endpoint_version: str | None, idempotency_key: str | None) -> None:
     """Make a failed or cancelled execution due again, under its own id."""

@@ -12,7 +12,14 @@ from kronos.cli.client import printable
 from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given
 from kronos.model import Json
 
-_DECISIONS = {"RAN": "green", "RUNNING": "green", "WILL_RUN": "green", "NOT_DUE": "cyan", "WAITING": "yellow", "WILL_BE_SKIPPED": "yellow"}
+_DECISIONS = {
+    "RAN": "green",
+    "RUNNING": "green",
+    "WILL_RUN": "green",
+    "NOT_DUE": "cyan",
+    "WAITING": "yellow",
+    "WILL_BE_SKIPPED": "yellow",
+}
 _FIELDS = (
     "name",
     "title",
@@ -62,14 +69,27 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
     """What may be said of a job when it is made and when it is changed."""
     for option in (
         click.option("--tag", "tags", multiple=True, help="A word to find it by; again for more."),
-        click.option("--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Which missed ticks run."),
-        click.option("--overlap", type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False), help="A tick while one runs."),
+        click.option(
+            "--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Which missed ticks run."
+        ),
+        click.option(
+            "--overlap",
+            type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False),
+            help="A tick while one runs.",
+        ),
         click.option("--jitter-seconds", type=int, help="Spreads deliveries over up to this many seconds."),
         click.option("--max-runs", type=int, help="The job ends after this many ticks."),
         click.option("--ends-at", help="No tick from then on."),
         click.option("--starts-at", help="No tick before."),
-        click.option("--input", "input_", type=JsonText(), help="What templates are filled with: JSON, @FILE, or - for standard input."),
-        click.option("--tz", "timezone", help="The schedule's time zone, such as Europe/Berlin; a new job without one has UTC."),
+        click.option(
+            "--input",
+            "input_",
+            type=JsonText(),
+            help="What templates are filled with: JSON, @FILE, or - for standard input.",
+        ),
+        click.option(
+            "--tz", "timezone", help="The schedule's time zone, such as Europe/Berlin; a new job without one has UTC."
+        ),
         click.option("--anchor", help="What --every is counted from."),
         click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of --cron."),
         click.option("--cron", help="Five fields, such as '0 9 * * 1'."),
@@ -82,7 +102,9 @@ def _terms(function: click.decorators.FC) -> click.decorators.FC:
 
 @command(job)
 @click.option("--endpoint", help="Of this endpoint.")
-@click.option("--trigger", type=_Choice(["IMMEDIATE", "DELAYED", "CRON"], case_sensitive=False), help="With this trigger.")
+@click.option(
+    "--trigger", type=_Choice(["IMMEDIATE", "DELAYED", "CRON"], case_sensitive=False), help="With this trigger."
+)
 @click.option("--status", help="In this status, such as ACTIVE.")
 @click.option("--tag", help="With this tag.")
 @click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
@@ -162,12 +184,19 @@ def skip_next(api: Api, job: str, count: int) -> None:
 
 @command(job)
 @click.argument("job")
-@click.option("--input", "input_", type=JsonText(), help="In place of the job's own: JSON, @FILE, or - for standard input.")
+@click.option(
+    "--input", "input_", type=JsonText(), help="In place of the job's own: JSON, @FILE, or - for standard input."
+)
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same run.")
 def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> None:
     """Run a CRON job once, now, beside its schedule."""
-    made = api.send("POST", "jobs", job, "trigger", body=given(input=input_), key=idempotency_key, fields=("execution_id", "status"))
-    api.say(f"execution {made['execution_id']} is {made['status']}; see it: kronos execution get {made['execution_id']}", made)
+    made = api.send(
+        "POST", "jobs", job, "trigger", body=given(input=input_), key=idempotency_key, fields=("execution_id", "status")
+    )
+    api.say(
+        f"execution {made['execution_id']} is {made['status']}; see it: kronos execution get {made['execution_id']}",
+        made,
+    )
 
 
 @command(job)
@@ -183,7 +212,9 @@ def trigger(api: Api, job: str, input_: Json, idempotency_key: str | None) -> No
 @click.option("--max-active", type=int, help="Executions of it that may be unfinished at once.")
 @click.option("--dry-run", is_flag=True, help="Only count the ticks.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same backfill.")
-def backfill(api: Api, job: str, from_: str, dry_run: bool, idempotency_key: str | None, include: tuple[str, ...], **terms: Json) -> None:
+def backfill(
+    api: Api, job: str, from_: str, dry_run: bool, idempotency_key: str | None, include: tuple[str, ...], **terms: Json
+) -> None:
     """Run the ticks of a past window."""
     body = {"from": from_, **given(**terms, include=list(include) or None, validate_only=dry_run or None)}
     api.show(api.send("POST", "jobs", job, "backfill", body=body, key=idempotency_key), BACKFILL)
@@ -195,14 +226,22 @@ def backfill(api: Api, job: str, from_: str, dry_run: bool, idempotency_key: str
 def next_runs(api: Api, job: str, count: int) -> None:
     """When JOB runs next."""
     preview = api.get("jobs", job, "next-runs", fields=("next_runs",), count=str(count))
-    api.list(api.rows_of(preview, "next_runs"), {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"}, empty=f"{job} has no run to come")
+    api.list(
+        api.rows_of(preview, "next_runs"),
+        {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"},
+        empty=f"{job} has no run to come",
+    )
 
 
 @command(job)
 @click.argument("job")
 def versions(api: Api, job: str) -> None:
     """The versions of JOB, newest first."""
-    api.list(api.rows("jobs", job, "versions", limit=200), {"version": "VERSION", **_COLUMNS, "created_at": "MADE"}, empty="no version")
+    api.list(
+        api.rows("jobs", job, "versions", limit=200),
+        {"version": "VERSION", **_COLUMNS, "created_at": "MADE"},
+        empty="no version",
+    )
 
 
 @command(job)
@@ -212,7 +251,17 @@ def status(api: Api, job: str) -> None:
 
     In the ledger, "delivered" are those that became an execution; last_24h says how these ended.
     """
-    fields = ("status", "health", "error", "next_run_at", "last_run_at", "overdue_seconds", "pg_cron", "last_24h", "ledger")
+    fields = (
+        "status",
+        "health",
+        "error",
+        "next_run_at",
+        "last_run_at",
+        "overdue_seconds",
+        "pg_cron",
+        "last_24h",
+        "ledger",
+    )
     api.show(api.get("jobs", job, "status"), fields)
 
 
@@ -234,12 +283,18 @@ def explain(api: Api, job: str, at: str | None) -> None:
 
 def _given(terms: Json) -> Json:
     """The terms that were given, as the API names them."""
-    found = {**terms, "input": terms["input_"], "tags": list(terms["tags"]) or None, "catch_up": given(policy=terms["catch_up"]) or None}
+    found = {
+        **terms,
+        "input": terms["input_"],
+        "tags": list(terms["tags"]) or None,
+        "catch_up": given(policy=terms["catch_up"]) or None,
+    }
     return given(**{name: value for name, value in found.items() if name != "input_"})
 
 
 def _lines(answer: Json, asked: Json) -> list[Text]:
-    """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does not."""
+    """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does
+    not."""
     head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(str(answer["decision"]), "red"))
     head.append(printable(str(answer["because"])), style="bold")
     tick = f", tick {answer['tick']}" if answer["tick"] else ""

@@ -14,7 +14,9 @@ from kronos.embedded import running
 from kronos.embedded.errors import EmbeddedError
 from kronos.embedded.home import Home, default_home
 
-_NO_DATABASE = "no database is known: set KRONOS_DATABASE_URL to the one that `kronos migrate` is run with, or start `kronos up`"
+_NO_DATABASE = (
+    "no database is known: set KRONOS_DATABASE_URL to the one that `kronos migrate` is run with, or start `kronos up`"
+)
 _NO_FILE = "no key file is known: pass --key-file, or set KRONOS_ADMIN_KEY_FILE"
 _UNTIL = "Its users are refused within 10 s."
 _T = TypeVar("_T")
@@ -25,19 +27,23 @@ _home = click.option(
     help="The home of a running `kronos up`.  [KRONOS_DATABASE_URL, or the one that runs here]",
 )
 _key_file = click.option(
-    "--key-file", type=click.Path(dir_okay=False, path_type=Path), help="The file.  [KRONOS_ADMIN_KEY_FILE, or the home's]"
+    "--key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file.  [KRONOS_ADMIN_KEY_FILE, or the home's]",
 )
 
 
 @click.group()
 def key() -> None:
-    """The keys of the instance's administrator. They are changed in the database, with the URL that `kronos migrate` uses."""
+    """The keys of the instance's administrator. They are changed in the database, with the URL that `kronos migrate`
+    uses."""
 
 
 @key.command("list")
 @_home
 def list_keys(home: Path | None) -> None:
-    """All keys by their public id: which work, and which file Kronos wrote them to. No secret is known to anyone but its holder."""
+    """All keys by their public id: which work, and which file Kronos wrote them to. No secret is known to anyone but
+    its holder."""
     url, _ = _instance(home)
     rows = [("public id", "role", "created at", "revoked at", "kept in")]
     for each in _done(lambda: keys.stored(url)):
@@ -51,7 +57,9 @@ def list_keys(home: Path | None) -> None:
 @key.command()
 @_home
 @click.option(
-    "--key-file", type=click.Path(dir_okay=False, path_type=Path), help="A new file for it (mode 0600), in place of standard output."
+    "--key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A new file for it (mode 0600), in place of standard output.",
 )
 def create(home: Path | None, key_file: Path | None) -> None:
     """A further key, which is shown once."""

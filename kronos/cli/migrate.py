@@ -9,18 +9,26 @@ from kronos import config, errors, instance_settings, keys, migrations, plans, r
 from kronos.cli import environment
 from kronos.session import Role
 
-_PASSWORDS: tuple[tuple[Role, str], ...] = (("kronos_api", "KRONOS_API_PASSWORD"), ("kronos_worker", "KRONOS_WORKER_PASSWORD"))
+_PASSWORDS: tuple[tuple[Role, str], ...] = (
+    ("kronos_api", "KRONOS_API_PASSWORD"),
+    ("kronos_worker", "KRONOS_WORKER_PASSWORD"),
+)
 
 
 @click.command()
 @click.option(
-    "--to", default="head", show_default=True, help="The revision to go to: this release's own. Another is refused, with what goes there."
+    "--to",
+    default="head",
+    show_default=True,
+    help="The revision to go to: this release's own. Another is refused, with what goes there.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, step by step, and do nothing.")
 def migrate(to: str, dry_run: bool) -> None:
-    """Bring the database of KRONOS_DATABASE_URL (an administrator's) to this release. Safe to run again, and by many at once.
+    """Bring the database of KRONOS_DATABASE_URL (an administrator's) to this release. Safe to run again, and by many at
+    once.
 
-    KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, where they are set, become the passwords of the logins kronos_api and kronos_worker.
+    KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, where they are set, become the passwords of the logins kronos_api
+    and kronos_worker.
     """
     settings = environment.settings()
     url = settings.database_url.get_secret_value()
@@ -33,7 +41,9 @@ def migrate(to: str, dry_run: bool) -> None:
             return
         migrations.migrate(url, to=to)
         instance_settings.store(url, settings)
-        instance_settings.set_passwords(url, {role: os.environ[name] for role, name in _PASSWORDS if os.environ.get(name)})
+        instance_settings.set_passwords(
+            url, {role: os.environ[name] for role, name in _PASSWORDS if os.environ.get(name)}
+        )
         if settings.admin_key_file is not None:
             for line in keys.ensure_admin_key(url, settings.admin_key_file):
                 click.echo(line, err=True)
@@ -65,4 +75,6 @@ def _tell_ringing(url: str) -> None:
     if rung.verdict == "unknown":
         click.echo(f"warning: {rung.detail}{fix}", err=True)
         return
-    raise click.ClickException(f"the database is at this release, but {rung.detail}: ticks come late, by the workers' ring{fix}")
+    raise click.ClickException(
+        f"the database is at this release, but {rung.detail}: ticks come late, by the workers' ring{fix}"
+    )

@@ -32,24 +32,30 @@ class _Refused(click.ClickException):
 @click.argument("cron", metavar="[EXPR]", required=False)
 @click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of EXPR.")
 @click.option(
-    "--anchor", help="What the interval is counted from; without its Z, on the zone's clocks: 2026-12-01T09:00:00.  [default: this minute]"
+    "--anchor",
+    help="What the interval is counted from; without its Z, on the zone's clocks: 2026-12-01T09:00:00.  [default: "
+    "this minute]",
 )
 @click.option("--tz", "timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
 @click.option("--after", help="Runs are strictly later, such as 2026-12-01T00:00:00Z.  [default: now]")
 @click.option("--dst-gap", default="SHIFT", show_default=True, type=_GAP, help="For a local time that does not exist.")
-@click.option("--dst-overlap", default="FIRST", show_default=True, type=_OVERLAP, help="For a local time that there is twice.")
+@click.option(
+    "--dst-overlap", default="FIRST", show_default=True, type=_OVERLAP, help="For a local time that there is twice."
+)
 @click.option("--json", "as_json", is_flag=True, help="The answer of POST /v1/schedules/preview.")
 def next_command(as_json: bool, **given: Json) -> None:
     """The next runs of a schedule, and what it says in words.
 
-    EXPR is a cron expression of five fields, such as '0 9 * * 1'. Each run is a line: its local time, the same instant in UTC, and what the
-    zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule, or one that never fires. Reads
-    KRONOS_DATABASE_URL; without it, asks the instance that `kronos up` runs here.
+    EXPR is a cron expression of five fields, such as '0 9 * * 1'. Each run is a line: its local time, the same instant
+    in UTC, and what the zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no schedule,
+    or one that never fires. Reads KRONOS_DATABASE_URL; without it, asks the instance that `kronos up` runs here.
     """
     url = environment.database_url()
     try:
-        session.connect(url, database.api_session()).close()  # which says why not, where the pool would wait for it to become well
+        session.connect(
+            url, database.api_session()
+        ).close()  # which says why not, where the pool would wait for it to become well
         preview = asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
         raise _Refused(_explained(error)) from None
@@ -77,7 +83,9 @@ async def _preview(url: str, given: Json) -> schedules.Preview:
         faults = faults_of(error, SchedulePreview)
         raise errors.Unprocessable(faults[0].detail, faults=faults) from None
     async with database.Pool(url, size=1) as pool:
-        return await schedules.preview(database.InstanceView(pool), schedule_text(body), after=body.after, count=body.count)
+        return await schedules.preview(
+            database.InstanceView(pool), schedule_text(body), after=body.after, count=body.count
+        )
 
 
 def _explained(error: errors.KronosError) -> str:

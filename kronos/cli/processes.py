@@ -36,7 +36,8 @@ def worker(concurrency: int | None) -> None:
 
 
 def _prove(settings: Settings, role: session.Role) -> None:
-    """That KRONOS_DATABASE_URL lets us be `role`, for whom each connection proves it again. Raises ClickException with what to do.
+    """That KRONOS_DATABASE_URL lets us be `role`, for whom each connection proves it again. Raises ClickException with
+    what to do.
 
     A PostgreSQL that is away is no reason: the process starts, and waits for it.
     """
@@ -44,7 +45,9 @@ def _prove(settings: Settings, role: session.Role) -> None:
         with session.connect(settings.database_url.get_secret_value(), session.wanted(role)) as connection:
             if session.is_superuser(connection):
                 _log.warning(
-                    "%s is a superuser: this process acts as %s, but give it a login that can be nothing else", connection.info.user, role
+                    "%s is a superuser: this process acts as %s, but give it a login that can be nothing else",
+                    connection.info.user,
+                    role,
                 )
     except errors.SessionRefused as error:
         raise environment.refusal(error) from None

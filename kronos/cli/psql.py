@@ -18,8 +18,8 @@ _NO_PSQL = "psql is not installed: Debian's package postgresql-client has it"
 def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the database of KRONOS_DATABASE_URL, or of the instance that runs here.
 
-    ARGUMENTS are psql's own: kronos psql -c 'select jobid, schedule from cron.job'. The password is handed over in the environment and
-    stands on no command line.
+    ARGUMENTS are psql's own: kronos psql -c 'select jobid, schedule from cron.job'. The password is handed over in the
+    environment and stands on no command line.
     """
     program = shutil.which("psql")
     if program is None:
@@ -28,7 +28,8 @@ def psql(arguments: tuple[str, ...]) -> None:
     for name in _SECRETS:
         if name in given:
             raise click.ClickException(
-                f"the database's URL has {name}, which psql takes on its command line only, for everybody to read: start it yourself"
+                f"the database's URL has {name}, which psql takes on its command line only, for everybody to read: "
+                "start it yourself"
             )
     password = given.pop("password", None)
     environment = dict(os.environ)  # of libpq's variables those are left in it that fill in for this database

@@ -27,7 +27,10 @@ _KINDS = {
     "partitions_made": "partitions made",
 }
 _BUSY_SECONDS = 0.5
-_LOCKED = "an open transaction has them locked (a dump, a report: see pg_stat_activity by xact_start); run it again once that has ended"
+_LOCKED = (
+    "an open transaction has them locked (a dump, a report: see pg_stat_activity by xact_start); run it again "
+    "once that has ended"
+)
 
 
 @click.group()
@@ -38,9 +41,11 @@ def retention() -> None:
 @retention.command()
 @click.option("--dry-run", is_flag=True, help="Only count what would go.")
 def run(*, dry_run: bool) -> None:
-    """Delete all history that is older than its age, in small transactions. The internal job retention does it hourly, a piece at a time.
+    """Delete all history that is older than its age, in small transactions. The internal job retention does it hourly,
+    a piece at a time.
 
-    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos up` runs here.
+    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
+    up` runs here.
     """
     url = environment.database_url()
     totals: dict[str, int] = {}
@@ -61,7 +66,10 @@ def run(*, dry_run: bool) -> None:
                 return
             for kind in _KINDS:
                 totals[kind] = totals.get(kind, 0) + counts.get(kind, 0)
-            progress.update(task, description=f"{totals['executions'] + totals['executions_dropped']} executions, {totals['jobs']} jobs")
+            progress.update(
+                task,
+                description=f"{totals['executions'] + totals['executions_dropped']} executions, {totals['jobs']} jobs",
+            )
 
         try:
             history.age_out(url, is_dry=dry_run, report=report)
@@ -69,7 +77,9 @@ def run(*, dry_run: bool) -> None:
             raise environment.refusal(error) from None
     for kind, name in _KINDS.items():
         if totals.get(kind) or kind in ("executions", "attempts", "jobs", "run_details"):
-            click.echo(f"{totals.get(kind, 0):>12}  {name}{' would go' if dry_run and kind != 'partitions_made' else ''}")
+            click.echo(
+                f"{totals.get(kind, 0):>12}  {name}{' would go' if dry_run and kind != 'partitions_made' else ''}"
+            )
     for each in failed:
         click.echo(f"failed: {each['task']}: {each['message']} ({each['type']})", err=True)
     if is_left and not failed:

@@ -21,10 +21,14 @@ from kronos.errors import KronosError
     help="Where data, keys and logs are kept.  [default: $XDG_DATA_HOME/kronos]",
 )
 @click.option("--host", help="Address that the API listens on.  [KRONOS_HOST, default 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Its port; 0 finds a free one.  [KRONOS_PORT, default 8080]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Its port; 0 finds a free one.  [KRONOS_PORT, default 8080]"
+)
 @click.option("--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Number of worker processes.")
 @click.option(
-    "--hold", is_flag=True, help="Account for no tick and deliver nothing, as if it were down, but for the API: for a restored copy."
+    "--hold",
+    is_flag=True,
+    help="Account for no tick and deliver nothing, as if it were down, but for the API: for a restored copy.",
 )
 @click.option("--demo", is_flag=True, help="Make three jobs and a receiver for them, and watch their deliveries.")
 def up(*, home: str | None, host: str | None, port: int | None, workers: int, hold: bool, demo: bool) -> None:
@@ -35,7 +39,9 @@ def up(*, home: str | None, host: str | None, port: int | None, workers: int, ho
     if hold and demo:
         raise click.UsageError("--demo shows deliveries, and --hold makes none: leave one of them out")
     if home == "":
-        raise click.UsageError("--home is empty: a variable that is not set? It would be the present folder, which is written --home .")
+        raise click.UsageError(
+            "--home is empty: a variable that is not set? It would be the present folder, which is written --home ."
+        )
     libpq.forget_environment()  # all of its connections lead to its own cluster
     environment.warn_of_unknown()
     # The cluster's URL is the children's; nobody's password is needed before there is one.

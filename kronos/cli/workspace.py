@@ -38,7 +38,11 @@ def create(api: Api, slug: str, name: str | None) -> None:
 @command(workspace, in_workspace=False)
 @click.argument("slug")
 @click.option("--name", help="Its name for people.")
-@click.option("--status", type=click.Choice(["ACTIVE", "SUSPENDED"], case_sensitive=False), help="SUSPENDED: none of its jobs runs.")
+@click.option(
+    "--status",
+    type=click.Choice(["ACTIVE", "SUSPENDED"], case_sensitive=False),
+    help="SUSPENDED: none of its jobs runs.",
+)
 def edit(api: Api, slug: str, name: str | None, status: str | None) -> None:
     """Rename, suspend or resume a workspace."""
     api.show(api.send("PATCH", slug, body=given(name=name, status=status)), _FIELDS)

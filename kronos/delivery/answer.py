@@ -1,8 +1,9 @@
 """Reads a receiver's answer off the wire, piece by piece, and bounds all of it.
 
-A receiver that has written a status line has said what it made of the delivery. So nothing that follows the line changes the
-verdict: a header that is malformed, a length that is none, a body that is cut, bytes that nobody asked for. A library's parser
-refuses such answers whole, or not, depending on how TCP cut them (docs/decisions/0024-the-status-line-decides.md).
+A receiver that has written a status line has said what it made of the delivery. So nothing that follows the line
+changes the verdict: a header that is malformed, a length that is none, a body that is cut, bytes that nobody asked for.
+A library's parser refuses such answers whole, or not, depending on how TCP cut them
+(docs/decisions/0024-the-status-line-decides.md).
 """
 
 import re
@@ -34,7 +35,8 @@ _HEADS_BYTES, _HEAD_BYTES = 1024 * 1024, 1024
 
 
 class NotHttp(Exception):
-    """The answer has no status line of HTTP/1, or its heads are beyond every bound: a sentence for people, of our words alone."""
+    """The answer has no status line of HTTP/1, or its heads are beyond every bound: a sentence for people, of our words
+    alone."""
 
 
 class Head:
@@ -89,8 +91,8 @@ _heads: Cache[bytes, Head] = Cache(budget=_HEADS_BYTES, each=4 * _HEAD_BYTES)
 class AnswerParser:
     """One answer. `feed` takes what was read, until `is_complete`; `end` says that nothing follows.
 
-    `head` is None until the status line of the final answer was read whole. `is_cut` says that the body did not end where
-    reading ended; `keeps_alive` that the next answer on the connection begins where this one ended.
+    `head` is None until the status line of the final answer was read whole. `is_cut` says that the body did not end
+    where reading ended; `keeps_alive` that the next answer on the connection begins where this one ended.
     """
 
     __slots__ = (
@@ -185,7 +187,9 @@ class AnswerParser:
         found = _HEAD_END.search(buffer, max(self._scanned - 3, 0))
         size = found.end() if found else len(buffer)
         if self._head_bytes + size > MAX_HEAD_BYTES:
-            raise NotHttp(f"the endpoint's answer has a status line and headers of more than {MAX_HEAD_BYTES // 1024} KiB")
+            raise NotHttp(
+                f"the endpoint's answer has a status line and headers of more than {MAX_HEAD_BYTES // 1024} KiB"
+            )
         if found is None:
             self._scanned = size
             if size > 16 and not buffer.startswith(b"HTTP/1."):

@@ -23,8 +23,8 @@ class Exchange(Protocol):
 class Connection(asyncio.Protocol):
     """Made by the event loop; `send` sends a request, and its exchange hears of the answer's end.
 
-    What is read is parsed as it comes and bounded by AnswerParser, so a receiver that sends without end wakes no task and
-    holds no memory: its connection is aborted.
+    What is read is parsed as it comes and bounded by AnswerParser, so a receiver that sends without end wakes no task
+    and holds no memory: its connection is aborted.
     """
 
     def __init__(self, trusted: ssl.SSLContext | None = None, raw: asyncio.Transport | None = None) -> None:
@@ -44,8 +44,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is there, TLS agreed."""
         self._transport = cast(asyncio.Transport, transport)  # a stream's, as the protocol is
-        # With these marks `pause_writing` says at once that something is left in this process, `resume_writing` that nothing is.
-        # TLS pauses at its mark and not beyond: with a mark of 0 it pauses when all was written, and no connection was used twice.
+        # With these marks `pause_writing` says at once that something is left in this process, `resume_writing` that
+        # nothing is. TLS pauses at its mark and not beyond: with a mark of 0 it pauses when all was written, and no
+        # connection was used twice.
         self._transport.set_write_buffer_limits(high=0 if self._raw is None else 1, low=0)
         self._readable.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
@@ -61,7 +62,9 @@ class Connection(asyncio.Protocol):
         """Something of the answer, or bytes that nobody asked for: then nothing more is read."""
         answer = self._answer
         if answer is None:
-            self._is_lost = True  # now, and not only when the event loop has closed it: else a delivery takes it in between
+            self._is_lost = (
+                True  # now, and not only when the event loop has closed it: else a delivery takes it in between
+            )
             self.abort()
             return
         try:
@@ -106,18 +109,22 @@ class Connection(asyncio.Protocol):
 
     @property
     def _left_nothing(self) -> bool:
-        return not self._is_draining and (self._raw is None or self._raw.is_closing() or self._raw.get_write_buffer_size() == 0)
+        return not self._is_draining and (
+            self._raw is None or self._raw.is_closing() or self._raw.get_write_buffer_size() == 0
+        )
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the next request may be sent over it: it is there, and its receiver has neither closed it nor sent anything.
+        """Whether the next request may be sent over it: it is there, and its receiver has neither closed it nor sent
+        anything.
 
         Asked of the operating system: the event loop has not always seen the close by now.
         """
         return not self._is_lost and self._answer is None and self._left_nothing and not self._readable.poll(0)
 
     def abort(self) -> None:
-        """Close it now, whatever is left unsent: close() alone waits for the write buffer, which a receiver may hold for ever."""
+        """Close it now, whatever is left unsent: close() alone waits for the write buffer, which a receiver may hold
+        for ever."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -17,7 +17,8 @@ from kronos.delivery.trust import Trust
 # Shorter than the 5 s of node and uvicorn: a request that meets a connection being closed is UNKNOWN.
 _KEEP_ALIVE_SECONDS = 4.0
 _SWEEP_SECONDS = 1.0
-# A receiver that closed a kept connection as it was used again gets new ones for so long: each such close costs an attempt.
+# A receiver that closed a kept connection as it was used again gets new ones for so long: each such close costs an
+# attempt.
 _DISTRUST_SECONDS = 600.0
 _MOST_DISTRUSTED = 1000
 # RFC 8305 section 5: so long is an address given before the next of the other family is tried beside it.
@@ -88,13 +89,18 @@ class Connections:
         return not origin.is_tls or connection.trusted is self.trust.context
 
     async def open(self, origin: Origin) -> Connection:
-        """A new connection. Raises AddressRefused, NameUnknown, HostUnreachable, ssl.SSLError; TLS is agreed when it returns."""
+        """A new connection. Raises AddressRefused, NameUnknown, HostUnreachable, ssl.SSLError; TLS is agreed when it
+        returns."""
         loop = asyncio.get_running_loop()
         infos = [_info(address, origin.port) for address in await self._addresses(origin)]
         guard = _Guard(self._policy)
         try:
             opened = await aiohappyeyeballs.start_connection(
-                infos, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, interleave=1, loop=loop, socket_factory=guard.open_socket
+                infos,
+                happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
+                interleave=1,
+                loop=loop,
+                socket_factory=guard.open_socket,
             )
         except OSError as error:
             if guard.has_refused:
@@ -120,7 +126,9 @@ class Connections:
         connection = Connection(context, raw)
         secured = None
         try:
-            secured = await asyncio.get_running_loop().start_tls(raw, connection, context, server_hostname=origin.host.removesuffix("."))
+            secured = await asyncio.get_running_loop().start_tls(
+                raw, connection, context, server_hostname=origin.host.removesuffix(".")
+            )
         except ssl.SSLError:
             raise
         except OSError as error:

@@ -1,8 +1,8 @@
 """Where deliveries may go. Each layer stops an attack alone: the URL's form, the resolver, the socket.
 
-check_url          when an endpoint is written and before each delivery; judges form and literal addresses, no DNS
-checked_addresses  every address a name resolves to, at each connection, and it goes to one of these: a name cannot be rebound
-open_socket        every TCP connection; the last line, which also sees the addresses that a URL names itself
+check_url when an endpoint is written and before each delivery; judges form and literal addresses, no DNS
+checked_addresses every address a name resolves to, at each connection, and it goes to one of these: a name cannot be
+rebound open_socket every TCP connection; the last line, which also sees the addresses that a URL names itself
 """
 
 import re
@@ -28,7 +28,9 @@ _V4_REFUSED = tuple(IPv4Network(text) for text in (
 # fmt: on
 # IPv6 the other way round: global unicast only, without Teredo, ORCHID, benchmarking, documentation, 6to4, AS112.
 _V6_GLOBAL_UNICAST = IPv6Network("2000::/3")
-_V6_REFUSED = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"))
+_V6_REFUSED = tuple(
+    IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
+)
 _V4_LOOPBACK = IPv4Network("127.0.0.0/8")
 _V6_LOOPBACK = IPv6Network("::1/128")
 
@@ -107,7 +109,8 @@ class Destination:
     authority: str
     """What the header Host says."""
     target: str
-    """Path and query as their author wrote them: nothing is decoded, re-encoded or resolved, so that signed URLs stay valid."""
+    """Path and query as their author wrote them: nothing is decoded, re-encoded or resolved, so that signed URLs stay
+    valid."""
 
     @property
     def url(self) -> str:
@@ -143,7 +146,8 @@ def check_url(text: str, policy: EgressPolicy) -> Destination:
 
 
 def _target(text: str) -> str:
-    """What stands behind the authority. Characters that HTTP cannot carry are percent-encoded as UTF-8, and no others."""
+    """What stands behind the authority. Characters that HTTP cannot carry are percent-encoded as UTF-8, and no
+    others."""
     shape = _SHAPE.match(text)
     rest = text[shape.end("authority") :] if shape else ""
     if not rest.startswith("/"):

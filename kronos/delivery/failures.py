@@ -7,7 +7,9 @@ from kronos.delivery.connections import HostUnreachable, NameUnknown
 from kronos.delivery.egress import AddressRefused
 from kronos.delivery.outcome import ErrorType
 
-_UNKNOWN_AUTHORITY = "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
+_UNKNOWN_AUTHORITY = (
+    "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
+)
 # OpenSSL's x509_vfy.h. Its own text may hold the address.
 _UNTRUSTED = {
     9: "the endpoint's certificate, or its authority's, is not valid yet",

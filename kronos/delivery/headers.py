@@ -21,7 +21,8 @@ _RESERVED = frozenset(
 _RESERVED_PREFIXES = ("proxy-", "x-forwarded-", "webhook-", "kronos-", "x-kronos-")
 USER_AGENT = f"kronos/{version('kronos')}"
 IDENTITY = (
-    "Idempotency-Key", "webhook-id", "webhook-timestamp", "Kronos-Job-Id", "Kronos-Execution-Id", "Kronos-Attempt", "Kronos-Scheduled-At",
+    "Idempotency-Key", "webhook-id", "webhook-timestamp", "Kronos-Job-Id", "Kronos-Execution-Id", "Kronos-Attempt",
+    "Kronos-Scheduled-At",
     "traceparent",
 )  # fmt: skip
 """The names of the headers that `identity` writes, without the signature's."""
@@ -44,16 +45,25 @@ def check_headers(headers: Mapping[str, str]) -> None:
 
 
 def identity(
-    *, execution_id: str, job_id: str, attempt_number: int, scheduled_at: datetime, timestamp: int, body: bytes, keys: Sequence[bytes]
+    *,
+    execution_id: str,
+    job_id: str,
+    attempt_number: int,
+    scheduled_at: datetime,
+    timestamp: int,
+    body: bytes,
+    keys: Sequence[bytes],
 ) -> str:
     """What a delivery says of itself, a line each.
 
-    One key for all attempts of an execution, and this attempt's time and number. `timestamp` is this attempt's, in seconds since 1970.
+    One key for all attempts of an execution, and this attempt's time and number. `timestamp` is this attempt's, in
+    seconds since 1970.
     """
     # One trace for all attempts of an execution, a span for each: https://www.w3.org/TR/trace-context/
     trace = f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
     lines = (
-        f"Idempotency-Key: {execution_id}\r\nwebhook-id: {execution_id}\r\nwebhook-timestamp: {timestamp}\r\nKronos-Job-Id: {job_id}\r\n"
+        f"Idempotency-Key: {execution_id}\r\nwebhook-id: {execution_id}\r\nwebhook-timestamp: "
+        f"{timestamp}\r\nKronos-Job-Id: {job_id}\r\n"
         f"Kronos-Execution-Id: {execution_id}\r\nKronos-Attempt: {attempt_number}\r\n"
         f"Kronos-Scheduled-At: {scheduled_at.astimezone(UTC).isoformat()[:-6]}Z\r\ntraceparent: {trace}\r\n"
     )

@@ -65,7 +65,8 @@ class HttpTransport:
         ca_file: Path | None = None,
     ) -> None:
         self._policy = policy
-        # Most deliveries go to a URL that was judged before; judging one takes 40 us. Long ones, with a value in them, mostly do not.
+        # Most deliveries go to a URL that was judged before; judging one takes 40 us. Long ones, with a value in them,
+        # mostly do not.
         self._checked_before = lru_cache(maxsize=1024)(partial(check_url, policy=policy))
         self._resolver = resolver
         self._ssl_context = ssl_context
@@ -80,13 +81,16 @@ class HttpTransport:
         self._connections = Connections(self._policy, self._resolver or SystemResolver(), trust)
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._timer is not None:
             self._timer.cancel()
         await self._connections.close()
 
     def cut_off(self) -> None:
-        """End every delivery under way, and send none that is begun later: the worker stops. Each still has its outcome."""
+        """End every delivery under way, and send none that is begun later: the worker stops. Each still has its
+        outcome."""
         self.is_cut_off = True
         for sending in list(self._under_way):
             sending.stop("worker_stopped")
@@ -94,12 +98,16 @@ class HttpTransport:
     def envelope(self, method: str, url: str, headers: Mapping[str, str]) -> Envelope | Undeliverable:
         """What all deliveries have in common that go to this URL by this method with these headers; it may be kept."""
         try:
-            destination = self._checked_before(url) if len(url) <= _MAX_CACHED_CHARACTERS else check_url(url, self._policy)
+            destination = (
+                self._checked_before(url) if len(url) <= _MAX_CACHED_CHARACTERS else check_url(url, self._policy)
+            )
             check_headers(headers)
         except Refused as refused:
             return Undeliverable(refused, method, url, headers)
         if method not in METHODS:
-            return Undeliverable(Refused("bad_request", f"deliveries use {', '.join(METHODS)} only"), method, url, headers)
+            return Undeliverable(
+                Refused("bad_request", f"deliveries use {', '.join(METHODS)} only"), method, url, headers
+            )
         return Envelope(method, url, headers, destination)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[bytes] = ()) -> Outcome:
@@ -254,7 +262,9 @@ class Sending:
     def begin(self, request: bytes) -> None:
         """Send the request over a kept connection, or make one."""
         origin = self._origin
-        if (origin.is_tls and self._connections.trust.may_have_changed) or (kept := self._connections.take_kept(origin)) is None:
+        if (origin.is_tls and self._connections.trust.may_have_changed) or (
+            kept := self._connections.take_kept(origin)
+        ) is None:
             self._opening = asyncio.create_task(self._open(request))
             self._opening.add_done_callback(self._opening_ended)
             return
@@ -287,7 +297,8 @@ class Sending:
             self._fail(*self._error_of(error))
 
     def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
-        """Its connection calls this, once: the answer was read as far as answers are read, or there is none, and why."""
+        """Its connection calls this, once: the answer was read as far as answers are read, or there is none, and
+        why."""
         if error is None and answer.keeps_alive and self._connection is not None and self._connection.is_sent:
             self._connections.keep(self._origin, self._connection)
             self._finish(self._judged(answer))

@@ -34,8 +34,14 @@ ErrorType = Literal[
     "internal",
 ]
 # What the author of the endpoint has to change: sending the same again cannot help.
-_PERMANENT: frozenset[ErrorType] = frozenset({"redirect", "address_blocked", "bad_url", "bad_headers", "bad_request", "template"})
-_STATUS_OF: dict[ErrorType, AttemptStatus] = {"timeout": "TIMED_OUT", "closed_without_answer": "UNKNOWN", "worker_stopped": "UNKNOWN"}
+_PERMANENT: frozenset[ErrorType] = frozenset(
+    {"redirect", "address_blocked", "bad_url", "bad_headers", "bad_request", "template"}
+)
+_STATUS_OF: dict[ErrorType, AttemptStatus] = {
+    "timeout": "TIMED_OUT",
+    "closed_without_answer": "UNKNOWN",
+    "worker_stopped": "UNKNOWN",
+}
 
 MOST_ASKED = timedelta(seconds=10**10)
 """Of a Retry-After: three centuries. How much of it is waited for is the endpoint's retry policy's to say."""
@@ -71,7 +77,9 @@ class Outcome:
     is_unsent: bool = False
 
 
-def failed(error_type: ErrorType, message: str, *, request: str | None = None, duration: timedelta = timedelta()) -> Outcome:
+def failed(
+    error_type: ErrorType, message: str, *, request: str | None = None, duration: timedelta = timedelta()
+) -> Outcome:
     """The outcome of an attempt that got no answer, or was never sent; the worker uses it for templates too."""
     return Outcome(
         status=_STATUS_OF.get(error_type, "FAILED"),
@@ -191,8 +199,8 @@ def _stored_head(head: Head) -> str:
 
 
 def _stored_names(names: Iterable[str]) -> list[Json]:
-    # Cut before they are a cache's key: an endpoint's headers and its answers' are the same in most deliveries (30 us of each),
-    # and what a receiver invents anew each time must not stay in memory.
+    # Cut before they are a cache's key: an endpoint's headers and its answers' are the same in most deliveries (30 us
+    # of each), and what a receiver invents anew each time must not stay in memory.
     cut = tuple(name[:_MAX_STORED_HEADER_CHARACTERS] for name in names)[:_MAX_NAMES_LOOKED_AT]
     is_usual = len(cut) <= _MAX_CACHED_NAMES and sum(map(len, cut)) <= _MAX_CACHED_CHARACTERS
     return list(_names_before(cut) if is_usual else _names(cut))

@@ -109,7 +109,9 @@ def render_headers(headers: Mapping[str, str], context: Mapping[str, Json]) -> d
     rendered: dict[str, str] = {}
     for name, value in headers.items():
         pointer = pointer_to(name)
-        text = "".join(piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in _parse_at(value, pointer)).strip()
+        text = "".join(
+            piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in _parse_at(value, pointer)
+        ).strip()
         if _UNSENDABLE.search(text):
             hint = "Header values have visible ASCII characters, spaces and tabs."
             message = f"the template's value for the header {name} holds a character that cannot be sent"
@@ -123,13 +125,16 @@ def render_url(text: str, context: Mapping[str, Json]) -> str:
     filler = _Filler(context, MAX_RENDERED_BYTES)
     pieces = _url_pieces(text)
     rendered = "".join(piece if isinstance(piece, str) else _encoded(filler.text(piece, ""), piece) for piece in pieces)
-    if len(pieces) > 1 and _path_steps(rendered) > _path_steps("".join(piece if isinstance(piece, str) else "x" for piece in pieces)):
+    if len(pieces) > 1 and _path_steps(rendered) > _path_steps(
+        "".join(piece if isinstance(piece, str) else "x" for piece in pieces)
+    ):
         raise TemplateError("a value would turn a segment of the URL's path into . or ..")
     return rendered
 
 
 def _path_steps(url: str) -> int:
-    """How many segments of the path are . or .., as receivers read them: escapes decoded, parameters after ; left out."""
+    """How many segments of the path are . or .., as receivers read them: escapes decoded, parameters after ; left
+    out."""
     segments = url.partition("?")[0].split("/")
     return sum(unquote(segment).partition(";")[0] in (".", "..") for segment in segments)
 
@@ -199,7 +204,8 @@ def _parse_at(text: str, pointer: str) -> tuple[_Piece, ...]:
 
 
 def _parse(text: str) -> tuple[_Piece, ...]:
-    """As _parsed. Long texts are parsed again each time: the cache holds what is asked most, and some megabytes at most."""
+    """As _parsed. Long texts are parsed again each time: the cache holds what is asked most, and some megabytes at
+    most."""
     return _parsed_before(text) if len(text) <= _MAX_CACHED_CHARACTERS else _parsed(text)
 
 
@@ -273,6 +279,7 @@ def _url_pieces(text: str) -> tuple[_Piece, ...]:
 
 def _encoded(value: str, name: _Name) -> str:
     if any(part in (".", "..") for part in re.split(r"[/\\;]", value)):
-        # Receivers decode %2F before they resolve dots: ../../admin would reach another path. Some read /..;/ as a step, too.
+        # Receivers decode %2F before they resolve dots: ../../admin would reach another path. Some read /..;/ as a
+        # step, too.
         raise TemplateError(f"the value of {{{{{name}}}}} holds a path step (. or ..), which a URL may not")
     return quote(value, safe="", errors="replace")

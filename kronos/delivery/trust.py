@@ -1,4 +1,5 @@
-"""Whom deliveries over TLS trust: the operating system's authorities, and with KRONOS_CA_FILE the file's beside them."""
+"""Whom deliveries over TLS trust: the operating system's authorities, and with KRONOS_CA_FILE the file's beside
+them."""
 
 import asyncio
 import logging
@@ -12,7 +13,8 @@ _log = logging.getLogger(__name__)
 
 
 class Trust:
-    """A context for new connections, which follows its file: a certificate that is added or taken away counts from the next connection on.
+    """A context for new connections, which follows its file: a certificate that is added or taken away counts from the
+    next connection on.
 
     A file that is gone or broken is reported once, and the authorities that were read before go on being trusted.
     """
@@ -56,7 +58,8 @@ def _hardened(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 def _mark(path: Path) -> tuple[int, int, int, int] | None:
-    """What differs once a file was written or replaced, also behind links, as orchestrators rotate mounts; None: it is not there."""
+    """What differs once a file was written or replaced, also behind links, as orchestrators rotate mounts; None: it is
+    not there."""
     try:
         found = os.stat(path)
     except OSError:

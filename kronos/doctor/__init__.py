@@ -82,7 +82,8 @@ class Doctor:
         self._progress = progress
 
     def examine(self) -> Iterator[Finding]:
-        """The findings, as they are made; those that cannot be made without what is missing are left out. Raises psycopg.Error."""
+        """The findings, as they are made; those that cannot be made without what is missing are left out. Raises
+        psycopg.Error."""
         sent_at = time.time()
         (ground,) = self._rows(_GROUND)
         yield findings.clock(sent_at, ground, answered_at=time.time())
@@ -127,7 +128,8 @@ class Doctor:
         yield "ledger", one(self._ledger)
 
     def _guarded(self, check: str, make: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-        """Its findings; where what it needs is missing, the one that says so: what is wrong with one thing hides no other."""
+        """Its findings; where what it needs is missing, the one that says so: what is wrong with one thing hides no
+        other."""
         try:
             yield from list(make())
         except psycopg.Error as error:
@@ -141,14 +143,19 @@ class Doctor:
 
     def _deliveries(self) -> Iterator[Finding]:
         (workers,) = self._rows(_WORKERS)
-        return instance.deliveries(workers.worker_sessions, self._rows(_WAITING, longer_than=readiness.WAITS_LONG, limit=LISTED))
+        return instance.deliveries(
+            workers.worker_sessions, self._rows(_WAITING, longer_than=readiness.WAITS_LONG, limit=LISTED)
+        )
 
     def _zone_data(self, version: str | None) -> Finding:
         readings = tzdata.differing(self._rows(_READINGS))
-        return findings.zone_data(tzdata.version_in(version), tzdata.client_version(), readings, today=datetime.now(UTC).date())
+        return findings.zone_data(
+            tzdata.version_in(version), tzdata.client_version(), readings, today=datetime.now(UTC).date()
+        )
 
     def fix(self) -> JsonObject:
-        """Run the reaper here and now, again for as long as it leaves less and less, make partitions and note those that were attached.
+        """Run the reaper here and now, again for as long as it leaves less and less, make partitions and note those
+        that were attached.
 
         What they counted, together.
 
@@ -175,7 +182,9 @@ class Doctor:
 
     def fixed(self) -> Iterator[Finding]:
         """What `fix` did, or why it could not. Raises psycopg.Error where the connection is gone."""
-        yield from self._guarded("fix", lambda: iter([Finding(check="fix", ok=True, detail=f"the reaper ran: {self.fix()}")]))
+        yield from self._guarded(
+            "fix", lambda: iter([Finding(check="fix", ok=True, detail=f"the reaper ran: {self.fix()}")])
+        )
         self._connection.execute("reset role")
 
     def _rows(self, wanted: Statement[Row], **params: object) -> list[Row]:
@@ -198,15 +207,20 @@ class Doctor:
 
 
 def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
-    """The findings of the instance behind `url`, after running the reaper where `fix` is set. Never raises: a failure is a finding."""
+    """The findings of the instance behind `url`, after running the reaper where `fix` is set. Never raises: a failure
+    is a finding."""
     try:
-        with session.connect(url, session.wanted(None), application_name="kronos-doctor", context=reading.context()) as connection:
+        with session.connect(
+            url, session.wanted(None), application_name="kronos-doctor", context=reading.context()
+        ) as connection:
             doctor = Doctor(connection, progress=progress)
             if fix:
                 yield from doctor.fixed()
             yield from doctor.examine()
     except errors.SessionRefused as error:
-        yield Finding(check="database", ok=False, detail=error.detail, meaning="what this session reads could not be trusted")
+        yield Finding(
+            check="database", ok=False, detail=error.detail, meaning="what this session reads could not be trusted"
+        )
     except errors.Unconnected as error:
         yield Finding(
             check="database",

@@ -67,7 +67,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Something of the schema that is not as the newest upgrade left it: it is gone, new, or differs in what `differs` names."""
+    """Something of the schema that is not as the newest upgrade left it: it is gone, new, or differs in what `differs`
+    names."""
 
     object: str
     differs: list[str]
@@ -208,7 +209,8 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionState:
-    """When retention last ran and last left nothing to do; rows of the default partitions that partitions of their time are there for."""
+    """When retention last ran and last left nothing to do; rows of the default partitions that partitions of their time
+    are there for."""
 
     ran_seconds: float
     done_seconds: float

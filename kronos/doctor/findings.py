@@ -38,7 +38,8 @@ _FIX = "run `kronos doctor --fix`, or wait a minute for the reaper"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check: whether it holds, what was found, what it means where it does not, and the command or SQL that puts it right."""
+    """One check: whether it holds, what was found, what it means where it does not, and the command or SQL that puts it
+    right."""
 
     check: str
     ok: bool
@@ -54,8 +55,10 @@ def clock(sent_at: float, ground: Ground, *, answered_at: float) -> Finding:
     return Finding(
         check="clock",
         ok=abs(ahead) <= _CLOCK_SECONDS + slack,
-        detail=f"PostgreSQL's clock is {abs(ahead):.3f} s {'ahead of' if ahead >= 0 else 'behind'} this machine's, ± {slack:.3f} s",
-        meaning="ticks go by PostgreSQL's clock, so jobs run that much early or late by the clocks of people and receivers",
+        detail=f"PostgreSQL's clock is {abs(ahead):.3f} s {'ahead of' if ahead >= 0 else 'behind'} this machine's, ± "
+        f"{slack:.3f} s",
+        meaning="ticks go by PostgreSQL's clock, so jobs run that much early or late by the clocks of people and "
+        "receivers",
         fix="let both machines keep time, with chrony or systemd-timesyncd",
     )
 
@@ -68,14 +71,18 @@ def ground(ground: Ground) -> Iterator[Finding]:
         ok=not ground.is_read_only,
         detail="PostgreSQL is a standby, it takes no writes" if ground.is_read_only else "PostgreSQL takes writes",
         meaning="nothing can be made, rung or delivered here; what else is found below is the standby's own",
-        fix="promote it, or let KRONOS_DATABASE_URL name the primary; several hosts, separated by commas, may stand in it",
+        fix="promote it, or let KRONOS_DATABASE_URL name the primary; several hosts, separated by commas, may stand "
+        "in it",
     )
     yield Finding(
         check="pg_cron",
         ok=version is not None,
-        detail=f"pg_cron {version} on PostgreSQL {ground.server_version}{_degraded(version)}" if version else "pg_cron is not installed",
+        detail=f"pg_cron {version} on PostgreSQL {ground.server_version}{_degraded(version)}"
+        if version
+        else "pg_cron is not installed",
         meaning=f"without pg_cron in database {ground.database} nothing rings",
-        fix=f"add pg_cron to shared_preload_libraries, set cron.database_name = '{ground.database}', restart PostgreSQL; then {MIGRATE}",
+        fix=f"add pg_cron to shared_preload_libraries, set cron.database_name = '{ground.database}', restart "
+        f"PostgreSQL; then {MIGRATE}",
     )
     yield Finding(
         check="launcher",
@@ -97,7 +104,9 @@ def ground(ground: Ground) -> Iterator[Finding]:
     yield Finding(
         check="schema",
         ok=ground.has_schema and applied == wanted,
-        detail=f"functions at {applied or 'nothing'}, this release has {wanted}" if applied != wanted else f"at this release, {wanted}",
+        detail=f"functions at {applied or 'nothing'}, this release has {wanted}"
+        if applied != wanted
+        else f"at this release, {wanted}",
         meaning="the database is not at the release of this command",
         fix=MIGRATE,
     )
@@ -123,7 +132,9 @@ def impossible(check: str, message: str, sqlstate: str | None) -> Finding:
         check=check,
         ok=False,
         detail=f"could not be looked at: {message} ({sqlstate or 'no code'})",
-        meaning="something that a migration makes is missing, or may not be used" if is_missing else "PostgreSQL could not answer",
+        meaning="something that a migration makes is missing, or may not be used"
+        if is_missing
+        else "PostgreSQL could not answer",
         fix=MIGRATE if is_missing else "see PostgreSQL's log, and run `kronos doctor` again",
     )
 
@@ -138,7 +149,8 @@ def orphans(found: list[Orphan]) -> Finding:
         ok=not found,
         detail=told if found else "every entry's role is there",
         meaning="pg_cron's launcher ends each second, so no job fires",
-        fix=f"as a superuser: delete from cron.job where username in ({listed});",  # noqa: S608  # words for a person, not run
+        # words for a person, not run
+        fix=f"as a superuser: delete from cron.job where username in ({listed});",  # noqa: S608
     )
 
 
@@ -185,9 +197,11 @@ def left_behind(found: list[LeftBehind]) -> Finding:
         check="deletions",
         ok=not found,
         detail=f"{many(found)}: {some(told)}" if found else "nothing unfinished is of a deleted workspace or endpoint",
-        meaning="rows were written by hand or restored in part: these never end by themselves, and cannot be reached over the API",
+        meaning="rows were written by hand or restored in part: these never end by themselves, and cannot be reached "
+        "over the API",
         fix="as kronos_owner, bring back what was deleted, cancel these over the API, and delete it again: "
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = kronos.now(), deleted_at = null where slug = …; "
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = kronos.now(), deleted_at = null where slug "
+        "= …; "
         "update kronos.endpoints set deleted_at = null where endpoint_id = …;",
     )
 
@@ -217,7 +231,8 @@ def zones(found: list[StaleZone]) -> Finding:
 
 
 def zone_data(server: str | None, client: str | None, differing: list[str], *, today: date) -> Finding:
-    """Whose time zone data says what, and how old PostgreSQL's is. An old one is reported and no failure: most of its rules hold."""
+    """Whose time zone data says what, and how old PostgreSQL's is. An old one is reported and no failure: most of its
+    rules hold."""
     told = f"PostgreSQL's is {server}" if server else "PostgreSQL's is shown to superusers alone (tzdata.zi, line 1)"
     told += f", this machine's {client}" if client else ", this machine's names no version"
     if server is not None and tzdata.is_old(server, today):
@@ -226,8 +241,10 @@ def zone_data(server: str | None, client: str | None, differing: list[str], *, t
         check="time zone data",
         ok=not differing,
         detail=f"{told}; other distances from UTC here in {some(differing)}" if differing else told,
-        meaning="jobs of these zones run at other times than clients here believe: one side's files are older, or in PostgreSQL's memory",
-        fix="update the package tzdata on both machines, then restart PostgreSQL: it keeps zones that its own settings name",
+        meaning="jobs of these zones run at other times than clients here believe: one side's files are older, or in "
+        "PostgreSQL's memory",
+        fix="update the package tzdata on both machines, then restart PostgreSQL: it keeps zones that its own "
+        "settings name",
     )
 
 
@@ -238,7 +255,8 @@ def cron_settings(found: CronSettings) -> Finding:
     return Finding(
         check="cron settings",
         ok=not wrong,
-        detail="; ".join(wrong) or (right if found.is_visible else f"not for this user's eyes; taken for granted: {right}"),
+        detail="; ".join(wrong)
+        or (right if found.is_visible else f"not for this user's eyes; taken for granted: {right}"),
         meaning="alarms ring too often, or not at all where they must, and ticks wait for catch-up",
         fix="alter system set cron.timezone = 'GMT'; alter system reset cron.match_dom_and_dow; and restart PostgreSQL",
     )
@@ -249,10 +267,14 @@ def partitions(found: list[Partition]) -> Finding:
     return Finding(
         check="partitions",
         ok=not found,
-        detail=f"missing: {some([each.partition for each in found])}" if found else f"the coming {AHEAD.days // 7} weeks have theirs",
-        meaning="they are made eight weeks ahead, and were not: a transaction has the default partition locked, or nobody makes them; "
+        detail=f"missing: {some([each.partition for each in found])}"
+        if found
+        else f"the coming {AHEAD.days // 7} weeks have theirs",
+        meaning="they are made eight weeks ahead, and were not: a transaction has the default partition locked, or "
+        "nobody makes them; "
         "rows without one go to the default partition, which cannot be dropped",
-        fix="run `kronos doctor --fix`; where that makes none, end the oldest transaction of pg_stat_activity (order by xact_start)",
+        fix="run `kronos doctor --fix`; where that makes none, end the oldest transaction of pg_stat_activity (order "
+        "by xact_start)",
     )
 
 
@@ -261,8 +283,11 @@ def unnoted_partitions(found: list[Partition]) -> Finding:
     return Finding(
         check="partition notes",
         ok=not found,
-        detail=f"not noted: {some([each.partition for each in found])}" if found else "what each partition holds is noted",
-        meaning="somebody has attached them, restored from a backup say; lists of executions do not show what is in them",
+        detail=f"not noted: {some([each.partition for each in found])}"
+        if found
+        else "what each partition holds is noted",
+        meaning="somebody has attached them, restored from a backup say; lists of executions do not show what is in "
+        "them",
         fix="run `kronos doctor --fix`, or select kronos.note_partition('<name>') for each",
     )
 
@@ -291,30 +316,38 @@ def retention(found: RetentionState) -> Iterator[Finding]:
         if runs
         else "history grows: retention does not run",
         fix="`kronos retention run` does all of it now and says what keeps it from it; its runs: "
-        "select status, output, error from kronos.executions where job_id = (select job_id from kronos.jobs where name = 'retention') "
+        "select status, output, error from kronos.executions where job_id = (select job_id from kronos.jobs where "
+        "name = 'retention') "
         "order by created_at desc limit 5;",
     )
     stray = found.executions + found.attempts
     yield Finding(
         check="default partitions",
         ok=stray == 0,
-        detail=f"{stray}{' or more' if max(found.executions, found.attempts) >= LISTED else ''} rows that belong into partitions"
+        detail=f"{stray}{' or more' if max(found.executions, found.attempts) >= LISTED else ''} rows that belong into "
+        "partitions"
         if stray
         else "they hold nothing that belongs into a partition",
-        meaning="rows came while their time had no partition; they are read with every look at history, and go one by one",
+        meaning="rows came while their time had no partition; "
+        "they are read with every look at history, and go one by one",
         fix="nothing, once partitions are made again (see partitions): they go when they are old enough",
     )
 
 
 def growth(found: list[BloatedTable]) -> Finding:
     """Tables that are larger than what they hold."""
-    told = [f"{each.name}: {each.dead_rows} dead rows, {each.live_rows} live, {each.bytes // 1_000_000} MB" for each in found]
+    told = [
+        f"{each.name}: {each.dead_rows} dead rows, {each.live_rows} live, {each.bytes // 1_000_000} MB"
+        for each in found
+    ]
     return Finding(
         check="growth",
         ok=not found,
         detail=some(told) if found else "no table holds more dead rows than live ones",
-        meaning="statements read what is dead: autovacuum is off or behind, or an old transaction keeps dead rows from being removed",
-        fix="end the oldest transaction of pg_stat_activity (order by xact_start), look at pg_replication_slots; then vacuum the table",
+        meaning="statements read what is dead: autovacuum is off or behind, or an old transaction keeps dead rows "
+        "from being removed",
+        fix="end the oldest transaction of pg_stat_activity (order by xact_start), look at pg_replication_slots; then "
+        "vacuum the table",
     )
 
 
@@ -329,8 +362,10 @@ def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
         check="ledger",
         ok=False,
         detail=f"{told}; {some([_told(each) for each in wrong])}",
-        meaning="rows were deleted or written by hand, or a job is malformed: what became of these ticks cannot be known",
-        fix="`kronos job explain JOB --workspace W --at T` says what is known of a tick; POST …/backfill runs a window again",
+        meaning="rows were deleted or written by hand, or a job is malformed: what became of these ticks cannot be "
+        "known",
+        fix="`kronos job explain JOB --workspace W --at T` says what is known of a tick; POST …/backfill runs a "
+        "window again",
     )
 
 
@@ -339,7 +374,9 @@ def _told(each: JobLedger) -> str:
     if each.error is not None:
         return f"{name}: {each.error['message']}"
     first = min(at for at in (each.first_unaccounted, each.first_surplus) if at is not None)
-    return f"{name}: {each.unaccounted} unaccounted, {each.surplus} surplus, first at {first.astimezone(UTC).isoformat()}"
+    return (
+        f"{name}: {each.unaccounted} unaccounted, {each.surplus} surplus, first at {first.astimezone(UTC).isoformat()}"
+    )
 
 
 def _ago(seconds: float) -> str:

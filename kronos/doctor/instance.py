@@ -1,4 +1,5 @@
-"""Findings about what is around the jobs: whether pg_cron's alarms begin, what was changed by hand, whether any worker delivers. No I/O."""
+"""Findings about what is around the jobs: whether pg_cron's alarms begin, what was changed by hand, whether any worker
+delivers. No I/O."""
 
 from collections.abc import Iterator
 
@@ -15,7 +16,9 @@ _SWITCHED = {
 }
 
 
-def ringing_here(ground: Ground, pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -> Iterator[Finding]:
+def ringing_here(
+    ground: Ground, pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None
+) -> Iterator[Finding]:
     """Whether pg_cron rings, and here; and if not, why."""
     served = pg_cron.served_database
     is_here = served in (None, ground.database)
@@ -33,7 +36,9 @@ def ringing_here(ground: Ground, pg_cron: PgCron, setup: ringing.Setup, login: p
         meaning="nothing is repaired, caught up, or freed of dead workers",
         fix=MIGRATE,
     )
-    alarms = _alarms(pg_cron, setup, login) if is_here else Finding(check="alarms", ok=True, detail=f"they ring in {served}")
+    alarms = (
+        _alarms(pg_cron, setup, login) if is_here else Finding(check="alarms", ok=True, detail=f"they ring in {served}")
+    )
     yield alarms
     stands_in = "; workers ring in its place, a little late, while one runs"
     yield Finding(
@@ -41,8 +46,10 @@ def ringing_here(ground: Ground, pg_cron: PgCron, setup: ringing.Setup, login: p
         ok=pg_cron.silent_seconds <= readiness.SILENT_AFTER.total_seconds(),
         # never "rang": silence begins, at the earliest, when PostgreSQL started or the internal jobs were made
         detail=f"pg_cron has been silent for {pg_cron.silent_seconds:.0f} s",
-        meaning=("pg_cron is frozen or behind" if alarms.ok else "pg_cron's alarms fail, see the check alarms") + stands_in,
-        fix="from pg_cron 1.6.1: select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'pg_cron launcher'; "
+        meaning=("pg_cron is frozen or behind" if alarms.ok else "pg_cron's alarms fail, see the check alarms")
+        + stands_in,
+        fix="from pg_cron 1.6.1: select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'pg_cron "
+        "launcher'; "
         "before: restart PostgreSQL"
         if alarms.ok
         else "what the check alarms says; pg_cron then rings at the next minute",
@@ -56,7 +63,8 @@ def hold(pg_cron: PgCron) -> Finding:
         ok=not pg_cron.is_held,
         detail="kronos.hold is on" if pg_cron.is_held else "it fires and delivers",
         meaning="no tick is accounted for and nothing is delivered, as for a copy beside its original",
-        fix="start `kronos up` without --hold; on a server of your own: alter database … reset kronos.hold, then restart the workers",
+        fix="start `kronos up` without --hold; on a server of your own: alter database … reset kronos.hold, then "
+        "restart the workers",
     )
 
 
@@ -66,28 +74,41 @@ def _alarms(pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -
     is_refused = login is not None and login.verdict == "refused" and pg_cron.silent_seconds > ringing.HEARD_SECONDS
     has_failed = pg_cron.alarm_failure is not None
     if not has_failed and not is_refused and not (login is not None and login.verdict == "refused" and ended == failed):
-        told = f"{failed} of the newest {ended} in pg_cron's log failed, the last of these with {message!r}" if failed else ""
+        told = (
+            f"{failed} of the newest {ended} in pg_cron's log failed, the last of these with {message!r}"
+            if failed
+            else ""
+        )
         return Finding(check="alarms", ok=True, detail=told or f"none of the newest {ended} in pg_cron's log failed")
     why = f": {login.why}" if login is not None and login.verdict != "accepted" else ""
     is_ours = has_failed and pg_cron.alarm_failure not in _NOT_STARTED
     return Finding(
         check="alarms",
         ok=False,
-        detail=f"the newest alarms fail with {pg_cron.alarm_failure!r}{'' if is_ours else why}" if has_failed else f"none can begin{why}",
-        meaning="pg_cron starts no job's tick, however often it tries; workers ring in its place, a little late, while one runs",
+        detail=f"the newest alarms fail with {pg_cron.alarm_failure!r}{'' if is_ours else why}"
+        if has_failed
+        else f"none can begin{why}",
+        meaning="pg_cron starts no job's tick, however often it tries; workers ring in its place, a little late, "
+        "while one runs",
         fix=f"{MIGRATE}; what PostgreSQL says of it is in its log" if is_ours else ringing.what_to_write(setup, login),
     )
 
 
 def objects(found: list[Change]) -> Finding:
-    """What is not as the newest upgrade left it. What others made beside it is theirs, but for policies and triggers on our tables."""
-    items = [_told(each) for each in found if each.differs != ["new"] or each.object.startswith(("policy ", "trigger "))]
+    """What is not as the newest upgrade left it. What others made beside it is theirs, but for policies and triggers on
+    our tables."""
+    items = [
+        _told(each) for each in found if each.differs != ["new"] or each.object.startswith(("policy ", "trigger "))
+    ]
     is_lost = any(each.differs == ["gone"] and each.object.startswith("table ") for each in found)
     return Finding(
         check="objects",
         ok=not items,
-        detail=some(items) if items else "functions, views, rights, policies and triggers are as the newest migrate left them",
-        meaning="the schema was changed by hand, or restored in part: what confines workspaces, checks rows or rings may not hold",
+        detail=some(items)
+        if items
+        else "functions, views, rights, policies and triggers are as the newest migrate left them",
+        meaning="the schema was changed by hand, or restored in part: what confines workspaces, checks rows or rings "
+        "may not hold",
         fix="restore the backup: no migration makes a table again that has gone" if is_lost else MIGRATE,
     )
 
@@ -102,18 +123,23 @@ def _told(change: Change) -> str:
 
 
 def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding]:
-    """Whether any worker delivers, and in time. What waits for its own endpoint or workspace is reported, and no failure."""
+    """Whether any worker delivers, and in time. What waits for its own endpoint or workspace is reported, and no
+    failure."""
     yield Finding(
         check="workers",
         ok=worker_sessions > 0,
-        detail=f"workers hold {worker_sessions} sessions" if worker_sessions else "no worker is connected to this database",
+        detail=f"workers hold {worker_sessions} sessions"
+        if worker_sessions
+        else "no worker is connected to this database",
         meaning="executions are made, and no worker delivers them",
         fix="start `kronos worker`; if one runs, see its log: is its KRONOS_DATABASE_URL this database?",
     )
     late = [each for each in waiting if each.waits_for is None]
     items = [f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s" for each in late]
     others = [
-        f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s: {each.waits_for}" for each in waiting if each.waits_for is not None
+        f"{each.workspace}/{each.endpoint} for {each.seconds:.0f} s: {each.waits_for}"
+        for each in waiting
+        if each.waits_for is not None
     ]
     limit = readiness.WAITS_LONG.total_seconds()
     waits = (
@@ -125,6 +151,8 @@ def deliveries(worker_sessions: int, waiting: list[Waiting]) -> Iterator[Finding
         check="queue",
         ok=not late,
         detail=waits + (f"; for their own limits wait those of {some(others)}" if others else ""),
-        meaning="deliveries are late: no worker runs, or those that do are busy, stuck, or of a release that this database does not know",
-        fix="start workers, or raise KRONOS_WORKER_CONCURRENCY; restart a worker that holds sessions and delivers nothing",
+        meaning="deliveries are late: no worker runs, or those that do are busy, stuck, or of a release that this "
+        "database does not know",
+        fix="start workers, or raise KRONOS_WORKER_CONCURRENCY; restart a worker that holds sessions and delivers "
+        "nothing",
     )

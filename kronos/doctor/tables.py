@@ -1,4 +1,5 @@
-"""Whether the tables have the indexes and constraints that sql/schema gives them: a restore in part, or a hand, leaves some out."""
+"""Whether the tables have the indexes and constraints that sql/schema gives them: a restore in part, or a hand, leaves
+some out."""
 
 import re
 
@@ -30,6 +31,7 @@ def tables(there: set[str]) -> Finding:
         check="tables",
         ok=not absent,
         detail=f"missing, or not valid: {some(list(absent))}" if absent else "each has its indexes and constraints",
-        meaning="what a unique index or a constraint forbids is not forbidden; what another index serves reads the whole table",
+        meaning="what a unique index or a constraint forbids is not forbidden; what another index serves reads the "
+        "whole table",
         fix=f"as kronos_owner, once the rows are right: {some(list(absent.values()))}",
     )

@@ -46,7 +46,8 @@ class Restarts:
 
 @dataclass(slots=True, kw_only=True)
 class Child:
-    """One such process. `log` is None for one that speaks to the terminal itself; `has_pulse`: it gives signs of life."""
+    """One such process. `log` is None for one that speaks to the terminal itself; `has_pulse`: it gives signs of
+    life."""
 
     name: str
     command: Sequence[str]
@@ -63,7 +64,8 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Starts it with this environment added to ours. From the main thread, with which it dies (SIGTERM). Raises OSError."""
+        """Starts it with this environment added to ours. From the main thread, with which it dies (SIGTERM). Raises
+        OSError."""
         self._forget()
         if not self.has_pulse:
             self.process = self._popen({**os.environ, **environment}, ())
@@ -72,13 +74,16 @@ class Child:
             os.set_blocking(readable, False)
             self.pulse = Pulse(readable)
             try:
-                self.process = self._popen({**os.environ, **environment, heartbeat.VARIABLE: str(writable)}, (writable,))
+                self.process = self._popen(
+                    {**os.environ, **environment, heartbeat.VARIABLE: str(writable)}, (writable,)
+                )
             finally:
                 os.close(writable)
         self.restarts.started()
 
     def keep_running(self, environment: Mapping[str, str]) -> None:
-        """Notices that it has ended, says so once, and starts it again when its delay is over; also where it could not be started."""
+        """Notices that it has ended, says so once, and starts it again when its delay is over; also where it could not
+        be started."""
         if self.is_running:
             return
         if self.process is not None:
@@ -94,10 +99,14 @@ class Child:
                 self.note(f"{self.name} cannot be started, next try in {delay:g} s: {explained(error)}")
 
     def end_if_hung(self, seconds: float, limit: float) -> None:
-        """Ends it where it runs and gave no sign of life for `limit` seconds; `seconds` have passed since the last call."""
+        """Ends it where it runs and gave no sign of life for `limit` seconds; `seconds` have passed since the last
+        call."""
         if self.process is None or self.pulse is None or not self.is_running or not self.pulse.is_over(seconds, limit):
             return
-        self.note(f"{self.name} has given no sign of life for {self.pulse.silent_seconds:.0f} s: it is replaced{self._see_log()}")
+        self.note(
+            f"{self.name} has given no sign of life for {self.pulse.silent_seconds:.0f} s: it is "
+            f"replaced{self._see_log()}"
+        )
         self.process.send_signal(heartbeat.TELL_WHERE)
         try:
             self.process.wait(_LAST_WORDS_SECONDS)

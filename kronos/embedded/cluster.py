@@ -34,10 +34,10 @@ class _Known:
 class Cluster:
     """The embedded cluster of `home`. One process at a time may use it: `kronos up` holds the home's lock.
 
-    Start it from the main thread: the server is stopped (fast) when the thread that started it is gone.
-    `durable=False` is for tests: a crash of the machine may destroy the data; a crash of PostgreSQL does not.
-    `is_held`: nothing is fired or delivered from its database (kronos.is_held).
-    `note` receives what the person at the terminal should know, a line each. `environment` is the server's, beside what it needs.
+    Start it from the main thread: the server is stopped (fast) when the thread that started it is gone. `durable=False`
+    is for tests: a crash of the machine may destroy the data; a crash of PostgreSQL does not. `is_held`: nothing is
+    fired or delivered from its database (kronos.is_held). `note` receives what the person at the terminal should know,
+    a line each. `environment` is the server's, beside what it needs.
     """
 
     def __init__(
@@ -99,7 +99,8 @@ class Cluster:
         return self._url(role, self._logins[role], configuration.DATABASE)
 
     def make_logins(self) -> None:
-        """Lets API and workers in as what they are, with the passwords that this home keeps. After a migration, which makes the roles."""
+        """Lets API and workers in as what they are, with the passwords that this home keeps. After a migration, which
+        makes the roles."""
         instance_settings.set_passwords(self.superuser_url, self._logins)
 
     @property
@@ -172,7 +173,9 @@ class Cluster:
         self._installation = installation.of_data(self.data)
         self._known = self._recall()
         if not self.data.exists():
-            initdb.initialise(self._installation, self.data, user=self._user, password=self._password, durable=self._durable)
+            initdb.initialise(
+                self._installation, self.data, user=self._user, password=self._password, durable=self._durable
+            )
         if not ports.is_free(self.port):
             self._move_to_another_port()
         self._write_settings()
@@ -184,7 +187,9 @@ class Cluster:
             try:
                 known = _Known(**json.loads(path.read_text()))
             except (ValueError, TypeError) as error:
-                raise ClusterFailed(f"{path} is not what `kronos up` wrote there ({error}): put it back from a backup") from error
+                raise ClusterFailed(
+                    f"{path} is not what `kronos up` wrote there ({error}): put it back from a backup"
+                ) from error
             return self._remember(known)  # of an earlier release: with passwords that it had not
         if self.data.exists():
             raise ClusterFailed(f"{path} is missing: it holds the password of the cluster in {self.data}")
@@ -210,8 +215,12 @@ class Cluster:
         return self._known.superuser_password
 
     def _write_settings(self) -> None:
-        listener = configuration.ListenAddress(address="127.0.0.1", port=self.port, socket_dir=self._socket_dir(), clients="127.0.0.1/32")
-        for path in configuration.write(self.installation, self.data, listener, durable=self._durable, is_held=self._is_held):
+        listener = configuration.ListenAddress(
+            address="127.0.0.1", port=self.port, socket_dir=self._socket_dir(), clients="127.0.0.1/32"
+        )
+        for path in configuration.write(
+            self.installation, self.data, listener, durable=self._durable, is_held=self._is_held
+        ):
             self._user.own(path)
 
     def _socket_dir(self) -> Path:

@@ -21,7 +21,9 @@ class ListenAddress:
     clients: str
 
 
-def write(installation: Installation, data: Path, listener: ListenAddress, *, durable: bool, is_held: bool = False) -> list[Path]:
+def write(
+    installation: Installation, data: Path, listener: ListenAddress, *, durable: bool, is_held: bool = False
+) -> list[Path]:
     """Writes the settings into the data directory. Returns the files, which the server's user must own."""
     files = {
         data / CONF_FILE: kronos_conf(installation, listener, durable=durable, is_held=is_held),
@@ -48,7 +50,9 @@ def kronos_conf(installation: Installation, listener: ListenAddress, *, durable:
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "log_checkpoints": "off",
-        "jit": "off",  # a firing is a session of its own, and would compile its plans, for seconds, wherever the planner overrates them
+        # a firing is a session of its own, and would compile its plans, for seconds, wherever the planner overrates
+        # them
+        "jit": "off",
         "shared_preload_libraries": "pg_cron",
         "cron.database_name": DATABASE,
         "cron.log_statement": "off",
@@ -82,10 +86,16 @@ def pg_hba_conf(installation: Installation, listener: ListenAddress) -> str:
     if not installation.has_background_workers:
         lines.append(f"local {DATABASE} kronos_cron trust")
     lines += ["local all all scram-sha-256", f"host all all {listener.clients} scram-sha-256"]
-    lines += [f"host replication {SUPERUSER} {listener.clients} scram-sha-256", ""]  # for a base backup: `all` does not mean it
+    lines += [
+        f"host replication {SUPERUSER} {listener.clients} scram-sha-256",
+        "",
+    ]  # for a base backup: `all` does not mean it
     return "\n".join(lines)
 
 
 def first_statements(password: str) -> str:
     """What single-user PostgreSQL runs before the first start, so that pg_cron finds its database then."""
-    return f"alter role {SUPERUSER} password '{password}'\ncreate database {DATABASE}\nalter database {DATABASE} set timezone to 'UTC'\n"
+    return (
+        f"alter role {SUPERUSER} password '{password}'\ncreate database {DATABASE}\nalter database {DATABASE} set "
+        "timezone to 'UTC'\n"
+    )

@@ -38,7 +38,12 @@ def _serve(place: Path, password: str) -> None:
         initdb.initialise(found, data, user=user, password=password)
     sockets = place / "socket"
     sockets.mkdir(mode=0o700, exist_ok=True)
-    configuration.write(found, data, configuration.ListenAddress(address="*", port=5432, socket_dir=sockets, clients="all"), durable=True)
+    configuration.write(
+        found,
+        data,
+        configuration.ListenAddress(address="*", port=5432, socket_dir=sockets, clients="all"),
+        durable=True,
+    )
     os.chdir("/")
     program = found.bin_dir / "postgres"
     os.execve(program, [str(program), "-D", str(data)], initdb.environment())  # noqa: S606 - it becomes the container

@@ -61,7 +61,8 @@ class Freeze:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Where no further file may be opened, one that could not be made; its end would write a traceback of what it has not."""
+    """Where no further file may be opened, one that could not be made; its end would write a traceback of what it has
+    not."""
 
     _is_made = False
 
@@ -75,7 +76,8 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def silent_seconds(database_url: str) -> float | None:
-    """How long pg_cron has not rung an internal job, in seconds; None without an answer within seconds, whatever PostgreSQL does."""
+    """How long pg_cron has not rung an internal job, in seconds; None without an answer within seconds, whatever
+    PostgreSQL does."""
     try:
         with asyncio.Runner(loop_factory=_Loop) as runner:
             return runner.run(_ask(database_url))
@@ -84,7 +86,8 @@ def silent_seconds(database_url: str) -> float | None:
 
 
 async def _ask(database_url: str) -> float | None:
-    options = "-c statement_timeout=2s -c max_parallel_workers_per_gather=0"  # a postmaster that was stopped starts no workers
+    # a postmaster that was stopped starts no workers
+    options = "-c statement_timeout=2s -c max_parallel_workers_per_gather=0"
     async with (
         asyncio.timeout(_ASK_SECONDS),
         await AsyncConnection.connect(database_url, connect_timeout=2, options=options) as connection,

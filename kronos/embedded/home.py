@@ -13,7 +13,8 @@ from kronos.embedded.errors import HomeInUse, HomeUnusable, explained
 
 # PostgreSQL's own paths end at 1,023 bytes, and it puts its own names behind ours.
 _LONGEST_PATH_BYTES = 900
-# Of a `kronos up` that asks for the lock at the same moment as somebody who only looks whether there is one (running.py).
+# Of a `kronos up` that asks for the lock at the same moment as somebody who only looks whether there is one
+# (running.py).
 _LOCK_TRIES = 10
 _LOCK_PAUSE_SECONDS = 0.05
 
@@ -64,7 +65,8 @@ class Home:
         return self.path / "log"
 
     def require_usable(self) -> None:
-        """Judges the path, and makes nothing. Raises HomeUnusable where PostgreSQL, JSON or the system could not live with it."""
+        """Judges the path, and makes nothing. Raises HomeUnusable where PostgreSQL, JSON or the system could not live
+        with it."""
         name = os.fsencode(self.path)
         shown = name.decode(errors="backslashreplace").encode("unicode_escape").decode()
         if any(byte < 0x20 or byte == 0x7F for byte in name):
@@ -73,13 +75,17 @@ class Home:
             raise HomeUnusable(f"the name of the home {shown} is not UTF-8: choose another --home")
         if len(name) > _LONGEST_PATH_BYTES:
             raise HomeUnusable(
-                f"the path of the home has {len(name)} bytes, PostgreSQL can use {_LONGEST_PATH_BYTES}: choose another --home"
+                f"the path of the home has {len(name)} bytes, PostgreSQL can use {_LONGEST_PATH_BYTES}: choose "
+                "another --home"
             )
         if self.path.exists() and not (self.path.is_dir() and os.access(self.path, os.R_OK | os.W_OK | os.X_OK)):
-            raise HomeUnusable(f"the home {self.path} is no directory that this user may write to: choose another --home")
+            raise HomeUnusable(
+                f"the home {self.path} is no directory that this user may write to: choose another --home"
+            )
 
     def create(self) -> None:
-        """Makes the directory. PostgreSQL's own user passes through a home of root, hence its 0711. Raises HomeUnusable."""
+        """Makes the directory. PostgreSQL's own user passes through a home of root, hence its 0711. Raises
+        HomeUnusable."""
         try:
             if not self.path.exists():
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -126,13 +132,16 @@ class HomeLock:
         os.pwrite(self._descriptor, content, 0)
         os.ftruncate(self._descriptor, len(content))
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Frees the lock."""
         os.close(self._descriptor)
 
 
 def _is_taken(descriptor: int) -> bool:
-    """Whether the lock is ours now. Tried for a moment: a process that asks whether it is free, holds it while asking."""
+    """Whether the lock is ours now. Tried for a moment: a process that asks whether it is free, holds it while
+    asking."""
     for left in reversed(range(_LOCK_TRIES)):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,7 +164,10 @@ def _is_utf8(name: bytes) -> bool:
 def _refusal(home: Path, holder: str) -> str:
     try:
         holder_says = json.loads(holder)
-        return f"kronos up already runs in {home}: process {holder_says['pid']}, {holder_says['url']}. Stop it, or use another --home."
+        return (
+            f"kronos up already runs in {home}: process {holder_says['pid']}, {holder_says['url']}. Stop it, or use "
+            "another --home."
+        )
     except (ValueError, KeyError, TypeError):
         # It holds the lock and has not yet written who it is: the instant between two system calls.
         return f"kronos up is just starting in {home}. Stop it first, or use another --home."

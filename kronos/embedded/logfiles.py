@@ -15,8 +15,8 @@ _PIECE_BYTES = 1024 * 1024
 def open_or_none(log: Path, note: Callable[[str], None]) -> BinaryIO | None:
     """The file to append to, in its folder, which is made again if it is gone.
 
-    None where that cannot be done: the process that was to write there writes to our own standard error, for a job that runs is
-    worth more than its log.
+    None where that cannot be done: the process that was to write there writes to our own standard error, for a job that
+    runs is worth more than its log.
     """
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

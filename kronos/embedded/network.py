@@ -31,10 +31,13 @@ def url(host: str, port: int) -> str:
 
 
 def require_listenable(host: str) -> None:
-    """That `host` is an address of this machine, or a name of one; asked once. Raises EmbeddedError with what the system says."""
+    """That `host` is an address of this machine, or a name of one; asked once. Raises EmbeddedError with what the
+    system says."""
     reason = ports.refusal(0, host)
     if reason is not None:
-        raise EmbeddedError(f"cannot listen on {host!r}: {reason}. Give --host (KRONOS_HOST) an address of this machine")
+        raise EmbeddedError(
+            f"cannot listen on {host!r}: {reason}. Give --host (KRONOS_HOST) an address of this machine"
+        )
 
 
 def port_for(host: str, port: int) -> int:
@@ -47,7 +50,10 @@ def require_free(host: str, port: int, *, patience: float) -> None:
     deadline = time.monotonic() + patience
     while (reason := ports.refusal(port, host)) is not None:
         if time.monotonic() > deadline:
-            raise EmbeddedError(f"cannot listen on {host} port {port}: {reason}. Choose another --port (KRONOS_PORT), 0 finds a free one")
+            raise EmbeddedError(
+                f"cannot listen on {host} port {port}: {reason}. Choose another --port (KRONOS_PORT), "
+                "0 finds a free one"
+            )
         time.sleep(0.1)  # nobody tells when another process lets go of a port
 
 

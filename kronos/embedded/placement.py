@@ -62,7 +62,8 @@ def remove(home: Home) -> None:
 
 
 def socket_dir(place: Path, user: OsUser) -> Path:
-    """A directory of mode 0700 for the cluster's socket, made if missing: in `place` where its path is short and plain enough.
+    """A directory of mode 0700 for the cluster's socket, made if missing: in `place` where its path is short and plain
+    enough.
 
     It must stay the same: before pg_cron 1.5 each entry holds the directory it was registered with.
     Raises ClusterFailed where another user made it.

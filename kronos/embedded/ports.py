@@ -17,7 +17,8 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def refusal(port: int, host: str = "127.0.0.1") -> str | None:
-    """Why a server could not listen on `port` now, in the system's words: taken, not allowed, no address of this machine.
+    """Why a server could not listen on `port` now, in the system's words: taken, not allowed, no address of this
+    machine.
 
     Raises OSError where it cannot be found out: what this process lacks says nothing about the port.
     """

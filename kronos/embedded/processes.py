@@ -56,7 +56,8 @@ def postgres_user() -> OsUser:
         entry = pwd.getpwnam("postgres")
     except KeyError as error:
         raise PostgresMissing(
-            "PostgreSQL does not run as root and there is no user 'postgres' to run it as; it comes with the package postgresql-common"
+            "PostgreSQL does not run as root and there is no user 'postgres' to run it as; it comes with the package "
+            "postgresql-common"
         ) from error
     return OsUser(uid=entry.pw_uid, gid=entry.pw_gid, name=entry.pw_name, drops=True)
 
@@ -78,7 +79,8 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether the process was stopped by a signal (SIGSTOP), not by a debugger. Raises OSError where it cannot be asked."""
+    """Whether the process was stopped by a signal (SIGSTOP), not by a debugger. Raises OSError where it cannot be
+    asked."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "T"
     except (FileNotFoundError, ProcessLookupError):

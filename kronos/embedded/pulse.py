@@ -36,7 +36,8 @@ class Pulse:
     has_beaten: bool = False
 
     def is_over(self, seconds: float, limit: float) -> bool:
-        """Whether nothing was heard for `limit` witnessed seconds, of which these are the last; at first there is more patience."""
+        """Whether nothing was heard for `limit` witnessed seconds, of which these are the last; at first there is more
+        patience."""
         if self._is_heard():
             self.silent_seconds, self.has_beaten = 0.0, True
             return False

@@ -23,7 +23,8 @@ class Running:
 def find(home: Home) -> Running | None:
     """The instance that is ready in this home; None where none is.
 
-    run.json alone is no evidence: after kill -9 it stays, and its port may be a stranger's. Its writer must hold the home's lock.
+    run.json alone is no evidence: after kill -9 it stays, and its port may be a stranger's. Its writer must hold the
+    home's lock.
     """
     try:
         run = json.loads(home.run_json.read_text(encoding="utf-8"))

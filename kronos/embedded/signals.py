@@ -33,7 +33,9 @@ class Wakeups:
         ]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Puts back what was there before."""
         for number, handler in self._handlers:
             signal.signal(number, handler)

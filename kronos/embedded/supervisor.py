@@ -62,7 +62,8 @@ class Supervisor:
     """One run of `kronos up`."""
 
     def __init__(self, plan: Plan, *, announce: Callable[[str], None], note: Callable[[str], None]) -> None:
-        """`announce` receives `ready URL`, `note` everything else that the person at the terminal should know. Neither may raise."""
+        """`announce` receives `ready URL`, `note` everything else that the person at the terminal should know. Neither
+        may raise."""
         self._plan = plan
         self._announce = announce
         self._note = note
@@ -80,7 +81,9 @@ class Supervisor:
         self._cluster_port = 0  # where the children look for it
         self._url = ""
         self._api = self._child("api", "serve")
-        self._workers = [self._child(f"worker-{n}", "worker") for n in range(1, 1 + (0 if plan.is_held else plan.workers))]
+        self._workers = [
+            self._child(f"worker-{n}", "worker") for n in range(1, 1 + (0 if plan.is_held else plan.workers))
+        ]
         self._companions: list[Child] = []
 
     def run(self) -> None:
@@ -124,7 +127,9 @@ class Supervisor:
             return
         self._write_run_json()
         if self._plan.is_held:
-            self._note("held: no tick is accounted for and nothing is delivered until `kronos up` is started without --hold")
+            self._note(
+                "held: no tick is accounted for and nothing is delivered until `kronos up` is started without --hold"
+            )
         self._announce(f"ready {self._url}")
         for name, command in self._plan.companions:
             self._companions.append(Child(name=name, command=command, log=None, note=self._note))
@@ -146,7 +151,8 @@ class Supervisor:
             wakeups.wait(0.05)
 
     def _keep_running(self, wakeups: Wakeups) -> None:
-        """One round: revives what has ended or hangs, looks after the whole now and then, sleeps until something happens."""
+        """One round: revives what has ended or hangs, looks after the whole now and then, sleeps until something
+        happens."""
         self._revive_cluster(wakeups)
         self._look_after_children()
         if not self._is_told:
@@ -204,7 +210,8 @@ class Supervisor:
         return True
 
     def _say(self, line: str) -> None:
-        """Notes it, unless it was noted within the last minute: what cannot be done is tried again every few seconds."""
+        """Notes it, unless it was noted within the last minute: what cannot be done is tried again every few
+        seconds."""
         now = time.monotonic()
         self._said_at = {said: at for said, at in self._said_at.items() if now - at < _SAY_AGAIN_SECONDS}
         what = line.partition("\n")[0]  # below it the end of a log, which is never the same
@@ -275,7 +282,8 @@ class Supervisor:
         }
 
     def _environment_of(self, child: Child) -> dict[str, str]:
-        """With a database URL for those who need one: a login that is the API's, or the workers', and can be nothing else."""
+        """With a database URL for those who need one: a login that is the API's, or the workers', and can be nothing
+        else."""
         if child in self._companions:
             return self._environment
         url = self._cluster.url_as("kronos_api" if child is self._api else "kronos_worker")

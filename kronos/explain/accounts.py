@@ -8,7 +8,11 @@ from kronos.readiness import SILENT_AFTER
 
 _PG_CRON_SILENT_SECONDS = SILENT_AFTER.total_seconds()
 _REPAIRED = "the reaper puts that right within a minute, `kronos doctor --fix` now"
-_OVERLAP = {"overlap": "overlap_skipped", "overlap_queue_full": "overlap_queue_full", "overlap_replaced": "overlap_replaced"}
+_OVERLAP = {
+    "overlap": "overlap_skipped",
+    "overlap_queue_full": "overlap_queue_full",
+    "overlap_replaced": "overlap_replaced",
+}
 
 
 def fault(facts: Facts) -> Judged:
@@ -17,10 +21,15 @@ def fault(facts: Facts) -> Judged:
         return None, None
     text = facts.fault["message"]
     reading = facts.reading or {}
-    step = Step(step="fault", holds=False, detail=f"the job's ticks cannot be accounted for: {text}", evidence=facts.fault)
+    step = Step(
+        step="fault", holds=False, detail=f"the job's ticks cannot be accounted for: {text}", evidence=facts.fault
+    )
     has_no_ticks = facts.tick is None and ("error" in reading or reading.get("next_tick") is None)
     if facts.run is None and (has_no_ticks or facts.is_pending):
-        because = f"The job's ticks cannot be accounted for: {text}. PATCH its schedule or endpoint to make a sound version of it."
+        because = (
+            f"The job's ticks cannot be accounted for: {text}. PATCH its schedule or endpoint to make a sound version "
+            "of it."
+        )
         return step, Verdict(decision="ERROR", code="job_fault", because=because)
     return step, None
 
@@ -50,7 +59,9 @@ def pause(facts: Facts) -> Judged:
             decision="OVERDUE", code="workspace_turning", because=because
         )
     if halted is None:
-        return Step(step="pause", holds=True, detail="neither the job nor its workspace is halted", evidence=evidence), None
+        return Step(
+            step="pause", holds=True, detail="neither the job nor its workspace is halted", evidence=evidence
+        ), None
     code, detail = halted
     step = Step(step="pause", holds=False, detail=detail, evidence=evidence)
     if facts.run is not None or not facts.is_pending:
@@ -74,14 +85,21 @@ def _as_recorded(reason: JsonObject) -> str:
 
 
 def _halted_now(facts: Facts) -> tuple[str, str] | None:
-    if facts.status == "PAUSED" and not (facts.resume_at is not None and facts.tick is not None and facts.tick >= facts.resume_at):
+    if facts.status == "PAUSED" and not (
+        facts.resume_at is not None and facts.tick is not None and facts.tick >= facts.resume_at
+    ):
         reason = facts.standing
-        text = _as_recorded({"detail": "the job is paused", **{name: reason.get(name) for name in ("actor", "at", "note")}})
+        text = _as_recorded(
+            {"detail": "the job is paused", **{name: reason.get(name) for name in ("actor", "at", "note")}}
+        )
         return "paused", text + (f"; it resumes at {said(facts.resume_at)}" if facts.resume_at else "")
     if facts.was_suspended:
         if facts.workspace_status == "ACTIVE":
             return "workspace_suspended", f"the workspace {facts.workspace} was suspended"
-        return "workspace_suspended", f"the workspace {facts.workspace} is {facts.workspace_status} since {said(facts.suspended_at)}"
+        return (
+            "workspace_suspended",
+            f"the workspace {facts.workspace} is {facts.workspace_status} since {said(facts.suspended_at)}",
+        )
     if facts.is_to_be_skipped:
         return "skip_next", f"it is one of the next {facts.skip_next} ticks, which are to be skipped"
     return None
@@ -99,7 +117,9 @@ def overlap(facts: Facts) -> Judged:
     if (facts.run or {}).get("is_held"):
         detail = f"overlap {facts.overlap}: it waits until the run before it has ended"
         step = Step(step="overlap", holds=False, detail=detail)
-        return step, Verdict(decision="WAITING", code="overlap_held", because=f"The execution is held back under {detail}.")
+        return step, Verdict(
+            decision="WAITING", code="overlap_held", because=f"The execution is held back under {detail}."
+        )
     if facts.overlap == "ALLOW" or facts.run is None:
         return None, None
     return Step(step="overlap", holds=True, detail=f"overlap {facts.overlap}: no other run stood in its way"), None
@@ -127,11 +147,16 @@ def missed(facts: Facts) -> Judged:
     elif policy == "SKIP":
         code, why = "missed_policy", "catch_up SKIP delivers no missed tick"
     else:
-        code, why = "missed_policy", f"catch_up {policy} delivers the newest of the missed ticks, and this was not the newest"
+        code, why = (
+            "missed_policy",
+            f"catch_up {policy} delivers the newest of the missed ticks, and this was not the newest",
+        )
     counted = f", one of {run['tick_count']} in a row" if run["tick_count"] > 1 else ""
     detail = f"accounted for {seconds(late)} after its time{counted}; {why}"
     step = Step(step="missed", holds=False, detail=detail, evidence={"late_seconds": late, **facts.reason})
-    because = f"The tick was missed: it was not accounted for until {said(_made_at(run))}, {seconds(late)} late, and {why}."
+    because = (
+        f"The tick was missed: it was not accounted for until {said(_made_at(run))}, {seconds(late)} late, and {why}."
+    )
     return step, Verdict(decision="MISSED", code=code, because=because)
 
 
@@ -188,11 +213,17 @@ def alarm(facts: Facts) -> Judged:
     if facts.is_held:
         code, why = "held", "the instance is held (kronos.hold), as if it were down"
     elif failed and not begun:
-        code, why = "alarm_failed", f"pg_cron could not start the alarm: {failed[-1]}; `kronos doctor` says what to write where"
+        code, why = (
+            "alarm_failed",
+            f"pg_cron could not start the alarm: {failed[-1]}; `kronos doctor` says what to write where",
+        )
     elif failed:
         code, why = "alarm_failed", f"pg_cron's alarm failed: {failed[-1]}"
     elif facts.pg_cron_silent_seconds > _PG_CRON_SILENT_SECONDS:
-        code, why = "pg_cron_silent", f"pg_cron has rung no job for {seconds(facts.pg_cron_silent_seconds)}; `kronos doctor` says why"
+        code, why = (
+            "pg_cron_silent",
+            f"pg_cron has rung no job for {seconds(facts.pg_cron_silent_seconds)}; `kronos doctor` says why",
+        )
     else:
         code, why = "alarm_not_rung", "its alarm has not rung yet; catch-up accounts for it within a minute"
     return step, Verdict(decision="OVERDUE", code=code, because=f"{_overdue(facts)}: {why}.")

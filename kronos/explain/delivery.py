@@ -26,16 +26,25 @@ def _no_execution(facts: Facts) -> Judged:
     if not facts.is_past:
         detail = f"the tick is {seconds((facts.due_at - facts.now).total_seconds())} ahead"
         because = f"The tick is in the future: it is going to run at {said(facts.due_at)}."
-        return Step(step="execution", holds=True, detail=detail), Verdict(decision="WILL_RUN", code="in_the_future", because=because)
+        return Step(step="execution", holds=True, detail=detail), Verdict(
+            decision="WILL_RUN", code="in_the_future", because=because
+        )
     if facts.is_pending:  # whatever keeps it from being accounted for was the answer
         return Step(step="execution", holds=False, detail="the tick is not yet accounted for"), None
     detail = "no row says what became of the tick"
     if facts.retained_from is not None and facts.due_at < facts.retained_from:
         detail = f"history is kept whole from {said(facts.retained_from)} on, and the tick is older"
         because = f"No longer known: {detail}."
-        return Step(step="execution", holds=False, detail=detail), Verdict(decision="UNKNOWN", code="beyond_retention", because=because)
-    because = f"The tick lies before the job's pointer, and {detail}: it was deleted by hand. `kronos doctor` counts such ticks."
-    return Step(step="execution", holds=False, detail=detail), Verdict(decision="UNACCOUNTED", code="unaccounted", because=because)
+        return Step(step="execution", holds=False, detail=detail), Verdict(
+            decision="UNKNOWN", code="beyond_retention", because=because
+        )
+    because = (
+        f"The tick lies before the job's pointer, and {detail}: it was deleted by hand. `kronos doctor` counts "
+        "such ticks."
+    )
+    return Step(step="execution", holds=False, detail=detail), Verdict(
+        decision="UNACCOUNTED", code="unaccounted", because=because
+    )
 
 
 def _ended(facts: Facts, run: JsonObject, by: str) -> Verdict | None:
@@ -43,7 +52,8 @@ def _ended(facts: Facts, run: JsonObject, by: str) -> Verdict | None:
     if run["status"] == "SUCCESS":
         late = (instant(run["completed_at"]) or facts.now) - (instant(run["scheduled_at"]) or facts.now)
         because = (
-            f"It ran{by}: delivered at {said(run['completed_at'])}, {seconds(late.total_seconds())} after {said(run['scheduled_at'])}."
+            f"It ran{by}: delivered at {said(run['completed_at'])}, {seconds(late.total_seconds())} after "
+            f"{said(run['scheduled_at'])}."
         )
         return Verdict(decision="RAN", code="ran", because=because)
     if run["status"] == "FAILED":
@@ -52,9 +62,15 @@ def _ended(facts: Facts, run: JsonObject, by: str) -> Verdict | None:
         return Verdict(decision="FAILED", code=code, because=because)
     if run["status"] == "CANCELLED":
         code = "job_cancelled" if facts.reason.get("code") == "job_cancelled" else "execution_cancelled"
-        return Verdict(decision="CANCELLED", code=code, because=f"Its execution was cancelled at {said(run['completed_at'])}: {why}.")
+        return Verdict(
+            decision="CANCELLED",
+            code=code,
+            because=f"Its execution was cancelled at {said(run['completed_at'])}: {why}.",
+        )
     if run["status"] == "SKIPPED":
-        return Verdict(decision="SKIPPED", code=facts.reason.get("code", "skipped"), because=f"The tick was skipped: {why}.")
+        return Verdict(
+            decision="SKIPPED", code=facts.reason.get("code", "skipped"), because=f"The tick was skipped: {why}."
+        )
     return None
 
 
@@ -63,7 +79,9 @@ def _under_way(facts: Facts, run: JsonObject) -> Verdict | None:
     if run["status"] == "RUNNING" and lease_until is not None:
         if lease_until <= facts.now:
             because = (
-                f"The worker {run['worker_id']} did not report within its lease, until {said(lease_until)}: it is going to be tried again."
+                f"The worker {run['worker_id']} did not report within its lease, until {said(lease_until)}: it is "
+                "going to "
+                "be tried again."
             )
             return Verdict(decision="WAITING", code="delivery_lost_retrying", because=because)
         attempt = f"attempt {run['attempt_count']} of {run['max_attempts']}, by {run['worker_id']}"
@@ -90,7 +108,12 @@ def attempts(facts: Facts) -> Judged:
     last = tried[-1]
     error = document(last.get("error"))
     why = f": {error['message']}" if error.get("message") else ""
-    step = Step(step="attempts", holds=last["status"] in ("SUCCESS", "RUNNING"), detail=f"{told}{why}", evidence={"attempts": tried})
+    step = Step(
+        step="attempts",
+        holds=last["status"] in ("SUCCESS", "RUNNING"),
+        detail=f"{told}{why}",
+        evidence={"attempts": tried},
+    )
     return step, None
 
 
@@ -115,13 +138,20 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
     if facts.is_held:
         return "held", "the instance is held (kronos.hold), and nothing is delivered"
     if facts.workspace_status != "ACTIVE":
-        return "workspace_suspended", f"the workspace {facts.workspace} is {facts.workspace_status}, and nothing of it is delivered"
+        return (
+            "workspace_suspended",
+            f"the workspace {facts.workspace} is {facts.workspace_status}, and nothing of it is delivered",
+        )
     if facts.is_gate_paused:
-        return "endpoint_paused", f"deliveries to endpoint {facts.endpoint} are paused until {said(facts.gate_paused_until)}"
+        return (
+            "endpoint_paused",
+            f"deliveries to endpoint {facts.endpoint} are paused until {said(facts.gate_paused_until)}",
+        )
     if facts.max_in_flight is not None and (facts.in_flight or 0) >= facts.max_in_flight:
         return (
             "endpoint_full",
-            f"endpoint {facts.endpoint} takes {facts.max_in_flight} deliveries at once, and {facts.in_flight} are under way",
+            f"endpoint {facts.endpoint} takes {facts.max_in_flight} deliveries at once, and {facts.in_flight} are "
+            "under way",
         )
     if run["status"] == "RETRYING":
         error = facts.run_error
@@ -133,6 +163,9 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
     due_at = instant(run["due_at"])
     waited = (facts.now - due_at).total_seconds() if due_at is not None else 0.0
     if waited > _WAITS_LONG_SECONDS:
-        text = "workers are connected, and none has taken it: they are busy, or stuck; start more, or raise KRONOS_WORKER_CONCURRENCY"
+        text = (
+            "workers are connected, and none has taken it: they are busy, or stuck; start more, or raise "
+            "KRONOS_WORKER_CONCURRENCY"
+        )
         return "queued", f"it is due for {seconds(waited)}; {text}"
     return "queued", "workers are connected, and one takes it as soon as it is free"

@@ -29,8 +29,9 @@ Decision = Literal[
 class Facts:
     """A row of queries/explain.sql: the version that the instant is a matter of, and everything around it.
 
-    `tick` is the tick of the instant's minute that this version answers for; `tick_out_of_force` one that its schedule has in that minute,
-    whether or not it was in force; `asked_tick` one that the schedule of the version asked about has.
+    `tick` is the tick of the instant's minute that this version answers for; `tick_out_of_force` one that its schedule
+    has in that minute, whether or not it was in force; `asked_tick` one that the schedule of the version asked about
+    has.
     """
 
     job_id: UUID
@@ -107,12 +108,19 @@ class Facts:
     @property
     def is_pending(self) -> bool:
         """Whether the tick is one that nobody has accounted for yet: it lies at the pointer or after it."""
-        return self.tick is not None and self.is_live and self.next_tick_at is not None and self.tick >= self.next_tick_at
+        return (
+            self.tick is not None and self.is_live and self.next_tick_at is not None and self.tick >= self.next_tick_at
+        )
 
     @property
     def turned_at(self) -> datetime | None:
-        """The last suspension or resumption of the workspace, where that is what the tick is still to be accounted for by."""
-        return self.turns[-1] if self.turns and self.is_overdue and self.tick is not None and self.tick <= self.turns[-1] else None
+        """The last suspension or resumption of the workspace, where that is what the tick is still to be accounted for
+        by."""
+        return (
+            self.turns[-1]
+            if self.turns and self.is_overdue and self.tick is not None and self.tick <= self.turns[-1]
+            else None
+        )
 
     @property
     def was_suspended(self) -> bool:
@@ -171,7 +179,8 @@ Judged = tuple[Step | None, Verdict | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the minute of `at` has none."""
+    """Why a job did or did not run at an instant. `tick`: the nominal tick in question; None where the minute of `at`
+    has none."""
 
     job_id: UUID
     version_id: UUID
@@ -184,7 +193,8 @@ class Explanation:
 
 
 def document(value: Json) -> JsonObject:
-    """What a row's JSON document says, no matter who wrote it: nothing where it is no object, and no code but a text."""
+    """What a row's JSON document says, no matter who wrote it: nothing where it is no object, and no code but a
+    text."""
     if not isinstance(value, dict):
         return {}
     return {name: member for name, member in value.items() if name != "code" or isinstance(member, str)}

@@ -34,17 +34,23 @@ def version(facts: Facts) -> Judged:
 def _not_yet(facts: Facts) -> Verdict | None:
     is_before = not facts.has_begun
     # Made within the minute, after the tick that its schedule has there.
-    is_just_made = facts.version == 1 and facts.tick_out_of_force is not None and facts.tick_out_of_force <= facts.ticks_from
+    is_just_made = (
+        facts.version == 1 and facts.tick_out_of_force is not None and facts.tick_out_of_force <= facts.ticks_from
+    )
     if not is_before and not is_just_made:
         return None
     if facts.created_at < facts.at and facts.ticks_from - facts.created_at > timedelta(minutes=1):
         because = (
-            f"The rules of the time zone {facts.timezone} have changed since: the job's ticks up to {said(facts.ticks_from)} were made by"
+            f"The rules of the time zone {facts.timezone} have changed since: the job's ticks up to "
+            f"{said(facts.ticks_from)} were made by"
             " those of before, and its executions say which they were."
         )
         return Verdict(decision="NOT_DUE", code="zone_rules_changed", because=because)
     if is_before and facts.version > 1:  # the oldest that is left of the job's versions
-        because = f"No longer known: the version of that time was aged out; the oldest that is kept began at {said(facts.ticks_from)}."
+        because = (
+            "No longer known: the version of that time was aged out; the oldest that is kept began at "
+            f"{said(facts.ticks_from)}."
+        )
         return Verdict(decision="UNKNOWN", code="beyond_retention", because=because)
     because = f"The job was made at {said(facts.ticks_from)}; it has no ticks from before."
     return Verdict(decision="NOT_DUE", code="not_yet_created", because=because)
@@ -57,14 +63,18 @@ def _no_more(facts: Facts) -> Verdict | None:
     code = _OVER.get(reason.get("code", ""), "retired_before")
     text = reason.get("detail", "it is retired")
     return Verdict(
-        decision="NOT_DUE", code=code, because=f"The job was over by then: {text} (its last moment was {said(facts.ticks_until)})."
+        decision="NOT_DUE",
+        code=code,
+        because=f"The job was over by then: {text} (its last moment was {said(facts.ticks_until)}).",
     )
 
 
 def schedule(facts: Facts) -> Judged:
     """Whether the schedule has a tick in the instant's minute, and which field does not match where it has none."""
     if facts.trigger != "CRON":
-        return Step(step="schedule", holds=True, detail=f"{facts.trigger}: it runs once, at {said(facts.one_shot_at)}"), None
+        return Step(
+            step="schedule", holds=True, detail=f"{facts.trigger}: it runs once, at {said(facts.one_shot_at)}"
+        ), None
     reading = facts.reading or {}
     if "error" in reading:
         return Step(step="schedule", holds=False, detail="the schedule cannot be read", evidence=reading), None
@@ -81,7 +91,9 @@ def schedule(facts: Facts) -> Judged:
     step = Step(step="schedule", holds=False, detail=detail, evidence=evidence)
     if facts.run is not None:  # by hand, or of a backfill: the execution is the answer
         return step, None
-    following = f" The next tick is {said(reading['next_tick'])}." if reading["next_tick"] else " There is no tick after it."
+    following = (
+        f" The next tick is {said(reading['next_tick'])}." if reading["next_tick"] else " There is no tick after it."
+    )
     because = f"{detail[:1].upper()}{detail[1:]}.{following if facts.is_live else ''}{_halted(facts)}"
     return step, Verdict(decision="NOT_DUE", code=code, because=because)
 
@@ -99,26 +111,39 @@ def _how_it_matches(facts: Facts, reading: JsonObject) -> str:
         return f"{said(facts.tick)} is {said(reading['anchor'])} and a whole number of intervals of {facts.every}"
     if clock.get("change") == "forward" and clock["moves"] and not reading["is_named"]:
         gap = f"{clock['from_local']} to {clock['to_local']}"
-        return f"the clocks of {facts.timezone} left out {gap}; dst_gap {facts.dst_gap} moved a tick of that time to {reading['local']}"
+        return (
+            f"the clocks of {facts.timezone} left out {gap}; dst_gap {facts.dst_gap} moved a tick of that time to "
+            f"{reading['local']}"
+        )
     again = ", shown for the second time that day" if clock.get("change") == "back" else ""
     if facts.every is not None:
         return f"{reading['local']}{again} is {_counted(facts, reading)}"
-    return f"{reading['local']}{again}, a {reading['weekday']}, matches every field of {facts.cron!r} in {facts.timezone}"
+    return (
+        f"{reading['local']}{again}, a {reading['weekday']}, matches every field of {facts.cron!r} in {facts.timezone}"
+    )
 
 
 def _counted(facts: Facts, reading: JsonObject) -> str:
     """What a calendar interval names."""
-    return f"{reading['anchor_local']} and a whole number of intervals of {facts.every} on the clocks of {facts.timezone}"
+    return (
+        f"{reading['anchor_local']} and a whole number of intervals of {facts.every} on the clocks of {facts.timezone}"
+    )
 
 
 def _why_no_tick(facts: Facts, reading: JsonObject) -> tuple[str, str]:
     """The cause's code, and a sentence without its stop."""
     if facts.version_id != facts.job_id and facts.asked_tick is not None:
         what = facts.cron or f"every {facts.every}"
-        text = f"version {facts.version} was in force, and its schedule {what!r} has no tick there; version {facts.asked_version} has one"
+        text = (
+            f"version {facts.version} was in force, and its schedule {what!r} has no tick there; version "
+            f"{facts.asked_version} has one"
+        )
         return "other_version_in_force", text
     if facts.every is not None and not reading["anchor_local"]:
-        text = f"the minute of {said(facts.at)} is not {said(reading['anchor'])} and a whole number of intervals of {facts.every}"
+        text = (
+            f"the minute of {said(facts.at)} is not {said(reading['anchor'])} and a whole number of intervals of "
+            f"{facts.every}"
+        )
         return "no_tick_at_this_minute", text
     clock = reading["clock"] or {}
     is_the_change = clock.get("at", "")[:16] == said(facts.at)[:16]
@@ -137,7 +162,9 @@ def _why_no_tick(facts: Facts, reading: JsonObject) -> tuple[str, str]:
 
 
 def _in_the_gap(facts: Facts, clock: JsonObject) -> tuple[str, str]:
-    gap = f"the clocks of {facts.timezone} went from {clock['from_local']} to {clock['to_local']} at {said(clock['at'])}"
+    gap = (
+        f"the clocks of {facts.timezone} went from {clock['from_local']} to {clock['to_local']} at {said(clock['at'])}"
+    )
     if facts.dst_gap == "SKIP":
         return "dst_gap_skipped", f"{gap}: the schedule's time does not exist that day, and dst_gap SKIP leaves it out"
     moved = f"dst_gap {facts.dst_gap} moved it to {said(clock['moved_to'])}"
@@ -153,7 +180,11 @@ def _mismatches(facts: Facts, reading: JsonObject) -> list[str]:
             items.append(f"{name} {fields[name]['is']} does not match {texts.get(name, '?')!r}")
     if not fields["day_matches"]:
         of_month, of_week = fields["day_of_month"], fields["weekday"]
-        days = [f"day of month {of_month['is']} does not match {texts.get('day_of_month', '?')!r}"] if not of_month["matches"] else []
+        days = (
+            [f"day of month {of_month['is']} does not match {texts.get('day_of_month', '?')!r}"]
+            if not of_month["matches"]
+            else []
+        )
         if not of_week["matches"]:
             days.append(f"weekday {_WEEKDAYS[of_week['is']]} does not match {texts.get('weekday', '?')!r}")
         items.append((" and " if fields["days_rule"] == "or" else ", ").join(days))
@@ -165,13 +196,29 @@ def window(facts: Facts) -> Judged:
     if facts.trigger != "CRON":
         return None, None
     moment = facts.tick or facts.at
-    evidence: JsonObject = {"starts_at": facts.starts_at, "ends_at": facts.ends_at, "runs": facts.runs, "max_runs": facts.max_runs}
+    evidence: JsonObject = {
+        "starts_at": facts.starts_at,
+        "ends_at": facts.ends_at,
+        "runs": facts.runs,
+        "max_runs": facts.max_runs,
+    }
     if facts.starts_at is not None and moment < facts.starts_at:
-        return _outside(facts, evidence, "before_starts_at", f"starts_at is {said(facts.starts_at)}, later than {said(moment)}")
+        return _outside(
+            facts, evidence, "before_starts_at", f"starts_at is {said(facts.starts_at)}, later than {said(moment)}"
+        )
     if facts.ends_at is not None and moment >= facts.ends_at:
-        return _outside(facts, evidence, "after_ends_at", f"ends_at is {said(facts.ends_at)}, not later than {said(moment)}")
-    bounds = [f"from {said(facts.starts_at)}" if facts.starts_at else "", f"until {said(facts.ends_at)}" if facts.ends_at else ""]
-    detail = " ".join(filter(None, ["the job runs", *bounds])) if any(bounds) else "the job has neither starts_at nor ends_at"
+        return _outside(
+            facts, evidence, "after_ends_at", f"ends_at is {said(facts.ends_at)}, not later than {said(moment)}"
+        )
+    bounds = [
+        f"from {said(facts.starts_at)}" if facts.starts_at else "",
+        f"until {said(facts.ends_at)}" if facts.ends_at else "",
+    ]
+    detail = (
+        " ".join(filter(None, ["the job runs", *bounds]))
+        if any(bounds)
+        else "the job has neither starts_at nor ends_at"
+    )
     if facts.max_runs is not None:
         detail += f"; {facts.runs} of {facts.max_runs} runs are used"
     return Step(step="window", holds=True, detail=detail, evidence=evidence), None

@@ -1,4 +1,5 @@
-"""One attempt: what is sent is made of the endpoint's version and the execution's input, sent once, and reported as a Result."""
+"""One attempt: what is sent is made of the endpoint's version and the execution's input, sent once, and reported as a
+Result."""
 
 import asyncio
 import json
@@ -27,8 +28,8 @@ from kronos.worker.claims import Claim, EndpointVersion, Result
 _log = logging.getLogger("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
 _RESERVE_SECONDS = 1.0
-# Template and input of 64 kB are rendered in some milliseconds. Larger ones are rendered beside the event loop, one after the other: no
-# other delivery waits.
+# Template and input of 64 kB are rendered in some milliseconds. Larger ones are rendered beside the event loop, one
+# after the other: no other delivery waits.
 _MAX_BYTES_ON_LOOP = 64 * 1024
 _RENDERER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
 _RANDOM = Random()  # noqa: S311 - spreads retries, no secret
@@ -196,7 +197,11 @@ def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
         wait, response, error = _NO_WAIT, outcome.response, None
     else:
         backoff = to.backoff if isinstance(to, HttpTarget) else Backoff()
-        wait = backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM) if outcome.retryable else _NO_WAIT
+        wait = (
+            backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM)
+            if outcome.retryable
+            else _NO_WAIT
+        )
         response, error = _response(outcome, backoff), _json(outcome.error)
     return Result(
         execution_id=claim.execution_id,

@@ -34,7 +34,10 @@ class Backoff:
         shape = policy.get("backoff", "exponential")
         if shape not in ("fixed", "linear", "exponential"):
             raise ValueError(f"retry_policy.backoff {shape!r} is none of fixed, linear, exponential")
-        initial, longest = _milliseconds(policy, "initial_delay_ms", 1_000), _milliseconds(policy, "max_delay_ms", 60_000)
+        initial, longest = (
+            _milliseconds(policy, "initial_delay_ms", 1_000),
+            _milliseconds(policy, "max_delay_ms", 60_000),
+        )
         jitter = policy.get("jitter", 0.2)
         if isinstance(jitter, bool):
             jitter = 0.2 if jitter else 0.0
@@ -42,7 +45,10 @@ class Backoff:
             raise ValueError(f"retry_policy.jitter {jitter!r} is not a number from 0 to 1")
         asked = policy.get("max_retry_after_seconds", 3600)
         if isinstance(asked, bool) or not isinstance(asked, int) or not 0 <= asked <= _MOST_RETRY_AFTER_SECONDS:
-            raise ValueError(f"retry_policy.max_retry_after_seconds {asked!r} is not a number of seconds up to {_MOST_RETRY_AFTER_SECONDS}")
+            raise ValueError(
+                f"retry_policy.max_retry_after_seconds {asked!r} is not a number of seconds up to "
+                f"{_MOST_RETRY_AFTER_SECONDS}"
+            )
         return cls(
             shape=shape,
             initial=min(initial, longest),

@@ -36,8 +36,8 @@ class DueEndpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """How many leases of dead workers were ended, how many executions go that had waited for another of their job, and how many backfills
-    made; `backfilled` is None while no backfill is RUNNING."""
+    """How many leases of dead workers were ended, how many executions go that had waited for another of their job, and
+    how many backfills made; `backfilled` is None while no backfill is RUNNING."""
 
     requeued: int
     failed: int
@@ -73,7 +73,8 @@ class EndpointVersion(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of a claim: the row that ends it. The documents are JSON as text. `is_cut_off`: its worker stopped meanwhile."""
+    """What became of a claim: the row that ends it. The documents are JSON as text. `is_cut_off`: its worker stopped
+    meanwhile."""
 
     execution_id: str
     claim_token: str
@@ -129,14 +130,18 @@ _RELEASE = statement("claims.release_executions", Judged)
 async def due_endpoints(link: Link, *, floors: Mapping[str, datetime], since: timedelta | None) -> list[DueEndpoint]:
     """Endpoints with something to claim, now or later: a hint. Raises psycopg.Error.
 
-    Those in `floors` are read from there on, the others from `since` ago on, or, where that is None, from the beginning.
+    Those in `floors` are read from there on, the others from `since` ago on, or, where that is None, from the
+    beginning.
     """
     seconds = None if since is None else since.total_seconds()
-    return await link.texts(_DUE, {"endpoint_ids": list(floors), "floors": list(floors.values()), "since_seconds": seconds})
+    return await link.texts(
+        _DUE, {"endpoint_ids": list(floors), "floors": list(floors.values()), "since_seconds": seconds}
+    )
 
 
 async def upkeep(link: Link, *, all_leases: bool) -> Upkeep:
-    """End leases of dead workers, and let go what need not wait any longer, up to a thousand of each. Raises psycopg.Error.
+    """End leases of dead workers, and let go what need not wait any longer, up to a thousand of each. Raises
+    psycopg.Error.
 
     Without `all_leases` of those that ended within the last three seconds.
     """
@@ -144,7 +149,9 @@ async def upkeep(link: Link, *, all_leases: bool) -> Upkeep:
     return kept
 
 
-async def claim(link: Link, wanted: Sequence[Wanted], *, token: str, worker_id: str, shortest_lease: timedelta) -> list[Claim]:
+async def claim(
+    link: Link, wanted: Sequence[Wanted], *, token: str, worker_id: str, shortest_lease: timedelta
+) -> list[Claim]:
     """Due executions, leased to this worker under `token`: each for its timeout and MARGIN, at least `shortest_lease`.
 
     Waits for nobody. Raises psycopg.Error: what was claimed is then found by `recover`.
@@ -171,12 +178,14 @@ async def recover(link: Link, wanted: Sequence[Wanted], *, token: str) -> list[C
 async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list[EndpointVersion]:
     """These versions of endpoints, as far as they exist. Raises psycopg.Error."""
     wanted = list(keys)
-    return await link.texts(_VERSIONS, {"endpoint_ids": [key[0] for key in wanted], "versions": [key[1] for key in wanted]})
+    return await link.texts(
+        _VERSIONS, {"endpoint_ids": [key[0] for key in wanted], "versions": [key[1] for key in wanted]}
+    )
 
 
 async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[str, Verdict]:
-    """End these claims, however often PostgreSQL goes away meanwhile; what each result did. Missing is the verdict of those whose
-    executions another session has locked: they hold up no others, and are brought again (`locked`).
+    """End these claims, however often PostgreSQL goes away meanwhile; what each result did. Missing is the verdict of
+    those whose executions another session has locked: they hold up no others, and are brought again (`locked`).
 
     A result counts only while its claim's token holds: else it is ALREADY counted, or FENCED. One that cannot be stored
     is stored without its documents; one that even then cannot is DROPPED, and its lease decides.
@@ -195,9 +204,15 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
             (only,) = results
             bare = _without_documents(only)
             if only == bare:
-                _log.error("execution %s: its result cannot be stored (%s); its lease decides", only.execution_id, type(error).__name__)
+                _log.error(
+                    "execution %s: its result cannot be stored (%s); its lease decides",
+                    only.execution_id,
+                    type(error).__name__,
+                )
                 return ended | {only.execution_id: "DROPPED"}
-            _log.warning("execution %s: its result is stored without documents (%s)", only.execution_id, type(error).__name__)
+            _log.warning(
+                "execution %s: its result is stored without documents (%s)", only.execution_id, type(error).__name__
+            )
             results = [bare]
         except psycopg.errors.LockNotAvailable:
             if waiting := await locked(link, [result.execution_id for result in results]):
@@ -210,7 +225,8 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
 
 
 async def locked(link: Link, execution_ids: Sequence[str]) -> set[str]:
-    """Those of them that cannot be ended now, because another session has locked them; none where PostgreSQL cannot say it."""
+    """Those of them that cannot be ended now, because another session has locked them; none where PostgreSQL cannot say
+    it."""
     try:
         return {row.execution_id for row in await link.texts(_LOCKED, {"execution_ids": list(execution_ids)})}
     except psycopg.Error as error:
@@ -220,8 +236,8 @@ async def locked(link: Link, execution_ids: Sequence[str]) -> set[str]:
 
 
 async def release(link: Link, claims: Mapping[str, str]) -> int:
-    """Give back claims (execution -> token) that were never sent: they are due at once, or over where they were cancelled, and their
-    attempt is not counted.
+    """Give back claims (execution -> token) that were never sent: they are due at once, or over where they were
+    cancelled, and their attempt is not counted.
 
     Returns how many were still ours. Raises psycopg.Error.
     """
@@ -248,7 +264,9 @@ async def _succeeded(link: Link, results: Sequence[Result]) -> dict[str, Verdict
 
 
 async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> dict[str, Verdict]:
-    ids, tokens, statuses, are_retryable, retries, durations, requests, responses, errors, are_cut_off = zip(*results, strict=True)
+    ids, tokens, statuses, are_retryable, retries, durations, requests, responses, errors, are_cut_off = zip(
+        *results, strict=True
+    )
     rows = await link.texts(
         _FINALIZE,
         {
@@ -292,7 +310,9 @@ def _verdict(row: Judged) -> Verdict:
 
 def _without_documents(result: Result) -> Result:
     error = {"type": "internal", "message": "what the endpoint answered cannot be stored"}
-    return result._replace(request=None, response=None, error=None if result.status == "SUCCESS" else json_bytes(error).decode())
+    return result._replace(
+        request=None, response=None, error=None if result.status == "SUCCESS" else json_bytes(error).decode()
+    )
 
 
 def _milliseconds(duration: timedelta) -> int:

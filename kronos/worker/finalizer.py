@@ -25,7 +25,9 @@ _LOCKED_SECONDS = 1.0
 class Finalizer:
     """Takes what attempts ended in; `on_end` hears of each batch, and of each claim that was given back (no result)."""
 
-    def __init__(self, link: Link, worker_id: str, on_end: Callable[[Sequence[tuple[Leased, Result | None, Verdict]]], None]) -> None:
+    def __init__(
+        self, link: Link, worker_id: str, on_end: Callable[[Sequence[tuple[Leased, Result | None, Verdict]]], None]
+    ) -> None:
         self._link = link
         self._worker_id = worker_id
         self._on_end = on_end
@@ -75,12 +77,19 @@ class Finalizer:
         for leased, result in batch:
             if first[result.execution_id][1] is not result:
                 self._results.append((leased, result))
-        verdicts = await claims.finalize(self._link, [result for _, result in first.values()], worker_id=self._worker_id)
-        ended = [(leased, result, verdict) for leased, result in first.values() if (verdict := verdicts.get(result.execution_id))]
+        verdicts = await claims.finalize(
+            self._link, [result for _, result in first.values()], worker_id=self._worker_id
+        )
+        ended = [
+            (leased, result, verdict)
+            for leased, result in first.values()
+            if (verdict := verdicts.get(result.execution_id))
+        ]
         if len(ended) < len(first):
             waiting = [(leased, result) for leased, result in first.values() if result.execution_id not in verdicts]
             _log.warning(
-                "%d results cannot be stored while another session holds locks on their executions or endpoints, such as %s: "
+                "%d results cannot be stored while another session holds locks on their executions or endpoints, such "
+                "as %s: "
                 "pg_locks tells whose; others are stored",
                 len(waiting),
                 waiting[0][1].execution_id,

@@ -25,7 +25,8 @@ Row = TypeVar("Row")
 Made = TypeVar("Made")
 Tuple = TypeVar("Tuple", bound=NamedTuple)
 _log = logging.getLogger("kronos.worker")
-# What a statement meets in a schema that another release changed meanwhile: the next connection looks at its revision, and says so.
+# What a statement meets in a schema that another release changed meanwhile: the next connection looks at its revision,
+# and says so.
 _OF_ANOTHER_RELEASE = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.UndefinedFunction,
@@ -36,9 +37,14 @@ _FIRST_PAUSE_SECONDS = 0.05
 # A tick that fell due during an outage is accounted for within 2 s after it: the pause is a part of that.
 _LONGEST_PAUSE_SECONDS = 1.0
 _ASK_SECONDS = 3.0
-# The row estimates of the statements' CTEs are far off: with hash joins a claim read the whole queue (22 ms against 2.6).
-# A generic plan, because planning 16 partitions costs 1.2 to 5.9 ms each time.
-_PLANNER = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
+# The row estimates of the statements' CTEs are far off: with hash joins a claim read the whole queue (22 ms against
+# 2.6). A generic plan, because planning 16 partitions costs 1.2 to 5.9 ms each time.
+_PLANNER = {
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 
 
 def worker_session(statement_timeout: timedelta) -> SessionTerms:
@@ -78,8 +84,8 @@ class Outage:
 
 
 class Link:
-    """One autocommit connection as kronos_worker, made when it is needed, anew where it died while it was not, and after each error that
-    ends it. One that `listens` hears of its end by itself.
+    """One autocommit connection as kronos_worker, made when it is needed, anew where it died while it was not, and
+    after each error that ends it. One that `listens` hears of its end by itself.
     """
 
     def __init__(
@@ -102,23 +108,36 @@ class Link:
         self._connection: AsyncConnection[TupleRow] | None = None
         self._pause_seconds = _FIRST_PAUSE_SECONDS
 
-    async def rows(self, statement: Statement[Row], params: Mapping[str, object], *, may_be_locked: bool = False) -> list[Row]:
-        """The statement's rows, in one round trip. Raises psycopg.Error: whether the statement was committed is then unknown.
+    async def rows(
+        self, statement: Statement[Row], params: Mapping[str, object], *, may_be_locked: bool = False
+    ) -> list[Row]:
+        """The statement's rows, in one round trip. Raises psycopg.Error: whether the statement was committed is then
+        unknown.
 
-        With `may_be_locked`, that another session has locked what it writes says nothing of the connection: LockNotAvailable.
+        With `may_be_locked`, that another session has locked what it writes says nothing of the connection:
+        LockNotAvailable.
         """
         return await self._run(statement, params, class_row(statement.row), as_text=False, may_be_locked=may_be_locked)
 
-    async def texts(self, statement: Statement[Tuple], params: Mapping[str, object], *, may_be_locked: bool = False) -> list[Tuple]:
+    async def texts(
+        self, statement: Statement[Tuple], params: Mapping[str, object], *, may_be_locked: bool = False
+    ) -> list[Tuple]:
         """As `rows`, of a statement whose rows are tuples, with ids and JSON as text.
 
-        Python makes nothing of a row but the tuple. The columns are in the order of the fields (tests/sql/test_statements.py).
+        Python makes nothing of a row but the tuple. The columns are in the order of the fields
+        (tests/sql/test_statements.py).
         """
         found = await self._run(statement, params, tuple_row, as_text=True, may_be_locked=may_be_locked)
         return list(map(statement.row._make, found))
 
     async def _run(
-        self, statement: Statement[Row], params: Mapping[str, object], made: AsyncRowFactory[Made], *, as_text: bool, may_be_locked: bool
+        self,
+        statement: Statement[Row],
+        params: Mapping[str, object],
+        made: AsyncRowFactory[Made],
+        *,
+        as_text: bool,
+        may_be_locked: bool,
     ) -> list[Made]:
         connection = await self.connected()
         try:
@@ -140,10 +159,14 @@ class Link:
         return found
 
     async def rows_or_reason(self, statement: Statement[Row], params: Mapping[str, object]) -> list[Row]:
-        """As `rows`, of a statement that may fail for reasons of its own: what PostgreSQL answers says nothing of the connection."""
+        """As `rows`, of a statement that may fail for reasons of its own: what PostgreSQL answers says nothing of the
+        connection."""
         connection = await self.connected()
         try:
-            async with asyncio.timeout(self._answer_seconds), connection.cursor(row_factory=class_row(statement.row)) as cursor:
+            async with (
+                asyncio.timeout(self._answer_seconds),
+                connection.cursor(row_factory=class_row(statement.row)) as cursor,
+            ):
                 await cursor.execute(statement.text, params, binary=True)
                 return await cursor.fetchall()
         except TimeoutError as error:
@@ -173,24 +196,32 @@ class Link:
                 self._outage.begins(self._name, error.said)
                 await self.pause()
                 continue
-            # In text form, which `texts` asks for. JSON is read one by one: what cannot be read stops only its own delivery.
+            # In text form, which `texts` asks for. JSON is read one by one: what cannot be read stops only its own
+            # delivery.
             connection.adapters.register_loader("uuid", TextLoader)
             connection.adapters.register_loader("jsonb", TextLoader)
             connection.adapters.register_dumper(Documents, DocumentsDumper)
-            # In binary, arrays of texts need no escaping: a quarter of the worker's time otherwise goes into quoting JSON's quotes.
+            # In binary, arrays of texts need no escaping: a quarter of the worker's time otherwise goes into quoting
+            # JSON's quotes.
             connection.adapters.register_dumper(str, StrBinaryDumper)
             connection.adapters.register_dumper(list, ListBinaryDumper)
             self._connection = connection
         return self._connection
 
     async def _connect(self) -> AsyncConnection[TupleRow]:
-        """A new connection that acts as it must, to a database that this release can work with. Raises Unconnected, SessionRefused."""
+        """A new connection that acts as it must, to a database that this release can work with. Raises Unconnected,
+        SessionRefused."""
         return await open_connection(
-            self._conninfo, self._session, context=reading.context(), seconds=self._connect_seconds, also=revisions.check
+            self._conninfo,
+            self._session,
+            context=reading.context(),
+            seconds=self._connect_seconds,
+            also=revisions.check,
         )
 
     async def pause(self) -> None:
-        """Wait before the next try: twice as long each time, at most 1 s, spread so that a fleet does not return as one."""
+        """Wait before the next try: twice as long each time, at most 1 s, spread so that a fleet does not return as
+        one."""
         await asyncio.sleep(self._pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         self._pause_seconds = min(self._pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
 

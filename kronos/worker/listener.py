@@ -48,7 +48,8 @@ class Listener:
         connection.add_notify_handler(self._told)  # what comes while another statement is answered
         await connection.execute("listen kronos_work")
         await connection.execute("listen kronos_zones")
-        self._watchdog.distrust()  # the worker has just started, or had no database: what fell due meanwhile comes before anything else
+        # the worker has just started, or had no database: what fell due meanwhile comes before anything else
+        self._watchdog.distrust()
         await self._watchdog.look(self._link)
         self._wake.now()  # what was sent while nobody listened
         while True:

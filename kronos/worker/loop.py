@@ -1,4 +1,5 @@
-"""The claim loop: looks for due endpoints, claims as much as there is room for, and starts an attempt for each claim."""
+"""The claim loop: looks for due endpoints, claims as much as there is room for, and starts an attempt for each
+claim."""
 
 import asyncio
 import logging
@@ -22,13 +23,15 @@ from kronos.worker.wake import Wake
 
 _log = logging.getLogger("kronos.worker")
 _FULL_LOOK_SECONDS = 3.0
-# And full looks take at most a twentieth of the time: they read what was delivered as well, while an old snapshot keeps it.
-# But whatever held up a look, the next full one is not later than this: so long may wait what came to wait further back.
+# And full looks take at most a twentieth of the time: they read what was delivered as well, while an old snapshot keeps
+# it. But whatever held up a look, the next full one is not later than this: so long may wait what came to wait further
+# back.
 _REST_PER_FULL_LOOK = 20.0
 _LONGEST_REST_SECONDS = 30.0
 # Leases of dead workers, and what waits for another run, are looked for at most so often, however many wakes there are.
 _UPKEEP_EVERY_SECONDS = 0.25
-# While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next upkeep.
+# While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next
+# upkeep.
 _BACKFILL_SECONDS = 0.02
 # A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
 # one of 50.
@@ -42,7 +45,15 @@ class Loop:
     """One worker's work. At most `concurrency` claims are being delivered, and as many results wait to be stored."""
 
     def __init__(
-        self, *, claiming: Link, finalizing: Link, transport: HttpTransport, worker_id: str, concurrency: int, lease: timedelta, wake: Wake
+        self,
+        *,
+        claiming: Link,
+        finalizing: Link,
+        transport: HttpTransport,
+        worker_id: str,
+        concurrency: int,
+        lease: timedelta,
+        wake: Wake,
     ) -> None:
         self._link = claiming
         self._transport = transport
@@ -96,7 +107,8 @@ class Loop:
                 await self._wake.wait(for_look=has_room)
 
     async def drain(self, within: timedelta) -> int:
-        """Wait for deliveries under way, at most this long; the rest is cut off, and reported as such. Returns how many were cut off."""
+        """Wait for deliveries under way, at most this long; the rest is cut off, and reported as such. Returns how many
+        were cut off."""
         self._drained = asyncio.Event()
         self._tell_drained()
         with suppress(TimeoutError):
@@ -129,7 +141,8 @@ class Loop:
         self._wake.poke()
 
     async def _look(self) -> None:
-        """Which endpoints have something to claim; before that, what dead workers held, and what need not wait any longer, becomes due."""
+        """Which endpoints have something to claim; before that, what dead workers held, and what need not wait any
+        longer, becomes due."""
         await self._link.connected()  # PostgreSQL may be away for hours, and that is no look's time
         started = time.monotonic()
         is_full, self._wake.is_full_wanted = started >= self._full_look_at or self._wake.is_full_wanted, False
@@ -138,7 +151,11 @@ class Loop:
                 kept = await claims.upkeep(self._link, all_leases=is_full)
                 self._upkeep_at = started + _UPKEEP_EVERY_SECONDS
                 if kept.requeued or kept.failed:
-                    _log.warning("leases of lost attempts ended: %d executions are due again, %d failed", kept.requeued, kept.failed)
+                    _log.warning(
+                        "leases of lost attempts ended: %d executions are due again, %d failed",
+                        kept.requeued,
+                        kept.failed,
+                    )
                 self._is_backfilling = kept.backfilled is not None
                 if self._is_backfilling:
                     self._wake.within(_UPKEEP_EVERY_SECONDS)
@@ -155,7 +172,9 @@ class Loop:
         if is_full:
             self._rotation.look_fully(found)
             self._looked_fully_at = started
-            self._full_look_at = started + max(_FULL_LOOK_SECONDS, min(_REST_PER_FULL_LOOK * took, _LONGEST_REST_SECONDS))
+            self._full_look_at = started + max(
+                _FULL_LOOK_SECONDS, min(_REST_PER_FULL_LOOK * took, _LONGEST_REST_SECONDS)
+            )
         waits = [due.due_in_ms / 1000 for due in found if due.due_in_ms > 0]
         if not is_full:  # what it left out is not left to the next wake
             waits.append(max(0.0, self._full_look_at - time.monotonic()))
@@ -164,10 +183,13 @@ class Loop:
     async def _claim(self) -> None:
         wanted = self._rotation.next(self._free)
         token = str(uuid4())
-        # Before the claim is sent: the lease, which PostgreSQL counts from when it runs the claim, cannot end earlier than we think.
+        # Before the claim is sent: the lease, which PostgreSQL counts from when it runs the claim, cannot end earlier
+        # than we think.
         sent_at = boot_time()
         try:
-            got = await claims.claim(self._link, wanted, token=token, worker_id=self._worker_id, shortest_lease=self._shortest_lease)
+            got = await claims.claim(
+                self._link, wanted, token=token, worker_id=self._worker_id, shortest_lease=self._shortest_lease
+            )
             self._rotation.claimed(wanted, got)
         except psycopg.Error as error:
             _log.debug("a claim's outcome is not known: %s", error)
@@ -184,7 +206,8 @@ class Loop:
             self._start(leased, targets)
 
     async def _recovered(self, wanted: Sequence[Wanted], token: str) -> list[Claim]:
-        """What the claim took before its answer was lost, asked until PostgreSQL says it; nothing, once the worker stops."""
+        """What the claim took before its answer was lost, asked until PostgreSQL says it; nothing, once the worker
+        stops."""
         while not self._is_stopping:
             await self._link.pause()
             try:
@@ -197,7 +220,8 @@ class Loop:
         return max(claim.timeout_ms / 1000 + MARGIN.total_seconds(), self._shortest_lease.total_seconds())
 
     async def _targets_of(self, got: Iterable[Claim]) -> dict[tuple[str, int], Target]:
-        """The claims' versions of endpoints, read where they are not kept, however long it takes: leases are looked at afterwards."""
+        """The claims' versions of endpoints, read where they are not kept, however long it takes: leases are looked at
+        afterwards."""
         wanted = {(claim.endpoint_id, claim.endpoint_version) for claim in got}
         targets = {key: kept for key in wanted if (kept := self._targets.get(key)) is not None}
         missing = wanted - targets.keys()
@@ -223,7 +247,9 @@ class Loop:
             self._slot_freed()
             return
         self.finalizer.under_way += 1
-        begin(leased, to or Unusable(why="this version of the endpoint does not exist"), self._transport, self._attempted)
+        begin(
+            leased, to or Unusable(why="this version of the endpoint does not exist"), self._transport, self._attempted
+        )
 
     def _attempted(self, leased: Leased, result: Result | None) -> None:
         self._undelivered -= 1

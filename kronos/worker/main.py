@@ -23,19 +23,22 @@ from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
 _log = logging.getLogger("kronos.worker")
-# What deliveries ended in is stored within so long after the last of them, or left to the leases. All of a worker's end takes no longer
-# than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
+# What deliveries ended in is stored within so long after the last of them, or left to the leases. All of a worker's end
+# takes no longer than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
 _STORING = timedelta(seconds=4)
-# A claim under way when the worker is asked to stop takes milliseconds; one that waits for a lock, 2 s, and pauses has given up by then.
+# A claim under way when the worker is asked to stop takes milliseconds; one that waits for a lock, 2 s, and pauses has
+# given up by then.
 _CLAIMING = timedelta(seconds=3)
-# The watchdog's ring accounts for many jobs in one statement; an internal task that it runs has as long as under pg_cron.
+# The watchdog's ring accounts for many jobs in one statement; an internal task that it runs has as long as under
+# pg_cron.
 _RING = timedelta(seconds=30)
 
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then end in order; a second signal ends at once. Returns in both cases."""
     logs.configure(settings)
-    # What was imported never becomes garbage, and a delivery makes hardly any: looking for it took a tenth of the worker's time.
+    # What was imported never becomes garbage, and a delivery makes hardly any: looking for it took a tenth of the
+    # worker's time.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
@@ -68,12 +71,16 @@ async def serve(settings: Settings) -> None:
         )
         _log.info("worker %s started: up to %d deliveries at once", worker_id, settings.worker_concurrency)
         work = asyncio.create_task(
-            _work(loop, Listener(listening, wake, Watchdog(internal)), stops, timedelta(seconds=settings.shutdown_seconds))
+            _work(
+                loop, Listener(listening, wake, Watchdog(internal)), stops, timedelta(seconds=settings.shutdown_seconds)
+            )
         )
         at_once = asyncio.create_task(is_stopped.wait())
         await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            _log.warning("second signal: worker %s ends at once; what it holds goes on when its leases run out", worker_id)
+            _log.warning(
+                "second signal: worker %s ends at once; what it holds goes on when its leases run out", worker_id
+            )
         for task in (work, at_once):
             task.cancel()
         ended = await asyncio.gather(work, at_once, return_exceptions=True)
@@ -97,13 +104,15 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
 
 
 async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: timedelta) -> None:
-    """Claim, deliver and store until `stops`, then stop each in its order. What cannot be stored then is left to its lease."""
+    """Claim, deliver and store until `stops`, then stop each in its order. What cannot be stored then is left to its
+    lease."""
     claiming = asyncio.create_task(loop.run())
     storing = asyncio.create_task(loop.finalizer.run())
     listening = asyncio.create_task(listener.run())
     stopping = asyncio.create_task(stops.wait())
     try:
-        # None of the others ends by itself: if one does, it met an error that nobody foresaw, and the process ends with it.
+        # None of the others ends by itself: if one does, it met an error that nobody foresaw, and the process ends with
+        # it.
         await asyncio.wait({claiming, storing, listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping: nothing more is claimed")
         loop.stop()
@@ -113,7 +122,8 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         cut_off = await loop.drain(max(patience - timedelta(seconds=time.monotonic() - began), timedelta()))
         if cut_off:
             _log.warning(
-                "%d deliveries were still under way after %g s and are cut off: what their receivers made of them is not known, "
+                "%d deliveries were still under way after %g s and are cut off: what their receivers made of them is "
+                "not known, "
                 "they are recorded as UNKNOWN and tried again",
                 cut_off,
                 patience.total_seconds(),

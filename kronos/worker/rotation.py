@@ -11,8 +11,8 @@ from kronos.worker.claims import EVERYTHING, Claim, DueEndpoint, Wanted
 _MOST_IN_ONE_CLAIM = 64
 # Clocks of transactions that commit late: an execution may become visible a little below the newest that was claimed.
 _BEHIND = timedelta(seconds=1)
-# A tick on time is made within kronos.grace() after it is due, by a transaction of up to 30 s: what has been due for longer was there at
-# the full look.
+# A tick on time is made within kronos.grace() after it is due, by a transaction of up to 30 s: what has been due for
+# longer was there at the full look.
 SETTLED = timedelta(minutes=2)
 # So many endpoints a look reads from their floors: each costs it a look into the index, whether or not it has anything.
 _FLOORS_OF_A_LOOK = 64
@@ -34,7 +34,8 @@ class Rotation:
         return bool(self._turn)
 
     def offer(self, endpoints: Iterable[str]) -> None:
-        """All that have something to claim, as a look found them: they come last, those that are in it keep their turn."""
+        """All that have something to claim, as a look found them: they come last, those that are in it keep their
+        turn."""
         self._short.clear()
         for endpoint_id in endpoints:
             self._turn.setdefault(endpoint_id)
@@ -53,18 +54,25 @@ class Rotation:
                 self._turn.setdefault(endpoint_id)
 
     def look_fully(self, found: Iterable[DueEndpoint]) -> None:
-        """A look has read everything: the next claims read their indexes from the beginning, so that no floor can starve an execution."""
+        """A look has read everything: the next claims read their indexes from the beginning, so that no floor can
+        starve an execution."""
         self._floors.clear()
         self._floors.update(
-            {due.endpoint_id: due.due_at - _BEHIND for due in found if due.due_in_ms < -SETTLED / timedelta(milliseconds=1)}
+            {
+                due.endpoint_id: due.due_at - _BEHIND
+                for due in found
+                if due.due_in_ms < -SETTLED / timedelta(milliseconds=1)
+            }
         )
         self._behind = set(self._floors)
 
     @property
     def floors(self) -> dict[str, datetime]:
-        """From where on a look that is not full reads these endpoints: those with old work, and those that were claimed of last."""
+        """From where on a look that is not full reads these endpoints: those with old work, and those that were claimed
+        of last."""
         return {
-            endpoint_id: self._floors[endpoint_id] for endpoint_id in {*self._behind, *islice(reversed(self._floors), _FLOORS_OF_A_LOOK)}
+            endpoint_id: self._floors[endpoint_id]
+            for endpoint_id in {*self._behind, *islice(reversed(self._floors), _FLOORS_OF_A_LOOK)}
         }
 
     def next(self, free: int) -> list[Wanted]:

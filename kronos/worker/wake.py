@@ -1,14 +1,16 @@
-"""When a worker looks for work: at once when woken, soon after again, when the next execution is due, and every now and then."""
+"""When a worker looks for work: at once when woken, soon after again, when the next execution is due, and every now and
+then."""
 
 import asyncio
 import math
 import random
 import time
 
-# Who wakes workers stays silent for 10 ms after a wake, and commits a little later: their executions are found by the echoes.
+# Who wakes workers stays silent for 10 ms after a wake, and commits a little later: their executions are found by the
+# echoes.
 _ECHOES_SECONDS = (0.015, 0.05)
-# Looks take at most a fifth of the time: 22 ms each with 10,000 endpoints. What held one up for seconds is over, most likely: no rest is
-# longer than the longest.
+# Looks take at most a fifth of the time: 22 ms each with 10,000 endpoints. What held one up for seconds is over, most
+# likely: no rest is longer than the longest.
 _REST_PER_LOOK = 4.0
 _LONGEST_REST_SECONDS = 5.0
 # Anybody may write what is heard; the look that follows finds the others.
@@ -75,7 +77,8 @@ class Wake:
         return max(min([self._poll_at, *self._times]), self._not_before)
 
     def looked(self, started: float, next_due_seconds: float | None) -> None:
-        """A look that began at `started` (monotonic) is over; the next execution is due after this time, if there is one."""
+        """A look that began at `started` (monotonic) is over; the next execution is due after this time, if there is
+        one."""
         at = time.monotonic()
         poll = self._poll_seconds * random.uniform(0.7, 1.0)  # noqa: S311 - no secret
         next_due = poll if next_due_seconds is None else min(poll, next_due_seconds)

@@ -1,4 +1,5 @@
-"""Workers ring where pg_cron does not: while it is silent, and until it is heard again after what may have kept it from ringing."""
+"""Workers ring where pg_cron does not: while it is silent, and until it is heard again after what may have kept it from
+ringing."""
 
 import asyncio
 import logging
@@ -18,8 +19,8 @@ from kronos.worker.link import Link
 
 _log = logging.getLogger("kronos.worker")
 _EVERY_SECONDS = 5.0
-# Until pg_cron is heard, for as long as it is not called silent: it skips the minute in which it starts, and a tick then is to be no
-# later than a second or so.
+# Until pg_cron is heard, for as long as it is not called silent: it skips the minute in which it starts, and a tick
+# then is to be no later than a second or so.
 _UNHEARD_EVERY_SECONDS = 1.0
 # Where a ring did not get through all that is due.
 _LEFT_SECONDS = 0.2
@@ -53,7 +54,8 @@ _RUN_INTERNAL_JOB = statement("watchdog.run_internal_job", InternalRun)
 
 
 class ServerClock:
-    """Notices that PostgreSQL's clock was set, forward or back, by this machine's boot-time clock, which no one sets."""
+    """Notices that PostgreSQL's clock was set, forward or back, by this machine's boot-time clock, which no one
+    sets."""
 
     def __init__(self) -> None:
         self._ahead: tuple[float, float] | None = None  # of the boot-time clock, at least and at most
@@ -69,8 +71,8 @@ class ServerClock:
 class Watchdog:
     """Looks at pg_cron every five seconds or so and rings in its place where it is not heard; then every second.
 
-    The ring is a transaction of its own. Internal tasks of a silent pg_cron come after it, over another connection, each alone: whatever
-    becomes of them, the next ring is in time.
+    The ring is a transaction of its own. Internal tasks of a silent pg_cron come after it, over another connection,
+    each alone: whatever becomes of them, the next ring is in time.
     """
 
     def __init__(self, tasks: Link) -> None:
@@ -127,7 +129,9 @@ class Watchdog:
     def _stand_in(self, rung: Rung) -> None:
         if rung.executions is not None and time.monotonic() - self._told_at > _TOLD_EVERY_SECONDS:
             self._told_at = time.monotonic()
-            _log.warning("pg_cron has been silent for more than %d s: workers ring in its place", SILENT_AFTER.total_seconds())
+            _log.warning(
+                "pg_cron has been silent for more than %d s: workers ring in its place", SILENT_AFTER.total_seconds()
+            )
         if rung.internal_jobs and (self._running is None or self._running.done()):
             self._running = asyncio.create_task(self._run(rung.internal_jobs))
 

@@ -1,4 +1,5 @@
-"""A TCP proxy before PostgreSQL that understands enough of its protocol to cut a connection at a chosen point of a request."""
+"""A TCP proxy before PostgreSQL that understands enough of its protocol to cut a connection at a chosen point of a
+request."""
 
 import asyncio
 import socket
@@ -11,20 +12,23 @@ from typing import Literal
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Point = Literal["before", "during", "after", "held"]
-"""before: what was sent never reaches PostgreSQL. during: it does, and both ends are cut at once. after: PostgreSQL has done it and
-said so, which never reaches the caller. held: the same, and nothing is cut; only a request that executes something is held."""
+"""before: what was sent never reaches PostgreSQL. during: it does, and both ends are cut at once. after: PostgreSQL has
+done it and said so, which never reaches the caller. held: the same, and nothing is cut; only a request that executes
+something is held."""
 
 
 @dataclass
 class Proxy:
-    """Cuts the connection at the `left`-th request to PostgreSQL that comes from now on, once, at `point`; below 1: none."""
+    """Cuts the connection at the `left`-th request to PostgreSQL that comes from now on, once, at `point`; below 1:
+    none."""
 
     url: str
     point: Point = "before"
     left: int = 0
     has_cut: bool = False
     port: int = 0
-    """From which PostgreSQL was spoken to over the connection that was cut: its session is over once it has ended what it was sent."""
+    """From which PostgreSQL was spoken to over the connection that was cut: its session is over once it has ended what
+    it was sent."""
 
     def arm(self, point: Point, at: int) -> None:
         """Cut the `at`-th request."""
@@ -101,7 +105,11 @@ def cutting_proxy(url: str) -> Iterator[Proxy]:
     parts = conninfo_to_dict(url)
     target = str(parts["host"]), int(str(parts["port"]))
     listening = socket.create_server(("127.0.0.1", 0))
-    proxy = Proxy(url=make_conninfo(url, host="127.0.0.1", port=listening.getsockname()[1], sslmode="disable", gssencmode="disable"))
+    proxy = Proxy(
+        url=make_conninfo(
+            url, host="127.0.0.1", port=listening.getsockname()[1], sslmode="disable", gssencmode="disable"
+        )
+    )
     loop = asyncio.new_event_loop()
 
     async def take(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:

@@ -9,7 +9,8 @@ import psycopg
 from conftest import make_workspace
 
 _ATTEMPTS = """
-insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, duration_ms,
+insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+    completed_at, duration_ms,
                             request, response, worker_id)
 select execution_id, gen_random_uuid(), workspace_id, 1, 'FAILED', now(), now(), 12,
        '{"method": "POST", "url": "http://127.0.0.1:9/"}', '{"status": 500}', 'w1'
@@ -28,11 +29,21 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
 
     names = ["weekly-report", "a", "B.2"]
     for name in names:
-        made("/endpoints", {"name": name, "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}, "title": f"{name}, for people"})
+        made(
+            "/endpoints",
+            {"name": name, "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}, "title": f"{name}, for people"},
+        )
     jobs, executions = [], []
     for number in range(8):
         job = made(
-            "/jobs", {"endpoint": names[number % 3], "trigger": "CRON", "cron": "7 */2 * * *", "name": f"job-{number}", "title": "A job"}
+            "/jobs",
+            {
+                "endpoint": names[number % 3],
+                "trigger": "CRON",
+                "cron": "7 */2 * * *",
+                "name": f"job-{number}",
+                "title": "A job",
+            },
         )
         jobs += [job["job_id"], job["name"]]
         executions.append(made(f"/jobs/{job['job_id']}/trigger", {"input": {"n": number}})["execution_id"])
@@ -45,9 +56,12 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
         client.post(f"{base}/executions/{execution_id}/cancel").raise_for_status()
     superuser.execute(_ATTEMPTS, [slug])
     superuser.execute(
-        "update kronos.jobs set ticks_from = now() - interval '3 days', created_at = now() - interval '3 days' where name = 'job-1'"
+        "update kronos.jobs set ticks_from = now() - interval '3 days', created_at = now() - interval '3 days' where "
+        "name = 'job-1'"
     )
-    since, until = superuser.execute("select (now() - interval '1 day')::text, (now() - interval '1 hour')::text").fetchone() or ("", "")
+    since, until = superuser.execute(
+        "select (now() - interval '1 day')::text, (now() - interval '1 hour')::text"
+    ).fetchone() or ("", "")
     window = {"from": since.replace(" ", "T") + ":00", "to": until.replace(" ", "T") + ":00"}
     backfill = made("/jobs/job-1/backfill", window)
     return {
@@ -66,7 +80,9 @@ def naming(document: dict[str, Any], known: dict[str, list[str]]) -> dict[str, A
         for operation in methods.values():
             for parameter in operation.get("parameters", []):
                 if parameter["name"].startswith("If-"):
-                    parameter["schema"]["format"] = "entity-tags"  # schemathesis_hooks: of a header it drops the pattern at times
+                    parameter["schema"]["format"] = (
+                        "entity-tags"  # schemathesis_hooks: of a header it drops the pattern at times
+                    )
                 if parameter["in"] == "path":
                     there = {"enum": known[parameter["name"]]}
                     parameter["schema"] = {"anyOf": [there, there, there, parameter["schema"]]}

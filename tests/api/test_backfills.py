@@ -45,7 +45,8 @@ def written(superuser: psycopg.Connection, workspace: str) -> tuple[Any, ...]:
         """
         select (select count(*) from kronos.backfills where workspace_id = workspace.workspace_id),
                (select count(*) from kronos.executions where workspace_id = workspace.workspace_id),
-               (select array_agg(job::text order by job_id) from kronos.jobs as job where workspace_id = workspace.workspace_id)
+               (select array_agg(job::text order by job_id) from kronos.jobs as job
+                   where workspace_id = workspace.workspace_id)
           from kronos.workspaces as workspace where slug = %s
         """,
         [workspace],
@@ -61,12 +62,21 @@ def test_ticks_are_counted_first_and_nothing_is_written(
     answer = start(api, workspace, validate_only=True)
     assert (answer.status_code, answer.json()) == (
         200,
-        {"ticks": 30, "left_out": 0, "to_run": 30, "redriven": 0, "first": "2024-03-12T12:00:00Z", "last": "2024-03-12T12:29:00Z"},
+        {
+            "ticks": 30,
+            "left_out": 0,
+            "to_run": 30,
+            "redriven": 0,
+            "first": "2024-03-12T12:00:00Z",
+            "last": "2024-03-12T12:29:00Z",
+        },
     )
     assert written(shared_superuser, workspace) == before
 
 
-def test_a_backfill_begins_at_once_and_leaves_the_schedule_alone(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
+def test_a_backfill_begins_at_once_and_leaves_the_schedule_alone(
+    api: httpx.Client, workspace: str, job: dict[str, Any]
+) -> None:
     response = start(api, workspace, max_active=4)
     made = response.json()
     assert response.status_code == 202
@@ -84,7 +94,15 @@ def test_a_backfill_begins_at_once_and_leaves_the_schedule_alone(api: httpx.Clie
         "created": 4,
         "redriven": 0,
         "left_out": 0,
-        "progress": {"undecided": 26, "waiting": 4, "running": 0, "succeeded": 0, "failed": 0, "cancelled": 0, "skipped": 0},
+        "progress": {
+            "undecided": 26,
+            "waiting": 4,
+            "running": 0,
+            "succeeded": 0,
+            "failed": 0,
+            "cancelled": 0,
+            "skipped": 0,
+        },
         "created_at": None,
         "completed_at": None,
     }
@@ -92,20 +110,26 @@ def test_a_backfill_begins_at_once_and_leaves_the_schedule_alone(api: httpx.Clie
     assert api.get(response.headers["location"]).json() == made
     runs = api.get(f"/v1/workspaces/{workspace}/executions").json()["data"]
     assert {(run["cause"], run["status"]) for run in runs if run["cause"] != "SCHEDULE"} == {("BACKFILL", "QUEUED")}
-    assert sorted(run["scheduled_at"] for run in runs if run["cause"] == "BACKFILL") == [f"2024-03-12T12:0{n}:00Z" for n in range(4)]
+    assert sorted(run["scheduled_at"] for run in runs if run["cause"] == "BACKFILL") == [
+        f"2024-03-12T12:0{n}:00Z" for n in range(4)
+    ]
     present = api.get(f"/v1/workspaces/{workspace}/jobs/minutely").json()
     assert (present["job_id"], present["status"]) == (job["job_id"], "ACTIVE")
     assert datetime.fromisoformat(present["next_run_at"]) >= datetime.fromisoformat(job["next_run_at"])
 
 
-def test_the_answer_has_the_fields_that_the_document_tells(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
+def test_the_answer_has_the_fields_that_the_document_tells(
+    api: httpx.Client, workspace: str, job: dict[str, Any]
+) -> None:
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
     assert list(started(api, workspace)) == list(schemas["Backfill"]["properties"])
     assert list(start(api, workspace, validate_only=True).json()) == list(schemas["BackfillCount"]["properties"])
     assert set(schemas["BackfillCreate"]["properties"]) == {"from", "to", "max_active", "include", "validate_only"}
 
 
-def test_ticks_of_another_backfill_are_left_out_until_it_is_cancelled(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
+def test_ticks_of_another_backfill_are_left_out_until_it_is_cancelled(
+    api: httpx.Client, workspace: str, job: dict[str, Any]
+) -> None:
     first = started(api, workspace, max_active=12)
     counted = start(api, workspace, validate_only=True).json()
     assert (counted["ticks"], counted["left_out"], counted["to_run"]) == (30, 12, 18)
@@ -117,12 +141,18 @@ def test_ticks_of_another_backfill_are_left_out_until_it_is_cancelled(api: httpx
     assert (third["status"], third["created"], third["left_out"]) == ("COMPLETED", 0, 30)
 
 
-def test_cancelling_stops_it_and_cancelling_again_changes_nothing(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
+def test_cancelling_stops_it_and_cancelling_again_changes_nothing(
+    api: httpx.Client, workspace: str, job: dict[str, Any]
+) -> None:
     path = f"/v1/workspaces/{workspace}/backfills/{started(api, workspace)['backfill_id']}"
     answers = [api.post(path + "/cancel"), api.post(path + "/cancel"), api.get(path)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     cancelled = answers[0].json()
-    assert (cancelled["status"], cancelled["status_reason"]["code"], cancelled["progress"]["cancelled"]) == ("CANCELLED", "cancelled", 10)
+    assert (cancelled["status"], cancelled["status_reason"]["code"], cancelled["progress"]["cancelled"]) == (
+        "CANCELLED",
+        "cancelled",
+        10,
+    )
     assert cancelled["completed_at"] is not None
     assert answers[1].json() == answers[2].json() == cancelled
     (one, *_) = api.get(f"/v1/workspaces/{workspace}/executions", params={"status": "CANCELLED"}).json()["data"]
@@ -132,7 +162,9 @@ def test_cancelling_stops_it_and_cancelling_again_changes_nothing(api: httpx.Cli
 def test_a_retried_execution_is_its_backfills_still(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
     made = started(api, workspace, max_active=3)
     path = f"/v1/workspaces/{workspace}/backfills/{made['backfill_id']}"
-    (one, *_) = api.get(f"/v1/workspaces/{workspace}/executions", params={"scheduled_before": "2024-03-13T00:00:00Z"}).json()["data"]
+    (one, *_) = api.get(
+        f"/v1/workspaces/{workspace}/executions", params={"scheduled_before": "2024-03-13T00:00:00Z"}
+    ).json()["data"]
     execution = f"/v1/workspaces/{workspace}/executions/{one['execution_id']}"
     assert api.post(execution + "/cancel").status_code == 200
     assert (api.get(path).json()["progress"]["waiting"], api.get(path).json()["progress"]["cancelled"]) == (2, 1)
@@ -140,7 +172,9 @@ def test_a_retried_execution_is_its_backfills_still(api: httpx.Client, workspace
     assert (api.get(path).json()["progress"]["waiting"], api.get(path).json()["progress"]["cancelled"]) == (3, 0)
 
 
-def test_cancelling_the_job_cancels_its_backfill_with_it(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
+def test_cancelling_the_job_cancels_its_backfill_with_it(
+    api: httpx.Client, workspace: str, job: dict[str, Any]
+) -> None:
     made = started(api, workspace)
     api.patch(f"/v1/workspaces/{workspace}/jobs/minutely", json={"cron": "0 0 * * *"})
     path = f"/v1/workspaces/{workspace}/backfills/{made['backfill_id']}"
@@ -151,7 +185,9 @@ def test_cancelling_the_job_cancels_its_backfill_with_it(api: httpx.Client, work
     assert (cancelled["progress"]["waiting"], cancelled["progress"]["cancelled"]) == (0, 10)
 
 
-def test_backfills_of_all_versions_are_listed_newest_first_page_by_page(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
+def test_backfills_of_all_versions_are_listed_newest_first_page_by_page(
+    api: httpx.Client, workspace: str, job: dict[str, Any]
+) -> None:
     made = [started(api, workspace, max_active=1)["backfill_id"] for _ in range(2)]
     api.patch(f"/v1/workspaces/{workspace}/jobs/minutely", json={"cron": "*/5 * * * *"})
     made += [started(api, workspace, max_active=1)["backfill_id"] for _ in range(3)]
@@ -166,7 +202,9 @@ def test_backfills_of_all_versions_are_listed_newest_first_page_by_page(api: htt
         assert listed == made[::-1]
 
 
-def test_a_job_without_backfills_has_an_empty_list_and_no_job_none(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
+def test_a_job_without_backfills_has_an_empty_list_and_no_job_none(
+    api: httpx.Client, workspace: str, job: dict[str, Any]
+) -> None:
     path = f"/v1/workspaces/{workspace}/jobs"
     assert api.get(f"{path}/minutely/backfills").json() == {"data": [], "next_cursor": None}
     assert problem_of(api.get(f"{path}/nothing/backfills"))["code"] == "job_not_found"
@@ -184,7 +222,8 @@ def test_the_ticks_of_a_pause_can_be_run(
     api.post(f"/v1/workspaces/{workspace}/jobs/minutely/pause")
     # As if it had been paused for five minutes.
     ((now,),) = shared_superuser.execute(
-        "update tests.jobs set next_tick_at = date_trunc('minute', now()) - interval '5 minutes' where job_id = %s returning now()",
+        "update tests.jobs set next_tick_at = date_trunc('minute', now()) - interval '5 minutes' where job_id = %s "
+        "returning now()",
         [job["job_id"]],
     ).fetchall()
     minute = now.astimezone(UTC).replace(second=0, microsecond=0)
@@ -202,9 +241,16 @@ def test_another_workspaces_backfill_is_not_there(
     neighbour = make_workspace(api)
     path = f"/v1/workspaces/{neighbour}/backfills/{made['backfill_id']}"
     before = written(shared_superuser, workspace)
-    for answer in (api.get(path), api.post(path + "/cancel"), api.get(f"/v1/workspaces/{workspace}/backfills/{NOBODY}")):
+    for answer in (
+        api.get(path),
+        api.post(path + "/cancel"),
+        api.get(f"/v1/workspaces/{workspace}/backfills/{NOBODY}"),
+    ):
         assert (answer.status_code, problem_of(answer)["code"]) == (404, "backfill_not_found")
-    for answer in (start(api, neighbour, job["job_id"]), api.get(f"/v1/workspaces/{neighbour}/jobs/{job['job_id']}/backfills")):
+    for answer in (
+        start(api, neighbour, job["job_id"]),
+        api.get(f"/v1/workspaces/{neighbour}/jobs/{job['job_id']}/backfills"),
+    ):
         assert (answer.status_code, problem_of(answer)["code"]) == (404, "job_not_found")
     assert written(shared_superuser, workspace) == before
 
@@ -243,7 +289,9 @@ def test_a_bad_window_is_refused_and_nothing_is_written(
     validate_only: bool,
 ) -> None:
     before = written(shared_superuser, workspace)
-    answer = api.post(f"/v1/workspaces/{workspace}/jobs/minutely/backfill", json=body | {"validate_only": validate_only})
+    answer = api.post(
+        f"/v1/workspaces/{workspace}/jobs/minutely/backfill", json=body | {"validate_only": validate_only}
+    )
     problem = problem_of(answer)
     (fault,) = problem["errors"]
     assert (answer.status_code, problem["code"], fault["pointer"]) == (422, "input_validation_failed", pointer)
@@ -251,14 +299,21 @@ def test_a_bad_window_is_refused_and_nothing_is_written(
     assert written(shared_superuser, workspace) == before
 
 
-def test_the_most_ticks_are_counted_and_the_hint_for_more_is_just_as_many(api: httpx.Client, workspace: str, job: dict[str, Any]) -> None:
-    counted = start(api, workspace, **{"from": "2023-01-01T00:00:00Z", "to": "2023-03-11T10:40:00Z"}, validate_only=True)
+def test_the_most_ticks_are_counted_and_the_hint_for_more_is_just_as_many(
+    api: httpx.Client, workspace: str, job: dict[str, Any]
+) -> None:
+    counted = start(
+        api, workspace, **{"from": "2023-01-01T00:00:00Z", "to": "2023-03-11T10:40:00Z"}, validate_only=True
+    )
     assert (counted.status_code, counted.json()["ticks"]) == (200, 100_000)
 
 
 @pytest.mark.parametrize("bad", ["nothing", "0193f0c8", NOBODY + "0"])
 def test_an_id_that_is_none_is_refused(api: httpx.Client, workspace: str, bad: str) -> None:
-    for answer in (api.get(f"/v1/workspaces/{workspace}/backfills/{bad}"), api.post(f"/v1/workspaces/{workspace}/backfills/{bad}/cancel")):
+    for answer in (
+        api.get(f"/v1/workspaces/{workspace}/backfills/{bad}"),
+        api.post(f"/v1/workspaces/{workspace}/backfills/{bad}/cancel"),
+    ):
         assert (answer.status_code, problem_of(answer)["code"]) == (400, "invalid_request")
 
 
@@ -286,7 +341,9 @@ def test_a_suspended_workspace_takes_no_backfill(
     assert api.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).status_code == 200
     answer = start(api, workspace)
     assert (answer.status_code, problem_of(answer)["code"]) == (409, "workspace_suspended")
-    assert shared_superuser.execute("select count(*) from kronos.backfills where job_id = %s", [job["job_id"]]).fetchone() == (0,)
+    assert shared_superuser.execute(
+        "select count(*) from kronos.backfills where job_id = %s", [job["job_id"]]
+    ).fetchone() == (0,)
 
 
 def test_a_name_that_goes_to_a_newer_version_meanwhile_is_backfilled_as_that(own_api: Api, own_workspace: str) -> None:
@@ -298,7 +355,9 @@ def test_a_name_that_goes_to_a_newer_version_meanwhile_is_backfilled_as_that(own
         psycopg.connect(own_api.database_url) as overtaking,
         ThreadPoolExecutor(1) as caller,
     ):
-        superuser.execute("alter function kronos.settle_ticks(uuid) set lock_timeout = 0")  # the request waits however slow the test is
+        superuser.execute(
+            "alter function kronos.settle_ticks(uuid) set lock_timeout = 0"
+        )  # the request waits however slow the test is
         newer = next_version(overtaking, uuid.UUID(old), name="minutely")
         call = caller.submit(start, client, own_workspace)
         await_waiting(superuser, 1, call.done)

@@ -53,7 +53,15 @@ def get(path: str, pointer: str, **more: Any) -> Bad:
 
 def raw(body: bytes, pointer: str = "", **more: Any) -> Bad:
     headers = more.pop("headers", JSON)
-    return Bad(path="/v1/workspaces/{w}/jobs", pointer=pointer, status=400, code="invalid_request", raw=body, headers=headers, **more)
+    return Bad(
+        path="/v1/workspaces/{w}/jobs",
+        pointer=pointer,
+        status=400,
+        code="invalid_request",
+        raw=body,
+        headers=headers,
+        **more,
+    )
 
 
 def _with(member: bytes) -> bytes:
@@ -84,7 +92,9 @@ CASES = {
     "job: empty name": job("/name", NOW | {"name": ""}),
     "job: empty idempotency key": job("/idempotency_key", NOW | {"idempotency_key": ""}),
     "job: long idempotency key": job("/idempotency_key", NOW | {"idempotency_key": "x" * 256}),
-    "job: two idempotency keys": job("/idempotency_key", NOW | {"idempotency_key": "a"}, headers={"Idempotency-Key": "b"}),
+    "job: two idempotency keys": job(
+        "/idempotency_key", NOW | {"idempotency_key": "a"}, headers={"Idempotency-Key": "b"}
+    ),
     "job: idempotency key header with spaces": job(
         "/Idempotency-Key", NOW, headers={"Idempotency-Key": "a b"}, status=400, code="invalid_request"
     ),
@@ -118,8 +128,12 @@ CASES = {
     "cron job: zone is a POSIX text": job("/timezone", CRON | {"timezone": "Foo+3"}, code="invalid_timezone"),
     "cron job: zone is a number": job("/timezone", CRON | {"timezone": 5}),
     "cron job: run_at": job("/run_at", CRON | {"run_at": "2099-01-01T00:00:00Z"}),
-    "cron job: ends before it starts": job("/ends_at", CRON | {"starts_at": "2099-01-02T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}),
-    "cron job: ends as it starts": job("/ends_at", CRON | {"starts_at": "2099-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}),
+    "cron job: ends before it starts": job(
+        "/ends_at", CRON | {"starts_at": "2099-01-02T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
+    ),
+    "cron job: ends as it starts": job(
+        "/ends_at", CRON | {"starts_at": "2099-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
+    ),
     "cron job: has ended": job("/ends_at", CRON | {"ends_at": "2020-01-01T00:00:00Z"}),
     "cron job: starts_at without offset": job("/starts_at", CRON | {"starts_at": "2099-01-01T00:00:00"}),
     "cron job: starts_at is a number": job("/starts_at", CRON | {"starts_at": 1900000000}),
@@ -132,7 +146,9 @@ CASES = {
     "cron job: dst_gap": job("/dst_gap", CRON | {"dst_gap": "FIRST"}),
     "cron job: dst_overlap": job("/dst_overlap", CRON | {"dst_overlap": "SHIFT"}),
     "cron job: catch_up policy": job("/catch_up/policy", CRON | {"catch_up": {"policy": "SOME"}}),
-    "cron job: catch_up window": job("/catch_up/window_seconds", CRON | {"catch_up": {"policy": "ALL", "window_seconds": -1}}),
+    "cron job: catch_up window": job(
+        "/catch_up/window_seconds", CRON | {"catch_up": {"policy": "ALL", "window_seconds": -1}}
+    ),
     "immediate job: cron": job("/cron", NOW | {"cron": "* * * * *"}),
     "immediate job: run_at": job("/run_at", NOW | {"run_at": "2099-01-01T00:00:00Z"}),
     "immediate job: ends_at": job("/ends_at", NOW | {"ends_at": "2099-01-01T00:00:00Z"}),
@@ -147,7 +163,9 @@ CASES = {
     "patch: bad cron": patch("/cron", {"cron": "61 * * * *"}, code="invalid_cron"),
     "patch: unknown zone": patch("/timezone", {"timezone": "Nowhere"}, code="invalid_timezone"),
     "patch: no such endpoint": patch("/endpoint", {"endpoint": "nowhere"}, status=404, code="endpoint_not_found"),
-    "patch: ends before it starts": patch("/ends_at", {"starts_at": "2099-01-02T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}),
+    "patch: ends before it starts": patch(
+        "/ends_at", {"starts_at": "2099-01-02T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
+    ),
     "patch: If-Match is no version": patch(
         "/If-Match", {"cron": "* * * * *"}, headers={"If-Match": "yesterday"}, status=400, code="invalid_request"
     ),
@@ -161,7 +179,9 @@ CASES = {
     "endpoint: config": endpoint("/config", HTTP | {"config": "c"}),
     "endpoint: max_in_flight 0": endpoint("/max_in_flight", HTTP | {"max_in_flight": 0}),
     "endpoint: max_attempts 0": endpoint("/retry_policy/max_attempts", HTTP | {"retry_policy": {"max_attempts": 0}}),
-    "endpoint: max_attempts 101": endpoint("/retry_policy/max_attempts", HTTP | {"retry_policy": {"max_attempts": 101}}),
+    "endpoint: max_attempts 101": endpoint(
+        "/retry_policy/max_attempts", HTTP | {"retry_policy": {"max_attempts": 101}}
+    ),
     "endpoint: backoff": endpoint("/retry_policy/backoff", HTTP | {"retry_policy": {"backoff": "random"}}),
     "endpoint: delays that cross": endpoint(
         "/retry_policy/max_delay_ms", HTTP | {"retry_policy": {"initial_delay_ms": 100, "max_delay_ms": 10}}
@@ -188,17 +208,24 @@ CASES = {
     "workspace: slug ends with -": Bad(path="/v1/workspaces", pointer="/slug", body={"slug": "acme-"}),
     "workspace: slug that looks like an id": Bad(path="/v1/workspaces", pointer="/slug", body={"slug": ID}),
     "workspace: blank name": Bad(path="/v1/workspaces", pointer="/name", body={"slug": "acme", "name": " "}),
-    "workspace: unknown status": Bad(method="PATCH", path="/v1/workspaces/{w}", pointer="/status", body={"status": "GONE"}),
+    "workspace: unknown status": Bad(
+        method="PATCH", path="/v1/workspaces/{w}", pointer="/status", body={"status": "GONE"}
+    ),
     "workspace: nothing to change": Bad(method="PATCH", path="/v1/workspaces/{w}", pointer="", body={}),
     # previews, pauses, triggers
     "preview: bad cron": Bad(path="/v1/schedules/preview", pointer="/cron", body={"cron": "x"}, code="invalid_cron"),
     "preview: count 0": Bad(path="/v1/schedules/preview", pointer="/count", body={"cron": "* * * * *", "count": 0}),
     "preview: zone": Bad(
-        path="/v1/schedules/preview", pointer="/timezone", body={"cron": "* * * * *", "timezone": "X/Y"}, code="invalid_timezone"
+        path="/v1/schedules/preview",
+        pointer="/timezone",
+        body={"cron": "* * * * *", "timezone": "X/Y"},
+        code="invalid_timezone",
     ),
     "pause: note is a number": Bad(path="/v1/workspaces/{w}/jobs/existing/pause", pointer="/note", body={"note": 1}),
     "resume: unknown field": Bad(path="/v1/workspaces/{w}/jobs/existing/resume", pointer="/note", body={"note": "x"}),
-    "trigger: input is a string": Bad(path="/v1/workspaces/{w}/jobs/existing/trigger", pointer="/input", body={"input": "x"}),
+    "trigger: input is a string": Bad(
+        path="/v1/workspaces/{w}/jobs/existing/trigger", pointer="/input", body={"input": "x"}
+    ),
     # bodies that cannot be read
     "body: empty": raw(b""),
     "body: not JSON": raw(b"{"),
@@ -303,7 +330,9 @@ def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, bo
         ({"name": "Backup /logs/ + daily"}, "the name is out of its pattern", "Its title may be any text."),
     ],
 )
-def test_what_there_is_not_yet_is_said_so(api: httpx.Client, workspace: str, change: dict[str, Any], detail: str, hint: str) -> None:
+def test_what_there_is_not_yet_is_said_so(
+    api: httpx.Client, workspace: str, change: dict[str, Any], detail: str, hint: str
+) -> None:
     (fault,) = problem_of(api.post(f"/v1/workspaces/{workspace}/endpoints", json=HTTP | change))["errors"]
 
     assert fault["detail"] == detail

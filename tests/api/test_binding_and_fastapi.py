@@ -30,7 +30,17 @@ _WORKSPACES = ("kronos-system", "nobody", "A B", "%41", "", "a/b", "%C3%A9", "x"
 _JOBS = ("nobody", "a%2Fb", "a/b", "", "..", "%C3%A9", "%00", "x" * 130)
 _EXECUTIONS = ("nobody", "", "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b", "0193F0C8-7A1E-7CC3-9B5A-4C1D2E3F4A5B%20")
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "BREW")
-_BODIES = (b"", b"{}", b"null", b"[]", b"{", b'{"endpoint":"nobody","trigger":"IMMEDIATE"}', b'{"x":1}', b'{"a":1,"a":2}', b"\xff")
+_BODIES = (
+    b"",
+    b"{}",
+    b"null",
+    b"[]",
+    b"{",
+    b'{"endpoint":"nobody","trigger":"IMMEDIATE"}',
+    b'{"x":1}',
+    b'{"a":1,"a":2}',
+    b"\xff",
+)
 _TYPES = (None, b"", b"text/plain", b"application/json; charset=utf-8", b"application/json;charset=latin-1")
 _HEADERS = (b"if-match", b"if-none-match", b"idempotency-key", b"x-other")
 _VALUES = (b"", b'"1"', b'"1", "2"', b"*", b"a b", b"k", b'"k"', b" k ", b"\xff", b"W/", b'"')
@@ -86,10 +96,14 @@ async def _answer(served: ASGIApp, scope: Scope, body: bytes) -> tuple[int, list
     return status, sorted(name for name, _ in sent[0]["headers"]), sorted(read) if status < 300 and read else read
 
 
-def test_what_is_served_by_a_binding_is_served_by_fastapi_alike(shared_api: Api, workspace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_served_by_a_binding_is_served_by_fastapi_alike(
+    shared_api: Api, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jobs = f"/v1/workspaces/{workspace}/jobs"
     job = shared_api.client.post(jobs, json={"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}).json()
-    later = shared_api.client.post(jobs, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z"}).json()
+    later = shared_api.client.post(
+        jobs, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z"}
+    ).json()
     served = app.create(config.load(database_url=shared_api.database_url, database_pool_size=2, log_level="WARNING"))
     ways: list[str] = []
 
@@ -99,7 +113,12 @@ def test_what_is_served_by_a_binding_is_served_by_fastapi_alike(shared_api: Api,
         return await response_of(*given)
 
     monkeypatch.setattr(operation, "response_of", either)
-    given = {"workspace": workspace, "job": job["job_id"], "execution": later["execution"]["execution_id"], "key": shared_api.key}
+    given = {
+        "workspace": workspace,
+        "job": job["job_id"],
+        "execution": later["execution"]["execution_id"],
+        "key": shared_api.key,
+    }
 
     async def play() -> set[int]:
         seen: set[int] = set()

@@ -34,7 +34,14 @@ async def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/x", "raw_path": b"/x", "headers": list(headers), "query_string": b""}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/x",
+        "raw_path": b"/x",
+        "headers": list(headers),
+        "query_string": b"",
+    }
     await app(scope, receive, send)
     start, body = sent
     named = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -72,7 +79,12 @@ async def test_what_is_raised_is_answered_and_told_to_the_log_only(caplog: pytes
     with caplog.at_level(logging.INFO, "kronos.api"):
         status, problem, headers = await ask(Boundary(fails), headers=[(b"request-id", b"my-id")])
 
-    assert (status, problem["code"], problem["request_id"], headers["request-id"]) == (500, "internal_error", "my-id", "my-id")
+    assert (status, problem["code"], problem["request_id"], headers["request-id"]) == (
+        500,
+        "internal_error",
+        "my-id",
+        "my-id",
+    )
     assert "secret" not in json.dumps(problem)
     failed = next(record for record in caplog.records if record.levelname == "ERROR")
     assert "my-id" in failed.getMessage()
@@ -161,7 +173,10 @@ async def test_one_request_more_than_the_limit_is_503_and_frees_nothing() -> Non
     await asyncio.sleep(0)  # lets the first begin
     second, third = await ask(boundary), await ask(boundary)
 
-    assert [(status, problem["code"]) for status, problem, _ in (second, third)] == [(503, "overloaded"), (503, "overloaded")]
+    assert [(status, problem["code"]) for status, problem, _ in (second, third)] == [
+        (503, "overloaded"),
+        (503, "overloaded"),
+    ]
     assert (await first)[1]["code"] == "request_timeout"
     assert (await ask(boundary))[1]["code"] == "request_timeout"  # there is room again
 
@@ -185,7 +200,9 @@ async def test_an_answer_that_is_read_slowly_keeps_nobody_out_and_is_not_cut(cap
     await begun.wait()
 
     assert (await ask(boundary))[0] == 200  # the only place there is was given back
-    assert (await ask(Boundary(hangs, timeout_seconds=0.05)))[1]["code"] == "request_timeout"  # longer than the slow one may take
+    assert (await ask(Boundary(hangs, timeout_seconds=0.05)))[1][
+        "code"
+    ] == "request_timeout"  # longer than the slow one may take
     is_read.set()
     await slow
     assert [message["type"] for message in told] == ["http.response.start", "http.response.body"]

@@ -1,4 +1,5 @@
-"""Jobs that are counted on a zone's wall clock, over HTTP: made, shown, changed to and from other schedules, foreseen, explained."""
+"""Jobs that are counted on a zone's wall clock, over HTTP: made, shown, changed to and from other schedules, foreseen,
+explained."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,7 +16,13 @@ from conftest import Api
 from kronos.__main__ import main
 from sql_factory import records, value
 
-BIWEEKLY = {"endpoint": "sink", "trigger": "CRON", "every": "2w", "anchor": "2026-03-16T09:00:00", "timezone": "Europe/Berlin"}
+BIWEEKLY = {
+    "endpoint": "sink",
+    "trigger": "CRON",
+    "every": "2w",
+    "anchor": "2026-03-16T09:00:00",
+    "timezone": "Europe/Berlin",
+}
 REAL = {"endpoint": "sink", "trigger": "CRON", "every": "2w", "anchor": "2026-03-16T08:00:00Z"}
 WEEKLY = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "timezone": "Europe/Berlin"}
 
@@ -49,7 +56,10 @@ def test_every_other_monday_at_nine_is_nine_after_the_clocks_change(
     assert {at.astimezone(ZoneInfo("Europe/Berlin")).weekday() for at in instants} == {0}
     assert [later - at for at, later in pairwise(instants)].count(timedelta(days=14)) == 2  # and one of an hour more
     assert runs[0]["at"] == job["next_run_at"]
-    stored = "select (schedule).every_days, (schedule).every_seconds, anchor, anchor_local from kronos.jobs where job_id = %s"
+    stored = (
+        "select (schedule).every_days, (schedule).every_seconds, anchor, anchor_local from kronos.jobs where "
+        "job_id = %s"
+    )
     (row,) = shared_superuser.execute(stored, [job["job_id"]]).fetchall()
     assert row == (14, None, None, datetime(2026, 3, 16, 9))  # noqa: DTZ001 - a local time
 
@@ -63,7 +73,9 @@ def test_with_an_offset_it_counts_real_time_as_before(api: httpx.Client, workspa
     assert (without["anchor_local"], without["anchor"][16:]) == (None, ":00Z")
 
 
-def test_months_without_an_anchor_are_counted_from_the_present_minute_of_the_zone(api: httpx.Client, workspace: str) -> None:
+def test_months_without_an_anchor_are_counted_from_the_present_minute_of_the_zone(
+    api: httpx.Client, workspace: str
+) -> None:
     before = datetime.now(UTC).replace(second=0, microsecond=0)
     job = made(api, workspace, {"endpoint": "sink", "trigger": "CRON", "every": "1mo", "timezone": "Asia/Kolkata"})
 
@@ -75,11 +87,19 @@ def test_months_without_an_anchor_are_counted_from_the_present_minute_of_the_zon
 @pytest.mark.parametrize(
     ("first", "changes", "expected"),
     [
-        (WEEKLY, {"every": "2w", "anchor": "2026-03-16T09:00:00"}, (None, "2w", "2026-03-16T08:00:00Z", "2026-03-16T09:00:00")),
+        (
+            WEEKLY,
+            {"every": "2w", "anchor": "2026-03-16T09:00:00"},
+            (None, "2w", "2026-03-16T08:00:00Z", "2026-03-16T09:00:00"),
+        ),
         (WEEKLY, {"every": "2w", "anchor": "2026-03-16T08:00:00Z"}, (None, "2w", "2026-03-16T08:00:00Z", None)),
         (REAL, {"cron": "0 9 * * 1"}, ("0 9 * * 1", None, None, None)),
         (REAL, {"anchor": "2026-03-16T09:00:00"}, (None, "2w", "2026-03-16T09:00:00Z", "2026-03-16T09:00:00")),
-        (REAL, {"every": "1mo", "anchor": "2026-03-16T09:00:00"}, (None, "1mo", "2026-03-16T09:00:00Z", "2026-03-16T09:00:00")),
+        (
+            REAL,
+            {"every": "1mo", "anchor": "2026-03-16T09:00:00"},
+            (None, "1mo", "2026-03-16T09:00:00Z", "2026-03-16T09:00:00"),
+        ),
         (REAL, {"every": "36h"}, (None, "36h", "2026-03-16T08:00:00Z", None)),
         (BIWEEKLY, {"cron": "0 9 * * 1"}, ("0 9 * * 1", None, None, None)),
         (BIWEEKLY, {"every": "1mo"}, (None, "1mo", "2026-03-16T08:00:00Z", "2026-03-16T09:00:00")),
@@ -99,8 +119,16 @@ def test_a_patch_goes_from_one_kind_to_another(
     assert answer.status_code == 200, answer.text
     assert (terms(answer.json()), answer.json()["version"]) == (expected, 2)
     zone = changes.get("timezone", first.get("timezone", "UTC"))
-    asked = {"cron": expected[0], "every": expected[1], "anchor": expected[3] or expected[2], "timezone": zone, "count": 1}
-    preview = api.post("/v1/schedules/preview", json={name: given for name, given in asked.items() if given is not None}).json()
+    asked = {
+        "cron": expected[0],
+        "every": expected[1],
+        "anchor": expected[3] or expected[2],
+        "timezone": zone,
+        "count": 1,
+    }
+    preview = api.post(
+        "/v1/schedules/preview", json={name: given for name, given in asked.items() if given is not None}
+    ).json()
     assert preview["next_runs"][0]["at"] == answer.json()["next_run_at"]
     assert preview["description"] == answer.json()["description"]
 
@@ -123,17 +151,32 @@ def test_a_patch_goes_from_one_kind_to_another(
         (BIWEEKLY | {"every": "36h"}, "/every", "give the anchor an offset"),
         (BIWEEKLY | {"every": "1mo2w"}, "/every", "weeks and days"),
         (BIWEEKLY | {"every": "11y"}, "/every", "10y at most"),
-        (REAL | {"every": "1mo", "timezone": "Europe/Berlin"}, "/anchor", "2026-03-16T09:00:00, which is that instant in Europe/Berlin"),
+        (
+            REAL | {"every": "1mo", "timezone": "Europe/Berlin"},
+            "/anchor",
+            "2026-03-16T09:00:00, which is that instant in Europe/Berlin",
+        ),
         (BIWEEKLY | {"timezone": "Europe/Barlin"}, "/timezone", "Europe/Berlin"),
         (WEEKLY | {"anchor": "2026-03-16T09:00:00"}, "/anchor", "give an interval"),
-        (BIWEEKLY | {"ends_at": "2027-01-01T00:00:00Z", "starts_at": "2026-12-31T00:00:00Z"}, "/ends_at", "later ends_at"),
+        (
+            BIWEEKLY | {"ends_at": "2027-01-01T00:00:00Z", "starts_at": "2026-12-31T00:00:00Z"},
+            "/ends_at",
+            "later ends_at",
+        ),
     ],
 )
 def test_what_cannot_be_counted_is_refused_and_nothing_is_written(
-    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, body: dict[str, Any], pointer: str, hint: str
+    api: httpx.Client,
+    workspace: str,
+    shared_superuser: psycopg.Connection,
+    body: dict[str, Any],
+    pointer: str,
+    hint: str,
 ) -> None:
     before = counts(shared_superuser)
-    answer = api.post(f"/v1/workspaces/{workspace}/jobs", json={name: given for name, given in body.items() if given is not None})
+    answer = api.post(
+        f"/v1/workspaces/{workspace}/jobs", json={name: given for name, given in body.items() if given is not None}
+    )
 
     (error,) = problem_of(answer)["errors"]
     assert (answer.status_code, error["pointer"]) == (422, pointer), error
@@ -179,7 +222,8 @@ def test_a_job_whose_zone_is_none_any_more_stands_in_nobodys_way(
     """As when the server's time zone data loses a name."""
     job = made(api, workspace, BIWEEKLY)
     shared_superuser.execute(
-        "update kronos.jobs set timezone = 'Mars/Olympus', schedule.timezone = 'Mars/Olympus' where job_id = %s", [job["job_id"]]
+        "update kronos.jobs set timezone = 'Mars/Olympus', schedule.timezone = 'Mars/Olympus' where job_id = %s",
+        [job["job_id"]],
     )
 
     (listed,) = api.get(f"/v1/workspaces/{workspace}/jobs").json()["data"]
@@ -189,11 +233,28 @@ def test_a_job_whose_zone_is_none_any_more_stands_in_nobodys_way(
 
 
 def test_previews_and_kronos_next_show_what_clock_changes_do(api: httpx.Client, shared_api: Api) -> None:
-    asked = {"every": "1w", "anchor": "2026-03-15T02:30:00", "timezone": "Europe/Berlin", "after": "2026-03-20T00:00:00Z"}
+    asked = {
+        "every": "1w",
+        "anchor": "2026-03-15T02:30:00",
+        "timezone": "Europe/Berlin",
+        "after": "2026-03-20T00:00:00Z",
+    }
     shown = api.post("/v1/schedules/preview", json=asked | {"count": 3, "dst_gap": "SKIP"}).json()
     printed = CliRunner().invoke(
         main,
-        ["next", "--every", "2w", "--anchor", "2026-03-16T09:00:00", "--tz", "Europe/Berlin", "-n", "2", "--after", "2026-03-16T08:00:00Z"],
+        [
+            "next",
+            "--every",
+            "2w",
+            "--anchor",
+            "2026-03-16T09:00:00",
+            "--tz",
+            "Europe/Berlin",
+            "-n",
+            "2",
+            "--after",
+            "2026-03-16T08:00:00Z",
+        ],
         env={"KRONOS_DATABASE_URL": shared_api.database_url},
     )
 
@@ -212,7 +273,12 @@ def test_previews_and_kronos_next_show_what_clock_changes_do(api: httpx.Client, 
 
 
 def test_a_real_interval_of_days_is_told_how_to_keep_its_time_of_day(api: httpx.Client) -> None:
-    asked = {"every": "2w", "anchor": "2026-03-16T08:00:00Z", "timezone": "Europe/Berlin", "after": "2026-03-20T00:00:00Z"}
+    asked = {
+        "every": "2w",
+        "anchor": "2026-03-16T08:00:00Z",
+        "timezone": "Europe/Berlin",
+        "after": "2026-03-20T00:00:00Z",
+    }
     (lint,) = api.post("/v1/schedules/preview", json=asked).json()["lints"]
     assert "give the anchor without an offset, 2026-03-16T09:00:00" in lint
 
@@ -221,17 +287,38 @@ def test_a_real_interval_of_days_is_told_how_to_keep_its_time_of_day(api: httpx.
     ("at", "dst_gap", "code", "words"),
     [
         ("2024-03-25T08:00:00Z", "SHIFT", "unaccounted", ""),
-        ("2024-03-26T08:00:00Z", "SHIFT", "no_tick_at_this_minute", "is not 2024-03-17T02:30:00 and a whole number of intervals of 1d"),
+        (
+            "2024-03-26T08:00:00Z",
+            "SHIFT",
+            "no_tick_at_this_minute",
+            "is not 2024-03-17T02:30:00 and a whole number of intervals of 1d",
+        ),
         ("2024-03-31T01:00:00Z", "SHIFT", "unaccounted", "dst_gap SHIFT moved a tick of that time to 2024-03-31T03:00"),
         ("2024-03-31T01:30:00Z", "SHIFT", "dst_gap_shifted", "dst_gap SHIFT moved it to 2024-03-31T01:00:00Z"),
-        ("2024-03-31T01:30:00Z", "SHIFT_BY_GAP", "unaccounted", "dst_gap SHIFT_BY_GAP moved a tick of that time to 2024-03-31T03:30"),
+        (
+            "2024-03-31T01:30:00Z",
+            "SHIFT_BY_GAP",
+            "unaccounted",
+            "dst_gap SHIFT_BY_GAP moved a tick of that time to 2024-03-31T03:30",
+        ),
         ("2024-03-31T01:00:00Z", "SKIP", "dst_gap_skipped", "dst_gap SKIP leaves it out"),
-        ("2024-10-27T00:30:00Z", "SHIFT", "unaccounted", "2024-10-27T02:30:00+02:00 is 2024-03-17T02:30:00 and a whole number of"),
+        (
+            "2024-10-27T00:30:00Z",
+            "SHIFT",
+            "unaccounted",
+            "2024-10-27T02:30:00+02:00 is 2024-03-17T02:30:00 and a whole number of",
+        ),
         ("2024-10-27T01:30:00Z", "SHIFT", "dst_overlap_second_pass", "for the second time"),
     ],
 )
 def test_explain_knows_what_it_counts(
-    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, at: str, dst_gap: str, code: str, words: str
+    api: httpx.Client,
+    workspace: str,
+    shared_superuser: psycopg.Connection,
+    at: str,
+    dst_gap: str,
+    code: str,
+    words: str,
 ) -> None:
     anchor = "2024-03-25T09:00:00" if "03-25" in at else "2024-03-17T02:30:00"
     job = made(api, workspace, BIWEEKLY | {"every": "1d", "anchor": anchor, "dst_gap": dst_gap})
@@ -243,18 +330,23 @@ def test_explain_knows_what_it_counts(
     assert words in answer["because"] + " ".join(step["detail"] for step in answer["steps"])
 
 
-def test_the_ledger_and_a_backfill_go_by_the_same_ticks(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_the_ledger_and_a_backfill_go_by_the_same_ticks(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     now: datetime = value(shared_superuser, "select date_trunc('minute', now())")
     local = (now - timedelta(days=40)).astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None)
     job = made(api, workspace, BIWEEKLY | {"every": "1w", "anchor": local.isoformat(), "catch_up": {"policy": "SKIP"}})
     shared_superuser.execute(
-        "update tests.jobs set ticks_from = %s, created_at = %s, next_tick_at = kronos.next_tick(schedule, %s) where job_id = %s",
+        "update tests.jobs set ticks_from = %s, created_at = %s, next_tick_at = kronos.next_tick(schedule, %s) where "
+        "job_id = %s",
         [now - timedelta(days=41)] * 3 + [job["job_id"]],
     )
 
     shared_superuser.execute("select kronos.account_ticks(array[%s::uuid], now())", [job["job_id"]])
 
-    ledger = records(shared_superuser, "select * from kronos.check_ledger(%s, now() - interval '41 days', now())", [job["job_id"]])
+    ledger = records(
+        shared_superuser, "select * from kronos.check_ledger(%s, now() - interval '41 days', now())", [job["job_id"]]
+    )
     assert [(row["expected"], row["missed"], row["unaccounted"], row["surplus"]) for row in ledger] == [(6, 6, 0, 0)]
     window = {"from": (now - timedelta(days=41)).isoformat(), "to": now.isoformat(), "validate_only": True}
     answer = api.post(f"/v1/workspaces/{workspace}/jobs/{job['job_id']}/backfill", json=window)

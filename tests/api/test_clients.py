@@ -37,7 +37,9 @@ def client_package(document: dict[str, Any], tmp_path_factory: pytest.TempPathFa
     command = [str(_BIN / "openapi-python-client"), "generate", "--path", "openapi.json", "--meta", "none"]
     command += ["--output-path", "kronos_client", "--fail-on-warning"]
     path = f"{_BIN}{os.pathsep}{os.environ['PATH']}"  # it formats with ruff
-    ran = subprocess.run(command, cwd=directory, capture_output=True, text=True, env={**os.environ, "PATH": path}, timeout=300)
+    ran = subprocess.run(
+        command, cwd=directory, capture_output=True, text=True, env={**os.environ, "PATH": path}, timeout=300
+    )
     told = ran.stdout + ran.stderr
     assert ran.returncode == 0, told
     assert "arning" not in told, told
@@ -53,7 +55,9 @@ def client_of(package: ModuleType, api: Api, key: str) -> Any:
     return package.AuthenticatedClient(base_url=str(api.client.base_url), token=key, raise_on_unexpected_status=True)
 
 
-def reads_alike(client: Any, api: httpx.Client, path: str, operation: dict[str, Any], known: dict[str, list[str]]) -> bool:
+def reads_alike(
+    client: Any, api: httpx.Client, path: str, operation: dict[str, Any], known: dict[str, list[str]]
+) -> bool:
     """That the generated function reads what is there, field by field."""
     module = importlib.import_module(f"kronos_client.api.{operation['tags'][0]}.{operation['operationId']}")
     given = {each["name"]: known[each["name"]][0] for each in operation["parameters"] if each["in"] == "path"}
@@ -79,7 +83,15 @@ def test_the_python_client_reads_a_job_and_each_list(
             if (operation := methods.get("get")) is not None and path != "/readyz"  # nothing rings in a test's database
             if reads_alike(client, shared_api.client, path, operation, known)
         ]
-    assert {"get_job", "list_jobs", "list_executions", "list_endpoints", "list_workspaces", "list_backfills", "list_attempts"} <= set(read)
+    assert {
+        "get_job",
+        "list_jobs",
+        "list_executions",
+        "list_endpoints",
+        "list_workspaces",
+        "list_backfills",
+        "list_attempts",
+    } <= set(read)
 
 
 def _npx(packages: tuple[str, ...], directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -89,7 +101,12 @@ def _npx(packages: tuple[str, ...], directory: Path, *command: str) -> subproces
     told = [each for package in packages for each in ("--package", package)]
     environment = {**os.environ, "npm_config_update_notifier": "false", "npm_config_fetch_retries": "0"}
     ran = subprocess.run(
-        ["npx", "--yes", *told, "--", *command], cwd=directory, capture_output=True, text=True, env=environment, timeout=240
+        ["npx", "--yes", *told, "--", *command],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=240,
     )
     if "npm error" in ran.stderr.lower() or "npm err!" in ran.stderr.lower():
         pytest.skip(f"npm's registry is not reached: {ran.stderr.splitlines()[0]}")
@@ -104,7 +121,8 @@ def test_the_typescript_client_compiles(document: dict[str, Any], tmp_path: Path
         """
         import type { components, paths } from "./client";
         type Answer = paths["/v1/workspaces/{w}/jobs"]["get"]["responses"][200]["content"]["application/json"];
-        export function names(page: Answer): (string | null)[] { return page.data.map((job: components["schemas"]["Job"]) => job.title); }
+        export function names(page: Answer): (string | null)[] { return page.data.map(
+            (job: components["schemas"]["Job"]) => job.title); }
         """
     )
     compiled = _npx(_TYPESCRIPT, tmp_path, "tsc", "--noEmit", "--strict", "--skipLibCheck", "use.ts")
@@ -114,7 +132,9 @@ def test_the_typescript_client_compiles(document: dict[str, Any], tmp_path: Path
 def test_spectral_warns_of_nothing(document: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(document))
     (tmp_path / ".spectral.yaml").write_text('extends: ["spectral:oas"]\n')
-    ran = _npx((_SPECTRAL,), tmp_path, "spectral", "lint", "openapi.json", "--fail-severity", "hint", "--format", "text")
+    ran = _npx(
+        (_SPECTRAL,), tmp_path, "spectral", "lint", "openapi.json", "--fail-severity", "hint", "--format", "text"
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

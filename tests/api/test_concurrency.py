@@ -48,7 +48,9 @@ def live(superuser: psycopg.Connection, workspace: str) -> list[str]:
     return [job_id for (job_id,) in rows]
 
 
-def test_fifty_posts_of_one_idempotency_key_make_one_job(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_fifty_posts_of_one_idempotency_key_make_one_job(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     body = CRON | {"idempotency_key": "order-17", "input": {"a": 1, "b": 2}}
 
     answers = at_once(50, lambda _: api.post(f"/v1/workspaces/{workspace}/jobs", json=body))
@@ -58,17 +60,23 @@ def test_fifty_posts_of_one_idempotency_key_make_one_job(api: httpx.Client, work
     assert live(shared_superuser, workspace) == entries(shared_superuser, workspace) == [answers[0].json()["job_id"]]
 
 
-def test_fifty_posts_of_one_key_make_one_execution(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_fifty_posts_of_one_key_make_one_execution(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     body = {"endpoint": "sink", "trigger": "IMMEDIATE"}
 
-    answers = at_once(50, lambda _: api.post(f"/v1/workspaces/{workspace}/jobs", json=body, headers={"Idempotency-Key": "k"}))
+    answers = at_once(
+        50, lambda _: api.post(f"/v1/workspaces/{workspace}/jobs", json=body, headers={"Idempotency-Key": "k"})
+    )
 
     assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 49}
     assert {answer.json()["job_id"] for answer in answers} == set(live(shared_superuser, workspace))
     assert len(api.get(f"/v1/workspaces/{workspace}/executions").json()["data"]) == 1
 
 
-def test_a_key_with_another_body_is_refused(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_key_with_another_body_is_refused(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     path = f"/v1/workspaces/{workspace}/jobs"
     first = api.post(path, json=CRON | {"idempotency_key": "k"})
     assert first.status_code == 201
@@ -91,22 +99,33 @@ def test_the_same_request_written_differently_is_the_same(api: httpx.Client, wor
     assert again.content == first.content
 
 
-def test_one_key_in_two_workspaces_makes_two_jobs(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_one_key_in_two_workspaces_makes_two_jobs(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     other = f"w-{uuid.uuid4().hex[:12]}"
     assert api.post("/v1/workspaces", json={"slug": other}).status_code == 201
     endpoint = {"name": "sink", "type": "HTTP", "spec": {"url": "https://example.com/"}}
     assert api.post(f"/v1/workspaces/{other}/endpoints", json=endpoint).status_code == 201
 
-    made = [api.post(f"/v1/workspaces/{slug}/jobs", json=CRON | {"idempotency_key": "k"}) for slug in (workspace, other)]
+    made = [
+        api.post(f"/v1/workspaces/{slug}/jobs", json=CRON | {"idempotency_key": "k"}) for slug in (workspace, other)
+    ]
 
     assert [answer.status_code for answer in made] == [201, 201]
     assert len(live(shared_superuser, workspace) + live(shared_superuser, other)) == 2
 
 
-def test_of_twenty_patches_of_one_version_one_wins(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_of_twenty_patches_of_one_version_one_wins(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     job = api.post(f"/v1/workspaces/{workspace}/jobs", json=CRON).json()
 
-    answers = at_once(20, lambda number: api.patch(f"/v1/workspaces/{workspace}/jobs/{job['job_id']}", json={"cron": f"{number} * * * *"}))
+    answers = at_once(
+        20,
+        lambda number: api.patch(
+            f"/v1/workspaces/{workspace}/jobs/{job['job_id']}", json={"cron": f"{number} * * * *"}
+        ),
+    )
 
     statuses = Counter(answer.status_code for answer in answers)
     assert statuses[200] == 1
@@ -116,13 +135,17 @@ def test_of_twenty_patches_of_one_version_one_wins(api: httpx.Client, workspace:
     assert live(shared_superuser, workspace) == entries(shared_superuser, workspace) == [won["job_id"]]
 
 
-def test_of_twenty_patches_by_name_with_if_match_one_wins(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_of_twenty_patches_by_name_with_if_match_one_wins(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     made = api.post(f"/v1/workspaces/{workspace}/jobs", json=CRON | {"name": "report"})
 
     answers = at_once(
         20,
         lambda number: api.patch(
-            f"/v1/workspaces/{workspace}/jobs/report", json={"cron": f"{number} * * * *"}, headers={"If-Match": made.headers["ETag"]}
+            f"/v1/workspaces/{workspace}/jobs/report",
+            json={"cron": f"{number} * * * *"},
+            headers={"If-Match": made.headers["ETag"]},
         ),
     )
 
@@ -141,9 +164,13 @@ def test_patch_and_delete_at_once_end_in_one_of_the_two_orders(
         job: dict[str, Any] = api.post(path, json=CRON).json()
         one = f"{path}/{job['job_id']}"
 
-        patched, deleted = at_once(2, lambda n, one=one: api.patch(one, json={"cron": "7 * * * *"}) if n == 0 else api.delete(one))  # type: ignore[misc]
+        def patch_or_delete(nth: int, one: str = one) -> httpx.Response:
+            return api.patch(one, json={"cron": "7 * * * *"}) if nth == 0 else api.delete(one)
 
-        # Deleted first: there is nothing to change. Changed first: the id is a replaced version's, and the job goes on under another.
+        patched, deleted = at_once(2, patch_or_delete)
+
+        # Deleted first: there is nothing to change. Changed first: the id is a replaced version's, and the job goes on
+        # under another.
         assert (patched.status_code, deleted.status_code) in [(409, 200), (200, 409)]
         expected = [patched.json()["job_id"]] if patched.status_code == 200 else []
         assert live(shared_superuser, workspace) == entries(shared_superuser, workspace) == expected

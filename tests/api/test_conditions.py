@@ -1,4 +1,5 @@
-"""If-Match and If-None-Match (RFC 9110 section 13) on everything whose ETag is handed out: what does not match is not done."""
+"""If-Match and If-None-Match (RFC 9110 section 13) on everything whose ETag is handed out: what does not match is not
+done."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,11 +20,15 @@ Write = Callable[[httpx.Client, str, dict[str, str]], httpx.Response]
 
 # Every write of something with an ETag; each leaves it at a version of which "1" is not one, or as it was.
 WRITES: dict[str, Write] = {
-    "PATCH job": lambda api, base, headers: api.patch(f"{base}/jobs/nightly", json={"cron": "7 7 * * *"}, headers=headers),
+    "PATCH job": lambda api, base, headers: api.patch(
+        f"{base}/jobs/nightly", json={"cron": "7 7 * * *"}, headers=headers
+    ),
     "DELETE job": lambda api, base, headers: api.delete(f"{base}/jobs/nightly", headers=headers),
     "pause job": lambda api, base, headers: api.post(f"{base}/jobs/nightly/pause", json={"note": "x"}, headers=headers),
     "resume job": lambda api, base, headers: api.post(f"{base}/jobs/nightly/resume", headers=headers),
-    "skip-next": lambda api, base, headers: api.post(f"{base}/jobs/nightly/skip-next", json={"count": 3}, headers=headers),
+    "skip-next": lambda api, base, headers: api.post(
+        f"{base}/jobs/nightly/skip-next", json={"count": 3}, headers=headers
+    ),
     "PUT endpoint": lambda api, base, headers: api.put(f"{base}/endpoints/spare", json=HTTP, headers=headers),
     "DELETE endpoint": lambda api, base, headers: api.delete(f"{base}/endpoints/spare", headers=headers),
     "PATCH workspace": lambda api, base, headers: api.patch(base, json={"name": "other"}, headers=headers),
@@ -70,7 +75,8 @@ def test_what_is_no_list_of_tags_is_refused(api: httpx.Client, base: str, write:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/jobs/nightly/trigger"), ("POST", "/jobs"), ("POST", "/endpoints"), ("POST", "/jobs/nightly/backfill")]
+    ("method", "path"),
+    [("POST", "/jobs/nightly/trigger"), ("POST", "/jobs"), ("POST", "/endpoints"), ("POST", "/jobs/nightly/backfill")],
 )
 @pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
 def test_a_condition_on_what_has_no_version_is_not_passed_over(
@@ -84,8 +90,15 @@ def test_a_condition_on_what_has_no_version_is_not_passed_over(
 def test_two_editors_of_one_version_are_told_apart(api: httpx.Client, base: str) -> None:
     for path, edit in (("/jobs/nightly", "PATCH"), ("/endpoints/spare", "PUT"), ("", "PATCH"), ("/retention", "PUT")):
         tag = api.get(f"{base}{path}").headers["etag"]
-        bodies = {"/jobs/nightly": {"tags": ["a"]}, "/endpoints/spare": HTTP, "": {"name": "edited"}, "/retention": {"failure_days": 9}}
-        first, second = (api.request(edit, f"{base}{path}", json=bodies[path], headers={"If-Match": tag}) for _ in range(2))
+        bodies = {
+            "/jobs/nightly": {"tags": ["a"]},
+            "/endpoints/spare": HTTP,
+            "": {"name": "edited"},
+            "/retention": {"failure_days": 9},
+        }
+        first, second = (
+            api.request(edit, f"{base}{path}", json=bodies[path], headers={"If-Match": tag}) for _ in range(2)
+        )
         assert (first.status_code, second.status_code) == (200, 412), path
         assert first.headers["etag"] == api.get(f"{base}{path}").headers["etag"] != tag
 
@@ -95,7 +108,9 @@ def test_of_ten_editors_at_once_one_wins(api: httpx.Client, base: str, path: str
     """The condition is looked at under the lock of the change: nobody comes between the two."""
     edits: dict[str, Callable[[int], httpx.Response]] = {
         "/jobs/nightly": lambda n: api.patch(f"{base}{path}", json={"tags": [str(n)]}, headers={"If-Match": '"1"'}),
-        "/endpoints/spare": lambda n: api.put(f"{base}{path}", json=HTTP | {"title": str(n)}, headers={"If-Match": '"1"'}),
+        "/endpoints/spare": lambda n: api.put(
+            f"{base}{path}", json=HTTP | {"title": str(n)}, headers={"If-Match": '"1"'}
+        ),
         "": lambda n: api.patch(base, json={"name": str(n)}, headers={"If-Match": '"1"'}),
         "/retention": lambda n: api.put(f"{base}{path}", json={"failure_days": 40 + n}, headers={"If-Match": '"1"'}),
     }
@@ -120,7 +135,11 @@ def test_every_answer_that_shows_a_resource_has_its_tag(api: httpx.Client, base:
 def test_the_same_ages_again_are_no_version(api: httpx.Client, base: str) -> None:
     one = f"{base}/retention"
     assert api.put(one, json={}).headers["etag"] == '"1"'
-    assert api.put(one, json={"success_days": 5}).headers["etag"] == api.put(one, json={"success_days": 5}).headers["etag"] == '"2"'
+    assert (
+        api.put(one, json={"success_days": 5}).headers["etag"]
+        == api.put(one, json={"success_days": 5}).headers["etag"]
+        == '"2"'
+    )
     back = api.put(one, json={})
     assert (back.headers["etag"], back.json()["version"]) == ('"3"', 3)
 
@@ -143,7 +162,9 @@ def test_a_suspension_is_a_version_of_the_workspace(api: httpx.Client, base: str
     assert (suspended.status_code, suspended.json()["status"]) == (200, "SUSPENDED")
     assert api.patch(base, json={"status": "ACTIVE"}, headers={"If-Match": '"1"'}).status_code == 412
     assert api.get(base).json() == suspended.json()
-    assert api.patch(base, json={"status": "ACTIVE"}, headers={"If-Match": suspended.headers["etag"]}).status_code == 200
+    assert (
+        api.patch(base, json={"status": "ACTIVE"}, headers={"If-Match": suspended.headers["etag"]}).status_code == 200
+    )
     api.delete(f"{base}/jobs/nightly").raise_for_status()
     assert api.delete(base, headers={"If-Match": '"1"'}).status_code == 412
     assert api.delete(base, headers={"If-Match": api.get(base).headers["etag"]}).status_code == 200

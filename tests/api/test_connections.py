@@ -15,7 +15,9 @@ from kronos.api.doors import address_of
 
 @pytest.mark.parametrize("begun", [b"G", b"GET /healthz HTTP/1.1\r\nHost", b"\r\n"])
 @pytest.mark.parametrize("is_second", [False, True])
-def test_a_head_that_does_not_come_to_its_end_is_408(process: Process, caller: Caller, begun: bytes, is_second: bool) -> None:
+def test_a_head_that_does_not_come_to_its_end_is_408(
+    process: Process, caller: Caller, begun: bytes, is_second: bool
+) -> None:
     if is_second:
         caller.send(GET)
         assert caller.answer().status == 200
@@ -65,7 +67,10 @@ def test_a_body_behind_its_answer_leaves_the_connection_usable(caller: Caller) -
 
 def test_idle_connections_keep_nobody_out(process: Process) -> None:
     with ExitStack() as stack:
-        idle = [stack.enter_context(closing(Caller(process, source=f"127.0.0.{2 + number % 5}"))) for number in range(10 * CONNECTIONS)]
+        idle = [
+            stack.enter_context(closing(Caller(process, source=f"127.0.0.{2 + number % 5}")))
+            for number in range(10 * CONNECTIONS)
+        ]
         for each in idle[::3]:
             each.flood(b"GET /healthz HTTP/1.1\r\nX", at_most=1)  # some of them are closed already
 
@@ -166,10 +171,14 @@ def test_an_address_of_ipv6_counts_for_its_network(host: str, counts_for: str) -
 
 
 def test_a_request_behind_an_answer_that_is_not_read_is_no_error(process: Process, caller: Caller) -> None:
-    """Its connection is cut while it waits to be written: uvicorn tells that to the request that was read last, which is another."""
+    """Its connection is cut while it waits to be written: uvicorn tells that to the request that was read last, which
+    is another."""
     caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     caller.send(
-        b"".join(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nRequest-Id: unread-%d\r\n\r\n" % number for number in range(9))
+        b"".join(
+            b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nRequest-Id: unread-%d\r\n\r\n" % number
+            for number in range(9)
+        )
     )
     wait_for(partial(is_reset, caller), "the connection to be cut", 90)
     with closing(Caller(process)) as other:

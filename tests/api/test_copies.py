@@ -1,4 +1,5 @@
-"""What GET gave can be sent back, edited: what cannot be changed is ignored while it is as it was, and refused when it is not."""
+"""What GET gave can be sent back, edited: what cannot be changed is ignored while it is as it was, and refused when it
+is not."""
 
 from typing import Any
 
@@ -8,7 +9,14 @@ import pytest
 
 from api_answers import problem_of
 
-CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "7 */2 * * *", "name": "nightly", "title": "Nightly", "input": {"a": 1.5}}
+CRON = {
+    "endpoint": "sink",
+    "trigger": "CRON",
+    "cron": "7 */2 * * *",
+    "name": "nightly",
+    "title": "Nightly",
+    "input": {"a": 1.5},
+}
 INTERVAL = {
     "endpoint": "sink",
     "trigger": "CRON",
@@ -59,7 +67,9 @@ EDITS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("path", "method", "edit"), EDITS.values(), ids=EDITS.keys())
-def test_an_edit_is_the_only_difference(api: httpx.Client, base: str, path: str, method: str, edit: dict[str, Any]) -> None:
+def test_an_edit_is_the_only_difference(
+    api: httpx.Client, base: str, path: str, method: str, edit: dict[str, Any]
+) -> None:
     given = api.get(f"{base}{path}").json()
     answer = api.request(method, f"{base}{path}", json=given | edit)
     assert answer.status_code == 200, answer.text
@@ -121,7 +131,9 @@ def test_what_cannot_be_changed_is_refused_where_it_differs(
 def test_a_copy_that_was_overtaken_is_refused_by_its_version(api: httpx.Client, base: str) -> None:
     for path, method in PLACES.values():
         given = api.get(f"{base}{path}").json()
-        api.request(method, f"{base}{path}", json=given | ({"name": "n"} if path == "" else {"title": "in between"})).raise_for_status()
+        api.request(
+            method, f"{base}{path}", json=given | ({"name": "n"} if path == "" else {"title": "in between"})
+        ).raise_for_status()
         problem = problem_of(api.request(method, f"{base}{path}", json=given))
         assert problem["status"] == 422
         assert "/version" in [fault["pointer"] for fault in problem["errors"]], path
@@ -133,7 +145,9 @@ def test_instants_are_the_same_however_they_are_written(api: httpx.Client, base:
     assert api.put(f"{base}/endpoints/sink", json=given | {"created_at": as_a_client_writes_it}).status_code == 200
     job = api.get(f"{base}/jobs/nightly").json()
     assert (
-        api.patch(f"{base}/jobs/nightly", json=job | {"created_at": job["created_at"].replace("Z", "+00:00"), "tags": ["b"]}).status_code
+        api.patch(
+            f"{base}/jobs/nightly", json=job | {"created_at": job["created_at"].replace("Z", "+00:00"), "tags": ["b"]}
+        ).status_code
         == 200
     )
 

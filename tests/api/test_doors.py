@@ -37,7 +37,13 @@ ENDLESS = {
     "small-chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 40_000, (401, 413)),
     "body": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 65_536 + b"\r\n", (401,)),
 }
-CODES = {400: "invalid_request", 401: "unauthorized", 413: "payload_too_large", 414: "url_too_long", 431: "headers_too_large"}
+CODES = {
+    400: "invalid_request",
+    401: "unauthorized",
+    413: "payload_too_large",
+    414: "url_too_long",
+    431: "headers_too_large",
+}
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
@@ -72,7 +78,9 @@ def test_what_is_sent_without_end_is_refused_and_closed(process: Process, caller
     ],
 )
 @pytest.mark.parametrize("piece", [1 << 20, 1000])
-def test_a_limit_is_the_same_however_the_request_is_cut(process: Process, request_head: bytes, status: int, piece: int) -> None:
+def test_a_limit_is_the_same_however_the_request_is_cut(
+    process: Process, request_head: bytes, status: int, piece: int
+) -> None:
     with closing(Caller(process)) as caller:
         for at in range(0, len(request_head), piece):
             caller.send(request_head[at : at + piece])
@@ -137,10 +145,15 @@ def test_a_host_may_be_empty_or_an_address_and_http_1_0_needs_none(process: Proc
 
 
 def test_a_body_in_very_many_chunks_is_read_no_further(process: Process) -> None:
-    """Each chunk is work on the loop, however little it holds: a megabyte in chunks of one byte would be a second of it."""
+    """Each chunk is work on the loop, however little it holds: a megabyte in chunks of one byte would be a second of
+    it."""
     for chunks, statuses in ((MAX_CHUNKS - 1, (200,)), (MAX_CHUNKS + 1, (200, 413))):
         with closing(Caller(process)) as caller:
-            caller.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
+            caller.send(
+                b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + b"1\r\na\r\n" * chunks
+                + b"0\r\n\r\n"
+            )
             assert (answer := caller.answer()).status in statuses, answer
             if chunks > MAX_CHUNKS:
                 assert caller.is_closed()
@@ -191,7 +204,9 @@ def test_only_so_many_requests_wait_on_a_connection(process: Process, caller: Ca
 
 
 def test_what_asks_for_another_protocol_is_answered_as_http_and_closed(process: Process, caller: Caller) -> None:
-    caller.send(GET[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n" + b"\x00" * 100)
+    caller.send(
+        GET[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n" + b"\x00" * 100
+    )
 
     assert caller.answer().status == 200
     assert caller.is_closed()

@@ -33,7 +33,9 @@ def test_without_a_valid_key_nothing_is_answered(
 ) -> None:
     before = counts(shared_superuser)
     for method, path in (("GET", "jobs"), ("POST", "jobs"), ("DELETE", "jobs/x"), ("GET", "executions")):
-        request = api.build_request(method, f"/v1/workspaces/{workspace}/{path}", json=NOW if method == "POST" else None)
+        request = api.build_request(
+            method, f"/v1/workspaces/{workspace}/{path}", json=NOW if method == "POST" else None
+        )
         del request.headers["Authorization"]
         if authorization is not None:
             request.headers["Authorization"] = authorization
@@ -146,7 +148,9 @@ def test_conflicts_are_409_and_say_which(api: httpx.Client, workspace: str) -> N
     once = api.post(f"{base}/jobs", json=NOW).json()
 
     conflict(api.post("/v1/workspaces", json={"slug": workspace}))
-    conflict(api.post(f"{base}/endpoints", json={"name": "sink", "type": "HTTP", "spec": {"url": "https://example.com/"}}))
+    conflict(
+        api.post(f"{base}/endpoints", json={"name": "sink", "type": "HTTP", "spec": {"url": "https://example.com/"}})
+    )
     conflict(api.delete(f"{base}/endpoints/sink"), "endpoint_in_use")
     conflict(api.delete(base))
     conflict(api.patch(f"{base}/jobs/{once['job_id']}", json={"cron": "* * * * *"}), "job_not_updatable")
@@ -160,7 +164,9 @@ def test_conflicts_are_409_and_say_which(api: httpx.Client, workspace: str) -> N
     conflict(api.post(f"{base}/executions/{execution}/retry"), "execution_not_retryable")
 
 
-def test_a_taken_job_name_is_a_conflict(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_taken_job_name_is_a_conflict(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"
     assert api.post(base, json=CRON | {"name": "taken"}).status_code == 201
     other = api.post(base, json=CRON | {"name": "free"}).json()
@@ -173,7 +179,9 @@ def test_a_taken_job_name_is_a_conflict(api: httpx.Client, workspace: str, share
     assert counts(shared_superuser) == before
 
 
-def test_a_window_that_a_change_would_empty_is_refused(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_window_that_a_change_would_empty_is_refused(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"
     job = api.post(base, json=CRON).json()
     before = counts(shared_superuser)
@@ -185,7 +193,9 @@ def test_a_window_that_a_change_would_empty_is_refused(api: httpx.Client, worksp
     assert counts(shared_superuser) == before
 
 
-def test_a_suspended_workspace_takes_no_jobs(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_suspended_workspace_takes_no_jobs(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     assert api.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).json()["status"] == "SUSPENDED"
     before = counts(shared_superuser)
 
@@ -195,12 +205,16 @@ def test_a_suspended_workspace_takes_no_jobs(api: httpx.Client, workspace: str, 
 
 
 @pytest.mark.parametrize("etag", ['"7"', 'W/"7"'])
-def test_if_match_of_another_version_is_412(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, etag: str) -> None:
+def test_if_match_of_another_version_is_412(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, etag: str
+) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"
     job = api.post(base, json=CRON)
     before = counts(shared_superuser)
 
-    problem = problem_of(api.patch(f"{base}/{job.json()['job_id']}", json={"cron": "1 * * * *"}, headers={"If-Match": etag}))
+    problem = problem_of(
+        api.patch(f"{base}/{job.json()['job_id']}", json={"cron": "1 * * * *"}, headers={"If-Match": etag})
+    )
 
     assert (problem["status"], problem["code"]) == (412, "precondition_failed")
     assert counts(shared_superuser) == before
@@ -217,10 +231,19 @@ def test_another_method_is_405_and_says_which_there_are(api: httpx.Client, works
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("abc-123", True), ("0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("", False)],
+    [
+        ("abc-123", True),
+        ("0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b", True),
+        ("x" * 128, True),
+        ("x" * 129, False),
+        ("a b", False),
+        ("", False),
+    ],
 )
 @pytest.mark.parametrize("path", ["/healthz", "/v1/nothing", "/v1/workspaces"])
-def test_every_answer_has_the_callers_request_id_or_a_new_one(api: httpx.Client, given: str, kept: bool, path: str) -> None:
+def test_every_answer_has_the_callers_request_id_or_a_new_one(
+    api: httpx.Client, given: str, kept: bool, path: str
+) -> None:
     response = api.get(path, headers={"Request-Id": given})
 
     assert response.headers["request-id"]
@@ -235,7 +258,9 @@ def test_health_and_index_need_no_key(api: httpx.Client) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
 
 
-def test_what_nobody_foresaw_is_500_with_an_id_and_no_detail_of_the_database(own_api: Any, superuser: psycopg.Connection) -> None:
+def test_what_nobody_foresaw_is_500_with_an_id_and_no_detail_of_the_database(
+    own_api: Any, superuser: psycopg.Connection
+) -> None:
     superuser.execute("alter table kronos.workspaces add constraint nobody_expects check (name <> 'secret') not valid")
 
     response = own_api.client.post("/v1/workspaces", json={"slug": "acme", "name": "secret"})
@@ -246,7 +271,9 @@ def test_what_nobody_foresaw_is_500_with_an_id_and_no_detail_of_the_database(own
     assert "nobody_expects" not in response.text
 
 
-def test_a_database_that_does_not_answer_is_503_and_may_be_tried_again(own_api: Any, superuser: psycopg.Connection) -> None:
+def test_a_database_that_does_not_answer_is_503_and_may_be_tried_again(
+    own_api: Any, superuser: psycopg.Connection
+) -> None:
     superuser.execute("begin")
     superuser.execute("lock table kronos.workspaces in access exclusive mode")
 
@@ -259,7 +286,9 @@ def test_a_database_that_does_not_answer_is_503_and_may_be_tried_again(own_api: 
     assert own_api.client.post("/v1/workspaces", json={"slug": "acme"}).status_code == 201
 
 
-def test_without_pg_cron_a_cron_job_is_503_and_readyz_says_why(own_api: Any, own_workspace: str, superuser: psycopg.Connection) -> None:
+def test_without_pg_cron_a_cron_job_is_503_and_readyz_says_why(
+    own_api: Any, own_workspace: str, superuser: psycopg.Connection
+) -> None:
     superuser.execute("drop extension pg_cron cascade")
 
     ready = own_api.client.get("/readyz")
@@ -271,4 +300,6 @@ def test_without_pg_cron_a_cron_job_is_503_and_readyz_says_why(own_api: Any, own
     assert (made.status_code, problem["code"]) == (503, "pg_cron_unavailable")
     assert problem["pg_sqlstate"]
     assert int(made.headers["retry-after"]) > 0
-    assert superuser.execute("select count(*) from kronos.jobs where trigger = 'CRON' and name is null").fetchone() == (0,)
+    assert superuser.execute("select count(*) from kronos.jobs where trigger = 'CRON' and name is null").fetchone() == (
+        0,
+    )

@@ -1,4 +1,5 @@
-"""Why did it not run? Each cause has a code of its own, told over HTTP with the evidence; and `at` is what the answer is about."""
+"""Why did it not run? Each cause has a code of its own, told over HTTP with the evidence; and `at` is what the answer
+is about."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -57,7 +58,9 @@ def test_before_starts_at_and_from_ends_at_on_it_does_not_run(scene: Scene) -> N
 
 def test_a_job_that_ended_by_ends_at_says_so(scene: Scene) -> None:
     job_id = scene.make_old(scene.minute - 5 * MINUTE, ends_at=(scene.minute + 9 * HOUR).isoformat())
-    scene.connection.execute("update kronos.jobs set ends_at = %s where job_id = %s", [scene.minute - 3 * MINUTE, job_id])
+    scene.connection.execute(
+        "update kronos.jobs set ends_at = %s where job_id = %s", [scene.minute - 3 * MINUTE, job_id]
+    )
     scene.connection.execute("select kronos.end_jobs(clock_timestamp())")
     assert scene.told(job_id, scene.minute + 2 * MINUTE) == ("NOT_DUE", "after_ends_at")
 
@@ -124,13 +127,17 @@ def test_a_pause_with_an_end_skips_only_what_is_before_it(scene: Scene) -> None:
 def test_a_suspended_workspace_says_so(scene: Scene) -> None:
     workspace = make_workspace(scene.client)
     base = f"/v1/workspaces/{workspace}"
-    job_id = scene.client.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}).json()["job_id"]
+    job_id = scene.client.post(
+        f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}
+    ).json()["job_id"]
     assert scene.client.patch(base, json={"status": "SUSPENDED"}).status_code == 200
     ahead = scene.explain(job_id, scene.minute + HOUR, workspace=workspace)
     assert (ahead["decision"], ahead["code"]) == ("WILL_BE_SKIPPED", "workspace_suspended")
 
     tick = scene.minute - MINUTE
-    scene.connection.execute("update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [tick - HOUR, tick, job_id])
+    scene.connection.execute(
+        "update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [tick - HOUR, tick, job_id]
+    )
     assert scene.client.patch(base, json={"status": "ACTIVE"}).status_code == 200
     recorded = scene.explain(job_id, tick, workspace=workspace)
     assert (recorded["decision"], recorded["code"]) == ("SKIPPED", "workspace_suspended")
@@ -145,7 +152,9 @@ def test_a_tick_that_is_or_was_to_be_skipped_says_so(scene: Scene) -> None:
     assert scene.told(job_id, pointer + HOUR) == ("WILL_BE_SKIPPED", "skip_next")
     assert scene.told(job_id, pointer + HOUR + MINUTE) == ("WILL_RUN", "in_the_future")
 
-    scene.connection.execute("update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [tick - HOUR, tick, job_id])
+    scene.connection.execute(
+        "update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [tick - HOUR, tick, job_id]
+    )
     scene.ring(job_id, tick)
     assert scene.told(job_id, tick) == ("SKIPPED", "skip_next")
 
@@ -156,7 +165,11 @@ def test_a_tick_that_is_or_was_to_be_skipped_says_so(scene: Scene) -> None:
         ("2025-03-30T01:30:00Z", BERLIN | {"dst_gap": "SKIP"}, ("NOT_DUE", "dst_gap_skipped")),
         ("2025-03-30T01:00:00Z", BERLIN | {"dst_gap": "SKIP"}, ("NOT_DUE", "dst_gap_skipped")),
         ("2025-03-30T01:30:00Z", BERLIN, ("NOT_DUE", "dst_gap_shifted")),
-        ("2025-03-30T01:00:00Z", BERLIN, ("UNACCOUNTED", "unaccounted")),  # its tick: no row was made for a past that never was
+        (
+            "2025-03-30T01:00:00Z",
+            BERLIN,
+            ("UNACCOUNTED", "unaccounted"),
+        ),  # its tick: no row was made for a past that never was
         ("2025-03-30T01:30:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("UNACCOUNTED", "unaccounted")),  # the same
         ("2025-03-30T01:00:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("NOT_DUE", "dst_gap_shifted")),
         ("2025-03-30T01:15:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("NOT_DUE", "no_tick_at_this_minute")),
@@ -213,7 +226,11 @@ def test_a_job_that_is_not_there_or_anothers_is_404_and_a_wrong_instant_400(scen
         assert problem_of(scene.client.get(path))["code"] == "job_not_found"
     for at in ("yesterday", "2026-01-01", "2026-01-01T00:00:00", "9999-01-01T00:00:00Z"):
         problem = problem_of(scene.client.get(f"{scene.base}/{job_id}/explain", params={"at": at}))
-        assert (problem["status"], problem["errors"][0]["pointer"], bool(problem["errors"][0]["hint"])) == (400, "/at", True)
+        assert (problem["status"], problem["errors"][0]["pointer"], bool(problem["errors"][0]["hint"])) == (
+            400,
+            "/at",
+            True,
+        )
 
 
 def test_explaining_writes_nothing(scene: Scene) -> None:

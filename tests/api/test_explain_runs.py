@@ -37,7 +37,9 @@ def test_a_tick_whose_run_was_replaced_says_so(scene: Scene) -> None:
         ({"policy": "ALL", "window_seconds": 60}, "missed_outside_window"),
     ],
 )
-def test_a_missed_tick_says_by_which_rule_it_was_not_delivered(scene: Scene, catch_up: dict[str, Any], code: str) -> None:
+def test_a_missed_tick_says_by_which_rule_it_was_not_delivered(
+    scene: Scene, catch_up: dict[str, Any], code: str
+) -> None:
     job_id = scene.make_old(scene.minute - 30 * MINUTE, catch_up=catch_up)
     scene.ring(job_id)
     answer = scene.explain(job_id, scene.minute - 25 * MINUTE)
@@ -51,7 +53,9 @@ def test_a_missed_tick_that_is_delivered_waits_for_its_turn(scene: Scene) -> Non
     staggered = [
         at
         for (at,) in scene.connection.execute(
-            "select scheduled_at from kronos.execution_live where job_id = %s and visible_at > now() + interval '1 minute'", [job_id]
+            "select scheduled_at from kronos.execution_live where job_id = %s and visible_at > now() + interval '1 "
+            "minute'",
+            [job_id],
         )
     ]
     assert scene.told(job_id, staggered[-1]) == ("WAITING", "catch_up_staggered")
@@ -61,7 +65,9 @@ def test_a_delivery_that_is_jittered_says_until_when(scene: Scene) -> None:
     tick = scene.minute + 3 * MINUTE
     job_id = scene.make_old(tick, jitter_seconds=59)
     scene.ring(job_id, tick)
-    scene.connection.execute("update kronos.execution_live set visible_at = %s + interval '30 s' where job_id = %s", [tick, job_id])
+    scene.connection.execute(
+        "update kronos.execution_live set visible_at = %s + interval '30 s' where job_id = %s", [tick, job_id]
+    )
     assert scene.told(job_id, tick) == ("WAITING", "jitter")
 
 
@@ -79,7 +85,8 @@ def test_a_tick_that_is_due_without_an_entry_says_so(scene: Scene) -> None:
 def ring_logged(connection: psycopg.Connection, job_id: str, at: datetime, status: str) -> None:
     connection.execute(
         """
-        insert into cron.job_run_details (jobid, runid, database, username, command, status, return_message, start_time, end_time)
+        insert into cron.job_run_details (jobid, runid, database, username, command, status, return_message,
+            start_time, end_time)
         select 1, (select coalesce(max(runid), 0) + 1 from cron.job_run_details), current_database(), 'kronos_cron',
                format('select kronos.fire(%%L)', %s::uuid), %s, 'ERROR: canceling statement', %s, %s
         """,
@@ -114,7 +121,8 @@ def test_the_alarm_of_one_job_is_no_evidence_of_another(scene: Scene) -> None:
         "update kronos.jobs set schedule.months = 1 << 20 where job_id = %(job_id)s",
         "update kronos.jobs set schedule.hours = null where job_id = %(job_id)s",
         "update kronos.jobs set schedule.timezone = 'Nowhere/Here' where job_id = %(job_id)s",
-        """update kronos.endpoints set version = 99 where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""",
+        """update kronos.endpoints set version = 99
+             where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""",
     ],
 )
 def test_a_malformed_job_says_that_it_is(scene: Scene, corruption: str) -> None:
@@ -136,7 +144,9 @@ def test_what_accounting_met_is_the_evidence(scene: Scene) -> None:
 
 def test_an_execution_waits_for_its_endpoint_or_a_worker(scene: Scene, shared_superuser: psycopg.Connection) -> None:
     job_id, tick = scene.due()
-    gate = "update kronos.endpoint_gate set {} where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)"
+    gate = (
+        "update kronos.endpoint_gate set {} where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)"
+    )
     assert scene.told(job_id, tick) == ("WAITING", "no_worker")
     with psycopg.connect(
         host=shared_superuser.info.host,
@@ -161,12 +171,16 @@ def test_an_execution_under_way_says_where_it_is(scene: Scene) -> None:
         scene.connection.execute(f"update kronos.execution_live set {change} where job_id = %s", [job_id])
         return scene.told(job_id, tick)
 
-    claimed = "claim_token = gen_random_uuid(), worker_id = 'w1', claimed_at = now(), started_at = now(), attempt_count = 1"
+    claimed = (
+        "claim_token = gen_random_uuid(), worker_id = 'w1', claimed_at = now(), started_at = now(), attempt_count = 1"
+    )
     assert now_it_is(f"{claimed}, visible_at = now() + interval '1 minute'") == ("RUNNING", "running")
     assert now_it_is("visible_at = now() - interval '1 s'") == ("WAITING", "delivery_lost_retrying")
     freed = "claim_token = null, worker_id = null, claimed_at = null, visible_at = now() + interval '1 minute'"
     failed = Jsonb({"type": "http_status", "message": "answered 503"}).obj
-    scene.connection.execute(f"update kronos.execution_live set {freed}, error = %s where job_id = %s", [Jsonb(failed), job_id])
+    scene.connection.execute(
+        f"update kronos.execution_live set {freed}, error = %s where job_id = %s", [Jsonb(failed), job_id]
+    )
     assert scene.told(job_id, tick) == ("WAITING", "delivery_retrying")
     assert now_it_is("""error = '{"type": "lease_expired", "message": "worker w1 did not report"}', crashes = 1""") == (
         "WAITING",
@@ -185,14 +199,19 @@ def test_an_execution_under_way_says_where_it_is(scene: Scene) -> None:
         ("EXPIRED", {"code": "expired", "detail": "too old"}, ("MISSED", "expired")),
     ],
 )
-def test_an_execution_that_has_ended_says_how(scene: Scene, status: str, reason: dict[str, str] | None, told: tuple[str, str]) -> None:
+def test_an_execution_that_has_ended_says_how(
+    scene: Scene, status: str, reason: dict[str, str] | None, told: tuple[str, str]
+) -> None:
     tick = scene.minute - MINUTE
     job_id = scene.make_old(scene.minute + HOUR)
     scene.connection.execute(
         """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
-                                           scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, input)
-        select kronos.tick_id(job_id, %(tick)s), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', %(status)s, %(reason)s,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, status_reason,
+                                           scheduled_at, run_at, created_at, started_at, attempt_count,
+                                               max_attempts, input)
+        select kronos.tick_id(job_id, %(tick)s), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', %(status)s,
+               %(reason)s,
                %(tick)s, %(tick)s, %(tick)s, %(tick)s, 1, 5, '{}'
           from kronos.jobs where job_id = %(job_id)s
         """,
@@ -200,8 +219,10 @@ def test_an_execution_that_has_ended_says_how(scene: Scene, status: str, reason:
     )
     scene.connection.execute(
         """
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id, error)
-        select execution_id, gen_random_uuid(), workspace_id, 1, 'FAILED', now(), 'w1', '{"type": "http_status", "message": "answered 503"}'
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+            worker_id, error)
+        select execution_id, gen_random_uuid(), workspace_id, 1, 'FAILED', now(), 'w1',
+               '{"type": "http_status", "message": "answered 503"}'
           from kronos.execution_done where job_id = %s
         """,
         [job_id],

@@ -13,7 +13,13 @@ def paths(api: httpx.Client, workspace: str) -> dict[str, set[str]]:
     base = f"/v1/workspaces/{workspace}"
     api.post(f"{base}/jobs", json=CRON).raise_for_status()
     execution_id = api.post(f"{base}/jobs/nightly/trigger").raise_for_status().json()["execution_id"]
-    known = {"w": workspace, "j": "nightly", "name": "sink", "e": execution_id, "b": "7b0e8f9c-3f0a-4b3e-9d3b-0d6f3f1c2a11"}
+    known = {
+        "w": workspace,
+        "j": "nightly",
+        "name": "sink",
+        "e": execution_id,
+        "b": "7b0e8f9c-3f0a-4b3e-9d3b-0d6f3f1c2a11",
+    }
     document = api.get("/openapi.json").json()["paths"]
     told = {path.format_map(known): {method.upper() for method in methods} for path, methods in document.items()}
     return told | {"/docs": {"GET"}, "/openapi.json": {"GET"}}
@@ -28,7 +34,9 @@ def test_head_is_get_without_its_body(api: httpx.Client, workspace: str) -> None
         assert (head.status_code, head.content) == (get.status_code, b""), path
         assert set(head.headers) == set(get.headers), path
         assert head.headers["content-type"] == get.headers["content-type"]
-        assert abs(int(head.headers["content-length"]) - len(get.content)) <= 8, path  # a number of seconds may have grown
+        assert abs(int(head.headers["content-length"]) - len(get.content)) <= 8, (
+            path
+        )  # a number of seconds may have grown
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT", "POST", "GET", "HEAD", "OPTIONS", "TRACE"])

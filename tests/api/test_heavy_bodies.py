@@ -1,4 +1,5 @@
-"""What a caller sends costs the event loop a bounded time, in CPU seconds of its own thread; what is refused is told in few words."""
+"""What a caller sends costs the event loop a bounded time, in CPU seconds of its own thread; what is refused is told in
+few words."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -55,7 +56,10 @@ HEAVY: dict[str, tuple[bytes, Any]] = {
     "unknown fields within": (b'{"type":"HTTP","spec":{' + members(80_000) + b"}}", schemas.EndpointPut),
     "a long unknown field": (b'{"' + b"x" * 1_000_000 + b'":1}', schemas.JobCreate),
     "wrong tags": (b'{"endpoint":"a","trigger":"CRON","tags":[' + b"1," * 480_000 + b"1]}", schemas.JobCreate),
-    "wrong headers": (b'{"type":"HTTP","spec":{"url":"http://a.b/","headers":{' + members(80_000) + b"}}}", schemas.EndpointPut),
+    "wrong headers": (
+        b'{"type":"HTTP","spec":{"url":"http://a.b/","headers":{' + members(80_000) + b"}}}",
+        schemas.EndpointPut,
+    ),
 }
 
 

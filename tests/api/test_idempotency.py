@@ -1,4 +1,5 @@
-"""A call with an Idempotency-Key makes one thing, however often and however much at once it is repeated, and answers it each time."""
+"""A call with an Idempotency-Key makes one thing, however often and however much at once it is repeated, and answers it
+each time."""
 
 import uuid
 from collections import Counter
@@ -32,7 +33,9 @@ class Caller:
         self.base = f"/v1/workspaces/{workspace}"
 
     def post(self, path: str, body: Made | None = None, **headers: str) -> httpx.Response:
-        return self.client.post(self.base + path, json=body or {}, headers={name.replace("_", "-"): text for name, text in headers.items()})
+        return self.client.post(
+            self.base + path, json=body or {}, headers={name.replace("_", "-"): text for name, text in headers.items()}
+        )
 
     def made(self, path: str, body: Made | None = None) -> Made:
         made: Made = self.post(path, body).raise_for_status().json()
@@ -56,7 +59,9 @@ def job(caller: Caller, **fields: Any) -> str:
     """A minute-job that has been there for nine days."""
     job_id: str = caller.made("/jobs", CRON | {"cron": "* * * * *"} | fields)["job_id"]
     caller.superuser.execute(
-        "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where job_id = %s", [job_id]
+        "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where "
+        "job_id = %s",
+        [job_id],
     )
     return job_id
 
@@ -69,7 +74,8 @@ def cancelled(caller: Caller) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Maker:
-    """A call that makes something: its path, on what was made ready for it; where what it makes is counted; another request."""
+    """A call that makes something: its path, on what was made ready for it; where what it makes is counted; another
+    request."""
 
     path: Callable[[Caller], str]
     body: Made = field(default_factory=dict)
@@ -192,7 +198,11 @@ def test_what_was_made_is_answered_whatever_has_come_since(caller: Caller) -> No
     job_again = caller.post("/jobs", body, Idempotency_Key="k")
 
     assert (again.status_code, again.json()["execution_id"]) == (202, triggered["execution_id"])
-    assert (job_again.status_code, job_again.json()["job_id"], job_again.json()["status"]) == (200, made["job_id"], "RETIRED")
+    assert (job_again.status_code, job_again.json()["job_id"], job_again.json()["status"]) == (
+        200,
+        made["job_id"],
+        "RETIRED",
+    )
 
 
 def test_an_endpoint_that_was_deleted_is_not_taken_for_the_next_of_its_name(caller: Caller) -> None:
@@ -210,7 +220,10 @@ def test_an_endpoint_that_was_deleted_is_not_taken_for_the_next_of_its_name(call
 
 
 def test_a_call_that_was_refused_has_not_used_its_key(caller: Caller) -> None:
-    job_id, waiting = job(caller), caller.made("/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"})["execution"]["execution_id"]
+    job_id, waiting = (
+        job(caller),
+        caller.made("/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"})["execution"]["execution_id"],
+    )
     one_shot = caller.made("/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"})["job_id"]
     assert caller.post(f"/jobs/{one_shot}/trigger", Idempotency_Key="a").status_code == 409
     assert caller.post(f"/executions/{waiting}/retry", Idempotency_Key="b").status_code == 409
@@ -234,12 +247,17 @@ def test_a_key_is_the_same_in_quotes_without_and_in_the_body(caller: Caller) -> 
         caller.post("/jobs", body | {"idempotency_key": "ab"}),
         caller.post("/jobs", body | {"idempotency_key": "ab"}, Idempotency_Key='"ab"'),
     ]
-    assert [(answer.status_code, answer.json()["idempotency_key"]) for answer in made] == [(201, "ab"), *[(200, "ab")] * 3]
+    assert [(answer.status_code, answer.json()["idempotency_key"]) for answer in made] == [
+        (201, "ab"),
+        *[(200, "ab")] * 3,
+    ]
     spaced = caller.post("/jobs", body, Idempotency_Key=r'"a \"b\" \\"')
     assert (spaced.status_code, spaced.json()["idempotency_key"]) == (201, 'a "b" \\')
 
 
-@pytest.mark.parametrize("header", ["", '"', '""', '"a', '"a"b"', '"a";p=1', r'"a\b"', "a b", "ü", '"' + "a" * 256 + '"', "a" * 256])
+@pytest.mark.parametrize(
+    "header", ["", '"', '""', '"a', '"a"b"', '"a";p=1', r'"a\b"', "a b", "ü", '"' + "a" * 256 + '"', "a" * 256]
+)
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/any/trigger"])
 def test_a_key_that_is_none_is_refused_and_nothing_is_made(caller: Caller, header: str, path: str) -> None:
     body = {"endpoint": "sink", "trigger": "IMMEDIATE"} if path == "/jobs" else {}
@@ -251,7 +269,9 @@ def test_a_key_that_is_none_is_refused_and_nothing_is_made(caller: Caller, heade
 
 
 def test_two_keys_are_none(caller: Caller) -> None:
-    answer = caller.client.post(f"{caller.base}/jobs", json=CRON, headers=[("Idempotency-Key", "a"), ("Idempotency-Key", "b")])
+    answer = caller.client.post(
+        f"{caller.base}/jobs", json=CRON, headers=[("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    )
     assert problem_of(answer)["errors"][0]["pointer"] == "/Idempotency-Key"
 
 
@@ -262,7 +282,13 @@ def test_a_release_with_more_fields_knows_the_keys_of_this_one() -> None:
     class Wider(NewJob):
         title: str | None = None
 
-    said: Made = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "idempotency_key": "k", "input": {"b": 1, "a": 2}}
+    said: Made = {
+        "endpoint": "sink",
+        "trigger": "CRON",
+        "cron": "* * * * *",
+        "idempotency_key": "k",
+        "input": {"b": 1, "a": 2},
+    }
     assert digest(Wider(**said)) == digest(NewJob(**said))
     assert digest(Wider(**said, title="x")) != digest(NewJob(**said))
     assert digest(NewJob(**said | {"input": {"a": 2, "b": 1}})) == digest(NewJob(**said))
@@ -273,11 +299,13 @@ def test_keys_are_remembered_for_a_day_and_go_oldest_first_by_their_index(superu
     endpoint = add_endpoint(superuser)
     superuser.execute(
         """
-        insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256, resource_id, created_at)
+        insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+            resource_id, created_at)
         select %(workspace)s, operation, 'k' || number, '\\x00'::bytea, gen_random_uuid(), now() - age
           from (select 'trigger', hours, make_interval(mins => hours * 60 + 1) from generate_series(0, 25) as hours
                  union all
-                select 'retry', each, interval '2 days' from generate_series(1, 6000) as each) as made (operation, number, age)
+                select 'retry', each, interval '2 days' from generate_series(1,
+                       6000) as each) as made (operation, number, age)
         """,
         {"workspace": endpoint.workspace_id},
     )
@@ -290,4 +318,6 @@ def test_keys_are_remembered_for_a_day_and_go_oldest_first_by_their_index(superu
     counted = value(superuser, "select kronos.retain()")
 
     assert (counted["idempotency_keys"], counted["is_left"]) == (1002, False)
-    assert sorted(values(superuser, "select idempotency_key from kronos.idempotency_keys")) == sorted(f"k{hours}" for hours in range(24))
+    assert sorted(values(superuser, "select idempotency_key from kronos.idempotency_keys")) == sorted(
+        f"k{hours}" for hours in range(24)
+    )

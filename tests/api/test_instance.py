@@ -13,7 +13,9 @@ from sql_factory import make_cron_job
 @pytest.fixture
 def su(own_api: Api) -> Iterator[psycopg.Connection]:
     with psycopg.connect(own_api.database_url, autocommit=True) as connection:
-        connection.execute("select kronos.reap()")  # a copied database's entries name the database they were copied from
+        connection.execute(
+            "select kronos.reap()"
+        )  # a copied database's entries name the database they were copied from
         yield connection
 
 
@@ -35,10 +37,15 @@ def test_status_tells_of_pg_cron_lag_workers_and_time_zone_data(own_api: Api, su
 def test_a_queue_that_grows_is_degraded_and_not_down_and_told_alike_by_readyz_status_and_the_job(
     own_api: Api, own_workspace: str, su: psycopg.Connection
 ) -> None:
-    made = own_api.client.post(f"/v1/workspaces/{own_workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+    made = own_api.client.post(
+        f"/v1/workspaces/{own_workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}
+    ).json()
     status = f"/v1/workspaces/{own_workspace}/jobs/{made['job_id']}/status"
     found = own_api.client.get(status).json()
-    assert (found["health"], found["warnings"]) == ("HEALTHY", ["no worker is connected: nothing is delivered until one is"])
+    assert (found["health"], found["warnings"]) == (
+        "HEALTHY",
+        ["no worker is connected: nothing is delivered until one is"],
+    )
 
     with psycopg.connect(own_api.database_url, application_name="kronos-worker-stuck"):
         su.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
@@ -50,7 +57,10 @@ def test_a_queue_that_grows_is_degraded_and_not_down_and_told_alike_by_readyz_st
         explained = own_api.client.get(f"/v1/workspaces/{own_workspace}/jobs/{made['job_id']}/explain").json()
 
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
-    assert "due executions of 1 endpoints wait for a worker, the oldest for 100 s: start more workers" in ready.json()["warnings"][0]
+    assert (
+        "due executions of 1 endpoints wait for a worker, the oldest for 100 s: start more workers"
+        in ready.json()["warnings"][0]
+    )
     assert ready.json()["warnings"][0].split(",")[0] in " ".join(instance["warnings"])
     assert (instance["status"]["waiting_endpoints"], round(instance["status"]["waiting_seconds"], -1)) == (1, 100)
     assert (found["health"], round(found["waiting_seconds"], -1)) == ("FAILING", 100)
@@ -64,7 +74,10 @@ def test_a_queue_that_grows_is_degraded_and_not_down_and_told_alike_by_readyz_st
 
 
 def test_status_warns_of_whatever_keeps_the_instance_from_being_ready(own_api: Api, su: psycopg.Connection) -> None:
-    su.execute("delete from cron.job where jobname::text in (select 'kronos:' || job_id from kronos.jobs where name = 'retention')")
+    su.execute(
+        "delete from cron.job where jobname::text in (select 'kronos:' || job_id from kronos.jobs where name = "
+        "'retention')"
+    )
 
     reason = own_api.client.get("/readyz").json()["detail"]
 
@@ -75,7 +88,9 @@ def test_status_warns_of_whatever_keeps_the_instance_from_being_ready(own_api: A
 def test_drift_lists_what_the_reaper_will_put_right(own_api: Api, own_workspace: str, su: psycopg.Connection) -> None:
     assert own_api.client.get("/v1/system/drift").json() == {"differences": 0, "data": []}
     job = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *"}
-    jobs = sorted(own_api.client.post(f"/v1/workspaces/{own_workspace}/jobs", json=job).json()["job_id"] for _ in range(3))
+    jobs = sorted(
+        own_api.client.post(f"/v1/workspaces/{own_workspace}/jobs", json=job).json()["job_id"] for _ in range(3)
+    )
     su.execute("delete from cron.job where jobname::text = any (%s)", [[f"kronos:{each}" for each in jobs]])
 
     found = own_api.client.get("/v1/system/drift?limit=2").json()

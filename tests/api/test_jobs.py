@@ -9,24 +9,33 @@ import pytest
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 JOB_FIELDS = {
-    "job_id", "name", "title", "workspace", "endpoint", "endpoint_type", "trigger", "status", "status_reason", "version",
+    "job_id", "name", "title", "workspace", "endpoint", "endpoint_type", "trigger", "status", "status_reason",
+    "version",
     "previous_version_id",
-    "replaced_by_id", "cron", "every", "anchor", "anchor_local", "timezone", "description", "starts_at", "ends_at", "max_runs",
+    "replaced_by_id", "cron", "every", "anchor", "anchor_local", "timezone", "description", "starts_at", "ends_at",
+    "max_runs",
     "dst_gap", "dst_overlap",
-    "jitter_seconds", "overlap", "catch_up", "skip_next", "resume_at", "next_run_at", "last_run_at", "pg_cron", "idempotency_key",
+    "jitter_seconds", "overlap", "catch_up", "skip_next", "resume_at", "next_run_at", "last_run_at", "pg_cron",
+    "idempotency_key",
     "run_at", "run_at_local", "input", "priority", "tags", "created_at", "retired_at", "execution",
 }  # fmt: skip
 EXECUTION_FIELDS = {
-    "execution_id", "job_id", "workspace", "endpoint", "endpoint_type", "cause", "status", "status_reason", "scheduled_at", "run_at",
-    "started_at", "completed_at", "duration_ms", "attempt_count", "max_attempts", "input", "output", "error", "worker_id", "created_at",
+    "execution_id", "job_id", "workspace", "endpoint", "endpoint_type", "cause", "status", "status_reason",
+    "scheduled_at", "run_at",
+    "started_at", "completed_at", "duration_ms", "attempt_count", "max_attempts", "input", "output", "error",
+    "worker_id", "created_at",
 }  # fmt: skip
 
 
 def entry(superuser: psycopg.Connection, job_id: str) -> tuple[Any, ...] | None:
-    return superuser.execute("select schedule, command, active from cron.job where jobname = %s", [f"kronos:{job_id}"]).fetchone()
+    return superuser.execute(
+        "select schedule, command, active from cron.job where jobname = %s", [f"kronos:{job_id}"]
+    ).fetchone()
 
 
-def test_a_cron_job_is_made_with_its_entry(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_cron_job_is_made_with_its_entry(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     body = CRON | {
         "name": "report",
         "timezone": "Etc/UTC",
@@ -49,11 +58,20 @@ def test_a_cron_job_is_made_with_its_entry(api: httpx.Client, workspace: str, sh
     assert response.status_code == 201
     assert set(job) == JOB_FIELDS
     assert job | body | {"starts_at": "2098-01-01T00:00:00Z"} == job
-    assert (job["status"], job["version"], job["next_run_at"], job["execution"]) == ("ACTIVE", 1, "2098-01-01T00:00:00Z", None)
+    assert (job["status"], job["version"], job["next_run_at"], job["execution"]) == (
+        "ACTIVE",
+        1,
+        "2098-01-01T00:00:00Z",
+        None,
+    )
     assert job["description"]
     assert response.headers["etag"] == '"1"'
     assert response.headers["location"] == f"/v1/workspaces/{workspace}/jobs/{job['job_id']}"
-    assert entry(shared_superuser, job["job_id"]) == (job["pg_cron"]["schedule"], f"select kronos.fire('{job['job_id']}')", True)
+    assert entry(shared_superuser, job["job_id"]) == (
+        job["pg_cron"]["schedule"],
+        f"select kronos.fire('{job['job_id']}')",
+        True,
+    )
     for ref in (job["job_id"], job["job_id"].upper(), "report"):
         again = api.get(f"/v1/workspaces/{workspace}/jobs/{ref}")
         assert (again.status_code, again.json(), again.headers["etag"]) == (200, job, '"1"')
@@ -70,11 +88,18 @@ def test_the_workspace_can_be_named_by_its_id(api: httpx.Client, workspace: str)
 
 
 def test_an_immediate_job_holds_its_execution(api: httpx.Client, workspace: str) -> None:
-    job = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE", "input": {"a": 1}}).json()
+    job = api.post(
+        f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE", "input": {"a": 1}}
+    ).json()
 
     assert set(job["execution"]) >= EXECUTION_FIELDS
     execution = api.get(f"/v1/workspaces/{workspace}/executions/{job['execution']['execution_id']}").json()
-    assert (execution["job_id"], execution["status"], execution["cause"], execution["input"]) == (job["job_id"], "QUEUED", "API", {"a": 1})
+    assert (execution["job_id"], execution["status"], execution["cause"], execution["input"]) == (
+        job["job_id"],
+        "QUEUED",
+        "API",
+        {"a": 1},
+    )
     assert api.get(f"/v1/workspaces/{workspace}/executions/{execution['execution_id']}/attempts").json() == {
         "data": [],
         "next_cursor": None,
@@ -94,12 +119,20 @@ def test_a_delayed_job_waits_and_can_be_cancelled(api: httpx.Client, workspace: 
     assert cancelled.json()["status_reason"]["code"]
     assert (again.status_code, again.content) == (200, cancelled.content)
     retried = api.post(f"/v1/workspaces/{workspace}/executions/{execution_id}/retry")
-    assert (retried.status_code, retried.json()["execution_id"], retried.json()["status"]) == (200, execution_id, "QUEUED")
+    assert (retried.status_code, retried.json()["execution_id"], retried.json()["status"]) == (
+        200,
+        execution_id,
+        "QUEUED",
+    )
 
 
-def test_a_patch_retires_the_version_and_makes_the_next(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_patch_retires_the_version_and_makes_the_next(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"
-    first = api.post(base, json=CRON | {"name": "report", "ends_at": "2099-01-01T00:00:00Z", "input": {"a": 1}, "max_runs": 9})
+    first = api.post(
+        base, json=CRON | {"name": "report", "ends_at": "2099-01-01T00:00:00Z", "input": {"a": 1}, "max_runs": 9}
+    )
     changes = {"cron": "0 9 * * 1", "ends_at": None, "catch_up": {"policy": "SKIP"}, "tags": ["x"]}
 
     response = api.patch(f"{base}/report", json=changes, headers={"If-Match": first.headers["etag"]})
@@ -122,26 +155,36 @@ def test_a_patch_retires_the_version_and_makes_the_next(api: httpx.Client, works
 def test_if_match_with_a_star_matches_any_version(api: httpx.Client, workspace: str) -> None:
     job = api.post(f"/v1/workspaces/{workspace}/jobs", json=CRON).json()
 
-    response = api.patch(f"/v1/workspaces/{workspace}/jobs/{job['job_id']}", json={"tags": ["a"]}, headers={"If-Match": "*"})
+    response = api.patch(
+        f"/v1/workspaces/{workspace}/jobs/{job['job_id']}", json={"tags": ["a"]}, headers={"If-Match": "*"}
+    )
 
     assert response.status_code == 200
 
 
-def test_delete_retires_the_job_and_says_the_same_again(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_delete_retires_the_job_and_says_the_same_again(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"
     job = api.post(base, json=CRON | {"name": "report"}).json()
 
     once = api.delete(f"{base}/{job['job_id']}")
     twice = api.delete(f"{base}/{job['job_id']}")
 
-    assert (once.status_code, once.json()["status"], once.json()["status_reason"]["code"]) == (200, "RETIRED", "cancelled")
+    assert (once.status_code, once.json()["status"], once.json()["status_reason"]["code"]) == (
+        200,
+        "RETIRED",
+        "cancelled",
+    )
     assert (twice.status_code, twice.content) == (200, once.content)
     assert entry(shared_superuser, job["job_id"]) is None
     assert api.get(f"{base}/report").json() == once.json()
     assert api.post(base, json=CRON | {"name": "report"}).status_code == 201
 
 
-def test_a_paused_job_has_no_entry_until_it_is_resumed(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_paused_job_has_no_entry_until_it_is_resumed(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"
     job = api.post(base, json=CRON).json()
     one = f"{base}/{job['job_id']}"
@@ -170,20 +213,24 @@ def test_a_triggered_job_runs_once_beside_its_schedule(api: httpx.Client, worksp
     assert api.get(own.headers["location"]).json()["execution_id"] == own.json()["execution_id"]
     state = api.get(f"{base}/{job['job_id']}/status").json()
     assert set(state) == {
-        "job_id", "status", "health", "error", "next_run_at", "last_run_at", "overdue_seconds", "pg_cron", "last_24h", "ledger",
+        "job_id", "status", "health", "error", "next_run_at", "last_run_at", "overdue_seconds", "pg_cron", "last_24h",
+        "ledger",
         "waiting_seconds", "warnings",
     }  # fmt: skip
     assert (state["status"], state["health"], state["last_24h"]) == ("ACTIVE", "HEALTHY", {"QUEUED": 2})
 
 
-def test_health_is_told_by_the_last_24_hours(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_health_is_told_by_the_last_24_hours(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"
     job = api.post(base, json=CRON).json()
 
     def finish(status: str) -> str:
         shared_superuser.execute(
             """
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, status,
                                                scheduled_at, run_at, created_at, max_attempts, input)
             select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', %s, now(), now(), now(), 5, '{}'
               from kronos.jobs where job_id = %s

@@ -1,4 +1,5 @@
-"""Any number that JSON can say and a double can hold is taken wherever JSON is, comes back as that double, and hides no other row."""
+"""Any number that JSON can say and a double can hold is taken wherever JSON is, comes back as that double, and hides no
+other row."""
 
 import json
 
@@ -36,7 +37,8 @@ def around(number: float) -> dict[str, Json]:
 
 
 def same(read: Json, sent: Json) -> bool:
-    """Whether what was read means what was sent: the same integers, the same doubles to the last bit. jsonb has no negative zero."""
+    """Whether what was read means what was sent: the same integers, the same doubles to the last bit. jsonb has no
+    negative zero."""
     if isinstance(sent, dict):
         return isinstance(read, dict) and read.keys() == sent.keys() and all(same(read[key], sent[key]) for key in sent)
     if isinstance(sent, list):
@@ -49,7 +51,9 @@ def test_a_number_is_taken_and_read_wherever_json_is(api: httpx.Client, workspac
     base, document = f"/v1/workspaces/{workspace}", around(number)
 
     def sent(method: str, path: str, body: Json, status: int) -> dict[str, Json]:
-        answer = api.request(method, base + path, content=json.dumps(body), headers={"Content-Type": "application/json"})
+        answer = api.request(
+            method, base + path, content=json.dumps(body), headers={"Content-Type": "application/json"}
+        )
         assert answer.status_code == status, answer.text
         row: dict[str, Json] = answer.json()
         return row
@@ -64,7 +68,12 @@ def test_a_number_is_taken_and_read_wherever_json_is(api: httpx.Client, workspac
     endpoint = sent("POST", "/endpoints", {"name": "numbers", "type": "HTTP", "spec": spec}, 201)
     put = sent("PUT", "/endpoints/numbers", {"type": "HTTP", "spec": {**spec, "body_template": number}}, 200)
     once = sent("POST", "/jobs", {"endpoint": "numbers", "trigger": "IMMEDIATE", "input": document}, 201)
-    late = sent("POST", "/jobs", {"endpoint": "numbers", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z", "input": document}, 201)
+    late = sent(
+        "POST",
+        "/jobs",
+        {"endpoint": "numbers", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z", "input": document},
+        201,
+    )
     cron = sent("POST", "/jobs", {"endpoint": "sink", "name": "numbers", **CRON, "input": document}, 201)
     next_version = sent("PATCH", "/jobs/numbers", {"input": {"n": number}}, 200)
     by_hand = sent("POST", "/jobs/numbers/trigger", {"input": document}, 202)
@@ -83,7 +92,9 @@ def test_a_number_is_taken_and_read_wherever_json_is(api: httpx.Client, workspac
         assert read(f"/jobs{query}")
     runs = {row["execution_id"]: row["input"] for row in read("/executions")}
     assert runs.keys() >= {by_hand["execution_id"], of_job["execution_id"], once["execution"]["execution_id"]}
-    assert all(same(runs[row["execution_id"]], row["input"]) for row in (by_hand, of_job, once["execution"], late["execution"]))
+    assert all(
+        same(runs[row["execution_id"]], row["input"]) for row in (by_hand, of_job, once["execution"], late["execution"])
+    )
     of_version = {row["execution_id"] for row in read("/jobs/numbers/executions")}
     assert of_version >= {by_hand["execution_id"], of_job["execution_id"]}
     assert {row["name"] for row in read("/endpoints")} == {"sink", "numbers"}

@@ -76,7 +76,9 @@ async def test_trust_in_one_key_is_none_in_another(pool: database.Pool, key: str
         assert await is_refused(keys, wrong)
 
 
-async def test_wrong_keys_are_never_remembered_as_right(pool: database.Pool, key: str, superuser: psycopg.Connection) -> None:
+async def test_wrong_keys_are_never_remembered_as_right(
+    pool: database.Pool, key: str, superuser: psycopg.Connection
+) -> None:
     keys = Keys(pool)
     superuser.execute("update kronos.api_keys set revoked_at = now()")
     assert await is_refused(keys, key)

@@ -23,14 +23,18 @@ def pages(api: httpx.Client, path: str, **query: Any) -> Iterator[list[dict[str,
             return
 
 
-def make_jobs(superuser: psycopg.Connection, workspace: str, count: int, *, created_at: str = "2026-01-01T00:00:00Z") -> set[str]:
+def make_jobs(
+    superuser: psycopg.Connection, workspace: str, count: int, *, created_at: str = "2026-01-01T00:00:00Z"
+) -> set[str]:
     """One-shot jobs that share one instant of creation."""
     ids = [uuid.uuid4() for _ in range(count)]
     superuser.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, status_reason, retired_at,
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status,
+            status_reason, retired_at,
                                  created_at)
-        select made.job_id, made.job_id, workspace_id, endpoint.endpoint_id, 'IMMEDIATE', 'RETIRED', '{"code": "cancelled"}', now(), %(at)s
+        select made.job_id, made.job_id, workspace_id, endpoint.endpoint_id, 'IMMEDIATE', 'RETIRED',
+               '{"code": "cancelled"}', now(), %(at)s
           from unnest(%(ids)s::uuid[]) as made (job_id), kronos.endpoints as endpoint
           join kronos.workspaces as workspace using (workspace_id)
          where workspace.slug = %(workspace)s and endpoint.name = 'sink'
@@ -53,7 +57,9 @@ def test_three_hundred_jobs_of_one_instant_are_each_listed_once(
     assert listed == sorted(listed, reverse=True)
 
 
-def test_what_is_inserted_while_paging_moves_nothing(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_what_is_inserted_while_paging_moves_nothing(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     made = make_jobs(shared_superuser, workspace, 40)
     listed: list[str] = []
 
@@ -68,10 +74,15 @@ def test_executions_workspaces_and_endpoints_are_paged_too(api: httpx.Client, wo
     for number in range(5):
         spec = {"name": f"e{number}", "type": "HTTP", "spec": {"url": "https://example.com/"}}
         assert api.post(f"/v1/workspaces/{workspace}/endpoints", json=spec).status_code == 201
-        assert api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).status_code == 201
+        assert (
+            api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).status_code
+            == 201
+        )
 
     names = [row["name"] for page in pages(api, f"/v1/workspaces/{workspace}/endpoints", limit=2) for row in page]
-    ids = [row["execution_id"] for page in pages(api, f"/v1/workspaces/{workspace}/executions", limit=2) for row in page]
+    ids = [
+        row["execution_id"] for page in pages(api, f"/v1/workspaces/{workspace}/executions", limit=2) for row in page
+    ]
     slugs = [row["slug"] for page in pages(api, "/v1/workspaces", limit=200) for row in page]
 
     assert names == ["e4", "e3", "e2", "e1", "e0", "sink"]
@@ -82,7 +93,9 @@ def test_executions_workspaces_and_endpoints_are_paged_too(api: httpx.Client, wo
 
 def test_versions_are_paged_by_their_number_however_they_are_made_meanwhile(api: httpx.Client, workspace: str) -> None:
     jobs = f"/v1/workspaces/{workspace}/jobs"
-    first = api.post(jobs, json={"name": "daily", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *"}).json()["job_id"]
+    first = api.post(jobs, json={"name": "daily", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *"}).json()[
+        "job_id"
+    ]
 
     def edit(count: int) -> None:
         for number in range(count):
@@ -94,7 +107,9 @@ def test_versions_are_paged_by_their_number_however_they_are_made_meanwhile(api:
         listed += [version["version"] for version in page]
         edit(1)
     assert listed == [7, 6, 5, 4, 3, 2, 1]
-    assert [version["version"] for page in pages(api, f"{jobs}/daily/versions", limit=200) for version in page] == list(range(10, 0, -1))
+    assert [version["version"] for page in pages(api, f"{jobs}/daily/versions", limit=200) for version in page] == list(
+        range(10, 0, -1)
+    )
 
     cursor = api.get(f"{jobs}/daily/versions?limit=1").json()["next_cursor"]
     for elsewhere in (f"{jobs}/{first}/versions", f"{jobs}/daily/executions", jobs):
@@ -102,13 +117,17 @@ def test_versions_are_paged_by_their_number_however_they_are_made_meanwhile(api:
     assert problem_of(api.get(f"{jobs}/daily/versions?limit=201"))["status"] == 400
 
 
-def test_the_default_page_has_fifty_rows(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_the_default_page_has_fifty_rows(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     make_jobs(shared_superuser, workspace, 51)
 
     assert [len(page) for page in pages(api, f"/v1/workspaces/{workspace}/jobs")] == [50, 1]
 
 
-def test_a_full_last_page_has_no_cursor(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_full_last_page_has_no_cursor(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     make_jobs(shared_superuser, workspace, 10)
 
     assert [len(page) for page in pages(api, f"/v1/workspaces/{workspace}/jobs", limit=5)] == [5, 5]
@@ -116,7 +135,12 @@ def test_a_full_last_page_has_no_cursor(api: httpx.Client, workspace: str, share
 
 @pytest.mark.parametrize(
     "elsewhere",
-    ["/v1/workspaces/{w}/executions", "/v1/workspaces/{w}/jobs?status=RETIRED", "/v1/workspaces/kronos-system/jobs", "/v1/workspaces"],
+    [
+        "/v1/workspaces/{w}/executions",
+        "/v1/workspaces/{w}/jobs?status=RETIRED",
+        "/v1/workspaces/kronos-system/jobs",
+        "/v1/workspaces",
+    ],
 )
 def test_a_cursor_of_another_list_is_refused(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, elsewhere: str
@@ -132,7 +156,9 @@ def test_a_cursor_of_another_list_is_refused(
 
 def test_jobs_are_filtered(api: httpx.Client, workspace: str) -> None:
     path = f"/v1/workspaces/{workspace}/jobs"
-    cron = api.post(path, json={"name": "Weekly", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "tags": ["a", "b"]}).json()
+    cron = api.post(
+        path, json={"name": "Weekly", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "tags": ["a", "b"]}
+    ).json()
     once = api.post(path, json={"endpoint": "sink", "trigger": "IMMEDIATE", "tags": ["b"]}).json()
 
     def listed(**query: str) -> list[str]:

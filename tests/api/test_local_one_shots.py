@@ -1,4 +1,5 @@
-"""DELAYED jobs at a local time of a zone, over HTTP: the instant is the zone's, the local time is kept and shown back."""
+"""DELAYED jobs at a local time of a zone, over HTTP: the instant is the zone's, the local time is kept and shown
+back."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -27,7 +28,11 @@ def test_the_instant_is_the_zones_and_the_local_time_is_shown_back(api: httpx.Cl
 
     job = answer.json()
     assert answer.status_code == 201, answer.text
-    assert (job["run_at"], job["run_at_local"], job["timezone"]) == (f"{YEAR}-07-01T07:00:00Z", f"{YEAR}-07-01T09:00:00", "Europe/Berlin")
+    assert (job["run_at"], job["run_at_local"], job["timezone"]) == (
+        f"{YEAR}-07-01T07:00:00Z",
+        f"{YEAR}-07-01T09:00:00",
+        "Europe/Berlin",
+    )
     execution = job["execution"]
     instants = {datetime.fromisoformat(at) for at in (job["run_at"], execution["scheduled_at"], execution["run_at"])}
     assert (execution["status"], len(instants)) == ("PENDING", 1)
@@ -40,7 +45,8 @@ def test_the_instant_is_the_zones_and_the_local_time_is_shown_back(api: httpx.Cl
 
 def test_with_an_offset_there_is_no_local_time(api: httpx.Client, workspace: str) -> None:
     job = api.post(
-        f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "DELAYED", "run_at": f"{YEAR}-07-01T09:00:00+02:00"}
+        f"/v1/workspaces/{workspace}/jobs",
+        json={"endpoint": "sink", "trigger": "DELAYED", "run_at": f"{YEAR}-07-01T09:00:00+02:00"},
     ).json()
 
     assert (job["run_at"], job["run_at_local"], job["timezone"]) == (f"{YEAR}-07-01T07:00:00Z", None, None)
@@ -75,7 +81,9 @@ def test_where_clocks_are_changed_the_policy_says_when(
 def test_one_of_a_moment_ago_is_accepted_and_due(api: httpx.Client, workspace: str) -> None:
     now = datetime.now(ZoneInfo("Asia/Kathmandu")).replace(tzinfo=None)
 
-    job = api.post(f"/v1/workspaces/{workspace}/jobs", json=LATER | {"run_at": now.isoformat(), "timezone": "Asia/Kathmandu"}).json()
+    job = api.post(
+        f"/v1/workspaces/{workspace}/jobs", json=LATER | {"run_at": now.isoformat(), "timezone": "Asia/Kathmandu"}
+    ).json()
 
     assert job["execution"]["status"] == "QUEUED"
 
@@ -110,7 +118,11 @@ def test_the_same_key_is_the_same_job_only_for_the_same_local_time(api: httpx.Cl
         (LATER | {"run_at": "2098-07-01 09:00:00"}, "/run_at", "Write 2098-07-01T09:00:00 with a timezone"),
         (LATER | {"run_at": "2098-07-01T09:00"}, "/run_at", "Write 2098-07-01T09:00:00 with a timezone"),
         (LATER | {"run_at": "2098-07-01T09:00:00Z"}, "/timezone", "write run_at as a local time"),
-        (LATER | {"run_at": "2098-07-01T09:00:00Z", "timezone": None, "dst_gap": "SHIFT"}, "/dst_gap", "write run_at as a local time"),
+        (
+            LATER | {"run_at": "2098-07-01T09:00:00Z", "timezone": None, "dst_gap": "SHIFT"},
+            "/dst_gap",
+            "write run_at as a local time",
+        ),
         (LATER | {"dst_gap": "SKIP"}, "/dst_gap", "SHIFT_BY_GAP"),
         (LATER | {"dst_overlap": "BOTH"}, "/dst_overlap", "the offset of the second time"),
         (LATER | {"jitter_seconds": 5}, "/jitter_seconds", "use trigger CRON"),
@@ -119,11 +131,18 @@ def test_the_same_key_is_the_same_job_only_for_the_same_local_time(api: httpx.Cl
     ],
 )
 def test_what_cannot_run_at_a_local_time_is_refused_and_nothing_is_written(
-    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, body: dict[str, Any], pointer: str, hint: str
+    api: httpx.Client,
+    workspace: str,
+    shared_superuser: psycopg.Connection,
+    body: dict[str, Any],
+    pointer: str,
+    hint: str,
 ) -> None:
     before = counts(shared_superuser)
 
-    answer = api.post(f"/v1/workspaces/{workspace}/jobs", json={name: given for name, given in body.items() if given is not None})
+    answer = api.post(
+        f"/v1/workspaces/{workspace}/jobs", json={name: given for name, given in body.items() if given is not None}
+    )
 
     (error,) = problem_of(answer)["errors"]
     assert (answer.status_code, error["pointer"]) == (422, pointer), error
@@ -133,4 +152,7 @@ def test_what_cannot_run_at_a_local_time_is_refused_and_nothing_is_written(
 
 def test_a_local_time_that_has_passed_is_said_with_its_instant(api: httpx.Client, workspace: str) -> None:
     problem = problem_of(api.post(f"/v1/workspaces/{workspace}/jobs", json=LATER | {"run_at": "2020-07-01T09:00:00"}))
-    assert problem["errors"][0]["detail"] == "2020-07-01T07:00:00+00:00 (2020-07-01T09:00:00 in Europe/Berlin) is in the past"
+    assert (
+        problem["errors"][0]["detail"]
+        == "2020-07-01T07:00:00+00:00 (2020-07-01T09:00:00 in Europe/Berlin) is in the past"
+    )

@@ -13,9 +13,12 @@ _END = """
 with ended as (
     delete from kronos.execution_live where job_id = %(job_id)s returning *
 )
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
-                                   scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)
-select coalesce(%(execution_id)s, execution_id), workspace_id, job_id, endpoint_id, endpoint_version, cause, %(status)s, '{"code": "test"}',
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    status, status_reason,
+                                   scheduled_at, run_at, created_at, started_at, completed_at, attempt_count,
+                                       max_attempts, input)
+select coalesce(%(execution_id)s, execution_id), workspace_id, job_id, endpoint_id, endpoint_version, cause,
+       %(status)s, '{"code": "test"}',
        scheduled_at, run_at, created_at, %(started_at)s, %(completed_at)s, %(attempts)s, %(attempts)s, input
   from ended
 returning execution_id::text
@@ -39,7 +42,9 @@ def end(superuser: psycopg.Connection, job_id: str, **changed: Any) -> str:
 
 @pytest.fixture
 def job_id(api: httpx.Client, workspace: str) -> str:
-    made: str = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()["job_id"]
+    made: str = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()[
+        "job_id"
+    ]
     return made
 
 
@@ -95,7 +100,11 @@ def test_attempts_go_on_counting_up_to_what_can_be_counted(
 ) -> None:
     execution_id = end(shared_superuser, job_id, attempts=attempts)
     retried = api.post(f"/v1/workspaces/{workspace}/executions/{execution_id}/retry")
-    assert (retried.status_code, retried.json()["attempt_count"], retried.json()["max_attempts"]) == (200, attempts, most)
+    assert (retried.status_code, retried.json()["attempt_count"], retried.json()["max_attempts"]) == (
+        200,
+        attempts,
+        most,
+    )
 
 
 def test_an_execution_that_has_used_up_all_that_can_be_counted_stays(

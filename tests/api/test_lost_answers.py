@@ -1,4 +1,5 @@
-"""PostgreSQL's connection is cut at each point of each write: what is answered is true, and the same call again makes nothing twice."""
+"""PostgreSQL's connection is cut at each point of each write: what is answered is true, and the same call again makes
+nothing twice."""
 
 import logging
 import socket
@@ -24,14 +25,21 @@ POINTS: tuple[Point, ...] = ("before", "after", "during")
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
 _STATE = """
 select jsonb_build_object(
-    'workspaces', (select jsonb_agg(row order by row.workspace_id) from kronos.workspaces as row where slug = %(slug)s or slug = %(new)s),
-    'endpoints', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoints as row where workspace_id = %(id)s),
-    'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id) from kronos.jobs as row
+    'workspaces', (select jsonb_agg(row order by row.workspace_id) from kronos.workspaces as row
+        where slug = %(slug)s or slug = %(new)s),
+    'endpoints', (select jsonb_agg(row order by row.endpoint_id) from kronos.endpoints as row
+        where workspace_id = %(id)s),
+    'jobs', (select jsonb_agg(to_jsonb(row) - array['ticks_from', 'schedule'] order by row.job_id)
+        from kronos.jobs as row
               where workspace_id = %(id)s),
-    'live', (select jsonb_agg(row order by row.execution_id) from kronos.execution_live as row where workspace_id = %(id)s),
-    'done', (select jsonb_agg(row order by row.execution_id) from kronos.execution_done as row where workspace_id = %(id)s),
-    'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row where workspace_id = %(id)s),
-    'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row where workspace_id = %(id)s),
+    'live', (select jsonb_agg(row order by row.execution_id) from kronos.execution_live as row
+        where workspace_id = %(id)s),
+    'done', (select jsonb_agg(row order by row.execution_id) from kronos.execution_done as row
+        where workspace_id = %(id)s),
+    'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row
+        where workspace_id = %(id)s),
+    'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
+        where workspace_id = %(id)s),
     'ages', (select jsonb_agg(row) from kronos.workspace_retention as row where workspace_id = %(id)s))::text
 """
 
@@ -64,16 +72,20 @@ class Scene:
         return made
 
     def state(self) -> str:
-        (workspace_id,) = self.superuser.execute("select workspace_id from kronos.workspaces where slug = %s", [self.slug]).fetchone() or (
-            None,
-        )
-        (text,) = self.superuser.execute(_STATE, {"slug": self.slug, "new": self.new, "id": workspace_id}).fetchone() or ("",)
+        (workspace_id,) = self.superuser.execute(
+            "select workspace_id from kronos.workspaces where slug = %s", [self.slug]
+        ).fetchone() or (None,)
+        (text,) = self.superuser.execute(
+            _STATE, {"slug": self.slug, "new": self.new, "id": workspace_id}
+        ).fetchone() or ("",)
         assert isinstance(text, str)
         return text
 
     def has_ended(self) -> bool:
         """Whether PostgreSQL is through with what came over the connection that was cut."""
-        found = self.superuser.execute("select from pg_stat_activity where client_port = %s", [self.proxy.port]).fetchall()
+        found = self.superuser.execute(
+            "select from pg_stat_activity where client_port = %s", [self.proxy.port]
+        ).fetchall()
         return not found
 
 
@@ -84,7 +96,9 @@ def _cron(scene: Scene) -> dict[str, str]:
 def _minutely(scene: Scene) -> dict[str, str]:
     job_id = scene.made("/jobs", CRON | {"cron": "* * * * *"})["job_id"]
     scene.superuser.execute(
-        "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where job_id = %s", [job_id]
+        "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where "
+        "job_id = %s",
+        [job_id],
     )
     return {"j": job_id}
 
@@ -136,7 +150,9 @@ WRITES = {
         body={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00", "timezone": "Asia/Tokyo"},
         makes="job_id",
     ),
-    "trigger": Write(path=f"POST {ONE}/jobs/{{j}}/trigger", body={"input": {"a": 1}}, ready=_cron, makes="execution_id"),
+    "trigger": Write(
+        path=f"POST {ONE}/jobs/{{j}}/trigger", body={"input": {"a": 1}}, ready=_cron, makes="execution_id"
+    ),
     "backfill": Write(path=f"POST {ONE}/jobs/{{j}}/backfill", body=WINDOW, ready=_minutely, makes="backfill_id"),
     "retry": Write(path=f"POST {ONE}/executions/{{e}}/retry", ready=_cancelled, makes="execution_id"),
     "endpoint": Write(path=f"POST {ONE}/endpoints", body={"name": "new", **HTTP}, makes="endpoint_id"),
@@ -160,7 +176,9 @@ WRITES = {
 
 
 @pytest.fixture(scope="module")
-def apis(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, Proxy, psycopg.Connection]]:
+def apis(
+    server: Server, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Api, Proxy, psycopg.Connection]]:
     with (
         cloned(server, template) as url,
         cutting_proxy(url) as proxy,
@@ -172,19 +190,30 @@ def apis(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory
 
 def asked(scene: Scene, write: Write, names: dict[str, str], key: str) -> httpx.Response:
     method, path = write.path.format_map({"w": scene.slug, **names}).split(" ")
-    body = {name: value.format(new=scene.new) if isinstance(value, str) else value for name, value in (write.body or {}).items()}
-    return scene.client.request(method, path, json=body if method != "DELETE" else None, headers={"Idempotency-Key": key})
+    body = {
+        name: value.format(new=scene.new) if isinstance(value, str) else value
+        for name, value in (write.body or {}).items()
+    }
+    return scene.client.request(
+        method, path, json=body if method != "DELETE" else None, headers={"Idempotency-Key": key}
+    )
 
 
 def test_every_write_of_the_api_is_cut() -> None:
     routes = app.create(config.load(database_url="postgresql://")).routes
-    writes = {f"{method} {each.path}" for each in routes if isinstance(each, Operation) for method in each.methods or ()}
+    writes = {
+        f"{method} {each.path}" for each in routes if isinstance(each, Operation) for method in each.methods or ()
+    }
     of_reads = {"POST /v1/schedules/preview"}
-    assert {each for each in writes if not each.startswith(("GET", "HEAD"))} - of_reads == {write.path for write in WRITES.values()}
+    assert {each for each in writes if not each.startswith(("GET", "HEAD"))} - of_reads == {
+        write.path for write in WRITES.values()
+    }
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_what_is_answered_is_true_wherever_the_connection_is_cut(apis: tuple[Api, Proxy, psycopg.Connection], name: str) -> None:
+def test_what_is_answered_is_true_wherever_the_connection_is_cut(
+    apis: tuple[Api, Proxy, psycopg.Connection], name: str
+) -> None:
     """Cut at the first, second, … request to PostgreSQL of the call, until the call is through before it is cut."""
     write, told = WRITES[name], set[str]()
     for point in POINTS:
@@ -210,7 +239,9 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(apis: tuple[Api
                     assert answer.headers["Retry-After"]
                 else:
                     assert "it may have been done" in problem["detail"]
-                    assert ("Repeat the call with the same Idempotency-Key" in problem["detail"]) == (write.makes is not None)
+                    assert ("Repeat the call with the same Idempotency-Key" in problem["detail"]) == (
+                        write.makes is not None
+                    )
                     assert ("Retry-After" in answer.headers) == (write.makes is not None)
             if point == "after" and after != before:
                 assert answer.is_success or problem["code"] == "outcome_unknown"
@@ -258,12 +289,17 @@ def test_an_answer_that_never_comes_is_told_as_unknown_and_the_call_can_be_repea
         made_once(scene, write, {}, key, is_made=True)
 
 
-def test_a_caller_that_goes_away_is_one_line_and_no_error(shared_api: Api, workspace: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_caller_that_goes_away_is_one_line_and_no_error(
+    shared_api: Api, workspace: str, caplog: pytest.LogCaptureFixture
+) -> None:
     address = shared_api.client.base_url
     head = f"POST /v1/workspaces/{workspace}/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shared_api.key}\r\n"
     with caplog.at_level(logging.INFO, "kronos.api"):
         with socket.create_connection((address.host, address.port or 0)) as connection:
-            connection.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\nRequest-Id: gone\r\n\r\n{{"a":'.encode())
+            connection.sendall(
+                f"{head}Content-Type: application/json\r\nContent-Length: 100\r\nRequest-Id: "
+                f'gone\r\n\r\n{{"a":'.encode()
+            )
 
         def lines() -> list[logging.LogRecord]:
             return [record for record in caplog.records if "gone" in record.getMessage()]

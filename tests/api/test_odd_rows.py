@@ -48,9 +48,11 @@ DOCUMENTS = st.sampled_from(
         "0." + "3" * 200,
         "[]",
         "{}",
-        '{"code": [1], "first": "never", "last": "x", "count": 2, "window_seconds": "x", "policy": {}, "message": [1], "type": []}',
+        '{"code": [1], "first": "never", "last": "x", "count": 2, "window_seconds": "x", "policy": {}, "message": '
+        '[1], "type": []}',
         '{"code": "missed", "first": 1, "last": "-infinity", "count": 1e300, "window_seconds": null}',
-        '{"code": "skip_next", "last": "294276-12-31T23:59:59.999999Z", "count": 3, "detail": {}, "actor": [], "until": 5}',
+        '{"code": "skip_next", "last": "294276-12-31T23:59:59.999999Z", "count": 3, "detail": {}, "actor": [], '
+        '"until": 5}',
         '[1, [2, {"a": null}]]',
         "[" * 300 + "]" * 300,
         '{"a":' * 1200 + "1" + "}" * 1200,
@@ -77,8 +79,10 @@ SCHEDULES = st.sampled_from(
         "kronos.parse_cron('0 0 29 2 *')",
         "kronos.parse_cron('* * * * *')",
         f"row({_NO_FIELDS}, null, null, null, null, null, {_NO_CALENDAR})::kronos.schedule",
-        f"row(0, 0, 0, 0, 0, false, 0, 0, 0, false, null, null, 'UTC', 'SHIFT', 'FIRST', {_NO_CALENDAR})::kronos.schedule",
-        f"row(1, 1, 1::bigint << 30, 4, 0, true, 0, 0, 0, false, null, null, 'No/Where', 'SKIP', 'BOTH', {_NO_CALENDAR})::kronos.schedule",
+        "row(0, 0, 0, 0, 0, false, 0, 0, 0, false, null, null, 'UTC', 'SHIFT', 'FIRST', "
+        f"{_NO_CALENDAR})::kronos.schedule",
+        "row(1, 1, 1::bigint << 30, 4, 0, true, 0, 0, 0, false, null, null, 'No/Where', 'SKIP', 'BOTH', "
+        f"{_NO_CALENDAR})::kronos.schedule",
         *(
             f"row({_NO_FIELDS}, {seconds}, {anchor}, 'UTC', 'SHIFT', 'FIRST', {_NO_CALENDAR})::kronos.schedule"
             for seconds, anchor in (
@@ -180,7 +184,9 @@ UNFINISHED = st.fixed_dictionaries(
         "error": maybe(DOCUMENTS),
     }
 )
-CLAIMS = maybe(st.fixed_dictionaries({"worker_id": st.just(""), "claimed_at": INSTANTS, "cancel_reason": maybe(DOCUMENTS)}))
+CLAIMS = maybe(
+    st.fixed_dictionaries({"worker_id": st.just(""), "claimed_at": INSTANTS, "cancel_reason": maybe(DOCUMENTS)})
+)
 ATTEMPTS = st.fixed_dictionaries(
     {
         "attempt_number": SMALL,
@@ -229,7 +235,9 @@ class Odd:
         self.superuser = superuser
         self.slug = make_workspace(api.client)
         self.base = f"/v1/workspaces/{self.slug}"
-        ((self.workspace_id,),) = superuser.execute("select workspace_id from kronos.workspaces where slug = %s", [self.slug]).fetchall()
+        ((self.workspace_id,),) = superuser.execute(
+            "select workspace_id from kronos.workspaces where slug = %s", [self.slug]
+        ).fetchall()
         once = self._made({"trigger": "IMMEDIATE"})
         self.cron = self._made({"trigger": "CRON", "cron": "* * * * *", "name": "sound"})["job_id"]
         self.sound_jobs = {once["job_id"], self.cron}
@@ -247,7 +255,10 @@ class Odd:
         self.insert("jobs", job, **expressions)
         if row["trigger"] == "CRON" and row["status"] in ("ACTIVE", "PAUSED"):
             pointer = {name: row[name] for name in ("job_id", "runs", "last_run_at", "is_halted")}
-            self.insert("pointers", pointer | {"next_tick_at": row["next_tick_at"] or "infinity", "is_paused": row["status"] == "PAUSED"})
+            self.insert(
+                "pointers",
+                pointer | {"next_tick_at": row["next_tick_at"] or "infinity", "is_paused": row["status"] == "PAUSED"},
+            )
 
     def insert(self, table: str, row: Row, **expressions: str) -> None:
         given = {"workspace_id": self.workspace_id, **row}
@@ -307,13 +318,30 @@ def odd(shared_api: Api) -> Iterator[Odd]:
     phases=[Phase.generate],  # to shrink takes minutes, and what failed is printed whole
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(job=jobs(), finished=FINISHED, unfinished=UNFINISHED, claim=CLAIMS, attempt=ATTEMPTS, backfill=BACKFILLS, endpoint=ENDPOINTS)
+@given(
+    job=jobs(),
+    finished=FINISHED,
+    unfinished=UNFINISHED,
+    claim=CLAIMS,
+    attempt=ATTEMPTS,
+    backfill=BACKFILLS,
+    endpoint=ENDPOINTS,
+)
 def test_every_answer_comes_whatever_a_row_holds(
-    odd: Odd, job: tuple[Row, str | None], finished: Row, unfinished: Row, claim: Row | None, attempt: Row, backfill: Row, endpoint: Row
+    odd: Odd,
+    job: tuple[Row, str | None],
+    finished: Row,
+    unfinished: Row,
+    claim: Row | None,
+    attempt: Row,
+    backfill: Row,
+    endpoint: Row,
 ) -> None:
     job_id, done_id, live_id, backfill_id, endpoint_id = (str(uuid.uuid4()) for _ in range(5))
     row, schedule = job
-    if row["trigger"] == "CRON" and finished["cause"] == "API":  # a one-shot's: of a CRON job's no week is noted by that name
+    if (
+        row["trigger"] == "CRON" and finished["cause"] == "API"
+    ):  # a one-shot's: of a CRON job's no week is noted by that name
         finished = {**finished, "cause": "MANUAL"}
     of_job = {"job_id": job_id, "endpoint_id": endpoint_id, "endpoint_version": endpoint["version"]}
     gate = endpoint.pop("max_in_flight")
@@ -327,7 +355,14 @@ def test_every_answer_comes_whatever_a_row_holds(
     odd.insert("endpoints", {"endpoint_id": endpoint_id, "name": "odd", "type": "HTTP", **endpoint})
     odd.insert(
         "endpoint_versions",
-        {"endpoint_id": endpoint_id, "version": endpoint["version"], **made_of, "timeout_ms": 1, "max_attempts": 1, "max_crashes": 0},
+        {
+            "endpoint_id": endpoint_id,
+            "version": endpoint["version"],
+            **made_of,
+            "timeout_ms": 1,
+            "max_attempts": 1,
+            "max_crashes": 0,
+        },
     )
     odd.insert("endpoint_gate", {"endpoint_id": endpoint_id, "max_in_flight": gate})
     odd.insert_job(

@@ -150,7 +150,10 @@ def test_every_answer_tells_its_headers(document: dict[str, Any]) -> None:
             assert set(answer["headers"]) >= expected, (path, method, status)
         if "412" in operation["responses"]:
             assert any(each["name"] == "If-Match" for each in operation["parameters"]), (path, method)
-            assert method == "delete" or any("ETag" in each["headers"] for each in operation["responses"].values()), (path, method)
+            assert method == "delete" or any("ETag" in each["headers"] for each in operation["responses"].values()), (
+                path,
+                method,
+            )
 
 
 def test_whatever_can_be_changed_has_a_tag_and_its_changes_take_conditions(document: dict[str, Any]) -> None:
@@ -185,7 +188,9 @@ def test_every_parameter_is_told_by_more_than_its_type(document: dict[str, Any])
 OPTIONAL = {"pause_job", "resume_job", "trigger_job", "cancel_execution", "retry_execution", "cancel_backfill"}
 
 
-def test_a_body_is_required_where_there_is_no_call_without(document: dict[str, Any], api: httpx.Client, workspace: str) -> None:
+def test_a_body_is_required_where_there_is_no_call_without(
+    document: dict[str, Any], api: httpx.Client, workspace: str
+) -> None:
     optional = set()
     for path, method, operation in operations(document):
         if "requestBody" in operation:
@@ -242,7 +247,12 @@ def test_it_says_whose_it_is_and_names_no_file_of_ours(document: dict[str, Any])
 
 def test_local_times_and_their_policies_are_documented(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    for model, name in (("JobCreate", "anchor"), ("JobCreate", "run_at"), ("JobPatch", "anchor"), ("SchedulePreview", "anchor")):
+    for model, name in (
+        ("JobCreate", "anchor"),
+        ("JobCreate", "run_at"),
+        ("JobPatch", "anchor"),
+        ("SchedulePreview", "anchor"),
+    ):
         forms = [form for form in alternatives(schemas[model]["properties"][name]) if form.get("type") == "string"]
         assert [form.get("format", "local") for form in forms] == ["date-time", "local"], (model, name)
         assert "offset" in schemas[model]["properties"][name]["description"]

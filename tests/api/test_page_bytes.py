@@ -42,7 +42,10 @@ def check(api: httpx.Client, path: str, wanted: list[str], name: str, *, largest
 def test_lists_of_large_inputs_come_in_pages_of_a_mebibyte(api: httpx.Client, workspace: str) -> None:
     path = f"/v1/workspaces/{workspace}"
     made = [
-        api.post(f"{path}/jobs", json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z", "input": BIG}).json()
+        api.post(
+            f"{path}/jobs",
+            json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z", "input": BIG},
+        ).json()
         for _ in range(9)
     ]
     newest_first = [job["job_id"] for job in reversed(made)]
@@ -57,7 +60,9 @@ def test_lists_of_large_inputs_come_in_pages_of_a_mebibyte(api: httpx.Client, wo
 
 def test_versions_endpoints_and_a_jobs_executions_do_too(api: httpx.Client, workspace: str) -> None:
     path = f"/v1/workspaces/{workspace}"
-    job = api.post(f"{path}/jobs", json={"name": "v", "endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "input": BIG}).json()
+    job = api.post(
+        f"{path}/jobs", json={"name": "v", "endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "input": BIG}
+    ).json()
     for number in range(5):
         assert api.patch(f"{path}/jobs/v", json={"tags": [str(number)]}).status_code == 200
     names: list[str] = []
@@ -68,7 +73,10 @@ def test_versions_endpoints_and_a_jobs_executions_do_too(api: httpx.Client, work
     triggered = [api.post(f"{path}/jobs/v/trigger", json={}).json()["execution_id"] for _ in range(6)]
 
     assert job["version"] == 1
-    assert check(api, f"{path}/jobs/v/versions", ["6", "5", "4", "3", "2", "1"], "version", largest_row=260_000) == [4, 2]
+    assert check(api, f"{path}/jobs/v/versions", ["6", "5", "4", "3", "2", "1"], "version", largest_row=260_000) == [
+        4,
+        2,
+    ]
     assert check(api, f"{path}/endpoints", [*names, "sink"], "name", largest_row=260_000) == [4, 3]
     assert check(api, f"{path}/jobs/v/executions", triggered[::-1], "execution_id", largest_row=260_000) == [4, 2]
 
@@ -77,14 +85,19 @@ def test_versions_endpoints_and_a_jobs_executions_do_too(api: httpx.Client, work
 def spreading(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> list[str]:
     """Jobs whose stored inputs are some kB and 600 kB written out, as SQL can store them; newest first."""
     path = f"/v1/workspaces/{workspace}/jobs"
-    made = [api.post(path, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z"}).json() for _ in range(4)]
+    made = [
+        api.post(path, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z"}).json()
+        for _ in range(4)
+    ]
     ids = [job["job_id"] for job in reversed(made)]
     shared_superuser.execute(f"update kronos.jobs set input = {SPREADING} where job_id = any (%s)", [ids])
     shared_superuser.execute(f"update kronos.execution_live set input = {SPREADING} where job_id = any (%s)", [ids])
     return ids
 
 
-def test_what_is_small_as_stored_and_large_written_out_counts_as_written(api: httpx.Client, workspace: str, spreading: list[str]) -> None:
+def test_what_is_small_as_stored_and_large_written_out_counts_as_written(
+    api: httpx.Client, workspace: str, spreading: list[str]
+) -> None:
     path = f"/v1/workspaces/{workspace}"
     assert check(api, f"{path}/executions", spreading, "job_id", largest_row=0, limit=200) == [1, 1, 1, 1]
     assert check(api, f"{path}/jobs", spreading, "job_id", largest_row=0, limit=200) == [1, 1, 1, 1]
@@ -98,10 +111,13 @@ def tried(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connectio
     execution_id = made["execution"]["execution_id"]
     shared_superuser.execute(
         """
-        insert into kronos.attempt (execution_id, workspace_id, attempt_number, claim_token, status, started_at, completed_at, duration_ms,
+        insert into kronos.attempt (execution_id, workspace_id, attempt_number, claim_token, status, started_at,
+            completed_at, duration_ms,
                                     worker_id, request, response, error)
-        select live.execution_id, live.workspace_id, number, gen_random_uuid(), 'FAILED', now() + number * interval '1 second',
-               now() + number * interval '1 second', 1, 'w:1:abc', '{}', jsonb_build_object('body', repeat('x', 5000)), '{"message": "no"}'
+        select live.execution_id, live.workspace_id, number, gen_random_uuid(), 'FAILED',
+               now() + number * interval '1 second',
+               now() + number * interval '1 second', 1, 'w:1:abc', '{}', jsonb_build_object('body', repeat('x',
+                   5000)), '{"message": "no"}'
           from kronos.execution_live as live
          cross join generate_series(1, 1001) as number
          where live.execution_id = %s
@@ -128,18 +144,28 @@ def test_the_log_tells_of_the_last_attempts(api: httpx.Client, tried: str) -> No
     assert len(lines) == 2 + 2 * 200
 
 
-def test_a_page_measures_no_more_documents_than_it_has(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_a_page_measures_no_more_documents_than_it_has(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     """Of sixty inputs of 240 kB a page may look at one more than it has."""
     path = f"/v1/workspaces/{workspace}"
-    body = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z", "tags": ["with-a-row"], "input": BIG}
+    body = {
+        "endpoint": "sink",
+        "trigger": "DELAYED",
+        "run_at": "2099-01-01T00:00:00Z",
+        "tags": ["with-a-row"],
+        "input": BIG,
+    }
     made = api.post(f"{path}/jobs", json=body).json()
     shared_superuser.execute(
         """
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, scheduled_at, run_at,
                                            visible_at, max_attempts, max_crashes, timeout_ms, input)
         select kronos.uuid7(), workspace_id, job_id, endpoint_id, endpoint_version, 'MANUAL', scheduled_at, run_at,
                visible_at, max_attempts, max_crashes, timeout_ms,
-               jsonb_build_object('text', (select string_agg(md5(number::text || word::text), '') from generate_series(1, 7500) as word))
+               jsonb_build_object('text', (select string_agg(md5(number::text || word::text), '')
+                   from generate_series(1, 7500) as word))
           from kronos.execution_live
          cross join generate_series(1, 60) as number
          where job_id = %s
@@ -152,7 +178,8 @@ def test_a_page_measures_no_more_documents_than_it_has(api: httpx.Client, worksp
         (((plan,),),) = shared_superuser.execute(
             """
             explain (analyze, buffers, format json)
-            select * from kronos.read_execution_page(array(select execution_id from kronos.execution_live where job_id = %s), 200, %s)
+            select * from kronos.read_execution_page(array(select execution_id from kronos.execution_live
+                   where job_id = %s), 200, %s)
             """,
             [made["job_id"], most_bytes],
         ).fetchall()

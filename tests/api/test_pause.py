@@ -42,7 +42,9 @@ def post(api: httpx.Client, path: str, body: Any = None) -> JobJson:
 
 
 def entry(superuser: psycopg.Connection, path: str) -> list[Any]:
-    return superuser.execute("select command from cron.job where jobname = %s", [f"kronos:{path.split('/')[-1]}"]).fetchall()
+    return superuser.execute(
+        "select command from cron.job where jobname = %s", [f"kronos:{path.split('/')[-1]}"]
+    ).fetchall()
 
 
 def at(text: str) -> datetime:
@@ -134,7 +136,9 @@ def test_the_ticks_of_a_pause_are_one_skipped_row_with_its_note(
     post(api, f"{path}/resume")
 
     (row,) = api.get(f"{path}/executions").json()["data"]
-    (next_run,) = shared_superuser.execute("select next_tick_at from tests.jobs where job_id = %s", [path.split("/")[-1]]).fetchall()
+    (next_run,) = shared_superuser.execute(
+        "select next_tick_at from tests.jobs where job_id = %s", [path.split("/")[-1]]
+    ).fetchall()
     assert (row["status"], at(row["scheduled_at"])) == ("SKIPPED", began)
     assert (row["status_reason"]["code"], row["status_reason"]["note"]) == ("paused", "the audit")
     assert row["tick_count"] == row["status_reason"]["count"] == (next_run[0] - began) // MINUTE
@@ -170,7 +174,10 @@ def test_so_many_of_the_next_ticks_are_skipped_each_told_in_the_ledger_and_the_o
     skipped = [row for row in rows if row["status"] == "SKIPPED"]
     assert sum(row["tick_count"] for row in skipped) == 3
     assert ({row["status_reason"]["code"] for row in skipped}, at(skipped[0]["scheduled_at"])) == ({"skip_next"}, first)
-    assert [at(row["scheduled_at"]) for row in rows if row["status"] != "SKIPPED"] == [first + 3 * MINUTE, first + 4 * MINUTE]
+    assert [at(row["scheduled_at"]) for row in rows if row["status"] != "SKIPPED"] == [
+        first + 3 * MINUTE,
+        first + 4 * MINUTE,
+    ]
     assert api.get(path).json()["skip_next"] == 0
 
 
@@ -182,7 +189,10 @@ def test_skipping_is_said_anew_each_time_and_taken_back_with_0(api: httpx.Client
     for count in (2, 5, 1, 0):
         job = post(api, f"{path}/skip-next", {"count": count})
         assert (job["skip_next"], job["status"], job["version"]) == (count, "ACTIVE", 1)
-        assert at(job["next_run_at"]) in (soon + count * hour, soon + (count + 1) * hour)  # if the hour's half passes meanwhile
+        assert at(job["next_run_at"]) in (
+            soon + count * hour,
+            soon + (count + 1) * hour,
+        )  # if the hour's half passes meanwhile
     assert post(api, f"{path}/skip-next", {"count": 10_000})["next_run_at"] is None
 
 

@@ -40,7 +40,9 @@ def test_a_preview_shows_a_shifted_run_in_the_zone(api: httpx.Client) -> None:
 
 
 def test_a_skipped_tick_stands_beside_the_runs(api: httpx.Client) -> None:
-    shown = preview(api, cron="30 2 * * *", timezone="Europe/Berlin", after="2026-03-28T12:00:00Z", count=1, dst_gap="SKIP")
+    shown = preview(
+        api, cron="30 2 * * *", timezone="Europe/Berlin", after="2026-03-28T12:00:00Z", count=1, dst_gap="SKIP"
+    )
 
     assert shown["next_runs"] == [{"at": "2026-03-30T00:30:00Z", "local": "2026-03-30T02:30:00+02:00", "dst": None}]
     assert shown["skipped"] == [{"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped"}]
@@ -62,7 +64,9 @@ def test_a_repeated_time_runs_twice_where_both_are_asked_for(api: httpx.Client) 
 
 
 def test_an_interval_is_counted_from_its_anchor(api: httpx.Client) -> None:
-    shown = preview(api, every="90m", anchor="2026-11-20T09:00:00Z", timezone="Asia/Kolkata", after="2026-11-20T09:00:00Z", count=2)
+    shown = preview(
+        api, every="90m", anchor="2026-11-20T09:00:00Z", timezone="Asia/Kolkata", after="2026-11-20T09:00:00Z", count=2
+    )
 
     assert shown == {
         "description": "Every 90 minutes, counted from 2026-11-20 09:00 UTC",
@@ -115,7 +119,9 @@ def test_a_date_that_never_comes_is_refused_as_when_its_job_is_made(api: httpx.C
 
 
 def test_where_every_tick_is_skipped_they_are_shown(api: httpx.Client) -> None:
-    shown = preview(api, cron="0,30 2 * 3 sunL", timezone="Europe/Berlin", after="2026-03-28T12:00:00Z", count=3, dst_gap="SKIP")
+    shown = preview(
+        api, cron="0,30 2 * 3 sunL", timezone="Europe/Berlin", after="2026-03-28T12:00:00Z", count=3, dst_gap="SKIP"
+    )
 
     assert shown["next_runs"] == []
     assert shown["skipped"] == [
@@ -136,7 +142,11 @@ def test_there_is_one_limit_for_the_text(api: httpx.Client, shared_superuser: ps
     assert preview(api, cron=longest)["description"] == "At 09:00 on Monday"
     with pytest.raises(psycopg.Error) as caught:
         shared_superuser.execute("select kronos.parse_cron(%s)", [longest + " "])
-    assert fault["detail"] == caught.value.diag.message_primary == "cron text: 201 characters are too long, 200 are allowed"
+    assert (
+        fault["detail"]
+        == caught.value.diag.message_primary
+        == "cron text: 201 characters are too long, 200 are allowed"
+    )
 
 
 def make_job(api: httpx.Client, workspace: str, **fields: object) -> str:
@@ -159,7 +169,12 @@ def test_a_jobs_next_runs_are_its_schedules_preview(api: httpx.Client, workspace
 @pytest.mark.parametrize(
     ("cron", "alarm", "description", "tick"),
     [
-        ("0 9 L-1 * ?\n", "0 9 27-30 * *", "At 09:00 on the day before the last day of the month", "2127-01-30T09:00:00Z"),
+        (
+            "0 9 L-1 * ?\n",
+            "0 9 27-30 * *",
+            "At 09:00 on the day before the last day of the month",
+            "2127-01-30T09:00:00Z",
+        ),
         ("0 9 L-1W * *", "0 9 26-31 * *", None, "2127-01-30T09:00:00Z"),
         ("0 22-6/4 * nov-feb sat-mon", "0 2,6,22 * 1,2,11,12 0,1,6", None, "2127-01-04T02:00:00Z"),
     ],
@@ -172,7 +187,11 @@ def test_a_job_of_what_pg_cron_lacks_is_stored_told_and_explained(
     shown, upcoming = api.get(job).json(), api.get(f"{job}/next-runs").json()
     explained = api.get(f"{job}/explain", params={"at": tick}).json()
 
-    assert (shown["cron"], shown["pg_cron"]["schedule"], shown["next_run_at"]) == (cron, alarm, upcoming["next_runs"][0]["at"])
+    assert (shown["cron"], shown["pg_cron"]["schedule"], shown["next_run_at"]) == (
+        cron,
+        alarm,
+        upcoming["next_runs"][0]["at"],
+    )
     assert upcoming["next_runs"][0]["at"] == tick
     assert shown["description"] == upcoming["description"] == description or description is None
     assert explained["decision"] == "WILL_RUN", explained
@@ -198,7 +217,9 @@ def test_a_job_has_no_more_next_runs_than_runs_left(api: httpx.Client, workspace
     assert len(api.get(f"{job}/next-runs").json()["next_runs"]) == 2
 
 
-def test_ticks_that_are_to_be_skipped_are_no_next_runs(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_ticks_that_are_to_be_skipped_are_no_next_runs(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     job = make_job(api, workspace, cron="0 9 * * *", starts_at="2126-12-01T00:00:00Z")
     shared_superuser.execute("update kronos.jobs set skip_next = 2 where job_id = %s", [job.rpartition("/")[2]])
 
@@ -215,10 +236,15 @@ def test_a_paused_job_says_so_and_shows_what_a_resumption_would_bring(
     assert api.post(f"{job}/pause").status_code == 200
 
     for_ever = api.get(f"{job}/next-runs").json()
-    shared_superuser.execute("update kronos.jobs set resume_at = '2126-12-01T09:00:00Z' where job_id = %s", [job.rpartition("/")[2]])
+    shared_superuser.execute(
+        "update kronos.jobs set resume_at = '2126-12-01T09:00:00Z' where job_id = %s", [job.rpartition("/")[2]]
+    )
     for_a_time = api.get(f"{job}/next-runs", params={"count": 1}).json()
 
-    assert (len(for_ever["next_runs"]), for_ever["lints"]) == (10, ["the job is paused: nothing runs until it is resumed"])
+    assert (len(for_ever["next_runs"]), for_ever["lints"]) == (
+        10,
+        ["the job is paused: nothing runs until it is resumed"],
+    )
     assert [run["at"] for run in for_a_time["next_runs"]] == ["2126-12-02T09:00:00Z"]
     assert for_a_time["lints"] == ["the job is paused: nothing runs until 2126-12-01T09:00:00.000000Z"]
 
@@ -241,7 +267,16 @@ def kronos_next(shared_api: Api, *arguments: str) -> Result:
 
 def test_kronos_next_prints_runs_and_skipped_ticks_in_order(shared_api: Api) -> None:
     result = kronos_next(
-        shared_api, "0,30 2,3 * * *", "--tz", "Europe/Berlin", "-n", "3", "--after", "2026-03-28T12:00:00Z", "--dst-gap", "skip"
+        shared_api,
+        "0,30 2,3 * * *",
+        "--tz",
+        "Europe/Berlin",
+        "-n",
+        "3",
+        "--after",
+        "2026-03-28T12:00:00Z",
+        "--dst-gap",
+        "skip",
     )
 
     assert (result.exit_code, result.stderr) == (0, "")
@@ -253,15 +288,27 @@ def test_kronos_next_prints_runs_and_skipped_ticks_in_order(shared_api: Api) -> 
         "Sun 2026-03-29 03:30 +02:00  2026-03-29 01:30 UTC",
         "Mon 2026-03-30 02:00 +02:00  2026-03-30 00:00 UTC",
         "note: 02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
-        "note: 02:00 and 02:30 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+        "note: 02:00 and 02:30 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only (dst_overlap "
+        "FIRST)",
         "note: 02:00 and 02:30 on 2027-03-28 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
     ]
 
 
 def test_kronos_next_marks_what_clock_changes_move_and_repeat(shared_api: Api) -> None:
-    spring = kronos_next(shared_api, "30 2 * * *", "--tz", "Europe/Berlin", "-n", "1", "--after", "2026-03-28T12:00:00Z")
+    spring = kronos_next(
+        shared_api, "30 2 * * *", "--tz", "Europe/Berlin", "-n", "1", "--after", "2026-03-28T12:00:00Z"
+    )
     autumn = kronos_next(
-        shared_api, "30 2 * * *", "--tz", "Europe/Berlin", "-n", "2", "--after", "2026-10-24T12:00:00Z", "--dst-overlap", "BOTH"
+        shared_api,
+        "30 2 * * *",
+        "--tz",
+        "Europe/Berlin",
+        "-n",
+        "2",
+        "--after",
+        "2026-10-24T12:00:00Z",
+        "--dst-overlap",
+        "BOTH",
     )
 
     assert spring.stdout.splitlines()[1] == "Sun 2026-03-29 03:00 +02:00  2026-03-29 01:00 UTC  shifted"
@@ -275,7 +322,16 @@ def test_a_time_of_the_gap_is_moved_by_its_length(api: httpx.Client, shared_api:
     asked = {"timezone": "Europe/Berlin", "after": "2026-03-28T12:00:00Z", "count": 3, "dst_gap": "SHIFT_BY_GAP"}
     shown = preview(api, cron="0,30 2 * * *", **asked)
     printed = kronos_next(
-        shared_api, "30 2 * * *", "--tz", "Europe/Berlin", "--dst-gap", "shift_by_gap", "-n", "1", "--after", "2026-03-28T12:00:00Z"
+        shared_api,
+        "30 2 * * *",
+        "--tz",
+        "Europe/Berlin",
+        "--dst-gap",
+        "shift_by_gap",
+        "-n",
+        "1",
+        "--after",
+        "2026-03-28T12:00:00Z",
     )
 
     assert shown["next_runs"] == [
@@ -308,7 +364,9 @@ def test_kronos_next_takes_an_interval(shared_api: Api) -> None:
 
 
 def test_kronos_next_as_json_is_the_preview(shared_api: Api, api: httpx.Client) -> None:
-    result = kronos_next(shared_api, "*/7 9 * * 1", "--tz", "Asia/Kathmandu", "-n", "3", "--after", "2026-03-28T12:00:00Z", "--json")
+    result = kronos_next(
+        shared_api, "*/7 9 * * 1", "--tz", "Asia/Kathmandu", "-n", "3", "--after", "2026-03-28T12:00:00Z", "--json"
+    )
 
     shown = preview(api, cron="*/7 9 * * 1", timezone="Asia/Kathmandu", after="2026-03-28T12:00:00Z", count=3)
     assert (result.exit_code, json.loads(result.stdout)) == (0, shown)
@@ -319,14 +377,24 @@ def test_kronos_next_as_json_is_the_preview(shared_api: Api, api: httpx.Client) 
     [
         (["0 9 * *"], 'EXPR: cron text: "0 9 * *" has 4 fields, not five', "write five fields"),
         (["0 9 * * *", "--tz", "Mars/Olympus"], '--tz: there is no time zone "Mars/Olympus"', "Europe/Berlin"),
-        (["0 9 * * *", "--after", "tomorrow"], "--after: not an RFC 3339 timestamp with an offset", "2026-12-01T09:00:00Z"),
+        (
+            ["0 9 * * *", "--after", "tomorrow"],
+            "--after: not an RFC 3339 timestamp with an offset",
+            "2026-12-01T09:00:00Z",
+        ),
         (["0 9 * * *", "--every", "90m"], "--every: every and cron are given", "Give one of them."),
         (["--anchor", "2026-12-01T00:00:00Z", "0 9 * * *"], "--anchor: anchor goes with every", "Leave it out"),
-        (["0 0 30 2 *"], "EXPR: the schedule never fires: no date matches its day and month fields", "30th of February"),
+        (
+            ["0 0 30 2 *"],
+            "EXPR: the schedule never fires: no date matches its day and month fields",
+            "30th of February",
+        ),
         ([], "EXPR: a schedule needs a cron expression or an interval", "five fields"),
     ],
 )
-def test_kronos_next_says_what_is_wrong_and_what_to_write(shared_api: Api, arguments: list[str], message: str, hint: str) -> None:
+def test_kronos_next_says_what_is_wrong_and_what_to_write(
+    shared_api: Api, arguments: list[str], message: str, hint: str
+) -> None:
     result = kronos_next(shared_api, *arguments)
 
     assert result.exit_code == 2

@@ -14,7 +14,17 @@ CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 DELAYED = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z"}
 HTTP = {"type": "HTTP", "spec": {"url": "https://example.com/"}}
 OF_EVERY_JOB = ("endpoint", "trigger", "name", "input", "tags", "priority", "idempotency_key")
-OF_A_VERSION = ("cron", "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "catch_up")
+OF_A_VERSION = (
+    "cron",
+    "timezone",
+    "starts_at",
+    "ends_at",
+    "max_runs",
+    "dst_gap",
+    "dst_overlap",
+    "jitter_seconds",
+    "catch_up",
+)
 
 PROBES = [
     rb'"\u0000"',
@@ -70,16 +80,27 @@ SPEC = ("url", "method", "headers", "body_template", "timeout_ms", "expected_sta
 RETRY = ("max_attempts", "backoff", "initial_delay_ms", "max_delay_ms", "max_retry_after_seconds", "max_crashes")
 PREVIEW = ("cron", "every", "anchor", "timezone", "after", "count", "dst_gap", "dst_overlap")
 PLACES = {
-    "cron job": Place(path="/v1/workspaces/{w}/jobs", body=CRON, fields=(*OF_EVERY_JOB, *OF_A_VERSION, "overlap", "run_at")),
+    "cron job": Place(
+        path="/v1/workspaces/{w}/jobs", body=CRON, fields=(*OF_EVERY_JOB, *OF_A_VERSION, "overlap", "run_at")
+    ),
     "delayed job": Place(path="/v1/workspaces/{w}/jobs", body=DELAYED, fields=(*OF_EVERY_JOB, "run_at", "cron")),
-    "catch_up": Place(path="/v1/workspaces/{w}/jobs", body=CRON, fields=("policy", "window_seconds"), inside="catch_up"),
-    "patch": Place(method="PATCH", path=ONE, body={"tags": ["a"]}, fields=(*OF_A_VERSION, "endpoint", "name", "input", "tags")),
+    "catch_up": Place(
+        path="/v1/workspaces/{w}/jobs", body=CRON, fields=("policy", "window_seconds"), inside="catch_up"
+    ),
+    "patch": Place(
+        method="PATCH", path=ONE, body={"tags": ["a"]}, fields=(*OF_A_VERSION, "endpoint", "name", "input", "tags")
+    ),
     "endpoint": Place(
-        method="PUT", path="/v1/workspaces/{w}/endpoints/e", body=HTTP, fields=("type", "spec", "retry_policy", "max_in_flight", "config")
+        method="PUT",
+        path="/v1/workspaces/{w}/endpoints/e",
+        body=HTTP,
+        fields=("type", "spec", "retry_policy", "max_in_flight", "config"),
     ),
     "endpoint's name": Place(path="/v1/workspaces/{w}/endpoints", body=HTTP, fields=("name",)),
     "spec": Place(method="PUT", path="/v1/workspaces/{w}/endpoints/e", body=HTTP, fields=SPEC, inside="spec"),
-    "retry_policy": Place(method="PUT", path="/v1/workspaces/{w}/endpoints/e", body=HTTP, fields=RETRY, inside="retry_policy"),
+    "retry_policy": Place(
+        method="PUT", path="/v1/workspaces/{w}/endpoints/e", body=HTTP, fields=RETRY, inside="retry_policy"
+    ),
     "workspace": Place(path="/v1/workspaces", body={"slug": "probed"}, fields=("slug", "name")),
     "workspace patch": Place(method="PATCH", path="/v1/workspaces/{w}", body={"name": "n"}, fields=("name",)),
     "workspace status": Place(method="PATCH", path="/v1/workspaces/{w}", body={"name": "n"}, fields=("status",)),
@@ -109,7 +130,9 @@ def test_no_value_of_any_field_is_a_server_error(
                 path = path.replace("{j}", api.post(f"/v1/workspaces/{workspace}/jobs", json=CRON).json()["job_id"])
             before = counts(shared_superuser)
 
-            response = api.request(place.method, path, content=spoilt(place, field, probe), headers={"Content-Type": "application/json"})
+            response = api.request(
+                place.method, path, content=spoilt(place, field, probe), headers={"Content-Type": "application/json"}
+            )
 
             assert response.status_code < 500, (field, probe, response.text)
             if response.status_code >= 400:
@@ -124,16 +147,22 @@ def test_a_large_body_is_refused(api: httpx.Client, workspace: str, length: int,
     content = (whole[at : at + 65_536] for at in range(0, len(whole), 65_536)) if chunked else whole
 
     try:
-        response = api.post(f"/v1/workspaces/{workspace}/jobs", content=content, headers={"Content-Type": "application/json"})
+        response = api.post(
+            f"/v1/workspaces/{workspace}/jobs", content=content, headers={"Content-Type": "application/json"}
+        )
     except httpx.WriteError:
         return  # the server answered and closed while we were still sending
     assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
 
 
 def test_two_hundred_thousand_members_are_too_large_an_input(api: httpx.Client, workspace: str) -> None:
-    content = b'{"endpoint": "sink", "trigger": "IMMEDIATE", "input": {%s}}' % b",".join(b'"%x":0' % number for number in range(100_000))
+    content = b'{"endpoint": "sink", "trigger": "IMMEDIATE", "input": {%s}}' % b",".join(
+        b'"%x":0' % number for number in range(100_000)
+    )
     assert len(content) < 1024 * 1024
 
-    response = api.post(f"/v1/workspaces/{workspace}/jobs", content=content, headers={"Content-Type": "application/json"})
+    response = api.post(
+        f"/v1/workspaces/{workspace}/jobs", content=content, headers={"Content-Type": "application/json"}
+    )
 
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/input")

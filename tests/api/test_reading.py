@@ -11,7 +11,9 @@ READS = 1000
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "name": "minutely", "overlap": "QUEUE"}
 
 # Of every table, each row with what its last writer left on it.
-_TABLES = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('kronos', 'cron') order by 1"
+_TABLES = (
+    "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('kronos', 'cron') order by 1"
+)
 _ROWS = "select ctid::text || ' ' || xmin::text || ' ' || (row.*)::text from {} as row order by 1"
 
 
@@ -23,10 +25,13 @@ def written(superuser: psycopg.Connection) -> dict[str, list[str]]:
 
 @pytest.fixture
 def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> list[str]:
-    """Every path that can be read, of a job with ticks that are due and overdue, a backfill under way and an execution of each kind."""
+    """Every path that can be read, of a job with ticks that are due and overdue, a backfill under way and an execution
+    of each kind."""
     base, client = f"/v1/workspaces/{own_workspace}", own_api.client
     job = client.post(f"{base}/jobs", json=JOB).raise_for_status().json()
-    superuser.execute("update tests.jobs set ticks_from = now() - interval '2 hours', next_tick_at = now() - interval '1 hour'")
+    superuser.execute(
+        "update tests.jobs set ticks_from = now() - interval '2 hours', next_tick_at = now() - interval '1 hour'"
+    )
     backfill = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"}
     backfill_id = client.post(f"{base}/jobs/minutely/backfill", json=backfill).raise_for_status().json()["backfill_id"]
     execution_id = client.post(f"{base}/jobs/minutely/trigger", json={}).raise_for_status().json()["execution_id"]
@@ -45,5 +50,7 @@ def test_a_thousand_reads_change_no_row(own_api: Api, paths: list[str], superuse
     previewed = own_api.client.post("/v1/schedules/preview", json={"cron": "* * * * *"})
     assert previewed.status_code == 200
     assert written(superuser) == before
-    own_api.client.post(f"{next(path for path in paths if path.endswith('/status')).removesuffix('/status')}/pause").raise_for_status()
+    own_api.client.post(
+        f"{next(path for path in paths if path.endswith('/status')).removesuffix('/status')}/pause"
+    ).raise_for_status()
     assert written(superuser) != before  # what is written is seen

@@ -1,4 +1,5 @@
-"""A job's name means the job with all its versions; an id means one version, and one that was replaced changes nothing."""
+"""A job's name means the job with all its versions; an id means one version, and one that was replaced changes
+nothing."""
 
 from typing import Any
 
@@ -67,9 +68,11 @@ def test_health_and_the_last_day_are_of_all_versions(edited: Edited, shared_supe
     shared_superuser.execute(
         """
         with ended as (delete from kronos.execution_live where execution_id = %s returning *)
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'FAILED', scheduled_at, run_at, created_at,
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'FAILED', scheduled_at,
+               run_at, created_at,
                max_attempts, input from ended
         """,
         [edited.runs[0]],

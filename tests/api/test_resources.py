@@ -49,7 +49,10 @@ def test_a_workspace_is_made_changed_and_deleted(api: httpx.Client) -> None:
     assert suspended["suspended_at"]
     assert api.patch(f"/v1/workspaces/{slug}", json={"status": "ACTIVE"}).json()["suspended_at"] is None
 
-    assert (api.delete(f"/v1/workspaces/{slug}").status_code, api.get(f"/v1/workspaces/{slug}").status_code) == (200, 404)
+    assert (api.delete(f"/v1/workspaces/{slug}").status_code, api.get(f"/v1/workspaces/{slug}").status_code) == (
+        200,
+        404,
+    )
     assert api.post("/v1/workspaces", json={"slug": slug}).json()["name"] == slug
 
 
@@ -59,20 +62,29 @@ def test_a_workspace_is_deleted_once_all_in_it_has_ended(
     """A job that has ended leaves an execution that is to be tried again in an hour, and a backfill that goes on."""
     base = f"/v1/workspaces/{workspace}"
     retried = ENDPOINT["retry_policy"] | {"initial_delay_ms": 3_600_000, "max_delay_ms": 3_600_000}
-    assert api.put(f"{base}/endpoints/sink", json=ENDPOINT | {"retry_policy": retried, "max_in_flight": None}).status_code == 200
+    assert (
+        api.put(f"{base}/endpoints/sink", json=ENDPOINT | {"retry_policy": retried, "max_in_flight": None}).status_code
+        == 200
+    )
     job = api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}).json()["job_id"]
     window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:10:00Z", "max_active": 1}
     backfill = api.post(f"{base}/jobs/{job}/backfill", json=window).json()["backfill_id"]
     assert refusal(api.delete(base)) == "1 ACTIVE or PAUSED jobs, 1 unfinished executions, 1 RUNNING backfills"
 
-    shared_superuser.execute("update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"ended\"}' where job_id = %s", [job])
+    shared_superuser.execute(
+        "update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"ended\"}' where job_id = %s", [job]
+    )
     (execution,) = api.get(f"{base}/executions").json()["data"]
     with as_worker(shared_api.database_url) as worker:
-        (row,) = shared_superuser.execute("select endpoint_id, workspace_id from kronos.jobs where job_id = %s", [job]).fetchall()
+        (row,) = shared_superuser.execute(
+            "select endpoint_id, workspace_id from kronos.jobs where job_id = %s", [job]
+        ).fetchall()
         endpoint = EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
         token, claimed = claim(worker, endpoint)
         assert refusal(api.delete(base)) == "1 unfinished executions, 1 RUNNING backfills"
-        assert finalize(worker, token, claimed, "FAILED", retry=timedelta(hours=1)) == {UUID(execution["execution_id"]): "RETRY"}
+        assert finalize(worker, token, claimed, "FAILED", retry=timedelta(hours=1)) == {
+            UUID(execution["execution_id"]): "RETRY"
+        }
     assert refusal(api.delete(base)) == "1 unfinished executions, 1 RUNNING backfills"
     refused = api.delete(f"{base}/endpoints/sink").json()
     assert (refused["code"], "?endpoint=sink" in refused["detail"]) == ("endpoint_in_use", True)
@@ -109,7 +121,10 @@ def test_an_endpoint_is_made_as_it_was_given(api: httpx.Client, workspace: str) 
 def test_an_endpoint_has_the_documented_defaults(api: httpx.Client, workspace: str) -> None:
     endpoint = api.get(f"/v1/workspaces/{workspace}/endpoints/sink").json()
 
-    assert endpoint["spec"] | {"method": "POST", "headers": {}, "timeout_ms": 30000, "body_template": None} == endpoint["spec"]
+    assert (
+        endpoint["spec"] | {"method": "POST", "headers": {}, "timeout_ms": 30000, "body_template": None}
+        == endpoint["spec"]
+    )
     assert endpoint["retry_policy"] == {
         "max_attempts": 5,
         "backoff": "exponential",
@@ -121,7 +136,9 @@ def test_an_endpoint_has_the_documented_defaults(api: httpx.Client, workspace: s
     assert endpoint["max_in_flight"] is None
 
 
-def test_put_makes_an_endpoint_and_then_its_next_versions(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_put_makes_an_endpoint_and_then_its_next_versions(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     path = f"/v1/workspaces/{workspace}/endpoints/report"
 
     first = api.put(path, json=ENDPOINT)

@@ -1,4 +1,5 @@
-"""GET, PUT /v1/workspaces/{w}/retention: a workspace's own ages, the instance's, and since when its history is whole."""
+"""GET, PUT /v1/workspaces/{w}/retention: a workspace's own ages, the instance's, and since when its history is
+whole."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,14 @@ def test_without_ages_of_its_own_the_instances_hold(api: httpx.Client, workspace
     response = api.get(f"/v1/workspaces/{workspace}/retention")
     assert (response.status_code, response.json()) == (
         200,
-        {"workspace": workspace, **DEFAULTS, "override": NONE, "defaults": DEFAULTS, "retained_from": None, "version": 1},
+        {
+            "workspace": workspace,
+            **DEFAULTS,
+            "override": NONE,
+            "defaults": DEFAULTS,
+            "retained_from": None,
+            "version": 1,
+        },
     )
 
 
@@ -50,12 +58,18 @@ def test_other_workspaces_are_untouched_and_the_system_one_refuses(api: httpx.Cl
     assert (absent.status_code, absent.json()["code"]) == (404, "workspace_not_found")
 
 
-def test_beyond_the_retained_window_nobody_says_unaccounted(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> None:
+def test_beyond_the_retained_window_nobody_says_unaccounted(
+    own_api: Api, own_workspace: str, superuser: psycopg.Connection
+) -> None:
     base = f"/v1/workspaces/{own_workspace}"
-    made = own_api.client.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "0 12 * * *"}).json()
+    made = own_api.client.post(
+        f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "0 12 * * *"}
+    ).json()
     now: datetime = value(superuser, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'")
     noon = now - timedelta(days=40) + timedelta(hours=12)
-    superuser.execute("update kronos.jobs set ticks_from = %s where job_id = %s", [now - timedelta(days=50), made["job_id"]])
+    superuser.execute(
+        "update kronos.jobs set ticks_from = %s where job_id = %s", [now - timedelta(days=50), made["job_id"]]
+    )
     at = {"at": noon.isoformat().replace("+00:00", "Z")}
     told = own_api.client.get(f"{base}/jobs/{made['job_id']}/explain", params=at).json()
     assert (told["decision"], told["code"]) == ("UNACCOUNTED", "unaccounted")
@@ -72,7 +86,9 @@ def test_beyond_the_retained_window_nobody_says_unaccounted(own_api: Api, own_wo
 
 def test_a_version_that_was_aged_out_is_told(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> None:
     base = f"/v1/workspaces/{own_workspace}"
-    job = own_api.client.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "0 12 * * *", "name": "report"}).json()
+    job = own_api.client.post(
+        f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "0 12 * * *", "name": "report"}
+    ).json()
     for hour in (13, 14):
         assert own_api.client.patch(f"{base}/jobs/report", json={"cron": f"0 {hour} * * *"}).status_code == 200
     superuser.execute(

@@ -1,4 +1,5 @@
-"""A run that is made due again by hand goes to its endpoint as it is now, or in the version that it had; its attempts say which."""
+"""A run that is made due again by hand goes to its endpoint as it is now, or in the version that it had; its attempts
+say which."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +14,11 @@ from conftest import Api
 from factory import EndpointRow
 from worker.protocol import as_worker, claim, finalize
 
-CORRECTED = {"type": "HTTP", "spec": {"url": "https://example.com/right", "timeout_ms": 9000}, "retry_policy": {"max_attempts": 7}}
+CORRECTED = {
+    "type": "HTTP",
+    "spec": {"url": "https://example.com/right", "timeout_ms": 9000},
+    "retry_policy": {"max_attempts": 7},
+}
 
 
 @pytest.fixture
@@ -48,17 +53,26 @@ def backfilled(api: httpx.Client, base: str) -> str:
 @pytest.fixture
 def base(api: httpx.Client, workspace: str) -> str:
     path = f"/v1/workspaces/{workspace}"
-    wrong = {"name": "target", "type": "HTTP", "spec": {"url": "https://example.com/wrong"}, "retry_policy": {"max_attempts": 2}}
+    wrong = {
+        "name": "target",
+        "type": "HTTP",
+        "spec": {"url": "https://example.com/wrong"},
+        "retry_policy": {"max_attempts": 2},
+    }
     assert api.post(f"{path}/endpoints", json=wrong).status_code == 201
     return path
 
 
 @pytest.fixture
-def fail(api: httpx.Client, base: str, shared_superuser: psycopg.Connection, worker: psycopg.Connection) -> Callable[[str], None]:
+def fail(
+    api: httpx.Client, base: str, shared_superuser: psycopg.Connection, worker: psycopg.Connection
+) -> Callable[[str], None]:
     """One attempt that ends an execution FAILED."""
 
     def failed(execution_id: str) -> None:
-        shared_superuser.execute("update kronos.execution_live set visible_at = now() where execution_id = %s", [execution_id])
+        shared_superuser.execute(
+            "update kronos.execution_live set visible_at = now() where execution_id = %s", [execution_id]
+        )
         row = shared_superuser.execute(
             "select endpoint_id, workspace_id from kronos.execution_live where execution_id = %s", [execution_id]
         ).fetchone()
@@ -81,7 +95,9 @@ def failed(request: pytest.FixtureRequest, api: httpx.Client, base: str, fail: C
 
 
 def versions(api: httpx.Client, base: str, execution_id: str) -> list[int | None]:
-    return [attempt["endpoint_version"] for attempt in api.get(f"{base}/executions/{execution_id}/attempts").json()["data"]]
+    return [
+        attempt["endpoint_version"] for attempt in api.get(f"{base}/executions/{execution_id}/attempts").json()["data"]
+    ]
 
 
 @pytest.mark.parametrize("body", [None, {}, {"endpoint_version": "latest"}])
@@ -95,8 +111,12 @@ def test_it_goes_to_the_endpoint_as_it_is_now(
 ) -> None:
     retried = api.post(f"{base}/executions/{failed}/retry", json=body)
     assert (retried.status_code, retried.json()["execution_id"], retried.json()["status"]) == (200, failed, "RETRYING")
-    assert (retried.json()["attempt_count"], retried.json()["max_attempts"]) == (1, 8), "as many more as the present version allows"
-    row = shared_superuser.execute("select timeout_ms from kronos.execution_live where execution_id = %s", [failed]).fetchone()
+    assert (retried.json()["attempt_count"], retried.json()["max_attempts"]) == (1, 8), (
+        "as many more as the present version allows"
+    )
+    row = shared_superuser.execute(
+        "select timeout_ms from kronos.execution_live where execution_id = %s", [failed]
+    ).fetchone()
     assert row == (9000,)
     fail(failed)
     assert versions(api, base, failed) == [1, 2]
@@ -111,8 +131,12 @@ def test_it_goes_where_it_went_before_if_that_is_asked_for(
     assert versions(api, base, failed) == [1, 1]
 
 
-@pytest.mark.parametrize("body", [{"endpoint_version": "newest"}, {"endpoint_version": 2}, {"endpoint_version": None}, {"version": "same"}])
-def test_any_other_version_is_refused_and_nothing_is_done(api: httpx.Client, base: str, failed: str, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "body", [{"endpoint_version": "newest"}, {"endpoint_version": 2}, {"endpoint_version": None}, {"version": "same"}]
+)
+def test_any_other_version_is_refused_and_nothing_is_done(
+    api: httpx.Client, base: str, failed: str, body: dict[str, Any]
+) -> None:
     problem = problem_of(api.post(f"{base}/executions/{failed}/retry", json=body))
     assert problem["status"] == 422
     assert problem["errors"][0]["pointer"] in ("/endpoint_version", "/version")
@@ -132,7 +156,9 @@ def test_where_the_endpoint_was_deleted_a_sentence_says_so(
     assert api.get(f"{base}/executions/{execution_id}").json()["status"] == "FAILED"
 
 
-def test_failed_ticks_are_counted_and_taken_by_a_backfill(api: httpx.Client, base: str, fail: Callable[[str], None]) -> None:
+def test_failed_ticks_are_counted_and_taken_by_a_backfill(
+    api: httpx.Client, base: str, fail: Callable[[str], None]
+) -> None:
     first = backfilled(api, base)
     fail(first)
     (job,) = api.get(f"{base}/jobs").json()["data"]

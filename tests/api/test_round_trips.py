@@ -1,4 +1,5 @@
-"""What the door lets in comes back the same: in every answer, in every list, and at the receiver. What could not is refused there."""
+"""What the door lets in comes back the same: in every answer, in every list, and at the receiver. What could not is
+refused there."""
 
 import json
 import threading
@@ -34,9 +35,12 @@ class Written(str):
 
 
 SPELLINGS = [
-    "0", "-0", "-0.0", "0e5", "1.0", "1", "1.000", "1e0", "1E+2", "100", "1e18", "1e19", "1e20", "5.9e24", "1e300", "-5.9e24", "1.7e308",
-    "1.7976931348623157e308", "5e-324", "2.2250738585072014e-308", "9007199254740993", "9223372036854775807", "-9223372036854775808",
-    "18446744073709551616.0", "12345678901234567890.0", "0.1", "0." + "3" * 60, "1." + "0" * 60 + "1", "3" * 60 + ".5", "1e-7",
+    "0", "-0", "-0.0", "0e5", "1.0", "1", "1.000", "1e0", "1E+2", "100", "1e18", "1e19", "1e20", "5.9e24", "1e300",
+    "-5.9e24", "1.7e308",
+    "1.7976931348623157e308", "5e-324", "2.2250738585072014e-308", "9007199254740993", "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551616.0", "12345678901234567890.0", "0.1", "0." + "3" * 60, "1." + "0" * 60 + "1",
+    "3" * 60 + ".5", "1e-7",
     "123456789e-20",
 ]  # fmt: skip
 NUMBERS = st.one_of(
@@ -44,7 +48,9 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.integers(-(2**63), 2**63 - 1).map(str),
 ).map(Written)
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12).map(lambda text: text.replace("{{", "{ {"))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12).map(
+    lambda text: text.replace("{{", "{ {")
+)
 SCALARS = st.one_of(NUMBERS, NUMBERS, TEXTS, st.none(), st.booleans())
 DOCUMENTS = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
@@ -64,7 +70,10 @@ def spelt(document: Json, *, is_ascii: bool) -> str:
     if isinstance(document, Written):
         return str(document)
     if isinstance(document, dict):
-        members = (f"{json.dumps(key, ensure_ascii=is_ascii)}: {spelt(each, is_ascii=is_ascii)}" for key, each in document.items())
+        members = (
+            f"{json.dumps(key, ensure_ascii=is_ascii)}: {spelt(each, is_ascii=is_ascii)}"
+            for key, each in document.items()
+        )
         return "{" + ", ".join(members) + "}"
     if isinstance(document, list):
         return "[" + ",".join(spelt(each, is_ascii=is_ascii) for each in document) + "]"
@@ -77,7 +86,11 @@ def same(read: Json, sent: Json) -> bool:
         meant = sent.meant
         return type(read) in (int, float) and (read == meant if isinstance(meant, int) else float(read) == meant)
     if isinstance(sent, dict):
-        return isinstance(read, dict) and read.keys() == sent.keys() and all(same(read[key], each) for key, each in sent.items())
+        return (
+            isinstance(read, dict)
+            and read.keys() == sent.keys()
+            and all(same(read[key], each) for key, each in sent.items())
+        )
     if isinstance(sent, list):
         return isinstance(read, list) and len(read) == len(sent) and all(map(same, read, sent))
     return type(read) is type(sent) and bool(read == sent)
@@ -113,7 +126,9 @@ class Place:
         self.base = f"/v1/workspaces/{make_workspace(client)}"
 
     def send(self, method: str, path: str, body: dict[str, Json], status: int, *, is_ascii: bool) -> dict[str, Any]:
-        answer = self.client.request(method, self.base + path, content=spelt(body, is_ascii=is_ascii).encode(), headers=JSON)
+        answer = self.client.request(
+            method, self.base + path, content=spelt(body, is_ascii=is_ascii).encode(), headers=JSON
+        )
         assert answer.status_code == status, answer.text
         row: dict[str, Any] = answer.json()
         return row
@@ -172,12 +187,28 @@ def test_what_is_let_in_is_stored_delivered_and_answered_everywhere(
     spec = {"url": place.receiver.url, "headers": {"X-Any": 'a;b="c" ~{}'}, "body_template": made_of}
     endpoint = send("POST", "/endpoints", {"name": name, "type": "HTTP", "spec": spec}, 201)
     plain = {"url": place.receiver.url}
-    send("PUT", f"/endpoints/{name}-plain", {"type": "HTTP", "spec": plain, "retry_policy": {"max_delay_ms": Written("86400000")}}, 201)
+    send(
+        "PUT",
+        f"/endpoints/{name}-plain",
+        {"type": "HTTP", "spec": plain, "retry_policy": {"max_delay_ms": Written("86400000")}},
+        201,
+    )
     templated = send("POST", "/jobs", {"endpoint": name, "trigger": "IMMEDIATE", "input": given, "tags": tags}, 201)
     idempotency = {"idempotency_key": f"{name}{key}"}
-    once = send("POST", "/jobs", {"endpoint": f"{name}-plain", "trigger": "IMMEDIATE", "input": given, **idempotency}, 201)
-    again = send("POST", "/jobs", {"endpoint": f"{name}-plain", "trigger": "IMMEDIATE", "input": given, **idempotency}, 200)
-    cron = {"endpoint": f"{name}-plain", "trigger": "CRON", "cron": "0 0 1 1 *", "name": name, "tags": tags, "input": {"before": one}}
+    once = send(
+        "POST", "/jobs", {"endpoint": f"{name}-plain", "trigger": "IMMEDIATE", "input": given, **idempotency}, 201
+    )
+    again = send(
+        "POST", "/jobs", {"endpoint": f"{name}-plain", "trigger": "IMMEDIATE", "input": given, **idempotency}, 200
+    )
+    cron = {
+        "endpoint": f"{name}-plain",
+        "trigger": "CRON",
+        "cron": "0 0 1 1 *",
+        "name": name,
+        "tags": tags,
+        "input": {"before": one},
+    }
     first = send("POST", "/jobs", cron, 201)
     patched = send("PATCH", f"/jobs/{name}", {"input": given}, 200)
     of_job = send("POST", f"/jobs/{name}/trigger", {}, 202)
@@ -235,7 +266,11 @@ UNFIT = {
 }
 FIELDS = {
     "input": ("POST", "/jobs", '{"endpoint": "sink", "trigger": "IMMEDIATE", "input": {"a": @}}'),
-    "a cron job's input": ("POST", "/jobs", '{"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "input": {"a": [@]}}'),
+    "a cron job's input": (
+        "POST",
+        "/jobs",
+        '{"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "input": {"a": [@]}}',
+    ),
     "a changed input": ("PATCH", "/jobs/unfit", '{"input": {"a": @}}'),
     "trigger's input": ("POST", "/jobs/unfit/trigger", '{"input": {"a": @}}'),
     "body_template": (
@@ -256,7 +291,9 @@ def test_what_could_not_come_back_is_refused_at_the_door(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, field: str
 ) -> None:
     base, client = f"/v1/workspaces/{workspace}", shared_api.client
-    client.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "unfit"}).raise_for_status()
+    client.post(
+        f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "unfit"}
+    ).raise_for_status()
     method, path, body = FIELDS[field]
     for what, unfit in UNFIT.items():
         before = counts(shared_superuser)

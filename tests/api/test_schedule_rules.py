@@ -29,7 +29,8 @@ ALL = [{name: VALUES[name][0] for name in ("cron", "every", "anchor")}]
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """The schedule that the job would have: an expression takes an interval's place, with its anchor, and the other way round."""
+    """The schedule that the job would have: an expression takes an interval's place, with its anchor, and the other way
+    round."""
     kept = dict(base)
     if "cron" in change:
         kept.pop("every", None)
@@ -43,12 +44,18 @@ def verdict(answer: httpx.Response) -> tuple[int, str, list[tuple[str, str]]]:
     if answer.is_success:
         return 200, "", []
     problem = problem_of(answer)
-    return problem["status"], problem["code"], [(fault["pointer"], fault["detail"]) for fault in problem.get("errors", [])]
+    return (
+        problem["status"],
+        problem["code"],
+        [(fault["pointer"], fault["detail"]) for fault in problem.get("errors", [])],
+    )
 
 
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("change", [*ONE, *TWO, *ALL], ids=lambda change: " ".join(map(str, change.items())))
-def test_a_change_is_judged_as_the_creation_of_what_it_makes(api: httpx.Client, workspace: str, base: str, change: dict[str, Any]) -> None:
+def test_a_change_is_judged_as_the_creation_of_what_it_makes(
+    api: httpx.Client, workspace: str, base: str, change: dict[str, Any]
+) -> None:
     path = f"/v1/workspaces/{workspace}/jobs"
     common = {"endpoint": "sink", "trigger": "CRON"}
     job = api.post(path, json=common | BASES[base] | {"name": "j"}).raise_for_status().json()
@@ -59,7 +66,8 @@ def test_a_change_is_judged_as_the_creation_of_what_it_makes(api: httpx.Client, 
     now = api.get(f"{path}/j").json()
     if changed.is_success:
         shown = ("cron", "every", "anchor_local", "timezone", "description", "ends_at")
-        # An interval without an anchor begins with the minute in which it was asked for: with that of the one before or after.
+        # An interval without an anchor begins with the minute in which it was asked for: with that of the one before or
+        # after.
         either = [[each.json()[name] for name in shown] for each in (before, created)]
         assert [now[name] for name in shown] in either
         assert "anchor" not in change or now["anchor"] == created.json()["anchor"]

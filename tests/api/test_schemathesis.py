@@ -1,4 +1,5 @@
-"""What schemathesis generates of /openapi.json: 5,000 requests and more, each answered as the document has it, with every check of its."""
+"""What schemathesis generates of /openapi.json: 5,000 requests and more, each answered as the document has it, with
+every check of its."""
 
 import json
 import os
@@ -31,7 +32,12 @@ def test_whatever_is_generated_is_answered_as_the_document_has_it(
         for operation in methods.values()
         if any(each["name"] == "cursor" for each in operation["parameters"])
     ]
-    told = (_HERE / "schemathesis.toml").read_text().replace("HOOKS", "schemathesis_hooks").replace("[CURSORS]", json.dumps(lists))
+    told = (
+        (_HERE / "schemathesis.toml")
+        .read_text()
+        .replace("HOOKS", "schemathesis_hooks")
+        .replace("[CURSORS]", json.dumps(lists))
+    )
     (tmp_path / "schemathesis.toml").write_text(told)
     shutil.copy(_HERE / "schemathesis_hooks.py", tmp_path)
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(written), "--url", str(api.base_url)]

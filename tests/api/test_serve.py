@@ -88,7 +88,9 @@ def test_it_ends_in_order_when_told_to(database_url: str, number: signal.Signals
         assert not answers(process.url)
 
 
-def test_a_request_under_way_is_finished_before_the_end(database_url: str, key: str, superuser: psycopg.Connection) -> None:
+def test_a_request_under_way_is_finished_before_the_end(
+    database_url: str, key: str, superuser: psycopg.Connection
+) -> None:
     superuser.execute(
         """
         create function public.wait() returns trigger language plpgsql set lock_timeout = 0
@@ -101,7 +103,9 @@ def test_a_request_under_way_is_finished_before_the_end(database_url: str, key: 
         headers = {"Authorization": f"Bearer {key}"}
         got: list[httpx.Response] = []
         caller = threading.Thread(
-            target=lambda: got.append(httpx.post(f"{process.url}/v1/workspaces", headers=headers, json={"slug": "acme"}, timeout=20))
+            target=lambda: got.append(
+                httpx.post(f"{process.url}/v1/workspaces", headers=headers, json={"slug": "acme"}, timeout=20)
+            )
         )
         caller.start()
         waiting = "select 1 from pg_stat_activity where application_name = 'kronos-api' and wait_event = 'advisory'"
@@ -135,14 +139,22 @@ def test_a_database_that_is_away_at_the_start_is_503_until_it_comes(database_url
         assert int(down.headers["retry-after"]) > 0
 
         valve.open()
-        wait_for(lambda: httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20).status_code == 200, "the database", 40)
+        wait_for(
+            lambda: httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20).status_code == 200,
+            "the database",
+            40,
+        )
 
         valve.close()
         cut = httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20)
         assert (cut.status_code, problem_of(cut)["code"]) == (503, "database_unavailable")
 
         valve.open()
-        wait_for(lambda: httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20).status_code == 200, "the database", 40)
+        wait_for(
+            lambda: httpx.get(f"{process.url}/v1/workspaces", headers=headers, timeout=20).status_code == 200,
+            "the database",
+            40,
+        )
         valve.close()
 
 
@@ -162,7 +174,9 @@ def test_a_prefix_of_a_proxy_may_be_kept_or_stripped(database_url: str, key: str
 def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": str(taken.getsockname()[1])}
-        ended = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=30, check=False)
+        ended = subprocess.run(
+            [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=30, check=False
+        )
 
     assert ended.returncode == 1
     assert "cannot listen on 127.0.0.1 port" in ended.stderr
@@ -170,9 +184,15 @@ def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:
 
 
 def test_a_wrong_egress_network_ends_the_start_with_a_sentence(database_url: str) -> None:
-    environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", "KRONOS_EGRESS_ALLOW": "10.0.0.0/33"}
+    environment = os.environ | {
+        "KRONOS_DATABASE_URL": database_url,
+        "KRONOS_PORT": "0",
+        "KRONOS_EGRESS_ALLOW": "10.0.0.0/33",
+    }
 
-    ended = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
 
     assert ended.returncode == 1
     assert "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is no network" in ended.stderr

@@ -1,4 +1,5 @@
-"""A job's status: its ledger of the last 24 hours, what is overdue, and a malformed job that says so and harms nobody."""
+"""A job's status: its ledger of the last 24 hours, what is overdue, and a malformed job that says so and harms
+nobody."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +19,8 @@ CORRUPTIONS = {
     "everything null": """update kronos.jobs set schedule = jsonb_populate_record(null::kronos.schedule, '{}')
                            where job_id = %(job_id)s""",
     "no such zone": "update kronos.jobs set schedule.timezone = 'Nowhere/Here' where job_id = %(job_id)s",
-    "an interval of nothing": "update kronos.jobs set schedule.every_seconds = 0, schedule.anchor = now() where job_id = %(job_id)s",
+    "an interval of "
+    "nothing": "update kronos.jobs set schedule.every_seconds = 0, schedule.anchor = now() where job_id = %(job_id)s",
     "no endpoint version": """update kronos.endpoints set version = 99
                                where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""",
 }
@@ -30,10 +32,15 @@ def minute(shared_superuser: psycopg.Connection) -> datetime:
     return found
 
 
-def make_due(client: httpx.Client, connection: psycopg.Connection, workspace: str, pointer: datetime, **body: Any) -> str:
+def make_due(
+    client: httpx.Client, connection: psycopg.Connection, workspace: str, pointer: datetime, **body: Any
+) -> str:
     """A job of yesterday that is accounted for up to, and without, `pointer`."""
     job_id: str = client.post(f"/v1/workspaces/{workspace}/jobs", json=CRON | body).json()["job_id"]
-    connection.execute("update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s", [pointer - MINUTE, pointer, job_id])
+    connection.execute(
+        "update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s",
+        [pointer - MINUTE, pointer, job_id],
+    )
     return job_id
 
 
@@ -53,14 +60,29 @@ def test_the_ledger_of_the_last_24_hours_is_told(
     found = status(api, workspace, job_id)
 
     ledger = found["ledger"]
-    assert (ledger["expected"], ledger["accounted"], ledger["delivered"], ledger["missed"], ledger["skipped"]) == (61, 61, 2, 59, 0)
-    assert (ledger["unaccounted"], ledger["surplus"], ledger["first_unaccounted"], ledger["is_truncated"]) == (0, 0, None, False)
-    assert datetime.fromisoformat(ledger["checked_until"]) - datetime.fromisoformat(ledger["since"]) == timedelta(hours=24)
+    assert (ledger["expected"], ledger["accounted"], ledger["delivered"], ledger["missed"], ledger["skipped"]) == (
+        61,
+        61,
+        2,
+        59,
+        0,
+    )
+    assert (ledger["unaccounted"], ledger["surplus"], ledger["first_unaccounted"], ledger["is_truncated"]) == (
+        0,
+        0,
+        None,
+        False,
+    )
+    assert datetime.fromisoformat(ledger["checked_until"]) - datetime.fromisoformat(ledger["since"]) == timedelta(
+        hours=24
+    )
     assert (found["health"], found["error"]) == ("FAILING", None)
     assert found["pg_cron"]["jobname"] == f"kronos:{job_id}"
 
 
-def test_a_row_that_was_deleted_shows(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, minute: datetime) -> None:
+def test_a_row_that_was_deleted_shows(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, minute: datetime
+) -> None:
     job_id = make_due(api, shared_superuser, workspace, minute)
     shared_superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, minute])
     assert status(api, workspace, job_id)["ledger"]["unaccounted"] == 0
@@ -87,7 +109,8 @@ def test_a_fault_holds_while_the_pointer_stands_where_it_stood(
     shared_superuser.execute(
         """
         insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
-        select job_id, workspace_id, next_tick_at, '22008', 'date field value out of range' from tests.jobs where job_id = %s
+        select job_id, workspace_id, next_tick_at, '22008', 'date field value out of range' from tests.jobs
+               where job_id = %s
         """,
         [job_id],
     )
@@ -120,7 +143,13 @@ def test_a_malformed_job_says_so_and_the_others_go_on(
     assert status(api, workspace, sound)["ledger"]["expected"] >= 1
     assert status(api, workspace, sound)["error"] is None
     base = f"/v1/workspaces/{workspace}/jobs"
-    for path in (f"{base}/{broken}", base, f"{base}/{broken}/versions", f"{base}/{broken}/executions", f"{base}/{broken}/explain"):
+    for path in (
+        f"{base}/{broken}",
+        base,
+        f"{base}/{broken}/versions",
+        f"{base}/{broken}/executions",
+        f"{base}/{broken}/explain",
+    ):
         assert api.get(path).status_code == 200, path
     assert api.get(f"{base}/{broken}/next-runs").status_code in (200, 409)
     assert api.delete(f"{base}/{broken}").json()["status"] == "RETIRED"

@@ -6,7 +6,9 @@ import pytest
 from api_answers import problem_of
 
 
-@pytest.mark.parametrize("given", ["1_0", "5.0", " 5 ", "5 ", "+5", "05", "0x5", "5e0", "\u0665", "", "5\t", "true", "99999999999"])
+@pytest.mark.parametrize(
+    "given", ["1_0", "5.0", " 5 ", "5 ", "+5", "05", "0x5", "5e0", "\u0665", "", "5\t", "true", "99999999999"]
+)
 @pytest.mark.parametrize("where", ["jobs?limit", "executions?limit", "endpoints?limit"])
 def test_numbers_are_digits(api: httpx.Client, workspace: str, where: str, given: str) -> None:
     path, name = where.split("?")
@@ -54,7 +56,12 @@ def test_words_times_and_names_are_as_documented(api: httpx.Client, workspace: s
 
 
 @pytest.mark.parametrize(
-    "path", ["executions/{0123}", "executions/0193f0c87a1e7cc39b5a4c1d2e3f4a5b", "executions/%200193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b"]
+    "path",
+    [
+        "executions/{0123}",
+        "executions/0193f0c87a1e7cc39b5a4c1d2e3f4a5b",
+        "executions/%200193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b",
+    ],
 )
 def test_ids_are_written_one_way(api: httpx.Client, workspace: str, path: str) -> None:
     assert problem_of(api.get(f"/v1/workspaces/{workspace}/{path}"))["status"] == 400

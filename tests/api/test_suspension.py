@@ -67,7 +67,8 @@ def wanted(superuser: psycopg.Connection, scene: Scene) -> list[str]:
         select job.job_id::text
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)
-         where workspace.slug = %s and job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE' order by 1
+         where workspace.slug = %s and job.status = 'ACTIVE' and job.trigger = 'CRON'
+               and workspace.status = 'ACTIVE' order by 1
         """,
         [scene.workspace],
     )
@@ -116,13 +117,17 @@ def test_its_entries_go_and_come_back_and_nobody_elses_do(scene: Scene, shared_s
 
 
 def test_its_name_changes_with_its_status_in_one_call(scene: Scene) -> None:
-    answer = scene.client.patch(f"/v1/workspaces/{scene.workspace}", json={"status": "SUSPENDED", "name": "Gone"}).json()
+    answer = scene.client.patch(
+        f"/v1/workspaces/{scene.workspace}", json={"status": "SUSPENDED", "name": "Gone"}
+    ).json()
     assert (answer["status"], answer["name"]) == ("SUSPENDED", "Gone")
     answer = scene.client.patch(f"/v1/workspaces/{scene.workspace}", json={"name": "Still gone"}).json()
     assert (answer["status"], answer["name"]) == ("SUSPENDED", "Still gone")
 
 
-def test_a_tick_due_before_runs_and_each_one_after_is_told_as_skipped(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+def test_a_tick_due_before_runs_and_each_one_after_is_told_as_skipped(
+    scene: Scene, shared_superuser: psycopg.Connection
+) -> None:
     minute_with_time_left(shared_superuser)  # one tick is due, not two, and of the other job none
     job, other = scene.created("* * * * *"), scene.created("* * * * *")
     backdate(shared_superuser, job, minutes=0)
@@ -136,18 +141,29 @@ def test_a_tick_due_before_runs_and_each_one_after_is_told_as_skipped(scene: Sce
     for each in (job, other):
         (skipped,) = [row for row in executions(scene, each) if row["status"] == "SKIPPED"]
         assert skipped["status_reason"]["code"] == "workspace_suspended"
-        ((until,),) = shared_superuser.execute("select next_tick_at from tests.jobs where job_id = %s", [each]).fetchall()
+        ((until,),) = shared_superuser.execute(
+            "select next_tick_at from tests.jobs where job_id = %s", [each]
+        ).fetchall()
         ticks = (until - first[each]) // MINUTE - (each == job)  # one of them has run, and its row says so
         assert (datetime.fromisoformat(skipped["scheduled_at"]), skipped["tick_count"]) == (first[each], ticks)
-    assert [row["execution_id"] for row in executions(scene, job) if row["status"] != "SKIPPED"] == [ran["execution_id"]]
+    assert [row["execution_id"] for row in executions(scene, job) if row["status"] != "SKIPPED"] == [
+        ran["execution_id"]
+    ]
 
 
 @pytest.mark.parametrize("max_in_flight", [None, 10])
-def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_outlasts_it(own_api: Api, max_in_flight: int | None) -> None:
+def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_outlasts_it(
+    own_api: Api, max_in_flight: int | None
+) -> None:
     slug = f"w-{uuid.uuid4().hex[:12]}"
     own_api.client.post("/v1/workspaces", json={"slug": slug})
     for name in ("open", "held"):
-        spec = {"name": name, "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}, "max_in_flight": max_in_flight}
+        spec = {
+            "name": name,
+            "type": "HTTP",
+            "spec": {"url": "http://127.0.0.1:9/hook"},
+            "max_in_flight": max_in_flight,
+        }
         assert own_api.client.post(f"/v1/workspaces/{slug}/endpoints", json=spec).status_code == 201
     scene = Scene(client=own_api.client, workspace=slug)
     for name in ("open", "held"):
@@ -168,7 +184,9 @@ def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_ou
         assert [told.channel for told in superuser.notifies(timeout=20, stop_after=1)] == ["kronos_work"]
         assert due(worker) == set(endpoints)
         (endpoint_id,) = claimed(worker, endpoints)
-        ((name,),) = superuser.execute("select name from kronos.endpoints where endpoint_id = %s", [endpoint_id]).fetchall()
+        ((name,),) = superuser.execute(
+            "select name from kronos.endpoints where endpoint_id = %s", [endpoint_id]
+        ).fetchall()
         assert name == "open"
 
 
@@ -191,7 +209,9 @@ def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid
     return [row[3] for row in run(worker, "claim_executions", params)]
 
 
-def test_its_jobs_are_changed_as_ever_without_an_entry_until_it_goes_on(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+def test_its_jobs_are_changed_as_ever_without_an_entry_until_it_goes_on(
+    scene: Scene, shared_superuser: psycopg.Connection
+) -> None:
     patched, halted, deleted, skipping = (scene.created() for _ in range(4))
     released = scene.created()
     assert scene.pause(released).status_code == 200
@@ -208,7 +228,11 @@ def test_its_jobs_are_changed_as_ever_without_an_entry_until_it_goes_on(scene: S
     assert entries(shared_superuser, scene) == []
 
     turned(scene, "ACTIVE")
-    assert entries(shared_superuser, scene) == wanted(shared_superuser, scene) == sorted([answer.json()["job_id"], released, skipping])
+    assert (
+        entries(shared_superuser, scene)
+        == wanted(shared_superuser, scene)
+        == sorted([answer.json()["job_id"], released, skipping])
+    )
 
 
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
@@ -237,7 +261,9 @@ DONE: dict[str, dict[str, Any]] = {
 }
 
 
-def test_what_asks_for_a_run_is_refused_and_all_else_is_done(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+def test_what_asks_for_a_run_is_refused_and_all_else_is_done(
+    scene: Scene, shared_superuser: psycopg.Connection
+) -> None:
     """One rule for every write of the API."""
     api, base = scene.client, f"/v1/workspaces/{scene.workspace}"
     scene.created(name="job")
@@ -281,10 +307,14 @@ def _writes(api: httpx.Client) -> Iterator[tuple[str, str]]:
     """Every write of the document that is of a workspace, its path from there."""
     for path, methods in api.get("/openapi.json").json()["paths"].items():
         if path.startswith("/v1/workspaces/{w}"):
-            yield from ((method.upper(), path.removeprefix("/v1/workspaces/{w}")) for method in methods if method != "get")
+            yield from (
+                (method.upper(), path.removeprefix("/v1/workspaces/{w}")) for method in methods if method != "get"
+            )
 
 
-def test_a_pause_that_has_run_out_is_over_when_its_workspace_goes_on(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+def test_a_pause_that_has_run_out_is_over_when_its_workspace_goes_on(
+    scene: Scene, shared_superuser: psycopg.Connection
+) -> None:
     job = scene.created("* * * * *")
     assert scene.pause(job).status_code == 200
     turned(scene, "SUSPENDED")
@@ -295,12 +325,19 @@ def test_a_pause_that_has_run_out_is_over_when_its_workspace_goes_on(scene: Scen
 
     assert (read(scene, job)["status"], entries(shared_superuser, scene)) == ("ACTIVE", [job])
     told = [(row["status"], row["status_reason"]["code"]) for row in executions(scene, job)]
-    assert (told, executions(scene, job)[0]["tick_count"]) == ([("SKIPPED", "paused"), ("SKIPPED", "workspace_suspended")], 5)
+    assert (told, executions(scene, job)[0]["tick_count"]) == (
+        [("SKIPPED", "paused"), ("SKIPPED", "workspace_suspended")],
+        5,
+    )
 
 
-def test_one_malformed_job_keeps_no_workspace_from_being_suspended_and_resumed(scene: Scene, shared_superuser: psycopg.Connection) -> None:
+def test_one_malformed_job_keeps_no_workspace_from_being_suspended_and_resumed(
+    scene: Scene, shared_superuser: psycopg.Connection
+) -> None:
     bad, good = scene.created("* * * * *"), scene.created("* * * * *")
-    shared_superuser.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [bad])
+    shared_superuser.execute(
+        "update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [bad]
+    )
     for status in ("SUSPENDED", "ACTIVE"):
         for job in (bad, good):
             backdate(shared_superuser, job, minutes=20)
@@ -316,7 +353,8 @@ def refused(superuser: psycopg.Connection, url: str, job: str) -> Iterator[None]
     superuser.execute(f"""
         create function public.refuse() returns trigger language plpgsql
             as $$ begin raise exception using errcode = '58030', message = 'the disk is gone'; end $$;
-        create trigger refuse before insert on cron.job for each row when (new.jobname = 'kronos:{job}') execute function public.refuse();
+        create trigger refuse before insert on cron.job for each row when (new.jobname = 'kronos:{job}') execute
+            function public.refuse();
     """)
     yield
     superuser.execute("drop function public.refuse() cascade")
@@ -333,7 +371,10 @@ def locked(superuser: psycopg.Connection, url: str, job: str) -> Iterator[None]:
 
 @pytest.mark.parametrize(("status", "failing"), [("SUSPENDED", locked), ("ACTIVE", refused)], ids=["suspend", "resume"])
 def test_an_error_of_pg_cron_keeps_no_workspace_from_turning_nor_other_jobs_from_following(
-    own_scene: Scene, own_api: Api, status: str, failing: Callable[[psycopg.Connection, str, str], AbstractContextManager[None]]
+    own_scene: Scene,
+    own_api: Api,
+    status: str,
+    failing: Callable[[psycopg.Connection, str, str], AbstractContextManager[None]],
 ) -> None:
     """The one job is left, which the answer says; once pg_cron works again it follows too."""
     jobs = sorted(own_scene.created("* * * * *") for _ in range(5))
@@ -345,9 +386,13 @@ def test_an_error_of_pg_cron_keeps_no_workspace_from_turning_nor_other_jobs_from
             answer = turn(own_scene, status)
             workspace = answer.json()
             assert (workspace["status"], workspace["jobs_left"]) == (status, 1)
-            assert entries(superuser, own_scene) == ([jobs[2]] if status == "SUSPENDED" else sorted({*jobs} - {jobs[2]}))
+            assert entries(superuser, own_scene) == (
+                [jobs[2]] if status == "SUSPENDED" else sorted({*jobs} - {jobs[2]})
+            )
             tag = answer.headers["ETag"]
-            assert own_scene.client.get(path, headers={"If-None-Match": tag}).json() == workspace  # not 304: it is still changing
+            assert (
+                own_scene.client.get(path, headers={"If-None-Match": tag}).json() == workspace
+            )  # not 304: it is still changing
 
         finished = turned(own_scene, status)
         assert finished == workspace | {"jobs_left": 0}

@@ -5,7 +5,15 @@ import pytest
 
 from api_answers import problem_of
 
-TITLES = ["Backup /logs/ + daily", "日次レポート", "it's 'quoted' \"twice\"", "🙂" * 200, "a", "naïve — ½", "%s {x} {{input.a}} ; --"]
+TITLES = [
+    "Backup /logs/ + daily",
+    "日次レポート",
+    "it's 'quoted' \"twice\"",
+    "🙂" * 200,
+    "a",
+    "naïve — ½",
+    "%s {x} {{input.a}} ; --",
+]
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "7 */2 * * *"}
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
 
@@ -23,10 +31,16 @@ def test_any_text_of_one_line_is_a_title(api: httpx.Client, workspace: str, titl
         assert api.get(f"{base}/jobs/{job['job_id']}").json()["title"] == title
     assert {each["title"] for each in api.get(f"{base}/jobs").json()["data"]} == {title}
     made = api.post(f"{base}/endpoints", json=HTTP | {"name": "e", "title": title})
-    assert (made.status_code, made.json()["title"], api.get(f"{base}/endpoints/e").json()["title"]) == (201, title, title)
+    assert (made.status_code, made.json()["title"], api.get(f"{base}/endpoints/e").json()["title"]) == (
+        201,
+        title,
+        title,
+    )
 
 
-@pytest.mark.parametrize("title", ["", " ", "\t", "two\nlines", "bell\u0007", "\u0085", "a" * 201, "🙂" * 201, 7, ["a"]])
+@pytest.mark.parametrize(
+    "title", ["", " ", "\t", "two\nlines", "bell\u0007", "\u0085", "a" * 201, "🙂" * 201, 7, ["a"]]
+)
 def test_what_is_no_title_is_refused(api: httpx.Client, workspace: str, title: object) -> None:
     base = f"/v1/workspaces/{workspace}"
     job = api.post(f"{base}/jobs", json=CRON).json()["job_id"]
@@ -73,6 +87,10 @@ def test_a_title_is_found_by_q_in_any_case(api: httpx.Client, workspace: str) ->
 def test_a_key_means_its_request_with_its_title(api: httpx.Client, workspace: str) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"
     keyed = CRON | {"idempotency_key": "k", "title": "One"}
-    made, again, other = api.post(base, json=keyed), api.post(base, json=keyed), api.post(base, json=keyed | {"title": "Two"})
+    made, again, other = (
+        api.post(base, json=keyed),
+        api.post(base, json=keyed),
+        api.post(base, json=keyed | {"title": "Two"}),
+    )
     assert (made.status_code, again.status_code, again.json()["job_id"]) == (201, 200, made.json()["job_id"])
     assert problem_of(other)["code"] == "idempotency_mismatch"

@@ -72,7 +72,9 @@ def cron(workspace: str, **fields: Any) -> Callable[[Pool], Awaitable[tuple[Job,
     return creation(workspace, **{"trigger": "CRON", "cron": "0 0 1 1 *"} | fields)
 
 
-def run(workspace: str, job: str, number: int | None = None, key: str | None = None) -> Callable[[Pool], Awaitable[tuple[Execution, bool]]]:
+def run(
+    workspace: str, job: str, number: int | None = None, key: str | None = None
+) -> Callable[[Pool], Awaitable[tuple[Execution, bool]]]:
     input = {"number": number} if number is not None else None
     return lambda pool: changes.trigger(WorkspaceView(pool, workspace), job, input=input, idempotency_key=key)
 
@@ -85,14 +87,18 @@ def made(answers: list[tuple[Made, bool] | BaseException]) -> list[Made]:
 
 def rows(superuser: psycopg.Connection, workspace: str, table: str = "jobs") -> int:
     found: int = value(
-        superuser, f"select count(*) from kronos.{table} join kronos.workspaces using (workspace_id) where slug = %s", [workspace]
+        superuser,
+        f"select count(*) from kronos.{table} join kronos.workspaces using (workspace_id) where slug = %s",
+        [workspace],
     )
     return found
 
 
 def a_job(shared_api: Api, workspace: str, **fields: Any) -> str:
     body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"} | fields
-    job_id: str = shared_api.client.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status().json()["job_id"]
+    job_id: str = (
+        shared_api.client.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status().json()["job_id"]
+    )
     return job_id
 
 
@@ -111,7 +117,9 @@ def test_jobs_asked_for_at_once_are_made_in_one_transaction_and_each_is_answered
 ) -> None:
     make = cron if is_cron else creation
     a_job(shared_api, workspace)  # whose schedule is read by now
-    calls = [make(workspace, input={"number": number}, title=f"job {number}", tags=[f"t{number}"]) for number in range(COUNT)]
+    calls = [
+        make(workspace, input={"number": number}, title=f"job {number}", tags=[f"t{number}"]) for number in range(COUNT)
+    ]
 
     answered = made(process.at_once(*calls))
 
@@ -130,7 +138,10 @@ def test_jobs_asked_for_at_once_are_made_in_one_transaction_and_each_is_answered
 def test_of_one_shots_that_have_nothing_else_each_is_answered_its_own_and_one_without_an_endpoint_fails_alone(
     process: Process, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
-    calls = [creation(workspace, input={"number": number}, endpoint="nobody" if number == 3 else "sink") for number in range(COUNT)]
+    calls = [
+        creation(workspace, input={"number": number}, endpoint="nobody" if number == 3 else "sink")
+        for number in range(COUNT)
+    ]
 
     answered = process.at_once(*calls)
 
@@ -161,7 +172,10 @@ def test_runs_asked_for_at_once_are_made_in_one_transaction_and_shown_as_they_ar
     process: Process, shared_api: Api, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
     first, second = a_job(shared_api, workspace, name="first", input={"own": True}), a_job(shared_api, workspace)
-    calls = [run(workspace, "first", number) for number in range(COUNT)] + [run(workspace, second), run(workspace, first)]
+    calls = [run(workspace, "first", number) for number in range(COUNT)] + [
+        run(workspace, second),
+        run(workspace, first),
+    ]
 
     answered = made(process.at_once(*calls))
 
@@ -172,7 +186,9 @@ def test_runs_asked_for_at_once_are_made_in_one_transaction_and_shown_as_they_ar
     assert rows(shared_superuser, workspace, "execution_live") == COUNT + 2
 
 
-def test_each_workspaces_jobs_and_runs_are_its_own(process: Process, shared_api: Api, shared_superuser: psycopg.Connection) -> None:
+def test_each_workspaces_jobs_and_runs_are_its_own(
+    process: Process, shared_api: Api, shared_superuser: psycopg.Connection
+) -> None:
     """A call is of one workspace; no row of it names one; and row level security holds whatever it names."""
     places = [make_workspace(shared_api.client) for _ in range(4)]
     each_ones = {place: a_job(shared_api, place, name="same") for place in places}
@@ -275,7 +291,10 @@ def test_a_runs_key_that_is_there_twice_makes_one_and_answers_both(
     process: Process, shared_api: Api, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
     job_id = a_job(shared_api, workspace)
-    calls = [run(workspace, job_id, 1, "k") for _ in range(3)] + [run(workspace, job_id, 2, "m"), run(workspace, job_id, 3)]
+    calls = [run(workspace, job_id, 1, "k") for _ in range(3)] + [
+        run(workspace, job_id, 2, "m"),
+        run(workspace, job_id, 3),
+    ]
 
     answered = process.at_once(*calls)
 
@@ -302,7 +321,10 @@ def refusing(superuser: psycopg.Connection, schedule: str) -> Iterator[None]:
         $$
         """
     )
-    superuser.execute("create trigger refuse_together before insert on cron.job for each row execute function public.refuse_together()")
+    superuser.execute(
+        "create trigger refuse_together before insert on cron.job for each row execute function "
+        "public.refuse_together()"
+    )
     try:
         yield
     finally:
@@ -320,7 +342,9 @@ def test_an_entry_that_pg_cron_refuses_costs_no_other_job(
     assert (rows(shared_superuser, workspace), rows(shared_superuser, workspace, "pointers")) == (2, 2)
 
 
-def test_a_suspended_workspace_and_none_at_all_are_told_to_each(process: Process, shared_api: Api, workspace: str) -> None:
+def test_a_suspended_workspace_and_none_at_all_are_told_to_each(
+    process: Process, shared_api: Api, workspace: str
+) -> None:
     job_id = a_job(shared_api, workspace)
     shared_api.client.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).raise_for_status()
     suspended = process.at_once(*[creation(workspace), cron(workspace)] * 3, *[run(workspace, job_id)] * 3)
@@ -352,7 +376,9 @@ def proxy(shared_api: Api) -> Iterator[Proxy]:
         yield made
 
 
-@pytest.mark.parametrize(("kind", "point"), [("one-shot", "before"), ("one-shot", "after"), ("cron", "after"), ("run", "after")])
+@pytest.mark.parametrize(
+    ("kind", "point"), [("one-shot", "before"), ("one-shot", "after"), ("cron", "after"), ("run", "after")]
+)
 def test_a_lost_answer_is_told_to_each_and_the_calls_again_make_nothing_twice(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, proxy: Proxy, kind: str, point: Any
 ) -> None:
@@ -396,7 +422,9 @@ def test_what_is_large_goes_in_calls_of_its_own(process: Process, shared_api: Ap
     assert len({each.created_at for each in answered}) == 3
 
 
-def test_over_http_many_callers_are_each_answered_their_own(shared_api: Api, workspace: str, shared_superuser: psycopg.Connection) -> None:
+def test_over_http_many_callers_are_each_answered_their_own(
+    shared_api: Api, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
     path, body = f"/v1/workspaces/{workspace}/jobs", {"endpoint": "sink", "trigger": "IMMEDIATE"}
 
     def call(number: int) -> httpx.Response:
@@ -414,7 +442,8 @@ def test_over_http_many_callers_are_each_answered_their_own(shared_api: Api, wor
 def test_who_leaves_before_the_set_is_sent_is_not_told_that_nothing_was_done_and_then_served(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, kind: str
 ) -> None:
-    """The set waits for the pool's only connection when one of its callers has had its time: as Boundary sees it, by its Writes."""
+    """The set waits for the pool's only connection when one of its callers has had its time: as Boundary sees it, by
+    its Writes."""
     job_id = a_job(shared_api, workspace)
     writes = [Writes() for _ in range(3)]
 
@@ -422,7 +451,9 @@ def test_who_leaves_before_the_set_is_sent_is_not_told_that_nothing_was_done_and
         view = WorkspaceView(pool, workspace, writes[number])
         if kind == "run":
             return await changes.trigger(view, job_id, input={"number": number})
-        fields: dict[str, Any] = {"trigger": "CRON", "cron": "0 0 1 1 *"} if kind == "cron" else {"trigger": "IMMEDIATE"}
+        fields: dict[str, Any] = (
+            {"trigger": "CRON", "cron": "0 0 1 1 *"} if kind == "cron" else {"trigger": "IMMEDIATE"}
+        )
         return await jobs.create(view, NewJob(endpoint="sink", input={"number": number}, **fields))
 
     with process_on(shared_api.database_url, size=1) as one:
@@ -443,7 +474,8 @@ def test_who_leaves_before_the_set_is_sent_is_not_told_that_nothing_was_done_and
     table = "jobs" if kind == "cron" else "execution_live"
     made_of_it = value(
         shared_superuser,
-        f"select count(*) from kronos.{table} join kronos.workspaces using (workspace_id) where slug = %s and input ->> 'number' = '1'",
+        f"select count(*) from kronos.{table} join kronos.workspaces using (workspace_id) where slug = %s and input "
+        "->> 'number' = '1'",
         [workspace],
     )
     assert is_cancelled

@@ -1,4 +1,5 @@
-"""Lists that nobody reads hold nothing: neither memory nor connections to PostgreSQL, and others are served meanwhile."""
+"""Lists that nobody reads hold nothing: neither memory nor connections to PostgreSQL, and others are served
+meanwhile."""
 
 import socket
 from contextlib import ExitStack
@@ -23,20 +24,34 @@ def is_cut(connection: socket.socket) -> bool:
     return False
 
 
-def test_twelve_lists_that_nobody_reads_hold_nothing(database_url: str, superuser: psycopg.Connection, tmp_path: Path) -> None:
+def test_twelve_lists_that_nobody_reads_hold_nothing(
+    database_url: str, superuser: psycopg.Connection, tmp_path: Path
+) -> None:
     keys.ensure_admin_key(database_url, tmp_path / "admin.key")
     key = (tmp_path / "admin.key").read_text().strip()
-    with serving(database_url, KRONOS_WRITE_SECONDS="1", KRONOS_EGRESS_ALLOW="127.0.0.0/8") as process, ExitStack() as stack:
-        client = stack.enter_context(httpx.Client(base_url=process.url, headers={"Authorization": f"Bearer {key}"}, timeout=30))
+    with (
+        serving(database_url, KRONOS_WRITE_SECONDS="1", KRONOS_EGRESS_ALLOW="127.0.0.0/8") as process,
+        ExitStack() as stack,
+    ):
+        client = stack.enter_context(
+            httpx.Client(base_url=process.url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        )
         workspace = make_workspace(client)
-        job = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z", "input": {"text": "x" * 240_000}}
+        job = {
+            "endpoint": "sink",
+            "trigger": "DELAYED",
+            "run_at": "2099-01-01T00:00:00Z",
+            "input": {"text": "x" * 240_000},
+        }
         job["tags"] = ["with-a-row"]  # in kronos.jobs, which more executions may be of
         client.post(f"/v1/workspaces/{workspace}/jobs", json=job).raise_for_status()
         superuser.execute(
             """
-            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, scheduled_at,
                                                run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
-            select kronos.uuid7(), workspace_id, job_id, endpoint_id, endpoint_version, 'MANUAL', scheduled_at, run_at, visible_at,
+            select kronos.uuid7(), workspace_id, job_id, endpoint_id, endpoint_version, 'MANUAL', scheduled_at,
+                   run_at, visible_at,
                    max_attempts, max_crashes, timeout_ms, input
               from kronos.execution_live
              cross join generate_series(1, 199)

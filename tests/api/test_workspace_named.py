@@ -1,4 +1,5 @@
-"""Every statement names its workspace besides row level security: with it off, another workspace's ids are answered as before."""
+"""Every statement names its workspace besides row level security: with it off, another workspace's ids are answered as
+before."""
 
 import re
 from typing import Any
@@ -23,11 +24,17 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
 }
-_FOR_ALL = {"POST /v1/workspaces/{w}/endpoints", "PATCH /v1/workspaces/{w}", "DELETE /v1/workspaces/{w}", "GET /v1/workspaces/{w}"}
+_FOR_ALL = {
+    "POST /v1/workspaces/{w}/endpoints",
+    "PATCH /v1/workspaces/{w}",
+    "DELETE /v1/workspaces/{w}",
+    "GET /v1/workspaces/{w}",
+}
 
 
 def operations() -> list[str]:
-    """Every operation on something in a workspace, as `METHOD path`; reads first, so that none finds what a write left."""
+    """Every operation on something in a workspace, as `METHOD path`; reads first, so that none finds what a write
+    left."""
     routes = app.create(config.load(database_url="postgresql://")).routes
     found = [
         f"{method} {route.path}"
@@ -44,17 +51,29 @@ class Theirs:
     def __init__(self, client: httpx.Client, superuser: Connection) -> None:
         self.workspace = make_workspace(client)
         base = f"/v1/workspaces/{self.workspace}"
-        client.post(f"{base}/endpoints", json={"name": "theirs", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}).raise_for_status()
-        made = client.post(f"{base}/jobs", json={"endpoint": "theirs", "trigger": "CRON", "cron": "5 4 * * *", "name": "nightly"})
+        client.post(
+            f"{base}/endpoints", json={"name": "theirs", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
+        ).raise_for_status()
+        made = client.post(
+            f"{base}/jobs", json={"endpoint": "theirs", "trigger": "CRON", "cron": "5 4 * * *", "name": "nightly"}
+        )
         self.job_id = made.raise_for_status().json()["job_id"]
         superuser.execute(
-            "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where job_id = %s",
+            "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' "
+            "where job_id = %s",
             [self.job_id],
         )
-        since, until = superuser.execute("select now() - interval '5 days', now() - interval '1 hour'").fetchone() or ("", "")
-        filled = client.post(f"{base}/jobs/{self.job_id}/backfill", json={"from": since.isoformat(), "to": until.isoformat()})
+        since, until = superuser.execute("select now() - interval '5 days', now() - interval '1 hour'").fetchone() or (
+            "",
+            "",
+        )
+        filled = client.post(
+            f"{base}/jobs/{self.job_id}/backfill", json={"from": since.isoformat(), "to": until.isoformat()}
+        )
         self.backfill_id = filled.raise_for_status().json()["backfill_id"]
-        self.waiting = value(superuser, "select execution_id::text from kronos.execution_live where job_id = %s limit 1", [self.job_id])
+        self.waiting = value(
+            superuser, "select execution_id::text from kronos.execution_live where job_id = %s limit 1", [self.job_id]
+        )
         ended = client.post(f"{base}/jobs/{self.job_id}/trigger", json={}).raise_for_status().json()["execution_id"]
         client.post(f"{base}/executions/{ended}/cancel").raise_for_status()
         self.ended = ended
@@ -80,8 +99,15 @@ def state(connection: Connection, workspace: str) -> list[object]:
     assert len(tables) > 8
     rows: list[object] = []
     for table in tables:
-        rows += values(connection, f"select row::text from kronos.{table} as row where workspace_id = %s order by 1", [workspace_id])
-    return [*rows, records(connection, "select * from cron.job where jobname in (select 'kronos:' || job_id from kronos.jobs)")]
+        rows += values(
+            connection,
+            f"select row::text from kronos.{table} as row where workspace_id = %s order by 1",
+            [workspace_id],
+        )
+    return [
+        *rows,
+        records(connection, "select * from cron.job where jobname in (select 'kronos:' || job_id from kronos.jobs)"),
+    ]
 
 
 def answers(client: httpx.Client, theirs: Theirs) -> list[tuple[str, int, str]]:
@@ -141,7 +167,10 @@ _NEEDS_NONE = {
     "retention.count_jobs": "the instance's",
     "retention.count_remains": "the instance's",
     "retention.count_run_details": "the instance's",
-    **{f"ringing.{name}": "migrate's and the doctor's" for name in ("get_heard", "get_setup", "get_password", "list_rules")},
+    **{
+        f"ringing.{name}": "migrate's and the doctor's"
+        for name in ("get_heard", "get_setup", "get_password", "list_rules")
+    },
     "schedules.read_local_time": "a text alone",
     "schedules.read_schedule": "a text alone",
     "schedules.preview_schedule": "a text alone",
@@ -166,9 +195,13 @@ _NEEDS_NONE = {
 
 def test_each_statement_of_the_api_names_its_workspace() -> None:
     of_the_api = {
-        name: text for name, text in sql.texts().items() if not name.startswith(("claims.", "doctor.", "watchdog.", "instance_settings."))
+        name: text
+        for name, text in sql.texts().items()
+        if not name.startswith(("claims.", "doctor.", "watchdog.", "instance_settings."))
     }
-    naming = {path.stem for path in (sql.root() / "functions").glob("*/*.sql") if _NAMES_IT.search(path.read_text())} - {_LOOKS_UP}
+    naming = {
+        path.stem for path in (sql.root() / "functions").glob("*/*.sql") if _NAMES_IT.search(path.read_text())
+    } - {_LOOKS_UP}
     calls_one = re.compile(rf"kronos\.(?:{'|'.join(sorted(naming))})\(")
     unnamed = {name for name, text in of_the_api.items() if not (_NAMES_IT.search(text) or calls_one.search(text))}
     assert unnamed == set(_NEEDS_NONE) & set(of_the_api)

@@ -41,7 +41,12 @@ def explain(shared_api: Api, tmp_path: Path) -> Explain:
 
     def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
         known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key}
-        given = {"KRONOS_URL": None, "KRONOS_API_KEY": None, "XDG_DATA_HOME": str(tmp_path), **(known if env is None else env)}
+        given = {
+            "KRONOS_URL": None,
+            "KRONOS_API_KEY": None,
+            "XDG_DATA_HOME": str(tmp_path),
+            **(known if env is None else env),
+        }
         return CliRunner().invoke(main, ["job", "explain", *arguments], env=given, catch_exceptions=False)
 
     return run
@@ -49,7 +54,13 @@ def explain(shared_api: Api, tmp_path: Path) -> Explain:
 
 @pytest.fixture
 def job_id(api: httpx.Client, workspace: str) -> str:
-    body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "name": "report", "title": "Weekly report, Mondays"}
+    body = {
+        "endpoint": "sink",
+        "trigger": "CRON",
+        "cron": "0 9 * * 1",
+        "name": "report",
+        "title": "Weekly report, Mondays",
+    }
     found: str = api.post(f"/v1/workspaces/{workspace}/jobs", json=body).json()["job_id"]
     return found
 
@@ -58,7 +69,9 @@ def test_the_decision_comes_first_and_then_each_step(explain: Explain, workspace
     told = explain("report", "--workspace", workspace, "--at", "2099-01-06T09:00:00Z")
     assert told.exit_code == 0
     lines = told.stdout.splitlines()
-    assert lines[0].startswith("NOT_DUE  No tick at 2099-01-06T09:00:00+00:00 (UTC, a Tuesday): weekday Tuesday does not match '1'.")
+    assert lines[0].startswith(
+        "NOT_DUE  No tick at 2099-01-06T09:00:00+00:00 (UTC, a Tuesday): weekday Tuesday does not match '1'."
+    )
     assert lines[1] == "code no_tick_at_this_minute, at 2099-01-06T09:00:00Z"
     assert lines[2] == "job Weekly report, Mondays (report)"
     assert any(line.startswith("  - schedule") for line in lines)
@@ -69,7 +82,9 @@ def test_json_is_the_answer_of_the_api(explain: Explain, api: httpx.Client, work
     told = explain(job_id, "-w", workspace, "--at", "2099-01-05T09:00:00Z", "--json")
     answer = json.loads(told.stdout)
     assert (answer["decision"], answer["code"], answer["tick"]) == ("WILL_RUN", "in_the_future", "2099-01-05T09:00:00Z")
-    over_http = api.get(f"/v1/workspaces/{workspace}/jobs/{job_id}/explain", params={"at": "2099-01-05T09:00:00Z"}).json()
+    over_http = api.get(
+        f"/v1/workspaces/{workspace}/jobs/{job_id}/explain", params={"at": "2099-01-05T09:00:00Z"}
+    ).json()
     assert set(answer) == set(over_http)
 
 
@@ -82,16 +97,22 @@ def test_what_is_not_there_or_wrong_is_told_in_the_apis_words(explain: Explain, 
     assert (refused.exit_code, "is none: a key is one word" in refused.stderr) == (1, True)
 
 
-def test_it_finds_the_api_that_runs_here(explain: Explain, shared_api: Api, tmp_path: Path, workspace: str, job_id: str) -> None:
+def test_it_finds_the_api_that_runs_here(
+    explain: Explain, shared_api: Api, tmp_path: Path, workspace: str, job_id: str
+) -> None:
     key_file = tmp_path / "admin.key"
     key_file.write_text(shared_api.key + "\n")
     with running_home(tmp_path / "kronos", str(shared_api.client.base_url), key_file):
         assert explain("report", "-w", workspace, env={}).exit_code == 0
-    by_options = explain("report", "-w", workspace, "--url", str(shared_api.client.base_url), "--key-file", str(key_file), env={})
+    by_options = explain(
+        "report", "-w", workspace, "--url", str(shared_api.client.base_url), "--key-file", str(key_file), env={}
+    )
     assert by_options.exit_code == 0
 
 
-def test_the_key_goes_to_nobody_who_took_the_port_of_one_that_was_killed(explain: Explain, tmp_path: Path, stranger: Stranger) -> None:
+def test_the_key_goes_to_nobody_who_took_the_port_of_one_that_was_killed(
+    explain: Explain, tmp_path: Path, stranger: Stranger
+) -> None:
     """run.json is still there, and who holds the lock, if anybody, is another process."""
     key_file = tmp_path / "admin.key"
     key_file.write_text("kr_live_0123456789ab_" + "s" * 43 + "\n")
@@ -114,7 +135,9 @@ def test_the_key_goes_to_nobody_who_took_the_port_of_one_that_was_killed(explain
     ids=lambda body: repr(body[:12]),
 )
 @pytest.mark.parametrize("status", [200, 302, 404])
-def test_an_answer_that_is_not_kronos_is_a_sentence(explain: Explain, stranger: Stranger, answered: bytes, status: int) -> None:
+def test_an_answer_that_is_not_kronos_is_a_sentence(
+    explain: Explain, stranger: Stranger, answered: bytes, status: int
+) -> None:
     stranger.answers(status, answered)
     result = explain("j", "-w", "w", env={"KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k"})
     assert result.exit_code == 1

@@ -1,4 +1,5 @@
-"""kronos key …, and the file of the administrator's key against what the database knows: they agree, or it is said why not."""
+"""kronos key …, and the file of the administrator's key against what the database knows: they agree, or it is said why
+not."""
 
 import stat
 from collections.abc import Callable
@@ -42,7 +43,9 @@ def valid(database: psycopg.Connection) -> set[str]:
     return {row[0] for row in database.execute("select public_id from kronos.api_keys where revoked_at is null")}
 
 
-def test_the_file_is_made_once_and_its_key_is_known(database_url: str, key_file: Path, superuser: psycopg.Connection) -> None:
+def test_the_file_is_made_once_and_its_key_is_known(
+    database_url: str, key_file: Path, superuser: psycopg.Connection
+) -> None:
     assert keys.ensure_admin_key(database_url, key_file) == []
     made = held_by(key_file)
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
@@ -136,7 +139,9 @@ def test_a_rotation_that_ends_before_the_file_is_written_leaves_the_old_key_and_
     assert valid(superuser) == {held_by(key_file).public_id}
 
 
-def test_create_shows_a_key_once_and_list_shows_which_work(run: Run, key_file: Path, tmp_path: Path, database_url: str) -> None:
+def test_create_shows_a_key_once_and_list_shows_which_work(
+    run: Run, key_file: Path, tmp_path: Path, database_url: str
+) -> None:
     keys.ensure_admin_key(database_url, key_file)
     shown = keys.parse(run("create").stdout.strip())
     assert shown is not None
@@ -162,7 +167,9 @@ def test_revoke_takes_a_whole_key_and_knows_what_is_none(
 
 
 def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> None:
-    created = CliRunner().invoke(main, ["key", "create"], env={"KRONOS_DATABASE_URL": own_api.database_url}).stdout.strip()
+    created = (
+        CliRunner().invoke(main, ["key", "create"], env={"KRONOS_DATABASE_URL": own_api.database_url}).stdout.strip()
+    )
     with httpx.Client(base_url=own_api.client.base_url, headers={"Authorization": f"Bearer {created}"}) as client:
         CliRunner().invoke(main, ["key", "revoke", created], env={"KRONOS_DATABASE_URL": own_api.database_url})
         refused = client.get("/v1/workspaces")  # asked for the first time: nobody trusts it yet
@@ -190,6 +197,8 @@ def test_a_database_that_is_not_this_releases_or_not_ours_is_a_sentence(
 
 
 def test_a_server_that_cannot_be_reached_is_named() -> None:
-    answer = CliRunner().invoke(main, ["key", "list"], env={"KRONOS_DATABASE_URL": "postgresql://kronos@127.0.0.1:1/kronos"})
+    answer = CliRunner().invoke(
+        main, ["key", "list"], env={"KRONOS_DATABASE_URL": "postgresql://kronos@127.0.0.1:1/kronos"}
+    )
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert "nothing listens at 127.0.0.1:1" in answer.stderr

@@ -1,4 +1,5 @@
-"""What people get wrong, over every command: a sentence and an exit code, at once, and nothing made. Never a traceback."""
+"""What people get wrong, over every command: a sentence and an exit code, at once, and nothing made. Never a
+traceback."""
 
 import logging
 import os
@@ -85,18 +86,25 @@ def test_a_host_that_is_none_of_this_machine(home: Path, host: str, told: str) -
         ({"KRONOS_LOG_FORMAT": "xml"}, "KRONOS_LOG_FORMAT"),
     ],
 )
-def test_a_wrong_setting_is_named_before_anything_is_made(home: Path, command: str, variables: dict[str, str], told: str) -> None:
+def test_a_wrong_setting_is_named_before_anything_is_made(
+    home: Path, command: str, variables: dict[str, str], told: str
+) -> None:
     arguments = ["--home", str(home)] if command == "up" else []
     assert_told(run(command, *arguments, **(_DATABASE | variables)), told)
 
 
 def test_a_port_that_is_taken(tmp_path: Path, taken: str) -> None:
     home = tmp_path / "home"
-    assert_told(run("up", "--home", str(home), "--port", taken), f"cannot listen on 127.0.0.1 port {taken}: Address already in use")
+    assert_told(
+        run("up", "--home", str(home), "--port", taken),
+        f"cannot listen on 127.0.0.1 port {taken}: Address already in use",
+    )
     assert not (home / "postgres").exists()
     assert_told(run("up", "--home", str(home), KRONOS_PORT=taken), f"port {taken}", "KRONOS_PORT")
     assert_told(run("up", "--home", str(home), "--port", taken, KRONOS_PORT="0"), f"port {taken}")
-    assert_told(run("serve", "--port", taken, **_DATABASE), f"cannot listen on 127.0.0.1 port {taken}: Address already in use")
+    assert_told(
+        run("serve", "--port", taken, **_DATABASE), f"cannot listen on 127.0.0.1 port {taken}: Address already in use"
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,8 +202,18 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (["key", "create", "--key-file", "/proc/none"], _DATABASE, "no key can be written to /proc/none", 1),
         (["key", "revoke"], _DATABASE, "PUBLIC_ID", 2),
         (["job", "explain", "j", "-w", "w"], {}, "no API is known", 1),
-        (["job", "explain", "j", "-w", "w", "--url", "http://a..b:80"], {"KRONOS_API_KEY": "k"}, "cannot be reached", 1),
-        (["job", "explain", "j", "-w", "w", "--key-file", "/proc/none"], {"KRONOS_URL": "http://h"}, "no key can be read", 1),
+        (
+            ["job", "explain", "j", "-w", "w", "--url", "http://a..b:80"],
+            {"KRONOS_API_KEY": "k"},
+            "cannot be reached",
+            1,
+        ),
+        (
+            ["job", "explain", "j", "-w", "w", "--key-file", "/proc/none"],
+            {"KRONOS_URL": "http://h"},
+            "no key can be read",
+            1,
+        ),
         (["nonsense"], {}, "No such command", 2),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -203,20 +221,32 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
 def test_every_command_says_what_it_lacks(
     tmp_path: Path, arguments: list[str], variables: dict[str, str | None], told: str, code: int
 ) -> None:
-    assert_told(run(*arguments, **({"XDG_DATA_HOME": str(tmp_path), "HOME": str(tmp_path)} | variables)), told, code=code)
+    assert_told(
+        run(*arguments, **({"XDG_DATA_HOME": str(tmp_path), "HOME": str(tmp_path)} | variables)), told, code=code
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_that_the_database_did_not_take_is_left_in_no_file(tmp_path: Path) -> None:
     """In the way of the next try it would be, which is told that the file exists."""
     for _ in range(2):
-        assert_told(run("key", "create", "--key-file", str(tmp_path / "new.key"), **_DATABASE), "nothing listens at 127.0.0.1:1")
+        assert_told(
+            run("key", "create", "--key-file", str(tmp_path / "new.key"), **_DATABASE), "nothing listens at 127.0.0.1:1"
+        )
         assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "content",
-    [b'{"pid": 1e999}', b"[]", b"7", b"[" * 100_000, b"\xff", b"", b'{"url": 1, "admin_key_file": [], "database_url": 2, "pid": "1"}'],
+    [
+        b'{"pid": 1e999}',
+        b"[]",
+        b"7",
+        b"[" * 100_000,
+        b"\xff",
+        b"",
+        b'{"url": 1, "admin_key_file": [], "database_url": 2, "pid": "1"}',
+    ],
 )
 def test_a_run_json_that_somebody_else_wrote_is_no_instance(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "kronos").mkdir()
@@ -237,7 +267,9 @@ def test_a_run_json_that_somebody_else_wrote_is_no_instance(tmp_path: Path, cont
     ],
     ids=["a folder", "bytes", "a password", "a link to nowhere"],
 )
-def test_migrate_says_what_is_wrong_with_a_key_file(database_url: str, tmp_path: Path, make: Callable[[Path], object], told: str) -> None:
+def test_migrate_says_what_is_wrong_with_a_key_file(
+    database_url: str, tmp_path: Path, make: Callable[[Path], object], told: str
+) -> None:
     file = tmp_path / "admin.key"
     make(file)
     assert_told(run("migrate", KRONOS_DATABASE_URL=database_url, KRONOS_ADMIN_KEY_FILE=str(file)), told)

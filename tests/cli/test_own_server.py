@@ -1,4 +1,5 @@
-"""pg_cron that may not log in, on a server as an administrator makes it: `kronos migrate` says which line to write, doctor too.
+"""pg_cron that may not log in, on a server as an administrator makes it: `kronos migrate` says which line to write,
+doctor too.
 
 And readyz and explain name that cause."""
 
@@ -31,18 +32,27 @@ _WRITTEN = "write into "
 
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """PostgreSQL whose pg_hba.conf asks everybody for a password; pg_cron comes over TCP, as by default. Nothing of Kronos is there yet."""
+    """PostgreSQL whose pg_hba.conf asks everybody for a password; pg_cron comes over TCP, as by default. Nothing of
+    Kronos is there yet."""
     if request.config.getoption("--containers"):
         pytest.skip("needs a server of the system's packages, whose pg_hba.conf a test can write")
     conf = configuration.kronos_conf
 
-    def as_initdb(installation: Installation, listener: configuration.ListenAddress, *, durable: bool, is_held: bool) -> str:
+    def as_initdb(
+        installation: Installation, listener: configuration.ListenAddress, *, durable: bool, is_held: bool
+    ) -> str:
         told = conf(installation, listener, durable=durable, is_held=is_held)
-        return "\n".join(line for line in told.splitlines() if "cron.host" not in line and "background" not in line) + "\n"
+        return (
+            "\n".join(line for line in told.splitlines() if "cron.host" not in line and "background" not in line) + "\n"
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(configuration, "kronos_conf", as_initdb)
-        patch.setattr(configuration, "pg_hba_conf", lambda *_: "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        patch.setattr(
+            configuration,
+            "pg_hba_conf",
+            lambda *_: "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n",
+        )
         made = Cluster(tmp_path_factory.mktemp("own"), durable=False)
         made.start()
         try:
@@ -52,7 +62,9 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def migrate(cluster: Cluster, *options: str) -> Result:
-    return CliRunner().invoke(main, ["migrate", *options], env={"KRONOS_DATABASE_URL": cluster.superuser_url}, catch_exceptions=False)
+    return CliRunner().invoke(
+        main, ["migrate", *options], env={"KRONOS_DATABASE_URL": cluster.superuser_url}, catch_exceptions=False
+    )
 
 
 def examined(cluster: Cluster) -> dict[str, Finding]:
@@ -65,7 +77,9 @@ def copy(cluster: Cluster, database_url: str, superuser: psycopg.Connection) -> 
     job_id = str(make_cron_job(superuser, is_registered=True))
     bin_dir = cluster.installation.bin_dir
     dump = subprocess.run([bin_dir / "pg_dump", "-Fc", database_url], capture_output=True, check=True).stdout
-    restored = subprocess.run([bin_dir / "pg_restore", "-d", cluster.superuser_url], input=dump, capture_output=True, check=False)
+    restored = subprocess.run(
+        [bin_dir / "pg_restore", "-d", cluster.superuser_url], input=dump, capture_output=True, check=False
+    )
     assert 'role "kronos_owner" does not exist' in restored.stderr.decode()
     yield job_id
     with psycopg.connect(cluster.superuser_url, autocommit=True) as connection:
@@ -91,7 +105,10 @@ def test_a_copy_that_was_restored_without_its_roles_is_put_right_by_migrate(clus
     with psycopg.connect(cluster.superuser_url) as connection:
         owners = "select distinct {}::regrole::text from {} where {} = 'kronos'::regnamespace order by 1"
         assert values(connection, owners.format("relowner", "pg_class", "relnamespace")) == ["kronos_owner"]
-        assert values(connection, owners.format("proowner", "pg_proc", "pronamespace")) == ["kronos_cron", "kronos_owner"]
+        assert values(connection, owners.format("proowner", "pg_proc", "pronamespace")) == [
+            "kronos_cron",
+            "kronos_owner",
+        ]
         assert value(connection, "select status from kronos.jobs where job_id = %s", [copy]) == "ACTIVE"
 
 
@@ -121,14 +138,23 @@ def test_migrate_says_at_once_that_pg_cron_may_not_log_in_and_which_line_lets_it
     assert told.exit_code == 1
     assert f"migrated from nothing to {migrations.head()}" in told.output
     assert "line 2 of pg_hba.conf asks kronos_cron for a password (scram-sha-256), and it has none" in told.output
-    assert f"write into {cluster.data / 'pg_hba.conf'}, above line 2: host kronos kronos_cron samehost trust" in told.output
+    assert (
+        f"write into {cluster.data / 'pg_hba.conf'}, above line 2: host kronos kronos_cron samehost trust"
+        in told.output
+    )
     found = examined(cluster)["alarms"]
     assert (found.ok, "above line 2" in (found.fix or "")) == (False, True), found
 
 
-def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_line_lets_it_ring(cluster: Cluster, tmp_path: Path) -> None:
-    """kronos_cron has a password, so that the file alone does not tell: the next minute's alarms do, in rows without a time."""
-    with psycopg.connect(cluster.superuser_url, autocommit=True) as superuser, running_api(cluster.superuser_url, tmp_path) as api:
+def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_line_lets_it_ring(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """kronos_cron has a password, so that the file alone does not tell: the next minute's alarms do, in rows without a
+    time."""
+    with (
+        psycopg.connect(cluster.superuser_url, autocommit=True) as superuser,
+        running_api(cluster.superuser_url, tmp_path) as api,
+    ):
         superuser.execute("alter role kronos_cron password 'nobody told pg_cron'")
         workspace = make_workspace(api.client)
         job = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}
@@ -138,15 +164,22 @@ def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_
         assert (rung.verdict, rung.detail) == ("no", "pg_cron cannot ring: connection failed")
         assert (rung.fix or "").startswith(_WRITTEN)
         assert "waiting for pg_cron to ring as kronos_cron" in progress[0]
-        assert value(superuser, "select count(*) from cron.job_run_details where status = 'failed' and start_time is null") >= 1
+        assert (
+            value(superuser, "select count(*) from cron.job_run_details where status = 'failed' and start_time is null")
+            >= 1
+        )
 
         found = examined(cluster)
-        assert found["alarms"].detail.startswith("the newest alarms fail with 'connection failed': line 2 of pg_hba.conf asks")
+        assert found["alarms"].detail.startswith(
+            "the newest alarms fail with 'connection failed': line 2 of pg_hba.conf asks"
+        )
         assert (found["alarms"].fix or "").startswith(_WRITTEN)
         ready = api.client.get("/readyz")
         assert (ready.status_code, ready.json()["code"]) == (503, "pg_cron_unavailable")
         assert "'connection failed'; `kronos doctor` says what to write where" in ready.json()["detail"]
-        explained = _explained(api.client, workspace, job_id, value(superuser, "select date_trunc('minute', clock_timestamp())"))
+        explained = _explained(
+            api.client, workspace, job_id, value(superuser, "select date_trunc('minute', clock_timestamp())")
+        )
         assert (explained["decision"], explained["code"]) == ("OVERDUE", "alarm_failed")
         assert "pg_cron could not start the alarm: connection failed" in explained["because"]
 

@@ -19,7 +19,11 @@ PAST = ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z")
 @pytest.fixture
 def kronos(shared_api: Api, workspace: str) -> Kronos:
     """Runs a command against the session's API, in the test's workspace."""
-    known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key, "KRONOS_WORKSPACE": workspace}
+    known = {
+        "KRONOS_URL": str(shared_api.client.base_url),
+        "KRONOS_API_KEY": shared_api.key,
+        "KRONOS_WORKSPACE": workspace,
+    }
 
     def run(*arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
@@ -50,10 +54,13 @@ def test_a_workspace_from_its_making_to_its_end(kronos: Kronos) -> None:
 
 def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:
     made = kronos("endpoint", "create", "hook", "--to", "https://example.com/a", "--header", "X-Team: sales", "--body",
-                  '{"id": "{{input.id}}"}', "--max-attempts", "3", "--max-retry-after-seconds", "60", "--title", "A hook",
+                  '{"id": "{{input.id}}"}', "--max-attempts", "3", "--max-retry-after-seconds", "60", "--title",
+                  "A hook",
                   "--json")  # fmt: skip
     before = answered(made)
-    after = answered(kronos("endpoint", "edit", "hook", "--to", "https://example.com/b", "--timeout-ms", "5000", "--json"))
+    after = answered(
+        kronos("endpoint", "edit", "hook", "--to", "https://example.com/b", "--timeout-ms", "5000", "--json")
+    )
     assert isinstance(before, dict)
     assert isinstance(after, dict)
     assert (before["version"], after["version"]) == (1, 2)
@@ -73,7 +80,8 @@ def test_a_header_without_a_colon_is_refused_before_anything_is_sent(kronos: Kro
 
 
 def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
-    made = kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1", "--tz", "Asia/Kolkata", "--input", '{"a": 1}',
+    made = kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1", "--tz", "Asia/Kolkata",
+    "--input", '{"a": 1}',
                   "--tag", "x", "--catch-up", "all", "--overlap", "skip", "--json")  # fmt: skip
     job = answered(made)
     assert isinstance(job, dict)
@@ -104,14 +112,18 @@ def test_a_backfill_is_listed_shown_and_stopped(kronos: Kronos) -> None:
     assert '"waiting":1' in fields["progress"]
     stopped = shown(kronos("backfill", "cancel", backfill))
     assert (stopped["status"], '"cancelled":1' in stopped["progress"]) == ("CANCELLED", True)
-    assert answered(kronos("backfill", "ls", "report", "--json")) == [answered(kronos("backfill", "get", backfill, "--json"))]
+    assert answered(kronos("backfill", "ls", "report", "--json")) == [
+        answered(kronos("backfill", "get", backfill, "--json"))
+    ]
     assert kronos("backfill", "ls", "none").exit_code == 1
     assert "backfill" in kronos("backfill", "get", str(uuid.uuid4())).stderr
 
 
 def test_one_shots_are_made_by_when_they_run(kronos: Kronos) -> None:
     later = answered(kronos("job", "create", "--endpoint", "sink", "--at", "2099-01-01T00:00:00Z", "--json"))
-    at_once = answered(kronos("job", "create", "--endpoint", "sink", "--now", "--input", "-", "--json", stdin='{"n": 7}'))
+    at_once = answered(
+        kronos("job", "create", "--endpoint", "sink", "--now", "--input", "-", "--json", stdin='{"n": 7}')
+    )
     assert isinstance(later, dict)
     assert isinstance(at_once, dict)
     assert (later["trigger"], at_once["trigger"], at_once["input"]) == ("DELAYED", "IMMEDIATE", {"n": 7})
@@ -169,7 +181,12 @@ def test_the_same_idempotency_key_makes_the_same_thing(kronos: Kronos) -> None:
 def test_a_backfill_takes_the_ticks_that_are_named(kronos: Kronos) -> None:
     kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1")
     assert shown(kronos("job", "backfill", "report", *PAST, "--dry-run", "--include", "failed"))["to_run"] == "0"
-    assert shown(kronos("job", "backfill", "report", *PAST, "--dry-run", "--include", "FAILED", "--include", "missed"))["to_run"] == "1"
+    assert (
+        shown(kronos("job", "backfill", "report", *PAST, "--dry-run", "--include", "FAILED", "--include", "missed"))[
+            "to_run"
+        ]
+        == "1"
+    )
 
 
 def test_lists_go_over_their_pages(kronos: Kronos) -> None:
@@ -183,7 +200,9 @@ def test_lists_go_over_their_pages(kronos: Kronos) -> None:
 
 def test_json_comes_from_a_file_and_a_mistake_in_it_is_told(kronos: Kronos, tmp_path: Path) -> None:
     (tmp_path / "input.json").write_text('{"from": "file"}')
-    made = answered(kronos("job", "create", "--endpoint", "sink", "--now", "--input", f"@{tmp_path / 'input.json'}", "--json"))
+    made = answered(
+        kronos("job", "create", "--endpoint", "sink", "--now", "--input", f"@{tmp_path / 'input.json'}", "--json")
+    )
     assert isinstance(made, dict)
     assert made["input"] == {"from": "file"}
     refused = kronos("job", "create", "--endpoint", "sink", "--now", "--input", "{team: sales}")
@@ -191,7 +210,9 @@ def test_json_comes_from_a_file_and_a_mistake_in_it_is_told(kronos: Kronos, tmp_
 
 
 def test_each_fault_of_a_request_is_told(kronos: Kronos) -> None:
-    refused = kronos("job", "create", "not a name", "--endpoint", "sink", "--cron", "* * * * *", "--jitter-seconds", "-1")
+    refused = kronos(
+        "job", "create", "not a name", "--endpoint", "sink", "--cron", "* * * * *", "--jitter-seconds", "-1"
+    )
     assert refused.exit_code == 1
     assert "/name: " in refused.stderr
     assert "/jitter_seconds: " in refused.stderr

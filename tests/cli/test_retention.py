@@ -12,7 +12,9 @@ from sql_factory import Connection, make_cron_job, records
 
 
 def run(url: str | None, *options: str) -> Result:
-    return CliRunner().invoke(main, ["retention", "run", *options], env={"KRONOS_DATABASE_URL": url}, catch_exceptions=False)
+    return CliRunner().invoke(
+        main, ["retention", "run", *options], env={"KRONOS_DATABASE_URL": url}, catch_exceptions=False
+    )
 
 
 def told(result: Result) -> dict[str, int]:
@@ -47,7 +49,9 @@ def test_what_keeps_it_from_its_work_is_told(superuser: Connection, database_url
 
 
 def test_a_part_that_fails_is_told(superuser: Connection, database_url: str) -> None:
-    superuser.execute("create function kronos.no() returns trigger language plpgsql as $$ begin raise 'not now'; end $$")
+    superuser.execute(
+        "create function kronos.no() returns trigger language plpgsql as $$ begin raise 'not now'; end $$"
+    )
     superuser.execute("create trigger no before delete on kronos.jobs for each statement execute function kronos.no()")
     one_shot(superuser, add_endpoint(superuser), days=40)
     result = run(database_url)
@@ -66,6 +70,8 @@ def test_the_instances_ages_are_stored_by_whoever_migrates(superuser: Connection
     assert records(superuser, ages) == [{"success_days": 30, "failure_days": 90, "run_details_days": 7}]
     instance_settings.store(
         database_url,
-        config.load(database_url=database_url, retention_success_days=3, retention_failure_days=4, retention_run_details_days=5),
+        config.load(
+            database_url=database_url, retention_success_days=3, retention_failure_days=4, retention_run_details_days=5
+        ),
     )
     assert records(superuser, ages) == [{"success_days": 3, "failure_days": 4, "run_details_days": 5}]

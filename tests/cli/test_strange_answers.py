@@ -1,4 +1,5 @@
-"""Every verb of the command line against an API that is none, and with arguments and places that are odd: a sentence, no traceback."""
+"""Every verb of the command line against an API that is none, and with arguments and places that are odd: a sentence,
+no traceback."""
 
 import json
 import os
@@ -30,7 +31,11 @@ def verbs() -> Iterator[tuple[str, ...]]:
         group = main.get_command(context, name)
         assert isinstance(group, click.Group)
         for verb, command in group.commands.items():
-            names = [f"a-{at}" for at, each in enumerate(command.params) if isinstance(each, click.Argument) and each.required]
+            names = [
+                f"a-{at}"
+                for at, each in enumerate(command.params)
+                if isinstance(each, click.Argument) and each.required
+            ]
             yield (name, verb, *names, *_GIVEN.get(f"{name} {verb}", ()))
 
 
@@ -75,7 +80,13 @@ def test_no_answer_is_too_strange_for_a_sentence(ask: Ask, stranger: Stranger, v
             answer = ask(*verb, *more)
             assert answer.exit_code in (0, 1), (document, answer.output)
             assert len(answer.stderr.splitlines()) <= 1
-    for status, body in ((204, b""), (200, b'{"status": ' + b"9" * 5000 + b"}"), (200, b'{"name": "\\ud800"}'), (500, b"{}"), (429, b"[]")):
+    for status, body in (
+        (204, b""),
+        (200, b'{"status": ' + b"9" * 5000 + b"}"),
+        (200, b'{"name": "\\ud800"}'),
+        (500, b"{}"),
+        (429, b"[]"),
+    ):
         stranger.answers(status, body)
         assert ask(*verb).exit_code in (0, 1)
 
@@ -115,14 +126,22 @@ def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> No
     ],
     ids=lambda value: " ".join(value)[:40].encode("unicode_escape").decode() if isinstance(value, tuple) else None,
 )
-def test_what_cannot_be_sent_is_told_and_not_sent(ask: Ask, stranger: Stranger, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_sent_is_told_and_not_sent(
+    ask: Ask, stranger: Stranger, arguments: tuple[str, ...], told: str
+) -> None:
     answers: list[Result] = []
     assert stranger.asked_by(lambda: answers.append(ask(*arguments))) == ""
     assert (answers[0].exit_code, told in answers[0].stderr) == (2, True), answers[0].output
 
 
 @pytest.mark.parametrize(
-    "url", ["http://me:sekrit@127.0.0.1:1", "http://me:sekrit@127.0.0.1:x", "http://127.0.0.1:1/?key=sekrit", "http://127.0.0.1:1/#sekrit"]
+    "url",
+    [
+        "http://me:sekrit@127.0.0.1:1",
+        "http://me:sekrit@127.0.0.1:x",
+        "http://127.0.0.1:1/?key=sekrit",
+        "http://127.0.0.1:1/#sekrit",
+    ],
 )
 def test_a_secret_in_an_address_is_refused_and_not_shown(ask: Ask, url: str) -> None:
     for answer in (ask("job", "ls", "--url", url), ask("job", "ls", KRONOS_URL=url)):
@@ -150,38 +169,61 @@ def test_an_output_that_takes_nothing(stranger: Stranger, output: str) -> None:
         assert (ended.returncode, ended.stderr) == (1 if told else 0, told)
 
 
-@pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=str)
+@pytest.mark.parametrize(
+    "locale", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=str
+)
 def test_a_terminal_that_has_not_all_letters(stranger: Stranger, locale: dict[str, str]) -> None:
     stranger.answers(200, json.dumps({"slug": "w", "name": "Größe €"}).encode())
     known = {**os.environ, "KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k", **locale}
     for command in (("workspace", "get", "w"), ("workspace", "get", "w", "--json"), ("workspace", "get", "€")):
         ended = subprocess.run([sys.executable, "-m", "kronos", *command], env=known, capture_output=True, check=False)
-        assert (ended.returncode == 0) != (command[-1] == "€" and "LC_ALL" in locale), ended.stderr  # there it is no UTF-8
+        assert (ended.returncode == 0) != (command[-1] == "€" and "LC_ALL" in locale), (
+            ended.stderr
+        )  # there it is no UTF-8
         assert b"Traceback" not in ended.stderr
-    plain = subprocess.run([sys.executable, "-m", "kronos", "workspace", "get", "w"], env=known, capture_output=True, check=False)
+    plain = subprocess.run(
+        [sys.executable, "-m", "kronos", "workspace", "get", "w"], env=known, capture_output=True, check=False
+    )
     assert rb"Gr\xf6\xdfe \u20ac" in plain.stdout
 
 
-def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     fake = tmp_path / "psql"
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\necho "$PGPASSWORD $PGSSLROOTCERT $PGHOSTADDR"\nexit 3\n')
     fake.chmod(0o755)
     url = "postgresql://ada:p%20%27%5Cw@db.example/app?sslmode=verify-full"
-    known = {**os.environ, "PATH": str(tmp_path), "KRONOS_DATABASE_URL": url, "PGSSLROOTCERT": "/ca.pem", "PGHOSTADDR": "192.0.2.1"}
+    known = {
+        **os.environ,
+        "PATH": str(tmp_path),
+        "KRONOS_DATABASE_URL": url,
+        "PGSSLROOTCERT": "/ca.pem",
+        "PGHOSTADDR": "192.0.2.1",
+    }
     told = [sys.executable, "-m", "kronos", "psql", "-Atc", "select 'a b'", "-v", "x=1"]
     ended = subprocess.run(told, env=known, capture_output=True, text=True, check=False)
     assert ended.stdout.splitlines() == [
-        "--dbname", "user='ada' dbname='app' host='db.example' sslmode='verify-full'", "-Atc", "select 'a b'", "-v", "x=1",
+        "--dbname", "user='ada' dbname='app' host='db.example' "
+                    "sslmode='verify-full'", "-Atc", "select 'a b'", "-v", "x=1",
         "p '\\w /ca.pem ",
     ]  # fmt: skip
     assert ended.returncode == 3
     by_environment = {**known, "KRONOS_DATABASE_URL": "postgresql://ada@db.example/app", "PGPASSWORD": "sekrit"}
     assert (
-        subprocess.run(told, env=by_environment, capture_output=True, text=True, check=False).stdout.splitlines()[-1] == "sekrit /ca.pem "
+        subprocess.run(told, env=by_environment, capture_output=True, text=True, check=False).stdout.splitlines()[-1]
+        == "sekrit /ca.pem "
     )
     refused = subprocess.run(
-        told, env=known | {"KRONOS_DATABASE_URL": url + "&sslpassword=sekrit"}, capture_output=True, text=True, check=False
+        told,
+        env=known | {"KRONOS_DATABASE_URL": url + "&sslpassword=sekrit"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (refused.returncode, "has sslpassword" in refused.stderr, "sekrit" in refused.stderr) == (1, True, False)
     absent = subprocess.run(told, env=known | {"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
-    assert (absent.returncode, absent.stderr) == (1, "Error: psql is not installed: Debian's package postgresql-client has it\n")
+    assert (absent.returncode, absent.stderr) == (
+        1,
+        "Error: psql is not installed: Debian's package postgresql-client has it\n",
+    )

@@ -40,7 +40,19 @@ class Authority:
         (folder / "index.txt").touch()
         (folder / "serial").write_text("01\n")
         (folder / "openssl.cnf").write_text(_CONFIG.format(folder=folder))
-        _openssl("req", "-x509", *_KEY, "-days", "2", "-subj", f"/CN={name}", "-keyout", folder / "ca.key", "-out", folder / "ca.pem")
+        _openssl(
+            "req",
+            "-x509",
+            *_KEY,
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            folder / "ca.key",
+            "-out",
+            folder / "ca.pem",
+        )
         return cls(folder)
 
     @property

@@ -1,4 +1,5 @@
-"""Hostile receivers in a process of their own: `python -m delivery.hostile` prints a port for each shape, and ends with its stdin."""
+"""Hostile receivers in a process of their own: `python -m delivery.hostile` prints a port for each shape, and ends with
+its stdin."""
 
 import asyncio
 import json
@@ -6,7 +7,19 @@ import os
 import sys
 from contextlib import AsyncExitStack
 
-from delivery.servers import CHUNKED, GARBAGE, OK, Handler, Receiver, closing, dripping, endless, huge_body, once, silent
+from delivery.servers import (
+    CHUNKED,
+    GARBAGE,
+    OK,
+    Handler,
+    Receiver,
+    closing,
+    dripping,
+    endless,
+    huge_body,
+    once,
+    silent,
+)
 
 SHAPES: dict[str, Handler] = {
     "interim answers without end": endless(b"", b"HTTP/1.1 103 E\r\n\r\n" * 4000),

@@ -53,7 +53,13 @@ class Receiver:
     """A server that hands each request to `handle` and then closes, or keeps the connection for the next."""
 
     def __init__(
-        self, handle: Handler, *, host: str = "127.0.0.1", port: int = 0, keep: bool = False, tls: ssl.SSLContext | None = None
+        self,
+        handle: Handler,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        keep: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._handle, self._host, self.port, self._keep, self._tls = handle, host, port, keep, tls
         self.requests: list[Request] = []
@@ -193,7 +199,8 @@ class Names:
 
 
 class BlockingReceiver:
-    """A server on a thread, for what happens while the event loop stands still: each answer, then an unannounced close."""
+    """A server on a thread, for what happens while the event loop stands still: each answer, then an unannounced
+    close."""
 
     def __init__(self) -> None:
         self.closed = threading.Semaphore(0)

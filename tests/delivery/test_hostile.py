@@ -77,7 +77,8 @@ def hostile_process() -> Iterator[dict[str, int]]:
 
 @pytest.fixture
 def callbacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
-    """The loop's own time for each callback of a hostile delivery, in seconds, by the shape; none of uvloop's, which runs them in C."""
+    """The loop's own time for each callback of a hostile delivery, in seconds, by the shape; none of uvloop's, which
+    runs them in C."""
     took: dict[str, list[float]] = defaultdict(list)
     run = asyncio.Handle._run
 
@@ -99,12 +100,15 @@ def few_objects() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("few_objects")
-async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(ports: dict[str, int], callbacks: dict[str, list[float]]) -> None:
+async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(
+    ports: dict[str, int], callbacks: dict[str, list[float]]
+) -> None:
     """How long others wait is told by the loop's own time: what other processes of the machine take is not Kronos's.
 
-    What the machine adds to that all the same (interrupts, what its host takes) it adds to a few, and what a shape costs it costs each of
-    its deliveries: so of its callbacks the longest but four is judged. Others wait while hostile answers are read, which is over soon.
-    Measured: 2 ms for each hostile delivery, all told; 5 ms for the longest callback, a piece of 64 KiB in chunks of a byte.
+    What the machine adds to that all the same (interrupts, what its host takes) it adds to a few, and what a shape
+    costs it costs each of its deliveries: so of its callbacks the longest but four is judged. Others wait while hostile
+    answers are read, which is over soon. Measured: 2 ms for each hostile delivery, all told; 5 ms for the longest
+    callback, a piece of 64 KiB in chunks of a byte.
     """
 
     async def deliver(shape: str, port: int) -> Outcome:
@@ -118,7 +122,9 @@ async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(ports: dict[s
         memory = highest = resident_bytes()
         callbacks.clear()
         began = time.thread_time()
-        under_way = [(shape, asyncio.create_task(deliver(shape, port))) for shape, port in ports.items() for _ in range(EACH)]
+        under_way = [
+            (shape, asyncio.create_task(deliver(shape, port))) for shape, port in ports.items() for _ in range(EACH)
+        ]
         assert len(under_way) == 100
         took: list[float] = []
         spent, taken = 0.0, 0.0  # until all have ended that do not wait for time to pass

@@ -7,7 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from delivery.sending import ENDLESS, EXECUTION_ID, HEAD_COMES, JOB_ID, LOCAL, deliver, delivery, error_type, response, stored_request
+from delivery.sending import (
+    ENDLESS,
+    EXECUTION_ID,
+    HEAD_COMES,
+    JOB_ID,
+    LOCAL,
+    deliver,
+    delivery,
+    error_type,
+    response,
+    stored_request,
+)
 from delivery.servers import (
     CHUNKED,
     GARBAGE,
@@ -113,7 +124,9 @@ async def test_stored_request_names_headers_but_holds_no_value_and_no_query_valu
         ("999 Odd", (), "FAILED", "http_status", True),
     ],
 )
-async def test_status_line_decides(status: str, expected: tuple[int, ...], result: str, code: str | None, retryable: bool) -> None:
+async def test_status_line_decides(
+    status: str, expected: tuple[int, ...], result: str, code: str | None, retryable: bool
+) -> None:
     body = b"" if status.startswith("204") else b"x"
     outcome = await deliver(answer(body, status=status), expected_status_codes=expected)
     assert (outcome.status, error_type(outcome), outcome.retryable) == (result, code, retryable)
@@ -163,7 +176,11 @@ async def test_slow_body_of_a_refused_delivery_is_judged_by_its_status() -> None
             "more than 16 interim answers",
             id="endless_interim_answers",
         ),
-        pytest.param(endless(OK, b"".join(b"X-%d: aaaaaaaa\r\n" % n for n in range(1000))), "more than 256 KiB", id="header_flood"),
+        pytest.param(
+            endless(OK, b"".join(b"X-%d: aaaaaaaa\r\n" % n for n in range(1000))),
+            "more than 256 KiB",
+            id="header_flood",
+        ),
         pytest.param(endless(OK + b"X-A: ", b"a" * 65536), "more than 256 KiB", id="endless_header"),
         pytest.param(once(OK + b"X: a\r\n" * 1001 + b"\r\n"), "more than 1,000 headers", id="1001_headers"),
         pytest.param(once(b"HTTP/1.1 20 OK\r\n\r\n"), NO_STATUS_LINE, id="short_status"),

@@ -1,4 +1,5 @@
-"""Connections of HTTP deliveries: closed when the outcome is there, kept for the next, and what becomes of one that breaks."""
+"""Connections of HTTP deliveries: closed when the outcome is there, kept for the next, and what becomes of one that
+breaks."""
 
 import asyncio
 import gc
@@ -43,7 +44,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
         pytest.param(once(b"HTTP/1.1 100 Continue\r\n\r\n", then_wait=True), id="interim_answer_only"),
     ],
 )
-async def test_answer_that_does_not_come_in_time_is_timed_out_with_the_socket_closed(handle: Handler, sockets: list[socket.socket]) -> None:
+async def test_answer_that_does_not_come_in_time_is_timed_out_with_the_socket_closed(
+    handle: Handler, sockets: list[socket.socket]
+) -> None:
     outcome = await deliver(handle, timeout=timedelta(seconds=0.2))
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("TIMED_OUT", "timeout", True)
     assert timedelta(seconds=0.19) <= outcome.duration < ENDLESS
@@ -306,9 +309,13 @@ async def unanswering() -> AsyncIterator[str]:
         connection.close()
 
 
-async def test_a_thousand_timeouts_leave_no_socket_no_task_no_timer_and_no_memory(unanswering: str, sockets: list[socket.socket]) -> None:
+async def test_a_thousand_timeouts_leave_no_socket_no_task_no_timer_and_no_memory(
+    unanswering: str, sockets: list[socket.socket]
+) -> None:
     def all_at_once(count: int) -> Awaitable[list[Outcome]]:
-        return asyncio.gather(*(transport.deliver(delivery(unanswering, timeout=timedelta(seconds=0.05))) for _ in range(count)))
+        return asyncio.gather(
+            *(transport.deliver(delivery(unanswering, timeout=timedelta(seconds=0.05))) for _ in range(count))
+        )
 
     async with HttpTransport(LOCAL) as transport:
         await all_at_once(100)
@@ -367,7 +374,8 @@ async def test_an_error_of_our_own_within_a_callback_ends_the_delivery_and_is_to
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"method": "GET"}, {"body": b""}, {"headers": {"content-type": "a/b", "accept": "c/d", "X-Team": "e"}}]
+    "changes",
+    [{}, {"method": "GET"}, {"body": b""}, {"headers": {"content-type": "a/b", "accept": "c/d", "X-Team": "e"}}],
 )
 @pytest.mark.parametrize("keys", [[], [b"k" * 24]])
 async def test_the_headers_that_are_stored_are_those_that_were_sent(changes: dict[str, Any], keys: list[bytes]) -> None:
@@ -379,7 +387,9 @@ async def test_the_headers_that_are_stored_are_those_that_were_sent(changes: dic
     assert (stored["method"], stored["body_bytes"]) == (request.line.split()[0], len(request.body))
 
 
-async def test_an_error_of_our_own_as_the_request_is_written_ends_the_delivery_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_of_our_own_as_the_request_is_written_ends_the_delivery_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 

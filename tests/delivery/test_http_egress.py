@@ -1,4 +1,5 @@
-"""HttpTransport against real sockets on loopback: where a delivery may go, and what it refuses to follow, keep or trust."""
+"""HttpTransport against real sockets on loopback: where a delivery may go, and what it refuses to follow, keep or
+trust."""
 
 import asyncio
 import json
@@ -53,7 +54,9 @@ async def test_name_that_turns_private_is_refused_at_each_connection() -> None:
     async with (
         canary,
         Receiver(answer(headers="Connection: close\r\n"), host="127.0.0.2", port=port),
-        HttpTransport(only_2, resolver=Names({"rebind.test": lambda n: ["127.0.0.2"] if n % 2 else ["127.0.0.1"]})) as transport,
+        HttpTransport(
+            only_2, resolver=Names({"rebind.test": lambda n: ["127.0.0.2"] if n % 2 else ["127.0.0.1"]})
+        ) as transport,
     ):
         outcomes = [await transport.deliver(delivery(f"http://rebind.test:{port}/")) for _ in range(40)]
     assert [outcome.status for outcome in outcomes] == ["SUCCESS", "FAILED"] * 20
@@ -171,7 +174,9 @@ def tls_server(certificate: tuple[Path, Path]) -> Callable[[], ssl.SSLContext]:
     return context
 
 
-async def test_certificate_that_nobody_signed_is_refused(tls_server: Callable[[], ssl.SSLContext], sockets: list[socket.socket]) -> None:
+async def test_certificate_that_nobody_signed_is_refused(
+    tls_server: Callable[[], ssl.SSLContext], sockets: list[socket.socket]
+) -> None:
     async with Receiver(answer(), tls=tls_server()) as receiver, HttpTransport(LOCAL) as transport:
         outcome = await transport.deliver(delivery(receiver.url))
         assert [opened.fileno() for opened in sockets] == [-1]
@@ -182,7 +187,10 @@ async def test_trusted_certificate_is_delivered_to_and_a_silent_tls_peer_is_clos
     tls_server: Callable[[], ssl.SSLContext], certificate: tuple[Path, Path], sockets: list[socket.socket]
 ) -> None:
     trusting = ssl.create_default_context(cafile=str(certificate[1]))
-    async with Receiver(answer(), tls=tls_server()) as receiver, HttpTransport(LOCAL, ssl_context=trusting) as transport:
+    async with (
+        Receiver(answer(), tls=tls_server()) as receiver,
+        HttpTransport(LOCAL, ssl_context=trusting) as transport,
+    ):
         assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
     sockets.clear()
     async with Receiver(silent, tls=tls_server()) as receiver, HttpTransport(LOCAL, ssl_context=trusting) as transport:

@@ -33,7 +33,8 @@ def deaf() -> Iterator[tuple[SystemResolver, socket.socket]]:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers each question with `address`, to be kept for `ttl` seconds; those for `slow_name` so long after the first of them."""
+    """Answers each question with `address`, to be kept for `ttl` seconds; those for `slow_name` so long after the first
+    of them."""
 
     slow_name, slow_seconds = b"slow", 2.2
 
@@ -42,7 +43,8 @@ class NameServer(asyncio.DatagramProtocol):
         self.questions = 0
         self._slow_at: float | None = None
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # it is a datagram's
+    # it is a datagram's
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
 
     def datagram_received(self, data: bytes, sender: tuple[str, int]) -> None:
@@ -58,7 +60,9 @@ class NameServer(asyncio.DatagramProtocol):
         end = data.index(b"\0", 12) + 5
         is_a = data[end - 4 : end - 2] == b"\0\1"
         record = b"\xc0\x0c\0\1\0\1" + struct.pack(">IH", self.ttl, 4) + socket.inet_aton(self.address) if is_a else b""
-        self._transport.sendto(data[:2] + b"\x81\x80\0\1" + struct.pack(">HHH", is_a, 0, 0) + data[12:end] + record, sender)
+        self._transport.sendto(
+            data[:2] + b"\x81\x80\0\1" + struct.pack(">HHH", is_a, 0, 0) + data[12:end] + record, sender
+        )
 
 
 @asynccontextmanager
@@ -75,7 +79,8 @@ async def name_server() -> AsyncIterator[tuple[NameServer, SystemResolver]]:
 
 
 async def test_a_name_that_is_answered_late_is_known_all_the_same() -> None:
-    """c-ares waits as long as its server's answers took lately, a quarter of a second at first: three tries gave up after 1.4 s."""
+    """c-ares waits as long as its server's answers took lately, a quarter of a second at first: three tries gave up
+    after 1.4 s."""
     async with name_server() as (_, resolver):
         for number in range(10):
             assert await resolver.resolve(f"n{number}.example.com") == ["127.0.0.1"]
@@ -97,7 +102,9 @@ async def test_names_that_hang_hold_up_no_other_name_and_no_end(deaf: tuple[Syst
     async with Receiver(answer()) as receiver:
         async with HttpTransport(BOTH, resolver=resolver) as transport:
             hanging = [
-                asyncio.create_task(transport.deliver(delivery(f"http://n{n}.example.com/", timeout=timedelta(seconds=60))))
+                asyncio.create_task(
+                    transport.deliver(delivery(f"http://n{n}.example.com/", timeout=timedelta(seconds=60)))
+                )
                 for n in range(40)
             ]
             for _ in range(80):  # for both families of each
@@ -117,7 +124,10 @@ async def test_deliveries_to_one_name_share_one_question(deaf: tuple[SystemResol
     resolver, server = deaf
     async with HttpTransport(BOTH, resolver=resolver) as transport:
         outcomes = await asyncio.gather(
-            *(transport.deliver(delivery("http://same.example.com/", timeout=timedelta(seconds=0.3))) for _ in range(50))
+            *(
+                transport.deliver(delivery("http://same.example.com/", timeout=timedelta(seconds=0.3)))
+                for _ in range(50)
+            )
         )
     assert {(outcome.status, error_type(outcome)) for outcome in outcomes} == {("TIMED_OUT", "timeout")}
     questions = 0

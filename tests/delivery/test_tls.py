@@ -1,4 +1,5 @@
-"""Receivers with certificates of a private authority: trusted by KRONOS_CA_FILE, which is followed; what is refused is told and closed."""
+"""Receivers with certificates of a private authority: trusted by KRONOS_CA_FILE, which is followed; what is refused is
+told and closed."""
 
 import asyncio
 import logging
@@ -47,12 +48,17 @@ def message(outcome: Outcome) -> object:
     return outcome.error["message"]
 
 
-async def test_a_private_authority_is_trusted_beside_the_systems_by_its_file(authority: Authority, here: ssl.SSLContext) -> None:
+async def test_a_private_authority_is_trusted_beside_the_systems_by_its_file(
+    authority: Authority, here: ssl.SSLContext
+) -> None:
     async with Receiver(answer(), tls=here) as receiver:
         async with HttpTransport(LOCAL) as transport:
             outcome = await transport.deliver(delivery(receiver.url))
             assert (error_type(outcome), receiver.requests) == ("tls", [])
-            assert message(outcome) == "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
+            assert (
+                message(outcome)
+                == "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
+            )
         async with HttpTransport(LOCAL, ca_file=authority.file) as transport:
             assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
             trusted = transport._connections.trust.context.cert_store_stats()["x509"]
@@ -116,8 +122,14 @@ async def test_the_file_is_followed_also_by_connections_that_are_kept(
 
 
 async def test_a_connection_over_tls_carries_the_next_delivery(authority: Authority, here: ssl.SSLContext) -> None:
-    async with Receiver(answer(), tls=here, keep=True) as receiver, HttpTransport(LOCAL, ca_file=authority.file) as transport:
-        outcomes = [await transport.deliver(delivery(receiver.url, body=b"x" * size)) for size in (1, 20, 70_000, 0, 1_000_000, 5)]
+    async with (
+        Receiver(answer(), tls=here, keep=True) as receiver,
+        HttpTransport(LOCAL, ca_file=authority.file) as transport,
+    ):
+        outcomes = [
+            await transport.deliver(delivery(receiver.url, body=b"x" * size))
+            for size in (1, 20, 70_000, 0, 1_000_000, 5)
+        ]
     assert ([outcome.status for outcome in outcomes], receiver.connections) == (["SUCCESS"] * 6, 1)
 
 

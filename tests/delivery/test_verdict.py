@@ -1,4 +1,5 @@
-"""What a receiver says counts, once, whatever follows its status line; and the URL that is sent is the one that was written."""
+"""What a receiver says counts, once, whatever follows its status line; and the URL that is sent is the one that was
+written."""
 
 import socket
 from datetime import timedelta
@@ -26,23 +27,37 @@ ENDLESS = timedelta(seconds=9)  # no test waits so long, unless for ever: timeou
         pytest.param(once(OK + b"Content-Length: 2, 2\r\n\r\nok"), False, id="one_length_twice_in_one_header"),
         pytest.param(once(OK + b"Content-Length: 2\r\nContent-Length: 5\r\n\r\nokxxx"), True, id="two_lengths"),
         pytest.param(once(OK + b"Content-Length: x\r\n\r\n"), False, id="length_that_is_none"),
-        pytest.param(once(OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), False, id="both"),
+        pytest.param(
+            once(OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), False, id="both"
+        ),
         pytest.param(once(CHUNKED + b"ffffffffffffffffffff\r\nabc"), True, id="overflowing_chunk_size"),
         pytest.param(once(CHUNKED + b"zz\r\n"), True, id="chunk_size_that_is_none"),
         pytest.param(endless(CHUNKED, b"1\r\nx\r\n" * 1000), True, id="endless_small_chunks"),
         pytest.param(endless(CHUNKED + b"2\r\nok\r\n0\r\n", b"X-T: aaaa\r\n" * 1000), True, id="endless_trailers"),
         pytest.param(endless(CHUNKED, b"1;" + b"e" * 1000), True, id="endless_chunk_extension"),
-        pytest.param(once(OK + b"Content-Security-Policy: " + b"a" * 8200 + b"\r\nContent-Length: 2\r\n\r\nok"), False, id="long_header"),
-        pytest.param(once(OK + b"X: " + b"a" * 200_000 + b"\r\nContent-Length: 2\r\n\r\nok"), False, id="very_long_header"),
+        pytest.param(
+            once(OK + b"Content-Security-Policy: " + b"a" * 8200 + b"\r\nContent-Length: 2\r\n\r\nok"),
+            False,
+            id="long_header",
+        ),
+        pytest.param(
+            once(OK + b"X: " + b"a" * 200_000 + b"\r\nContent-Length: 2\r\n\r\nok"), False, id="very_long_header"
+        ),
         pytest.param(once(OK + b"".join(b"X-%d: a\r\n" % n for n in range(900)) + b"\r\n"), False, id="900_headers"),
-        pytest.param(once(OK + b"X Y: a\r\nno header at all\r\nContent-Length: 2\r\n\r\nok"), False, id="odd_header_lines"),
+        pytest.param(
+            once(OK + b"X Y: a\r\nno header at all\r\nContent-Length: 2\r\n\r\nok"), False, id="odd_header_lines"
+        ),
         pytest.param(once(OK + b"X-A: b"), True, id="end_within_the_headers"),
         pytest.param(once(b"HTTP/1.0 200\r\n\r\nok"), False, id="http_1_0_without_a_reason"),
         pytest.param(once(b"HTTP/1.1 200 O\rK\x00\xff\r\nContent-Length: 2\r\n\r\nok"), False, id="odd_reason"),
-        pytest.param(once(b"HTTP/1.1 103 E\r\n\r\n" * 16 + OK + b"Content-Length: 2\r\n\r\nok"), False, id="16_interim_answers"),
+        pytest.param(
+            once(b"HTTP/1.1 103 E\r\n\r\n" * 16 + OK + b"Content-Length: 2\r\n\r\nok"), False, id="16_interim_answers"
+        ),
     ],
 )
-async def test_status_line_that_was_read_decides_whatever_follows(handle: Handler, is_cut: bool, sockets: list[socket.socket]) -> None:
+async def test_status_line_that_was_read_decides_whatever_follows(
+    handle: Handler, is_cut: bool, sockets: list[socket.socket]
+) -> None:
     outcome = await deliver(handle)
     assert (outcome.status, outcome.error, response(outcome)["truncated"]) == ("SUCCESS", None, is_cut)
     assert outcome.duration < ENDLESS
@@ -78,7 +93,11 @@ async def test_url_goes_out_as_its_author_wrote_it_and_is_told_so(target: str) -
         outcome = await transport.deliver(delivery(url))
         (request,) = receiver.requests
     sent = target if target.startswith("/") else f"/{target}"
-    assert (outcome.status, request.line, request.headers["host"]) == ("SUCCESS", f"POST {sent} HTTP/1.1", f"127.0.0.1:{receiver.port}")
+    assert (outcome.status, request.line, request.headers["host"]) == (
+        "SUCCESS",
+        f"POST {sent} HTTP/1.1",
+        f"127.0.0.1:{receiver.port}",
+    )
     assert str(stored_request(outcome)["url"]).partition("?")[0] == url.partition("?")[0]
 
 

@@ -37,7 +37,8 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def used_home() -> Iterator[Path]:
-    """A home whose cluster was made and migrated, and is stopped: what most tests begin with, for a first start costs 2 s of CPU more."""
+    """A home whose cluster was made and migrated, and is stopped: what most tests begin with, for a first start costs 2
+    s of CPU more."""
     with made_home() as path:
         cluster = Cluster(path, durable=False)
         cluster.start()
@@ -143,7 +144,8 @@ def _told_of(home: Path) -> list[int]:
 
 @contextmanager
 def starting(home: Path) -> Iterator[Callable[..., Up]]:
-    """Starts `kronos up --port 0` on this home, with more options and variables if given; `module` in place of kronos."""
+    """Starts `kronos up --port 0` on this home, with more options and variables if given; `module` in place of
+    kronos."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str, module: str = "kronos", **variables: str) -> Up:
@@ -170,7 +172,8 @@ def starting(home: Path) -> Iterator[Callable[..., Up]]:
 
 @pytest.fixture
 def up(home: Path, used_home: Path) -> Iterator[Callable[..., Up]]:
-    """Starts `kronos up --port 0` on the test's home, with more options and variables if given; `module` in place of kronos.
+    """Starts `kronos up --port 0` on the test's home, with more options and variables if given; `module` in place of
+    kronos.
 
     The home is one that was used before.
     """

@@ -18,7 +18,8 @@ from kronos.__main__ import main
 from kronos.embedded import children, logfiles, supervisor
 
 _ASKED = (
-    "open", "os.chmod", "os.chown", "os.link", "os.listdir", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.scandir", "os.truncate",
+    "open", "os.chmod", "os.chown", "os.link", "os.listdir", "os.mkdir", "os.remove", "os.rename", "os.rmdir",
+    "os.scandir", "os.truncate",
     "shutil.rmtree", "socket.__new__", "socket.bind", "socket.connect", "subprocess.Popen", "tempfile.mkdtemp",
 )  # fmt: skip
 _CODES = (errno.ENOSPC, errno.EMFILE, errno.EIO)

@@ -1,4 +1,5 @@
-"""docs/backup.md, done as it says: a held copy beside its original has all of it and calls nobody, and sends nothing twice once let go."""
+"""docs/backup.md, done as it says: a held copy beside its original has all of it and calls nobody, and sends nothing
+twice once let go."""
 
 import os
 import subprocess
@@ -83,7 +84,9 @@ class Instance:
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """The API, with this home's key."""
         key = (self.up.home / "admin.key").read_text().strip()
-        answer = httpx.request(method, self.up.url + path, headers={"Authorization": f"Bearer {key}"}, timeout=30, **more)
+        answer = httpx.request(
+            method, self.up.url + path, headers={"Authorization": f"Bearer {key}"}, timeout=30, **more
+        )
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
@@ -122,7 +125,9 @@ def original(homes: Homes, receiver: Receiver) -> Instance:
     made.ask("POST", "/v1/workspaces", json={"slug": "shop", "name": "Shop"})
     for name in ("orders", "bills"):
         made.ask(
-            "POST", "/v1/workspaces/shop/endpoints", json={"name": name, "type": "HTTP", "spec": {"url": receiver.url, "method": "POST"}}
+            "POST",
+            "/v1/workspaces/shop/endpoints",
+            json={"name": name, "type": "HTTP", "spec": {"url": receiver.url, "method": "POST"}},
         )
     # Of the one there will be something that is due, and not delivered when the backup is made.
     made.sql(
@@ -131,7 +136,11 @@ def original(homes: Homes, receiver: Receiver) -> Instance:
     )
     made.ask("POST", "/v1/workspaces/shop/jobs", json={"name": "has-run", "endpoint": "orders", "trigger": "IMMEDIATE"})
     made.ask("POST", "/v1/workspaces/shop/jobs", json={"name": "waits", "endpoint": "bills", "trigger": "IMMEDIATE"})
-    made.ask("POST", "/v1/workspaces/shop/jobs", json={"name": "daily", "endpoint": "orders", "trigger": "CRON", "cron": "0 0 * * *"})
+    made.ask(
+        "POST",
+        "/v1/workspaces/shop/jobs",
+        json={"name": "daily", "endpoint": "orders", "trigger": "CRON", "cron": "0 0 * * *"},
+    )
     eventually(lambda: made.status("has-run") == "SUCCESS", "the first job does not run")
     return made
 
@@ -151,7 +160,10 @@ def a_worker_looks(copy: Instance) -> None:
     environment = {"KRONOS_DATABASE_URL": copy.url, "PATH": os.defpath, **_ALLOW}
     # As it is sent, up to its first parameter: of a statement PostgreSQL shows the beginning.
     begins = texts()["claims.list_due_endpoints"].partition("%(")[0]
-    looks = "select 1 from pg_stat_activity where application_name like 'kronos-worker-%%' and starts_with(query, %s) and state = 'idle'"
+    looks = (
+        "select 1 from pg_stat_activity where application_name like 'kronos-worker-%%' and starts_with(query, %s) "
+        "and state = 'idle'"
+    )
     with (copy.up.home / "worker.log").open("w") as log:
         worker = subprocess.Popen([sys.executable, "-m", "kronos", "worker"], stderr=log, env=environment)
     try:
@@ -170,7 +182,9 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     _, start = homes(is_used=True)
     empty = Instance(start("--hold", **_ALLOW))
     with psycopg.connect(empty.url, autocommit=True) as connection:
-        connection.execute("set deadlock_timeout = '1min'")  # pg_cron rings here, and `kronos up` looks: they are to give way
+        connection.execute(
+            "set deadlock_timeout = '1min'"
+        )  # pg_cron rings here, and `kronos up` looks: they are to give way
         connection.execute("drop schema kronos cascade")
         connection.execute("drop extension pg_cron cascade")
     subprocess.run([_BIN / "pg_restore", "--single-transaction", f"--dbname={empty.url}", dump], check=True)
@@ -193,8 +207,11 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     time_passes(held)
     a_worker_looks(held)
     assert receiver.keys == before
-    (tick,) = held.sql("select kronos.iso(next_tick_at) from kronos.jobs join kronos.pointers using (job_id) where name = 'daily'")[0]
-    # No tick of its schedule but at midnight; and the job may be younger than the minute to which its pointer was set back.
+    (tick,) = held.sql(
+        "select kronos.iso(next_tick_at) from kronos.jobs join kronos.pointers using (job_id) where name = 'daily'"
+    )[0]
+    # No tick of its schedule but at midnight; and the job may be younger than the minute to which its pointer was set
+    # back.
     told = held.ask("GET", "/v1/workspaces/shop/jobs/daily/explain", params={"at": tick})["code"]
     assert told in ("held", "no_tick_at_this_minute", "not_yet_created")
     held.stop()
@@ -203,7 +220,9 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     eventually(lambda: len(receiver.keys) >= 3, lambda: f"what was due is not delivered: {receiver.keys}", seconds=60)
     names = ("has-run", "waits", "daily")
     eventually(lambda: [let_go.status(name) for name in names] == ["SUCCESS"] * 3, "it is not told as delivered")
-    executions = let_go.sql("select execution_id from kronos.executions join kronos.jobs using (job_id) where name = any (%s)", list(names))
+    executions = let_go.sql(
+        "select execution_id from kronos.executions join kronos.jobs using (job_id) where name = any (%s)", list(names)
+    )
     assert sorted(receiver.keys) == sorted(str(row[0]) for row in executions)
     let_go.stop()
 
@@ -213,7 +232,9 @@ def test_a_base_backup_started_elsewhere(original: Instance, homes: Homes, recei
     home, start = homes(is_used=False)
     data, user = home / "postgres" / "data", processes.postgres_user()
     data.parent.mkdir()
-    subprocess.run([_BIN / "pg_basebackup", f"--pgdata={data}", "--checkpoint=fast", f"--dbname={original.url}"], check=True)
+    subprocess.run(
+        [_BIN / "pg_basebackup", f"--pgdata={data}", "--checkpoint=fast", f"--dbname={original.url}"], check=True
+    )
     (home / "cluster.json").write_bytes((original.up.home / "cluster.json").read_bytes())
     subprocess.run(["chown", "-R", f"{user.uid}:{user.gid}", home / "postgres"], check=True)
 
@@ -225,4 +246,6 @@ def test_a_base_backup_started_elsewhere(original: Instance, homes: Homes, recei
     assert receiver.keys == before
     assert original.ask("GET", "/v1/workspaces/shop")["slug"] == "shop"
     kept_in = held.sql("select kept_in from kronos.api_keys where revoked_at is null")
-    assert {row[0].partition(":")[2] for row in kept_in} == {str(each / "admin.key") for each in (home, original.up.home)}
+    assert {row[0].partition(":")[2] for row in kept_in} == {
+        str(each / "admin.key") for each in (home, original.up.home)
+    }

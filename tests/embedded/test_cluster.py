@@ -265,7 +265,9 @@ def test_an_orphan_launcher_is_ended_and_no_other_clusters_processes(cluster: Cl
         assert postmaster is not None
         os.kill(orphan, signal.SIGSTOP)  # it cannot notice that its postmaster is gone, and holds the shared memory
         os.kill(postmaster, signal.SIGKILL)
-        eventually(lambda: processes.postgres_processes(cluster.data) == [orphan], "the launcher is not the only one left")
+        eventually(
+            lambda: processes.postgres_processes(cluster.data) == [orphan], "the launcher is not the only one left"
+        )
         cluster.start()
         assert orphan not in processes.postgres_processes(cluster.data)
         assert setting(cluster, "port") == str(cluster.port)
@@ -298,7 +300,9 @@ def test_the_server_stops_when_its_starter_is_killed(cluster: Cluster, home: Pat
         "import sys, pathlib; from kronos.embedded.cluster import Cluster\n"
         "c = Cluster(pathlib.Path(sys.argv[1]), durable=False); c.start(); print(c.data, flush=True); sys.stdin.read()"
     )
-    with subprocess.Popen([sys.executable, "-c", program, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as starter:
         assert starter.stdout is not None
         data = Path(starter.stdout.readline().strip())
         assert processes.postgres_processes(data)

@@ -17,7 +17,11 @@ pytestmark = pytest.mark.faults
 
 def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "kronos", *arguments], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "kronos", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
@@ -30,7 +34,11 @@ def test_all_holds_on_a_new_instance_and_a_run_is_explained(up: Callable[..., Up
 
     database = {"KRONOS_DATABASE_URL": str(running.told["database_url"])}
     # The home was copied: what is due at its first minute gets its entry once it has run.
-    eventually(lambda: kronos("doctor", "--json", **database).returncode == 0, "doctor finds fault with a new instance", seconds=150)
+    eventually(
+        lambda: kronos("doctor", "--json", **database).returncode == 0,
+        "doctor finds fault with a new instance",
+        seconds=150,
+    )
     found = json.loads(kronos("doctor", "--json", **database).stdout)
     assert [each for each in found["findings"] if not each["ok"]] == []
     assert found["ok"]

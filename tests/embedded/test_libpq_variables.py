@@ -43,7 +43,8 @@ OF_ANOTHER_SERVER = {
     "PGLOADBALANCEHOSTS": "sometimes",
     "PGMINPROTOCOLVERSION": "latest",
 }
-# What fills in for a URL that says nothing of it is meant: here the URL says all of this, and TLS is asked for where there is none.
+# What fills in for a URL that says nothing of it is meant: here the URL says all of this, and TLS is asked for where
+# there is none.
 FILL_IN = {name for name in OF_ANOTHER_SERVER if name.startswith(("PGSSL", "PGREQUIRE", "PGCHANNEL", "PGGSS", "PGMIN"))}
 HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in FILL_IN}
 
@@ -57,7 +58,10 @@ def test_kronos_up_and_its_children_never_see_them(first_up: Callable[..., Up]) 
     for pid in children.values():
         names = {entry.split(b"=", 1)[0].decode() for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
         assert names & OF_ANOTHER_SERVER.keys() == set()
-    eventually(lambda: "FAILED" not in (log := (running.home / "log" / "worker-1.log").read_text()) and "started" in log, "the worker")
+    eventually(
+        lambda: "FAILED" not in (log := (running.home / "log" / "worker-1.log").read_text()) and "started" in log,
+        "the worker",
+    )
     # The instance that runs here is found, without its URL, and also reached by nothing of this.
     here = {"XDG_DATA_HOME": str(running.home.parent), **OF_ANOTHER_SERVER}
     home = running.home.parent / "kronos"
@@ -83,7 +87,9 @@ def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize(
-    "command", [("migrate",), ("migrate", "--dry-run"), ("next", "0 9 * * *"), ("retention", "run", "--dry-run")], ids=" ".join
+    "command",
+    [("migrate",), ("migrate", "--dry-run"), ("next", "0 9 * * *"), ("retention", "run", "--dry-run")],
+    ids=" ".join,
 )
 def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str, ...]) -> None:
     ended = kronos(*command, KRONOS_DATABASE_URL=database_url, KRONOS_TYPO="1", **HOSTILE)
@@ -96,16 +102,22 @@ def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str
 
 def test_what_fills_in_for_a_url_is_heeded(database_url: str) -> None:
     ended = kronos("next", "0 9 * * *", KRONOS_DATABASE_URL=database_url, PGSSLMODE="require")
-    assert (ended.returncode, "has TLS switched off, and sslmode asks for it" in ended.stderr) == (1, True), ended.stderr
+    assert (ended.returncode, "has TLS switched off, and sslmode asks for it" in ended.stderr) == (1, True), (
+        ended.stderr
+    )
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_a_process_goes_where_its_url_says(database_url: str, superuser: Connection, command: str) -> None:
     environment = {**os.environ, "KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", **HOSTILE}
-    with subprocess.Popen([sys.executable, "-m", "kronos", command], env=environment, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "kronos", command], env=environment, stderr=subprocess.DEVNULL
+    ) as process:
         try:
             name = {"serve": "kronos-api", "worker": "kronos-worker-listen"}[command]
-            connected = "select count(*) from pg_stat_activity where datname = current_database() and application_name = %s"
+            connected = (
+                "select count(*) from pg_stat_activity where datname = current_database() and application_name = %s"
+            )
             await_condition(lambda: value(superuser, connected, [name]) > 0, f"{command}'s connection", seconds=60)
         finally:
             process.terminate()
@@ -118,7 +130,9 @@ def in_process(*arguments: str, **environment: str) -> Result:
 def test_settings_that_mean_nothing_are_told_by_every_command(tmp_path: Path) -> None:
     over_the_api = (("workspace", "ls"), *((each, "ls", "-w", "y") for each in ("endpoint", "job", "execution")))
     for command in (*over_the_api, ("key", "list"), ("doctor",), ("next", "* * * * *"), ("retention", "run")):
-        ended = in_process(*command, KRONOS_DATABASE_URL="postgresql://app@127.0.0.1:1/app", XDG_DATA_HOME=str(tmp_path))
+        ended = in_process(
+            *command, KRONOS_DATABASE_URL="postgresql://app@127.0.0.1:1/app", XDG_DATA_HOME=str(tmp_path)
+        )
         assert "KRONOS_TYPO is not a setting of this release: ignored" in ended.stderr, command
 
 
@@ -131,4 +145,7 @@ def test_kronos_up_tells_of_them_too(tmp_path: Path) -> None:
 def test_without_a_url_and_an_instance_here_it_says_so(tmp_path: Path) -> None:
     for command in (("doctor",), ("next", "0 9 * * *"), ("retention", "run")):
         ended = in_process(*command, XDG_DATA_HOME=str(tmp_path))
-        assert (ended.exit_code, "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here" in ended.stderr) == (1, True), ended.stderr
+        assert (ended.exit_code, "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here" in ended.stderr) == (
+            1,
+            True,
+        ), ended.stderr

@@ -1,4 +1,5 @@
-"""Who is silent, and who was only not looked at: a child's pulse by the clock of a supervisor that may itself have stood still."""
+"""Who is silent, and who was only not looked at: a child's pulse by the clock of a supervisor that may itself have
+stood still."""
 
 import os
 from collections.abc import Iterator

@@ -41,7 +41,13 @@ class Terminal:
 
     def __init__(self, *shell: str, environment: dict[str, str] | None = None) -> None:
         self._shell = subprocess.Popen(
-            shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
+            shell,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env=environment,
         )
 
     def run(self, command: str) -> list[str]:
@@ -91,7 +97,9 @@ def terminal(home: Path, tmp_path: Path) -> Iterator[Terminal]:
     (tmp_path / "kronos").symlink_to(home)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG"))}
     path = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    opened = Terminal("bash", "--noprofile", "--norc", environment={**environment, "PATH": path, "XDG_DATA_HOME": str(tmp_path)})
+    opened = Terminal(
+        "bash", "--noprofile", "--norc", environment={**environment, "PATH": path, "XDG_DATA_HOME": str(tmp_path)}
+    )
     yield opened
     opened.close()
 
@@ -130,13 +138,30 @@ def bare_machine(request: pytest.FixtureRequest) -> Iterator[str]:
     name = f"kronos-tour-{os.getpid()}"
     # The host's network: where a mirror of packages is configured for the host, its address is valid here too.
     subprocess.run(
-        ["docker", "run", "--rm", "--detach", "--network", "host", "--name", name, "debian:trixie-slim", "sleep", "1800"], check=True
+        [
+            "docker",
+            "run",
+            "--rm",
+            "--detach",
+            "--network",
+            "host",
+            "--name",
+            name,
+            "debian:trixie-slim",
+            "sleep",
+            "1800",
+        ],
+        check=True,
     )
     try:
         archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], check=True, capture_output=True).stdout
-        subprocess.run(["docker", "exec", name, "sh", "-c", "apt-get update -qq && apt-get install -y -qq python3"], check=True)
         subprocess.run(
-            ["docker", "exec", "--interactive", name, "sh", "-c", "mkdir /kronos && tar -x -C /kronos"], input=archive, check=True
+            ["docker", "exec", name, "sh", "-c", "apt-get update -qq && apt-get install -y -qq python3"], check=True
+        )
+        subprocess.run(
+            ["docker", "exec", "--interactive", name, "sh", "-c", "mkdir /kronos && tar -x -C /kronos"],
+            input=archive,
+            check=True,
         )
         yield name
     finally:
@@ -144,10 +169,15 @@ def bare_machine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_the_tour_works_on_a_bare_machine(bare_machine: str) -> None:
-    subprocess.run(["docker", "exec", "--detach", bare_machine, "sh", "-c", "cd /kronos && bin/up --port 0 > up.out 2>&1"], check=True)
+    subprocess.run(
+        ["docker", "exec", "--detach", bare_machine, "sh", "-c", "cd /kronos && bin/up --port 0 > up.out 2>&1"],
+        check=True,
+    )
 
     def said() -> str:
-        return subprocess.run(["docker", "exec", bare_machine, "cat", "/kronos/up.out"], check=True, capture_output=True, text=True).stdout
+        return subprocess.run(
+            ["docker", "exec", bare_machine, "cat", "/kronos/up.out"], check=True, capture_output=True, text=True
+        ).stdout
 
     eventually(lambda: re.search("right-away +delivered", said()), "nothing is delivered", seconds=600)
     terminal = Terminal("docker", "exec", "--interactive", "--workdir", "/kronos", bare_machine, "bash")

@@ -1,4 +1,5 @@
-"""`kronos up` against what the system refuses it, and against children that hang: it goes on, and all of it comes back."""
+"""`kronos up` against what the system refuses it, and against children that hang: it goes on, and all of it comes
+back."""
 
 import contextlib
 import json
@@ -35,7 +36,8 @@ def assert_goes_on(up: Up) -> None:
 
 
 def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[], bool], tmp_path: Path) -> None:
-    """Every call that the supervisor makes of the system fails once: while it starts all of them again, and while it stops."""
+    """Every call that the supervisor makes of the system fails once: while it starts all of them again, and while it
+    stops."""
     failed = tmp_path / "failed"
     running = up(module="embedded.failing", PYTHONPATH=str(Path(__file__).parents[1]), KRONOS_TEST_FAILED=str(failed))
     running.await_ready()
@@ -52,7 +54,15 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
     eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
     assert_goes_on(running)
     places = set(re.findall(r"(\w+\.py):\d+", failed.read_text()))
-    assert places >= {"children.py", "cluster.py", "home.py", "logfiles.py", "ports.py", "processes.py", "supervisor.py"}, places
+    assert places >= {
+        "children.py",
+        "cluster.py",
+        "home.py",
+        "logfiles.py",
+        "ports.py",
+        "processes.py",
+        "supervisor.py",
+    }, places
 
     running.process.send_signal(signal.SIGUSR1)
     running.process.terminate()
@@ -85,7 +95,8 @@ def test_children_that_hang_are_replaced_and_a_stopped_postmaster_goes_on_and_is
 
 
 def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None:
-    """All of it stops for longer than a child may be silent, as when a laptop sleeps; then all of it goes on, the supervisor first."""
+    """All of it stops for longer than a child may be silent, as when a laptop sleeps; then all of it goes on, the
+    supervisor first."""
     before, said = running.children(), running.said()
     everybody = [running.process.pid, *before.values()]
     for pid in everybody:
@@ -94,7 +105,8 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
     eventually(lambda: time.monotonic() > until, "the clock stands still")
     for pid in everybody:
         os.kill(pid, signal.SIGCONT)
-    # Its killed worker is a thing that it only sees to after it has judged all children, again and again until the new one is there.
+    # Its killed worker is a thing that it only sees to after it has judged all children, again and again until the new
+    # one is there.
     os.kill(before["worker"], signal.SIGKILL)
     eventually(lambda: is_well(running, {"worker": before["worker"]}), lambda: f"it is not well: {running.said()}")
     assert running.children() | {"worker": 0} == before | {"worker": 0}
@@ -129,7 +141,9 @@ def small_disk(home: Path) -> Iterator[Path]:
     """A file system of 200 MB in the home."""
     place = home / "disk"
     place.mkdir(mode=0o711)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m,mode=0711", "tmpfs", place], capture_output=True, text=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200m,mode=0711", "tmpfs", place], capture_output=True, text=True
+    )
     if mounted.returncode != 0:
         pytest.skip(f"this user may mount nothing: {mounted.stderr.strip()}")
     yield place
@@ -156,7 +170,11 @@ def stopped(pid: int) -> Iterator[None]:
 
 def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_up: Start) -> None:
     running = first_up("--home", str(small_disk / "home"))
-    eventually(lambda: "ready " in (running.home / "up.out").read_text(), lambda: f"it is not ready: {running.said()}", seconds=60)
+    eventually(
+        lambda: "ready " in (running.home / "up.out").read_text(),
+        lambda: f"it is not ready: {running.said()}",
+        seconds=60,
+    )
     full = Up(home=small_disk / "home", process=running.process)
     before = full.children()
     with stopped(running.process.pid):  # what ends gives room back, and a start makes do with little
@@ -167,7 +185,11 @@ def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, first_u
         for lock in [place / "data" / "postmaster.pid", *(place / "socket").glob(".s.*")]:
             lock.unlink()
         fill(small_disk / "ballast")
-    eventually(lambda: "No space left on device" in running.said(), lambda: f"it says nothing of the disk: {running.said()}", seconds=60)
+    eventually(
+        lambda: "No space left on device" in running.said(),
+        lambda: f"it says nothing of the disk: {running.said()}",
+        seconds=60,
+    )
     eventually(lambda: running.said().count("PostgreSQL has ended") >= 2, "it does not try again", seconds=60)
     assert_goes_on(running)
     (small_disk / "ballast").unlink()

@@ -55,7 +55,9 @@ def test_ready_means_that_everything_answers(first_up: Start) -> None:
     for name in ("run.json", "admin.key", "cluster.json"):
         assert stat.S_IMODE((running.home / name).stat().st_mode) == 0o600, name
     with psycopg.connect(str(running.told["database_url"])) as connection:
-        row = connection.execute("select current_database(), usesuper from pg_user where usename = current_user").fetchone()
+        row = connection.execute(
+            "select current_database(), usesuper from pg_user where usename = current_user"
+        ).fetchone()
     assert row == ("kronos", True)
     assert set(running.children()) == {"api", "worker", "postgres"}
 
@@ -115,7 +117,10 @@ def test_each_killed_child_is_started_again(up: Start) -> None:
         os.kill(killed, signal.SIGKILL)
         eventually(lambda: name in (now := running.children()) and now[name] != killed, f"no new {name}")  # noqa: B023
         eventually(lambda: is_ready(running), f"not ready after the end of {name}", seconds=60)
-        eventually(lambda: set(running.children()) == {"api", "worker", "postgres"}, f"not all are there after the end of {name}")
+        eventually(
+            lambda: set(running.children()) == {"api", "worker", "postgres"},
+            f"not all are there after the end of {name}",
+        )
 
 
 def test_the_next_start_recovers_from_kill_9(up: Start) -> None:
@@ -169,7 +174,8 @@ def test_the_api_and_the_workers_log_in_as_roles_that_can_be_nothing_else(up: St
     running.await_ready()
     with psycopg.connect(str(running.told["database_url"])) as connection:
         sessions = connection.execute(
-            "select distinct split_part(application_name, '-', 2), usename from pg_stat_activity where application_name like 'kronos-%'"
+            "select distinct split_part(application_name, '-', 2), usename from pg_stat_activity where "
+            "application_name like 'kronos-%'"
         ).fetchall()
     assert set(sessions) == {("api", "kronos_api"), ("worker", "kronos_worker")}
     secrets = json.loads((home / "cluster.json").read_text())

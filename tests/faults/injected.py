@@ -1,4 +1,5 @@
-"""Faults inside PostgreSQL, armed for one operation: an error, a cancelled statement or a dead backend, at a chosen write."""
+"""Faults inside PostgreSQL, armed for one operation: an error, a cancelled statement or a dead backend, at a chosen
+write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +49,8 @@ alter function kronos.unregister_jobs(uuid[]) set lock_timeout = '50ms';
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """`point`: where a job, its pointer or an entry is written, or the commit; or cron.job is kept from all, or from writers."""
+    """`point`: where a job, its pointer or an entry is written, or the commit; or cron.job is kept from all, or from
+    writers."""
 
     point: Literal["row", "entry", "commit", "locked", "read_only"]
     action: str = ""  # an SQLSTATE that is raised, "cancel" or "terminate"
@@ -63,7 +65,8 @@ class Fault:
         if self.point == "locked":  # a job that is only read shows its entry, so reading waits too
             return {"pg_cron_unavailable", "database_unavailable"}
         if self.point == "commit":
-            # The error comes with the pipeline's sync, where psycopg gives up the connection instead of telling the SQLSTATE.
+            # The error comes with the pipeline's sync, where psycopg gives up the connection instead of telling the
+            # SQLSTATE.
             return {"database_unavailable", "internal_error", "outcome_unknown"}
         return {"internal_error"} if self.action == "XX000" else {"database_unavailable"}
 

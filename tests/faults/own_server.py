@@ -1,4 +1,5 @@
-"""A PostgreSQL with pg_cron of a test's own, that can be stopped, killed and stepped in time; and what its ledger says of every job."""
+"""A PostgreSQL with pg_cron of a test's own, that can be stopped, killed and stepped in time; and what its ledger says
+of every job."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,19 +38,25 @@ def await_mid_minute(connection: Connection) -> datetime:
 
     Not its first seconds: pg_cron still fires the minute then, and an entry that is new by a moment with the others.
     """
-    await_condition(lambda: value(connection, "select extract(second from clock_timestamp()) between 5 and 45"), "mid-minute", seconds=40)
+    await_condition(
+        lambda: value(connection, "select extract(second from clock_timestamp()) between 5 and 45"),
+        "mid-minute",
+        seconds=40,
+    )
     minute: datetime = value(connection, "select date_trunc('minute', clock_timestamp())")
     return minute
 
 
 def faulty_ledgers(connection: Connection, job_ids: Sequence[str] | None = None) -> list[Record]:
-    """Of these CRON jobs, or all, those with a tick that no row, or more than one, accounts for; malformed ones are left out."""
+    """Of these CRON jobs, or all, those with a tick that no row, or more than one, accounts for; malformed ones are
+    left out."""
     return records(
         connection,
         """
         select job.name, job.cron, job.status, ledger.*
           from kronos.jobs as job
-         cross join lateral kronos.check_ledger(job.job_id, job.ticks_from, clock_timestamp() + interval '1 day') as ledger
+         cross join lateral kronos.check_ledger(job.job_id, job.ticks_from,
+             clock_timestamp() + interval '1 day') as ledger
          where job.trigger = 'CRON'
            and (%(job_ids)s::uuid[] is null or job.job_id = any (%(job_ids)s::uuid[]))
            and ledger.error is null

@@ -1,4 +1,5 @@
-"""A workspace's CRON jobs as callers change them over HTTP, what the database holds of them, and whether the two sets agree."""
+"""A workspace's CRON jobs as callers change them over HTTP, what the database holds of them, and whether the two sets
+agree."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from conftest import await_condition
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 SINK = {"endpoint": "sink", "trigger": "CRON"}
-# Where a request waits for a lock that another holds; and for how long at most while a test holds it: less than a statement's 5 s.
+# Where a request waits for a lock that another holds; and for how long at most while a test holds it: less than a
+# statement's 5 s.
 WAITING = (
     "settle_ticks",
     "register_pg_cron",
@@ -71,13 +73,16 @@ class Scene:
 
 def snapshot(superuser: psycopg.Connection) -> dict[str, Rows]:
     """Every row of what an operation may write, whole."""
-    return {table: superuser.execute(f"select each::text from {table} as each order by 1").fetchall() for table in TABLES}
+    return {
+        table: superuser.execute(f"select each::text from {table} as each order by 1").fetchall() for table in TABLES
+    }
 
 
 def entries(superuser: psycopg.Connection) -> Rows:
     """pg_cron's entries of our name, as (name, schedule, command, user, database, active)."""
     return superuser.execute(
-        "select jobname::text, schedule, command, username, database, active from cron.job where jobname like 'kronos:%' order by 1"
+        "select jobname::text, schedule, command, username, database, active from cron.job where jobname like "
+        "'kronos:%' order by 1"
     ).fetchall()
 
 
@@ -95,7 +100,8 @@ def wanted_entries(superuser: psycopg.Connection) -> Rows:
 
 
 def broken_chains(superuser: psycopg.Connection) -> Rows:
-    """Jobs whose versions are not 1, 2, …, each naming the one before and the one after, with none but the last live."""
+    """Jobs whose versions are not 1, 2, …, each naming the one before and the one after, with none but the last
+    live."""
     return superuser.execute(
         """
         with chained as (
@@ -122,7 +128,9 @@ def assert_agreement(superuser: psycopg.Connection) -> None:
 
 def reaper(superuser: psycopg.Connection) -> str:
     """The id of the reaper's job."""
-    ((job_id,),) = superuser.execute("select job_id::text from kronos.jobs where name = 'reaper' and status = 'ACTIVE'").fetchall()
+    ((job_id,),) = superuser.execute(
+        "select job_id::text from kronos.jobs where name = 'reaper' and status = 'ACTIVE'"
+    ).fetchall()
     return str(job_id)
 
 
@@ -134,7 +142,8 @@ def fire(superuser: psycopg.Connection, job_id: str) -> int:
 
 @contextmanager
 def patient(superuser: psycopg.Connection) -> Iterator[None]:
-    """Requests wait for longer than the API lets them, 2 s: a busy machine may let the test that holds them stand still."""
+    """Requests wait for longer than the API lets them, 2 s: a busy machine may let the test that holds them stand
+    still."""
     for name in WAITING:
         superuser.execute(f"alter function kronos.{name} set lock_timeout = '{PATIENCE}'")
     try:

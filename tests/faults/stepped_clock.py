@@ -1,4 +1,5 @@
-"""A clock for PostgreSQL that a test sets while the server runs, by libfaketime; only what it shows changes, not how fast time passes."""
+"""A clock for PostgreSQL that a test sets while the server runs, by libfaketime; only what it shows changes, not how
+fast time passes."""
 
 import os
 import shutil
@@ -12,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
-_LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1", "/usr/lib64/faketime/libfaketime.so.1")
-# In these libfaketime shows the true time until they return. Before PostgreSQL 16 background workers, pg_cron's launcher among them, are
-# forked by a signal handler within the postmaster's select: for them it would never return.
+_LIBRARIES = (
+    "/usr/lib/*/faketime/libfaketime.so.1",
+    "/usr/lib/faketime/libfaketime.so.1",
+    "/usr/lib64/faketime/libfaketime.so.1",
+)
+# In these libfaketime shows the true time until they return. Before PostgreSQL 16 background workers, pg_cron's
+# launcher among them, are forked by a signal handler within the postmaster's select: for them it would never return.
 _WAITS = {b"select", b"poll", b"ppoll", b"epoll_wait", b"epoll_pwait"}
 _DYNSYM = 11
 
@@ -24,7 +29,9 @@ def library() -> str | None:
     return next((found for pattern in _LIBRARIES for found in glob(pattern)), None)
 
 
-needs_library = pytest.mark.skipif(library() is None, reason="libfaketime is not installed (Debian: apt-get install libfaketime)")
+needs_library = pytest.mark.skipif(
+    library() is None, reason="libfaketime is not installed (Debian: apt-get install libfaketime)"
+)
 
 
 class SteppedClock:

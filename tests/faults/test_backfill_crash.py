@@ -1,4 +1,5 @@
-"""A backfill through crashes: its workers are killed, their connections are cut, and each tick is one execution all the same."""
+"""A backfill through crashes: its workers are killed, their connections are cut, and each tick is one execution all the
+same."""
 
 import asyncio
 from pathlib import Path
@@ -43,16 +44,26 @@ async def test_a_backfill_outlives_its_workers_and_their_connections(
                 for _ in range(3):
                     await delivered(5)
                     superuser.execute(
-                        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-claim'"
+                        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = "
+                        "'kronos-worker-claim'"
                     )
                 await delivered(2)
                 worker.process.kill()
                 await worker.ends()
                 end_leases(superuser)
             start("worker-last.log")
-            await until(lambda: backfill(superuser, backfill_id)["status"] == "COMPLETED", "the backfill to be completed", seconds=60)
+            await until(
+                lambda: backfill(superuser, backfill_id)["status"] == "COMPLETED",
+                "the backfill to be completed",
+                seconds=60,
+            )
 
     assert ticks_of(superuser, backfill_id) == minutes(TICKS)
     assert backfill(superuser, backfill_id)["progress"]["succeeded"] == TICKS
     told = {request.headers["kronos-scheduled-at"]: request.headers["idempotency-key"] for request in receiver.requests}
-    assert len(told) == len(set(told.values())) == len({request.headers["idempotency-key"] for request in receiver.requests}) == TICKS
+    assert (
+        len(told)
+        == len(set(told.values()))
+        == len({request.headers["idempotency-key"] for request in receiver.requests})
+        == TICKS
+    )

@@ -1,4 +1,5 @@
-"""What is cancelled while a worker has it: its attempt may still end it, and it gets no other, whoever gives it back, in whatever order."""
+"""What is cancelled while a worker has it: its attempt may still end it, and it gets no other, whoever gives it back,
+in whatever order."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +48,9 @@ class Claimed:
 
     @property
     def attempts(self) -> list[str]:
-        listed = self.scene.client.get(f"/v1/workspaces/{self.scene.workspace}/executions/{self.execution}/attempts").json()["data"]
+        listed = self.scene.client.get(
+            f"/v1/workspaces/{self.scene.workspace}/executions/{self.execution}/attempts"
+        ).json()["data"]
         return [attempt["status"] for attempt in listed]
 
     @property
@@ -61,7 +64,8 @@ class Claimed:
 
 def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
     (row,) = superuser.execute(
-        "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s",
+        "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where "
+        "slug = %s",
         [scene.workspace],
     ).fetchall()
     return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
@@ -86,7 +90,9 @@ def claimed(request: pytest.FixtureRequest, scene: Scene, su: psycopg.Connection
         if request.param == "older version":
             newer = scene.patch(job).json()["job_id"]
             cancel = lambda: scene.delete(newer).status_code  # noqa: E731
-        yield Claimed(scene=scene, superuser=su, worker=worker, job=job, execution=execution, token=token, cancel=cancel)
+        yield Claimed(
+            scene=scene, superuser=su, worker=worker, job=job, execution=execution, token=token, cancel=cancel
+        )
 
 
 # What an attempt's end leaves of an execution that was cancelled before: its status, the reason's code, its attempts.
@@ -102,7 +108,11 @@ AFTER: dict[str, tuple[str, str | None, list[str]]] = {
 def assert_ended(claimed: Claimed, how: str) -> None:
     status, code, attempts = AFTER[how]
     left, reason, attempt_count, max_attempts = claimed.left
-    assert (left, (reason or "").removeprefix("job_").removeprefix("backfill_") or None, attempt_count) == (status, code, len(attempts))
+    assert (left, (reason or "").removeprefix("job_").removeprefix("backfill_") or None, attempt_count) == (
+        status,
+        code,
+        len(attempts),
+    )
     assert max_attempts == 5, "it was allowed as many as its endpoint says"
     assert claimed.attempts == attempts
     assert not claimed.is_due
@@ -120,7 +130,9 @@ def test_one_that_was_cancelled_before_its_attempt_ended_gets_no_other(claimed: 
 
 
 @pytest.mark.parametrize("how", AFTER)
-def test_one_whose_attempt_ends_while_it_is_being_cancelled_gets_no_other(claimed: Claimed, how: str, module_api: Api) -> None:
+def test_one_whose_attempt_ends_while_it_is_being_cancelled_gets_no_other(
+    claimed: Claimed, how: str, module_api: Api
+) -> None:
     """The cancellation has its row, and comes to its end when the attempt's end waits."""
     with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
         if how == "expire":
@@ -158,7 +170,9 @@ def test_one_that_is_cancelled_while_its_attempt_ends_is_not_tried_again(claimed
     assert_ended(claimed, how)
 
 
-def test_one_that_is_claimed_while_it_is_being_cancelled_is_either(scene: Scene, su: psycopg.Connection, module_api: Api) -> None:
+def test_one_that_is_claimed_while_it_is_being_cancelled_is_either(
+    scene: Scene, su: psycopg.Connection, module_api: Api
+) -> None:
     """A claim that was committed after the cancellation had begun is seen by it: its attempt is the last."""
     job = scene.created()
     assert scene.trigger(job).status_code == 202
@@ -201,10 +215,15 @@ def test_of_a_retry_by_hand_and_the_end_of_its_job_the_one_sees_the_other(
         assert scene.client.get(path).json()["status_reason"]["code"] == "job_cancelled"
     else:
         assert (retried.status_code, retried.json()["code"]) == (409, "execution_not_retryable")
-    assert su.execute("select from kronos.execution_live where execution_id = %s", [path.rsplit("/", 1)[1]]).fetchall() == []
+    assert (
+        su.execute("select from kronos.execution_live where execution_id = %s", [path.rsplit("/", 1)[1]]).fetchall()
+        == []
+    )
 
 
-def test_of_two_retries_by_hand_of_a_one_shot_one_retries(scene: Scene, su: psycopg.Connection, module_api: Api) -> None:
+def test_of_two_retries_by_hand_of_a_one_shot_one_retries(
+    scene: Scene, su: psycopg.Connection, module_api: Api
+) -> None:
     made = scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
     with as_worker(module_api.database_url) as worker:
         token, claimed = claim(worker, endpoint_of(su, scene))
@@ -225,7 +244,8 @@ def test_whoever_would_give_a_cancelled_claim_back_as_it_is_cannot(claimed: Clai
     assert claimed.cancel() == 200
     with pytest.raises(psycopg.errors.CheckViolation, match="execution_live_cancelled_is_claimed"):
         claimed.superuser.execute(
-            "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false"
+            "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, holds_slot = "
+            "false"
             " where execution_id = %s",
             [claimed.execution],
         )
@@ -239,7 +259,10 @@ def test_attempts_are_counted_as_far_as_they_can_be(
     with as_worker(module_api.database_url) as worker:
         token, (execution,) = claim(worker, endpoint_of(su, scene))
         finalize(worker, token, [execution], "PERMANENT")
-    su.execute("update kronos.execution_done set attempt_count = %s, max_attempts = 32767 where execution_id = %s", [so_far, execution])
+    su.execute(
+        "update kronos.execution_done set attempt_count = %s, max_attempts = 32767 where execution_id = %s",
+        [so_far, execution],
+    )
 
     retried = scene.client.post(f"/v1/workspaces/{scene.workspace}/executions/{execution}/retry")
 

@@ -1,4 +1,5 @@
-"""Jobs come and go by the hundred a second while others tick each minute: entries and jobs stay one set, and no tick is missed."""
+"""Jobs come and go by the hundred a second while others tick each minute: entries and jobs stay one set, and no tick is
+missed."""
 
 import asyncio
 import os
@@ -29,7 +30,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 CANARIES = 50
 PAIRS_PER_SECOND = 200
 CONNECTIONS = 8
-SECONDS = int(os.environ.get("KRONOS_TEST_CHURN_SECONDS", "30"))  # 60 by hand: it keeps both cores busy, and other tests wait
+SECONDS = int(
+    os.environ.get("KRONOS_TEST_CHURN_SECONDS", "30")
+)  # 60 by hand: it keeps both cores busy, and other tests wait
 SECONDS_AFTER_FIRST_TICK = 5.0  # it is under way at a tick
 MINUTE = timedelta(minutes=1)
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}
@@ -73,7 +76,8 @@ def serving(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Churn:
-    """Callers that each make a job and cancel it, over and over, all together at PAIRS_PER_SECOND or as fast as they are answered."""
+    """Callers that each make a job and cancel it, over and over, all together at PAIRS_PER_SECOND or as fast as they
+    are answered."""
 
     jobs: str  # the collection's path
     pairs: int = 0
@@ -95,7 +99,9 @@ class Churn:
             job_id = await self._create(session)
             await self._cancel(session, job_id)
             self.pairs += 1
-            next_at = max(next_at + CONNECTIONS / PAIRS_PER_SECOND, time.monotonic() - 1)  # who is behind by more does not hurry for it
+            next_at = max(
+                next_at + CONNECTIONS / PAIRS_PER_SECOND, time.monotonic() - 1
+            )  # who is behind by more does not hurry for it
 
     async def _create(self, session: aiohttp.ClientSession) -> str:
         began = time.monotonic()
@@ -118,7 +124,10 @@ class Churn:
         cuts = quantiles(self.latencies, n=1000)
         p50, p99, most = (1000 * each for each in (cuts[499], cuts[989], max(self.latencies)))
         rate = self.pairs / self.seconds
-        return f"{rate:.0f} pairs/s for {self.seconds:.0f} s; a request: p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {most:.0f} ms"
+        return (
+            f"{rate:.0f} pairs/s for {self.seconds:.0f} s; a request: p50 {p50:.0f} ms, p99 {p99:.0f} ms, max "
+            f"{most:.0f} ms"
+        )
 
 
 @asynccontextmanager
@@ -140,7 +149,8 @@ def ticks_of(connection: Connection, first: dict[str, datetime], until: datetime
     """The canaries' rows of the minutes up to `until`."""
     return records(
         connection,
-        "select job_id::text, scheduled_at, created_at, cause from kronos.executions where job_id = any (%s) and scheduled_at <= %s",
+        "select job_id::text, scheduled_at, created_at, cause from kronos.executions where job_id = any (%s) and "
+        "scheduled_at <= %s",
         [list(first), until],
     )
 
@@ -160,14 +170,28 @@ async def test_no_canary_misses_a_minute_and_entries_equal_jobs(
             sys.stdout.write(f"\nchurn: {churn}\n")
 
         assert churn.refused == []
-        due = sorted((job_id, at + n * MINUTE) for job_id, at in first.items() for n in range((last - at) // MINUTE + 1))
+        due = sorted(
+            (job_id, at + n * MINUTE) for job_id, at in first.items() for n in range((last - at) // MINUTE + 1)
+        )
         assert due
-        await_condition(lambda: len(ticks_of(superuser, first, last)) >= len(due), f"{len(due)} rows of canaries", seconds=90)
+        await_condition(
+            lambda: len(ticks_of(superuser, first, last)) >= len(due), f"{len(due)} rows of canaries", seconds=90
+        )
         rows = ticks_of(superuser, first, last)
         assert sorted((row["job_id"], row["scheduled_at"]) for row in rows) == due
-        assert [row for row in rows if row["cause"] != "SCHEDULE" or row["created_at"] - row["scheduled_at"] > MINUTE] == []
-        await_condition(lambda: entries(superuser) == wanted_entries(superuser), "one entry a job and no other", seconds=90)
-        assert active_jobs(superuser) == [*(f"canary-{n:02}" for n in range(CANARIES)), "catch-up", "lease-keeper", "reaper", "retention"]
+        assert [
+            row for row in rows if row["cause"] != "SCHEDULE" or row["created_at"] - row["scheduled_at"] > MINUTE
+        ] == []
+        await_condition(
+            lambda: entries(superuser) == wanted_entries(superuser), "one entry a job and no other", seconds=90
+        )
+        assert active_jobs(superuser) == [
+            *(f"canary-{n:02}" for n in range(CANARIES)),
+            "catch-up",
+            "lease-keeper",
+            "reaper",
+            "retention",
+        ]
         assert faulty_ledgers(superuser, list(first)) == []
         assert stray_executions(superuser) == []
 

@@ -1,4 +1,5 @@
-"""PostgreSQL's clock is set an hour forward and back while pg_cron and workers ring: no tick is twice, none silently lost."""
+"""PostgreSQL's clock is set an hour forward and back while pg_cron and workers ring: no tick is twice, none silently
+lost."""
 
 import uuid
 from collections.abc import Iterator
@@ -46,7 +47,9 @@ def superuser(cluster: Cluster) -> Iterator[Connection]:
     with connected(cluster) as connection:
         yield connection
     with connected(cluster) as connection:
-        connection.execute("update kronos.jobs set status = 'PAUSED' where trigger = 'CRON' and name is null and status = 'ACTIVE'")
+        connection.execute(
+            "update kronos.jobs set status = 'PAUSED' where trigger = 'CRON' and name is null and status = 'ACTIVE'"
+        )
 
 
 @pytest.fixture
@@ -91,7 +94,10 @@ def is_none_due(connection: Connection) -> bool:
 
 
 def runs_in_the_past(connection: Connection) -> list[uuid.UUID]:
-    return values(connection, "select job_id from kronos.job_details where status = 'ACTIVE' and trigger = 'CRON' and next_run_at <= now()")
+    return values(
+        connection,
+        "select job_id from kronos.job_details where status = 'ACTIVE' and trigger = 'CRON' and next_run_at <= now()",
+    )
 
 
 def await_accounting(connection: Connection, what: str) -> None:
@@ -172,14 +178,23 @@ def test_an_hour_back_repeats_nothing_workers_ring_and_ticks_go_on_when_the_cloc
     assert rung_by_a_worker(superuser) is None
     for name, rows in told(superuser, jobs).items():
         assert rows[: len(before[name])] == before[name]
-    assert [name for name, rows in told(superuser, jobs).items() if name.endswith(" * * * * *") and len(rows) == len(before[name])] == []
+    assert [
+        name
+        for name, rows in told(superuser, jobs).items()
+        if name.endswith(" * * * * *") and len(rows) == len(before[name])
+    ] == []
     assert kinds(rows_of(superuser, newcomer)).count("CATCH_UP") >= 58
     assert faulty_ledgers(superuser) == []
 
 
-def test_an_hour_forward_is_an_hour_of_missed_ticks(clock: SteppedClock, superuser: Connection, endpoint: EndpointRow) -> None:
+def test_an_hour_forward_is_an_hour_of_missed_ticks(
+    clock: SteppedClock, superuser: Connection, endpoint: EndpointRow
+) -> None:
     jobs = baseline(clock, superuser, endpoint)
-    before, pointers = told(superuser, jobs), {name: job(superuser, job_id)["next_tick_at"] for name, job_id in jobs.items()}
+    before, pointers = (
+        told(superuser, jobs),
+        {name: job(superuser, job_id)["next_tick_at"] for name, job_id in jobs.items()},
+    )
 
     clock.step(HOUR)
 

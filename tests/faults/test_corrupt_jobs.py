@@ -1,4 +1,5 @@
-"""Jobs that a hand or a disk has broken stand beside healthy ones while pg_cron rings: the healthy tick, the broken say so."""
+"""Jobs that a hand or a disk has broken stand beside healthy ones while pg_cron rings: the healthy tick, the broken say
+so."""
 
 import uuid
 from collections.abc import Iterator
@@ -77,7 +78,8 @@ def broken_job(connection: Connection, statement: str, pointer: datetime) -> uui
 
 @pytest.fixture(scope="module")
 def rung(cluster: Cluster) -> Rung:
-    """The broken are older than the healthy. Of each kind that stays behind one is due with them, and one has been for ten minutes."""
+    """The broken are older than the healthy. Of each kind that stays behind one is due with them, and one has been for
+    ten minutes."""
     with connected(cluster) as superuser:
         minute = await_mid_minute(superuser) + MINUTE
         broken, overdue = {}, {}
@@ -91,12 +93,19 @@ def rung(cluster: Cluster) -> Rung:
         ticking = healthy + [broken[what] for what in HARMLESS]
         await_condition(
             lambda: (
-                value(superuser, "select count(distinct job_id) from kronos.executions where job_id = any (%s)", [ticking]) == len(ticking)
+                value(
+                    superuser, "select count(distinct job_id) from kronos.executions where job_id = any (%s)", [ticking]
+                )
+                == len(ticking)
             ),
             "pg_cron to ring",
             seconds=100,
         )
-        await_condition(lambda: len(internal_runs(superuser, minute)) == len(internal_jobs(superuser)), "the internal jobs", seconds=60)
+        await_condition(
+            lambda: len(internal_runs(superuser, minute)) == len(internal_jobs(superuser)),
+            "the internal jobs",
+            seconds=60,
+        )
         # Each ring passes over what another's holds, and commits on its own.
         await_condition(lambda: faulty_jobs(superuser) >= unreadable(rung), "the faults", seconds=60)
         return rung
@@ -140,7 +149,9 @@ def test_the_healthy_tick(rung: Rung, superuser: Connection) -> None:
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_one_whose_schedule_cannot_be_read_stays_behind_and_says_so(rung: Rung, superuser: Connection, what: str) -> None:
+def test_one_whose_schedule_cannot_be_read_stays_behind_and_says_so(
+    rung: Rung, superuser: Connection, what: str
+) -> None:
     for job_id, pointer in ((rung.broken[what], rung.minute), (rung.overdue[what], rung.minute - 10 * MINUTE)):
         (fault,) = records(superuser, "select * from kronos.job_faults where job_id = %s", [job_id])
         assert fault["sqlstate"][:2] == "22"
@@ -174,7 +185,8 @@ def test_ticks_that_nobody_counts_are_missing_in_the_ledger(rung: Rung, superuse
     assert ticks_of(superuser, job_id) == []
     (ledger,) = records(
         superuser,
-        "select ledger.* from kronos.jobs as job cross join lateral kronos.check_ledger(job_id, ticks_from, clock_timestamp()) as ledger"
+        "select ledger.* from kronos.jobs as job cross join lateral kronos.check_ledger(job_id, ticks_from, "
+        "clock_timestamp()) as ledger"
         " where job_id = %s",
         [job_id],
     )
@@ -195,5 +207,8 @@ def test_the_reaper_puts_the_entries_right_that_can_be(rung: Rung, superuser: Co
     entries = [f"kronos:{rung.broken[what]}" for what in ("entry's schedule", "entry's command", "no entry")]
     await_mid_minute(superuser)  # it leaves a job alone that is just being rung for
     superuser.execute("select kronos.fire(job_id) from kronos.jobs where name = 'reaper'")
-    right = "select count(*) from cron.job where jobname = any (%s) and schedule = '* * * * *' and command like 'select kronos.fire(%%'"
+    right = (
+        "select count(*) from cron.job where jobname = any (%s) and schedule = '* * * * *' and command like "
+        "'select kronos.fire(%%'"
+    )
     assert value(superuser, right, [entries]) == len(entries)

@@ -1,4 +1,5 @@
-"""What is made while its workspace or endpoint is being deleted: one of the two wins and the other says so, wherever the first was held."""
+"""What is made while its workspace or endpoint is being deleted: one of the two wins and the other says so, wherever
+the first was held."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +26,8 @@ _LEFT_BEHIND = """
      where job.status in ('ACTIVE', 'PAUSED') and (endpoint.deleted_at is not null or workspace.status = 'DELETED')
      union all
     select 'execution ' || execution_id
-      from kronos.execution_live as live join kronos.endpoints as endpoint using (endpoint_id) join kronos.workspaces as workspace
+      from kronos.execution_live as live join kronos.endpoints as endpoint using (endpoint_id)
+           join kronos.workspaces as workspace
         on workspace.workspace_id = live.workspace_id
      where endpoint.deleted_at is not null or workspace.status = 'DELETED'
      union all
@@ -37,7 +39,8 @@ _LEFT_BEHIND = """
 
 @pytest.fixture(scope="module")
 def watched(module_api: Api) -> None:
-    """Whoever has written a row of these tables waits at its commit while a test holds the advisory lock 1; and for locks as patiently."""
+    """Whoever has written a row of these tables waits at its commit while a test holds the advisory lock 1; and for
+    locks as patiently."""
     with psycopg.connect(module_api.database_url, autocommit=True) as superuser:
         superuser.execute(f"""
             create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
@@ -49,7 +52,8 @@ def watched(module_api: Api) -> None:
             superuser.execute(f"""
                 create constraint trigger hold after insert or update on {table} deferrable initially deferred
                     for each row execute function public.hold();
-                create trigger be_patient before insert or update on {table} for each statement execute function public.be_patient();
+                create trigger be_patient before insert or update on {table} for each statement execute function
+                    public.be_patient();
             """)
 
 
@@ -76,7 +80,8 @@ def at_endpoint(holder: psycopg.Connection, scene: Scene) -> Iterator[None]:
     """Whoever wants the endpoint's row waits."""
     with holder.transaction():
         holder.execute(
-            "select from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s for update of endpoints",
+            "select from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s for update of "
+            "endpoints",
             [scene.workspace],
         )
         yield
@@ -128,7 +133,8 @@ def backfilled(scene: Scene, url: str) -> str:
 def end_all(scene: Scene, url: str, status: str) -> None:
     with psycopg.connect(url, autocommit=True) as superuser, as_worker(url) as worker:
         (row,) = superuser.execute(
-            "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s",
+            "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where "
+            "slug = %s",
             [scene.workspace],
         ).fetchall()
         endpoint = EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
@@ -149,11 +155,18 @@ MAKERS = {
         lost=((409, "execution_not_retryable"), (404, "workspace_not_found"), (404, "execution_not_found")),
     ),
 }
-MOVER = Act(prepare=elsewhere, do=lambda scene, job: scene.patch(job, endpoint="sink"), lost=NO_ENDPOINT, registers=True)
-ENDPOINT = Act(do=lambda scene, _: scene.client.post(f"{base(scene)}/endpoints", json=_ELSEWHERE), lost=((404, "workspace_not_found"),))
+MOVER = Act(
+    prepare=elsewhere, do=lambda scene, job: scene.patch(job, endpoint="sink"), lost=NO_ENDPOINT, registers=True
+)
+ENDPOINT = Act(
+    do=lambda scene, _: scene.client.post(f"{base(scene)}/endpoints", json=_ELSEWHERE),
+    lost=((404, "workspace_not_found"),),
+)
 DELETIONS = {
     "workspace": Act(do=lambda scene, _: scene.client.delete(base(scene)), lost=((409, "conflict"),)),
-    "endpoint": Act(do=lambda scene, _: scene.client.delete(f"{base(scene)}/endpoints/sink"), lost=((409, "endpoint_in_use"),)),
+    "endpoint": Act(
+        do=lambda scene, _: scene.client.delete(f"{base(scene)}/endpoints/sink"), lost=((409, "endpoint_in_use"),)
+    ),
 }
 PAIRS = {
     **{(name, deletion): (maker, DELETIONS[deletion]) for name, maker in MAKERS.items() for deletion in DELETIONS},
@@ -167,7 +180,9 @@ POINTS: dict[str, Callable[[psycopg.Connection, Scene], AbstractContextManager[N
 
 
 CASES = [
-    pytest.param(*pair, deletion_is_first, point, id=f"{'-'.join(reversed(pair) if deletion_is_first else pair)}-{point}")
+    pytest.param(
+        *pair, deletion_is_first, point, id=f"{'-'.join(reversed(pair) if deletion_is_first else pair)}-{point}"
+    )
     for pair, (make, _) in PAIRS.items()
     for deletion_is_first in (False, True)
     for point in POINTS
@@ -200,7 +215,13 @@ def told(answer: httpx.Response) -> tuple[int, str]:
 
 @pytest.mark.parametrize(("maker", "deletion", "deletion_is_first", "point"), CASES)
 def test_of_a_creation_and_a_deletion_one_wins_and_the_other_says_so(
-    scene: Scene, su: psycopg.Connection, module_api: Api, maker: str, deletion: str, deletion_is_first: bool, point: str
+    scene: Scene,
+    su: psycopg.Connection,
+    module_api: Api,
+    maker: str,
+    deletion: str,
+    deletion_is_first: bool,
+    point: str,
 ) -> None:
     make, delete = PAIRS[maker, deletion]
     target = make.prepare(scene, module_api.database_url)
@@ -227,7 +248,10 @@ def test_an_endpoint_is_made_in_a_workspace_that_is_there(
     scene: Scene, su: psycopg.Connection, module_api: Api, deletion_is_first: bool
 ) -> None:
     """Its creation first: both happen, one after the other, and it goes with its workspace."""
-    acts: list[Callable[[], httpx.Response]] = [lambda: ENDPOINT.do(scene, ""), lambda: DELETIONS["workspace"].do(scene, "")]
+    acts: list[Callable[[], httpx.Response]] = [
+        lambda: ENDPOINT.do(scene, ""),
+        lambda: DELETIONS["workspace"].do(scene, ""),
+    ]
     if deletion_is_first:
         acts.reverse()
 
@@ -241,9 +265,16 @@ def test_an_endpoint_is_made_in_a_workspace_that_is_there(
 
 
 @pytest.mark.parametrize("deletion_is_first", [False, True], ids=["maker-first", "deletion-first"])
-@pytest.mark.parametrize(("deletion", "after_it"), [("endpoint", (201, "")), ("workspace", (404, "workspace_not_found"))])
+@pytest.mark.parametrize(
+    ("deletion", "after_it"), [("endpoint", (201, "")), ("workspace", (404, "workspace_not_found"))]
+)
 def test_an_endpoint_that_is_changed_and_deleted_is_made_anew_or_gone(
-    scene: Scene, su: psycopg.Connection, module_api: Api, deletion: str, after_it: tuple[int, str], deletion_is_first: bool
+    scene: Scene,
+    su: psycopg.Connection,
+    module_api: Api,
+    deletion: str,
+    after_it: tuple[int, str],
+    deletion_is_first: bool,
 ) -> None:
     put = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/changed"}}
     acts: list[Callable[[], httpx.Response]] = [
@@ -265,7 +296,8 @@ def test_an_endpoint_that_is_changed_and_deleted_is_made_anew_or_gone(
 def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
     scene: Scene, su: psycopg.Connection, module_api: Api, deletion_is_first: bool, point: str
 ) -> None:
-    """A backfill waits for nobody: while the endpoint is being deleted it makes nothing, and then it ends and says why."""
+    """A backfill waits for nobody: while the endpoint is being deleted it makes nothing, and then it ends and says
+    why."""
     backfill = backfilled(scene, module_api.database_url)
 
     def advance(connection: psycopg.Connection) -> int:

@@ -1,4 +1,5 @@
-"""Many firings at once where more jobs are due than one takes: none waits for another with rows locked, and each tick is there once."""
+"""Many firings at once where more jobs are due than one takes: none waits for another with rows locked, and each tick
+is there once."""
 
 import threading
 import uuid
@@ -24,9 +25,11 @@ def add_due(connection: Connection, endpoint: EndpointRow, tick: datetime) -> li
     return values(
         connection,
         """
-        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,
+            schedule, alarm, description,
                                  next_tick_at)
-        select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s), %(cron)s, 'due', %(tick)s
+        select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', %(cron)s, 'UTC', kronos.parse_cron(%(cron)s),
+               %(cron)s, 'due', %(tick)s
           from generate_series(1, %(due)s) as n, lateral (select gen_random_uuid() as id where n > 0) as new
         returning job_id
         """,
@@ -57,9 +60,14 @@ def test_firings_of_a_full_minute_do_not_deadlock(superuser: Connection, databas
         tick = minute_with_time_left(superuser)
         job_ids = add_due(superuser, endpoint, tick)
         with ThreadPoolExecutor(SESSIONS) as threads:
-            list(threads.map(ring, job_ids[:: DUE // SESSIONS][:SESSIONS]))  # raises what a session met: 40P01 above all
+            list(
+                threads.map(ring, job_ids[:: DUE // SESSIONS][:SESSIONS])
+            )  # raises what a session met: 40P01 above all
         due = "select count(*) from tests.jobs where endpoint_id = %s and next_tick_at <= clock_timestamp()"
-        made = "select count(*), count(distinct job_id) from kronos.execution_live where job_id = any (%s) and scheduled_at = %s"
+        made = (
+            "select count(*), count(distinct job_id) from kronos.execution_live where job_id = any (%s) and "
+            "scheduled_at = %s"
+        )
         assert value(superuser, due, [endpoint.endpoint_id]) == 0
         assert superuser.execute(made, [job_ids, tick]).fetchone() == (DUE, DUE)
 
@@ -69,7 +77,9 @@ def tick(superuser: Connection) -> datetime:
     return minute_with_time_left(superuser)
 
 
-def test_a_firing_that_waits_for_its_own_row_holds_no_other(superuser: Connection, database_url: str, tick: datetime) -> None:
+def test_a_firing_that_waits_for_its_own_row_holds_no_other(
+    superuser: Connection, database_url: str, tick: datetime
+) -> None:
     own, free = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
     with (
         psycopg.connect(database_url) as holder,
@@ -88,7 +98,9 @@ def test_a_firing_that_waits_for_its_own_row_holds_no_other(superuser: Connectio
     assert [len(live(superuser, job_id)) for job_id in (own, free)] == [1, 1]
 
 
-def test_a_row_that_is_held_for_too_long_keeps_no_other_tick(superuser: Connection, database_url: str, tick: datetime) -> None:
+def test_a_row_that_is_held_for_too_long_keeps_no_other_tick(
+    superuser: Connection, database_url: str, tick: datetime
+) -> None:
     own, free = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
     with psycopg.connect(database_url) as holder, psycopg.connect(database_url, autocommit=True) as ringing:
         holder.execute("select from kronos.jobs where job_id = %s for update", [own])

@@ -1,4 +1,5 @@
-"""Two changes of one job at once end as if one had come after the other, wherever the first was held when the second came."""
+"""Two changes of one job at once end as if one had come after the other, wherever the first was held when the second
+came."""
 
 import json
 from collections import Counter
@@ -87,7 +88,9 @@ class Held:
         with ThreadPoolExecutor(2) as threads, psycopg.connect(self.url, autocommit=True) as holder:
             with POINTS[point](holder, self.job):
                 one: Future[Outcome] = threads.submit(self.change, first)
-                assert await_waiting(self.superuser, 1, one.done), f"{first} was never held at its {point}: {one.result()}"
+                assert await_waiting(self.superuser, 1, one.done), (
+                    f"{first} was never held at its {point}: {one.result()}"
+                )
                 other: Future[Outcome] = threads.submit(self.change, second)
                 await_waiting(self.superuser, 2, other.done)
                 assert not one.done()
@@ -123,7 +126,8 @@ def versions(held: Held) -> list[str]:
     return [version["status"] for version in answer.json()["data"]]
 
 
-# What each order leaves: the outcomes of the first and of the second, and the statuses of the versions, the newest first.
+# What each order leaves: the outcomes of the first and of the second, and the statuses of the versions, the newest
+# first.
 PATCHED = (200, "ACTIVE")
 ORDERS: dict[tuple[str, str], tuple[Outcome, Outcome, list[str]]] = {
     ("patch", "patch"): (PATCHED, (409, ""), ["ACTIVE", "RETIRED"]),
@@ -232,7 +236,8 @@ def reaped(superuser: psycopg.Connection) -> dict[str, Any]:
     """What the reaper's last run says it did."""
     ((output,),) = superuser.execute(
         """
-        select output::text from kronos.execution_done where job_id = %s and output is not null order by completed_at desc limit 1
+        select output::text from kronos.execution_done where job_id = %s and output is not null
+               order by completed_at desc limit 1
         """,
         [reaper(superuser)],
     ).fetchall()
@@ -241,7 +246,9 @@ def reaped(superuser: psycopg.Connection) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["id", "name"])
-def test_a_delete_by_name_meets_the_version_that_is_live_then(by_name: bool, scene: Scene, su: psycopg.Connection, module_api: Api) -> None:
+def test_a_delete_by_name_meets_the_version_that_is_live_then(
+    by_name: bool, scene: Scene, su: psycopg.Connection, module_api: Api
+) -> None:
     job = scene.created("0 0 * * *", name="nightly")
     held = Held(scene=scene, superuser=su, url=module_api.database_url, job="nightly" if by_name else job)
 
@@ -264,7 +271,9 @@ def test_of_twenty_patches_at_once_one_wins(if_match: int | None, held: Held) ->
     with ThreadPoolExecutor(20) as threads, psycopg.connect(held.url, autocommit=True) as holder:
         with at_row(holder, held.job):
             patches = [
-                threads.submit(held.scene.patch, held.job, if_match=if_match, cron=f"{minute} 1 * * *", name=f"v-{minute}")
+                threads.submit(
+                    held.scene.patch, held.job, if_match=if_match, cron=f"{minute} 1 * * *", name=f"v-{minute}"
+                )
                 for minute in range(20)
             ]
             await_waiting(held.superuser, 10)  # as many as the API has connections

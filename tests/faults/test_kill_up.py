@@ -178,7 +178,12 @@ def test_no_job_is_lost_whatever_is_killed(
         accepted: dict[int, str] = {}
 
         def post(number: int) -> None:
-            body = {"endpoint": "log", "trigger": "IMMEDIATE", "input": {"number": number}, "idempotency_key": f"key-{number}"}
+            body = {
+                "endpoint": "log",
+                "trigger": "IMMEDIATE",
+                "input": {"number": number},
+                "idempotency_key": f"key-{number}",
+            }
             answer = persistently(lambda: client.post(f"/v1/workspaces/{workspace}/jobs", json=body))
             assert answer.status_code in (200, 201), answer.text
             accepted[number] = answer.json()["job_id"]
@@ -188,14 +193,20 @@ def test_no_job_is_lost_whatever_is_killed(
             for nth, victim in enumerate(victims, start=1):
                 # Spread over the whole of the work, half of which is to accept jobs and half to deliver them.
                 goal = 2 * JOBS * nth // (KILLS + 1)
-                await_condition(lambda: len(accepted) + len(log.keys) >= goal, f"{goal} of {2 * JOBS}: {running.said()}", seconds=60)  # noqa: B023
+                await_condition(
+                    lambda: len(accepted) + len(log.keys) >= goal,  # noqa: B023
+                    f"{goal} of {2 * JOBS}: {running.said()}",
+                    seconds=60,
+                )
                 if victim == "worker":
                     await_condition(lambda: log.under_way >= 5, f"deliveries under way: {running.said()}", seconds=60)
                 kill_one(running, victim, chance)
             for each in posts:
                 each.result(90)
 
-    await_condition(lambda: statuses(running, workspace) == {"SUCCESS": JOBS}, f"all to succeed: {running.said()}", seconds=60)
+    await_condition(
+        lambda: statuses(running, workspace) == {"SUCCESS": JOBS}, f"all to succeed: {running.said()}", seconds=60
+    )
     assert len(set(accepted.values())) == JOBS
     assert_log_agrees(running, workspace, log, accepted)
     assert log.deliveries > JOBS, "what is under way when its worker dies comes again"
@@ -223,7 +234,9 @@ def assert_log_agrees(up: Up, workspace: str, log: Receiver, accepted: dict[int,
     assert {(number, job_id, status) for number, job_id, status, _ in stored} == {
         (number, job_id, "COMPLETED") for number, job_id in accepted.items()
     }
-    assert {number: set(keys) for number, keys in log.keys.items()} == {number: {execution_id} for number, _, _, execution_id in stored}
+    assert {number: set(keys) for number, keys in log.keys.items()} == {
+        number: {execution_id} for number, _, _, execution_id in stored
+    }
 
 
 def recovers_from_its_own_death(killed: Up, up: Callable[..., Up], workspace: str, log: Receiver) -> None:

@@ -1,4 +1,5 @@
-"""PostgreSQL is away over ticks: what was missed is told or delivered by each job's policy, spread over all jobs; nothing is twice."""
+"""PostgreSQL is away over ticks: what was missed is told or delivered by each job's policy, spread over all jobs;
+nothing is twice."""
 
 import os
 import signal
@@ -44,9 +45,17 @@ def superuser(cluster: Cluster) -> Iterator[Connection]:
         yield connection
 
 
-def overdue_job(connection: Connection, endpoint: EndpointRow, since: datetime, policy: str, **more: object) -> uuid.UUID:
-    """A registered job that has not been accounted for since before its tick `since`: the state that an outage leaves."""
-    columns: dict[str, Any] = {"next_tick_at": since, "ticks_from": since - SECOND, "created_at": since - SECOND, "catch_up_policy": policy}
+def overdue_job(
+    connection: Connection, endpoint: EndpointRow, since: datetime, policy: str, **more: object
+) -> uuid.UUID:
+    """A registered job that has not been accounted for since before its tick `since`: the state that an outage
+    leaves."""
+    columns: dict[str, Any] = {
+        "next_tick_at": since,
+        "ticks_from": since - SECOND,
+        "created_at": since - SECOND,
+        "catch_up_policy": policy,
+    }
     columns |= {"catch_up_window_seconds": WEEK}
     return make_cron_job(connection, endpoint, is_registered=True, **(columns | more))
 
@@ -54,7 +63,8 @@ def overdue_job(connection: Connection, endpoint: EndpointRow, since: datetime, 
 def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
     return records(
         connection,
-        "select status, cause, scheduled_at, run_at, tick_count from kronos.executions where job_id = %s order by scheduled_at",
+        "select status, cause, scheduled_at, run_at, tick_count from kronos.executions where job_id = %s order by "
+        "scheduled_at",
         [job_id],
     )
 
@@ -66,7 +76,10 @@ def lasting(rows: list[Record]) -> list[Record]:
 
 def dispositions(rows: list[Record]) -> list[tuple[str, datetime, int]]:
     """(MISSED, or why it runs; the first tick; how many ticks)."""
-    return [(row["status"] if row["status"] == "MISSED" else row["cause"], row["scheduled_at"], row["tick_count"]) for row in rows]
+    return [
+        (row["status"] if row["status"] == "MISSED" else row["cause"], row["scheduled_at"], row["tick_count"])
+        for row in rows
+    ]
 
 
 def ring_all(connection: Connection) -> None:
@@ -79,7 +92,8 @@ def ring_all(connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """What pg_cron's first ring after an outage left: the rows of each job up to `rung`, the minute that it rang for."""
+    """What pg_cron's first ring after an outage left: the rows of each job up to `rung`, the minute that it rang
+    for."""
 
     stopped: datetime
     rung: datetime
@@ -93,17 +107,21 @@ class Aftermath:
 
 @pytest.fixture(scope="module")
 def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
-    """Jobs with ticks before, while and after PostgreSQL is down over a minute's beginning; pg_cron itself rings afterwards."""
+    """Jobs with ticks before, while and after PostgreSQL is down over a minute's beginning; pg_cron itself rings
+    afterwards."""
     with running_api(cluster.superuser_url, tmp_path_factory.mktemp("api")) as api, connected(cluster) as superuser:
         scene = Scene(client=api.client, workspace=make_workspace(api.client))
         endpoint = add_endpoint(superuser)
         minute = await_mid_minute(superuser)
         delayed = api.client.post(
-            scene.jobs, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": (minute + MINUTE).astimezone(UTC).isoformat()}
+            scene.jobs,
+            json={"endpoint": "sink", "trigger": "DELAYED", "run_at": (minute + MINUTE).astimezone(UTC).isoformat()},
         )
         assert delayed.status_code == 201, delayed.text
         with superuser.transaction():
-            every_minute = {policy: overdue_job(superuser, endpoint, minute - 9 * MINUTE, policy) for policy in POLICIES}
+            every_minute = {
+                policy: overdue_job(superuser, endpoint, minute - 9 * MINUTE, policy) for policy in POLICIES
+            }
             narrow = overdue_job(superuser, endpoint, minute - 9 * MINUTE, "ALL", catch_up_window_seconds=300)
             hourly = {
                 policy: overdue_job(superuser, endpoint, at - 2 * HOUR, policy, cron=f"{at.minute} * * * *")
@@ -114,14 +132,22 @@ def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aft
                 for at in (minute.astimezone(UTC) - n * MINUTE for n in (2, 30, 1, 15))
             ]
     cluster.stop()
-    await_condition(lambda: datetime.now(UTC) > minute + MINUTE + 3 * SECOND, "a minute to begin without PostgreSQL", seconds=70)
+    await_condition(
+        lambda: datetime.now(UTC) > minute + MINUTE + 3 * SECOND, "a minute to begin without PostgreSQL", seconds=70
+    )
     cluster.start()
 
     jobs = [*every_minute.values(), narrow, *hourly.values(), *once]
     with connected(cluster) as superuser:
-        is_behind = "select exists (select from kronos.pointers where job_id = any (%s) and next_tick_at <= clock_timestamp())"
-        await_condition(lambda: not value(superuser, is_behind, [jobs]), "pg_cron's ring to account for all jobs", seconds=150)
-        rung = next(row["scheduled_at"] for row in rows_of(superuser, every_minute["SKIP"]) if row["status"] != "MISSED")
+        is_behind = (
+            "select exists (select from kronos.pointers where job_id = any (%s) and next_tick_at <= clock_timestamp())"
+        )
+        await_condition(
+            lambda: not value(superuser, is_behind, [jobs]), "pg_cron's ring to account for all jobs", seconds=150
+        )
+        rung = next(
+            row["scheduled_at"] for row in rows_of(superuser, every_minute["SKIP"]) if row["status"] != "MISSED"
+        )
         rows = {each: [row for row in rows_of(superuser, each) if row["scheduled_at"] <= rung] for each in jobs}
     return Aftermath(
         stopped=minute,
@@ -137,7 +163,9 @@ def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aft
 
 def test_ticks_of_the_outage_are_told_or_delivered_by_policy(aftermath: Aftermath) -> None:
     first, rung = aftermath.stopped - 9 * MINUTE, aftermath.rung
-    assert rung >= aftermath.stopped + MINUTE, "the tick of the outage is 60.0x s old when pg_cron rings: within the grace, on time"
+    assert rung >= aftermath.stopped + MINUTE, (
+        "the tick of the outage is 60.0x s old when pg_cron rings: within the grace, on time"
+    )
     missed = (rung - first) // MINUTE
     told = {policy: dispositions(aftermath.rows[job_id]) for policy, job_id in aftermath.every_minute.items()}
     assert told["SKIP"] == told["LATEST"] == [("MISSED", first, missed), ("SCHEDULE", rung, 1)]
@@ -191,7 +219,12 @@ def test_a_restart_in_a_loop_repeats_nothing(aftermath: Aftermath, cluster: Clus
                 assert lasting(after) == lasting(before)
             assert len(rows_of(superuser, aftermath.delayed)) == 1
             assert faulty_ledgers(superuser) == []
-            assert values(superuser, "select job_id from kronos.job_details where status = 'ACTIVE' and next_run_at <= now()") == []
+            assert (
+                values(
+                    superuser, "select job_id from kronos.job_details where status = 'ACTIVE' and next_run_at <= now()"
+                )
+                == []
+            )
 
 
 @contextmanager
@@ -232,7 +265,9 @@ def test_kill_9_of_the_postmaster_in_the_middle_of_a_catch_up_loses_and_repeats_
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_schedule_changed_right_after_an_outage_gives_no_tick_of_another_time(cluster: Cluster, tmp_path: Path, policy: str) -> None:
+def test_a_schedule_changed_right_after_an_outage_gives_no_tick_of_another_time(
+    cluster: Cluster, tmp_path: Path, policy: str
+) -> None:
     with connected(cluster) as superuser:
         minute = await_mid_minute(superuser)
         endpoint = add_endpoint(superuser)
@@ -249,7 +284,11 @@ def test_a_schedule_changed_right_after_an_outage_gives_no_tick_of_another_time(
         retired, live = job(superuser, old), job(superuser, new)
         told = dispositions(rows_of(superuser, old))
         assert told[-1][1] + (told[-1][2] - 1) * MINUTE <= retired["ticks_until"]
-        assert [tick for _, tick, _ in dispositions(rows_of(superuser, new)) if tick <= retired["ticks_until"] or tick.minute % 2] == []
+        assert [
+            tick
+            for _, tick, _ in dispositions(rows_of(superuser, new))
+            if tick <= retired["ticks_until"] or tick.minute % 2
+        ] == []
         assert live["ticks_from"] == retired["ticks_until"]
         assert live["next_tick_at"].minute % 2 == 0
         expected = {"SKIP": {"MISSED", "SCHEDULE"}, "LATEST": {"MISSED", "SCHEDULE"}, "ALL": {"CATCH_UP", "SCHEDULE"}}

@@ -1,6 +1,8 @@
-"""A storm over jobs whose runs must not overlap: they are fired, triggered, claimed, ended, lost, cancelled and retried all at once.
+"""A storm over jobs whose runs must not overlap: they are fired, triggered, claimed, ended, lost, cancelled and retried
+all at once.
 
-Two runs of one key to be delivered at once would break execution_live_one_at_a_time: no actor may meet an error, that one or a deadlock.
+Two runs of one key to be delivered at once would break execution_live_one_at_a_time: no actor may meet an error, that
+one or a deadlock.
 """
 
 import random
@@ -26,7 +28,8 @@ STORM_SECONDS = 10
 MINUTE = timedelta(minutes=1)
 POLICIES = ("SKIP", "QUEUE", "REPLACE")
 _POINTER = (
-    "select pointer.next_tick_at, job.status from kronos.jobs as job left join lateral kronos.pointer_of(job.job_id) as pointer on true"
+    "select pointer.next_tick_at, job.status from kronos.jobs as job left join lateral kronos.pointer_of(job.job_id) "
+    "as pointer on true"
     " where job.job_id = %s"
 )
 Act: TypeAlias = Callable[[Connection, random.Random], None]
@@ -39,7 +42,9 @@ class Storm:
         self.endpoints = [add_endpoint(superuser, max_in_flight=limit, max_crashes=2) for limit in (None, 3, 5)]
         self.began_at: datetime = value(superuser, "select date_trunc('minute', now()) - interval '1000 days'")
         self.jobs = {
-            make_cron_job(superuser, endpoint, overlap=overlap, ticks_from=self.began_at, next_tick_at=self.began_at + MINUTE): endpoint
+            make_cron_job(
+                superuser, endpoint, overlap=overlap, ticks_from=self.began_at, next_tick_at=self.began_at + MINUTE
+            ): endpoint
             for overlap in POLICIES
             for endpoint in self.endpoints
         }
@@ -60,7 +65,9 @@ class Storm:
         """A run by hand."""
         job_id = dice.choice(list(self.jobs))
         with request(connection, self.jobs[job_id]):
-            assert value(connection, "select kronos.trigger_job(%s, kronos.uuid7(), null, true)", [str(job_id)]) == job_id
+            assert (
+                value(connection, "select kronos.trigger_job(%s, kronos.uuid7(), null, true)", [str(job_id)]) == job_id
+            )
         self.done["trigger"] += 1
 
     def work(self, connection: Connection, dice: random.Random) -> None:
@@ -73,7 +80,8 @@ class Storm:
             self.done.update(finalize(connection, token, kept, status).values())
         if dead:
             connection.execute(
-                "update kronos.execution_live set visible_at = now() - interval '1 ms' where execution_id = any (%s) and claim_token = %s",
+                "update kronos.execution_live set visible_at = now() - interval '1 ms' where execution_id = any (%s) "
+                "and claim_token = %s",
                 [list(dead), token],
             )
             self.done["death"] += len(dead)
@@ -116,7 +124,8 @@ def as_superuser(url: str) -> Iterator[Connection]:
 
 @contextmanager
 def working(url: str) -> Iterator[Connection]:
-    """As a worker, but it waits for longer: actors hold locks between statements, and a busy machine may let them all stand still."""
+    """As a worker, but it waits for longer: actors hold locks between statements, and a busy machine may let them all
+    stand still."""
     with as_worker(url) as connection:
         connection.execute("set lock_timeout = '20s'")
         connection.execute("set statement_timeout = '20s'")
@@ -149,11 +158,29 @@ def test_a_storm_over_runs_that_must_not_overlap(superuser: Connection, database
             over.result(STORM_SECONDS + 60)
 
     with working(database_url) as worker:
-        await_condition(lambda: drained(worker, storm.endpoints), f"everything to end after the storm of seed {seed}: none may be stranded")
-    acts = ("tick", "trigger", "SUCCESS", "RETRY", "FAILED", "FENCED", "death", "requeued", "cancel_execution", "retry_execution")
+        await_condition(
+            lambda: drained(worker, storm.endpoints),
+            f"everything to end after the storm of seed {seed}: none may be stranded",
+        )
+    acts = (
+        "tick",
+        "trigger",
+        "SUCCESS",
+        "RETRY",
+        "FAILED",
+        "FENCED",
+        "death",
+        "requeued",
+        "cancel_execution",
+        "retry_execution",
+    )
     assert [act for act in acts if storm.done[act] == 0] == [], storm.done
     for job_id in storm.jobs:
-        ticks = values(superuser, "select scheduled_at from kronos.execution_done where job_id = %s and cause = 'SCHEDULE'", [job_id])
+        ticks = values(
+            superuser,
+            "select scheduled_at from kronos.execution_done where job_id = %s and cause = 'SCHEDULE'",
+            [job_id],
+        )
         until = job(superuser, job_id)["next_tick_at"]
         assert sorted(ticks) == [storm.began_at + n * MINUTE for n in range(1, (until - storm.began_at) // MINUTE)]
     assert values(superuser, "select in_flight from kronos.endpoint_gate where in_flight <> 0") == []
@@ -206,8 +233,15 @@ def test_max_runs_is_exact_whoever_fires(superuser: Connection, database_url: st
             over.result(60)
 
     row = job(superuser, job_id)
-    assert (row["status"], row["status_reason"]["code"], row["runs"], row["next_tick_at"]) == ("RETIRED", "max_runs_reached", 20, None)
-    runs = values(superuser, "select count(*) from kronos.execution_done where job_id = %s and status <> 'SKIPPED'", [job_id])
+    assert (row["status"], row["status_reason"]["code"], row["runs"], row["next_tick_at"]) == (
+        "RETIRED",
+        "max_runs_reached",
+        20,
+        None,
+    )
+    runs = values(
+        superuser, "select count(*) from kronos.execution_done where job_id = %s and status <> 'SKIPPED'", [job_id]
+    )
     assert (runs, live(superuser, job_id)) == ([20], [])
 
 
@@ -217,7 +251,8 @@ def test_eight_alarms_at_once_run_a_job_as_often_as_it_may(superuser: Connection
     superuser.execute(
         """
         update tests.jobs
-           set next_tick_at = now() - interval '45 s', schedule.every_seconds = 5, schedule.anchor = now() - interval '45 s'
+           set next_tick_at = now() - interval '45 s', schedule.every_seconds = 5,
+               schedule.anchor = now() - interval '45 s'
          where job_id = %s
         """,
         [job_id],
@@ -239,7 +274,9 @@ def test_eight_alarms_at_once_run_a_job_as_often_as_it_may(superuser: Connection
 
 def test_the_invariant_of_the_storm_is_the_databases_own(superuser: Connection) -> None:
     """What the storm relies on: two runs of a key that are both to be delivered cannot be stored."""
-    job_id = make_cron_job(superuser, overlap="QUEUE", next_tick_at=value(superuser, "select date_trunc('minute', now())"))
+    job_id = make_cron_job(
+        superuser, overlap="QUEUE", next_tick_at=value(superuser, "select date_trunc('minute', now())")
+    )
     now = job(superuser, job_id)["next_tick_at"]
     account(superuser, job_id, now=now)
     account(superuser, job_id, now=now + MINUTE)

@@ -1,4 +1,5 @@
-"""Runs by hand of a job whose runs must not overlap: each is answered with an execution that is there, whatever became of it."""
+"""Runs by hand of a job whose runs must not overlap: each is answered with an execution that is there, whatever became
+of it."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +45,11 @@ def statuses(scene: Scene, job: str) -> Counter[str]:
     [
         ("ALLOW", [("QUEUED", None)] * 3, {"QUEUED": 3}),
         ("SKIP", [("QUEUED", None), *[("SKIPPED", "overlap")] * 2], {"QUEUED": 1, "SKIPPED": 2}),
-        ("QUEUE", [("QUEUED", None), ("QUEUED", "overlap_waiting"), ("SKIPPED", "overlap_queue_full")], {"QUEUED": 2, "SKIPPED": 1}),
+        (
+            "QUEUE",
+            [("QUEUED", None), ("QUEUED", "overlap_waiting"), ("SKIPPED", "overlap_queue_full")],
+            {"QUEUED": 2, "SKIPPED": 1},
+        ),
         ("REPLACE", [("QUEUED", None)] * 3, {"QUEUED": 1, "CANCELLED": 2}),
     ],
 )
@@ -67,10 +72,18 @@ def test_a_held_run_is_listed_as_queued_and_as_nothing_else(scene: Scene) -> Non
     job = scene.created(overlap="QUEUE")
     made = answers(scene, scene.trigger(job), scene.trigger(job))
     found = {
-        status: [one["execution_id"] for one in scene.client.get(f"{scene.jobs}/{job}/executions?status={status}").json()["data"]]
+        status: [
+            one["execution_id"]
+            for one in scene.client.get(f"{scene.jobs}/{job}/executions?status={status}").json()["data"]
+        ]
         for status in ("QUEUED", "PENDING", "RETRYING", "RUNNING")
     }
-    assert found == {"QUEUED": [one["execution_id"] for one in reversed(made)], "PENDING": [], "RETRYING": [], "RUNNING": []}
+    assert found == {
+        "QUEUED": [one["execution_id"] for one in reversed(made)],
+        "PENDING": [],
+        "RETRYING": [],
+        "RUNNING": [],
+    }
 
 
 def test_what_cannot_be_triggered_leaves_nothing(scene: Scene) -> None:
@@ -126,13 +139,16 @@ def test_a_run_by_hand_meets_the_version_that_is_live_when_it_gets_its_turn(
 
 def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
     (row,) = superuser.execute(
-        "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s",
+        "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where "
+        "slug = %s",
         [scene.workspace],
     ).fetchall()
     return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
 
 
-@pytest.mark.parametrize(("ended", "verdict"), [("SUCCESS", "SUCCESS"), ("PERMANENT", "FAILED"), ("FAILED", "CANCELLED")])
+@pytest.mark.parametrize(
+    ("ended", "verdict"), [("SUCCESS", "SUCCESS"), ("PERMANENT", "FAILED"), ("FAILED", "CANCELLED")]
+)
 def test_a_job_that_is_deleted_while_one_runs_and_one_waits_ends_with_both_ended(
     scene: Scene, module_api: Api, su: psycopg.Connection, ended: str, verdict: str
 ) -> None:

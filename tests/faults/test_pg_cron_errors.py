@@ -1,4 +1,5 @@
-"""Whatever is wrong with pg_cron or with a backend, the caller learns of it, nothing has changed, and the call may be repeated (#32)."""
+"""Whatever is wrong with pg_cron or with a backend, the caller learns of it, nothing has changed, and the call may be
+repeated (#32)."""
 
 import logging
 import uuid
@@ -88,14 +89,19 @@ def trigger_on(superuser: psycopg.Connection, table: str, body: str, *, at_commi
     kind, when = ("constraint trigger", "after") if at_commit else ("trigger", "before")
     deferred = "deferrable initially deferred" if at_commit else ""
     try:
-        superuser.execute(f"create {kind} fault {when} insert or update on {table} {deferred} for each row execute function public.fault()")
+        superuser.execute(
+            f"create {kind} fault {when} insert or update on {table} {deferred} for each row execute function "
+            "public.fault()"
+        )
         yield
     finally:
         superuser.execute("drop function public.fault() cascade")
 
 
 def raising(sqlstate: str) -> Break:
-    return lambda superuser: trigger_on(superuser, "cron.job", f"raise sqlstate '{sqlstate}' using message = 'injected'")
+    return lambda superuser: trigger_on(
+        superuser, "cron.job", f"raise sqlstate '{sqlstate}' using message = 'injected'"
+    )
 
 
 AWAY = "3F000 42P01"  # PostgreSQL names the schema of a function that is gone, the table itself of a table
@@ -105,9 +111,13 @@ BREAKS: dict[str, tuple[Break, str]] = {
     "execute_revoked": (execute_revoked, "42501"),
     "locked": (lambda superuser: locked(superuser, "access exclusive"), "55P03"),
     "read_only": (lambda superuser: locked(superuser, "share"), "55P03"),
-    **{f"raises_{sqlstate}": (raising(sqlstate), sqlstate) for sqlstate in ("58000", "53100", "XX000", "57014", "40001")},
+    **{
+        f"raises_{sqlstate}": (raising(sqlstate), sqlstate)
+        for sqlstate in ("58000", "53100", "XX000", "57014", "40001")
+    },
 }
-# cron.unschedule deletes without firing triggers, so only what writes an entry can meet one; what removes one can meet a lock.
+# cron.unschedule deletes without firing triggers, so only what writes an entry can meet one; what removes one can meet
+# a lock.
 CASES = [
     pytest.param(operation, fault, id=f"{operation}-{fault}")
     for fault in BREAKS
@@ -125,7 +135,9 @@ def assert_refused(answer: httpx.Response, code: str, sqlstate: str, caplog: pyt
     assert (problem["status"], problem["code"]) == (503, code)
     assert problem["pg_sqlstate"] in sqlstate.split()
     assert int(answer.headers["Retry-After"]) > 0
-    await_condition(lambda: was_logged(caplog, problem["request_id"]), f"a log line that names request {problem['request_id']}")
+    await_condition(
+        lambda: was_logged(caplog, problem["request_id"]), f"a log line that names request {problem['request_id']}"
+    )
 
 
 def assert_succeeds(operation: Operation, superuser: psycopg.Connection) -> None:
@@ -163,7 +175,9 @@ def test_without_the_extension_nothing_changes(
     answer = operation.send()
 
     assert_refused(answer, "pg_cron_unavailable", AWAY, caplog)
-    assert superuser.execute("select each::text from kronos.jobs as each order by 1").fetchall() == before["kronos.jobs"]
+    assert (
+        superuser.execute("select each::text from kronos.jobs as each order by 1").fetchall() == before["kronos.jobs"]
+    )
 
 
 # Where a backend stands when it is terminated: at the job's row, at the entry, with all written at the commit.
@@ -182,7 +196,11 @@ def test_a_backend_terminated_in_the_middle_changes_nothing(
     operation = ready(scene, name)
     before = snapshot(su)
 
-    with patient(su), ThreadPoolExecutor(1) as thread, psycopg.connect(module_api.database_url, autocommit=True) as holder:
+    with (
+        patient(su),
+        ThreadPoolExecutor(1) as thread,
+        psycopg.connect(module_api.database_url, autocommit=True) as holder,
+    ):
         holder.execute("select pg_advisory_lock(1)")
         with POINTS[point](holder):
             under_way = thread.submit(operation.send)
@@ -195,14 +213,21 @@ def test_a_backend_terminated_in_the_middle_changes_nothing(
     problem = problem_of(answer)
     # Nothing was changed; but that PostgreSQL ended the session says nothing of the transaction.
     assert (problem["status"], problem["code"]) == (503, "outcome_unknown")
-    assert "GET /v1/workspaces/" in problem["detail"] or "Repeat the call with the same Idempotency-Key" in problem["detail"]
-    await_condition(lambda: was_logged(caplog, problem["request_id"]), f"a log line that names request {problem['request_id']}")
+    assert (
+        "GET /v1/workspaces/" in problem["detail"]
+        or "Repeat the call with the same Idempotency-Key" in problem["detail"]
+    )
+    await_condition(
+        lambda: was_logged(caplog, problem["request_id"]), f"a log line that names request {problem['request_id']}"
+    )
     assert snapshot(su) == before
     assert_succeeds(operation, su)
 
 
 def backends(superuser: psycopg.Connection) -> list[int]:
-    rows = superuser.execute("select pid from pg_stat_activity where datname = current_database() and application_name = 'kronos-api'")
+    rows = superuser.execute(
+        "select pid from pg_stat_activity where datname = current_database() and application_name = 'kronos-api'"
+    )
     return [pid for (pid,) in rows]
 
 

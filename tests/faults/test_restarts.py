@@ -1,6 +1,8 @@
-"""Restarts over a minute's edge: of `kronos up`, of PostgreSQL alone, of all workers. No tick is lost, late or twice, whatever its policy.
+"""Restarts over a minute's edge: of `kronos up`, of PostgreSQL alone, of all workers. No tick is lost, late or twice,
+whatever its policy.
 
-Two rounds each in the suite. KRONOS_TEST_RESTARTS=20, on a quiet machine, does twenty and asserts the lateness, which is always printed.
+Two rounds each in the suite. KRONOS_TEST_RESTARTS=20, on a quiet machine, does twenty and asserts the lateness, which
+is always printed.
 """
 
 import os
@@ -79,7 +81,11 @@ class Instance:
     def restart_postgresql(self) -> None:
         old = self.up.children()["postgres"]
         os.kill(old, signal.SIGINT)  # a fast shutdown; the supervisor starts it again
-        await_condition(lambda: self.up.children().get("postgres", old) != old and self._answers(), "PostgreSQL to be back", seconds=60)
+        await_condition(
+            lambda: self.up.children().get("postgres", old) != old and self._answers(),
+            "PostgreSQL to be back",
+            seconds=60,
+        )
 
     def restart_workers(self) -> None:
         workers = self._workers()
@@ -133,7 +139,9 @@ def add_jobs(connection: Connection, tick: datetime) -> list[uuid.UUID]:
     endpoint = add_endpoint(connection)
     crons = (f"{tick.minute} {tick.hour} * * *", "* * * * *")
     return [
-        make_cron_job(connection, endpoint, cron=cron, catch_up_policy=policy, is_registered=True) for cron in crons for policy in POLICIES
+        make_cron_job(connection, endpoint, cron=cron, catch_up_policy=policy, is_registered=True)
+        for cron in crons
+        for policy in POLICIES
     ]
 
 
@@ -147,16 +155,26 @@ def round_of(instance: Instance, what: str, edge: timedelta) -> list[Late]:
     ready = datetime.now(UTC)
     with instance.connected() as connection:
         sql = "select count(distinct job_id) from kronos.executions where job_id = any (%s) and scheduled_at = %s"
-        await_condition(lambda: values(connection, sql, [jobs, tick]) == [len(jobs)], f"the ticks of {tick} after {what}", seconds=30)
+        await_condition(
+            lambda: values(connection, sql, [jobs, tick]) == [len(jobs)],
+            f"the ticks of {tick} after {what}",
+            seconds=30,
+        )
         query = """
-            select job_id, status, cause, tick_count, created_at from kronos.executions where job_id = any (%s) and scheduled_at = %s
+            select job_id, status, cause, tick_count, created_at from kronos.executions where job_id = any (%s)
+                   and scheduled_at = %s
         """
         rows = records(connection, query, [jobs, tick])
-        assert [row for row in rows if (row["cause"], row["tick_count"]) != ("SCHEDULE", 1) or row["status"] == "MISSED"] == []
+        assert [
+            row for row in rows if (row["cause"], row["tick_count"]) != ("SCHEDULE", 1) or row["status"] == "MISSED"
+        ] == []
         assert sorted(row["job_id"] for row in rows) == sorted(jobs), "each tick is there once"
         assert faulty_ledgers(connection, [str(job_id) for job_id in jobs]) == []
         connection.execute("update kronos.jobs set status = 'PAUSED' where job_id = any (%s)", [jobs])
-    return [Late(what=what, edge=edge.total_seconds(), seconds=(row["created_at"] - max(tick, ready)).total_seconds()) for row in rows]
+    return [
+        Late(what=what, edge=edge.total_seconds(), seconds=(row["created_at"] - max(tick, ready)).total_seconds())
+        for row in rows
+    ]
 
 
 def rounds_of(home: Path, what: str, first: int) -> list[Late]:
@@ -182,7 +200,9 @@ def test_no_tick_is_lost_or_late_by_a_restart_over_a_minutes_edge(
             for edge in EDGES:
                 found = [max(0.0, one.seconds) for one in late if (one.what, one.edge) == (what, edge.total_seconds())]
                 if found:
-                    told = f"{len(found)} ticks, median {statistics.median(found):.2f} s late, at most {max(found):.2f} s"
+                    told = (
+                        f"{len(found)} ticks, median {statistics.median(found):.2f} s late, at most {max(found):.2f} s"
+                    )
                     sys.stdout.write(f"\nrestart of {what} at {edge.total_seconds():+.1f} s: {told}")
         sys.stdout.write("\n")
     assert [one for one in late if one.seconds >= PATIENCE.total_seconds()] == []

@@ -1,7 +1,8 @@
-"""Whatever is asked for, in whatever order, and whatever breaks meanwhile: the live CRON jobs and pg_cron's entries stay one set.
+"""Whatever is asked for, in whatever order, and whatever breaks meanwhile: the live CRON jobs and pg_cron's entries
+stay one set.
 
-KRONOS_TEST_EXAMPLES sets how many sequences are tried, of up to 40 steps each; a failing one is then also made as short as possible, which
-takes minutes.
+KRONOS_TEST_EXAMPLES sets how many sequences are tried, of up to 40 steps each; a failing one is then also made as short
+as possible, which takes minutes.
 """
 
 import os
@@ -34,15 +35,19 @@ NAMES = ("a", "b")
 LIVE = "status in ('ACTIVE', 'PAUSED')"
 
 any_fault = st.one_of(
-    st.builds(Fault, point=st.sampled_from(["row", "entry", "commit"]), action=st.sampled_from([*SQLSTATES, "cancel", "terminate"])),
+    st.builds(
+        Fault,
+        point=st.sampled_from(["row", "entry", "commit"]),
+        action=st.sampled_from([*SQLSTATES, "cancel", "terminate"]),
+    ),
     st.builds(Fault, point=st.sampled_from(["locked", "read_only"])),
 )
 faults = st.one_of(st.none(), any_fault)
 crons = st.sampled_from(CRONS)
 any_crons = st.one_of(crons, crons, crons, st.sampled_from(BAD_CRONS))
 requests = st.sampled_from(sorted(ANSWERS))
-# A job is drawn by its place among those made, the last first, not from a Bundle: which requests succeed may depend on who is faster,
-# and Hypothesis must draw the same whatever they do.
+# A job is drawn by its place among those made, the last first, not from a Bundle: which requests succeed may depend on
+# who is faster, and Hypothesis must draw the same whatever they do.
 places = st.integers(0, 7)
 refs = st.one_of(places, places, st.sampled_from(NAMES))
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -61,7 +66,10 @@ def world(server: Server, template: str, tmp_path_factory: pytest.TempPathFactor
         superuser.execute(FOREIGN)
         workspace = make_workspace(one.client)
         world = World(
-            a=Scene(client=one.client, workspace=workspace), b=Scene(client=other.client, workspace=workspace), superuser=superuser, url=url
+            a=Scene(client=one.client, workspace=workspace),
+            b=Scene(client=other.client, workspace=workspace),
+            superuser=superuser,
+            url=url,
         )
         yield world
         for backend in world.backends:
@@ -76,19 +84,27 @@ class Jobs(RuleBasedStateMachine):
         self.world = world
         self.reaper = reaper(world.superuser)
         self.made: list[str] = []
-        self.by_key: dict[str, tuple[tuple[str, str | None], str]] = {}  # idempotency key -> the request's (cron, name), the job's id
+        self.by_key: dict[
+            str, tuple[tuple[str, str | None], str]
+        ] = {}  # idempotency key -> the request's (cron, name), the job's id
 
     @initialize()
     def start(self) -> None:
         """Nothing is left of the sequence before."""
-        for table in ("attempt", "execution_live", "execution_done", "job_faults"):  # a firing that met a fault has left one
+        for table in (
+            "attempt",
+            "execution_live",
+            "execution_done",
+            "job_faults",
+        ):  # a firing that met a fault has left one
             self.world.superuser.execute(f"delete from kronos.{table}")
         self.world.superuser.execute(
             "delete from kronos.jobs where workspace_id = (select workspace_id from kronos.workspaces where slug = %s)",
             [self.world.a.workspace],
         )
         self.world.superuser.execute(
-            "delete from cron.job where jobname like 'kronos:%' and jobname not in (select 'kronos:' || job_id from kronos.jobs)"
+            "delete from cron.job where jobname like 'kronos:%' and jobname not in (select 'kronos:' || job_id from "
+            "kronos.jobs)"
         )
 
     def named(self, ref: int | str) -> str:
@@ -99,7 +115,12 @@ class Jobs(RuleBasedStateMachine):
 
     # Requests
 
-    @rule(cron=any_crons, name=st.sampled_from([None, None, *NAMES]), key=st.sampled_from([None, None, "k", "l"]), fault=faults)
+    @rule(
+        cron=any_crons,
+        name=st.sampled_from([None, None, *NAMES]),
+        key=st.sampled_from([None, None, "k", "l"]),
+        fault=faults,
+    )
     def create(self, cron: str, name: str | None, key: str | None, fault: Fault | None) -> None:
         more = {field: value for field, value in (("name", name), ("idempotency_key", key)) if value is not None}
         known = self.by_key.get(key or "")
@@ -109,7 +130,9 @@ class Jobs(RuleBasedStateMachine):
             expected = 200 if known[0] == (cron, name) else 422
         else:
             expected = 201 if name is None or self.status_of(name) not in ("ACTIVE", "PAUSED") else 409
-        answer = self.request("create", lambda: self.world.a.create(cron, **more), fault, expected, None if expected == 201 else "known")
+        answer = self.request(
+            "create", lambda: self.world.a.create(cron, **more), fault, expected, None if expected == 201 else "known"
+        )
         if not answer.is_success:
             return
         job_id: str = answer.json()["job_id"]
@@ -132,7 +155,9 @@ class Jobs(RuleBasedStateMachine):
         elif cron in BAD_CRONS and expected == 200:
             expected = 422
         named = None if if_match is None else version if if_match == "right" else version + 1
-        answer = self.request("patch", lambda: self.world.a.patch(job, cron=cron, if_match=named), fault, expected, status)
+        answer = self.request(
+            "patch", lambda: self.world.a.patch(job, cron=cron, if_match=named), fault, expected, status
+        )
         if not answer.is_success:
             return
         body = answer.json()
@@ -176,9 +201,15 @@ class Jobs(RuleBasedStateMachine):
             answer = send()
         self.world.counts[what] += 1
         if answer.status_code < 500:
-            is_refused_for_its_text = answer.status_code == 422 and expected in (404, 409, 412)  # whichever fault is seen first
+            is_refused_for_its_text = answer.status_code == 422 and expected in (
+                404,
+                409,
+                412,
+            )  # whichever fault is seen first
             assert answer.status_code == expected or is_refused_for_its_text, answer.text
-            assert not (fault and expected < 300 and (what, status) in MEETS[fault.point]), f"{what} said {expected} in spite of {fault}"
+            assert not (fault and expected < 300 and (what, status) in MEETS[fault.point]), (
+                f"{what} said {expected} in spite of {fault}"
+            )
             return answer
         assert fault is not None, answer.text
         problem = problem_of(answer)
@@ -196,7 +227,11 @@ class Jobs(RuleBasedStateMachine):
     def two_creates_at_once(self, cron: str, name: str | None, key: bool) -> None:
         more = {"idempotency_key": uuid.uuid4().hex} if key else {}
         more |= {"name": name} if name else {}
-        self.at_once(lambda: self.send(self.world.a, "create", cron, **more), lambda: self.send(self.world.b, "create", cron, **more), None)
+        self.at_once(
+            lambda: self.send(self.world.a, "create", cron, **more),
+            lambda: self.send(self.world.b, "create", cron, **more),
+            None,
+        )
 
     @rule(job=places, what=requests, other=st.sampled_from(["reap", "fire"]))
     def a_request_and_a_firing_at_once(self, job: int, what: str, other: str) -> None:
@@ -225,7 +260,9 @@ class Jobs(RuleBasedStateMachine):
         return 0
 
     def make_due(self, job: str) -> None:
-        self.world.superuser.execute(f"update tests.jobs set next_tick_at = date_trunc('day', now()) where job_id = %s and {LIVE}", [job])
+        self.world.superuser.execute(
+            f"update tests.jobs set next_tick_at = date_trunc('day', now()) where job_id = %s and {LIVE}", [job]
+        )
 
     @rule(job=places, fault=faults)
     def alarm(self, job: int, fault: Fault | None) -> None:
@@ -289,7 +326,8 @@ class Jobs(RuleBasedStateMachine):
             "added",
             f"""
             insert into cron.job (schedule, command, nodename, nodeport, database, username, jobname)
-            select '* * * * *', 'select 1', 'localhost', 5432, 'kronos', '{user}', {name} from kronos.jobs where job_id = %s
+            select '* * * * *', 'select 1', 'localhost', 5432, 'kronos', '{user}', {name} from kronos.jobs
+                   where job_id = %s
                 on conflict do nothing
             """,
             job,
@@ -299,11 +337,19 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(job=places, then=st.one_of(st.none(), requests), fault=faults)
     def retired_by_sql(self, job: int, then: str | None, fault: Fault | None) -> None:
-        self.by_hand("retired", f"update kronos.jobs set status = 'RETIRED' where job_id = %s and {LIVE}", job, then, fault)
+        self.by_hand(
+            "retired", f"update kronos.jobs set status = 'RETIRED' where job_id = %s and {LIVE}", job, then, fault
+        )
 
     @rule(job=places, then=st.one_of(st.none(), requests), fault=faults)
     def expires(self, job: int, then: str | None, fault: Fault | None) -> None:
-        self.by_hand("expired", "update kronos.jobs set ends_at = now() - interval '1 second' where job_id = %s", job, then, fault)
+        self.by_hand(
+            "expired",
+            "update kronos.jobs set ends_at = now() - interval '1 second' where job_id = %s",
+            job,
+            then,
+            fault,
+        )
 
     def by_hand(self, what: str, sql: str, job: int, then: str | None, fault: Fault | None) -> None:
         self.world.counts[what] += 1
@@ -328,7 +374,8 @@ class Jobs(RuleBasedStateMachine):
               from kronos.jobs as job
               full join kronos.pointers as pointer using (job_id)
              cross join kronos.pointers_floor as floor
-             where (job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')) is distinct from (pointer.job_id is not null)
+             where (job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')) is distinct
+                   from (pointer.job_id is not null)
                 or pointer.is_paused <> (job.status = 'PAUSED')
                 or (pointer.is_awaited and pointer.next_tick_at < floor.lowest_at)
             """
@@ -341,7 +388,9 @@ class Jobs(RuleBasedStateMachine):
 
     @invariant()
     def nobody_elses_entry_is_touched(self) -> None:
-        rows: Rows = self.world.superuser.execute("select command, username from cron.job where jobname = 'backup'").fetchall()
+        rows: Rows = self.world.superuser.execute(
+            "select command, username from cron.job where jobname = 'backup'"
+        ).fetchall()
         assert rows == [("vacuum", "postgres")]
 
     def found(self, job: str) -> tuple[str | None, int, uuid.UUID | None]:

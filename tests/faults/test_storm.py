@@ -1,5 +1,5 @@
-"""A storm: workers are killed, stopped and told to end, and backends killed, at random while a thousand executions are delivered.
-The receiver is the judge.
+"""A storm: workers are killed, stopped and told to end, and backends killed, at random while a thousand executions are
+delivered. The receiver is the judge.
 """
 
 import asyncio
@@ -103,7 +103,8 @@ class _Killer:
         asyncio.get_running_loop().call_later(self._dice.choice([0.3, 3.0, 8.0]), worker.tell, signal.SIGCONT)
 
     async def _end(self) -> None:
-        """In order, within no time, and in three of ten cases at once. A worker that has not started yet has no handler."""
+        """In order, within no time, and in three of ten cases at once. A worker that has not started yet has no
+        handler."""
         place = self._dice.randrange(3)
         ending, self.workers[place] = self.workers[place], self._start()
         ending.tell(signal.SIGTERM)
@@ -115,7 +116,8 @@ class _Killer:
         pids = await _asked(
             self._url,
             lambda connection: connection.execute(
-                "select pid from pg_stat_activity where backend_type = 'client backend' and application_name like 'kronos-worker-%'"
+                "select pid from pg_stat_activity where backend_type = 'client backend' and application_name like "
+                "'kronos-worker-%'"
             ).fetchall(),
         )
         if pids:
@@ -157,7 +159,11 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(cluster: Clus
         with workers() as starting:
             logs = (tmp_path / f"worker-{number}.log" for number in count(1))
             killer = _Killer(
-                url, lambda: starting(url, next(logs), lease_seconds=1, shutdown_seconds=0.1, log_level="INFO", worker_concurrency=20), dice
+                url,
+                lambda: starting(
+                    url, next(logs), lease_seconds=1, shutdown_seconds=0.1, log_level="INFO", worker_concurrency=20
+                ),
+                dice,
             )
             _, acknowledged = await asyncio.gather(killer.rage(), _feed(url, endpoints, dice))
             await _all_final(url)
@@ -180,24 +186,35 @@ async def _all_final(url: str) -> None:
 
 def _judge(connection: psycopg.Connection, receiver: Receiver, acknowledged: set[str]) -> None:
     statuses = {
-        str(row[0]): row[1] for row in connection.execute("select execution_id, status from kronos.execution_done where cause = 'API'")
+        str(row[0]): row[1]
+        for row in connection.execute("select execution_id, status from kronos.execution_done where cause = 'API'")
     }
     assert acknowledged <= statuses.keys(), "an acknowledged execution is lost"
     assert set(statuses.values()) <= {"SUCCESS", "FAILED"}
     attempts = {  # the internal jobs' own are run by pg_cron
         (str(row[0]), row[1]): row[2]
-        for row in connection.execute("select execution_id, attempt_number, status from kronos.attempt where worker_id <> 'pg_cron'")
+        for row in connection.execute(
+            "select execution_id, attempt_number, status from kronos.attempt where worker_id <> 'pg_cron'"
+        )
     }
-    seen = [(request.headers["idempotency-key"], int(request.headers["kronos-attempt"])) for request in receiver.requests]
-    assert all(request.headers["idempotency-key"] == request.headers["kronos-execution-id"] for request in receiver.requests)
+    seen = [
+        (request.headers["idempotency-key"], int(request.headers["kronos-attempt"])) for request in receiver.requests
+    ]
+    assert all(
+        request.headers["idempotency-key"] == request.headers["kronos-execution-id"] for request in receiver.requests
+    )
     assert [one for one, times in Counter(seen).items() if times > 1] == [], "one attempt was sent twice"
     assert [one for one in seen if one not in attempts] == [], "a delivery without its attempt"
     succeeded = {execution_id for (execution_id, _), status in attempts.items() if status == "SUCCESS"}
     assert {one for one, status in statuses.items() if status == "SUCCESS"} == succeeded
-    assert [one for one, status in attempts.items() if status == "SUCCESS" and one not in set(seen)] == [], "a success nobody received"
+    assert [one for one, status in attempts.items() if status == "SUCCESS" and one not in set(seen)] == [], (
+        "a success nobody received"
+    )
     gates = connection.execute("select count(*) from kronos.endpoint_gate where in_flight <> 0").fetchone()
     assert gates == (0,)
-    numbers = connection.execute("select execution_id::text, attempt_count from kronos.execution_done where cause = 'API'").fetchall()
+    numbers = connection.execute(
+        "select execution_id::text, attempt_count from kronos.execution_done where cause = 'API'"
+    ).fetchall()
     counted = Counter(execution_id for execution_id, _ in attempts)
     assert [each for each in numbers if counted[each[0]] != each[1]] == [], "an attempt without its row"
     _log.warning("%d executions, %d deliveries, attempts %s", len(statuses), len(seen), Counter(attempts.values()))

@@ -1,4 +1,5 @@
-"""Whatever is changed while a workspace is suspended or goes on comes before it or after it, and jobs and entries agree."""
+"""Whatever is changed while a workspace is suspended or goes on comes before it or after it, and jobs and entries
+agree."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,12 +60,19 @@ def at_commit(holder: psycopg.Connection) -> Iterator[None]:
         yield
     finally:
         holder.execute("select pg_advisory_unlock(1)")
-        for table in ("jobs", "pointers", "workspaces"):  # each alone, so that nobody waits for one of them with another locked
+        for table in (
+            "jobs",
+            "pointers",
+            "workspaces",
+        ):  # each alone, so that nobody waits for one of them with another locked
             holder.execute(f"drop trigger hold on kronos.{table}")
         holder.execute("drop function public.hold()")
 
 
-POINTS: dict[str, Callable[[psycopg.Connection], AbstractContextManager[None]]] = {"entry": at_entry, "commit": at_commit}
+POINTS: dict[str, Callable[[psycopg.Connection], AbstractContextManager[None]]] = {
+    "entry": at_entry,
+    "commit": at_commit,
+}
 ANSWERS = {"create": (201, 409), "reap": (0,), "turn": (200,)}
 CHANGES = ("create", "patch", "pause", "resume", "delete", "skip_next", "reap", "turn")
 
@@ -92,7 +100,8 @@ def change(scene: Scene, url: str, what: str, job: str, status: str) -> int:
 def test_a_change_and_a_turn_of_the_workspace_come_one_after_the_other(
     scene: Scene, module_api: Api, su: psycopg.Connection, what: str, is_first: bool, status: str, point: str
 ) -> None:
-    """One of the two is held at the point with its locks until the other waits too, or is over. Then jobs and entries agree."""
+    """One of the two is held at the point with its locks until the other waits too, or is over. Then jobs and entries
+    agree."""
     job, idle = scene.created(), scene.created()
     if what == "resume":
         assert scene.pause(job).status_code == 200

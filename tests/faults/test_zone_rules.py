@@ -1,4 +1,5 @@
-"""Time zone data is updated under a running system, with files that are really replaced: no tick is lost, none is made up."""
+"""Time zone data is updated under a running system, with files that are really replaced: no tick is lost, none is made
+up."""
 
 import uuid
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ def su(zoned: ZoneServer) -> Iterator[Connection]:
         connection.execute("delete from kronos.zones where timezone = %s", [ZONE])
         connection.execute("select now() at time zone %s", [ZONE])
         yield connection
-        connection.execute("update kronos.jobs set status = 'RETIRED' where status in ('ACTIVE', 'PAUSED') and name is null")
+        connection.execute(
+            "update kronos.jobs set status = 'RETIRED' where status in ('ACTIVE', 'PAUSED') and name is null"
+        )
 
 
 def at_local(connection: Connection, at: datetime) -> str:
@@ -73,7 +76,9 @@ def offset_of(connection: Connection) -> timedelta:
     return offset
 
 
-def test_a_session_keeps_the_rules_that_it_has_read_and_the_next_one_has_the_new(zoned: ZoneServer, su: Connection) -> None:
+def test_a_session_keeps_the_rules_that_it_has_read_and_the_next_one_has_the_new(
+    zoned: ZoneServer, su: Connection
+) -> None:
     before = offset_of(su)
     zoned.replace(ZONE, by=PRESENT)
     assert offset_of(su) == before
@@ -90,7 +95,9 @@ def winter(su: Connection) -> None:
 
 
 @pytest.mark.usefixtures("winter")
-def test_pointers_alarms_and_entries_follow_the_new_rules_and_the_ledger_holds(zoned: ZoneServer, su: Connection) -> None:
+def test_pointers_alarms_and_entries_follow_the_new_rules_and_the_ledger_holds(
+    zoned: ZoneServer, su: Connection
+) -> None:
     """The new rules put each local time an hour earlier."""
     minute: datetime = value(su, "select date_trunc('minute', now())")
     endpoint = add_endpoint(su)
@@ -110,7 +117,8 @@ def test_pointers_alarms_and_entries_follow_the_new_rules_and_the_ledger_holds(z
     interval = make_cron_job(su, endpoint, next_tick_at=minute + HOUR, **since)
     su.execute(
         "update kronos.jobs set cron = null, every = '2h', anchor = %(at)s, timezone = %(zone)s,"
-        " schedule = kronos.read_schedule(null, '2h', %(at)s, %(zone)s, 'SHIFT', 'FIRST'), ticks_from = %(from)s where job_id = %(job_id)s",
+        " schedule = kronos.read_schedule(null, '2h', %(at)s, %(zone)s, 'SHIFT', 'FIRST'), ticks_from = %(from)s "
+        "where job_id = %(job_id)s",
         {"at": minute + HOUR, "zone": ZONE, "from": minute - HOUR / 2, "job_id": interval},
     )
     assert reap(zoned)["failed"] == 0
@@ -163,7 +171,9 @@ def agrees(zoned: ZoneServer) -> list[Record]:
 
 
 @pytest.mark.usefixtures("winter")
-def test_what_a_session_with_the_old_rules_writes_afterwards_is_put_right_too(zoned: ZoneServer, su: Connection) -> None:
+def test_what_a_session_with_the_old_rules_writes_afterwards_is_put_right_too(
+    zoned: ZoneServer, su: Connection
+) -> None:
     reap(zoned)
     minute: datetime = value(su, "select date_trunc('minute', now())")
     zone_job(su, add_endpoint(su), minute + 5 * HOUR)
@@ -177,7 +187,9 @@ def test_what_a_session_with_the_old_rules_writes_afterwards_is_put_right_too(zo
 
 
 @pytest.mark.usefixtures("winter")
-def test_an_api_goes_on_with_sessions_that_have_the_new_rules(zoned: ZoneServer, su: Connection, tmp_path: Path) -> None:
+def test_an_api_goes_on_with_sessions_that_have_the_new_rules(
+    zoned: ZoneServer, su: Connection, tmp_path: Path
+) -> None:
     with running_api(zoned.url, tmp_path) as api:
         workspace = make_workspace(api.client)
         minute: datetime = value(su, "select date_trunc('minute', now())")
@@ -218,7 +230,9 @@ def explained(client: httpx.Client, workspace: str, job_id: str, at: datetime) -
 
 
 def created(api: Api, workspace: str, cron: str) -> str:
-    made = api.client.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": cron, "timezone": ZONE})
+    made = api.client.post(
+        f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": cron, "timezone": ZONE}
+    )
     assert made.status_code == 201, made.text
     job_id: str = made.json()["job_id"]
     return job_id

@@ -24,7 +24,13 @@ ANSWERS: dict[str, dict[str | None, int]] = {
 WRITES_ENTRY = {("create", None), ("patch", "ACTIVE"), ("resume", "PAUSED")}
 TOUCHES_ENTRY = WRITES_ENTRY | {("delete", "ACTIVE"), ("pause", "ACTIVE")}
 WRITES_ROW = TOUCHES_ENTRY | {("patch", "PAUSED"), ("delete", "PAUSED")}
-MEETS = {"row": WRITES_ROW, "commit": WRITES_ROW, "entry": WRITES_ENTRY, "read_only": TOUCHES_ENTRY, "locked": WRITES_ROW}
+MEETS = {
+    "row": WRITES_ROW,
+    "commit": WRITES_ROW,
+    "entry": WRITES_ENTRY,
+    "read_only": TOUCHES_ENTRY,
+    "locked": WRITES_ROW,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

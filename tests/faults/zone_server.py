@@ -1,4 +1,5 @@
-"""A PostgreSQL with time zone files of its own, which a test can replace: in a mount namespace, for it reads the system's folder."""
+"""A PostgreSQL with time zone files of its own, which a test can replace: in a mount namespace, for it reads the
+system's folder."""
 
 import json
 import os
@@ -40,7 +41,21 @@ def zone_server(home: Path) -> Iterator[ZoneServer]:
     os.chmod(home, 0o755)
     mount = 'mount --bind "$1" "$2" && exec "$3" "$4" "$5"'
     process = subprocess.Popen(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, "sh", zones, SYSTEM_ZONES, sys.executable, __file__, home],
+        [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            mount,
+            "sh",
+            zones,
+            SYSTEM_ZONES,
+            sys.executable,
+            __file__,
+            home,
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

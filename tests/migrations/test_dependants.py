@@ -1,4 +1,5 @@
-"""An upgrade drops nothing that is not its own: what others built on our views and functions stays, or the upgrade names it and stops."""
+"""An upgrade drops nothing that is not its own: what others built on our views and functions stays, or the upgrade
+names it and stops."""
 
 import json
 import shutil
@@ -34,13 +35,17 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
 
 @pytest.fixture
 def report(superuser: Connection) -> Iterator[str]:
-    """What a DBA builds: a view, a generated column, an index, a trigger's function apart; and a role that reads. The role's name."""
+    """What a DBA builds: a view, a generated column, an index, a trigger's function apart; and a role that reads. The
+    role's name."""
     reader = f"reader_{uuid.uuid4().hex[:8]}"
     superuser.execute("create schema rpt")
     superuser.execute(
-        "create view rpt.failed_today as select workspace, job_id, scheduled_at from kronos.executions where status = 'FAILED'"
+        "create view rpt.failed_today as select workspace, job_id, scheduled_at from kronos.executions where status = "
+        "'FAILED'"
     )
-    superuser.execute("create table rpt.sla (job_id uuid, at timestamptz, shown text generated always as (kronos.iso(at)) stored)")
+    superuser.execute(
+        "create table rpt.sla (job_id uuid, at timestamptz, shown text generated always as (kronos.iso(at)) stored)"
+    )
     superuser.execute("create index sla_by_time on rpt.sla (kronos.iso(at))")
     superuser.execute("insert into rpt.sla (job_id, at) values (gen_random_uuid(), '2026-01-02 03:04:05Z')")
     superuser.execute(f"create role {reader}")
@@ -60,7 +65,8 @@ def reports(connection: Connection, reader: str) -> tuple[object, ...]:
         records(
             connection,
             "select has_table_privilege(%(reader)s, 'kronos.job_details', 'select') as reads_jobs,"
-            "       has_column_privilege(%(reader)s, 'kronos.executions', 'status', 'select with grant option') as reads_status,"
+            "       has_column_privilege(%(reader)s, 'kronos.executions', 'status', 'select with grant option') as "
+            "reads_status,"
             "       has_column_privilege(%(reader)s, 'kronos.executions', 'input', 'select') as reads_inputs",
             {"reader": reader},
         ),
@@ -93,19 +99,27 @@ def test_a_changed_answer_with_a_dependant_stops_and_names_it(
     assert (reports(superuser, report), values(superuser, _SIGNATURES)) == (before, functions)
     superuser.execute("drop table rpt.sla")
     migrations.migrate(database_url)
-    assert value(superuser, "select pg_get_function_result('kronos.iso(timestamptz)'::regprocedure)") == "character varying"
+    assert (
+        value(superuser, "select pg_get_function_result('kronos.iso(timestamptz)'::regprocedure)")
+        == "character varying"
+    )
     assert values(superuser, "select proname from pg_proc where proname like 'aside%'") == []
     assert value(superuser, "select count(*) from rpt.failed_today") == 0
 
 
-def test_a_changed_signature_is_found_by_the_views_that_use_it(superuser: Connection, database_url: str, release: Release) -> None:
+def test_a_changed_signature_is_found_by_the_views_that_use_it(
+    superuser: Connection, database_url: str, release: Release
+) -> None:
     release.edit(_ISO, "p_at timestamptz)", "p_at timestamptz, p_digits integer default 0)")
     migrations.migrate(database_url)
     assert values(superuser, "select oid::regprocedure::text from pg_proc where proname = 'iso'") == [
         "kronos.iso(timestamp with time zone,integer)"
     ]
     add_executions(superuser, add_endpoint(superuser))
-    assert value(superuser, "select execution ->> 'status' from kronos.job_details where trigger = 'IMMEDIATE'") == "QUEUED"
+    assert (
+        value(superuser, "select execution ->> 'status' from kronos.job_details where trigger = 'IMMEDIATE'")
+        == "QUEUED"
+    )
 
 
 def test_functions_views_and_triggers_that_a_release_has_no_more_go(
@@ -115,11 +129,14 @@ def test_functions_views_and_triggers_that_a_release_has_no_more_go(
         old = next_release(tmp_path / "old", patch)
         old.write(
             "functions/changes/old_mark.sql",
-            "create or replace function kronos.old_mark() returns trigger language plpgsql as $$ begin return new; end $$;\n"
-            "create or replace trigger marked before insert on kronos.jobs for each row execute function kronos.old_mark();\n",
+            "create or replace function kronos.old_mark() returns trigger language plpgsql as $$ begin return new; "
+            "end $$;\n"
+            "create or replace trigger marked before insert on kronos.jobs for each row execute function "
+            "kronos.old_mark();\n",
         )
         old.write(
-            "views/old_jobs.sql", "create or replace view kronos.old_jobs with (security_invoker = true) as select job_id from kronos.jobs;"
+            "views/old_jobs.sql",
+            "create or replace view kronos.old_jobs with (security_invoker = true) as select job_id from kronos.jobs;",
         )
         migrations.migrate(database_url)
     assert value(superuser, "select count(*) from pg_trigger where tgname = 'marked'") == 1
@@ -167,12 +184,16 @@ def test_a_view_whose_columns_change_is_made_anew_with_those_that_read_it_and_wh
     assert (
         value(
             superuser,
-            "select atttypid::regtype::text from pg_attribute where attrelid = 'kronos.executions'::regclass and attname = 'duration_ms'",
+            "select atttypid::regtype::text from pg_attribute where attrelid = 'kronos.executions'::regclass and "
+            "attname = 'duration_ms'",
         )
         == "numeric"
     )
     add_executions(superuser, add_endpoint(superuser))
-    assert value(superuser, "select execution ->> 'status' from kronos.job_details where trigger = 'IMMEDIATE'") == "QUEUED"
+    assert (
+        value(superuser, "select execution ->> 'status' from kronos.job_details where trigger = 'IMMEDIATE'")
+        == "QUEUED"
+    )
 
 
 @pytest.fixture
@@ -198,28 +219,45 @@ def test_our_views_are_in_no_migrations_way_and_what_was_granted_on_them_stays(
     assert value(superuser, "select count(*) from kronos.attempts") == 0
 
 
-def test_a_migration_under_a_view_of_others_stops_and_names_it(superuser: Connection, database_url: str, next_revision: str) -> None:
+def test_a_migration_under_a_view_of_others_stops_and_names_it(
+    superuser: Connection, database_url: str, next_revision: str
+) -> None:
     superuser.execute("create view public.tries as select worker_id from kronos.attempts")
     before = values(superuser, "select relname from pg_class where relnamespace = 'kronos'::regnamespace order by 1")
-    with pytest.raises(errors.MigrationFailed, match=r"view public\.tries uses view kronos\.attempts\. Nothing was changed"):
+    with pytest.raises(
+        errors.MigrationFailed, match=r"view public\.tries uses view kronos\.attempts\. Nothing was changed"
+    ):
         migrations.migrate(database_url)
     assert migrations.current(database_url) != next_revision
-    assert values(superuser, "select relname from pg_class where relnamespace = 'kronos'::regnamespace order by 1") == before
-
-
-def test_a_view_that_reads_one_of_a_later_name_finds_it(superuser: Connection, database_url: str, release: Release) -> None:
-    release.write(
-        "views/a_first.sql", "create or replace view kronos.a_first with (security_invoker = true) as select n from kronos.b_second;"
+    assert (
+        values(superuser, "select relname from pg_class where relnamespace = 'kronos'::regnamespace order by 1")
+        == before
     )
-    release.write("views/b_second.sql", "create or replace view kronos.b_second with (security_invoker = true) as select 1 as n;")
+
+
+def test_a_view_that_reads_one_of_a_later_name_finds_it(
+    superuser: Connection, database_url: str, release: Release
+) -> None:
+    release.write(
+        "views/a_first.sql",
+        "create or replace view kronos.a_first with (security_invoker = true) as select n from kronos.b_second;",
+    )
+    release.write(
+        "views/b_second.sql", "create or replace view kronos.b_second with (security_invoker = true) as select 1 as n;"
+    )
     migrations.migrate(database_url)
-    release.write("views/b_second.sql", "create or replace view kronos.b_second with (security_invoker = true) as select 'x' as n;")
+    release.write(
+        "views/b_second.sql",
+        "create or replace view kronos.b_second with (security_invoker = true) as select 'x' as n;",
+    )
     migrations.migrate(database_url)
     assert value(superuser, "select n from kronos.a_first") == "x"
     assert values(superuser, "select relname from pg_class where relname like 'aside%'") == []
 
 
-def test_a_function_that_changes_hands_is_the_new_owners(superuser: Connection, database_url: str, release: Release) -> None:
+def test_a_function_that_changes_hands_is_the_new_owners(
+    superuser: Connection, database_url: str, release: Release
+) -> None:
     release.write("functions/pg_cron/iso.sql", (release.root / _ISO).read_text())
     release.remove(_ISO)
     migrations.migrate(database_url)
@@ -236,21 +274,37 @@ _POLICY = "from pg_policy where polrelid = 'kronos.jobs'::regclass and polname =
     [
         ("drop function kronos.end_jobs", "to_regproc('kronos.end_jobs') is not null"),
         ("drop view kronos.job_details", "to_regclass('kronos.job_details') is not null"),
-        ("revoke select on kronos.job_details from kronos_api", "has_table_privilege('kronos_api', 'kronos.job_details', 'select')"),
+        (
+            "revoke select on kronos.job_details from kronos_api",
+            "has_table_privilege('kronos_api', 'kronos.job_details', 'select')",
+        ),
         ("drop policy of_workspace on kronos.jobs", f"exists (select {_POLICY})"),
-        ("alter policy of_workspace on kronos.jobs using (true)", f"(select pg_get_expr(polqual, polrelid) <> 'true' {_POLICY})"),
-        ("alter table kronos.jobs no force row level security", "relforcerowsecurity from pg_class where oid = 'kronos.jobs'::regclass"),
+        (
+            "alter policy of_workspace on kronos.jobs using (true)",
+            f"(select pg_get_expr(polqual, polrelid) <> 'true' {_POLICY})",
+        ),
+        (
+            "alter table kronos.jobs no force row level security",
+            "relforcerowsecurity from pg_class where oid = 'kronos.jobs'::regclass",
+        ),
         ("revoke insert on kronos.jobs from kronos_api", "has_table_privilege('kronos_api', 'kronos.jobs', 'insert')"),
-        ("grant select on kronos.api_keys to kronos_worker", "not has_table_privilege('kronos_worker', 'kronos.api_keys', 'select')"),
+        (
+            "grant select on kronos.api_keys to kronos_worker",
+            "not has_table_privilege('kronos_worker', 'kronos.api_keys', 'select')",
+        ),
         (
             "revoke execute on function kronos.fire from kronos_cron",
             "has_function_privilege('kronos_cron', 'kronos.fire(uuid)', 'execute')",
         ),
-        ("alter function kronos.fire owner to postgres", "proowner = 'kronos_owner'::regrole from pg_proc where proname = 'fire'"),
+        (
+            "alter function kronos.fire owner to postgres",
+            "proowner = 'kronos_owner'::regrole from pg_proc where proname = 'fire'",
+        ),
         ("alter function kronos.fire reset search_path", "proconfig is not null from pg_proc where proname = 'fire'"),
         (
             "create or replace trigger jobs_stay_sound before insert on kronos.jobs for each row"
-            " execute function kronos.require_sound_job(); alter table kronos.jobs enable always trigger jobs_stay_sound",
+            " execute function kronos.require_sound_job(); alter table kronos.jobs enable always trigger "
+            "jobs_stay_sound",
             "pg_get_triggerdef(oid) like '% OR UPDATE OF job_id, %' from pg_trigger where tgname = 'jobs_stay_sound'",
         ),
         (
@@ -273,7 +327,8 @@ def test_what_is_missing_or_was_turned_off_comes_back_though_no_file_changed(
 def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
     superuser: Connection, database_url: str, release: Release
 ) -> None:
-    """Three sessions at work as their roles, upgrades by two at once: no error, and each role's own answer each time."""
+    """Three sessions at work as their roles, upgrades by two at once: no error, and each role's own answer each
+    time."""
     job_id = make_cron_job(superuser, is_registered=True)
     workspace_id = value(superuser, "select workspace_id from kronos.jobs where job_id = %s", [job_id])
     add_executions(superuser, add_endpoint(superuser), 3)
@@ -315,10 +370,12 @@ def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
 
 
 def test_an_upgrade_does_not_wait_for_a_reader(superuser: Connection, database_url: str, release: Release) -> None:
-    """A dump or a report holds its locks for hours; functions, grants, views and policies that are as they were need none against it."""
+    """A dump or a report holds its locks for hours; functions, grants, views and policies that are as they were need
+    none against it."""
     relations = values(
         superuser,
-        "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p', 'v')",
+        "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', "
+        "'p', 'v')",
     )
     release.edit(_ISO, "iso: an instant", "iso: changed")
     with psycopg.connect(database_url) as dump:
@@ -331,7 +388,8 @@ def test_an_upgrade_does_not_wait_for_a_reader(superuser: Connection, database_u
 def test_a_migration_has_all_its_locks_before_it_does_anything(
     superuser: Connection, database_url: str, next_revision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A table that cannot be had, whichever: nothing was begun then, and nobody was kept waiting for the work that is undone."""
+    """A table that cannot be had, whichever: nothing was begun then, and nobody was kept waiting for the work that is
+    undone."""
     tables = values(
         superuser,
         """

@@ -17,7 +17,8 @@ from kronos.embedded.cluster import Cluster
 from servers import Server
 from sql_factory import Connection, make_cron_job, records, value, values
 
-# Every object of the schema, by what it is and what it says; grants and owners too. But for partitions: a new week has one more.
+# Every object of the schema, by what it is and what it says; grants and owners too. But for partitions: a new week has
+# one more.
 _EVERYTHING = """
   select 'function ' || oid::regprocedure || ' ' || md5(pg_get_functiondef(oid)) || ' ' || proowner::regrole
          || ' ' || coalesce(proacl::text, '')
@@ -27,7 +28,8 @@ _EVERYTHING = """
          || coalesce(pg_get_viewdef(case when relkind = 'v' then oid end), '')
     from pg_class where relnamespace = 'kronos'::regnamespace and relname !~ '_20[0-9]{6}'
    union all
-  select 'policy ' || polrelid::regclass || ' ' || polname || ' ' || polroles::text || coalesce(pg_get_expr(polqual, polrelid), '')
+  select 'policy ' || polrelid::regclass || ' ' || polname ||
+         ' ' || polroles::text || coalesce(pg_get_expr(polqual, polrelid), '')
     from pg_policy where polrelid in (select oid from pg_class where relnamespace = 'kronos'::regnamespace)
    union all
   select 'trigger ' || pg_get_triggerdef(pg_trigger.oid)
@@ -54,7 +56,9 @@ def test_an_empty_database_becomes_a_whole_one(superuser: Connection, bare: str)
     assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
     jobs = records(superuser, "select name, 'kronos:' || job_id as entry from kronos.jobs order by name")
     assert [job["name"] for job in jobs] == ["catch-up", "lease-keeper", "reaper", "retention"]
-    assert set(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == {job["entry"] for job in jobs}
+    assert set(values(superuser, "select jobname from cron.job where username = 'kronos_cron'")) == {
+        job["entry"] for job in jobs
+    }
     assert value(superuser, "select count(*) from kronos.partitions()") >= 18
     assert values(superuser, "select parent from kronos.missing_partitions('8 weeks')") == []
 
@@ -99,14 +103,18 @@ def broken_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_a_run_that_fails_leaves_a_migrated_database_as_it_was(superuser: Connection, database_url: str, broken_sql: Path) -> None:
+def test_a_run_that_fails_leaves_a_migrated_database_as_it_was(
+    superuser: Connection, database_url: str, broken_sql: Path
+) -> None:
     before = state(superuser)
     with pytest.raises(errors.MigrationFailed, match=r"there_is_no_such_function.*nothing was changed"):
         migrations.migrate(database_url)
     assert state(superuser) == before
 
 
-def test_a_run_that_fails_leaves_nothing_in_an_empty_database(superuser: Connection, bare: str, broken_sql: Path) -> None:
+def test_a_run_that_fails_leaves_nothing_in_an_empty_database(
+    superuser: Connection, bare: str, broken_sql: Path
+) -> None:
     with pytest.raises(errors.MigrationFailed, match="there_is_no_such_function"):
         migrations.migrate(bare)
     assert value(superuser, "select to_regnamespace('kronos')") is None
@@ -132,18 +140,25 @@ def test_a_changed_file_is_applied_again_and_an_unchanged_one_is_not(
 def test_a_function_that_says_something_else_is_put_right(superuser: Connection, database_url: str) -> None:
     """Whoever replaced it: it is not what this release was tested with. Where nothing else changed, too."""
     superuser.execute(
-        "create or replace function kronos.tick_id(p_job_id uuid, p_tick timestamptz) returns uuid language sql return null::uuid"
+        "create or replace function kronos.tick_id(p_job_id uuid, p_tick timestamptz) returns uuid language sql "
+        "return null::uuid"
     )
     migrations.migrate(database_url)
     assert value(superuser, "select kronos.tick_id(gen_random_uuid(), now())") is not None
 
 
-def test_functions_of_another_release_that_are_in_the_way_or_left_over_go(superuser: Connection, database_url: str) -> None:
+def test_functions_of_another_release_that_are_in_the_way_or_left_over_go(
+    superuser: Connection, database_url: str
+) -> None:
     before = state(superuser)
     superuser.execute("set role kronos_owner")
     superuser.execute("drop function kronos.iso(timestamptz) cascade")
-    superuser.execute("create function kronos.iso(p_old_name timestamptz) returns text language sql as $$ select 'x' $$")
-    superuser.execute("create function kronos.of_another_release(integer) returns integer language sql as $$ select 1 $$")
+    superuser.execute(
+        "create function kronos.iso(p_old_name timestamptz) returns text language sql as $$ select 'x' $$"
+    )
+    superuser.execute(
+        "create function kronos.of_another_release(integer) returns integer language sql as $$ select 1 $$"
+    )
     superuser.execute("comment on schema kronos is 'sql/ another'")
     superuser.execute("reset role")
     migrations.migrate(database_url)
@@ -165,7 +180,8 @@ def test_a_server_that_is_not_there_is_said_to_be_unavailable() -> None:
 
 @pytest.fixture
 def administrator(server: Server, superuser: Connection, bare: str) -> Iterator[str]:
-    """The URL, into a bare database, of a user who is no superuser and may do nothing special yet; no superuser prepared it."""
+    """The URL, into a bare database, of a user who is no superuser and may do nothing special yet; no superuser
+    prepared it."""
     user = f"admin_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {user} login password 'test-only'")
     superuser.execute("drop policy kronos_entries on cron.job")

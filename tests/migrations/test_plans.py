@@ -53,7 +53,9 @@ def test_a_dry_run_of_what_is_as_it_should_be_has_no_step(superuser: Connection,
 def test_a_dry_run_in_an_empty_database_names_each_step_and_takes_none(superuser: Connection, bare: str) -> None:
     steps = plans.plan(bare)
     assert steps[:2] == ["create schema kronos", "apply revision 0001: The first schema."]
-    assert [step.split(":")[0] for step in steps[1:-1]] == [f"apply revision {revision}" for revision, _ in migrations.steps(None)]
+    assert [step.split(":")[0] for step in steps[1:-1]] == [
+        f"apply revision {revision}" for revision, _ in migrations.steps(None)
+    ]
     assert steps[-1] == "make all functions, views, policies and grants, and the internal jobs with their entries"
     assert value(superuser, "select to_regnamespace('kronos')") is None
 
@@ -78,7 +80,8 @@ def test_a_dry_run_names_what_a_release_replaces_and_what_was_changed_by_hand(
 
 
 def test_a_dry_run_locks_nothing_that_others_need(superuser: Connection, database_url: str) -> None:
-    """A migration's own locks are no hindrance, but for those that keep readers out: these it does not wait for long."""
+    """A migration's own locks are no hindrance, but for those that keep readers out: these it does not wait for
+    long."""
     with superuser.transaction():
         superuser.execute("lock table kronos.jobs, kronos.execution_live in share row exclusive mode")
         assert plans.plan(database_url) == []
@@ -97,7 +100,9 @@ def nobody(superuser: Connection, database_url: str) -> Iterator[str]:
     superuser.execute(f"drop role {user}")
 
 
-def test_a_dry_run_by_a_user_who_may_not_says_what_a_superuser_must_run(superuser: Connection, database_url: str, nobody: str) -> None:
+def test_a_dry_run_by_a_user_who_may_not_says_what_a_superuser_must_run(
+    superuser: Connection, database_url: str, nobody: str
+) -> None:
     told = migrate(nobody, "--dry-run")
     assert (told.exit_code, "Traceback" in told.output) == (1, False)
     assert "permission denied for schema kronos" in told.output
@@ -132,13 +137,17 @@ def test_an_earlier_revision_on_an_empty_database_is_its_own_releases(superuser:
 def test_this_releases_own_revision_may_be_named(superuser: Connection, bare: str) -> None:
     migrations.migrate(bare, to=migrations.head())
     assert migrations.current(bare) == migrations.head()
-    assert value(superuser, "select obj_description('kronos.schema_version'::regclass)") == f"revision {migrations.head()}"
+    assert (
+        value(superuser, "select obj_description('kronos.schema_version'::regclass)") == f"revision {migrations.head()}"
+    )
 
 
 def test_a_database_of_a_newer_release_is_left_alone(superuser: Connection, database_url: str) -> None:
     superuser.execute("update kronos.schema_version set version_num = '9999'")
     before = values(superuser, _WRITTEN)
-    with pytest.raises(errors.MigrationFailed, match="at revision 9999, which this release does not know: a newer one made it"):
+    with pytest.raises(
+        errors.MigrationFailed, match="at revision 9999, which this release does not know: a newer one made it"
+    ):
         migrations.migrate(database_url)
     told = migrate(database_url, "--dry-run")
     assert (told.exit_code, "at revision 9999" in told.output) == (1, True)

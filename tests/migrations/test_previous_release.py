@@ -1,6 +1,8 @@
-"""The release before works on this release's schema, as it must between `kronos migrate` and its processes' replacement (decision 0038).
+"""The release before works on this release's schema, as it must between `kronos migrate` and its processes' replacement
+(decision 0038).
 
-Its own files are taken out of the history: its statements are planned as its processes send them, and its API and worker do their work.
+Its own files are taken out of the history: its statements are planned as its processes send them, and its API and
+worker do their work.
 """
 
 import io
@@ -39,7 +41,9 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit = PREVIOUS.read_text().strip()
     if shutil.which("git") is None:
         pytest.skip("git is not on this machine, and the release before is in the history")
-    made = subprocess.run(["git", "archive", commit, "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, check=False)
+    made = subprocess.run(
+        ["git", "archive", commit, "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, check=False
+    )
     if made.returncode:
         pytest.skip(f"the release before, {commit[:12]}, is not in this copy's history: {made.stderr.decode().strip()}")
     directory = tmp_path_factory.mktemp("previous")
@@ -63,7 +67,11 @@ def test_its_statements_can_be_planned_as_its_processes_send_them(previous: Path
         superuser.execute(f"set role {'kronos_worker' if name.startswith(_OF_A_WORKER) else 'kronos_api'}")
         try:
             parameters, _ = prepared_columns(superuser, text)
-            superuser.execute(f"explain execute checked({', '.join(['null'] * parameters)})" if parameters else "explain execute checked")
+            superuser.execute(
+                f"explain execute checked({', '.join(['null'] * parameters)})"
+                if parameters
+                else "explain execute checked"
+            )
         except AssertionError as error:  # as PostgreSQL said it
             failed[name] = str(error).splitlines()[0]
             continue
@@ -76,8 +84,14 @@ def test_its_statements_can_be_planned_as_its_processes_send_them(previous: Path
 @contextmanager
 def running(previous: Path, database_url: str, command: str, ready: str, lines: list[str]) -> Iterator[re.Match[str]]:
     """A process of the release before; what its log said first of `ready`."""
-    environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", "KRONOS_EGRESS_ALLOW": "127.0.0.0/8"}
-    child = subprocess.Popen([sys.executable, "-m", "kronos", command], cwd=previous, env=environment, stderr=subprocess.PIPE, text=True)
+    environment = os.environ | {
+        "KRONOS_DATABASE_URL": database_url,
+        "KRONOS_PORT": "0",
+        "KRONOS_EGRESS_ALLOW": "127.0.0.0/8",
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-m", "kronos", command], cwd=previous, env=environment, stderr=subprocess.PIPE, text=True
+    )
     assert child.stderr is not None
     reader = threading.Thread(target=lambda stream: lines.extend(stream), args=[child.stderr])
     reader.start()
@@ -121,7 +135,9 @@ def receiver() -> Iterator[str]:
         thread.join()
 
 
-def test_its_api_and_worker_do_their_work(previous: Path, database_url: str, superuser: Connection, receiver: str, tmp_path: Path) -> None:
+def test_its_api_and_worker_do_their_work(
+    previous: Path, database_url: str, superuser: Connection, receiver: str, tmp_path: Path
+) -> None:
     """Each kind of job is made, fires, is delivered, changed, and cancelled."""
     keys.ensure_admin_key(database_url, tmp_path / "admin.key")
     key = (tmp_path / "admin.key").read_text().strip()

@@ -23,10 +23,12 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
     job_id = uuid.uuid4()
     superuser.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,
+            schedule, alarm, description,
                                  next_tick_at)
         values (%(job)s, %(job)s, %(workspace)s, %(endpoint)s, 'CRON', '30 9 * * 1', 'UTC',
-                row(1::bigint << 30, 1 << 9, (1::bigint << 32) - 2, 8190, 2, true)::kronos.schedule, '30 9 * * 1', 'At 09:30 on Monday',
+                row(1::bigint << 30, 1 << 9, (1::bigint << 32) - 2, 8190, 2, true)::kronos.schedule,
+                    '30 9 * * 1', 'At 09:30 on Monday',
                 '2026-03-09 09:30+00')
         """,
         {"job": job_id, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
@@ -40,21 +42,26 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
     assert found["old"] == found["new"].replace("f,,,UTC", "t,,,UTC")  # every_hour, which in UTC says nothing
     assert value(superuser, "select kronos.account_ticks(array[%s::uuid], '2026-03-16 09:30:05+00')", [job_id]) == 1
     assert (
-        value(superuser, "select next_tick_at from kronos.pointers where job_id = %s", [job_id]).isoformat() == "2026-03-23T09:30:00+00:00"
+        value(superuser, "select next_tick_at from kronos.pointers where job_id = %s", [job_id]).isoformat()
+        == "2026-03-23T09:30:00+00:00"
     )
     assert values(superuser, "select schedule from cron.job where jobname = %s", [f"kronos:{job_id}"]) == ["30 9 * * 1"]
 
 
-def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they_did(superuser: Connection, bare: str) -> None:
+def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they_did(
+    superuser: Connection, bare: str
+) -> None:
     become_owner_at(superuser, "0001_initial", "0002_schedules")
     endpoint = add_endpoint(superuser)
     every, delayed = uuid.uuid4(), uuid.uuid4()
     superuser.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, every, anchor, timezone, schedule, alarm,
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, every, anchor,
+            timezone, schedule, alarm,
                                  description, next_tick_at)
         select %(job)s, %(job)s, %(workspace)s, %(endpoint)s, 'CRON', '2w', anchor, 'Europe/Berlin',
-               row(null, null, null, null, null, null, null, null, null, null, 1209600, anchor, 'Europe/Berlin', 'SHIFT', 'FIRST')
+               row(null, null, null, null, null, null, null, null, null, null, 1209600, anchor, 'Europe/Berlin',
+                   'SHIFT', 'FIRST')
                ::kronos.schedule, '0 8 * * 1', 'Every 14 days', anchor
           from (select timestamptz '2026-03-16 08:00+00' as anchor) as given
         """,
@@ -73,13 +80,26 @@ def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they
 
     assert value(superuser, "select kronos.account_ticks(array[%s::uuid], '2026-03-30 08:00:05+00')", [every]) == 1
     stored = (
-        "select next_tick_at, anchor_local, (schedule).anchor_local as read, alarm from kronos.jobs join kronos.pointers using (job_id)"
+        "select next_tick_at, anchor_local, (schedule).anchor_local as read, alarm from kronos.jobs join "
+        "kronos.pointers using (job_id)"
     )
     stored += " where job_id = %s"
     (row,) = records(superuser, stored, [every])
-    assert (row["next_tick_at"].isoformat(), row["anchor_local"], row["read"]) == ("2026-04-13T08:00:00+00:00", None, None)  # real time
-    assert values(superuser, "select schedule from cron.job where jobname = %s", [f"kronos:{every}"]) == [row["alarm"]] == ["0 8 * * 1"]
-    shown = records(superuser, "select anchor, anchor_local, run_at, run_at_local from kronos.job_details where job_id = %s", [delayed])
+    assert (row["next_tick_at"].isoformat(), row["anchor_local"], row["read"]) == (
+        "2026-04-13T08:00:00+00:00",
+        None,
+        None,
+    )  # real time
+    assert (
+        values(superuser, "select schedule from cron.job where jobname = %s", [f"kronos:{every}"])
+        == [row["alarm"]]
+        == ["0 8 * * 1"]
+    )
+    shown = records(
+        superuser,
+        "select anchor, anchor_local, run_at, run_at_local from kronos.job_details where job_id = %s",
+        [delayed],
+    )
     assert [(row["anchor"], row["anchor_local"], row["run_at_local"]) for row in shown] == [(None, None, None)]
 
 
@@ -89,16 +109,25 @@ def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connectio
     endpoint = add_endpoint(superuser)
     superuser.execute(
         """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        select gen_random_uuid(), %(workspace)s, gen_random_uuid(), %(endpoint)s, 1, 'API', 'SUCCESS', scheduled.at, now(), created.at, 1,
+        select gen_random_uuid(), %(workspace)s, gen_random_uuid(), %(endpoint)s, 1, 'API', 'SUCCESS',
+               scheduled.at, now(), created.at, 1,
                '{}'
-          from unnest(%(instants)s::timestamptz[]) as scheduled (at), unnest(%(instants)s::timestamptz[]) as created (at)
+          from unnest(%(instants)s::timestamptz[]) as scheduled (at),
+               unnest(%(instants)s::timestamptz[]) as created (at)
         """,
         {
             "workspace": endpoint.workspace_id,
             "endpoint": endpoint.endpoint_id,
-            "instants": ["-infinity", "4714-11-24 00:00:00+00 BC", "2026-01-01 00:00:00+00", "294276-12-31 23:59:59.999999+00", "infinity"],
+            "instants": [
+                "-infinity",
+                "4714-11-24 00:00:00+00 BC",
+                "2026-01-01 00:00:00+00",
+                "294276-12-31 23:59:59.999999+00",
+                "infinity",
+            ],
         },
     )
     superuser.execute("reset role")
@@ -122,10 +151,13 @@ def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superu
                   from (select gen_random_uuid() as job_id from generate_series(1, 2)) as new
                 returning job_id
             )
-            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
-                                               run_at, visible_at, max_attempts, max_crashes, timeout_ms, input, attempt_count,
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, scheduled_at,
+                                               run_at, visible_at, max_attempts, max_crashes, timeout_ms, input,
+                                                   attempt_count,
                                                claim_token, worker_id, claimed_at, holds_slot)
-            select gen_random_uuid(), %(workspace)s, job_id, %(endpoint)s, 1, 'API', now(), now(), now(), 5, 3, 1000, '{}',
+            select gen_random_uuid(), %(workspace)s, job_id, %(endpoint)s, 1, 'API', now(), now(), now(), 5, 3,
+                   1000, '{}',
                    claimed::integer, case when claimed then gen_random_uuid() end, case when claimed then 'w' end,
                    case when claimed then now() end, claimed
               from (select job_id, row_number() over () = 1 as claimed from job) as numbered
@@ -133,7 +165,10 @@ def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superu
             {"workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
         )
     superuser.execute("update kronos.endpoint_gate set in_flight = 1 where endpoint_id = %s", [gone.endpoint_id])
-    superuser.execute("update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = %s", [gone.workspace_id])
+    superuser.execute(
+        "update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = %s",
+        [gone.workspace_id],
+    )
     superuser.execute("reset role")
 
     migrations.migrate(bare)
@@ -143,9 +178,15 @@ def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superu
 
     jobs = "select status from kronos.jobs where endpoint_id = %s"
     assert (of(gone, jobs), of(there, jobs)) == (["RETIRED"] * 2, ["ACTIVE"] * 2)
-    executions = "select run.status from kronos.executions as run join kronos.jobs as job using (job_id) where endpoint_id = %s order by 1"
+    executions = (
+        "select run.status from kronos.executions as run join kronos.jobs as job using (job_id) where endpoint_id "
+        "= %s order by 1"
+    )
     assert (of(gone, executions), of(there, executions)) == (["CANCELLED"] * 2, ["QUEUED", "RUNNING"])
-    attempts = "select attempt.status from kronos.attempt join kronos.execution_done using (execution_id) where endpoint_id = %s"
+    attempts = (
+        "select attempt.status from kronos.attempt join kronos.execution_done using (execution_id) where "
+        "endpoint_id = %s"
+    )
     assert (of(gone, attempts), of(there, attempts)) == (["LOST"], [])
     ends = "select deleted_at is not null from kronos.endpoints where endpoint_id = %s"
     assert (of(gone, ends), of(there, ends)) == ([True], [False])

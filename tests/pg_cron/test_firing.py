@@ -42,13 +42,20 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
     await pool.open(wait=True)
     with psycopg.connect(cron_database_url, autocommit=True) as superuser:
         endpoint, suspended = add_endpoint(superuser), add_endpoint(superuser)
-        names: dict[uuid.UUID, str] = dict(superuser.execute("select workspace_id, name from kronos.endpoints").fetchall())
-        view, view_suspended = WorkspaceView(pool, str(endpoint.workspace_id)), WorkspaceView(pool, str(suspended.workspace_id))
+        names: dict[uuid.UUID, str] = dict(
+            superuser.execute("select workspace_id, name from kronos.endpoints").fetchall()
+        )
+        view, view_suspended = (
+            WorkspaceView(pool, str(endpoint.workspace_id)),
+            WorkspaceView(pool, str(suspended.workspace_id)),
+        )
         minute = await_mid_minute(superuser) + MINUTE
 
         async def made(cron: str, *, into: WorkspaceView = view, ends_at: datetime | None = None) -> Job:
             name = names[uuid.UUID(into.workspace)]
-            job, is_new = await jobs.create(into, jobs.NewJob(endpoint=name, trigger="CRON", cron=cron, ends_at=ends_at, input={"a": 1}))
+            job, is_new = await jobs.create(
+                into, jobs.NewJob(endpoint=name, trigger="CRON", cron=cron, ends_at=ends_at, input={"a": 1})
+            )
             assert is_new
             return job
 
@@ -67,14 +74,24 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
         await pauses.pause(view, str(seen.paused.job_id), {}, actor="k")
         superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [seen.retired_by_hand.job_id])
         superuser.execute(
-            "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [suspended.workspace_id]
+            "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
+            [suspended.workspace_id],
         )
         for fired in (seen.ticking, seen.ending):  # each has a session of its own, which may end long after another's
-            await_condition(lambda: run_details(superuser, fired, seen.minute), "pg_cron to have fired the job", seconds=100)  # noqa: B023
-        await_condition(lambda: len(internal_runs(superuser, seen.minute)) == 3, "pg_cron to have fired the internal jobs", seconds=50)
+            await_condition(
+                lambda: run_details(superuser, fired, seen.minute),  # noqa: B023
+                "pg_cron to have fired the job",
+                seconds=100,
+            )
+        await_condition(
+            lambda: len(internal_runs(superuser, seen.minute)) == 3,
+            "pg_cron to have fired the internal jobs",
+            seconds=50,
+        )
         yield seen
         superuser.execute(
-            "update kronos.jobs set status = 'RETIRED' where workspace_id = any (%s)", [[endpoint.workspace_id, suspended.workspace_id]]
+            "update kronos.jobs set status = 'RETIRED' where workspace_id = any (%s)",
+            [[endpoint.workspace_id, suspended.workspace_id]],
         )
         superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{seen.ticking.job_id}"])
     await pool.close()
@@ -85,7 +102,8 @@ def run_details(connection: Connection, job: Job, since: datetime) -> list[Recor
     assert job.pg_cron is not None
     return records(
         connection,
-        "select * from cron.job_run_details where jobid = %s and start_time >= %s and status in ('succeeded', 'failed') order by runid",
+        "select * from cron.job_run_details where jobid = %s and start_time >= %s and status in ('succeeded', "
+        "'failed') order by runid",
         [job.pg_cron["jobid"], since],
     )
 
@@ -104,20 +122,31 @@ def internal_runs(connection: Connection, minute: datetime) -> list[Record]:
 
 def ticks(connection: Connection, job: Job) -> list[datetime]:
     """The nominal ticks that became executions, up to the watched minute."""
-    return values(connection, "select scheduled_at from kronos.executions where job_id = %s order by scheduled_at", [job.job_id])
+    return values(
+        connection, "select scheduled_at from kronos.executions where job_id = %s order by scheduled_at", [job.job_id]
+    )
 
 
 def test_a_jobs_entry_is_kronos_crons_and_calls_fire(watched: Watched, cron_superuser: Connection) -> None:
-    (entry,) = records(cron_superuser, "select * from cron.job where jobname = %s", [f"kronos:{watched.ticking.job_id}"])
+    (entry,) = records(
+        cron_superuser, "select * from cron.job where jobname = %s", [f"kronos:{watched.ticking.job_id}"]
+    )
     assert (entry["username"], entry["schedule"], entry["active"]) == ("kronos_cron", "* * * * *", True)
     assert entry["command"] == f"select kronos.fire('{watched.ticking.job_id}')"
-    assert watched.ticking.pg_cron == {"jobid": entry["jobid"], "jobname": entry["jobname"], "schedule": "* * * * *", "active": True}
+    assert watched.ticking.pg_cron == {
+        "jobid": entry["jobid"],
+        "jobname": entry["jobname"],
+        "schedule": "* * * * *",
+        "active": True,
+    }
 
 
 def test_a_job_fires_inside_postgresql_at_its_minute(watched: Watched, cron_superuser: Connection) -> None:
     assert watched.ticking.next_run_at == watched.minute
     (execution,) = records(
-        cron_superuser, "select * from kronos.executions where job_id = %s and scheduled_at = %s", [watched.ticking.job_id, watched.minute]
+        cron_superuser,
+        "select * from kronos.executions where job_id = %s and scheduled_at = %s",
+        [watched.ticking.job_id, watched.minute],
     )
     assert (execution["cause"], execution["status"], execution["input"]) == ("SCHEDULE", "QUEUED", {"a": 1})
     assert timedelta(0) <= execution["created_at"] - watched.minute < timedelta(seconds=30)
@@ -143,12 +172,17 @@ def test_the_pointer_is_at_the_next_minute(watched: Watched, cron_superuser: Con
 
 
 @pytest.mark.parametrize("which", ["cancelled", "paused", "retired_by_hand", "of_suspended_workspace"])
-def test_a_job_that_was_stopped_before_the_minute_does_not_fire(watched: Watched, cron_superuser: Connection, which: str) -> None:
+def test_a_job_that_was_stopped_before_the_minute_does_not_fire(
+    watched: Watched, cron_superuser: Connection, which: str
+) -> None:
     assert ticks(cron_superuser, getattr(watched, which)) == []
 
 
 def test_the_reaper_has_removed_what_was_stopped_by_hand(watched: Watched, cron_superuser: Connection) -> None:
-    stopped = [f"kronos:{getattr(watched, which).job_id}" for which in ("cancelled", "paused", "retired_by_hand", "of_suspended_workspace")]
+    stopped = [
+        f"kronos:{getattr(watched, which).job_id}"
+        for which in ("cancelled", "paused", "retired_by_hand", "of_suspended_workspace")
+    ]
     assert values(cron_superuser, "select jobname from cron.job where jobname = any (%s)", [stopped]) == []
 
 
@@ -174,7 +208,9 @@ def test_the_internal_jobs_run_by_themselves_as_executions(watched: Watched, cro
 
 
 def test_the_internal_jobs_runs_are_pg_crons_heartbeat(watched: Watched, cron_superuser: Connection) -> None:
-    beats = values(cron_superuser, "select rang_at from kronos.heartbeats join kronos.jobs using (job_id) where cron = '* * * * *'")
+    beats = values(
+        cron_superuser, "select rang_at from kronos.heartbeats join kronos.jobs using (job_id) where cron = '* * * * *'"
+    )
     assert len(beats) == 3
     assert [beat for beat in beats if beat < watched.minute] == []
     assert value(cron_superuser, "select silent_seconds < 90 from kronos.pg_cron_health()") is True

@@ -25,7 +25,9 @@ def superuser(cron_superuser: Connection) -> Connection:
     assert row is not None
     version, has_seconds = row
     if not has_seconds:
-        pytest.skip(f"pg_cron {version} rings at whole minutes only; 1.5 and newer have intervals of seconds (--containers)")
+        pytest.skip(
+            f"pg_cron {version} rings at whole minutes only; 1.5 and newer have intervals of seconds (--containers)"
+        )
     return cron_superuser
 
 
@@ -35,7 +37,8 @@ async def test_an_interval_of_seconds_has_a_row_for_each_tick(superuser: Connect
     async with database.Pool(cron_database_url, size=1) as pool:
         view = database.WorkspaceView(pool, str(endpoint.workspace_id))
         job, _ = await jobs.create(
-            view, jobs.NewJob(endpoint=name, trigger="CRON", every="2s", anchor=datetime(2026, 1, 1, tzinfo=UTC), input={})
+            view,
+            jobs.NewJob(endpoint=name, trigger="CRON", every="2s", anchor=datetime(2026, 1, 1, tzinfo=UTC), input={}),
         )
         assert job.pg_cron is not None
         assert job.pg_cron["schedule"] == "2 seconds"

@@ -1,4 +1,5 @@
-"""What next_tick names, pg_cron fires, and nothing else: random expressions at random minutes, with PostgreSQL's clock set to each."""
+"""What next_tick names, pg_cron fires, and nothing else: random expressions at random minutes, with PostgreSQL's clock
+set to each."""
 
 import os
 from collections.abc import Iterator
@@ -86,10 +87,17 @@ def expression(random: Random) -> str:
 
 
 def instants(random: Random, begin: datetime) -> list[datetime]:
-    """Minutes of the six years after `begin`, in order and APART: the first and the last of years and months, and whichever are drawn."""
+    """Minutes of the six years after `begin`, in order and APART: the first and the last of years and months, and
+    whichever are drawn."""
     year = begin.year + 1
     leap = year + -year % 4
-    edges = [(year, 1, 1, 0, 0), (year, 12, 31, 23, 59), (leap, 2, 29, 0, 0), (leap, 3, 1, 0, 0), (leap + 1, 2, 28, 23, 59)]
+    edges = [
+        (year, 1, 1, 0, 0),
+        (year, 12, 31, 23, 59),
+        (leap, 2, 29, 0, 0),
+        (leap, 3, 1, 0, 0),
+        (leap + 1, 2, 28, 23, 59),
+    ]
     chosen = [at for at in (datetime(*edge, tzinfo=UTC) for edge in edges) if at - begin > APART]
     while len(chosen) < INSTANTS:
         drawn = begin + APART + random.randrange(6 * 365 * 24 * 60) * MINUTE
@@ -106,14 +114,20 @@ def test_pg_cron_fires_what_next_tick_names(clock: SteppedClock, cluster: Cluste
         named = {(row["n"], row["at"]) for row in records(superuser, _HAS_TICK, [crons, minutes])}
         assert named == {(n, at) for n, cron in enumerate(crons, 1) for at in minutes if read(cron).has_minute(at)}
         superuser.execute("delete from cron.job")  # the internal jobs' rings would only wait for each other
-        alarms = values(superuser, "select kronos.alarm(cron, kronos.parse_cron(cron)) from unnest(%s::text[]) as cron", [crons])
+        alarms = values(
+            superuser, "select kronos.alarm(cron, kronos.parse_cron(cron)) from unnest(%s::text[]) as cron", [crons]
+        )
         with superuser.transaction():
             superuser.execute("set local role kronos_cron")  # whom pg_cron's own connections may be
             superuser.execute(_REGISTER, [alarms])
         for at in minutes:
             ticks = {n for n, tick in named if tick == at}
             clock.step(at - value(superuser, "select clock_timestamp()") + timedelta(seconds=2))
-            await_condition(lambda: ticks <= fired_at(superuser, at), f"{len(ticks)} entries to be fired at {at}", seconds=50)  # noqa: B023
+            await_condition(
+                lambda: ticks <= fired_at(superuser, at),  # noqa: B023
+                f"{len(ticks)} entries to be fired at {at}",
+                seconds=50,
+            )
         fired = {(row["n"], row["at"]) for row in records(superuser, _FIRED)}
     alike = {n for n, cron in enumerate(crons, 1) if not read(cron).has_days_of_its_own}
     assert {(n, at) for n, at in fired if n in alike} == {(n, at) for n, at in named if n in alike}

@@ -20,7 +20,8 @@ PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin
 
 @contextmanager
 def pgbouncer(directory: Path, url: str, *, mode: str, user: str, password: str, **options: str) -> Iterator[str]:
-    """The URL of `user` through a pgbouncer in pool mode `mode` to the database of `url`; ended, with its sessions, afterwards."""
+    """The URL of `user` through a pgbouncer in pool mode `mode` to the database of `url`; ended, with its sessions,
+    afterwards."""
     assert PROGRAM is not None
     database, port = conninfo_to_dict(url), free_port()
     (directory / "users.txt").write_text(f'"{user}" "{password}"\n')
@@ -37,7 +38,12 @@ def pgbouncer(directory: Path, url: str, *, mode: str, user: str, password: str,
         **options,
     }
     target = f"host={database['host']} port={database['port']} dbname={database['dbname']}"
-    lines = ["[databases]", f"{database['dbname']} = {target}", "[pgbouncer]", *(f"{name} = {text}" for name, text in settings.items())]
+    lines = [
+        "[databases]",
+        f"{database['dbname']} = {target}",
+        "[pgbouncer]",
+        *(f"{name} = {text}" for name, text in settings.items()),
+    ]
     (directory / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
     os.chmod(directory, 0o755)
     changed = processes.postgres_user()

@@ -36,7 +36,12 @@ def standby_of(cluster: Cluster, **settings: str) -> Iterator[str]:
     options = {"port": str(port), "unix_socket_directories": str(place / "sockets"), **settings}
     log = (place / "log").open("w")
     process = subprocess.Popen(
-        [cluster.installation.bin_dir / "postgres", "-D", place / "data", *(f"--{name}={text}" for name, text in options.items())],
+        [
+            cluster.installation.bin_dir / "postgres",
+            "-D",
+            place / "data",
+            *(f"--{name}={text}" for name, text in options.items()),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=log,
         cwd="/",

@@ -1,4 +1,5 @@
-"""A connection that died costs the caller nothing: it is replaced before it is used, and a read that it died under is sent once more."""
+"""A connection that died costs the caller nothing: it is replaced before it is used, and a read that it died under is
+sent once more."""
 
 import os
 import re
@@ -66,7 +67,9 @@ def test_connections_that_die_whenever_they_are_idle_fail_no_request(own_api: Ap
 
 
 @contextmanager
-def stopped_in(superuser: Connection, url: str, call: "Future[httpx.Response]", started: threading.Event) -> Iterator[None]:
+def stopped_in(
+    superuser: Connection, url: str, call: "Future[httpx.Response]", started: threading.Event
+) -> Iterator[None]:
     """Inside, the call's statement waits for a lock; then its session is ended, and the lock let go."""
     with psycopg.connect(url) as holding:
         holding.execute("lock table kronos.workspaces in access exclusive mode")
@@ -113,7 +116,9 @@ def test_what_a_lost_connection_leaves_open_is_said_once_and_to_a_caller_as_far_
     assert (unknown.code, unknown.detail.count("may have been done")) == ("outcome_unknown", 1)
 
 
-async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(superuser: Connection, database_url: str) -> None:
+async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(
+    superuser: Connection, database_url: str
+) -> None:
     said: list[str] = []
     outage = Outage()
     outage.begins = lambda link, why: said.append(why)  # type: ignore[method-assign]
@@ -123,7 +128,8 @@ async def test_a_workers_connection_that_died_while_it_was_idle_is_replaced(supe
             assert await claims.due_endpoints(link, floors={}, since=None) == []
             ended = value(
                 superuser,
-                "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where application_name = 'kronos-worker-test'",
+                "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where application_name = "
+                "'kronos-worker-test'",
             )
             assert ended == 1
         assert await claims.due_endpoints(link, floors={}, since=None) == []
@@ -153,7 +159,8 @@ _RAISED = {
 async def test_api_and_worker_give_up_a_connection_for_the_same_errors(
     superuser: Connection, database_url: str, sqlstate: str, is_over: bool
 ) -> None:
-    """One that PostgreSQL goes on with is kept: to connect anew for a lock that somebody has costs both sides, and helps nobody."""
+    """One that PostgreSQL goes on with is kept: to connect anew for a lock that somebody has costs both sides, and
+    helps nobody."""
     raising = f"do $$ begin raise sqlstate '{sqlstate}' using message = 'so'; end $$"
     pid = Statement(name="test.pid", text="select pg_backend_pid() as pid", row=_Pid)
     failing = Statement(name="test.failing", text=raising, row=_Pid)
@@ -189,7 +196,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def serving(url: str, key: str) -> Iterator[httpx.Client]:
     """A `kronos serve` on this database, which it need not be able to write to."""
     environment = {**os.environ, "KRONOS_DATABASE_URL": url, "KRONOS_PORT": "0"}
-    with subprocess.Popen([sys.executable, "-m", "kronos", "serve"], env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "kronos", "serve"], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr is not None
         found = next(found for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
         threading.Thread(target=process.stderr.read, daemon=True).start()
@@ -201,13 +210,17 @@ def serving(url: str, key: str) -> Iterator[httpx.Client]:
             process.wait(30)
 
 
-async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes_are_taken(cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes_are_taken(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     with running_api(cluster.superuser_url, tmp_path) as api:
         make_workspace(api.client)
         key = api.key
     with standby_of(cluster) as url, serving(url, key) as client:
         ready = client.get("/readyz")
-        assert (ready.status_code, "takes no writes, it is a standby" in ready.json()["detail"]) == (503, True), ready.text
+        assert (ready.status_code, "takes no writes, it is a standby" in ready.json()["detail"]) == (503, True), (
+            ready.text
+        )
         assert client.get("/v1/workspaces").status_code == 200
         refused = client.post("/v1/workspaces", json={"slug": "late", "name": "late"})
         assert (refused.status_code, refused.json()["pg_sqlstate"]) == (503, "25006"), refused.text

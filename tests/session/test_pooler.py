@@ -1,4 +1,5 @@
-"""Behind pgbouncer: in session mode everything works; in the other modes nothing starts, and the sentence says what to set."""
+"""Behind pgbouncer: in session mode everything works; in the other modes nothing starts, and the sentence says what to
+set."""
 
 import os
 import re
@@ -56,9 +57,13 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
             slug = make_workspace(direct.client)
             stranger = make_cron_job(superuser)
             key = direct.key
-        serving = subprocess.Popen([sys.executable, "-m", "kronos", "serve"], env=environment(url), stderr=subprocess.PIPE, text=True)
+        serving = subprocess.Popen(
+            [sys.executable, "-m", "kronos", "serve"], env=environment(url), stderr=subprocess.PIPE, text=True
+        )
         working = subprocess.Popen(
-            [sys.executable, "-m", "kronos", "worker"], env=environment(url, KRONOS_POLL_SECONDS="60"), stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "kronos", "worker"],
+            env=environment(url, KRONOS_POLL_SECONDS="60"),
+            stderr=subprocess.DEVNULL,
         )
         try:
             assert serving.stderr is not None
@@ -74,7 +79,9 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
                 ).raise_for_status()
                 execution_id = made.json()["execution"]["execution_id"]
                 await_condition(
-                    lambda: status_of(superuser, execution_id) in ("RETRYING", "FAILED"), "the worker to try, woken", seconds=30
+                    lambda: status_of(superuser, execution_id) in ("RETRYING", "FAILED"),
+                    "the worker to try, woken",
+                    seconds=30,
                 )
             acting = (
                 "select bool_and(usename = %s) from pg_stat_activity"
@@ -90,7 +97,9 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
 
 
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
-@pytest.mark.parametrize("options", [{}, {"server_round_robin": "1", "min_pool_size": "5"}], ids=["last", "round-robin"])
+@pytest.mark.parametrize(
+    "options", [{}, {"server_round_robin": "1", "min_pool_size": "5"}], ids=["last", "round-robin"]
+)
 def test_in_another_mode_no_process_starts(
     superuser: Connection, database_url: str, directory: Path, login: str, mode: str, options: dict[str, str]
 ) -> None:
@@ -100,13 +109,20 @@ def test_in_another_mode_no_process_starts(
                 session.connect(url, session.wanted(role)).close()
         for command in ("serve", "worker"):
             ended = subprocess.run(
-                [sys.executable, "-m", "kronos", command], env=environment(url), capture_output=True, text=True, timeout=60, check=False
+                [sys.executable, "-m", "kronos", command],
+                env=environment(url),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
             )
             assert ended.returncode == 1
             assert _SESSIONS in ended.stderr
 
 
-def test_in_transaction_mode_a_migration_changes_nothing(superuser: Connection, database_url: str, directory: Path) -> None:
+def test_in_transaction_mode_a_migration_changes_nothing(
+    superuser: Connection, database_url: str, directory: Path
+) -> None:
     name = f"admin_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {name} superuser login password 'test-only'")
     try:
@@ -126,7 +142,9 @@ def is_ended(connection: psycopg.AsyncConnection) -> bool:
 async def test_a_pooler_that_ends_idle_clients_fails_no_statement(
     superuser: Connection, database_url: str, directory: Path, login: str
 ) -> None:
-    with pgbouncer(directory, database_url, mode="session", user=login, password="test-only", client_idle_timeout="1") as url:
+    with pgbouncer(
+        directory, database_url, mode="session", user=login, password="test-only", client_idle_timeout="1"
+    ) as url:
         async with database.Pool(url, size=2) as pool:
             view = database.InstanceView(pool)
             for _ in range(3):
@@ -168,11 +186,15 @@ def test_a_pooler_without_a_session_to_spare_is_no_reason_to_refuse(
     superuser: Connection, database_url: str, directory: Path, login: str
 ) -> None:
     with (
-        pgbouncer(directory, database_url, mode="session", user=login, password="test-only", default_pool_size="1") as url,
+        pgbouncer(
+            directory, database_url, mode="session", user=login, password="test-only", default_pool_size="1"
+        ) as url,
         session.connect(url, session.wanted("kronos_api")) as connection,
     ):
         assert value(connection, "select current_user::text") == "kronos_api"
-        assert connection.info.backend_pid != value(connection, "select pg_backend_pid()"), "pgbouncer tells a key of its own"
+        assert connection.info.backend_pid != value(connection, "select pg_backend_pid()"), (
+            "pgbouncer tells a key of its own"
+        )
 
 
 def test_without_a_pooler_one_connection_is_enough(superuser: Connection, database_url: str) -> None:
@@ -180,4 +202,6 @@ def test_without_a_pooler_one_connection_is_enough(superuser: Connection, databa
     before = value(superuser, "select count(*) from pg_stat_activity where datname = current_database()")
     with session.connect(database_url, session.wanted("kronos_api")) as connection:
         assert connection.info.backend_pid == value(connection, "select pg_backend_pid()")
-        assert value(superuser, "select count(*) from pg_stat_activity where datname = current_database()") == before + 1
+        assert (
+            value(superuser, "select count(*) from pg_stat_activity where datname = current_database()") == before + 1
+        )

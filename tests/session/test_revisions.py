@@ -25,7 +25,10 @@ def test_the_newest_revision_is_known_without_alembic() -> None:
     ("harm", "told"),
     [
         ("comment on table kronos.schema_version is 'revision 0001'", "is at revision 0001, and this release needs"),
-        ("comment on table kronos.schema_version is 'objects 0123456789abcdef'", "or by an earlier release, and this release needs"),
+        (
+            "comment on table kronos.schema_version is 'objects 0123456789abcdef'",
+            "or by an earlier release, and this release needs",
+        ),
         ("comment on table kronos.schema_version is null", "or by an earlier release, and this release needs"),
         (
             "revoke usage on schema kronos from public, kronos_api, kronos_worker",

@@ -1,4 +1,5 @@
-"""Whatever a database or a role has set for its sessions, ours act as they must and give the same answers, or are not used."""
+"""Whatever a database or a role has set for its sessions, ours act as they must and give the same answers, or are not
+used."""
 
 import re
 import subprocess
@@ -78,7 +79,9 @@ def patient(url: str) -> Connection:
 
 
 @pytest.mark.parametrize(
-    "asked", [database.api_session(), worker_session(timedelta(seconds=30)), session.wanted(None)], ids=["api", "worker", "administrator"]
+    "asked",
+    [database.api_session(), worker_session(timedelta(seconds=30)), session.wanted(None)],
+    ids=["api", "worker", "administrator"],
 )
 def test_a_session_is_as_it_was_asked_for_whatever_its_database_says(odd_url: str, asked: session.SessionTerms) -> None:
     with psycopg.connect(odd_url) as untouched:
@@ -87,7 +90,9 @@ def test_a_session_is_as_it_was_asked_for_whatever_its_database_says(odd_url: st
     with session.connect(odd_url, asked) as connection:
         assert value(connection, "select current_user::text") == (asked.role or "postgres")
         found = {name: value(connection, "select current_setting(%s, true)", [name]) for name in asked.settings}
-    assert {name for name, shown in found.items() if shown is None} <= {"transaction_timeout"}, "which PostgreSQL knows from 17 on"
+    assert {name for name, shown in found.items() if shown is None} <= {"transaction_timeout"}, (
+        "which PostgreSQL knows from 17 on"
+    )
     assert {name: shown for name, shown in found.items() if shown is not None and shown != asked.settings[name]} == {}
     assert [name for name in _ODD if name in asked.settings and before[name] == found[name]] == [
         name for name in ("jit",) if before[name] == "off"
@@ -99,7 +104,13 @@ _PREVIEWS: list[dict[str, Any]] = [
     {"cron": "0 9-17/2 * * mon#2,fri", "timezone": "America/New_York", "after": "2026-10-30T00:00:00Z", "count": 8},
     {"cron": "15 0 L * *", "timezone": "Asia/Kolkata", "after": "2026-02-01T00:00:00Z", "count": 3},
     {"cron": "*/7 1-3 29 2 *", "timezone": "UTC", "after": "2026-02-01T00:00:00Z", "count": 3},
-    {"every": "90m", "anchor": "2026-01-01T00:10:00Z", "timezone": "Australia/Lord_Howe", "after": "2026-04-04T00:00:00Z", "count": 4},
+    {
+        "every": "90m",
+        "anchor": "2026-01-01T00:10:00Z",
+        "timezone": "Australia/Lord_Howe",
+        "after": "2026-04-04T00:00:00Z",
+        "count": 4,
+    },
     {"cron": "61 * * * *", "timezone": "UTC"},
     {"cron": "0 0 * * *", "timezone": "IST"},
     {"every": "90s", "timezone": "UTC"},
@@ -112,7 +123,9 @@ def api_answers(url: str, directory: Path) -> list[str]:
         answers: list[object] = []
         for body in _PREVIEWS:
             told = api.client.post("/v1/schedules/preview", json=body)
-            answers.append((told.status_code, {name: each for name, each in told.json().items() if name != "request_id"}))
+            answers.append(
+                (told.status_code, {name: each for name, each in told.json().items() if name != "request_id"})
+            )
         workspace = make_workspace(api.client)
         base = f"/v1/workspaces/{workspace}"
         cron = api.client.post(
@@ -126,7 +139,8 @@ def api_answers(url: str, directory: Path) -> list[str]:
             },
         )
         delayed = api.client.post(
-            f"{base}/jobs", json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2030-01-02T03:04:05.678901Z", "input": {}}
+            f"{base}/jobs",
+            json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2030-01-02T03:04:05.678901Z", "input": {}},
         )
         assert (cron.status_code, delayed.status_code) == (201, 201), (cron.text, delayed.text)
         job = f"{base}/jobs/{cron.json()['job_id']}"
@@ -136,7 +150,9 @@ def api_answers(url: str, directory: Path) -> list[str]:
         answers.append(api.client.get(f"{job}/status").json())
         patched = api.client.patch(job, json={"ends_at": "2031-01-01T00:00:00Z"})
         answers.append(patched.json())
-        paused = api.client.post(f"{base}/jobs/{patched.json()['job_id']}/pause", json={"note": "x", "until": "2031-01-01T00:00:00Z"})
+        paused = api.client.post(
+            f"{base}/jobs/{patched.json()['job_id']}/pause", json={"note": "x", "until": "2031-01-01T00:00:00Z"}
+        )
         assert (patched.status_code, paused.status_code) == (200, 200), (patched.text, paused.text)
         answers.append(paused.json())
     return [shape_of(answer) for answer in answers]
@@ -152,7 +168,9 @@ def shape_of(answer: object) -> str:
 def test_the_api_answers_the_same(odd_url: str, plain_url: str, tmp_path: Path) -> None:
     (tmp_path / "odd").mkdir()
     (tmp_path / "plain").mkdir()
-    for odd, plain in zip(api_answers(odd_url, tmp_path / "odd"), api_answers(plain_url, tmp_path / "plain"), strict=True):
+    for odd, plain in zip(
+        api_answers(odd_url, tmp_path / "odd"), api_answers(plain_url, tmp_path / "plain"), strict=True
+    ):
         assert re.split(r"(?<=[,}])", odd) == re.split(r"(?<=[,}])", plain)
 
 
@@ -166,7 +184,8 @@ async def test_a_worker_claims_and_reads_the_same(odd_url: str, plain_url: str) 
         try:
             connection = await link.connected()
             cursor = await connection.execute(
-                "select input::text, timeout_ms, (visible_at = run_at)::text, visible_at::text ~ '^20[0-9-]+ [0-9:.]+\\+00$'"
+                "select input::text, timeout_ms, (visible_at = run_at)::text, visible_at::text ~ '^20[0-9-]+ "
+                "[0-9:.]+\\+00$'"
                 "  from kronos.execution_live where execution_id = %s",
                 [execution_id],
             )
@@ -184,21 +203,33 @@ def fired(server: Server, url: str) -> list[object]:
         endpoint = add_endpoint(superuser)
         since = value(superuser, "select date_trunc('minute', now()) - interval '10 minutes'")
         job_id = make_cron_job(
-            superuser, endpoint, next_tick_at=since, ticks_from=since - timedelta(minutes=1), skip_next=1, catch_up_policy="LATEST"
+            superuser,
+            endpoint,
+            next_tick_at=since,
+            ticks_from=since - timedelta(minutes=1),
+            skip_next=1,
+            catch_up_policy="LATEST",
         )
         ended = make_cron_job(
-            superuser, endpoint, next_tick_at=since, ticks_from=since - timedelta(minutes=1), ends_at=since + timedelta(minutes=5)
+            superuser,
+            endpoint,
+            next_tick_at=since,
+            ticks_from=since - timedelta(minutes=1),
+            ends_at=since + timedelta(minutes=5),
         )
         superuser.execute("alter role kronos_cron password 'test-only'")
         try:
-            with psycopg.connect(make_conninfo(url, user="kronos_cron", password="test-only"), autocommit=True) as ringing:
+            with psycopg.connect(
+                make_conninfo(url, user="kronos_cron", password="test-only"), autocommit=True
+            ) as ringing:
                 for each in (job_id, ended):
                     value(ringing, "select kronos.fire(%s)", [each])
         finally:
             superuser.execute("alter role kronos_cron password null")
         rows = records(
             superuser,
-            "select status, cause, tick_count, status_reason::text as reason, scheduled_at - %s as after from kronos.executions"
+            "select status, cause, tick_count, status_reason::text as reason, scheduled_at - %s as after from "
+            "kronos.executions"
             " where job_id = any (%s) order by scheduled_at, status, cause",
             [since, [job_id, ended]],
         )
@@ -245,7 +276,8 @@ def test_functions_do_not_depend_on_their_callers_zone_and_styles(odd_url: str) 
     assert answers[2] == answers[0]
 
 
-# ── refused ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── refused
+# ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -260,7 +292,9 @@ def login(superuser: Connection, database_url: str) -> Iterator[str]:
 
 def test_a_login_that_may_not_become_the_role_is_told_what_to_grant(login: str) -> None:
     name = conninfo_to_dict(login)["user"]
-    with pytest.raises(errors.SessionRefused, match=f"user {name} may not act as kronos_api: .* grant kronos_api to {name}"):
+    with pytest.raises(
+        errors.SessionRefused, match=f"user {name} may not act as kronos_api: .* grant kronos_api to {name}"
+    ):
         session.connect(login, database.api_session())
 
 
@@ -274,7 +308,8 @@ def test_a_database_in_which_no_trigger_holds_is_refused(superuser: Connection, 
     name = conninfo_to_dict(database_url)["dbname"]
     superuser.execute(f"alter database {name} set session_replication_role = replica")
     with pytest.raises(
-        errors.SessionRefused, match=r"session_replication_role is replica .* alter database .* reset session_replication_role"
+        errors.SessionRefused,
+        match=r"session_replication_role is replica .* alter database .* reset session_replication_role",
     ):
         session.connect(database_url, database.api_session())
     with pytest.raises(errors.SessionRefused, match="session_replication_role"):
@@ -296,7 +331,8 @@ def test_a_role_past_row_level_security_is_refused(superuser: Connection, databa
     superuser.execute("alter role kronos_worker bypassrls")
     try:
         with pytest.raises(
-            errors.SessionRefused, match=r"^kronos_worker is past row level security.*: alter role kronos_worker nosuperuser nobypassrls$"
+            errors.SessionRefused,
+            match=r"^kronos_worker is past row level security.*: alter role kronos_worker nosuperuser nobypassrls$",
         ):
             session.connect(database_url, worker_session(timedelta(seconds=5)))
     finally:
@@ -311,7 +347,9 @@ async def test_a_request_is_told_why_there_is_no_connection(login: str) -> None:
 
 async def test_a_request_is_told_that_no_connection_can_be_made_and_not_that_none_is_free(login: str) -> None:
     async with database.Pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
-        with pytest.raises(errors.DatabaseUnavailable, match=r"does not accept the password of Kronos.s login") as caught:
+        with pytest.raises(
+            errors.DatabaseUnavailable, match=r"does not accept the password of Kronos.s login"
+        ) as caught:
             await database.WorkspaceView(pool, "any").enter()
     assert str(conninfo_to_dict(login)["user"]) not in str(caught.value)
 
@@ -338,7 +376,8 @@ def test_a_process_does_not_start_as_somebody_else(login: str, command: str) -> 
 
 
 def test_no_statement_of_ours_leaves_the_role() -> None:
-    """A superuser's login stays behind the role: text that a caller sends is never part of a statement, and no statement resets it."""
+    """A superuser's login stays behind the role: text that a caller sends is never part of a statement, and no
+    statement resets it."""
     from kronos import sql
 
     text = "\n".join(sql.texts().values()).lower()

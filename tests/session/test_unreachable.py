@@ -1,4 +1,5 @@
-"""Why a connection failed is told, by each command and in the log, with what to do; no password is, and callers are told no names."""
+"""Why a connection failed is told, by each command and in the log, with what to do; no password is, and callers are
+told no names."""
 
 import os
 import re
@@ -48,7 +49,9 @@ def cluster() -> Iterator[Cluster]:
             superuser.execute("create database closed")
             superuser.execute("revoke connect on database closed from public")
         hba = made.data / "pg_hba.conf"
-        hba.write_text(f"host all kept_out all reject\nhost all ghost all trust\nhost all sleeper all trust\n{hba.read_text()}")
+        hba.write_text(
+            f"host all kept_out all reject\nhost all ghost all trust\nhost all sleeper all trust\n{hba.read_text()}"
+        )
         with psycopg.connect(made.superuser_url, autocommit=True) as superuser:
             superuser.execute("select pg_reload_conf()")
         yield made
@@ -62,7 +65,8 @@ def of(cluster: Cluster, **changed: str | int) -> str:
 
 
 def cause(url: str) -> Unreachable:
-    """Why `url` does not work: the same over the two drivers that there are, with no secret in it, and no name for callers."""
+    """Why `url` does not work: the same over the two drivers that there are, with no secret in it, and no name for
+    callers."""
     with pytest.raises(errors.Unconnected) as raised:
         session.connect(url, session.wanted(None))
     why = raised.value.why
@@ -73,19 +77,26 @@ def cause(url: str) -> Unreachable:
 
 
 CAUSES: dict[str, tuple[dict[str, str | int], str, str]] = {
-    "wrong password": ({"password": "wr0ng-" + SECRET}, "password", "127.0.0.1:{port} does not accept the password of user app: correct"),
-    "no password": ({"password": "", "passfile": "/dev/null"}, "no_password", "wants a password of user app, and there is none"),
+    "wrong password": ({"password": "wr0ng-" + SECRET}, "password", "127.0.0.1:{port} does not accept the password of "
+        "user app: correct"),
+    "no password": ({"password": "", "passfile": "/dev/null"}, "no_password", "wants a password of user app, and "
+        "there is none"),
     "no such database": ({"dbname": "nowhere"}, "no_database", "127.0.0.1:{port} has no database nowhere"),
     "no such user": ({"user": "ghost"}, "no_role", "does not know user ghost"),
-    "no login": ({"user": "sleeper"}, "not_allowed", "does not let user sleeper into database kronos: alter role sleeper login"),
+    "no login": ({"user": "sleeper"}, "not_allowed", "does not let user sleeper into database kronos: alter role "
+                                                     "sleeper login"),
     "no connect": ({"dbname": "closed"}, "not_allowed", "grant connect on database closed to app"),
     "pg_hba rejects": ({"user": "kept_out"}, "pg_hba", "pg_hba.conf of 127.0.0.1:{port} does not let user kept_out"),
-    "limit of a role": ({"user": "single"}, "full", "no connection left for user single.* Its words: .*too many connections for role"),
+    "limit of a role": ({"user": "single"}, "full", "no connection left for user single.* Its words: .*too many "
+                                                    "connections for role"),
     "TLS is off": ({"sslmode": "require"}, "no_tls", "has TLS switched off, and sslmode asks for it"),
     "name": ({"host": "nosuchhost.invalid"}, "name", "not known to DNS here: nosuchhost.invalid"),
-    "name like a cause": ({"host": "alert-password-authentication-failed-tls.invalid"}, "name", "not known to DNS here: alert-pass"),
+    "name like a "
+    "cause": ({"host": "alert-password-authentication-failed-tls.invalid"}, "name", "not known to DNS here: "
+        "alert-pass"),
     "socket": ({"host": "/nowhere"}, "no_socket", "no PostgreSQL listens on the socket of port {port} in /nowhere"),
-    "requirement": ({"require_auth": "none"}, "setting", "a parameter of KRONOS_DATABASE_URL.*Its words: .*method requirement"),
+    "requirement": ({"require_auth": "none"}, "setting", "a parameter of KRONOS_DATABASE_URL.*Its words: .*method "
+                                                         "requirement"),
     "channel binding": ({"channel_binding": "require"}, "setting", "Its words: .*channel binding"),
 }  # fmt: skip
 
@@ -168,16 +179,26 @@ def test_tls_that_cannot_be_trusted_is_told(cluster: Cluster) -> None:
         hba.write_text(f"hostssl all certified all cert\n{hba.read_text()}")
         superuser.execute("select pg_reload_conf()")
     try:
-        session.connect(make_conninfo(cluster.superuser_url, sslmode="verify-ca", sslrootcert=str(root)), session.wanted(None)).close()
+        session.connect(
+            make_conninfo(cluster.superuser_url, sslmode="verify-ca", sslrootcert=str(root)), session.wanted(None)
+        ).close()
         wrong_name = cause(of(cluster, sslmode="verify-full", sslrootcert=str(root)))
         assert (wrong_name.kind, "elsewhere" in wrong_name.inside) == ("certificate", True), wrong_name
         assert cause(of(cluster, sslmode="verify-full", sslrootcert="system")).kind == "certificate"
         absent = cause(of(cluster, sslmode="verify-full", sslrootcert="/nowhere/root.crt"))
         assert (absent.kind, "/nowhere/root.crt" in absent.inside) == ("certificate", True), absent
         assert cause(of(cluster, user="certified", sslmode="require")).kind == "client_certificate"
-        assert cause(of(cluster, sslmode="require", ssl_min_protocol_version="TLSv1", ssl_max_protocol_version="TLSv1.1")).kind == "tls"
         assert (
-            cause(of(cluster, sslmode="require", ssl_min_protocol_version="TLSv1.3", ssl_max_protocol_version="TLSv1.2")).kind == "setting"
+            cause(
+                of(cluster, sslmode="require", ssl_min_protocol_version="TLSv1", ssl_max_protocol_version="TLSv1.1")
+            ).kind
+            == "tls"
+        )
+        assert (
+            cause(
+                of(cluster, sslmode="require", ssl_min_protocol_version="TLSv1.3", ssl_max_protocol_version="TLSv1.2")
+            ).kind
+            == "setting"
         )
     finally:
         with psycopg.connect(cluster.superuser_url, autocommit=True) as superuser:
@@ -215,7 +236,11 @@ def test_a_standby_and_a_server_that_starts_are_told(cluster: Cluster) -> None:
     ],
 )
 def test_what_a_pooler_refuses_is_told(
-    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, changed: dict[str, str], options: dict[str, str], kind: str
+    cluster: Cluster,
+    tmp_path_factory: pytest.TempPathFactory,
+    changed: dict[str, str],
+    options: dict[str, str],
+    kind: str,
 ) -> None:
     directory = Path(tempfile.mkdtemp(prefix="kronos-pooler-"))
     try:
@@ -237,7 +262,8 @@ def test_a_pooler_whose_server_is_away_is_told(cluster: Cluster) -> None:
         shutil.rmtree(directory)
 
 
-# ── every command ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── every command
+# ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 COMMANDS = (
     ("migrate",),
@@ -274,7 +300,9 @@ def test_every_command_says_what_is_wrong_with_the_url(arguments: tuple[str, ...
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_the_log_of_a_process_says_the_cause(cluster: Cluster, command: str) -> None:
     environment = {**os.environ, "KRONOS_DATABASE_URL": of(cluster, password="x" + SECRET), "KRONOS_PORT": "0"}
-    with subprocess.Popen([sys.executable, "-m", "kronos", command], env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "kronos", command], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
         said = ""
         for line in process.stderr or ():
             said += line
@@ -298,8 +326,14 @@ async def test_the_other_driver_says_the_same(cluster: Cluster) -> None:
     async def asked_of(_: psycopg.AsyncConnection) -> None:
         raise AssertionError("no connection can be made")
 
-    for changed, kind in (({"password": "x"}, "password"), ({"host": "nosuchhost.invalid"}, "name"), ({"port": free_port()}, "refused")):
+    for changed, kind in (
+        ({"password": "x"}, "password"),
+        ({"host": "nosuchhost.invalid"}, "name"),
+        ({"port": free_port()}, "refused"),
+    ):
         told = session.conninfo(of(cluster, **changed))
         with pytest.raises(errors.Unconnected) as raised:
-            await session.open_connection(told, session.wanted(None), context=reading.context(), seconds=10, also=asked_of)
+            await session.open_connection(
+                told, session.wanted(None), context=reading.context(), seconds=10, also=asked_of
+            )
         assert raised.value.why.kind == kind

@@ -1,4 +1,5 @@
-"""Connections for tests of the SQL: a database per test from the root, one per module for tests that only read or add."""
+"""Connections for tests of the SQL: a database per test from the root, one per module for tests that only read or
+add."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -65,7 +66,13 @@ def ticking(superuser: Connection, worker: psycopg.Connection) -> Callable[..., 
     """Makes a job with this rule of overlaps, and more columns."""
 
     def make(overlap: str, *, endpoint: EndpointRow | None = None, **columns: object) -> Ticking:
-        return Ticking(connection=superuser, worker=worker, endpoint=endpoint or add_endpoint(superuser), overlap=overlap, columns=columns)
+        return Ticking(
+            connection=superuser,
+            worker=worker,
+            endpoint=endpoint or add_endpoint(superuser),
+            overlap=overlap,
+            columns=columns,
+        )
 
     return make
 

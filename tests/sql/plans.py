@@ -1,4 +1,5 @@
-"""What a statement really reads: the plans of it and of every statement within the functions that it calls, as PostgreSQL ran them."""
+"""What a statement really reads: the plans of it and of every statement within the functions that it calls, as
+PostgreSQL ran them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,8 @@ from psycopg.pq import ExecStatus
 from kronos import sql
 from sql_factory import Connection, value
 
-# auto_explain reports each statement, nested ones included, as a message to the client: EXPLAIN shows a function as one node.
+# auto_explain reports each statement, nested ones included, as a message to the client: EXPLAIN shows a function as one
+# node.
 _TELL = """
 load 'auto_explain';
 set local auto_explain.log_min_duration = 0;
@@ -46,7 +48,13 @@ def told_plans(connection: Connection) -> Iterator[list[str]]:
 
 
 def run_statement(
-    connection: Connection, name: str, params: Mapping[str, object], *, role: str, workspace_id: object = None, plan: str = "auto"
+    connection: Connection,
+    name: str,
+    params: Mapping[str, object],
+    *,
+    role: str,
+    workspace_id: object = None,
+    plan: str = "auto",
 ) -> list[tuple[object, ...]]:
     """Run a statement of the code as the role that runs it, prepared, for a workspace; its rows."""
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sql.texts()[name])))
@@ -99,7 +107,10 @@ def rows_read(plan: str, table: str) -> int:
 def seq_scans(plan: str, *tables: str) -> list[str]:
     """The sequential scans of these tables, or of partitions of them, that are in the plan."""
     return [
-        line.strip() for line in plan.splitlines() for table in tables if re.search(rf"Seq Scan on {table}\b|Seq Scan on {table}_\d", line)
+        line.strip()
+        for line in plan.splitlines()
+        for table in tables
+        if re.search(rf"Seq Scan on {table}\b|Seq Scan on {table}_\d", line)
     ]
 
 

@@ -11,7 +11,10 @@ from cron_texts import cron_texts, read
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-_ALARMS = "select kronos.alarm(cron, kronos.parse_cron(cron)) from unnest(%s::text[]) with ordinality as given(cron, n) order by n"
+_ALARMS = (
+    "select kronos.alarm(cron, kronos.parse_cron(cron)) from unnest(%s::text[]) with ordinality as "
+    "given(cron, n) order by n"
+)
 
 
 def alarms(connection: Connection, texts: list[str]) -> list[str]:
@@ -73,7 +76,9 @@ def test_no_alarm_for_a_text_that_is_refused(superuser: Connection, text: str) -
     assert caught.value.sqlstate == "KR001"
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
 def test_an_alarm_rings_at_least_at_each_tick(superuser: Connection, texts: list[str]) -> None:
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(3 * 365)]
@@ -81,11 +86,14 @@ def test_an_alarm_rings_at_least_at_each_tick(superuser: Connection, texts: list
         ticks, rings = read(text), read(alarm)
         assert ticks.times() == rings.times(), (text, alarm)
         assert [day for day in days if ticks.has_day(day) and not rings.has_day(day)] == [], (text, alarm)
-        assert ticks.has_days_of_its_own or [day for day in days if rings.has_day(day) and not ticks.has_day(day)] == [], (text, alarm)
+        assert (
+            ticks.has_days_of_its_own or [day for day in days if rings.has_day(day) and not ticks.has_day(day)] == []
+        ), (text, alarm)
 
 
 def test_what_a_special_day_can_be_in_28_years_is_its_alarm(superuser: Connection) -> None:
-    """28 years hold each length of each month with each weekday; for the nearest weekday the alarm has no day too many."""
+    """28 years hold each length of each month with each weekday; for the nearest weekday the alarm has no day too
+    many."""
     days = [date(2001, 1, 1) + timedelta(days=n) for n in range(28 * 365 + 7)]
     before = [f"0 0 L-{n}{near} * *" for n in range(1, 31) for near in ("", "W")]
     texts = ["0 0 LW * *", "0 0 L * *", *(f"0 0 {n}W * *" for n in range(1, 32)), *before]
@@ -119,7 +127,9 @@ ANCHOR = datetime(2026, 11, 4, 7, 35, tzinfo=UTC)  # a Wednesday
     ],
 )
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
-def test_an_interval_rings_where_it_divides_the_day_or_the_hour(cron_superuser: Connection, zone: str, every: str, alarm: str) -> None:
+def test_an_interval_rings_where_it_divides_the_day_or_the_hour(
+    cron_superuser: Connection, zone: str, every: str, alarm: str
+) -> None:
     assert interval_alarm(cron_superuser, every, ANCHOR, zone) == alarm
     assert stored(cron_superuser, alarm) == alarm
 
@@ -140,7 +150,9 @@ def stored(connection: Connection, alarm: str) -> str:
     return str(schedule)
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     minutes=st.one_of(st.integers(1, 366 * 1440), st.integers(1, 366 * 24).map(lambda hours: hours * 60)),
     anchor=st.datetimes(datetime(1960, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - UTC by timezones
@@ -153,12 +165,15 @@ def test_an_intervals_alarm_rings_at_each_tick(superuser: Connection, minutes: i
 
 def test_an_interval_of_seconds_is_pg_crons_own(superuser: Connection) -> None:
     row = superuser.execute(
-        'select kronos.alarm(null, jsonb_populate_record(null::kronos.schedule, \'{"every_seconds": 30, "timezone": "UTC"}\'))'
+        'select kronos.alarm(null, jsonb_populate_record(null::kronos.schedule, \'{"every_seconds": 30, "timezone": '
+        '"UTC"}\'))'
     ).fetchone()
     assert row == ("30 seconds",)
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(texts=st.lists(cron_texts, min_size=50, max_size=50))
 def test_pg_cron_takes_the_alarm_of_whatever_we_accept(cron_superuser: Connection, texts: list[str]) -> None:
     with cron_superuser.transaction(force_rollback=True):
@@ -221,7 +236,9 @@ def test_what_pg_cron_refuses_is_refused(cron_superuser: Connection, text: str) 
         ("0 0 * * fri-mon", "0 0 * * 0,1,5,6"),
     ],
 )
-def test_a_range_that_pg_cron_takes_and_never_fires_is_rewritten(cron_superuser: Connection, text: str, alarm: str) -> None:
+def test_a_range_that_pg_cron_takes_and_never_fires_is_rewritten(
+    cron_superuser: Connection, text: str, alarm: str
+) -> None:
     with cron_superuser.transaction(force_rollback=True):
         assert cron_superuser.execute("select cron.schedule('x', %s, 'select') > 0", [text]).fetchone() == (True,)
     assert alarms(cron_superuser, [text]) == [alarm]
@@ -241,7 +258,9 @@ def test_an_alarm_rings_each_minute_where_pg_crons_zone_is_not_utc(superuser: Co
 
 
 def test_each_zone_that_counts_as_utc_has_no_offset_ever(superuser: Connection) -> None:
-    zones = [str(zone) for (zone,) in superuser.execute("select name from pg_timezone_names where kronos.is_utc_zone(name)")]
+    zones = [
+        str(zone) for (zone,) in superuser.execute("select name from pg_timezone_names where kronos.is_utc_zone(name)")
+    ]
     assert {"UTC", "GMT", "Etc/UTC"} <= set(zones)
     offsets = superuser.execute(
         """

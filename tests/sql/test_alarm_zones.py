@@ -106,7 +106,9 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("zone", "cron", "expected"), TABLE)
-def test_a_zones_alarm_is_the_plainest_text_in_utc(cron_superuser: Connection, zone: str, cron: str, expected: str) -> None:
+def test_a_zones_alarm_is_the_plainest_text_in_utc(
+    cron_superuser: Connection, zone: str, cron: str, expected: str
+) -> None:
     assert alarm(cron_superuser, cron, zone) == expected
     with cron_superuser.transaction(force_rollback=True):
         assert cron_superuser.execute("select cron.schedule('x', %s, 'select') > 0", [expected]).fetchone() == (True,)
@@ -121,7 +123,8 @@ def test_ticks_that_a_gap_skips_or_moves_by_its_length_have_no_ring_of_their_own
 def test_a_zone_that_was_read_within_a_day_is_not_read_again(shared: Connection, hours: int, expected: str) -> None:
     with shared.transaction(force_rollback=True):
         shared.execute(
-            "insert into kronos.zones values ('Europe/Berlin', '{25200}', '{}', '{}', now() - make_interval(hours => %s))"
+            "insert into kronos.zones values ('Europe/Berlin', '{25200}', '{}', '{}', now() - make_interval(hours => "
+            "%s))"
             " on conflict (timezone) do update set offsets = excluded.offsets, read_at = excluded.read_at",
             [hours],
         )
@@ -141,7 +144,9 @@ def test_a_reading_has_each_distance_and_each_gap_of_two_years(shared: Connectio
     ((offsets, gaps, seconds),) = shared.execute(query, ["Australia/Lord_Howe"]).fetchall()
     assert (offsets, set(seconds), len(seconds)) == ([37800, 39600], {1800}, len(gaps))
     local = [gap.astimezone(ZoneInfo("Australia/Lord_Howe")) for gap in gaps]
-    assert [(at.month, at.day <= 7, at.isoweekday(), at.hour, at.minute) for at in local] == [(10, True, 7, 2, 30)] * len(gaps)
+    assert [(at.month, at.day <= 7, at.isoweekday(), at.hour, at.minute) for at in local] == [
+        (10, True, 7, 2, 30)
+    ] * len(gaps)
     with pytest.raises(psycopg.errors.InvalidParameterValue):
         shared.execute(query, ["Mars/Olympus"])
 
@@ -192,15 +197,18 @@ NEAR_THE_CHANGES = [
 _TICKS = """
 with recursive given as (
     select n, kronos.read_schedule(cron, null, null, %(zone)s, gap, overlap) as schedule, cron
-      from unnest(%(texts)s::text[], %(gaps)s::text[], %(overlaps)s::text[]) with ordinality as each (cron, gap, overlap, n)
+      from unnest(%(texts)s::text[], %(gaps)s::text[], %(overlaps)s::text[]) with ordinality as each (cron, gap,
+           overlap, n)
 ), span as (
-    select n, schedule, "from", "to" from given cross join unnest(%(froms)s::timestamptz[], %(tos)s::timestamptz[]) as span ("from", "to")
+    select n, schedule, "from", "to" from given cross join unnest(%(froms)s::timestamptz[],
+           %(tos)s::timestamptz[]) as span ("from", "to")
 ), chain as (
     select n, schedule, "to", kronos.next_tick(schedule, "from") as tick from span
     union all
     select n, schedule, "to", kronos.next_tick(schedule, tick) from chain where tick <= "to"
 )
-select kronos.alarm(given.cron, given.schedule), coalesce(array_agg(chain.tick) filter (where chain.tick <= chain."to"), '{}')
+select kronos.alarm(given.cron, given.schedule), coalesce(array_agg(chain.tick) filter (where
+       chain.tick <= chain."to"), '{}')
   from given join chain using (n)
  group by given.n, given.cron, given.schedule
  order by given.n
@@ -245,7 +253,8 @@ def turns(zone: str) -> list[datetime]:
 
 
 def spans_for(times_a_day: int, zone: str) -> list[tuple[datetime, datetime]]:
-    """All of two years for few ticks; for many, what is around the turns: a text with a tick a minute has a million in two years."""
+    """All of two years for few ticks; for many, what is around the turns: a text with a tick a minute has a million in
+    two years."""
     if times_a_day <= 2:
         return [two_years()]
     around = timedelta(hours=30) if times_a_day <= 60 else timedelta(hours=4)
@@ -261,22 +270,29 @@ def test_each_tick_of_two_years_has_a_ring_in_its_own_minute(shared: Connection,
         assert ticks, cron
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(zone=st.sampled_from(ZONES), cron=cron_texts, random=st.randoms(use_true_random=False))
 def test_any_zoned_text_rings_at_least_at_each_tick(shared: Connection, zone: str, cron: str, random: Random) -> None:
     ((text, ticks),) = alarms_and_ticks(shared, zone, [cron], spans_for(len(read(cron).times()), zone), random=random)
     assert silent(read(text), ticks) == [], (cron, zone, text)
 
 
-@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(pairs=st.lists(st.tuples(cron_texts, st.sampled_from(ZONES)), min_size=50, max_size=50))
-def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(cron_superuser: Connection, pairs: list[tuple[str, str]]) -> None:
+def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(
+    cron_superuser: Connection, pairs: list[tuple[str, str]]
+) -> None:
     with cron_superuser.transaction(force_rollback=True):
         row = cron_superuser.execute(
             """
             with entry as materialized (
                 select cron.schedule(
-                           'alarm-' || n, kronos.alarm(cron, kronos.read_schedule(cron, null, null, zone, 'SHIFT', 'FIRST')), 'select'
+                           'alarm-' || n, kronos.alarm(cron, kronos.read_schedule(cron, null, null, zone,
+                               'SHIFT', 'FIRST')), 'select'
                        ) as jobid
                   from unnest(%s::text[], %s::text[]) with ordinality as given (cron, zone, n)
             )
@@ -287,7 +303,9 @@ def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(cron_superuser
         assert row == (len(pairs),)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(bits=st.integers(1, 2**31 - 1), star=st.sampled_from([True, False, None]), is_week=st.booleans())
 def test_a_field_has_the_given_values_and_begins_with_a_star_as_told(
     shared: Connection, bits: int, star: bool | None, is_week: bool

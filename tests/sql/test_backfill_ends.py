@@ -1,4 +1,5 @@
-"""How a backfill ends, waits and goes on: cancelled, with its job or workspace, beside runs that must not overlap, in spite of errors."""
+"""How a backfill ends, waits and goes on: cancelled, with its job or workspace, beside runs that must not overlap, in
+spite of errors."""
 
 import uuid
 from datetime import timedelta
@@ -50,7 +51,11 @@ def test_cancelling_ends_what_waits_and_lets_what_runs_end(superuser: Connection
     assert advance(superuser, backfill_id) == 0
     stopped = backfill(superuser, backfill_id)
     assert (stopped["status"], stopped["status_reason"], stopped["created"]) == ("CANCELLED", {"code": "cancelled"}, 5)
-    assert (stopped["progress"]["cancelled"], stopped["progress"]["running"], stopped["progress"]["undecided"]) == (3, 2, 25)
+    assert (stopped["progress"]["cancelled"], stopped["progress"]["running"], stopped["progress"]["undecided"]) == (
+        3,
+        2,
+        25,
+    )
     assert protocol.finalize(worker, token, claimed[:1]) == {claimed[0]: "SUCCESS"}
     assert protocol.finalize(worker, token, claimed[1:], "FAILED") == {claimed[1]: "CANCELLED"}  # no other attempt
     reasons = [row["status_reason"]["code"] for row in done(superuser, job_id) if row["status"] == "CANCELLED"]
@@ -58,7 +63,9 @@ def test_cancelling_ends_what_waits_and_lets_what_runs_end(superuser: Connection
     assert ticks_of(superuser, backfill_id) == minutes(5)
 
 
-def test_one_that_is_being_cancelled_is_not_waited_for_and_makes_nothing_more(superuser: Connection, other: Connection) -> None:
+def test_one_that_is_being_cancelled_is_not_waited_for_and_makes_nothing_more(
+    superuser: Connection, other: Connection
+) -> None:
     _, job_id = endpoint_and_job(superuser)
     backfill_id = make_backfill(superuser, job_id, ticks=30, max_active=5)
     next_version(superuser, job_id)
@@ -78,14 +85,27 @@ def test_a_cancelled_job_cancels_its_backfills_of_whichever_version(superuser: C
     others = make_backfill(superuser, neighbour)
     for each in (old, young, others):
         advance(superuser, each)
-    superuser.execute("update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"cancelled\"}' where job_id = %s", [newer])
-    assert [backfill(superuser, each)["status"] for each in (old, young, others)] == ["CANCELLED", "CANCELLED", "RUNNING"]
+    superuser.execute(
+        "update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"cancelled\"}' where job_id = %s",
+        [newer],
+    )
+    assert [backfill(superuser, each)["status"] for each in (old, young, others)] == [
+        "CANCELLED",
+        "CANCELLED",
+        "RUNNING",
+    ]
     assert backfill(superuser, old)["status_reason"]["code"] == "job_cancelled"
-    assert (unfinished(superuser, old), unfinished(superuser, young), len(unfinished(superuser, others))) == ([], [], 10)
+    assert (unfinished(superuser, old), unfinished(superuser, young), len(unfinished(superuser, others))) == (
+        [],
+        [],
+        10,
+    )
 
 
 @pytest.mark.parametrize("reason", ["replaced", "ended", "max_runs_reached"])
-def test_a_backfill_goes_on_with_its_version_when_that_is_over(superuser: Connection, worker: psycopg.Connection, reason: str) -> None:
+def test_a_backfill_goes_on_with_its_version_when_that_is_over(
+    superuser: Connection, worker: psycopg.Connection, reason: str
+) -> None:
     endpoint, job_id = endpoint_and_job(superuser, input=Jsonb({"version": 1}))
     backfill_id = make_backfill(superuser, job_id, ticks=4, max_active=2)
     advance(superuser, backfill_id)
@@ -94,7 +114,8 @@ def test_a_backfill_goes_on_with_its_version_when_that_is_over(superuser: Connec
         superuser.execute("update kronos.jobs set schedule = kronos.parse_cron('0 0 1 1 *') where job_id = %s", [newer])
     else:
         superuser.execute(
-            "update kronos.jobs set status = 'RETIRED', status_reason = %s where job_id = %s", [Jsonb({"code": reason}), job_id]
+            "update kronos.jobs set status = 'RETIRED', status_reason = %s where job_id = %s",
+            [Jsonb({"code": reason}), job_id],
         )
     deliver(worker, endpoint)
     assert advance(superuser, backfill_id) == 2
@@ -108,11 +129,13 @@ def test_it_goes_on_while_its_job_is_paused_and_waits_while_the_workspace_is_sus
     endpoint, job_id = endpoint_and_job(superuser)
     backfill_id = make_backfill(superuser, job_id, ticks=4)
     superuser.execute(
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
+        [endpoint.workspace_id],
     )
     assert (advance(superuser, backfill_id), backfill(superuser, backfill_id)["status"]) == (0, "RUNNING")
     superuser.execute(
-        "update kronos.workspaces set status = 'ACTIVE', suspended_at = null where workspace_id = %s", [endpoint.workspace_id]
+        "update kronos.workspaces set status = 'ACTIVE', suspended_at = null where workspace_id = %s",
+        [endpoint.workspace_id],
     )
     superuser.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [job_id])
     assert advance(superuser, backfill_id) == 4
@@ -122,9 +145,12 @@ def test_a_deleted_workspace_ends_the_backfills_of_jobs_that_were_over_before(su
     endpoint, job_id = endpoint_and_job(superuser)
     backfill_id = make_backfill(superuser, job_id, ticks=30, max_active=5)
     advance(superuser, backfill_id)
-    superuser.execute("update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"ended\"}' where job_id = %s", [job_id])
     superuser.execute(
-        "update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = %s", [endpoint.workspace_id]
+        "update kronos.jobs set status = 'RETIRED', status_reason = '{\"code\": \"ended\"}' where job_id = %s", [job_id]
+    )
+    superuser.execute(
+        "update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = %s",
+        [endpoint.workspace_id],
     )
     assert (advance(superuser, backfill_id), unfinished(superuser, backfill_id)) == (0, [])
     assert backfill(superuser, backfill_id)["status_reason"]["code"] == "workspace_deleted"
@@ -137,7 +163,11 @@ def test_a_version_whose_endpoint_was_deleted_fails_its_backfill(superuser: Conn
     superuser.execute("update kronos.endpoints set deleted_at = now() where endpoint_id = %s", [endpoint.endpoint_id])
     assert advance(superuser, backfill_id) == 0
     failed = backfill(superuser, backfill_id)
-    assert (failed["status"], failed["status_reason"]["code"], failed["completed_at"] is not None) == ("FAILED", "endpoint_deleted", True)
+    assert (failed["status"], failed["status_reason"]["code"], failed["completed_at"] is not None) == (
+        "FAILED",
+        "endpoint_deleted",
+        True,
+    )
     assert len(unfinished(superuser, backfill_id)) == 2
 
 
@@ -148,7 +178,11 @@ def test_one_that_cannot_go_on_fails_and_stops_no_other(superuser: Connection) -
     superuser.execute("update kronos.jobs set schedule.timezone = 'Nowhere/Land' where job_id = %s", [broken])
     assert value(superuser, "select kronos.advance_backfills(1000)") == 10
     failed, running = (backfill(superuser, each) for each in backfills)
-    assert (failed["status"], failed["status_reason"]["code"], running["status"]) == ("FAILED", "cannot_go_on", "RUNNING")
+    assert (failed["status"], failed["status_reason"]["code"], running["status"]) == (
+        "FAILED",
+        "cannot_go_on",
+        "RUNNING",
+    )
     assert "Nowhere/Land" in failed["status_reason"]["detail"]
 
 
@@ -179,7 +213,9 @@ def test_runs_that_must_not_overlap_are_made_one_at_a_time(superuser: Connection
     assert (len(delivered), ticks_of(superuser, backfill_id)) == (3, minutes(3))
 
 
-def test_it_waits_for_a_run_of_the_schedule_that_must_not_be_overlapped(superuser: Connection, worker: psycopg.Connection) -> None:
+def test_it_waits_for_a_run_of_the_schedule_that_must_not_be_overlapped(
+    superuser: Connection, worker: psycopg.Connection
+) -> None:
     endpoint, job_id = endpoint_and_job(superuser)
     backfill_id = make_backfill(superuser, job_id, ticks=3)
     newer = next_version(superuser, job_id, overlap="QUEUE")  # the newest version's policy is the one that counts
@@ -229,13 +265,16 @@ def test_new_executions_wake_the_workers_and_nothing_else_does(
     assert [told.payload for told in other.notifies(timeout=20, stop_after=1)] == ["last"]
 
 
-def test_an_execution_that_fails_stays_its_backfills_whoever_ends_it(superuser: Connection, worker: psycopg.Connection) -> None:
+def test_an_execution_that_fails_stays_its_backfills_whoever_ends_it(
+    superuser: Connection, worker: psycopg.Connection
+) -> None:
     endpoint, job_id = endpoint_and_job(superuser)
     backfill_id = make_backfill(superuser, job_id, ticks=2)
     advance(superuser, backfill_id)
     token, claimed = protocol.claim(worker, endpoint, quota=2)
     superuser.execute(
-        "update kronos.execution_live set visible_at = now(), attempt_count = max_attempts where execution_id = %s", [claimed[0]]
+        "update kronos.execution_live set visible_at = now(), attempt_count = max_attempts where execution_id = %s",
+        [claimed[0]],
     )
     assert protocol.expire(worker) == (0, 1)
     protocol.finalize(worker, token, claimed[1:], "PERMANENT")

@@ -1,4 +1,5 @@
-"""Backfills that take what had become of a tick into account: a run that FAILED is due again under its own id, and only once."""
+"""Backfills that take what had become of a tick into account: a run that FAILED is due again under its own id, and only
+once."""
 
 import uuid
 from datetime import datetime
@@ -49,7 +50,9 @@ def tick_id(connection: Connection, job_id: uuid.UUID, tick: datetime) -> uuid.U
         (("MISSED", "SKIPPED", "CANCELLED", "FAILED"), ["MISSED", "SKIPPED", "CANCELLED", "FAILED", "EXPIRED", None]),
     ],
 )
-def test_it_takes_the_ticks_that_are_asked_for(superuser: Connection, include: tuple[str, ...], taken: list[str | None]) -> None:
+def test_it_takes_the_ticks_that_are_asked_for(
+    superuser: Connection, include: tuple[str, ...], taken: list[str | None]
+) -> None:
     _, job_id = endpoint_and_job(superuser)
     became = dict(zip(minutes(7), (*BECAME, None), strict=True))
     for tick, status in became.items():
@@ -59,9 +62,10 @@ def test_it_takes_the_ticks_that_are_asked_for(superuser: Connection, include: t
     backfill_id = including(superuser, job_id, *include, ticks=7)
     advance(superuser, backfill_id)
 
-    assert [became[run["scheduled_at"]] for run in sorted(unfinished(superuser, backfill_id), key=lambda run: run["scheduled_at"])] == [
-        status for status in became.values() if status in taken
-    ]
+    assert [
+        became[run["scheduled_at"]]
+        for run in sorted(unfinished(superuser, backfill_id), key=lambda run: run["scheduled_at"])
+    ] == [status for status in became.values() if status in taken]
     shown = backfill(superuser, backfill_id)
     assert (shown["created"], shown["redriven"], shown["left_out"]) == (
         len([status for status in taken if status != "FAILED"]),
@@ -75,7 +79,8 @@ def test_a_row_that_counts_many_ticks_says_it_of_each_of_them(superuser: Connect
     _, job_id = endpoint_and_job(superuser)
     make_run(superuser, job_id, NOON + 2 * MINUTE, status="SKIPPED")
     superuser.execute(
-        "update kronos.execution_done set tick_count = 4, status_reason = jsonb_build_object('code', 'paused', 'first', %s::text,"
+        "update kronos.execution_done set tick_count = 4, status_reason = jsonb_build_object('code', 'paused', "
+        "'first', %s::text,"
         " 'last', %s::text, 'count', 4) where job_id = %s",
         [(NOON + 2 * MINUTE).isoformat(), (NOON + 5 * MINUTE).isoformat(), job_id],
     )
@@ -88,7 +93,9 @@ def test_a_row_that_counts_many_ticks_says_it_of_each_of_them(superuser: Connect
 
 
 @pytest.mark.parametrize("cause", ["SCHEDULE", "CATCH_UP", "BACKFILL"])
-def test_a_run_that_failed_is_due_again_under_its_own_id(superuser: Connection, worker: psycopg.Connection, cause: str) -> None:
+def test_a_run_that_failed_is_due_again_under_its_own_id(
+    superuser: Connection, worker: psycopg.Connection, cause: str
+) -> None:
     endpoint = add_endpoint(superuser, max_attempts=3, max_crashes=2, timeout_ms=4321)
     job_id = make_cron_job(superuser, endpoint, input=Jsonb({"now": True}))
     make_run(superuser, job_id, NOON, status="FAILED", cause=cause)
@@ -96,8 +103,10 @@ def test_a_run_that_failed_is_due_again_under_its_own_id(superuser: Connection, 
     superuser.execute('update kronos.execution_done set attempt_count = 5, error = \'{"type": "http_status"}\'')
     superuser.execute(
         """
-        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms, max_attempts, max_crashes)
-        select endpoint_id, 2, workspace_id, spec, retry_policy, 8000, 4, 1 from kronos.endpoint_versions where endpoint_id = %(id)s;
+        insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy,
+            timeout_ms, max_attempts, max_crashes)
+        select endpoint_id, 2, workspace_id, spec, retry_policy, 8000, 4, 1 from kronos.endpoint_versions
+               where endpoint_id = %(id)s;
         """,
         {"id": endpoint.endpoint_id},
     )
@@ -121,12 +130,19 @@ def test_a_run_that_failed_is_due_again_under_its_own_id(superuser: Connection, 
         "created_at": failed["created_at"],
     }
     assert {name: run[name] for name in expected} == expected
-    assert values(superuser, "select count(*) from kronos.execution_done where execution_id = %s", [failed["execution_id"]]) == [0]
+    assert values(
+        superuser, "select count(*) from kronos.execution_done where execution_id = %s", [failed["execution_id"]]
+    ) == [0]
 
     assert list(deliver(worker, endpoint)) == [failed["execution_id"]]
     advance(superuser, backfill_id)
     shown = backfill(superuser, backfill_id)
-    assert (shown["status"], shown["redriven"], shown["created"], shown["progress"]["succeeded"]) == ("COMPLETED", 1, 0, 1)
+    assert (shown["status"], shown["redriven"], shown["created"], shown["progress"]["succeeded"]) == (
+        "COMPLETED",
+        1,
+        0,
+        1,
+    )
     assert status_of(superuser, failed["execution_id"]) == "SUCCESS"
     assert attempts_of(superuser, failed["execution_id"]) == ["SUCCESS"]
 
@@ -141,7 +157,9 @@ def test_two_backfills_and_a_retry_by_hand_make_one_run_of_a_tick(superuser: Con
     first, second = (including(superuser, job_id, "FAILED", ticks=3) for _ in range(2))
     assert (advance(superuser, first), advance(superuser, second)) == (2, 0)
     assert (backfill(superuser, first)["left_out"], backfill(superuser, second)["left_out"]) == (1, 3)
-    assert sorted(run["execution_id"] for run in live(superuser, job_id)) == sorted(tick_id(superuser, job_id, tick) for tick in minutes(3))
+    assert sorted(run["execution_id"] for run in live(superuser, job_id)) == sorted(
+        tick_id(superuser, job_id, tick) for tick in minutes(3)
+    )
 
 
 def test_a_run_that_somebody_makes_due_again_at_this_moment_is_left_to_him(
@@ -160,7 +178,9 @@ def test_a_run_that_somebody_makes_due_again_at_this_moment_is_left_to_him(
     assert (backfill(superuser, backfill_id)["redriven"], backfill(superuser, backfill_id)["left_out"]) == (1, 1)
 
 
-def test_what_fails_again_is_failed_in_its_progress_and_can_be_taken_by_the_next(superuser: Connection, worker: psycopg.Connection) -> None:
+def test_what_fails_again_is_failed_in_its_progress_and_can_be_taken_by_the_next(
+    superuser: Connection, worker: psycopg.Connection
+) -> None:
     endpoint, job_id = endpoint_and_job(superuser)
     make_run(superuser, job_id, NOON, status="FAILED")
     for _ in range(2):
@@ -169,7 +189,14 @@ def test_what_fails_again_is_failed_in_its_progress_and_can_be_taken_by_the_next
         deliver(worker, endpoint, status="PERMANENT")
         assert backfill(superuser, backfill_id)["progress"]["failed"] == 1
     assert attempts_of(superuser, tick_id(superuser, job_id, NOON)) == ["FAILED", "FAILED"]
-    assert value(superuser, "select count(*) from kronos.check_ledger(%s, %s, %s) where surplus > 0", [job_id, NOON, NOON + MINUTE]) == 0
+    assert (
+        value(
+            superuser,
+            "select count(*) from kronos.check_ledger(%s, %s, %s) where surplus > 0",
+            [job_id, NOON, NOON + MINUTE],
+        )
+        == 0
+    )
 
 
 def test_it_runs_one_at_a_time_where_runs_must_not_overlap(superuser: Connection, worker: psycopg.Connection) -> None:
@@ -191,8 +218,12 @@ def test_of_an_older_version_it_goes_where_the_present_one_goes(superuser: Conne
     _, job_id = endpoint_and_job(superuser)
     make_run(superuser, job_id, NOON, status="FAILED")
     newer = next_version(superuser, job_id)
-    other = add_endpoint(superuser, value(superuser, "select workspace_id from kronos.jobs where job_id = %s", [job_id]))
-    superuser.execute("update kronos.jobs set endpoint_id = %s, input = '{\"new\": 1}' where job_id = %s", [other.endpoint_id, newer])
+    other = add_endpoint(
+        superuser, value(superuser, "select workspace_id from kronos.jobs where job_id = %s", [job_id])
+    )
+    superuser.execute(
+        "update kronos.jobs set endpoint_id = %s, input = '{\"new\": 1}' where job_id = %s", [other.endpoint_id, newer]
+    )
     backfill_id = including(superuser, newer, "FAILED", ticks=1)
     assert advance(superuser, backfill_id) == 1
     (run,) = unfinished(superuser, backfill_id)
@@ -206,7 +237,10 @@ def test_one_whose_attempts_cannot_be_counted_on_is_left_out(superuser: Connecti
     superuser.execute("update kronos.execution_done set attempt_count = 32767, max_attempts = 32767")
     backfill_id = including(superuser, job_id, "FAILED", ticks=1)
     advance(superuser, backfill_id)
-    assert (backfill(superuser, backfill_id)["left_out"], status_of(superuser, tick_id(superuser, job_id, NOON))) == (1, "FAILED")
+    assert (backfill(superuser, backfill_id)["left_out"], status_of(superuser, tick_id(superuser, job_id, NOON))) == (
+        1,
+        "FAILED",
+    )
 
 
 @pytest.mark.parametrize("include", [[], ["SUCCESS"]])

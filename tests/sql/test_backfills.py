@@ -34,7 +34,8 @@ HOUR = timedelta(hours=1)
 def left_out(connection: Connection, job_id: uuid.UUID, count: int = 10) -> list[datetime]:
     return values(
         connection,
-        "select tick from kronos.jobs as job, kronos.backfill_ticks(job, %s, %s, 1000) where job_id = %s and is_left_out",
+        "select tick from kronos.jobs as job, kronos.backfill_ticks(job, %s, %s, 1000) where job_id = %s and "
+        "is_left_out",
         [NOON, NOON + count * MINUTE, job_id],
     )
 
@@ -47,8 +48,12 @@ def test_a_tick_becomes_one_execution_of_its_backfill(superuser: Connection) -> 
     assert advance(superuser, backfill_id) == 1
     (execution,) = unfinished(superuser, backfill_id)
     created_at = value(superuser, "select created_at from kronos.backfills")
-    assert execution["execution_id"] == value(superuser, "select kronos.backfill_execution_id(%s, %s, %s)", [backfill_id, created_at, NOON])
-    assert {name: execution[name] for name in ("job_id", "endpoint_id", "cause", "scheduled_at", "input", "overlap_key")} == {
+    assert execution["execution_id"] == value(
+        superuser, "select kronos.backfill_execution_id(%s, %s, %s)", [backfill_id, created_at, NOON]
+    )
+    assert {
+        name: execution[name] for name in ("job_id", "endpoint_id", "cause", "scheduled_at", "input", "overlap_key")
+    } == {
         "job_id": job_id,
         "endpoint_id": endpoint.endpoint_id,
         "cause": "BACKFILL",
@@ -67,7 +72,9 @@ def test_an_execution_id_is_a_version_7_uuid_of_backfill_and_tick(superuser: Con
     created_at = datetime(2026, 11, 20, 19, 30, 1, 234000, tzinfo=UTC)
     ids = [value(superuser, made, [each, created_at, tick]) for each in (one, another) for tick in minutes(100)]
     assert len(set(ids)) == 200
-    assert {(each.version, each.variant, each.int >> 80) for each in ids} == {(7, uuid.RFC_4122, int(created_at.timestamp() * 1000))}
+    assert {(each.version, each.variant, each.int >> 80) for each in ids} == {
+        (7, uuid.RFC_4122, int(created_at.timestamp() * 1000))
+    }
     assert ids[:100] == [value(superuser, made, [one, created_at, tick]) for tick in minutes(100)]
 
 
@@ -138,14 +145,23 @@ def test_ticks_in_a_zone_are_those_of_its_clocks(superuser: Connection) -> None:
     _, job_id = endpoint_and_job(superuser, cron="30 2 * * *")
     superuser.execute(
         "update kronos.jobs set timezone = 'Europe/Berlin',"
-        " schedule = kronos.read_schedule('30 2 * * *', null, null, 'Europe/Berlin', 'SHIFT', 'BOTH') where job_id = %s",
+        " schedule = kronos.read_schedule('30 2 * * *', null, null, 'Europe/Berlin', 'SHIFT', 'BOTH')"
+        " where job_id = %s",
         [job_id],
     )
     spring = make_backfill(
-        superuser, job_id, from_at=datetime(2024, 3, 30, tzinfo=UTC), to_at=datetime(2024, 4, 2, tzinfo=UTC), max_active=100
+        superuser,
+        job_id,
+        from_at=datetime(2024, 3, 30, tzinfo=UTC),
+        to_at=datetime(2024, 4, 2, tzinfo=UTC),
+        max_active=100,
     )
     autumn = make_backfill(
-        superuser, job_id, from_at=datetime(2024, 10, 26, tzinfo=UTC), to_at=datetime(2024, 10, 29, tzinfo=UTC), max_active=100
+        superuser,
+        job_id,
+        from_at=datetime(2024, 10, 26, tzinfo=UTC),
+        to_at=datetime(2024, 10, 29, tzinfo=UTC),
+        max_active=100,
     )
     advance(superuser, spring)
     advance(superuser, autumn)
@@ -163,7 +179,9 @@ def test_ticks_in_a_zone_are_those_of_its_clocks(superuser: Connection) -> None:
     ]
 
 
-def test_no_more_than_max_active_are_unfinished_and_all_come_in_order(superuser: Connection, worker: psycopg.Connection) -> None:
+def test_no_more_than_max_active_are_unfinished_and_all_come_in_order(
+    superuser: Connection, worker: psycopg.Connection
+) -> None:
     endpoint, job_id = endpoint_and_job(superuser)
     make_run(superuser, job_id, NOON + 5 * MINUTE, status="SUCCESS")
     backfill_id = make_backfill(superuser, job_id, ticks=23, max_active=4)
@@ -177,7 +195,11 @@ def test_no_more_than_max_active_are_unfinished_and_all_come_in_order(superuser:
     expected = [tick for tick in minutes(23) if tick != NOON + 5 * MINUTE]
     assert ticks_of(superuser, backfill_id) == expected
     assert (
-        values(superuser, "select scheduled_at from kronos.execution_done where cause = 'BACKFILL' order by started_at, run_at") == expected
+        values(
+            superuser,
+            "select scheduled_at from kronos.execution_done where cause = 'BACKFILL' order by started_at, run_at",
+        )
+        == expected
     )
     assert len(delivered) == len(set(delivered)) == 22
 
@@ -201,7 +223,9 @@ def test_progress_tells_what_became_of_each_tick(superuser: Connection, worker: 
     }
 
 
-def test_it_is_completed_only_when_all_its_executions_are_final(superuser: Connection, worker: psycopg.Connection) -> None:
+def test_it_is_completed_only_when_all_its_executions_are_final(
+    superuser: Connection, worker: psycopg.Connection
+) -> None:
     endpoint, job_id = endpoint_and_job(superuser)
     backfill_id = make_backfill(superuser, job_id, ticks=3)
     assert [advance(superuser, backfill_id) for _ in range(3)] == [3, 0, 0]
@@ -223,7 +247,9 @@ def test_a_window_without_a_tick_to_run_is_completed_at_once(superuser: Connecti
     run_before = make_backfill(superuser, job_id, ticks=3)
     empty = make_backfill(superuser, job_id, from_at=NOON + timedelta(seconds=1), to_at=NOON + timedelta(seconds=2))
     assert (advance(superuser, run_before), advance(superuser, empty)) == (0, 0)
-    assert [(backfill(superuser, each)["status"], backfill(superuser, each)["left_out"]) for each in (run_before, empty)] == [
+    assert [
+        (backfill(superuser, each)["status"], backfill(superuser, each)["left_out"]) for each in (run_before, empty)
+    ] == [
         ("COMPLETED", 3),
         ("COMPLETED", 0),
     ]
@@ -233,9 +259,11 @@ def test_a_call_decides_on_a_bounded_number_of_ticks_and_the_next_goes_on(superu
     endpoint, job_id = endpoint_and_job(superuser, ticks_from=NOON - MINUTE)
     superuser.execute(
         """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        select kronos.tick_id(%(job_id)s, tick), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, 'SCHEDULE', 'SUCCESS', tick,
+        select kronos.tick_id(%(job_id)s, tick), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, 'SCHEDULE',
+               'SUCCESS', tick,
                tick, tick, 5, '{}'
           from generate_series(%(noon)s, %(noon)s + interval '4999 minutes', interval '1 minute') as tick
         """,
@@ -327,7 +355,10 @@ def test_a_cursor_set_back_makes_no_execution_a_second_time(superuser: Connectio
     token, claimed = protocol.claim(worker, endpoint, quota=4)
     protocol.finalize(worker, token, claimed[:1])
     protocol.finalize(worker, token, claimed[1:2], "PERMANENT")
-    superuser.execute("update kronos.execution_done set status = 'CANCELLED', status_reason = '{}' where execution_id = %s", [claimed[0]])
+    superuser.execute(
+        "update kronos.execution_done set status = 'CANCELLED', status_reason = '{}' where execution_id = %s",
+        [claimed[0]],
+    )
     superuser.execute("update kronos.backfills set next_at = %s", [NOON])
     assert advance(superuser, backfill_id) == 0
     assert ticks_of(superuser, backfill_id) == minutes(9)

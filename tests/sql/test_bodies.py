@@ -1,4 +1,5 @@
-"""The bodies of SQL functions, read by plpgsql_check and by PostgreSQL: what they name is there, and they use what they declare."""
+"""The bodies of SQL functions, read by plpgsql_check and by PostgreSQL: what they name is there, and they use what they
+declare."""
 
 import re
 
@@ -8,10 +9,16 @@ from sql_factory import Connection, value, values
 
 # What is no fault, each with its reason. Whoever writes a new line here has looked at what it lets through.
 _FALSE = (
-    # Counts are bigint, and what they are kept in is integer: the assignment checks the range, and costs nanoseconds a call.
-    re.compile(r'\w+: performance 42804 .* cast "(integer|bigint|numeric)" value to "(integer|bigint|double precision)" type '),
+    # Counts are bigint, and what they are kept in is integer: the assignment checks the range, and costs nanoseconds a
+    # call.
+    re.compile(
+        r'\w+: performance 42804 .* cast "(integer|bigint|numeric)" value to "(integer|bigint|double precision)" type '
+    ),
     # They depend on the rules of time zones, which change under us: STABLE promises no more than is true.
-    re.compile(r"(alarm_times|anchor_of|check_dates|next_ticks): performance 00000 routine is marked as STABLE, should be IMMUTABLE "),
+    re.compile(
+        r"(alarm_times|anchor_of|check_dates|next_ticks): performance 00000 routine is marked as STABLE, should be "
+        r"IMMUTABLE "
+    ),
     # They change tables by dynamic SQL, into which plpgsql_check does not look.
     re.compile(r"(add_partition|drop_partition): performance 00000 routine is marked as VOLATILE, should be STABLE "),
     # Called again once rows are locked, it is to see what was committed meanwhile: as STABLE it might not.
@@ -21,7 +28,8 @@ _FALSE = (
 )
 
 _FINDINGS = """
-  select proc.proname || ': ' || concat_ws(' ', found.level, found.sqlstate, 'line ' || found.lineno, found.statement, found.message,
+  select proc.proname || ': ' || concat_ws(' ', found.level, found.sqlstate, 'line ' || found.lineno,
+         found.statement, found.message,
                                            found.detail, found.hint)
     from pg_proc as proc
     join pg_language as language on language.oid = proc.prolang and language.lanname = 'plpgsql'
@@ -37,7 +45,10 @@ _FINDINGS = """
 def checked(superuser: Connection) -> Connection:
     if values(superuser, "select name from pg_available_extensions where name = 'plpgsql_check'") == []:
         version = superuser.info.server_version // 10000
-        pytest.skip(f"this server has no plpgsql_check: install postgresql-{version}-plpgsql-check (bin/install does where apt has it)")
+        pytest.skip(
+            f"this server has no plpgsql_check: install postgresql-{version}-plpgsql-check (bin/install does where "
+            "apt has it)"
+        )
     superuser.execute("create extension plpgsql_check")
     return superuser
 
@@ -62,7 +73,8 @@ def test_plpgsql_check_finds_an_unused_variable_and_a_column_that_is_not_there(c
     found = "\n".join(each for each in values(checked, _FINDINGS) if each.startswith("faulty: "))
     assert 'column "no_such_column" does not exist' in found
     checked.execute(
-        "create or replace function kronos.faulty() returns integer language plpgsql as $$ declare v_unused text; begin return 1; end $$"
+        "create or replace function kronos.faulty() returns integer language plpgsql as $$ declare v_unused text; "
+        "begin return 1; end $$"
     )
     assert 'unused variable "v_unused"' in "\n".join(values(checked, _FINDINGS))
 

@@ -1,4 +1,5 @@
-"""Broken rows among those that are due say so, stay behind and cost the others little; a passing shortage is nobody's fault."""
+"""Broken rows among those that are due say so, stay behind and cost the others little; a passing shortage is nobody's
+fault."""
 
 import uuid
 from collections.abc import Callable
@@ -21,7 +22,8 @@ def add_overdue(connection: Connection, endpoint: EndpointRow, count: int) -> li
         connection,
         """
         with made as (
-            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
+                timezone, schedule, alarm,
                                      description)
             select id, id, %s, %s, 'CRON', '0 12 * * *', 'UTC', read, '0 12 * * *', 'overdue'
               from generate_series(1, %s) as n, kronos.parse_cron('0 12 * * *') as read,
@@ -37,12 +39,16 @@ def add_overdue(connection: Connection, endpoint: EndpointRow, count: int) -> li
 
 
 def make_unreadable(connection: Connection, job_ids: list[uuid.UUID]) -> None:
-    connection.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = any (%s)", [job_ids])
+    connection.execute(
+        "update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = any (%s)", [job_ids]
+    )
 
 
 def refuse(connection: Connection, job_ids: list[uuid.UUID], sqlstate: str = "23514") -> None:
     """No execution of these jobs can be written."""
-    connection.execute("create table if not exists public.refused (job_id uuid primary key); grant select on public.refused to public")
+    connection.execute(
+        "create table if not exists public.refused (job_id uuid primary key); grant select on public.refused to public"
+    )
     connection.execute("truncate public.refused")
     connection.execute("insert into public.refused select unnest(%s::uuid[])", [job_ids])
     connection.execute(f"""
@@ -53,7 +59,8 @@ def refuse(connection: Connection, job_ids: list[uuid.UUID], sqlstate: str = "23
             end if;
             return new;
         end $$;
-        create or replace trigger refuse before insert on kronos.execution_live for each row execute function public.refuse();
+        create or replace trigger refuse before insert on kronos.execution_live for each row execute
+            function public.refuse();
     """)
 
 
@@ -103,11 +110,14 @@ def test_ten_broken_jobs_among_ten_thousand_cost_no_more_than_twice_their_number
     give_time(superuser)
     count_calls(superuser)
     assert catch_up(superuser) == OVERDUE - BROKEN
-    # Each alone was 10,000 calls, over all partitions; now it is the batch, the batch again, and ten parts of a hundred in tenths.
+    # Each alone was 10,000 calls, over all partitions; now it is the batch, the batch again, and ten parts of a hundred
+    # in tenths.
     assert accounted(superuser) <= 2.5 * OVERDUE
     assert faults(superuser) == set(broken)
 
-    superuser.execute("update kronos.job_faults set failed_at = failed_at - interval '1 minute'")  # they are tried again by then
+    superuser.execute(
+        "update kronos.job_faults set failed_at = failed_at - interval '1 minute'"
+    )  # they are tried again by then
     before = accounted(superuser)
     more = add_overdue(superuser, add_endpoint(superuser), 500)
     assert catch_up(superuser) == 500
@@ -156,7 +166,9 @@ def test_a_passing_shortage_is_not_recorded_as_a_malformed_job(superuser: Connec
     refuse(superuser, jobs[10:12], sqlstate)
     assert catch_up(superuser) == 28
     assert faults(superuser) == set()
-    left = values(superuser, "select job_id from tests.jobs where next_tick_at < %s order by next_tick_at", [NOON + 10 * MINUTE])
+    left = values(
+        superuser, "select job_id from tests.jobs where next_tick_at < %s order by next_tick_at", [NOON + 10 * MINUTE]
+    )
     assert left == jobs[10:12]
     refuse(superuser, [])
     assert catch_up(superuser) == 2, "it is tried again at the next ring"
@@ -164,12 +176,17 @@ def test_a_passing_shortage_is_not_recorded_as_a_malformed_job(superuser: Connec
 
 def test_which_errors_may_pass_is_said_once(superuser: Connection) -> None:
     states = ["08006", "40P01", "53200", "55P03", "57014", "58030", "22012", "23514", "42P01", "P0001", "XX000"]
-    assert values(superuser, "select state from unnest(%s::text[]) as state where kronos.is_passing(state)", [states]) == states[:6]
+    assert (
+        values(superuser, "select state from unnest(%s::text[]) as state where kronos.is_passing(state)", [states])
+        == states[:6]
+    )
 
 
 def poison(connection: Connection, job_id: uuid.UUID) -> None:
     """A schedule that no code of ours writes: next_tick fails on it."""
-    connection.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [job_id])
+    connection.execute(
+        "update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [job_id]
+    )
 
 
 def test_one_jobs_broken_row_does_not_stop_the_others(superuser: Connection, tick: datetime) -> None:
@@ -183,7 +200,9 @@ def test_one_jobs_broken_row_does_not_stop_the_others(superuser: Connection, tic
     assert fire(superuser, healthy) == 0
 
 
-def test_a_job_whose_ticks_cannot_be_accounted_for_says_why_and_is_tried_alone_from_then_on(superuser: Connection, tick: datetime) -> None:
+def test_a_job_whose_ticks_cannot_be_accounted_for_says_why_and_is_tried_alone_from_then_on(
+    superuser: Connection, tick: datetime
+) -> None:
     broken, rung = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
     poison(superuser, broken)
     assert fire(superuser, rung) == 1
@@ -205,4 +224,8 @@ def test_a_job_with_a_broken_row_can_still_be_ended(superuser: Connection, tick:
     poison(superuser, broken)
     healthy = make_cron_job(superuser, next_tick_at=tick - MINUTE, ends_at=tick)
     assert value(superuser, "select kronos.end_jobs(now())") == 2
-    assert (job(superuser, broken)["status"], job(superuser, healthy)["status"], len(live(superuser, healthy))) == ("RETIRED", "RETIRED", 1)
+    assert (job(superuser, broken)["status"], job(superuser, healthy)["status"], len(live(superuser, healthy))) == (
+        "RETIRED",
+        "RETIRED",
+        1,
+    )

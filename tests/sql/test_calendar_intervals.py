@@ -1,4 +1,5 @@
-"""Calendar intervals: days, weeks, months and years on a zone's wall clock, against a slow reading of the rules in Python."""
+"""Calendar intervals: days, weeks, months and years on a zone's wall clock, against a slow reading of the rules in
+Python."""
 
 import calendar
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from sql_factory import Connection, records, value, values
 
 _SCHEDULE = "kronos.read_schedule(null, %(every)s, null, %(zone)s, %(gap)s, %(overlap)s, %(anchor)s)"
 _CHAIN = """
-create function pg_temp.chain(p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz) returns timestamptz[]
+create function pg_temp.chain(p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz)
+    returns timestamptz[]
 language plpgsql as $$
 declare
     v_tick  timestamptz := kronos.next_tick(p_schedule, p_after);
@@ -31,7 +33,15 @@ end
 $$
 """
 ZONES = [
-    *["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Africa/Cairo", "Antarctica/Troll"],
+    *[
+        "UTC",
+        "Europe/Berlin",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "America/Santiago",
+        "Africa/Cairo",
+        "Antarctica/Troll",
+    ],
     *["Pacific/Apia", "Asia/Kathmandu", "America/Havana", "Africa/Casablanca"],
 ]
 MICROSECOND = timedelta(microseconds=1)
@@ -67,14 +77,18 @@ def instants(local: datetime, interval: Interval) -> list[datetime]:
     """When the clocks show a local time, by the interval's policies."""
     clock = ZoneInfo(interval.zone)
     first, second = (local.replace(tzinfo=clock, fold=fold).astimezone(UTC) for fold in (0, 1))
-    if first.astimezone(clock).replace(tzinfo=None, fold=0) != local:  # no clock shows it; fold 0 goes by the distance before the gap
+    if (
+        first.astimezone(clock).replace(tzinfo=None, fold=0) != local
+    ):  # no clock shows it; fold 0 goes by the distance before the gap
         if interval.gap != "SHIFT":
             return [first] if interval.gap == "SHIFT_BY_GAP" else []
         low, high = second, first
         while high - low > timedelta(minutes=1):
             half = low + (high - low) // 120 * 60
             half = half.replace(second=0) if half.replace(second=0) > low else low + timedelta(minutes=1)
-            low, high = (half, high) if half.astimezone(clock).utcoffset() == low.astimezone(clock).utcoffset() else (low, half)
+            low, high = (
+                (half, high) if half.astimezone(clock).utcoffset() == low.astimezone(clock).utcoffset() else (low, half)
+            )
         return [high]
     return [first, second] if first != second and interval.overlap == "BOTH" else [first]
 
@@ -92,10 +106,15 @@ def oracle(interval: Interval, until: datetime) -> list[datetime]:
 def agrees(url: str, zone: str) -> bool:
     """Whether PostgreSQL's time zone data and Python's say the same of the hundred years."""
     days = [datetime(2000, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(0, 36_525, 3)]
-    query = "select array_agg(extract(epoch from at at time zone %s - at at time zone 'UTC')::integer order by at) from unnest(%s) as at"
+    query = (
+        "select array_agg(extract(epoch from at at time zone %s - at at time zone 'UTC')::integer order by at) "
+        "from unnest(%s) as at"
+    )
     with psycopg.connect(url) as connection:
         (offsets,) = connection.execute(query, [zone, days]).fetchone() or ([],)
-    return list(offsets) == [int((day.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()).total_seconds()) for day in days]
+    return list(offsets) == [
+        int((day.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()).total_seconds()) for day in days
+    ]
 
 
 def cases(zone: str) -> list[Interval]:
@@ -104,7 +123,13 @@ def cases(zone: str) -> list[Interval]:
     days = ["2000-01-03", "2000-01-31", "2000-02-29", "2000-03-26", "2000-10-29", "2001-12-30", "2003-08-30"]
     times = ["02:30", "02:00", "00:00", "00:30", "01:30", "02:15", "23:30", "09:00", "03:00"]
     return [
-        Interval(every, f"{random.choice(days)}T{random.choice(times)}:00", zone, random.choice(_GAPS), random.choice(["FIRST", "BOTH"]))
+        Interval(
+            every,
+            f"{random.choice(days)}T{random.choice(times)}:00",
+            zone,
+            random.choice(_GAPS),
+            random.choice(["FIRST", "BOTH"]),
+        )
         for every in ("1d", "2d", "1w", "2w", "10d", "366d", "1mo", "1mo", "2mo", "5mo", "12mo", "1y", "4y", "120mo")
     ]
 
@@ -113,7 +138,9 @@ _GAPS = ["SHIFT", "SHIFT_BY_GAP", "SKIP"]
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_the_ticks_of_a_hundred_years_are_those_of_the_calendar(shared: Connection, module_database_url: str, zone: str) -> None:
+def test_the_ticks_of_a_hundred_years_are_those_of_the_calendar(
+    shared: Connection, module_database_url: str, zone: str
+) -> None:
     if not agrees(module_database_url, zone):
         pytest.skip(f"PostgreSQL's time zone data and Python's differ for {zone}")
     end = datetime(2100, 1, 1, tzinfo=UTC)
@@ -121,17 +148,26 @@ def test_the_ticks_of_a_hundred_years_are_those_of_the_calendar(shared: Connecti
     with shared.transaction(force_rollback=True):
         shared.execute(_CHAIN)
         for interval in cases(zone):
-            # those of single days from the present on: 36,525 for each of three policies would be all that the test does
+            # those of single days from the present on: 36,525 for each of three policies would be all that the test
+            # does
             begin = datetime(2090 if interval.every in ("1d", "2d") else 1999, 1, 1, tzinfo=UTC)
             expected = [tick for tick in oracle(interval, end) if tick > begin]
-            found = value(shared, f"select pg_temp.chain({_SCHEDULE}, %(begin)s, %(end)s)", interval.params(begin=begin, end=end))
+            found = value(
+                shared, f"select pg_temp.chain({_SCHEDULE}, %(begin)s, %(end)s)", interval.params(begin=begin, end=end)
+            )
             assert found == expected, interval
             shifts = [-MICROSECOND, MICROSECOND, timedelta(days=-random.randrange(9))]
             afters = [random.choice(expected) + shift for shift in shifts]
-            query = f"select kronos.next_tick({_SCHEDULE}, after.at) from unnest(%(afters)s) with ordinality as after (at, n) order by n"
+            query = (
+                f"select kronos.next_tick({_SCHEDULE}, after.at) from unnest(%(afters)s) with ordinality as after "
+                "(at, n) "
+                "order by n"
+            )
             later = [next((tick for tick in expected if tick > after), None) for after in afters]
             asked = values(shared, query, interval.params(afters=afters))
-            assert [tick for tick, known in zip(asked, later, strict=True) if known] == [tick for tick in later if tick], (interval, afters)
+            assert [tick for tick, known in zip(asked, later, strict=True) if known] == [
+                tick for tick in later if tick
+            ], (interval, afters)
 
 
 @pytest.mark.parametrize(
@@ -142,35 +178,76 @@ def test_the_ticks_of_a_hundred_years_are_those_of_the_calendar(shared: Connecti
         (Interval("2w", "2026-03-16T09:00"), "2026-10-13", "2026-10-26 08:00, 2026-11-09 08:00"),
         (Interval("1d", "2026-03-28T02:30"), "2026-03-28", "2026-03-28 01:30, 2026-03-29 01:00, 2026-03-30 00:30"),
         (Interval("1d", "2026-03-28T02:30", gap="SKIP"), "2026-03-28", "2026-03-28 01:30, 2026-03-30 00:30"),
-        (Interval("1d", "2026-03-28T02:30", gap="SHIFT_BY_GAP"), "2026-03-28", "2026-03-28 01:30, 2026-03-29 01:30, 2026-03-30 00:30"),
+        (
+            Interval("1d", "2026-03-28T02:30", gap="SHIFT_BY_GAP"),
+            "2026-03-28",
+            "2026-03-28 01:30, 2026-03-29 01:30, 2026-03-30 00:30",
+        ),
         (Interval("1d", "2026-10-24T02:30"), "2026-10-24", "2026-10-24 00:30, 2026-10-25 00:30, 2026-10-26 01:30"),
-        (Interval("1d", "2026-10-24T02:30", overlap="BOTH"), "2026-10-24 12:00", "2026-10-25 00:30, 2026-10-25 01:30, 2026-10-26 01:30"),
+        (
+            Interval("1d", "2026-10-24T02:30", overlap="BOTH"),
+            "2026-10-24 12:00",
+            "2026-10-25 00:30, 2026-10-25 01:30, 2026-10-26 01:30",
+        ),
         # the end of each month, never drifting
-        (Interval("1mo", "2026-01-31T12:00", "UTC"), "2026-02-01", "2026-02-28 12:00, 2026-03-31 12:00, 2026-04-30 12:00"),
+        (
+            Interval("1mo", "2026-01-31T12:00", "UTC"),
+            "2026-02-01",
+            "2026-02-28 12:00, 2026-03-31 12:00, 2026-04-30 12:00",
+        ),
         (Interval("1mo", "2027-12-31T12:00", "UTC"), "2028-02-01", "2028-02-29 12:00, 2028-03-31 12:00"),
-        (Interval("1y", "2024-02-29T12:00", "UTC"), "2024-02-01", "2024-02-29 12:00, 2025-02-28 12:00, 2026-02-28 12:00"),
-        (Interval("4y", "2024-02-29T12:00", "UTC"), "2096-02-01", "2096-02-29 12:00, 2100-02-28 12:00, 2104-02-29 12:00"),
+        (
+            Interval("1y", "2024-02-29T12:00", "UTC"),
+            "2024-02-01",
+            "2024-02-29 12:00, 2025-02-28 12:00, 2026-02-28 12:00",
+        ),
+        (
+            Interval("4y", "2024-02-29T12:00", "UTC"),
+            "2096-02-01",
+            "2096-02-29 12:00, 2100-02-28 12:00, 2104-02-29 12:00",
+        ),
         # the anchor is the first tick, also where it is far ahead
         (Interval("1mo", "2090-05-31T09:00"), "2026-01-01", "2090-05-31 07:00, 2090-06-30 07:00"),
         # a day that there never was: the 30th of December 2011
-        (Interval("1d", "2011-12-29T09:00", "Pacific/Apia"), "2011-12-29", "2011-12-29 19:00, 2011-12-30 10:00, 2011-12-30 19:00"),
-        (Interval("1d", "2011-12-29T09:00", "Pacific/Apia", "SKIP"), "2011-12-29", "2011-12-29 19:00, 2011-12-30 19:00, 2011-12-31 19:00"),
-        (Interval("1d", "2011-12-29T09:00", "Pacific/Apia", "SHIFT_BY_GAP"), "2011-12-29", "2011-12-29 19:00, 2011-12-30 19:00"),
+        (
+            Interval("1d", "2011-12-29T09:00", "Pacific/Apia"),
+            "2011-12-29",
+            "2011-12-29 19:00, 2011-12-30 10:00, 2011-12-30 19:00",
+        ),
+        (
+            Interval("1d", "2011-12-29T09:00", "Pacific/Apia", "SKIP"),
+            "2011-12-29",
+            "2011-12-29 19:00, 2011-12-30 19:00, 2011-12-31 19:00",
+        ),
+        (
+            Interval("1d", "2011-12-29T09:00", "Pacific/Apia", "SHIFT_BY_GAP"),
+            "2011-12-29",
+            "2011-12-29 19:00, 2011-12-30 19:00",
+        ),
         (Interval("1y", "2010-12-30T09:00", "Pacific/Apia", "SKIP"), "2011-01-01", "2012-12-29 19:00"),
     ],
 )
-def test_a_calendar_interval_ticks_at_its_local_time(shared: Connection, interval: Interval, after: str, expected: str) -> None:
+def test_a_calendar_interval_ticks_at_its_local_time(
+    shared: Connection, interval: Interval, after: str, expected: str
+) -> None:
     count = expected.count(",") + 1
-    found = values(shared, f"select kronos.next_ticks({_SCHEDULE}, %(after)s, %(count)s)", interval.params(after=f"{after}Z", count=count))
+    found = values(
+        shared,
+        f"select kronos.next_ticks({_SCHEDULE}, %(after)s, %(count)s)",
+        interval.params(after=f"{after}Z", count=count),
+    )
     assert ", ".join(f"{tick.astimezone(UTC):%Y-%m-%d %H:%M}" for tick in found) == expected
 
 
 @pytest.mark.parametrize("interval", [Interval("1d", "1970-01-01T09:00"), Interval("1mo", "1970-01-31T09:00")])
 def test_the_next_tick_is_not_walked_to(shared: Connection, interval: Interval) -> None:
-    """A tick a thousand years after the anchor costs what the second one does: counted in rows of what PostgreSQL calls."""
+    """A tick a thousand years after the anchor costs what the second one does: counted in rows of what PostgreSQL
+    calls."""
 
     def calls(after: str) -> int:
-        with psycopg.connect(shared.info.dsn, password=shared.info.password or None, options="-c track_functions=pl") as connection:
+        with psycopg.connect(
+            shared.info.dsn, password=shared.info.password or None, options="-c track_functions=pl"
+        ) as connection:
             connection.execute(f"select kronos.next_tick({_SCHEDULE}, %(after)s)", interval.params(after=after))
             return int(value(connection, "select sum(calls) from pg_stat_xact_user_functions"))
 
@@ -187,11 +264,19 @@ def test_the_next_tick_is_not_walked_to(shared: Connection, interval: Interval) 
         ("14d", "2026-12-09T23:59", "Every 2 weeks on Wednesday at 23:59, counted from 2026-12-09"),
         ("1w3d", "2026-12-07T09:00", "Every 10 days at 09:00, counted from 2026-12-07"),
         ("1mo", "2026-12-07T09:00", "Every month on day 7 at 09:00, counted from 2026-12-07"),
-        ("3mo", "2026-01-31T09:00", "Every 3 months on day 31, or the month's last day, at 09:00, counted from 2026-01-31"),
+        (
+            "3mo",
+            "2026-01-31T09:00",
+            "Every 3 months on day 31, or the month's last day, at 09:00, counted from 2026-01-31",
+        ),
         ("6mo", "2026-01-31T09:00", "Every 6 months on day 31 at 09:00, counted from 2026-01-31"),
         ("1y", "2026-12-07T09:00", "Every year on day 7 of December at 09:00, counted from 2026-12-07"),
         ("1y6mo", "2026-12-07T09:00", "Every 18 months on day 7 at 09:00, counted from 2026-12-07"),
-        ("2y", "2024-02-29T09:00", "Every 2 years on day 29 of February, or the month's last day, at 09:00, counted from 2024-02-29"),
+        (
+            "2y",
+            "2024-02-29T09:00",
+            "Every 2 years on day 29 of February, or the month's last day, at 09:00, counted from 2024-02-29",
+        ),
     ],
 )
 def test_it_is_said_in_words(shared: Connection, every: str, anchor: str, words: str) -> None:
@@ -248,7 +333,9 @@ def test_what_may_surprise_is_told(shared: Connection, interval: Interval, expec
         (Interval("1w", "2026-03-15T02:30", gap="SKIP"), "30 0,1 * * 0"),
     ],
 )
-def test_its_alarm_names_the_days_that_it_can_come_to(cron_superuser: Connection, interval: Interval, expected: str) -> None:
+def test_its_alarm_names_the_days_that_it_can_come_to(
+    cron_superuser: Connection, interval: Interval, expected: str
+) -> None:
     assert value(cron_superuser, f"select kronos.alarm(null, {_SCHEDULE})", interval.params()) == expected
     with cron_superuser.transaction(force_rollback=True):
         assert value(cron_superuser, "select cron.schedule('x', %s, 'select') > 0", [expected])
@@ -286,7 +373,9 @@ def test_ticks_are_counted_as_they_are_asked_for(shared: Connection, zone: str) 
                 """,
                 params,
             )
-            following = value(shared, f"select kronos.next_tick({_SCHEDULE}, %(end)s::timestamptz - interval '1 us')", params)
+            following = value(
+                shared, f"select kronos.next_tick({_SCHEDULE}, %(end)s::timestamptz - interval '1 us')", params
+            )
             last = ticks[-1] if ticks else None
             assert counted == [{"ticks": len(ticks), "last_tick": last, "following_tick": following}], interval
 
@@ -331,7 +420,9 @@ def refusal(connection: Connection, every: str, **given: object) -> tuple[str, s
         ("9" * 60 + "d", "is not an interval", "numbers with a unit"),
     ],
 )
-def test_what_no_wall_clock_counts_is_refused_with_a_better_one(shared: Connection, every: str, message: str, hint: str) -> None:
+def test_what_no_wall_clock_counts_is_refused_with_a_better_one(
+    shared: Connection, every: str, message: str, hint: str
+) -> None:
     told, better, column = refusal(shared, every)
     assert (message in told, hint in better, column) == (True, True, None), (told, better)
 
@@ -342,7 +433,9 @@ def test_an_anchor_of_a_wall_clock_is_a_whole_minute_and_has_no_offset(shared: C
     told, hint, column = refusal(shared, "2w", anchor="infinity")
     assert (hint, column) == ("write a local time, such as 2026-12-01T09:00:00", "anchor")
     with pytest.raises(psycopg.Error) as caught:
-        shared.execute("select kronos.read_schedule(null, '1mo', '2026-12-07T08:00Z', 'Europe/Berlin', 'SHIFT', 'FIRST')")
+        shared.execute(
+            "select kronos.read_schedule(null, '1mo', '2026-12-07T08:00Z', 'Europe/Berlin', 'SHIFT', 'FIRST')"
+        )
     assert (caught.value.sqlstate, caught.value.diag.column_name) == ("KR005", "anchor")
     assert "2026-12-07T09:00:00, which is that instant in Europe/Berlin" in (caught.value.diag.message_hint or "")
 

@@ -1,4 +1,5 @@
-"""Ticks that were missed by many jobs at once: exact rows, most overdue first, some at once and the rest one by one; and nothing twice."""
+"""Ticks that were missed by many jobs at once: exact rows, most overdue first, some at once and the rest one by one;
+and nothing twice."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -27,12 +28,20 @@ def starts(connection: Connection) -> list[tuple[datetime, datetime]]:
     return [(row["scheduled_at"], row["run_at"]) for row in rows]
 
 
-def overdue_jobs(connection: Connection, count: int, *, tick: datetime = NOON, policy: str = "LATEST") -> list[uuid.UUID]:
+def overdue_jobs(
+    connection: Connection, count: int, *, tick: datetime = NOON, policy: str = "LATEST"
+) -> list[uuid.UUID]:
     """Jobs that were due a minute apart from `tick` on, the newest first; each is next due in a year or so."""
     endpoint = add_endpoint(connection)
     ticks = [tick + n * MINUTE for n in reversed(range(count))]
     return [
-        make_cron_job(connection, endpoint, cron=f"{at.minute} {at.hour} {at.day} {at.month} *", next_tick_at=at, catch_up_policy=policy)
+        make_cron_job(
+            connection,
+            endpoint,
+            cron=f"{at.minute} {at.hour} {at.day} {at.month} *",
+            next_tick_at=at,
+            catch_up_policy=policy,
+        )
         for at in ticks
     ]
 
@@ -51,7 +60,9 @@ def test_a_second_catch_up_goes_on_where_the_first_one_ends(superuser: Connectio
     catch_up(superuser, now)
     overdue_jobs(superuser, 3)
     assert catch_up(superuser, now + SECOND) == 3
-    assert sorted(run_at - now for _, run_at in starts(superuser)) == [0 * SECOND] * 5 + [n * 5 * SECOND for n in range(1, 6)]
+    assert sorted(run_at - now for _, run_at in starts(superuser)) == [0 * SECOND] * 5 + [
+        n * 5 * SECOND for n in range(1, 6)
+    ]
 
 
 def test_what_the_first_left_of_the_five_is_the_seconds(superuser: Connection) -> None:
@@ -60,7 +71,10 @@ def test_what_the_first_left_of_the_five_is_the_seconds(superuser: Connection) -
     catch_up(superuser, now)
     overdue_jobs(superuser, 5)
     catch_up(superuser, now + 2 * SECOND)
-    assert sorted(run_at - now for _, run_at in starts(superuser)) == [0 * SECOND] * 2 + [2 * SECOND] * 3 + [7 * SECOND, 12 * SECOND]
+    assert sorted(run_at - now for _, run_at in starts(superuser)) == [0 * SECOND] * 2 + [2 * SECOND] * 3 + [
+        7 * SECOND,
+        12 * SECOND,
+    ]
 
 
 def test_when_the_wave_is_over_the_next_begins_at_once(superuser: Connection) -> None:
@@ -70,7 +84,9 @@ def test_when_the_wave_is_over_the_next_begins_at_once(superuser: Connection) ->
     overdue_jobs(superuser, 6)
     later = now + 10 * SECOND
     catch_up(superuser, later)
-    assert sorted(run_at for _, run_at in starts(superuser)) == [now] * 5 + [now + 5 * SECOND] + [later] * 5 + [later + 5 * SECOND]
+    assert sorted(run_at for _, run_at in starts(superuser)) == [now] * 5 + [now + 5 * SECOND] + [later] * 5 + [
+        later + 5 * SECOND
+    ]
 
 
 def test_how_many_and_how_far_apart_is_the_instances_to_say(superuser: Connection) -> None:
@@ -98,7 +114,10 @@ def test_ticks_on_time_are_not_held_up_by_the_missed(superuser: Connection, tick
 
 
 def test_a_restart_in_a_loop_repeats_nothing(superuser: Connection) -> None:
-    every_minute = {policy: make_cron_job(superuser, next_tick_at=NOON, catch_up_policy=policy) for policy in ("SKIP", "LATEST", "ALL")}
+    every_minute = {
+        policy: make_cron_job(superuser, next_tick_at=NOON, catch_up_policy=policy)
+        for policy in ("SKIP", "LATEST", "ALL")
+    }
     now = NOON + 10 * MINUTE + 40 * SECOND
     for _ in range(5):
         catch_up(superuser, now)
@@ -107,7 +126,9 @@ def test_a_restart_in_a_loop_repeats_nothing(superuser: Connection) -> None:
         rows = [(row["status"], row["tick_count"]) for row in done(superuser, job_id)]
         delivered = [row["scheduled_at"] for row in live(superuser, job_id)]
         assert rows == expected, policy
-        assert delivered == ([NOON + n * MINUTE for n in range(11)] if policy == "ALL" else [NOON + 10 * MINUTE]), policy
+        assert delivered == ([NOON + n * MINUTE for n in range(11)] if policy == "ALL" else [NOON + 10 * MINUTE]), (
+            policy
+        )
         assert job(superuser, job_id)["next_tick_at"] == NOON + 11 * MINUTE
 
 
@@ -185,7 +206,11 @@ def test_skipped_ticks_that_are_accounted_for_together_are_one_row(superuser: Co
     job_id = make_cron_job(superuser, next_tick_at=NOON, skip_next=5, catch_up_policy="ALL")
     account(superuser, job_id, now=NOON + 2 * MINUTE)
     (row,) = done(superuser, job_id)
-    assert (row["status"], row["tick_count"], row["status_reason"]["last"]) == ("SKIPPED", 3, (NOON + 2 * MINUTE).isoformat())
+    assert (row["status"], row["tick_count"], row["status_reason"]["last"]) == (
+        "SKIPPED",
+        3,
+        (NOON + 2 * MINUTE).isoformat(),
+    )
     assert job(superuser, job_id)["skip_next"] == 2
 
 
@@ -195,23 +220,32 @@ def test_a_job_that_reaches_max_runs_has_no_entry_any_more_and_owes_no_later_tic
     assert len(values(superuser, entry, [f"kronos:{job_id}"])) == 1
     account(superuser, job_id, now=NOON + 5 * MINUTE)
     found = job(superuser, job_id)
-    assert (found["status"], found["status_reason"]["code"], found["ticks_until"]) == ("RETIRED", "max_runs_reached", NOON + MINUTE)
+    assert (found["status"], found["status_reason"]["code"], found["ticks_until"]) == (
+        "RETIRED",
+        "max_runs_reached",
+        NOON + MINUTE,
+    )
     assert values(superuser, entry, [f"kronos:{job_id}"]) == []
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     clocks=st.lists(st.integers(min_value=-7200, max_value=7200), min_size=1, max_size=12),
     policy=st.sampled_from(["SKIP", "LATEST", "ALL"]),
 )
-def test_whatever_the_clock_shows_no_tick_is_twice_and_none_is_lost(superuser: Connection, clocks: list[int], policy: str) -> None:
+def test_whatever_the_clock_shows_no_tick_is_twice_and_none_is_lost(
+    superuser: Connection, clocks: list[int], policy: str
+) -> None:
     job_id = make_cron_job(superuser, cron="*/7 * * * *", next_tick_at=NOON, catch_up_policy=policy)
     for offset in clocks:
         account(superuser, job_id, now=NOON + offset * SECOND)
     pointer = job(superuser, job_id)["next_tick_at"]
     expected = values(
         superuser,
-        "select tick from kronos.next_ticks(kronos.parse_cron('*/7 * * * *'), %s::timestamptz - interval '1 second', 100) as tick"
+        "select tick from kronos.next_ticks(kronos.parse_cron('*/7 * * * *'), %s::timestamptz - interval '1 second', "
+        "100) as tick"
         " where tick < %s",
         [NOON, pointer],
     )

@@ -1,4 +1,5 @@
-"""The ledger of all jobs together tells of each what check_ledger tells of it alone, whatever its rows are, at the cost of its window."""
+"""The ledger of all jobs together tells of each what check_ledger tells of it alone, whatever its rows are, at the cost
+of its window."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -15,25 +16,34 @@ from sql_factory import Connection, buffers, make_cron_job, records, value, valu
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 FACTS = "expected, unaccounted, surplus, first_unaccounted, first_surplus, overdue, is_truncated, error"
-TOGETHER = f"select job_id, {FACTS} from kronos.check_ledgers('00000000-0000-0000-0000-000000000000', 1000, %(since)s, %(until)s)"
+TOGETHER = (
+    f"select job_id, {FACTS} from kronos.check_ledgers('00000000-0000-0000-0000-000000000000', 1000, "
+    "%(since)s, %(until)s)"
+)
 ALONE = f"""
 select job.job_id, {FACTS}
   from kronos.jobs as job cross join lateral kronos.check_ledger(job.job_id, %(since)s, %(until)s)
  where job.trigger = 'CRON' and (job.status in ('ACTIVE', 'PAUSED') or job.ticks_until > %(since)s)
  order by job.job_id
 """
-SOUND = "select job_id from kronos.sound_ledgers(array(select job_id from kronos.jobs where trigger = 'CRON'), %(since)s, %(until)s)"
-# What may befall rows: by the second they are as the clock of the test would have made them, prompt and not ten days late.
+SOUND = (
+    "select job_id from kronos.sound_ledgers(array(select job_id from kronos.jobs where trigger = 'CRON'), "
+    "%(since)s, %(until)s)"
+)
+# What may befall rows: by the second they are as the clock of the test would have made them, prompt and not ten days
+# late.
 BEFALLS = (
     "select",
     "update kronos.execution_done set created_at = scheduled_at",
-    "delete from kronos.execution_done where execution_id = (select execution_id from kronos.execution_done order by random() limit 1)",
+    "delete from kronos.execution_done where execution_id = (select execution_id from kronos.execution_done order by "
+    "random() limit 1)",
     "update kronos.execution_done set tick_count = tick_count + 1"
     " where execution_id = (select execution_id from kronos.execution_done order by random() limit 1)",
     "update kronos.execution_done set scheduled_at = scheduled_at + interval '1 second'"
     " where execution_id = (select execution_id from kronos.execution_done order by random() limit 1)",
     "update kronos.execution_done set status_reason = '{}' where tick_count > 1",
-    "update kronos.jobs set schedule.minutes = 0, schedule.hours = 0 where trigger = 'CRON' and name = (select min(name) from kronos.jobs)",
+    "update kronos.jobs set schedule.minutes = 0, schedule.hours = 0 where trigger = 'CRON' and name = (select "
+    "min(name) from kronos.jobs)",
     "update kronos.jobs set ticks_from = ticks_from + interval '90 minutes'"
     " where trigger = 'CRON' and name = (select max(name) from kronos.jobs)",
 )
@@ -67,15 +77,19 @@ def test_all_together_is_told_what_each_alone_is(superuser: Connection, lived: L
 def test_a_row_that_tells_of_a_tick_long_before_it_is_found(superuser: Connection, says_so_since: bool) -> None:
     """By hand, or before the server's clock was set back: it was made before the window, and lies in it."""
     tick = (datetime.now(UTC) - timedelta(hours=3)).replace(minute=0, second=0, microsecond=0)
-    job_id = make_cron_job(superuser, cron=f"0 {tick.hour} * * *", ticks_from=tick - timedelta(hours=1), next_tick_at=tick)
+    job_id = make_cron_job(
+        superuser, cron=f"0 {tick.hour} * * *", ticks_from=tick - timedelta(hours=1), next_tick_at=tick
+    )
     window = {"since": tick - MINUTE, "until": tick + MINUTE}
     superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, tick + MINUTE])
     assert job_id in values(superuser, SOUND, window)
     superuser.execute(
         """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'FAILED', %(tick)s, %(tick)s, %(made)s, 1, '{}'
+        select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'FAILED', %(tick)s, %(tick)s,
+               %(made)s, 1, '{}'
           from kronos.jobs where job_id = %(job_id)s
         """,
         {"tick": tick, "made": tick if says_so_since else tick - DAY, "job_id": job_id},
@@ -91,14 +105,18 @@ def many(superuser: Connection) -> psycopg.Connection:
     """Four hundred jobs, each with the tick of the last 24 hours and a row for it."""
     fill_cron_jobs(superuser, 400, endpoint=add_endpoint(superuser), is_registered=False)
     superuser.execute(
-        "update kronos.jobs set ticks_from = now() - interval '5 days', created_at = now() - interval '5 days' where trigger = 'CRON'"
+        "update kronos.jobs set ticks_from = now() - interval '5 days', created_at = now() - interval '5 days' where "
+        "trigger = 'CRON'"
     )
     superuser.execute(
         """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        select kronos.tick_id(job_id, tick), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', tick, tick, tick, 1, '{}'
-          from kronos.jobs as job cross join lateral kronos.expected_ticks(job, now() - interval '1 day', now(), 10) as tick
+        select kronos.tick_id(job_id, tick), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', tick,
+               tick, tick, 1, '{}'
+          from kronos.jobs as job cross join lateral kronos.expected_ticks(job, now() - interval '1 day', now(),
+               10) as tick
          where job.name is null
         """
     )
@@ -108,16 +126,19 @@ def many(superuser: Connection) -> psycopg.Connection:
 
 def test_what_a_job_did_before_the_window_costs_nothing(many: Connection) -> None:
     now = value(many, "select now()")
-    asked = "select * from kronos.sound_ledgers(array(select job_id from kronos.jobs where name is null), {}, now())".format(
-        f"timestamptz '{now - timedelta(hours=24)}'"
-    )
+    asked = f"""
+        select * from kronos.sound_ledgers(array(select job_id from kronos.jobs where name is null),
+                                           timestamptz '{now - timedelta(hours=24)}', now())
+        """
     assert value(many, f"select count(*) from ({asked}) as sound") == 400
     before = buffers(many, asked)
     many.execute(
         """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        select kronos.tick_id(job_id, at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', at, at, at, 1, '{}'
+        select kronos.tick_id(job_id, at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', at, at,
+               at, 1, '{}'
           from (select * from kronos.jobs where name is null order by job_id limit 1) as job,
                generate_series(now() - interval '4 days', now() - interval '26 hours', interval '10 seconds') as at
         """

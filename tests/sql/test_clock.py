@@ -15,7 +15,9 @@ DAY = timedelta(days=1)
 
 @pytest.mark.parametrize(("ours", "its_own"), [("kronos.clock()", "clock_timestamp()"), ("kronos.now()", "now()")])
 @pytest.mark.parametrize("role", ["kronos_owner", "kronos_api", "kronos_worker", "kronos_cron"])
-def test_a_plan_has_postgresqls_own_function_in_its_place(shared: Connection, role: str, ours: str, its_own: str) -> None:
+def test_a_plan_has_postgresqls_own_function_in_its_place(
+    shared: Connection, role: str, ours: str, its_own: str
+) -> None:
     shared.execute("create temporary table if not exists instants (at timestamptz); grant select on instants to public")
     with acting_as(shared, role):
         plan = "\n".join(row[0] for row in shared.execute(f"explain select from instants where at <= {ours}".encode()))
@@ -26,7 +28,8 @@ def test_an_index_is_searched_by_the_transactions_start(shared: Connection) -> N
     plan = "\n".join(
         row[0]
         for row in shared.execute(
-            "explain select from kronos.execution_live where endpoint_id = kronos.uuid7() and visible_at <= kronos.now()"
+            "explain select from kronos.execution_live where endpoint_id = kronos.uuid7() and visible_at <= "
+            "kronos.now()"
         )
     )
     assert "visible_at <= now()" in plan
@@ -35,7 +38,9 @@ def test_an_index_is_searched_by_the_transactions_start(shared: Connection) -> N
 def test_they_are_what_they_stand_for(shared: Connection) -> None:
     with shared.transaction():
         assert value(shared, "select kronos.now() = now()") is True
-        before, ours, after = shared.execute("select clock_timestamp(), kronos.clock(), clock_timestamp()").fetchone() or (None,) * 3
+        before, ours, after = (
+            shared.execute("select clock_timestamp(), kronos.clock(), clock_timestamp()").fetchone() or (None,) * 3
+        )
     assert before <= ours <= after
 
 
@@ -49,7 +54,8 @@ _READINGS = {
 
 
 def test_open_sessions_see_a_step_in_their_next_statement(superuser: Connection, database_url: str) -> None:
-    """Prepared, in functions that were called before, by generic plans: to replace a function ends every plan that it is in."""
+    """Prepared, in functions that were called before, by generic plans: to replace a function ends every plan that it
+    is in."""
     clock = Clock(superuser)
     with psycopg.connect(database_url, autocommit=True, prepare_threshold=0) as other:
         other.execute("set plan_cache_mode = force_generic_plan")
@@ -74,9 +80,12 @@ def test_open_sessions_see_a_step_in_their_next_statement(superuser: Connection,
 def test_a_stepped_clock_decides_what_is_due_and_what_was_missed(superuser: Connection, endpoint: EndpointRow) -> None:
     clock = Clock(superuser)
     clock.set(datetime.fromisoformat("2028-02-28T23:59:30+00:00"))
-    job_id = make_cron_job(superuser, endpoint, cron="0 0 29 2 *", ticks_from=datetime.fromisoformat("2028-02-28T00:00:00+00:00"))
+    job_id = make_cron_job(
+        superuser, endpoint, cron="0 0 29 2 *", ticks_from=datetime.fromisoformat("2028-02-28T00:00:00+00:00")
+    )
     superuser.execute(
-        "update kronos.pointers set next_tick_at = kronos.next_tick((select schedule from kronos.jobs where job_id = %s), kronos.now())"
+        "update kronos.pointers set next_tick_at = kronos.next_tick((select schedule from kronos.jobs where job_id = "
+        "%s), kronos.now())"
         " where job_id = %s",
         [job_id, job_id],
     )
@@ -87,14 +96,16 @@ def test_a_stepped_clock_decides_what_is_due_and_what_was_missed(superuser: Conn
         "select scheduled_at, created_at from kronos.execution_live where job_id = %s", [job_id]
     ).fetchone() or (0, 0)
     assert (ran, created - ran < timedelta(seconds=60)) == (datetime.fromisoformat("2028-02-29T00:00:00+00:00"), True)
-    assert value(superuser, "select next_tick_at from kronos.pointers where job_id = %s", [job_id]) == datetime.fromisoformat(
-        "2032-02-29T00:00:00+00:00"
-    )
+    assert value(
+        superuser, "select next_tick_at from kronos.pointers where job_id = %s", [job_id]
+    ) == datetime.fromisoformat("2032-02-29T00:00:00+00:00")
 
 
 _MOVES = [
-    "create or replace function kronos.clock() returns timestamptz language sql return pg_catalog.clock_timestamp() - interval '1 day'",
-    "create or replace function kronos.now() returns timestamptz language sql stable return pg_catalog.now() - interval '1 day'",
+    "create or replace function kronos.clock() returns timestamptz language sql return pg_catalog.clock_timestamp() - "
+    "interval '1 day'",
+    "create or replace function kronos.now() returns timestamptz language sql stable return pg_catalog.now() - "
+    "interval '1 day'",
     "alter function kronos.clock() set timezone = 'UTC'",
     "alter function kronos.now() immutable",
     "alter function kronos.clock() rename to other",
@@ -115,7 +126,8 @@ def test_no_role_of_ours_can_replace_it(shared: Connection, role: str, move: str
 
 @pytest.mark.parametrize("role", ["kronos_api", "kronos_worker", "kronos_cron"])
 def test_nothing_that_a_session_can_set_moves_it(shared: Connection, role: str) -> None:
-    """Settings of ours and PostgreSQL's, the search_path, functions and operators of a temporary schema or of one's own."""
+    """Settings of ours and PostgreSQL's, the search_path, functions and operators of a temporary schema or of one's
+    own."""
     schema = f"of_{role}"
     shared.execute(f"create schema {schema} authorization {role}".encode())
     try:
@@ -123,17 +135,32 @@ def test_nothing_that_a_session_can_set_moves_it(shared: Connection, role: str) 
             for where in ("pg_temp", schema):
                 for name in ("now", "clock_timestamp", "clock"):
                     shared.execute(
-                        f"create function {where}.{name}() returns timestamptz language sql return timestamptz '2000-01-01'".encode()
+                        f"create function {where}.{name}() returns timestamptz language sql return timestamptz "
+                        "'2000-01-01'".encode()
                     )
             shared.execute(f"set search_path = {schema}, pg_temp, kronos, pg_catalog".encode())
-            shared.execute("set timezone = 'Pacific/Kiritimati'; set datestyle = 'German'; set intervalstyle = 'sql_standard'")
-            for name in ("clock", "now", "clock_offset", "offset", "settled_at", "settled_job_id", "workspace_id", "hold"):
+            shared.execute(
+                "set timezone = 'Pacific/Kiritimati'; set datestyle = 'German'; set intervalstyle = 'sql_standard'"
+            )
+            for name in (
+                "clock",
+                "now",
+                "clock_offset",
+                "offset",
+                "settled_at",
+                "settled_job_id",
+                "workspace_id",
+                "hold",
+            ):
                 shared.execute("select set_config(%s, %s, true)", [f"kronos.{name}", "2000-01-01 00:00:00+00"])
             assert value(shared, "select kronos.now() = pg_catalog.now()") is True
             between = "select kronos.clock() between pg_catalog.statement_timestamp() and pg_catalog.clock_timestamp()"
             assert value(shared, between) is True
             shared.execute("set search_path = pg_catalog")  # a leak would reach functions that lend rights
-            assert value(shared, "select kronos.uuid7_time(kronos.uuid7()) > pg_catalog.now() - interval '1 minute'") is True
+            assert (
+                value(shared, "select kronos.uuid7_time(kronos.uuid7()) > pg_catalog.now() - interval '1 minute'")
+                is True
+            )
     finally:
         shared.execute(f"drop schema {schema} cascade".encode())
 

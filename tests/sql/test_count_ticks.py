@@ -25,7 +25,8 @@ ZONES = [
     "Pacific/Chatham",
     "Atlantic/Azores",
 ]
-# Each schedule is looked at over weeks within these, which hold changes of all the zones; the last holds the day that Apia left out.
+# Each schedule is looked at over weeks within these, which hold changes of all the zones; the last holds the day that
+# Apia left out.
 WINDOWS = [datetime(*day, tzinfo=UTC) for day in ((2026, 3, 1), (2026, 9, 1), (2026, 10, 20), (2011, 12, 15))]
 ASKED_FOR_EACH = """
 with recursive tick as (
@@ -33,7 +34,8 @@ with recursive tick as (
     union all
     select kronos.next_tick(%(schedule)s::kronos.schedule, at) from tick where at <= %(upto)s
 )
-select count(at) filter (where at <= %(upto)s) as ticks, max(at) filter (where at <= %(upto)s) as last_tick, max(at) as following_tick
+select count(at) filter (where at <= %(upto)s) as ticks, max(at) filter (where at <= %(upto)s) as last_tick,
+       max(at) as following_tick
   from tick
 """
 
@@ -53,7 +55,10 @@ def test_a_count_by_the_day_is_the_count_of_each(shared: Connection, zone: str) 
         cron = random_cron(choose)
         dst = choose.choice(["SHIFT", "SHIFT_BY_GAP", "SKIP"]), choose.choice(["FIRST", "BOTH"])
         after = choose.choice(WINDOWS) + timedelta(minutes=choose.randrange(30 * 1440))
-        short, long = timedelta(minutes=choose.randrange(3000)), timedelta(days=choose.randrange(2, 25), seconds=choose.randrange(86400))
+        short, long = (
+            timedelta(minutes=choose.randrange(3000)),
+            timedelta(days=choose.randrange(2, 25), seconds=choose.randrange(86400)),
+        )
         upto = after + choose.choice([short, long])
         same(shared, (cron, None, None, zone, *dst), after, upto)
 
@@ -70,13 +75,20 @@ def same(connection: Connection, text: tuple[object, ...], after: datetime, upto
     schedule = value(connection, "select kronos.read_schedule(%s, %s, %s, %s, %s, %s)::text", text)
     first = value(connection, "select kronos.next_tick(%s::kronos.schedule, %s)", [schedule, after])
     params = {"schedule": schedule, "first": first, "upto": upto}
-    counted = records(connection, "select * from kronos.count_ticks(%(schedule)s::kronos.schedule, %(first)s, %(upto)s)", params)
+    counted = records(
+        connection, "select * from kronos.count_ticks(%(schedule)s::kronos.schedule, %(first)s, %(upto)s)", params
+    )
     assert counted == records(connection, ASKED_FOR_EACH, params), (text, after, upto)
 
 
 def test_nothing_is_counted_where_nothing_is_due(shared: Connection) -> None:
-    count = "select * from kronos.count_ticks(kronos.read_schedule('0 0 * * *', null, null, 'UTC', 'SHIFT', 'FIRST'), %s, %s)"
+    count = (
+        "select * from kronos.count_ticks(kronos.read_schedule('0 0 * * *', null, null, 'UTC', 'SHIFT', 'FIRST'), "
+        "%s, %s)"
+    )
     first = datetime(2026, 1, 2, tzinfo=UTC)
-    assert records(shared, count, [first, first - timedelta(microseconds=1)]) == [{"ticks": 0, "last_tick": None, "following_tick": first}]
+    assert records(shared, count, [first, first - timedelta(microseconds=1)]) == [
+        {"ticks": 0, "last_tick": None, "following_tick": first}
+    ]
     assert records(shared, count, [None, first])[0]["ticks"] == 0
     assert records(shared, count, [first, first])[0]["ticks"] == 1

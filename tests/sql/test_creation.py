@@ -1,4 +1,5 @@
-"""What the creation of a job must not cost, and what it keeps for all that: a sound row, its first tick, the lock of its workspace."""
+"""What the creation of a job must not cost, and what it keeps for all that: a sound row, its first tick, the lock of
+its workspace."""
 
 import re
 import uuid
@@ -19,7 +20,14 @@ from sql_factory import Connection, make_cron_job, value, values
 
 _INSERT = "jobs.insert_cron_jobs"
 _ITSELF = object()  # the row's own job_id
-_NOTHING: dict[str, Any] = {"run_at_local": None, "cron": None, "timezone": None, "schedule": None, "alarm": None, "description": None}
+_NOTHING: dict[str, Any] = {
+    "run_at_local": None,
+    "cron": None,
+    "timezone": None,
+    "schedule": None,
+    "alarm": None,
+    "description": None,
+}
 # Of each rule the columns that break it, in a CRON job that is sound without them.
 _BREAKS: dict[str, dict[str, Any]] = {
     "jobs_catch_up_bounded": {"catch_up_window_seconds": 2678401},
@@ -41,7 +49,10 @@ _BREAKS: dict[str, dict[str, Any]] = {
     "jobs_status_known": {"status": "GONE"},
     "jobs_title_shape": {"title": "a\u0007bell"},
     "jobs_trigger_known": {"trigger": "HOURLY", **_NOTHING},
-    "jobs_window_not_empty": {"starts_at": datetime(2030, 1, 1, tzinfo=UTC), "ends_at": datetime(2030, 1, 1, tzinfo=UTC)},
+    "jobs_window_not_empty": {
+        "starts_at": datetime(2030, 1, 1, tzinfo=UTC),
+        "ends_at": datetime(2030, 1, 1, tzinfo=UTC),
+    },
 }
 
 
@@ -66,7 +77,9 @@ def _insert(columns: dict[str, Any]) -> composed.Composed:
 
 def _update(columns: dict[str, Any]) -> composed.Composed:
     """These columns of the sound row."""
-    sets = [composed.SQL("{} = {}").format(composed.Identifier(name), _shown(each, "job")) for name, each in columns.items()]
+    sets = [
+        composed.SQL("{} = {}").format(composed.Identifier(name), _shown(each, "job")) for name, each in columns.items()
+    ]
     return composed.SQL("update kronos.jobs as job set {}").format(composed.SQL(", ").join(sets))
 
 
@@ -74,7 +87,9 @@ def _shown(value: Any, row: str) -> composed.Composable:
     return composed.Identifier(row, "job_id") if value is _ITSELF else composed.Literal(value)
 
 
-def _met(connection: Connection, endpoint: EndpointRow, write: composed.Composed, *settings: str) -> tuple[str | None, str | None]:
+def _met(
+    connection: Connection, endpoint: EndpointRow, write: composed.Composed, *settings: str
+) -> tuple[str | None, str | None]:
     """(SQLSTATE, constraint) of what a write meets."""
     connection.execute("begin")
     try:
@@ -82,7 +97,9 @@ def _met(connection: Connection, endpoint: EndpointRow, write: composed.Composed
         for setting in settings:
             connection.execute(setting)
         with pytest.raises(psycopg.errors.CheckViolation) as caught:
-            connection.execute(write + composed.SQL(" where job.endpoint_id = {}").format(composed.Literal(endpoint.endpoint_id)))
+            connection.execute(
+                write + composed.SQL(" where job.endpoint_id = {}").format(composed.Literal(endpoint.endpoint_id))
+            )
     finally:
         connection.execute("rollback")
     return caught.value.sqlstate, caught.value.diag.constraint_name
@@ -107,19 +124,27 @@ def test_each_rule_is_tried_and_none_is_read_anew_by_each_statement(superuser: C
     text = value(superuser, "select pg_get_functiondef('kronos.require_sound_job'::regproc)")
     assert sorted(re.findall(r"then\s+'(jobs_\w+)'", text)) == sorted(_BREAKS)
     assert list(_BREAKS) == sorted(_BREAKS), "the first that is broken, by name, is told: as by a constraint"
-    assert values(superuser, "select conname from pg_constraint where contype = 'c' and conrelid = 'kronos.jobs'::regclass") == []
+    assert (
+        values(
+            superuser, "select conname from pg_constraint where contype = 'c' and conrelid = 'kronos.jobs'::regclass"
+        )
+        == []
+    )
 
 
 def test_the_rules_are_looked_at_wherever_a_column_that_they_name_is_written(superuser: Connection) -> None:
     text = value(superuser, "select pg_get_functiondef('kronos.require_sound_job'::regproc)")
     watched = values(
         superuser,
-        "select attname from pg_trigger join pg_attribute on attrelid = tgrelid and attnum = any (tgattr) where tgname = 'jobs_stay_sound'",
+        "select attname from pg_trigger join pg_attribute on attrelid = tgrelid and attnum = any (tgattr) where "
+        "tgname = 'jobs_stay_sound'",
     )
     assert set(re.findall(r"new\.(\w+)", text)) - {"status"} == set(watched)  # a new status: stamp_job
 
 
-@pytest.mark.parametrize("call", ["tick_id(job_id, created_at)", "iso_inlined(created_at)", "finite(created_at)", "uuid7_time(job_id)"])
+@pytest.mark.parametrize(
+    "call", ["tick_id(job_id, created_at)", "iso_inlined(created_at)", "finite(created_at)", "uuid7_time(job_id)"]
+)
 def test_what_a_creation_calls_is_inlined_and_not_planned_anew(superuser: Connection, call: str) -> None:
     plan = "\n".join(values(superuser, f"explain (verbose) select kronos.{call} from kronos.jobs"))
     assert call.partition("(")[0] not in plan
@@ -134,7 +159,9 @@ def test_a_tick_id_is_what_it_was(superuser: Connection) -> None:
     assert seen == {"01a2217d-763b-7bc3-891c-a47a475ae0ef"}
 
 
-def test_a_creation_looks_by_keys_though_its_plans_were_made_while_there_was_nothing(superuser: Connection, sound: EndpointRow) -> None:
+def test_a_creation_looks_by_keys_though_its_plans_were_made_while_there_was_nothing(
+    superuser: Connection, sound: EndpointRow
+) -> None:
     superuser.execute("analyze kronos.jobs, kronos.pointers, kronos.pointers_floor, kronos.workspaces")
     with told_plans(superuser) as plans:
         superuser.execute("select kronos.alarm_of(job_id) from kronos.jobs where endpoint_id = %s", [sound.endpoint_id])
@@ -147,13 +174,18 @@ def test_a_creation_looks_by_keys_though_its_plans_were_made_while_there_was_not
 def _created(connection: Connection, endpoint: EndpointRow, **given: Any) -> tuple[Any, ...]:
     """(what was answered, the pointer's tick) of a new job of the first minute of each year."""
     slug, name = connection.execute(
-        "select slug, endpoint.name from kronos.endpoints as endpoint join kronos.workspaces using (workspace_id) where endpoint_id = %s",
+        "select slug, endpoint.name from kronos.endpoints as endpoint join kronos.workspaces using (workspace_id) "
+        "where endpoint_id = %s",
         [endpoint.endpoint_id],
     ).fetchone() or ("", "")
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("set local role kronos_api")
-        (made,) = cursor.execute(sql.texts()[_INSERT], params(_INSERT, workspace=slug, endpoint=name, **given)).fetchall()
-    return made["next_run_at"], value(connection, "select next_tick_at from kronos.pointers where job_id = %s", [made["job_id"]])
+        (made,) = cursor.execute(
+            sql.texts()[_INSERT], params(_INSERT, workspace=slug, endpoint=name, **given)
+        ).fetchall()
+    return made["next_run_at"], value(
+        connection, "select next_tick_at from kronos.pointers where job_id = %s", [made["job_id"]]
+    )
 
 
 def test_the_first_tick_is_the_remembered_one_only_while_it_is_the_next(superuser: Connection) -> None:
@@ -162,13 +194,19 @@ def test_the_first_tick_is_the_remembered_one_only_while_it_is_the_next(superuse
     real = value(superuser, "select kronos.next_tick(kronos.parse_cron('0 0 1 1 *'), now())")
     minute, told = timedelta(minutes=1), now + timedelta(hours=5)
     assert _created(superuser, endpoint, read_at=now - minute, tick_then=told) == (told, told)
-    assert _created(superuser, endpoint, read_at=now - 2 * minute, tick_then=now - minute) == (real, real), "it has passed"
-    assert _created(superuser, endpoint, read_at=now + minute * 60, tick_then=told) == (real, real), "clocks were set back"
+    assert _created(superuser, endpoint, read_at=now - 2 * minute, tick_then=now - minute) == (real, real), (
+        "it has passed"
+    )
+    assert _created(superuser, endpoint, read_at=now + minute * 60, tick_then=told) == (real, real), (
+        "clocks were set back"
+    )
     assert _created(superuser, endpoint, read_at=now - minute, tick_then=None) == (real, real), "there was none"
 
 
 @pytest.mark.parametrize("setting", ["", "its own", "another"])
-def test_a_job_is_registered_with_its_workspaces_lock_held_whatever_workspace_was_entered(superuser: Connection, setting: str) -> None:
+def test_a_job_is_registered_with_its_workspaces_lock_held_whatever_workspace_was_entered(
+    superuser: Connection, setting: str
+) -> None:
     endpoint, other = add_endpoint(superuser), add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, cron="5 4 * * *")
     entered = {"": "", "its own": str(endpoint.workspace_id), "another": str(other.workspace_id)}[setting]

@@ -14,7 +14,10 @@ from day_fields import DayFields, day_fields, nearest_weekday
 Connection = psycopg.Connection[tuple[object, ...]]
 Times = list[tuple[int, int]]
 
-_DESCRIBE = "select kronos.describe_schedule(kronos.parse_cron(cron)) from unnest(%s::text[]) with ordinality as given(cron, n) order by n"
+_DESCRIBE = (
+    "select kronos.describe_schedule(kronos.parse_cron(cron)) from unnest(%s::text[]) with ordinality as "
+    "given(cron, n) order by n"
+)
 _MONTHS = [
     "January",
     "February",
@@ -31,7 +34,12 @@ _MONTHS = [
 ]
 _WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _NTH = ["first", "second", "third", "fourth", "fifth"]
-_UNITS = {"second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+_UNITS = {
+    "second": timedelta(seconds=1),
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}
 
 
 def describe(shared: Connection, texts: list[str]) -> list[str]:
@@ -136,32 +144,43 @@ def describe(shared: Connection, texts: list[str]) -> list[str]:
         ("0 0 15W * *", "At 00:00 on the weekday (Monday through Friday) nearest day 15 of the month"),
         (
             "0 0 1W,15W 6 *",
-            "At 00:00 on the first weekday (Monday through Friday) of the month and the weekday (Monday through Friday) nearest day 15 "
+            "At 00:00 on the first weekday (Monday through Friday) of the month and the weekday (Monday through "
+            "Friday) nearest day 15 "
             "of the month in June",
         ),
         ("0 0 2W,15W * *", "At 00:00 on the weekdays (Monday through Friday) nearest days 2 and 15 of the month"),
         (
             "0 0 1,15W,L * *",
-            "At 00:00 on day 1 of the month, the weekday (Monday through Friday) nearest day 15 of the month and the last day of the month",
+            "At 00:00 on day 1 of the month, the weekday (Monday through Friday) nearest day 15 of the month and the "
+            "last day of the month",
         ),
         ("0 0 L-3 * *", "At 00:00 on the 3rd day before the last day of the month"),
         ("0 0 L-1 * *", "At 00:00 on the day before the last day of the month"),
         ("0 0 L-1,L-2,L-22 * *", "At 00:00 on the 1st, 2nd and 22nd days before the last day of the month"),
-        ("0 0 L-3W * *", "At 00:00 on the weekday (Monday through Friday) nearest the 3rd day before the last day of the month"),
+        (
+            "0 0 L-3W * *",
+            "At 00:00 on the weekday (Monday through Friday) nearest the 3rd day before the last day of the month",
+        ),
         (
             "0 0 15,L-3W,L-13W,L-3,L * mon",
-            "At 00:00 on day 15 of the month, the weekdays (Monday through Friday) nearest the 3rd and 13th days before the last day "
-            "of the month, the 3rd day before the last day of the month and the last day of the month and also on Monday",
+            "At 00:00 on day 15 of the month, the weekdays (Monday through Friday) nearest the 3rd and 13th days "
+            "before the last day "
+            "of the month, the 3rd day before the last day of the month and the last day of the month and also on "
+            "Monday",
         ),
         ("0 0 ? * 1", "At 00:00 on Monday"),
         ("0 9 * * 5#2", "At 09:00 on the second Friday of the month"),
         ("0 9 * * 0#1,7#5", "At 09:00 on the first Sunday and the fifth Sunday of the month"),
         ("0 9 * * 5L", "At 09:00 on the last Friday of the month"),
-        ("0 9 * * 1-3,5#2,6L", "At 09:00 on Monday through Wednesday, the second Friday and the last Saturday of the month"),
+        (
+            "0 9 * * 1-3,5#2,6L",
+            "At 09:00 on Monday through Wednesday, the second Friday and the last Saturday of the month",
+        ),
         ("0 9 13 * 5#2", "At 09:00 on day 13 of the month and also on the second Friday of the month"),
         (
             "0 9 */2 2 5L",
-            "At 09:00 on every 2nd day from 1 through 31 of the month in February, only if it is the last Friday of the month",
+            "At 09:00 on every 2nd day from 1 through 31 of the month in February, only if it is the last Friday of "
+            "the month",
         ),
     ],
 )
@@ -209,7 +228,9 @@ def _times(words: str) -> Times:
     """The times of day that "Every 5 minutes during hours 1 and 9" names."""
     if every := re.fullmatch(r"Every (?:(\d+) )?(hour|minute)s?(?: from (\S+) through (\S+)| during (.+))?", words):
         step = int(every[1] or 1) * (60 if every[2] == "hour" else 1)
-        first, last = (60 * hour + minute for hour, minute in (_clock(every[3] or "00:00"), _clock(every[4] or "23:59")))
+        first, last = (
+            60 * hour + minute for hour, minute in (_clock(every[3] or "00:00"), _clock(every[4] or "23:59"))
+        )
         if last < first:  # over midnight
             last += 24 * 60
         assert not every[3] or (last - first) % step == 0, words
@@ -223,7 +244,8 @@ def _times(words: str) -> Times:
 
 
 def _is_month_day(words: str, day: date) -> bool:
-    """Whether a day is one of "days 1 and 15", "the last day" or "the weekday (Monday through Friday) nearest day 15"."""
+    """Whether a day is one of "days 1 and 15", "the last day" or "the weekday (Monday through Friday) nearest day
+    15"."""
     last = (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
     if words == "the last day":
         return day == last
@@ -275,22 +297,31 @@ def _told(description: str) -> tuple[Times, list[date]]:
     return _times(times), [
         day
         for day in _DAYS
-        if (not months or day.month in _list(months, _MONTHS)) and (not on or _has_day(on, day)) and (not only or _is_weekday(only, day))
+        if (not months or day.month in _list(months, _MONTHS))
+        and (not on or _has_day(on, day))
+        and (not only or _is_weekday(only, day))
     ]
 
 
 _DAYS = [date(2026, 12, 1) + timedelta(days=n) for n in range(28 * 31)]
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(texts=st.lists(cron_texts, min_size=30, max_size=30))
 def test_a_description_read_back_is_the_schedule(shared: Connection, texts: list[str]) -> None:
     for text, description in zip(texts, describe(shared, texts), strict=True):
         reading = read(text)
-        assert _told(description) == (reading.times(), [day for day in _DAYS if reading.has_day(day)]), (text, description)
+        assert _told(description) == (reading.times(), [day for day in _DAYS if reading.has_day(day)]), (
+            text,
+            description,
+        )
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
 def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
@@ -300,12 +331,15 @@ def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connec
         assert days == [day for day in _DAYS if given_fields.has_day(day)], (text, description)
 
 
-@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
 def test_what_is_told_is_what_fires(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
     found = shared.execute(
-        "select array(select tick from kronos.next_ticks(kronos.parse_cron(cron), '2026-11-30 10:00+00', 5) as tick order by tick)"
+        "select array(select tick from kronos.next_ticks(kronos.parse_cron(cron), '2026-11-30 10:00+00', 5) as tick "
+        "order by tick)"
         "  from unnest(%s::text[]) with ordinality as given (cron, n) order by n",
         [texts],
     ).fetchall()
@@ -327,14 +361,20 @@ def test_what_is_told_is_what_fires(shared: Connection, fields: list[DayFields])
     ],
 )
 def test_an_interval_reads_in_english(shared: Connection, seconds: int, anchor: str, description: str) -> None:
-    words = shared.execute("select kronos.describe_interval(%s, %s::timestamp at time zone 'UTC')", [seconds, anchor]).fetchone()
+    words = shared.execute(
+        "select kronos.describe_interval(%s, %s::timestamp at time zone 'UTC')", [seconds, anchor]
+    ).fetchone()
 
     assert words == (description,)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
-    minutes=st.one_of(st.integers(1, 500), st.integers(1, 100).map(lambda n: 60 * n), st.integers(1, 30).map(lambda n: 1440 * n)),
+    minutes=st.one_of(
+        st.integers(1, 500), st.integers(1, 100).map(lambda n: 60 * n), st.integers(1, 30).map(lambda n: 1440 * n)
+    ),
     anchor=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - UTC by timezones
 )
 def test_an_interval_read_back_is_the_interval(shared: Connection, minutes: int, anchor: datetime) -> None:

@@ -15,7 +15,8 @@ _SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 
 # Half of them with more than a tick an hour, so that there is something to account for.
 _CRONS = st.one_of(
-    cron_texts, st.sampled_from(["* * * * *", "*/5 * * * *", "7-59/13 * * * *", "0,59 * * * *", "*/2 */3 * * *", "0 0 $ * *"])
+    cron_texts,
+    st.sampled_from(["* * * * *", "*/5 * * * *", "7-59/13 * * * *", "0,59 * * * *", "*/2 */3 * * *", "0 0 $ * *"]),
 )
 
 
@@ -35,9 +36,13 @@ _CASES = st.builds(
     Case,
     cron=_CRONS,
     since=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - UTC by timezones
-    overdue=st.one_of(st.timedeltas(timedelta(seconds=-90), timedelta(minutes=5)), st.timedeltas(timedelta(0), timedelta(hours=26))),
+    overdue=st.one_of(
+        st.timedeltas(timedelta(seconds=-90), timedelta(minutes=5)), st.timedeltas(timedelta(0), timedelta(hours=26))
+    ),
     policy=st.sampled_from(["SKIP", "LATEST", "ALL"]),
-    window=st.sampled_from([timedelta(0), timedelta(seconds=59), timedelta(minutes=10), timedelta(hours=2), timedelta(days=31)]),
+    window=st.sampled_from(
+        [timedelta(0), timedelta(seconds=59), timedelta(minutes=10), timedelta(hours=2), timedelta(days=31)]
+    ),
     lifetime=st.one_of(st.none(), st.none(), st.timedeltas(timedelta(minutes=1), timedelta(hours=26))),
 )
 
@@ -78,7 +83,9 @@ def accounted_for_exactly_once(connection: Connection, endpoint: EndpointRow, ca
     )
     made = 0
     for _ in range(2):  # the second time there is nothing left to do
-        (count,) = connection.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now]).fetchone() or (0,)
+        (count,) = connection.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now]).fetchone() or (
+            0,
+        )
         made += count
     ticks = [tick for tick in ticks_between(case.cron, pointer, now) if ends_at is None or tick < ends_at]
     delivered = [execution["scheduled_at"] for execution in live(connection, job_id)]
@@ -98,9 +105,13 @@ def accounted_for_exactly_once(connection: Connection, endpoint: EndpointRow, ca
     assert job(connection, job_id)["next_tick_at"] == expected
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(cases=st.lists(_CASES, min_size=10, max_size=10))
-def test_each_tick_up_to_now_is_accounted_for_exactly_once_and_the_pointer_is_the_next(superuser: Connection, cases: list[Case]) -> None:
+def test_each_tick_up_to_now_is_accounted_for_exactly_once_and_the_pointer_is_the_next(
+    superuser: Connection, cases: list[Case]
+) -> None:
     with superuser.transaction(force_rollback=True):
         endpoint = add_endpoint(superuser)
         for case in cases:

@@ -1,4 +1,5 @@
-"""The statements that enter a workspace by themselves find its endpoint whatever plan PostgreSQL chooses, and nobody else's."""
+"""The statements that enter a workspace by themselves find its endpoint whatever plan PostgreSQL chooses, and nobody
+else's."""
 
 import uuid
 from dataclasses import fields
@@ -32,7 +33,8 @@ def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False,
         job |= {"trigger": "IMMEDIATE", "dst_gap": "SHIFT"} | given
         return {"workspace": workspace, "endpoints": [endpoint], "wake": wake, "jobs": Jsonb([job], dumps=orjson.dumps)}
     job |= {each.name: each.default for each in fields(CronTerms)} | {
-        "cron": "0 0 1 1 *", "alarm": "0 0 1 1 *", "description": "x", "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)",
+        "cron": "0 0 1 1 *", "alarm": "0 0 1 1 *", "description": "x",
+        "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)",
         "read_at": datetime(2026, 1, 1, tzinfo=UTC), "tick_then": None,
     } | given  # fmt: skip
     return {"workspace": workspace, "endpoints": [endpoint], "jobs": Jsonb([job], dumps=orjson.dumps)}
@@ -46,7 +48,9 @@ def test_a_job_is_made_whatever_the_plan(superuser: Connection, database_url: st
     endpoint_id = add_endpoint(superuser).endpoint_id
     superuser.execute("analyze kronos.endpoints, kronos.endpoint_versions, kronos.workspaces")
     (slug,) = values(
-        superuser, "select slug from kronos.endpoints join kronos.workspaces using (workspace_id) where endpoint_id = %s", [endpoint_id]
+        superuser,
+        "select slug from kronos.endpoints join kronos.workspaces using (workspace_id) where endpoint_id = %s",
+        [endpoint_id],
     )
     name = value(superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint_id])
     # Without jit: a plan with a node that is switched off costs so much that PostgreSQL compiles it, for seconds.
@@ -55,6 +59,8 @@ def test_a_job_is_made_whatever_the_plan(superuser: Connection, database_url: st
         for _ in range(7):  # the sixth run on, a generic plan may be taken
             made = api.execute(sql.texts()[statement], params(statement, workspace=slug, endpoint=name)).fetchall()
             assert len(made) == 1
-        assert api.execute(sql.texts()[statement], params(statement, workspace="nobody", endpoint=name)).fetchall() == []
+        assert (
+            api.execute(sql.texts()[statement], params(statement, workspace="nobody", endpoint=name)).fetchall() == []
+        )
         assert api.execute("select count(*) from kronos.jobs").fetchone() == (0,), "the setting outlived its statement"
     assert value(superuser, "select count(*) from kronos.jobs where endpoint_id = %s", [endpoint_id]) == 7

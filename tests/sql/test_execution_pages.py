@@ -1,4 +1,5 @@
-"""Pages of executions hold each row once, by (created_at, execution_id), whatever the filter and however late a row was made."""
+"""Pages of executions hold each row once, by (created_at, execution_id), whatever the filter and however late a row was
+made."""
 
 import random
 import uuid
@@ -19,15 +20,19 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 BEGAN = NOW - 70 * DAY
 _ROWS = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    status, status_reason,
                                    scheduled_at, run_at, created_at, max_attempts, input)
-values (kronos.uuid7(%(id_at)s), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, %(cause)s, %(status)s, '{}', %(scheduled_at)s,
+values (kronos.uuid7(%(id_at)s), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, %(cause)s, %(status)s, '{}',
+        %(scheduled_at)s,
         %(scheduled_at)s, %(created_at)s, 5, '{}')
 """
 _UNFINISHED = """
-insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    scheduled_at, run_at,
                                    created_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
-values (kronos.uuid7(%(id_at)s), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, %(cause)s, %(scheduled_at)s, %(scheduled_at)s,
+values (kronos.uuid7(%(id_at)s), %(workspace_id)s, %(job_id)s, %(endpoint_id)s, 1, %(cause)s, %(scheduled_at)s,
+        %(scheduled_at)s,
         %(created_at)s, %(scheduled_at)s, 5, 3, 1000, '{}')
 """
 ZONES = ("UTC", "Pacific/Auckland", "America/Los_Angeles")
@@ -35,7 +40,8 @@ _STATUSES = ("SUCCESS", "SUCCESS", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", 
 
 
 def _row(chance: random.Random) -> dict[str, Any]:
-    """A row as Kronos makes one: of a tick, on time or late; by hand, from a machine whose clock is wrong; of a backfill; DELAYED."""
+    """A row as Kronos makes one: of a tick, on time or late; by hand, from a machine whose clock is wrong; of a
+    backfill; DELAYED."""
     at = BEGAN + DAY + chance.random() * 68 * DAY
     if chance.random() < 0.3:
         at = at.replace(hour=0, minute=0, second=0)  # many share an instant, at a day's edge
@@ -67,25 +73,34 @@ class Past:
         for size in (300, 1500):
             endpoint = add_endpoint(connection)
             self.workspace_id = endpoint.workspace_id
-            connection.execute("update kronos.workspaces set created_at = %s where workspace_id = %s", [BEGAN, self.workspace_id])
+            connection.execute(
+                "update kronos.workspaces set created_at = %s where workspace_id = %s", [BEGAN, self.workspace_id]
+            )
             self.jobs = [make_cron_job(connection, endpoint, created_at=BEGAN, ticks_from=BEGAN) for _ in range(2)]
             with connection.cursor() as cursor:
                 rows = [
                     _row(chance)
-                    | {"workspace_id": self.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": chance.choice(self.jobs)}
+                    | {
+                        "workspace_id": self.workspace_id,
+                        "endpoint_id": endpoint.endpoint_id,
+                        "job_id": chance.choice(self.jobs),
+                    }
                     for _ in range(size)
                 ]
                 cursor.executemany(_ROWS, rows[10:])
                 cursor.executemany(_UNFINISHED, rows[:10])
 
-    def wanted(self, job_id: uuid.UUID | None, status: str | None, after: datetime | None, before: datetime | None) -> list[uuid.UUID]:
+    def wanted(
+        self, job_id: uuid.UUID | None, status: str | None, after: datetime | None, before: datetime | None
+    ) -> list[uuid.UUID]:
         """All of the list, by a query that reads everything."""
         return values(
             self.connection,
             """
             select execution_id from kronos.executions
              where workspace_id = %(workspace_id)s
-               and (%(job_id)s::uuid is null or job_id = %(job_id)s) and (%(status)s::text is null or status = %(status)s)
+               and (%(job_id)s::uuid is null or job_id = %(job_id)s) and (%(status)s::text is null
+                   or status = %(status)s)
                and (%(after)s::timestamptz is null or scheduled_at > %(after)s)
                and (%(before)s::timestamptz is null or scheduled_at < %(before)s)
              order by created_at desc, execution_id desc
@@ -94,14 +109,26 @@ class Past:
         )
 
     def paged(
-        self, job_id: uuid.UUID | None, status: str | None, after: datetime | None, before: datetime | None, *, limit: int
+        self,
+        job_id: uuid.UUID | None,
+        status: str | None,
+        after: datetime | None,
+        before: datetime | None,
+        *,
+        limit: int,
     ) -> list[Any]:
         """All of the list, page by page, by the API's statement."""
         found: list[Any] = []
         place: tuple[Any, Any] = (None, None)
         name = "executions.list_executions" if job_id is None else "executions.list_job_executions"
         while True:
-            params = {"status": status, "scheduled_after": after, "scheduled_before": before, "limit": limit, "job": str(job_id)}
+            params = {
+                "status": status,
+                "scheduled_after": after,
+                "scheduled_before": before,
+                "limit": limit,
+                "job": str(job_id),
+            }
             params |= {"bytes": 1_048_576, "before_created_at": place[0], "before_id": place[1]}
             with self.connection.transaction(force_rollback=True):
                 page = run_statement(self.connection, name, params, role="kronos_api", workspace_id=self.workspace_id)
@@ -120,10 +147,13 @@ def past(server: Server, template: str) -> Iterator[Past]:
 
 @pytest.mark.parametrize("seed", range(24))
 def test_pages_are_the_list_cut_in_pieces(past: Past, seed: int) -> None:
-    """Whether the weeks of all executions are noted, of those since an upgrade, or of none; whatever the session's time zone."""
+    """Whether the weeks of all executions are noted, of those since an upgrade, or of none; whatever the session's time
+    zone."""
     chance = random.Random(seed)
     past.connection.execute(f"set timezone = '{ZONES[seed // 3 % 3]}'")
-    past.connection.execute("update kronos.retention set weeks_from = %s", [("-infinity", BEGAN + 35 * DAY, "infinity")[seed % 3]])
+    past.connection.execute(
+        "update kronos.retention set weeks_from = %s", [("-infinity", BEGAN + 35 * DAY, "infinity")[seed % 3]]
+    )
     job_id = chance.choice([None, *past.jobs])
     status = chance.choice([None, None, "SUCCESS", "FAILED", "MISSED", "QUEUED", "PENDING"])
     after = chance.choice([None, None, BEGAN + chance.random() * 70 * DAY])
@@ -164,7 +194,8 @@ def test_weeks_are_noted_of_each_workspace_and_job_by_the_first_two(past: Past) 
           from kronos.history_weeks join finished using (subject_id, status, week, execution_id)
          group by subject_id, status, week
     )
-    select count(*), count(*) filter (where wanted.notes = 1), count(*) filter (where wanted.notes is distinct from noted.notes)
+    select count(*), count(*) filter (where wanted.notes = 1), count(*) filter (where wanted.notes is distinct
+           from noted.notes)
       from wanted full join noted using (subject_id, status, week)
     """
     ((weeks, of_one, wrong),) = past.connection.execute(query).fetchall()
@@ -174,7 +205,12 @@ def test_weeks_are_noted_of_each_workspace_and_job_by_the_first_two(past: Past) 
 def test_a_one_shot_notes_a_week_of_its_workspace_alone(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)
-    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id, "status": "SUCCESS"}
+    row = {
+        "workspace_id": endpoint.workspace_id,
+        "endpoint_id": endpoint.endpoint_id,
+        "job_id": job_id,
+        "status": "SUCCESS",
+    }
     row |= {"id_at": NOW, "created_at": NOW, "scheduled_at": NOW}
     superuser.execute(_ROWS, row | {"cause": "API"})
     assert values(superuser, "select subject_id from kronos.history_weeks") == [endpoint.workspace_id]
@@ -184,7 +220,12 @@ def test_a_one_shot_notes_a_week_of_its_workspace_alone(superuser: Connection) -
 
 def test_a_one_shot_that_was_made_before_the_clock_was_set_back_has_its_executions(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
-    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": uuid.uuid4(), "status": "SUCCESS"}
+    row = {
+        "workspace_id": endpoint.workspace_id,
+        "endpoint_id": endpoint.endpoint_id,
+        "job_id": uuid.uuid4(),
+        "status": "SUCCESS",
+    }
     row |= {"cause": "API"} | dict.fromkeys(("id_at", "created_at", "scheduled_at"), datetime.now(UTC) + HOUR)
     superuser.execute("update kronos.retention set weeks_from = '-infinity'")
     superuser.execute(
@@ -196,29 +237,50 @@ def test_a_one_shot_that_was_made_before_the_clock_was_set_back_has_its_executio
     )
     superuser.execute(_ROWS, row)
     superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
-    query = "select count(*) from kronos.find_executions(array[%(job_id)s::uuid], %(status)s, null, null, null, null, 5)"
+    query = (
+        "select count(*) from kronos.find_executions(array[%(job_id)s::uuid], %(status)s, null, null, null, null, 5)"
+    )
     assert [value(superuser, query, row | {"status": status}) for status in (None, "SUCCESS", "FAILED")] == [1, 1, 0]
 
 
 def test_what_was_given_another_status_by_hand_is_in_the_lists(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, created_at=NOW - DAY)
-    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id, "status": "FAILED"}
+    row = {
+        "workspace_id": endpoint.workspace_id,
+        "endpoint_id": endpoint.endpoint_id,
+        "job_id": job_id,
+        "status": "FAILED",
+    }
     superuser.execute("update kronos.retention set weeks_from = '-infinity'")
     superuser.execute(_ROWS, row | {"cause": "SCHEDULE"} | dict.fromkeys(("id_at", "created_at", "scheduled_at"), NOW))
     superuser.execute("update kronos.execution_done set status = 'SUCCESS' where job_id = %s", [job_id])
     superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
     query = "select count(*) from kronos.find_executions(%s::uuid[], %s, null, null, null, null, 5)"
-    found = [value(superuser, query, [job_ids, status]) for job_ids in ([job_id], None) for status in ("SUCCESS", None, "FAILED")]
+    found = [
+        value(superuser, query, [job_ids, status])
+        for job_ids in ([job_id], None)
+        for status in ("SUCCESS", None, "FAILED")
+    ]
     assert found == [1, 1, 0, 1, 1, 0]
 
 
 def test_prompt_rows_note_no_day(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)
-    row = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id, "status": "SUCCESS"}
+    row = {
+        "workspace_id": endpoint.workspace_id,
+        "endpoint_id": endpoint.endpoint_id,
+        "job_id": job_id,
+        "status": "SUCCESS",
+    }
     row |= {"id_at": NOW, "created_at": NOW + 0.9 * HOUR}
-    for cause, scheduled_at in (("SCHEDULE", NOW), ("API", NOW + 30 * DAY), ("BACKFILL", NOW - 30 * DAY), ("MANUAL", NOW)):
+    for cause, scheduled_at in (
+        ("SCHEDULE", NOW),
+        ("API", NOW + 30 * DAY),
+        ("BACKFILL", NOW - 30 * DAY),
+        ("MANUAL", NOW),
+    ):
         superuser.execute(_ROWS, row | {"cause": cause, "scheduled_at": scheduled_at})
     assert values(superuser, "select id_day from kronos.late_days") == []
     superuser.execute(_ROWS, row | {"cause": "SCHEDULE", "scheduled_at": NOW - 2 * DAY, "id_at": NOW - 2 * DAY})
@@ -226,7 +288,8 @@ def test_prompt_rows_note_no_day(superuser: Connection) -> None:
 
 
 def test_an_attached_partition_is_noted_as_its_rows_would_have_been(superuser: Connection) -> None:
-    """Ticks, one-shots, such as are their own job, and what was made late: restored by a DBA after retention forgot their weeks."""
+    """Ticks, one-shots, such as are their own job, and what was made late: restored by a DBA after retention forgot
+    their weeks."""
     endpoint = add_endpoint(superuser)
     began = datetime(2024, 3, 4, tzinfo=UTC)
     job_id = make_cron_job(superuser, endpoint, created_at=began, ticks_from=began)
@@ -240,7 +303,14 @@ def test_an_attached_partition_is_noted_as_its_rows_would_have_been(superuser: C
         (3, "API", "SUCCESS", 0),
     ):
         at = began + day * DAY
-        made = {"id_at": at, "scheduled_at": at, "created_at": at + late * DAY, "job_id": job_id, "cause": cause, "status": status}
+        made = {
+            "id_at": at,
+            "scheduled_at": at,
+            "created_at": at + late * DAY,
+            "job_id": job_id,
+            "cause": cause,
+            "status": status,
+        }
         superuser.execute(_ROWS, row | made)
     superuser.execute("update kronos.execution_done set job_id = execution_id where cause = 'API'")
     notes = "select subject_id, status, week, count(*) from kronos.history_weeks group by 1, 2, 3 order by 1, 2, 3"

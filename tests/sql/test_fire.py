@@ -10,7 +10,21 @@ import psycopg
 import pytest
 
 from factory import add_endpoint
-from sql_factory import Connection, account, acting_as, await_lock, done, fire, job, live, make_cron_job, once, records, value, values
+from sql_factory import (
+    Connection,
+    account,
+    acting_as,
+    await_lock,
+    done,
+    fire,
+    job,
+    live,
+    make_cron_job,
+    once,
+    records,
+    value,
+    values,
+)
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -96,7 +110,9 @@ def test_a_job_that_is_not_active_does_not_fire(superuser: Connection, tick: dat
 
 
 @pytest.mark.parametrize("status", ["SUSPENDED", "DELETED"])
-def test_a_job_of_a_workspace_that_is_not_active_does_not_fire(superuser: Connection, tick: datetime, status: str) -> None:
+def test_a_job_of_a_workspace_that_is_not_active_does_not_fire(
+    superuser: Connection, tick: datetime, status: str
+) -> None:
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
     superuser.execute(
@@ -109,9 +125,14 @@ def test_a_job_of_a_workspace_that_is_not_active_does_not_fire(superuser: Connec
     assert (live(superuser, job_id), done(superuser, job_id)) == ([], [])
 
 
-def test_concurrent_rings_make_exactly_the_distinct_ticks(superuser: Connection, database_url: str, tick: datetime) -> None:
+def test_concurrent_rings_make_exactly_the_distinct_ticks(
+    superuser: Connection, database_url: str, tick: datetime
+) -> None:
     start = tick - 60 * MINUTE
-    job_ids = [make_cron_job(superuser, next_tick_at=start, catch_up_policy="ALL", catch_up_window_seconds=7200) for _ in range(3)]
+    job_ids = [
+        make_cron_job(superuser, next_tick_at=start, catch_up_policy="ALL", catch_up_window_seconds=7200)
+        for _ in range(3)
+    ]
     begin = threading.Barrier(8)
 
     def ring(worker: int) -> None:
@@ -120,12 +141,16 @@ def test_concurrent_rings_make_exactly_the_distinct_ticks(superuser: Connection,
             for nth in range(15):
                 job_id = job_ids[(worker + nth) % 3]
                 back = start + ((worker * 7 + nth * 11) % 60) * MINUTE
-                connection.execute("update tests.jobs set next_tick_at = least(next_tick_at, %s) where job_id = %s", [back, job_id])
+                connection.execute(
+                    "update tests.jobs set next_tick_at = least(next_tick_at, %s) where job_id = %s", [back, job_id]
+                )
                 connection.execute("select kronos.fire(%s)", [job_id])
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(ring, range(8)))
-    fire(superuser, job_ids[0])  # whoever found another one catching up has left it the work, also of a pointer that was set back meanwhile
+    fire(
+        superuser, job_ids[0]
+    )  # whoever found another one catching up has left it the work, also of a pointer that was set back meanwhile
     for job_id in job_ids:
         until = job(superuser, job_id)["next_tick_at"]
         expected = [start + n * MINUTE for n in range(int((until - start) / MINUTE))]
@@ -140,7 +165,8 @@ def test_a_pointer_set_back_delivers_no_finished_tick_again(superuser: Connectio
     superuser.execute(
         """
         with ended as (delete from kronos.execution_live where job_id = %s returning *)
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status,
                                            scheduled_at, run_at, created_at, max_attempts, input)
         select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS',
                scheduled_at, run_at, created_at, max_attempts, input
@@ -163,7 +189,9 @@ def test_a_ticks_execution_id_is_a_version_7_uuid_of_job_and_tick(superuser: Con
     ]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
-    assert [(made.version, made.variant, made.int >> 80) for made in ids[:1]] == [(7, uuid.RFC_4122, int(NOON.timestamp() * 1000))]
+    assert [(made.version, made.variant, made.int >> 80) for made in ids[:1]] == [
+        (7, uuid.RFC_4122, int(NOON.timestamp() * 1000))
+    ]
 
 
 def test_no_tick_before_starts_at_though_the_pointer_was_set_before_it(superuser: Connection) -> None:
@@ -184,7 +212,11 @@ def test_max_runs_retires_the_job_with_its_reason(superuser: Connection) -> None
     account(superuser, job_id, now=NOON)
     assert job(superuser, job_id)["status"] == "ACTIVE"
     account(superuser, job_id, now=NOON + timedelta(minutes=9))
-    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [NOON, NOON + MINUTE, NOON + 2 * MINUTE]
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [
+        NOON,
+        NOON + MINUTE,
+        NOON + 2 * MINUTE,
+    ]
     found = job(superuser, job_id)
     assert (found["status"], found["runs"], found["next_tick_at"]) == ("RETIRED", 3, None)
     assert found["status_reason"]["code"] == "max_runs_reached"
@@ -208,10 +240,12 @@ def test_one_ring_accounts_for_a_thousand_due_jobs_and_its_own(superuser: Connec
     first = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
     superuser.execute(
         """
-        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,
+            schedule, alarm, description,
                                  next_tick_at)
         select id, id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, next_tick_at
-          from tests.jobs, lateral (select gen_random_uuid() as id from generate_series(1, 1200) where jobs.job_id is not null) as new
+          from tests.jobs, lateral (select gen_random_uuid() as id from generate_series(1, 1200)
+               where jobs.job_id is not null) as new
          where job_id = %s
         """,
         [first],
@@ -229,7 +263,10 @@ def test_one_ring_takes_on_only_as_much_of_an_outage_as_it_can_end(superuser: Co
     rung = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
     two_days: dict[str, Any] = {"catch_up_policy": "ALL", "catch_up_window_seconds": 3 * 86400}
     ended = tick + timedelta(seconds=1)  # in the next minute they have no tick more
-    behind = [make_cron_job(superuser, endpoint, next_tick_at=tick - timedelta(days=2), ends_at=ended, **two_days) for _ in range(20)]
+    behind = [
+        make_cron_job(superuser, endpoint, next_tick_at=tick - timedelta(days=2), ends_at=ended, **two_days)
+        for _ in range(20)
+    ]
     on_time = [make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick) for _ in range(70)]
     made = fire(superuser, rung)
     assert [job_id for job_id in on_time if not live(superuser, job_id)] == []
@@ -245,12 +282,14 @@ def test_a_ring_accounts_for_the_most_overdue_first(superuser: Connection, tick:
     rung = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
     superuser.execute(
         """
-        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+        insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,
+            schedule, alarm, description,
                                  next_tick_at)
         select id, id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
                next_tick_at - n * interval '10 microseconds'
           from tests.jobs,
-               lateral (select gen_random_uuid() as id, n from generate_series(1, 1010) as n where jobs.job_id is not null) as new
+               lateral (select gen_random_uuid() as id, n from generate_series(1, 1010) as n
+                   where jobs.job_id is not null) as new
          where job_id = %s
         """,
         [rung],
@@ -264,7 +303,9 @@ def test_a_ring_accounts_for_the_most_overdue_first(superuser: Connection, tick:
     assert left == [tick - n * timedelta(microseconds=10) for n in range(10, 0, -1)]
 
 
-def test_a_locked_job_is_passed_over_and_not_waited_for(superuser: Connection, other: Connection, tick: datetime) -> None:
+def test_a_locked_job_is_passed_over_and_not_waited_for(
+    superuser: Connection, other: Connection, tick: datetime
+) -> None:
     rung, free, locked = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(3))
     other.execute("select from kronos.jobs where job_id = %s for update", [locked])
     superuser.execute("set lock_timeout = '2s'")
@@ -296,13 +337,19 @@ def test_ticks_that_fell_due_while_a_ring_waited_are_accounted_for(
         ring = thread.submit(fire, ringing, job_id)
         await_lock(superuser, ringing)
         # A tick of the time between: a moment after the ring began, as a job whose pointer was moved would have it.
-        due = value(other, "update tests.jobs set next_tick_at = clock_timestamp() where job_id = %s returning next_tick_at", [job_id])
+        due = value(
+            other,
+            "update tests.jobs set next_tick_at = clock_timestamp() where job_id = %s returning next_tick_at",
+            [job_id],
+        )
         other.commit()
         assert ring.result(20) == 1
     assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [due]
 
 
-def test_a_ring_wakes_the_workers_once_and_only_for_something(superuser: Connection, other: Connection, tick: datetime) -> None:
+def test_a_ring_wakes_the_workers_once_and_only_for_something(
+    superuser: Connection, other: Connection, tick: datetime
+) -> None:
     other.autocommit = True
     other.execute("listen kronos_work")
     rung, _, _ = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(3))
@@ -313,10 +360,14 @@ def test_a_ring_wakes_the_workers_once_and_only_for_something(superuser: Connect
     assert heard == ["", "the last"]
 
 
-def test_a_ring_that_only_records_what_was_missed_wakes_nobody(superuser: Connection, other: Connection, tick: datetime) -> None:
+def test_a_ring_that_only_records_what_was_missed_wakes_nobody(
+    superuser: Connection, other: Connection, tick: datetime
+) -> None:
     other.autocommit = True
     other.execute("listen kronos_work")
-    job_id = make_cron_job(superuser, cron=once(tick - 5 * MINUTE), next_tick_at=tick - 5 * MINUTE, catch_up_policy="SKIP")
+    job_id = make_cron_job(
+        superuser, cron=once(tick - 5 * MINUTE), next_tick_at=tick - 5 * MINUTE, catch_up_policy="SKIP"
+    )
     assert fire(superuser, job_id) == 0
     assert [row["status"] for row in done(superuser, job_id)] == ["MISSED"]
     superuser.execute("notify kronos_work, 'the last'")
@@ -335,7 +386,8 @@ def test_a_ring_touches_no_job_that_is_not_due(superuser: Connection, tick: date
 def test_a_pointer_set_back_to_a_tick_that_ends_at_this_moment_delivers_nothing(
     superuser: Connection, database_url: str, overlap: str
 ) -> None:
-    """Its execution is among the live ones when the firing begins, and among the finished when it inserts: never in both."""
+    """Its execution is among the live ones when the firing begins, and among the finished when it inserts: never in
+    both."""
     job_id = make_cron_job(superuser, next_tick_at=NOON, overlap=overlap)
     assert account(superuser, job_id, now=NOON) == 1
     superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [NOON, job_id])
@@ -347,9 +399,11 @@ def test_a_pointer_set_back_to_a_tick_that_ends_at_this_moment_delivers_nothing(
         worker.execute(
             """
             with ended as (delete from kronos.execution_live where job_id = %s returning *)
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, status,
                                                scheduled_at, run_at, created_at, max_attempts, input)
-            select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at,
+            select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS',
+                   scheduled_at, run_at,
                    created_at, max_attempts, input
               from ended
             """,

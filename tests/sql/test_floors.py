@@ -59,7 +59,10 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
 
 
 def _function(name: str, body: str) -> str:
-    return f"-- {name}: made up.\ncreate or replace function kronos.{name}() returns integer\nlanguage sql\nreturn {body};\n"
+    return (
+        f"-- {name}: made up.\ncreate or replace function kronos.{name}() returns integer\nlanguage sql\nreturn "
+        f"{body};\n"
+    )
 
 
 def test_a_call_upward_is_printed_with_its_floors(release: Release) -> None:
@@ -69,14 +72,19 @@ def test_a_call_upward_is_printed_with_its_floors(release: Release) -> None:
 
 
 def test_a_call_upward_by_way_of_a_view_is_one(release: Release) -> None:
-    release.write("views/seen.sql", "create or replace view kronos.seen with (security_invoker = true) as select kronos.high() as n;")
+    release.write(
+        "views/seen.sql",
+        "create or replace view kronos.seen with (security_invoker = true) as select kronos.high() as n;",
+    )
     release.write("functions/ground/low.sql", _function("low", "(select n from kronos.seen)"))
     release.write("functions/ring/high.sql", _function("high", "1"))
     assert _upward() == ["ground/low → ring/high"]
 
 
 def test_comments_and_the_command_of_pg_cron_are_no_calls(release: Release) -> None:
-    release.write("functions/ground/low.sql", _function("low", "1 -- kronos.fire(x)\n + length('select kronos.fire(%L)')"))
+    release.write(
+        "functions/ground/low.sql", _function("low", "1 -- kronos.fire(x)\n + length('select kronos.fire(%L)')")
+    )
     assert _upward() == []
 
 

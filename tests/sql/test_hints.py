@@ -20,10 +20,14 @@ ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 GENERAL = re.compile(
     "write a (number|step) from|write one of |.*write numbers? from|.*write a number from|write names of three letters"
     "|write \\*, a number from"
-    "|write # between|write five fields|write @hourly, @daily|write printable|write one step only|shorten|remove the comma"
-    '|.*write "every" in place of cron|.*belongs? into|\\$, the last|W follows one|L, the last|the zone stands|a schedule names times'
+    "|write # between|write five fields|write @hourly, @daily|write printable|write one step only|shorten|remove the "
+    "comma"
+    '|.*write "every" in place of cron|.*belongs? into|\\$, the last|W follows one|L, the last|the zone stands|a '
+    "schedule names times"
 )
-ADVICE = re.compile(r"write (?:its first value, )?(.+?)(?=$|;|, | in place of| for | and nothing| in plain| instead of)")
+ADVICE = re.compile(
+    r"write (?:its first value, )?(.+?)(?=$|;|, | in place of| for | and nothing| in plain| instead of)"
+)
 
 # A text, and what it means where it comes from: a cron text, or an interval.
 MEANT = [
@@ -171,7 +175,13 @@ def advice(connection: Connection, text: str, message: str, hint: str) -> Iterat
 
 
 def seconds(connection: Connection, every: str) -> int:
-    return int(value(connection, "select (kronos.read_schedule(null, %s, %s, 'UTC', 'SHIFT', 'FIRST')).every_seconds", [every, ANCHOR]))
+    return int(
+        value(
+            connection,
+            "select (kronos.read_schedule(null, %s, %s, 'UTC', 'SHIFT', 'FIRST')).every_seconds",
+            [every, ANCHOR],
+        )
+    )
 
 
 @pytest.mark.parametrize(("text", "meant"), MEANT)
@@ -204,12 +214,17 @@ def test_a_zone_that_is_none_is_not_repeated(shared: Connection) -> None:
     assert refusal[1] == 'write 0 9 * * 1, and the zone into "timezone", as "timezone": "Europe/Berlin"'
 
 
-@pytest.mark.parametrize(("text", "every"), [("every 1 month", "1mo"), ("every 2 years", "2y"), ("rate(18 months)", "18mo")])
+@pytest.mark.parametrize(
+    ("text", "every"), [("every 1 month", "1mo"), ("every 2 years", "2y"), ("rate(18 months)", "18mo")]
+)
 def test_months_are_sent_to_the_calendars_intervals(shared: Connection, text: str, every: str) -> None:
     refusal = hint_of(shared, text)
     assert refusal
     assert f'write "every": "{every}" in place of cron' in refusal[1]
-    assert value(shared, "select kronos.read_schedule(null, %s, null, 'UTC', 'SHIFT', 'FIRST') is not null", [every]) is not None
+    assert (
+        value(shared, "select kronos.read_schedule(null, %s, null, 'UTC', 'SHIFT', 'FIRST') is not null", [every])
+        is not None
+    )
 
 
 @pytest.mark.parametrize("text", ["90 seconds", "@every 1h30m10s", "every 61 seconds"])
@@ -222,7 +237,13 @@ def test_no_other_unit_is_shown_beside_a_number_of_seconds(shared: Connection, t
 
 @pytest.mark.parametrize(
     ("text", "every"),
-    [("30 seconds", "30s"), ("10 seconds", "10s"), ("@every 45s", "45s"), ("*/10 * * * * *", "10s"), ("* * * * * *", "1s")],
+    [
+        ("30 seconds", "30s"),
+        ("10 seconds", "10s"),
+        ("@every 45s", "45s"),
+        ("*/10 * * * * *", "10s"),
+        ("* * * * * *", "1s"),
+    ],
 )
 def test_seconds_are_advised_where_pg_cron_has_them(shared: Connection, text: str, every: str) -> None:
     with pg_cron(shared, "1.6"):
@@ -255,7 +276,8 @@ def test_where_sunday_may_be_1_names_are_advised(shared: Connection) -> None:
 
 
 def followed(connection: Connection, text: str) -> int:
-    """How many texts and intervals the hint for a text advises, each of them taken, but for other items of the text; 0 for a valid text."""
+    """How many texts and intervals the hint for a text advises, each of them taken, but for other items of the text; 0
+    for a valid text."""
     refusal = hint_of(connection, text)
     if refusal is None:
         return 0
@@ -270,7 +292,9 @@ def followed(connection: Connection, text: str) -> int:
             assert seconds(connection, every) > 0, (text, hint)
         elif cron is not None:
             again = hint_of(connection, cron)
-            assert again is None or ("cron field" in message and (again[0] != message or is_there_twice(text, message))), (
+            assert again is None or (
+                "cron field" in message and (again[0] != message or is_there_twice(text, message))
+            ), (
                 text,
                 hint,
                 cron,
@@ -283,7 +307,8 @@ def followed(connection: Connection, text: str) -> int:
 
 
 def is_there_twice(text: str, message: str) -> bool:
-    """Whether the item that a message quotes stands in the text more than once, as in ?,?: the advice was followed for one of them."""
+    """Whether the item that a message quotes stands in the text more than once, as in ?,?: the advice was followed for
+    one of them."""
     quoted = re.search(r'"([^"]+)"', message)
     return quoted is not None and text.count(quoted[1]) > 1
 
@@ -310,8 +335,10 @@ def test_what_a_hint_says_to_write_is_taken(shared: Connection, text: str) -> No
 
 # Words and signs that other crons have, at any place.
 _FOREIGN = st.sampled_from(
-    ["?", "L", "W", "#", "H", "~", "R", "/", "-", ",", "5/15", "L-3", "LW", "fridayL", "mon-friL", "friday", "1-5#2", "5#L", "W15", "29-L",
-     "weekday", "sept", "*/90", "*/120", "005", "100", "60", "24", "32W", "L-31", "# x", "/usr/bin/x", "root", "2027", "0", "*/10",
+    ["?", "L", "W", "#", "H", "~", "R", "/", "-", ",", "5/15", "L-3", "LW", "fridayL", "mon-friL", "friday", "1-5#2",
+     "5#L", "W15", "29-L",
+     "weekday", "sept", "*/90", "*/120", "005", "100", "60", "24", "32W", "L-31", "# x", "/usr/bin/x", "root", "2027",
+     "0", "*/10",
      "TZ=UTC", "@every", "90m", "seconds", "mon, wed", "\u2013", '"', "cron(", ")", "$-3", "1.5", "fri-", "jan-monday"]
 )  # fmt: skip
 
@@ -323,12 +350,21 @@ def foreign_texts(draw: st.DrawFn) -> str:
     for _ in range(draw(st.integers(1, 2))):
         at = draw(st.integers(0, len(fields) - 1))
         sign = draw(_FOREIGN)
-        forms = [sign, sign, f"{fields[at]},{sign}", f"{sign},{fields[at]}", f"{fields[at]}{sign}", f"{sign}{fields[at]}"]
+        forms = [
+            sign,
+            sign,
+            f"{fields[at]},{sign}",
+            f"{sign},{fields[at]}",
+            f"{fields[at]}{sign}",
+            f"{sign}{fields[at]}",
+        ]
         fields[at] = draw(st.sampled_from([*forms, f"{fields[at]} {sign}", f"{sign} {fields[at]}"]))
     return " ".join(fields)
 
 
-@settings(deadline=None, max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(text=st.one_of(foreign_texts(), foreign_texts(), damaged_texts()))
 def test_what_any_hint_says_to_write_is_taken(shared: Connection, text: str) -> None:
     followed(shared, text)

@@ -1,4 +1,5 @@
-"""Two years of history cost a ring or a request what ten days do: reads and locks with 750 partitions and 20,000 jobs."""
+"""Two years of history cost a ring or a request what ten days do: reads and locks with 750 partitions and 20,000
+jobs."""
 
 import threading
 import uuid
@@ -28,12 +29,14 @@ declare
 begin
     for v_day in      -- up to the first week that there is
         select (kronos.uuid7_time(oldest.from_id) at time zone 'UTC')::date - day
-          from (select from_id from kronos.partitions() where parent = 'execution_done' order by from_id limit 1) as oldest
+          from (select from_id from kronos.partitions() where parent = 'execution_done' order by from_id
+               limit 1) as oldest
          cross join generate_series(1, %d) as day
     loop
         foreach v_table in array array['execution_done', 'attempt'] loop
             execute format('create table kronos.%%I partition of kronos.%%I for values from (%%L) to (%%L)',
-                           v_table || '_' || to_char(v_day, 'YYYYMMDD'), v_table, kronos.uuid7_floor(v_day::timestamptz),
+                           v_table || '_' || to_char(v_day, 'YYYYMMDD'), v_table,
+                               kronos.uuid7_floor(v_day::timestamptz),
                            kronos.uuid7_floor((v_day + 1)::timestamptz));
         end loop;
         if extract(day from v_day) in (10, 20) then      -- the locks of what was made are given back
@@ -45,9 +48,11 @@ $$
 """
 _JOBS = """
 with made as (
-insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, name, cron, timezone, schedule, alarm,
+insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status, name, cron,
+    timezone, schedule, alarm,
                          description, created_at, ticks_from, tags, retired_at)
-select new.job_id, new.job_id, workspace_id, endpoint_id, kind.trigger, kind.status, case when n % 4 = 0 then 'job-' || n end,
+select new.job_id, new.job_id, workspace_id, endpoint_id, kind.trigger, kind.status, case when n % 4 = 0
+       then 'job-' || n end,
        case when n % 4 = 0 then cron end, case when n % 4 = 0 then timezone end, case when n % 4 = 0 then schedule end,
        case when n % 4 = 0 then alarm end, case when n % 4 = 0 then description end,
        made.at, made.at,
@@ -62,10 +67,12 @@ select new.job_id, new.job_id, workspace_id, endpoint_id, kind.trigger, kind.sta
 returning job_id, workspace_id, trigger
 )
 insert into kronos.pointers (job_id, workspace_id, next_tick_at)
-select job_id, workspace_id, now() + interval '1 day' + row_number() over () * interval '4 s' from made where trigger = 'CRON'
+select job_id, workspace_id, now() + interval '1 day' + row_number() over () * interval '4 s' from made
+       where trigger = 'CRON'
 """
 _EXECUTIONS = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    status, scheduled_at, run_at,
                                    created_at, started_at, max_attempts, input)
 select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.endpoint_id, 1,
        case when job.trigger = 'CRON' then 'SCHEDULE' else 'API' end,
@@ -88,15 +95,20 @@ class Old:
         self.workspace_id = self.endpoint.workspace_id
         connection.execute("set timezone = 'UTC'")
         connection.execute((_PARTITIONS % DAYS).encode())
-        made: dict[str, Any] = {"created_at": datetime.now(UTC) - DAYS * DAY, "ticks_from": datetime.now(UTC) - DAYS * DAY}
+        made: dict[str, Any] = {
+            "created_at": datetime.now(UTC) - DAYS * DAY,
+            "ticks_from": datetime.now(UTC) - DAYS * DAY,
+        }
         self.job_id = make_cron_job(connection, self.endpoint, cron="0 * * * *", name="hourly", **made)
         connection.execute("update kronos.workspaces set created_at = %s", [made["created_at"]])
         self._fill(_JOBS)
         self._fill(_EXECUTIONS)
         connection.execute(
             """
-            insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id)
-            select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, 'w1' from kronos.execution_done
+            insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
+                started_at, worker_id)
+            select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', started_at, 'w1'
+                   from kronos.execution_done
             """
         )
         connection.execute("vacuum analyze kronos.jobs")
@@ -132,13 +144,33 @@ _PAGE = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_
     "limit": 50,
     "bytes": 1_048_576,
 }
-_FILTERS = ("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before", "before_created_at", "before_id")
+_FILTERS = (
+    "endpoint",
+    "trigger",
+    "status",
+    "tag",
+    "q",
+    "created_after",
+    "created_before",
+    "before_created_at",
+    "before_id",
+)
 _JOBS_PAGE = dict.fromkeys(_FILTERS) | {"limit": 50, "bytes": 1_048_576}
-_READS: dict[str, tuple[str, dict[str, Any], int]] = {  # and how many partitions of execution_done it may look into at most
+_READS: dict[
+    str, tuple[str, dict[str, Any], int]
+] = {  # and how many partitions of execution_done it may look into at most
     "an execution": ("executions.get_execution", {"execution_id": "execution_id"}, 1),
-    "its attempts": ("executions.list_attempts", {"execution_id": "execution_id", "after": 0, "limit": 50, "bytes": 1_048_576}, 0),
+    "its attempts": (
+        "executions.list_attempts",
+        {"execution_id": "execution_id", "after": 0, "limit": 50, "bytes": 1_048_576},
+        0,
+    ),
     "executions": ("executions.list_executions", _PAGE, 20),
-    "executions of a place": ("executions.list_executions", _PAGE | {"before_created_at": "created_at", "before_id": "execution_id"}, 20),
+    "executions of a place": (
+        "executions.list_executions",
+        _PAGE | {"before_created_at": "created_at", "before_id": "execution_id"},
+        20,
+    ),
     "executions of a status": ("executions.list_executions", _PAGE | {"status": "FAILED"}, 40),
     "a job's executions": ("executions.list_job_executions", _PAGE | {"job": "job_id"}, 20),
     "a job's of a status": ("executions.list_job_executions", _PAGE | {"job": "job_id", "status": "FAILED"}, 70),
@@ -183,12 +215,20 @@ def test_a_read_holds_few_locks(old: Old, read: str) -> None:
 
 @pytest.mark.parametrize(
     "filters",
-    [{"status": "EXPIRED"}, {"scheduled_after": datetime(2999, 1, 1, tzinfo=UTC)}, {"scheduled_before": datetime(1999, 1, 1, tzinfo=UTC)}],
+    [
+        {"status": "EXPIRED"},
+        {"scheduled_after": datetime(2999, 1, 1, tzinfo=UTC)},
+        {"scheduled_before": datetime(1999, 1, 1, tzinfo=UTC)},
+    ],
 )
 def test_a_filter_that_nothing_matches_comes_to_its_end_by_index(old: Old, filters: dict[str, Any]) -> None:
     with told_plans(old.connection) as plans:
         found = run_statement(
-            old.connection, "executions.list_executions", _PAGE | filters, role="kronos_api", workspace_id=old.workspace_id
+            old.connection,
+            "executions.list_executions",
+            _PAGE | filters,
+            role="kronos_api",
+            workspace_id=old.workspace_id,
         )
         held = locks(old.connection)
     assert (found, seq_scans("\n".join(plans), "execution_done")) == ([], [])
@@ -204,10 +244,12 @@ def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str)
         "job": ("executions.list_job_executions", _PAGE | {"job": str(old.job_id)}),
     }[of]
     rare = """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, status_reason,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, status_reason,
                                            scheduled_at, run_at, created_at, max_attempts, input)
         select kronos.uuid7(at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'EXPIRED', '{}', at, at, at, 5, '{}'
-          from kronos.jobs, unnest(array[now() - interval '300 days', now() - interval '600 days']) as at where job_id = %s
+          from kronos.jobs, unnest(array[now() - interval '300 days', now() - interval '600 days']) as at
+               where job_id = %s
     """
     found = {}
     for what in ("nothing", "rare"):
@@ -216,7 +258,9 @@ def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str)
             if what == "rare":
                 old.connection.execute(rare, [old.job_id])
             plans.clear()
-            rows = run_statement(old.connection, name, params | {"status": "EXPIRED"}, role="kronos_api", workspace_id=old.workspace_id)
+            rows = run_statement(
+                old.connection, name, params | {"status": "EXPIRED"}, role="kronos_api", workspace_id=old.workspace_id
+            )
             found[what] = len(rows), len(partitions_in("\n".join(plans), "execution_done"))
     assert found["nothing"] == (0, 0)
     assert found["rare"][0] == 2
@@ -228,9 +272,11 @@ def test_where_rows_are_prompt_a_scheduled_time_names_the_partitions(old: Old, e
     """Of 750 partitions those about it, and the one with a run that was asked for long before."""
     at = datetime.now(UTC) + (DAY if edge == "scheduled_after" else -DAYS * DAY / 2)
     odd = """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status,
                                            scheduled_at, run_at, created_at, max_attempts, input)
-        select kronos.uuid7(made.at), workspace_id, job_id, endpoint_id, 1, 'MANUAL', 'SUCCESS', %(scheduled_at)s, made.at, made.at, 5, '{}'
+        select kronos.uuid7(made.at), workspace_id, job_id, endpoint_id, 1, 'MANUAL', 'SUCCESS',
+               %(scheduled_at)s, made.at, made.at, 5, '{}'
           from kronos.jobs, (values (%(made_at)s)) as made (at) where job_id = %(job_id)s
     """
     made = {
@@ -243,7 +289,11 @@ def test_where_rows_are_prompt_a_scheduled_time_names_the_partitions(old: Old, e
         old.connection.execute(odd, made)
         plans.clear()
         rows = run_statement(
-            old.connection, "executions.list_executions", _PAGE | {edge: at, "limit": 5}, role="kronos_api", workspace_id=old.workspace_id
+            old.connection,
+            "executions.list_executions",
+            _PAGE | {edge: at, "limit": 5},
+            role="kronos_api",
+            workspace_id=old.workspace_id,
         )
     looked = [plan for plan in plans if "execution_done" in plan]
     assert len(rows) == (1 if edge == "scheduled_after" else 5)
@@ -254,10 +304,13 @@ def test_where_rows_are_prompt_a_scheduled_time_names_the_partitions(old: Old, e
 def test_a_job_that_runs_once_a_week_is_read_from_the_partitions_of_its_runs(old: Old) -> None:
     """Of 750 partitions of a day: not from the seven of each week."""
     runs = """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status,
                                            scheduled_at, run_at, created_at, max_attempts, input)
-        select kronos.tick_id(job_id, at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', at, at, at, 5, '{}'
-          from kronos.jobs, generate_series(now() - interval '700 days', now(), interval '7 days') as at where job_id = %s
+        select kronos.tick_id(job_id, at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', at, at,
+               at, 5, '{}'
+          from kronos.jobs, generate_series(now() - interval '700 days', now(), interval '7 days') as at
+               where job_id = %s
     """
     with told_plans(old.connection) as plans:
         old.connection.execute("update kronos.retention set weeks_from = '-infinity'")
@@ -265,7 +318,9 @@ def test_a_job_that_runs_once_a_week_is_read_from_the_partitions_of_its_runs(old
         old.connection.execute(runs, [job_id])
         plans.clear()
         params = _PAGE | {"job": str(job_id)}
-        rows = run_statement(old.connection, "executions.list_job_executions", params, role="kronos_api", workspace_id=old.workspace_id)
+        rows = run_statement(
+            old.connection, "executions.list_job_executions", params, role="kronos_api", workspace_id=old.workspace_id
+        )
     looked = [plan for plan in plans if "execution_done" in plan]
     assert len(rows) == 50
     assert len(partitions_in("\n".join(looked), "execution_done")) <= 80  # the page's, and the walk's last few beyond
@@ -275,9 +330,15 @@ def test_a_job_that_runs_once_a_week_is_read_from_the_partitions_of_its_runs(old
 def _ring(connection: Connection, job_id: uuid.UUID) -> tuple[int, int]:
     """What a ring of the job, due now, made, and the locks that its transaction held."""
     with connection.transaction(force_rollback=True):
-        connection.execute("update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
-        # A firing that is alone in its transaction also moves the pointers' floor, with three locks more: no matter of milliseconds here.
-        await_condition(lambda: not value(connection, "select kronos.is_alone()"), "the transaction to be older than one statement's")
+        connection.execute(
+            "update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id]
+        )
+        # A firing that is alone in its transaction also moves the pointers' floor, with three locks more: no matter of
+        # milliseconds here.
+        await_condition(
+            lambda: not value(connection, "select kronos.is_alone()"),
+            "the transaction to be older than one statement's",
+        )
         made = value(connection, "select kronos.fire(%s)", [job_id])
         return made, locks(connection)
 
@@ -294,9 +355,14 @@ def test_a_ring_of_a_tick_that_was_run_finds_it_in_its_partition(old: Old) -> No
     with told_plans(old.connection) as plans:
         old.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, old.job_id])
         old.connection.execute(
-            "update kronos.jobs set catch_up_policy = 'ALL', ends_at = %s where job_id = %s", [tick + timedelta(minutes=1), old.job_id]
+            "update kronos.jobs set catch_up_policy = 'ALL', ends_at = %s where job_id = %s",
+            [tick + timedelta(minutes=1), old.job_id],
         )
-        made = value(old.connection, "select kronos.account_ticks(array[%s::uuid], %s)", [old.job_id, tick + timedelta(seconds=1)])
+        made = value(
+            old.connection,
+            "select kronos.account_ticks(array[%s::uuid], %s)",
+            [old.job_id, tick + timedelta(seconds=1)],
+        )
     assert made == 0
     assert len(partitions_in("\n".join(plans), "execution_done")) == 1
     assert seq_scans("\n".join(plans), "execution_done", "jobs") == []
@@ -324,7 +390,9 @@ def test_a_delivery_locks_the_partition_of_its_execution(old: Old, finalize: str
         old.connection.execute("set local role kronos_worker")
         claimed = run(old.connection, "claim_executions", claim_params([old.endpoint], token=token))
         assert [row[0] for row in claimed] == [execution_id]
-        ended = finalize_params(token, [execution_id], "SUCCESS", is_retryable=False, retry=timedelta()) | {"worker_id": "w1"}
+        ended = finalize_params(token, [execution_id], "SUCCESS", is_retryable=False, retry=timedelta()) | {
+            "worker_id": "w1"
+        }
         assert run(old.connection, finalize, ended) == [(execution_id, verdict) for verdict in left]
         assert run(old.connection, "judge_unapplied", ended) == [(execution_id, "ALREADY")]
         assert locks(old.connection) <= 130
@@ -335,7 +403,11 @@ def test_every_statement_leaves_the_partitions_to_functions_that_name_them(old: 
     over_history = []
     for statement in sql.texts().values():
         for table in ("execution_done", "attempt", "attempts", "executions"):
-            over_history += [statement for word in ("from", "join", "using") if f"{word} kronos.{table} " in statement.replace("\n", " ")]
+            over_history += [
+                statement
+                for word in ("from", "join", "using")
+                if f"{word} kronos.{table} " in statement.replace("\n", " ")
+            ]
     assert over_history == []
     functions = records(
         old.connection,
@@ -346,7 +418,9 @@ def test_every_statement_leaves_the_partitions_to_functions_that_name_them(old: 
         """,
     )
     assert len(functions) > 5
-    assert [each["proname"] for each in functions if "plan_cache_mode=force_custom_plan" not in (each["proconfig"] or [])] == []
+    assert [
+        each["proname"] for each in functions if "plan_cache_mode=force_custom_plan" not in (each["proconfig"] or [])
+    ] == []
 
 
 def test_ten_clients_at_the_end_of_long_lists_leave_a_ring_its_locks(old: Old, old_url: str) -> None:

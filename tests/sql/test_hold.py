@@ -1,4 +1,5 @@
-"""A held instance stands still, as if all of it were down: nothing fires, is caught up or claimed, and no pointer moves."""
+"""A held instance stands still, as if all of it were down: nothing fires, is caught up or claimed, and no pointer
+moves."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -33,9 +34,12 @@ def held(superuser: Connection, database_url: str) -> Iterator[Connection]:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_held"), [(None, False), ("", False), ("off", False), ("No", False), ("on", True), ("TRUE", True), ("hodl", True)]
+    ("text", "is_held"),
+    [(None, False), ("", False), ("off", False), ("No", False), ("on", True), ("TRUE", True), ("hodl", True)],
 )
-def test_whatever_is_not_a_plain_no_holds(superuser: Connection, database_url: str, text: str | None, is_held: bool) -> None:
+def test_whatever_is_not_a_plain_no_holds(
+    superuser: Connection, database_url: str, text: str | None, is_held: bool
+) -> None:
     hold(superuser, database_url, text)
     with psycopg.connect(database_url) as connection:
         assert value(connection, "select kronos.is_held()") is is_held
@@ -66,7 +70,9 @@ def test_no_ring_of_anybody_accounts_for_a_tick(
         assert len(live(superuser, missed)) == 60  # as after three hours of downtime: ALL, and its window is an hour
 
 
-async def test_no_worker_claims(superuser: Connection, database_url: str, held: Connection, endpoint: EndpointRow) -> None:
+async def test_no_worker_claims(
+    superuser: Connection, database_url: str, held: Connection, endpoint: EndpointRow
+) -> None:
     add_executions(superuser, endpoint, 3)
     link = Link(database_url, "test", Outage())
     assert await claims.due_endpoints(link, floors={}, since=None) == []
@@ -86,9 +92,13 @@ def test_history_is_not_aged_out_and_pg_cron_is_still_heard(superuser: Connectio
         held.execute("set session authorization kronos_cron")
         held.execute("select kronos.fire(%s)", [job_id])
         held.execute("reset session authorization")
-    assert value(superuser, "select output from kronos.executions join kronos.jobs using (job_id) where name = 'retention'") == {
-        "held": True
-    }
+    assert value(
+        superuser, "select output from kronos.executions join kronos.jobs using (job_id) where name = 'retention'"
+    ) == {"held": True}
     assert value(superuser, "select count(*) from kronos.retention where ran_at > '-infinity'") == 0
-    heard = "select count(*) from kronos.heartbeats where rang_at > now() - interval '1 minute'"  # PostgreSQL may have started longer ago
-    assert (value(superuser, heard), value(superuser, "select kronos.pg_cron_silence()") < timedelta(seconds=60)) == (2, True)
+    # PostgreSQL may have started longer ago
+    heard = "select count(*) from kronos.heartbeats where rang_at > now() - interval '1 minute'"
+    assert (value(superuser, heard), value(superuser, "select kronos.pg_cron_silence()") < timedelta(seconds=60)) == (
+        2,
+        True,
+    )

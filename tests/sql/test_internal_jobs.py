@@ -1,4 +1,5 @@
-"""Internal jobs: run inside PostgreSQL, each run an execution; the lease-keeper, and the ring that workers make in pg_cron's place."""
+"""Internal jobs: run inside PostgreSQL, each run an execution; the lease-keeper, and the ring that workers make in
+pg_cron's place."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -15,7 +16,8 @@ MINUTE = timedelta(minutes=1)
 def internal(connection: Connection, name: str) -> uuid.UUID:
     return uuid_of(
         connection,
-        "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and jobs.name = %s",
+        "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and "
+        "jobs.name = %s",
         [name],
     )
 
@@ -26,7 +28,9 @@ def ring(connection: Connection, name: str) -> Record:
     assert value(connection, "select kronos.fire(%s)", [internal(connection, name)]) == 0
     (made,) = [
         row
-        for row in records(connection, "select * from kronos.execution_done where job_id = %s", [internal(connection, name)])
+        for row in records(
+            connection, "select * from kronos.execution_done where job_id = %s", [internal(connection, name)]
+        )
         if row["execution_id"] not in before and row["status"] in ("SUCCESS", "FAILED")
     ]
     return made
@@ -39,8 +43,10 @@ def claim(connection: Connection, execution_id: uuid.UUID, *, holds_slot: bool =
         """
         with live as (
             update kronos.execution_live
-               set claim_token = %(token)s, worker_id = 'worker-1', claimed_at = now(), started_at = coalesce(started_at, now()),
-                   attempt_count = attempt_count + 1, visible_at = now() + interval '1 minute', holds_slot = %(holds_slot)s
+               set claim_token = %(token)s, worker_id = 'worker-1', claimed_at = now(),
+                   started_at = coalesce(started_at, now()),
+                   attempt_count = attempt_count + 1, visible_at = now() + interval '1 minute',
+                       holds_slot = %(holds_slot)s
              where execution_id = %(execution_id)s
             returning endpoint_id
         )
@@ -75,13 +81,21 @@ def test_a_dead_workers_execution_is_due_again_and_its_attempt_lost(superuser: C
     assert (row["error"]["type"], "worker-1" in row["error"]["message"]) == ("lease_expired", True)
 
 
-@pytest.mark.parametrize(("max_attempts", "max_crashes"), [(5, 0), (1, 3)], ids=["no crash is forgiven", "no attempt is left"])
-def test_a_dead_workers_execution_fails_when_its_chances_are_used_up(superuser: Connection, max_attempts: int, max_crashes: int) -> None:
+@pytest.mark.parametrize(
+    ("max_attempts", "max_crashes"), [(5, 0), (1, 3)], ids=["no crash is forgiven", "no attempt is left"]
+)
+def test_a_dead_workers_execution_fails_when_its_chances_are_used_up(
+    superuser: Connection, max_attempts: int, max_crashes: int
+) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5, max_attempts=max_attempts, max_crashes=max_crashes)
     execution_id = claimed(superuser, endpoint, holds_slot=True)
     end_leases(superuser, [execution_id])
     assert ring(superuser, "lease-keeper")["output"] == {"requeued": 0, "failed": 1, "released": 0}
-    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (
+    assert (
+        status_of(superuser, execution_id),
+        attempts_of(superuser, execution_id),
+        in_flight(superuser, endpoint),
+    ) == (
         "FAILED",
         ["LOST"],
         0,
@@ -154,12 +168,16 @@ def test_a_run_is_an_execution_with_its_attempt_and_output(superuser: Connection
 
 def test_a_run_by_hand_beside_the_schedule_is_manual_and_moves_no_pointer(superuser: Connection) -> None:
     later = value(superuser, "select date_trunc('minute', now()) + interval '30 minutes'")
-    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [later, internal(superuser, "reaper")])
+    superuser.execute(
+        "update tests.jobs set next_tick_at = %s where job_id = %s", [later, internal(superuser, "reaper")]
+    )
     assert ring(superuser, "reaper")["cause"] == "MANUAL"
     assert job(superuser, internal(superuser, "reaper"))["next_tick_at"] == later
 
 
-def test_a_task_that_fails_is_a_failed_execution_with_the_error_and_keeps_none_of_its_writes(superuser: Connection) -> None:
+def test_a_task_that_fails_is_a_failed_execution_with_the_error_and_keeps_none_of_its_writes(
+    superuser: Connection,
+) -> None:
     execution_id = claimed(superuser, add_endpoint(superuser))
     end_leases(superuser, [execution_id])
     superuser.execute("alter table kronos.attempt add constraint no_more check (worker_id <> 'worker-1')")
@@ -189,7 +207,10 @@ def counted(connection: Connection, job_id: uuid.UUID, *, since: datetime) -> di
     """Ticks by what became of them."""
     rows = [row for row in done(connection, job_id) if row["scheduled_at"] >= since]
     assert [row for row in rows if row["status"] != "SUCCESS" and row["status_reason"] is None] == []
-    return {status: sum(row["tick_count"] for row in rows if row["status"] == status) for status in {row["status"] for row in rows}}
+    return {
+        status: sum(row["tick_count"] for row in rows if row["status"] == status)
+        for status in {row["status"] for row in rows}
+    }
 
 
 _BEATS = "select job_id from kronos.heartbeats where rang_at > '-infinity'"
@@ -208,7 +229,9 @@ def test_pg_crons_ring_is_a_heartbeat_even_when_nothing_is_due_and_anothers_is_n
     assert len(done(superuser, job_id)) == runs
 
 
-def test_an_internal_job_runs_when_it_is_due_though_its_heartbeat_was_deleted(superuser: Connection, tick: datetime) -> None:
+def test_an_internal_job_runs_when_it_is_due_though_its_heartbeat_was_deleted(
+    superuser: Connection, tick: datetime
+) -> None:
     job_id = internal(superuser, "reaper")
     superuser.execute("delete from kronos.heartbeats")
     superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
@@ -224,7 +247,9 @@ SILENCE = timedelta(seconds=90)
 def silence(connection: Connection, *, since: timedelta) -> None:
     """The last heartbeat was so long ago."""
     connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
-    connection.execute("update kronos.heartbeats set rang_at = now() - %s where job_id = %s", [since, internal(connection, "reaper")])
+    connection.execute(
+        "update kronos.heartbeats set rang_at = now() - %s where job_id = %s", [since, internal(connection, "reaper")]
+    )
 
 
 def look(connection: Connection, after: timedelta, unheard_since: datetime | None = None) -> Record:
@@ -256,7 +281,10 @@ def test_silence_is_since_the_latest_evidence_whichever_the_plan_reads_first(sup
     superuser.execute("update kronos.jobs set created_at = now() - interval '1 day'")
     for setting in ("enable_material", "enable_hashjoin", "enable_sort", "enable_hashagg", "enable_seqscan"):
         superuser.execute(f"set {setting} = off")  # the postmaster is younger than a day and older than a moment
-        told = value(superuser, "select kronos.pg_cron_silence() <= least('20 s', clock_timestamp() - pg_postmaster_start_time())")
+        told = value(
+            superuser,
+            "select kronos.pg_cron_silence() <= least('20 s', clock_timestamp() - pg_postmaster_start_time())",
+        )
         assert told, setting
 
 
@@ -268,14 +296,18 @@ def test_a_heartbeat_ahead_of_the_clock_is_no_sign_of_life(superuser: Connection
 
 
 def test_one_ahead_by_what_a_clock_is_slewed_by_is(superuser: Connection) -> None:
-    silence(superuser, since=-timedelta(seconds=4.9))  # below 5 s, and ahead for as long as can be: the clock catches up with it
+    silence(
+        superuser, since=-timedelta(seconds=4.9)
+    )  # below 5 s, and ahead for as long as can be: the clock catches up with it
     assert rung(superuser, timedelta(milliseconds=1)) is None
 
 
 def test_a_worker_rings_in_silent_pg_crons_place_for_all_that_is_due(superuser: Connection) -> None:
     tick = value(superuser, "select date_trunc('minute', now())")
     job_ids = [make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick) for _ in range(3)]
-    superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, "reaper")])
+    superuser.execute(
+        "update tests.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, "reaper")]
+    )
     silence(superuser, since=timedelta(days=1))
     # The test's server is young, and silence begins at its start: so how long must be less than its age.
     found = look(superuser, timedelta(milliseconds=1))
@@ -298,7 +330,9 @@ def in_its_place(connection: Connection, name: str) -> bool:
     return is_run
 
 
-def test_an_internal_job_that_somebody_runs_is_not_waited_for(superuser: Connection, other: Connection, tick: datetime) -> None:
+def test_an_internal_job_that_somebody_runs_is_not_waited_for(
+    superuser: Connection, other: Connection, tick: datetime
+) -> None:
     job_id = internal(superuser, "reaper")
     superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, job_id])
     other.execute("select from kronos.jobs where job_id = %s for update", [job_id])
@@ -314,7 +348,9 @@ def test_a_job_of_a_workspace_is_no_internal_one(superuser: Connection, tick: da
     assert job(superuser, job_id)["next_tick_at"] == tick
 
 
-def test_a_worker_rings_until_pg_cron_is_heard_after_what_may_have_kept_it(superuser: Connection, tick: datetime) -> None:
+def test_a_worker_rings_until_pg_cron_is_heard_after_what_may_have_kept_it(
+    superuser: Connection, tick: datetime
+) -> None:
     silence(superuser, since=timedelta(seconds=10))
     job_id = make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick)
     before = value(superuser, "select now() - interval '11 seconds'")

@@ -129,7 +129,9 @@ def test_the_anchor_of_minutes_is_a_whole_minute(shared: Connection, anchor: str
 @pytest.mark.parametrize("version", ["1.5", "1.6", "1.10", "2.0"])
 def test_less_than_a_minute_is_accepted_from_pg_cron_1_5_on(shared: Connection, version: str) -> None:
     with pg_cron(shared, version):
-        rows = shared.execute("select kronos.parse_interval(every, %s) from unnest('{1s,59s,07s}'::text[]) as every", [MIDNIGHT]).fetchall()
+        rows = shared.execute(
+            "select kronos.parse_interval(every, %s) from unnest('{1s,59s,07s}'::text[]) as every", [MIDNIGHT]
+        ).fetchall()
         assert rows == [(1,), (59,), (7,)]
         assert shared.execute(_PARSE, ["45s", utc("2026-01-01 00:00:07")]).fetchone() == (45,)
         with shared.transaction(force_rollback=True):
@@ -163,14 +165,18 @@ def test_on_an_older_pg_cron_less_than_a_minute_is_refused(shared: Connection, v
         ("366d", "2024-01-01 00:00", "2024-01-01 00:00", "2025-01-01 00:00"),
     ],
 )
-def test_ticks_are_whole_intervals_from_the_anchor(shared: Connection, every: str, anchor: str, after: str, tick: str) -> None:
+def test_ticks_are_whole_intervals_from_the_anchor(
+    shared: Connection, every: str, anchor: str, after: str, tick: str
+) -> None:
     for zone in ("UTC", "Europe/Berlin"):
         assert shared.execute(_NEXT, [every, utc(anchor), zone, utc(after)]).fetchone() == (utc(tick),)
 
 
 def test_an_interval_is_elapsed_time_where_clocks_change(shared: Connection) -> None:
     schedule = "kronos.read_schedule(null, '12h', %s, 'Europe/Berlin', 'SKIP', 'BOTH')"
-    query = f"select array(select extract(epoch from tick) from kronos.next_ticks({schedule}, to_timestamp(%s), 4) as tick)"
+    query = (
+        f"select array(select extract(epoch from tick) from kronos.next_ticks({schedule}, to_timestamp(%s), 4) as tick)"
+    )
     for day in ("2026-03-29", "2026-10-25"):
         noon = utc(f"{day} 12:00").timestamp()
         with shared.transaction(force_rollback=True):
@@ -180,10 +186,13 @@ def test_an_interval_is_elapsed_time_where_clocks_change(shared: Connection) -> 
 
 
 @pytest.mark.parametrize(
-    ("after", "tick"), [("infinity", None), ("9999-12-31 00:00+00", None), ("-infinity", MIDNIGHT), ("0044-03-15 BC", MIDNIGHT)]
+    ("after", "tick"),
+    [("infinity", None), ("9999-12-31 00:00+00", None), ("-infinity", MIDNIGHT), ("0044-03-15 BC", MIDNIGHT)],
 )
 def test_an_interval_ends_with_the_calendar(shared: Connection, after: str, tick: datetime | None) -> None:
-    assert shared.execute(_NEXT.replace("%s)", "%s::timestamptz)"), ["1h", MIDNIGHT, "UTC", after]).fetchone() == (tick,)
+    assert shared.execute(_NEXT.replace("%s)", "%s::timestamptz)"), ["1h", MIDNIGHT, "UTC", after]).fetchone() == (
+        tick,
+    )
 
 
 _MANY = """
@@ -193,13 +202,19 @@ order by n
 """
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     given_ones=st.lists(
-        st.tuples(st.integers(1, 59) | st.integers(1, 366 * 1440).map(lambda n: n * 60), instants, instants), min_size=100, max_size=100
+        st.tuples(st.integers(1, 59) | st.integers(1, 366 * 1440).map(lambda n: n * 60), instants, instants),
+        min_size=100,
+        max_size=100,
     )
 )
-def test_any_tick_of_an_interval_is_the_first_whole_one_later(shared: Connection, given_ones: list[tuple[int, datetime, datetime]]) -> None:
+def test_any_tick_of_an_interval_is_the_first_whole_one_later(
+    shared: Connection, given_ones: list[tuple[int, datetime, datetime]]
+) -> None:
     columns = [list(column) for column in zip(*given_ones, strict=True)]
     rows = shared.execute(_MANY, columns).fetchall()
     for (seconds, anchor, after), (tick,) in zip(given_ones, rows, strict=True):
@@ -207,7 +222,10 @@ def test_any_tick_of_an_interval_is_the_first_whole_one_later(shared: Connection
         assert tick == (anchor + ((after - anchor) // step + 1) * step if after >= anchor else anchor)
 
 
-_FIRST = "select kronos.first_tick(kronos.read_schedule(null, '1d', %(anchor)s, 'UTC', 'SHIFT', 'FIRST'), %(starts_at)s, %(ends_at)s)"
+_FIRST = (
+    "select kronos.first_tick(kronos.read_schedule(null, '1d', %(anchor)s, 'UTC', 'SHIFT', 'FIRST'), "
+    "%(starts_at)s, %(ends_at)s)"
+)
 
 
 @pytest.mark.parametrize(
@@ -228,5 +246,7 @@ def test_the_first_tick_is_the_first_whole_interval_from_starts_at_on(
 
 def test_an_interval_that_begins_when_the_job_ends_is_refused(shared: Connection) -> None:
     with pytest.raises(psycopg.Error) as caught:
-        shared.execute(_FIRST, {"anchor": utc("2090-01-05 06:00"), "starts_at": None, "ends_at": utc("2090-01-05 06:00")})
+        shared.execute(
+            _FIRST, {"anchor": utc("2090-01-05 06:00"), "starts_at": None, "ends_at": utc("2090-01-05 06:00")}
+        )
     assert caught.value.sqlstate == "KR003"

@@ -1,4 +1,5 @@
-"""Pages of jobs hold each job once, by (created_at, job_id), whatever the filters; and only the caller's workspace's."""
+"""Pages of jobs hold each job once, by (created_at, job_id), whatever the filters; and only the caller's
+workspace's."""
 
 import random
 import uuid
@@ -18,7 +19,8 @@ from sql_factory import Connection, make_cron_job, value, values
 NOW = datetime.now(UTC).replace(microsecond=0)
 _ONE_SHOT = """
 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at, name, tags, created_at)
-values (%(job_id)s, %(job_id)s, %(workspace_id)s, %(endpoint_id)s, %(trigger)s, %(run_at)s, %(name)s, %(tags)s, %(created_at)s)
+values (%(job_id)s, %(job_id)s, %(workspace_id)s, %(endpoint_id)s, %(trigger)s, %(run_at)s, %(name)s, %(tags)s,
+        %(created_at)s)
 """
 _NONE = dict.fromkeys(("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before"))
 
@@ -35,7 +37,9 @@ class Jobs:
             endpoints = [first, *(add_endpoint(connection, self.workspace_id) for _ in range(2))]
             for number in range(500):
                 self._add(chance, chance.choice(endpoints), f"{slug}-{number}")
-            self.endpoints = values(connection, "select name from kronos.endpoints where workspace_id = %s", [self.workspace_id])
+            self.endpoints = values(
+                connection, "select name from kronos.endpoints where workspace_id = %s", [self.workspace_id]
+            )
             self.ids = values(connection, "select job_id from kronos.jobs where workspace_id = %s", [self.workspace_id])
 
     def _add(self, chance: random.Random, endpoint: EndpointRow, name: str) -> None:
@@ -51,9 +55,16 @@ class Jobs:
         else:
             job_id = uuid.uuid4()
             status = chance.choice(["ACTIVE", "COMPLETED", "RETIRED"])
-            row |= {"job_id": job_id, "workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "trigger": trigger}
+            row |= {
+                "job_id": job_id,
+                "workspace_id": endpoint.workspace_id,
+                "endpoint_id": endpoint.endpoint_id,
+                "trigger": trigger,
+            }
             self.connection.execute(_ONE_SHOT, row | {"run_at": NOW if trigger == "DELAYED" else None})
-        self.connection.execute("update kronos.jobs set status = %s where job_id = %s and status <> %s", [status, job_id, status])
+        self.connection.execute(
+            "update kronos.jobs set status = %s where job_id = %s and status <> %s", [status, job_id, status]
+        )
 
     def wanted(self, filters: dict[str, Any]) -> list[uuid.UUID]:
         """All of the list, by a query that reads everything."""
@@ -63,11 +74,13 @@ class Jobs:
             select job.job_id from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id)
              where job.workspace_id = %(workspace_id)s
                and (%(endpoint)s::text is null or endpoint.name = %(endpoint)s)
-               and (%(trigger)s::text is null or trigger = %(trigger)s) and (%(status)s::text is null or status = %(status)s)
+               and (%(trigger)s::text is null or trigger = %(trigger)s) and (%(status)s::text is null
+                   or status = %(status)s)
                and (%(tag)s::text is null or %(tag)s = any (tags))
                and (%(created_after)s::timestamptz is null or job.created_at > %(created_after)s)
                and (%(created_before)s::timestamptz is null or job.created_at < %(created_before)s)
-               and (%(q)s::text is null or strpos(lower(job.name), lower(%(q)s)) > 0 or strpos(lower(endpoint.name), lower(%(q)s)) > 0
+               and (%(q)s::text is null or strpos(lower(job.name), lower(%(q)s)) > 0
+                   or strpos(lower(endpoint.name), lower(%(q)s)) > 0
                     or (length(%(q)s) >= 4 and starts_with(job_id::text, lower(%(q)s))))
              order by job.created_at desc, job_id desc
             """,
@@ -81,7 +94,9 @@ class Jobs:
         while True:
             params = filters | place | {"limit": limit, "bytes": 1_048_576}
             with self.connection.transaction(force_rollback=True):
-                page = run_statement(self.connection, "jobs.list_jobs", params, role="kronos_api", workspace_id=self.workspace_id)
+                page = run_statement(
+                    self.connection, "jobs.list_jobs", params, role="kronos_api", workspace_id=self.workspace_id
+                )
             found += [row[0] for row in page]
             if not page or not page[-1][-1]:
                 return found
@@ -100,7 +115,19 @@ def jobs(server: Server, template: str) -> Iterator[Jobs]:
 def test_pages_are_the_list_cut_in_pieces(jobs: Jobs, seed: int) -> None:
     chance = random.Random(seed)
     one = str(chance.choice(jobs.ids))
-    texts = [None, None, "MINE-1", "e-", "neighbour", one[: chance.choice([3, 4, 9, 14, 36])], one[:6].upper(), "", "%", "ffff-", "-"]
+    texts = [
+        None,
+        None,
+        "MINE-1",
+        "e-",
+        "neighbour",
+        one[: chance.choice([3, 4, 9, 14, 36])],
+        one[:6].upper(),
+        "",
+        "%",
+        "ffff-",
+        "-",
+    ]
     filters = _NONE | {
         "endpoint": chance.choice([None, None, jobs.endpoints[0], "nobody"]),
         "trigger": chance.choice([None, None, "CRON", "IMMEDIATE"]),
@@ -133,5 +160,7 @@ def test_a_tag_that_thousands_have_is_paged_by_the_newest(jobs: Jobs) -> None:
     wanted = "select job_id from kronos.jobs where tags = '{many}' order by created_at desc, job_id desc limit 50"
     params = _NONE | {"tag": "many", "before_created_at": None, "before_id": None, "limit": 50, "bytes": 1_048_576}
     with jobs.connection.transaction(force_rollback=True):
-        page = run_statement(jobs.connection, "jobs.list_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id)
+        page = run_statement(
+            jobs.connection, "jobs.list_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id
+        )
     assert [row[0] for row in page] == values(jobs.connection, wanted)

@@ -14,9 +14,11 @@ _PAGE: dict[str, Any] = dict.fromkeys(
 ) | {"limit": 10, "bytes": 1_048_576}
 _MANY = """
 with made as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,
+        schedule, alarm, description,
                              name, created_at, ticks_from, tags)
-    select new.job_id, new.job_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, 'Report-' || n,
+    select new.job_id, new.job_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+           description, 'Report-' || n,
            now() - n * interval '1 minute', now() - n * interval '1 minute',
            case when n > 2900 then array['all', 'old'] else array['all'] end
       from kronos.jobs as job
@@ -25,14 +27,16 @@ with made as (
      where job.job_id = %s
     returning job_id, workspace_id
 )
-insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, now() + interval '1 day' from made
+insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id,
+    now() + interval '1 day' from made
 """
 
 
 def _noted(connection: Connection, job_id: uuid.UUID) -> set[tuple[str, str]]:
     rows = records(
         connection,
-        "select noted.tag, noted.status from kronos.job_tags as noted join kronos.jobs as job using (job_id, workspace_id, trigger, status,"
+        "select noted.tag, noted.status from kronos.job_tags as noted join kronos.jobs as job using (job_id, "
+        "workspace_id, trigger, status,"
         " created_at, endpoint_id) where noted.job_id = %s",
         [job_id],
     )
@@ -86,7 +90,9 @@ def test_a_page_reads_what_it_shows(
 ) -> None:
     """Where nothing has the text, the names, in their index alone."""
     with superuser.transaction(force_rollback=True):
-        page = run_statement(superuser, "jobs.list_jobs", _PAGE | filters, role="kronos_api", workspace_id=many.workspace_id)
+        page = run_statement(
+            superuser, "jobs.list_jobs", _PAGE | filters, role="kronos_api", workspace_id=many.workspace_id
+        )
     plan = plan_of(superuser, "jobs.list_jobs", _PAGE | filters, workspace_id=many.workspace_id)
     (search,) = [part for part in plan.split("duration:") if "unnest(v_ids, v_at) as found" in part] or [""]
     assert len(page) == found
@@ -98,5 +104,11 @@ def test_a_page_reads_what_it_shows(
 def test_a_tag_of_the_workspace_next_door_is_not_found(superuser: Connection, endpoint: EndpointRow) -> None:
     make_cron_job(superuser, tags=["theirs"])
     with superuser.transaction(force_rollback=True):
-        found = run_statement(superuser, "jobs.list_jobs", _PAGE | {"tag": "theirs"}, role="kronos_api", workspace_id=endpoint.workspace_id)
+        found = run_statement(
+            superuser,
+            "jobs.list_jobs",
+            _PAGE | {"tag": "theirs"},
+            role="kronos_api",
+            workspace_id=endpoint.workspace_id,
+        )
     assert found == []

@@ -1,4 +1,5 @@
-"""The ledger: whatever happens to a job, each tick of its schedule has exactly one row; and a row too few or too many is found."""
+"""The ledger: whatever happens to a job, each tick of its schedule has exactly one row; and a row too few or too many
+is found."""
 
 import itertools
 import random
@@ -26,12 +27,18 @@ def told(found: Record) -> dict[str, int]:
     assert found["expected"] == found["delivered"] + found["missed"] + found["skipped"] + found["unaccounted"]
     assert (found["first_unaccounted"] is None) == (found["unaccounted"] == 0)
     assert (found["first_surplus"] is None) == (found["surplus"] == 0)
-    return {name: found[name] for name in ("expected", "delivered", "missed", "skipped", "unaccounted", "surplus") if found[name]}
+    return {
+        name: found[name]
+        for name in ("expected", "delivered", "missed", "skipped", "unaccounted", "surplus")
+        if found[name]
+    }
 
 
 def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
     """Every row of the job, the unfinished first."""
-    waiting = "select execution_id, scheduled_at, cause from kronos.execution_live where job_id = %s order by scheduled_at"
+    waiting = (
+        "select execution_id, scheduled_at, cause from kronos.execution_live where job_id = %s order by scheduled_at"
+    )
     return records(connection, waiting, [job_id]) + done(connection, job_id)
 
 
@@ -59,7 +66,13 @@ class Life:
 
     def _read(self, job_id: uuid.UUID, cron: str, zone: str) -> None:
         every = cron.removeprefix("every ") if cron.startswith("every ") else None
-        text = {"cron": None if every else cron, "every": every, "anchor": T0 if every else None, "zone": zone, "job_id": job_id}
+        text = {
+            "cron": None if every else cron,
+            "every": every,
+            "anchor": T0 if every else None,
+            "zone": zone,
+            "job_id": job_id,
+        }
         self.connection.execute(
             """
             update kronos.jobs
@@ -69,7 +82,9 @@ class Life:
             """,
             text,
         )
-        self.connection.execute("update tests.jobs set next_tick_at = kronos.next_tick(schedule, ticks_from) where job_id = %s", [job_id])
+        self.connection.execute(
+            "update tests.jobs set next_tick_at = kronos.next_tick(schedule, ticks_from) where job_id = %s", [job_id]
+        )
 
     def pass_time(self, span: timedelta) -> None:
         self.now += span
@@ -87,11 +102,15 @@ class Life:
 
     def pause(self) -> None:
         self.settle()
-        self.connection.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s and status = 'ACTIVE'", [self.job_id])
+        self.connection.execute(
+            "update kronos.jobs set status = 'PAUSED' where job_id = %s and status = 'ACTIVE'", [self.job_id]
+        )
 
     def resume(self) -> None:
         self.settle()
-        self.connection.execute("update kronos.jobs set status = 'ACTIVE' where job_id = %s and status = 'PAUSED'", [self.job_id])
+        self.connection.execute(
+            "update kronos.jobs set status = 'ACTIVE' where job_id = %s and status = 'PAUSED'", [self.job_id]
+        )
 
     def skip_next(self, ticks: int) -> None:
         self.settle()
@@ -107,17 +126,20 @@ class Life:
         with self.connection.transaction():
             before = job(self.connection, old)["status"]
             self.connection.execute(
-                "update kronos.jobs set status = 'RETIRED', status_reason = '{}', ticks_until = %s where job_id = %s", [self.now, old]
+                "update kronos.jobs set status = 'RETIRED', status_reason = '{}', ticks_until = %s where job_id = %s",
+                [self.now, old],
             )
             self.connection.execute(
                 f"""
                 insert into tests.jobs (job_id, version, previous_version_id, ticks_from, {", ".join(columns)})
-                select %(heir)s, version + 1, job_id, %(now)s, {", ".join(columns)} from tests.jobs where job_id = %(old)s
+                select %(heir)s, version + 1, job_id, %(now)s, {", ".join(columns)} from tests.jobs
+                       where job_id = %(old)s
                 """,
                 {"heir": heir, "old": old, "now": self.now},
             )
             self.connection.execute(
-                "update tests.jobs set status = %s, runs = 0, retired_at = null, ticks_until = null where job_id = %s", [before, heir]
+                "update tests.jobs set status = %s, runs = 0, retired_at = null, ticks_until = null where job_id = %s",
+                [before, heir],
             )
             self._read(heir, cron, zone)
         self.versions.append(heir)
@@ -177,7 +199,9 @@ def test_whatever_happens_to_a_job_each_of_its_ticks_has_one_row(shared: psycopg
         whole = told(ledger(shared, job_id, T0, end))
         assert whole.get("expected", 0) == sum(row.get("tick_count", 1) for row in rows)
         assert {"unaccounted", "surplus"} & set(whole) == set()
-        assert whole.get("missed", 0) == sum(row["tick_count"] for row in done(shared, job_id) if row["status"] == "MISSED")
+        assert whole.get("missed", 0) == sum(
+            row["tick_count"] for row in done(shared, job_id) if row["status"] == "MISSED"
+        )
         # A window that cuts a counted row in two counts its ticks on both sides of the cut.
         cuts = sorted([T0, *(T0 + chance.random() * (end - T0) for _ in range(6)), end])
         parts = [told(ledger(shared, job_id, since, until)) for since, until in itertools.pairwise(cuts)]
@@ -204,8 +228,14 @@ def test_a_row_that_is_gone_or_there_twice_or_moved_is_found(shared: psycopg.Con
             return ledger(shared, job_id, T0, end)
 
     gone = found_when(f"delete from kronos.{table} where execution_id = %(id)s")
-    assert (gone["expected"], gone["unaccounted"], gone["first_unaccounted"]) == (before["expected"], ticks, row["scheduled_at"])
-    of_table = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and attname <> 'execution_id'"
+    assert (gone["expected"], gone["unaccounted"], gone["first_unaccounted"]) == (
+        before["expected"],
+        ticks,
+        row["scheduled_at"],
+    )
+    of_table = (
+        "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and attname <> 'execution_id'"
+    )
     columns = ", ".join(values(shared, of_table, [f"kronos.{table}"]))
     twice = found_when(
         f"""
@@ -214,7 +244,9 @@ def test_a_row_that_is_gone_or_there_twice_or_moved_is_found(shared: psycopg.Con
         """
     )
     assert (twice["unaccounted"], twice["surplus"], twice["first_surplus"]) == (0, ticks, row["scheduled_at"])
-    moved = found_when(f"update kronos.{table} set scheduled_at = scheduled_at + interval '1 second' where execution_id = %(id)s")
+    moved = found_when(
+        f"update kronos.{table} set scheduled_at = scheduled_at + interval '1 second' where execution_id = %(id)s"
+    )
     assert (moved["unaccounted"], moved["surplus"]) == (ticks, ticks)
 
 
@@ -231,14 +263,23 @@ def outage(shared: psycopg.Connection) -> Life:
 
 
 def test_a_counted_row_stands_for_its_ticks(shared: psycopg.Connection, outage: Life) -> None:
-    assert told(ledger(shared, outage.job_id, T0, outage.now + MINUTE)) == {"expected": 70, "delivered": 12, "missed": 58}
+    assert told(ledger(shared, outage.job_id, T0, outage.now + MINUTE)) == {
+        "expected": 70,
+        "delivered": 12,
+        "missed": 58,
+    }
     middle = T0 + 30 * MINUTE
     assert told(ledger(shared, outage.job_id, middle, middle + 5 * MINUTE)) == {"expected": 5, "missed": 5}
 
 
 @pytest.mark.parametrize(("counted", "unaccounted", "surplus"), [(57, 1, 0), (59, 0, 1)])
-def test_a_row_that_counts_wrongly_is_found(shared: psycopg.Connection, outage: Life, counted: int, unaccounted: int, surplus: int) -> None:
-    shared.execute("update kronos.execution_done set tick_count = %s where job_id = %s and tick_count > 1", [counted, outage.job_id])
+def test_a_row_that_counts_wrongly_is_found(
+    shared: psycopg.Connection, outage: Life, counted: int, unaccounted: int, surplus: int
+) -> None:
+    shared.execute(
+        "update kronos.execution_done set tick_count = %s where job_id = %s and tick_count > 1",
+        [counted, outage.job_id],
+    )
     found = ledger(shared, outage.job_id, T0, outage.now + MINUTE)
     assert (found["unaccounted"], found["surplus"]) == (unaccounted, surplus)
 
@@ -248,7 +289,8 @@ def test_runs_by_hand_and_of_a_backfill_are_no_part_of_it(shared: psycopg.Connec
     for cause in ("MANUAL", "BACKFILL"):
         shared.execute(
             """
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, status,
                                                scheduled_at, run_at, created_at, max_attempts, input)
             select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, %s, 'SUCCESS', %s, %s, now(), 1, '{}'
               from kronos.jobs where job_id = %s
@@ -287,10 +329,14 @@ def test_a_malformed_schedule_has_an_error_in_place_of_figures(shared: psycopg.C
 
 
 def test_a_one_shot_has_no_ledger(shared: psycopg.Connection) -> None:
-    assert records(shared, "select * from kronos.check_ledger(gen_random_uuid(), now() - interval '1 day', now())") == []
+    assert (
+        records(shared, "select * from kronos.check_ledger(gen_random_uuid(), now() - interval '1 day', now())") == []
+    )
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca"])
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca"]
+)
 @pytest.mark.parametrize("cron", ["* * * * *", "*/7 1-3 * * 0", "*/20 * 29,30 * *", "0,30 2 * * *", "15 * * * 1-5"])
 @pytest.mark.parametrize("policies", [("SHIFT", "FIRST"), ("SKIP", "BOTH"), ("SHIFT_BY_GAP", "FIRST")])
 def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
@@ -301,13 +347,23 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
     shared.execute(
         """
         update tests.jobs
-           set schedule = kronos.read_schedule(%s, null, null, %s, %s, %s), ticks_from = '2009-01-01', next_tick_at = '2030-01-01'
+           set schedule = kronos.read_schedule(%s, null, null, %s, %s, %s), ticks_from = '2009-01-01',
+               next_tick_at = '2030-01-01'
          where job_id = %s
         """,
         [cron, zone, *policies, life.job_id],
     )
     # Apia left out 30 December 2011; the others' clocks change in these weeks.
-    for around in ("2011-12-29", "2026-03-08", "2026-03-28", "2026-04-04", "2026-10-24", "2026-11-01", "2026-02-14", "2026-03-21"):
+    for around in (
+        "2011-12-29",
+        "2026-03-08",
+        "2026-03-28",
+        "2026-04-04",
+        "2026-10-24",
+        "2026-11-01",
+        "2026-02-14",
+        "2026-03-21",
+    ):
         since = datetime.fromisoformat(f"{around}T00:00:00+00:00") + chance.random() * timedelta(days=1)
         until = since + timedelta(days=3)
         differ = value(
@@ -320,7 +376,8 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
                 select kronos.next_tick(job.schedule, asked.tick)
                   from asked, kronos.jobs as job where job.job_id = %(job_id)s and asked.tick < %(until)s
             )
-            select (select array_agg(tick) from kronos.jobs as job, kronos.expected_ticks(job, %(since)s, %(until)s, 100000) as tick
+            select (select array_agg(tick) from kronos.jobs as job, kronos.expected_ticks(job, %(since)s,
+                   %(until)s, 100000) as tick
                      where job_id = %(job_id)s)
                    is distinct from (select array_agg(tick order by tick) from asked where tick < %(until)s)
             """,
@@ -333,7 +390,9 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
 def test_a_pointer_that_was_set_back_claims_no_tick_that_has_a_row(superuser: Connection, how: str) -> None:
     """Delivered: the second, the third and the last of ten ticks; the rows of the others are made, and no more."""
     since: datetime = value(superuser, "select date_trunc('hour', now()) - interval '10 hours'")
-    job_id = make_cron_job(superuser, cron="0 * * * *", next_tick_at=since, ticks_from=since - MINUTE, catch_up_policy="SKIP")
+    job_id = make_cron_job(
+        superuser, cron="0 * * * *", next_tick_at=since, ticks_from=since - MINUTE, catch_up_policy="SKIP"
+    )
     for nth in (1, 2, 9):
         superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [since + nth * HOUR, job_id])
         superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, since + nth * HOUR])
@@ -344,7 +403,10 @@ def test_a_pointer_that_was_set_back_claims_no_tick_that_has_a_row(superuser: Co
     elif how == "pause":
         superuser.execute('select kronos.skip_ticks(%s, %s, \'{"code": "paused"}\')', [job_id, now])
     else:
-        superuser.execute("update kronos.jobs set status = 'PAUSED', status_reason = '{\"code\": \"paused\"}' where job_id = %s", [job_id])
+        superuser.execute(
+            "update kronos.jobs set status = 'PAUSED', status_reason = '{\"code\": \"paused\"}' where job_id = %s",
+            [job_id],
+        )
         superuser.execute("select kronos.skip_each(array[%s::uuid], %s, null)", [job_id, now])
     told_of = told(ledger(superuser, job_id, since, since + 10 * HOUR))
     assert told_of == {"expected": 10, "delivered": 3, "missed" if how == "ring" else "skipped": 7}

@@ -78,7 +78,8 @@ def lints(
         "@weekly",
         "@monthly",
         "@yearly",
-        # what begins again where nothing follows is every 7 minutes while it lasts, and a range that is meant to end there ends there
+        # what begins again where nothing follows is every 7 minutes while it lasts, and a range that is meant to end
+        # there ends there
         "*/7 9 * * *",
         "*/7 9,17 * * *",
         "0 */5 * * 1",
@@ -91,7 +92,9 @@ def test_nothing_is_said_of_an_ordinary_schedule(shared: Connection, cron: str) 
     assert lints(shared, cron) == []
 
 
-@pytest.mark.parametrize("cron", ["* * * * *", "*/15 * * * *", "0 * * * *", "30 */1 * * *", "0 9 * * 1-5", "30 4 * * *", "0 0 1 * *"])
+@pytest.mark.parametrize(
+    "cron", ["* * * * *", "*/15 * * * *", "0 * * * *", "30 */1 * * *", "0 9 * * 1-5", "30 4 * * *", "0 0 1 * *"]
+)
 def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection, cron: str) -> None:
     assert lints(shared, cron, zone="Europe/Berlin") == []
 
@@ -101,17 +104,20 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
     [
         (
             "*/7 * * * *",
-            "*/7 in the minute field is not every 7 minutes: after minute 56 comes minute 0 of the next hour, 4 minutes later; "
+            "*/7 in the minute field is not every 7 minutes: after minute 56 comes minute 0 of the next hour, 4 "
+            "minutes later; "
             "for ticks that are always as far apart use an interval, every 7m",
         ),
         (
             "*/45 9-17 * * *",
-            "*/45 in the minute field is not every 45 minutes: after minute 45 comes minute 0 of the next hour, 15 minutes later; "
+            "*/45 in the minute field is not every 45 minutes: after minute 45 comes minute 0 of the next hour, 15 "
+            "minutes later; "
             "for ticks that are always as far apart use an interval, every 45m",
         ),
         (
             "3-59/7 * * * *",
-            "3-59/7 in the minute field is not every 7 minutes: after minute 59 comes minute 3 of the next hour, 4 minutes later; "
+            "3-59/7 in the minute field is not every 7 minutes: after minute 59 comes minute 3 of the next hour, 4 "
+            "minutes later; "
             "for ticks that are always as far apart use an interval, every 7m",
         ),
         (
@@ -134,28 +140,37 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
             "*/2 in the weekday field is not every 2 days: after Saturday comes Sunday of the next week, 1 day later; "
             "for ticks that are always as far apart use an interval, every 2d",
         ),
-        ("0 0 1 */5 *", "*/5 in the month field is not every 5 months: after November comes January of the next year, 2 months later"),
+        (
+            "0 0 1 */5 *",
+            "*/5 in the month field is not every 5 months: after November comes January of the next year, 2 months "
+            "later",
+        ),
         (
             "* 9 * * *",
-            "every minute of the hours that it names: 60 runs in each; for one run in each write 0 in the minute field, 0 9 * * *",
+            "every minute of the hours that it names: 60 runs in each; for one run in each write 0 in the minute "
+            "field, 0 9 * * *",
         ),
         (
             "* */2 * * 1",
-            "every minute of the hours that it names: 60 runs in each; for one run in each write 0 in the minute field, 0 */2 * * 1",
+            "every minute of the hours that it names: 60 runs in each; for one run in each write 0 in the minute "
+            "field, 0 */2 * * 1",
         ),
         (
             "0 0 31 * *",
-            "day 31 is not in February, April, June, September and November: nothing runs for it there; $ is the last day of every month",
+            "day 31 is not in February, April, June, September and November: nothing runs for it there; $ is the last "
+            "day of every month",
         ),
         ("0 0 30 * *", "day 30 is not in February: nothing runs for it there; $ is the last day of every month"),
         (
             "0 0 29 * *",
-            "February has a day 29 in leap years only: in other years nothing runs for it there; $ is the last day of every month",
+            "February has a day 29 in leap years only: in other years nothing runs for it there; $ is the last day of "
+            "every month",
         ),
         ("0 0 29 2 *", "February has a day 29 in leap years only: in other years nothing runs for it there"),
         (
             "0 0 13 * 5",
-            "day of month and weekday are both given, and either is enough: it runs on day 13 of the month and also on Friday; "
+            "day of month and weekday are both given, and either is enough: it runs on day 13 of the month and also "
+            "on Friday; "
             "a weekday of a certain week is written as 1#1, the first Monday",
         ),
         (
@@ -170,7 +185,8 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
         ),
         (
             "0 0 1-31 * 5",
-            "1-31 in the day of month field is every day, and either of the two day fields is enough: it runs every day; "
+            "1-31 in the day of month field is every day, and either of the two day fields is enough: it runs every "
+            "day; "
             "with * in its place the other field decides",
         ),
         (
@@ -180,7 +196,8 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
         ),
         (
             "0 9 * * 5#5",
-            "only some months have a fifth Friday: in the others nothing runs for it; 5L is the last Friday of every month",
+            "only some months have a fifth Friday: in the others nothing runs for it; 5L is the last Friday of every "
+            "month",
         ),
         (
             "5-4/7 * * * *",
@@ -194,14 +211,18 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
         ),
         (
             "0 0 25-5/3 * *",
-            "25-5/3 in the day of month field counts 31 days for each month: over the end of a shorter one its days are not always 3 apart",
+            "25-5/3 in the day of month field counts 31 days for each month: over the end of a shorter one its days "
+            "are not always 3 apart",
         ),
         ("0 0 31-2 4 *", "day 31 is not in April: nothing runs for it there; $ is the last day of every month"),
         ("0 0 L-28 * *", "L-28 is before the first day of February, but in leap years: nothing runs for it there"),
         ("0 0 L-29W * *", "L-29 is before the first day of February: nothing runs for it there"),
         ("0 0 L-30 1-4 *", "L-30 is before the first day of February and April: nothing runs for it there"),
         ("0 9 1W * *", "1W stays in its month: where day 1 is a Saturday, it runs on Monday, day 3"),
-        ("0 9 30W 6 *", "30W stays in its month: where day 30 is the last of its month and a Sunday, it runs on Friday, day 28"),
+        (
+            "0 9 30W 6 *",
+            "30W stays in its month: where day 30 is the last of its month and a Sunday, it runs on Friday, day 28",
+        ),
     ],
 )
 def test_a_lint_says_what_may_surprise(shared: Connection, cron: str, lint: str) -> None:
@@ -210,14 +231,20 @@ def test_a_lint_says_what_may_surprise(shared: Connection, cron: str, lint: str)
 
 def test_the_nearest_weekday_to_a_day_that_a_month_lacks_has_its_own_remedy(shared: Connection) -> None:
     assert lints(shared, "0 0 31W 3,4 *") == [
-        "day 31 is not in April: nothing runs for it there; LW is the last weekday (Monday through Friday) of every month",
+        "day 31 is not in April: nothing runs for it there; LW is the last weekday (Monday through Friday) of every "
+        "month",
         "31W stays in its month: where day 31 is the last of its month and a Sunday, it runs on Friday, day 29",
     ]
 
 
 def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
-    assert lints(shared, "0 0 30 2 *") == ["the schedule does not fire again", "day 30 is not in February: nothing runs for it there"]
-    assert lints(shared, "0 9 * * *", until=datetime(2026, 1, 10, 9, tzinfo=UTC)) == ["the schedule does not fire again"]
+    assert lints(shared, "0 0 30 2 *") == [
+        "the schedule does not fire again",
+        "day 30 is not in February: nothing runs for it there",
+    ]
+    assert lints(shared, "0 9 * * *", until=datetime(2026, 1, 10, 9, tzinfo=UTC)) == [
+        "the schedule does not fire again"
+    ]
     assert lints(shared, "0 9 * * *", until=datetime(2026, 1, 10, 9, 1, tzinfo=UTC)) == []
 
 
@@ -241,9 +268,11 @@ def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
         (
             "30 */2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
-                "02:30 on 2026-03-29 does not exist in Europe/Berlin: nothing runs in its place, for an hour field that begins with * "
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin: nothing runs in its place, for an hour field "
+                "that begins with * "
                 "names real instants",
-                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs both times, for an hour field that begins with * "
+                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs both times, for an hour field that begins "
+                "with * "
                 "names real instants",
             ],
         ),
@@ -251,15 +280,18 @@ def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
             "0,30 2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
                 "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, as one (dst_gap SHIFT)",
-                "02:00 and 02:30 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+                "02:00 and 02:30 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only "
+                "(dst_overlap FIRST)",
             ],
         ),
         (
             "*/15 2,3 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
-                "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, as one with the run "
+                "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, "
+                "as one with the run "
                 "that is due at 03:00 (dst_gap SHIFT)",
-                "the 4 local times from 02:00 to 02:45 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only "
+                "the 4 local times from 02:00 to 02:45 on 2026-10-25 are there twice in Europe/Berlin: runs the first "
+                "time only "
                 "(dst_overlap FIRST)",
             ],
         ),

@@ -1,4 +1,5 @@
-"""What is to run once at a local time keeps it when its zone's rules change: run_at and the execution are asked for again."""
+"""What is to run once at a local time keeps it when its zone's rules change: run_at and the execution are asked for
+again."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -15,14 +16,17 @@ LOCAL = datetime(2090, 7, 1, 9)  # noqa: DTZ001 - a local time
 RIGHT = datetime(2090, 7, 1, 7, tzinfo=UTC)  # in Berlin
 _MAKE = """
 with job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at, run_at_local, timezone, dst_gap)
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at, run_at_local,
+        timezone, dst_gap)
     select job_id, job_id, %(workspace_id)s, %(endpoint_id)s, 'DELAYED', %(run_at)s, %(local)s, %(zone)s, %(dst_gap)s
       from (select gen_random_uuid() as job_id) as made
     returning job_id
 )
-insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    scheduled_at, run_at,
                                    visible_at, max_attempts, max_crashes, timeout_ms, input)
-select kronos.uuid7(), %(workspace_id)s, job_id, %(endpoint_id)s, 1, 'API', %(run_at)s, %(run_at)s, %(run_at)s, 5, 3, 5000, '{}'
+select kronos.uuid7(), %(workspace_id)s, job_id, %(endpoint_id)s, 1, 'API', %(run_at)s, %(run_at)s, %(run_at)s,
+       5, 3, 5000, '{}'
   from job
 returning job_id
 """
@@ -66,20 +70,29 @@ def test_it_is_moved_to_where_its_local_time_is_now(superuser: Connection) -> No
     right = one_shot(superuser, endpoint, run_at=RIGHT)
     elsewhere = one_shot(superuser, endpoint, zone="Asia/Kolkata", run_at=RIGHT)
     instant = one_shot(superuser, endpoint, local=None, zone=None, run_at=RIGHT + HOUR)
-    untouched = [value(superuser, "select xmin from kronos.jobs where job_id = %s", [each]) for each in (right, elsewhere, instant)]
+    untouched = [
+        value(superuser, "select xmin from kronos.jobs where job_id = %s", [each])
+        for each in (right, elsewhere, instant)
+    ]
 
     assert records(superuser, _REASK, ["Europe/Berlin"]) == [{"moved": 2, "is_complete": True}]
 
     assert [times(superuser, each) for each in (earlier, later, right)] == [{RIGHT}] * 3
     assert (times(superuser, elsewhere), times(superuser, instant)) == ({RIGHT}, {RIGHT + HOUR})
-    assert [value(superuser, "select xmin from kronos.jobs where job_id = %s", [each]) for each in (right, elsewhere, instant)] == untouched
+    assert [
+        value(superuser, "select xmin from kronos.jobs where job_id = %s", [each])
+        for each in (right, elsewhere, instant)
+    ] == untouched
     assert records(superuser, _REASK, ["Europe/Berlin"]) == [{"moved": 0, "is_complete": True}]
 
 
 def test_one_that_falls_into_a_new_gap_goes_by_its_policy(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     local = datetime(2027, 3, 28, 2, 30)  # noqa: DTZ001 - a local time that is not there
-    made = {dst_gap: one_shot(superuser, endpoint, local=local, dst_gap=dst_gap) for dst_gap in ("SHIFT", "SHIFT_BY_GAP", "SKIP")}
+    made = {
+        dst_gap: one_shot(superuser, endpoint, local=local, dst_gap=dst_gap)
+        for dst_gap in ("SHIFT", "SHIFT_BY_GAP", "SKIP")
+    }
 
     superuser.execute(_REASK, ["Europe/Berlin"])
 
@@ -94,9 +107,11 @@ def test_one_that_falls_into_a_new_gap_goes_by_its_policy(superuser: Connection)
 @pytest.mark.parametrize(
     "change",
     [
-        "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = now(), attempt_count = 1"
+        "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = now(), "
+        "attempt_count = 1"
         " where job_id = %s",
-        "update kronos.execution_live set attempt_count = 1, visible_at = now() + interval '1 minute' where job_id = %s",
+        "update kronos.execution_live set attempt_count = 1,"
+        " visible_at = now() + interval '1 minute' where job_id = %s",
         "update kronos.execution_live set visible_at = now() where job_id = %s",  # by hand
         "update kronos.jobs set status = 'RETIRED' where job_id = %s",
     ],
@@ -122,12 +137,16 @@ def test_the_reapers_reading_of_a_zone_asks_again_for_its_one_shots(superuser: C
     assert times(superuser, held) == {datetime(2090, 7, 1, 3, 15, tzinfo=UTC)}
     superuser.execute("update kronos.zones set read_at = now() - interval '2 days'")
     superuser.execute("update kronos.jobs set run_at = run_at + interval '1 hour' where job_id = %s", [moved])
-    superuser.execute("update kronos.execution_live set visible_at = visible_at + interval '1 hour' where job_id = %s", [moved])
+    superuser.execute(
+        "update kronos.execution_live set visible_at = visible_at + interval '1 hour' where job_id = %s", [moved]
+    )
     superuser.execute("select kronos.refresh_zones()")
     assert times(superuser, moved) == {RIGHT}
 
 
-def test_an_instant_that_has_passed_is_due_at_once_and_workers_are_told(superuser: Connection, database_url: str) -> None:
+def test_an_instant_that_has_passed_is_due_at_once_and_workers_are_told(
+    superuser: Connection, database_url: str
+) -> None:
     yesterday = value(superuser, "select (now() - interval '1 day') at time zone 'Europe/Berlin'")
     job_id = one_shot(superuser, add_endpoint(superuser), local=yesterday)
     with psycopg.connect(database_url, autocommit=True) as worker:
@@ -155,7 +174,9 @@ def test_what_is_held_is_left_for_the_next_call(superuser: Connection, other: Co
 
 def test_one_that_is_held_for_long_keeps_no_other_from_its_turn(superuser: Connection, other: Connection) -> None:
     made = sorted(one_shot(superuser, add_endpoint(superuser)) for _ in range(6))
-    superuser.execute("insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Europe/Berlin', '{}', '{}', '{}')")
+    superuser.execute(
+        "insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Europe/Berlin', '{}', '{}', '{}')"
+    )
     other.execute("select from kronos.execution_live where job_id = %s for update", [made[0]])
     for _ in range(len(made)):
         superuser.execute("select kronos.reask_local_one_shots('Europe/Berlin', 'infinity', 2)")
@@ -167,7 +188,9 @@ def test_what_the_clock_leaves_no_time_for_is_left_for_the_next_call(superuser: 
     """One of 8 that runs soonest, and one more, in each call without time."""
     endpoint = add_endpoint(superuser)
     made = [one_shot(superuser, endpoint, local=LOCAL + n * HOUR, run_at=RIGHT + n * HOUR + HOUR) for n in range(8)]
-    superuser.execute("insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Europe/Berlin', '{}', '{}', '{}')")
+    superuser.execute(
+        "insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Europe/Berlin', '{}', '{}', '{}')"
+    )
     late = "select moved, is_complete from kronos.reask_local_one_shots('Europe/Berlin', now(), 1)"
 
     (first,) = records(superuser, late)
@@ -183,7 +206,10 @@ def test_what_the_clock_leaves_no_time_for_is_left_for_the_next_call(superuser: 
 
 
 def test_a_zone_s_one_shots_are_found_by_index(superuser: Connection, database_url: str) -> None:
-    query = "explain select from kronos.jobs where timezone = 'Europe/Berlin' and run_at_local is not null and status = 'ACTIVE'"
+    query = (
+        "explain select from kronos.jobs where timezone = 'Europe/Berlin' and run_at_local is not null and status "
+        "= 'ACTIVE'"
+    )
     with psycopg.connect(make_conninfo(database_url, options="-c enable_seqscan=off")) as connection:
         assert "jobs_local_one_shots" in " ".join(values(connection, query))
 
@@ -211,7 +237,8 @@ def test_half_of_a_local_time_cannot_be_stored(superuser: Connection, columns: d
         superuser.execute(
             f"""
             insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, {names})
-            select job_id, job_id, %(workspace_id)s, %(endpoint_id)s, {holes} from (select gen_random_uuid() as job_id) as made
+            select job_id, job_id, %(workspace_id)s, %(endpoint_id)s, {holes}
+                   from (select gen_random_uuid() as job_id) as made
             """.encode(),
             columns | {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id},
         )

@@ -26,9 +26,11 @@ def filled(superuser: Connection) -> tuple[uuid.UUID, uuid.UUID]:
         make_cron_job(superuser, endpoint, is_registered=True)
         add_executions(superuser, endpoint, 2)
         superuser.execute(
-            "insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,"
+            "insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, "
+            "cause, status,"
             "                                   scheduled_at, run_at, created_at, max_attempts, input)"
-            " select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'API', 'SUCCESS', now(), now(), now(), 5, '{}'"
+            " select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'API', 'SUCCESS', now(), now(), now(), 5, "
+            "'{}'"
             "   from kronos.execution_live where endpoint_id = %s limit 1",
             [endpoint.endpoint_id],
         )
@@ -37,13 +39,16 @@ def filled(superuser: Connection) -> tuple[uuid.UUID, uuid.UUID]:
         "insert into kronos.attempt_late (execution_id, claim_token, status, worker_id)"
         " values (kronos.uuid7(), gen_random_uuid(), 'SUCCESS', 'w')"
     )
-    superuser.execute("insert into kronos.api_keys (public_id, secret_sha256, role) values ('k', sha256('x'), 'instance_admin')")
+    superuser.execute(
+        "insert into kronos.api_keys (public_id, secret_sha256, role) values ('k', sha256('x'), 'instance_admin')"
+    )
     return found[0], found[1]
 
 
 @pytest.fixture
 def both(superuser: Connection) -> Iterator[str]:
-    """A login that is a member of kronos_api and of kronos_worker, as the documentation had it, with all of their rights."""
+    """A login that is a member of kronos_api and of kronos_worker, as the documentation had it, with all of their
+    rights."""
     name = f"both_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {name} login inherit in role kronos_api, kronos_worker")
     yield name
@@ -53,7 +58,8 @@ def both(superuser: Connection) -> Iterator[str]:
 def tables_of(connection: Connection) -> list[str]:
     return values(
         connection,
-        "select relname from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition"
+        "select relname from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p', 'v') and "
+        "not relispartition"
         " and relname <> 'schema_version' order by 1",
     )
 
@@ -86,7 +92,9 @@ def test_a_member_of_both_roles_sees_the_workspace_that_it_entered_and_changes_n
         assert superuser.execute("update kronos.jobs set name = 'x' where workspace_id = %s", [theirs]).rowcount == 0
 
 
-def test_one_who_becomes_the_worker_serves_all(superuser: Connection, both: str, filled: tuple[uuid.UUID, uuid.UUID]) -> None:
+def test_one_who_becomes_the_worker_serves_all(
+    superuser: Connection, both: str, filled: tuple[uuid.UUID, uuid.UUID]
+) -> None:
     with acting_as(superuser, both):
         superuser.execute("set role kronos_worker")
         assert set(filled) <= set(values(superuser, "select distinct workspace_id from kronos.execution_live"))
@@ -98,7 +106,9 @@ def logins(module_database_url: str) -> Iterator[dict[session.Role, str]]:
     """URLs of the two roles' own logins, as `kronos up` and `kronos migrate` make them."""
     passwords: dict[session.Role, str] = {"kronos_api": "it's-a 'test", "kronos_worker": "test-only"}
     instance_settings.set_passwords(module_database_url, passwords)
-    yield {role: make_conninfo(module_database_url, user=role, password=password) for role, password in passwords.items()}
+    yield {
+        role: make_conninfo(module_database_url, user=role, password=password) for role, password in passwords.items()
+    }
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         connection.execute("alter role kronos_api password null")
         connection.execute("alter role kronos_worker password null")
@@ -112,11 +122,17 @@ def test_a_login_of_ours_in_another_process_is_told_of_the_right_one_and_not_to_
         session.connect(logins[login], session.wanted(process))
 
 
-@pytest.mark.parametrize("command", [["retention", "run"], ["retention", "run", "--dry-run"], ["migrate"], ["migrate", "--dry-run"]])
-def test_an_administrators_command_with_a_login_of_ours_says_whose_it_takes(logins: dict[session.Role, str], command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [["retention", "run"], ["retention", "run", "--dry-run"], ["migrate"], ["migrate", "--dry-run"]]
+)
+def test_an_administrators_command_with_a_login_of_ours_says_whose_it_takes(
+    logins: dict[session.Role, str], command: list[str]
+) -> None:
     found = CliRunner().invoke(main, command, env={"KRONOS_DATABASE_URL": logins["kronos_api"]}, catch_exceptions=False)
     assert (found.exit_code, found.stdout) == (1, "")
-    assert re.search(r"Error: .*use the KRONOS_DATABASE_URL that `kronos migrate` (is|was) run with", found.stderr), found.stderr
+    assert re.search(r"Error: .*use the KRONOS_DATABASE_URL that `kronos migrate` (is|was) run with", found.stderr), (
+        found.stderr
+    )
 
 
 @pytest.mark.parametrize("role", ["kronos_api", "kronos_worker"])
@@ -153,7 +169,9 @@ def test_an_administrators_command_with_a_login_of_ours_says_whose_it_takes(logi
         "alter system set log_statement = 'all'",
     ],
 )
-def test_a_login_of_ours_can_be_and_do_nothing_else(logins: dict[session.Role, str], role: session.Role, attempt: str) -> None:
+def test_a_login_of_ours_can_be_and_do_nothing_else(
+    logins: dict[session.Role, str], role: session.Role, attempt: str
+) -> None:
     other = "kronos_worker" if role == "kronos_api" else "kronos_api"
     with session.connect(logins[role], session.wanted(role)) as connection:
         with pytest.raises(_REFUSED):
@@ -171,11 +189,14 @@ def test_whatever_the_api_stores_pg_cron_runs_nothing_but_fire(
         api.execute("select set_config('kronos.workspace_id', %s, true)", [str(filled[0])])
         (job_id,) = values(
             api,
-            "update kronos.jobs set alarm = '*/2 * * * *', cron = $$'); drop table kronos.jobs; --$$, description = $$'; select 1; --$$"
+            "update kronos.jobs set alarm = '*/2 * * * *', cron = $$'); drop table kronos.jobs; --$$, description = "
+            "$$'; select 1; --$$"
             " where trigger = 'CRON' returning job_id",
         )
         api.execute("select kronos.register_pg_cron(%s)", [job_id])
-    entries = superuser.execute("select jobname, command, username from cron.job where schedule = '*/2 * * * *'").fetchall()
+    entries = superuser.execute(
+        "select jobname, command, username from cron.job where schedule = '*/2 * * * *'"
+    ).fetchall()
     assert entries == [(f"kronos:{job_id}", f"select kronos.fire('{job_id}')", "kronos_cron")]
 
 
@@ -185,7 +206,8 @@ def test_what_the_migrator_owns_is_not_the_logins(superuser: Connection, databas
     assert (
         values(
             superuser,
-            "select roleid::regrole || ' to ' || member::regrole from pg_auth_members where member::regrole::text like 'kronos\\_%'"
+            "select roleid::regrole || ' to ' || member::regrole from pg_auth_members where member::regrole::text "
+            "like 'kronos\\_%'"
             " and roleid::regrole::text <> 'pg_read_all_settings'",
         )
         == []
@@ -193,11 +215,13 @@ def test_what_the_migrator_owns_is_not_the_logins(superuser: Connection, databas
 
 
 def test_where_a_role_of_ours_sees_all_rows_the_api_is_confined(superuser: Connection) -> None:
-    """A table that the API or a worker is let into has a restrictive policy for the API; but for the zones, which are nobody's."""
+    """A table that the API or a worker is let into has a restrictive policy for the API; but for the zones, which are
+    nobody's."""
     roles = "array['kronos_api', 'kronos_worker']::regrole[]::oid[]"
     open_to = f"select distinct polrelid::regclass::text from pg_policy where polroles && {roles}"
     confined = (
-        "select distinct polrelid::regclass::text from pg_policy where not polpermissive and polroles = array['kronos_api'::regrole::oid]"
+        "select distinct polrelid::regclass::text from pg_policy where not polpermissive and polroles = "
+        "array['kronos_api'::regrole::oid]"
     )
     assert set(values(superuser, open_to)) - set(values(superuser, confined)) == {"kronos.zones"}
     assert len(values(superuser, confined)) >= 12

@@ -1,4 +1,5 @@
-"""A job of 2,000 versions: its history by name is found by index, and a walk through it asks for each version about once."""
+"""A job of 2,000 versions: its history by name is found by index, and a walk through it asks for each version about
+once."""
 
 import uuid
 from collections.abc import Iterator
@@ -19,13 +20,17 @@ VERSIONS = 2000
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=50)
 _CHAIN = """
 with chain as materialized (
-    select n, case when n = 1 then %(first)s::uuid else gen_random_uuid() end as job_id, %(began)s + (n - 1) * interval '36 minutes' as at
+    select n, case when n = 1 then %(first)s::uuid else gen_random_uuid() end as job_id,
+           %(began)s + (n - 1) * interval '36 minutes' as at
       from generate_series(1, %(versions)s) as n
 ), made as (
-insert into kronos.jobs (job_id, first_version_id, version, previous_version_id, workspace_id, name, endpoint_id, trigger, status,
+insert into kronos.jobs (job_id, first_version_id, version, previous_version_id, workspace_id, name,
+    endpoint_id, trigger, status,
                          cron, timezone, schedule, alarm, description, created_at, ticks_from, ticks_until, retired_at)
-select chain.job_id, %(first)s, chain.n, (select before.job_id from chain as before where before.n = chain.n - 1), job.workspace_id,
-       'edited', job.endpoint_id, 'CRON', case when chain.n = %(versions)s then 'ACTIVE' else 'RETIRED' end, job.cron, job.timezone,
+select chain.job_id, %(first)s, chain.n, (select before.job_id from chain as before
+       where before.n = chain.n - 1), job.workspace_id,
+       'edited', job.endpoint_id, 'CRON', case when chain.n = %(versions)s then 'ACTIVE' else 'RETIRED' end,
+           job.cron, job.timezone,
        job.schedule, job.alarm, job.description, chain.at, chain.at,
        case when chain.n < %(versions)s then chain.at + interval '36 minutes' end,
        case when chain.n < %(versions)s then chain.at + interval '36 minutes' end
@@ -37,7 +42,8 @@ insert into kronos.pointers (job_id, workspace_id, next_tick_at)
 select job_id, workspace_id, now() + interval '1 hour' from made where status = 'ACTIVE'
 """
 _RUNS = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    status, scheduled_at, run_at,
                                    created_at, started_at, max_attempts, input)
 select kronos.tick_id(job_id, created_at + interval '10 minutes'), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE',
        case when version % 7 = 0 then 'FAILED' else 'SUCCESS' end, at, at, at, at, 5, '{}'
@@ -52,22 +58,28 @@ _PAGE = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_
 
 
 class Chain:
-    """A job that was edited every 36 minutes for 50 days, each version of which ran once; and neighbours that ran at the same times."""
+    """A job that was edited every 36 minutes for 50 days, each version of which ran once; and neighbours that ran at
+    the same times."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         endpoint = add_endpoint(connection)
         self.workspace_id = endpoint.workspace_id
         connection.execute("set timezone = 'UTC'")
-        connection.execute("update kronos.workspaces set created_at = %s where workspace_id = %s", [BEGAN, self.workspace_id])
+        connection.execute(
+            "update kronos.workspaces set created_at = %s where workspace_id = %s", [BEGAN, self.workspace_id]
+        )
         for _ in range(2):
             first = make_cron_job(connection, endpoint, cron="7 * * * *", created_at=BEGAN, ticks_from=BEGAN)
             connection.execute(
-                "update kronos.jobs set status = 'RETIRED', retired_at = created_at + interval '36 minutes' where job_id = %s", [first]
+                "update kronos.jobs set status = 'RETIRED', retired_at = created_at + interval '36 minutes' where "
+                "job_id = %s",
+                [first],
             )
             connection.execute("update kronos.jobs set name = null where workspace_id = %s", [self.workspace_id])
             connection.execute(
-                "update kronos.jobs set status = 'RETIRED' where workspace_id = %s and status = 'ACTIVE'", [self.workspace_id]
+                "update kronos.jobs set status = 'RETIRED' where workspace_id = %s and status = 'ACTIVE'",
+                [self.workspace_id],
             )
             connection.execute(_CHAIN, {"first": first, "began": BEGAN, "versions": VERSIONS})
             connection.execute(_RUNS.replace("$1", f"'{first}'").encode())
@@ -80,7 +92,8 @@ class Chain:
             self.connection,
             """
             select execution_id from kronos.execution_done
-             where job_id in (select job_id from kronos.jobs where first_version_id = %s) and (%s::text is null or status = %s)
+             where job_id in (select job_id from kronos.jobs where first_version_id = %s) and (%s::text is null
+                   or status = %s)
              order by created_at desc, execution_id desc
             """,
             [self.first, status, status],
@@ -89,7 +102,11 @@ class Chain:
     def page(self, **params: Any) -> list[tuple[Any, ...]]:
         with self.connection.transaction(force_rollback=True):
             return run_statement(
-                self.connection, "executions.list_job_executions", _PAGE | params, role="kronos_api", workspace_id=self.workspace_id
+                self.connection,
+                "executions.list_job_executions",
+                _PAGE | params,
+                role="kronos_api",
+                workspace_id=self.workspace_id,
             )
 
 
@@ -120,21 +137,31 @@ def test_what_an_old_versions_backfill_made_lately_is_among_the_newest(chain: Ch
         ).fetchone() or (None, None)
         chain.connection.execute(
             """
-            insert into kronos.backfills (workspace_id, job_id, first_version_id, from_at, to_at, max_active, ticks, created_at)
-            values (%s, %s, %s, now() - interval '60 days', now() - interval '50 days', 1, 7, now() - interval '49 days')
+            insert into kronos.backfills (workspace_id, job_id, first_version_id, from_at, to_at, max_active,
+                ticks, created_at)
+            values (%s, %s, %s, now() - interval '60 days', now() - interval '50 days', 1, 7,
+                    now() - interval '49 days')
             """,
             [chain.workspace_id, old, chain.first],
         )
         (made,) = chain.connection.execute(
             """
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, status,
                                                scheduled_at, run_at, created_at, max_attempts, input)
-            values (kronos.uuid7(), %s, %s, %s, 1, 'BACKFILL', 'SUCCESS', now() - interval '55 days', now(), now(), 5, '{}')
+            values (kronos.uuid7(), %s, %s, %s, 1, 'BACKFILL', 'SUCCESS', now() - interval '55 days', now(),
+                    now(), 5, '{}')
             returning execution_id
             """,
             [chain.workspace_id, old, endpoint_id],
         ).fetchone() or (None,)
-        page = run_statement(chain.connection, "executions.list_job_executions", _PAGE, role="kronos_api", workspace_id=chain.workspace_id)
+        page = run_statement(
+            chain.connection,
+            "executions.list_job_executions",
+            _PAGE,
+            role="kronos_api",
+            workspace_id=chain.workspace_id,
+        )
     assert page[0][0] == made
 
 
@@ -142,7 +169,11 @@ def probes(chain: Chain, **params: Any) -> int:
     """How often the history was looked into for a version and a status, in a plan that scans nothing."""
     with told_plans(chain.connection) as plans:
         run_statement(
-            chain.connection, "executions.list_job_executions", _PAGE | params, role="kronos_api", workspace_id=chain.workspace_id
+            chain.connection,
+            "executions.list_job_executions",
+            _PAGE | params,
+            role="kronos_api",
+            workspace_id=chain.workspace_id,
         )
     assert seq_scans("\n".join(plans), "execution_done", "jobs") == []
     return sum(
@@ -154,7 +185,8 @@ def probes(chain: Chain, **params: Any) -> int:
 
 
 def test_a_walk_asks_for_each_version_about_once(chain: Chain) -> None:
-    # A version and a status, in the two partitions at most that its hour and a half may lie in; twice where a span ends.
+    # A version and a status, in the two partitions at most that its hour and a half may lie in; twice where a span
+    # ends.
     assert 0 < probes(chain, status="EXPIRED") <= 4 * VERSIONS
     assert 0 < probes(chain, status="SUCCESS") <= 1000  # a page of the newest: a day's or three days' versions
 
@@ -164,6 +196,10 @@ def test_the_last_day_by_name_is_read_by_index(chain: Chain) -> None:
     assert seq_scans(plan, "execution_done", "jobs") == []
     with chain.connection.transaction(force_rollback=True):
         counted = run_statement(
-            chain.connection, "jobs.get_job_statistics", {"job": "edited"}, role="kronos_api", workspace_id=chain.workspace_id
+            chain.connection,
+            "jobs.get_job_statistics",
+            {"job": "edited"},
+            role="kronos_api",
+            workspace_id=chain.workspace_id,
         )
     assert 35 <= sum(int(str(row[1])) for row in counted) <= 41

@@ -9,8 +9,10 @@ import pytest
 from sql_factory import value
 
 CRONS = [
-    "* * * * *", "*/7 3-5 * * *", "0 0 $ * *", "15 10 L * *", "0 12 15W * *", "0 12 LW * *", "0 9 * * 5#2", "0 9 * * 5L", "0 9 13 * 5",
-    "0 9 */2 * 1", "0 9 1-31 * 1", "5 4 29 2 *", "0 0 1 1 *", "0 9 L-3 * *", "0 9 L-1W,L-30W * ?", "0 9 L-1,30-2 nov-feb fri-mon",
+    "* * * * *", "*/7 3-5 * * *", "0 0 $ * *", "15 10 L * *", "0 12 15W * *", "0 12 LW * *", "0 9 * * 5#2",
+    "0 9 * * 5L", "0 9 13 * 5",
+    "0 9 */2 * 1", "0 9 1-31 * 1", "5 4 29 2 *", "0 0 1 1 *", "0 9 L-3 * *", "0 9 L-1W,L-30W * ?", "0 9 L-1,30-2 "
+        "nov-feb fri-mon",
     "55-5 22-2 ? * sat-sun",
 ]  # fmt: skip
 
@@ -22,10 +24,14 @@ def test_all_fields_match_where_and_only_where_there_is_a_tick(shared: psycopg.C
     minutes = [first + timedelta(minutes=chance.randrange(3 * 366 * 1440)) for _ in range(200)]
     # Few minutes of a year are ticks, so some are asked for; and each one's neighbours.
     ticks = [
-        value(shared, "select kronos.next_local_tick(kronos.parse_cron(%s), %s)", [cron, minute]) for minute in chance.sample(minutes, 40)
+        value(shared, "select kronos.next_local_tick(kronos.parse_cron(%s), %s)", [cron, minute])
+        for minute in chance.sample(minutes, 40)
     ]
     minutes += [
-        tick + shift for tick in ticks if tick for shift in (timedelta(), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
+        tick + shift
+        for tick in ticks
+        if tick
+        for shift in (timedelta(), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
     ]
 
     differ = value(
@@ -34,7 +40,8 @@ def test_all_fields_match_where_and_only_where_there_is_a_tick(shared: psycopg.C
         select count(*)
           from unnest(%(minutes)s::timestamp[]) as minute
          where (kronos.match_fields(kronos.parse_cron(%(cron)s), minute) ->> 'matches')::boolean
-               is distinct from (kronos.next_local_tick(kronos.parse_cron(%(cron)s), minute - interval '1 microsecond') = minute)
+               is distinct from (kronos.next_local_tick(kronos.parse_cron(%(cron)s),
+                   minute - interval '1 microsecond') = minute)
         """,
         {"cron": cron, "minutes": minutes},
     )

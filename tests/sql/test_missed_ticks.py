@@ -40,9 +40,13 @@ def test_missed_ticks_go_by_the_jobs_policy_within_its_window(
     superuser: Connection, policy: str, late: timedelta, delivered: list[int], missed: tuple[int, int, int] | None
 ) -> None:
     window = 8 * 60 if late == timedelta(minutes=109) else 40 * 60
-    job_id = make_cron_job(superuser, cron="*/10 * * * *", next_tick_at=NOON, catch_up_policy=policy, catch_up_window_seconds=window)
+    job_id = make_cron_job(
+        superuser, cron="*/10 * * * *", next_tick_at=NOON, catch_up_policy=policy, catch_up_window_seconds=window
+    )
     account(superuser, job_id, now=NOON + late)
-    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [NOON + m * MINUTE for m in delivered]
+    assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [
+        NOON + m * MINUTE for m in delivered
+    ]
     for execution in live(superuser, job_id):
         is_late = NOON + late - execution["scheduled_at"] > timedelta(seconds=90)
         assert execution["cause"] == ("CATCH_UP" if is_late else "SCHEDULE")
@@ -55,7 +59,12 @@ def test_missed_ticks_go_by_the_jobs_policy_within_its_window(
     first, last, count = missed
     assert (row["status"], row["scheduled_at"], row["tick_count"]) == ("MISSED", NOON + first * MINUTE, count)
     reason = row["status_reason"]
-    assert (reason["code"], reason["policy"], reason["window_seconds"], reason["count"]) == ("missed", policy, window, count)
+    assert (reason["code"], reason["policy"], reason["window_seconds"], reason["count"]) == (
+        "missed",
+        policy,
+        window,
+        count,
+    )
     assert (datetime.fromisoformat(reason["first"]), datetime.fromisoformat(reason["last"])) == (
         NOON + first * MINUTE,
         NOON + last * MINUTE,
@@ -63,7 +72,9 @@ def test_missed_ticks_go_by_the_jobs_policy_within_its_window(
 
 
 @pytest.mark.parametrize(("policy", "days"), [("SKIP", 20), ("LATEST", 365), ("ALL", 20)])
-def test_a_year_without_postgresql_is_one_row_and_one_ring(superuser: Connection, tick: datetime, policy: str, days: int) -> None:
+def test_a_year_without_postgresql_is_one_row_and_one_ring(
+    superuser: Connection, tick: datetime, policy: str, days: int
+) -> None:
     start = tick - timedelta(days=days)
     job_id = make_cron_job(superuser, next_tick_at=start, catch_up_policy=policy, catch_up_window_seconds=600)
     now = tick + timedelta(seconds=35)  # the tick before it is older than the grace
@@ -89,7 +100,9 @@ def test_more_ticks_within_the_window_than_one_ring_takes_are_the_next_rings(sup
 def test_a_pointer_that_was_set_to_no_tick_of_the_schedule_is_a_tick_all_the_same(superuser: Connection) -> None:
     job_id = make_cron_job(superuser, cron="0 0 1 1 *", next_tick_at=NOON, catch_up_policy="SKIP")
     account(superuser, job_id, now=NOON + timedelta(days=2))
-    assert [(row["status"], row["scheduled_at"], row["tick_count"]) for row in done(superuser, job_id)] == [("MISSED", NOON, 1)]
+    assert [(row["status"], row["scheduled_at"], row["tick_count"]) for row in done(superuser, job_id)] == [
+        ("MISSED", NOON, 1)
+    ]
 
 
 def test_jitter_moves_when_a_tick_runs_by_the_same_offset_each_time(superuser: Connection) -> None:
@@ -134,9 +147,11 @@ def next_version(connection: Connection, job_id: uuid.UUID, *, next_tick_at: dat
     made: uuid.UUID = value(
         connection,
         """
-        insert into tests.jobs (first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
+        insert into tests.jobs (first_version_id, previous_version_id, version, workspace_id, endpoint_id,
+            trigger, cron, timezone,
                                  schedule, alarm, description, jitter_seconds, next_tick_at)
-        select first_version_id, job_id, version + 1, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description,
+        select first_version_id, job_id, version + 1, workspace_id, endpoint_id, trigger, cron, timezone,
+               schedule, alarm, description,
                jitter_seconds, %(next_tick_at)s
           from tests.jobs
          where job_id = %(job_id)s

@@ -132,7 +132,8 @@ def next_ticks(shared: Connection, pairs: list[tuple[str, datetime]]) -> list[ob
         ("0 0 L-2,L,15 * *", "2026-04-28 00:00", "2026-04-30 00:00"),
         ("0 0 L-3 * sat", "2026-04-25 00:00", "2026-04-27 00:00"),
         ("0 0 L-3 * */6", "2026-01-01 00:00", "2026-03-28 00:00"),
-        # and the days from Monday to Friday nearest to them: 2026-02-25 is a Wednesday, 03-28 a Saturday, 09-27 a Sunday
+        # and the days from Monday to Friday nearest to them: 2026-02-25 is a Wednesday, 03-28 a Saturday, 09-27 a
+        # Sunday
         ("0 0 L-3W * *", "2026-02-01 00:00", "2026-02-25 00:00"),
         ("0 0 L-3W * *", "2026-03-01 00:00", "2026-03-27 00:00"),
         ("0 0 L-3W * *", "2026-09-01 00:00", "2026-09-28 00:00"),
@@ -188,7 +189,9 @@ def next_ticks(shared: Connection, pairs: list[tuple[str, datetime]]) -> list[ob
         ("59 23 31 12 *", "9998-12-31 23:59", "9999-12-31 23:59"),
     ],
 )
-def test_the_next_tick_is_the_first_one_strictly_later(shared: Connection, text: str, after: str, tick: str | None) -> None:
+def test_the_next_tick_is_the_first_one_strictly_later(
+    shared: Connection, text: str, after: str, tick: str | None
+) -> None:
     assert next_ticks(shared, [(text, utc(after))]) == [tick and utc(tick)]
 
 
@@ -218,7 +221,8 @@ def test_an_impossible_date_or_a_weekday_has_the_weekday(shared: Connection) -> 
 
 
 @pytest.mark.parametrize(
-    "after", ["infinity", "-infinity", "0044-03-15 12:00+00 BC", "9999-12-31 23:59+00", "12000-01-01+00", "250000-01-01+00"]
+    "after",
+    ["infinity", "-infinity", "0044-03-15 12:00+00 BC", "9999-12-31 23:59+00", "12000-01-01+00", "250000-01-01+00"],
 )
 def test_there_is_no_tick_beyond_the_calendar(shared: Connection, after: str) -> None:
     tick = shared.execute("select kronos.next_tick(kronos.parse_cron('* * * * *'), %s::timestamptz)", [after])
@@ -226,13 +230,25 @@ def test_there_is_no_tick_beyond_the_calendar(shared: Connection, after: str) ->
 
 
 def row(**fields: str) -> str:
-    """A kronos.schedule as SQL: 00:00 on each day that is a first and a Sunday; other fields as given, the rest null."""
+    """A kronos.schedule as SQL: 00:00 on each day that is a first and a Sunday; other fields as given, the rest
+    null."""
     masks = {"minutes": "1", "hours": "1", "days": "2", "months": "8190", "weekdays": "1", "both_days": "true"} | fields
     return f"row({', '.join(masks.get(name, 'null') for name in FIELDS)})::kronos.schedule"
 
 
 FIELDS = [
-    *["minutes", "hours", "days", "months", "weekdays", "both_days", "nearest_days", "nth_weekdays", "last_weekdays", "every_hour"],
+    *[
+        "minutes",
+        "hours",
+        "days",
+        "months",
+        "weekdays",
+        "both_days",
+        "nearest_days",
+        "nth_weekdays",
+        "last_weekdays",
+        "every_hour",
+    ],
     *["every_seconds", "anchor", "timezone", "dst_gap", "dst_overlap"],
     *["every_days", "every_months", "anchor_local"],
 ]
@@ -262,9 +278,13 @@ def test_a_row_of_the_first_release_means_what_it_meant(shared: Connection) -> N
     assert tick_of(shared, row(weekdays="0", nth_weekdays="1")) == utc("2026-11-01 00:00")
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(texts=st.lists(cron_texts.cron_texts, min_size=20, max_size=20), random=st.randoms(use_true_random=False))
-def test_25000_next_ticks_are_those_of_brute_force_over_minutes(shared: Connection, texts: list[str], random: Random) -> None:
+def test_25000_next_ticks_are_those_of_brute_force_over_minutes(
+    shared: Connection, texts: list[str], random: Random
+) -> None:
     begin, end = (datetime.combine(day, time(), UTC) for day in (DAYS[0], DAYS[-1] + timedelta(days=1)))
     afters = [begin + timedelta(seconds=random.randrange(int((end - begin).total_seconds()))) for _ in range(50)]
     rows = shared.execute(_EACH_OF_EACH, [texts, afters]).fetchall()
@@ -291,15 +311,23 @@ def first_later(minutes: list[int], days: list[date], after: datetime) -> dateti
     return None
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(pairs=st.lists(st.tuples(cron_texts.cron_texts, instants), min_size=40, max_size=40))
-def test_any_next_tick_is_the_one_that_walking_day_by_day_finds(shared: Connection, pairs: list[tuple[str, datetime]]) -> None:
+def test_any_next_tick_is_the_one_that_walking_day_by_day_finds(
+    shared: Connection, pairs: list[tuple[str, datetime]]
+) -> None:
     assert next_ticks(shared, pairs) == [cron_texts.next_tick(text, after) for text, after in pairs]
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(texts=st.lists(cron_texts.cron_texts, min_size=10, max_size=10), after=instants)
-def test_tick_by_tick_two_days_have_exactly_the_matching_minutes(shared: Connection, texts: list[str], after: datetime) -> None:
+def test_tick_by_tick_two_days_have_exactly_the_matching_minutes(
+    shared: Connection, texts: list[str], after: datetime
+) -> None:
     first = after.replace(second=0, microsecond=0) + timedelta(minutes=1)
     window = [first + timedelta(minutes=n) for n in range(2 * 24 * 60)]
     until = window[-1] + timedelta(minutes=1)

@@ -1,4 +1,5 @@
-"""While somebody reads in an old snapshot, a dump or a report, no vacuum removes what ticks leave; rings cost what they cost before."""
+"""While somebody reads in an old snapshot, a dump or a report, no vacuum removes what ticks leave; rings cost what they
+cost before."""
 
 import uuid
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ def add_jobs(connection: Connection, first: datetime, *, count: int = JOBS, over
         connection,
         """
         with made as (
-            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
+                timezone, schedule, alarm,
                                      description, overlap)
             select id, id, %s, %s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'every minute', %s
               from generate_series(1, %s) as n, kronos.parse_cron('* * * * *') as read,
@@ -58,7 +60,8 @@ def reading(database_url: str) -> Iterator[None]:
 
 
 def costs(connection: Connection, job_ids: list[uuid.UUID], now: datetime) -> dict[str, int]:
-    """Pages that each kind of ring reads just after that of `now`, where nothing is due, and the next one, where all are."""
+    """Pages that each kind of ring reads just after that of `now`, where nothing is due, and the next one, where all
+    are."""
     ago, at = f"'{now.isoformat()}'", f"'{(now + MINUTE).isoformat()}'"
     found = {}
     with acting_as(connection, "kronos_cron"):
@@ -88,7 +91,9 @@ def cost_of_the_overdue(connection: Connection, now: datetime) -> int:
     return read
 
 
-def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(superuser: Connection, database_url: str) -> None:
+def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(
+    superuser: Connection, database_url: str
+) -> None:
     superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
     # None is due by the server's own clock, which some rings go by.
     last: datetime = value(superuser, "select date_trunc('minute', clock_timestamp()) + interval '10 minutes'")
@@ -100,7 +105,9 @@ def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(super
             ring(superuser, first + nth * MINUTE)
         superuser.execute("select kronos.keep_leases()")
         superuser.execute("vacuum analyze")
-        assert value(superuser, "select pg_relation_size('kronos.pointers') / 8192") > MINUTES * JOBS / 120, "the reader keeps what was"
+        assert value(superuser, "select pg_relation_size('kronos.pointers') / 8192") > MINUTES * JOBS / 120, (
+            "the reader keeps what was"
+        )
         under_a_reader = costs(superuser, job_ids, last - MINUTE)
         with psycopg.connect(database_url) as holder:
             holder.execute("select from kronos.jobs where job_id = any (%s) for update", [job_ids[:OVERDUE]])
@@ -119,7 +126,8 @@ def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(super
 
 
 def test_the_question_goes_by_the_index_of_what_is_due_whatever_the_statistics_say(superuser: Connection) -> None:
-    """They were made when all jobs were due, as by an autovacuum at the beginning of a minute, and then all were moved."""
+    """They were made when all jobs were due, as by an autovacuum at the beginning of a minute, and then all were
+    moved."""
     superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
     add_jobs(superuser, value(superuser, "select clock_timestamp()"))
     superuser.execute("analyze kronos.jobs, kronos.pointers")
@@ -130,7 +138,8 @@ def test_the_question_goes_by_the_index_of_what_is_due_whatever_the_statistics_s
 
 
 def deliver(connection: Connection, *, but_newest: bool) -> None:
-    """What is due is claimed, and ends; without the newest run of each job, if that is still under way at the next tick."""
+    """What is due is claimed, and ends; without the newest run of each job, if that is still under way at the next
+    tick."""
     due = "visible_at < 'infinity'"
     newest = "(job_id, scheduled_at) in (select job_id, max(scheduled_at) from kronos.execution_live group by job_id)"
     connection.execute(

@@ -1,4 +1,5 @@
-"""One-shots that are their executions: made many at a time, read, listed, cancelled, retried and forgotten as any job is."""
+"""One-shots that are their executions: made many at a time, read, listed, cancelled, retried and forgotten as any job
+is."""
 
 import random
 import threading
@@ -18,7 +19,9 @@ from sql.plans import partitions_in, plan_of, rows_read, run_statement, seq_scan
 from sql_factory import Connection, await_lock, make_cron_job, records, value, values
 
 _DAY = timedelta(days=1)
-_NONE: dict[str, object] = dict.fromkeys(("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before"))
+_NONE: dict[str, object] = dict.fromkeys(
+    ("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before")
+)
 
 
 def _name(connection: Connection, endpoint: EndpointRow) -> str:
@@ -51,9 +54,12 @@ def finish(connection: Connection, *, status: str = "SUCCESS", where: str = "tru
     connection.execute(
         f"""
         with ended as (delete from kronos.execution_live where {where} returning *)
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
-                                           run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)
-        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, '{status}', scheduled_at, run_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
+                                           run_at, created_at, started_at, completed_at, attempt_count,
+                                               max_attempts, input)
+        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, '{status}',
+               scheduled_at, run_at,
                created_at, now(), now(), 1, max_attempts, input
           from ended
         """.encode()
@@ -65,7 +71,9 @@ def get(connection: Connection, endpoint: EndpointRow, job: object) -> list[dict
     return _run(connection, endpoint, "jobs.get_job", {"job": str(job)})
 
 
-def _run(connection: Connection, endpoint: EndpointRow, statement: str, params: dict[str, object]) -> list[dict[str, Any]]:
+def _run(
+    connection: Connection, endpoint: EndpointRow, statement: str, params: dict[str, object]
+) -> list[dict[str, Any]]:
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("set local role kronos_api")
         cursor.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
@@ -78,9 +86,10 @@ def test_many_are_made_at_once_each_one_row(superuser: Connection) -> None:
     rows = records(superuser, "select * from kronos.execution_live order by (input ->> 'n')::integer")
     assert value(superuser, "select count(*) from kronos.jobs where endpoint_id = %s", [endpoint.endpoint_id]) == 0
     assert [row["execution_id"] for row in rows] == [row["job_id"] for row in rows] == [each["job_id"] for each in made]
-    assert {(row["endpoint_version"], row["cause"], row["max_attempts"], row["max_crashes"], row["timeout_ms"]) for row in rows} == {
-        (1, "API", endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms)
-    }
+    assert {
+        (row["endpoint_version"], row["cause"], row["max_attempts"], row["max_crashes"], row["timeout_ms"])
+        for row in rows
+    } == {(1, "API", endpoint.max_attempts, endpoint.max_crashes, endpoint.timeout_ms)}
     far = "select max(abs(extract(epoch from created_at - kronos.uuid7_time(execution_id)))) from kronos.execution_live"
     assert value(superuser, far) <= 0.0005, "the id rounds to milliseconds"
     assert {each["job_id"].version for each in made} == {7}
@@ -118,10 +127,17 @@ def test_it_is_shown_as_a_job_with_a_row_is(superuser: Connection) -> None:
     later = datetime.now(UTC) + _DAY
     for run_at, trigger in ((None, "IMMEDIATE"), (later, "DELAYED")):
         lean = make(superuser, endpoint, run_at=run_at)[0]["job_id"]
-        job = {"job_id": (full := uuid.uuid4()), "endpoint": (name := _name(superuser, endpoint)), "trigger": trigger, "input": {"n": 0}}
+        job = {
+            "job_id": (full := uuid.uuid4()),
+            "endpoint": (name := _name(superuser, endpoint)),
+            "trigger": trigger,
+            "input": {"n": 0},
+        }
         jobs = Jsonb([job | {"run_at": run_at, "tags": [], "dst_gap": "SHIFT"}], dumps=orjson.dumps)
         params = {"workspace": str(endpoint.workspace_id), "endpoints": [name], "jobs": jobs, "wake": False}
-        run_statement(superuser, "jobs.insert_one_shot_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id)
+        run_statement(
+            superuser, "jobs.insert_one_shot_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id
+        )
         for _ in range(2):
             shown, wanted = (get(superuser, endpoint, job)[0] for job in (lean, full))
             own = {"job_id", "execution", "created_at", "retired_at", "last_run_at"}
@@ -130,8 +146,13 @@ def test_it_is_shown_as_a_job_with_a_row_is(superuser: Connection) -> None:
             }
             assert [shown[name] is None for name in sorted(own)] == [wanted[name] is None for name in sorted(own)]
             assert set(shown["execution"]) == set(wanted["execution"])
-            assert (shown["execution"]["execution_id"], shown["execution"]["status"]) == (str(lean), wanted["execution"]["status"])
-            assert value(superuser, "select count(*) from kronos.job_details where job_id in (%s, %s)", [lean, full]) == 2
+            assert (shown["execution"]["execution_id"], shown["execution"]["status"]) == (
+                str(lean),
+                wanted["execution"]["status"],
+            )
+            assert (
+                value(superuser, "select count(*) from kronos.job_details where job_id in (%s, %s)", [lean, full]) == 2
+            )
             finish(superuser)
 
 
@@ -140,9 +161,11 @@ def test_an_execution_of_a_cron_job_is_no_job(superuser: Connection) -> None:
     job_id = make_cron_job(superuser, endpoint)
     superuser.execute(
         """
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at,
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, scheduled_at,
                                            run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
-        select kronos.tick_id(job_id, now()), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', now(), now(), now(), 1, 0, 1000, '{}'
+        select kronos.tick_id(job_id, now()), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', now(), now(),
+               now(), 1, 0, 1000, '{}'
           from kronos.jobs where job_id = %s
         """,
         [job_id],
@@ -165,7 +188,8 @@ def test_another_workspaces_are_not_there(superuser: Connection) -> None:
 
 
 class Listed:
-    """300 one-shots of every kind, made over some weeks on three endpoints, and CRON jobs and one-shots with rows among them."""
+    """300 one-shots of every kind, made over some weeks on three endpoints, and CRON jobs and one-shots with rows among
+    them."""
 
     def __init__(self, connection: Connection, seed: int) -> None:
         self.connection = connection
@@ -190,7 +214,8 @@ class Listed:
                set execution_id = moved.id, job_id = moved.id, created_at = created_at - %(ago)s,
                    scheduled_at = scheduled_at - %(ago)s
               from (select old.id as old_id,
-                           (left(kronos.uuid7_floor(found.created_at - %(ago)s)::text, 13) || substring(old.id::text from 14))::uuid as id
+                           (left(kronos.uuid7_floor(found.created_at - %(ago)s)::text,
+                               13) || substring(old.id::text from 14))::uuid as id
                       from unnest(%(ids)s::uuid[]) as old (id)
                       join kronos.execution_live as found on found.execution_id = old.id) as moved
              where live.execution_id = moved.old_id
@@ -198,10 +223,14 @@ class Listed:
             {"ago": ago, "ids": made},
         )
         if self.chance.random() < 0.7:
-            finish(self.connection, where=f"endpoint_id = '{endpoint.endpoint_id}' and created_at < now() - interval '1 hour'")
+            finish(
+                self.connection,
+                where=f"endpoint_id = '{endpoint.endpoint_id}' and created_at < now() - interval '1 hour'",
+            )
         if self.chance.random() < 0.3:
             self.connection.execute(
-                "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, name, tags, created_at)"
+                "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, name, tags, "
+                "created_at)"
                 " select id, id, %s, %s, 'IMMEDIATE', 'n' || left(id::text, 8), '{tag}', now() - %s"
                 " from (select gen_random_uuid() as id) as new",
                 [endpoint.workspace_id, endpoint.endpoint_id, ago],
@@ -215,11 +244,13 @@ class Listed:
             select job_id from kronos.job_details
              where workspace_id = %(workspace_id)s
                and (%(endpoint)s::text is null or endpoint = %(endpoint)s)
-               and (%(trigger)s::text is null or trigger = %(trigger)s) and (%(status)s::text is null or status = %(status)s)
+               and (%(trigger)s::text is null or trigger = %(trigger)s) and (%(status)s::text is null
+                   or status = %(status)s)
                and (%(tag)s::text is null or %(tag)s = any (tags))
                and (%(created_after)s::timestamptz is null or created_at > %(created_after)s)
                and (%(created_before)s::timestamptz is null or created_at < %(created_before)s)
-               and (%(q)s::text is null or strpos(lower(name), lower(%(q)s)) > 0 or strpos(lower(endpoint), lower(%(q)s)) > 0
+               and (%(q)s::text is null or strpos(lower(name), lower(%(q)s)) > 0 or strpos(lower(endpoint),
+                   lower(%(q)s)) > 0
                     or (length(%(q)s) >= 4 and starts_with(job_id::text, lower(%(q)s))))
              order by created_at desc, job_id desc
             """,
@@ -231,7 +262,9 @@ class Listed:
         found: list[uuid.UUID] = []
         place: dict[str, object] = {"before_created_at": None, "before_id": None}
         while True:
-            page = _run(self.connection, self.endpoint, "jobs.list_jobs", filters | place | {"limit": limit, "bytes": 1_048_576})
+            page = _run(
+                self.connection, self.endpoint, "jobs.list_jobs", filters | place | {"limit": limit, "bytes": 1_048_576}
+            )
             found += [row["job_id"] for row in page]
             if not page or not page[-1]["_more"]:
                 return found
@@ -254,7 +287,15 @@ def test_pages_are_the_list_cut_in_pieces(superuser: Connection) -> None:
             "status": chance.choice([None, "ACTIVE", "COMPLETED", "RETIRED"]),
             "tag": chance.choice([None, None, None, "tag"]),
             "q": chance.choice(
-                [None, None, "e-", one[: chance.choice([4, 9, 12, 14, 15, 20, 36])], one[:7].upper(), "0000-", listed.names[1]]
+                [
+                    None,
+                    None,
+                    "e-",
+                    one[: chance.choice([4, 9, 12, 14, 15, 20, 36])],
+                    one[:7].upper(),
+                    "0000-",
+                    listed.names[1],
+                ]
             ),
             "created_after": chance.choice([None, None, now - timedelta(days=9)]),
             "created_before": chance.choice([None, None, now - timedelta(days=2)]),
@@ -266,7 +307,8 @@ def test_a_cancelled_one_is_retired_and_stays_so_whatever_its_attempt_comes_to(s
     endpoint = add_endpoint(superuser)
     waiting, running = (each["job_id"] for each in make(superuser, endpoint, 2))
     superuser.execute(
-        "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = now(), attempt_count = 1"
+        "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = now(), "
+        "attempt_count = 1"
         " where execution_id = %s",
         [running],
     )
@@ -278,7 +320,9 @@ def test_a_cancelled_one_is_retired_and_stays_so_whatever_its_attempt_comes_to(s
             assert values(superuser, "select job_id from kronos.cancel_job()") == [job_id]
     finish(superuser)
     told = {row["job_id"]: row for job in (waiting, running) for row in get(superuser, endpoint, job)}
-    assert {job: (row["status"], row["status_reason"]["code"], row["execution"]["status"]) for job, row in told.items()} == {
+    assert {
+        job: (row["status"], row["status_reason"]["code"], row["execution"]["status"]) for job, row in told.items()
+    } == {
         waiting: ("RETIRED", "cancelled", "CANCELLED"),
         running: ("RETIRED", "cancelled", "SUCCESS"),
     }
@@ -295,7 +339,9 @@ def test_a_failed_one_is_retried_and_active_again(superuser: Connection) -> None
     with superuser.transaction():
         superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
         assert value(superuser, "select kronos.retry_execution(%s)", [job_id]) is None
-    assert [(row["status"], row["execution"]["status"]) for row in get(superuser, endpoint, job_id)] == [("ACTIVE", "RETRYING")]
+    assert [(row["status"], row["execution"]["status"]) for row in get(superuser, endpoint, job_id)] == [
+        ("ACTIVE", "RETRYING")
+    ]
 
 
 def test_an_execution_has_a_job_and_a_job_keeps_its_executions(superuser: Connection) -> None:
@@ -310,7 +356,9 @@ def test_an_execution_has_a_job_and_a_job_keeps_its_executions(superuser: Connec
         " select job_id from job",
         [endpoint.workspace_id, endpoint.endpoint_id],
     )
-    superuser.execute("update kronos.execution_live set job_id = (select job_id from kronos.jobs where trigger = 'IMMEDIATE')")
+    superuser.execute(
+        "update kronos.execution_live set job_id = (select job_id from kronos.jobs where trigger = 'IMMEDIATE')"
+    )
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         superuser.execute("delete from kronos.jobs where trigger = 'IMMEDIATE'")
 
@@ -326,7 +374,11 @@ def test_an_endpoint_that_is_being_deleted_takes_none_and_one_that_has_some_is_n
         making.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
         with psycopg.connect(database_url, autocommit=True) as watching:
             made: list[Any] = []
-            call = "select job_id from kronos.make_one_shots(array[%s::text], array['{}'::jsonb], array[null::timestamptz], false)"
+            call = (
+                "select job_id from kronos.make_one_shots(array[%s::text], array['{}'::jsonb], "
+                "array[null::timestamptz], "
+                "false)"
+            )
             thread = threading.Thread(target=lambda: made.append(values(making, call, [name])))
             thread.start()
             await_lock(watching, making)
@@ -375,7 +427,10 @@ def test_a_deleted_workspace_is_kept_for_as_long_as_they_are(superuser: Connecti
     endpoint = add_endpoint(superuser)
     make(superuser, endpoint)
     finish(superuser)
-    gone = "update kronos.workspaces set status = 'DELETED', deleted_at = now() - interval '900 days' where workspace_id = %s"
+    gone = (
+        "update kronos.workspaces set status = 'DELETED', deleted_at = now() - interval '900 days' where "
+        "workspace_id = %s"
+    )
     superuser.execute(gone, [endpoint.workspace_id])
     assert value(superuser, "select kronos.retain_workspaces(10, false)") == 0
     superuser.execute("delete from kronos.execution_done")
@@ -383,18 +438,23 @@ def test_a_deleted_workspace_is_kept_for_as_long_as_they_are(superuser: Connecti
 
 
 def test_the_weeks_noted_are_those_of_the_rows_however_they_came(superuser: Connection) -> None:
-    """What statement after statement noted is what the rows say, and what note_partition would note of them: two at most."""
+    """What statement after statement noted is what the rows say, and what note_partition would note of them: two at
+    most."""
     listed = Listed(superuser, 7)
     job_id = make_cron_job(superuser, endpoint=listed.endpoint)
     superuser.execute(
-        "insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,"
+        "insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, "
+        "status,"
         " scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)"
         " select kronos.tick_id(%s, at), %s, %s, %s, 1,"
         " 'SCHEDULE', 'SUCCESS', at, at, at + n * interval '50 minutes', now(), now(), 1, 1, '{}'"
         " from (select n, now() - n * interval '9 days' as at from generate_series(0, 3) as n) as made",
         [job_id, listed.endpoint.workspace_id, job_id, listed.endpoint.endpoint_id],
     )
-    noted = "select subject_id, status, week, least(count(*), 2) from kronos.history_weeks group by 1, 2, 3 order by 1, 2, 3"
+    noted = (
+        "select subject_id, status, week, least(count(*), 2) from kronos.history_weeks group by 1, 2, 3 order by "
+        "1, 2, 3"
+    )
     before = superuser.execute(noted).fetchall()
     assert (
         superuser.execute(
@@ -404,7 +464,8 @@ def test_the_weeks_noted_are_those_of_the_rows_however_they_came(superuser: Conn
             " cross join lateral (values (workspace_id),"
             " (case when cause <> 'API' then job_id when job_id = execution_id then endpoint_id end))"
             " as subject (id)"
-            " cross join lateral (values (status), (case when kronos.is_odd(created_at, scheduled_at) then 'ODD' end)) as kind (status)"
+            " cross join lateral (values (status), (case when kronos.is_odd(created_at, scheduled_at) then 'ODD' "
+            "end)) as kind (status)"
             " where subject.id is not null and kind.status is not null group by 1, 2, 3 order by 1, 2, 3"
         ).fetchall()
         == before

@@ -1,4 +1,5 @@
-"""Runs of one job that must not overlap: what becomes of a tick while another run is there, and when one that waits may go."""
+"""Runs of one job that must not overlap: what becomes of a tick while another run is there, and when one that waits may
+go."""
 
 import uuid
 from collections.abc import Callable
@@ -32,7 +33,9 @@ def between_attempts(one: Ticking) -> None:
 
 
 @pytest.mark.parametrize("state", [queued, running, between_attempts])
-def test_skip_records_a_tick_while_a_run_has_not_ended(ticking: Callable[..., Ticking], state: Callable[[Ticking], None]) -> None:
+def test_skip_records_a_tick_while_a_run_has_not_ended(
+    ticking: Callable[..., Ticking], state: Callable[[Ticking], None]
+) -> None:
     one = ticking("SKIP")
     state(one)
     (there,) = live(one.connection, one.job_id)
@@ -61,7 +64,11 @@ def test_queue_lets_one_wait_and_skips_the_rest(ticking: Callable[..., Ticking])
     assert (second["status"], second["run_at"], second["status_reason"]) == (
         "QUEUED",
         second["scheduled_at"],
-        {"code": "overlap_waiting", "detail": "waits until another execution of its job has ended", "running": str(first["execution_id"])},
+        {
+            "code": "overlap_waiting",
+            "detail": "waits until another execution of its job has ended",
+            "running": str(first["execution_id"]),
+        },
     )
     assert (third["status"], third["status_reason"]["code"]) == ("SKIPPED", "overlap_queue_full")
     assert third["status_reason"] | {"detail": ""} == {
@@ -87,7 +94,10 @@ def test_what_waits_is_no_workers_business(ticking: Callable[..., Ticking], supe
     for one, token, (execution_id,) in running:
         one.end(token, execution_id)
     due = run(jobs[0].worker, "list_due_endpoints", FULL_LOOK)
-    assert ([row[0] for row in due], [row[1] <= 0 for row in due]) == ([endpoint.endpoint_id for endpoint in endpoints], [True] * 3)
+    assert ([row[0] for row in due], [row[1] <= 0 for row in due]) == (
+        [endpoint.endpoint_id for endpoint in endpoints],
+        [True] * 3,
+    )
 
 
 def succeeds(one: Ticking, token: uuid.UUID, execution_id: uuid.UUID) -> None:
@@ -100,7 +110,8 @@ def fails(one: Ticking, token: uuid.UUID, execution_id: uuid.UUID) -> None:
 
 def dies(one: Ticking, token: uuid.UUID, execution_id: uuid.UUID) -> None:
     one.connection.execute(
-        "update kronos.execution_live set visible_at = now() - interval '1 ms', crashes = max_crashes where execution_id = %s",
+        "update kronos.execution_live set visible_at = now() - interval '1 ms', crashes = max_crashes where "
+        "execution_id = %s",
         [execution_id],
     )
     assert expire(one.worker) == (0, 1)
@@ -110,7 +121,9 @@ def is_cancelled(one: Ticking, token: uuid.UUID, execution_id: uuid.UUID) -> Non
     assert one.end(token, execution_id, "FAILED") == "RETRY"
     with acting_as(one.connection, "kronos_api"), one.connection.transaction():
         one.connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(one.endpoint.workspace_id)])
-        assert one.connection.execute(sql.texts()["executions.cancel_execution"], {"execution_id": execution_id}).fetchall()
+        assert one.connection.execute(
+            sql.texts()["executions.cancel_execution"], {"execution_id": execution_id}
+        ).fetchall()
 
 
 @pytest.mark.parametrize("ends", [succeeds, fails, dies, is_cancelled])
@@ -145,14 +158,17 @@ def test_what_waits_for_its_time_is_not_let_go_before_it(ticking: Callable[..., 
     (first,) = live(one.connection, one.job_id)
     second = one.one_tick()
     one.connection.execute(
-        "update kronos.execution_live set run_at = now() + interval '1 hour' where execution_id = %s", [second["execution_id"]]
+        "update kronos.execution_live set run_at = now() + interval '1 hour' where execution_id = %s",
+        [second["execution_id"]],
     )
     one.end(token, first["execution_id"])
     (row,) = live(one.connection, one.job_id)
     assert row["visible_at"] == row["run_at"]
 
 
-def test_replace_ends_the_run_under_way_and_its_workers_result_is_late(ticking: Callable[..., Ticking], superuser: Connection) -> None:
+def test_replace_ends_the_run_under_way_and_its_workers_result_is_late(
+    ticking: Callable[..., Ticking], superuser: Connection
+) -> None:
     one = ticking("REPLACE", endpoint=add_endpoint(superuser, max_in_flight=5))
     token = one.run_one()
     (old,) = live(one.connection, one.job_id)
@@ -198,7 +214,10 @@ def test_replace_waits_for_nobody_and_ends_a_little_later_what_was_locked(
     with psycopg.connect(database_url) as holder:
         holder.execute(f"select from kronos.{locked} where endpoint_id = %s for update", [one.endpoint.endpoint_id])
         new = one.one_tick()
-        assert (new["status_reason"]["code"], new["status_reason"]["running"]) == ("overlap_waiting", str(old["execution_id"]))
+        assert (new["status_reason"]["code"], new["status_reason"]["running"]) == (
+            "overlap_waiting",
+            str(old["execution_id"]),
+        )
         assert upkeep(one.connection) == 0
     assert upkeep(one.connection) == 1
     assert one.statuses() == ["CANCELLED", "QUEUED"]
@@ -209,12 +228,16 @@ def test_replace_waits_for_nobody_and_ends_a_little_later_what_was_locked(
 
 def lose(one: Ticking, execution_id: uuid.UUID) -> None:
     """Its lease ends, by the clock that ticks are accounted for with."""
-    one.connection.execute("update kronos.execution_live set visible_at = %s where execution_id = %s", [one.now, execution_id])
+    one.connection.execute(
+        "update kronos.execution_live set visible_at = %s where execution_id = %s", [one.now, execution_id]
+    )
 
 
 @pytest.mark.parametrize("is_expired", [False, True], ids=["claimed", "due again"])
 @pytest.mark.parametrize("overlap", ["SKIP", "QUEUE"])
-def test_a_dead_workers_run_costs_no_tick_beyond_its_lease(ticking: Callable[..., Ticking], overlap: str, is_expired: bool) -> None:
+def test_a_dead_workers_run_costs_no_tick_beyond_its_lease(
+    ticking: Callable[..., Ticking], overlap: str, is_expired: bool
+) -> None:
     one = ticking(overlap)
     one.run_one()
     (lost,) = live(one.connection, one.job_id)
@@ -252,9 +275,11 @@ def test_versions_of_a_job_share_their_runs_under_the_policy_each_was_made_under
     one.connection.execute(
         """
         with retired as (
-            update tests.jobs set status = 'RETIRED', replaced_by_id = %(next_id)s where job_id = %(job_id)s returning job_id
+            update tests.jobs set status = 'RETIRED', replaced_by_id = %(next_id)s where job_id = %(job_id)s
+                   returning job_id
         )
-        insert into tests.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
+        insert into tests.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
+            endpoint_id, trigger, cron, timezone,
                                  schedule, alarm, description, overlap, next_tick_at)
         select %(next_id)s, job_id, job_id, 2, workspace_id, endpoint_id, trigger, cron, timezone,
                schedule, alarm, description, 'SKIP', %(at)s
@@ -288,7 +313,9 @@ def test_a_run_held_while_the_one_before_it_ends_unseen_is_let_go_by_the_next_lo
     assert one.claim()[1] == held
 
 
-def test_nothing_is_let_go_while_someone_may_be_adding_a_run(ticking: Callable[..., Ticking], database_url: str) -> None:
+def test_nothing_is_let_go_while_someone_may_be_adding_a_run(
+    ticking: Callable[..., Ticking], database_url: str
+) -> None:
     one = ticking("QUEUE")
     token = one.run_one()
     (first,) = live(one.connection, one.job_id)
@@ -319,7 +346,9 @@ def test_a_key_that_cannot_be_let_go_stops_no_other(ticking: Callable[..., Ticki
         assert (len(waiting(stuck)), len(waiting(other))) == (1, 0)
 
 
-def test_a_tick_looks_at_no_run_that_ended_before_the_oldest_that_is_there(superuser: Connection, ticking: Callable[..., Ticking]) -> None:
+def test_a_tick_looks_at_no_run_that_ended_before_the_oldest_that_is_there(
+    superuser: Connection, ticking: Callable[..., Ticking]
+) -> None:
     one = ticking("QUEUE")
     numbers = "select array_agg(overlap_nth order by overlap_nth) from kronos.execution_live where job_id = %s"
     runs_from = "select runs_from from kronos.pointers where job_id = %s"

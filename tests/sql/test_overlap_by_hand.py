@@ -1,4 +1,5 @@
-"""Runs of one job that must not overlap, where a hand or a catch-up adds one: retries, triggers, a pointer that was set back."""
+"""Runs of one job that must not overlap, where a hand or a catch-up adds one: retries, triggers, a pointer that was set
+back."""
 
 import uuid
 from collections.abc import Callable
@@ -13,9 +14,11 @@ from overlap_runs import MINUTE, POLICIES, Ticking, upkeep, waiting, waits
 from sql_factory import Connection, account, acting_as, await_lock, job, records, value
 
 INSERT_BY_HAND = """
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+        scheduled_at, run_at,
                                        visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
-    select gen_random_uuid(), workspace_id, job_id, endpoint_id, 1, 'MANUAL', now(), now(), now(), 5, 3, 1000, '{}', job_id
+    select gen_random_uuid(), workspace_id, job_id, endpoint_id, 1, 'MANUAL', now(), now(), now(), 5, 3, 1000,
+           '{}', job_id
       from kronos.jobs where job_id = %s
 """
 
@@ -49,13 +52,17 @@ def test_a_retry_by_hand_goes_at_once_where_nothing_is_there(ticking: Callable[.
     token, _ = one.claim()
     one.end(token, first, "PERMANENT")
     retry(one, first)
-    (row,) = records(one.connection, "select status, status_reason from kronos.executions where execution_id = %s", [first])
+    (row,) = records(
+        one.connection, "select status, status_reason from kronos.executions where execution_id = %s", [first]
+    )
     assert row == {"status": "RETRYING", "status_reason": None}
     assert one.claim()[1] == [first]
 
 
 @pytest.mark.parametrize("overlap", POLICIES)
-def test_a_pointer_that_was_set_back_meets_the_runs_that_are_there(ticking: Callable[..., Ticking], overlap: str) -> None:
+def test_a_pointer_that_was_set_back_meets_the_runs_that_are_there(
+    ticking: Callable[..., Ticking], overlap: str
+) -> None:
     one = ticking(overlap)
     one.run_one()
     before = records(one.connection, "select * from kronos.executions where job_id = %s", [one.job_id])
@@ -77,7 +84,9 @@ def test_ticks_that_are_caught_up_together_stand_in_each_others_way(
     ticking: Callable[..., Ticking], overlap: str, statuses: list[str]
 ) -> None:
     one = ticking(overlap, catch_up_policy="ALL", catch_up_window_seconds=86400)
-    one.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [one.now - 3 * MINUTE, one.job_id])
+    one.connection.execute(
+        "update tests.jobs set next_tick_at = %s where job_id = %s", [one.now - 3 * MINUTE, one.job_id]
+    )
     account(one.connection, one.job_id, now=one.now + timedelta(seconds=10))
     assert one.statuses() == statuses
     assert len(waiting(one)) == statuses.count("QUEUED") - 1
@@ -102,16 +111,22 @@ def test_only_runs_count_towards_max_runs(ticking: Callable[..., Ticking], overl
 
 
 @pytest.mark.parametrize("name", ["reaper", None], ids=["an internal job", "another workspace's job"])
-def test_what_is_nobodys_to_trigger_is_not_triggered(ticking: Callable[..., Ticking], superuser: Connection, name: str | None) -> None:
+def test_what_is_nobodys_to_trigger_is_not_triggered(
+    ticking: Callable[..., Ticking], superuser: Connection, name: str | None
+) -> None:
     neighbour = ticking("SKIP")
     workspace_id = value(superuser, "select workspace_id from kronos.workspaces where slug = 'kronos-system'")
     with acting_as(superuser, "kronos_api"), superuser.transaction():
         superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
-        triggered = value(superuser, "select kronos.trigger_job(%s, kronos.uuid7(), null, true)", [name or str(neighbour.job_id)])
+        triggered = value(
+            superuser, "select kronos.trigger_job(%s, kronos.uuid7(), null, true)", [name or str(neighbour.job_id)]
+        )
     assert (triggered, neighbour.statuses()) == (None, [])
 
 
-def test_two_hands_cannot_make_two_runs_to_be_delivered(superuser: Connection, database_url: str, ticking: Callable[..., Ticking]) -> None:
+def test_two_hands_cannot_make_two_runs_to_be_delivered(
+    superuser: Connection, database_url: str, ticking: Callable[..., Ticking]
+) -> None:
     one = ticking("SKIP")
     with psycopg.connect(database_url, autocommit=True) as other, ThreadPoolExecutor(1) as threads:
         with superuser.transaction():

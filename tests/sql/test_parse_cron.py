@@ -51,7 +51,11 @@ def masks(reading: Reading) -> tuple[object, ...]:
     return (
         bits(*reading.minutes),
         bits(*reading.hours),
-        signed(bits(*reading.days, *(64 - n for n in reading.before_last)) | (reading.is_last_day << 32) | (reading.is_last_workday << 33)),
+        signed(
+            bits(*reading.days, *(64 - n for n in reading.before_last))
+            | (reading.is_last_day << 32)
+            | (reading.is_last_workday << 33)
+        ),
         bits(*reading.months),
         bits(*(weekday % 7 for weekday in reading.weekdays)),
         reading.both_days,
@@ -176,7 +180,9 @@ def test_a_field_becomes_the_bits_of_its_values(shared: Connection, text: str, f
         ("25-5", "sat-mon", False),
     ],
 )
-def test_both_days_must_match_where_a_day_field_begins_with_a_star(shared: Connection, days: str, weekdays: str, both_days: bool) -> None:
+def test_both_days_must_match_where_a_day_field_begins_with_a_star(
+    shared: Connection, days: str, weekdays: str, both_days: bool
+) -> None:
     assert parse(shared, f"0 0 {days} * {weekdays}")[0][5] is both_days
 
 
@@ -203,13 +209,17 @@ def test_macros_and_blanks_mean_their_five_fields(shared: Connection, macro: str
     assert parse(shared, macro) == parse(shared, same)
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(texts=st.lists(cron_texts, min_size=40, max_size=40))
 def test_any_valid_text_becomes_the_sets_that_it_names(shared: Connection, texts: list[str]) -> None:
     assert parse(shared, *texts) == [masks(read(text)) for text in texts]
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(text=damaged_texts())
 def test_a_damaged_text_is_refused_with_a_hint_or_still_means_what_it_says(shared: Connection, text: str) -> None:
     outcome = parsed_or_refused(shared, text)

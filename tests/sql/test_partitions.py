@@ -60,14 +60,18 @@ def test_weeks_are_there_eight_weeks_ahead_and_touch_one_another(superuser: Conn
 
 def test_two_years_are_fewer_than_120_partitions(superuser: Connection) -> None:
     years = 2 * 366 * timedelta(days=1)
-    partitions = values(superuser, "select count(*) from pg_inherits where inhparent = 'kronos.execution_done'::regclass")[0]
+    partitions = values(
+        superuser, "select count(*) from pg_inherits where inhparent = 'kronos.execution_done'::regclass"
+    )[0]
     assert years // WEEK + partitions < 120
 
 
 @pytest.fixture
 def of_days(superuser: Connection) -> datetime:
     """Partitions as earlier releases made them: a day each, from yesterday to a week ahead; where the last one ends."""
-    begins: datetime = value(superuser, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'") - timedelta(days=1)
+    begins: datetime = value(
+        superuser, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'"
+    ) - timedelta(days=1)
     for table in TABLES:
         for name in values(superuser, "select partition from kronos.partitions() where parent = %s", [table]):
             superuser.execute(f"drop table kronos.{name}")
@@ -100,7 +104,10 @@ def test_made_ones_are_as_the_table_is(superuser: Connection) -> None:
         name = f"{table}_{newest:%Y%m%d}"
         indexes = "select count(*) from pg_index where indrelid = %s::regclass"
         assert value(superuser, indexes, [f"kronos.{name}"]) == value(superuser, indexes, [f"kronos.{table}"])
-        detached = "select count(*) from pg_index join pg_class on oid = indexrelid where indrelid = %s::regclass and not relispartition"
+        detached = (
+            "select count(*) from pg_index join pg_class on oid = indexrelid where indrelid = %s::regclass and not "
+            "relispartition"
+        )
         assert value(superuser, detached, [f"kronos.{name}"]) == 0
         (owner,) = values(superuser, "select relowner::regrole::text from pg_class where relname = %s", [name])
         assert owner == "kronos_owner"
@@ -112,9 +119,11 @@ def test_a_week_that_began_without_its_partition_has_one_from_the_next_day_on(su
     at = newest + timedelta(days=2, hours=5)
     superuser.execute(
         """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        select kronos.tick_id(job_id, %(at)s), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS', %(at)s, %(at)s, %(at)s, 1, '{}'
+        select kronos.tick_id(job_id, %(at)s), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS',
+               %(at)s, %(at)s, %(at)s, 1, '{}'
           from kronos.jobs where job_id = %(job)s
         """,
         {"at": at, "job": job_id},
@@ -135,7 +144,8 @@ def dump(database_url: str) -> Iterator[Connection]:
 
 
 def go_on(superuser: Connection, database_url: str, tick: datetime) -> None:
-    """Ring, claim, store and list: with a millisecond for any lock, so that whoever stands behind a waiting DDL fails."""
+    """Ring, claim, store and list: with a millisecond for any lock, so that whoever stands behind a waiting DDL
+    fails."""
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, next_tick_at=tick)
     with psycopg.connect(database_url, autocommit=True) as ringing:
@@ -202,7 +212,8 @@ def test_next_weeks_rows_have_their_partition_while_a_dump_is_open(superuser: Co
     for weeks in range(7):
         superuser.execute(
             """
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, status,
                                                scheduled_at, run_at, created_at, max_attempts, input)
             select kronos.uuid7(now() + %(ahead)s), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS',
                    now(), now(), now(), 1, '{}'
@@ -213,24 +224,29 @@ def test_next_weeks_rows_have_their_partition_while_a_dump_is_open(superuser: Co
     assert values(superuser, "select count(*) from kronos.execution_done_default") == [0]
 
 
-# What waits for the endpoint, as if a worker had claimed it and died: its leases have ended, and one of them was its last attempt.
+# What waits for the endpoint, as if a worker had claimed it and died: its leases have ended, and one of them was its
+# last attempt.
 _CLAIMED_BY_THE_DEAD = """
     with free as (
         select execution_id, row_number() over () as place
-          from (select execution_id from kronos.execution_live where endpoint_id = %(endpoint_id)s for update skip locked) as free
+          from (select execution_id from kronos.execution_live where endpoint_id = %(endpoint_id)s for update
+               skip locked) as free
     )
     update kronos.execution_live as live
        set claim_token = gen_random_uuid(), worker_id = 'dead', claimed_at = now(), started_at = now(),
-           attempt_count = case place when 1 then 100 else live.attempt_count + 1 end, visible_at = now() - interval '1 ms'
+           attempt_count = case place when 1 then 100 else live.attempt_count + 1 end,
+               visible_at = now() - interval '1 ms'
       from free
      where live.execution_id = free.execution_id
 """
 
 
 def test_partitions_and_upkeep_never_deadlock(superuser: Connection, database_url: str) -> None:
-    """Both write history: upkeep the attempts and executions of dead workers. 1,000 times each week is made, and taken back.
+    """Both write history: upkeep the attempts and executions of dead workers. 1,000 times each week is made, and taken
+    back.
 
-    Each time while two upkeeps are at it: all three begin at once, every other time with a statement to go before upkeep.
+    Each time while two upkeeps are at it: all three begin at once, every other time with a statement to go before
+    upkeep.
     """
     drop_last(superuser)
     endpoints = [add_endpoint(superuser, max_crashes=100, max_attempts=100) for _ in range(2)]

@@ -1,4 +1,5 @@
-"""No tick that is awaited is ever below the floor that looks for missed ticks begin at, no matter who writes, and whenever it is raised."""
+"""No tick that is awaited is ever below the floor that looks for missed ticks begin at, no matter who writes, and
+whenever it is raised."""
 
 import uuid
 from collections.abc import Iterator
@@ -17,14 +18,17 @@ HOUR = timedelta(hours=1)
 
 # How a pointer comes to be awaited at a tick of an hour ago: made, paused or halted no more, set back.
 WRITES = {
-    "create": "insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,"
+    "create": "insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, "
+    "schedule, alarm,"
     " description, next_tick_at)"
-    " select %(new)s, %(new)s, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, %(old)s"
+    " select %(new)s, %(new)s, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description, "
+    "%(old)s"
     " from tests.jobs where job_id = %(ahead)s",
     "resume": "update kronos.jobs set status = 'ACTIVE' where job_id = %(paused)s",
     "resume its workspace": "update kronos.pointers set is_halted = false where job_id = %(halted)s",
     "set back": "update kronos.pointers set next_tick_at = %(old)s where job_id = %(ahead)s",
-    "move on, and set back": "update kronos.pointers set next_tick_at = next_tick_at + interval '1 day' where job_id = %(ahead)s;"
+    "move on, and set "
+    "back": "update kronos.pointers set next_tick_at = next_tick_at + interval '1 day' where job_id = %(ahead)s;"
     " update kronos.pointers set next_tick_at = %(old)s where job_id = %(ahead)s",
 }
 # What takes a pointer from where it is awaited, for as long as it is not rolled back.
@@ -85,7 +89,8 @@ def scene(superuser: Connection, database_url: str) -> Iterator[Scene]:
 def test_a_ring_raises_the_floor_to_the_oldest_tick_that_is_awaited(scene: Scene) -> None:
     rung = make_cron_job(scene.one, next_tick_at=scene.now)
     assert str(value(scene.one, "select lowest_at::text from kronos.pointers_floor")) == "-infinity"
-    # As pg_cron sends it, in one message: of two, the second may come late on a busy machine, as if somebody held it open by hand.
+    # As pg_cron sends it, in one message: of two, the second may come late on a busy machine, as if somebody held it
+    # open by hand.
     psycopg.ClientCursor(scene.one).execute("select kronos.fire(%s)", [rung])
     assert scene.now - 10 * MINUTE < scene.floor() < scene.now - MINUTE
     due = make_cron_job(scene.one, next_tick_at=scene.old)
@@ -144,7 +149,9 @@ def test_who_writes_an_older_pointer_waits_for_who_raises_the_floor(scene: Scene
 
 @pytest.mark.parametrize("leave", LEAVES)
 @pytest.mark.parametrize("is_undone", [False, True])
-def test_a_pointer_that_is_being_moved_on_is_where_it_was_until_that_is_committed(scene: Scene, leave: str, is_undone: bool) -> None:
+def test_a_pointer_that_is_being_moved_on_is_where_it_was_until_that_is_committed(
+    scene: Scene, leave: str, is_undone: bool
+) -> None:
     scene.params["due"] = due = make_cron_job(scene.one, next_tick_at=scene.old)
     with psycopg.ClientCursor(scene.other) as cursor, scene.other.transaction(force_rollback=is_undone):
         cursor.execute(LEAVES[leave], scene.params)
@@ -185,7 +192,9 @@ def test_once_an_hour_what_is_below_the_floor_is_found_and_told(scene: Scene) ->
     scene.one.execute("update kronos.pointers_floor set checked_at = checked_at - interval '2 hours'")
     scene.one.execute("select kronos.keep_up()")
     assert below_floor(scene.one) == []
-    assert [line for line in told if line.startswith("WARNING kronos: a pointer at") and "below the floor" in line] != []
+    assert [
+        line for line in told if line.startswith("WARNING kronos: a pointer at") and "below the floor" in line
+    ] != []
     scene.one.execute("select kronos.keep_up()")
     assert live(scene.one, uuid.UUID(str(scene.params["ahead"]))) != []
 
@@ -194,7 +203,8 @@ def test_a_job_has_one_pointer_and_none_once_it_is_over(scene: Scene) -> None:
     ahead = scene.params["ahead"]
     with pytest.raises(psycopg.errors.UniqueViolation, match="has a pointer already"):
         scene.one.execute(
-            "insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, now() from kronos.pointers"
+            "insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, now() from "
+            "kronos.pointers"
             " where job_id = %s",
             [ahead],
         )

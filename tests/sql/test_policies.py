@@ -15,7 +15,16 @@ from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Workspace
 from sql_factory import Connection, acting_as, done, entries, job, live, make_cron_job, value, values
 
-_TENANT_TABLES = ["endpoints", "endpoint_versions", "endpoint_gate", "jobs", "execution_live", "execution_done", "attempt", "backfills"]
+_TENANT_TABLES = [
+    "endpoints",
+    "endpoint_versions",
+    "endpoint_gate",
+    "jobs",
+    "execution_live",
+    "execution_done",
+    "attempt",
+    "backfills",
+]
 _TABLES = [*_TENANT_TABLES, "workspaces", "api_keys", "attempt_late", "heartbeats"]
 _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
 
@@ -39,12 +48,14 @@ def furnished(connection: Connection) -> EndpointRow:
     connection.execute(
         """
         with done as (
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, status,
                                                scheduled_at, run_at, created_at, max_attempts, input)
             values (kronos.uuid7(), %s, %s, %s, 1, 'SCHEDULE', 'SUCCESS', now(), now(), now(), 5, '{}')
             returning execution_id, workspace_id
         )
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, worker_id)
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+            worker_id)
         select execution_id, gen_random_uuid(), workspace_id, 1, 'SUCCESS', now(), 'w' from done
         """,
         [endpoint.workspace_id, job_id, endpoint.endpoint_id],
@@ -67,7 +78,16 @@ def enter(connection: Connection, workspace_id: uuid.UUID) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [*_TENANT_TABLES, "workspaces", "active_executions", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"],
+    [
+        *_TENANT_TABLES,
+        "workspaces",
+        "active_executions",
+        "executions",
+        "attempts",
+        "job_details",
+        "endpoint_details",
+        "backfill_details",
+    ],
 )
 def test_kronos_api_without_a_workspace_sees_no_row(shared: Connection, ours: EndpointRow, table: str) -> None:
     with acting_as(shared, "kronos_api"):
@@ -76,9 +96,20 @@ def test_kronos_api_without_a_workspace_sees_no_row(shared: Connection, ours: En
 
 @pytest.mark.parametrize(
     "table",
-    [*_TENANT_TABLES, "workspaces", "active_executions", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"],
+    [
+        *_TENANT_TABLES,
+        "workspaces",
+        "active_executions",
+        "executions",
+        "attempts",
+        "job_details",
+        "endpoint_details",
+        "backfill_details",
+    ],
 )
-def test_kronos_api_sees_its_workspace_and_no_other(shared: Connection, ours: EndpointRow, theirs: EndpointRow, table: str) -> None:
+def test_kronos_api_sees_its_workspace_and_no_other(
+    shared: Connection, ours: EndpointRow, theirs: EndpointRow, table: str
+) -> None:
     with acting_as(shared, "kronos_api"), shared.transaction():
         enter(shared, ours.workspace_id)
         assert set(values(shared, f"select workspace_id from kronos.{table}")) == {ours.workspace_id}
@@ -89,7 +120,9 @@ def test_kronos_api_takes_nothing_out_of_the_history(shared: Connection) -> None
         shared.execute("delete from kronos.execution_done")
 
 
-@pytest.mark.parametrize("table", ["api_keys", "attempt_late", "heartbeats", "schema_version", "execution_done_default", "attempt_default"])
+@pytest.mark.parametrize(
+    "table", ["api_keys", "attempt_late", "heartbeats", "schema_version", "execution_done_default", "attempt_default"]
+)
 def test_kronos_api_cannot_read_what_is_not_a_workspaces(shared: Connection, table: str) -> None:
     with acting_as(shared, "kronos_api"), pytest.raises(psycopg.errors.InsufficientPrivilege):
         shared.execute(f"select from kronos.{table}")
@@ -99,10 +132,13 @@ _WRITES_INTO_THEIRS = {
     "endpoints": "insert into kronos.endpoints (workspace_id, name, type) values (%(theirs)s, 'x', 'HTTP')",
     "jobs": """insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger)
                values (%(id)s, %(id)s, %(theirs)s, %(endpoint)s, 'IMMEDIATE')""",
-    "execution_live": """insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
-                             scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
-                         values (%(id)s, %(theirs)s, %(job)s, %(endpoint)s, 1, 'API', now(), now(), now(), 1, 0, 1000, '{}')""",
-    "backfills": """insert into kronos.backfills (workspace_id, job_id, first_version_id, from_at, to_at, max_active, ticks)
+    "execution_live": """insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
+                             endpoint_version, cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
+                             timeout_ms, input)
+                         values (%(id)s, %(theirs)s, %(job)s, %(endpoint)s, 1, 'API', now(), now(), now(), 1, 0,
+                                 1000, '{}')""",
+    "backfills": """insert into kronos.backfills (workspace_id, job_id, first_version_id, from_at, to_at, max_active,
+                                               ticks)
                     values (%(theirs)s, %(job)s, %(job)s, now() - interval '1 day', now(), 1, 0)""",
     "moved": "update kronos.jobs set workspace_id = %(theirs)s where workspace_id = %(ours)s",
     "workspaces": "insert into kronos.workspaces (slug, name) values ('x', 'x')",
@@ -110,8 +146,12 @@ _WRITES_INTO_THEIRS = {
 
 
 @pytest.mark.parametrize("write", _WRITES_INTO_THEIRS.values(), ids=_WRITES_INTO_THEIRS.keys())
-def test_kronos_api_cannot_write_into_another_workspace(shared: Connection, ours: EndpointRow, theirs: EndpointRow, write: str) -> None:
-    their_job = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id])
+def test_kronos_api_cannot_write_into_another_workspace(
+    shared: Connection, ours: EndpointRow, theirs: EndpointRow, write: str
+) -> None:
+    their_job = value(
+        shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id]
+    )
     params = {
         "id": uuid.uuid4(),
         "ours": ours.workspace_id,
@@ -138,16 +178,25 @@ def test_kronos_api_changes_its_own_rows_only_whatever_it_asks_for(
     shared: Connection, ours: EndpointRow, theirs: EndpointRow, write: str
 ) -> None:
     table = write.split()[2] if write.startswith("delete") else write.split()[1]
-    before = values(shared, f"select t.*::text from {table} as t where workspace_id = %s order by 1", [theirs.workspace_id])
+    before = values(
+        shared, f"select t.*::text from {table} as t where workspace_id = %s order by 1", [theirs.workspace_id]
+    )
     with shared.transaction(force_rollback=True):
         shared.execute("set local role kronos_api")
         enter(shared, ours.workspace_id)
         assert shared.execute(write).rowcount >= 1
         shared.execute("reset role")
-        assert values(shared, f"select t.*::text from {table} as t where workspace_id = %s order by 1", [theirs.workspace_id]) == before
+        assert (
+            values(
+                shared, f"select t.*::text from {table} as t where workspace_id = %s order by 1", [theirs.workspace_id]
+            )
+            == before
+        )
 
 
-def test_a_job_cannot_refer_to_another_workspaces_endpoint(shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
+def test_a_job_cannot_refer_to_another_workspaces_endpoint(
+    shared: Connection, ours: EndpointRow, theirs: EndpointRow
+) -> None:
     with in_workspace(shared, ours), pytest.raises(psycopg.errors.ForeignKeyViolation) as caught:
         shared.execute(
             "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger)"
@@ -174,7 +223,9 @@ def test_a_job_cannot_refer_to_another_workspaces_endpoint(shared: Connection, o
         "select kronos.unregister_jobs('{}')",
     ],
 )
-def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(shared: Connection, role: str, statement: str) -> None:
+def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(
+    shared: Connection, role: str, statement: str
+) -> None:
     with acting_as(shared, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
         shared.execute(statement)
 
@@ -262,10 +313,14 @@ def test_kronos_api_cannot_do_the_engines_work(shared: Connection, call: str) ->
         shared.execute(f"select kronos.{call}")
 
 
-def test_an_active_jobs_entry_cannot_be_removed_by_anybodys_request(shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
+def test_an_active_jobs_entry_cannot_be_removed_by_anybodys_request(
+    shared: Connection, ours: EndpointRow, theirs: EndpointRow
+) -> None:
     before = entries(shared)
     for endpoint in (ours, theirs):
-        job_id = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [endpoint.endpoint_id])
+        job_id = value(
+            shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [endpoint.endpoint_id]
+        )
         with in_workspace(shared, ours), pytest.raises(psycopg.Error, match="is ACTIVE") as caught:
             shared.execute("select kronos.unregister_pg_cron(%s)", [job_id])
         assert caught.value.sqlstate == "KR011"
@@ -301,13 +356,18 @@ def test_kronos_worker_writes_neither_jobs_nor_keys_nor_history(shared: Connecti
         shared.execute(write)
 
 
-def test_kronos_worker_sees_the_executions_of_all_workspaces(shared: Connection, ours: EndpointRow, theirs: EndpointRow) -> None:
+def test_kronos_worker_sees_the_executions_of_all_workspaces(
+    shared: Connection, ours: EndpointRow, theirs: EndpointRow
+) -> None:
     with acting_as(shared, "kronos_worker"):
-        assert {ours.workspace_id, theirs.workspace_id} <= set(values(shared, "select workspace_id from kronos.execution_live"))
+        assert {ours.workspace_id, theirs.workspace_id} <= set(
+            values(shared, "select workspace_id from kronos.execution_live")
+        )
 
 
 @pytest.mark.parametrize(
-    "table", [*_TABLES, "active_executions", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"]
+    "table",
+    [*_TABLES, "active_executions", "executions", "attempts", "job_details", "endpoint_details", "backfill_details"],
 )
 def test_kronos_cron_reads_nothing_of_kronos(shared: Connection, table: str) -> None:
     with acting_as(shared, "kronos_cron"), pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -322,7 +382,9 @@ def test_kronos_cron_sees_no_entry_but_kronoss(shared: Connection, ours: Endpoin
     assert [name for name in names if not name.startswith("kronos:")] == []
 
 
-def test_a_tables_owner_is_not_past_row_level_security_without_its_policy(shared: Connection, ours: EndpointRow) -> None:
+def test_a_tables_owner_is_not_past_row_level_security_without_its_policy(
+    shared: Connection, ours: EndpointRow
+) -> None:
     with shared.transaction(force_rollback=True):
         shared.execute("drop policy of_the_engine on kronos.jobs")
         shared.execute("set local role kronos_owner")
@@ -355,7 +417,9 @@ async def test_a_workspaces_view_leaves_nothing_on_the_pools_connection(pool: da
     assert await settings_left(pool) == ("kronos_api", "", "", 0)
 
 
-async def test_a_view_whose_statement_failed_leaves_nothing_on_the_pools_connection(pool: database.Pool, ours: EndpointRow) -> None:
+async def test_a_view_whose_statement_failed_leaves_nothing_on_the_pools_connection(
+    pool: database.Pool, ours: EndpointRow
+) -> None:
     view = WorkspaceView(pool, str(ours.workspace_id))
     with pytest.raises(errors.EndpointNotFound):
         await jobs.create(view, jobs.NewJob(endpoint="nowhere", trigger="CRON", cron="* * * * *"))
@@ -375,7 +439,9 @@ async def test_the_administrators_view_is_gone_with_its_transaction_and_sees_wor
 async def test_another_workspaces_job_is_not_found_by_its_id(
     pool: database.Pool, shared: Connection, ours: EndpointRow, theirs: EndpointRow
 ) -> None:
-    their_job = value(shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id])
+    their_job = value(
+        shared, "select job_id from kronos.jobs where endpoint_id = %s and trigger = 'CRON'", [theirs.endpoint_id]
+    )
     view = WorkspaceView(pool, str(ours.workspace_id))
     before = (job(shared, their_job), live(shared, their_job), done(shared, their_job), entries(shared))
     for operation in (

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from factory import EndpointRow, add_endpoint
-from sql_factory import EVERY_MINUTE, Connection, Record, acting_as, done, entries, job, live, make_cron_job, records, value
+from sql_factory import (
+    EVERY_MINUTE,
+    Connection,
+    Record,
+    acting_as,
+    done,
+    entries,
+    job,
+    live,
+    make_cron_job,
+    records,
+    value,
+)
 
 _NEIGHBOURS = """
   select jobname, schedule, command, username, active, xmin::text
@@ -22,19 +34,21 @@ order by jobname
 def reaper(superuser: Connection, tick: datetime) -> Callable[[], Record]:
     """Rings the reaper as an operator would and returns what its execution says it did.
 
-    A copied database's entries name the database they were copied from, so one run before the test puts them right. The minute has
-    time left: in the next one the ring would account for the test's jobs too.
+    A copied database's entries name the database they were copied from, so one run before the test puts them right. The
+    minute has time left: in the next one the ring would account for the test's jobs too.
     """
     reaper_id = value(
         superuser,
-        "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and jobs.name = 'reaper'",
+        "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and "
+        "jobs.name = 'reaper'",
     )
 
     def run() -> Record:
         assert value(superuser, "select kronos.fire(%s)", [reaper_id]) == 0
         newest = records(
             superuser,
-            "select status, output, error from kronos.execution_done where job_id = %s order by created_at desc limit 1",
+            "select status, output, error from kronos.execution_done where job_id = %s"
+            " order by created_at desc limit 1",
             [reaper_id],
         )[0]
         assert (newest["status"], newest["error"]) == ("SUCCESS", None)
@@ -116,7 +130,9 @@ def entry_that_names_no_job(connection: Connection, a: uuid.UUID, b: uuid.UUID) 
 
 
 def copy_under_another_role(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
-    connection.execute("select cron.schedule(%s, '* * * * *', format('select kronos.fire(%%L)', %s::text))", [f"kronos:{a}", str(a)])
+    connection.execute(
+        "select cron.schedule(%s, '* * * * *', format('select kronos.fire(%%L)', %s::text))", [f"kronos:{a}", str(a)]
+    )
 
 
 def retired_by_hand(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
@@ -225,7 +241,9 @@ def test_a_job_that_a_request_holds_is_busy_and_left_to_it(
     agreed(superuser)
 
 
-def test_a_creation_under_way_is_not_undone(superuser: Connection, other: Connection, reaper: Callable[[], Record]) -> None:
+def test_a_creation_under_way_is_not_undone(
+    superuser: Connection, other: Connection, reaper: Callable[[], Record]
+) -> None:
     job_id = make_cron_job(other, is_registered=True)
     assert reaper() == counts()
     other.commit()
@@ -235,7 +253,11 @@ def test_a_creation_under_way_is_not_undone(superuser: Connection, other: Connec
 
 @pytest.mark.parametrize("ends", ["commit", "rollback"])
 def test_a_deletion_under_way_is_not_undone(
-    superuser: Connection, other: Connection, reaper: Callable[[], Record], settled: tuple[uuid.UUID, uuid.UUID], ends: str
+    superuser: Connection,
+    other: Connection,
+    reaper: Callable[[], Record],
+    settled: tuple[uuid.UUID, uuid.UUID],
+    ends: str,
 ) -> None:
     other.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [settled[0]])
     other.execute("select kronos.unregister_pg_cron(%s)", [settled[0]])
@@ -245,17 +267,26 @@ def test_a_deletion_under_way_is_not_undone(
     assert (f"kronos:{settled[0]}" in [name for _, name in agreed(superuser)]) is (ends == "rollback")
 
 
-def test_a_job_whose_end_has_come_is_retired_after_its_last_ticks(superuser: Connection, reaper: Callable[[], Record]) -> None:
+def test_a_job_whose_end_has_come_is_retired_after_its_last_ticks(
+    superuser: Connection, reaper: Callable[[], Record]
+) -> None:
     tick = value(superuser, "select date_trunc('minute', now())")
     made: dict[str, Any] = {"cron": EVERY_MINUTE, "catch_up_policy": "ALL", "starts_at": tick - timedelta(hours=1)}
     ended = make_cron_job(
-        superuser, is_registered=True, next_tick_at=tick - timedelta(minutes=3), ends_at=tick - timedelta(minutes=1), **made
+        superuser,
+        is_registered=True,
+        next_tick_at=tick - timedelta(minutes=3),
+        ends_at=tick - timedelta(minutes=1),
+        **made,
     )
     lasting = make_cron_job(superuser, is_registered=True, ends_at=tick + timedelta(hours=1), **made)
     assert reaper() == counts(ended=1, unscheduled=1)
     found = job(superuser, ended)
     assert (found["status"], found["status_reason"]["code"], found["next_tick_at"]) == ("RETIRED", "ended", None)
-    assert [execution["scheduled_at"] for execution in live(superuser, ended)] == [tick - timedelta(minutes=3), tick - timedelta(minutes=2)]
+    assert [execution["scheduled_at"] for execution in live(superuser, ended)] == [
+        tick - timedelta(minutes=3),
+        tick - timedelta(minutes=2),
+    ]
     assert job(superuser, lasting)["status"] == "ACTIVE"
     agreed(superuser)
 
@@ -285,7 +316,8 @@ def test_the_last_ticks_of_a_halted_job_are_skipped_and_not_run(
 
 def suspend(connection: Connection, endpoint: EndpointRow) -> None:
     connection.execute(
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
+        [endpoint.workspace_id],
     )
 
 
@@ -315,7 +347,10 @@ def test_an_entry_that_cannot_be_written_is_reported_and_stops_no_other(
 
 
 def test_each_run_has_pg_cron_read_its_entries_again(superuser: Connection, reaper: Callable[[], Record]) -> None:
-    mine = "select xmin::text from cron.job where jobname = (select 'kronos:' || job_id from kronos.jobs where name = 'reaper')"
+    mine = (
+        "select xmin::text from cron.job where jobname = (select 'kronos:' || job_id from kronos.jobs where name "
+        "= 'reaper')"
+    )
     before = value(superuser, mine)
     assert reaper()["failed"] == 0
     assert value(superuser, mine) != before

@@ -1,4 +1,5 @@
-"""The reaper with many differences: some in each run, all within a few, no firing delayed; and what it costs with none."""
+"""The reaper with many differences: some in each run, all within a few, no firing delayed; and what it costs with
+none."""
 
 import uuid
 from collections.abc import Iterator
@@ -20,7 +21,9 @@ _DIFFERENCES = "select count(*) from kronos.pg_cron_drift()"
 def filled(module_database_url: str) -> Iterator[tuple[psycopg.Connection, EndpointRow]]:
     """A database with 5,000 registered jobs; each test undoes what it does."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
-        connection.execute("select kronos.reap()")  # a copied database's entries name the database they were copied from
+        connection.execute(
+            "select kronos.reap()"
+        )  # a copied database's entries name the database they were copied from
         endpoint = fill_cron_jobs(connection, JOBS)
         connection.execute("analyze kronos.jobs, cron.job")
         yield connection, endpoint
@@ -45,7 +48,11 @@ def reap(connection: Connection, budget: str) -> Record:
         ("update cron.job set nodeport = 1 where jobname like 'kronos:%'", "corrected"),
         ("update cron.job set schedule = '0 0 1 1 *' where jobname like 'kronos:%'", "corrected"),
         ("update cron.job set jobname = 'kronos:' || gen_random_uuid() where jobname like 'kronos:%'", "unscheduled"),
-        ("update kronos.jobs set status = 'RETIRED' where job_id in (select job_id from kronos.jobs where name is null)", "unscheduled"),
+        (
+            "update kronos.jobs set status = 'RETIRED' where job_id in (select job_id from kronos.jobs where name is "
+            "null)",
+            "unscheduled",
+        ),
     ],
     ids=["missing", "other_port", "other_schedule", "strays", "retired"],
 )
@@ -70,9 +77,11 @@ def test_however_many_differences_there_are_each_run_mends_some_and_tells_how_ma
 def test_an_entry_is_looked_up_and_not_looked_for(many: Connection) -> None:
     pages = value(many, "select pg_relation_size('cron.job') / 8192")
     mend = """
-        select kronos.mend_pg_cron_entries(array_agg(job_id), array_agg(null::bigint), array_agg(alarm), place.database, place.nodename,
+        select kronos.mend_pg_cron_entries(array_agg(job_id), array_agg(null::bigint), array_agg(alarm),
+               place.database, place.nodename,
                                            place.nodeport)
-          from (select job_id, alarm from kronos.jobs where name is null order by job_id limit 200) as chosen, kronos.entry_place() as place
+          from (select job_id, alarm from kronos.jobs where name is null order by job_id limit 200) as chosen,
+               kronos.entry_place() as place
          group by place.database, place.nodename, place.nodeport
     """
     assert buffers(many, mend) < 200 * 10 + 2 * pages  # of which finding the 200 jobs takes some
@@ -94,12 +103,16 @@ def test_differences_that_cannot_be_mended_keep_no_other_from_its_turn(many: Con
     assert {error["type"] for error in output["errors"]} == {"22023"}
 
 
-def test_a_firing_is_not_delayed_by_the_repair_of_its_entry(superuser: Connection, database_url: str, tick: datetime) -> None:
+def test_a_firing_is_not_delayed_by_the_repair_of_its_entry(
+    superuser: Connection, database_url: str, tick: datetime
+) -> None:
     """The reaper's transaction is still open: what it holds, a firing passes over."""
     superuser.execute("select kronos.reap()")
     endpoint = fill_cron_jobs(superuser, 500, is_registered=False)
     due = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
-    soon = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=value(superuser, "select now() + interval '5 seconds'"))
+    soon = make_cron_job(
+        superuser, endpoint, cron=once(tick), next_tick_at=value(superuser, "select now() + interval '5 seconds'")
+    )
     minutely = make_cron_job(superuser, endpoint, next_tick_at=tick)
     with psycopg.connect(database_url) as reaper:
         output = value(reaper, "select kronos.reap('1 minute')")
@@ -107,15 +120,22 @@ def test_a_firing_is_not_delayed_by_the_repair_of_its_entry(superuser: Connectio
         assert fire(superuser, due) == 1
         assert [run["scheduled_at"] for run in live(superuser, due)] == [tick]
         assert values(superuser, "select job_id from kronos.jobs where job_id = %s for update nowait", [soon]) == [soon]
-        assert values(superuser, "select job_id from kronos.jobs where job_id = %s for update skip locked", [minutely]) == []
+        assert (
+            values(superuser, "select job_id from kronos.jobs where job_id = %s for update skip locked", [minutely])
+            == []
+        )
         reaper.commit()
-    superuser.execute("update tests.jobs set next_tick_at = now() + interval '10 minutes' where job_id = any (%s)", [[due, soon]])
+    superuser.execute(
+        "update tests.jobs set next_tick_at = now() + interval '10 minutes' where job_id = any (%s)", [[due, soon]]
+    )
     assert value(superuser, "select kronos.reap()")["registered"] == 2
 
 
 def test_jobs_that_end_together_end_run_by_run(superuser: Connection) -> None:
     fill_cron_jobs(superuser, 250)
-    superuser.execute("update tests.jobs set ends_at = now() - interval '1 minute', next_tick_at = null where name is null")
+    superuser.execute(
+        "update tests.jobs set ends_at = now() - interval '1 minute', next_tick_at = null where name is null"
+    )
     superuser.execute("update kronos.jobs set starts_at = ends_at - interval '1 day' where name is null")
     ended = [value(superuser, "select kronos.end_jobs(now(), now())") for _ in range(4)]
     assert ended == [100, 100, 50, 0]
@@ -128,7 +148,8 @@ def test_the_reaper_says_how_many_are_still_to_end_or_to_resume(superuser: Conne
     more = fill_cron_jobs(superuser, 250)
     assert more != endpoint
     superuser.execute(
-        "update kronos.jobs set status = 'PAUSED', resume_at = now() - interval '1 second', status_reason = '{}' where endpoint_id = %s",
+        "update kronos.jobs set status = 'PAUSED', resume_at = now() - interval '1 second', status_reason = '{}' "
+        "where endpoint_id = %s",
         [more.endpoint_id],
     )
     output = reap(superuser, "0 seconds")
@@ -143,17 +164,21 @@ def test_one_shots_at_a_local_time_are_asked_again_run_by_run(superuser: Connect
     superuser.execute(
         """
         with job as (
-            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at, run_at_local, timezone)
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at,
+                run_at_local, timezone)
             select job_id, job_id, %(workspace_id)s, %(endpoint_id)s, 'DELAYED', at,
                    at at time zone 'UTC' + interval '7 minutes', 'Asia/Kolkata'
               from generate_series(1, 700) as n
-             cross join lateral (select gen_random_uuid() as job_id, timestamptz '2090-01-01 00:00:00+00' + n * interval '1 minute' as at
+             cross join lateral (select gen_random_uuid() as job_id, timestamptz '2090-01-01 00:00:00+00' + n
+                 * interval '1 minute' as at
                                   where n > 0) as new
             returning job_id, run_at
         )
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, scheduled_at, run_at,
                                            visible_at, max_attempts, max_crashes, timeout_ms, input)
-        select kronos.uuid7(), %(workspace_id)s, job_id, %(endpoint_id)s, 1, 'API', run_at, run_at, run_at, 5, 3, 5000, '{}' from job
+        select kronos.uuid7(), %(workspace_id)s, job_id, %(endpoint_id)s, 1, 'API', run_at, run_at, run_at, 5,
+               3, 5000, '{}' from job
         """,
         {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id},
     )
@@ -172,21 +197,31 @@ def test_one_shots_at_a_local_time_are_asked_again_run_by_run(superuser: Connect
 
 def test_a_job_that_cannot_be_resumed_stops_none_of_its_batch(superuser: Connection) -> None:
     endpoint = fill_cron_jobs(superuser, 50)
-    broken: list[uuid.UUID] = values(superuser, "select job_id from kronos.jobs where endpoint_id = %s limit 2", [endpoint.endpoint_id])
-    superuser.execute("create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$")
+    broken: list[uuid.UUID] = values(
+        superuser, "select job_id from kronos.jobs where endpoint_id = %s limit 2", [endpoint.endpoint_id]
+    )
     superuser.execute(
-        f"create trigger refuse before update on kronos.jobs for each row when (new.job_id in ('{broken[0]}', '{broken[1]}')"
+        "create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$"
+    )
+    superuser.execute(
+        f"create trigger refuse before update on kronos.jobs for each row when (new.job_id in ('{broken[0]}', "
+        f"'{broken[1]}')"
         " and new.status = 'ACTIVE') execute function public.refuse()"
     )
     superuser.execute(
-        "update kronos.jobs set status = 'PAUSED', resume_at = now(), status_reason = '{}' where endpoint_id = %s", [endpoint.endpoint_id]
+        "update kronos.jobs set status = 'PAUSED', resume_at = now(), status_reason = '{}' where endpoint_id = %s",
+        [endpoint.endpoint_id],
     )
-    (resumed, busy, errors) = superuser.execute("select * from kronos.resume_jobs_in_time(clock_timestamp())").fetchone() or ()
+    (resumed, busy, errors) = (
+        superuser.execute("select * from kronos.resume_jobs_in_time(clock_timestamp())").fetchone() or ()
+    )
     assert (resumed, busy) == (48, 0)
     assert {error["job_id"] for error in errors} == {str(each) for each in broken}
 
 
-def test_what_is_asked_each_minute_does_not_read_what_is_over(many: Connection, filled: tuple[psycopg.Connection, EndpointRow]) -> None:
+def test_what_is_asked_each_minute_does_not_read_what_is_over(
+    many: Connection, filled: tuple[psycopg.Connection, EndpointRow]
+) -> None:
     asked = {
         "right": ("select kronos.is_pg_cron_right()", 1.1),
         "health": ("select * from kronos.pg_cron_health()", 1.1),
@@ -207,7 +242,10 @@ def test_what_is_asked_each_minute_does_not_read_what_is_over(many: Connection, 
 
 def test_a_job_whose_alarm_pg_cron_refuses_does_not_keep_its_workspace_suspended(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
-    sound, broken = make_cron_job(superuser, endpoint, is_registered=True), make_cron_job(superuser, endpoint, is_registered=True)
+    sound, broken = (
+        make_cron_job(superuser, endpoint, is_registered=True),
+        make_cron_job(superuser, endpoint, is_registered=True),
+    )
     for turn in ("suspend", "resume"):
         with superuser.transaction():
             superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
@@ -216,7 +254,9 @@ def test_a_job_whose_alarm_pg_cron_refuses_does_not_keep_its_workspace_suspended
         superuser.execute("update kronos.jobs set alarm = 'never' where job_id = %s", [broken])
     assert [job(superuser, each)["status"] for each in (sound, broken)] == ["ACTIVE", "ACTIVE"]
     registered = values(
-        superuser, "select jobname::text from cron.job where jobname::text = any (%s)", [[f"kronos:{sound}", f"kronos:{broken}"]]
+        superuser,
+        "select jobname::text from cron.job where jobname::text = any (%s)",
+        [[f"kronos:{sound}", f"kronos:{broken}"]],
     )
     assert registered == [f"kronos:{sound}"]
     assert value(superuser, "select kronos.reap()")["errors"][0]["job_id"] == str(broken)

@@ -1,4 +1,5 @@
-"""refresh_zones: once a day each time zone of live jobs is read again, and alarms that are no longer right are corrected."""
+"""refresh_zones: once a day each time zone of live jobs is read again, and alarms that are no longer right are
+corrected."""
 
 import uuid
 from collections.abc import Iterator
@@ -20,11 +21,14 @@ def other(database_url: str) -> Iterator[Connection]:
         yield connection
 
 
-def job_of(connection: Connection, zone: str, *, cron: str = "0 9 * * *", alarm: str = STALE, is_registered: bool = False) -> uuid.UUID:
+def job_of(
+    connection: Connection, zone: str, *, cron: str = "0 9 * * *", alarm: str = STALE, is_registered: bool = False
+) -> uuid.UUID:
     """An ACTIVE job of a zone, whose alarm is `alarm`."""
     job_id = make_cron_job(connection, cron=cron)
     connection.execute(
-        "update kronos.jobs set timezone = %s, alarm = %s, schedule = kronos.read_schedule(cron, null, null, %s, 'SHIFT', 'FIRST')"
+        "update kronos.jobs set timezone = %s, alarm = %s, schedule = kronos.read_schedule(cron, null, null, %s, "
+        "'SHIFT', 'FIRST')"
         " where job_id = %s",
         [zone, alarm, zone, job_id],
     )
@@ -133,7 +137,8 @@ def test_the_alarms_of_many_jobs_are_corrected_run_by_run(superuser: Connection)
     endpoint = add_endpoint(superuser)
     superuser.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm, description)
+        insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,
+            schedule, alarm, description)
         select id, id, %s, %s, 'CRON', '0 9 * * *', 'Europe/Berlin', schedule, %s, 'At 09:00'
           from kronos.read_schedule('0 9 * * *', null, null, 'Europe/Berlin', 'SHIFT', 'FIRST') as schedule,
                lateral (select gen_random_uuid() as id from generate_series(1, 5002)) as fresh
@@ -141,7 +146,9 @@ def test_the_alarms_of_many_jobs_are_corrected_run_by_run(superuser: Connection)
         [endpoint.workspace_id, endpoint.endpoint_id, STALE],
     )
     told = [
-        superuser.execute("select alarms, remaining from kronos.refresh_zones('-infinity')").fetchone()  # at least two hundred
+        superuser.execute(
+            "select alarms, remaining from kronos.refresh_zones('-infinity')"
+        ).fetchone()  # at least two hundred
         for _ in range(2)
     ]
     assert told == [(200, 4802), (200, 4602)]
@@ -170,7 +177,8 @@ def test_a_tick_whose_row_was_aged_out_is_not_owed_again_where_rules_change(supe
     """Last week's was skipped, and its row is gone: the rules that change later say nothing of it."""
     job_id = job_of(superuser, "Europe/Berlin", cron="0 9 * * mon")
     superuser.execute(
-        "update tests.jobs set ticks_from = now() - interval '100 days', last_run_at = now() - interval '20 days', catch_up_policy = 'ALL',"
+        "update tests.jobs set ticks_from = now() - interval '100 days', last_run_at = now() - interval '20 days', "
+        "catch_up_policy = 'ALL',"
         " catch_up_window_seconds = 2678400, next_tick_at = kronos.next_tick(schedule, now()) where job_id = %s",
         [job_id],
     )
@@ -179,5 +187,7 @@ def test_a_tick_whose_row_was_aged_out_is_not_owed_again_where_rules_change(supe
     superuser.execute(age_out.format("+ interval '100 days'"), [job_id])
     assert job(superuser, job_id)["next_tick_at"] == pointer
     assert value(superuser, "select kronos.account_ticks(array[%s::uuid], now())", [job_id]) == 0
-    superuser.execute(age_out.format("- interval '8 days'"), [job_id])  # what they say of last week's, nobody can have settled
+    superuser.execute(
+        age_out.format("- interval '8 days'"), [job_id]
+    )  # what they say of last week's, nobody can have settled
     assert job(superuser, job_id)["next_tick_at"] < pointer

@@ -1,4 +1,5 @@
-"""A pause with an end ends by itself: the ticks before it are skipped, the one at it runs, and the entry is back, all in one run."""
+"""A pause with an end ends by itself: the ticks before it are skipped, the one at it runs, and the entry is back, all
+in one run."""
 
 import uuid
 from collections.abc import Callable
@@ -22,7 +23,12 @@ def paused(superuser: Connection, endpoint: EndpointRow, tick: datetime) -> Call
 
     def make(*, until: datetime | None = None, **columns: Any) -> uuid.UUID:
         reason = '{"code": "paused", "note": "audit", "actor": "k1", "at": "2026-01-01T00:00:00Z"}'
-        made: dict[str, Any] = {"status": "PAUSED", "status_reason": reason, "next_tick_at": tick - 10 * MINUTE, "resume_at": until or tick}
+        made: dict[str, Any] = {
+            "status": "PAUSED",
+            "status_reason": reason,
+            "next_tick_at": tick - 10 * MINUTE,
+            "resume_at": until or tick,
+        }
         made["ticks_from"] = tick - 11 * MINUTE
         return make_cron_job(superuser, endpoint, **made, **columns)
 
@@ -51,10 +57,23 @@ def test_the_ticks_of_the_pause_are_skipped_and_the_one_at_its_end_runs(
     assert [datetime.fromisoformat(reason[key]) for key in ("first", "last")] == [tick - 10 * MINUTE, tick - MINUTE]
     assert [(run["scheduled_at"], run["cause"]) for run in live(superuser, job_id)] == [(tick, "SCHEDULE")]
     row = job(superuser, job_id)
-    assert (row["status"], row["status_reason"], row["resume_at"], row["next_tick_at"]) == ("ACTIVE", None, None, tick + MINUTE)
+    assert (row["status"], row["status_reason"], row["resume_at"], row["next_tick_at"]) == (
+        "ACTIVE",
+        None,
+        None,
+        tick + MINUTE,
+    )
     assert f"kronos:{job_id}" in names(superuser)
-    ledger = records(superuser, "select * from kronos.check_ledger(%s, %s, %s)", [job_id, tick - 20 * MINUTE, tick + MINUTE])[0]
-    assert [ledger[told] for told in ("expected", "skipped", "delivered", "unaccounted", "surplus")] == [11, 10, 1, 0, 0]
+    ledger = records(
+        superuser, "select * from kronos.check_ledger(%s, %s, %s)", [job_id, tick - 20 * MINUTE, tick + MINUTE]
+    )[0]
+    assert [ledger[told] for told in ("expected", "skipped", "delivered", "unaccounted", "surplus")] == [
+        11,
+        10,
+        1,
+        0,
+        0,
+    ]
 
     assert resume(superuser, tick) == NOTHING
     assert (len(live(superuser, job_id)), len(done(superuser, job_id))) == (1, 1)
@@ -125,7 +144,9 @@ def test_a_job_with_a_malformed_schedule_is_resumed_and_says_why_its_ticks_are_n
     superuser: Connection, paused: Callable[..., uuid.UUID], tick: datetime
 ) -> None:
     bad, good = paused(), paused()
-    superuser.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [bad])
+    superuser.execute(
+        "update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [bad]
+    )
     assert resume(superuser, tick) == NOTHING | {"resumed": 2}
     assert value(superuser, "select array_agg(job_id) from kronos.job_faults") == [bad]
     assert [len(live(superuser, job_id)) for job_id in (bad, good)] == [0, 1]
@@ -157,7 +178,8 @@ def test_in_a_suspended_workspace_the_job_is_active_without_an_entry_and_runs_no
 ) -> None:
     job_id = paused()
     superuser.execute(
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
+        [endpoint.workspace_id],
     )
     assert resume(superuser, tick) == NOTHING | {"resumed": 1}
     row = job(superuser, job_id)
@@ -186,7 +208,11 @@ def test_the_reaper_resumes_before_it_compares_and_tells_what_it_did(
 
     superuser.execute("select kronos.fire(%s)", [reaper])
 
-    output = value(superuser, "select output from kronos.execution_done where job_id = %s order by created_at desc limit 1", [reaper])
+    output = value(
+        superuser,
+        "select output from kronos.execution_done where job_id = %s order by created_at desc limit 1",
+        [reaper],
+    )
     assert (output["resumed"], output["registered"], output["unscheduled"], output["failed"]) == (1, 0, 0, 1)
     assert [error["job_id"] for error in output["errors"]] == [str(bad)]
     assert f"kronos:{job_id}" in names(superuser)

@@ -28,7 +28,9 @@ def test_each_outcome_has_its_age(superuser: Connection, job_id: uuid.UUID, stat
         assert values(superuser, f"select 1 from kronos.{table} where execution_id = %s", [old]) == []
 
 
-def test_attempts_and_late_results_go_with_their_execution_and_stay_with_it(superuser: Connection, job_id: uuid.UUID) -> None:
+def test_attempts_and_late_results_go_with_their_execution_and_stay_with_it(
+    superuser: Connection, job_id: uuid.UUID
+) -> None:
     finished(superuser, job_id, "SUCCESS", days=40)
     young = finished(superuser, job_id, "FAILED", days=41)
     counts = retain(superuser)
@@ -72,7 +74,9 @@ def test_a_workspace_may_have_its_own_ages(superuser: Connection, endpoint: Endp
     assert (kept(superuser, job_id), kept(superuser, theirs)) == ([], ["SUCCESS"])
 
 
-def test_nobody_comes_between_the_look_at_ages_and_their_change(superuser: Connection, other: Connection, endpoint: EndpointRow) -> None:
+def test_nobody_comes_between_the_look_at_ages_and_their_change(
+    superuser: Connection, other: Connection, endpoint: EndpointRow
+) -> None:
     enter = "select set_config('kronos.workspace_id', %s, false)"
     for connection in (superuser, other):
         connection.execute(enter, [str(endpoint.workspace_id)])
@@ -95,7 +99,9 @@ def test_an_age_is_counted_from_the_end_not_from_the_id(superuser: Connection, e
     assert (kept(superuser, late), job(superuser, late)["status"]) == (["SUCCESS"], "COMPLETED")
 
 
-def test_a_partition_in_which_something_ended_lately_stays_and_the_rest_of_it_goes(superuser: Connection, endpoint: EndpointRow) -> None:
+def test_a_partition_in_which_something_ended_lately_stays_and_the_rest_of_it_goes(
+    superuser: Connection, endpoint: EndpointRow
+) -> None:
     first, second = (days_to(superuser, day) for day in partition_of_days(superuser, first=200, days=2))
     late = one_shot(superuser, endpoint, days=1, created=first)
     early = one_shot(superuser, endpoint, days=first)
@@ -106,7 +112,9 @@ def test_a_partition_in_which_something_ended_lately_stays_and_the_rest_of_it_go
     assert values(superuser, "select job_id from kronos.jobs where trigger <> 'CRON'") == [late]
 
 
-def test_a_partition_with_an_unfinished_execution_of_its_ids_stays(superuser: Connection, endpoint: EndpointRow) -> None:
+def test_a_partition_with_an_unfinished_execution_of_its_ids_stays(
+    superuser: Connection, endpoint: EndpointRow
+) -> None:
     (day,) = partition_of_days(superuser, first=200, days=1)
     at = value(superuser, "select now() - %s", [days_to(superuser, day) * DAY])
     add_executions(superuser, endpoint)
@@ -118,21 +126,25 @@ def test_a_partition_with_an_unfinished_execution_of_its_ids_stays(superuser: Co
 
 
 @pytest.mark.parametrize("parent", ["execution_done", "attempt"])
-def test_a_partition_that_somebody_else_owns_keeps_no_other(superuser: Connection, job_id: uuid.UUID, parent: str) -> None:
+def test_a_partition_that_somebody_else_owns_keeps_no_other(
+    superuser: Connection, job_id: uuid.UUID, parent: str
+) -> None:
     days = partition_of_days(superuser, first=200, days=3)
     for day in days:
         finished(superuser, job_id, "SUCCESS", days=days_to(superuser, day))
     superuser.execute(f"alter table kronos.{parent}_{days[0]} owner to current_user")
     counts = retain_all(superuser)
     assert (counts["partitions_dropped"], "errors" in counts) == (2, False)
-    assert values(superuser, "select partition from kronos.partitions() where parent = %s order by from_id limit 1", [parent]) == [
-        f"{parent}_{days[0]}"
-    ]
+    assert values(
+        superuser, "select partition from kronos.partitions() where parent = %s order by from_id limit 1", [parent]
+    ) == [f"{parent}_{days[0]}"]
     superuser.execute(f"alter table kronos.{parent}_{days[0]} owner to kronos_owner")
     assert retain_all(superuser)["partitions_dropped"] == 1
 
 
-def test_whole_partitions_go_with_their_attempts_and_cost_nothing_by_row(superuser: Connection, job_id: uuid.UUID) -> None:
+def test_whole_partitions_go_with_their_attempts_and_cost_nothing_by_row(
+    superuser: Connection, job_id: uuid.UUID
+) -> None:
     days = partition_of_days(superuser, first=119, days=30)
     for number in range(100, 120):
         finished(superuser, job_id, "SUCCESS", days=number - 0.5)
@@ -143,9 +155,16 @@ def test_whole_partitions_go_with_their_attempts_and_cost_nothing_by_row(superus
     assert first["executions"] + rest["executions"] == 0
     for table in ("execution_done", "attempt"):
         assert (
-            values(superuser, "select partition from kronos.partitions() where parent = %s and partition < %s", [table, table + "_2"]) == []
+            values(
+                superuser,
+                "select partition from kronos.partitions() where parent = %s and partition < %s",
+                [table, table + "_2"],
+            )
+            == []
         )
-        names = values(superuser, "select partition from kronos.partitions() where parent = %s order by 1 limit 1", [table])
+        names = values(
+            superuser, "select partition from kronos.partitions() where parent = %s order by 1 limit 1", [table]
+        )
         assert names == [f"{table}_{days[-1]}"]
     assert values(superuser, "select count(*) from kronos.attempt_late") == [0]
 
@@ -172,7 +191,9 @@ def test_each_row_is_looked_at_once_for_an_age(superuser: Connection, job_id: uu
     assert value(superuser, sweep, [front["swept_until"], bounds["youngest"], bounds["old"]]) == 0
 
 
-def test_what_ended_long_after_its_ids_time_goes_with_the_second_look(superuser: Connection, endpoint: EndpointRow) -> None:
+def test_what_ended_long_after_its_ids_time_goes_with_the_second_look(
+    superuser: Connection, endpoint: EndpointRow
+) -> None:
     retain(superuser)
     late = one_shot(superuser, endpoint, days=31, created=300)
     retain(superuser)
@@ -204,7 +225,9 @@ def test_of_pg_crons_log_only_our_old_rows_go(superuser: Connection) -> None:
     ):
         superuser.execute(row, [runid, user, command, days * DAY])
     superuser.execute(
-        "insert into cron.job_run_details (jobid, runid, username, command, status) values (1, 8, 'kronos_cron', %s, 'starting')", [ours]
+        "insert into cron.job_run_details (jobid, runid, username, command, status) values (1, 8, 'kronos_cron', %s, "
+        "'starting')",
+        [ours],
     )
     assert retain(superuser)["run_details"] == 2
     assert values(superuser, "select runid from cron.job_run_details order by 1") == [2, 3, 4, 6, 7, 8]
@@ -216,7 +239,8 @@ def test_the_log_goes_in_pieces(superuser: Connection) -> None:
     superuser.execute(
         """
         insert into cron.job_run_details (jobid, runid, username, command, status, start_time)
-        select 1, n, 'kronos_cron', 'select kronos.fire(''x'')', 'succeeded', now() - interval '10 days' from generate_series(1, 45000) as n
+        select 1, n, 'kronos_cron', 'select kronos.fire(''x'')', 'succeeded', now() - interval '10 days'
+               from generate_series(1, 45000) as n
         """
     )
     assert [retain(superuser)["is_left"] for _ in range(3)] == [True, True, False]
@@ -231,7 +255,9 @@ def test_a_run_stops_by_the_clock_and_the_next_goes_on(superuser: Connection, en
     assert values(superuser, "select count(*) from kronos.attempt") == [0]
 
 
-def fill(connection: Connection, endpoint: EndpointRow, *, rows: int, status: str = "SUCCESS", days: int = 60) -> uuid.UUID:
+def fill(
+    connection: Connection, endpoint: EndpointRow, *, rows: int, status: str = "SUCCESS", days: int = 60
+) -> uuid.UUID:
     """So many finished executions with an attempt each of one job, a second each, up to so many days ago."""
     job_id = make_cron_job(connection, endpoint)
     connection.execute(
@@ -242,12 +268,16 @@ def fill(connection: Connection, endpoint: EndpointRow, *, rows: int, status: st
                    lateral (select now() - %(age)s - n * interval '1 s' as at) as tick
              where job_id = %(job)s
         ), done as (
-            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status,
-                                               scheduled_at, run_at, created_at, started_at, completed_at, max_attempts, input)
-            select execution_id, workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', %(status)s, at, at, at, at, at, 1, '{}'
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,
+                endpoint_version, cause, status,
+                                               scheduled_at, run_at, created_at, started_at, completed_at,
+                                                   max_attempts, input)
+            select execution_id, workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', %(status)s, at, at, at, at,
+                   at, 1, '{}'
               from tick order by at
         )
-        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at, completed_at, worker_id)
+        insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
+            completed_at, worker_id)
         select execution_id, gen_random_uuid(), workspace_id, 1, %(status)s, at, at, 'w' from tick order by at
         """,
         {"rows": rows, "age": days * DAY, "job": job_id, "status": status},
@@ -265,7 +295,9 @@ def test_one_run_at_a_time(superuser: Connection, other: Connection, job_id: uui
 
 def test_a_part_that_fails_stops_no_other_and_is_told(superuser: Connection, job_id: uuid.UUID) -> None:
     finished(superuser, job_id, days=40)
-    superuser.execute("create function kronos.no() returns trigger language plpgsql as $$ begin raise 'not now'; end $$")
+    superuser.execute(
+        "create function kronos.no() returns trigger language plpgsql as $$ begin raise 'not now'; end $$"
+    )
     superuser.execute("create trigger no before delete on kronos.jobs for each statement execute function kronos.no()")
     superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
     superuser.execute("update kronos.jobs set retired_at = now() - interval '40 days' where job_id = %s", [job_id])
@@ -283,25 +315,38 @@ def test_the_internal_job_runs_it_hourly(superuser: Connection, job_id: uuid.UUI
     assert (found["cron"], found["status"]) == ("17 * * * *", "ACTIVE")
     superuser.execute("select kronos.fire(%s)", [found["job_id"]])
     (run,) = records(
-        superuser, "select status, output from kronos.execution_done where job_id = %s and output is not null", [found["job_id"]]
+        superuser,
+        "select status, output from kronos.execution_done where job_id = %s and output is not null",
+        [found["job_id"]],
     )
     assert (run["status"], run["output"]["executions"], run["output"]["is_left"]) == ("SUCCESS", 1, False)
 
 
-def test_unfinished_work_and_live_jobs_are_never_touched(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> None:
+def test_unfinished_work_and_live_jobs_are_never_touched(
+    superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID
+) -> None:
     old = value(superuser, "select now() - interval '400 days'")
     add_executions(superuser, endpoint, 3)
-    superuser.execute("update kronos.execution_live set created_at = now() - interval '400 days', execution_id = kronos.uuid7(%s)", [old])
+    superuser.execute(
+        "update kronos.execution_live set created_at = now() - interval '400 days', execution_id = kronos.uuid7(%s)",
+        [old],
+    )
     superuser.execute("update kronos.jobs set created_at = now() - interval '400 days' where trigger <> 'CRON'")
-    before = records(superuser, "select * from kronos.jobs where workspace_id = %s order by job_id", [endpoint.workspace_id])
+    before = records(
+        superuser, "select * from kronos.jobs where workspace_id = %s order by job_id", [endpoint.workspace_id]
+    )
     retain_all(superuser)
-    assert records(superuser, "select * from kronos.jobs where workspace_id = %s order by job_id", [endpoint.workspace_id]) == before
+    assert (
+        records(superuser, "select * from kronos.jobs where workspace_id = %s order by job_id", [endpoint.workspace_id])
+        == before
+    )
     assert value(superuser, "select count(*) from kronos.execution_live") == 3
     assert live(superuser, job_id) == []
 
 
 def test_a_tick_within_its_jobs_catch_up_window_stays(superuser: Connection, endpoint: EndpointRow) -> None:
-    """A pointer that is set back finds it among the finished, whatever the ages are: it is not delivered a second time."""
+    """A pointer that is set back finds it among the finished, whatever the ages are: it is not delivered a second
+    time."""
     own_ages(superuser, endpoint, 1, 1)
     now: datetime = value(superuser, "select date_trunc('minute', now())")
     at = now - 5 * DAY
@@ -324,7 +369,9 @@ def test_a_tick_within_its_jobs_catch_up_window_stays(superuser: Connection, end
     assert kept(superuser, daily).count("SUCCESS") == 20
 
 
-def test_dry_runs_write_nothing_and_count_what_a_run_takes(superuser: Connection, endpoint: EndpointRow, database_url: str) -> None:
+def test_dry_runs_write_nothing_and_count_what_a_run_takes(
+    superuser: Connection, endpoint: EndpointRow, database_url: str
+) -> None:
     job_id = fill(superuser, endpoint, rows=700)
     finished(superuser, job_id, "FAILED", days=100)
     for days in (40, 20):
@@ -348,7 +395,8 @@ def test_dry_runs_write_nothing_and_count_what_a_run_takes(superuser: Connection
 def test_a_run_takes_no_lock_that_anybody_waits_for(
     superuser: Connection, endpoint: EndpointRow, database_url: str, tick: datetime
 ) -> None:
-    """While a run deletes by rows and holds what it has done, rings, claims, results and lists go on: none waits a millisecond."""
+    """While a run deletes by rows and holds what it has done, rings, claims, results and lists go on: none waits a
+    millisecond."""
     fill(superuser, endpoint, rows=20_000)
     with psycopg.connect(database_url) as running:
         running.execute("set role kronos_owner")

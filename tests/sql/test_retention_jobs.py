@@ -32,7 +32,8 @@ def versions(connection: Connection, job_id: uuid.UUID, *, retired: list[int]) -
         connection.execute(
             """
             update kronos.jobs as heir
-               set workspace_id = old.workspace_id, endpoint_id = old.endpoint_id, first_version_id = old.first_version_id,
+               set workspace_id = old.workspace_id, endpoint_id = old.endpoint_id,
+                   first_version_id = old.first_version_id,
                    version = old.version + 1, previous_version_id = old.job_id
               from kronos.jobs as old
              where heir.job_id = %s and old.job_id = %s
@@ -45,7 +46,8 @@ def versions(connection: Connection, job_id: uuid.UUID, *, retired: list[int]) -
             [heir],
         )
         connection.execute(
-            "update kronos.jobs set replaced_by_id = %s, created_at = now() - %s, retired_at = now() - %s where job_id = %s",
+            "update kronos.jobs set replaced_by_id = %s, created_at = now() - %s, retired_at = now() - %s where "
+            "job_id = %s",
             [heir, (days + 10) * DAY, days * DAY, old],
         )
         chain.append(heir)
@@ -96,7 +98,8 @@ def test_a_backfill_goes_after_its_executions(superuser: Connection, job_id: uui
     finished(superuser, job_id, "FAILED", days=40, cause="BACKFILL", backfill_id=backfill_id)
     superuser.execute(
         "update kronos.backfills set status = 'COMPLETED', completed_at = now() - interval '40 days',"
-        " created_at = (select kronos.uuid7_time(execution_id) from kronos.execution_done where backfill_id is not null)"
+        " created_at = (select kronos.uuid7_time(execution_id) from kronos.execution_done where backfill_id is not "
+        "null)"
     )
     assert retain_all(superuser)["backfills"] == 0
     superuser.execute("delete from kronos.execution_done where backfill_id is not null")
@@ -124,7 +127,9 @@ def test_faults_of_jobs_that_are_over_go_and_so_can_the_jobs(superuser: Connecti
     assert values(superuser, "select job_id from kronos.job_faults") == [stays]
 
 
-def test_nothing_is_left_of_a_workspace_that_was_deleted_long_ago(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> None:
+def test_nothing_is_left_of_a_workspace_that_was_deleted_long_ago(
+    superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID
+) -> None:
     finished(superuser, job_id, "FAILED", days=200)
     own_ages(superuser, endpoint, 5, 95)
     superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [job_id])
@@ -135,7 +140,9 @@ def test_nothing_is_left_of_a_workspace_that_was_deleted_long_ago(superuser: Con
     superuser.execute(deleted, [91 * DAY, endpoint.workspace_id])
     assert retain_all(superuser)["workspaces"] == 1
     for table in ("workspaces", "endpoints", "endpoint_versions", "endpoint_gate", "jobs", "workspace_retention"):
-        assert values(superuser, f"select 1 from kronos.{table} where workspace_id = %s", [endpoint.workspace_id]) == [], table
+        assert (
+            values(superuser, f"select 1 from kronos.{table} where workspace_id = %s", [endpoint.workspace_id]) == []
+        ), table
 
 
 def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
@@ -143,7 +150,9 @@ def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
 ) -> None:
     """Not even those of a row with an old id, such as a DELAYED job's, that comes between two looks."""
     gone = {"job": job_id, "workspace": endpoint.workspace_id}
-    superuser.execute("insert into kronos.history_weeks values (%(workspace)s, %(job)s, 'FAILED', '2001-01-01', %(job)s)", gone)
+    superuser.execute(
+        "insert into kronos.history_weeks values (%(workspace)s, %(job)s, 'FAILED', '2001-01-01', %(job)s)", gone
+    )
     superuser.execute("insert into kronos.late_days values (%(workspace)s, '2001-01-01', '2001-02-01')", gone)
     with psycopg.connect(database_url, autocommit=True) as aging, ThreadPoolExecutor(1) as threads:
         other.execute("lock table kronos.late_days in share mode")
@@ -155,7 +164,9 @@ def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
     assert values(superuser, "select id_day from kronos.late_days") == []
     noted = "select week from kronos.history_weeks where subject_id = %(job)s"
     assert values(superuser, noted, gone) == values(
-        superuser, "select date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date from kronos.execution_done"
+        superuser,
+        "select date_trunc('week', kronos.uuid7_time(execution_id) at time zone 'UTC')::date from "
+        "kronos.execution_done",
     )
 
 
@@ -174,9 +185,11 @@ def test_a_row_that_finds_its_week_noted_while_that_is_forgotten_is_in_the_lists
     superuser.execute("update kronos.workspaces set created_at = now() - interval '500 days'")
     assert value(superuser, "select count(*) from kronos.late_days") >= 1
     row = """
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at,
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, status, scheduled_at,
                                            run_at, created_at, max_attempts, input)
-        select kronos.tick_id(job_id, now() - interval '400 days'), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', 'SUCCESS',
+        select kronos.tick_id(job_id, now() - interval '400 days'), workspace_id, job_id, endpoint_id, 1,
+               'SCHEDULE', 'SUCCESS',
                now() - interval '400 days', now(), now() - interval '400 days', 1, '{}'
           from kronos.jobs where job_id = %s
     """
@@ -188,6 +201,9 @@ def test_a_row_that_finds_its_week_noted_while_that_is_forgotten_is_in_the_lists
         superuser.execute("select kronos.retain_notes(10000)")
     other.commit()
     superuser.execute("select kronos.retain_notes(10000)")
-    superuser.execute("select set_config('kronos.workspace_id', workspace_id::text, false) from kronos.jobs where job_id = %s", [job_id])
+    superuser.execute(
+        "select set_config('kronos.workspace_id', workspace_id::text, false) from kronos.jobs where job_id = %s",
+        [job_id],
+    )
     listed = "select count(*) from kronos.find_executions(%s::uuid[], 'SUCCESS', null, null, null, null, 5)"
     assert [value(superuser, listed, [job_ids]) for job_ids in (None, [job_id])] == [1, 1]

@@ -34,14 +34,18 @@ def test_history_is_whole_where_nothing_ever_ran(superuser: Connection, endpoint
 def ledger(connection: Connection, job_id: uuid.UUID, *, days: float) -> Record:
     """The ledger of the last so many days."""
     at = timedelta(days=days)
-    (found,) = records(connection, "select * from kronos.check_ledger(%s, now() - %s, date_trunc('day', now()))", [job_id, at])
+    (found,) = records(
+        connection, "select * from kronos.check_ledger(%s, now() - %s, date_trunc('day', now()))", [job_id, at]
+    )
     return found
 
 
 def daily(connection: Connection, endpoint: EndpointRow, *, days: int) -> uuid.UUID:
     """A job of every day that ran on each of so many days, up to yesterday."""
     at: datetime = value(connection, "select date_trunc('minute', now()) - interval '1 minute'")
-    job_id = make_cron_job(connection, endpoint, cron=f"{at.minute} {at.hour} * * *", ticks_from=at - days * DAY, next_tick_at=at + DAY)
+    job_id = make_cron_job(
+        connection, endpoint, cron=f"{at.minute} {at.hour} * * *", ticks_from=at - days * DAY, next_tick_at=at + DAY
+    )
     for day in range(1, days):
         finished(connection, job_id, days=day + 1 / 1440)
     return job_id
@@ -58,25 +62,37 @@ def test_the_ledger_begins_where_history_is_whole(superuser: Connection, endpoin
     assert after["retained_from"] == value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id])
     assert ledger(superuser, job_id, days=20)["retained_from"] is None
     # What was deleted by hand within it is still missed.
-    superuser.execute("delete from kronos.execution_done where job_id = %s and scheduled_at > now() - interval '5 days'", [job_id])
+    superuser.execute(
+        "delete from kronos.execution_done where job_id = %s and scheduled_at > now() - interval '5 days'", [job_id]
+    )
     assert ledger(superuser, job_id, days=59)["unaccounted"] in (3, 4)
 
 
 def test_a_window_before_it_expects_nothing(superuser: Connection, endpoint: EndpointRow) -> None:
     job_id = daily(superuser, endpoint, days=60)
     retain_all(superuser)
-    (found,) = records(superuser, "select * from kronos.check_ledger(%s, now() - interval '50 days', now() - interval '40 days')", [job_id])
+    (found,) = records(
+        superuser,
+        "select * from kronos.check_ledger(%s, now() - interval '50 days', now() - interval '40 days')",
+        [job_id],
+    )
     assert (found["expected"], found["unaccounted"], found["surplus"]) == (0, 0, 0)
     assert found["retained_from"] == found["checked_until"]
 
 
-def test_a_counted_row_stays_while_any_of_its_ticks_could_be_asked_for(superuser: Connection, endpoint: EndpointRow) -> None:
+def test_a_counted_row_stays_while_any_of_its_ticks_could_be_asked_for(
+    superuser: Connection, endpoint: EndpointRow
+) -> None:
     """A row of a week's missed ticks has the id of the first of them, and goes by its end."""
     now: datetime = value(superuser, "select date_trunc('minute', now())")
-    job_id = make_cron_job(superuser, endpoint, ticks_from=now - 95 * DAY, next_tick_at=now - 95 * DAY, catch_up_policy="SKIP")
+    job_id = make_cron_job(
+        superuser, endpoint, ticks_from=now - 95 * DAY, next_tick_at=now - 95 * DAY, catch_up_policy="SKIP"
+    )
     superuser.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now - 89 * DAY])
     superuser.execute("update kronos.execution_done set completed_at = %s where job_id = %s", [now - 89 * DAY, job_id])
     retain_all(superuser)
     assert kept(superuser, job_id) == ["MISSED"]
-    (found,) = records(superuser, "select * from kronos.check_ledger(%s, now() - interval '90 days', %s)", [job_id, now - 89 * DAY])
+    (found,) = records(
+        superuser, "select * from kronos.check_ledger(%s, now() - interval '90 days', %s)", [job_id, now - 89 * DAY]
+    )
     assert (found["unaccounted"], found["surplus"]) == (0, 0)

@@ -35,10 +35,14 @@ def view(pool: database.Pool, endpoint: EndpointRow) -> WorkspaceView:
 def due(superuser: Connection, endpoint: EndpointRow) -> tuple[uuid.UUID, datetime]:
     """A job whose one tick of the day is the present minute, not yet rung."""
     tick: datetime = value(superuser, "select date_trunc('minute', now())")
-    return make_cron_job(superuser, endpoint, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick, is_registered=True), tick
+    return make_cron_job(
+        superuser, endpoint, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick, is_registered=True
+    ), tick
 
 
-async def test_a_replaced_version_keeps_its_due_tick(superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]) -> None:
+async def test_a_replaced_version_keeps_its_due_tick(
+    superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
+) -> None:
     job_id, tick = due
     heir = await changes.replace(view, str(job_id), {"cron": "0 0 1 1 *"}, if_match=[1])
     assert [execution["scheduled_at"] for execution in live(superuser, job_id)] == [tick]
@@ -53,7 +57,9 @@ async def test_a_cancelled_jobs_due_tick_is_told_as_cancelled(
     assert [(row["scheduled_at"], row["status"]) for row in done(superuser, due[0])] == [(due[1], "CANCELLED")]
 
 
-async def test_the_ticks_of_a_pause_are_skipped_as_one_row(superuser: Connection, view: WorkspaceView, endpoint: EndpointRow) -> None:
+async def test_the_ticks_of_a_pause_are_skipped_as_one_row(
+    superuser: Connection, view: WorkspaceView, endpoint: EndpointRow
+) -> None:
     hour = value(superuser, "select date_trunc('hour', now())")
     job_id = make_cron_job(superuser, endpoint, cron="0 * * * *", status="PAUSED", next_tick_at=hour - 4 * HOUR)
     await pauses.resume(view, str(job_id))
@@ -74,7 +80,9 @@ async def test_a_suspended_workspaces_ticks_are_skipped_whatever_is_changed(
     else:
         await pauses.pause(view, str(due[0]), {}, actor="k")
     assert live(superuser, due[0]) == []
-    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]
+    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [
+        ("SKIPPED", "workspace_suspended")
+    ]
 
 
 async def test_a_suspended_workspaces_job_is_replaced_without_an_entry_and_its_due_tick_is_skipped(
@@ -84,13 +92,16 @@ async def test_a_suspended_workspaces_job_is_replaced_without_an_entry_and_its_d
     heir = await changes.replace(view, str(due[0]), {"cron": "0 0 1 1 *"}, if_match=None)
     assert (heir.status, heir.pg_cron, heir.next_run_at) == ("ACTIVE", None, None)
     assert live(superuser, due[0]) == []
-    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]
+    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [
+        ("SKIPPED", "workspace_suspended")
+    ]
 
 
 async def test_a_pause_that_has_run_out_ends_before_the_job_is_changed(
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, tick: datetime
 ) -> None:
-    """Nobody has looked since: the ticks before its end are skipped, those from then on run, and the change meets an ACTIVE job."""
+    """Nobody has looked since: the ticks before its end are skipped, those from then on run, and the change meets an
+    ACTIVE job."""
     hour = tick.replace(minute=0)
     job_id = paused_until(superuser, endpoint, hour, cron="*/30 * * * *", next_tick_at=hour - 3 * HOUR, **ALL)
     paused = await pauses.pause(view, str(job_id), {}, actor="k")
@@ -113,7 +124,9 @@ async def test_whatever_is_changed_meets_a_pause_that_has_run_out_as_over(
     elif change == "cancel":
         changed = await changes.cancel(view, str(job_id))
     else:
-        changed = await (pauses.resume(view, str(job_id)) if change == "resume" else pauses.skip_next(view, str(job_id), count=1))
+        changed = await (
+            pauses.resume(view, str(job_id)) if change == "resume" else pauses.skip_next(view, str(job_id), count=1)
+        )
     assert changed.status == ("RETIRED" if change == "cancel" else "ACTIVE")
     assert len(entries_of(superuser, changed.job_id)) == (change != "cancel")
     ran = live(superuser, job_id) + [row for row in done(superuser, job_id) if row["status"] == "CANCELLED"]
@@ -125,7 +138,9 @@ async def test_a_job_whose_ticks_nobody_can_tell_is_changed_all_the_same_and_say
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime], halt: str
 ) -> None:
     superuser.execute("update kronos.jobs set status = %s where job_id = %s", [halt, due[0]])
-    superuser.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [due[0]])
+    superuser.execute(
+        "update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [due[0]]
+    )
     resumed = await pauses.resume(view, str(due[0]))
     assert (resumed.status, len(entries_of(superuser, due[0]))) == ("ACTIVE", 1)
     assert value(superuser, "select count(*) from kronos.job_faults where job_id = %s", [due[0]]) == 1
@@ -137,7 +152,8 @@ def entries_of(superuser: Connection, job_id: uuid.UUID) -> list[str]:
 
 def suspend_by_hand(superuser: Connection, endpoint: EndpointRow) -> None:
     superuser.execute(
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
+        [endpoint.workspace_id],
     )
     superuser.execute(
         """
@@ -148,13 +164,17 @@ def suspend_by_hand(superuser: Connection, endpoint: EndpointRow) -> None:
 
 
 def paused_until(superuser: Connection, endpoint: EndpointRow, at: datetime, **columns: Any) -> uuid.UUID:
-    return make_cron_job(superuser, endpoint, status="PAUSED", status_reason='{"code": "paused"}', resume_at=at, **columns)
+    return make_cron_job(
+        superuser, endpoint, status="PAUSED", status_reason='{"code": "paused"}', resume_at=at, **columns
+    )
 
 
 async def test_a_job_with_a_broken_row_can_still_be_cancelled(
     superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
 ) -> None:
-    superuser.execute("update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [due[0]])
+    superuser.execute(
+        "update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [due[0]]
+    )
     superuser.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [due[0]])
     assert superuser.execute("select kronos.fire(%s)", [due[0]]).fetchone() == (0,)
     assert superuser.execute("select count(*) from kronos.job_faults where job_id = %s", [due[0]]).fetchone() == (1,)
@@ -190,11 +210,14 @@ async def test_a_resumed_workspaces_ticks_are_skipped(
 ) -> None:
     suspend_by_hand(superuser, endpoint)
     superuser.execute(
-        "update kronos.workspaces set suspended_at = %s where workspace_id = %s", [due[1] - timedelta(seconds=1), endpoint.workspace_id]
+        "update kronos.workspaces set suspended_at = %s where workspace_id = %s",
+        [due[1] - timedelta(seconds=1), endpoint.workspace_id],
     )
     await workspaces.update(view, name=None, status="ACTIVE")
     assert live(superuser, due[0]) == []
-    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [("SKIPPED", "workspace_suspended")]
+    assert [(row["status"], row["status_reason"]["code"]) for row in done(superuser, due[0])] == [
+        ("SKIPPED", "workspace_suspended")
+    ]
 
 
 async def test_resuming_a_workspace_that_was_not_suspended_skips_nothing(

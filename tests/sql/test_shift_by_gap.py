@@ -1,4 +1,5 @@
-"""dst_gap SHIFT_BY_GAP: a local time that does not exist moves by the gap's length; worked out by hand, and by brute force over zones."""
+"""dst_gap SHIFT_BY_GAP: a local time that does not exist moves by the gap's length; worked out by hand, and by brute
+force over zones."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -15,7 +16,10 @@ _MARKS = f"""
 select kronos.local_text(tick, %(zone)s) as local, kronos.clock_change({_SCHEDULE}, tick) as mark
   from kronos.next_ticks({_SCHEDULE}, %(after)s, %(count)s) as tick
 """
-_LINTS = f"select kronos.lint_clock_changes({_SCHEDULE}, %(after)s::timestamptz, %(after)s::timestamptz + interval '30 days')"
+_LINTS = (
+    f"select kronos.lint_clock_changes({_SCHEDULE}, %(after)s::timestamptz, %(after)s::timestamptz + interval "
+    "'30 days')"
+)
 
 
 def given(cron: str, zone: str, after: str, count: int = 0) -> dict[str, object]:
@@ -36,7 +40,12 @@ def given(cron: str, zone: str, after: str, count: int = 0) -> dict[str, object]
         # one with a tick that is there anyway, and in its place among those
         ("30 2,3 * * *", "Europe/Berlin", "2026-03-28 12:00", ["29 03:30 shifted", "30 02:30", "30 03:30"]),
         ("0 2-4 * * *", "Europe/Berlin", "2026-03-28 12:00", ["29 03:00 shifted", "29 04:00", "30 02:00"]),
-        ("*/30 1-3 * * *", "Europe/Berlin", "2026-03-29 00:10", ["29 01:30", "29 03:00 shifted", "29 03:30 shifted", "30 01:00"]),
+        (
+            "*/30 1-3 * * *",
+            "Europe/Berlin",
+            "2026-03-29 00:10",
+            ["29 01:30", "29 03:00 shifted", "29 03:30 shifted", "30 01:00"],
+        ),
         ("15 2,3 * * *", "Europe/Berlin", "2026-03-29 01:05", ["29 03:15 shifted", "30 02:15"]),
         # the hour field begins with a star: real instants, of which none is missing
         ("30 * * * *", "Europe/Berlin", "2026-03-29 00:00", ["29 01:30", "29 03:30"]),
@@ -45,7 +54,12 @@ def given(cron: str, zone: str, after: str, count: int = 0) -> dict[str, object]
         ("30 2 * 3 0L", "Europe/Berlin", "2026-03-01 00:00", ["29 03:30 shifted"]),
         # half an hour, at 02:00
         ("15 2 * * *", "Australia/Lord_Howe", "2026-10-03 00:00", ["04 02:45 shifted", "05 02:15"]),
-        ("0,15,45 2 * * *", "Australia/Lord_Howe", "2026-10-03 00:00", ["04 02:30 shifted", "04 02:45 shifted", "05 02:00"]),
+        (
+            "0,15,45 2 * * *",
+            "Australia/Lord_Howe",
+            "2026-10-03 00:00",
+            ["04 02:30 shifted", "04 02:45 shifted", "05 02:00"],
+        ),
         # two hours, at 01:00 UTC
         ("30 1,2 * * *", "Antarctica/Troll", "2026-03-28 12:00", ["29 03:30 shifted", "29 04:30 shifted", "30 01:30"]),
         # at midnight, into the same day
@@ -59,7 +73,9 @@ def given(cron: str, zone: str, after: str, count: int = 0) -> dict[str, object]
         ("0 12 31 12 *", "Pacific/Kiritimati", "1994-12-01 00:00", ["01 12:00 shifted"]),
     ],
 )
-def test_a_time_in_the_gap_moves_by_its_length(shared: Connection, cron: str, zone: str, after: str, expected: list[str]) -> None:
+def test_a_time_in_the_gap_moves_by_its_length(
+    shared: Connection, cron: str, zone: str, after: str, expected: list[str]
+) -> None:
     rows = records(shared, _MARKS, given(cron, zone, after, len(expected)))
     assert [f"{row['local'][8:10]} {row['local'][11:16]} {row['mark'] or ''}".strip() for row in rows] == expected
 
@@ -67,23 +83,27 @@ def test_a_time_in_the_gap_moves_by_its_length(shared: Connection, cron: str, zo
 @pytest.mark.parametrize(
     ("cron", "zone", "after", "expected"),
     [
-        ("30 2 * * *", "Europe/Berlin", "2026-03-10", "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by 1 hour, to 03:30"),
+        ("30 2 * * *", "Europe/Berlin", "2026-03-10", "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by "
+                                                      "1 hour, to 03:30"),
         (
             "0,30 2 * * *", "Europe/Berlin", "2026-03-10",
             "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: moved by 1 hour, to 03:00 and 03:30",
         ),
         (
             "30 2,3 * * *", "Europe/Berlin", "2026-03-10",
-            "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by 1 hour, to 03:30, as one with the run that is due then",
+            "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by 1 hour, to 03:30, as one with the run that "
+            "is due then",
         ),
         (
             "*/15 2,3 * * *", "Europe/Berlin", "2026-03-10",
-            "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved by 1 hour, to 03:00 through 03:45, "
+            "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved by 1 hour, to "
+            "03:00 through 03:45, "
             "as one with the runs that are due then",
         ),
         (
             "0,15 2 * * *", "Australia/Lord_Howe", "2026-09-10",
-            "02:00 and 02:15 on 2026-10-04 do not exist in Australia/Lord_Howe: moved by 30 minutes, to 02:30 and 02:45",
+            "02:00 and 02:15 on 2026-10-04 do not exist in Australia/Lord_Howe: moved by 30 minutes, to 02:30 and "
+            "02:45",
         ),
         (
             "0,30 1,2 * * *", "Antarctica/Troll", "2026-03-10",
@@ -132,11 +152,21 @@ def test_around_the_gaps_of_all_zones_each_minute_was_looked_at(shared: Connecti
     checked = 0
     for zone, change, old, new in random.sample(gaps, 110) + day_long:
         clock = ZoneInfo(zone)
-        if {offset(clock, change - 1), offset(clock, change)} != {old, new} or (old % 60, new % 60, change % 60) != (0, 0, 0):
+        if {offset(clock, change - 1), offset(clock, change)} != {old, new} or (old % 60, new % 60, change % 60) != (
+            0,
+            0,
+            0,
+        ):
             continue  # Python's tzdata is of another release, or the zone has no whole minutes
         cron = around(random, change + old, new - old)
         begin, end = change - random.randrange(1, 30 * 60) * 60, change + random.randrange(1, 50 * 60) * 60
-        case = {"cron": cron, "zone": zone, "overlap": "FIRST", "after": at(begin) - timedelta(microseconds=1), "until": at(end)}
+        case = {
+            "cron": cron,
+            "zone": zone,
+            "overlap": "FIRST",
+            "after": at(begin) - timedelta(microseconds=1),
+            "until": at(end),
+        }
         assert values(shared, _BETWEEN, case) == brute_force(cron, clock, begin, end), case
         checked += 1
     assert checked > 90
@@ -153,7 +183,8 @@ def offset(clock: ZoneInfo, second: int) -> int:
 
 
 def around(random: Random, local: int, gap: int) -> str:
-    """A text of fixed hours that names a time in the gap, which begins when the clocks would read `local`, and a few after it."""
+    """A text of fixed hours that names a time in the gap, which begins when the clocks would read `local`, and a few
+    after it."""
     inside = datetime.fromtimestamp(local + random.randrange(gap), UTC)
     minutes = {inside.minute, *random.choices(range(0, 60, 5), k=random.randrange(3))}
     hours = {inside.hour, *((inside.hour + n) % 24 for n in random.choices(range(4), k=random.randrange(3)))}
@@ -164,7 +195,8 @@ def around(random: Random, local: int, gap: int) -> str:
 
 
 def brute_force(cron: str, clock: ZoneInfo, begin: int, end: int) -> list[datetime]:
-    """Each minute from begin up to, but not, end at which the clocks show a named time, or would, had they not been put forward."""
+    """Each minute from begin up to, but not, end at which the clocks show a named time, or would, had they not been put
+    forward."""
     reading = read(cron)
     found: list[datetime] = []
     shown: set[datetime] = set()
@@ -175,7 +207,11 @@ def brute_force(cron: str, clock: ZoneInfo, begin: int, end: int) -> list[dateti
         before = offset(clock, second - 24 * 3600)
         would = at(second + before)
         # It would show it, and no minute does: neither now nor, for this long gap is over by then, before or after.
-        is_left_out = before < offset(clock, second) and offset(clock, second - (offset(clock, second) - before)) == before
-        if second >= begin and ((is_first and reading.has_minute(local)) or (is_left_out and reading.has_minute(would))):
+        is_left_out = (
+            before < offset(clock, second) and offset(clock, second - (offset(clock, second) - before)) == before
+        )
+        if second >= begin and (
+            (is_first and reading.has_minute(local)) or (is_left_out and reading.has_minute(would))
+        ):
             found.append(at(second))
     return found

@@ -1,4 +1,5 @@
-"""Every statement that Python runs is prepared and planned as the role that runs it; its columns are its dataclass's fields."""
+"""Every statement that Python runs is prepared and planned as the role that runs it; its columns are its dataclass's
+fields."""
 
 import datetime
 import importlib
@@ -41,7 +42,8 @@ _PYTHON = {
 
 # Of the keys: the others are the API's.
 _ADMINISTRATORS = {
-    f"keys.{name}" for name in ("insert_key", "get_key", "list_keys", "update_file", "replace_key", "revoke_key", "count_others")
+    f"keys.{name}"
+    for name in ("insert_key", "get_key", "list_keys", "update_file", "replace_key", "revoke_key", "count_others")
 }
 
 
@@ -94,17 +96,20 @@ def prepared_columns(connection: psycopg.Connection, text: str) -> tuple[int, li
 def test_no_statement_that_writes_counts_as_a_read() -> None:
     writes = [each.name for each in sql.statements if not each.is_read and role_of(each.name) == "kronos_api"]
     assert {name.partition(".")[2].partition("_")[0] for name in writes} <= {
-        "insert", "replace", "update", "delete", "cancel", "retry", "pause", "resume", "suspend", "skip", "trigger", "settle", "turn",
-        "set", "rename", "match",
+        "insert", "replace", "update", "delete", "cancel", "retry", "pause", "resume", "suspend",
+        "skip", "trigger", "settle", "turn", "set", "rename", "match",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("statement", sql.statements, ids=lambda statement: statement.name)
-def test_a_statement_is_plannable_by_its_role_and_returns_its_dataclass(module_database_url: str, statement: sql.Statement[object]) -> None:
+def test_a_statement_is_plannable_by_its_role_and_returns_its_dataclass(
+    module_database_url: str, statement: sql.Statement[object]
+) -> None:
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         connection.execute(f"set role {role_of(statement.name)}")
         parameters, columns = prepared_columns(connection, statement.text)
-        # PREPARE looks at names and types; privileges are looked at when the plan is about to run, which EXPLAIN does without running it.
+        # PREPARE looks at names and types; privileges are looked at when the plan is about to run, which EXPLAIN does
+        # without running it.
         connection.execute("set plan_cache_mode = force_generic_plan")
         arguments = f"({', '.join(['null'] * parameters)})" if parameters else ""
         assert connection.execute(f"explain execute checked{arguments}").fetchall()
@@ -120,7 +125,8 @@ _WRITING = re.compile(r"\b(?:insert|update|delete|merge|truncate|call|lock|nextv
 
 
 def test_what_counts_as_a_read_changes_nothing(module_database_url: str) -> None:
-    """It is sent again where its answer was lost, or told as "nothing was changed": it writes no table, and calls no function that may.
+    """It is sent again where its answer was lost, or told as "nothing was changed": it writes no table, and calls no
+    function that may.
 
     kronos.clock() is volatile because it reads a clock.
     """
@@ -152,7 +158,9 @@ def test_each_block_tells_nothing_by_star_and_no_block_is_defined_twice() -> Non
     ]
     assert sorted(names) == sorted(sql.texts())
     last_selects = {name: text[text.rfind("\nselect") + 1 :] for name, text in sql.texts().items()}
-    assert [name for name, text in last_selects.items() if re.match(r"select\s+\*|.*returning\s+\*\s*\Z", text, flags=re.S)] == []
+    assert [
+        name for name, text in last_selects.items() if re.match(r"select\s+\*|.*returning\s+\*\s*\Z", text, flags=re.S)
+    ] == []
 
 
 def test_what_is_asked_often_is_short_enough_for_the_driver_to_remember_how_it_read_it() -> None:

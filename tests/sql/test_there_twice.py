@@ -1,4 +1,5 @@
-"""A run that is both to be delivered and in the history stops nothing: the history stays, and what was done now is recorded."""
+"""A run that is both to be delivered and in the history stops nothing: the history stays, and what was done now is
+recorded."""
 
 import uuid
 from collections.abc import Callable
@@ -13,16 +14,19 @@ from sql_factory import Connection, make_cron_job, records, value, values
 from worker import protocol
 
 _HISTORY = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    status, scheduled_at, run_at,
                                    created_at, attempt_count, max_attempts, input)
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at,
        created_at, 1, 5, '{"then": 1}'
   from kronos.execution_live
 """
 _MAKE = """
-insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
+insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    scheduled_at, run_at,
                                    visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key)
-select kronos.tick_id(job_id, date_trunc('minute', now())), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', now(), now(),
+select kronos.tick_id(job_id, date_trunc('minute', now())), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE',
+       now(), now(),
        now(), 5, 0, 5000, '{}',
        case when overlap <> 'ALLOW' then first_version_id end
   from kronos.jobs where job_id = %s
@@ -39,7 +43,9 @@ def failure(su: Connection, worker: psycopg.Connection, token: uuid.UUID, run: u
 
 
 def cut_off(su: Connection, worker: psycopg.Connection, token: uuid.UUID, run: uuid.UUID) -> None:
-    params = protocol.finalize_params(token, [run], "UNKNOWN", is_retryable=True, retry=timedelta()) | {"is_cut_off": [True]}
+    params = protocol.finalize_params(token, [run], "UNKNOWN", is_retryable=True, retry=timedelta()) | {
+        "is_cut_off": [True]
+    }
     assert protocol.run(worker, "finalize_executions", params) == [(run, "FAILED")]
 
 
@@ -59,14 +65,16 @@ def replaced(su: Connection, worker: psycopg.Connection, token: uuid.UUID, run: 
 
 def cancelled_with_its_job(su: Connection, worker: psycopg.Connection, token: uuid.UUID, run: uuid.UUID) -> None:
     su.execute(
-        "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, attempt_count = 0"
+        "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, holds_slot = "
+        "false, attempt_count = 0"
     )
     su.execute('select kronos.cancel_executions(array[%s::uuid], \'{"code": "job_cancelled"}\')', [run])
 
 
 def cancelled_over_the_api(su: Connection, worker: psycopg.Connection, token: uuid.UUID, run: uuid.UUID) -> None:
     su.execute(
-        "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, holds_slot = false, attempt_count = 0"
+        "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, holds_slot = "
+        "false, attempt_count = 0"
     )
     with su.transaction():
         workspace = value(su, "select workspace_id from kronos.execution_live")
@@ -103,9 +111,9 @@ def test_whoever_ends_it_ends_it(
     end(superuser, worker, token, run)
 
     assert values(superuser, "select execution_id from kronos.execution_live") == []
-    assert records(superuser, "select status, input, attempt_count from kronos.execution_done where execution_id = %s", [run]) == [
-        {"status": "SUCCESS", "input": {"then": 1}, "attempt_count": 1}
-    ]
+    assert records(
+        superuser, "select status, input, attempt_count from kronos.execution_done where execution_id = %s", [run]
+    ) == [{"status": "SUCCESS", "input": {"then": 1}, "attempt_count": 1}]
     assert attempts_of(superuser, run) == attempts
 
 
@@ -128,4 +136,7 @@ def test_it_stops_nobody_that_ends_with_it(superuser: Connection, worker: psycop
     sound = [value(superuser, _MAKE, [make_cron_job(superuser, endpoint)]) for _ in range(3)]
     token, claimed = protocol.claim(worker, endpoint)
     assert protocol.finalize(worker, token, claimed) == dict.fromkeys([odd, *sound], "SUCCESS")
-    assert values(superuser, "select status from kronos.execution_done where execution_id = any (%s)", [sound]) == ["SUCCESS"] * 3
+    assert (
+        values(superuser, "select status from kronos.execution_done where execution_id = any (%s)", [sound])
+        == ["SUCCESS"] * 3
+    )

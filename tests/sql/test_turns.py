@@ -1,4 +1,5 @@
-"""A workspace's jobs follow its suspension in steps: whatever happens between two of them, each tick is told once, by its instant."""
+"""A workspace's jobs follow its suspension in steps: whatever happens between two of them, each tick is told once, by
+its instant."""
 
 import random
 import uuid
@@ -23,11 +24,15 @@ def turn(superuser: Connection, endpoint: EndpointRow, to: str, *, at: datetime 
         superuser.execute(f"select kronos.{to}_workspace()")
         if at is not None:
             superuser.execute(
-                "update kronos.turns set turned_at = %(at)s, instants[cardinality(instants)] = %(at)s where workspace_id = %(of)s",
+                "update kronos.turns set turned_at = %(at)s, instants[cardinality(instants)] = %(at)s where "
+                "workspace_id = %(of)s",
                 {"at": at, "of": endpoint.workspace_id},
             )
             if to == "suspend":
-                superuser.execute("update kronos.workspaces set suspended_at = %s where workspace_id = %s", [at, endpoint.workspace_id])
+                superuser.execute(
+                    "update kronos.workspaces set suspended_at = %s where workspace_id = %s",
+                    [at, endpoint.workspace_id],
+                )
 
 
 def follow(superuser: Connection, endpoint: EndpointRow, *, limit: int = 500) -> int:
@@ -43,7 +48,9 @@ def follow_all(superuser: Connection, endpoint: EndpointRow) -> None:
 def told(superuser: Connection, job_id: uuid.UUID) -> list[tuple[str, datetime, int]]:
     """What became of the job's ticks: each row, its first tick and how many it stands for."""
     rows = [(row["status"], row["scheduled_at"], row["tick_count"]) for row in done(superuser, job_id)]
-    return sorted([*rows, *(("RUNS", row["scheduled_at"], 1) for row in live(superuser, job_id))], key=lambda row: row[1])
+    return sorted(
+        [*rows, *(("RUNS", row["scheduled_at"], 1) for row in live(superuser, job_id))], key=lambda row: row[1]
+    )
 
 
 def assert_told(superuser: Connection, job_ids: list[uuid.UUID], since: datetime, *, is_over: bool = False) -> None:
@@ -55,7 +62,8 @@ def assert_told(superuser: Connection, job_ids: list[uuid.UUID], since: datetime
     if is_over:
         wrong = values(
             superuser,
-            "select pointer.job_id from kronos.pointers as pointer join kronos.workspaces as workspace using (workspace_id)"
+            "select pointer.job_id from kronos.pointers as pointer join kronos.workspaces as workspace using "
+            "(workspace_id)"
             " where pointer.job_id = any (%s) and pointer.is_halted <> (workspace.status = 'SUSPENDED')",
             [job_ids],
         )
@@ -83,14 +91,21 @@ def test_ticks_go_by_the_instants_however_late_their_jobs_follow(
         turn(superuser, endpoint, to, at=tick - ago * MINUTE)
         for _ in range(steps):
             follow(superuser, endpoint, limit=1)
-        superuser.execute("select kronos.account_all(%s)", [tick - ago * MINUTE])  # a ring takes nothing that is not its own
+        superuser.execute(
+            "select kronos.account_all(%s)", [tick - ago * MINUTE]
+        )  # a ring takes nothing that is not its own
     follow_all(superuser, endpoint)
     superuser.execute("select kronos.account_all(%s)", [tick])
     superuser.execute("select kronos.account_all(%s)", [tick])
     for job_id in made:
         found = told(superuser, job_id)
-        assert [row for row in found if row[0] == "SKIPPED"] == [("SKIPPED", tick - 7 * MINUTE, 2), ("SKIPPED", tick - 3 * MINUTE, 2)]
-        assert {row[1] for row in found if row[0] == "RUNS"} == {tick - minute * MINUTE for minute in (10, 9, 8, 5, 4, 1, 0)}
+        assert [row for row in found if row[0] == "SKIPPED"] == [
+            ("SKIPPED", tick - 7 * MINUTE, 2),
+            ("SKIPPED", tick - 3 * MINUTE, 2),
+        ]
+        assert {row[1] for row in found if row[0] == "RUNS"} == {
+            tick - minute * MINUTE for minute in (10, 9, 8, 5, 4, 1, 0)
+        }
     assert_told(superuser, made, tick - 11 * MINUTE, is_over=True)
     assert {entry["jobname"] for entry in entries(superuser)} >= {f"kronos:{job_id}" for job_id in made}
 
@@ -100,7 +115,10 @@ def test_a_turn_writes_the_workspaces_row_alone_and_a_step_no_more_jobs_than_it_
 ) -> None:
     jobs(7)
     turn(superuser, endpoint, "suspend")
-    assert value(superuser, "select status from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id]) == "SUSPENDED"
+    assert (
+        value(superuser, "select status from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id])
+        == "SUSPENDED"
+    )
     left = [value(superuser, "select kronos.jobs_left(%s)", [endpoint.workspace_id])]
     halted = "select count(*) from kronos.pointers where is_halted"
     while left[-1]:
@@ -112,7 +130,11 @@ def test_a_turn_writes_the_workspaces_row_alone_and_a_step_no_more_jobs_than_it_
 
 
 def test_a_job_that_somebody_holds_is_left_behind_and_follows_when_it_is_free(
-    superuser: Connection, database_url: str, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime
+    superuser: Connection,
+    database_url: str,
+    endpoint: EndpointRow,
+    jobs: Callable[..., list[uuid.UUID]],
+    tick: datetime,
 ) -> None:
     made = jobs(5)
     turn(superuser, endpoint, "suspend")
@@ -121,7 +143,9 @@ def test_a_job_that_somebody_holds_is_left_behind_and_follows_when_it_is_free(
         while follow(superuser, endpoint, limit=2) > 0:
             pass
         assert value(superuser, "select behind from kronos.turns") == [made[2]]
-        assert sorted(values(superuser, "select job_id from kronos.pointers where is_halted")) == sorted({*made} - {made[2]})
+        assert sorted(values(superuser, "select job_id from kronos.pointers where is_halted")) == sorted(
+            {*made} - {made[2]}
+        )
     superuser.execute("update kronos.turns set next_at = default")
     follow_all(superuser, endpoint)
     assert_told(superuser, made, tick - 11 * MINUTE, is_over=True)
@@ -159,7 +183,11 @@ def test_after_twenty_turns_that_nobody_followed_the_next_is_refused_for_the_mom
 
 
 def test_upkeep_and_the_reaper_go_on_where_the_request_ended(
-    superuser: Connection, worker: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime
+    superuser: Connection,
+    worker: Connection,
+    endpoint: EndpointRow,
+    jobs: Callable[..., list[uuid.UUID]],
+    tick: datetime,
 ) -> None:
     made = jobs(3)
     turn(superuser, endpoint, "suspend")
@@ -181,7 +209,8 @@ def test_instants_are_in_turn_whatever_was_written_by_hand_and_where_no_job_was_
     made = jobs(1)
     turn(superuser, endpoint, "suspend")
     superuser.execute(
-        "update kronos.workspaces set status = 'ACTIVE', suspended_at = null where workspace_id = %s", [endpoint.workspace_id]
+        "update kronos.workspaces set status = 'ACTIVE', suspended_at = null where workspace_id = %s",
+        [endpoint.workspace_id],
     )
     turn(superuser, endpoint, "suspend")
     (instants,) = values(superuser, "select instants from kronos.turns")

@@ -1,4 +1,5 @@
-"""What workers do four times a second costs the same, whatever waits, and whatever was delivered while a session reads an old snapshot."""
+"""What workers do four times a second costs the same, whatever waits, and whatever was delivered while a session reads
+an old snapshot."""
 
 import uuid
 
@@ -19,21 +20,27 @@ def add_waiting(connection: Connection, count: int) -> uuid.UUID:
     connection.execute(
         """
         with job as (
-            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, schedule, alarm,
+            insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
+                timezone, schedule, alarm,
                                      description, overlap)
-            select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', '* * * * *', 'UTC', read, '* * * * *', 'waits', 'QUEUE'
+            select id, id, %(workspace_id)s, %(endpoint_id)s, 'CRON', '* * * * *', 'UTC', read, '* * * * *',
+                   'waits', 'QUEUE'
               from generate_series(1, %(count)s) as n, kronos.parse_cron('* * * * *') as read,
                    lateral (select gen_random_uuid() as id where n > 0) as new
             returning job_id, workspace_id, endpoint_id
         ), pointed as (
-            insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, now() + interval '1 day' from job
+            insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id,
+                now() + interval '1 day' from job
         )
-        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, scheduled_at, run_at,
-                                           visible_at, max_attempts, max_crashes, timeout_ms, input, overlap_key, claim_token, worker_id,
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+            cause, scheduled_at, run_at,
+                                           visible_at, max_attempts, max_crashes, timeout_ms, input,
+                                               overlap_key, claim_token, worker_id,
                                            claimed_at)
         select gen_random_uuid(), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', now(), now(),
                case when is_held then 'infinity' else now() + interval '1 hour' end, 5, 3, 1000, '{}', job_id,
-               case when not is_held then gen_random_uuid() end, case when not is_held then 'w' end, case when not is_held then now() end
+               case when not is_held then gen_random_uuid() end, case when not is_held then 'w' end, case
+                   when not is_held then now() end
           from job, unnest(array[false, true]) as is_held
         """,
         {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "count": count},
@@ -43,7 +50,8 @@ def add_waiting(connection: Connection, count: int) -> uuid.UUID:
 
 
 def look_at_parts(connection: Connection) -> None:
-    """The session's looks are at a 32nd of what waits. By itself it finds a number that its machine needs a millisecond or two for."""
+    """The session's looks are at a 32nd of what waits. By itself it finds a number that its machine needs a millisecond
+    or two for."""
     connection.execute("select set_config('kronos.held_parts', '32', false)")
 
 
@@ -65,7 +73,8 @@ def test_each_that_waits_for_nothing_has_its_turn(superuser: Connection) -> None
         superuser.execute(BRIEF)
     superuser.execute("alter table kronos.execution_live disable trigger execution_live_releases_next")
     superuser.execute(
-        "delete from kronos.execution_live where overlap_key in (select overlap_key from kronos.execution_live limit 300)"
+        "delete from kronos.execution_live where overlap_key in (select overlap_key from kronos.execution_live limit "
+        "300)"
         " and visible_at < 'infinity'"
     )
     held = "select count(*) from kronos.execution_live where visible_at = 'infinity'"
@@ -87,7 +96,9 @@ def test_a_workers_look_does_not_read_what_was_delivered_long_ago(superuser: Con
     with psycopg.connect(database_url) as reader:
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("select count(*) from kronos.workspaces")
-        superuser.execute("update kronos.execution_live set visible_at = now() - interval '1 minute' where visible_at < 'infinity'")
+        superuser.execute(
+            "update kronos.execution_live set visible_at = now() - interval '1 minute' where visible_at < 'infinity'"
+        )
         superuser.execute("alter table kronos.execution_live disable trigger user")
         superuser.execute("delete from kronos.execution_live")
         superuser.execute("vacuum analyze kronos.execution_live")
@@ -101,7 +112,9 @@ def test_a_workers_look_does_not_read_what_was_delivered_long_ago(superuser: Con
 
 def test_a_lease_that_ended_long_ago_is_found_by_a_full_look(superuser: Connection) -> None:
     add_waiting(superuser, 3)
-    superuser.execute("update kronos.execution_live set visible_at = now() - interval '10 minutes' where claim_token is not null")
+    superuser.execute(
+        "update kronos.execution_live set visible_at = now() - interval '10 minutes' where claim_token is not null"
+    )
     assert value(superuser, "select requeued from kronos.upkeep(1000, false, false)") == 0
     assert value(superuser, "select requeued from kronos.upkeep(1000, true, false)") == 3
 
@@ -110,10 +123,13 @@ def test_what_comes_to_wait_in_the_past_is_told_of_a_minute_later(superuser: Con
     """A transaction that was long under way, say: who asks goes by what the lease-keeper saw."""
     superuser.execute("update kronos.heartbeats set rang_at = now()")
     superuser.execute("select kronos.keep_leases()")
-    assert value(superuser, "select max(waiting_from) between now() - interval '4 minutes' and now() from kronos.heartbeats")
+    assert value(
+        superuser, "select max(waiting_from) between now() - interval '4 minutes' and now() from kronos.heartbeats"
+    )
     add_waiting(superuser, 1)
     superuser.execute(
-        "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, visible_at = now() - interval '1 hour'"
+        "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null, visible_at = now() "
+        "- interval '1 hour'"
         " where claim_token is not null"
     )
     waiting = "select round(waiting_seconds / 60) from kronos.queue_health('1 minute')"

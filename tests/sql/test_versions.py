@@ -14,9 +14,11 @@ def test_a_page_of_versions_reads_a_page_of_versions(superuser: Connection, befo
     job_id = make_cron_job(superuser, endpoint)
     superuser.execute(
         """
-        insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, endpoint_id, trigger, cron, timezone,
+        insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
+            endpoint_id, trigger, cron, timezone,
                                  schedule, alarm, description, status, retired_at)
-        select gen_random_uuid(), job_id, job_id, version, workspace_id, endpoint_id, 'CRON', cron, timezone, schedule, alarm, description,
+        select gen_random_uuid(), job_id, job_id, version, workspace_id, endpoint_id, 'CRON', cron, timezone,
+               schedule, alarm, description,
                'RETIRED', now()
           from (select job_id, workspace_id, endpoint_id, cron, timezone, schedule, alarm, description from kronos.jobs
                  where job_id = %s) as job,

@@ -11,18 +11,47 @@ def known(connection: Connection, names: list[str]) -> list[str]:
 
 
 def test_a_region_and_a_city_are_known_and_all_that_is_known_is_a_zone(shared: Connection) -> None:
-    names = [str(name) for (name,) in shared.execute("select name from pg_timezone_names where name !~ '^(posix|right)/'")]
-    regions = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific", "US", "Canada")
+    names = [
+        str(name) for (name,) in shared.execute("select name from pg_timezone_names where name !~ '^(posix|right)/'")
+    ]
+    regions = (
+        "Africa",
+        "America",
+        "Antarctica",
+        "Arctic",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+        "US",
+        "Canada",
+    )
 
     assert {name for name in names if name.partition("/")[0] in regions} <= set(known(shared, names))
-    misspelt = [spelt for name in names for spelt in (name.upper(), name.lower(), name + "x", name + "+3") if spelt not in names]
+    misspelt = [
+        spelt for name in names for spelt in (name.upper(), name.lower(), name + "x", name + "+3") if spelt not in names
+    ]
     assert known(shared, misspelt) == []
 
 
 def test_what_only_postgresql_takes_for_a_zone_is_not_one(shared: Connection) -> None:
-    texts = ["Foo+3", "Europe/Foo", "Europe/Foo+3", "Europe/Berlin-Foo", "Europe/", "/Europe/Berlin", "Europe/../Europe/Berlin", ""]
+    texts = [
+        "Foo+3",
+        "Europe/Foo",
+        "Europe/Foo+3",
+        "Europe/Berlin-Foo",
+        "Europe/",
+        "/Europe/Berlin",
+        "Europe/../Europe/Berlin",
+        "",
+    ]
     assert known(shared, texts) == []
-    assert known(shared, ["CEST", "CET", "-5", "posix/Europe/Berlin", "localtime", "Europe/Berlin ", "Europe/Berlin\n"]) == []
+    assert (
+        known(shared, ["CEST", "CET", "-5", "posix/Europe/Berlin", "localtime", "Europe/Berlin ", "Europe/Berlin\n"])
+        == []
+    )
 
 
 def test_looking_at_a_zone_leaves_the_sessions_own_as_it_is(shared: Connection) -> None:

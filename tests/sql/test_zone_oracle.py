@@ -18,16 +18,41 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 BEGIN, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 EPOCH = date(1970, 1, 1)
-# Shifts of 30 minutes, of one and of two hours; at midnight, at noon UTC, before the equator's spring and after; zones that never change.
+# Shifts of 30 minutes, of one and of two hours; at midnight, at noon UTC, before the equator's spring and after; zones
+# that never change.
 ZONES = [
-    *["Europe/Berlin", "Europe/London", "Europe/Dublin", "Europe/Chisinau", "Atlantic/Azores", "Antarctica/Troll", "Africa/Casablanca"],
-    *["Africa/Cairo", "Asia/Beirut", "Asia/Jerusalem", "America/New_York", "America/Los_Angeles", "America/St_Johns", "America/Havana"],
-    *["America/Santiago", "Pacific/Easter", "Australia/Lord_Howe", "Australia/Sydney", "Pacific/Auckland", "Pacific/Chatham"],
+    *[
+        "Europe/Berlin",
+        "Europe/London",
+        "Europe/Dublin",
+        "Europe/Chisinau",
+        "Atlantic/Azores",
+        "Antarctica/Troll",
+        "Africa/Casablanca",
+    ],
+    *[
+        "Africa/Cairo",
+        "Asia/Beirut",
+        "Asia/Jerusalem",
+        "America/New_York",
+        "America/Los_Angeles",
+        "America/St_Johns",
+        "America/Havana",
+    ],
+    *[
+        "America/Santiago",
+        "Pacific/Easter",
+        "Australia/Lord_Howe",
+        "Australia/Sydney",
+        "Pacific/Auckland",
+        "Pacific/Chatham",
+    ],
     *["America/Nuuk", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Marquesas", "Pacific/Apia"],
 ]
 
 _CHAINS = """
-    create function pg_temp.chain(p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz) returns text language plpgsql as $$
+    create function pg_temp.chain(p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz)
+        returns text language plpgsql as $$
     declare
         v_tick  timestamptz := kronos.next_tick(p_schedule, p_after);
         v_ticks text[] := '{}';
@@ -46,7 +71,8 @@ _GIVEN = "unnest(%s::text[], %s::text[], %s::text[], %s::text[]) with ordinality
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A time without a change of clocks: from `begin` up to `end`, in minutes since 1970, they read `offset` minutes more than UTC's."""
+    """A time without a change of clocks: from `begin` up to `end`, in minutes since 1970, they read `offset` minutes
+    more than UTC's."""
 
     begin: int
     end: int
@@ -63,7 +89,8 @@ class Case:
 
 @cache
 def stretches(zone: str) -> list[Stretch]:
-    """The three years, read every hour, and every quarter of one in which clocks were changed: at no other minutes since 1972."""
+    """The three years, read every hour, and every quarter of one in which clocks were changed: at no other minutes
+    since 1972."""
     begin, end = (int(instant.timestamp()) // 60 for instant in (BEGIN, END))
     clock = ZoneInfo(zone)
     found: list[Stretch] = []
@@ -94,7 +121,8 @@ def readings(reading: Reading, first: int, last: int) -> Iterator[int]:
 
 
 def brute_force(case: Case) -> list[int]:
-    """The ticks of three years, in minutes since 1970: each minute that any clock shows, and each that none shows, is looked at."""
+    """The ticks of three years, in minutes since 1970: each minute that any clock shows, and each that none shows, is
+    looked at."""
     reading = read(case.cron)
     is_fixed = not case.cron.split()[1].startswith("*")
     ticks: list[int] = []
@@ -144,9 +172,22 @@ def random_case(random: Random, zones: list[str]) -> Case:
         return ",".join(str(n) for n in sorted(random.sample(range(low, high + 1), random.randint(1, at_most))))
 
     minute = random.choice(["0", "30", some(0, 59, 2), some(0, 59, 1), "*/30"])
-    hour = random.choice(["*", "*/2", "2", "0", "1-3", "0-2/2", "23", some(0, 4, 2), some(0, 23, 3), some(0, 23, 2), "23-2", "22-4/3"])
-    days = [("*", "*"), ("*", "0"), ("*", "6,0"), ("*", some(0, 6, 2)), (some(1, 31, 4), "*"), ("L", "*"), ("*", "0L"), ("LW,15W", "?")]
-    day, weekday = random.choice([*days, ("L-2", "*"), ("1", "0#2"), ("*", "sun#1,sunL"), ("?", "sat-sun"), ("30-2", "0")])
+    hour = random.choice(
+        ["*", "*/2", "2", "0", "1-3", "0-2/2", "23", some(0, 4, 2), some(0, 23, 3), some(0, 23, 2), "23-2", "22-4/3"]
+    )
+    days = [
+        ("*", "*"),
+        ("*", "0"),
+        ("*", "6,0"),
+        ("*", some(0, 6, 2)),
+        (some(1, 31, 4), "*"),
+        ("L", "*"),
+        ("*", "0L"),
+        ("LW,15W", "?"),
+    ]
+    day, weekday = random.choice(
+        [*days, ("L-2", "*"), ("1", "0#2"), ("*", "sun#1,sunL"), ("?", "sat-sun"), ("30-2", "0")]
+    )
     month = random.choice(["*", "*", "3,4,9-11", some(1, 12, 4)])
     if hour.startswith("*") and (day, weekday) == ("*", "*"):
         weekday = random.choice(["0", "6"])
@@ -159,7 +200,9 @@ def random_case(random: Random, zones: list[str]) -> Case:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_20_random_schedules_have_the_ticks_of_brute_force_over_three_years(shared: Connection, zones: list[str], seed: int) -> None:
+def test_20_random_schedules_have_the_ticks_of_brute_force_over_three_years(
+    shared: Connection, zones: list[str], seed: int
+) -> None:
     random = Random(seed)
     cases = [random_case(random, zones) for _ in range(20)]
     columns = [[getattr(case, name) for case in cases] for name in ("cron", "zone", "gap", "overlap")]
@@ -180,43 +223,55 @@ def test_each_zone_was_read_with_its_changes() -> None:
 
 _NEIGHBOURS = f"""
     with given as materialized (select n, {_READ} as schedule from {_GIVEN})
-  select tick.at, kronos.next_tick(given.schedule, tick.at), kronos.next_tick(given.schedule, tick.at - interval '1 microsecond'),
+  select tick.at, kronos.next_tick(given.schedule, tick.at), kronos.next_tick(given.schedule,
+         tick.at - interval '1 microsecond'),
          kronos.next_tick(given.schedule, between.at)
     from given
    cross join unnest(%s::timestamptz[]) with ordinality as after(at, k)
    cross join lateral (select kronos.next_tick(given.schedule, after.at) as at offset 0) as tick
-   cross join lateral (select least(after.at + %s * (tick.at - after.at), tick.at - interval '1 microsecond') as at offset 0) as between
+   cross join lateral (select least(after.at + %s * (tick.at - after.at),
+       tick.at - interval '1 microsecond') as at offset 0) as between
 order by given.n, after.k
 """
 
 
 def _changes() -> st.SearchStrategy[datetime]:
     """Reading the zones takes a second: not where a process only collects the tests."""
-    return st.sampled_from([datetime.fromtimestamp(stretch.begin * 60, UTC) for zone in ZONES[::5] for stretch in stretches(zone)[1:]])
+    return st.sampled_from(
+        [datetime.fromtimestamp(stretch.begin * 60, UTC) for zone in ZONES[::5] for stretch in stretches(zone)[1:]]
+    )
 
 
 # Within a day of a change of clocks, or any instant of two centuries.
-_NEAR_CHANGES = st.builds(lambda at, seconds: at + timedelta(seconds=seconds), st.deferred(_changes), st.integers(-90_000, 90_000))
+_NEAR_CHANGES = st.builds(
+    lambda at, seconds: at + timedelta(seconds=seconds), st.deferred(_changes), st.integers(-90_000, 90_000)
+)
 _GAPS = st.sampled_from(["SHIFT", "SHIFT_BY_GAP", "SKIP"])
 _CASES = st.builds(Case, cron_texts, st.sampled_from(ZONES), _GAPS, st.sampled_from(["FIRST", "BOTH"]))
 
 
 @pytest.mark.usefixtures("zones")  # which reads them: no part of generating the first case
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     cases=st.lists(_CASES, min_size=10, max_size=10),
     afters=st.lists(_NEAR_CHANGES | instants, min_size=20, max_size=20),
     share=st.floats(0, 1),
 )
 @example(  # the only instant before the tick
-    cases=[Case("* * * * *", "Europe/Berlin", "SHIFT", "FIRST")], afters=[datetime(2000, 1, 1, 0, 1, 59, 999999, tzinfo=UTC)], share=0.9
+    cases=[Case("* * * * *", "Europe/Berlin", "SHIFT", "FIRST")],
+    afters=[datetime(2000, 1, 1, 0, 1, 59, 999999, tzinfo=UTC)],
+    share=0.9,
 )
 def test_the_next_tick_is_later_and_the_same_from_wherever_before_it(
     shared: Connection, cases: list[Case], afters: list[datetime], share: float
 ) -> None:
     columns = [[getattr(case, name) for case in cases] for name in ("cron", "zone", "gap", "overlap")]
     rows = shared.execute(_NEIGHBOURS, [*columns, afters, share]).fetchall()
-    for (tick, after_it, just_before_it, between), (case, after) in zip(rows, ((c, a) for c in cases for a in afters), strict=True):
+    for (tick, after_it, just_before_it, between), (case, after) in zip(
+        rows, ((c, a) for c in cases for a in afters), strict=True
+    ):
         if tick is not None:
             assert tick > after, (case, after)  # type: ignore[operator]  # instants
             assert after_it is None or after_it > tick, (case, after)  # type: ignore[operator]

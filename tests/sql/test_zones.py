@@ -37,7 +37,8 @@ def ticks(connection: Connection, schedule: Zone, after: str, count: int) -> lis
 
 
 def full(after: str, texts: str) -> list[str]:
-    """Instants separated by commas, each beginning where it differs from the one before: '2026-03-28 01:30, 03-29 01:00, 02:00'."""
+    """Instants separated by commas, each beginning where it differs from the one before: '2026-03-28 01:30, 03-29
+    01:00, 02:00'."""
     instants = []
     for text in texts.split(", "):
         after = after[: 16 - len(text)] + text
@@ -66,14 +67,22 @@ BERLIN_GAP = [
     (Zone("Europe/Berlin", "30 2 29 3 *"), "2025-06-01 00:00", "2026-03-29 01:00, 2027-03-29 00:30"),
     (Zone("Europe/Berlin", "30 2 29 3 *", gap="SKIP"), "2025-06-01 00:00", "2027-03-29 00:30"),
     (Zone("Europe/Berlin", "30 2 * 3 0L"), "2025-06-01 00:00", "2026-03-29 01:00, 2027-03-28 01:00"),
-    (Zone("Europe/Berlin", "30 2 * 3 0L", gap="SKIP"), "2026-01-01 00:00", ""),  # for ever in the gap, until the rule changes
+    (
+        Zone("Europe/Berlin", "30 2 * 3 0L", gap="SKIP"),
+        "2026-01-01 00:00",
+        "",
+    ),  # for ever in the gap, until the rule changes
 ]
 # On 2026-10-25 at 01:00 UTC they go from 03:00 to 02:00.
 BERLIN_OVERLAP = [
     (Zone("Europe/Berlin", "30 2 * * *"), "2026-10-24 12:00", "10-25 00:30, 10-26 01:30"),
     (Zone("Europe/Berlin", "30 2 * * *", overlap="BOTH"), "2026-10-24 12:00", "10-25 00:30, 01:30, 10-26 01:30"),
     (Zone("Europe/Berlin", "*/30 2 * * *"), "2026-10-24 12:00", "10-25 00:00, 00:30, 10-26 01:00"),
-    (Zone("Europe/Berlin", "*/30 2 * * *", overlap="BOTH"), "2026-10-24 12:00", "10-25 00:00, 00:30, 01:00, 01:30, 10-26 01:00"),
+    (
+        Zone("Europe/Berlin", "*/30 2 * * *", overlap="BOTH"),
+        "2026-10-24 12:00",
+        "10-25 00:00, 00:30, 01:00, 01:30, 10-26 01:00",
+    ),
     (Zone("Europe/Berlin", "30 1-3 * * *"), "2026-10-24 12:00", "10-24 23:30, 10-25 00:30, 02:30, 10-26 00:30"),
     (Zone("Europe/Berlin", "0 3 * * *"), "2026-10-24 12:00", "10-25 02:00, 10-26 02:00"),
     (Zone("Europe/Berlin", "0 2 * * *"), "2026-10-24 12:00", "10-25 00:00, 10-26 01:00"),
@@ -144,7 +153,8 @@ CHATHAM = [
     (Zone("Pacific/Chatham", "45 3 * * *", gap="SKIP"), "2026-09-26 00:00", "09-26 14:00, 09-27 14:00"),
     (Zone("Pacific/Chatham", "0,45 3 * * *"), "2026-09-26 00:00", "09-26 14:00, 09-27 13:15, 14:00"),
 ]
-# No change of clocks, and no whole hours; Kathmandu's went from 00:00 to 00:15 on 1986-01-01, at 18:30 UTC of the day before.
+# No change of clocks, and no whole hours; Kathmandu's went from 00:00 to 00:15 on 1986-01-01, at 18:30 UTC of the day
+# before.
 UNCHANGING = [
     (Zone("Asia/Kolkata", "0 9 * * 1"), "2026-11-20 00:00", "11-23 03:30, 11-30 03:30"),
     (Zone("Asia/Kolkata", "0 * * * *"), "2026-01-01 00:00", "01-01 00:30, 01:30"),
@@ -191,7 +201,10 @@ def test_a_day_on_which_clocks_change_has_its_own_number_of_hours(
 
 
 def test_the_session_settings_do_not_matter_in_a_zone(shared: Connection) -> None:
-    query = f"select array(select extract(epoch from tick) from kronos.next_ticks({_SCHEDULE}, to_timestamp(%(after)s), 3) as tick)"
+    query = (
+        f"select array(select extract(epoch from tick) from kronos.next_ticks({_SCHEDULE}, "
+        "to_timestamp(%(after)s), 3) as tick)"
+    )
     expected = [utc(text).timestamp() for text in ("2026-10-25 00:30", "2026-10-25 01:30", "2026-10-26 01:30")]
     parameters = Zone("Europe/Berlin", "30 2 * * *", overlap="BOTH").of(after=utc("2026-10-24 12:00").timestamp())
     with shared.transaction(force_rollback=True):
@@ -200,7 +213,9 @@ def test_the_session_settings_do_not_matter_in_a_zone(shared: Connection) -> Non
             assert shared.execute(query, parameters).fetchone() == (expected,)
 
 
-@pytest.mark.parametrize("after", ["infinity", "-infinity", "0044-03-15 12:00+00 BC", "9999-12-31 23:59+00", "12000-01-01+00"])
+@pytest.mark.parametrize(
+    "after", ["infinity", "-infinity", "0044-03-15 12:00+00 BC", "9999-12-31 23:59+00", "12000-01-01+00"]
+)
 def test_there_is_no_tick_beyond_the_calendar_in_a_zone(shared: Connection, after: str) -> None:
     query = f"select kronos.next_tick({_SCHEDULE}, %(after)s::timestamptz)"
     assert shared.execute(query, Zone("Europe/Berlin", "* * * * *").of(after=after)).fetchone() == (None,)
@@ -218,7 +233,19 @@ def needs_zone(shared: Connection) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize(
-    "name", ["UTC", "Etc/UTC", "GMT0", "Zulu", "Europe/Berlin", "EST", "EST5EDT", "Etc/GMT+5", "America/Argentina/Ushuaia", "Iran"]
+    "name",
+    [
+        "UTC",
+        "Etc/UTC",
+        "GMT0",
+        "Zulu",
+        "Europe/Berlin",
+        "EST",
+        "EST5EDT",
+        "Etc/GMT+5",
+        "America/Argentina/Ushuaia",
+        "Iran",
+    ],
 )
 def test_a_zone_is_an_exact_iana_name(shared: Connection, needs_zone: Callable[[str], None], name: str) -> None:
     needs_zone(name)
@@ -264,7 +291,8 @@ def test_any_other_name_is_refused_with_a_better_one(shared: Connection, name: s
 
 
 @pytest.mark.parametrize(
-    ("name", "city"), [("CET", "Europe/Brussels"), ("EET", "Europe/Athens"), ("MET", "Europe/Brussels"), ("WET", "Europe/Lisbon")]
+    ("name", "city"),
+    [("CET", "Europe/Brussels"), ("EET", "Europe/Athens"), ("MET", "Europe/Brussels"), ("WET", "Europe/Lisbon")],
 )
 def test_an_abbreviation_that_wins_over_the_zone_of_its_name_and_has_no_summer_is_refused(
     shared: Connection, needs_zone: Callable[[str], None], name: str, city: str
@@ -275,10 +303,14 @@ def test_an_abbreviation_that_wins_over_the_zone_of_its_name_and_has_no_summer_i
     assert (caught.value.sqlstate, caught.value.diag.message_hint) == ("KR004", f"name a city, such as {city}")
 
 
-def test_a_name_that_the_server_has_as_another_zones_abbreviation_is_refused(shared: Connection, needs_zone: Callable[[str], None]) -> None:
+def test_a_name_that_the_server_has_as_another_zones_abbreviation_is_refused(
+    shared: Connection, needs_zone: Callable[[str], None]
+) -> None:
     needs_zone("EST")
     with shared.transaction(force_rollback=True):
-        shared.execute("set local timezone_abbreviations = 'Australia'")  # EST is ten hours ahead of UTC, not five behind
+        shared.execute(
+            "set local timezone_abbreviations = 'Australia'"
+        )  # EST is ten hours ahead of UTC, not five behind
         with pytest.raises(psycopg.Error, match="read as an abbreviation"):
             shared.execute("select kronos.check_zone('EST')")
 
@@ -299,13 +331,18 @@ def test_the_accepted_names_that_are_abbreviations_read_like_their_zone(shared: 
             shared.execute("select set_config('TimeZone', %s, true)", [name])
             for instant in instants:
                 # A cast reads the session's zone, which is never an abbreviation.
-                row = shared.execute("select %(at)s::timestamptz::timestamp = %(at)s at time zone %(zone)s", {"at": instant, "zone": name})
+                row = shared.execute(
+                    "select %(at)s::timestamptz::timestamp = %(at)s at time zone %(zone)s",
+                    {"at": instant, "zone": name},
+                )
                 assert row.fetchone() == (True,), (name, instant)
 
 
 def test_a_zone_in_use_is_accepted_without_reading_all_names(shared: Connection) -> None:
     with shared.transaction(force_rollback=True):
-        shared.execute("insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Test/Zone', '{0}', '{}', '{}')")
+        shared.execute(
+            "insert into kronos.zones (timezone, offsets, gaps, gap_seconds) values ('Test/Zone', '{0}', '{}', '{}')"
+        )
         assert shared.execute("select kronos.check_zone('Test/Zone')").fetchone() == ("Test/Zone",)
 
 
@@ -318,7 +355,9 @@ def test_a_zone_in_use_is_accepted_without_reading_all_names(shared: Connection)
     ],
     ids=str,
 )
-def test_a_schedule_without_any_tick_is_refused_when_its_job_is_made(shared: Connection, schedule: Zone, hint: str) -> None:
+def test_a_schedule_without_any_tick_is_refused_when_its_job_is_made(
+    shared: Connection, schedule: Zone, hint: str
+) -> None:
     with pytest.raises(psycopg.Error) as caught:
         shared.execute(f"select kronos.first_tick({_SCHEDULE}, null, null)", schedule.of())
     assert caught.value.sqlstate == "KR002"

@@ -70,7 +70,13 @@ def _read_whole(wire: bytes) -> tuple[object, ...]:
     except NotHttp as error:
         return (str(error),)
     head = parser.head
-    return head and (head.status, head.headers), bytes(parser.body), parser.is_complete, parser.is_cut, parser.keeps_alive
+    return (
+        head and (head.status, head.headers),
+        bytes(parser.body),
+        parser.is_complete,
+        parser.is_cut,
+        parser.keeps_alive,
+    )
 
 
 def test_a_head_that_was_read_before_is_taken_as_it_was() -> None:
@@ -84,10 +90,16 @@ def test_a_head_that_was_read_before_is_taken_as_it_was() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from([b"a", b"\n", b"X: y\r\n", b"HTTP/1.1 103 E\r\n\r\n", b"1\r\nx\r\n", b"1;", b"\x00"]), st.booleans(), st.booleans())
+@given(
+    st.sampled_from([b"a", b"\n", b"X: y\r\n", b"HTTP/1.1 103 E\r\n\r\n", b"1\r\nx\r\n", b"1;", b"\x00"]),
+    st.booleans(),
+    st.booleans(),
+)
 def test_whatever_comes_without_end_is_ended_within_bounds(repeated: bytes, has_status: bool, is_chunked: bool) -> None:
     parser = AnswerParser()
-    begin = (b"HTTP/1.1 200 OK\r\n" if has_status else b"") + (b"Transfer-Encoding: chunked\r\n\r\n" if is_chunked else b"")
+    begin = (b"HTTP/1.1 200 OK\r\n" if has_status else b"") + (
+        b"Transfer-Encoding: chunked\r\n\r\n" if is_chunked else b""
+    )
     fed = 0
     try:
         parser.feed(begin)

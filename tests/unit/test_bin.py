@@ -28,7 +28,10 @@ def history(checkout: Path) -> list[tuple[str, str]]:
     """(revision, first line of what it does), the newest first, as alembic reads them."""
     config = Config()
     config.set_main_option("script_location", str(checkout / "alembic"))
-    return [(each.revision, (each.doc or "").splitlines()[0]) for each in ScriptDirectory.from_config(config).walk_revisions()]
+    return [
+        (each.revision, (each.doc or "").splitlines()[0])
+        for each in ScriptDirectory.from_config(config).walk_revisions()
+    ]
 
 
 def test_a_migration_begins_after_the_newest_one(checkout: Path) -> None:
@@ -55,6 +58,8 @@ def test_the_workflow_runs_the_suite_on_each_postgresql_that_is_supported() -> N
     text = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
     assert re.findall(r"postgresql: \[([^\]]+)\]", text) == ['"15", "16", "17", "18"']
     assert {"bin/check", "bin/test"} <= set(re.findall(r"- run: (\S+)", text))
-    assert "fetch-depth: 0" in text.partition("  suite:")[2]  # else the test of the release before has no history, and is skipped
+    assert (
+        "fetch-depth: 0" in text.partition("  suite:")[2]
+    )  # else the test of the release before has no history, and is skipped
     assert "entry: bin/check" in (ROOT / ".pre-commit-config.yaml").read_text()
     assert "bin/check" in (ROOT / "bin" / "test").read_text()

@@ -17,10 +17,19 @@ _ASKS = re.compile(
 _MAY = {
     ("sql/functions/ground/clock.sql", "pg_catalog.clock_timestamp()"),  # the clock
     ("sql/functions/ground/now.sql", "pg_catalog.now()"),  # its start of the transaction
-    ("sql/functions/ground/is_alone.sql", "statement_timestamp()"),  # how long a transaction has run: two readings of the true clock,
+    (
+        "sql/functions/ground/is_alone.sql",
+        "statement_timestamp()",
+    ),  # how long a transaction has run: two readings of the true clock,
     ("sql/functions/ground/is_alone.sql", "now()"),  # which a step between them must not part
-    ("sql/queries/doctor.sql", "clock_timestamp()"),  # compares the server's clock with this machine's, and there may be no schema yet
-    ("kronos/ringing.py", "clock_timestamp()"),  # how long until pg_cron's launcher rings, which has the machine's clock
+    (
+        "sql/queries/doctor.sql",
+        "clock_timestamp()",
+    ),  # compares the server's clock with this machine's, and there may be no schema yet
+    (
+        "kronos/ringing.py",
+        "clock_timestamp()",
+    ),  # how long until pg_cron's launcher rings, which has the machine's clock
 }
 _PYTHON = re.compile(r"(?<![\w.])(?:now|clock_timestamp)\(\)")
 # The grace and the silence: said in kronos.grace() and in readiness.SILENT_AFTER.
@@ -29,12 +38,16 @@ _MAY_BE_NINETY = {("sql/functions/ground/grace.sql", "'90 seconds'"), ("kronos/r
 
 
 def _sql() -> list[Path]:
-    return [path for folder in ("functions", "queries", "views") for path in sorted((_ROOT / "sql" / folder).rglob("*.sql"))]
+    return [
+        path for folder in ("functions", "queries", "views") for path in sorted((_ROOT / "sql" / folder).rglob("*.sql"))
+    ]
 
 
 def _found(pattern: re.Pattern[str], path: Path, comment: str) -> set[tuple[str, str]]:
     name = str(path.relative_to(_ROOT))
-    return {(name, each) for line in path.read_text().splitlines() for each in pattern.findall(line.partition(comment)[0])}
+    return {
+        (name, each) for line in path.read_text().splitlines() for each in pattern.findall(line.partition(comment)[0])
+    }
 
 
 def test_the_time_is_asked_for_in_one_place() -> None:
@@ -66,6 +79,8 @@ def test_the_guard_finds(line: str) -> None:
     assert _ASKS.findall(line) != []
 
 
-@pytest.mark.parametrize("line", ["kronos.now()", "kronos.clock()", "name not in ('localtime', 'Factory')", "current_date_of(x)", "v_now"])
+@pytest.mark.parametrize(
+    "line", ["kronos.now()", "kronos.clock()", "name not in ('localtime', 'Factory')", "current_date_of(x)", "v_now"]
+)
 def test_the_guard_lets_through(line: str) -> None:
     assert _ASKS.findall(line) == []

@@ -71,7 +71,11 @@ def test_an_unknown_variable_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     documented = dict(
-        re.findall(r"^\| `(KRONOS_\w+)` \| `?([^|`]*?)`? \|", (Path(__file__).parents[2] / "docs/configuration.md").read_text(), re.M)
+        re.findall(
+            r"^\| `(KRONOS_\w+)` \| `?([^|`]*?)`? \|",
+            (Path(__file__).parents[2] / "docs/configuration.md").read_text(),
+            re.M,
+        )
     )
     defaults = {f"KRONOS_{name.upper()}": field for name, field in config.Settings.model_fields.items()}
     assert sorted(documented) == sorted(defaults)
@@ -100,6 +104,8 @@ def test_a_wrong_file_of_authorities_is_a_sentence(
     monkeypatch.setenv("KRONOS_CA_FILE", str(file))
     with pytest.raises(config.SettingsInvalid) as raised:
         config.load()
-    assert str(raised.value).startswith(f"KRONOS_CA_FILE: {file}" if "certificate 1" not in told else "KRONOS_CA_FILE: certificate 1")
+    assert str(raised.value).startswith(
+        f"KRONOS_CA_FILE: {file}" if "certificate 1" not in told else "KRONOS_CA_FILE: certificate 1"
+    )
     assert told in str(raised.value)
     assert "s3cret" not in str(raised.value)

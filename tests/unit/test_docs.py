@@ -14,7 +14,9 @@ from kronos.migrations import head
 from kronos.model import ExecutionStatus, JobStatus
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "sql" / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "sql" / "README.md", *(ROOT / "docs").rglob("*.md")]
+)
 _NAMED = re.compile(r"(?<![\w./…])(?:\.\./)*((?:[\w-]+/)+[\w-]+\.(?:sql|py|md))\b")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
@@ -26,10 +28,14 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 
 
 def test_comments_name_files_that_are_there() -> None:
-    """A function's file is moved to another floor, and what names it is not: sql/schema sent its readers to a folder without it."""
+    """A function's file is moved to another floor, and what names it is not: sql/schema sent its readers to a folder
+    without it."""
     named = re.compile(r"\b(?:alembic|functions|kronos|queries|schema|sql|tests|views)/[\w/]+\.(?:py|sql)\b")
     files = [
-        path for folder in ("alembic", "bench", "kronos", "sql") for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql")
+        path
+        for folder in ("alembic", "bench", "kronos", "sql")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".sql")
     ]
     assert len(files) > 400
     absent = {
@@ -42,12 +48,17 @@ def test_comments_name_files_that_are_there() -> None:
 
 
 def test_the_guides_migration_comes_to_this_release() -> None:
-    assert re.findall(r"^migrated from nothing to (\w+)$", (ROOT / "docs" / "postgresql.md").read_text(), re.MULTILINE) == [head()]
+    assert re.findall(
+        r"^migrated from nothing to (\w+)$", (ROOT / "docs" / "postgresql.md").read_text(), re.MULTILINE
+    ) == [head()]
 
 
 def test_each_decision_is_listed_by_its_title() -> None:
     decisions = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
-    listed = [f"| [{page.name[:4]}]({page.name}) | {page.read_text().splitlines()[0].removeprefix('# ')} |" for page in decisions]
+    listed = [
+        f"| [{page.name[:4]}]({page.name}) | {page.read_text().splitlines()[0].removeprefix('# ')} |"
+        for page in decisions
+    ]
     shown = (ROOT / "docs" / "decisions" / "README.md").read_text().splitlines()
     assert [line for line in shown if line.startswith("| [")] == listed
 
@@ -68,7 +79,10 @@ def test_the_charts_have_each_state() -> None:
     text = (ROOT / "docs" / "how-it-works.md").read_text()
     charts = re.findall(r"^```mermaid\nstateDiagram-v2\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     states = [set(re.findall(r"^    (?:\[\*\]|[A-Z]+) --> ([A-Z]+)", chart, re.MULTILINE)) for chart in charts]
-    assert states == [set(get_args(JobStatus)), set(get_args(ExecutionStatus)) - {"EXPIRED"}]  # which nothing makes in this release
+    assert states == [
+        set(get_args(JobStatus)),
+        set(get_args(ExecutionStatus)) - {"EXPIRED"},
+    ]  # which nothing makes in this release
 
 
 def test_the_glossary_has_each_word_once_and_in_order() -> None:
@@ -94,7 +108,8 @@ def test_the_glossary_has_each_word_once_and_in_order() -> None:
 
 
 def test_docker_compose_gives_the_superuser_to_the_migration_alone() -> None:
-    """The API and the workers log in as the roles that can be nothing else; each `KRONOS_…` that it sets is documented."""
+    """The API and the workers log in as the roles that can be nothing else; each `KRONOS_…` that it sets is
+    documented."""
     text = (ROOT / "docker-compose.yml").read_text()
     services = re.split(r"^  (?=\w+:$)", text.partition("\nservices:\n")[2], flags=re.MULTILINE)
     users = {each.partition(":")[0]: re.findall(r"KRONOS_DATABASE_URL: postgresql://(\w+):", each) for each in services}
@@ -103,7 +118,10 @@ def test_docker_compose_gives_the_superuser_to_the_migration_alone() -> None:
         "api": ["kronos_api"],
         "worker": ["kronos_worker"],
     }
-    documented = {*re.findall(r"`(KRONOS_\w+)`", (ROOT / "docs" / "configuration.md").read_text()), "KRONOS_DB_PASSWORD"}
+    documented = {
+        *re.findall(r"`(KRONOS_\w+)`", (ROOT / "docs" / "configuration.md").read_text()),
+        "KRONOS_DB_PASSWORD",
+    }
     assert set(re.findall(r"^ +(KRONOS_\w+):", text, re.MULTILINE)) - documented == set()
 
 

@@ -85,7 +85,13 @@ REFUSED_URLS = {
         "http://256.256.256.256/",
         "http://1.2.3.4.5/",
     ],
-    "url_single_label": ["http://localhost/", "http://LOCALHOST/", "http://localhost./", "http://metadata/", "http://db:5432/"],
+    "url_single_label": [
+        "http://localhost/",
+        "http://LOCALHOST/",
+        "http://localhost./",
+        "http://metadata/",
+        "http://db:5432/",
+    ],
     "url_port": [
         "http://example.com:22/",
         "http://example.com:25/",
@@ -177,7 +183,13 @@ def test_any_text_is_a_url_or_refused_and_can_be_redacted(text: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1/", "http://127.9.9.9:5432/", "http://127.0.0.1:22/", "http://localhost/", "http://LOCALHOST.:9092/"],
+    [
+        "http://127.0.0.1/",
+        "http://127.9.9.9:5432/",
+        "http://127.0.0.1:22/",
+        "http://localhost/",
+        "http://LOCALHOST.:9092/",
+    ],
 )
 def test_allowed_loopback_is_reached_on_any_port_and_by_its_name(url: str) -> None:
     check_url(url, LOOPBACK)

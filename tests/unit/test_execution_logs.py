@@ -12,9 +12,12 @@ NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 def execution(**changes: Any) -> Execution:
     fields: dict[str, Any] = {
-        "execution_id": uuid4(), "job_id": uuid4(), "workspace": "acme", "endpoint": "e", "endpoint_type": "HTTP", "cause": "SCHEDULE",
-        "status": "SUCCESS", "status_reason": None, "scheduled_at": NINE, "run_at": NINE, "started_at": NINE, "completed_at": None,
-        "duration_ms": None, "attempt_count": 1, "max_attempts": 5, "tick_count": 1, "input": {}, "output": None, "error": None,
+        "execution_id": uuid4(), "job_id": uuid4(), "workspace": "acme", "endpoint": "e", "endpoint_type": "HTTP",
+        "cause": "SCHEDULE",
+        "status": "SUCCESS", "status_reason": None,
+        "scheduled_at": NINE, "run_at": NINE, "started_at": NINE, "completed_at": None,
+        "duration_ms": None, "attempt_count": 1, "max_attempts": 5, "tick_count": 1, "input": {}, "output": None,
+        "error": None,
         "worker_id": None, "created_at": NINE, "job_name": None,
     }  # fmt: skip
     return Execution(**(fields | changes))
@@ -23,14 +26,18 @@ def execution(**changes: Any) -> Execution:
 def attempt(number: int, status: str, at: int, **changes: Any) -> Attempt:
     fields: dict[str, Any] = {
         "attempt_number": number, "status": status, "started_at": NINE + timedelta(seconds=at),
-        "completed_at": NINE + timedelta(seconds=at + 1), "duration_ms": 12, "request": None, "response": None, "error": None,
+        "completed_at": NINE + timedelta(seconds=at + 1), "duration_ms": 12, "request": None, "response": None,
+        "error": None,
         "worker_id": "w:1:abc", "endpoint_version": 1,
     }  # fmt: skip
     return Attempt(**(fields | changes))
 
 
 def test_a_run_that_failed_once_is_told_from_its_creation_to_its_end() -> None:
-    tried = [attempt(1, "FAILED", 1, error={"type": "http_status", "message": "the endpoint answered 500"}), attempt(2, "SUCCESS", 5)]
+    tried = [
+        attempt(1, "FAILED", 1, error={"type": "http_status", "message": "the endpoint answered 500"}),
+        attempt(2, "SUCCESS", 5),
+    ]
     told = list(_told(execution(completed_at=NINE + timedelta(seconds=6)), tried))
     assert [(line.level, line.message) for line in told] == [
         ("INFO", "created, cause SCHEDULE, for 2026-11-23T09:00:00+00:00"),

@@ -64,13 +64,17 @@ def test_a_pg_cron_that_cannot_be_read_is_no_error() -> None:
 
 
 def test_the_first_cause_decides_and_the_others_are_told() -> None:
-    answer = explained(facts(status="PAUSED", status_reason={"code": "paused", "note": "audit"}, pg_cron_silent_seconds=500.0))
+    answer = explained(
+        facts(status="PAUSED", status_reason={"code": "paused", "note": "audit"}, pg_cron_silent_seconds=500.0)
+    )
     assert (answer.decision, answer.code) == ("SKIPPED", "paused")
     assert [step.step for step in answer.steps] == ["version", "schedule", "window", "pause", "alarm", "execution"]
 
 
 def test_where_nothing_is_due_a_pause_is_told_all_the_same() -> None:
-    fields_of = {name: {"is": 5, "matches": name != "minute"} for name in ("minute", "hour", "month", "day_of_month", "weekday")}
+    fields_of = {
+        name: {"is": 5, "matches": name != "minute"} for name in ("minute", "hour", "month", "day_of_month", "weekday")
+    }
     reading = {
         "local": "2026-11-20T12:05:00+00:00",
         "weekday": "Friday",
@@ -98,7 +102,12 @@ def test_times_and_spans_are_told_for_people() -> None:
     ]
 
 
-BEFORE: dict[str, Any] = {"tick": None, "is_in_force": False, "has_begun": False, "reading": {"error": "not asked for here"}}
+BEFORE: dict[str, Any] = {
+    "tick": None,
+    "is_in_force": False,
+    "has_begun": False,
+    "reading": {"error": "not asked for here"},
+}
 
 
 def test_a_tick_from_before_its_zones_rules_changed_is_told_as_such_and_not_as_from_before_the_job() -> None:

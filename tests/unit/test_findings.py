@@ -1,4 +1,5 @@
-"""What the doctor says of what it found, and what puts it right; what it finds is looked for in tests/cli/test_doctor.py."""
+"""What the doctor says of what it found, and what puts it right; what it finds is looked for in
+tests/cli/test_doctor.py."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -54,7 +55,9 @@ SETUP = Setup(
     groups=[],
     sees_rules=True,
 )
-REFUSED = Login(verdict="refused", why="line 7 of pg_hba.conf asks kronos_cron for a password (md5), and it has none", line=7)
+REFUSED = Login(
+    verdict="refused", why="line 7 of pg_hba.conf asks kronos_cron for a password (md5), and it has none", line=7
+)
 
 
 def failing(found: Iterable[Finding]) -> set[str]:
@@ -78,19 +81,28 @@ def test_what_nothing_works_without_is_found(changed: dict[str, Any], check: str
     assert failing(findings.ground(replace(GROUND, **changed))) == {check}
 
 
-@pytest.mark.parametrize(("version", "is_degraded"), [("1.4-1", True), ("1.4", True), ("1.5", False), ("1.6", False), ("1.10", False)])
+@pytest.mark.parametrize(
+    ("version", "is_degraded"), [("1.4-1", True), ("1.4", True), ("1.5", False), ("1.6", False), ("1.10", False)]
+)
 def test_an_old_pg_cron_works_degraded(version: str, is_degraded: bool) -> None:
     (found,) = (each for each in findings.ground(replace(GROUND, pg_cron_version=version)) if each.check == "pg_cron")
     assert (found.ok, "degraded" in found.detail) == (True, is_degraded)
 
 
-@pytest.mark.parametrize(("sent_at", "answered_at", "holds"), [(999.0, 1000.0, True), (990.0, 990.1, False), (990.0, 1030.0, True)])
-def test_the_clocks_differ_only_by_more_than_the_round_trip_tells(sent_at: float, answered_at: float, holds: bool) -> None:
+@pytest.mark.parametrize(
+    ("sent_at", "answered_at", "holds"), [(999.0, 1000.0, True), (990.0, 990.1, False), (990.0, 1030.0, True)]
+)
+def test_the_clocks_differ_only_by_more_than_the_round_trip_tells(
+    sent_at: float, answered_at: float, holds: bool
+) -> None:
     assert findings.clock(sent_at, GROUND, answered_at=answered_at).ok is holds
 
 
 def test_a_silent_pg_cron_or_one_of_another_database_is_found() -> None:
-    found = {each.check: each.ok for each in instance.ringing_here(GROUND, replace(SILENT, served_database="postgres"), SETUP, None)}
+    found = {
+        each.check: each.ok
+        for each in instance.ringing_here(GROUND, replace(SILENT, served_database="postgres"), SETUP, None)
+    }
     assert found == {"cron.database_name": False, "internal jobs": True, "alarms": True, "heartbeat": False}
 
 
@@ -98,10 +110,25 @@ def test_a_silent_pg_cron_or_one_of_another_database_is_found() -> None:
     ("changed", "setup", "login", "told"),
     [
         ({}, {}, REFUSED, "write into /etc/pg_hba.conf, above line 7: host kronos kronos_cron samehost trust"),
-        ({}, {}, Login(verdict="accepted", why="line 1 of pg_hba.conf lets it in", line=1), "wait for the next full minute: line 1 of"),
+        (
+            {},
+            {},
+            Login(verdict="accepted", why="line 1 of pg_hba.conf lets it in", line=1),
+            "wait for the next full minute: line 1 of",
+        ),
         ({}, {"version": "1.6"}, REFUSED, "Or, without a login: alter system set cron.use_background_workers = on"),
-        ({}, {"has_background_workers": None, "host": None, "hba_file": None}, None, "as a superuser: alter system set cron.use_back"),
-        ({"alarm_failure": "could not start background process"}, {"has_background_workers": True}, None, "max_worker_processes"),
+        (
+            {},
+            {"has_background_workers": None, "host": None, "hba_file": None},
+            None,
+            "as a superuser: alter system set cron.use_back",
+        ),
+        (
+            {"alarm_failure": "could not start background process"},
+            {"has_background_workers": True},
+            None,
+            "max_worker_processes",
+        ),
         ({"alarm_failure": "ERROR:  permission denied for function fire"}, {}, None, "run `kronos migrate`"),
         (
             {"alarms_ended": 0, "alarms_failed": 0, "alarm_message": None, "alarm_failure": None, "silent_seconds": 5},
@@ -131,10 +158,21 @@ def test_alarms_that_failed_before_and_ring_now_are_told_and_no_failure() -> Non
 
 @pytest.mark.parametrize(
     ("timezone", "both_days", "holds"),
-    [(None, None, True), ("GMT", "off", True), ("UTC", None, True), ("Europe/Berlin", "off", False), ("GMT", "on", False)],
+    [
+        (None, None, True),
+        ("GMT", "off", True),
+        ("UTC", None, True),
+        ("Europe/Berlin", "off", False),
+        ("GMT", "on", False),
+    ],
 )
-def test_settings_under_which_alarms_ring_otherwise_are_found(timezone: str | None, both_days: str | None, holds: bool) -> None:
-    assert findings.cron_settings(CronSettings(cron_timezone=timezone, match_dom_and_dow=both_days, is_visible=True)).ok is holds
+def test_settings_under_which_alarms_ring_otherwise_are_found(
+    timezone: str | None, both_days: str | None, holds: bool
+) -> None:
+    assert (
+        findings.cron_settings(CronSettings(cron_timezone=timezone, match_dom_and_dow=both_days, is_visible=True)).ok
+        is holds
+    )
 
 
 def test_settings_that_cannot_be_seen_are_not_said_to_be_right() -> None:
@@ -151,10 +189,18 @@ def test_a_pg_cron_that_has_not_rung_yet_is_not_said_to_have_rung() -> None:
 def test_time_zone_data_that_differs_from_this_machines_fails_and_old_data_is_warned_of() -> None:
     today = date(2026, 11, 28)
     old = findings.zone_data("2025b", "2026a", [], today=today)
-    assert (old.ok, "PostgreSQL's is 2025b, this machine's 2026a" in old.detail, "older than a year" in old.detail) == (True, True, True)
+    assert (old.ok, "PostgreSQL's is 2025b, this machine's 2026a" in old.detail, "older than a year" in old.detail) == (
+        True,
+        True,
+        True,
+    )
     assert "older" not in findings.zone_data("2026a", "2026a", [], today=today).detail
     remote = findings.zone_data(None, "2026a", ["America/Vancouver"], today=today)
-    assert (remote.ok, "shown to superusers alone" in remote.detail, "America/Vancouver" in remote.detail) == (False, True, True)
+    assert (remote.ok, "shown to superusers alone" in remote.detail, "America/Vancouver" in remote.detail) == (
+        False,
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,9 @@ def played(scene: Scene) -> Calls:
     return calls
 
 
-def asking(gatherer: Gatherer, calls: Calls, *names: str, line: str = "line", size: int = 1, apart: str = "") -> list[asyncio.Task[str]]:
+def asking(
+    gatherer: Gatherer, calls: Calls, *names: str, line: str = "line", size: int = 1, apart: str = ""
+) -> list[asyncio.Task[str]]:
     of = frozenset([apart]) if apart else frozenset[str]()
     return [asyncio.create_task(gatherer.ask(line, calls, Request(asked=each, size=size, apart=of))) for each in names]
 
@@ -120,7 +122,11 @@ def test_lines_do_not_wait_for_each_other() -> None:
 def test_what_has_to_be_apart_goes_one_after_the_other_and_holds_up_nothing_else() -> None:
     async def scene(gatherer: Gatherer, calls: Calls) -> None:
         first = await busy(gatherer, calls)
-        tasks = asking(gatherer, calls, "k1", "k2", apart="k") + asking(gatherer, calls, "m", apart="m") + asking(gatherer, calls, "plain")
+        tasks = (
+            asking(gatherer, calls, "k1", "k2", apart="k")
+            + asking(gatherer, calls, "m", apart="m")
+            + asking(gatherer, calls, "plain")
+        )
         await settled()
         for number in range(len(first) + 2):
             await calls.until(number + 1)
@@ -261,7 +267,12 @@ def test_a_call_that_gives_too_little_is_an_error_of_each_and_nobody_waits_for_e
 
 _STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("ask"), st.sampled_from(["x", "y"]), st.sampled_from(["", "k", "m"]), st.sampled_from([1, gathering.MOST_BYTES])),
+        st.tuples(
+            st.just("ask"),
+            st.sampled_from(["x", "y"]),
+            st.sampled_from(["", "k", "m"]),
+            st.sampled_from([1, gathering.MOST_BYTES]),
+        ),
         st.tuples(st.sampled_from(["leave", "end", "fail", "cancel"]), st.integers(0, 30)),
         st.tuples(st.just("turn"), st.integers(1, 4)),
     ),
@@ -270,7 +281,8 @@ _STEPS = st.lists(
 
 
 class Trial:
-    """Any order of callers that come and leave and of calls that end, fail or are cancelled, and what must hold at each of them."""
+    """Any order of callers that come and leave and of calls that end, fail or are cancelled, and what must hold at each
+    of them."""
 
     def __init__(self) -> None:
         self.gatherer = Gatherer()

@@ -29,7 +29,9 @@ from kronos.delivery.refused import Refused
     ],
     ids=str,
 )
-def test_header_that_cannot_be_sent_is_refused_where_it_stands(headers: dict[str, str], code: str, pointer: str) -> None:
+def test_header_that_cannot_be_sent_is_refused_where_it_stands(
+    headers: dict[str, str], code: str, pointer: str
+) -> None:
     with pytest.raises(Refused) as refused:
         check_headers(headers)
     assert (refused.value.code, refused.value.pointer) == (code, pointer)
@@ -73,4 +75,6 @@ def test_header_that_kronos_or_the_connection_sets_is_reserved(name: str) -> Non
 
 
 def test_other_headers_are_taken() -> None:
-    check_headers({"Authorization": "Bearer x", "X-A": "tab\tok", "User-Agent": "acme", "Content-Type": "text/plain", "X-B": ""})
+    check_headers(
+        {"Authorization": "Bearer x", "X-A": "tab\tok", "User-Agent": "acme", "Content-Type": "text/plain", "X-B": ""}
+    )

@@ -37,7 +37,11 @@ def template_texts(length: int) -> None:
 def answers_headers(count: int, length: int) -> None:
     for seed in range(400):
         answer = AnswerParser()
-        answer.feed(b"HTTP/1.1 204 No\r\n" + b"".join(b"%s: x\r\n" % name.encode() for name in names(seed, count, length)) + b"\r\n")
+        answer.feed(
+            b"HTTP/1.1 204 No\r\n"
+            + b"".join(b"%s: x\r\n" % name.encode() for name in names(seed, count, length))
+            + b"\r\n"
+        )
         answered(answer, expected=(), request="{", duration=timedelta())
 
 
@@ -50,7 +54,9 @@ def checked_urls(length: int) -> None:
     transport = HttpTransport(EgressPolicy.parse(""))
     _kept_alive.append(transport)
     for seed in range(1500):
-        assert isinstance(transport.envelope("POST", f"http://e.example/{names(seed, 1, length)[0]}", {"Bad Name": ""}), Undeliverable)
+        assert isinstance(
+            transport.envelope("POST", f"http://e.example/{names(seed, 1, length)[0]}", {"Bad Name": ""}), Undeliverable
+        )
 
 
 _kept_alive: list[object] = []

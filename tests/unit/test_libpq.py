@@ -1,4 +1,5 @@
-"""A connection string is judged once, in a sentence without a secret; libpq's environment variables reach what they are meant for."""
+"""A connection string is judged once, in a sentence without a secret; libpq's environment variables reach what they are
+meant for."""
 
 import os
 
@@ -19,7 +20,8 @@ WRONG = {
     f"postgresql://app:{SECRET}\nx@db/app": "has a blank or a line's end",
     f"mysql://app:{SECRET}@db/app": "begins with mysql://, which is not PostgreSQL: write postgresql://",
     f"mysql://app:{SECRET}@db/app?charset=utf8": "begins with mysql://",
-    f"postgresql+psycopg://app:{SECRET}@db/app": "begins with postgresql\\+psycopg://, as another driver has it: write postgresql://",
+    f"postgresql+psycopg://app:{SECRET}@db/app": "begins with postgresql\\+psycopg://, as another driver has it: "
+                                                 "write postgresql://",
     f"postgres+asyncpg://app:{SECRET}@db/app": "begins with .* as another driver has it",
     f"jdbc:postgresql://db/app?user=app&password={SECRET}": "begins with jdbc:postgresql://, as another driver has it",
     f"https://app:{SECRET}@db/app": "begins with https://",
@@ -71,7 +73,10 @@ def test_a_sound_one_is_taken_as_it_is(url: str) -> None:
 
 
 def test_blanks_and_line_ends_around_it_are_not_meant() -> None:
-    assert config.load(database_url=" postgresql://app@db/app\n").database_url.get_secret_value() == "postgresql://app@db/app"
+    assert (
+        config.load(database_url=" postgresql://app@db/app\n").database_url.get_secret_value()
+        == "postgresql://app@db/app"
+    )
 
 
 def test_of_several_servers_the_one_that_takes_writes_is_meant() -> None:
@@ -82,7 +87,8 @@ def test_of_several_servers_the_one_that_takes_writes_is_meant() -> None:
 
 FILL_IN = {"PGPASSWORD", "PGPASSFILE", "PGSSLMODE", "PGSSLROOTCERT", "PGUSER", "PGPORT", "PGREQUIREAUTH"}
 LEAD_ELSEWHERE = {
-    "PGOPTIONS", "PGSERVICE", "PGHOSTADDR", "PGAPPNAME", "PGCLIENTENCODING", "PGCONNECT_TIMEOUT", "PGTZ", "PGDATESTYLE", "PGGEQO",
+    "PGOPTIONS", "PGSERVICE", "PGHOSTADDR", "PGAPPNAME", "PGCLIENTENCODING", "PGCONNECT_TIMEOUT", "PGTZ",
+    "PGDATESTYLE", "PGGEQO",
     "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS",
 }  # fmt: skip
 

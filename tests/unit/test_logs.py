@@ -12,14 +12,20 @@ from kronos import config, logs
 logs.configure(config.load())
 logging.getLogger("kronos.api").warning("ours")
 for name in ("psycopg", "psycopg.pool"):
-    logging.getLogger(name).warning("error ignored terminating <psycopg.AsyncPipeline (host=db user=kronos_api)>: pipeline aborted")
+    logging.getLogger(name).warning(
+        "error ignored terminating <psycopg.AsyncPipeline (host=db user=kronos_api)>: pipeline aborted"
+    )
     logging.getLogger(name).error("its %s", name)
 """
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_of_the_driver_only_errors_are_told(log_format: str) -> None:
-    environment = os.environ | {"KRONOS_DATABASE_URL": "postgresql://", "KRONOS_LOG_FORMAT": log_format, "KRONOS_LOG_LEVEL": "DEBUG"}
+    environment = os.environ | {
+        "KRONOS_DATABASE_URL": "postgresql://",
+        "KRONOS_LOG_FORMAT": log_format,
+        "KRONOS_LOG_LEVEL": "DEBUG",
+    }
 
     ran = subprocess.run([sys.executable, "-c", _PROGRAM], env=environment, capture_output=True, text=True, check=True)
 

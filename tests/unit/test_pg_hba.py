@@ -10,7 +10,9 @@ CALLER = PgCronClient(host="localhost", database="app", groups=[], has_password=
 SOCKET = replace(CALLER, host="/run/postgresql")
 
 
-def rule(number: int, type: str, method: str, *, database: str = "all", user: str = "all", address: str | None = None) -> Rule:
+def rule(
+    number: int, type: str, method: str, *, database: str = "all", user: str = "all", address: str | None = None
+) -> Rule:
     name, _, mask = (address or "").partition("/")
     return Rule(
         line_number=number,
@@ -61,16 +63,29 @@ LET_IN = rule(0, "host", "trust", database="app", user="kronos_cron", address="s
         ([], CALLER, "refused", None),
     ],
 )
-def test_the_first_line_that_fits_decides(rules: list[Rule], caller: PgCronClient, verdict: str, at: int | None) -> None:
+def test_the_first_line_that_fits_decides(
+    rules: list[Rule], caller: PgCronClient, verdict: str, at: int | None
+) -> None:
     found = login(rules, caller)
     assert (found.verdict, found.line) == (verdict, at), found
     assert found.why
 
 
-@pytest.mark.parametrize("caller", [CALLER, SOCKET, replace(CALLER, host="10.1.2.3"), replace(CALLER, database="My app")])
+@pytest.mark.parametrize(
+    "caller", [CALLER, SOCKET, replace(CALLER, host="10.1.2.3"), replace(CALLER, database="My app")]
+)
 def test_the_line_that_is_told_lets_it_in(caller: PgCronClient) -> None:
     told = line(caller)
     kind, rest = told.split(" ", 1)
     database, user, *address, method = rest.replace('"My app"', "My_app").split(" ")
-    written = rule(0, kind, method, database=database.replace("My_app", "My app"), user=user, address=address[0] if address else None)
-    assert login([written, *DEBIAN], caller) == Login(verdict="accepted", why="line 0 of pg_hba.conf lets it in", line=0)
+    written = rule(
+        0,
+        kind,
+        method,
+        database=database.replace("My_app", "My app"),
+        user=user,
+        address=address[0] if address else None,
+    )
+    assert login([written, *DEBIAN], caller) == Login(
+        verdict="accepted", why="line 0 of pg_hba.conf lets it in", line=0
+    )

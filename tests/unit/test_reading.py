@@ -68,7 +68,9 @@ def test_an_instant_that_python_has_not_is_shown_as_the_nearest_and_knows_its_pl
     read = maps.get_loader(_TIMESTAMPTZ, psycopg.pq.Format.TEXT).load(written.encode())
 
     assert (read, counted(read), instant(microseconds)) == (shown, microseconds, shown)
-    assert isinstance(read, Beyond) == (shown in (EARLIEST, LATEST) and microseconds not in (counted(EARLIEST), counted(LATEST)))
+    assert isinstance(read, Beyond) == (
+        shown in (EARLIEST, LATEST) and microseconds not in (counted(EARLIEST), counted(LATEST))
+    )
     assert orjson.dumps(read, reading.plain) == orjson.dumps(shown)
     if isinstance(read, Beyond):
         again = maps.get_dumper(read, PyFormat.AUTO).dump(read)

@@ -25,7 +25,14 @@ from kronos.delivery.template import (
 
 PUBLIC = EgressPolicy()
 CONTEXT: dict[str, Any] = {
-    "input": {"a": {"b": 7}, "list": ["x", {"y": None}], "text": "hé\nllo", "7": "seven", "t": True, "tpl": "{{input.t}}"}
+    "input": {
+        "a": {"b": 7},
+        "list": ["x", {"y": None}],
+        "text": "hé\nllo",
+        "7": "seven",
+        "t": True,
+        "tpl": "{{input.t}}",
+    }
 }
 
 
@@ -124,7 +131,9 @@ def test_template_nested_too_deep_is_refused() -> None:
         check(template)
 
 
-TEXTS = st.text() | st.sampled_from(["{{input.a}}", "{{", "}}", "\\{{", "{{input.a.b}} x", "{{ input.list.0 }}", "{{x}}"])
+TEXTS = st.text() | st.sampled_from(
+    ["{{input.a}}", "{{", "}}", "\\{{", "{{input.a.b}} x", "{{ input.list.0 }}", "{{x}}"]
+)
 TEMPLATES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
     lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),

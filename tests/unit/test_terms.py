@@ -30,14 +30,24 @@ def test_each_term_of_a_job_is_shown() -> None:
 def test_what_a_request_leaves_out_is_the_new_jobs_own_default() -> None:
     ends_at = datetime(2099, 1, 1, tzinfo=UTC)
     body = JobCreate.model_validate(
-        {"endpoint": "e", "trigger": "CRON", "cron": "0 9 * * *", "ends_at": ends_at.isoformat(), "catch_up": {"policy": "ALL"}}
+        {
+            "endpoint": "e",
+            "trigger": "CRON",
+            "cron": "0 9 * * *",
+            "ends_at": ends_at.isoformat(),
+            "catch_up": {"policy": "ALL"},
+        }
     )
-    wanted = NewJob(endpoint="e", trigger="CRON", cron="0 9 * * *", ends_at=ends_at, catch_up_policy="ALL", idempotency_key="k")
+    wanted = NewJob(
+        endpoint="e", trigger="CRON", cron="0 9 * * *", ends_at=ends_at, catch_up_policy="ALL", idempotency_key="k"
+    )
     assert requests.new_job(body, "k") == wanted
 
 
 def test_a_statement_that_names_a_row_has_its_columns() -> None:
-    assert sql.texts()["jobs.get_job"].startswith("select " + ", ".join(Job.__dataclass_fields__) + "\nfrom kronos.version_details")
+    assert sql.texts()["jobs.get_job"].startswith(
+        "select " + ", ".join(Job.__dataclass_fields__) + "\nfrom kronos.version_details"
+    )
     assert [name for name, text in sql.texts().items() if sql._COLUMNS.search(text)] == []
 
 

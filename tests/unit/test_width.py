@@ -15,7 +15,11 @@ _PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "sql
 
 def test_sql() -> None:
     assert len(_SQL) > 300
-    assert {name: lines for name, text in _SQL.items() if (lines := [line for line in text.splitlines() if len(line) > _WIDE])} == {}
+    assert {
+        name: lines
+        for name, text in _SQL.items()
+        if (lines := [line for line in text.splitlines() if len(line) > _WIDE])
+    } == {}
 
 
 def test_comments_of_sql() -> None:

@@ -26,8 +26,12 @@ def test_what_is_lost_before_a_write_was_sent_is_told_as_not_done(sent: tuple[St
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
-@pytest.mark.parametrize(("error", "why"), [(LOST, "the connection to PostgreSQL was lost before it answered"), (BUSY, BUSY.detail)])
-def test_what_fails_after_a_write_was_sent_is_told_as_unknown_once(error: errors.Unavailable, why: str, is_committed: bool) -> None:
+@pytest.mark.parametrize(
+    ("error", "why"), [(LOST, "the connection to PostgreSQL was lost before it answered"), (BUSY, BUSY.detail)]
+)
+def test_what_fails_after_a_write_was_sent_is_told_as_unknown_once(
+    error: errors.Unavailable, why: str, is_committed: bool
+) -> None:
     writes = Writes()
     writes.send(WRITE)
     if is_committed:
@@ -35,7 +39,10 @@ def test_what_fails_after_a_write_was_sent_is_told_as_unknown_once(error: errors
 
     told = writes.told(error)
 
-    assert (told.code, told.detail) == ("outcome_unknown", f"{why}, after a write was sent: it may have been done, or not")
+    assert (told.code, told.detail) == (
+        "outcome_unknown",
+        f"{why}, after a write was sent: it may have been done, or not",
+    )
 
 
 def test_what_the_caller_can_mend_is_told_as_it_is() -> None:

@@ -52,7 +52,9 @@ def claim(
     return params["claim_token"], [row[0] for row in sorted(rows, key=lambda row: row[-1])]
 
 
-def finalize_params(token: UUID, ids: Sequence[UUID], status: str, is_retryable: bool, retry: timedelta) -> dict[str, Any]:
+def finalize_params(
+    token: UUID, ids: Sequence[UUID], status: str, is_retryable: bool, retry: timedelta
+) -> dict[str, Any]:
     count = len(ids)
     error = None if status == "SUCCESS" else Jsonb({"type": "http_status", "message": "the endpoint answered 500"})
     return {
@@ -70,14 +72,23 @@ def finalize_params(token: UUID, ids: Sequence[UUID], status: str, is_retryable:
 
 
 def finalize(
-    connection: psycopg.Connection, token: UUID, ids: Sequence[UUID], status: str = "SUCCESS", *, retry: timedelta = timedelta()
+    connection: psycopg.Connection,
+    token: UUID,
+    ids: Sequence[UUID],
+    status: str = "SUCCESS",
+    *,
+    retry: timedelta = timedelta(),
 ) -> dict[UUID, str]:
-    """The verdicts, those of judge_unapplied included. A status other than SUCCESS may be retried, unless it is PERMANENT."""
+    """The verdicts, those of judge_unapplied included. A status other than SUCCESS may be retried, unless it is
+    PERMANENT."""
     verdicts: dict[UUID, str] = {}
     left = list(ids)
     if status == "SUCCESS":
         with suppress(psycopg.errors.UniqueViolation):
-            left = [row[0] for row in run(connection, "finalize_successes", finalize_params(token, ids, status, False, retry))]
+            left = [
+                row[0]
+                for row in run(connection, "finalize_successes", finalize_params(token, ids, status, False, retry))
+            ]
         verdicts = dict.fromkeys(set(ids) - set(left), "SUCCESS")
     params = finalize_params(token, left, status.replace("PERMANENT", "FAILED"), status != "PERMANENT", retry)
     verdicts |= dict(run(connection, "finalize_executions", params)) if left else {}
@@ -94,4 +105,6 @@ def expire(connection: psycopg.Connection) -> tuple[int, int]:
 
 
 def release(connection: psycopg.Connection, token: UUID, ids: Sequence[UUID]) -> list[UUID]:
-    return [row[0] for row in run(connection, "release_executions", {"execution_ids": list(ids), "claim_tokens": [token]})]
+    return [
+        row[0] for row in run(connection, "release_executions", {"execution_ids": list(ids), "claim_tokens": [token]})
+    ]

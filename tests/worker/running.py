@@ -26,7 +26,9 @@ class Worker:
         }
         self._log = log
         with log.open("a") as lines:
-            self.process = subprocess.Popen([sys.executable, "-m", "kronos", "worker"], env=environment, stdout=lines, stderr=lines)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "kronos", "worker"], env=environment, stdout=lines, stderr=lines
+            )
 
     @property
     def log(self) -> str:
@@ -69,8 +71,8 @@ def seem_rung(superuser: psycopg.Connection) -> None:
 
 
 def keep_from_ringing(superuser: psycopg.Connection) -> None:
-    """No worker rings as long as this connection lives, as if another one were at it. Else each does when it starts, and until pg_cron is
-    heard, which in a copy it never is: jobs tick, internal jobs run.
+    """No worker rings as long as this connection lives, as if another one were at it. Else each does when it starts,
+    and until pg_cron is heard, which in a copy it never is: jobs tick, internal jobs run.
     """
     superuser.execute("select pg_advisory_lock(hashtext('kronos.ring_if_silent'))")
 

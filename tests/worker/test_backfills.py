@@ -21,7 +21,11 @@ async def test_a_backfill_is_delivered_in_the_order_of_its_ticks_without_waiting
         with workers() as start:
             start(database_url, tmp_path / "worker.log", poll_seconds=60)
             # One at a time: with polls only, 20 of them would take 20 minutes.
-            await until(lambda: backfill(superuser, backfill_id)["status"] == "COMPLETED", "the backfill to be completed", seconds=30)
+            await until(
+                lambda: backfill(superuser, backfill_id)["status"] == "COMPLETED",
+                "the backfill to be completed",
+                seconds=30,
+            )
     assert ticks_of(superuser, backfill_id) == minutes(20)
     assert [request.headers["kronos-scheduled-at"][:16] for request in receiver.requests] == [
         f"{tick:%Y-%m-%dT%H:%M}" for tick in minutes(20)

@@ -24,7 +24,9 @@ policies = st.fixed_dictionaries(
 
 @untimed
 @given(policies, st.integers(1, 32_767), st.integers())
-def test_a_wait_is_never_shorter_than_the_first_nor_longer_than_the_longest(policy: dict[str, Any], attempt_number: int, seed: int) -> None:
+def test_a_wait_is_never_shorter_than_the_first_nor_longer_than_the_longest(
+    policy: dict[str, Any], attempt_number: int, seed: int
+) -> None:
     wait = Backoff.parse(policy).wait(attempt_number, retry_after=None, random=Random(seed))
     least = min(policy["initial_delay_ms"], policy["max_delay_ms"])
     assert timedelta(milliseconds=least) <= wait <= timedelta(milliseconds=policy["max_delay_ms"])
@@ -34,13 +36,17 @@ def test_a_wait_is_never_shorter_than_the_first_nor_longer_than_the_longest(poli
 @given(policies, st.integers(1, 99), st.integers())
 def test_without_jitter_waits_never_shrink(policy: dict[str, Any], attempt_number: int, seed: int) -> None:
     backoff = Backoff.parse({**policy, "jitter": 0})
-    waits = [backoff.wait(number, retry_after=None, random=Random(seed)) for number in (attempt_number, attempt_number + 1)]
+    waits = [
+        backoff.wait(number, retry_after=None, random=Random(seed)) for number in (attempt_number, attempt_number + 1)
+    ]
     assert waits[0] <= waits[1]
 
 
 @untimed
 @given(policies, st.integers(1, 100), st.integers(0, 3600), st.integers())
-def test_what_the_receiver_asks_for_is_waited_out(policy: dict[str, Any], attempt_number: int, seconds: int, seed: int) -> None:
+def test_what_the_receiver_asks_for_is_waited_out(
+    policy: dict[str, Any], attempt_number: int, seconds: int, seed: int
+) -> None:
     asked = timedelta(seconds=seconds)
     backoff = Backoff.parse(policy)
     wait = backoff.wait(attempt_number, retry_after=asked, random=Random(seed))
@@ -72,7 +78,9 @@ def test_an_hour_is_granted_by_default_and_nothing_where_nobody_asks() -> None:
 )
 def test_each_shape_grows_as_it_says(shape: str, waits: list[int]) -> None:
     backoff = Backoff.parse({"backoff": shape, "initial_delay_ms": 100, "max_delay_ms": 350, "jitter": 0})
-    assert [backoff.wait(n, retry_after=None, random=Random(1)) for n in (1, 2, 3, 4)] == [timedelta(milliseconds=ms) for ms in waits]
+    assert [backoff.wait(n, retry_after=None, random=Random(1)) for n in (1, 2, 3, 4)] == [
+        timedelta(milliseconds=ms) for ms in waits
+    ]
 
 
 def test_jitter_spreads_waits() -> None:

@@ -26,7 +26,8 @@ from kronos.worker.wake import Wake
 from worker.protocol import EVERYTHING, as_worker, claim
 
 HISTORY = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, status, scheduled_at, run_at,
+insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+    status, scheduled_at, run_at,
                                    created_at, attempt_count, max_attempts, input)
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at,
        created_at, 1, 5, '{"then": 1}'
@@ -44,7 +45,13 @@ async def link(database_url: str) -> AsyncIterator[Link]:
 
 async def test_a_worker_reads_what_python_has_not(link: Link) -> None:
     connection = await link.connected()
-    instants = "'infinity'", "'-infinity'", "'20000-01-01 00:00Z'", "'0044-03-15 12:00Z BC'", "'2026-11-28 08:00:00.000001Z'"
+    instants = (
+        "'infinity'",
+        "'-infinity'",
+        "'20000-01-01 00:00Z'",
+        "'0044-03-15 12:00Z BC'",
+        "'2026-11-28 08:00:00.000001Z'",
+    )
     rows = await connection.execute(f"select {', '.join(f'{each}::timestamptz' for each in instants)}", binary=True)
     (found,) = await rows.fetchall()
     assert found[:4] == (LATEST, EARLIEST, LATEST, EARLIEST)
@@ -66,7 +73,8 @@ def _result(execution_id: UUID, token: UUID | str, **changes: Any) -> Result:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"response": '{"body": "\\u0000"}'}, {"response": '{"body": "\0"}'}, {"response": '"\ud800"'}, {"response": "{"}]
+    "bad",
+    [{"response": '{"body": "\\u0000"}'}, {"response": '{"body": "\0"}'}, {"response": '"\ud800"'}, {"response": "{"}],
 )
 async def test_one_result_that_cannot_be_stored_does_not_stop_its_batch(
     superuser: psycopg.Connection, database_url: str, link: Link, bad: dict[str, Any]
@@ -97,7 +105,11 @@ async def test_a_result_that_cannot_be_stored_at_all_is_left_to_its_lease(
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
     results = [_result(one, token, **({"status": "NONSENSE"} if place == 1 else {})) for place, one in enumerate(ids)]
-    assert await claims.finalize(link, results, worker_id="w") == {str(ids[0]): "SUCCESS", str(ids[1]): "DROPPED", str(ids[2]): "SUCCESS"}
+    assert await claims.finalize(link, results, worker_id="w") == {
+        str(ids[0]): "SUCCESS",
+        str(ids[1]): "DROPPED",
+        str(ids[2]): "SUCCESS",
+    }
     assert status_of(superuser, ids[1]) == "RUNNING"
 
 
@@ -125,7 +137,9 @@ async def test_a_row_with_odd_instants_stops_nothing_and_is_delivered_itself(
     assert {UUID(one.execution_id) for one in await claims.recover(link, wanted, token=token)} == set(ids)
     rotation = Rotation()
     rotation.claimed(wanted, claimed)
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
+        map(str, ids), "SUCCESS"
+    )
 
 
 def _endpoint(superuser: psycopg.Connection, execution_id: UUID) -> EndpointRow:
@@ -162,16 +176,23 @@ async def test_successes_end_with_what_ends_otherwise(
     assert (stored == ({"then": 1},)) == (odd == "in the history")
 
 
-async def test_a_finalize_is_repeated_until_it_is_answered(superuser: psycopg.Connection, database_url: str, link: Link) -> None:
+async def test_a_finalize_is_repeated_until_it_is_answered(
+    superuser: psycopg.Connection, database_url: str, link: Link
+) -> None:
     ids = add_executions(superuser, add_endpoint(superuser), 2)
     with as_worker(database_url) as connection:
         token, _ = claim(connection, *[_endpoint(superuser, ids[0])])
     await link.connected()
     superuser.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-test' and pid <> pg_backend_pid()"
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-test' and pid "
+        "<> pg_backend_pid()"
     )
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(map(str, ids), "SUCCESS")
-    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(map(str, ids), "ALREADY")
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
+        map(str, ids), "SUCCESS"
+    )
+    assert await claims.finalize(link, [_result(one, token) for one in ids], worker_id="w") == dict.fromkeys(
+        map(str, ids), "ALREADY"
+    )
 
 
 class LossyLink(Link):
@@ -190,11 +211,17 @@ class LossyLink(Link):
         """It is there again at once."""
 
 
-# Of each result: what is odd about it, its verdict (ALREADY where the answer was lost), its execution's status and attempts.
+# Of each result: what is odd about it, its verdict (ALREADY where the answer was lost), its execution's status and
+# attempts.
 _BROUGHT: dict[str, tuple[dict[str, Any], str, str, list[str]]] = {
     "well": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
     "limited": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
-    "limited, retried": ({"status": "FAILED", "is_retryable": True, "retry_ms": 60_000}, "RETRY", "RETRYING", ["FAILED"]),
+    "limited, retried": (
+        {"status": "FAILED", "is_retryable": True, "retry_ms": 60_000},
+        "RETRY",
+        "RETRYING",
+        ["FAILED"],
+    ),
     "fenced": ({"claim_token": str(uuid4())}, "FENCED", "RUNNING", []),
     "failed": ({"status": "FAILED"}, "FAILED", "FAILED", ["FAILED"]),
     "cancelled": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
@@ -220,7 +247,9 @@ async def test_whichever_answer_is_lost_each_result_counts_once(
             token, _ = claim(connection, free, limited, quota=20)
             for name, execution_id in ids.items():
                 if "cancelled" in name:
-                    superuser.execute("update kronos.execution_live set cancel_reason = '{}' where execution_id = %s", [execution_id])
+                    superuser.execute(
+                        "update kronos.execution_live set cancel_reason = '{}' where execution_id = %s", [execution_id]
+                    )
                 elif name == "in the history":
                     superuser.execute(HISTORY, [execution_id])
             link.nth = nth
@@ -233,7 +262,10 @@ async def test_whichever_answer_is_lost_each_result_counts_once(
             for name, (_, verdict, status, attempts) in brought.items():
                 may_be = {verdict} if verdict in ("FENCED", "DROPPED") else {verdict, "ALREADY"}
                 assert said[name] in may_be, (nth, name)
-                assert (status_of(superuser, ids[name]), attempts_of(superuser, ids[name])) == (status, attempts), (nth, name)
+                assert (status_of(superuser, ids[name]), attempts_of(superuser, ids[name])) == (status, attempts), (
+                    nth,
+                    name,
+                )
             assert in_flight(superuser, limited) == 0, nth
             if link.nth > 0:  # no answer was left to lose
                 assert said == wanted
@@ -272,7 +304,9 @@ def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_ol
     assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)}
     for endpoint_id in claimed:
         rotation.claimed([], [_claim(endpoint_id, now)])
-    assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)} | dict.fromkeys(claimed[-64:], now - timedelta(seconds=1))
+    assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)} | dict.fromkeys(
+        claimed[-64:], now - timedelta(seconds=1)
+    )
     rotation.claimed([], [_claim(claimed[0], now - timedelta(hours=2))])
     assert rotation.floors.keys() == {old, claimed[0], *claimed[-63:]}
     assert rotation.floors[claimed[0]] == now - timedelta(seconds=1), "a floor does not sink"
@@ -364,7 +398,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def _loop(link: Link, wake: Wake, concurrency: int = 1) -> Loop:
     transport = HttpTransport(EgressPolicy())
     return Loop(
-        claiming=link, finalizing=link, transport=transport, worker_id="w", concurrency=concurrency, lease=timedelta(seconds=15), wake=wake
+        claiming=link,
+        finalizing=link,
+        transport=transport,
+        worker_id="w",
+        concurrency=concurrency,
+        lease=timedelta(seconds=15),
+        wake=wake,
     )
 
 
@@ -412,7 +452,8 @@ async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed
     await loop._look()
     _add_old_work(superuser, endpoint)
     superuser.execute(
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s", [endpoint.workspace_id]
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
+        [endpoint.workspace_id],
     )
     with psycopg.connect(database_url, autocommit=True) as listener:
         listener.execute("listen kronos_work")

@@ -1,4 +1,5 @@
-"""A graceful end that cuts deliveries off tells of them, and gives their leases back: the next worker goes on without waiting for these."""
+"""A graceful end that cuts deliveries off tells of them, and gives their leases back: the next worker goes on without
+waiting for these."""
 
 import signal
 import time
@@ -19,7 +20,10 @@ Start = Callable[..., Worker]
 
 
 def error_of(superuser: psycopg.Connection) -> object:
-    return value(superuser, "select error ->> 'type' from kronos.attempts where status <> 'RUNNING' order by attempt_number limit 1")
+    return value(
+        superuser,
+        "select error ->> 'type' from kronos.attempts where status <> 'RUNNING' order by attempt_number limit 1",
+    )
 
 
 async def test_what_is_cut_off_is_unknown_and_goes_on_under_the_same_key_with_the_next_worker(
@@ -35,7 +39,8 @@ async def test_what_is_cut_off_is_unknown_and_goes_on_under_the_same_key_with_th
         await until(lambda: len(receiver.requests) == 1, "the delivery")
         worker.tell()
         assert await worker.ends() == 0
-        (left,) = records(superuser, "select claim_token, attempt_count, crashes, visible_at < now() + interval '1 minute' as is_soon"
+        (left,) = records(superuser, "select claim_token, attempt_count, crashes, visible_at < now() + interval '1 "
+                                     "minute' as is_soon"
                                      " from kronos.execution_live")  # fmt: skip
         assert left == {"claim_token": None, "attempt_count": 1, "crashes": 1, "is_soon": True}
         assert (attempts_of(superuser, execution_id), error_of(superuser)) == (["UNKNOWN"], "worker_stopped")
@@ -62,7 +67,9 @@ async def test_what_had_an_answer_is_judged_by_it(superuser: psycopg.Connection,
 
 async def test_what_had_not_begun_is_given_back_and_not_counted(superuser: psycopg.Connection, start: Start) -> None:
     with full_backlog() as (_, port):
-        (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=f"http://127.0.0.1:{port}/", timeout_ms=600_000))
+        (execution_id,) = add_executions(
+            superuser, add_endpoint(superuser, url=f"http://127.0.0.1:{port}/", timeout_ms=600_000)
+        )
         worker = start(shutdown_seconds=0.2)
         await until(lambda: status_of(superuser, execution_id) == "RUNNING", "the claim")
         worker.tell()
@@ -72,19 +79,28 @@ async def test_what_had_not_begun_is_given_back_and_not_counted(superuser: psyco
     assert attempts_of(superuser, execution_id) == []
 
 
-@pytest.mark.parametrize(("max_attempts", "max_crashes", "code"), [(1, 3, "attempts_exhausted"), (5, 0, "worker_stopped")])
+@pytest.mark.parametrize(
+    ("max_attempts", "max_crashes", "code"), [(1, 3, "attempts_exhausted"), (5, 0, "worker_stopped")]
+)
 async def test_what_must_not_be_sent_again_is_failed(
     superuser: psycopg.Connection, start: Start, max_attempts: int, max_crashes: int, code: str
 ) -> None:
     async with Receiver(silent) as receiver:
-        endpoint = add_endpoint(superuser, url=receiver.url, timeout_ms=600_000, max_attempts=max_attempts, max_crashes=max_crashes)
+        endpoint = add_endpoint(
+            superuser, url=receiver.url, timeout_ms=600_000, max_attempts=max_attempts, max_crashes=max_crashes
+        )
         (execution_id,) = add_executions(superuser, endpoint)
         worker = start(shutdown_seconds=0.2)
         await until(lambda: len(receiver.requests) == 1, "the delivery")
         worker.tell()
         assert await worker.ends() == 0
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["UNKNOWN"])
-    assert value(superuser, "select status_reason ->> 'code' from kronos.executions where execution_id = %s", [execution_id]) == code
+    assert (
+        value(
+            superuser, "select status_reason ->> 'code' from kronos.executions where execution_id = %s", [execution_id]
+        )
+        == code
+    )
 
 
 async def test_while_the_database_is_away_the_lease_decides_and_the_end_comes_in_time(
@@ -102,7 +118,9 @@ async def test_while_the_database_is_away_the_lease_decides_and_the_end_comes_in
             began = time.monotonic()
             worker.tell(signal.SIGINT)
             assert await worker.ends(seconds=25) == 0
-            assert time.monotonic() - began < 7.5, "0.2 s and 4 s more: `kronos up` kills what is there 5 s after its time"
+            assert time.monotonic() - began < 7.5, (
+                "0.2 s and 4 s more: `kronos up` kills what is there 5 s after its time"
+            )
     assert "their leases decide" in worker.log
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RUNNING", [])
 

@@ -27,7 +27,9 @@ async def test_what_somebody_has_locked_waits_alone_and_is_stored_once(
         free = add_endpoint(superuser, url=receiver.url, timeout_ms=60_000, max_in_flight=20)
         worker = start()
         (waiting,) = add_executions(superuser, held, input={"is_locked": True}, is_told=True)
-        await until(lambda: "cannot be stored while another session holds locks" in worker.log, "the lock to be told of")
+        await until(
+            lambda: "cannot be stored while another session holds locks" in worker.log, "the lock to be told of"
+        )
         assert "PostgreSQL cannot be used" not in worker.log
         others = add_executions(superuser, free, 20, is_told=True)
         await until(lambda: all(status_of(superuser, each) == "SUCCESS" for each in others), "the others")

@@ -1,4 +1,5 @@
-"""Real workers and runs that must not overlap: at the receiver there is one at a time, no matter who ends, dies or is replaced."""
+"""Real workers and runs that must not overlap: at the receiver there is one at a time, no matter who ends, dies or is
+replaced."""
 
 import asyncio
 import signal
@@ -30,7 +31,9 @@ def tick(superuser: psycopg.Connection, job_id: UUID) -> UUID:
     at = job(superuser, job_id)["next_tick_at"]
     account(superuser, job_id, now=at)
     superuser.execute("notify kronos_work")
-    return uuid_of(superuser, "select execution_id from kronos.executions where job_id = %s and scheduled_at = %s", [job_id, at])
+    return uuid_of(
+        superuser, "select execution_id from kronos.executions where job_id = %s and scheduled_at = %s", [job_id, at]
+    )
 
 
 def is_idle(superuser: psycopg.Connection) -> bool:
@@ -100,7 +103,8 @@ async def test_what_waited_is_delivered_without_waiting_for_a_poll(
 async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(
     superuser: psycopg.Connection, start: Callable[..., Worker], job_of: Callable[..., UUID], overlap: str
 ) -> None:
-    """The tick after the lease's end runs, after what the dead worker held was delivered again: two deliveries, one after the other."""
+    """The tick after the lease's end runs, after what the dead worker held was delivered again: two deliveries, one
+    after the other."""
     hangs = True
     counting = OneAtATime()
 
@@ -118,9 +122,15 @@ async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(
         await dead.ends()
         hangs = False
         end_leases(superuser)
-        superuser.execute("update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id])
-        value(superuser, "select kronos.fire(%s)", [job_id])  # nobody but the database's clock says that the run is lost
-        others = "select execution_id from kronos.executions where job_id = %s and execution_id <> %s order by scheduled_at"
+        superuser.execute(
+            "update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id]
+        )
+        value(
+            superuser, "select kronos.fire(%s)", [job_id]
+        )  # nobody but the database's clock says that the run is lost
+        others = (
+            "select execution_id from kronos.executions where job_id = %s and execution_id <> %s order by scheduled_at"
+        )
         next_one, *_ = values(superuser, others, [job_id, lost])  # where a minute has just begun, its tick is skipped
         assert status_of(superuser, next_one) == "QUEUED"
         start()
@@ -153,7 +163,11 @@ async def test_what_replaces_a_run_is_delivered_at_once_and_the_old_ones_answer_
         late = "select status from kronos.attempt_late where execution_id = %s"
         await until(lambda: values(superuser, late, [old]) == ["SUCCESS"], "the late answer")
     assert (status_of(superuser, old), attempts_of(superuser, old)) == ("CANCELLED", ["UNKNOWN"])
-    assert (status_of(superuser, new), attempts_of(superuser, new), in_flight(superuser, endpoint)) == ("SUCCESS", ["SUCCESS"], 0)
+    assert (status_of(superuser, new), attempts_of(superuser, new), in_flight(superuser, endpoint)) == (
+        "SUCCESS",
+        ["SUCCESS"],
+        0,
+    )
 
 
 async def test_a_run_that_nobody_let_go_is_found_by_the_workers(

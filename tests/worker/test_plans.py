@@ -50,7 +50,12 @@ def _reads_by_index(nodes: list[dict[str, Any]]) -> set[str]:
 def test_a_claim_reads_the_ready_index_and_primary_keys(busy: Busy) -> None:
     endpoints, worker = busy
     nodes = _plan(worker, "claim_executions", claim_params(endpoints, quota=10))
-    assert _reads_by_index(nodes) <= {"execution_live_ready", "execution_live_pkey", "endpoint_gate_pkey", "workspaces_pkey"}
+    assert _reads_by_index(nodes) <= {
+        "execution_live_ready",
+        "execution_live_pkey",
+        "endpoint_gate_pkey",
+        "workspaces_pkey",
+    }
     assert "execution_live_ready" in _reads_by_index(nodes)
     assert nodes[0]["Actual Rows"] == 100
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 10_000
@@ -68,7 +73,9 @@ def test_a_finalize_reads_primary_keys_only(busy: Busy) -> None:
 def test_successes_end_by_primary_keys_only(busy: Busy) -> None:
     endpoints, worker = busy
     token, ids = claim(worker, *endpoints, quota=10)
-    nodes = _plan(worker, "finalize_successes", finalize_params(token, ids, "SUCCESS", is_retryable=False, retry=timedelta()))
+    nodes = _plan(
+        worker, "finalize_successes", finalize_params(token, ids, "SUCCESS", is_retryable=False, retry=timedelta())
+    )
     assert _reads_by_index(nodes) == {"execution_live_pkey"}
     assert nodes[0]["Actual Rows"] == 50  # those of limited endpoints are left
 
@@ -86,8 +93,8 @@ DELIVERED = 20_000
 
 @pytest.fixture
 def kept(superuser: psycopg.Connection, database_url: str) -> Iterator[Kept]:
-    """Of ten endpoints one has a single execution waiting; to two others 20,000 were delivered a quarter of an hour ago, while somebody
-    reads in an old snapshot. The endpoints, a worker's connection, the reader's."""
+    """Of ten endpoints one has a single execution waiting; to two others 20,000 were delivered a quarter of an hour
+    ago, while somebody reads in an old snapshot. The endpoints, a worker's connection, the reader's."""
     endpoints = [add_endpoint(superuser) for _ in range(10)]
     with psycopg.connect(database_url) as reader, as_worker(database_url) as worker:
         add_executions(superuser, endpoints[0], 1)
@@ -96,7 +103,10 @@ def kept(superuser: psycopg.Connection, database_url: str) -> Iterator[Kept]:
         busy = endpoints[1:3]
         for endpoint in busy:
             add_executions(superuser, endpoint, DELIVERED // 2, due_in_seconds=-900)
-        superuser.execute("delete from kronos.execution_live where endpoint_id = any (%s)", [[endpoint.endpoint_id for endpoint in busy]])
+        superuser.execute(
+            "delete from kronos.execution_live where endpoint_id = any (%s)",
+            [[endpoint.endpoint_id for endpoint in busy]],
+        )
         superuser.execute("vacuum analyze kronos.execution_live")
         yield endpoints, worker, reader
 
@@ -109,8 +119,11 @@ def _look(connection: psycopg.Connection, params: dict[str, Any]) -> int:
     return int(top["Shared Hit Blocks"]) + int(top["Shared Read Blocks"])
 
 
-def test_a_look_reads_little_of_what_was_delivered_while_somebody_reads(superuser: psycopg.Connection, kept: Kept) -> None:
-    """From its claims a worker knows where to begin; of what others claimed minutes ago it reads the index's own pages."""
+def test_a_look_reads_little_of_what_was_delivered_while_somebody_reads(
+    superuser: psycopg.Connection, kept: Kept
+) -> None:
+    """From its claims a worker knows where to begin; of what others claimed minutes ago it reads the index's own
+    pages."""
     endpoints, worker, reader = kept
     floor = value(superuser, "select now() - interval '10 minutes'")
     of_its_own = {

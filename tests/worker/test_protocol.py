@@ -1,4 +1,5 @@
-"""The delivery protocol, crash point by crash point: claim, lease, finalize, expire, release. Real PostgreSQL, as kronos_worker."""
+"""The delivery protocol, crash point by crash point: claim, lease, finalize, expire, release. Real PostgreSQL, as
+kronos_worker."""
 
 import threading
 import uuid
@@ -38,7 +39,9 @@ def _die(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     pid = worker.info.backend_pid
     worker.close()
     gone = "select not exists (select from pg_stat_activity where pid = %s)"
-    await_condition(lambda: superuser.execute(gone, [pid]).fetchone() == (True,), "the dead worker's session to be rolled back")
+    await_condition(
+        lambda: superuser.execute(gone, [pid]).fetchone() == (True,), "the dead worker's session to be rolled back"
+    )
 
 
 @pytest.mark.parametrize("limit", [None, 5])
@@ -49,14 +52,19 @@ def test_a_claim_is_on_disk_with_its_lease_and_a_success_ends_it(
     (execution_id,) = add_executions(superuser, endpoint)
     token, claimed = claim(worker, endpoint)
     lease = superuser.execute(
-        "select visible_at - claimed_at, claim_token, attempt_count, worker_id from kronos.execution_live where execution_id = %s",
+        "select visible_at - claimed_at, claim_token, attempt_count, worker_id from kronos.execution_live where "
+        "execution_id = %s",
         [execution_id],
     ).fetchone()
     assert claimed == [execution_id]
     assert lease == (timedelta(milliseconds=65_000), token, 1, "test:1:abcdef")
     assert (status_of(superuser, execution_id), in_flight(superuser, endpoint)) == ("RUNNING", 1 if limit else 0)
     assert finalize(worker, token, claimed) == {execution_id: "SUCCESS"}
-    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == (
+    assert (
+        status_of(superuser, execution_id),
+        attempts_of(superuser, execution_id),
+        in_flight(superuser, endpoint),
+    ) == (
         "SUCCESS",
         ["SUCCESS"],
         0,
@@ -78,13 +86,17 @@ def test_crash_before_the_claim_commits_leaves_no_trace(
     assert (count, attempts_of(superuser, execution_id), in_flight(superuser, endpoint)) == ((1,), [], 1)
 
 
-def test_a_claim_whose_answer_was_lost_is_recovered_by_its_token(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+def test_a_claim_whose_answer_was_lost_is_recovered_by_its_token(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
     endpoint = add_endpoint(superuser)
     ids = add_executions(superuser, endpoint, 3)
     add_executions(superuser, add_endpoint(superuser), 2)
     params = claim_params([endpoint])
     run(worker, "claim_executions", params)
-    recovered = run(worker, "recover_claim", {"claim_token": params["claim_token"], "endpoint_ids": params["endpoint_ids"]})
+    recovered = run(
+        worker, "recover_claim", {"claim_token": params["claim_token"], "endpoint_ids": params["endpoint_ids"]}
+    )
     assert {row[0] for row in recovered} == set(ids)
 
 
@@ -107,12 +119,15 @@ def test_crash_during_delivery_is_lost_evidence_and_the_zombie_is_fenced(
     )
     assert finalize(worker, first, [execution_id]) == {execution_id: "FENCED"}
     assert status_of(superuser, execution_id) == "RUNNING"
-    assert superuser.execute("select status, worker_id from kronos.attempt_late where claim_token = %s", [first]).fetchall() == [
-        ("SUCCESS", "test:1:abcdef")
-    ]
+    assert superuser.execute(
+        "select status, worker_id from kronos.attempt_late where claim_token = %s", [first]
+    ).fetchall() == [("SUCCESS", "test:1:abcdef")]
     assert finalize(worker, second, [execution_id]) == {execution_id: "SUCCESS"}
     assert finalize(worker, first, [execution_id]) == {execution_id: "FENCED"}  # again: no second row, no error
-    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("SUCCESS", ["LOST", "SUCCESS"])
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == (
+        "SUCCESS",
+        ["LOST", "SUCCESS"],
+    )
     assert in_flight(superuser, endpoint) == 0
 
 
@@ -152,7 +167,9 @@ def test_crash_before_the_finalize_commits_changes_nothing(
     assert finalize(worker, token, [execution_id]) == {execution_id: "SUCCESS"}
 
 
-def test_a_repeated_retry_does_not_touch_the_next_claim(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+def test_a_repeated_retry_does_not_touch_the_next_claim(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=9)
     (execution_id,) = add_executions(superuser, endpoint)
     first, _ = claim(worker, endpoint)
@@ -168,10 +185,13 @@ def test_a_retry_waits_from_the_end_of_the_attempt(superuser: psycopg.Connection
     endpoint = add_endpoint(superuser)
     (execution_id,) = add_executions(superuser, endpoint)
     token, _ = claim(worker, endpoint)
-    superuser.execute("update kronos.execution_live set claimed_at = claimed_at - interval '8 s'")  # the attempt took so long
+    superuser.execute(
+        "update kronos.execution_live set claimed_at = claimed_at - interval '8 s'"
+    )  # the attempt took so long
     finalize(worker, token, [execution_id], "TIMED_OUT", retry=timedelta(seconds=30))
     waits = superuser.execute(
-        "select live.visible_at - completed_at from kronos.execution_live as live join kronos.attempt using (execution_id)"
+        "select live.visible_at - completed_at from kronos.execution_live as live join kronos.attempt using "
+        "(execution_id)"
     )
     assert waits.fetchall() == [(timedelta(seconds=30),)]
     assert (status_of(superuser, execution_id), claim(worker, endpoint)[1]) == ("RETRYING", [])
@@ -184,8 +204,14 @@ def test_attempts_run_out(superuser: psycopg.Connection, worker: psycopg.Connect
         token, claimed = claim(worker, endpoint)
         assert claimed == [execution_id]
         finalize(worker, token, claimed, "FAILED")
-    reason = superuser.execute("select status_reason ->> 'code' from kronos.executions where execution_id = %s", [execution_id]).fetchone()
-    assert (status_of(superuser, execution_id), reason, claim(worker, endpoint)[1]) == ("FAILED", ("attempts_exhausted",), [])
+    reason = superuser.execute(
+        "select status_reason ->> 'code' from kronos.executions where execution_id = %s", [execution_id]
+    ).fetchone()
+    assert (status_of(superuser, execution_id), reason, claim(worker, endpoint)[1]) == (
+        "FAILED",
+        ("attempts_exhausted",),
+        [],
+    )
 
 
 def test_a_permanent_error_is_not_tried_again(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
@@ -205,7 +231,11 @@ def test_an_execution_whose_workers_keep_dying_fails(superuser: psycopg.Connecti
         assert claims < 10
         end_leases(superuser)
         expire(worker)
-    assert (claims, status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == (4, "FAILED", ["LOST"] * 4)
+    assert (claims, status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == (
+        4,
+        "FAILED",
+        ["LOST"] * 4,
+    )
     assert in_flight(superuser, endpoint) == 0
 
 
@@ -219,7 +249,9 @@ def test_at_most_once_is_never_sent_again(superuser: psycopg.Connection, worker:
     assert claim(worker, endpoint)[1] == []
 
 
-def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5)
     add_executions(superuser, endpoint, 20)
     _, claimed = claim(worker, endpoint, quota=50)
@@ -264,7 +296,9 @@ def test_a_limit_is_exact_under_eight_claimers(superuser: psycopg.Connection, da
         peak = max(peak, counted[0])
     assert errors == []
     assert 0 < peak <= 5
-    ended = superuser.execute("select count(*) filter (where status = 'SUCCESS'), count(*) from kronos.execution_done").fetchone()
+    ended = superuser.execute(
+        "select count(*) filter (where status = 'SUCCESS'), count(*) from kronos.execution_done"
+    ).fetchone()
     assert (ended, in_flight(superuser, endpoint)) == ((300, 300), 0)
 
 
@@ -275,7 +309,9 @@ def test_no_execution_is_claimed_twice(superuser: psycopg.Connection, database_u
 
     def work() -> None:
         with as_worker(database_url) as connection:
-            while connection.execute("select exists (select from kronos.execution_live where claim_token is null)").fetchone() == (True,):
+            while connection.execute(
+                "select exists (select from kronos.execution_live where claim_token is null)"
+            ).fetchone() == (True,):
                 claimed.extend(claim(connection, *endpoints, quota=7)[1])
 
     threads = [threading.Thread(target=work) for _ in range(6)]
@@ -292,34 +328,50 @@ def test_a_claim_never_waits(superuser: psycopg.Connection, worker: psycopg.Conn
     with psycopg.connect(database_url) as locker:
         for locked in ("kronos.endpoint_gate", "kronos.execution_live"):
             locker.execute(f"select from {locked} for update")
-            assert claim(worker, endpoint)[1] == []  # one that waited would end in the error of lock_timeout: the lock stays
+            assert (
+                claim(worker, endpoint)[1] == []
+            )  # one that waited would end in the error of lock_timeout: the lock stays
             locker.rollback()
     assert len(claim(worker, endpoint)[1]) == 3
 
 
-def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
     paused, delayed = add_endpoint(superuser), add_endpoint(superuser)
     add_executions(superuser, paused, 2)
     add_executions(superuser, delayed, due_in_seconds=60)
-    superuser.execute("update kronos.endpoint_gate set paused_until = now() + interval '1 h' where endpoint_id = %s", [paused.endpoint_id])
+    superuser.execute(
+        "update kronos.endpoint_gate set paused_until = now() + interval '1 h' where endpoint_id = %s",
+        [paused.endpoint_id],
+    )
     assert claim(worker, paused, delayed)[1] == []
     due = {row[0]: row[1] for row in run(worker, "list_due_endpoints", FULL_LOOK)}
     assert due[paused.endpoint_id] <= 0
     assert 55_000 < due[delayed.endpoint_id] <= 60_000
 
 
-def test_an_unlimited_endpoint_never_touches_its_gate(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+def test_an_unlimited_endpoint_never_touches_its_gate(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
     endpoint = add_endpoint(superuser)
     ids = add_executions(superuser, endpoint, 20)
-    before = superuser.execute("select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone()
+    before = superuser.execute(
+        "select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]
+    ).fetchone()
     token, _ = claim(worker, endpoint, quota=50)
     finalize(worker, token, ids)
     assert (
-        superuser.execute("select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]).fetchone() == before
+        superuser.execute(
+            "select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]
+        ).fetchone()
+        == before
     )
 
 
-def test_a_limit_can_be_switched_on_and_off_while_claims_run(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+def test_a_limit_can_be_switched_on_and_off_while_claims_run(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
     endpoint = add_endpoint(superuser)
     add_executions(superuser, endpoint, 20)
     limit = "update kronos.endpoint_gate set max_in_flight = %s where endpoint_id = %s"
@@ -346,7 +398,9 @@ def test_the_floor_is_only_a_hint(superuser: psycopg.Connection, worker: psycopg
     assert claim(worker, endpoint)[1] == old
 
 
-def test_released_claims_are_due_at_once_and_not_counted(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+def test_released_claims_are_due_at_once_and_not_counted(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=9)
     ids = add_executions(superuser, endpoint, 3)
     token, _ = claim(worker, endpoint)
@@ -359,7 +413,9 @@ def test_released_claims_are_due_at_once_and_not_counted(superuser: psycopg.Conn
     assert (counts, in_flight(superuser, endpoint)) == ([(1,)] * 3, 3)
 
 
-def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
+def test_a_result_that_cannot_be_stored_leaves_the_batch_as_it_was(
+    superuser: psycopg.Connection, worker: psycopg.Connection
+) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=9)
     ids = add_executions(superuser, endpoint, 2)
     token, _ = claim(worker, endpoint)
@@ -408,7 +464,8 @@ def test_no_unsound_row_can_be_written_by_anybody(superuser: psycopg.Connection,
     claim(worker, endpoint, quota=1)
     there = superuser.execute(
         "select conname from pg_constraint where contype = 'c' and convalidated"
-        " and conrelid in ('kronos.execution_live'::regclass, 'kronos.execution_done'::regclass, 'kronos.attempt'::regclass)"
+        " and conrelid in ('kronos.execution_live'::regclass, 'kronos.execution_done'::regclass, "
+        "'kronos.attempt'::regclass)"
     ).fetchall()
     assert {name for (name,) in there} == set(_UNSOUND)
     for role in ("kronos_owner", "none"):

@@ -1,4 +1,5 @@
-"""What is large is rendered beside the event loop, in turn: what waited too long for its turn is not sent, but given back."""
+"""What is large is rendered beside the event loop, in turn: what waited too long for its turn is not sent, but given
+back."""
 
 import asyncio
 import json
@@ -54,7 +55,9 @@ def leased(*, seconds: float) -> Leased:
 
 
 def target(receiver: Receiver) -> HttpTarget:
-    return HttpTarget(url=receiver.url, method="POST", headers={}, body_template=None, expected_status_codes=(), backoff=Backoff())
+    return HttpTarget(
+        url=receiver.url, method="POST", headers={}, body_template=None, expected_status_codes=(), backoff=Backoff()
+    )
 
 
 async def attempt(leased: Leased, to: HttpTarget, transport: HttpTransport) -> Result | None:
@@ -82,7 +85,9 @@ async def test_what_waited_for_its_turn_until_its_lease_was_too_short_is_given_b
     assert receiver.requests == []
 
 
-async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered_nor_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered_nor_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rendered: list[Claim] = []
     monkeypatch.setattr(attempts, "_rendered", lambda claim, *_: rendered.append(claim))
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
@@ -96,7 +101,8 @@ async def test_what_waits_for_its_turn_when_the_worker_stops_is_neither_rendered
 
 
 @pytest.mark.parametrize(
-    "text", ["12345678901234567890123", "[-9223372036854775809, 1.5, 18446744073709551616]", '{"a": 1234567890123456789}']
+    "text",
+    ["12345678901234567890123", "[-9223372036854775809, 1.5, 18446744073709551616]", '{"a": 1234567890123456789}'],
 )
 async def test_integers_of_any_size_are_sent_as_they_are(text: str) -> None:
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
@@ -114,20 +120,32 @@ async def test_an_error_of_our_own_ends_the_claim_and_is_told(monkeypatch: pytes
     monkeypatch.setattr(attempts, "render_body", broken)
     async with HttpTransport(LOCAL) as transport:
         to = HttpTarget(
-            url=f"http://127.0.0.1:9{path}", method="POST", headers={}, body_template=None, expected_status_codes=(), backoff=Backoff()
+            url=f"http://127.0.0.1:9{path}",
+            method="POST",
+            headers={},
+            body_template=None,
+            expected_status_codes=(),
+            backoff=Backoff(),
         )
         for size in (0, attempts._MAX_BYTES_ON_LOOP):
             claimed = leased(seconds=60)
             claimed.claim = claimed.claim._replace(input=f'{{"a": "{"x" * min(size + 1, size or 1)}"}}')
             result = await attempt(claimed, to, transport)
             assert isinstance(result, Result)
-            assert (result.status, result.is_retryable, json.loads(result.error or "")["type"]) == ("FAILED", True, "internal")
+            assert (result.status, result.is_retryable, json.loads(result.error or "")["type"]) == (
+                "FAILED",
+                True,
+                "internal",
+            )
 
 
 @pytest.mark.parametrize(
     ("spec", "policy"),
     [
-        (f'{{"url": "http://x/", "expected_status_codes": [1{"0" * 400}.5]}}', "{}"),  # jsonb holds it, and no float does
+        (
+            f'{{"url": "http://x/", "expected_status_codes": [1{"0" * 400}.5]}}',
+            "{}",
+        ),  # jsonb holds it, and no float does
         (f'{{"url": "http://x/", "expected_status_codes": [{"9" * 5000}]}}', "{}"),
         ('{"url": "http://x/", "expected_status_codes": [null]}', "{}"),
         ('{"url": "http://x/", "expected_status_codes": 5}', "{}"),
@@ -140,6 +158,8 @@ async def test_an_error_of_our_own_ends_the_claim_and_is_told(monkeypatch: pytes
     ids=lambda text: text[:60],
 )
 def test_no_definition_ends_the_worker(spec: str, policy: str) -> None:
-    made = attempts.target(EndpointVersion(endpoint_id=str(uuid4()), version=1, type="HTTP", spec=spec, retry_policy=policy))
+    made = attempts.target(
+        EndpointVersion(endpoint_id=str(uuid4()), version=1, type="HTTP", spec=spec, retry_policy=policy)
+    )
     assert isinstance(made, Unusable)
     assert made.why.startswith("the endpoint's definition cannot be read: ")

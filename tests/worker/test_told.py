@@ -39,7 +39,15 @@ async def test_what_a_worker_is_told_of_is_claimed_before_it_looks_and_looks_are
     endpoint, link, wake = add_endpoint(superuser), RecordingLink(database_url, "test", Outage()), Wake(poll_seconds=30)
     link.names = []
     transport = HttpTransport(EgressPolicy())
-    loop = Loop(claiming=link, finalizing=link, transport=transport, worker_id="w", concurrency=1, lease=timedelta(seconds=15), wake=wake)
+    loop = Loop(
+        claiming=link,
+        finalizing=link,
+        transport=transport,
+        worker_id="w",
+        concurrency=1,
+        lease=timedelta(seconds=15),
+        wake=wake,
+    )
     running = asyncio.create_task(loop.run())
 
     async def names_are(count: int) -> list[str]:
@@ -60,8 +68,14 @@ async def test_what_a_worker_is_told_of_is_claimed_before_it_looks_and_looks_are
         await link.close()
 
 
-async def test_who_is_told_of_without_end_takes_no_other_endpoints_turn(superuser: psycopg.Connection, database_url: str) -> None:
-    links, wake, came = [Link(database_url, name, Outage()) for name in ("claim", "finalize")], Wake(poll_seconds=30), []
+async def test_who_is_told_of_without_end_takes_no_other_endpoints_turn(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
+    links, wake, came = (
+        [Link(database_url, name, Outage()) for name in ("claim", "finalize")],
+        Wake(poll_seconds=30),
+        [],
+    )
 
     async def tell(talk: Talk) -> None:
         came.append(talk.request.line)
@@ -95,7 +109,9 @@ async def test_who_is_told_of_without_end_takes_no_other_endpoints_turn(superuse
     assert max(place for place, line in enumerate(came) if "silent" in line) < 10
 
 
-@pytest.mark.parametrize("payload", ["", "old", "nonsense", "'; drop table", "0" * 40, "01938e2a-7c1b-7def-8abc-0123456789a"])
+@pytest.mark.parametrize(
+    "payload", ["", "old", "nonsense", "'; drop table", "0" * 40, "01938e2a-7c1b-7def-8abc-0123456789a"]
+)
 def test_only_an_endpoints_id_is_taken_for_one(payload: str) -> None:
     assert listener._endpoint_of(payload) is None
 
@@ -108,7 +124,9 @@ def test_of_what_is_told_no_more_is_kept_than_a_claim_takes() -> None:
     assert not wake.has_told
 
 
-async def test_a_listener_passes_on_what_it_is_told_and_goes_on_listening(superuser: psycopg.Connection, database_url: str) -> None:
+async def test_a_listener_passes_on_what_it_is_told_and_goes_on_listening(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
     wake, link = Wake(poll_seconds=30), Link(database_url, "test", Outage(), listens=True)
     keep_from_ringing(superuser)
     wake.looked(time.monotonic(), None)
@@ -135,14 +153,17 @@ async def test_creations_and_runs_by_hand_say_of_which_endpoint_where_something_
     monkeypatch.setattr("kronos.jobs.may_wake", lambda: True)
     endpoint = add_endpoint(superuser)
     ((slug, name),) = superuser.execute(
-        "select slug, endpoint.name from kronos.workspaces join kronos.endpoints as endpoint using (workspace_id) where endpoint_id = %s",
+        "select slug, endpoint.name from kronos.workspaces join kronos.endpoints as endpoint using (workspace_id) "
+        "where endpoint_id = %s",
         [endpoint.endpoint_id],
     ).fetchall()
     superuser.execute("listen kronos_work")
     async with database.Pool(database_url, size=1) as pool:
         view = database.WorkspaceView(pool, slug)
         await jobs.create(view, jobs.NewJob(endpoint=name, trigger="IMMEDIATE"))
-        await jobs.create(view, jobs.NewJob(endpoint=name, trigger="DELAYED", run_at=datetime.now(UTC) + timedelta(days=1)))
+        await jobs.create(
+            view, jobs.NewJob(endpoint=name, trigger="DELAYED", run_at=datetime.now(UTC) + timedelta(days=1))
+        )
         cron, _ = await jobs.create(view, jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *"))
         await changes.trigger(view, str(cron.job_id), input=None, idempotency_key=None)
     told = [each.payload for each in superuser.notifies(timeout=20, stop_after=3)]
@@ -152,17 +173,21 @@ async def test_creations_and_runs_by_hand_say_of_which_endpoint_where_something_
 async def test_who_is_refused_or_asks_twice_takes_no_wake_from_what_is_made(
     superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run of a job whose runs may not overlap is asked for among others first, where it is not made; a set with a bad one is undone."""
+    """A run of a job whose runs may not overlap is asked for among others first, where it is not made; a set with a bad
+    one is undone."""
     monkeypatch.setattr("kronos.jobs._WAKE_INTERVAL_SECONDS", 3600.0)
     endpoint = add_endpoint(superuser)
     ((slug, name),) = superuser.execute(
-        "select slug, endpoint.name from kronos.workspaces join kronos.endpoints as endpoint using (workspace_id) where endpoint_id = %s",
+        "select slug, endpoint.name from kronos.workspaces join kronos.endpoints as endpoint using (workspace_id) "
+        "where endpoint_id = %s",
         [endpoint.endpoint_id],
     ).fetchall()
     superuser.execute("listen kronos_work")
     async with database.Pool(database_url, size=2) as pool:
         view = database.WorkspaceView(pool, slug)
-        cron, _ = await jobs.create(view, jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *", overlap="QUEUE", name="taken"))
+        cron, _ = await jobs.create(
+            view, jobs.NewJob(endpoint=name, trigger="CRON", cron="0 0 1 1 *", overlap="QUEUE", name="taken")
+        )
 
         async def refused() -> None:
             with pytest.raises(errors.EndpointNotFound):
@@ -174,7 +199,9 @@ async def test_who_is_refused_or_asks_twice_takes_no_wake_from_what_is_made(
         await refused()
         await changes.trigger(view, str(cron.job_id), input=None)
         monkeypatch.setattr("kronos.jobs._last_wake_seconds", jobs._NEVER)
-        creations = (jobs.create(view, jobs.NewJob(endpoint=name, trigger="IMMEDIATE", name=each)) for each in ("free", "taken"))
+        creations = (
+            jobs.create(view, jobs.NewJob(endpoint=name, trigger="IMMEDIATE", name=each)) for each in ("free", "taken")
+        )
         answered = await asyncio.gather(*creations, return_exceptions=True)
         assert [isinstance(each, errors.Conflict) for each in answered] == [False, True]
     told = [each.payload for each in superuser.notifies(timeout=20, stop_after=2)]

@@ -1,4 +1,5 @@
-"""Workers ring where pg_cron does not: at their start, when their database is back, when its clock was set, while pg_cron is silent."""
+"""Workers ring where pg_cron does not: at their start, when their database is back, when its clock was set, while
+pg_cron is silent."""
 
 import asyncio
 import logging
@@ -59,7 +60,8 @@ def silence(superuser: Connection, seconds: float) -> None:
 
 def replace_reaper(superuser: Connection, body: str) -> None:
     superuser.execute(
-        f"create or replace function kronos.reap(p_budget interval default '1 s') returns jsonb language plpgsql as $$ {body} $$"
+        "create or replace function kronos.reap(p_budget interval default '1 s') returns jsonb language plpgsql as "
+        f"$$ {body} $$"
     )
 
 
@@ -78,7 +80,8 @@ def due_job(superuser: Connection) -> uuid.UUID:
 def internal_id(superuser: Connection, name: str) -> uuid.UUID:
     found: uuid.UUID = value(
         superuser,
-        "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and jobs.name = %s",
+        "select job_id from kronos.jobs join kronos.workspaces using (workspace_id) where slug = 'kronos-system' and "
+        "jobs.name = %s",
         [name],
     )
     return found
@@ -123,7 +126,9 @@ async def test_what_another_worker_is_at_is_left_to_it_and_looked_for_again(
     assert is_accounted_for(superuser, job_id)
 
 
-async def test_what_a_ring_left_is_rung_for_again_at_once(superuser: Connection, other: Connection, link: Link, watchdog: Watchdog) -> None:
+async def test_what_a_ring_left_is_rung_for_again_at_once(
+    superuser: Connection, other: Connection, link: Link, watchdog: Watchdog
+) -> None:
     job_id = due_job(superuser)
     other.execute("select from kronos.jobs where job_id = %s for update", [job_id])
     assert await watchdog.look(link) is False
@@ -136,7 +141,9 @@ async def test_what_a_ring_left_is_rung_for_again_at_once(superuser: Connection,
 def test_a_clock_that_was_set_is_noticed_once(step: timedelta) -> None:
     clock = ServerClock()
     shown = [clock.was_set(NOON + timedelta(seconds=5 * n), 100 + 5 * n - 0.1, 100 + 5 * n + 0.1) for n in range(4)]
-    stepped = [clock.was_set(NOON + step + timedelta(seconds=5 * n), 100 + 5 * n - 0.1, 100 + 5 * n + 0.1) for n in range(4, 8)]
+    stepped = [
+        clock.was_set(NOON + step + timedelta(seconds=5 * n), 100 + 5 * n - 0.1, 100 + 5 * n + 0.1) for n in range(4, 8)
+    ]
     assert (shown, stepped) == ([False] * 4, [True, False, False, False])
 
 
@@ -148,7 +155,9 @@ def test_an_answer_that_took_long_is_no_set_clock() -> None:
 
 
 @pytest.mark.parametrize("step", [timedelta(minutes=3), -timedelta(minutes=3)])
-async def test_when_postgresqls_clock_was_set_it_rings(superuser: Connection, link: Link, watchdog: Watchdog, step: timedelta) -> None:
+async def test_when_postgresqls_clock_was_set_it_rings(
+    superuser: Connection, link: Link, watchdog: Watchdog, step: timedelta
+) -> None:
     await watchdog.look(link)
     beat(superuser)
     assert await watchdog.look(link) is False
@@ -157,7 +166,9 @@ async def test_when_postgresqls_clock_was_set_it_rings(superuser: Connection, li
     job_id = due_job(superuser)
     body: str = value(superuser, "select pg_get_functiondef('kronos.ring_if_silent'::regproc)")
     assert "at            := kronos.clock();" in body
-    superuser.execute(body.replace(":= kronos.clock();", f":= kronos.clock() + interval '{step.total_seconds()} seconds';").encode())
+    superuser.execute(
+        body.replace(":= kronos.clock();", f":= kronos.clock() + interval '{step.total_seconds()} seconds';").encode()
+    )
     await watchdog.look(link)
     if not is_accounted_for(superuser, job_id):
         assert watchdog.is_due, "it looks again at once"
@@ -174,17 +185,23 @@ async def test_it_says_once_that_it_rings_in_pg_crons_place(
     with caplog.at_level(logging.WARNING, "kronos.worker"):
         await watchdog.look(link)
         await watchdog.look(link)
-    assert [record.message for record in caplog.records] == ["pg_cron has been silent for more than 90 s: workers ring in its place"]
+    assert [record.message for record in caplog.records] == [
+        "pg_cron has been silent for more than 90 s: workers ring in its place"
+    ]
 
 
-async def test_a_worker_accounts_for_what_is_due_when_it_starts_and_when_its_database_is_back(superuser: Connection, start: Start) -> None:
+async def test_a_worker_accounts_for_what_is_due_when_it_starts_and_when_its_database_is_back(
+    superuser: Connection, start: Start
+) -> None:
     job_id = due_job(superuser)
     start()
     await until(lambda: is_accounted_for(superuser, job_id), "the worker's first ring")
     await until(lambda: _is_at_rest_under_beats(superuser), "the worker to hear pg_cron")
 
     later = due_job(superuser)
-    superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-listen'")
+    superuser.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'kronos-worker-listen'"
+    )
     await until(lambda: is_accounted_for(superuser, later), "the ring after the outage", seconds=10)
 
 
@@ -196,26 +213,35 @@ def _is_at_rest_under_beats(superuser: Connection) -> bool:
 
 
 @pytest.mark.parametrize("what", REAPERS)
-async def test_an_internal_task_in_trouble_takes_no_tick_with_it(superuser: Connection, other: Connection, start: Start, what: str) -> None:
+async def test_an_internal_task_in_trouble_takes_no_tick_with_it(
+    superuser: Connection, other: Connection, start: Start, what: str
+) -> None:
     silence(superuser, 3600)
     superuser.execute("create table public.held (); grant all on public.held to kronos_owner")
     replace_reaper(superuser, REAPERS[what])
     superuser.execute(
-        "update tests.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name in ('reaper', 'lease-keeper')"
+        "update tests.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name in ('reaper', "
+        "'lease-keeper')"
     )
     other.execute("lock table public.held")
     before = due_job(superuser)
     missed = make_cron_job(superuser, next_tick_at=NOON, cron="0 12 10 3 *")
 
     worker = start()
-    await until(lambda: is_accounted_for(superuser, before) and is_accounted_for(superuser, missed), "the first ring", seconds=15)
+    await until(
+        lambda: is_accounted_for(superuser, before) and is_accounted_for(superuser, missed),
+        "the first ring",
+        seconds=15,
+    )
     await until(lambda: _reaper_has_begun(superuser, worker), "the reaper", seconds=30)
     after = due_job(superuser)
     await until(lambda: is_accounted_for(superuser, after), "the next ring", seconds=10)
 
     assert worker.process.poll() is None
     ids = [before, missed, after]
-    assert values(superuser, "select count(*) from kronos.executions where job_id = any (%s) group by job_id", [ids]) == [1, 1, 1]
+    assert values(
+        superuser, "select count(*) from kronos.executions where job_id = any (%s) group by job_id", [ids]
+    ) == [1, 1, 1]
     await until(lambda: done(superuser, internal_id(superuser, "lease-keeper")), "the other task", seconds=10)
     assert "PostgreSQL cannot be used" not in worker.log
 
@@ -234,8 +260,12 @@ def _reaper_has_begun(superuser: Connection, worker: Worker) -> bool:
 async def test_tasks_are_broken_off_with_the_worker(superuser: Connection, link: Link, watchdog: Watchdog) -> None:
     silence(superuser, 3600)
     replace_reaper(superuser, REAPERS["sleeps beyond the timeout"])
-    superuser.execute("update tests.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name = 'reaper'")
+    superuser.execute(
+        "update tests.jobs set next_tick_at = date_trunc('minute', clock_timestamp()) where name = 'reaper'"
+    )
     await watchdog.look(link)
-    await until(lambda: values(superuser, "select pid from pg_stat_activity where wait_event = 'PgSleep'"), "the reaper")
+    await until(
+        lambda: values(superuser, "select pid from pg_stat_activity where wait_event = 'PgSleep'"), "the reaper"
+    )
     async with asyncio.timeout(5):
         await watchdog.close()

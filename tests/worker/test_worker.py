@@ -25,7 +25,9 @@ def _count(superuser: psycopg.Connection, condition: str) -> int:
     return int(row[0])
 
 
-async def test_a_notify_wakes_a_worker_long_before_it_polls(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
+async def test_a_notify_wakes_a_worker_long_before_it_polls(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     async with Receiver(answer(), keep=True) as receiver:
         worker = start(poll_seconds=30)
         await worker.started()
@@ -46,7 +48,8 @@ async def test_a_notify_wakes_a_worker_long_before_it_polls(superuser: psycopg.C
 
 def _is_listening(superuser: psycopg.Connection) -> bool:
     rows = superuser.execute(
-        "select query from pg_stat_activity where application_name = 'kronos-worker-listen' and query ~ 'select 1|ring_if_silent'"
+        "select query from pg_stat_activity where application_name = 'kronos-worker-listen' and query ~ 'select "
+        "1|ring_if_silent'"
     )
     return rows.fetchone() is not None
 
@@ -79,7 +82,8 @@ async def test_what_nobody_told_of_is_found_by_polling_and_a_due_time_by_a_timer
         await until(lambda: len(receiver.requests) == 2, "both deliveries")
         await until(lambda: _is_idle(superuser), "the end")
     row = superuser.execute(
-        "select min(started_at - run_at) >= interval '0', max(started_at - run_at) < interval '10 s' from kronos.execution_done"
+        "select min(started_at - run_at) >= interval '0', max(started_at - run_at) < interval '10 s' from "
+        "kronos.execution_done"
     ).fetchone()
     assert row == (True, True)
 
@@ -93,7 +97,9 @@ async def test_success_stores_request_and_response_and_repeats_keep_their_key(
 
     async with Receiver(fail_first, keep=True) as receiver:
         endpoint = add_endpoint(
-            superuser, url=receiver.url, spec={"body_template": {"id": "{{input.id}}"}, "headers": {"X-Id": "{{input.id}}"}}
+            superuser,
+            url=receiver.url,
+            spec={"body_template": {"id": "{{input.id}}"}, "headers": {"X-Id": "{{input.id}}"}},
         )
         (execution_id,) = add_executions(superuser, endpoint, input={"id": 12})
         start()
@@ -101,13 +107,19 @@ async def test_success_stores_request_and_response_and_repeats_keep_their_key(
     assert [request.headers["idempotency-key"] for request in receiver.requests] == [str(execution_id)] * 2
     assert [request.headers["kronos-attempt"] for request in receiver.requests] == ["1", "2"]
     assert [(request.body, request.headers["x-id"]) for request in receiver.requests] == [(b'{"id":12}', "12")] * 2
-    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("SUCCESS", ["FAILED", "SUCCESS"])
-    output = superuser.execute("select output ->> 'body', (output ->> 'status')::integer from kronos.execution_done").fetchone()
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == (
+        "SUCCESS",
+        ["FAILED", "SUCCESS"],
+    )
+    output = superuser.execute(
+        "select output ->> 'body', (output ->> 'status')::integer from kronos.execution_done"
+    ).fetchone()
     assert output == ("done", 200)
 
 
 @pytest.mark.parametrize(
-    ("status", "attempts"), [("400 Bad", 1), ("404 Not Found", 1), ("422 No", 1), ("408 Slow", 3), ("429 Many", 3), ("503 Busy", 3)]
+    ("status", "attempts"),
+    [("400 Bad", 1), ("404 Not Found", 1), ("422 No", 1), ("408 Slow", 3), ("429 Many", 3), ("503 Busy", 3)],
 )
 async def test_what_sending_again_cannot_help_is_sent_once(
     superuser: psycopg.Connection, start: Callable[..., Worker], status: str, attempts: int
@@ -118,7 +130,10 @@ async def test_what_sending_again_cannot_help_is_sent_once(
         start()
         await until(lambda: _is_idle(superuser), "the end")
         assert len(receiver.requests) == attempts
-    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["FAILED"] * attempts)
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == (
+        "FAILED",
+        ["FAILED"] * attempts,
+    )
 
 
 async def test_retry_after_is_waited_out(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
@@ -140,10 +155,14 @@ async def test_of_a_long_retry_after_as_much_is_waited_as_the_endpoint_grants_an
     superuser: psycopg.Connection, start: Callable[..., Worker], policy: dict[str, Any], granted: int
 ) -> None:
     async with Receiver(answer(status="503 Busy", headers="Retry-After: 86400\r\n"), keep=True) as receiver:
-        (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=receiver.url, max_attempts=2, retry_policy=policy))
+        (execution_id,) = add_executions(
+            superuser, add_endpoint(superuser, url=receiver.url, max_attempts=2, retry_policy=policy)
+        )
         start()
         await until(lambda: attempts_of(superuser, execution_id), "the attempt")
-    row = superuser.execute("select response -> 'retry_after' from kronos.attempt order by attempt_number limit 1").fetchone()
+    row = superuser.execute(
+        "select response -> 'retry_after' from kronos.attempt order by attempt_number limit 1"
+    ).fetchone()
     assert row == ({"asked_seconds": 86_400, "granted_seconds": granted},)
     if granted:
         due = superuser.execute(
@@ -171,7 +190,11 @@ async def test_what_cannot_be_made_fails_at_once_and_is_told(
     await until(lambda: _is_idle(superuser), "the end")
     error = superuser.execute("select error ->> 'type', error ->> 'message' from kronos.attempt").fetchone()
     assert error is not None
-    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), error[0]) == ("FAILED", ["FAILED"], "template")
+    assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), error[0]) == (
+        "FAILED",
+        ["FAILED"],
+        "template",
+    )
     assert message in error[1]
 
 
@@ -187,20 +210,38 @@ async def test_content_of_any_kind_harms_nothing(superuser: psycopg.Connection, 
     ):
         ids = {
             name: add_executions(
-                superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=500 if receiver is never else 15_000, max_attempts=2), 5
+                superuser,
+                add_endpoint(
+                    superuser, url=receiver.url, timeout_ms=500 if receiver is never else 15_000, max_attempts=2
+                ),
+                5,
             )
-            for name, receiver in {"nul": with_nul, "bytes": with_bytes, "huge": huge, "never": never, "good": good}.items()
+            for name, receiver in {
+                "nul": with_nul,
+                "bytes": with_bytes,
+                "huge": huge,
+                "never": never,
+                "good": good,
+            }.items()
         }
         # What no number of Python can be: 5,000 digits, which jsonb holds.
         odd = add_executions(superuser, add_endpoint(superuser, url=good.url))
         superuser.execute(
-            "update kronos.execution_live set input = jsonb_build_object('n', repeat('9', 5000)::numeric) where execution_id = %s", odd
+            "update kronos.execution_live set input = jsonb_build_object('n', repeat('9', 5000)::numeric) where "
+            "execution_id = %s",
+            odd,
         )
         worker = start()
         await until(lambda: _is_idle(superuser), "the end", seconds=40)
         assert worker.process.poll() is None
     statuses = {name: {status_of(superuser, one) for one in found} for name, found in ids.items()}
-    assert statuses == {"nul": {"SUCCESS"}, "bytes": {"SUCCESS"}, "huge": {"SUCCESS"}, "never": {"FAILED"}, "good": {"SUCCESS"}}
+    assert statuses == {
+        "nul": {"SUCCESS"},
+        "bytes": {"SUCCESS"},
+        "huge": {"SUCCESS"},
+        "never": {"FAILED"},
+        "good": {"SUCCESS"},
+    }
     assert attempts_of(superuser, ids["never"][0]) == ["TIMED_OUT", "TIMED_OUT"]
     assert attempts_of(superuser, odd[0]) == ["FAILED"]
     row = superuser.execute("select max(pg_column_size(output)) from kronos.execution_done").fetchone()
@@ -208,7 +249,9 @@ async def test_content_of_any_kind_harms_nothing(superuser: psycopg.Connection, 
     assert row[0] < 20_000
 
 
-async def test_a_limit_holds_at_the_receiver_and_does_not_idle(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
+async def test_a_limit_holds_at_the_receiver_and_does_not_idle(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     now, peak = 0, 0
 
     async def slow(talk: Talk) -> None:
@@ -230,7 +273,9 @@ async def test_a_limit_holds_at_the_receiver_and_does_not_idle(superuser: psycop
     assert took < 15  # 0.4 s of work: a slot that became free was used without waiting for the poll
 
 
-async def test_sigterm_finishes_what_is_under_way_and_loses_nothing(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
+async def test_sigterm_finishes_what_is_under_way_and_loses_nothing(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     release = asyncio.Event()
 
     async def held(talk: Talk) -> None:
@@ -261,7 +306,9 @@ async def test_sigterm_gives_back_what_was_claimed_and_not_sent(
     async with Receiver(answer(), keep=True) as receiver:
         ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, max_in_flight=10), 3)
         with psycopg.connect(database_url) as locker:
-            locker.execute("lock table kronos.endpoint_versions in access exclusive mode")  # what deliveries are made of cannot be read
+            locker.execute(
+                "lock table kronos.endpoint_versions in access exclusive mode"
+            )  # what deliveries are made of cannot be read
             worker = start()
             await until(lambda: _count(superuser, "claim_token is not null") == 3, "the claim")
             worker.tell()
@@ -295,7 +342,9 @@ async def test_a_second_signal_ends_at_once(superuser: psycopg.Connection, start
         assert await worker.ends(seconds=8) == 0
 
 
-async def test_results_wait_for_postgresql_to_come_back(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
+async def test_results_wait_for_postgresql_to_come_back(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     release = asyncio.Event()
 
     async def held(talk: Talk) -> None:
@@ -306,19 +355,26 @@ async def test_results_wait_for_postgresql_to_come_back(superuser: psycopg.Conne
         ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=30_000), 5)
         worker = start()
         await until(lambda: len(receiver.requests) == 5, "the deliveries")
-        superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kronos-worker-%'")
+        superuser.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kronos-worker-%'"
+        )
         release.set()
         await until(lambda: _is_idle(superuser), "the results")
         assert worker.process.poll() is None
-        # Each link may have found its connection dead before it used it: then it was replaced, and there is nothing to say.
-        await until(lambda: "cannot be used" not in worker.log or "can be used again" in worker.log, "the worker to say so")
+        # Each link may have found its connection dead before it used it: then it was replaced, and there is nothing to
+        # say.
+        await until(
+            lambda: "cannot be used" not in worker.log or "can be used again" in worker.log, "the worker to say so"
+        )
         add_executions(superuser, add_endpoint(superuser, url=receiver.url))
         await until(lambda: _is_idle(superuser), "further work")
     assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
     assert worker.log.count("cannot be used") <= 3  # once per outage, not once per try
 
 
-async def test_what_a_dead_worker_held_is_delivered_by_another(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
+async def test_what_a_dead_worker_held_is_delivered_by_another(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     async with Receiver(silent) as never, Receiver(answer(), keep=True) as good:
         endpoint = add_endpoint(superuser, url=never.url, timeout_ms=60_000)
         (execution_id,) = add_executions(superuser, endpoint)
