@@ -11,63 +11,11 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint
-from sql_factory import Connection, await_lock, done, entries, live, make_cron_job, records, value, values
+from sql_factory import Connection, await_lock, entries, make_cron_job, value, values
+from turning import assert_told, follow, follow_all, told, turn
 
 MINUTE = timedelta(minutes=1)
 ALL = {"catch_up_policy": "ALL", "catch_up_window_seconds": 86400}
-
-
-def turn(superuser: Connection, endpoint: EndpointRow, to: str, *, at: datetime | None = None) -> None:
-    """Suspends or resumes the workspace, as a request's first transaction does; as if at an instant that has passed."""
-    with superuser.transaction():
-        superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
-        superuser.execute(f"select kronos.{to}_workspace()")
-        if at is not None:
-            superuser.execute(
-                "update kronos.turns set turned_at = %(at)s, instants[cardinality(instants)] = %(at)s where "
-                "workspace_id = %(of)s",
-                {"at": at, "of": endpoint.workspace_id},
-            )
-            if to == "suspend":
-                superuser.execute(
-                    "update kronos.workspaces set suspended_at = %s where workspace_id = %s",
-                    [at, endpoint.workspace_id],
-                )
-
-
-def follow(superuser: Connection, endpoint: EndpointRow, *, limit: int = 500) -> int:
-    """A step; how many jobs it got on with."""
-    return int(value(superuser, "select kronos.turn_some(%s, %s)", [endpoint.workspace_id, limit]))
-
-
-def follow_all(superuser: Connection, endpoint: EndpointRow) -> None:
-    while values(superuser, "select phase from kronos.turns where workspace_id = %s", [endpoint.workspace_id]):
-        assert follow(superuser, endpoint) > 0
-
-
-def told(superuser: Connection, job_id: uuid.UUID) -> list[tuple[str, datetime, int]]:
-    """What became of the job's ticks: each row, its first tick and how many it stands for."""
-    rows = [(row["status"], row["scheduled_at"], row["tick_count"]) for row in done(superuser, job_id)]
-    return sorted(
-        [*rows, *(("RUNS", row["scheduled_at"], 1) for row in live(superuser, job_id))], key=lambda row: row[1]
-    )
-
-
-def assert_told(superuser: Connection, job_ids: list[uuid.UUID], since: datetime, *, is_over: bool = False) -> None:
-    """The ledger has each tick of the jobs once; none is overdue where all have followed."""
-    for job_id in job_ids:
-        (ledger,) = records(superuser, "select * from kronos.check_ledger(%s, %s, clock_timestamp())", [job_id, since])
-        assert (ledger["unaccounted"], ledger["surplus"], ledger["error"]) == (0, 0, None), (job_id, ledger)
-        assert ledger["expected"] == ledger["delivered"] + ledger["missed"] + ledger["skipped"]
-    if is_over:
-        wrong = values(
-            superuser,
-            "select pointer.job_id from kronos.pointers as pointer join kronos.workspaces as workspace using "
-            "(workspace_id)"
-            " where pointer.job_id = any (%s) and pointer.is_halted <> (workspace.status = 'SUSPENDED')",
-            [job_ids],
-        )
-        assert wrong == []
 
 
 @pytest.fixture
