@@ -61,8 +61,8 @@ begin
         select account.left_job_ids, account.delivered into v_late, v_made
           from kronos.account_upto(array[p_job_id], v_now) as account;
     end if;
-    -- Neither accounted for nor found to be broken: they are too many at once, or something passing was in the
-    -- way (is_passing), and a change now would leave these ticks to nobody.
+    -- Neither accounted for nor found to be broken: they are too many at once, or something passing was in
+    -- the way (is_passing), and a change now would leave these ticks to nobody.
     if v_late <> '{}' then
         raise exception 'the ticks of job % that are due cannot be accounted for at this moment',
             p_job_id using
