@@ -23,7 +23,6 @@ _REASONS = {
     "make_one_shots": "what is checked and what is made, under one set of locks",
     "find_one_shots": "one walk over weeks, whose page so far is its variables",
     "search_jobs": "one list, whose order decides which rows are read",
-    "settle_ticks": "what is asked in turn under one lock",
     "retry_execution": "what is asked in turn under one lock",
     "trigger_job": "what is asked in turn under one lock",
     "turn_some": "one step of one workspace, under its lock",

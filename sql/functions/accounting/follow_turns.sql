@@ -4,15 +4,17 @@
 -- their pointers are out of the rings' way, or in it again. A halted pointer stood in a suspension
 -- already. One of a PAUSED job is only moved out of the way: its ticks are the pause's until it ends. The
 -- caller holds the rows' locks. Where no workspace has turned, which is nearly always, one look at an
--- empty table.   Raises: 55P03 where ticks cannot be accounted for at this moment.
-create or replace function kronos.follow_turns(p_job_ids uuid[]) returns void
+-- empty table.
+-- Returns: those that have not followed yet (follow_instants): their ticks are no ring's until they have.
+create or replace function kronos.follow_turns(p_job_ids uuid[]) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_turn record;
+    v_late uuid[] := '{}'::uuid[];
 begin
     if not exists (select from kronos.turns) then
-        return;
+        return v_late;
     end if;
     for v_turn in
         select turn.workspace_id, turn.instants, array_agg(job.job_id) as job_ids
@@ -22,7 +24,7 @@ begin
            and job.trigger = 'CRON'
          group by turn.workspace_id
     loop
-        perform kronos.follow_instants(v_turn.job_ids, v_turn.instants);
+        v_late := v_late || kronos.follow_instants(v_turn.job_ids, v_turn.instants);
         update kronos.pointers as pointer
            set is_halted = at.is_suspended
           from (select found.job_id, found.next_tick_at, workspace.status <> 'ACTIVE' as is_suspended
@@ -30,9 +32,11 @@ begin
                  cross join unnest(v_turn.job_ids) as asked (job_id)
                  cross join lateral kronos.pointer_of(asked.job_id) as found
                  where workspace.workspace_id = v_turn.workspace_id
+                   and asked.job_id <> all (v_late)
                    and found.is_halted <> (workspace.status <> 'ACTIVE')) as at
          where pointer.job_id = at.job_id
            and pointer.next_tick_at = at.next_tick_at;
     end loop;
+    return v_late;
 end
 $$;

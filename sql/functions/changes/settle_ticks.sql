@@ -16,6 +16,7 @@ declare
     v_tick timestamptz;      -- its pointer
     v_why  jsonb;
     v_now  timestamptz;
+    v_late uuid[];
     v_made integer := 0;
 begin
     perform set_config('kronos.settled_job_id',
@@ -46,30 +47,23 @@ begin
         end if;
         select * into strict v_job from kronos.jobs where job_id = p_job_id;
     end if;
-    perform kronos.follow_turns(array[v_job.job_id]);
+    v_late := kronos.follow_turns(array[v_job.job_id]);
     v_tick := (select pointer.next_tick_at from kronos.pointer_of(v_job.job_id) as pointer);
-    if v_tick is null or v_tick > v_now then
+    if v_late = '{}' and (v_tick is null or v_tick > v_now) then
         return 0;
     end if;
     v_why := kronos.why_halted(v_job);
-    if v_why is not null then
+    if v_late = '{}' and v_why is not null then
         perform kronos.skip_ticks(p_job_id, v_now, v_why);
         return 0;
     end if;
-    -- A call takes 10,000 ticks at most; no window holds more than 44,640.
-    for v_call in 1 .. 5 loop
-        v_made := v_made + kronos.account_each(array[p_job_id], v_now);
-        exit when not exists (select from kronos.pointer_of(p_job_id) as pointer
-                               where pointer.next_tick_at <= v_now);
-    end loop;
-    -- Neither accounted for nor found to be broken: something passing was in the way (is_passing), and a
-    -- change now would leave these ticks to nobody.
-    if exists (select
-                 from kronos.jobs as job
-                cross join lateral kronos.pointer_of(job.job_id) as pointer
-                where job.job_id = p_job_id
-                  and pointer.next_tick_at = v_tick
-                  and kronos.job_fault(job) is null) then
+    if v_late = '{}' then
+        select account.left_job_ids, account.delivered into v_late, v_made
+          from kronos.account_upto(array[p_job_id], v_now) as account;
+    end if;
+    -- Neither accounted for nor found to be broken: they are too many at once, or something passing was in
+    -- the way (is_passing), and a change now would leave these ticks to nobody.
+    if v_late <> '{}' then
         raise exception 'the ticks of job % that are due cannot be accounted for at this moment',
             p_job_id using
             errcode = 'lock_not_available';

@@ -1,6 +1,7 @@
 -- end_each: what end_jobs does, for a batch of jobs. Where one of them fails, its half of the batch is tried
 -- apart, and so on.
--- Returns: how many were retired; what somebody holds, or fails, is left for the next run.
+-- Returns: how many were retired; what somebody holds, or fails, is left for the next run, and so is a job
+-- whose ticks cannot be accounted for at this moment, or are too many for one run (account_upto).
 create or replace function kronos.end_each(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -9,6 +10,8 @@ declare
     v_job     record;
     v_live    uuid[] := '{}'::uuid[];
     v_retired uuid[] := '{}'::uuid[];
+    v_late    uuid[] := '{}'::uuid[];
+    v_left    uuid[];
 begin
     for v_job in
         select job.job_id, kronos.why_halted(job) as why_halted,
@@ -27,8 +30,11 @@ begin
                   from kronos.jobs as job
                  where job.job_id = v_job.job_id;
             end if;
-            perform kronos.follow_turns(array[v_job.job_id]);
-            if v_job.why_halted is null then
+            v_left := kronos.follow_turns(array[v_job.job_id]);
+            v_late := v_late || v_left;
+            if v_left <> '{}' then
+                null;
+            elsif v_job.why_halted is null then
                 v_live := v_live || v_job.job_id;
             else
                 perform kronos.skip_ticks(v_job.job_id, p_now, v_job.why_halted);
@@ -36,9 +42,13 @@ begin
         exception when others then
             raise warning 'kronos: the last ticks of job % cannot be accounted for: % (%)', v_job.job_id,
                 sqlerrm, sqlstate;
+            if kronos.is_passing(sqlstate) then
+                v_late := v_late || v_job.job_id;
+            end if;
         end;
     end loop;
-    perform kronos.account_each(v_live, p_now);
+    select account.left_job_ids into v_left from kronos.account_upto(v_live, p_now) as account;
+    v_retired := array(select unnest(v_retired) except select unnest(v_late || v_left));
     update kronos.jobs
        set status = 'RETIRED', ticks_until = p_now, status_reason = jsonb_build_object(
            'code', 'ended', 'detail', format('ends_at %s has passed', kronos.iso(ends_at))

@@ -23,7 +23,10 @@ begin
         update kronos.jobs
            set status = 'ACTIVE', status_reason = null, resume_at = null
          where job_id = any (v_held) and status = 'PAUSED';
-        perform kronos.follow_turns(v_held);
+        if kronos.follow_turns(v_held) <> '{}' then
+            raise exception 'the ticks that are due cannot be accounted for at this moment'
+                using errcode = 'lock_not_available';
+        end if;
         select coalesce(array_agg(job.job_id), '{}'), coalesce(array_agg(job.alarm), '{}') into v_due,
                v_alarms
           from kronos.jobs as job

@@ -13,6 +13,7 @@ declare
     v_now  constant timestamptz := kronos.clock();
     v_held    uuid[];
     v_paused  uuid[];
+    v_late    uuid[] := '{}'::uuid[];
 begin
     if p_job_ids = '{}' then
         return '{}'::uuid[];
@@ -33,7 +34,8 @@ begin
              where job_id = any (v_paused);
         end if;
         if p_ticks then
-            perform kronos.follow_turns(v_held);
+            v_late := kronos.follow_turns(v_held);
+            v_held := array(select unnest(v_held) except select unnest(v_late));
         end if;
         if p_entries and p_is_suspended then
             perform kronos.unregister_jobs(v_held);
