@@ -71,6 +71,7 @@ _LONGEST = (
     "test_old_snapshots",
     "test_corrupt_jobs",
     "test_doctor",
+    "test_doctor_schema",
     "test_kill_up",
     "test_firing",
     "test_storm",

@@ -13,7 +13,7 @@ REFUSED = [
     ("* * * *", "4 fields", "write five fields"),
     ("* * * * * *", "6 fields", "write * * * * *"),
     ("0 0 12 * * ? 2024", "7 fields", "write 0 12 * * ?"),
-    ("30 seconds", "30 seconds", "second"),
+    ("30 seconds", "30 seconds", 'write "every": "'),
     ("* * * * * foo", "6 fields", "write * * * * *"),
     ("@reboot", '"@reboot"', "IMMEDIATE"),
     ("@Daily", '"@Daily"', "write @daily"),

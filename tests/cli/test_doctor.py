@@ -2,82 +2,17 @@
 it."""
 
 import json
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
-from conftest import await_condition
+from cli.examined import CHECKS, Examine, failing, run
 from factory import add_endpoint, add_executions
-from kronos import doctor, errors, migrations, ringing
-from kronos.__main__ import main
-from kronos.doctor import findings
-from kronos.doctor.findings import Finding
+from kronos import doctor
 from scale import fill_cron_jobs
-from sql_factory import make_cron_job, value
-
-MINUTE = timedelta(minutes=1)
-# In a copy pg_cron's launcher serves another database, and rings here for nobody.
-NOT_HERE = {"cron.database_name", "heartbeat", "workers", "queue"}  # nor does a worker run
-CHECKS = {
-    "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges",
-    "cron.database_name", "internal jobs",
-    "heartbeat", "hold", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones",
-    "time zone data",
-    "partitions", "partition notes", "partition owners", "retention", "default partitions", "growth", "ledger",
-    "objects", "alarms",
-    "workers", "queue", "writes", "tables",
-}  # fmt: skip
-Examine = Callable[..., dict[str, Finding]]
-
-
-@pytest.fixture
-def examine(superuser: psycopg.Connection, database_url: str) -> Examine:
-    """The findings by check, once pg_cron's launcher is back from the copying of databases.
-
-    The internal jobs have run: in a copy nobody rings for them, and they are overdue when the session is some minutes
-    old.
-    """
-    superuser.execute(
-        "select kronos.fire(job_id) from kronos.jobs join kronos.endpoints using (endpoint_id) where type = 'INTERNAL'"
-    )
-
-    def has_launcher() -> bool:
-        return next(
-            each.ok
-            for each in doctor.examine(database_url, fix=False, progress=lambda checked, total: None)
-            if each.check == "launcher"
-        )
-
-    await_condition(has_launcher, "pg_cron's launcher")
-
-    def found(url: str = database_url, *, fix: bool = False) -> dict[str, Finding]:
-        return {
-            finding.check: finding for finding in doctor.examine(url, fix=fix, progress=lambda checked, total: None)
-        }
-
-    return found
-
-
-def failing(found: dict[str, Finding]) -> set[str]:
-    for finding in found.values():
-        assert finding.detail
-        assert finding.ok or (finding.meaning and finding.fix), finding
-    return {check for check, finding in found.items() if not finding.ok} - NOT_HERE
-
-
-@pytest.fixture
-def job_id(superuser: psycopg.Connection) -> Any:
-    """A sound job, accounted for up to this minute, the present one included."""
-    minute: datetime = value(superuser, "select date_trunc('minute', now())")
-    made = make_cron_job(
-        superuser, ticks_from=minute - 11 * MINUTE, next_tick_at=minute - 10 * MINUTE, is_registered=True
-    )
-    superuser.execute("select kronos.account_ticks(array[%s::uuid], clock_timestamp())", [made])
-    return made
+from sql_factory import value
 
 
 def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
@@ -231,10 +166,6 @@ def test_a_connection_that_may_not_see_everything_says_so(examine: Examine, data
     assert "ledger" not in found
 
 
-def run(url: str | None, *options: str) -> Result:
-    return CliRunner().invoke(main, ["doctor", *options], env={"KRONOS_DATABASE_URL": url}, catch_exceptions=False)
-
-
 def test_the_command_ends_with_1_where_something_fails_and_tells_it_as_json(
     database_url: str, superuser: psycopg.Connection, job_id: Any
 ) -> None:
@@ -259,220 +190,6 @@ def test_a_database_that_cannot_be_reached_is_a_finding() -> None:
 def test_without_a_database_url_it_says_which_setting_is_missing() -> None:
     told = run(None)
     assert (told.exit_code, "KRONOS_DATABASE_URL" in told.output) == (1, True)
-
-
-@pytest.mark.parametrize(
-    ("harm", "check", "detail"),
-    [
-        (
-            "alter table kronos.jobs disable row level security",
-            "objects",
-            "row level security is off on table kronos.jobs",
-        ),
-        (
-            "alter table kronos.jobs no force row level security",
-            "objects",
-            "row level security is not forced on table kronos.jobs",
-        ),
-        ("drop policy of_workspace on kronos.jobs", "objects", "policy of_workspace on kronos.jobs is gone"),
-        (
-            "create policy mine on kronos.jobs to kronos_api using (true)",
-            "objects",
-            "policy mine on kronos.jobs is not this release's",
-        ),
-        ("grant select on kronos.api_keys to kronos_worker", "objects", "table kronos.api_keys has other rights"),
-        ("alter table kronos.jobs disable trigger user", "objects", "on kronos.jobs is switched off"),
-        ("drop function kronos.fire", "objects", "function kronos.fire(uuid) is gone"),
-        ("drop function kronos.check_ledgers", "ledger", "function kronos.check_ledgers"),
-        ("drop function kronos.pg_cron_drift cascade", "drift", "function kronos.pg_cron_drift() does not exist"),
-        (
-            "revoke execute on function kronos.fire from kronos_cron",
-            "privileges",
-            "kronos_cron cannot execute kronos.fire",
-        ),
-        ("drop view kronos.job_details", "objects", "view kronos.job_details is gone"),
-        (
-            """create or replace function kronos.clock() returns timestamptz language sql volatile parallel safe
-               return pg_catalog.clock_timestamp() - interval '1 hour'""",
-            "objects",
-            "function kronos.clock() has other text",
-        ),
-        (
-            """create or replace function kronos.now() returns timestamptz language sql stable parallel safe
-               return pg_catalog.now() - interval '1 hour'""",
-            "objects",
-            "function kronos.now() has other text",
-        ),
-        ("alter function kronos.now() immutable", "objects", "function kronos.now() has other text"),
-        ("delete from kronos.heartbeats", "internal jobs", "0 of 0 internal jobs"),
-    ],
-    ids=lambda each: " ".join(each.split()) if " " in each and "kronos." in each else "",
-)
-def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
-    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, check: str, detail: str
-) -> None:
-    superuser.execute(harm.encode())
-    found = examine()
-    assert (found[check].ok, detail in found[check].detail) == (False, True), found[check]
-    assert [found[each] for each in failing(found) if not (found[each].fix or "").startswith(findings.MIGRATE)] == []
-    migrations.migrate(database_url)
-    assert failing(examine()) == set()
-
-
-@pytest.mark.parametrize(
-    ("harm", "detail"),
-    [
-        ("alter role kronos_cron nologin", "kronos_cron cannot log in"),
-        (
-            "alter role kronos_api nologin",
-            "kronos_api cannot log in and connect to this database, nor can any role that may become it",
-        ),
-        ("alter role kronos_worker nologin", "kronos_worker cannot log in and connect"),
-        (
-            "revoke connect on database {0} from public",
-            "kronos_cron cannot connect to this database, kronos_api cannot log in and connect",
-        ),
-        ("alter role kronos_api bypassrls", "kronos_api is past row level security, as a role with bypassrls"),
-        ("alter role kronos_worker superuser", "kronos_worker is past row level security, as a superuser"),
-    ],
-)
-def test_a_role_that_is_not_as_it_was_made_is_found_and_migrate_puts_it_right(
-    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, detail: str
-) -> None:
-    try:
-        superuser.execute(harm.format(superuser.info.dbname).encode())
-        found = examine()
-        assert failing(found) == {"privileges"}
-        assert detail in found["privileges"].detail
-        migrations.migrate(database_url)
-        assert failing(examine()) == set()
-    finally:  # a role is the server's, and other tests' too
-        superuser.execute("alter role kronos_cron login")
-        superuser.execute("alter role kronos_api login nobypassrls")
-        superuser.execute("alter role kronos_worker login nosuperuser")
-
-
-def test_a_login_of_ones_own_stands_in_for_a_role_that_may_not_log_in(
-    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any
-) -> None:
-    name = f"login_of_{superuser.info.dbname}"
-    try:
-        superuser.execute(f"create role {name} login in role kronos_api".encode())
-        superuser.execute("alter role kronos_api nologin")
-        assert failing(examine()) == set()
-        migrations.migrate(database_url)
-        assert (
-            value(superuser, "select rolcanlogin from pg_roles where rolname = 'kronos_api'") is False
-        )  # as its administrator wants it
-    finally:
-        superuser.execute("alter role kronos_api login")
-        superuser.execute(f"drop role {name}".encode())
-
-
-@pytest.mark.parametrize(
-    ("harm", "mended", "why"),
-    [
-        ("alter role kronos_cron nologin", "alter role kronos_cron login", "has no right to log in"),
-        (
-            "alter role kronos_cron connection limit 0",
-            "alter role kronos_cron connection limit -1",
-            "may have no connection",
-        ),
-        (
-            "revoke connect on database {0} from public",
-            "grant connect on database {0} to public",
-            "may not connect to this database",
-        ),
-    ],
-)
-def test_why_pg_cron_is_let_in_nowhere_is_said_and_what_lets_it_in(
-    superuser: psycopg.Connection, harm: str, mended: str, why: str
-) -> None:
-    database = superuser.info.dbname
-    try:
-        superuser.execute(harm.format(database).encode())
-        setup, login = ringing.setup(superuser)
-        assert login is not None
-        assert (login.verdict, login.why) == ("refused", f"kronos_cron {why}")
-        superuser.execute(ringing.what_to_write(setup, login).partition("; pg_cron then rings")[0].encode())
-        assert ringing.setup(superuser)[0].shut_out is None
-    finally:
-        superuser.execute(mended.format(database).encode())
-
-
-def test_a_fix_that_cannot_be_made_is_a_finding_and_hides_no_other(
-    examine: Examine, superuser: psycopg.Connection, job_id: Any
-) -> None:
-    superuser.execute("drop function kronos.reap")
-    found = examine(fix=True)
-    assert (found["fix"].ok, "function kronos.reap() does not exist" in found["fix"].detail) == (False, True)
-    assert found["fix"].fix == findings.MIGRATE
-    assert set(found) == CHECKS | {"fix"}
-    assert failing(found) == {"fix", "objects"}
-
-
-def test_a_table_that_is_gone_is_no_migrations_to_bring_back(
-    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any
-) -> None:
-    superuser.execute("drop table kronos.attempt_late")
-    found = examine()["objects"]
-    assert (
-        found.ok,
-        "table kronos.attempt_late is gone" in found.detail,
-        "restore the backup" in (found.fix or ""),
-    ) == (False, True, True)
-    with pytest.raises(errors.MigrationFailed, match=r"attempt_late.*restore the backup"):
-        migrations.migrate(database_url)
-
-
-@pytest.mark.parametrize(
-    ("harm", "name"),
-    [
-        ("drop index kronos.jobs_name_taken", "jobs_name_taken"),
-        ("drop index kronos.execution_done_newest", "execution_done_newest"),
-        (
-            "update pg_index set indisvalid = false where indexrelid = 'kronos.jobs_one_live_version'::regclass",
-            "jobs_one_live_version",
-        ),
-        ("alter table kronos.attempt_late drop constraint attempt_late_pkey", "attempt_late_pkey"),
-        ("alter table kronos.backfills drop constraint backfills_end_is_told", "backfills_end_is_told"),
-        ("update pg_constraint set convalidated = false where conname = 'backfills_job_fkey'", "backfills_job_fkey"),
-    ],
-)
-def test_an_index_or_a_constraint_that_is_not_there_or_does_not_hold_is_found(
-    examine: Examine, superuser: psycopg.Connection, database_url: str, harm: str, name: str
-) -> None:
-    superuser.execute(harm.encode())
-    migrations.migrate(database_url)  # which neither makes it again nor forgets it
-    found = examine()
-    assert failing(found) == {"tables"}
-    assert found["tables"].detail == f"missing, or not valid: {name}"
-    assert name in (found["tables"].fix or "")
-    if harm.startswith("drop index"):
-        superuser.execute((found["tables"].fix or "").partition(": ")[2].encode())
-        assert failing(examine()) == set()
-
-
-@pytest.mark.parametrize(
-    ("harm", "told"),
-    [
-        ("drop trigger jobs_stay_sound on kronos.jobs", "trigger jobs_stay_sound on kronos.jobs is gone"),
-        ("alter table kronos.jobs disable trigger jobs_stay_sound", "jobs_stay_sound on kronos.jobs is switched off"),
-        ("alter table kronos.jobs enable trigger jobs_stay_sound", "jobs_stay_sound on kronos.jobs is switched off"),
-    ],
-)
-def test_a_jobs_rules_that_nobody_keeps_are_found_and_migrate_puts_them_right(
-    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, told: str
-) -> None:
-    """They are a trigger's, for replication too (decision 0036), where they were constraints."""
-    superuser.execute(harm.encode())
-    found = examine()
-    assert failing(found) == {"objects"}
-    assert told in found["objects"].detail
-    migrations.migrate(database_url)
-    assert failing(examine()) == set()
-    with pytest.raises(psycopg.errors.CheckViolation, match="jobs_retired_is_told"):
-        superuser.execute("update kronos.jobs set retired_at = now() where job_id = %s", [job_id])
 
 
 def test_no_worker_and_a_queue_that_grows_are_found(

@@ -98,6 +98,8 @@ def test_differences_that_cannot_be_mended_keep_no_other_from_its_turn(many: Con
         if output["left"]["entries"] == broken:
             break
     assert output["left"]["entries"] == broken
+    output = reap(many, "10 minutes")  # nothing else is left, and each of them is tried
+    assert output["left"]["entries"] == broken
     assert output["failed"] == broken
     assert len(output["errors"]) == 100
     assert {error["type"] for error in output["errors"]} == {"22023"}

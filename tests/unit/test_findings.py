@@ -1,5 +1,5 @@
 """What the doctor says of what it found, and what puts it right; what it finds is looked for in
-tests/cli/test_doctor.py."""
+tests/cli/test_doctor.py and test_doctor_schema.py."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,11 +1,13 @@
 """Workers on the test's own database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from kronos.worker.link import Link, Outage
+from worker.protocol import as_worker
 from worker.running import Worker, keep_from_ringing, workers
 
 
@@ -27,3 +29,16 @@ def other(database_url: str) -> Iterator[psycopg.Connection]:
     with psycopg.connect(database_url) as connection:
         yield connection
         connection.rollback()
+
+
+@pytest.fixture
+def worker(database_url: str) -> Iterator[psycopg.Connection]:
+    with as_worker(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def link(database_url: str) -> AsyncIterator[Link]:
+    made = Link(database_url, "test", Outage())
+    yield made
+    await made.close()

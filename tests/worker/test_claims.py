@@ -1,9 +1,6 @@
 """What the statements' callers promise: no result stops its batch, rotation is exact, wakes are not lost."""
 
-import asyncio
 import json
-import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -13,16 +10,12 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions, attempts_of, in_flight, status_of
-from kronos.delivery.egress import EgressPolicy
-from kronos.delivery.http import HttpTransport
 from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
 from kronos.worker.arrays import Documents
 from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
-from kronos.worker.loop import Loop
 from kronos.worker.rotation import Rotation
-from kronos.worker.wake import Wake
 from worker.protocol import EVERYTHING, as_worker, claim
 
 HISTORY = """
@@ -34,13 +27,6 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
   from kronos.execution_live
  where execution_id = %s
 """
-
-
-@pytest.fixture
-async def link(database_url: str) -> AsyncIterator[Link]:
-    made = Link(database_url, "test", Outage())
-    yield made
-    await made.close()
 
 
 async def test_a_worker_reads_what_python_has_not(link: Link) -> None:
@@ -271,222 +257,3 @@ async def test_whichever_answer_is_lost_each_result_counts_once(
                 assert said == wanted
                 break
     await link.close()
-
-
-def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn() -> None:
-    rotation, endpoints = Rotation(), ids(150)
-    rotation.offer(endpoints)
-    first = rotation.next(100)
-    assert ([one.endpoint_id for one in first], sum(one.quota for one in first)) == (endpoints[:64], 100)
-    second, third = rotation.next(10), rotation.next(100)
-    assert [one.endpoint_id for one in [*second, *third]] == endpoints[64:138]
-    assert (sum(one.quota for one in second), sum(one.quota for one in third)) == (10, 100)
-    assert {one.quota for one in second} == {1}
-    assert Rotation().next(5) == []
-
-
-def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> None:
-    rotation, (limited, other) = Rotation(), ids(2)
-    rotation.offer([limited])
-    rotation.claimed(rotation.next(5), [])
-    assert not rotation
-    rotation.offer_again([other])
-    assert not rotation
-    rotation.offer_again([limited])
-    assert [one.endpoint_id for one in rotation.next(5)] == [limited]
-
-
-def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_old_work_waits() -> None:
-    rotation, now = Rotation(), datetime(2026, 11, 28, 8, tzinfo=UTC)
-    fresh, old, *claimed = ids(102)
-    found = [(fresh, -1.0, now), (old, -3_600_000.0, now - timedelta(hours=1))]
-    rotation.look_fully([claims.DueEndpoint(endpoint_id=one, due_in_ms=ms, due_at=at) for one, ms, at in found])
-    assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)}
-    for endpoint_id in claimed:
-        rotation.claimed([], [_claim(endpoint_id, now)])
-    assert rotation.floors == {old: now - timedelta(hours=1, seconds=1)} | dict.fromkeys(
-        claimed[-64:], now - timedelta(seconds=1)
-    )
-    rotation.claimed([], [_claim(claimed[0], now - timedelta(hours=2))])
-    assert rotation.floors.keys() == {old, claimed[0], *claimed[-63:]}
-    assert rotation.floors[claimed[0]] == now - timedelta(seconds=1), "a floor does not sink"
-    rotation.look_fully([])
-    assert rotation.floors == {}
-
-
-def ids(count: int) -> list[str]:
-    return [str(uuid4()) for _ in range(count)]
-
-
-def _claim(endpoint_id: str, due_at: datetime) -> claims.Claim:
-    (some,) = ids(1)
-    return claims.Claim(
-        execution_id=some,
-        workspace_id=some,
-        job_id=some,
-        endpoint_id=endpoint_id,
-        endpoint_version=1,
-        attempt_count=1,
-        max_attempts=5,
-        scheduled_at=due_at,
-        timeout_ms=1,
-        holds_slot=False,
-        input="{}",
-        due_at=due_at,
-    )
-
-
-class Clock:
-    """Stands in for the machine's monotonic clock: who stood still for 50 ms would see the two looks as one."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-def test_a_wake_is_followed_by_two_more_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
-    monkeypatch.setattr("kronos.worker.wake.time", clock)
-    wake = Wake(poll_seconds=30)
-    wake.looked(clock.now, None)
-    assert not wake.is_due
-    wake.now()
-    assert wake.is_due
-    looks, started = [], clock.now
-    for millisecond in range(200):
-        clock.now = started + millisecond / 1000
-        if wake.is_due:
-            looks.append(millisecond)
-            wake.looked(clock.now, None)
-    assert looks == [0, 15, 50]
-
-
-def test_looks_that_were_asked_for_do_not_multiply_the_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
-    monkeypatch.setattr("kronos.worker.wake.time", clock)
-    wake = Wake(poll_seconds=1)
-    wake.now()
-    for milliseconds in (20, 100, 300):
-        wake.within(milliseconds / 1000)
-    looks = []
-    for millisecond in range(20_000):
-        clock.now = 1000 + millisecond / 1000
-        if wake.is_due:
-            looks.append(millisecond)
-            wake.looked(clock.now, None)
-    assert len([look for look in looks if look >= 10_000]) <= 10 / 0.7
-
-
-async def test_who_waits_for_a_look_goes_on_when_it_is_time() -> None:
-    wake = Wake(poll_seconds=30)
-    wake.looked(time.monotonic(), 0.05)
-    async with asyncio.timeout(20):
-        while not wake.is_due:
-            await wake.wait(for_look=True)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The worker's clock."""
-    made = Clock()
-    monkeypatch.setattr("kronos.worker.wake.time", made)
-    monkeypatch.setattr("kronos.worker.loop.time", made)
-    return made
-
-
-def _loop(link: Link, wake: Wake, concurrency: int = 1) -> Loop:
-    transport = HttpTransport(EgressPolicy())
-    return Loop(
-        claiming=link,
-        finalizing=link,
-        transport=transport,
-        worker_id="w",
-        concurrency=concurrency,
-        lease=timedelta(seconds=15),
-        wake=wake,
-    )
-
-
-def _add_old_work(superuser: psycopg.Connection, endpoint: EndpointRow) -> None:
-    add_executions(superuser, endpoint)
-    superuser.execute("update kronos.execution_live set visible_at = now() - interval '1 hour'")
-
-
-class AwayLink(Link):
-    """PostgreSQL is away for ten minutes, on the clock given, when a connection is asked for the nth time."""
-
-    def __init__(self, database_url: str, clock: Clock, *, nth: int) -> None:
-        super().__init__(database_url, "test", Outage())
-        self._clock, self._nth = clock, nth
-
-    async def connected(self) -> psycopg.AsyncConnection[Any]:
-        self._nth -= 1
-        if self._nth == 0:
-            self._clock.now += 600
-        return await super().connected()
-
-
-@pytest.mark.parametrize("nth", [1, 2, 3], ids=["before a look", "before its upkeep", "before its question"])
-async def test_how_long_postgresql_was_away_does_not_put_off_the_looks_that_follow(
-    superuser: psycopg.Connection, database_url: str, clock: Clock, nth: int
-) -> None:
-    endpoint = add_endpoint(superuser)
-    link, wake = AwayLink(database_url, clock, nth=nth), Wake(poll_seconds=1)
-    loop = _loop(link, wake)
-    await loop._look()
-    clock.now += 5
-    assert wake.is_due
-    _add_old_work(superuser, endpoint)
-    clock.now += 25
-    await loop._look()
-    assert loop._rotation, "what came to wait further back is found half a minute later at the latest"
-    await link.close()
-
-
-async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed(
-    superuser: psycopg.Connection, database_url: str, link: Link, clock: Clock
-) -> None:
-    endpoint, wake = add_endpoint(superuser), Wake(poll_seconds=1)
-    loop = _loop(link, wake)
-    await loop._look()
-    _add_old_work(superuser, endpoint)
-    superuser.execute(
-        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
-        [endpoint.workspace_id],
-    )
-    with psycopg.connect(database_url, autocommit=True) as listener:
-        listener.execute("listen kronos_work")
-        with superuser.transaction():
-            superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
-            superuser.execute("select kronos.resume_workspace()")
-        (told,) = listener.notifies(timeout=20, stop_after=1)
-    wake.now()
-    await loop._look()
-    assert not loop._rotation, "a look that is not full reads what came since the last full one"
-    wake.now(is_old=told.payload == "old")
-    await loop._look()
-    assert loop._rotation
-
-
-def test_a_claim_waits_for_half_of_the_slots_or_for_three_milliseconds(link: Link) -> None:
-    async def run() -> None:
-        loop, clock = _loop(link, Wake(poll_seconds=30), concurrency=100), asyncio.get_running_loop()
-        assert loop._has_room, "a lone execution is claimed at once"
-        loop._has_room, loop._held, loop._undelivered = False, 100, 100
-        for undelivered in range(99, 50, -1):
-            loop._undelivered = loop._held = undelivered
-            loop._slot_freed()
-            assert not loop._has_room
-        assert loop._room_timer is not None
-        assert loop._room_timer.when() - clock.time() <= 0.003
-        loop._undelivered = loop._held = 50
-        loop._slot_freed()
-        assert loop._has_room
-        loop._has_room, loop._undelivered, loop._held = False, 99, 99
-        loop._slot_freed()
-        async with asyncio.timeout(20):
-            while not loop._has_room:
-                await loop._wake.wait(for_look=False)
-
-    asyncio.run(run())

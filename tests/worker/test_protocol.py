@@ -1,9 +1,7 @@
 """The delivery protocol, crash point by crash point: claim, lease, finalize, expire, release. Real PostgreSQL, as
 kronos_worker."""
 
-import threading
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
@@ -12,13 +10,7 @@ import pytest
 from conftest import await_condition
 from factory import add_endpoint, add_executions, attempts_of, end_leases, in_flight, status_of
 from kronos.sql import texts
-from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, expire, finalize, release, run
-
-
-@pytest.fixture
-def worker(database_url: str) -> Iterator[psycopg.Connection]:
-    with as_worker(database_url) as connection:
-        yield connection
+from worker.protocol import as_worker, claim, claim_params, expire, finalize, release, run
 
 
 def _gates_agree(superuser: psycopg.Connection) -> bool:
@@ -247,155 +239,6 @@ def test_at_most_once_is_never_sent_again(superuser: psycopg.Connection, worker:
     assert expire(worker) == (0, 1)
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("FAILED", ["LOST"])
     assert claim(worker, endpoint)[1] == []
-
-
-def test_dead_leases_that_fill_a_limit_do_not_wedge_the_endpoint(
-    superuser: psycopg.Connection, worker: psycopg.Connection
-) -> None:
-    endpoint = add_endpoint(superuser, max_in_flight=5)
-    add_executions(superuser, endpoint, 20)
-    _, claimed = claim(worker, endpoint, quota=50)
-    assert (len(claimed), claim(worker, endpoint, quota=50)[1], in_flight(superuser, endpoint)) == (5, [], 5)
-    end_leases(superuser)
-    assert expire(worker) == (5, 0)
-    token, again = claim(worker, endpoint, quota=50)
-    assert (len(again), in_flight(superuser, endpoint)) == (5, 5)
-    finalize(worker, token, again)
-    assert in_flight(superuser, endpoint) == 0
-
-
-def test_a_limit_is_exact_under_eight_claimers(superuser: psycopg.Connection, database_url: str) -> None:
-    endpoint = add_endpoint(superuser, max_in_flight=5)
-    add_executions(superuser, endpoint, 300)
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            with as_worker(database_url) as connection:
-                while connection.execute("select exists (select from kronos.execution_live)").fetchone() == (True,):
-                    token, claimed = claim(connection, endpoint, quota=3)
-                    if claimed:
-                        finalize(connection, token, claimed)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    peak = 0
-    while any(thread.is_alive() for thread in threads):
-        counted = superuser.execute(
-            """
-            select (select in_flight from kronos.endpoint_gate where endpoint_id = %(id)s),
-                   (select count(*) from kronos.execution_live where endpoint_id = %(id)s and claim_token is not null)
-            """,
-            {"id": endpoint.endpoint_id},
-        ).fetchone()
-        assert counted is not None
-        assert counted[0] == counted[1]
-        peak = max(peak, counted[0])
-    assert errors == []
-    assert 0 < peak <= 5
-    ended = superuser.execute(
-        "select count(*) filter (where status = 'SUCCESS'), count(*) from kronos.execution_done"
-    ).fetchone()
-    assert (ended, in_flight(superuser, endpoint)) == ((300, 300), 0)
-
-
-def test_no_execution_is_claimed_twice(superuser: psycopg.Connection, database_url: str) -> None:
-    endpoints = [add_endpoint(superuser), add_endpoint(superuser)]
-    ids = [*add_executions(superuser, endpoints[0], 200), *add_executions(superuser, endpoints[1], 200)]
-    claimed: list[uuid.UUID] = []
-
-    def work() -> None:
-        with as_worker(database_url) as connection:
-            while connection.execute(
-                "select exists (select from kronos.execution_live where claim_token is null)"
-            ).fetchone() == (True,):
-                claimed.extend(claim(connection, *endpoints, quota=7)[1])
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(claimed) == sorted(ids)
-
-
-def test_a_claim_never_waits(superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str) -> None:
-    endpoint = add_endpoint(superuser, max_in_flight=5)
-    add_executions(superuser, endpoint, 3)
-    with psycopg.connect(database_url) as locker:
-        for locked in ("kronos.endpoint_gate", "kronos.execution_live"):
-            locker.execute(f"select from {locked} for update")
-            assert (
-                claim(worker, endpoint)[1] == []
-            )  # one that waited would end in the error of lock_timeout: the lock stays
-            locker.rollback()
-    assert len(claim(worker, endpoint)[1]) == 3
-
-
-def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(
-    superuser: psycopg.Connection, worker: psycopg.Connection
-) -> None:
-    paused, delayed = add_endpoint(superuser), add_endpoint(superuser)
-    add_executions(superuser, paused, 2)
-    add_executions(superuser, delayed, due_in_seconds=60)
-    superuser.execute(
-        "update kronos.endpoint_gate set paused_until = now() + interval '1 h' where endpoint_id = %s",
-        [paused.endpoint_id],
-    )
-    assert claim(worker, paused, delayed)[1] == []
-    due = {row[0]: row[1] for row in run(worker, "list_due_endpoints", FULL_LOOK)}
-    assert due[paused.endpoint_id] <= 0
-    assert 55_000 < due[delayed.endpoint_id] <= 60_000
-
-
-def test_an_unlimited_endpoint_never_touches_its_gate(
-    superuser: psycopg.Connection, worker: psycopg.Connection
-) -> None:
-    endpoint = add_endpoint(superuser)
-    ids = add_executions(superuser, endpoint, 20)
-    before = superuser.execute(
-        "select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]
-    ).fetchone()
-    token, _ = claim(worker, endpoint, quota=50)
-    finalize(worker, token, ids)
-    assert (
-        superuser.execute(
-            "select xmin, xmax from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]
-        ).fetchone()
-        == before
-    )
-
-
-def test_a_limit_can_be_switched_on_and_off_while_claims_run(
-    superuser: psycopg.Connection, worker: psycopg.Connection
-) -> None:
-    endpoint = add_endpoint(superuser)
-    add_executions(superuser, endpoint, 20)
-    limit = "update kronos.endpoint_gate set max_in_flight = %s where endpoint_id = %s"
-    uncounted, first = claim(worker, endpoint, quota=7)
-    superuser.execute(limit, [4, endpoint.endpoint_id])
-    counted, second = claim(worker, endpoint, quota=50)
-    assert (len(second), in_flight(superuser, endpoint)) == (4, 4)
-    finalize(worker, uncounted, first)
-    assert in_flight(superuser, endpoint) == 4  # those that were not counted give nothing back
-    superuser.execute(limit, [None, endpoint.endpoint_id])
-    unlimited, third = claim(worker, endpoint, quota=5)
-    finalize(worker, counted, second)
-    finalize(worker, unlimited, third)
-    assert (len(third), in_flight(superuser, endpoint)) == (5, 0)
-
-
-def test_the_floor_is_only_a_hint(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    endpoint = add_endpoint(superuser)
-    old = add_executions(superuser, endpoint, 3)
-    row = superuser.execute("select clock_timestamp()").fetchone()
-    assert row is not None
-    new = add_executions(superuser, endpoint, 1)
-    assert claim(worker, endpoint, floor=row[0])[1] == new
-    assert claim(worker, endpoint)[1] == old
 
 
 def test_released_claims_are_due_at_once_and_not_counted(

@@ -28,13 +28,6 @@ REAPERS = {
 
 
 @pytest.fixture
-async def link(database_url: str) -> AsyncIterator[Link]:
-    made = Link(database_url, "test", Outage())
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def watchdog(database_url: str) -> AsyncIterator[Watchdog]:
     tasks = Link(database_url, "internal", Outage())
     made = Watchdog(tasks)

@@ -1,0 +1,225 @@
+"""What fails of calls that are sent together: each is answered for itself, and costs the others nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from api.at_once import Process, a_job, creation, cron, made, process_on, rows, run
+from api.cutting_proxy import Proxy, cutting_proxy
+from conftest import Api, await_condition
+from kronos import changes, errors, jobs
+from kronos.database import Pool, WorkspaceView
+from kronos.jobs import NewJob
+from kronos.model import Job
+from kronos.writes import Writes
+from sql_factory import value
+
+
+@pytest.fixture(scope="module")
+def process(shared_api: Api) -> Iterator[Process]:
+    with process_on(shared_api.database_url, size=4) as made:
+        yield made
+
+
+def test_a_job_that_cannot_be_made_fails_alone(
+    process: Process, shared_api: Api, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    a_job(shared_api, workspace, name="taken")
+    before = rows(shared_superuser, workspace)
+    never, ended = {"cron": "0 0 30 2 *"}, {"ends_at": datetime(2098, 1, 3, tzinfo=UTC)}
+    calls = [
+        cron(workspace, name="good"),
+        cron(workspace, name="taken"),
+        cron(workspace, name="twice"),
+        cron(workspace, name="twice", input={"other": True}),
+        cron(workspace),
+        cron(workspace, endpoint="nobody"),
+        cron(workspace, **never),
+        cron(workspace, starts_at=datetime(2098, 1, 2, tzinfo=UTC), ends_at=datetime(2098, 1, 3, tzinfo=UTC)),
+        cron(workspace, **ended),
+    ]
+
+    answered = process.at_once(*calls)
+
+    kinds = [type(each).__name__ if isinstance(each, BaseException) else "made" for each in answered]
+    assert kinds[0] == kinds[4] == kinds[8] == "made"
+    assert kinds[1] == "Conflict"
+    assert sorted(kinds[2:4]) == ["Conflict", "made"]
+    assert kinds[5:8] == ["EndpointNotFound", "Unprocessable", "Unprocessable"]
+    assert rows(shared_superuser, workspace) - before == kinds.count("made") == 4
+    assert rows(shared_superuser, workspace, "pointers") == before + 4
+
+
+def test_a_run_that_cannot_be_made_fails_alone(process: Process, shared_api: Api, workspace: str) -> None:
+    job_id, queued = a_job(shared_api, workspace), a_job(shared_api, workspace, overlap="QUEUE")
+    (one_shot,) = made(process.at_once(creation(workspace)))
+
+    answered = process.at_once(
+        run(workspace, job_id),
+        run(workspace, "nobody"),
+        run(workspace, str(one_shot.job_id)),
+        run(workspace, queued),
+        run(workspace, job_id),
+    )
+
+    kinds = [type(each).__name__ if isinstance(each, BaseException) else each[0].status for each in answered]
+    assert kinds == ["QUEUED", "JobNotFound", "Conflict", "QUEUED", "QUEUED"]
+
+
+@contextmanager
+def refusing(superuser: psycopg.Connection, schedule: str) -> Iterator[None]:
+    """pg_cron refuses this schedule."""
+    superuser.execute(
+        f"""
+        create function public.refuse_together() returns trigger language plpgsql as $$
+        begin
+            if new.schedule = '{schedule}' then
+                raise exception 'pg_cron is out of order' using errcode = 'internal_error';
+            end if;
+            return new;
+        end
+        $$
+        """
+    )
+    superuser.execute(
+        "create trigger refuse_together before insert on cron.job for each row execute function "
+        "public.refuse_together()"
+    )
+    try:
+        yield
+    finally:
+        superuser.execute("drop function public.refuse_together() cascade")
+
+
+def test_an_entry_that_pg_cron_refuses_costs_no_other_job(
+    process: Process, shared_api: Api, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    with refusing(shared_superuser, "7 7 7 7 *"):
+        good, bad, also = process.at_once(cron(workspace), cron(workspace, cron="7 7 7 7 *"), cron(workspace))
+
+    assert isinstance(bad, errors.PgCronUnavailable)
+    assert len(made([good, also])) == 2
+    assert (rows(shared_superuser, workspace), rows(shared_superuser, workspace, "pointers")) == (2, 2)
+
+
+def test_a_suspended_workspace_and_none_at_all_are_told_to_each(
+    process: Process, shared_api: Api, workspace: str
+) -> None:
+    job_id = a_job(shared_api, workspace)
+    shared_api.client.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).raise_for_status()
+    suspended = process.at_once(*[creation(workspace), cron(workspace)] * 3, *[run(workspace, job_id)] * 3)
+    absent = process.at_once(*[creation("nobody"), cron("nobody")] * 3)
+    assert [type(each) for each in suspended] == [errors.WorkspaceSuspended] * 9
+    assert [type(each) for each in absent] == [errors.WorkspaceNotFound] * 6
+
+
+def test_without_a_connection_each_is_told_that_nothing_was_done(
+    shared_api: Api, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    """The pool's only connection is in use, and none comes free in time."""
+    with process_on(shared_api.database_url, size=1) as busy:
+
+        async def ask() -> list[tuple[Job, bool] | BaseException]:
+            async with busy.pool.connection():
+                busy.pool.timeout = 0.05
+                return await asyncio.gather(*(creation(workspace)(busy.pool) for _ in range(5)), return_exceptions=True)
+
+        answered = busy.runner.run(ask())
+
+    assert [type(each) for each in answered] == [errors.DatabaseUnavailable] * 5
+    assert rows(shared_superuser, workspace) == 0
+
+
+@pytest.fixture
+def proxy(shared_api: Api) -> Iterator[Proxy]:
+    with cutting_proxy(shared_api.database_url) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("kind", "point"), [("one-shot", "before"), ("one-shot", "after"), ("cron", "after"), ("run", "after")]
+)
+def test_a_lost_answer_is_told_to_each_and_the_calls_again_make_nothing_twice(
+    shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, proxy: Proxy, kind: str, point: Any
+) -> None:
+    """The connection of the one transaction is cut, before PostgreSQL has it and after it was committed."""
+    job_id = a_job(shared_api, workspace)
+    table = "execution_live" if kind == "run" else "jobs"
+
+    def calls(keys: list[str]) -> list[Callable[[Pool], Awaitable[tuple[Any, bool]]]]:
+        """A run's key would be looked for first, one after the other: runs have none here."""
+        if kind == "run":
+            return [run(workspace, job_id, number) for number, _ in enumerate(keys)]
+        make = cron if kind == "cron" else creation
+        return [make(workspace, input={"number": number}, idempotency_key=key) for number, key in enumerate(keys)]
+
+    with process_on(proxy.url, size=1) as one:
+        one.at_once(*calls(["one", "two"]))  # the statement is prepared
+        before = rows(shared_superuser, workspace, table)
+        proxy.arm(point, 1)
+        lost = one.at_once(*calls(list("abcde")))
+        assert proxy.disarm()
+        await_condition(lambda: is_over(proxy, shared_superuser), "the session's end")
+        left = rows(shared_superuser, workspace, table) - before
+        again = [each for each in one.at_once(*calls(list("abcde"))) if not isinstance(each, BaseException)]
+
+    assert [type(each) for each in lost] == [errors.OutcomeUnknown] * 5
+    assert left == (5 if point == "after" else 0)
+    assert [each[0].input for each in again] == [{"number": number} for number in range(5)]
+    if kind != "run":
+        assert [each[1] for each in again] == [point == "before"] * 5
+        assert rows(shared_superuser, workspace, table) == before + 5
+
+
+def is_over(proxy: Proxy, superuser: psycopg.Connection) -> bool:
+    """Whether PostgreSQL is through with what came over the connection that was cut."""
+    return not superuser.execute("select from pg_stat_activity where client_port = %s", [proxy.port]).fetchall()
+
+
+@pytest.mark.parametrize("kind", ["one-shot", "cron", "run"])
+def test_who_leaves_before_the_set_is_sent_is_not_told_that_nothing_was_done_and_then_served(
+    shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, kind: str
+) -> None:
+    """The set waits for the pool's only connection when one of its callers has had its time: as Boundary sees it, by
+    its Writes."""
+    job_id = a_job(shared_api, workspace)
+    writes = [Writes() for _ in range(3)]
+
+    async def ask(pool: Pool, number: int) -> object:
+        view = WorkspaceView(pool, workspace, writes[number])
+        if kind == "run":
+            return await changes.trigger(view, job_id, input={"number": number})
+        fields: dict[str, Any] = (
+            {"trigger": "CRON", "cron": "0 0 1 1 *"} if kind == "cron" else {"trigger": "IMMEDIATE"}
+        )
+        return await jobs.create(view, NewJob(endpoint="sink", input={"number": number}, **fields))
+
+    with process_on(shared_api.database_url, size=1) as one:
+        one.at_once(cron(workspace))  # whose schedule is read by now
+
+        async def play() -> tuple[bool, bool]:
+            async with one.pool.connection():
+                tasks = [asyncio.create_task(ask(one.pool, number)) for number in range(3)]
+                while not one.pool._asking:  # noqa: ASYNC110 - the set waits for a connection
+                    await asyncio.sleep(0)
+                tasks[1].cancel()
+                await asyncio.gather(tasks[1], return_exceptions=True)
+                told = writes[1].may_be_done
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return told, tasks[1].cancelled()
+
+        told, is_cancelled = one.runner.run(play())
+    table = "jobs" if kind == "cron" else "execution_live"
+    made_of_it = value(
+        shared_superuser,
+        f"select count(*) from kronos.{table} join kronos.workspaces using (workspace_id) where slug = %s and input "
+        "->> 'number' = '1'",
+        [workspace],
+    )
+    assert is_cancelled
+    assert told or not made_of_it

@@ -1,0 +1,52 @@
+"""Fixtures of the tests of `kronos doctor`."""
+
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from cli.examined import MINUTE, Examine
+from conftest import await_condition
+from kronos import doctor
+from kronos.doctor.findings import Finding
+from sql_factory import make_cron_job, value
+
+
+@pytest.fixture
+def examine(superuser: psycopg.Connection, database_url: str) -> Examine:
+    """The findings by check, once pg_cron's launcher is back from the copying of databases.
+
+    The internal jobs have run: in a copy nobody rings for them, and they are overdue when the session is some minutes
+    old.
+    """
+    superuser.execute(
+        "select kronos.fire(job_id) from kronos.jobs join kronos.endpoints using (endpoint_id) where type = 'INTERNAL'"
+    )
+
+    def has_launcher() -> bool:
+        return next(
+            each.ok
+            for each in doctor.examine(database_url, fix=False, progress=lambda checked, total: None)
+            if each.check == "launcher"
+        )
+
+    await_condition(has_launcher, "pg_cron's launcher")
+
+    def found(url: str = database_url, *, fix: bool = False) -> dict[str, Finding]:
+        return {
+            finding.check: finding for finding in doctor.examine(url, fix=fix, progress=lambda checked, total: None)
+        }
+
+    return found
+
+
+@pytest.fixture
+def job_id(superuser: psycopg.Connection) -> Any:
+    """A sound job, accounted for up to this minute, the present one included."""
+    minute: datetime = value(superuser, "select date_trunc('minute', now())")
+    made = make_cron_job(
+        superuser, ticks_from=minute - 11 * MINUTE, next_tick_at=minute - 10 * MINUTE, is_registered=True
+    )
+    superuser.execute("select kronos.account_ticks(array[%s::uuid], clock_timestamp())", [made])
+    return made
