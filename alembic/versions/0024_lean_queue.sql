@@ -1,0 +1,3 @@
+alter index kronos.execution_live_pkey set (fillfactor = 45);
+alter index kronos.execution_live_by_job set (fillfactor = 45);
+alter index kronos.execution_live_one_shots set (fillfactor = 45);
