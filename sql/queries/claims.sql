@@ -182,7 +182,7 @@ with result as materialized (
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
               live.input, live.backfill_id, result.duration_ms, result.request, result.response
-), archived as (
+), archived as (      -- kronos.archived, spelt out
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, scheduled_at, run_at, created_at, started_at,
                                        attempt_count, max_attempts, worker_id, input, output, backfill_id)
@@ -252,7 +252,7 @@ with result as materialized (
     delete from kronos.execution_live as live
      using held
      where live.execution_id = held.execution_id and held.verdict <> 'RETRY'
-), archived as (
+), archived as (      -- kronos.archived, spelt out
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, status_reason, scheduled_at, run_at, created_at,
                                        started_at, attempt_count, max_attempts, worker_id, input, output,
@@ -336,12 +336,15 @@ select execution_id, case when is_ours then 'ALREADY' else 'FENCED' end as verdi
 -- Gives back claims that were never sent (shutdown): the attempt is not counted. They are due at once; one
 -- that was cancelled meanwhile is CANCELLED.
 with held as materialized (
-    select live.*
+    select live.*, jsonb_populate_record(live::kronos.execution_live, unclaimed) as whole
       from (select unnest(%(execution_ids)s::uuid[]) as execution_id order by 1) as wanted
      cross join lateral (select * from kronos.execution_live as live
                           where live.execution_id = wanted.execution_id
                             and live.claim_token = any (%(claim_tokens)s::uuid[])
                             for update) as live
+     cross join lateral (select jsonb_build_object('worker_id', null, 'attempt_count', live.attempt_count - 1)
+                                || case when live.attempt_count > 1 then '{}'::jsonb
+                                        else '{"started_at": null}' end) as before (unclaimed)
 ), slot as materialized (
     select taken.endpoint_id, taken.executions
       from (select endpoint_id, count(*)::integer as executions
@@ -363,14 +366,10 @@ with held as materialized (
      using held
      where live.execution_id = held.execution_id and held.cancel_reason is not null
 ), archived as (
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                       cause, status, status_reason, scheduled_at, run_at, created_at,
-                                       started_at, attempt_count, max_attempts, input, error, backfill_id)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
-           cancel_reason, scheduled_at, run_at,
-           created_at, case when attempt_count > 1 then started_at end, attempt_count - 1, max_attempts,
-           input, error, backfill_id
+    insert into kronos.execution_done
+    select done.*
       from held
+     cross join lateral kronos.archived(held.whole, 'CANCELLED', cancel_reason, null, error) as done
      where cancel_reason is not null
         on conflict (execution_id) do nothing      -- as finalize_executions
 ), again as (

@@ -70,19 +70,19 @@ select attempt_number, status, started_at, completed_at, duration_ms, null::json
 -- name: cancel_execution
 -- No row: it is not waiting: running, finished or not there.
 with waiting as (
-    delete from kronos.execution_live
+    delete from kronos.execution_live as live
      where execution_id = %(execution_id)s
        and workspace_id = kronos.current_workspace_id()
        and claim_token is null
-    returning *
+    returning live as whole, error
 )
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
-                                   status, status_reason, scheduled_at, run_at, created_at, started_at,
-                                   attempt_count, max_attempts, input, error, backfill_id)
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
-       jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'), scheduled_at,
-       run_at, created_at, started_at, attempt_count, max_attempts, input, error, backfill_id
+insert into kronos.execution_done
+select done.*
   from waiting
+ cross join lateral kronos.archived(
+           waiting.whole, 'CANCELLED',
+           jsonb_build_object('code', 'cancelled', 'detail', 'cancelled over the API'), null, waiting.error
+       ) as done
     on conflict (execution_id) do nothing      -- as finalize_executions: then there is nothing to cancel
 returning execution_id;
 

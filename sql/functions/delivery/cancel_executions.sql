@@ -18,18 +18,15 @@ begin
          where execution_id = any (p_execution_ids)
            and claim_token is not null
     ), waiting as (
-        delete from kronos.execution_live
+        delete from kronos.execution_live as live
          where execution_id = any (p_execution_ids)
            and claim_token is null
-        returning *
+        returning live as whole, error
     )
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                       cause, status, status_reason, scheduled_at, run_at, created_at,
-                                       started_at, attempt_count, max_attempts, input, error, backfill_id)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED', p_reason,
-           scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, input, error,
-           backfill_id
+    insert into kronos.execution_done
+    select done.*
       from waiting
+     cross join lateral kronos.archived(waiting.whole, 'CANCELLED', p_reason, null, waiting.error) as done
         on conflict (execution_id) do nothing;      -- as finalize_executions
 end
 $$;

@@ -27,7 +27,7 @@ begin
         return;
     end if;
     with dead as materialized (
-        select live.*, live.crashes >= live.max_crashes
+        select live.*, live as whole, live.crashes >= live.max_crashes
                        or live.attempt_count >= live.max_attempts
                        or live.cancel_reason is not null as is_over,
                -- if it is over
@@ -65,17 +65,16 @@ begin
          where live.execution_id = dead.execution_id and dead.is_over
         returning live.execution_id
     ), archived as (
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                           cause, status, status_reason, scheduled_at, run_at, created_at,
-                                           started_at, attempt_count, max_attempts, worker_id, input, error,
-                                           backfill_id)
-        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
-               case when is_cancelled then 'CANCELLED' else 'FAILED' end,
-               case when is_cancelled then cancel_reason
-                    else jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message') end,
-               scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
-               reason, backfill_id
-          from dead where is_over
+        insert into kronos.execution_done
+        select done.*
+          from dead
+         cross join lateral kronos.archived(
+                   dead.whole, case when is_cancelled then 'CANCELLED' else 'FAILED' end,
+                   case when is_cancelled then cancel_reason
+                        else jsonb_build_object('code', 'lease_expired', 'detail', reason ->> 'message') end,
+                   null, reason
+               ) as done
+         where is_over
             on conflict (execution_id) do nothing      -- as finalize_executions
     ), lost as (
         insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,

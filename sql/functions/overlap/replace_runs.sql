@@ -28,7 +28,8 @@ begin
                                              where execution_id = any (v_old) and holds_slot)
                         for update skip locked);
     with replaced as materialized (
-        select live.*, live.claim_token is not null and live.visible_at <= kronos.clock() as is_lost
+        select live.*, live as whole, kronos.clock() as ended_at,
+               live.claim_token is not null and live.visible_at <= kronos.clock() as is_lost
           from kronos.execution_live as live
          where live.execution_id = any (v_old)
            and (not live.holds_slot or live.endpoint_id = any (v_gates))
@@ -41,23 +42,22 @@ begin
                  group by endpoint_id) as slot
          where gate.endpoint_id = slot.endpoint_id
     ), archived as (
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                           cause, status, status_reason, scheduled_at, run_at, created_at,
-                                           started_at, completed_at, attempt_count, max_attempts, worker_id,
-                                           input, error, backfill_id)
-        select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'CANCELLED',
-               jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail), scheduled_at,
-               run_at, created_at, started_at, kronos.clock(), attempt_count, max_attempts, worker_id,
-               input, error, backfill_id
+        insert into kronos.execution_done
+        select done.*
           from replaced
+         cross join lateral kronos.archived(
+                   replaced.whole, 'CANCELLED',
+                   jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail), null, replaced.error,
+                   ended_at
+               ) as done
             -- a run that its history has already (a pointer set back, a restored copy)
             on conflict (execution_id) do nothing
     ), recorded as (
         insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
                                     started_at, completed_at, duration_ms, worker_id, error, endpoint_version)
         select execution_id, claim_token, workspace_id, attempt_count,
-               case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, kronos.clock(),
-               least(extract(epoch from kronos.clock() - claimed_at) * 1000, 2147483647)::integer,
+               case when is_lost then 'LOST' else 'UNKNOWN' end, claimed_at, ended_at,
+               least(extract(epoch from ended_at - claimed_at) * 1000, 2147483647)::integer,
                worker_id,
                jsonb_build_object('type', 'overlap_replaced',
                                   'message', c_detail || '; whether the delivery arrived is not known'),

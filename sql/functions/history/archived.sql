@@ -1,0 +1,19 @@
+-- archived: the row of execution_done that an execution of the queue becomes. Only the two statements that
+-- end nearly every delivery (finalize_successes, finalize_executions) spell it out as well: calling it costs
+-- them 4 %, 0.8 to 1.2 µs an execution (tests/worker/test_archived.py keeps them equal).
+-- p_output, p_error: of its last attempt; of one that was not tried to its end, the error that its row has.
+-- p_completed_at: the transaction's instant, unless it is given. No argument may be volatile: it is inlined.
+-- Returns: one row.
+create or replace function kronos.archived(
+    p_live kronos.execution_live, p_status text, p_reason jsonb, p_output jsonb, p_error jsonb,
+    p_completed_at timestamptz default null
+)
+returns setof kronos.execution_done
+language sql stable parallel safe
+as $$
+    select p_live.execution_id, p_live.workspace_id, p_live.job_id, p_live.endpoint_id,
+           p_live.endpoint_version, p_live.cause, p_status, p_reason, p_live.scheduled_at, p_live.run_at,
+           p_live.created_at, p_live.started_at, coalesce(p_completed_at, kronos.now()),
+           p_live.attempt_count, p_live.max_attempts, 1, p_live.worker_id, p_live.input, p_output, p_error,
+           p_live.backfill_id
+$$;

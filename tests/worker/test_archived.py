@@ -1,0 +1,91 @@
+"""What the history keeps of an execution: kronos.archived says it, and the two statements that end nearly every
+delivery, which spell it out, agree."""
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from factory import add_endpoint, add_executions
+from sql_factory import records, value
+from worker.protocol import as_worker, claim, finalize, release
+
+_LIVE = """
+    select to_jsonb(done)
+      from kronos.execution_live as live
+     cross join lateral kronos.archived(live, %(status)s, '{"code": "any"}', '{"status": 200}', '{"type": "any"}',
+                                        kronos.now()) as done
+     where live.execution_id = %(execution_id)s
+"""
+# What the statement that ends an execution decides.
+_OF_THE_END = {"status", "status_reason", "output", "error", "completed_at"}
+
+
+def _kept(connection: psycopg.Connection, query: str, **params: Any) -> dict[str, Any]:
+    row = value(connection, query, params)
+    assert isinstance(row, dict)
+    return {column: row[column] for column in row if column not in _OF_THE_END}
+
+
+def _done(connection: psycopg.Connection, execution_id: UUID) -> dict[str, Any]:
+    return _kept(
+        connection,
+        "select to_jsonb(done) from kronos.execution_done as done where execution_id = %(execution_id)s",
+        execution_id=execution_id,
+    )
+
+
+@pytest.mark.parametrize("limit", [None, 5], ids=["finalize_successes", "finalize_executions"])
+@pytest.mark.parametrize("status", ["SUCCESS", "PERMANENT"])
+def test_what_ends_a_delivery_keeps_all_that_archived_keeps(
+    superuser: psycopg.Connection, database_url: str, limit: int | None, status: str
+) -> None:
+    endpoint = add_endpoint(superuser, max_in_flight=limit)
+    (execution_id,) = add_executions(superuser, endpoint, input={"order": 1})
+    superuser.execute("update kronos.execution_live set backfill_id = gen_random_uuid(), created_at = '2001-02-03'")
+    with as_worker(database_url) as worker:
+        token, claimed = claim(worker, endpoint)
+        expected = _kept(superuser, _LIVE, execution_id=execution_id, status="SUCCESS")
+        finalize(worker, token, claimed, status)
+    assert None not in expected.values()
+    assert _done(superuser, execution_id) == expected
+
+
+def test_a_claim_that_was_given_back_is_not_in_the_history(superuser: psycopg.Connection, database_url: str) -> None:
+    endpoint = add_endpoint(superuser)
+    first, second = add_executions(superuser, endpoint, 2)
+    superuser.execute(
+        "update kronos.execution_live set attempt_count = 1, started_at = '2001-02-03' where execution_id = %s",
+        [second],
+    )
+    with as_worker(database_url) as worker:
+        token, claimed = claim(worker, endpoint)
+        superuser.execute("""update kronos.execution_live set cancel_reason = '{"code": "cancelled"}'""")
+        release(worker, token, claimed)
+    found = records(
+        superuser,
+        """
+        select execution_id, status, status_reason ->> 'code' as code, attempt_count, worker_id,
+               started_at = '2001-02-03' as started
+          from kronos.execution_done
+         where execution_id = any (%s)
+         order by execution_id
+        """,
+        [[first, second]],
+    )
+    assert [tuple(row.values()) for row in found] == [
+        (first, "CANCELLED", "cancelled", 0, None, None),
+        (second, "CANCELLED", "cancelled", 1, None, True),
+    ]
+
+
+def test_archived_is_inlined_where_it_is_called(superuser: psycopg.Connection) -> None:
+    plan = records(
+        superuser,
+        """
+        explain (verbose) select done.* from kronos.execution_live as live
+         cross join lateral kronos.archived(live, 'CANCELLED', null, null, live.error) as done
+        """,
+    )
+    assert not any("archived" in str(line) for line in plan), plan
