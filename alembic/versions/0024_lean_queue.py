@@ -1,4 +1,4 @@
-"""The queue's indexes have room for the second entry that a claim writes."""
+"""A claim finds room in the queue's indexes; the only attempt of a success is kept in its execution's row."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ down_revision = "0022"
 
 
 def upgrade() -> None:
-    """For pages to come: those that are there are used up with their executions."""
+    """For pages and rows to come: what is there stays as it is, and is read as before."""
     # psycopg's own cursor: without parameters a % is a %
     op.get_bind().connection.driver_connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 

@@ -99,6 +99,10 @@ create table kronos.execution_done (
     output            jsonb,
     error             jsonb,
     backfill_id       uuid,
+    -- the only attempt of one that succeeded: it has no row in kronos.attempt, as the rest of it stands here
+    attempt_token     uuid,
+    attempt_ms        integer,
+    attempt_request   jsonb,
     constraint execution_done_pkey         primary key (execution_id),
     constraint execution_done_cause_known
         check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
