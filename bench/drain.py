@@ -24,7 +24,7 @@ from psycopg.rows import tuple_row
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
-from bench import common, machine
+from bench import common, deliver, machine
 from bench.common import ENDPOINT
 from kronos.worker.claims import EVERYTHING
 
@@ -92,6 +92,11 @@ with made as (
 """
     + _LIVE
 )
+_KINDS = {
+    "cron": "a CRON job's executions",
+    "one-shots": "executions of one-shots with a row",
+    "lone": "one-shots that are their execution",
+}
 _INPUT = json.dumps({"order": 4711, "customer": "someone", "note": "x" * 150})
 _REQUEST = json.dumps(
     {"url": "http://127.0.0.1:8080/deliveries", "method": "POST", "body_bytes": 195, "address": "127.0.0.1"}
@@ -139,8 +144,9 @@ def _host(tree: Path, change: str) -> Iterator[Host]:
 class Drain:
     """One contestant: its queue is filled by a superuser, and drained as kronos_worker."""
 
-    def __init__(self, host: Host, *, is_cron: bool) -> None:
+    def __init__(self, host: Host, *, kind: str) -> None:
         self._host = host
+        self._is_lone = kind == "lone"
         self._owner = psycopg.connect(host.url, autocommit=True)
         self._worker = psycopg.connect(host.url, autocommit=True, prepare_threshold=0, row_factory=tuple_row)
         self._worker.adapters.register_dumper(str, StrBinaryDumper)
@@ -148,7 +154,7 @@ class Drain:
         self._worker.execute(_SESSION, prepare=False)
         self._schedstat = Path(f"/proc/{self._worker.info.backend_pid}/schedstat")
         (self._endpoint,) = self._one("select endpoint_id from kronos.endpoints where name = %s", [ENDPOINT])
-        self._job_id = self._one(_CRON_JOB, {"endpoint": ENDPOINT})[0] if is_cron else None
+        self._job_id = self._one(_CRON_JOB, {"endpoint": ENDPOINT})[0] if kind == "cron" else None
 
     def _one(self, query: str, params: object = None) -> tuple[UUID, ...]:
         row = self._owner.execute(query, params).fetchone()  # type: ignore[call-overload]
@@ -160,8 +166,13 @@ class Drain:
         """So many executions, all due."""
         params = {"endpoint": ENDPOINT, "input": _INPUT, "count": count, "job_id": self._job_id}
         params["cause"] = "API" if self._job_id is None else "SCHEDULE"
-        self._owner.execute(_ONE_SHOTS if self._job_id is None else _CRON, params)
-        self._owner.execute("vacuum analyze kronos.jobs, kronos.execution_live")
+        if self._is_lone:
+            deliver.add(self._owner, count, json.loads(_INPUT))
+            self._owner.execute("update kronos.execution_live set visible_at = visible_at - interval '1 minute'")
+        else:
+            self._owner.execute(_ONE_SHOTS if self._job_id is None else _CRON, params)
+        self._owner.execute("vacuum full analyze kronos.execution_live")
+        self._owner.execute("vacuum analyze kronos.jobs")
         self._floor = EVERYTHING
 
     def batch(self, size: int) -> dict[str, float]:
@@ -243,7 +254,14 @@ def _table(title: str, what: str, measured: Mapping[int, Mapping[str, Mapping[st
 
 @click.command(help=__doc__)
 @click.option("--count", default=3000, show_default=True, help="Executions of each contestant, for each size of batch.")
-@click.option("--cron/--one-shots", "is_cron", default=True, show_default=True, help="Whose executions.")
+@click.option(
+    "--of",
+    "kind",
+    type=click.Choice(list(_KINDS)),
+    default="lone",
+    show_default=True,
+    help="Whose executions: lone are one-shots that are nothing but their execution.",
+)
 @click.option("--tree", "trees", multiple=True, metavar="NAME=DIRECTORY", help="Another checkout of Kronos.")
 @click.option("--variant", "variants", multiple=True, metavar="NAME=SQL", help="This tree, after that SQL.")
 @click.option(
@@ -255,7 +273,7 @@ def _table(title: str, what: str, measured: Mapping[int, Mapping[str, Mapping[st
     show_default=True,
     help="Executions in a batch.",
 )
-def main(count: int, is_cron: bool, trees: tuple[str, ...], variants: tuple[str, ...], sizes: tuple[int, ...]) -> None:
+def main(count: int, kind: str, trees: tuple[str, ...], variants: tuple[str, ...], sizes: tuple[int, ...]) -> None:
     """Measure and print the tables."""
     with ExitStack() as stack:
         contestants = {}
@@ -265,12 +283,11 @@ def main(count: int, is_cron: bool, trees: tuple[str, ...], variants: tuple[str,
             *((name, _HERE, change) for name, _, change in (one.partition("=") for one in variants)),
         ]:
             host = stack.enter_context(_host(tree, change))
-            contestants[name] = Drain(host, is_cron=is_cron)
+            contestants[name] = Drain(host, kind=kind)
         _take_turns(contestants, 1000, 100)  # what is loaded, planned and allocated once
         measured = {size: _take_turns(contestants, count, size) for size in sizes}
-    kind = "a CRON job's executions" if is_cron else "one-shots' executions"
     print(
-        f"{machine.description()}; {count} of {kind}, medians of their batches, which take turns; load "
+        f"{machine.description()}; {count} of {_KINDS[kind]}, medians of their batches, which take turns; load "
         f"{os.getloadavg()[0]:.0f}."
     )
     for what, title in [

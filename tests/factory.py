@@ -149,7 +149,8 @@ def status_of(connection: psycopg.Connection, execution_id: UUID) -> str:
 def attempts_of(connection: psycopg.Connection, execution_id: UUID) -> list[str]:
     """The statuses of its attempts that have ended, in order."""
     rows = connection.execute(
-        "select status from kronos.attempt where execution_id = %s order by attempt_number", [execution_id]
+        "select status from kronos.attempts where execution_id = %s and status <> 'RUNNING' order by attempt_number",
+        [execution_id],
     ).fetchall()
     return [row[0] for row in rows]
 

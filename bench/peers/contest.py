@@ -154,6 +154,13 @@ class Kronos:
             with _spent(one, [process.pid for process in processes], count) as sample:
                 began = time.monotonic()
                 connection.execute("commit")
+                # The sink first: to ask PostgreSQL each 5 ms reads what was delivered, and cost 11 us a delivery.
+                common.wait_until(
+                    lambda: self._place.arrived() >= count,
+                    "the deliveries do not come to an end",
+                    seconds=300,
+                    every=0.01,
+                )
                 deliver.await_end(connection)
                 seconds = time.monotonic() - began
         if (arrived := self._place.arrived()) != count:

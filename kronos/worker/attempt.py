@@ -193,16 +193,17 @@ def _ended(leased: Leased, to: Target, on_end: OnEnd, outcome: Outcome) -> None:
 def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
     """The row that ends the claim; a retry waits from the moment that PostgreSQL stores it."""
     claim = leased.claim
-    if outcome.status == "SUCCESS":
-        wait, response, error = _NO_WAIT, outcome.response, None
-    else:
-        backoff = to.backoff if isinstance(to, HttpTarget) else Backoff()
-        wait = (
-            backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM)
-            if outcome.retryable
-            else _NO_WAIT
+    if outcome.status == "SUCCESS":  # in the order of the fields: by name it takes twice as long
+        milliseconds = outcome.duration // _MILLISECOND
+        return Result(
+            claim.execution_id, leased.token, "SUCCESS", False, 0, milliseconds, outcome.request, outcome.response, None
         )
-        response, error = _response(outcome, backoff), _json(outcome.error)
+    backoff = to.backoff if isinstance(to, HttpTarget) else Backoff()
+    wait = (
+        backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM)
+        if outcome.retryable
+        else _NO_WAIT
+    )
     return Result(
         execution_id=claim.execution_id,
         claim_token=leased.token,
@@ -211,8 +212,8 @@ def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
         retry_ms=-(-wait // _MILLISECOND),
         duration_ms=outcome.duration // _MILLISECOND,
         request=outcome.request,
-        response=response,
-        error=error,
+        response=_response(outcome, backoff),
+        error=_json(outcome.error),
         is_cut_off=outcome.is_cut_off,
     )
 

@@ -22,6 +22,7 @@ from kronos.worker.rotation import SETTLED, Rotation
 from kronos.worker.wake import Wake
 
 _log = logging.getLogger("kronos.worker")
+_MARGIN_SECONDS = MARGIN.total_seconds()
 _FULL_LOOK_SECONDS = 3.0
 # And full looks take at most a twentieth of the time: they read what was delivered as well, while an old snapshot keeps
 # it. But whatever held up a look, the next full one is not later than this: so long may wait what came to wait further
@@ -59,6 +60,7 @@ class Loop:
         self._transport = transport
         self._worker_id = worker_id
         self._shortest_lease = lease
+        self._shortest_lease_seconds = lease.total_seconds()
         self._concurrency = concurrency
         self._held = 0  # claims whose result is not stored yet
         self._undelivered = 0  # of these, those whose delivery has not ended
@@ -217,7 +219,7 @@ class Loop:
         return []
 
     def _lease_seconds(self, claim: Claim) -> float:
-        return max(claim.timeout_ms / 1000 + MARGIN.total_seconds(), self._shortest_lease.total_seconds())
+        return max(claim.timeout_ms / 1000 + _MARGIN_SECONDS, self._shortest_lease_seconds)
 
     async def _targets_of(self, got: Iterable[Claim]) -> dict[tuple[str, int], Target]:
         """The claims' versions of endpoints, read where they are not kept, however long it takes: leases are looked at
@@ -274,8 +276,9 @@ class Loop:
             self._upkeep_at = min(self._upkeep_at, time.monotonic() + _BACKFILL_SECONDS)
             self._wake.within(_BACKFILL_SECONDS)
         self._slot_freed()
+        is_all_told = _log.isEnabledFor(logging.DEBUG)
         for leased, result, verdict in ended:
-            if result is not None:
+            if result is not None and (is_all_told or verdict != "SUCCESS"):
                 _tell(leased, result, verdict)
 
 

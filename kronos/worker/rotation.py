@@ -91,14 +91,13 @@ class Rotation:
 
     def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim]) -> None:
         """What a claim took: who gave less than was asked for leaves it until the next look."""
-        taken: dict[str, int] = {}
+        taken: dict[str, list[datetime]] = {}
         for claim in claims:
-            taken[claim.endpoint_id] = taken.get(claim.endpoint_id, 0) + 1
-            floor = claim.due_at - _BEHIND
-            if floor > self._floors.get(claim.endpoint_id, EVERYTHING):
-                self._floors[claim.endpoint_id] = floor
-            self._floors.move_to_end(claim.endpoint_id)
-        self._drop_short(wanted, taken)
+            taken.setdefault(claim.endpoint_id, []).append(claim.due_at)
+        for endpoint_id, due_at in taken.items():
+            self._floors[endpoint_id] = max(max(due_at) - _BEHIND, self._floors.get(endpoint_id, EVERYTHING))
+            self._floors.move_to_end(endpoint_id)
+        self._drop_short(wanted, {endpoint_id: len(due_at) for endpoint_id, due_at in taken.items()})
 
     def failed(self, wanted: Sequence[Wanted]) -> None:
         """The claim had no answer: nothing is known of these endpoints."""

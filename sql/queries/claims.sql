@@ -163,7 +163,7 @@ select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_o
 
 -- name: finalize_successes
 -- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what
--- nearly every delivery comes to. Those of limited endpoints are left to finalize_executions, and so is a
+-- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints are left to finalize_executions, and so is a
 -- whole batch one of which the history has already (23505). Returns what it has not ended. One statement: all
 -- of the others, or nothing. Locks executions in ascending order: each is deleted where it is found.
 with result as materialized (
@@ -181,14 +181,17 @@ with result as materialized (
     returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
               live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
               live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
-              live.input, live.backfill_id, result.duration_ms, result.request, result.response
-), archived as (      -- kronos.archived, spelt out
+              live.input, live.backfill_id, result.duration_ms, result.request, result.response,
+              live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
+), archived as (      -- kronos.archived, spelt out, and the only attempt with it
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, scheduled_at, run_at, created_at, started_at,
-                                       attempt_count, max_attempts, worker_id, input, output, backfill_id)
+                                       attempt_count, max_attempts, worker_id, input, output, backfill_id,
+                                       attempt_token, attempt_ms, attempt_request)
     select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
            run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input, response,
-           backfill_id
+           backfill_id, case when is_only then claim_token end, case when is_only then duration_ms end,
+           case when is_only then request end
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
@@ -196,6 +199,7 @@ with result as materialized (
     select execution_id, claim_token, workspace_id, attempt_count, 'SUCCESS', claimed_at, duration_ms,
            worker_id, request, response, endpoint_version
       from ended
+     where not is_only
 )
 select execution_id from result where execution_id not in (select execution_id from ended);
 

@@ -1,5 +1,6 @@
--- Every attempt that has ended, insert-only, partitioned like execution_done. One under way is its
--- execution_live row's claim.
+-- Every attempt that has ended, insert-only, partitioned like execution_done, but for the only one of an
+-- execution that succeeded, which is in its row there (attempt_token). One under way is its execution_live
+-- row's claim. All of them: the view kronos.attempts.
 create table kronos.attempt (
     execution_id    uuid        not null,
     claim_token     uuid        not null,

@@ -33,7 +33,9 @@ create table kronos.execution_live (
     cancel_reason     jsonb,
     -- the order in which runs come to their keys: a key's later ones have higher numbers
     overlap_nth       bigint,
-    constraint execution_live_pkey           primary key (execution_id),
+    -- half full, as by_job and one_shots: a claim writes each entry a second time, and finds room without a
+    -- split (decision 0049)
+    constraint execution_live_pkey           primary key (execution_id) with (fillfactor = 45),
     constraint execution_live_cause_known
         check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),
     constraint execution_live_claim_is_whole check ((claim_token is null) = (worker_id is null)
@@ -55,10 +57,11 @@ create index execution_live_ready on kronos.execution_live (endpoint_id, visible
 -- Serves expire_leases.
 create index execution_live_lease on kronos.execution_live (visible_at) where claim_token is not null;
 -- Serves a job's executions, and cancel_job.
-create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at);
+create index execution_live_by_job on kronos.execution_live (job_id, scheduled_at) with (fillfactor = 45);
 -- Serves find_one_shots: an endpoint's one-shots without a row in jobs, IMMEDIATE or not, newest last.
 create index execution_live_one_shots
     on kronos.execution_live (endpoint_id, (scheduled_at = created_at), created_at, execution_id)
+    with (fillfactor = 45)
     where job_id = execution_id;
 -- Serve admit_run, one_at_a_time and release_next; release_held. From runs_from on, a tick reads nothing of
 -- the runs that ended before the last one.
@@ -96,6 +99,10 @@ create table kronos.execution_done (
     output            jsonb,
     error             jsonb,
     backfill_id       uuid,
+    -- the only attempt of one that succeeded: it has no row in kronos.attempt, as the rest of it stands here
+    attempt_token     uuid,
+    attempt_ms        integer,
+    attempt_request   jsonb,
     constraint execution_done_pkey         primary key (execution_id),
     constraint execution_done_cause_known
         check (cause in ('SCHEDULE', 'API', 'MANUAL', 'BACKFILL', 'CATCH_UP')),

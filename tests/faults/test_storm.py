@@ -194,7 +194,7 @@ def _judge(connection: psycopg.Connection, receiver: Receiver, acknowledged: set
     attempts = {  # the internal jobs' own are run by pg_cron
         (str(row[0]), row[1]): row[2]
         for row in connection.execute(
-            "select execution_id, attempt_number, status from kronos.attempt where worker_id <> 'pg_cron'"
+            "select execution_id, attempt_number, status from kronos.attempts where worker_id <> 'pg_cron'"
         )
     }
     seen = [

@@ -20,12 +20,13 @@ _LIVE = """
 """
 # What the statement that ends an execution decides.
 _OF_THE_END = {"status", "status_reason", "output", "error", "completed_at"}
+_OF_THE_ATTEMPT = {"attempt_token", "attempt_ms", "attempt_request"}
 
 
 def _kept(connection: psycopg.Connection, query: str, **params: Any) -> dict[str, Any]:
     row = value(connection, query, params)
     assert isinstance(row, dict)
-    return {column: row[column] for column in row if column not in _OF_THE_END}
+    return {column: row[column] for column in row if column not in _OF_THE_END | _OF_THE_ATTEMPT}
 
 
 def _done(connection: psycopg.Connection, execution_id: UUID) -> dict[str, Any]:
@@ -50,6 +51,52 @@ def test_what_ends_a_delivery_keeps_all_that_archived_keeps(
         finalize(worker, token, claimed, status)
     assert None not in expected.values()
     assert _done(superuser, execution_id) == expected
+
+
+def _attempts(connection: psycopg.Connection, execution_id: UUID) -> list[dict[str, Any]]:
+    """As lists of attempts show them, and how many rows of kronos.attempt they take."""
+    return records(
+        connection,
+        """
+        select attempt.attempt_number, attempt.status, attempt.response -> 'status' as answered, attempt.duration_ms,
+               attempt.request ->> 'method' as method,
+               attempt.error is null as is_clean, attempt.worker_id = done.worker_id as by_its_worker,
+               attempt.started_at >= done.created_at and attempt.completed_at = done.completed_at as is_timed,
+               attempt.endpoint_version, attempt.workspace_id = done.workspace_id as of_its_workspace,
+               (select count(*) from kronos.attempt as one where one.execution_id = done.execution_id) as rows
+          from kronos.execution_done as done
+         cross join lateral kronos.read_attempts(done.execution_id) as attempt
+         where done.execution_id = %s
+         order by attempt_number
+        """,
+        [execution_id],
+    )
+
+
+def test_the_only_attempt_of_a_success_is_kept_in_its_row_and_shown_as_any_other(
+    superuser: psycopg.Connection, database_url: str
+) -> None:
+    plain, limited = add_endpoint(superuser), add_endpoint(superuser, max_in_flight=5)
+    (only,), (apart,) = add_executions(superuser, plain), add_executions(superuser, limited)
+    with as_worker(database_url) as worker:
+        for endpoint in (plain, limited):
+            finalize(worker, *claim(worker, endpoint))
+        shown, expected = _attempts(superuser, only), _attempts(superuser, apart)
+        assert [each.pop("rows") for each in (*shown, *expected)] == [0, 1]
+        assert shown == expected
+        assert shown[0]["status"] == "SUCCESS"
+        assert shown[0]["is_timed"]
+
+
+def test_the_attempts_of_a_late_success_are_rows_of_their_own(superuser: psycopg.Connection, database_url: str) -> None:
+    endpoint = add_endpoint(superuser, max_attempts=3)
+    (execution_id,) = add_executions(superuser, endpoint)
+    with as_worker(database_url) as worker:
+        finalize(worker, *claim(worker, endpoint), "FAILED")
+        superuser.execute("update kronos.execution_live set visible_at = now()")
+        finalize(worker, *claim(worker, endpoint))
+    shown = _attempts(superuser, execution_id)
+    assert [(each["status"], each["rows"]) for each in shown] == [("FAILED", 2), ("SUCCESS", 2)]
 
 
 def test_a_claim_that_was_given_back_is_not_in_the_history(superuser: psycopg.Connection, database_url: str) -> None:

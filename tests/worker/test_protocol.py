@@ -301,9 +301,10 @@ _UNSOUND = {  # constraint -> a change of a claimed execution's row, or of its r
 
 def test_no_unsound_row_can_be_written_by_anybody(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
     endpoint = add_endpoint(superuser)
-    add_executions(superuser, endpoint, 2)
-    token, claimed = claim(worker, endpoint, quota=1)
-    assert finalize(worker, token, claimed) == {claimed[0]: "SUCCESS"}
+    add_executions(superuser, endpoint, 3)
+    for status in ("SUCCESS", "PERMANENT"):
+        token, claimed = claim(worker, endpoint, quota=1)
+        finalize(worker, token, claimed, status)
     claim(worker, endpoint, quota=1)
     there = superuser.execute(
         "select conname from pg_constraint where contype = 'c' and convalidated"

@@ -12,6 +12,11 @@ begin
           from kronos.attempt as attempt
          where attempt.execution_id = any (p_execution_ids)
            and attempt.status <> 'LOST'
-           and attempt.error ->> 'type' is distinct from 'overlap_replaced';
+           and attempt.error ->> 'type' is distinct from 'overlap_replaced'
+         union all
+        select done.execution_id, done.attempt_token
+          from kronos.execution_done as done
+         where done.execution_id = any (p_execution_ids)
+           and done.attempt_token is not null;
 end
 $$;

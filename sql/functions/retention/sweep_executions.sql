@@ -59,7 +59,9 @@ begin
         return;
     end if;
     if p_dry_run then
-        execute 'select count(*) from kronos.attempt where execution_id = any ($1)'
+        execute 'select (select count(*) from kronos.attempt where execution_id = any ($1))
+                        + (select count(attempt_token) from kronos.execution_done
+                            where execution_id = any ($1))'
            into attempts using v_doomed;
         execute 'select count(*) from kronos.attempt_late where execution_id = any ($1)'
            into late_results using v_doomed;
@@ -67,12 +69,14 @@ begin
     end if;
     -- What was retried by hand since it was looked at is live again, and keeps its attempts.
     execute 'with gone as (
-                 delete from kronos.execution_done where execution_id = any ($1) returning execution_id)
-             select array(select gone.execution_id from gone)'
-       into v_doomed using v_doomed;
+                 delete from kronos.execution_done where execution_id = any ($1)
+                 returning execution_id, attempt_token)
+             select array(select gone.execution_id from gone), (select count(gone.attempt_token) from gone)'
+       into v_doomed, attempts using v_doomed;
     executions := cardinality(v_doomed);
-    execute 'delete from kronos.attempt where execution_id = any ($1)' using v_doomed;
-    get diagnostics attempts = row_count;
+    execute 'with gone as (delete from kronos.attempt where execution_id = any ($1) returning 1)
+             select $2 + count(*) from gone'
+       into attempts using v_doomed, attempts;
     execute 'delete from kronos.attempt_late where execution_id = any ($1)' using v_doomed;
     get diagnostics late_results = row_count;
 end
