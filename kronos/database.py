@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self, TypeAlias, TypeVar
@@ -168,6 +168,22 @@ class WorkspaceView:
                     await writing.execute(write.text, params)
                     await reading.execute(read.text, params)
                 return await preparing.fetchall(), await writing.fetchall(), await reading.fetchall()
+
+        return await self._pool.run(work, self._writes)
+
+    async def write_all(self, statements: Sequence[tuple[Statement[Any], Params]]) -> list[list[Any]]:
+        """The rows of each, in one transaction: all is done, or nothing. Raises as `rows`."""
+
+        async def work(connection: Connection) -> list[list[Any]]:
+            async with AsyncExitStack() as stack:
+                cursors = [
+                    await stack.enter_async_context(connection.cursor(row_factory=class_row(each.row)))
+                    for each, _ in statements
+                ]
+                async with self._transaction(connection, *(each for each, _ in statements)):
+                    for cursor, (each, params) in zip(cursors, statements, strict=True):
+                        await cursor.execute(each.text, params)
+                return [await cursor.fetchall() for cursor in cursors]
 
         return await self._pool.run(work, self._writes)
 

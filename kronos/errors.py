@@ -276,16 +276,15 @@ _OF_A_SCHEDULE = re.compile(r"\bkronos\.(?:next_\w*ticks?|first_tick|upcoming_ru
 _OF_PG_CRON = re.compile(r"\b(?:un)?register_(?:pg_cron|jobs)\b|\bcron\.(?:schedule|unschedule)\b")
 
 
+def name_taken(by: str = "another live job of this workspace has this name") -> Conflict:
+    """That a job cannot have its name."""
+    hint = "choose another name, or PATCH the job that has it"
+    return Conflict(by, faults=(Fault(pointer="/name", detail="the name is taken", hint=hint),))
+
+
 _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
     "idempotency_keys_pkey": KeyTaken("a call with the same idempotency key is done at the same time"),
-    "jobs_name_taken": Conflict(
-        "another live job of this workspace has this name",
-        faults=(
-            Fault(
-                pointer="/name", detail="the name is taken", hint="choose another name, or PATCH the job that has it"
-            ),
-        ),
-    ),
+    "jobs_name_taken": name_taken(),
     "endpoints_name_taken": Conflict("another endpoint of this workspace has this name"),
     "jobs_window_not_empty": Unprocessable(
         "ends_at must be after starts_at",
@@ -308,6 +307,13 @@ def _read_only(message: str) -> ReadOnly:
     return ReadOnly(f"PostgreSQL takes no writes, it is a standby: {message}", sqlstate=READ_ONLY)
 
 
+_OF_SCHEDULES = {
+    "KR001": ("invalid_cron", "/cron"),
+    "KR002": ("invalid_cron", "/cron"),
+    "KR003": (None, "/ends_at"),
+    "KR004": ("invalid_timezone", "/timezone"),
+    "KR005": ("invalid_interval", "/every"),
+}
 _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     READ_ONLY: _read_only,
     "KR010": Overtaken,
@@ -337,6 +343,15 @@ def is_over(error: psycopg.Error) -> bool:
     return is_lost(error) or error.sqlstate == READ_ONLY
 
 
+def schedule_refused(sqlstate: str, message: str, hint: str | None, column: str | None) -> Unprocessable | None:
+    """What PostgreSQL found wrong with a schedule, or with a local time; None for any other SQLSTATE."""
+    if (known := _OF_SCHEDULES.get(sqlstate)) is None:
+        return None
+    code, pointer = known
+    pointer = "/anchor" if sqlstate == "KR005" and column == "anchor" else pointer
+    return Unprocessable(message, code=code, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
+
+
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection
     string."""
@@ -345,24 +360,8 @@ def from_database(error: psycopg.Error) -> KronosError:
     if error.sqlstate is None:
         return KronosError(f"unforeseen {type(error).__name__} of the database driver")
     sqlstate, message = error.sqlstate, error.diag.message_primary or "PostgreSQL gave no message"
-    if sqlstate in ("KR001", "KR002"):
-        fault = Fault(pointer="/cron", detail=message, hint=error.diag.message_hint)
-        return Unprocessable(message, code="invalid_cron", faults=(fault,))
-    if sqlstate == "KR004":
-        return Unprocessable(
-            message,
-            code="invalid_timezone",
-            faults=(Fault(pointer="/timezone", detail=message, hint=error.diag.message_hint),),
-        )
-    if sqlstate == "KR005":
-        pointer = "/anchor" if error.diag.column_name == "anchor" else "/every"
-        return Unprocessable(
-            message,
-            code="invalid_interval",
-            faults=(Fault(pointer=pointer, detail=message, hint=error.diag.message_hint),),
-        )
-    if sqlstate == "KR003":
-        return Unprocessable(message, faults=(Fault(pointer="/ends_at", detail=message, hint=error.diag.message_hint),))
+    if of_schedule := schedule_refused(sqlstate, message, error.diag.message_hint, error.diag.column_name):
+        return of_schedule
     if made := _BY_SQLSTATE.get(sqlstate):
         return made(message)
     if known := _BY_CONSTRAINT.get(error.diag.constraint_name or ""):

@@ -16,7 +16,7 @@ from kronos import errors, idempotency, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
 from kronos.model import Job, JobStatus, JsonObject, ListedJob, MadeJob, Overlap, Trigger
-from kronos.schedules import ScheduleText
+from kronos.schedules import ScheduleRead, ScheduleText
 from kronos.sql import Statement, statement
 
 
@@ -94,7 +94,7 @@ class JobFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class Asked:
     """A job to be made: what a statement that makes several has of it, and for which request."""
 
     view: WorkspaceView
@@ -105,9 +105,9 @@ class _Asked:
     size: int
 
 
-_INSERT_CRON = statement("jobs.insert_cron_jobs", Job)
+INSERT_CRON = statement("jobs.insert_cron_jobs", Job)
 _INSERT_ONE_SHOTS: Statement[Job] = statement("jobs.insert_one_shots", MadeJob)
-_INSERT_ONE_SHOT_JOBS = statement("jobs.insert_one_shot_jobs", Job)
+INSERT_ONE_SHOT_JOBS = statement("jobs.insert_one_shot_jobs", Job)
 _FIND_TWIN = statement("jobs.find_twin", Twin)
 GET = statement("jobs.get_job", Job)
 _LIST = statement("jobs.list_jobs", ListedJob)
@@ -175,9 +175,10 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     run_at = new.run_at
     if (local := schedules.local_time(run_at)) is not None:
         run_at = await schedules.shown_at(view, local, timezone=new.timezone, dst_gap=new.dst_gap)
-    if faults := _past(new, run_at):
+    if faults := past(new, run_at):
         raise errors.Unprocessable.of(*faults)
-    asked = await _asked(view, new, run_at)
+    read = await schedules.read(view, schedule_text(new)) if new.trigger == "CRON" else None
+    asked = asked_of(view, new, run_at, read, has_tick=new.starts_at is None and new.ends_at is None)
     try:
         job = await _made_with_others(asked, new)
     except (errors.EndpointNotFound, errors.Overtaken):  # deleted or suspended at the same time, endpoint or workspace
@@ -193,7 +194,7 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
     return job, True
 
 
-async def _made_with_others(asked: _Asked, new: NewJob) -> Job | None:
+async def _made_with_others(asked: Asked, new: NewJob) -> Job | None:
     """The job, made in one statement with those of its kind that wait at the same time; None where that did not make
     it.
 
@@ -205,7 +206,7 @@ async def _made_with_others(asked: _Asked, new: NewJob) -> Job | None:
 
     insert = _insert(new)
 
-    async def make(all_asked: Sequence[_Asked]) -> list[Job | None]:
+    async def make(all_asked: Sequence[Asked]) -> list[Job | None]:
         views = [each.view for each in all_asked]
         with Waking(may=new.trigger != "CRON") as wake:
             params = _params(all_asked, new, wake)
@@ -217,7 +218,7 @@ async def _made_with_others(asked: _Asked, new: NewJob) -> Job | None:
     return await asked.view.gatherer.ask(line, make, Request(asked=asked, size=asked.size, apart=apart))
 
 
-def _matched(asked: Sequence[_Asked], rows: Sequence[Job]) -> list[Job | None]:
+def _matched(asked: Sequence[Asked], rows: Sequence[Job]) -> list[Job | None]:
     """Which job is made of which request: by its place, its id, or its key, which made it before."""
     made: dict[UUID | str | int, Job] = {}
     for row in rows:
@@ -233,11 +234,11 @@ def _matched(asked: Sequence[_Asked], rows: Sequence[Job]) -> list[Job | None]:
 
 def _insert(new: NewJob) -> Statement[Job]:
     if new.trigger == "CRON":
-        return _INSERT_CRON
-    return _INSERT_ONE_SHOTS if _is_its_execution(new) else _INSERT_ONE_SHOT_JOBS
+        return INSERT_CRON
+    return _INSERT_ONE_SHOTS if is_its_execution(new) else INSERT_ONE_SHOT_JOBS
 
 
-def _params(asked: Sequence[_Asked], new: NewJob, wake: Waking) -> dict[str, object]:
+def _params(asked: Sequence[Asked], new: NewJob, wake: Waking) -> dict[str, object]:
     params: dict[str, object] = {
         "jobs": written([each.record for each in asked]),
         "endpoints": list({each.endpoint for each in asked}),
@@ -250,7 +251,7 @@ def written(records: list[JsonObject]) -> Jsonb:
     return Jsonb(records, dumps=orjson.dumps)
 
 
-def _past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
+def past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
     """Times that have passed. A caller who says "now" is not refused for the time that the request took."""
     now = datetime.now(UTC)
     faults = []
@@ -282,19 +283,23 @@ async def _known(view: WorkspaceView, new: NewJob) -> Job | None:
     return await get(view, str(twin.job_id))
 
 
-def _is_its_execution(new: NewJob) -> bool:
+def is_its_execution(new: NewJob) -> bool:
     """A one-shot that has nothing which its execution lacks: such a job is one row
     (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
     said = (new.name, new.title, new.idempotency_key, schedules.local_time(new.run_at))
     return new.trigger != "CRON" and not new.tags and new.dst_gap == "SHIFT" and all(each is None for each in said)
 
 
-async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _Asked:
+def asked_of(
+    view: WorkspaceView, new: NewJob, run_at: datetime | None, read: ScheduleRead | None, *, has_tick: bool
+) -> Asked:
+    """The job as a statement takes it, under a new id. `read`: a CRON job's schedule; `has_tick`: its next tick is
+    within the job's window."""
     job_id, input = uuid4(), orjson.dumps(new.input)
     record: JsonObject = {"endpoint": new.endpoint, "input": orjson.Fragment(input)}
-    if _is_its_execution(new):
+    if is_its_execution(new):
         record |= {"run_at": run_at}
-        return _Asked(
+        return Asked(
             view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=None, record=record, size=len(input)
         )
     record |= {
@@ -305,8 +310,8 @@ async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _
         "idempotency_key": new.idempotency_key,
         "request_sha256": idempotency.hex_of(idempotency.digest(new)) if new.idempotency_key is not None else None,
     }
-    if new.trigger == "CRON":
-        record |= await _schedule(view, new)
+    if read is not None:
+        record |= _schedule(new, read, has_tick=has_tick)
     else:
         local = schedules.local_time(new.run_at)
         record |= {
@@ -317,24 +322,24 @@ async def _asked(view: WorkspaceView, new: NewJob, run_at: datetime | None) -> _
             "dst_gap": new.dst_gap,
         }
     size = len(input) + sum(map(len, new.tags))  # what a caller may make large
-    return _Asked(
+    return Asked(
         view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=new.idempotency_key, record=record, size=size
     )
 
 
-async def _schedule(view: WorkspaceView, new: NewJob) -> JsonObject:
+def _schedule(new: NewJob, read: ScheduleRead, *, has_tick: bool) -> JsonObject:
     """What a record has of the job's schedule."""
-    read = await schedules.read(view, _schedule_text(new))
     return {name: getattr(new, name) for name in TERMS if name != "anchor"} | {
         "schedule": read.schedule,
         "alarm": read.alarm,
         "description": read.description,
         "read_at": read.read_at,
-        "tick_then": read.next_tick_at if new.starts_at is None and new.ends_at is None else None,
+        "tick_then": read.next_tick_at if has_tick else None,
     }
 
 
-def _schedule_text(new: NewJob) -> ScheduleText:
+def schedule_text(new: NewJob) -> ScheduleText:
+    """The schedule of a CRON job, as it was written."""
     return ScheduleText(
         cron=new.cron,
         every=new.every,

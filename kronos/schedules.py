@@ -1,15 +1,19 @@
 """What a schedule will do. The interpreter is kronos.next_tick in the database; this only asks it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+import orjson
+from psycopg.types.json import Jsonb
+
+from kronos import errors
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
 from kronos.kept import Cache
-from kronos.model import Json
+from kronos.model import Json, JsonObject
 from kronos.sql import statement
 
 
@@ -96,8 +100,50 @@ class LocalTime:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedSchedule:
+    """A schedule, and the window that its first tick must be in."""
+
+    text: ScheduleText
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedLocalTime:
+    """A local time of a zone."""
+
+    local: datetime
+    timezone: str
+    dst_gap: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """A ScheduleRead, or why there is none; the nth of those that were asked about."""
+
+    nth: int
+    schedule: str | None
+    alarm: str | None
+    description: str | None
+    read_at: datetime | None
+    next_tick_at: datetime | None
+    fault: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _JudgedLocalTime:
+    """A LocalTime, or why there is none."""
+
+    nth: int
+    at: datetime | None
+    fault: JsonObject | None
+
+
 _READ = statement("schedules.read_schedule", ScheduleRead)
 _READ_LOCAL_TIME = statement("schedules.read_local_time", LocalTime)
+_READ_ALL = statement("schedules.read_schedules", _Judged)
+_READ_LOCAL_TIMES = statement("schedules.read_local_times", _JudgedLocalTime)
 _PREVIEW = statement("schedules.preview_schedule", Upcoming)
 LIST_NEXT_RUNS = statement("schedules.list_next_runs", Upcoming)
 
@@ -113,15 +159,72 @@ _remembered: Cache[ScheduleText, tuple[float, ScheduleRead]] = Cache(
 
 async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
     """What PostgreSQL reads in `text`. Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval)."""
+    if (known := _known(text)) is not None:
+        return known
     now = time.monotonic()
-    # An interval without an anchor is another schedule each minute.
-    is_lasting = text.every is None or text.anchor is not None or text.anchor_local is not None
-    if is_lasting and (known := _remembered.get(text)) is not None and now - known[0] < _REMEMBERED_SECONDS:
-        return known[1]
     (found,) = await view.rows(_READ, asdict(text))
-    if is_lasting:
-        _remembered.put(text, (now, found), _size(text, found))
+    _remember(text, found, now)
     return found
+
+
+async def read_all(
+    view: WorkspaceView, asked: Sequence[AskedSchedule], *, anew: bool = False
+) -> dict[AskedSchedule, ScheduleRead | errors.Unprocessable]:
+    """What PostgreSQL reads in each, and the first tick within its window, or why it refuses it: all in one
+    statement. `anew`: whatever is remembered."""
+    found: dict[AskedSchedule, ScheduleRead | errors.Unprocessable] = {}
+    for each in asked:
+        has_window = each.starts_at is not None or each.ends_at is not None
+        if not anew and not has_window and (known := _known(each.text)) is not None and known.next_tick_at is not None:
+            found[each] = known
+    unread = [each for each in dict.fromkeys(asked) if each not in found]
+    if not unread:
+        return found
+    now = time.monotonic()
+    texts = [asdict(each.text) | {"starts_at": each.starts_at, "ends_at": each.ends_at} for each in unread]
+    for row in await view.rows(_READ_ALL, {"texts": Jsonb(texts, dumps=orjson.dumps)}):
+        each = unread[row.nth - 1]
+        if row.schedule is None or row.alarm is None or row.description is None or row.read_at is None or row.fault:
+            found[each] = _refused(row.fault)
+            continue
+        found[each] = read = ScheduleRead(
+            schedule=row.schedule,
+            alarm=row.alarm,
+            description=row.description,
+            read_at=row.read_at,
+            next_tick_at=row.next_tick_at,
+        )
+        if each.starts_at is None and each.ends_at is None:
+            _remember(each.text, read, now)
+    return found
+
+
+def _refused(fault: JsonObject | None) -> errors.Unprocessable:
+    """Why PostgreSQL refuses it. Raises KronosError where that is no refusal of a schedule."""
+    told = fault or {}
+    refused = errors.schedule_refused(
+        told.get("sqlstate", ""), told.get("message", ""), told.get("hint"), told.get("column")
+    )
+    if refused is None:
+        raise errors.KronosError(f"unforeseen answer about a schedule: {told}")
+    return refused
+
+
+def _is_lasting(text: ScheduleText) -> bool:
+    """An interval without an anchor is another schedule each minute."""
+    return text.every is None or text.anchor is not None or text.anchor_local is not None
+
+
+def _known(text: ScheduleText) -> ScheduleRead | None:
+    """What was read of the text within the last minute."""
+    if not _is_lasting(text) or (known := _remembered.get(text)) is None:
+        return None
+    return known[1] if time.monotonic() - known[0] < _REMEMBERED_SECONDS else None
+
+
+def _remember(text: ScheduleText, found: ScheduleRead, at: float) -> None:
+    if _is_lasting(text):
+        _remembered.put(text, (at, found), _size(text, found))
 
 
 def _size(text: ScheduleText, found: ScheduleRead) -> int:
@@ -137,6 +240,20 @@ async def shown_at(view: WorkspaceView, local: datetime, *, timezone: str, dst_g
     """
     (found,) = await view.rows(_READ_LOCAL_TIME, {"local": local, "timezone": timezone, "dst_gap": dst_gap})
     return found.at
+
+
+async def shown_at_all(
+    view: WorkspaceView, asked: Sequence[AskedLocalTime]
+) -> dict[AskedLocalTime, datetime | errors.Unprocessable]:
+    """When each is first shown, as `shown_at`, or why nobody can say: all in one statement."""
+    times = list(dict.fromkeys(asked))
+    if not times:
+        return {}
+    params = {"times": Jsonb([asdict(each) for each in times], dumps=orjson.dumps)}
+    return {
+        times[row.nth - 1]: row.at if row.at is not None else _refused(row.fault)
+        for row in await view.rows(_READ_LOCAL_TIMES, params)
+    }
 
 
 async def preview(view: InstanceView, text: ScheduleText, *, after: datetime | None, count: int) -> Preview:

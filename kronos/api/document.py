@@ -43,6 +43,7 @@ EXAMPLES: Mapping[str, JsonObject] = {
         "type": "HTTP",
         "spec": {"url": "https://example.com/hooks/report", "body_template": {"id": "{{input.id}}"}},
     },
+    "JobBatch": {"jobs": [{"endpoint": "weekly-report", "trigger": "IMMEDIATE", "input": {"id": 7}}], "atomic": True},
     "JobCreate": {
         "endpoint": "weekly-report",
         "trigger": "CRON",

@@ -60,6 +60,11 @@ def problem(error: errors.KronosError, scope: Scope) -> Response:
     return _document(scope, error.status, error.code, error.title, detail, more, headers)
 
 
+def of_item(error: errors.KronosError, scope: Scope) -> JsonObject:
+    """The problem document of one of several things that a request asked for."""
+    return _problem(scope, error.status, error.code, error.title, error.detail, {"errors": error.faults})
+
+
 def how_to_find_out(scope: Scope) -> str:
     """What a caller does who must know whether a write was done; empty where no operation was reached."""
     told: Callable[[Scope], str] | None = scope.get("kronos.how_to_find_out")
@@ -83,7 +88,12 @@ def http_problem(
 def _document(
     scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject, headers: Mapping[str, str]
 ) -> Response:
-    document = {
+    document = _problem(scope, status, code, title, detail, more)
+    return Response(orjson.dumps(document), status, media_type=MEDIA_TYPE, headers=dict(headers))
+
+
+def _problem(scope: Scope, status: int, code: str, title: str, detail: str, more: JsonObject) -> JsonObject:
+    return {
         "type": f"urn:kronos:problem:{code}",
         "title": title,
         "status": status,
@@ -93,7 +103,6 @@ def _document(
         "request_id": scope.get("kronos.request_id", ""),
         **more,
     }
-    return Response(orjson.dumps(document), status, media_type=MEDIA_TYPE, headers=dict(headers))
 
 
 def instance(scope: Scope) -> str:

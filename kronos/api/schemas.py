@@ -25,6 +25,7 @@ from kronos.api.fields import (
     few_headers,
     whole,
 )
+from kronos.batches import MOST_JOBS
 from kronos.errors import Fault, Unprocessable
 from kronos.model import EndpointChoice, ExecutionStatus, JobStatus, Json, Overlap, TickOutcome, Trigger
 
@@ -250,6 +251,23 @@ class JobCreate(Body):
     tags: _Tags = Field(default_factory=list, description="Words to find it by.", examples=[["reports"]])
     idempotency_key: IdempotencyKey | None = Field(
         default=None, description="Same key, same job.", examples=["order-17"]
+    )
+
+
+class JobBatch(Body):
+    """Jobs to be made together."""
+
+    jobs: list[JobCreate] = Field(
+        min_length=1,
+        max_length=MOST_JOBS,
+        description="Each as POST …/jobs takes it, its `idempotency_key` too.",
+        examples=[[{"endpoint": "weekly-report", "trigger": "IMMEDIATE", "input": {"id": 7}}]],
+    )
+    atomic: bool = Field(
+        default=True,
+        description="All are made or none; false: each for itself, and one that cannot be made is a problem in its "
+        "place of the answer.",
+        examples=[True],
     )
 
 

@@ -56,6 +56,15 @@ _COLUMNS = {
     "next_run_at": "NEXT RUN",
     "description": "DESCRIPTION",
 }
+_MADE = {
+    "job_id or code": "JOB",
+    "name": "NAME",
+    "trigger": "TRIGGER",
+    "status": "STATUS",
+    "endpoint": "ENDPOINT",
+    "next_run_at or run_at": "NEXT RUN",
+    "detail": "WHY NOT",
+}
 _Choice = click.Choice
 _EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps")
 
@@ -139,6 +148,26 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
     trigger = "CRON" if is_cron else "DELAYED" if at is not None else "IMMEDIATE"
     body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **_given(terms)}
     api.show(api.send("POST", "jobs", body=body), _FIELDS)
+
+
+@command(job)
+@click.option(
+    "--jobs",
+    required=True,
+    type=JsonText(),
+    help="A JSON array of up to 1,000 jobs, each as POST …/jobs takes it: JSON, @FILE, or - for standard input.",
+)
+@click.option("--each", is_flag=True, help="Make those that can be made.  [default: all or none]")
+def create_many(api: Api, jobs: Json, each: bool) -> None:
+    """Make many jobs in one call. With an idempotency_key in each, the call may be repeated.
+
+    kronos job create-many --jobs '[{"endpoint": "hook", "trigger": "IMMEDIATE", "input": {"id": 7}}]'
+    """
+    answer = api.send("POST", "jobs:batch", body={"jobs": jobs, "atomic": not each}, fields=("data",))
+    rows = api.rows_of(answer, "data")
+    api.list(rows, _MADE, empty="no job was made")
+    if refused := sum("code" in row for row in rows):
+        raise click.ClickException(f"{refused} of {len(rows)} jobs were not made")
 
 
 @command(job)

@@ -217,6 +217,77 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
     or pg_notify('kronos_work', case when queued.visible_at <= kronos.now() then queued.endpoint_id::text
                                      else '' end) is not null;
 
+-- name: insert_bare_one_shots
+-- As insert_one_shots, of a batch: what its answer is made of, and no more. Where %(is_whole)s, all or none.
+select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at
+  from (select array_agg(job.endpoint order by job.nth) as endpoints,
+               array_agg(job.input order by job.nth) as inputs,
+               array_agg(job.run_at order by job.nth) as run_at
+          from rows from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz))
+               with ordinality as job (endpoint, input, run_at, nth)) as given
+ cross join lateral kronos.make_one_shots(given.endpoints, given.inputs, given.run_at,
+                                          %(is_whole)s) as made
+ where made.job_id is not null
+   and (not %(wake)s or pg_notify(
+            'kronos_work', case when made.run_at <= kronos.now() then made.endpoint_id::text else '' end
+        )
+                              is not null);
+
+-- name: find_taken
+-- What is there already of all that a batch names: endpoints, the jobs that its keys made ({"key": {"job_id",
+-- "request_sha256"}}), live jobs' names. One row.
+select workspace.slug as workspace, workspace.status as workspace_status,
+       array(select endpoint.name
+               from kronos.endpoints as endpoint
+              where endpoint.workspace_id = kronos.current_workspace_id()
+                and endpoint.name = any (%(endpoints)s::text[])
+                and endpoint.deleted_at is null) as endpoints,
+       (select coalesce(jsonb_object_agg(job.idempotency_key,
+                                         jsonb_build_object('job_id', job.job_id, 'request_sha256',
+                                                            encode(job.request_sha256, 'hex'))), '{}')
+          from kronos.jobs as job
+         where job.workspace_id = kronos.current_workspace_id()
+           and job.idempotency_key = any (%(keys)s::text[])) as twins,
+       array(select job.name
+               from kronos.jobs as job
+              where job.workspace_id = kronos.current_workspace_id()
+                and job.name = any (%(names)s::text[])
+                and job.status in ('ACTIVE', 'PAUSED')) as names
+  from kronos.workspaces as workspace
+ where workspace.workspace_id = kronos.current_workspace_id();
+
+-- name: match_batch
+-- The last of the statements that make a batch of which all is to be made or nothing: whether all is there.
+select kronos.require_jobs(%(job_ids)s::uuid[]) as jobs
+ where kronos.current_workspace_id() is not null;
+
+-- name: list_jobs_by_ids
+-- Those of %(ids)s that have a row in kronos.jobs, all at once, as list_jobs has them; in no order.
+with job as materialized (
+    select job.*
+      from unnest(%(ids)s::uuid[]) as wanted (id)
+     cross join lateral (select {Job but pg_cron, execution}
+                           from kronos.version_details as detail
+                          where detail.job_id = wanted.id
+                            and detail.workspace_id = kronos.current_workspace_id()
+                          limit 1) as job
+), entry as materialized (
+    select job_id, entry
+      from kronos.pg_cron_entries_of(array(select job_id
+                                             from job
+                                            where trigger = 'CRON' and status = 'ACTIVE'))
+), execution as materialized (
+    select shown.job_id, shown.execution
+      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at
+              from job
+             where trigger <> 'CRON') as one_shot
+     cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
+)
+select {Job}
+  from job
+  left join (select job_id, entry as pg_cron from entry) as entry using (job_id)
+  left join execution using (job_id);
+
 -- name: find_twin
 -- The job that an idempotency key made, and whether for the same request. No row: none.
 select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as is_same_request

@@ -7,6 +7,26 @@ select schedule::text as schedule, kronos.alarm(%(cron)s::text, schedule) as ala
                             %(dst_gap)s::text, %(dst_overlap)s::text,
                             %(anchor_local)s::timestamp) as schedule;
 
+-- name: read_schedules
+-- Of each of %(texts)s, with its window: what judge_schedule says of it. One row for each, with its place.
+select asked.nth, judged.schedule, judged.alarm, judged.description, judged.read_at, judged.next_tick_at,
+       judged.fault
+  from rows from (jsonb_to_recordset(%(texts)s) as (cron text, every text, anchor timestamptz,
+                                                    anchor_local timestamp, timezone text, dst_gap text,
+                                                    dst_overlap text, starts_at timestamptz,
+                                                    ends_at timestamptz)) with ordinality
+    as asked (cron, every, anchor, anchor_local, timezone, dst_gap, dst_overlap, starts_at, ends_at, nth)
+ cross join lateral kronos.judge_schedule(asked.cron, asked.every, asked.anchor, asked.timezone,
+                                          asked.dst_gap, asked.dst_overlap, asked.anchor_local,
+                                          asked.starts_at, asked.ends_at) as judged;
+
+-- name: read_local_times
+-- Of each of %(times)s: when its zone's clocks show it, or why nobody can say. As read_schedules.
+select asked.nth, judged.at, judged.fault
+  from rows from (jsonb_to_recordset(%(times)s) as (local timestamp, timezone text, dst_gap text))
+       with ordinality as asked (local, timezone, dst_gap, nth)
+ cross join lateral kronos.judge_local_time(asked.local, asked.timezone, asked.dst_gap) as judged;
+
 -- name: read_local_time
 -- When a zone's clocks show a local time, as dst_gap has it where they never do.
 select kronos.local_instant(%(local)s::timestamp, kronos.check_zone(%(timezone)s::text),

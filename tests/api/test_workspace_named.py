@@ -20,6 +20,12 @@ _BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/workspaces/{w}/jobs/{j}/skip-next": {"count": 2},
     "POST /v1/workspaces/{w}/jobs/{j}/backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "POST /v1/workspaces/{w}/jobs": {"endpoint": "theirs", "trigger": "CRON", "cron": "* * * * *"},
+    "POST /v1/workspaces/{w}/jobs:batch": {
+        "jobs": [
+            {"endpoint": "theirs", "trigger": "IMMEDIATE"},
+            {"endpoint": "theirs", "trigger": "IMMEDIATE", "name": "nightly"},
+        ]
+    },
     "PUT /v1/workspaces/{w}/endpoints/{name}": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/taken"}},
     "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
@@ -172,6 +178,8 @@ _NEEDS_NONE = {
         for name in ("get_heard", "get_setup", "get_password", "list_rules")
     },
     "schedules.read_local_time": "a text alone",
+    "schedules.read_local_times": "texts alone",
+    "schedules.read_schedules": "texts alone",
     "schedules.read_schedule": "a text alone",
     "schedules.preview_schedule": "a text alone",
     "keys.find_api_key": "a key says which workspace, not the other way round",

@@ -99,6 +99,21 @@ def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
     assert kronos("job", "rm", "report").stdout == "job report is RETIRED\n"
 
 
+def test_many_jobs_are_made_in_one_call(kronos: Kronos, tmp_path: Path) -> None:
+    now, bad = {"endpoint": "sink", "trigger": "IMMEDIATE", "name": "first"}, {"endpoint": "nobody"}
+    sent = tmp_path / "jobs.json"
+    sent.write_text(json.dumps([now, now | {"name": "second"}]))
+    all_made = kronos("job", "create-many", "--jobs", f"@{sent}")
+    assert [line.split()[1] for line in all_made.stdout.splitlines()] == ["NAME", "first", "second"]
+    none = kronos("job", "create-many", "--jobs", "-", stdin=json.dumps([now | {"name": "third"}, bad]))
+    assert (none.exit_code, none.stdout) == (1, "")
+    assert "no job was made: field /jobs/1/trigger: this field is required" in none.stderr
+    some = kronos("job", "create-many", "--jobs", json.dumps([now | {"name": "third"}, bad]), "--each")
+    assert (some.exit_code, "1 of 2 jobs were not made" in some.stderr) == (1, True)
+    assert [line.split()[0] for line in some.stdout.splitlines()][2] == "input_validation_failed"
+    assert "third" in kronos("job", "ls").stdout
+
+
 def test_a_backfill_is_listed_shown_and_stopped(kronos: Kronos) -> None:
     kronos("job", "create", "report", "--endpoint", "sink", "--cron", "0 9 * * 1")
     assert "kronos job backfill JOB" in kronos("backfill", "ls", "report").stderr

@@ -20,6 +20,7 @@ _GROUPS = ("workspace", "endpoint", "job", "execution")
 _GIVEN = {
     "endpoint create": ("--to", "https://example.com/a"),
     "job create": ("--endpoint", "hook", "--now"),
+    "job create-many": ("--jobs", "[{}]"),
     "job backfill": ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z"),
 }
 

@@ -1,0 +1,105 @@
+"""The route that makes many jobs at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends
+from pydantic import Field, ValidationError
+from starlette.responses import Response
+
+from kronos import batches, errors, reading
+from kronos.api import problems
+from kronos.api.call import Call, Draft
+from kronos.api.dependencies import IDEMPOTENCY_KEY, KEY, View
+from kronos.api.document import answers
+from kronos.api.document import problems as documented
+from kronos.api.fields import Body
+from kronos.api.operation import Operation, shown_at
+from kronos.api.requests import new_job
+from kronos.api.schemas import JobBatch, JobCreate
+from kronos.api.validation import faults_of, trimmed
+from kronos.batches import MOST_JOBS, Made
+from kronos.jobs import NewJob
+from kronos.model import Job, Json, JsonObject
+
+router = APIRouter(
+    prefix="/v1/workspaces/{w}/jobs:batch", tags=["jobs"], route_class=Operation, dependencies=[Depends(KEY)]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsMade:
+    """What became of each job, in the order in which they were sent: the job, or why there is none."""
+
+    data: list[Job | problems.Problem]
+
+
+class _Envelope(Body):
+    """A batch whose jobs are not judged yet."""
+
+    jobs: list[Any] = Field(min_length=1, max_length=MOST_JOBS)
+    atomic: bool = True
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=answers({201: JobsMade}, "Idempotent-Replayed")
+    | documented(
+        errors.WorkspaceNotFound,
+        errors.EndpointNotFound,
+        errors.Forbidden,
+        errors.Conflict,
+        errors.PayloadTooLarge,
+        errors.Unprocessable,
+        errors.PgCronUnavailable,
+    ),
+)
+@shown_at("/v1/workspaces/{w}/jobs")
+async def create_jobs(call: Call, view: View, draft: Draft[JobBatch]) -> Response:
+    """Make up to 1,000 jobs: all of them or none, or each for itself."""
+    if IDEMPOTENCY_KEY in call.headers:
+        raise errors.InvalidRequest.of(
+            f"a batch has no {IDEMPOTENCY_KEY}: each of its jobs has its own",
+            "Leave the header out, and give each job an idempotency_key.",
+            f"/{IDEMPOTENCY_KEY}",
+        )
+    asked, is_atomic = await call.aside(lambda: _read(draft.document))
+    call.scope["kronos.is_repeatable"] = all(
+        each.idempotency_key is not None for each in asked if isinstance(each, NewJob)
+    )
+    made, is_repeat = await batches.create(view, asked, is_atomic=is_atomic)
+    content = await call.aside(lambda: _written(call, made))
+    replayed = {"Idempotent-Replayed": "true"} if is_repeat else None
+    return Response(content, 201, media_type="application/json", headers=replayed)
+
+
+def _read(document: JsonObject) -> tuple[list[NewJob | errors.KronosError], bool]:
+    """The jobs, or what is wrong with each, and whether all are to be made or none. Raises Unprocessable."""
+    try:
+        envelope = _Envelope.model_validate(trimmed(document, JobBatch))
+    except ValidationError as error:
+        raise errors.Unprocessable.of(*faults_of(error, JobBatch)) from None
+    return [_job(each) for each in envelope.jobs], envelope.atomic
+
+
+def _job(given: Json) -> NewJob | errors.KronosError:
+    """One job, or what is wrong with it."""
+    if not isinstance(given, dict):
+        return errors.Unprocessable.of(
+            errors.Fault(pointer="", detail="a job is an object", hint="Write each job as POST …/jobs takes it.")
+        )
+    try:
+        body = JobCreate.model_validate(trimmed(given, JobCreate))
+    except ValidationError as error:
+        return errors.Unprocessable.of(*faults_of(error, JobCreate))
+    try:
+        return new_job(body, body.idempotency_key)
+    except errors.Unprocessable as refused:
+        return refused
+
+
+def _written(call: Call, made: list[Made | errors.KronosError]) -> bytes:
+    data = [problems.of_item(each, call.scope) if isinstance(each, errors.KronosError) else each for each in made]
+    return orjson.dumps({"data": data}, reading.plain, orjson.OPT_UTC_Z)

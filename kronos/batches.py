@@ -1,0 +1,376 @@
+"""Many jobs at once: all or none, or each for itself; in a few statements, however many there are.
+
+What each names is looked at first (endpoints, keys, names, schedules), for all of them together, so that what is wrong
+is said of the job that it is wrong with. Then the jobs are made in one transaction. What somebody else changed in
+between undoes it, and it is looked at again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from kronos import errors, idempotency, jobs, schedules
+from kronos.database import WorkspaceView
+from kronos.errors import Fault
+from kronos.jobs import NewJob
+from kronos.model import Job, JsonObject
+from kronos.schedules import ScheduleRead
+from kronos.sql import Statement, statement
+
+MOST_JOBS = 1000
+MOST_FAULTS = 20
+_TRIES = 3
+Made: TypeAlias = Job | JsonObject
+"""A job, or a one-shot's document, as a job is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """What there is already of all that a batch names."""
+
+    workspace: str
+    workspace_status: str
+    endpoints: list[str]
+    twins: JsonObject
+    names: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BareOneShot:
+    """What PostgreSQL adds to a one-shot that is its execution; the nth of those that were asked for."""
+
+    nth: int
+    job_id: UUID
+    endpoint_type: str
+    max_attempts: int
+    created_at: datetime
+    run_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """How many jobs are there."""
+
+    jobs: int
+
+
+@dataclass(slots=True)
+class _Item:
+    """One job of a batch, and how far it has come."""
+
+    place: int
+    new: NewJob
+    run_at: datetime | None = None
+    read: ScheduleRead | None = None
+    answer: Made | errors.KronosError | None = None
+    twin_id: UUID | None = None
+    """The job that its key made before."""
+    same: "_Item | None" = None
+    """The earlier one of the batch that is the same request under the same key."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    view: WorkspaceView
+    is_atomic: bool
+    items: list[_Item]
+    workspace: str = ""
+    faults: dict[int, errors.KronosError] = field(default_factory=dict)
+    """What was wrong with a job before anybody looked, by its place."""
+
+    @property
+    def open(self) -> list[_Item]:
+        """What is to be made."""
+        return [each for each in self.items if each.answer is None and each.twin_id is None and each.same is None]
+
+
+_FIND_TAKEN = statement("jobs.find_taken", _Taken)
+_INSERT_BARE = statement("jobs.insert_bare_one_shots", _BareOneShot)
+_MATCH_BATCH = statement("jobs.match_batch", _Counted)
+_LIST_BY_IDS = statement("jobs.list_jobs_by_ids", Job)
+
+
+async def create(
+    view: WorkspaceView, asked: Sequence[NewJob | errors.KronosError], *, is_atomic: bool
+) -> tuple[list[Made | errors.KronosError], bool]:
+    """What becomes of each job, in order: the job, the one that its key made before, or why there is none. And
+    whether all of them were made before.
+
+    An error among those asked for stays in its place. Where all or none are to be made, no answer is an error: it is
+    raised for all. Raises Unprocessable, EndpointNotFound, Conflict, WorkspaceNotFound, WorkspaceSuspended,
+    PgCronUnavailable, DatabaseUnavailable, OutcomeUnknown.
+    """
+    items = [_Item(place, each) for place, each in enumerate(asked) if isinstance(each, NewJob)]
+    faults = {place: each for place, each in enumerate(asked) if isinstance(each, errors.KronosError)}
+    batch = _Batch(view, is_atomic, items, faults=faults)
+    _refuse_together(batch)
+    await _made(batch)
+    await _known(batch)
+    answers: list[Made | errors.KronosError] = []
+    by_place = {each.place: each for each in items}
+    for place in range(len(asked)):
+        answer = faults.get(place) or by_place[place].answer
+        answers.append(placed(answer, place) if isinstance(answer, errors.KronosError) else _some(answer))
+    return answers, not faults and all(each.twin_id is not None for each in items)
+
+
+def _some(answer: Made | None) -> Made:
+    if answer is None:
+        raise RuntimeError("a job of a batch was left without an answer")
+    return answer
+
+
+async def _made(batch: _Batch) -> None:
+    """Make what is to be made; again where somebody was in between."""
+    last: errors.KronosError | None = None
+    for turn in range(_TRIES):
+        await _look(batch, anew=turn > 0)
+        _refuse_together(batch)
+        if not batch.open:
+            return
+        try:
+            await _insert(batch)
+        except (errors.Conflict, errors.NotFound, errors.Unprocessable) as error:
+            if isinstance(error, errors.WorkspaceNotFound):
+                raise
+            last = error  # nothing was made: what they name was changed since it was looked at
+        else:
+            last = None
+            if not batch.open:
+                return
+    if last is not None:
+        raise last
+    for each in batch.open:
+        detail = f"what job {each.place} names is changed all the time: nothing was made of it"
+        each.answer = errors.Overtaken(detail)
+
+
+async def _look(batch: _Batch, *, anew: bool) -> None:
+    """What is wrong with each, and which are there already."""
+    left = [each for each in batch.items if each.answer is None]
+    for each in left:
+        each.twin_id = each.same = None
+    taken = await batch.view.one_or_none(
+        _FIND_TAKEN,
+        {
+            "endpoints": list({each.new.endpoint for each in left}),
+            "keys": [each.new.idempotency_key for each in left if each.new.idempotency_key is not None],
+            "names": [each.new.name for each in left if each.new.name is not None],
+        },
+    )
+    if taken is None:
+        raise errors.WorkspaceNotFound(f"no workspace {batch.view.workspace!r}")
+    batch.workspace = taken.workspace
+    for each in left:
+        _find_twin(each, taken)
+    if batch.open and taken.workspace_status != "ACTIVE":
+        raise errors.WorkspaceSuspended(batch.view.workspace, taken.workspace_status, "new jobs")
+    await _judge(batch, anew=anew)
+    endpoints, names = set(taken.endpoints), set(taken.names)
+    for each in batch.open:
+        if each.new.endpoint not in endpoints:
+            each.answer = jobs.no_endpoint(batch.view, each.new.endpoint)
+        elif each.new.name in names:
+            each.answer = errors.name_taken()
+    _find_doubles(batch.open)
+
+
+def _find_twin(item: _Item, taken: _Taken) -> None:
+    """The job that its key made before."""
+    twin = taken.twins.get(item.new.idempotency_key) if item.new.idempotency_key is not None else None
+    if twin is None:
+        return
+    if twin["request_sha256"] == idempotency.digest(item.new).hex():
+        item.twin_id = UUID(twin["job_id"])
+    else:
+        item.answer = idempotency.mismatch(f"job {twin['job_id']}", "/idempotency_key")
+
+
+def _find_doubles(items: Sequence[_Item]) -> None:
+    """Of those with one key the later ones are the first, or refused; of those with one name refused."""
+    by_key: dict[str, _Item] = {}
+    by_name: dict[str, _Item] = {}
+    for each in items:
+        key, name = each.new.idempotency_key, each.new.name
+        if key is not None and (first := by_key.setdefault(key, each)) is not each:
+            if idempotency.digest(first.new) == idempotency.digest(each.new):
+                each.same = first
+            else:
+                each.answer = idempotency.mismatch(f"/jobs/{first.place} of this batch", "/idempotency_key")
+            continue
+        if name is not None and (first := by_name.setdefault(name, each)) is not each:
+            each.answer = errors.name_taken(f"/jobs/{first.place} of this batch has this name")
+
+
+async def _judge(batch: _Batch, *, anew: bool) -> None:
+    """Local times, times that have passed, and schedules."""
+    local_times = {each.place: asked for each in batch.open if (asked := _local_time(each.new)) is not None}
+    shown = await schedules.shown_at_all(batch.view, list(local_times.values()))
+    for each in batch.open:
+        at = shown[local_times[each.place]] if each.place in local_times else each.new.run_at
+        if isinstance(at, errors.KronosError):
+            each.answer = at
+            continue
+        each.run_at = at
+        if faults := jobs.past(each.new, at):
+            each.answer = errors.Unprocessable.of(*faults)
+    texts = {each.place: _schedule(each.new) for each in batch.open if each.new.trigger == "CRON"}
+    read = await schedules.read_all(batch.view, list(texts.values()), anew=anew)
+    for each in batch.open:
+        if each.place in texts:
+            judged = read[texts[each.place]]
+            if isinstance(judged, errors.KronosError):
+                each.answer = judged
+            else:
+                each.read = judged
+
+
+def _local_time(new: NewJob) -> schedules.AskedLocalTime | None:
+    local = schedules.local_time(new.run_at)
+    if local is None:
+        return None
+    return schedules.AskedLocalTime(local=local, timezone=new.timezone, dst_gap=new.dst_gap)
+
+
+def _schedule(new: NewJob) -> schedules.AskedSchedule:
+    return schedules.AskedSchedule(text=jobs.schedule_text(new), starts_at=new.starts_at, ends_at=new.ends_at)
+
+
+async def _insert(batch: _Batch) -> None:
+    """All that are open, in one transaction. Raises what PostgreSQL refuses; nothing was made then."""
+    bare = [each for each in batch.open if jobs.is_its_execution(each.new)]
+    cron = [each for each in batch.open if each.new.trigger == "CRON"]
+    others = [each for each in batch.open if each.new.trigger != "CRON" and not jobs.is_its_execution(each.new)]
+    statements: list[tuple[Statement[Any], dict[str, object]]] = []
+    with jobs.Waking(may=bool(bare or others)) as wake:
+        statements += _statement(batch, jobs.INSERT_CRON, cron)
+        statements += _statement(batch, jobs.INSERT_ONE_SHOT_JOBS, others, wake=wake.is_wanted)
+        ids = [job["job_id"] for _, params in statements for job in params["jobs"].obj]  # type: ignore[attr-defined]
+        statements += _statement(batch, _INSERT_BARE, bare, wake=wake.is_wanted, is_whole=batch.is_atomic)
+        if batch.is_atomic and ids:
+            statements.append((_MATCH_BATCH, {"job_ids": ids}))
+        found = await batch.view.write_all(statements)
+        wake.is_heard = True
+    rows = [row for each in found for row in each]
+    by_id = {row.job_id: row for row in rows if isinstance(row, Job)}
+    for each, job_id in zip((*cron, *others), ids, strict=True):
+        each.answer = by_id.get(job_id)
+    for row in rows:
+        if isinstance(row, _BareOneShot):
+            bare[row.nth - 1].answer = _document(bare[row.nth - 1], row, batch.workspace)
+
+
+def _statement(
+    batch: _Batch, insert: Statement[Any], items: Sequence[_Item], **more: object
+) -> Iterable[tuple[Statement[Any], dict[str, object]]]:
+    """What makes these, if there are any."""
+    if not items:
+        return
+    asked = [jobs.asked_of(batch.view, each.new, each.run_at, each.read, has_tick=True) for each in items]
+    yield (
+        insert,
+        {
+            "jobs": jobs.written([each.record for each in asked]),
+            "endpoints": list({each.endpoint for each in asked}),
+            "workspace": batch.view.workspace,
+            **more,
+        },
+    )
+
+
+async def _known(batch: _Batch) -> None:
+    """The jobs that keys made before, as they are now, and those that stand in the batch twice."""
+    twins = [each for each in batch.items if each.twin_id is not None and each.answer is None]
+    if twins:
+        found = await batch.view.rows(_LIST_BY_IDS, {"ids": list({each.twin_id for each in twins})})
+        by_id = {job.job_id: job for job in found}
+        for each in twins:
+            each.answer = by_id.get(each.twin_id) if each.twin_id else None
+            if each.answer is None:
+                each.answer = errors.Overtaken(f"the job that the key of job {each.place} made was deleted meanwhile")
+    for each in batch.items:
+        if each.same is not None and each.answer is None:
+            each.answer = each.same.answer
+
+
+def _document(item: _Item, made: _BareOneShot, workspace: str) -> JsonObject:
+    """A new one-shot that is its execution, as it is shown: of what was asked for, without asking for it again."""
+    new, is_now = item.new, made.run_at == made.created_at
+    common = {
+        "job_id": made.job_id,
+        "workspace": workspace,
+        "endpoint": new.endpoint,
+        "endpoint_type": made.endpoint_type,
+        "input": new.input,
+    }
+    at = _written(made.run_at)
+    return {
+        **_ONE_SHOT,
+        **common,
+        "trigger": new.trigger,
+        "run_at": None if is_now else made.run_at,
+        "created_at": made.created_at,
+        "execution": {
+            **_EXECUTION,
+            **common,
+            "execution_id": made.job_id,
+            "status": "QUEUED" if made.run_at <= made.created_at else "PENDING",
+            "scheduled_at": at,
+            "run_at": at,
+            "max_attempts": made.max_attempts,
+            "created_at": _written(made.created_at),
+        },
+    }
+
+
+def _written(at: datetime) -> str:
+    """As kronos.iso writes an instant."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+_ONE_SHOT: JsonObject = {
+    "job_id": None, "name": None, "title": None, "workspace": None, "endpoint": None, "endpoint_type": None,
+    "trigger": None, "status": "ACTIVE", "status_reason": None, "version": 1, "previous_version_id": None,
+    "replaced_by_id": None, "cron": None, "every": None, "anchor": None, "anchor_local": None, "timezone": None,
+    "description": None, "starts_at": None, "ends_at": None, "max_runs": None, "dst_gap": "SHIFT",
+    "dst_overlap": "FIRST", "jitter_seconds": 0, "overlap": "ALLOW",
+    "catch_up": {"policy": "LATEST", "window_seconds": 3600}, "skip_next": 0, "resume_at": None,
+    "next_run_at": None, "last_run_at": None, "pg_cron": None, "idempotency_key": None, "run_at": None,
+    "run_at_local": None, "input": None, "priority": 0, "tags": [], "created_at": None, "retired_at": None,
+    "execution": None,
+}  # fmt: skip
+_EXECUTION: JsonObject = {
+    "execution_id": None, "job_id": None, "job_name": None, "workspace": None, "endpoint": None,
+    "endpoint_type": None, "cause": "API", "status": None, "status_reason": None, "scheduled_at": None,
+    "run_at": None, "started_at": None, "completed_at": None, "duration_ms": None, "attempt_count": 0,
+    "max_attempts": None, "tick_count": 1, "input": None, "output": None, "error": None, "worker_id": None,
+    "created_at": None,
+}  # fmt: skip
+
+
+def _refuse_together(batch: _Batch) -> None:
+    """Where all or none are to be made and some cannot be. Raises one error for all that is wrong: of their kind where
+    it is one, else Unprocessable."""
+    wrong = {
+        **batch.faults,
+        **{each.place: each.answer for each in batch.items if isinstance(each.answer, errors.KronosError)},
+    }
+    if not batch.is_atomic or not wrong:
+        return
+    refused = [placed(wrong[place], place) for place in sorted(wrong)]
+    faults = tuple(fault for each in refused for fault in each.faults)
+    kinds = {(type(each), each.code) for each in refused}
+    kind, code = kinds.pop() if len(kinds) == 1 else (errors.Unprocessable, errors.Unprocessable.code)
+    raise kind(f"no job was made: {errors.summary('field', faults)}", code=code, faults=faults[:MOST_FAULTS])
+
+
+def placed(error: errors.KronosError, place: int) -> errors.KronosError:
+    """The error of the job at this place of a batch: its pointers lead into the batch."""
+    at = f"/jobs/{place}"
+    faults = tuple(Fault(pointer=at + each.pointer, detail=each.detail, hint=each.hint) for each in error.faults)
+    detail = errors.summary("field", faults) if isinstance(error, errors.Unprocessable) and faults else error.detail
+    if error.code == "idempotency_mismatch":
+        detail = error.detail
+    return type(error)(detail, code=error.code, faults=faults or (Fault(pointer=at, detail=error.detail),))

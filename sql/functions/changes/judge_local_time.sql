@@ -1,0 +1,17 @@
+-- judge_local_time: when a zone's clocks show a local time, as p_dst_gap has it where they never do; or why
+-- nobody can say. As judge_schedule: a wrong one costs no other.
+create or replace function kronos.judge_local_time(p_local timestamp, p_timezone text, p_dst_gap text,
+                                                   out at timestamptz, out fault jsonb)
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_message text;
+    v_hint    text;
+begin
+    at := kronos.local_instant(p_local, kronos.check_zone(p_timezone), p_dst_gap);
+exception when sqlstate 'KR004' then
+    get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+    fault := jsonb_build_object('sqlstate', 'KR004', 'message', v_message, 'hint', nullif(v_hint, ''),
+                                'column', null);
+end
+$$;
