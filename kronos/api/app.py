@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from kronos import database, errors, heartbeat
 from kronos.api import (
     backfills,
+    dead_letters,
     docs,
     document,
     endpoints,
@@ -51,7 +52,19 @@ _DESCRIPTION = (
 )
 _REF = "#/components/schemas/{model}"
 # The most asked for first: a request is compared with one path after the other, 2 µs each.
-_RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system, instance, docs)
+_RESOURCES = (
+    jobs,
+    executions,
+    backfills,
+    dead_letters,
+    endpoints,
+    workspaces,
+    retention,
+    schedules,
+    system,
+    instance,
+    docs,
+)
 
 
 class Application(FastAPI):
