@@ -23,6 +23,8 @@ _COMMANDS = {
     "job": "kronos.cli.job:job",
     "execution": "kronos.cli.execution:execution",
     "backfill": "kronos.cli.backfill:backfill",
+    "dead-letter": "kronos.cli.dead_letter:dead_letter",
+    "operation": "kronos.cli.operation:operation",
     "next": "kronos.cli.next:next_command",
     "psql": "kronos.cli.psql:psql",
 }

@@ -138,6 +138,12 @@ class BackfillNotFound(NotFound):
     code = "backfill_not_found"
 
 
+class OperationNotFound(NotFound):
+    """No such operation in this workspace."""
+
+    code = "operation_not_found"
+
+
 class Conflict(KronosError):
     """It is not in a state in which this can be done."""
 

@@ -128,6 +128,18 @@ def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
         why = _because(execution.status_reason, "detail")
         level = "INFO" if execution.status == "SUCCESS" else "WARNING"
         yield LogLine(at=execution.completed_at, level=level, message=f"ended {execution.status}{why}")
+    if (discarded_at := _instant(execution.status_reason, "discarded_at")) is not None:
+        yield LogLine(at=discarded_at, level="INFO", message="discarded: no dead letter any more")
+
+
+def _instant(document: Json, name: str) -> datetime | None:
+    """The instant that a document has under a name; None where it has none: what is shown is not always what Kronos
+    wrote."""
+    text = document.get(name) if isinstance(document, dict) else None
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _because(document: Json, name: str) -> str:

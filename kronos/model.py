@@ -26,6 +26,8 @@ Overlap = Literal["ALLOW", "SKIP", "QUEUE", "REPLACE"]
 BackfillStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 TickOutcome = Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]
 EndpointChoice = Literal["latest", "same"]
+OperationKind = Literal["REDRIVE", "DISCARD"]
+OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
 Role = Literal["instance_admin"]
 
 
@@ -210,5 +212,26 @@ class Backfill:
     redriven: int
     left_out: int
     progress: JsonObject
+    created_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkOperation:
+    """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so far,
+    `failures` by reason."""
+
+    operation_id: UUID
+    workspace: str
+    kind: OperationKind
+    status: OperationStatus
+    status_reason: JsonObject | None
+    filter: JsonObject
+    endpoint_version: EndpointChoice
+    per_second: int | None
+    total: int
+    done: int
+    failed: int
+    failures: JsonObject
     created_at: datetime
     completed_at: datetime | None

@@ -118,6 +118,8 @@ class RemainCount:
 
     backfills: int
     job_faults: int
+    dead_letters: int
+    operations: int
     workspaces: int
     idempotency_keys: int
 
@@ -229,6 +231,8 @@ class Retainer:
         yield {
             "backfills": remains.backfills,
             "job_faults": remains.job_faults,
+            "dead_letters": remains.dead_letters,
+            "operations": remains.operations,
             "workspaces": remains.workspaces,
             "idempotency_keys": remains.idempotency_keys,
         }

@@ -41,11 +41,12 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.pointers, kronos.turns, kronos.zones, kronos.backfills, kronos.backfill_redriven,
                 kronos.late_days, kronos.history_weeks, kronos.active_executions, kronos.executions,
                 kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
-                kronos.backfill_details
+                kronos.backfill_details, kronos.dead_letters, kronos.operations,
+                kronos.operation_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert on kronos.endpoint_versions, kronos.execution_done to kronos_api;
-grant insert, update on kronos.backfills to kronos_api;
+grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
 grant select, insert on kronos.idempotency_keys to kronos_api;
 

@@ -21,7 +21,7 @@ begin
                             'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
                             'heartbeats', 'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns',
                             'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks',
-                            'job_tags', 'retention', 'workspace_retention',
+                            'job_tags', 'retention', 'workspace_retention', 'dead_letters', 'operations',
                             'retention_sweeps', 'idempotency_keys', 'made_objects']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
@@ -29,7 +29,7 @@ begin
           from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live',
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
                             'backfill_redriven', 'late_days', 'history_weeks',
-                            'idempotency_keys']) as relation
+                            'idempotency_keys', 'dead_letters', 'operations']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',
                              'as restrictive to kronos_api

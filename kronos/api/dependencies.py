@@ -130,6 +130,7 @@ JobRef = Annotated[
 ]
 ExecutionId = Annotated[UUID, BeforeValidator(_id_of("execution")), Path(alias="e", description="An execution's id.")]
 BackfillId = Annotated[UUID, BeforeValidator(_id_of("backfill")), Path(alias="b", description="A backfill's id.")]
+OperationId = Annotated[UUID, BeforeValidator(_id_of("operation")), Path(alias="o", description="An operation's id.")]
 EndpointName = Annotated[str, AfterValidator(judged_later(_endpoint_name)), _ENDPOINT_TEXT, _ENDPOINT_PATH]
 NewEndpointName = Annotated[str, AfterValidator(judged_later(_new_endpoint_name)), _ENDPOINT_TEXT, _ENDPOINT_PATH]
 

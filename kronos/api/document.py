@@ -14,6 +14,7 @@ TAGS = [
     {"name": "jobs", "description": "What is run, and when: IMMEDIATE, DELAYED or CRON."},
     {"name": "executions", "description": "One time that a job was due, and the attempts to deliver it."},
     {"name": "backfills", "description": "A CRON job's ticks of a past window, delivered later."},
+    {"name": "dead letters", "description": "What failed and nobody has dealt with; operations that deal with many."},
     {"name": "endpoints", "description": "Where deliveries go."},
     {"name": "workspaces", "description": "Tenants."},
     {"name": "retention", "description": "How long history is kept."},
@@ -38,6 +39,8 @@ _HEADERS: Mapping[str, JsonObject] = {
 
 EXAMPLES: Mapping[str, JsonObject] = {
     "BackfillCreate": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "validate_only": True},
+    "LetterRedrive": {"endpoint": "weekly-report", "per_second": 50, "validate_only": True},
+    "LetterDiscard": {"error_type": "http_status", "before": "2026-11-01T00:00:00Z", "validate_only": True},
     "EndpointCreate": {"name": "weekly-report", "type": "HTTP", "spec": {"url": "https://example.com/hooks/report"}},
     "EndpointPut": {
         "type": "HTTP",

@@ -352,6 +352,46 @@ class ExecutionRetry(Body):
     )
 
 
+class LetterSelection(Body):
+    """Which dead letters; without any of these, all of the workspace's."""
+
+    endpoint: Text | None = Field(
+        default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
+    )
+    job: Text | None = Field(
+        default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+    )
+    error_type: Text | None = Field(
+        default=None, max_length=100, description="Whose last error is of this type.", examples=["http_status"]
+    )
+    q: Text | None = Field(
+        default=None,
+        max_length=200,
+        description="Whose last error's type or message holds this text.",
+        examples=["refused"],
+    )
+    after: Time | None = Field(default=None, description="Failed later.", examples=["2026-12-01T00:00:00Z"])
+    before: Time | None = Field(default=None, description="Failed earlier.", examples=["2026-12-02T00:00:00Z"])
+    validate_only: bool = Field(
+        default=False, description="Only count the dead letters: nothing is written.", examples=[True]
+    )
+
+
+class LetterRedrive(LetterSelection):
+    """Dead letters that are to be due again."""
+
+    endpoint_version: EndpointChoice = Field(
+        default="latest", description="Their endpoint as it is now, or in the version that they had.", examples=["same"]
+    )
+    per_second: int | None = Field(
+        default=None, ge=1, le=10_000, description="At most so many a second; null: as fast as it goes.", examples=[50]
+    )
+
+
+class LetterDiscard(LetterSelection):
+    """Dead letters that are to be none any more."""
+
+
 class BackfillCreate(Body):
     """A past window whose ticks are to be run: [`from`, `to`), so `to` is after `from`."""
 
@@ -450,6 +490,28 @@ class ExecutionQuery(JobExecutionQuery):
     job: str | None = Field(
         default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
     )
+
+
+class LetterQuery(PageQuery):
+    """Which dead letters."""
+
+    endpoint: str | None = Field(
+        default=None, max_length=63, description="Of this endpoint.", examples=["weekly-report"]
+    )
+    job: str | None = Field(
+        default=None, max_length=127, description="Of this job, an id or a name.", examples=["weekly-report"]
+    )
+    error_type: str | None = Field(
+        default=None, max_length=100, description="Whose last error is of this type.", examples=["http_status"]
+    )
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Whose last error's type or message holds this text.",
+        examples=["refused"],
+    )
+    after: AnyTime | None = Field(default=None, description="Failed later.", examples=["2026-12-01T00:00:00Z"])
+    before: AnyTime | None = Field(default=None, description="Failed earlier.", examples=["2026-12-02T00:00:00Z"])
 
 
 class ExplainQuery(Query):

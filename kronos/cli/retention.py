@@ -21,6 +21,8 @@ _KINDS = {
     "jobs": "jobs and versions",
     "backfills": "backfills",
     "job_faults": "faults of jobs that are over",
+    "dead_letters": "dead letters",
+    "operations": "operations that have ended",
     "workspaces": "deleted workspaces",
     "idempotency_keys": "idempotency keys",
     "run_details": "rows of cron.job_run_details",

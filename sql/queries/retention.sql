@@ -32,11 +32,13 @@ select last_id, seen, executions, attempts, late_results
 select last_at, last_id, jobs from kronos.retain_jobs(%(after_at)s, %(after_id)s, %(limit)s, true);
 
 -- name: count_remains
-select remains.backfills, remains.job_faults, kronos.retain_workspaces(%(limit)s, true) as workspaces,
+select remains.backfills, remains.job_faults, letters.dead_letters, letters.operations,
+       kronos.retain_workspaces(%(limit)s, true) as workspaces,
        (select count(*)
           from kronos.idempotency_keys as each
          where each.created_at < kronos.now() - interval '24 hours') as idempotency_keys
-  from kronos.retain_remains(%(limit)s, true) as remains;
+  from kronos.retain_remains(%(limit)s, true) as remains
+ cross join kronos.retain_dead_letters(%(limit)s, true) as letters;
 
 -- name: count_run_details
 select step.last_runid, step.run_details, step.is_left

@@ -10,7 +10,7 @@ create table kronos.idempotency_keys (
     created_at       timestamptz not null default now(),
     constraint idempotency_keys_pkey            primary key (workspace_id, operation, idempotency_key),
     constraint idempotency_keys_operation_known
-        check (operation in ('trigger', 'backfill', 'retry', 'endpoint'))
+        check (operation in ('trigger', 'backfill', 'retry', 'endpoint', 'redrive', 'discard'))
 );
 -- Serves retain_keys.
 create index idempotency_keys_oldest on kronos.idempotency_keys (created_at);

@@ -37,6 +37,12 @@ METHODS = {
     "/v1/workspaces/{w}/jobs/{j}/backfills": {"get"},
     "/v1/workspaces/{w}/backfills/{b}": {"get"},
     "/v1/workspaces/{w}/backfills/{b}/cancel": {"post"},
+    "/v1/workspaces/{w}/dead-letters": {"get"},
+    "/v1/workspaces/{w}/dead-letters/redrive": {"post"},
+    "/v1/workspaces/{w}/dead-letters/discard": {"post"},
+    "/v1/workspaces/{w}/operations": {"get"},
+    "/v1/workspaces/{w}/operations/{o}": {"get"},
+    "/v1/workspaces/{w}/operations/{o}/cancel": {"post"},
     "/v1/workspaces/{w}/executions": {"get"},
     "/v1/workspaces/{w}/executions/{e}": {"get"},
     "/v1/workspaces/{w}/executions/{e}/cancel": {"post"},
@@ -186,7 +192,15 @@ def test_every_parameter_is_told_by_more_than_its_type(document: dict[str, Any])
 
 
 # Bodies that may be left out: the operation does as well without.
-OPTIONAL = {"pause_job", "resume_job", "trigger_job", "cancel_execution", "retry_execution", "cancel_backfill"}
+OPTIONAL = {
+    "pause_job",
+    "resume_job",
+    "trigger_job",
+    "cancel_execution",
+    "retry_execution",
+    "cancel_backfill",
+    "cancel_operation",
+}
 
 
 def test_a_body_is_required_where_there_is_no_call_without(
@@ -197,7 +211,8 @@ def test_a_body_is_required_where_there_is_no_call_without(
         if "requestBody" in operation:
             if not operation["requestBody"]["required"]:
                 optional.add(operation["operationId"])
-            known = {"w": workspace, "j": "none", "name": "none", "e": str(uuid.uuid4()), "b": str(uuid.uuid4())}
+            ids = {each: str(uuid.uuid4()) for each in "beo"}
+            known = {"w": workspace, "j": "none", "name": "none", **ids}
             answer = api.request(method.upper(), path.format_map(known))
             assert (answer.status_code == 400) == operation["requestBody"]["required"], (path, method, answer.text)
     assert optional == OPTIONAL
@@ -215,6 +230,7 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         "cancel_execution",
         "retry_execution",
         "cancel_backfill",
+        "cancel_operation",
     }
     slug = {"slug": f"acme-{uuid.uuid4().hex[:8]}"}  # the example's own may be taken on a shared server
     asked = [
@@ -228,6 +244,8 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("POST", f"{base}/jobs/j/skip-next", bodies["skip_next_ticks"], 200),
         ("POST", f"{base}/jobs/j/trigger", bodies["trigger_job"], 202),
         ("POST", f"{base}/jobs/j/backfill", bodies["backfill_job"], 200),
+        ("POST", f"{base}/dead-letters/redrive", bodies["redrive_dead_letters"], 200),
+        ("POST", f"{base}/dead-letters/discard", bodies["discard_dead_letters"], 200),
         ("PUT", f"{base}/retention", bodies["put_retention"], 200),
         ("PATCH", base, bodies["update_workspace"], 200),
         ("POST", "/v1/schedules/preview", bodies["preview_schedule"], 200),
@@ -277,6 +295,8 @@ def test_lists_document_their_filters(document: dict[str, Any]) -> None:
     jobs = {"endpoint", "trigger", "status", "tag", "q", "created_after", "created_before"}
     assert query("/v1/workspaces/{w}/jobs") == page | jobs
     assert query("/v1/workspaces/{w}/executions") == page | {"job", "status", "scheduled_after", "scheduled_before"}
+    letters = {"endpoint", "job", "error_type", "q", "after", "before"}
+    assert query("/v1/workspaces/{w}/dead-letters") == page | letters
     assert query("/v1/workspaces/{w}/endpoints") == query("/v1/workspaces") == page
 
 
@@ -292,7 +312,15 @@ def test_what_makes_something_takes_a_key_and_every_write_tells_of_lost_answers(
         for _, _, operation in operations(document)
         if any(each["name"] == "Idempotency-Key" for each in operation["parameters"])
     }
-    assert keyed == {"create_job", "trigger_job", "backfill_job", "retry_execution", "create_endpoint"}
+    assert keyed == {
+        "create_job",
+        "trigger_job",
+        "backfill_job",
+        "retry_execution",
+        "redrive_dead_letters",
+        "discard_dead_letters",
+        "create_endpoint",
+    }
     for path, method, operation in operations(document):
         answers = operation["responses"]
         assert ("outcome_unknown" in answers["503"]["description"]) == (method != "get"), path

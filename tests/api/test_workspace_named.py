@@ -83,9 +83,26 @@ class Theirs:
         ended = client.post(f"{base}/jobs/{self.job_id}/trigger", json={}).raise_for_status().json()["execution_id"]
         client.post(f"{base}/executions/{ended}/cancel").raise_for_status()
         self.ended = ended
+        failed = client.post(f"{base}/jobs/{self.job_id}/trigger", json={}).raise_for_status().json()["execution_id"]
+        superuser.execute(
+            """
+            with gone as (
+                delete from kronos.execution_live where execution_id = %s returning *
+            )
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                               status, scheduled_at, run_at, created_at, max_attempts, input, error)
+            select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'FAILED', scheduled_at,
+                   run_at, created_at, max_attempts, input, '{"type": "timeout", "message": "theirs"}'
+              from gone
+            """,
+            [failed],
+        )
+        begun = client.post(f"{base}/dead-letters/redrive", json={"error_type": "none"})
+        self.operation_id = begun.raise_for_status().json()["operation_id"]
 
     def fill(self, path: str, ours: str, *, execution: str) -> str:
         names = {"w": ours, "j": self.job_id, "e": execution, "b": self.backfill_id, "name": "theirs"}
+        names["o"] = self.operation_id
         return path.format_map(names)
 
 
@@ -155,6 +172,9 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         if status != 404 and not (status == 200 and told in ('{"data":[],"next_cursor":null}', '{"data":[]}'))
     } == {
         "GET /v1/workspaces/{w}/endpoints": 200,
+        # over our own, which are none
+        "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
+        "POST /v1/workspaces/{w}/dead-letters/discard": 202,
         "PUT /v1/workspaces/{w}/endpoints/{name}": 201,
         "GET /v1/workspaces/{w}/retention": 200,
         "PUT /v1/workspaces/{w}/retention": 200,

@@ -231,3 +231,18 @@ def test_each_fault_of_a_request_is_told(kronos: Kronos) -> None:
     assert refused.exit_code == 1
     assert "/name: " in refused.stderr
     assert "/jitter_seconds: " in refused.stderr
+
+
+def test_dead_letters_are_counted_discarded_and_the_operation_shown(kronos: Kronos) -> None:
+    assert "nothing that failed is waiting" in kronos("dead-letter", "ls", "--endpoint", "sink").stderr
+    assert "kronos dead-letter redrive" in kronos("operation", "ls").stderr
+    assert shown(kronos("dead-letter", "redrive", "--endpoint", "sink", "--dry-run"))["count"] == "0"
+    begun = shown(kronos("dead-letter", "redrive", "--endpoint", "sink", "--per-second", "5"))
+    assert (begun["kind"], begun["per_second"]) == ("REDRIVE", "5")
+    stopped = shown(kronos("operation", "cancel", begun["operation_id"]))
+    assert stopped["status"] == "CANCELLED"
+    listed = kronos("operation", "ls").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["OPERATION", begun["operation_id"]]
+    assert shown(kronos("operation", "get", begun["operation_id"])) == stopped
+    assert kronos("dead-letter", "discard", "--job", "nobody").exit_code == 1
+    assert shown(kronos("dead-letter", "discard"))["kind"] == "DISCARD"

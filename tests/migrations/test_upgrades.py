@@ -191,3 +191,31 @@ def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superu
     ends = "select deleted_at is not null from kronos.endpoints where endpoint_id = %s"
     assert (of(gone, ends), of(there, ends)) == ([True], [False])
     assert of(gone, "select in_flight from kronos.endpoint_gate where endpoint_id = %s") == [0]
+
+
+def test_what_failed_before_there_were_dead_letters_is_one_after_the_upgrade(superuser: Connection, bare: str) -> None:
+    before = sorted(path.stem for path in (revisions.scripts() / "versions").glob("*.sql"))
+    become_owner_at(superuser, *before[: before.index("0029_dead_letters")])
+    endpoint = add_endpoint(superuser)
+    failed, cancelled = (
+        values(
+            superuser,
+            """
+            insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                               status, status_reason, scheduled_at, run_at, created_at, max_attempts,
+                                               input, error)
+            select id, %(workspace)s, id, %(endpoint)s, 1, 'API', %(status)s, '{"code": "test"}', now(), now(), now(),
+                   1, '{}', '{"type": "timeout", "message": "no answer"}'
+              from gen_random_uuid() as id
+            returning execution_id
+            """,
+            {"workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id, "status": status},
+        )[0]
+        for status in ("FAILED", "CANCELLED")
+    )
+    superuser.execute("reset role")
+    migrations.migrate(bare)
+    assert cancelled is not None
+    assert records(
+        superuser, "select execution_id, first_version_id, error_type, message from kronos.dead_letters"
+    ) == [{"execution_id": failed, "first_version_id": failed, "error_type": "timeout", "message": "no answer"}]

@@ -23,7 +23,7 @@ _REASONS = {
     "make_one_shots": "what is checked and what is made, under one set of locks",
     "find_one_shots": "one walk over weeks, whose page so far is its variables",
     "search_jobs": "one list, whose order decides which rows are read",
-    "retry_execution": "what is asked in turn under one lock",
+    "take_up_again": "what is asked in turn under one lock",
     "trigger_job": "what is asked in turn under one lock",
     "turn_some": "one step of one workspace, under its lock",
     "reap": "a list of tasks, each in a block of its own",

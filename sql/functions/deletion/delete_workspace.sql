@@ -32,6 +32,10 @@ begin
                 for update;
         end if;
     end loop;
+    perform kronos.end_operation(operation_id, 'CANCELLED',
+                                 '{"code": "workspace_deleted", "detail": "its workspace was deleted"}')
+       from kronos.operations
+      where workspace_id = v_workspace_id and status = 'RUNNING';
     delete from kronos.turns where workspace_id = v_workspace_id;
     update kronos.endpoints
        set deleted_at = kronos.now()

@@ -21,6 +21,8 @@ begin
                                           where done.workspace_id = workspace.workspace_id)
                        limit p_limit);
     if cardinality(v_doomed) > 0 and not p_dry_run then
+        delete from kronos.dead_letters where workspace_id = any (v_doomed);
+        delete from kronos.operations where workspace_id = any (v_doomed);
         delete from kronos.late_days where workspace_id = any (v_doomed);
         delete from kronos.history_weeks where workspace_id = any (v_doomed);
         delete from kronos.workspace_retention where workspace_id = any (v_doomed);

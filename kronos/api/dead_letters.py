@@ -1,0 +1,111 @@
+"""Routes of dead letters, and of the operations that redrive or discard many of them."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+from starlette.responses import Response
+
+from kronos import dead_letters, errors
+from kronos.api.call import Call, answer
+from kronos.api.cursors import Page, bounded, decoded, list_digest, page
+from kronos.api.dependencies import KEY, IdempotencyKey, OperationId, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation, shown_at
+from kronos.api.schemas import LetterDiscard, LetterQuery, LetterRedrive, LetterSelection, Nothing, PageQuery
+from kronos.dead_letters import LetterFilter, NewOperation
+from kronos.model import BulkOperation, Execution
+
+router = APIRouter(
+    prefix="/v1/workspaces/{w}", tags=["dead letters"], route_class=Operation, dependencies=[Depends(KEY)]
+)
+_ABSENT = (errors.WorkspaceNotFound, errors.OperationNotFound)
+_WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
+_FILTER = ("endpoint", "job", "error_type", "q", "after", "before")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterCount:
+    """How many dead letters an operation would deal with now."""
+
+    count: int
+
+
+@router.get("/dead-letters", responses=answers({200: Page[Execution]}) | problems(errors.WorkspaceNotFound))
+async def list_dead_letters(view: View, query: Annotated[LetterQuery, Query()]) -> Response:
+    """Executions that FAILED and that nobody has retried or discarded, the last that failed first."""
+    filters = query.model_dump(exclude={"limit", "cursor"})
+    of = list_digest("dead-letters", view.workspace, filters)
+    rows = await dead_letters.list_page(
+        view, LetterFilter(**filters), limit=query.limit, before=decoded(query.cursor, of)
+    )
+    return answer(bounded(rows, of=of, place=lambda row: (row.completed_at or row.created_at, row.execution_id)))
+
+
+@router.post(
+    "/dead-letters/redrive",
+    status_code=202,
+    responses=answers({202: BulkOperation, 200: DeadLetterCount}, "Location", "Idempotent-Replayed")
+    | problems(*_WRITE),
+)
+@shown_at("/v1/workspaces/{w}/operations")
+async def redrive_dead_letters(
+    call: Call, view: View, body: Annotated[LetterRedrive, Body()], key: IdempotencyKey = None
+) -> Response:
+    """Make all dead letters of a filter due again, each under its own id, oldest first; with validate_only, count
+    them."""
+    new = NewOperation(
+        kind="REDRIVE", which=_which(body), per_second=body.per_second, endpoint_version=body.endpoint_version
+    )
+    return await _begun(call, view, body, new, key)
+
+
+@router.post(
+    "/dead-letters/discard",
+    status_code=202,
+    responses=answers({202: BulkOperation, 200: DeadLetterCount}, "Location", "Idempotent-Replayed")
+    | problems(*_WRITE),
+)
+@shown_at("/v1/workspaces/{w}/operations")
+async def discard_dead_letters(
+    call: Call, view: View, body: Annotated[LetterDiscard, Body()], key: IdempotencyKey = None
+) -> Response:
+    """Take all dead letters of a filter off the list; their executions and attempts stay in the history. With
+    validate_only, count them."""
+    return await _begun(call, view, body, NewOperation(kind="DISCARD", which=_which(body)), key)
+
+
+@router.get("/operations", responses=answers({200: Page[BulkOperation]}) | problems(errors.WorkspaceNotFound))
+async def list_operations(view: View, query: Annotated[PageQuery, Query()]) -> Response:
+    """Operations of a workspace, newest first."""
+    of = list_digest("operations", view.workspace, {})
+    rows = await dead_letters.list_operations(view, limit=query.limit + 1, before=decoded(query.cursor, of))
+    return answer(page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.operation_id)))
+
+
+@router.get("/operations/{o}", responses=answers({200: BulkOperation}) | problems(*_ABSENT))
+async def get_operation(view: View, operation_id: OperationId) -> Response:
+    """One operation, and how far it has come."""
+    return answer(await dead_letters.get(view, operation_id))
+
+
+@router.post(
+    "/operations/{o}/cancel", responses=answers({200: BulkOperation}) | problems(*_WRITE, errors.OperationNotFound)
+)
+async def cancel_operation(
+    view: View, operation_id: OperationId, _: Annotated[Nothing, Body(default_factory=Nothing)]
+) -> Response:
+    """Stop an operation: what it has done stays done."""
+    return answer(await dead_letters.cancel(view, operation_id))
+
+
+def _which(body: LetterSelection) -> LetterFilter:
+    return LetterFilter(**body.model_dump(include=set(_FILTER)))
+
+
+async def _begun(call: Call, view: View, body: LetterSelection, new: NewOperation, key: str | None) -> Response:
+    if body.validate_only:
+        return answer(DeadLetterCount(count=await dead_letters.count(view, new.which)))
+    operation, is_new = await dead_letters.begin(view, new, idempotency_key=key)
+    location = call.path("workspaces", operation.workspace, "operations", operation.operation_id)
+    return answer(operation, 202, Location=location, is_repeat=not is_new)

@@ -1,0 +1,74 @@
+"""`kronos dead-letter …`: what FAILED and nobody has dealt with, over the API."""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import click
+
+from kronos.cli.command import Api, IdempotencyKey, command, given
+from kronos.cli.operation import FIELDS as OPERATION
+from kronos.model import Json
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_LETTERS = {
+    "execution_id": "EXECUTION",
+    "job_name or job_id": "JOB",
+    "endpoint": "ENDPOINT",
+    "completed_at": "FAILED",
+    "attempt_count": "ATTEMPTS",
+    "error": "ERROR",
+}
+_NO_LETTER = "no dead letter matches: nothing that failed is waiting for you"
+
+
+def _filters(run: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The options that say which dead letters."""
+    for option in (
+        click.option("--before", help="Failed earlier, such as 2026-12-02T00:00:00Z."),
+        click.option("--after", help="Failed later, such as 2026-12-01T00:00:00Z."),
+        click.option("--q", help="Whose last error holds this text."),
+        click.option("--error-type", help="Whose last error is of this type, such as http_status."),
+        click.option("--job", help="Of this job, an id or a name."),
+        click.option("--endpoint", help="Of this endpoint."),
+    ):
+        run = option(run)
+    return run
+
+
+@click.group()
+def dead_letter() -> None:
+    """Dead letters: executions that FAILED and that nobody has retried or discarded."""
+
+
+@command(dead_letter)
+@_filters
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+def ls(api: Api, limit: int, **filters: str | None) -> None:
+    """List dead letters, the last that failed first."""
+    api.list(api.rows("dead-letters", limit=limit, **filters), _LETTERS, empty=_NO_LETTER)
+
+
+@command(dead_letter)
+@_filters
+@click.option("--per-second", type=int, help="At most so many a second.")
+@click.option("--endpoint-version", type=click.Choice(["latest", "same"]), help="Where they go.  [default: latest]")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
+def redrive(api: Api, dry_run: bool, idempotency_key: str | None, **terms: Json) -> None:
+    """Make dead letters due again, oldest first; without a filter, all of them."""
+    _begin(api, "redrive", dry_run, idempotency_key, terms)
+
+
+@command(dead_letter)
+@_filters
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
+def discard(api: Api, dry_run: bool, idempotency_key: str | None, **terms: Json) -> None:
+    """Take dead letters off the list; what ran stays in the history. Without a filter, all of them."""
+    _begin(api, "discard", dry_run, idempotency_key, terms)
+
+
+def _begin(api: Api, what: str, dry_run: bool, idempotency_key: str | None, terms: dict[str, Json]) -> None:
+    body = given(**terms, validate_only=dry_run or None)
+    api.show(api.send("POST", "dead-letters", what, body=body, key=idempotency_key), OPERATION)

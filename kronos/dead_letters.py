@@ -1,0 +1,167 @@
+"""What can be done to dead letters, the executions that FAILED and that nobody has dealt with: look at them, redrive
+and discard many at once, by operations that go on behind the request. The work itself is kronos.advance_operation's.
+
+One by one: kronos.executions.retry.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from psycopg.types.json import Jsonb
+
+from kronos import errors, idempotency
+from kronos.database import PAGE_BYTES, WorkspaceView
+from kronos.model import BulkOperation, EndpointChoice, ListedExecution, OperationKind
+from kronos.sql import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which dead letters; None: all. `job` is an id or a name, `q` a text that their errors hold, `after` and `before`
+    when they failed."""
+
+    endpoint: str | None = None
+    job: str | None = None
+    error_type: str | None = None
+    q: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterCount:
+    """How many dead letters there are; `absent` is what the filter names and is not there."""
+
+    absent: str | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """The operation that was begun; None where what the filter names is `absent`."""
+
+    operation_id: UUID | None
+    absent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """Whether this call stopped an operation."""
+
+    is_cancelled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOperation:
+    """What is done to which dead letters, at most `per_second` of them a second; `endpoint_version` is where a REDRIVE
+    sends them."""
+
+    kind: OperationKind
+    which: LetterFilter
+    per_second: int | None = None
+    endpoint_version: EndpointChoice = "latest"
+
+
+_LIST = statement("dead_letters.list_dead_letters", ListedExecution)
+_COUNT = statement("dead_letters.count_dead_letters", LetterCount)
+_INSERT = statement("dead_letters.insert_operation", Begun)
+_GET = statement("dead_letters.get_operation", BulkOperation)
+_LIST_OPERATIONS = statement("dead_letters.list_operations", BulkOperation)
+_CANCEL = statement("dead_letters.cancel_operation", Stopped)
+
+
+async def list_page(
+    view: WorkspaceView, which: LetterFilter, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[ListedExecution]:
+    """Up to `limit` dead letters, the last that failed first, after the position `before`; fewer where they are more
+    than PAGE_BYTES."""
+    failed_at, execution_id = before or (None, None)
+    return await view.rows(
+        _LIST,
+        asdict(which) | {"limit": limit, "bytes": PAGE_BYTES, "before_failed_at": failed_at, "before_id": execution_id},
+    )
+
+
+async def count(view: WorkspaceView, which: LetterFilter) -> int:
+    """How many dead letters there are. Raises Unprocessable where the filter names what is not there."""
+    (counted,) = await view.rows(_COUNT, asdict(which))
+    if counted.absent is not None:
+        raise _absent(view, which, counted.absent)
+    return counted.number
+
+
+async def begin(
+    view: WorkspaceView, new: NewOperation, *, idempotency_key: str | None = None
+) -> tuple[BulkOperation, bool]:
+    """An operation over what has failed by now; and whether it is new.
+
+    Raises Unprocessable where the filter names what is not there, or for idempotency_mismatch; Conflict where the
+    workspace is suspended and redrives nothing; OutcomeUnknown.
+    """
+    name: idempotency.Operation = "redrive" if new.kind == "REDRIVE" else "discard"
+    key = idempotency.key(name, idempotency_key, new)
+    return await idempotency.once(view, key, lambda: _begin(view, new, key), lambda made: get(view, made))
+
+
+async def _begin(view: WorkspaceView, new: NewOperation, key: idempotency.Key | None) -> BulkOperation:
+    operation_id = uuid4()
+    asked = {name: value for name, value in asdict(new.which).items() if value is not None}
+    params = asdict(new.which) | {
+        "operation_id": operation_id,
+        "kind": new.kind,
+        "asked": Jsonb(
+            {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asked.items()}
+        ),
+        "endpoint_version": new.endpoint_version,
+        "per_second": new.per_second,
+        **idempotency.params(key),
+    }
+    begun, present = await view.write_then_read(_INSERT, params, _GET, {"operation_id": operation_id})
+    if not begun:
+        raise errors.WorkspaceSuspended(view.workspace, (await view.enter()).status, "redrives")
+    if begun[0].absent is not None:
+        raise _absent(view, new.which, begun[0].absent)
+    return present[0]
+
+
+async def get(view: WorkspaceView, operation_id: UUID) -> BulkOperation:
+    """The operation and how far it has come. Raises OperationNotFound."""
+    if (operation := await view.one_or_none(_GET, {"operation_id": operation_id})) is None:
+        raise _not_found(view, operation_id)
+    return operation
+
+
+async def list_operations(
+    view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[BulkOperation]:
+    """Up to `limit` operations, newest first, after the position `before`."""
+    created_at, operation_id = before or (None, None)
+    return await view.rows(
+        _LIST_OPERATIONS, {"limit": limit, "before_created_at": created_at, "before_id": operation_id}
+    )
+
+
+async def cancel(view: WorkspaceView, operation_id: UUID) -> BulkOperation:
+    """Stop a RUNNING operation: what it has done stays done. One that is over stays as it is. Raises
+    OperationNotFound."""
+    params = {"operation_id": operation_id}
+    _, present = await view.write_then_read(_CANCEL, params, _GET, params)
+    if not present:
+        raise _not_found(view, operation_id)
+    return present[0]
+
+
+def _not_found(view: WorkspaceView, operation_id: UUID) -> errors.OperationNotFound:
+    return errors.OperationNotFound(f"no operation {operation_id} in workspace {view.workspace}")
+
+
+def _absent(view: WorkspaceView, which: LetterFilter, name: str) -> errors.Unprocessable:
+    named = which.endpoint if name == "endpoint" else which.job
+    return errors.Unprocessable.of(
+        errors.Fault(
+            pointer=f"/{name}",
+            detail=f"there is no {name} {named!r} in workspace {view.workspace}",
+            hint=f"Write the name of one that is there, or leave {name} out for all.",
+        )
+    )

@@ -1,0 +1,97 @@
+-- take_up_again: a failed or cancelled execution of a workspace is due again, under its own
+-- id, so that its receiver sees the same idempotency key; its attempts go on counting, up to as many more as
+-- the version of its endpoint allows that it goes to: the latest, or with p_endpoint_version 'same' the one
+-- that it had. Of a job whose runs must not overlap now it is held back, and goes at once where no other is
+-- there (release_next). A one-shot that was COMPLETED is ACTIVE again.
+-- The row of the job's newest version is locked first, as by whoever cancels the job: so no run is made of a
+-- job that is being cancelled.
+-- Returns: null where it is due; else why not: absent, not_failed, job_cancelled, attempts_used_up,
+-- workspace_suspended.
+-- Raises: KR012 where its endpoint was deleted (require_live_endpoint).
+create or replace function kronos.take_up_again(p_workspace_id uuid, p_execution_id uuid,
+                                                p_endpoint_version text)
+returns text
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+-- so that the id names one partition
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+declare
+    c_most_attempts constant integer := 32767;      -- what the rows hold
+    v_done     record;
+    v_newest   kronos.jobs;
+    v_failed   kronos.execution_done;
+    v_made_of  record;
+begin
+    select job.first_version_id into v_done
+      from kronos.execution_done as done
+     cross join lateral kronos.job_rows(done.job_id) as job
+     where done.execution_id = p_execution_id
+       and done.workspace_id = p_workspace_id;
+    if not found then
+        return 'absent';
+    end if;
+    loop      -- a version that was committed before we had the lock is one that we have not locked
+        select * into v_newest
+          from kronos.jobs
+         where job_id = (select job_id
+                           from kronos.jobs
+                          where first_version_id = v_done.first_version_id
+                          order by version desc
+                          limit 1)
+           for no key update;
+        if not found then      -- a one-shot without a row: its execution, which is locked below, is all of it
+            select * into v_newest from kronos.one_shot_rows(array[v_done.first_version_id]);
+            exit;
+        end if;
+        exit when v_newest.job_id = (select job_id
+                                       from kronos.jobs
+                                      where first_version_id = v_done.first_version_id
+                                      order by version desc
+                                      limit 1);
+    end loop;
+    if v_newest.status_reason ->> 'code' = 'cancelled' then
+        return 'job_cancelled';
+    end if;
+    if not exists (select from kronos.workspaces
+                    where workspace_id = p_workspace_id and status = 'ACTIVE') then
+        return 'workspace_suspended';
+    end if;
+    -- Locked: a backfill may be making it due again (redrive).
+    select * into v_failed from kronos.execution_done where execution_id = p_execution_id for update;
+    if not found or v_failed.status not in ('FAILED', 'CANCELLED') then
+        return 'not_failed';
+    end if;
+    select made_of.version, made_of.max_attempts, made_of.max_crashes,
+           made_of.timeout_ms into strict v_made_of
+      from kronos.endpoints as endpoint
+      join kronos.endpoint_versions as made_of
+        on made_of.endpoint_id = endpoint.endpoint_id
+       and made_of.version = case p_endpoint_version
+                                  when 'same' then v_failed.endpoint_version
+                                  else endpoint.version end
+     where endpoint.endpoint_id = v_failed.endpoint_id;
+    if v_failed.attempt_count >= c_most_attempts then
+        return 'attempts_used_up';
+    end if;
+    update kronos.jobs
+       set status = 'ACTIVE', runs = 0
+     where job_id = v_failed.job_id and trigger <> 'CRON' and status = 'COMPLETED';
+    delete from kronos.execution_done where execution_id = p_execution_id;
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, scheduled_at, run_at, created_at, visible_at, attempt_count,
+                                       max_attempts, max_crashes, timeout_ms, started_at, input, error,
+                                       overlap_key, backfill_id)
+    values (v_failed.execution_id, v_failed.workspace_id, v_failed.job_id, v_failed.endpoint_id,
+            v_made_of.version, v_failed.cause,
+            v_failed.scheduled_at, v_failed.run_at, v_failed.created_at,
+            case when v_newest.overlap = 'ALLOW' then kronos.now() else 'infinity' end,
+            v_failed.attempt_count,
+            least(v_failed.attempt_count::integer + v_made_of.max_attempts, c_most_attempts),
+            v_made_of.max_crashes, v_made_of.timeout_ms, v_failed.started_at, v_failed.input, v_failed.error,
+            case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, v_failed.backfill_id)
+        -- it was in the queue as well (a restored copy): there it is due
+        on conflict (execution_id) do nothing;
+    perform pg_notify('kronos_work', '');
+    return null;
+end
+$$;

@@ -1,0 +1,53 @@
+-- advance_operation: the next p_limit rows of an operation, oldest first, and where it has come to, in one
+-- transaction: a crash anywhere leaves nothing behind and nothing twice. With per_second it takes a quarter
+-- of a second's share at once, and its next step is as much later. It takes what had failed before it was
+-- made,
+-- so what it makes due again and fails again is not its own. While the workspace is suspended a REDRIVE
+-- waits. Waits for no other session that is at work on the same operation.
+-- Returns: how many rows it dealt with.
+create or replace function kronos.advance_operation(p_operation_id uuid, p_limit integer) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_operation kronos.operations;
+    v_limit     integer;
+    v_rows      integer;
+    v_ids       uuid[];
+    v_failures  jsonb;
+begin
+    select * into v_operation
+      from kronos.operations
+     where operation_id = p_operation_id and status = 'RUNNING'
+       for update skip locked;
+    if not found
+    or v_operation.kind = 'REDRIVE'
+       and not exists (select from kronos.workspaces
+                        where workspace_id = v_operation.workspace_id and status = 'ACTIVE') then
+        return 0;
+    end if;
+    v_limit := least(p_limit, coalesce(ceil(v_operation.per_second / 4.0)::integer, p_limit));
+    select count(*), array_agg(found.execution_id order by found.failed_at, found.execution_id),
+           coalesce(max(found.failed_at), v_operation.position_at)
+      into v_rows, v_ids, v_operation.position_at
+      from kronos.find_dead_letters(v_operation.workspace_id, v_operation.which, v_operation.position_at,
+                                    v_operation.position_id, v_limit, true) as found;
+    v_failures := case when v_rows = 0 then '{}'
+                       when v_operation.kind = 'REDRIVE' then kronos.redrive_dead_letters(v_operation, v_ids)
+                       else kronos.discard_dead_letters(v_operation, v_ids) end;
+    update kronos.operations
+       set done = done + v_rows - (select coalesce(sum(reason.number::integer), 0)
+                                     from jsonb_each_text(v_failures) as reason (code, number)),
+           failed = failed + (select coalesce(sum(reason.number::integer), 0)
+                                from jsonb_each_text(v_failures) as reason (code, number)),
+           failures = kronos.added(failures, v_failures),
+           position_at = v_operation.position_at,
+           position_id = coalesce(v_ids[v_rows], position_id),
+           next_at = case when per_second is null then next_at
+                          else kronos.clock()
+                               + make_interval(secs => v_rows::double precision / per_second) end,
+           status = case when v_rows < v_limit then 'COMPLETED' else 'RUNNING' end,
+           completed_at = case when v_rows < v_limit then kronos.clock() end
+     where operation_id = p_operation_id;
+    return v_rows;
+end
+$$;

@@ -1,0 +1,39 @@
+-- advance_operations: a step of up to 20 RUNNING operations whose time has come, in no order, so that none
+-- waits for ever behind the others, for a second at most. One that cannot go on ends as FAILED and stops no
+-- other; what may pass (a lock, a shortage) is tried again at the next call. It costs an index's probe while
+-- no operation is RUNNING.
+-- Returns: how many rows were dealt with; null while no operation is RUNNING, or the instance is held.
+create or replace function kronos.advance_operations(p_limit integer) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_operation_id uuid;
+    v_rows         integer := 0;
+    -- callers have other things to do
+    v_until        timestamptz := kronos.clock() + interval '1 second';
+begin
+    if not exists (select from kronos.operations where status = 'RUNNING') or kronos.is_held() then
+        return null;
+    end if;
+    for v_operation_id in
+        select operation_id
+          from kronos.operations
+         where status = 'RUNNING' and next_at <= kronos.clock()
+         order by random()
+         limit 20
+    loop
+        exit when v_rows >= p_limit or kronos.clock() >= v_until;
+        begin
+            v_rows := v_rows + kronos.advance_operation(v_operation_id, least(100, p_limit - v_rows));
+        exception when others then
+            raise warning 'kronos: operation % cannot go on: % (%)', v_operation_id, sqlerrm, sqlstate;
+            if not kronos.is_passing(sqlstate) then
+                perform kronos.end_operation(v_operation_id, 'FAILED',
+                                             jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm,
+                                                                'sqlstate', sqlstate));
+            end if;
+        end;
+    end loop;
+    return v_rows;
+end
+$$;

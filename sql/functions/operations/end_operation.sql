@@ -1,0 +1,14 @@
+-- end_operation: a RUNNING operation ends as it is said; one that is over stays as it is.
+-- Returns: whether it was RUNNING.
+create or replace function kronos.end_operation(p_operation_id uuid, p_status text, p_reason jsonb)
+returns boolean
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update kronos.operations
+       set status = p_status, status_reason = p_reason, completed_at = kronos.clock()
+     where operation_id = p_operation_id
+       and status = 'RUNNING';
+    return found;
+end
+$$;

@@ -1,0 +1,36 @@
+-- redrive_dead_letters: an operation's next dead letters are due again, each as by retry_execution; one that
+-- cannot be stays what it is, and is counted under its reason; one that is not there any more, or has not
+-- FAILED, is no dead letter from now on. Jobs are locked in the order of their ids, as by all who lock
+-- several.
+-- Returns: how many could not be, by reason.
+create or replace function kronos.redrive_dead_letters(p_operation kronos.operations, p_execution_ids uuid[])
+returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_execution_id uuid;
+    v_refusal      text;
+    v_failures     jsonb := '{}';
+begin
+    for v_execution_id in
+        select given.id
+          from unnest(p_execution_ids) as given (id)
+          left join kronos.dead_letters as letter on letter.execution_id = given.id
+         order by letter.first_version_id, letter.failed_at, given.id
+    loop
+        begin
+            v_refusal := kronos.take_up_again(p_operation.workspace_id, v_execution_id,
+                                              p_operation.endpoint_version);
+        exception when sqlstate 'KR012' then
+            v_refusal := 'endpoint_deleted';
+        end;
+        if v_refusal in ('absent', 'not_failed') then
+            delete from kronos.dead_letters where execution_id = v_execution_id;
+        end if;
+        if v_refusal is not null then
+            v_failures := kronos.added(v_failures, jsonb_build_object(v_refusal, 1));
+        end if;
+    end loop;
+    return v_failures;
+end
+$$;
