@@ -15,6 +15,7 @@ import pytest
 from factory import EndpointRow, add_endpoint, add_executions, attempts_of, in_flight, status_of
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
+from kronos.delivery.streams import Streams
 from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
 from kronos.worker.arrays import Documents
@@ -401,6 +402,7 @@ def _loop(link: Link, wake: Wake, concurrency: int = 1) -> Loop:
         claiming=link,
         finalizing=link,
         transport=transport,
+        streams=Streams(EgressPolicy()),
         worker_id="w",
         concurrency=concurrency,
         lease=timedelta(seconds=15),
