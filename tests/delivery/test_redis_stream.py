@@ -43,10 +43,10 @@ def _fresh(server: RedisProcess) -> None:
 
 
 def to(server: RedisProcess, **changes: Any) -> RedisStream:
-    of_stream = {name: changes.pop(name) for name in ("stream", "max_len", "is_approximate", "connect_seconds")
-                 if name in changes}  # fmt: skip
-    reached = RedisServer(**{"host": "127.0.0.1", "port": server.port, "db": 0} | changes)
-    return RedisStream(**{"server": reached, "stream": "orders"} | of_stream)
+    """A stream of the server; what is no field of a stream is one of the server."""
+    of_stream: Any = {name: changes.pop(name) for name in list(changes) if name in RedisStream.__dataclass_fields__}
+    reached = RedisServer(**{"host": "127.0.0.1", "port": server.port, "db": 0, **changes})
+    return RedisStream(**{"server": reached, "stream": "orders", **of_stream})
 
 
 async def deliver(to: RedisStream, *, seconds: float = SECONDS, policy: EgressPolicy = LOCAL) -> Outcome:
