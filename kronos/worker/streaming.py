@@ -20,7 +20,6 @@ from kronos.delivery.destinations import (
 )
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.headers import identity_pairs
-from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.template import TemplateError, render, render_body
 from kronos.model import Json, JsonObject
@@ -104,6 +103,8 @@ def _destination(to: StreamTarget, context: Mapping[str, Json], seconds: float, 
             is_approximate=spec.get("approximate_trimming", True) is not False,
             connect_seconds=connect,
         )
+    if not spec.get("bootstrap_servers"):
+        raise TemplateError("the endpoint's definition cannot be read: spec.bootstrap_servers names no broker")
     check_pairs(list(spec.get("headers") or {}), "header")
     return KafkaTopic(
         cluster=KafkaCluster(
@@ -146,5 +147,5 @@ def _filled(template: Json, context: Mapping[str, Json], name: str) -> str | Non
 
 def _text(value: Json, name: str) -> str:
     if not isinstance(value, str) or not value:
-        raise Refused("bad_request", f"spec.{name} is no text")
+        raise TemplateError(f"the endpoint's definition cannot be read: spec.{name} is no text")
     return value

@@ -117,7 +117,7 @@ async def test_a_clusters_redirect_is_refused_clearly_and_not_followed(
         ({"redis_url": "redis://10.0.0.1:6379/0"}, "address_blocked"),
         ({"redis_url": "redis://u:canary@127.0.0.1/0"}, "bad_url"),
         ({"redis_url": "memcached://127.0.0.1/0"}, "bad_url"),
-        ({"stream": ""}, "bad_request"),
+        ({"stream": ""}, "template"),
     ],
 )
 async def test_what_cannot_be_sent_fails_at_once_and_is_recorded(
