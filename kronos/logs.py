@@ -52,6 +52,8 @@ def configure(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # Its lines hold addresses and, at DEBUG, what is sent: a password among it. Deliveries say what went wrong.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
     # The pool tells of each attempt and each dead connection; kronos.database tells once, and why. What the driver
     # warns of, an error that it ignored after another, is raised as that other one: each write that is refused with 412
     # would be a line with server and user.

@@ -14,7 +14,7 @@ from kronos.api.dependencies import KEY, EndpointName, IdempotencyKey, IfMatch, 
 from kronos.api.document import answers, problems
 from kronos.api.operation import Operation
 from kronos.api.requests import new_endpoint
-from kronos.api.schemas import EndpointCreate, EndpointPut, PageQuery
+from kronos.api.schemas import EndpointCreate, EndpointPut, HttpEndpointPut, PageQuery
 from kronos.database import WorkspaceView
 from kronos.endpoints import NewEndpoint
 from kronos.model import Endpoint, JsonObject
@@ -22,7 +22,7 @@ from kronos.model import Endpoint, JsonObject
 router = APIRouter(
     prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)]
 )
-_COPY = kind_of(Endpoint, EndpointPut)
+_COPY = kind_of(Endpoint, HttpEndpointPut)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
@@ -34,7 +34,7 @@ _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.Pa
 )
 async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: IdempotencyKey = None) -> Response:
     """Make an endpoint; with a known idempotency key, the endpoint that it made."""
-    new = await call.aside(lambda: new_endpoint(body.name, body, call.context.egress))
+    new = await call.aside(lambda: new_endpoint(body.root.name, body.root, call.context.egress))
     endpoint, is_new = await endpoints.create(view, new, idempotency_key=key)
     return _made(call, endpoint, is_new=is_new)
 
@@ -76,7 +76,7 @@ async def put_endpoint(
     document = draft.document
     copied_from = await _copied_from(view, name, document)
     body = await draft.judged({field: value for field, value in document.items() if field not in _COPY.read_only})
-    new = await call.aside(lambda: new_endpoint(name, body, call.context.egress))
+    new = await call.aside(lambda: new_endpoint(name, body.root, call.context.egress))
     if if_none_match is None:
         return _made(call, await _first(view, new))
     if copied_from is not None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, RootModel
 
 from kronos.api.fields import (
     AnyTime,
@@ -26,8 +26,7 @@ from kronos.api.fields import (
     whole,
 )
 from kronos.batches import MOST_JOBS
-from kronos.errors import Fault, Unprocessable
-from kronos.model import EndpointChoice, ExecutionStatus, JobStatus, Json, Overlap, TickOutcome, Trigger
+from kronos.model import EndpointChoice, ExecutionStatus, JobStatus, Overlap, TickOutcome, Trigger
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _Title = Annotated[Text, Field(max_length=200)]
@@ -93,6 +92,11 @@ class RetryPolicyBody(Body):
     )
 
 
+_Pem = Annotated[str, Field(min_length=1, max_length=64 * 1024)]
+_PEM_EXAMPLE = "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"
+_Secret = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
 class HttpSpec(Body):
     """An HTTP request, with templates such as {{input.report.id}}."""
 
@@ -122,15 +126,94 @@ class HttpSpec(Body):
     )
 
 
-class EndpointPut(Body):
-    """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what cannot be
-    changed is ignored as long as it is as GET gives it."""
+class BrokerTls(Body):
+    """TLS with a broker: what is trusted besides the system's authorities, and the certificate that is shown. PEM."""
+
+    ca_certificate: _Pem | None = Field(default=None, description="An authority.", examples=[_PEM_EXAMPLE])
+    client_certificate: _Pem | None = Field(default=None, description="Shown to the broker.", examples=[_PEM_EXAMPLE])
+    client_key: _Secret | None = Field(
+        default=None, description="Its key: a template of a secret.", examples=["{{secret.broker-key}}"]
+    )
+
+
+class Sasl(Body):
+    """How a Kafka cluster is logged in to."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        description="PLAIN shows the password to the broker: use it with tls.", examples=["SCRAM-SHA-512"]
+    )
+    username: Annotated[str, Field(min_length=1, max_length=256)] = Field(description="Whom as.", examples=["kronos"])
+    password: _Secret = Field(description="A template of a secret.", examples=["{{secret.kafka}}"])
+
+
+class RedisStreamSpec(Body):
+    """An entry of a Redis stream (XADD), with templates such as {{input.report.id}}."""
+
+    redis_url: str = Field(
+        min_length=1,
+        max_length=2048,
+        description="redis://host:port/db, or rediss:// for TLS, without a user name or password.",
+        examples=["redis://redis.example.com:6379/0"],
+    )
+    username: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        default=None, description="Whom to log in as; the default user.", examples=["kronos"]
+    )
+    password: _Secret | None = Field(default=None, description="A template of a secret.", examples=["{{secret.redis}}"])
+    stream: str = Field(min_length=1, max_length=1024, description="The stream's key.", examples=["reports"])
+    fields_template: Annotated[dict[str, Template], BeforeValidator(few_headers)] = Field(
+        default_factory=lambda: {"input": "{{input}}"},
+        min_length=1,
+        description="The entry's fields beside Kronos's own; what is no text is sent as JSON.",
+        examples=[{"id": "{{input.id}}"}],
+    )
+    max_len: Annotated[int, Field(ge=1, le=2**53)] | None = Field(
+        default=None, description="Older entries are removed from the stream (MAXLEN).", examples=[100000]
+    )
+    approximate_trimming: bool = Field(
+        default=True, description="Some more are kept, which costs Redis less (MAXLEN ~).", examples=[True]
+    )
+    tls: BrokerTls | None = Field(default=None, description="Goes with rediss://.", examples=[None])
+    timeout_ms: int = Field(
+        default=10_000, ge=1, le=900_000, description="For the whole delivery, in milliseconds.", examples=[10000]
+    )
+    connect_timeout_ms: int = Field(
+        default=5_000, ge=1, le=900_000, description="Of it, for a new connection.", examples=[5000]
+    )
+
+
+class KafkaSpec(Body):
+    """A record of a Kafka topic, with templates such as {{input.report.id}}."""
+
+    bootstrap_servers: Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1)] = (
+        Field(max_length=20, description="Brokers to ask first.", examples=[["kafka.example.com:9092"]])
+    )
+    topic: str = Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The topic.", examples=["reports"])
+    key_template: Template = Field(default=None, description="The key; null: none.", examples=["{{input.id}}"])
+    value_template: Template = Field(
+        default=None, description="The value; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
+    )
+    headers: Annotated[dict[str, Template], BeforeValidator(few_headers)] = Field(
+        default_factory=dict, description="Headers beside Kronos's own.", examples=[{"team": "reports"}]
+    )
+    acks: Literal["all", "leader"] = Field(
+        default="all", description="Who has the record before it counts: all in-sync replicas.", examples=["all"]
+    )
+    sasl: Sasl | None = Field(default=None, description="How to log in; null: not.", examples=[None])
+    tls: BrokerTls | None = Field(default=None, description="TLS; null: none.", examples=[None])
+    timeout_ms: int = Field(
+        default=10_000, ge=1, le=900_000, description="For the whole delivery, in milliseconds.", examples=[10000]
+    )
+    connect_timeout_ms: int = Field(
+        default=5_000, ge=1, le=900_000, description="Of it, for connections and the topic's leader.", examples=[5000]
+    )
+
+
+class EndpointFields(Body):
+    """What endpoints of all types have."""
 
     title: Title | None = Field(
         default=None, description="Its name for people.", examples=["Weekly report (production)"]
     )
-    type: Literal["HTTP"] = Field(description="How it is delivered to.", examples=["HTTP"])
-    spec: HttpSpec = Field(description="The request.", examples=[{"url": "https://example.com/hooks/report"}])
     retry_policy: RetryPolicyBody = Field(
         default_factory=lambda: RetryPolicyBody(),
         description="What happens after a failure.",
@@ -146,23 +229,64 @@ class EndpointPut(Body):
     payload_spec: None = Field(default=None, description="Not in this release.", examples=[None])
     config: None = Field(default=None, description="Not in this release.", examples=[None])
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_later_types(cls, given: Json) -> Json:
-        """Before the spec is judged as an HTTP one, which would only mislead."""
-        kind = given.get("type") if isinstance(given, dict) else None
-        if kind in ("KAFKA", "REDIS_STREAM"):
-            fault = Fault(
-                pointer="/type", detail=f"endpoints of type {kind} are not in this release", hint="Write 'HTTP'."
-            )
-            raise Unprocessable.of(fault)
-        return given
+
+class HttpEndpointPut(EndpointFields):
+    """An endpoint that is delivered to by HTTP requests, without its name."""
+
+    type: Literal["HTTP"] = Field(description="By requests.", examples=["HTTP"])
+    spec: HttpSpec = Field(description="The request.", examples=[{"url": "https://example.com/hooks/report"}])
 
 
-class EndpointCreate(EndpointPut):
+class RedisStreamEndpointPut(EndpointFields):
+    """An endpoint whose deliveries are entries of a Redis stream, without its name."""
+
+    type: Literal["REDIS_STREAM"] = Field(description="By entries of a stream.", examples=["REDIS_STREAM"])
+    spec: RedisStreamSpec = Field(
+        description="The stream.", examples=[{"redis_url": "redis://redis.example.com:6379/0", "stream": "reports"}]
+    )
+
+
+class KafkaEndpointPut(EndpointFields):
+    """An endpoint whose deliveries are records of a Kafka topic, without its name."""
+
+    type: Literal["KAFKA"] = Field(description="By records of a topic.", examples=["KAFKA"])
+    spec: KafkaSpec = Field(
+        description="The topic.", examples=[{"bootstrap_servers": ["kafka.example.com:9092"], "topic": "reports"}]
+    )
+
+
+_EndpointName = Annotated[EndpointName, Field(description="Its name in this workspace.", examples=["weekly-report"])]
+
+
+class HttpEndpointCreate(HttpEndpointPut):
+    """An endpoint that is delivered to by HTTP requests."""
+
+    name: _EndpointName
+
+
+class RedisStreamEndpointCreate(RedisStreamEndpointPut):
+    """An endpoint whose deliveries are entries of a Redis stream."""
+
+    name: _EndpointName
+
+
+class KafkaEndpointCreate(KafkaEndpointPut):
+    """An endpoint whose deliveries are records of a Kafka topic."""
+
+    name: _EndpointName
+
+
+class EndpointPut(RootModel[HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut]):
+    """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what cannot be
+    changed is ignored as long as it is as GET gives it."""
+
+    root: HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut = Field(discriminator="type")
+
+
+class EndpointCreate(RootModel[HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate]):
     """An endpoint to be made."""
 
-    name: EndpointName = Field(description="Its name in this workspace.", examples=["weekly-report"])
+    root: HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate = Field(discriminator="type")
 
 
 class CatchUp(Body):

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar, get_args
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from kronos.delivery.refused import pointer_to
@@ -26,9 +26,7 @@ def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ..
 
 def faults_in(found: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> tuple[Fault, ...]:
     """The first of what pydantic lists, at most 20, as faults; where they are is read from the model."""
-    return tuple(
-        _fault(each["type"], each["loc"], each["msg"], each.get("ctx", {}), model) for each in islice(found, MAX_FAULTS)
-    )
+    return tuple(_fault_of_one(each, model) for each in islice(found, MAX_FAULTS))
 
 
 def trimmed(value: Json, model: type[BaseModel]) -> Json:
@@ -36,6 +34,9 @@ def trimmed(value: Json, model: type[BaseModel]) -> Json:
     of each."""
     if not isinstance(value, dict):
         return value
+    if variants := _variants(model):
+        meant = variants.get(str(value.get("type")))
+        return value if meant is None else trimmed(value, meant)
     known = _fields(model)
     unknown = [name for name in value if name not in known]
     kept = {name: item for name, item in value.items() if name in known} | {
@@ -45,6 +46,26 @@ def trimmed(value: Json, model: type[BaseModel]) -> Json:
         if isinstance(kept.get(name), dict) and (inner := _models_in(field)):
             kept[name] = trimmed(kept[name], inner[0])
     return kept
+
+
+def _fault_of_one(each: Mapping[str, Any], model: type[BaseModel]) -> Fault:
+    kind, location = each["type"], each["loc"]
+    if variants := _variants(model):
+        if kind in ("union_tag_invalid", "union_tag_not_found"):
+            known = ", ".join(variants)
+            detail = "this field is required" if kind == "union_tag_not_found" else "there is no such type"
+            return Fault(pointer="/type", detail=detail, hint=f"Write one of {known}.")
+        model, location = variants[location[0]], location[1:]
+    return _fault(kind, location, each["msg"], each.get("ctx", {}), model)
+
+
+def _variants(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """Of a body that is one of several, by the `type` that says which: the models. Else empty."""
+    if not issubclass(model, RootModel):
+        return {}
+    return {
+        str(get_args(each.model_fields["type"].annotation)[0]): each for each in _models_in(model.model_fields["root"])
+    }
 
 
 def _fault(

@@ -92,20 +92,7 @@ class Connections:
         """A new connection. Raises AddressRefused, NameUnknown, HostUnreachable, ssl.SSLError; TLS is agreed when it
         returns."""
         loop = asyncio.get_running_loop()
-        infos = [_info(address, origin.port) for address in await self._addresses(origin)]
-        guard = _Guard(self._policy)
-        try:
-            opened = await aiohappyeyeballs.start_connection(
-                infos,
-                happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
-                interleave=1,
-                loop=loop,
-                socket_factory=guard.open_socket,
-            )
-        except OSError as error:
-            if guard.has_refused:
-                raise AddressRefused("an address of the host may not be reached") from error
-            raise HostUnreachable("no address of the host took the connection") from error
+        opened = await connected_socket(self._policy, self._resolver, origin.host, origin.port)
         try:
             if origin.is_tls:
                 raw, _ = await loop.create_connection(asyncio.Protocol, sock=opened)
@@ -152,16 +139,6 @@ class Connections:
         await self._resolver.close()
         await asyncio.sleep(0)  # the event loop closes an aborted connection's socket in its next round
 
-    async def _addresses(self, origin: Origin) -> list[str]:
-        if is_address(origin.host):
-            return [origin.host]
-        try:
-            return await checked_addresses(self._policy, self._resolver, origin.host, origin.port)
-        except AddressRefused:
-            raise
-        except OSError as error:
-            raise NameUnknown("the host's name could not be resolved") from error
-
     def _close_old(self) -> None:
         oldest = time.monotonic() - _KEEP_ALIVE_SECONDS
         for origin, kept in list(self._idle.items()):
@@ -174,6 +151,37 @@ class Connections:
             else:
                 del self._idle[origin]
         self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old) if self._idle else None
+
+
+async def connected_socket(policy: EgressPolicy, resolver: Resolver, host: str, port: int) -> socket.socket:
+    """A socket that is connected to a host, by the guard of every address. Raises AddressRefused, NameUnknown,
+    HostUnreachable."""
+    guard = _Guard(policy)
+    try:
+        return await aiohappyeyeballs.start_connection(
+            [_info(address, port) for address in await _addresses(policy, resolver, host, port)],
+            happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
+            interleave=1,
+            loop=asyncio.get_running_loop(),
+            socket_factory=guard.open_socket,
+        )
+    except (AddressRefused, NameUnknown):
+        raise
+    except OSError as error:
+        if guard.has_refused:
+            raise AddressRefused("an address of the host may not be reached") from error
+        raise HostUnreachable("no address of the host took the connection") from error
+
+
+async def _addresses(policy: EgressPolicy, resolver: Resolver, host: str, port: int) -> list[str]:
+    if is_address(host):
+        return [host]
+    try:
+        return await checked_addresses(policy, resolver, host, port)
+    except AddressRefused:
+        raise
+    except OSError as error:
+        raise NameUnknown("the host's name could not be resolved") from error
 
 
 class _Guard:

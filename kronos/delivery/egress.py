@@ -69,6 +69,8 @@ class EgressPolicy:
     """What deliveries may reach: public addresses, and the networks the operator allowed besides."""
 
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    ports: frozenset[int] = frozenset()
+    """Of infrastructure's ports those that are this transport's own: what is sent there is not forged."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -91,7 +93,11 @@ class EgressPolicy:
             return "an address of one network interface"
         if self.allows(address):
             return None
-        return _special(address) or _port_refusal(port)
+        return _special(address) or self.port_refusal(port)
+
+    def port_refusal(self, port: int) -> str | None:
+        """Why this port of a public address may not be connected to; None if it may."""
+        return None if port in self.ports and 0 < port <= 65535 else _port_refusal(port)
 
     def may_allow_name(self, name: str) -> bool:
         """Whether a name could stand for an allowed address: localhost for loopback, others for other networks."""
@@ -127,13 +133,7 @@ def check_url(text: str, policy: EgressPolicy) -> Destination:
     host, port = url.raw_host, url.port
     if not host or not port:
         raise Refused("url_malformed", "the URL names no host or no valid port", hint=_FORM_HINT)
-    try:
-        address = ip_address(host)
-    except ValueError:
-        _check_name(host.lower().removesuffix("."), port, policy)
-    else:
-        if why := policy.refusal(str(address), port):
-            raise _refused_target(why, f"{host} port {port}")
+    check_host(host, port, policy)
     is_tls = url.scheme == "https"
     shown = f"[{host}]" if ":" in host else host
     return Destination(
@@ -143,6 +143,17 @@ def check_url(text: str, policy: EgressPolicy) -> Destination:
         authority=shown if port == (443 if is_tls else 80) else f"{shown}:{port}",
         target=_target(text),
     )
+
+
+def check_host(host: str, port: int, policy: EgressPolicy) -> None:
+    """Whether a name or an address in text, and its port, are ones that deliveries use. Asks no DNS. Raises Refused."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        _check_name(host.lower().removesuffix("."), port, policy)
+    else:
+        if why := policy.refusal(str(address), port):
+            raise _refused_target(why, f"{host} port {port}")
 
 
 def _target(text: str) -> str:
@@ -240,7 +251,7 @@ def _check_name(name: str, port: int, policy: EgressPolicy) -> None:
         return  # whether it is one of the allowed addresses is seen when the name is resolved
     if len(labels) == 1:
         raise Refused("url_single_label", f"the host {name!r} is a name of the local network only", hint=_ALLOW_HINT)
-    if why := _port_refusal(port):
+    if why := policy.port_refusal(port):
         raise _refused_target(why, f"port {port}")
 
 

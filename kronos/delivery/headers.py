@@ -72,6 +72,27 @@ def identity(
     return f"{lines}{SIGNATURE}: {signature(keys, message_id=execution_id, timestamp=timestamp, body=body)}\r\n"
 
 
+def identity_pairs(
+    *, execution_id: str, job_id: str, attempt_number: int, scheduled_at: datetime
+) -> tuple[tuple[str, bytes], ...]:
+    """What a message says of itself, by the names that requests have for it. The signature's are not among them."""
+    trace = f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
+    return (
+        ("Idempotency-Key", execution_id.encode()),
+        ("Kronos-Job-Id", job_id.encode()),
+        ("Kronos-Execution-Id", execution_id.encode()),
+        ("Kronos-Attempt", b"%d" % attempt_number),
+        ("Kronos-Scheduled-At", f"{scheduled_at.astimezone(UTC).isoformat()[:-6]}Z".encode()),
+        ("traceparent", trace.encode()),
+    )
+
+
+def reserved(name: str) -> bool:
+    """Whether a field or header of a message is one of those that Kronos sets."""
+    key = name.lower()
+    return key in ("idempotency-key", "traceparent") or key.startswith(("kronos-", "webhook-"))
+
+
 def _check_name(name: str, seen: set[str]) -> None:
     key = name.lower()
     if not _TOKEN.fullmatch(name):

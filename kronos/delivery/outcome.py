@@ -30,6 +30,9 @@ ErrorType = Literal[
     "bad_headers",
     "bad_request",
     "template",
+    "auth",
+    "broker",
+    "driver",
     "worker_stopped",
     "internal",
 ]

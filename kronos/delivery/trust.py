@@ -24,7 +24,9 @@ class Trust:
         self._ca_file = ca_file
         self._seen = _mark(ca_file) if ca_file is not None else None
         self._reading = asyncio.Lock()
-        self.context = _hardened(context) if context is not None else _context(ca_file)
+        self.ca_certificates = read_certificates(ca_file) if ca_file is not None else None
+        """The file's, as they were when it was read last."""
+        self.context = _hardened(context) if context is not None else _context(self.ca_certificates)
 
     @property
     def may_have_changed(self) -> bool:
@@ -38,17 +40,18 @@ class Trust:
         async with self._reading:
             found = _mark(self._ca_file)
             try:
-                self.context = await asyncio.to_thread(_context, self._ca_file)
+                self.ca_certificates = await asyncio.to_thread(read_certificates, self._ca_file)
+                self.context = await asyncio.to_thread(_context, self.ca_certificates)
                 _log.info("KRONOS_CA_FILE: %s has changed and was read again", self._ca_file)
             except CertificatesInvalid as error:
                 _log.error("KRONOS_CA_FILE: %s; what it held before goes on being trusted", error)
             self._seen = found  # not before: a delivery that ends meanwhile leaves the reading to the next
 
 
-def _context(ca_file: Path | None) -> ssl.SSLContext:
+def _context(ca_certificates: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(cadata=read_certificates(ca_file))
+    if ca_certificates is not None:
+        context.load_verify_locations(cadata=ca_certificates)
     return _hardened(context)
 
 

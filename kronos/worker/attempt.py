@@ -15,15 +15,20 @@ from random import Random
 
 import orjson
 
-from kronos.delivery.envelope import Envelope, Undeliverable
+from kronos.delivery.destinations import Destination, Message
+from kronos.delivery.drivers import Optional
+from kronos.delivery.envelope import Envelope, Undeliverable, refusal_type
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
+from kronos.delivery.streams import Streams
 from kronos.delivery.template import TemplateError, render_body, render_headers, render_url
 from kronos.model import Json, JsonObject
+from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, EndpointVersion, Result
+from kronos.worker.streaming import StreamTarget
 
 _log = logging.getLogger("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
@@ -87,15 +92,18 @@ class Unusable:
     why: str
 
 
-Target = HttpTarget | Unusable
+Target = HttpTarget | StreamTarget | Unusable
 
 
 def target(version: EndpointVersion) -> Target:
     """What deliveries to this version of an endpoint are made of."""
-    if version.type != "HTTP":
+    if version.type not in ("HTTP", "REDIS_STREAM", "KAFKA"):
         return Unusable(why=f"this worker cannot deliver to endpoints of type {version.type}")
     try:
         spec, policy = _object(version.spec, "spec"), _object(version.retry_policy, "retry_policy")
+        if version.type != "HTTP":
+            kind: Optional = "KAFKA" if version.type == "KAFKA" else "REDIS_STREAM"
+            return StreamTarget(type=kind, spec=spec, backoff=Backoff.parse(policy), spec_bytes=len(version.spec))
         return HttpTarget(
             url=_text(spec.get("url"), "url"),
             method=_text(spec.get("method", "POST"), "method"),
@@ -113,7 +121,7 @@ _Rendered = tuple[Envelope | Undeliverable, bytes]
 OnEnd = Callable[[Leased, Result | None], None]
 
 
-def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd) -> None:
+def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd, streams: Streams) -> None:
     """Send one request, or find that none can be made. Raises nothing.
 
     `on_end` has what became of it, once, now or later. None: before anything was sent the worker stopped, or the
@@ -125,14 +133,49 @@ def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd) -
         task.add_done_callback(_rendering.discard)
         return
     try:
-        if isinstance(to, Unusable):
-            outcome = failed("template", to.why)
-        else:
+        if isinstance(to, HttpTarget):
             _send(leased, to, transport, _rendered(leased.claim, to, transport), on_end)
             return
+        if isinstance(to, StreamTarget):
+            _begin_message(leased, to, streams, on_end)
+            return
+        outcome = failed("template", to.why)
     except Exception as error:
         outcome = _unsent(leased, error)
     _ended(leased, to, on_end, outcome)
+
+
+def _begin_message(leased: Leased, to: StreamTarget, streams: Streams, on_end: OnEnd) -> None:
+    if to.spec_bytes + len(leased.claim.input) > _MAX_BYTES_ON_LOOP:
+        task = asyncio.create_task(_begin_message_in_turn(leased, to, streams, on_end))
+        _rendering.add(task)
+        task.add_done_callback(_rendering.discard)
+    else:
+        _send_message(leased, to, streams, _message(leased, to, streams), on_end)
+
+
+async def _begin_message_in_turn(leased: Leased, to: StreamTarget, streams: Streams, on_end: OnEnd) -> None:
+    try:
+        message = await asyncio.get_running_loop().run_in_executor(_RENDERER, _message, leased, to, streams)
+        if not streams.is_cut_off and leased.covers_delivery:
+            _send_message(leased, to, streams, message, on_end)
+            return
+    except Exception as error:
+        _ended(leased, to, on_end, _unsent(leased, error))
+    else:
+        on_end(leased, None)
+
+
+def _message(leased: Leased, to: StreamTarget, streams: Streams) -> tuple[Destination, Message]:
+    return streaming.rendered(leased.claim, to, {"input": _read(leased.claim.input)}, streams.policy)
+
+
+def _send_message(
+    leased: Leased, to: StreamTarget, streams: Streams, made: tuple[Destination, Message], on_end: OnEnd
+) -> None:
+    destination, message = made
+    seconds = leased.claim.timeout_ms / 1000
+    streams.send(destination, message, seconds=seconds, on_end=partial(_ended, leased, to, on_end))
 
 
 async def _begin_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport, on_end: OnEnd) -> None:
@@ -170,7 +213,7 @@ def _unsent(leased: Leased, error: Exception) -> Outcome:
         case TemplateError():
             return failed("template", f"{error.message} (at {error.pointer})" if error.pointer else error.message)
         case Refused():
-            return failed("bad_url" if error.code.startswith("url") else "bad_headers", error.message)
+            return failed(refusal_type(error), error.message)
         case ValueError() | RecursionError():
             return failed("template", "the execution's input cannot be read as JSON")
         case _:
@@ -198,7 +241,7 @@ def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
         return Result(
             claim.execution_id, leased.token, "SUCCESS", False, 0, milliseconds, outcome.request, outcome.response, None
         )
-    backoff = to.backoff if isinstance(to, HttpTarget) else Backoff()
+    backoff = Backoff() if isinstance(to, Unusable) else to.backoff
     wait = (
         backoff.wait(claim.attempt_count, retry_after=outcome.retry_after, random=_RANDOM)
         if outcome.retryable

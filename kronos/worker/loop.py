@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 
 from kronos.delivery.http import HttpTransport
+from kronos.delivery.streams import Streams
 from kronos.kept import Cache
 from kronos.worker import claims
 from kronos.worker.attempt import Leased, Target, Unusable, begin, boot_time, target
@@ -51,6 +52,7 @@ class Loop:
         claiming: Link,
         finalizing: Link,
         transport: HttpTransport,
+        streams: Streams,
         worker_id: str,
         concurrency: int,
         lease: timedelta,
@@ -58,6 +60,7 @@ class Loop:
     ) -> None:
         self._link = claiming
         self._transport = transport
+        self._streams = streams
         self._worker_id = worker_id
         self._shortest_lease = lease
         self._shortest_lease_seconds = lease.total_seconds()
@@ -118,6 +121,7 @@ class Loop:
                 await self._drained.wait()
         left = self.finalizer.under_way
         self._transport.cut_off()
+        self._streams.cut_off()
         await self._drained.wait()
         return left
 
@@ -249,9 +253,8 @@ class Loop:
             self._slot_freed()
             return
         self.finalizer.under_way += 1
-        begin(
-            leased, to or Unusable(why="this version of the endpoint does not exist"), self._transport, self._attempted
-        )
+        to = to or Unusable(why="this version of the endpoint does not exist")
+        begin(leased, to, self._transport, self._attempted, self._streams)
 
     def _attempted(self, leased: Leased, result: Result | None) -> None:
         self._undelivered -= 1

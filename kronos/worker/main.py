@@ -16,6 +16,7 @@ from kronos import heartbeat, logs
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
+from kronos.delivery.streams import Streams
 from kronos.worker.link import Link, Outage
 from kronos.worker.listener import Listener
 from kronos.worker.loop import Loop
@@ -59,11 +60,16 @@ async def serve(settings: Settings) -> None:
     claiming, finalizing = Link(url, "claim", outage), Link(url, "finalize", outage)
     listening = Link(url, "listen", outage, statement_timeout=_RING, listens=True)
     internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
-    async with HttpTransport(EgressPolicy.parse(settings.egress_allow), ca_file=settings.ca_file) as transport:
+    egress = EgressPolicy.parse(settings.egress_allow)
+    async with (
+        HttpTransport(egress, ca_file=settings.ca_file) as transport,
+        Streams(egress, ca_file=settings.ca_file) as streams,
+    ):
         loop = Loop(
             claiming=claiming,
             finalizing=finalizing,
             transport=transport,
+            streams=streams,
             worker_id=worker_id,
             concurrency=settings.worker_concurrency,
             lease=timedelta(seconds=settings.lease_seconds),

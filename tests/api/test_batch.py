@@ -9,8 +9,9 @@ import httpx
 import psycopg
 import pytest
 
+from api.at_once import Process, process_on, rows
 from api.cutting_proxy import Proxy, cutting_proxy
-from api.test_together import Process, is_over, process_on, refusing, rows
+from api.test_together_failing import is_over, refusing
 from api_answers import problem_of
 from conftest import Api, await_condition
 from kronos import batches, errors

@@ -84,7 +84,7 @@ async def test_a_large_body_does_not_hold_up_the_event_loop(kind: str) -> None:
     try:
         read = await call.read(model)
         if model is schemas.EndpointPut:
-            await call.aside(lambda: new_endpoint("e", read, POLICY))
+            await call.aside(lambda: new_endpoint("e", read.root, POLICY))
         else:
             new_job(read, None)
     except errors.KronosError as error:

@@ -124,10 +124,27 @@ def test_every_write_documents_its_body_with_an_example_of_each_field(document: 
     for path, method, operation in operations(document):
         if method in ("post", "put", "patch"):
             reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-            model = document["components"]["schemas"][reference.rpartition("/")[2]]
-            assert model["additionalProperties"] is False, (path, method)
-            for name, field in model.get("properties", {}).items():
-                assert field["examples"], (path, method, name)
+            schemas = document["components"]["schemas"]
+            model = schemas[reference.rpartition("/")[2]]
+            for each in model.get("oneOf", [model]):
+                one = schemas[each["$ref"].rpartition("/")[2]] if "$ref" in each else each
+                assert one["additionalProperties"] is False, (path, method)
+                for name, field in one.get("properties", {}).items():
+                    assert field["examples"], (path, method, name)
+
+
+def test_an_endpoints_type_says_which_spec_it_has(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name in ("EndpointCreate", "EndpointPut"):
+        told = schemas[name]["discriminator"]
+        assert told["propertyName"] == "type"
+        assert set(told["mapping"]) == {"HTTP", "REDIS_STREAM", "KAFKA"}
+        assert sorted(told["mapping"].values()) == sorted(each["$ref"] for each in schemas[name]["oneOf"])
+        for kind, reference in told["mapping"].items():
+            model = schemas[reference.rpartition("/")[2]]
+            spec = schemas[model["properties"]["spec"]["$ref"].rpartition("/")[2]]
+            assert model["properties"]["type"]["const"] == kind
+            assert spec["additionalProperties"] is False
 
 
 def test_every_name_is_one_schemas_alone(document: dict[str, Any]) -> None:

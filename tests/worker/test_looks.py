@@ -12,6 +12,7 @@ import pytest
 from factory import EndpointRow, add_endpoint, add_executions
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
+from kronos.delivery.streams import Streams
 from kronos.worker import claims
 from kronos.worker.link import Link, Outage
 from kronos.worker.loop import Loop
@@ -147,6 +148,7 @@ def _loop(link: Link, wake: Wake, concurrency: int = 1) -> Loop:
         claiming=link,
         finalizing=link,
         transport=transport,
+        streams=Streams(EgressPolicy()),
         worker_id="w",
         concurrency=concurrency,
         lease=timedelta(seconds=15),

@@ -14,6 +14,7 @@ import pytest
 from delivery.sending import LOCAL
 from delivery.servers import Receiver, answer
 from kronos.delivery.http import HttpTransport
+from kronos.delivery.streams import Streams
 from kronos.worker import attempt as attempts
 from kronos.worker.attempt import HttpTarget, Leased, Unusable, begin, boot_time
 from kronos.worker.backoff import Backoff
@@ -63,7 +64,7 @@ def target(receiver: Receiver) -> HttpTarget:
 async def attempt(leased: Leased, to: HttpTarget, transport: HttpTransport) -> Result | None:
     """What became of it."""
     ended: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
-    begin(leased, to, transport, lambda _, result: ended.set_result(result))
+    begin(leased, to, transport, lambda _, result: ended.set_result(result), Streams(LOCAL))
     return await ended
 
 

@@ -15,6 +15,7 @@ from factory import add_endpoint, add_executions
 from kronos import changes, database, errors, jobs
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
+from kronos.delivery.streams import Streams
 from kronos.worker import listener
 from kronos.worker.link import Link, Outage
 from kronos.worker.loop import Loop
@@ -43,6 +44,7 @@ async def test_what_a_worker_is_told_of_is_claimed_before_it_looks_and_looks_are
         claiming=link,
         finalizing=link,
         transport=transport,
+        streams=Streams(EgressPolicy()),
         worker_id="w",
         concurrency=1,
         lease=timedelta(seconds=15),
@@ -91,6 +93,7 @@ async def test_who_is_told_of_without_end_takes_no_other_endpoints_turn(
             claiming=links[0],
             finalizing=links[1],
             transport=transport,
+            streams=Streams(EgressPolicy()),
             worker_id="w",
             concurrency=1,
             lease=timedelta(seconds=15),

@@ -176,7 +176,7 @@ async def test_of_a_long_retry_after_as_much_is_waited_as_the_endpoint_grants_an
     ("definition", "message"),
     [
         ({"spec": {"body_template": {"a": "{{input.missing}}"}}}, "input.missing"),
-        ({"type": "KAFKA"}, "KAFKA"),
+        ({"type": "KAFKA"}, "bootstrap_servers"),
         ({"spec": {"headers": {"X-A": 1}}}, "headers.X-A"),
         ({"spec": {"url": None}}, "url"),
         ({"retry_policy": {"backoff": "never"}}, "backoff"),

@@ -1,0 +1,20 @@
+"""The libraries that brokers are spoken to with: optional, so a type is usable where its own is installed."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Literal
+
+Optional = Literal["REDIS_STREAM", "KAFKA"]
+"""Types of endpoints that need a library of their own."""
+_MODULES: Mapping[Optional, str] = {"REDIS_STREAM": "redis", "KAFKA": "aiokafka"}
+_EXTRAS: Mapping[Optional, str] = {"REDIS_STREAM": "redis", "KAFKA": "kafka"}
+
+
+def is_missing(kind: Optional) -> bool:
+    """Whether endpoints of this type need a library that is not installed here."""
+    return find_spec(_MODULES[kind]) is None
+
+
+def how_to_install(kind: Optional) -> str:
+    """The command that installs the library of a type."""
+    return f"pip install 'kronos[{_EXTRAS[kind]}]'"

@@ -1,0 +1,515 @@
+"""Produces records to topics of Kafka clusters, over aiokafka's client. Nothing is sent twice.
+
+aiokafka has the protocol, the metadata, TLS and SASL; connections are the guard's, to brokers that a cluster advertises
+as to those that are asked first. Its producer is not used: it sends again by itself, and after the deadline
+(docs/decisions/0053-messages-are-sent-once-an-attempt.md).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.conn import AIOKafkaConnection, AIOKafkaProtocol, CloseReason, ScramAuthenticator
+from aiokafka.errors import (
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+    for_code,
+)
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.structs import TopicPartition
+
+from kronos.delivery.destinations import KAFKA_PORTS, BrokerError, KafkaCluster, KafkaTopic, Message
+from kronos.delivery.egress import EgressPolicy, Resolver
+from kronos.delivery.failures import name_of
+from kronos.delivery.streams import Progress
+from kronos.delivery.trust import Trust
+from kronos.delivery.wire import BoundedReader, context_of, opened
+from kronos.model import JsonObject
+
+_IDLE_SECONDS = 60.0
+_SWEEP_SECONDS = 10.0
+_MOST_CLUSTERS = 64
+# A connection whose broker is silent is closed after so long, or after the longest timeout of those that wait: answers
+# come in order, so nothing behind is answered before.
+_SILENT_SECONDS = 10.0
+_METADATA_SECONDS = 300.0
+_PAUSE_SECONDS = 0.05
+_MOST_ITERATIONS = 1_000_000
+"""Of SCRAM: a broker asks for 4,096 to 16,384, and each million is half a second of a thread."""
+
+# https://kafka.apache.org/protocol#protocol_error_codes. Refused records are not kept. Of those in _UNKNOWN the leader
+# may have kept the record.
+_UNKNOWN = {
+    -1: "the broker met an error that it did not foresee",
+    7: "the in-sync replicas did not have the record in time",
+    20: "the record was kept by fewer in-sync replicas than min.insync.replicas",
+}
+_PASSING = {
+    2: "the broker found the record damaged",
+    3: "the cluster has no such topic or partition",
+    5: "the topic's partition has no leader at the moment",
+    6: "the broker is no longer the partition's leader",
+    8: "the broker is not available",
+    9: "a replica is not available",
+    19: "there are fewer in-sync replicas than min.insync.replicas",
+    56: "the broker's disk failed",
+    74: "the broker knows of an older leader than this side",
+    75: "the broker knows of a newer leader than this side",
+    89: "the broker throttles",
+}
+_PERMANENT = {
+    10: "the record is larger than the topic takes (max.message.bytes)",
+    17: "the topic's name is not valid",
+    18: "the record is larger than the broker's segments",
+    21: "the broker does not take these acks",
+    32: "the broker refuses the record's time",
+    35: "the broker does not speak this version of the protocol",
+    42: "the broker does not understand the request",
+    43: "the topic's format does not take headers",
+    44: "a policy of the broker refuses the record",
+    87: "the broker refuses the record",
+}
+_AUTH = {
+    29: "the user may not write to this topic",
+    31: "the user may not write to this cluster",
+    33: "the cluster does not take this SASL mechanism",
+    34: "the cluster wants to be logged in to in another way (spec.sasl)",
+    53: "the user may not write to this cluster",
+    58: "the cluster refuses the user name or the password",
+}
+_STALE = frozenset({3, 5, 6, 8, 9, 56, 74, 75})
+
+
+class _Scram(ScramAuthenticator):  # type: ignore[misc]  # untyped
+    """aiokafka's, which does not work for as long as a broker wishes."""
+
+    def create_salted_password(self, salt: bytes, iterations: int) -> None:
+        """As the base does. Raises ValueError."""
+        if not 0 < iterations <= _MOST_ITERATIONS:
+            raise ValueError("the broker asks for too many iterations")
+        super().create_salted_password(salt, iterations)
+
+
+class _Connection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
+    """aiokafka's connection over a socket that the guard opened."""
+
+    def __init__(self, client: "_Client", host: str, port: int) -> None:
+        self._client = client
+        cluster = client.kafka
+        sasl = cluster.sasl
+        security = "SASL_" if sasl is not None else ""
+        super().__init__(
+            host,
+            port,
+            client_id="kronos",
+            request_timeout_ms=int(_SILENT_SECONDS * 1000),
+            ssl_context=client.context,
+            security_protocol=f"{security}{'SSL' if cluster.tls is not None else 'PLAINTEXT'}",
+            on_close=client._on_connection_closed,
+            sasl_mechanism=None if sasl is None else sasl.mechanism,
+            sasl_plain_username=None if sasl is None else sasl.username,
+            sasl_plain_password=None if sasl is None else sasl.password,
+        )
+
+    async def connect(self) -> None:
+        """Open it, TLS agreed and logged in. Raises OSError, KafkaError, ValueError and others for hostile answers."""
+        loop = asyncio.get_running_loop()
+        self._closed_fut = loop.create_future()
+        reader = BoundedReader(loop=loop)
+        protocol = AIOKafkaProtocol(self._closed_fut, reader, loop=loop)
+        transport = await opened(
+            lambda: protocol,
+            policy=self._client.policy,
+            resolver=self._client.resolver,
+            host=self.host.strip("[]"),
+            port=self.port,
+            context=self._client.context,
+        )
+        self._reader, self._protocol = reader, protocol
+        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        self._read_task = self._create_reader_task()
+        try:
+            await self._do_version_lookup()
+            if self._client.kafka.sasl is not None:
+                await self._do_sasl_handshake()
+        except BaseException:
+            self.close()
+            raise
+
+    def authenticator_scram(self) -> _Scram:
+        """The one with a bound."""
+        return _Scram(
+            loop=self._loop,
+            sasl_plain_password=self._sasl_plain_password,
+            sasl_plain_username=self._sasl_plain_username,
+            sasl_mechanism=self._sasl_mechanism,
+        )
+
+    def close(self, reason: CloseReason | None = None, exc: BaseException | None = None) -> Any:  # noqa: ANN401
+        """Close it now, whatever is left unsent: the base waits for a broker that does not read."""
+        writer = self._writer
+        closed = super().close(reason, exc)
+        if writer is not None:
+            writer.transport.abort()
+        return closed
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pending:
+    """A record that waits for its acknowledgement."""
+
+    partition: TopicPartition
+    message: Message
+    needs_all: bool
+    ends_at: float
+    progress: Progress
+    acknowledged: asyncio.Future[int]
+
+
+class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
+    """One cluster of one worker."""
+
+    def __init__(self, kafka: KafkaCluster, policy: EgressPolicy, resolver: Resolver, trust: Trust | None) -> None:
+        super().__init__(
+            bootstrap_servers=[f"{host}:{port}" for host, port in kafka.bootstrap],
+            client_id="kronos",
+            metadata_max_age_ms=int(_METADATA_SECONDS * 1000),
+            request_timeout_ms=int(_SILENT_SECONDS * 1000),
+        )
+        self.kafka, self.policy, self.resolver = kafka, policy, resolver
+        self.context = None if trust is None else context_of(kafka.tls, trust)
+        self.used_at = time.monotonic()
+        self.uses = 0
+        self._is_stale = False  # a broker has said that the metadata is
+        self._starting: asyncio.Task[None] | None = None
+        self._locks: dict[int | str, asyncio.Lock] = {}
+        self._failures: dict[int | str, Exception] = {}
+        self._waiting: dict[_Connection, list[_Pending]] = {}
+        self._requests: set[asyncio.Task[None]] = set()
+
+    async def started(self) -> None:
+        """Once the cluster's brokers are known. Raises what kept it from that; who asks later tries again."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self.bootstrap())
+        starting = self._starting
+        try:
+            # Shielded: who stops waiting takes it away from nobody. It ends by itself, by the timeouts of its parts.
+            await asyncio.shield(starting)
+        except Exception:
+            if self._starting is starting:
+                self._starting = None
+            raise
+
+    async def bootstrap(self) -> None:
+        """Ask one broker after the other for the cluster's."""
+        failure: Exception | None = None
+        for host, port in random.sample(self.kafka.bootstrap, len(self.kafka.bootstrap)):
+            try:
+                async with asyncio.timeout(_SILENT_SECONDS):
+                    connection = await self._open(host, port)
+                    try:
+                        self.cluster.update_metadata(await connection.send(MetadataRequest([])))
+                    except BaseException:
+                        connection.close()
+                        raise
+            except Exception as error:
+                failure = error
+                continue
+            if self.cluster.brokers():
+                connection.close()
+            else:
+                self._conns["bootstrap", ConnectionGroup.DEFAULT] = connection
+            self._sync_task = asyncio.create_task(self._md_synchronizer())
+            return
+        raise failure or KafkaError("no broker was named")
+
+    async def _open(self, host: str, port: int) -> _Connection:
+        connection = _Connection(self, host, port)
+        await connection.connect()
+        return connection
+
+    async def _get_conn(
+        self,
+        node_id: int | str,
+        *,
+        group: ConnectionGroup = ConnectionGroup.DEFAULT,
+        no_hint: bool = False,
+    ) -> _Connection | None:
+        """As the base's: a connection to a broker, or None, and `_failures` says why. One broker that does not answer
+        holds up no other."""
+        kept = self._conns.get((node_id, group))
+        if kept is not None and kept.connected():
+            return kept  # type: ignore[no-any-return]  # it keeps ours
+        async with self._locks.setdefault(node_id, asyncio.Lock()):
+            kept = self._conns.pop((node_id, group), None)
+            if kept is not None and kept.connected():
+                self._conns[node_id, group] = kept
+                return kept  # type: ignore[no-any-return]
+            if (broker := self.cluster.broker_metadata(node_id)) is None:
+                self.force_metadata_update()
+                return None
+            try:
+                async with asyncio.timeout(_SILENT_SECONDS):
+                    made = await self._open(broker.host, broker.port)
+            except Exception as error:
+                self._failures[node_id] = error
+                self.force_metadata_update()
+                return None
+            self._failures.pop(node_id, None)
+            self._conns[node_id, group] = made
+            return made
+
+    async def partition_of(self, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, _Connection]:
+        """Where a record with this key goes, and the connection to its leader. Raises BrokerError; waits until the
+        topic is known."""
+        await self.started()
+        if self._is_stale:
+            await self.force_metadata_update()
+            self._is_stale = False
+        last = "the cluster has no such topic (UNKNOWN_TOPIC_OR_PARTITION)"
+        while (partitions := self.cluster.partitions_for_topic(to.topic)) is None:
+            if to.topic in self.cluster.unauthorized_topics:
+                raise BrokerError("auth", _AUTH[29], is_retryable=False)
+            self.add_topic(to.topic)
+            known = await self.force_metadata_update()
+            if self.cluster.partitions_for_topic(to.topic) is None:
+                if known:
+                    raise BrokerError("broker", last)
+                if (failure := next(iter(self._failures.values()), None)) is not None:
+                    raise failure
+                await asyncio.sleep(_PAUSE_SECONDS)
+        available = list(self.cluster.available_partitions_for_topic(to.topic) or ())
+        number = DefaultPartitioner()(key, sorted(partitions), available)
+        partition = TopicPartition(to.topic, number)
+        leader = self.cluster.leader_for_partition(partition)
+        if leader is None or leader == -1:
+            self.force_metadata_update()
+            raise BrokerError("broker", f"{_PASSING[5]} (LEADER_NOT_AVAILABLE)")
+        if (connection := await self._get_conn(leader)) is None:
+            raise self._failures.get(leader) or BrokerError("connect", "no connection to the partition's leader")
+        return partition, connection
+
+    def produce(self, connection: _Connection, pending: _Pending) -> None:
+        """Send a record with those of the same round of the event loop. `pending.acknowledged` has its offset."""
+        if (waiting := self._waiting.get(connection)) is not None:
+            waiting.append(pending)
+            return
+        self._waiting[connection] = [pending]
+        asyncio.get_running_loop().call_soon(self._send_waiting, connection)
+
+    def _send_waiting(self, connection: _Connection) -> None:
+        waiting = [each for each in self._waiting.pop(connection) if not each.acknowledged.done()]
+        for needs_all in (True, False):
+            together = [each for each in waiting if each.needs_all is needs_all]
+            if together:
+                task = asyncio.create_task(self._request(connection, together))
+                self._requests.add(task)
+                task.add_done_callback(self._requests.discard)
+
+    async def _request(self, connection: _Connection, records: Sequence[_Pending]) -> None:
+        by_partition: dict[TopicPartition, list[_Pending]] = {}
+        for each in records:
+            by_partition.setdefault(each.partition, []).append(each)
+            each.progress.is_sent = True
+        seconds = max(each.ends_at for each in records) - time.monotonic()
+        topics: dict[str, list[tuple[int, bytes]]] = {}
+        for partition, batch in by_partition.items():
+            topics.setdefault(partition.topic, []).append((partition.partition, _batch(batch)))
+        request = ProduceRequest(
+            transactional_id=None,
+            required_acks=-1 if records[0].needs_all else 1,
+            timeout=max(int(seconds * 1000), 1),
+            topics=list(topics.items()),
+        )
+        connection._request_timeout = max(seconds, _SILENT_SECONDS)
+        try:
+            response = await connection.send(request)
+            answers = {(topic, each[0]): each for topic, partitions in response.topics for each in partitions}
+        except Exception as error:
+            if isinstance(error, TimeoutError):
+                connection.close(CloseReason.CONNECTION_TIMEOUT)
+            why = "the record was sent, then the connection ended without an answer; whether it is kept is not known"
+            for each in records:
+                _fail(each, BrokerError("closed_without_answer", why, is_unknown=True))
+            return
+        for partition, batch in by_partition.items():
+            self._acknowledge(batch, answers.get((partition.topic, partition.partition)))
+
+    def _acknowledge(self, batch: Sequence[_Pending], answer: Sequence[int] | None) -> None:
+        if answer is None:
+            error = BrokerError("bad_response", "the broker's answer says nothing of the record", is_unknown=True)
+        elif (code := answer[1]) == 0:
+            for place, each in enumerate(batch):
+                if not each.acknowledged.done():
+                    each.acknowledged.set_result(answer[2] + place)
+            return
+        else:
+            if code in _STALE:
+                self._is_stale = True
+            error = refusal(code)
+        for each in batch:
+            _fail(each, error)
+
+    async def close(self) -> None:
+        """Close every connection. What still waits is ended as unknown."""
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+        await asyncio.gather(self._starting or asyncio.sleep(0), return_exceptions=True)
+        await super().close()
+        await asyncio.gather(*self._requests, return_exceptions=True)
+
+
+class KafkaTransport:
+    """The clusters of one worker, one client each."""
+
+    def __init__(self, policy: EgressPolicy, resolver: Resolver) -> None:
+        self._policy = replace(policy, ports=KAFKA_PORTS)
+        self._resolver = resolver
+        self._clients: dict[tuple[KafkaCluster, object], _Client] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def deliver(
+        self, to: KafkaTopic, message: Message, progress: Progress, trust: Trust | None, ends_at: float
+    ) -> JsonObject:
+        """Produce one record: its topic, partition and offset. Raises BrokerError, TimeoutError."""
+        client = self._client(to.cluster, trust)
+        client.uses += 1
+        try:
+            partition, connection = await _reached(client, to, message.key)
+            progress.is_connected = True
+            acknowledged: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            client.produce(
+                connection,
+                _Pending(
+                    partition=partition,
+                    message=message,
+                    needs_all=to.needs_all,
+                    ends_at=ends_at,
+                    progress=progress,
+                    acknowledged=acknowledged,
+                ),
+            )
+            offset = await acknowledged
+        finally:
+            client.uses -= 1
+            client.used_at = time.monotonic()
+        return {"topic": to.topic, "partition": partition.partition, "offset": offset}
+
+    async def close(self) -> None:
+        """Close every client."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        clients = list(self._clients.values())
+        self._clients.clear()
+        await asyncio.gather(*(client.close() for client in clients), *self._closing)
+
+    def _client(self, cluster: KafkaCluster, trust: Trust | None) -> _Client:
+        # What is trusted may change: then new connections are agreed under it, by a new client.
+        key = cluster, None if trust is None else trust.context
+        if (client := self._clients.get(key)) is None:
+            client = self._clients[key] = _Client(cluster, self._policy, self._resolver, trust)
+            self._close_beyond(_MOST_CLUSTERS)
+            if self._sweep is None:
+                self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old)
+        return client
+
+    def _close_beyond(self, most: int) -> None:
+        idle = [key for key, client in self._clients.items() if not client.uses]
+        idle.sort(key=lambda key: self._clients[key].used_at)
+        for key in idle[: max(len(self._clients) - most, 0)]:
+            self._close_later(key)
+
+    def _close_old(self) -> None:
+        oldest = time.monotonic() - _IDLE_SECONDS
+        for key in [key for key, client in self._clients.items() if not client.uses and client.used_at < oldest]:
+            self._close_later(key)
+        again = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old) if self._clients else None
+        self._sweep = again
+
+    def _close_later(self, key: tuple[KafkaCluster, object]) -> None:
+        task = asyncio.create_task(self._clients.pop(key).close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+async def _reached(client: _Client, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, _Connection]:
+    """The record's partition and its leader's connection, within the time for that. Raises BrokerError."""
+    try:
+        async with asyncio.timeout(to.connect_seconds):
+            return await client.partition_of(to, key)
+    except BrokerError:
+        raise
+    except TimeoutError as error:
+        why = f"no connection to the topic's leader within {to.connect_seconds:g} s"
+        raise BrokerError("timeout", why) from error
+    except Exception as error:
+        raise unreached(error) from error
+
+
+def unreached(error: Exception) -> BrokerError:
+    """What kept a client from a broker. Texts that are not ours carry addresses, and are never passed on."""
+    match error:
+        case BrokerError():
+            return error
+        case SaslAuthenticationFailed():
+            return BrokerError("auth", _AUTH[58], is_retryable=False)
+        case UnsupportedSaslMechanismError():
+            return BrokerError("auth", _AUTH[33], is_retryable=False)
+        case TimeoutError():
+            return BrokerError("timeout", "a broker of the cluster did not answer in time")
+        case KafkaError():
+            code = getattr(error, "errno", None)
+            if isinstance(code, int) and (code in _AUTH or code in _PERMANENT):
+                return refusal(code)
+            why = "the broker closed the connection before it could be used; it may want spec.tls or spec.sasl"
+            return BrokerError("connect", why)
+        case OSError():
+            kind, why = name_of(error, is_sent=False)
+            if kind == "closed_while_sending":
+                kind, why = "connect", "no connection to the broker could be made"
+            return BrokerError(kind, why, is_retryable=kind != "address_blocked")
+        case _:
+            return BrokerError("bad_response", "the server does not speak Kafka's protocol")
+
+
+def refusal(code: int) -> BrokerError:
+    """What an error code that a broker answered means."""
+    name = getattr(for_code(code), "message", "") or f"error {code}"
+    if code in _UNKNOWN:
+        why = f"{_UNKNOWN[code]} ({name}); whether the record is kept is not known"
+        return BrokerError("broker", why, is_unknown=True)
+    if code in _AUTH:
+        return BrokerError("auth", f"{_AUTH[code]} ({name})", is_retryable=False)
+    if code in _PERMANENT:
+        return BrokerError("broker", f"{_PERMANENT[code]} ({name})", is_retryable=False)
+    return BrokerError("broker", f"{_PASSING.get(code, 'the broker refused the record')} ({name})")
+
+
+def _batch(records: Sequence[_Pending]) -> bytes:
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=0,
+        is_transactional=0,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=2**31 - 1,
+    )
+    for place, each in enumerate(records):
+        message = each.message
+        builder.append(place, None, key=message.key, value=message.value, headers=list(message.pairs))
+    return bytes(builder.build())
+
+
+def _fail(pending: _Pending, error: BrokerError) -> None:
+    if not pending.acknowledged.done():
+        pending.acknowledged.set_exception(error)

@@ -1,0 +1,247 @@
+"""Adds entries to streams of Redis servers, over redis-py's connections. Nothing is sent twice."""
+
+import asyncio
+import select
+import time
+from dataclasses import replace
+from typing import Any
+
+from redis.asyncio.connection import Connection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+
+from kronos.delivery.destinations import REDIS_PORTS, BrokerError, Message, RedisServer, RedisStream
+from kronos.delivery.egress import EgressPolicy, Resolver
+from kronos.delivery.failures import name_of
+from kronos.delivery.streams import Progress
+from kronos.delivery.trust import Trust
+from kronos.delivery.wire import BoundedReader, context_of, opened
+from kronos.model import JsonObject
+
+_IDLE_SECONDS = 30.0
+_SWEEP_SECONDS = 5.0
+_MOST_IDLE = 512
+_CLUSTER = (
+    "the server is a node of a Redis Cluster and sends this stream elsewhere; endpoints deliver to one server: name "
+    "the node that has the stream's slot, or a server outside of a cluster"
+)
+# https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word is the error's kind. What
+# was refused was not done. Of these kinds the server's operator has to change something, or the server will recover.
+_PASSING = {
+    "OOM": "the Redis server is out of memory (maxmemory) and takes no entry",
+    "LOADING": "the Redis server is loading its data",
+    "READONLY": "the Redis server is a replica and takes no entry",
+    "MASTERDOWN": "the Redis server is a replica that has lost its master",
+    "BUSY": "the Redis server is busy with a script",
+    "MISCONF": "the Redis server cannot save its data to disk and takes no entry",
+    "NOREPLICAS": "the Redis server has too few replicas (min-replicas-to-write) and takes no entry",
+    "MAXCLIENTS": "the Redis server has as many clients as it takes",
+    "CLUSTERDOWN": "the Redis Cluster is down",
+    "TRYAGAIN": "the Redis Cluster is moving the stream's slot",
+}
+_AUTH = {
+    "NOAUTH": "the Redis server asks for a password (spec.password)",
+    "WRONGPASS": "the Redis server refuses the user name or the password",
+    "NOPERM": "the user may not add to this stream (an ACL of the Redis server)",
+    "DENIED": "the Redis server is in protected mode and asks for a password",
+}
+_NODES = frozenset({"MOVED", "ASK", "CROSSSLOT"})
+_WRONGTYPE = "the key of the stream holds something else than a stream"
+
+
+class _Connection(Connection):
+    """redis-py's connection over a stream that was opened by the guard; it opens none itself."""
+
+    def __init__(self, reader: BoundedReader, writer: asyncio.StreamWriter, server: RedisServer) -> None:
+        self._given = reader, writer
+        self.idle_since = 0.0
+        super().__init__(
+            host=server.host,
+            port=server.port,
+            db=server.db,
+            username=server.username,
+            password=server.password,
+            protocol=2,  # no pushed messages: one of them sends clients to another address
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=None,  # deliveries have a deadline of their own
+            socket_connect_timeout=None,
+            maint_notifications_config=None,
+        )
+        self._readable = select.poll()
+        self._readable.register(writer.get_extra_info("socket").fileno(), select.POLLIN)
+
+    async def _connect(self) -> None:
+        self._reader, self._writer = self._given
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the server has neither closed it nor sent anything."""
+        reader, _ = self._given
+        return self.is_connected and not reader.at_eof() and not self._readable.poll(0)
+
+    async def abort(self) -> None:
+        """Close it now, whatever is left unsent."""
+        self._given[1].transport.abort()
+        await self.disconnect(nowait=True)
+
+
+class RedisTransport:
+    """Kept and new connections of one worker; each carries one delivery at a time."""
+
+    def __init__(self, policy: EgressPolicy, resolver: Resolver) -> None:
+        self._policy = replace(policy, ports=REDIS_PORTS)
+        self._resolver = resolver
+        self._idle: dict[RedisServer, list[_Connection]] = {}
+        self._idle_count = 0
+        self._sweep: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def deliver(self, to: RedisStream, message: Message, progress: Progress, trust: Trust | None) -> JsonObject:
+        """Add one entry: its stream and id. Raises BrokerError; TimeoutError and CancelledError close the
+        connection."""
+        connection = await self._take(to, progress, trust)
+        try:
+            entry_id = await _add(connection, to, message, progress)
+        except BaseException:
+            await connection.abort()  # refused ones too: what refuses as a replica may be reached elsewhere now
+            raise
+        self._keep(to.server, connection)
+        return {"stream": to.stream, "entry_id": entry_id}
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for kept in self._idle.values():
+            for connection in kept:
+                await connection.abort()
+        self._idle.clear()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    async def _take(self, to: RedisStream, progress: Progress, trust: Trust | None) -> _Connection:
+        kept = self._idle.get(to.server, [])
+        while kept:
+            connection = kept.pop()
+            self._idle_count -= 1
+            if connection.is_reusable:
+                progress.is_connected = True
+                return connection
+            await connection.abort()
+        try:
+            async with asyncio.timeout(to.connect_seconds):
+                return await self._open(to.server, progress, trust)
+        except TimeoutError as error:
+            why = f"no connection to the Redis server within {to.connect_seconds:g} s"
+            raise BrokerError("timeout", why) from error
+
+    async def _open(self, server: RedisServer, progress: Progress, trust: Trust | None) -> _Connection:
+        context = context_of(server.tls, trust) if trust is not None else None
+        loop = asyncio.get_running_loop()
+        reader = BoundedReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        try:
+            transport = await opened(
+                lambda: protocol,
+                policy=self._policy,
+                resolver=self._resolver,
+                host=server.host,
+                port=server.port,
+                context=context,
+            )
+        except OSError as error:
+            kind, why = name_of(error, is_sent=False)
+            raise BrokerError(kind, why, is_retryable=kind != "address_blocked") from error
+        progress.is_connected = True
+        connection = _Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), server)
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]  # logs in, and selects the database
+        except BaseException as error:
+            await connection.abort()
+            if isinstance(error, RedisError | OSError | ValueError):
+                raise _named(error) from error
+            raise
+        return connection
+
+    def _keep(self, server: RedisServer, connection: _Connection) -> None:
+        connection.idle_since = time.monotonic()
+        self._idle.setdefault(server, []).append(connection)
+        self._idle_count += 1
+        if self._idle_count > _MOST_IDLE:
+            self._close_idle(min(kept[0].idle_since for kept in self._idle.values() if kept))
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old)
+
+    def _close_old(self) -> None:
+        self._close_idle(time.monotonic() - _IDLE_SECONDS)
+        again = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old) if self._idle else None
+        self._sweep = again
+
+    def _close_idle(self, until: float) -> None:
+        """Close what has been idle since before then; a kept list is in the order of time."""
+        for server, kept in list(self._idle.items()):
+            while kept and kept[0].idle_since <= until:
+                task = asyncio.create_task(kept.pop(0).abort())
+                self._idle_count -= 1
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+            if not kept:
+                del self._idle[server]
+
+
+async def _add(connection: _Connection, to: RedisStream, message: Message, progress: Progress) -> str:
+    length: tuple[Any, ...] = ()
+    if to.max_len is not None:
+        length = ("MAXLEN", "~" if to.is_approximate else "=", to.max_len)
+    fields = [part for pair in message.pairs for part in pair]
+    command = connection.pack_command("XADD", to.stream, *length, "*", *fields)
+    progress.is_sent = True
+    try:
+        await connection.send_packed_command(command)
+        answer = await connection.read_response()
+    except (RedisError, OSError, ValueError, RecursionError) as error:
+        if _is_refusal(error):
+            raise _refusal(error) from error
+        why = "the entry was sent, then the connection ended without an answer; whether it is kept is not known"
+        raise BrokerError("closed_without_answer", why, is_unknown=True) from error
+    if not isinstance(answer, bytes):
+        why = "the server answered with something else than an entry's id: it is no Redis server"
+        raise BrokerError("bad_response", why, is_unknown=True)
+    return answer[:64].decode("ascii", "replace")
+
+
+def _named(error: Exception) -> BrokerError:
+    """What kept a connection from its log-in."""
+    if _is_refusal(error):
+        return _refusal(error)
+    if isinstance(error, RedisConnectionError | OSError):
+        return BrokerError("connect", "the Redis server closed the connection before it could be used")
+    return BrokerError("bad_response", "the server does not speak Redis's protocol")
+
+
+def _refusal(error: Exception) -> BrokerError:
+    """What an error that the server answered means. Its text is the server's: only its first word is passed on."""
+    code = _code_of(error) or "ERR"
+    if code in _NODES:
+        return BrokerError("redirect", _CLUSTER, is_retryable=False)
+    if code in _AUTH:
+        return BrokerError("auth", _AUTH[code], is_retryable=False)
+    if code in _PASSING:
+        return BrokerError("broker", f"{_PASSING[code]} ({code})")
+    if code == "WRONGTYPE":
+        return BrokerError("broker", f"{_WRONGTYPE} (WRONGTYPE)", is_retryable=False)
+    return BrokerError("broker", f"the Redis server refused the entry ({code})", is_retryable=code != "ERR")
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether it is what the server answered, and not what became of the connection."""
+    return isinstance(error, ResponseError) or bool(getattr(error, "status_code", None))
+
+
+def _code_of(error: Exception) -> str | None:
+    if "max number of clients" in str(error):
+        return "MAXCLIENTS"
+    text = str(getattr(error, "status_code", None) or str(error).partition(" ")[0])
+    return text if text.isascii() and text.isupper() and len(text) <= 32 else None

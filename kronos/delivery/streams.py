@@ -1,0 +1,202 @@
+"""Delivers messages to brokers: one message, one acknowledgement, one Outcome, whatever the other side does."""
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from kronos.delivery import drivers
+from kronos.delivery.destinations import (
+    MAX_MESSAGE_BYTES,
+    BrokerError,
+    Destination,
+    KafkaTopic,
+    Message,
+    RedisStream,
+    described,
+)
+from kronos.delivery.egress import EgressPolicy, Resolver
+from kronos.delivery.outcome import ErrorType, Outcome, failed
+from kronos.delivery.resolver import SystemResolver
+from kronos.delivery.sanitise import json_bytes
+from kronos.delivery.trust import Trust
+from kronos.model import JsonObject
+
+if TYPE_CHECKING:
+    from kronos.delivery.kafka import KafkaTransport
+    from kronos.delivery.redis_stream import RedisTransport
+
+_log = logging.getLogger(__name__)
+_WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
+
+
+class Progress:
+    """How far one delivery has come. `is_sent` is set before the first byte of the message leaves this process."""
+
+    __slots__ = ("is_connected", "is_sent")
+
+    def __init__(self) -> None:
+        self.is_connected = False
+        self.is_sent = False
+
+
+class Streams:
+    """The brokers' clients of one worker; `async with` closes them. Nothing is made before the first message."""
+
+    def __init__(self, policy: EgressPolicy, *, resolver: Resolver | None = None, ca_file: Path | None = None) -> None:
+        self.policy = policy
+        self._resolver = resolver
+        self._ca_file = ca_file
+        self._trust: Trust | None = None
+        self._under_way: set[asyncio.Task[Outcome]] = set()
+        self._redis: RedisTransport | None = None
+        self._kafka: KafkaTransport | None = None
+        self.is_cut_off = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        under_way = list(self._under_way)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        for transport in (self._redis, self._kafka):
+            if transport is not None:
+                await transport.close()
+        if self._resolver is not None:
+            await self._resolver.close()
+        await asyncio.sleep(0)  # the event loop closes an aborted connection's socket in its next round
+
+    def cut_off(self) -> None:
+        """End every delivery under way, and send none that is begun later: the worker stops. Each still has its
+        outcome."""
+        self.is_cut_off = True
+        for task in list(self._under_way):
+            task.cancel()
+
+    def send(self, to: Destination, message: Message, *, seconds: float, on_end: Callable[[Outcome], object]) -> None:
+        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once. Raises nothing."""
+        started, progress = time.monotonic(), Progress()
+
+        def cut_off() -> Outcome:
+            request = described(to, message)
+            outcome = failed("worker_stopped", _WORKER_STOPPED, request=request, duration=_since(started))
+            return replace(outcome, is_cut_off=True, is_unsent=not progress.is_sent)
+
+        def ended(task: asyncio.Task[Outcome]) -> None:
+            """Not within the task: one that is cancelled before its first step never runs."""
+            self._under_way.discard(task)
+            if not task.cancelled():
+                on_end(task.result())
+            elif self.is_cut_off:  # else the event loop ends
+                on_end(cut_off())
+
+        if self.is_cut_off:
+            on_end(cut_off())
+            return
+        task = asyncio.create_task(self._deliver(to, message, seconds, progress))
+        self._under_way.add(task)
+        task.add_done_callback(ended)
+
+    async def deliver(self, to: Destination, message: Message, *, seconds: float) -> Outcome:
+        """`send`, awaited. Where it is cancelled, nothing of it is left when it returns."""
+        return await self._deliver(to, message, seconds, Progress())
+
+    async def _deliver(self, to: Destination, message: Message, seconds: float, progress: Progress) -> Outcome:
+        started = time.monotonic()
+        request = described(to, message)
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._exchange(to, message, progress, started + seconds)
+        except BrokerError as error:
+            if error.is_unknown or (error.kind == "timeout" and progress.is_sent):
+                return _unknown(error.kind, error.message, request, started)
+            outcome = failed(error.kind, error.message, request=request, duration=_since(started))
+            return replace(outcome, retryable=error.is_retryable)
+        except TimeoutError:
+            if progress.is_sent:
+                why = f"the message was not acknowledged within {seconds:g} s; whether the broker keeps it is not known"
+                return _unknown("timeout", why, request, started)
+            what = "the message could not be sent" if progress.is_connected else "no connection to the broker"
+            return failed("timeout", f"{what} within {seconds:g} s", request=request, duration=_since(started))
+        except Exception as error:
+            # The exception's text may hold addresses and secrets: log its trace only.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("unforeseen %s in a delivery to a broker\n%s", type(error).__name__, trace)
+            why = "the delivery met an error in Kronos; its worker's log has the trace"
+            if progress.is_sent:
+                return _unknown("internal", why, request, started)
+            return failed("internal", why, request=request, duration=_since(started))
+        return Outcome(
+            status="SUCCESS",
+            retryable=False,
+            retry_after=None,
+            request=request,
+            response=json_bytes(response).decode(),
+            error=None,
+            duration=_since(started),
+        )
+
+    async def _exchange(self, to: Destination, message: Message, progress: Progress, ends_at: float) -> JsonObject:
+        if message.bytes > MAX_MESSAGE_BYTES:
+            why = f"the message has {message.bytes} bytes, at most {MAX_MESSAGE_BYTES} are sent"
+            raise BrokerError("bad_request", why, is_retryable=False)
+        trust = self._trust_of(to)
+        if trust is not None and trust.may_have_changed:
+            await trust.look_again()
+        match to:
+            case RedisStream():
+                return await self._redis_transport().deliver(to, message, progress, trust)
+            case KafkaTopic():
+                return await self._kafka_transport().deliver(to, message, progress, trust, ends_at)
+
+    def _trust_of(self, to: Destination) -> Trust | None:
+        tls = to.server.tls if isinstance(to, RedisStream) else to.cluster.tls
+        if tls is not None and self._trust is None:
+            self._trust = Trust(self._ca_file)
+        return self._trust if tls is not None else None
+
+    def _redis_transport(self) -> "RedisTransport":
+        if self._redis is None:
+            _refuse_missing("REDIS_STREAM")
+            from kronos.delivery.redis_stream import RedisTransport
+
+            self._redis = RedisTransport(self.policy, self._names())
+        return self._redis
+
+    def _kafka_transport(self) -> "KafkaTransport":
+        if self._kafka is None:
+            _refuse_missing("KAFKA")
+            from kronos.delivery.kafka import KafkaTransport
+
+            self._kafka = KafkaTransport(self.policy, self._names())
+        return self._kafka
+
+    def _names(self) -> Resolver:
+        if self._resolver is None:
+            self._resolver = SystemResolver()
+        return self._resolver
+
+
+def _refuse_missing(kind: drivers.Optional) -> None:
+    if drivers.is_missing(kind):
+        why = f"this worker has no driver for endpoints of type {kind}; install it: {drivers.how_to_install(kind)}"
+        raise BrokerError("driver", why)
+
+
+def _unknown(kind: ErrorType, message: str, request: str, started: float) -> Outcome:
+    """The message was sent, and nobody knows whether the broker keeps it."""
+    return replace(failed(kind, message, request=request, duration=_since(started)), status="UNKNOWN", retryable=True)
+
+
+def _since(started: float) -> timedelta:
+    return timedelta(seconds=time.monotonic() - started)

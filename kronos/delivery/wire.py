@@ -1,0 +1,104 @@
+"""Connections to brokers: made through the egress guard, their answers bounded, closed with whatever is left unsent."""
+
+import asyncio
+import os
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from kronos.delivery.connections import HostUnreachable, connected_socket
+from kronos.delivery.destinations import BrokerError, Tls
+from kronos.delivery.egress import EgressPolicy, Resolver
+from kronos.delivery.trust import Trust
+
+MAX_ANSWER_BYTES = 1024 * 1024
+"""Of one piece of an answer. An entry's id has 20 bytes; a cluster's brokers and a topic's partitions 50 kB."""
+
+
+class AnswerTooLarge(OSError):
+    """A broker announced an answer that is not waited for."""
+
+
+class BoundedReader(asyncio.StreamReader):
+    """A reader that takes a hostile length for what it is: libraries read as many bytes as they are promised."""
+
+    async def readexactly(self, n: int) -> bytes:
+        """As the base does. Raises AnswerTooLarge."""
+        if not 0 <= n <= MAX_ANSWER_BYTES:
+            raise AnswerTooLarge(f"an answer of {n} bytes was announced")
+        return await super().readexactly(n)
+
+
+async def opened(
+    protocol: Callable[[], asyncio.Protocol],
+    *,
+    policy: EgressPolicy,
+    resolver: Resolver,
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None,
+) -> asyncio.Transport:
+    """A connection, TLS agreed. Raises AddressRefused, NameUnknown, HostUnreachable, ssl.SSLError."""
+    connected = await connected_socket(policy, resolver, host, port)
+    try:
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            protocol, sock=connected, ssl=context, server_hostname=host.removesuffix(".") if context else None
+        )
+    except BaseException as error:
+        # The loop has taken the socket over and closes it as well, or not; nobody leaves it to its finaliser.
+        connected.close()
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+            raise HostUnreachable("the connection ended before it could be used") from error
+        raise
+    return transport
+
+
+def context_of(tls: Tls | None, trust: Trust) -> ssl.SSLContext | None:
+    """What a connection's TLS is agreed under; None: there is none. Raises BrokerError."""
+    if tls is None:
+        return None
+    if tls == Tls():
+        return trust.context
+    try:
+        return _own_context(tls, trust.ca_certificates)
+    except (ssl.SSLError, ValueError, OSError) as error:
+        message = "the certificates or the key in spec.tls cannot be read: they are no PEM, or do not belong together"
+        raise BrokerError("tls", message, is_retryable=False) from error
+
+
+@lru_cache(maxsize=64)
+def _own_context(tls: Tls, ca_certificates: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    for text in (ca_certificates, tls.ca_certificate):
+        if text:
+            context.load_verify_locations(cadata=text)
+    if tls.client_certificate:
+        # Both in one file, as OpenSSL reads them.
+        with _as_file(f"{tls.client_certificate}\n{tls.client_key or ''}\n") as path:
+            context.load_cert_chain(path, password=_no_password)
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted")  # OpenSSL would ask the terminal for its password
+
+
+@contextmanager
+def _as_file(text: str) -> Iterator[str]:
+    """A text as a file: OpenSSL reads keys from files alone. In memory where there is such a file, which is Linux."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("certificate", os.MFD_CLOEXEC)
+        try:
+            os.write(file, text.encode())
+            yield f"/proc/self/fd/{file}"
+        finally:
+            os.close(file)
+        return
+    with tempfile.TemporaryDirectory() as folder:  # 0700
+        path = Path(folder) / "certificate.pem"
+        path.write_text(text)
+        yield str(path)

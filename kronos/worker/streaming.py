@@ -1,0 +1,151 @@
+"""Endpoints whose deliveries are messages to a broker: what is sent is made of a version's spec and an execution's
+input."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from kronos.delivery.destinations import (
+    Destination,
+    KafkaCluster,
+    KafkaTopic,
+    Message,
+    RedisStream,
+    Sasl,
+    Tls,
+    check_pairs,
+    kafka_brokers,
+    redis_server,
+)
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.headers import identity_pairs
+from kronos.delivery.sanitise import json_bytes
+from kronos.delivery.template import TemplateError, render, render_body
+from kronos.model import Json, JsonObject
+from kronos.worker.backoff import Backoff
+from kronos.worker.claims import Claim
+
+_DEFAULT_FIELDS: JsonObject = {"input": "{{input}}"}
+_MOST_CONNECT_SECONDS = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamTarget:
+    """A version of an endpoint, read once. `destination` is kept where no template is in it."""
+
+    type: Literal["REDIS_STREAM", "KAFKA"]
+    spec: JsonObject = field(repr=False)
+    backoff: Backoff
+    spec_bytes: int = 0
+    destination: Destination | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing of the destination differs from delivery to delivery."""
+        parts = (self.spec.get(name) for name in ("username", "password", "sasl", "tls"))
+        return not any("{{" in json.dumps(part) for part in parts if part is not None)
+
+
+def rendered(
+    claim: Claim, to: StreamTarget, context: Mapping[str, Json], policy: EgressPolicy
+) -> tuple[Destination, Message]:
+    """Where the message goes, and the message. Raises Refused."""
+    destination = to.destination
+    if destination is None:
+        destination = _destination(to, context, claim.timeout_ms / 1000, policy)
+        if to.is_fixed:
+            to.destination = destination
+    own = identity_pairs(
+        execution_id=claim.execution_id,
+        job_id=claim.job_id,
+        attempt_number=claim.attempt_count,
+        scheduled_at=claim.scheduled_at,
+    )
+    spec = to.spec
+    if to.type == "REDIS_STREAM":
+        return destination, Message(pairs=(*_pairs(spec.get("fields_template") or _DEFAULT_FIELDS, context), *own))
+    key = spec.get("key_template")
+    return destination, Message(
+        pairs=(*_pairs(spec.get("headers") or {}, context), *own),
+        key=None if key is None else _bytes(render(key, context)),
+        value=render_body(spec.get("value_template"), context),
+    )
+
+
+def _pairs(template: JsonObject, context: Mapping[str, Json]) -> tuple[tuple[str, bytes], ...]:
+    filled = render(template, context)
+    return tuple((name, _bytes(value)) for name, value in filled.items())
+
+
+def _bytes(value: Json) -> bytes:
+    """A text as it is, all else as JSON."""
+    return value.encode("utf-8", "replace") if isinstance(value, str) else json_bytes(value)
+
+
+def _destination(to: StreamTarget, context: Mapping[str, Json], seconds: float, policy: EgressPolicy) -> Destination:
+    spec = to.spec
+    tls = _tls(spec.get("tls"), context)
+    connect_ms = spec.get("connect_timeout_ms")
+    connect = min(seconds, _MOST_CONNECT_SECONDS if connect_ms is None else float(connect_ms) / 1000)
+    if to.type == "REDIS_STREAM":
+        check_pairs(list(spec.get("fields_template") or _DEFAULT_FIELDS), "field")
+        server = redis_server(_text(spec.get("redis_url"), "redis_url"), policy)
+        return RedisStream(
+            server=replace(
+                server,
+                tls=None if server.tls is None else tls or Tls(),
+                username=_filled(spec.get("username"), context, "username"),
+                password=_filled(spec.get("password"), context, "password"),
+            ),
+            stream=_text(spec.get("stream"), "stream"),
+            max_len=spec.get("max_len"),
+            is_approximate=spec.get("approximate_trimming", True) is not False,
+            connect_seconds=connect,
+        )
+    if not spec.get("bootstrap_servers"):
+        raise TemplateError("the endpoint's definition cannot be read: spec.bootstrap_servers names no broker")
+    check_pairs(list(spec.get("headers") or {}), "header")
+    return KafkaTopic(
+        cluster=KafkaCluster(
+            bootstrap=kafka_brokers(tuple(spec.get("bootstrap_servers") or ()), policy),
+            tls=tls,
+            sasl=_sasl(spec.get("sasl"), context),
+        ),
+        topic=_text(spec.get("topic"), "topic"),
+        needs_all=spec.get("acks", "all") == "all",
+        connect_seconds=connect,
+    )
+
+
+def _tls(given: Json, context: Mapping[str, Json]) -> Tls | None:
+    if given is None:
+        return None
+    names = ("ca_certificate", "client_certificate", "client_key")
+    return Tls(**{name: _filled(given.get(name), context, f"tls.{name}") for name in names})
+
+
+def _sasl(given: Json, context: Mapping[str, Json]) -> Sasl | None:
+    if given is None:
+        return None
+    return Sasl(
+        mechanism=_text(given.get("mechanism"), "sasl.mechanism"),
+        username=_filled(given.get("username"), context, "sasl.username") or "",
+        password=_filled(given.get("password"), context, "sasl.password") or "",
+    )
+
+
+def _filled(template: Json, context: Mapping[str, Json], name: str) -> str | None:
+    """A text that a template may stand in. Raises TemplateError, which does not quote it."""
+    if template is None:
+        return None
+    filled = render(template, context)
+    if not isinstance(filled, str):
+        raise TemplateError(f"the value of spec.{name} is no text")
+    return filled
+
+
+def _text(value: Json, name: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise TemplateError(f"the endpoint's definition cannot be read: spec.{name} is no text")
+    return value

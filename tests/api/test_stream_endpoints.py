@@ -1,0 +1,119 @@
+"""Endpoints that are streams and topics, over HTTP: what they may say, and what is refused when they are saved."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from api_answers import problem_of
+from kronos.delivery import drivers
+
+REDIS: dict[str, Any] = {
+    "name": "stream",
+    "type": "REDIS_STREAM",
+    "spec": {"redis_url": "redis://redis.example.com:6379/2", "stream": "orders"},
+}
+KAFKA: dict[str, Any] = {
+    "name": "topic",
+    "type": "KAFKA",
+    "spec": {"bootstrap_servers": ["kafka.example.com:9092", "8.8.8.8:9092"], "topic": "orders"},
+}
+
+
+def _with(body: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return {**body, "spec": {**body["spec"], **spec}}
+
+
+@pytest.mark.parametrize("body", [REDIS, KAFKA], ids=["redis", "kafka"])
+def test_what_get_gives_is_sent_back_edited(api: httpx.Client, workspace: str, body: dict[str, Any]) -> None:
+    path = f"/v1/workspaces/{workspace}/endpoints"
+    made = api.post(path, json=body)
+    assert made.status_code == 201, made.text
+    given = made.json()
+    assert (given["type"], given["spec"]) == (body["type"], {**given["spec"], **body["spec"]})
+    edited = api.put(f"{path}/{body['name']}", json={**given, "title": "Orders"})
+    assert (edited.status_code, edited.json()["version"], edited.json()["title"]) == (200, 2, "Orders")
+    assert edited.json()["spec"] == given["spec"]
+    other = {"type": "HTTP", "spec": {"url": "https://example.com/"}}
+    assert api.put(f"{path}/{body['name']}", json=other).status_code == 409
+
+
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "redis: another scheme": (_with(REDIS, redis_url="http://redis.example.com/"), "/spec/redis_url"),
+    "redis: a password in the URL": (_with(REDIS, redis_url="redis://:pw@redis.example.com/0"), "/spec/redis_url"),
+    "redis: a private address": (_with(REDIS, redis_url="redis://10.0.0.1:6379/0"), "/spec/redis_url"),
+    "redis: another database's port": (_with(REDIS, redis_url="redis://8.8.8.8:5432/0"), "/spec/redis_url"),
+    "redis: Kafka's port": (_with(REDIS, redis_url="redis://8.8.8.8:9092/0"), "/spec/redis_url"),
+    "redis: no port": (_with(REDIS, redis_url="redis://8.8.8.8:0/0"), "/spec/redis_url"),
+    "redis: a number": (_with(REDIS, redis_url="redis://2130706433:6379/0"), "/spec/redis_url"),
+    "redis: a name of the local network": (_with(REDIS, redis_url="redis://cache:6379/0"), "/spec/redis_url"),
+    "redis: a template": (_with(REDIS, redis_url="redis://{{input.host}}:6379/0"), "/spec/redis_url"),
+    "redis: no stream": (_with(REDIS, stream=""), "/spec/stream"),
+    "redis: no field": (_with(REDIS, fields_template={}), "/spec/fields_template"),
+    "redis: a field of ours": (
+        _with(REDIS, fields_template={"idempotency-key": 1}),
+        "/spec/fields_template/idempotency-key",
+    ),
+    "redis: a field without a name": (_with(REDIS, fields_template={"": 1}), "/spec/fields_template/"),
+    "redis: an open template": (_with(REDIS, fields_template={"a": "{{input"}), "/spec/fields_template/a"),
+    "redis: an unknown root": (_with(REDIS, fields_template={"a": "{{other.a}}"}), "/spec/fields_template/a"),
+    "redis: a plain password": (_with(REDIS, password="secret"), "/spec/password"),
+    "redis: no length": (_with(REDIS, max_len=0), "/spec/max_len"),
+    "redis: tls without rediss": (_with(REDIS, tls={}), "/spec/tls"),
+    "redis: a field that is none": (_with(REDIS, streem="a"), "/spec/streem"),
+    "redis: HTTP's url": (_with(REDIS, url="https://example.com/"), "/spec/url"),
+    "kafka: no broker": (_with(KAFKA, bootstrap_servers=[]), "/spec/bootstrap_servers"),
+    "kafka: no port": (_with(KAFKA, bootstrap_servers=["kafka.example.com"]), "/spec/bootstrap_servers/0"),
+    "kafka: a private broker": (
+        _with(KAFKA, bootstrap_servers=["8.8.8.8:9092", "192.168.0.1:9092"]),
+        "/spec/bootstrap_servers/1",
+    ),
+    "kafka: Redis's port": (_with(KAFKA, bootstrap_servers=["8.8.8.8:6379"]), "/spec/bootstrap_servers/0"),
+    "kafka: no topic's name": (_with(KAFKA, topic="a b"), "/spec/topic"),
+    "kafka: no acks": (_with(KAFKA, acks=0), "/spec/acks"),
+    "kafka: a header of ours": (_with(KAFKA, headers={"Kronos-Job-Id": "1"}), "/spec/headers/Kronos-Job-Id"),
+    "kafka: a plain password": (
+        _with(KAFKA, sasl={"mechanism": "PLAIN", "username": "u", "password": "secret"}),
+        "/spec/sasl/password",
+    ),
+    "kafka: another mechanism": (
+        _with(KAFKA, sasl={"mechanism": "GSSAPI", "username": "u", "password": "{{secret.a}}"}),
+        "/spec/sasl/mechanism",
+    ),
+    "kafka: a plain key": (
+        _with(KAFKA, tls={"client_certificate": "x", "client_key": "-----BEGIN PRIVATE KEY-----"}),
+        "/spec/tls/client_key",
+    ),
+    "kafka: half a pair": (_with(KAFKA, tls={"client_certificate": "x"}), "/spec/tls"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_cannot_be_delivered_to_is_refused_with_its_place(api: httpx.Client, workspace: str, name: str) -> None:
+    body, pointer = CASES[name]
+    path = f"/v1/workspaces/{workspace}/endpoints"
+    problem = problem_of(response := api.post(path, json=body))
+    assert response.status_code == 422, problem
+    assert pointer in [each["pointer"] for each in problem["errors"]], problem
+    assert all(each["detail"] and each["hint"] for each in problem["errors"])
+    assert "secret" not in " ".join(each["detail"] for each in problem["errors"])
+    assert api.get(f"{path}/{body['name']}").status_code == 404
+
+
+def test_a_type_that_is_none_is_named_with_those_there_are(api: httpx.Client, workspace: str) -> None:
+    body = {"name": "e", "type": "SMTP", "spec": {}}
+    (fault,) = problem_of(api.post(f"/v1/workspaces/{workspace}/endpoints", json=body))["errors"]
+    assert (fault["pointer"], fault["hint"]) == ("/type", "Write one of HTTP, REDIS_STREAM, KAFKA.")
+
+
+@pytest.mark.parametrize(
+    ("body", "command"), [(REDIS, "kronos[redis]"), (KAFKA, "kronos[kafka]")], ids=["redis", "kafka"]
+)
+def test_a_type_whose_driver_is_missing_is_refused_with_the_command_that_installs_it(
+    api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any], command: str
+) -> None:
+    monkeypatch.setattr(drivers, "find_spec", lambda _: None)
+    (fault,) = problem_of(api.post(f"/v1/workspaces/{workspace}/endpoints", json=body))["errors"]
+    assert fault["pointer"] == "/type"
+    assert f"no driver for endpoints of type {body['type']}" in fault["detail"]
+    assert f"pip install '{command}'" in fault["hint"]

@@ -1,0 +1,69 @@
+"""A real Redis server on this machine, of a test's own: it can be killed, started again, and configured while it
+runs."""
+
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from kronos.embedded.ports import free_port
+
+BINARY = shutil.which("redis-server")
+MISSING = "redis-server is not on this machine: bin/install gets it by apt-get install redis-server"
+
+
+class RedisProcess:
+    """`redis-server` in a folder of its own, with nothing saved to disk unless asked for."""
+
+    def __init__(self, folder: Path, *options: str, port: int | None = None, tls: bool = False) -> None:
+        self.port = port or free_port()
+        self._folder = folder
+        self._options = options
+        self._tls = tls
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{'rediss' if self._tls else 'redis'}://127.0.0.1:{self.port}/0"
+
+    def start(self) -> "RedisProcess":
+        assert BINARY is not None, MISSING
+        ports = ["--port", "0", "--tls-port", str(self.port)] if self._tls else ["--port", str(self.port)]
+        command = [BINARY, *ports, "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", "", *self._options]
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while not self._listens():
+            assert self._process.poll() is None, (self._folder / "redis.log").read_text()
+            assert time.monotonic() < deadline, "redis-server did not start"
+            time.sleep(0.005)
+        return self
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def kill(self) -> None:
+        """As kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def client(self, **settings: Any) -> "redis.Redis":
+        """A client of the test's own, to look with."""
+        return redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0), protocol=2, **settings)
+
+    def entries(self, stream: str = "orders", **settings: Any) -> list[tuple[str, dict[str, str]]]:
+        with self.client(decode_responses=True, **settings) as client:
+            found: list[tuple[str, dict[str, str]]] = client.xrange(stream)
+        return found

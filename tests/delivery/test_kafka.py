@@ -1,0 +1,393 @@
+"""Records of Kafka topics, produced over the wire to librdkafka's mock cluster with errors that its brokers are told to
+answer, and to scripted brokers."""
+
+import asyncio
+import io
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from delivery.kafka_mock import IS_MISSING, MISSING, PRODUCE, MockCluster
+from delivery.sending import LOCAL, error_type, response, stored_request
+from delivery.servers import Names
+from kronos.delivery.destinations import KafkaCluster, KafkaTopic, Message, Sasl, Tls
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.outcome import Outcome
+from kronos.delivery.streams import Streams
+from worker.running import until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.skipif(IS_MISSING, reason=MISSING)]
+RECORD = Message(pairs=(("team", b"sales"), ("Idempotency-Key", b"01938e2a")), key=b"7", value=b'{"id":7}')
+_NUMBERS = count(1)
+SECONDS = 20.0  # no test waits so long
+
+
+@pytest.fixture(scope="session")
+def brokers() -> Iterator[MockCluster]:
+    """Three of them, for all tests of the file: each begins with a topic of its own."""
+    with MockCluster(3) as made:
+        yield made
+
+
+@pytest.fixture
+def cluster(brokers: MockCluster) -> Iterator[MockCluster]:
+    """With a new topic of one partition, whose leader is the first broker; afterwards all brokers are in order."""
+    brokers.current = f"orders-{next(_NUMBERS)}"
+    brokers.topic(brokers.current, replicas=3)
+    brokers.leader(brokers.current, 0, 1)
+    yield brokers
+    for broker in (1, 2, 3):
+        brokers.slow(broker, 0)
+        brokers.up(broker)
+
+
+def on(cluster: MockCluster, **changes: Any) -> KafkaTopic:
+    return to(cluster.bootstrap, **{"topic": cluster.current, **changes})
+
+
+def to(bootstrap: list[str], **changes: Any) -> KafkaTopic:
+    servers = tuple((host, int(port)) for host, _, port in (each.rpartition(":") for each in bootstrap))
+    of_cluster: Any = {name: changes.pop(name) for name in list(changes) if name in KafkaCluster.__dataclass_fields__}
+    return KafkaTopic(**{"cluster": KafkaCluster(bootstrap=servers, **of_cluster), "topic": "orders", **changes})
+
+
+async def deliver(where: KafkaTopic, *, seconds: float = SECONDS, policy: EgressPolicy = LOCAL) -> Outcome:
+    async with Streams(policy) as streams:
+        return await streams.deliver(where, RECORD, seconds=seconds)
+
+
+def told(outcome: Outcome) -> tuple[str, str | None, bool]:
+    return outcome.status, error_type(outcome), outcome.retryable
+
+
+async def test_a_record_has_key_value_and_headers_and_its_place_is_the_output(cluster: MockCluster) -> None:
+    async with Streams(LOCAL) as streams:
+        outcomes = [await streams.deliver(on(cluster), RECORD, seconds=SECONDS) for _ in range(2)]
+        leader = on(cluster, needs_all=False)
+        outcomes.append(await streams.deliver(leader, RECORD, seconds=SECONDS))
+    assert [response(outcome) for outcome in outcomes] == [
+        {"topic": cluster.current, "partition": 0, "offset": offset} for offset in range(3)
+    ]
+    assert stored_request(outcomes[0]) == {
+        "type": "KAFKA",
+        "bootstrap_servers": cluster.bootstrap,
+        "topic": cluster.current,
+        "headers": ["team", "Idempotency-Key"],
+        "body_bytes": 41,
+    }
+    records = cluster.records(cluster.current, 3)
+    assert {(record.key(), record.value()) for record in records} == {(b"7", b'{"id":7}')}
+    assert {tuple(record.headers()) for record in records} == {tuple(RECORD.pairs)}
+
+
+async def test_many_at_once_share_connections_and_each_has_its_own_offset(cluster: MockCluster) -> None:
+    cluster.current += "-spread"
+    cluster.topic(cluster.current, partitions=4, replicas=3)
+    async with Streams(LOCAL) as streams:
+        await streams.deliver(on(cluster), RECORD, seconds=SECONDS)
+        before = len(os.listdir("/proc/self/fd"))
+        records = [Message(pairs=(), key=b"%d" % number, value=b"%d" % number) for number in range(200)]
+        where = on(cluster)
+        outcomes = await asyncio.gather(*(streams.deliver(where, each, seconds=SECONDS) for each in records))
+        assert len(os.listdir("/proc/self/fd")) <= before + 3
+    places = {(response(outcome)["partition"], response(outcome)["offset"]): number
+              for number, outcome in enumerate(outcomes)}  # fmt: skip
+    assert len(places) == 200
+    found = cluster.records(cluster.current, 201, partitions=4)
+    kept = {(each.partition(), each.offset()): int(each.value()) for each in found if each.key() == each.value()}
+    assert kept == places
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (-1, ("UNKNOWN", "broker", True)),
+        (7, ("UNKNOWN", "broker", True)),
+        (20, ("UNKNOWN", "broker", True)),
+        (2, ("FAILED", "broker", True)),
+        (3, ("FAILED", "broker", True)),
+        (5, ("FAILED", "broker", True)),
+        (6, ("FAILED", "broker", True)),
+        (19, ("FAILED", "broker", True)),
+        (56, ("FAILED", "broker", True)),
+        (89, ("FAILED", "broker", True)),
+        (10, ("FAILED", "broker", False)),
+        (17, ("FAILED", "broker", False)),
+        (18, ("FAILED", "broker", False)),
+        (87, ("FAILED", "broker", False)),
+        (29, ("FAILED", "auth", False)),
+        (31, ("FAILED", "auth", False)),
+    ],
+)
+async def test_each_error_of_a_broker_is_named_and_nothing_is_sent_again(
+    cluster: MockCluster, code: int, expected: tuple[str, str, bool]
+) -> None:
+    cluster.refuse(PRODUCE, [code])
+    async with Streams(LOCAL) as streams:
+        assert told(await streams.deliver(on(cluster), RECORD, seconds=SECONDS)) == expected
+        # A second request of the first delivery would have met this one's place.
+        after = await streams.deliver(on(cluster), RECORD, seconds=SECONDS)
+    assert response(after)["offset"] == 0
+
+
+async def test_a_leader_that_moves_costs_an_attempt_and_no_more(cluster: MockCluster) -> None:
+    async with Streams(LOCAL) as streams:
+
+        async def once() -> str:
+            return (await streams.deliver(on(cluster), RECORD, seconds=SECONDS)).status
+
+        assert await once() == "SUCCESS"
+        cluster.leader(cluster.current, 0, 2)
+        statuses = [await once(), await once()]
+    assert statuses in (["FAILED", "SUCCESS"], ["SUCCESS", "SUCCESS"])
+
+
+async def test_brokers_that_are_down_are_a_failure_and_those_that_are_back_are_delivered_to(
+    cluster: MockCluster,
+) -> None:
+    async with Streams(LOCAL) as streams:
+
+        async def once() -> Outcome:
+            return await streams.deliver(on(cluster, connect_seconds=1.0), RECORD, seconds=SECONDS)
+
+        assert (await once()).status == "SUCCESS"
+        for broker in (1, 2, 3):
+            cluster.down(broker)
+        down = await once()
+        assert (down.status, down.retryable) in [("FAILED", True), ("UNKNOWN", True), ("TIMED_OUT", True)]
+        for broker in (1, 2, 3):
+            cluster.up(broker)
+        statuses: list[str] = []
+        while "SUCCESS" not in statuses:
+            statuses.append((await once()).status)
+            assert len(statuses) < 50, statuses
+
+
+async def test_nobody_home_is_a_connect_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert told(await deliver(to([f"127.0.0.1:{port}"]))) == ("FAILED", "connect", True)
+
+
+async def test_a_timeout_before_it_is_sent_is_known_and_one_after_it_is_not(cluster: MockCluster) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    try:
+        bootstrap = [f"127.0.0.1:{silent.getsockname()[1]}"]
+        assert told(await deliver(to(bootstrap), seconds=0.2)) == ("TIMED_OUT", "timeout", True)
+        assert told(await deliver(to(bootstrap, connect_seconds=0.2))) == ("TIMED_OUT", "timeout", True)
+    finally:
+        silent.close()
+    async with Streams(LOCAL) as streams:
+        assert (await streams.deliver(on(cluster), RECORD, seconds=SECONDS)).status == "SUCCESS"
+        cluster.slow(1, 60_000)
+        assert told(await streams.deliver(on(cluster), RECORD, seconds=0.2)) == ("UNKNOWN", "timeout", True)
+
+
+async def test_after_a_thousand_timeouts_no_socket_and_no_task_is_left(cluster: MockCluster) -> None:
+    tasks = len(asyncio.all_tasks())
+    async with Streams(LOCAL) as streams:
+        where = on(cluster)
+        await streams.deliver(where, RECORD, seconds=SECONDS)
+        before = len(os.listdir("/proc/self/fd"))
+        cluster.slow(1, 60_000)
+        for _ in range(10):
+            outcomes = await asyncio.gather(*(streams.deliver(where, RECORD, seconds=0.05) for _ in range(100)))
+            assert {outcome.status for outcome in outcomes} <= {"UNKNOWN", "TIMED_OUT"}
+        assert len(os.listdir("/proc/self/fd")) <= before + 3
+    await until(lambda: len(asyncio.all_tasks()) <= tasks, "every task to end")
+
+
+async def test_the_workers_end_is_an_outcome(cluster: MockCluster) -> None:
+    ended: list[Outcome] = []
+    async with Streams(LOCAL) as streams:
+        await streams.deliver(on(cluster), RECORD, seconds=SECONDS)
+        cluster.slow(1, 60_000)
+        streams.send(on(cluster), RECORD, seconds=SECONDS, on_end=ended.append)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        streams.cut_off()
+        await until(lambda: ended, "the outcome")
+    assert (told(ended[0]), ended[0].is_cut_off, ended[0].is_unsent) == (
+        ("UNKNOWN", "worker_stopped", True),
+        True,
+        False,
+    )
+
+
+Reply = Callable[[int, bytes], bytes | None]
+
+
+class ScriptedBroker:
+    """A broker of a test's own: it advertises what it is told to, and wants a SASL log-in where it has users."""
+
+    def __init__(
+        self,
+        *,
+        advertises: tuple[str, int] | None = None,
+        users: dict[str, str] | None = None,
+        mechanism: str = "PLAIN",
+        reply: Reply | None = None,
+    ) -> None:
+        self._advertises, self._users, self._mechanism, self._reply = advertises, users, mechanism, reply
+        self.requests: list[int] = []
+        self.connections = 0
+
+    async def __aenter__(self) -> "ScriptedBroker":
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    @property
+    def bootstrap(self) -> list[str]:
+        return [f"127.0.0.1:{self.port}"]
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                (size,) = struct.unpack(">i", await reader.readexactly(4))
+                request = await reader.readexactly(size)
+                key, _, correlation = struct.unpack(">hhi", request[:8])
+                self.requests.append(key)
+                (length,) = struct.unpack(">h", request[8:10])
+                body = self._answer(key, request[10 + max(length, 0) :])
+                if body is None:
+                    continue
+                answer = struct.pack(">i", correlation) + body
+                writer.write(struct.pack(">i", len(answer)) + answer)
+        except (OSError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
+
+    def _answer(self, key: int, request: bytes) -> bytes | None:
+        if self._reply is not None and (found := self._reply(key, request)) is not None:
+            return found
+        match key:
+            case 18:  # ApiVersions, version 0
+                versions = [(0, 0, 7), (3, 0, 1), (18, 0, 0), (17, 0, 1), (36, 0, 0)]
+                return struct.pack(">hi", 0, len(versions)) + b"".join(struct.pack(">hhh", *each) for each in versions)
+            case 3:  # Metadata, version 1
+                host, port = self._advertises or ("127.0.0.1", self.port)
+                broker = struct.pack(">i", 1) + _text(host) + struct.pack(">i", port) + struct.pack(">h", -1)
+                partition = struct.pack(">hii", 0, 0, 1) + struct.pack(">ii", 1, 1) * 2
+                topic = struct.pack(">h", 0) + _text("orders") + b"\0" + struct.pack(">i", 1) + partition
+                return struct.pack(">i", 1) + broker + struct.pack(">i", 1) + struct.pack(">i", 1) + topic
+            case 17:  # SaslHandshake
+                return struct.pack(">h", 0) + struct.pack(">i", 1) + _text(self._mechanism)
+            case 36:  # SaslAuthenticate, version 0
+                _, user, password = request[4:].split(b"\0")
+                is_right = (self._users or {}).get(user.decode()) == password.decode()
+                if is_right:
+                    return struct.pack(">hh", 0, -1) + struct.pack(">i", 0)
+                return struct.pack(">h", 58) + _text("canary: wrong password") + struct.pack(">i", 0)
+            case 0:  # Produce, version 7
+                answer = struct.pack(">ihqqq", 0, 0, 42, -1, 0)
+                return struct.pack(">i", 1) + _text("orders") + struct.pack(">i", 1) + answer + struct.pack(">i", 0)
+        return None
+
+
+def _text(text: str) -> bytes:
+    return struct.pack(">h", len(text)) + text.encode()
+
+
+async def test_who_logs_in_by_sasl_is_let_in_and_others_are_refused_for_good() -> None:
+    async with ScriptedBroker(users={"kronos": "canary-secret"}) as broker:
+        right = await deliver(to(broker.bootstrap, sasl=Sasl(mechanism="PLAIN", username="kronos",
+                                                             password="canary-secret")))  # fmt: skip
+        wrong = await deliver(to(broker.bootstrap, sasl=Sasl(mechanism="PLAIN", username="kronos",
+                                                             password="canary-wrong")))  # fmt: skip
+        other = await deliver(to(broker.bootstrap, sasl=Sasl(mechanism="SCRAM-SHA-256", username="kronos",
+                                                             password="canary-secret")))  # fmt: skip
+    assert response(right) == {"topic": "orders", "partition": 0, "offset": 42}
+    assert [told(wrong), told(other)] == [("FAILED", "auth", False)] * 2
+    assert "canary" not in repr([right, wrong, other])
+
+
+async def test_a_broker_that_asks_for_endless_work_is_refused() -> None:
+    def reply(key: int, request: bytes) -> bytes | None:
+        if key != 36:
+            return None
+        nonce = request[4:].decode().rpartition("r=")[2]
+        first = f"r={nonce}x,s=c2FsdA==,i=2000000000".encode()
+        return struct.pack(">hh", 0, -1) + struct.pack(">i", len(first)) + first
+
+    async with ScriptedBroker(mechanism="SCRAM-SHA-512", reply=reply) as broker:
+        sasl = Sasl(mechanism="SCRAM-SHA-512", username="u", password="p")
+        outcome = await deliver(to(broker.bootstrap, sasl=sasl))
+    assert told(outcome) == ("FAILED", "bad_response", True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\0\0", b"\xff" * 64, struct.pack(">hi", 0, 2**31 - 1), struct.pack(">hi", 35, 0)],
+    ids=["nothing", "cut", "garbage", "endless", "another version"],
+)
+async def test_an_answer_that_is_none_is_named(answer: bytes) -> None:
+    async with ScriptedBroker(reply=lambda key, _: answer) as broker:
+        outcome = await deliver(to(broker.bootstrap, connect_seconds=1.0))
+    assert (outcome.status in ("FAILED", "TIMED_OUT"), outcome.retryable) == (True, True)
+
+
+async def test_an_announced_answer_of_two_gigabytes_is_not_waited_for() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(struct.pack(">i", 2**31 - 1))
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        outcome = await deliver(to([f"127.0.0.1:{server.sockets[0].getsockname()[1]}"]))
+    assert told(outcome) == ("FAILED", "connect", True)
+
+
+async def test_a_produce_that_is_never_answered_is_unknown_when_the_broker_goes() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            (size,) = struct.unpack(">i", await reader.readexactly(4))
+            request = io.BytesIO(await reader.readexactly(size))
+            key, _, correlation = struct.unpack(">hhi", request.read(8))
+            if key == 0:
+                writer.close()
+                return
+            request.seek(8)
+            body = broker._answer(key, request.read())
+            assert body is not None
+            answer = struct.pack(">i", correlation) + body
+            writer.write(struct.pack(">i", len(answer)) + answer)
+
+    broker = ScriptedBroker()
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    broker.port = server.sockets[0].getsockname()[1]
+    async with server:
+        outcome = await deliver(to(broker.bootstrap))
+    assert told(outcome) == ("UNKNOWN", "closed_without_answer", True)
+
+
+async def test_a_broker_without_tls_is_no_broker_with_it(cluster: MockCluster) -> None:
+    outcome = await deliver(on(cluster, tls=Tls(), connect_seconds=2.0))
+    assert outcome.status in ("FAILED", "TIMED_OUT")
+    assert error_type(outcome) in ("tls", "connect", "timeout")
+
+
+async def test_an_advertised_address_that_may_not_be_reached_is_not_connected_to() -> None:
+    async with ScriptedBroker() as canary, ScriptedBroker(advertises=("127.0.0.1", canary.port)) as broker:
+        only_2 = EgressPolicy.parse("127.0.0.2")
+        names = Names({"kafka.test": ["127.0.0.2"]})
+        # The first broker is where it may be; it sends clients elsewhere.
+        relay = await asyncio.start_server(lambda r, w: broker._talk(r, w), "127.0.0.2", 0)
+        async with relay, Streams(only_2, resolver=names) as streams:
+            bootstrap = [f"kafka.test:{relay.sockets[0].getsockname()[1]}"]
+            outcome = await streams.deliver(to(bootstrap), RECORD, seconds=SECONDS)
+        assert (told(outcome), canary.connections) == (("FAILED", "address_blocked", False), 0)
+        assert "127.0.0" not in json.dumps(outcome.error)
