@@ -20,12 +20,14 @@ from starlette.types import ASGIApp
 from kronos import database, errors, heartbeat
 from kronos.api import (
     backfills,
+    configs,
     docs,
     document,
     endpoints,
     executions,
     instance,
     jobs,
+    payload_specs,
     problems,
     retention,
     schedules,
@@ -51,7 +53,20 @@ _DESCRIPTION = (
 )
 _REF = "#/components/schemas/{model}"
 # The most asked for first: a request is compared with one path after the other, 2 µs each.
-_RESOURCES = (jobs, executions, backfills, endpoints, workspaces, retention, schedules, system, instance, docs)
+_RESOURCES = (
+    jobs,
+    executions,
+    backfills,
+    endpoints,
+    configs,
+    payload_specs,
+    workspaces,
+    retention,
+    schedules,
+    system,
+    instance,
+    docs,
+)
 
 
 class Application(FastAPI):

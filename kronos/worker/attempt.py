@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -20,10 +20,10 @@ from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
-from kronos.delivery.template import TemplateError, render_body, render_headers, render_url
+from kronos.delivery.template import TemplateError, named, render_body, render_headers, render_url, utc_text
 from kronos.model import Json, JsonObject
 from kronos.worker.backoff import Backoff
-from kronos.worker.claims import Claim, EndpointVersion, Result
+from kronos.worker.claims import Claim, EndpointVersion, Result, RunFacts
 
 _log = logging.getLogger("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
@@ -51,6 +51,8 @@ class Leased:
     claim: Claim
     token: str
     ends_at: float
+    facts: RunFacts | None = None
+    """Where its endpoint's templates name one (HttpTarget.needs_facts)."""
 
     @property
     def covers_delivery(self) -> bool:
@@ -73,6 +75,10 @@ class HttpTarget:
     backoff: Backoff
     spec_bytes: int = 0
     envelope: Envelope | Undeliverable | None = None
+    config: JsonObject = field(default_factory=dict)
+    names_input_alone: bool = True
+    """As most do: then nothing else is made for its deliveries."""
+    needs_facts: bool = False
 
     @property
     def is_fixed(self) -> bool:
@@ -96,6 +102,8 @@ def target(version: EndpointVersion) -> Target:
         return Unusable(why=f"this worker cannot deliver to endpoints of type {version.type}")
     try:
         spec, policy = _object(version.spec, "spec"), _object(version.retry_policy, "retry_policy")
+        templates = [spec.get("url"), spec.get("headers"), spec.get("body_template")]
+        all_named = [name for _, name in named(templates)]
         return HttpTarget(
             url=_text(spec.get("url"), "url"),
             method=_text(spec.get("method", "POST"), "method"),
@@ -103,9 +111,12 @@ def target(version: EndpointVersion) -> Target:
             body_template=spec.get("body_template"),
             expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
             backoff=Backoff.parse(policy),
-            spec_bytes=len(version.spec),
+            spec_bytes=len(version.spec) + len(version.config or ""),
+            config=_object(version.config, "config") if version.config is not None else {},
+            names_input_alone=all(name.root == "input" for name in all_named),
+            needs_facts=any(name.is_fact for name in all_named),
         )
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # TemplateError, too
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
 
 
@@ -128,7 +139,7 @@ def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd) -
         if isinstance(to, Unusable):
             outcome = failed("template", to.why)
         else:
-            _send(leased, to, transport, _rendered(leased.claim, to, transport), on_end)
+            _send(leased, to, transport, _rendered(leased, to, transport), on_end)
             return
     except Exception as error:
         outcome = _unsent(leased, error)
@@ -227,9 +238,11 @@ def _response(outcome: Outcome, backoff: Backoff) -> str | None:
     return _json({**json.loads(outcome.response), "retry_after": waits})
 
 
-def _rendered(claim: Claim, to: HttpTarget, transport: HttpTransport) -> _Rendered:
+def _rendered(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered:
     """What is sent. Raises Refused; ValueError or RecursionError where the input cannot be read as JSON."""
-    context = {"input": _read(claim.input)}
+    context = {"input": _read(leased.claim.input)}
+    if not to.names_input_alone:
+        context |= _context(leased, to)
     if (envelope := to.envelope) is None:
         envelope = transport.envelope(to.method, render_url(to.url, context), render_headers(to.headers, context))
         if to.is_fixed:
@@ -237,9 +250,26 @@ def _rendered(claim: Claim, to: HttpTarget, transport: HttpTransport) -> _Render
     return envelope, render_body(to.body_template, context)
 
 
+def _context(leased: Leased, to: HttpTarget, secrets: Mapping[str, str] | None = None) -> JsonObject:
+    """What templates may name besides the input."""
+    claim, facts = leased.claim, leased.facts
+    return {
+        "config": to.config,
+        "secret": secrets or {},
+        "job": {"id": claim.job_id, "name": facts.job_name if facts else None},
+        "execution": {
+            "id": claim.execution_id,
+            "attempt": claim.attempt_count,
+            "cause": facts.cause if facts else None,
+        },
+        "scheduled_at": utc_text(claim.scheduled_at),
+        "scheduled_local": facts.scheduled_local if facts else utc_text(claim.scheduled_at),
+    }
+
+
 def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered | None:
     """None where it is not to be sent any more, now that it is its turn: those behind it wait no longer for it."""
-    return None if transport.is_cut_off or not leased.covers_delivery else _rendered(leased.claim, to, transport)
+    return None if transport.is_cut_off or not leased.covers_delivery else _rendered(leased, to, transport)
 
 
 def _read(text: str) -> Json:

@@ -21,6 +21,10 @@ METHODS = {
     "/v1/workspaces/{w}/retention": {"get", "put"},
     "/v1/workspaces/{w}/endpoints": {"get", "post"},
     "/v1/workspaces/{w}/endpoints/{name}": {"get", "put", "delete"},
+    "/v1/workspaces/{w}/configs": {"get", "post"},
+    "/v1/workspaces/{w}/configs/{name}": {"get", "put", "delete"},
+    "/v1/workspaces/{w}/payload-specs": {"get", "post"},
+    "/v1/workspaces/{w}/payload-specs/{name}": {"get", "put", "delete"},
     "/v1/workspaces/{w}/jobs": {"get", "post"},
     "/v1/workspaces/{w}/jobs/{j}": {"get", "patch", "delete"},
     "/v1/workspaces/{w}/jobs/{j}/pause": {"post"},
@@ -220,6 +224,10 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("POST", "/v1/workspaces", bodies["create_workspace"] | slug, 201),
         ("POST", f"{base}/endpoints", bodies["create_endpoint"], 201),
         ("PUT", f"{base}/endpoints/weekly-report", bodies["put_endpoint"], 200),
+        ("POST", f"{base}/configs", bodies["create_config"], 201),
+        ("PUT", f"{base}/configs/production", bodies["put_config"], 200),
+        ("POST", f"{base}/payload-specs", bodies["create_payload_spec"], 201),
+        ("PUT", f"{base}/payload-specs/report-input", bodies["put_payload_spec"], 200),
         ("POST", f"{base}/jobs", bodies["create_job"] | {"name": "j"}, 201),
         ("PATCH", f"{base}/jobs/j", bodies["update_job"], 200),
         ("POST", f"{base}/jobs/j/pause", bodies["pause_job"], 200),
@@ -290,7 +298,15 @@ def test_what_makes_something_takes_a_key_and_every_write_tells_of_lost_answers(
         for _, _, operation in operations(document)
         if any(each["name"] == "Idempotency-Key" for each in operation["parameters"])
     }
-    assert keyed == {"create_job", "trigger_job", "backfill_job", "retry_execution", "create_endpoint"}
+    assert keyed == {
+        "create_job",
+        "trigger_job",
+        "backfill_job",
+        "retry_execution",
+        "create_endpoint",
+        "create_config",
+        "create_payload_spec",
+    }
     for path, method, operation in operations(document):
         answers = operation["responses"]
         assert ("outcome_unknown" in answers["503"]["description"]) == (method != "get"), path

@@ -23,9 +23,13 @@ _BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/workspaces/{w}/endpoints/{name}": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/taken"}},
     "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
+    "PUT /v1/workspaces/{w}/configs/{name}": {"values": {}},
+    "PUT /v1/workspaces/{w}/payload-specs/{name}": {"schema": {}},
 }
 _FOR_ALL = {
     "POST /v1/workspaces/{w}/endpoints",
+    "POST /v1/workspaces/{w}/configs",
+    "POST /v1/workspaces/{w}/payload-specs",
     "PATCH /v1/workspaces/{w}",
     "DELETE /v1/workspaces/{w}",
     "GET /v1/workspaces/{w}",
@@ -54,6 +58,8 @@ class Theirs:
         client.post(
             f"{base}/endpoints", json={"name": "theirs", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
         ).raise_for_status()
+        client.post(f"{base}/configs", json={"name": "theirs", "values": {"of": "theirs"}}).raise_for_status()
+        client.post(f"{base}/payload-specs", json={"name": "theirs", "schema": True}).raise_for_status()
         made = client.post(
             f"{base}/jobs", json={"endpoint": "theirs", "trigger": "CRON", "cron": "5 4 * * *", "name": "nightly"}
         )
@@ -149,7 +155,9 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         if status != 404 and not (status == 200 and told in ('{"data":[],"next_cursor":null}', '{"data":[]}'))
     } == {
         "GET /v1/workspaces/{w}/endpoints": 200,
+        "PUT /v1/workspaces/{w}/configs/{name}": 201,
         "PUT /v1/workspaces/{w}/endpoints/{name}": 201,
+        "PUT /v1/workspaces/{w}/payload-specs/{name}": 201,
         "GET /v1/workspaces/{w}/retention": 200,
         "PUT /v1/workspaces/{w}/retention": 200,
     }
@@ -172,6 +180,7 @@ _NEEDS_NONE = {
         for name in ("get_heard", "get_setup", "get_password", "list_rules")
     },
     "schedules.read_local_time": "a text alone",
+    "payload_specs.enter_validated": "a setting alone",
     "schedules.read_schedule": "a text alone",
     "schedules.preview_schedule": "a text alone",
     "keys.find_api_key": "a key says which workspace, not the other way round",
