@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import orjson
 from psycopg.types.json import Jsonb
 
-from kronos import errors, executions, idempotency, jobs, schedules
+from kronos import errors, executions, idempotency, jobs, payload_specs, schedules
 from kronos.database import WorkspaceView
 from kronos.gathering import Request
 from kronos.jobs import CronTerms
@@ -109,10 +109,33 @@ async def replace(view: WorkspaceView, job: str, changes: JobChanges, *, if_matc
     Raises JobNotFound, EndpointNotFound, Conflict (job_not_updatable), PreconditionFailed, Unprocessable,
     PgCronUnavailable, DatabaseUnavailable.
     """
+    against: str | None = None
+    held_to: Versions = if_match
+    for _ in range(payload_specs.MOST_LOOKS):
+        try:
+            return await _replace(view, job, changes, if_match=held_to, validated=against)
+        except errors.Unvalidated:
+            present = await jobs.get(view, job)
+            endpoint = str(changes.get("endpoint", present.endpoint))
+            input: JsonObject = changes.get("input", present.input)  # type: ignore[assignment] # checked by JobPatch
+            against = await payload_specs.look(view, endpoint, input)
+            if if_match is None:
+                held_to = [present.version]  # whose input this is
+        except errors.PreconditionFailed:
+            if if_match is not None or held_to is None:
+                raise
+            held_to = None
+    return await _replace(view, job, changes, if_match=if_match, validated=against)
+
+
+async def _replace(
+    view: WorkspaceView, job: str, changes: JobChanges, *, if_match: Versions, validated: str | None
+) -> Job:
     job_id, terms = uuid4(), _terms(changes)
     params: dict[str, object] = {name: changes.get(name) for name in CHANGEABLE}
     params |= {
         "job_id": job_id,
+        "validated": validated or "",
         "has_anchor": "anchor" in changes,
         "changed": [name for name in _NULLABLE if name in changes],
         "input": Jsonb(changes["input"]) if "input" in changes else None,
@@ -195,8 +218,26 @@ async def _trigger(view: WorkspaceView, job: str, input: JsonObject | None, key:
     execution_id = _uuid7()
     if (made := await _triggered_with_others(view, execution_id, job, input, key)) is not None:
         return made
+    against: str | None = None
+    for _ in range(payload_specs.MOST_LOOKS):
+        try:
+            return await _triggered(view, execution_id, job, input, key, against)
+        except errors.Unvalidated:
+            against = await payload_specs.look(view, (await jobs.get(view, job)).endpoint, input or {})
+    return await _triggered(view, execution_id, job, input, key, against)
+
+
+async def _triggered(
+    view: WorkspaceView,
+    execution_id: UUID,
+    job: str,
+    input: JsonObject | None,
+    key: idempotency.Key | None,
+    validated: str | None,
+) -> Execution:
     params: dict[str, object] = {
         "job": job,
+        "validated": validated or "",
         "execution_id": execution_id,
         "input": Jsonb(input) if input is not None else None,
         **idempotency.params(key),

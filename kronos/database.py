@@ -34,6 +34,7 @@ from kronos.writes import Writes, WritesOfAll
 Row = TypeVar("Row")
 Read = TypeVar("Read")
 First = TypeVar("First")
+Seen = TypeVar("Seen")
 Made = TypeVar("Made")
 Params: TypeAlias = Mapping[str, object]
 Connection: TypeAlias = AsyncConnection[TupleRow]
@@ -184,6 +185,36 @@ class WorkspaceView:
                     for cursor, (each, params) in zip(cursors, statements, strict=True):
                         await cursor.execute(each.text, params)
                 return [await cursor.fetchall() for cursor in cursors]
+
+        return await self._pool.run(work, self._writes)
+
+    async def judged_write(
+        self,
+        lock: tuple[Statement[First], Params],
+        judge: tuple[Statement[Seen], Params, Callable[[Sequence[Seen]], None]] | None,
+        write: tuple[Statement[Row], Params],
+        read: tuple[Statement[Read], Params],
+    ) -> tuple[list[Row], list[Read]]:
+        """As `write_then_read`, in a transaction of three steps: what is locked, what `judge` then makes of rows, which
+        may refuse by what it raises, and the write. The judge asks nobody: the lock is held meanwhile."""
+
+        async def work(connection: Connection) -> tuple[list[Row], list[Read]]:
+            async with (
+                connection.transaction(),
+                connection.cursor(row_factory=class_row(lock[0].row)) as locking,
+                connection.cursor(row_factory=class_row(write[0].row)) as writing,
+                connection.cursor(row_factory=class_row(read[0].row)) as reading,
+            ):
+                async with self._transaction(connection):  # it writes nothing
+                    await locking.execute(lock[0].text, lock[1])
+                if judge is not None:
+                    async with connection.cursor(row_factory=class_row(judge[0].row)) as looking:
+                        await looking.execute(judge[0].text, judge[1])
+                        judge[2](await looking.fetchall())
+                async with self._transaction(connection, write[0], read[0]):
+                    await writing.execute(write[0].text, write[1])
+                    await reading.execute(read[0].text, read[1])
+                return await writing.fetchall(), await reading.fetchall()
 
         return await self._pool.run(work, self._writes)
 

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from kronos import errors, idempotency
+from kronos import endpoint_checks, errors, idempotency, payload_specs, payloads
 from kronos.database import PAGE_BYTES, WorkspaceView
-from kronos.model import Endpoint, EndpointType, JsonObject, ListedEndpoint
+from kronos.endpoint_checks import Named
+from kronos.model import Endpoint, EndpointType, JsonObject, ListedEndpoint, VersionUse
+from kronos.payload_specs import SpecVerdict
 from kronos.sql import statement
 
 
@@ -59,6 +61,9 @@ class NewEndpoint:
     retry_policy: RetryPolicy
     max_in_flight: int | None = None
     title: str | None = None
+    payload_spec: str | None = None
+    config: str | None = None
+    use: VersionUse = "snapshot"
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -67,6 +72,7 @@ _GET = statement("endpoints.get_endpoint", Endpoint)
 _LIST = statement("endpoints.list_endpoints", ListedEndpoint)
 _MATCH = statement("endpoints.match_endpoint", MatchedEndpoint)
 _DELETE = statement("endpoints.delete_endpoint", EndpointDeletion)
+_MOST_LOOKS = 5  # at what it names, each after it was changed at the same time
 
 
 async def create(view: WorkspaceView, new: NewEndpoint, *, idempotency_key: str | None = None) -> tuple[Endpoint, bool]:
@@ -89,9 +95,13 @@ async def _made(view: WorkspaceView, name: str, endpoint_id: UUID) -> Endpoint:
 
 
 async def _create(view: WorkspaceView, new: NewEndpoint, key: idempotency.Key | None) -> Endpoint:
-    written, endpoint = await view.write_then_read(
-        _INSERT, {**_params(new), **idempotency.params(key)}, _GET, {"name": new.name}
-    )
+    for _ in range(_MOST_LOOKS):
+        named = await _checked(view, new)
+        written, endpoint = await view.write_then_read(
+            _INSERT, {**_params(new, named), **idempotency.params(key)}, _GET, {"name": new.name}
+        )
+        if written or endpoint:
+            break  # else what it names was changed at the same time
     if not written:
         raise errors.Conflict(
             f"the endpoint {new.name!r} exists",
@@ -111,28 +121,77 @@ async def replace(
     if_match: Collection[int] | None = None,
     if_none_match: Collection[int] = (),
     must_exist: bool = False,
+    force: bool = False,
 ) -> tuple[Endpoint, bool]:
     """The endpoint's next version, or its first; and whether it is new. It replaces one of the versions `if_match`
     (None: any) and none of `if_none_match`; only where there is one, if it must exist.
 
-    Raises Conflict when its type would change, PreconditionFailed.
+    Raises Conflict when its type would change, or where it would name a payload spec that refuses the inputs of its
+    live jobs (jobs_violate_payload_spec), unless forced; PreconditionFailed, Unprocessable.
     """
-    params = _params(new) | {
+    conditions: dict[str, object] = {
         "if_match": None if if_match is None else list(if_match),
         "if_none_match": list(if_none_match),
     }
-    written, endpoint = await view.write_then_read(_REPLACE, params, _GET, {"name": new.name})
-    if written:
-        return endpoint[0], False
+    for _ in range(_MOST_LOOKS):
+        named = await _checked(view, new)
+        written, endpoint = await _replace(view, new, named, conditions, force=force)
+        if written:
+            return endpoint[0], False
+        if not endpoint or endpoint[0].type != new.type or _is_excluded(endpoint[0], if_match, if_none_match):
+            break  # else what it names was changed at the same time
     if endpoint and endpoint[0].type != new.type:
         raise errors.Conflict(f"the endpoint {new.name!r} is of type {endpoint[0].type}: its type cannot change")
-    if endpoint and (endpoint[0].version in if_none_match or if_match is not None):
+    if endpoint:
         raise errors.PreconditionFailed(
             f"the endpoint {new.name!r} is at version {endpoint[0].version}, which the condition excludes"
         )
     if must_exist:
         raise errors.PreconditionFailed(f"the endpoint {new.name!r} does not exist: If-Match finds nothing")
     return await _create(view, new, None), True
+
+
+def _is_excluded(present: Endpoint, if_match: Collection[int] | None, if_none_match: Collection[int]) -> bool:
+    return present.version in if_none_match or (if_match is not None and present.version not in if_match)
+
+
+async def _replace(
+    view: WorkspaceView, new: NewEndpoint, named: Named, conditions: dict[str, object], *, force: bool
+) -> tuple[list[Written], list[Endpoint]]:
+    params = _params(new, named) | conditions
+    if named.payload_spec is None or force:
+        return await view.write_then_read(_REPLACE, params, _GET, {"name": new.name})
+    present = await view.one_or_none(_GET, {"name": new.name})
+    if present is None or present.payload_spec == new.payload_spec:
+        return await view.write_then_read(_REPLACE, params, _GET, {"name": new.name})
+    validator = payloads.compiled(named.payload_spec.content, pointer="/payload_spec")
+    what = f"the endpoint {new.name!r} cannot name the payload spec {new.payload_spec!r}"
+    if not (verdict := await payload_specs.judge(view, validator, endpoint=new.name)).is_allowed:
+        raise payload_specs.refused(verdict, what)
+    recent, decide = payload_specs.recent_judge(validator, endpoint=new.name, what=what)
+    return await view.judged_write(
+        (payload_specs.LOCK_ENDPOINT, {"name": new.name}),
+        (payload_specs.INPUTS, recent, decide),
+        (_REPLACE, params),
+        (_GET, {"name": new.name}),
+    )
+
+
+async def check(view: WorkspaceView, new: NewEndpoint) -> SpecVerdict:
+    """What `replace` would make of it: nothing is written. Raises Unprocessable, Conflict."""
+    named = await _checked(view, new)
+    present = await view.one_or_none(_GET, {"name": new.name})
+    if named.payload_spec is None or present is None:
+        return SpecVerdict(is_allowed=True, checked=0, violations=[], more=False)
+    validator = payloads.compiled(named.payload_spec.content, pointer="/payload_spec")
+    return await payload_specs.judge(view, validator, endpoint=new.name)
+
+
+async def _checked(view: WorkspaceView, new: NewEndpoint) -> Named:
+    """What it names. Raises Unprocessable where that is not there, or its templates name what cannot be."""
+    named = await endpoint_checks.named(view, config=new.config, payload_spec=new.payload_spec)
+    await endpoint_checks.require_sound(view, new.spec, named)
+    return named
 
 
 async def get(view: WorkspaceView, name: str) -> Endpoint:
@@ -165,9 +224,14 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
         )
 
 
-def _params(new: NewEndpoint) -> dict[str, object]:
+def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
     policy = new.retry_policy
     return {
+        "config": new.config,
+        "config_version": named.config.version if named.config else None,
+        "payload_spec": new.payload_spec,
+        "payload_spec_version": named.payload_spec.version if named.payload_spec else None,
+        "use": new.use,
         "name": new.name,
         "title": new.title,
         "type": new.type,

@@ -8,9 +8,11 @@ KronosError                        500  internal_error          we did not fores
 ├── Conflict                       409  conflict, job_not_updatable, execution_not_cancellable, endpoint_in_use, ...
 │   ├── WorkspaceSuspended              workspace_suspended
 │   └── Overtaken                       conflict, where looking again may tell more
+│       ├── Unvalidated                 an input that was not validated against the payload spec as it is now
 │       └── KeyTaken                    an idempotency key that a call at the same time was first to keep
 ├── PreconditionFailed             412  precondition_failed
 ├── PayloadTooLarge                413  payload_too_large
+├── RateLimited                    429  rate_limited            nothing was done
 ├── Unprocessable                  422  input_validation_failed, invalid_cron, invalid_timezone, invalid_interval,
 │                                       idempotency_mismatch
 ├── OutcomeUnknown                 503  outcome_unknown         it may have been done: PostgreSQL's answer was lost
@@ -144,6 +146,18 @@ class OperationNotFound(NotFound):
     code = "operation_not_found"
 
 
+class ConfigNotFound(NotFound):
+    """No such config in this workspace."""
+
+    code = "config_not_found"
+
+
+class PayloadSpecNotFound(NotFound):
+    """No such payload spec in this workspace."""
+
+    code = "payload_spec_not_found"
+
+
 class Conflict(KronosError):
     """It is not in a state in which this can be done."""
 
@@ -168,8 +182,20 @@ class Overtaken(Conflict):
     """What it was about was changed by somebody else between the look and the write: another look shows how."""
 
 
+class Unvalidated(Overtaken):
+    """The endpoint names a payload spec against whose present version the input was not validated; nothing was done."""
+
+
 class KeyTaken(Overtaken):
     """A call with the same idempotency key was first, at the same time; nothing was done."""
+
+
+class RateLimited(KronosError):
+    """Too many of these at once: the call may be repeated after Retry-After."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Rate limited"
 
 
 class PreconditionFailed(KronosError):
@@ -327,6 +353,7 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR012": _endpoint_deleted,
     "KR013": WorkspaceNotFound,
     "KR014": PreconditionFailed,
+    "KR020": Unvalidated,
 }
 
 

@@ -17,7 +17,7 @@ from kronos.database import WorkspaceView
 from kronos.sql import statement
 
 Made = TypeVar("Made")
-Operation = Literal["trigger", "backfill", "retry", "endpoint", "redrive", "discard"]
+Operation = Literal["trigger", "backfill", "retry", "endpoint", "config", "payload_spec", "test", "redrive", "discard"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

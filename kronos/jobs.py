@@ -1,6 +1,7 @@
 """Jobs as they are made, read and listed. One is made in one round trip: the row and its pg_cron entry, both or
 neither."""
 
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 import orjson
 from psycopg.types.json import Jsonb
 
-from kronos import errors, idempotency, schedules
+from kronos import errors, idempotency, payload_specs, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
 from kronos.model import Job, JobStatus, JsonObject, ListedJob, MadeJob, Overlap, Trigger
@@ -179,19 +180,34 @@ async def _create(view: WorkspaceView, new: NewJob) -> tuple[Job, bool]:
         raise errors.Unprocessable.of(*faults)
     read = await schedules.read(view, schedule_text(new)) if new.trigger == "CRON" else None
     asked = asked_of(view, new, run_at, read, has_tick=new.starts_at is None and new.ends_at is None)
-    try:
-        job = await _made_with_others(asked, new)
-    except (errors.EndpointNotFound, errors.Overtaken):  # deleted or suspended at the same time, endpoint or workspace
-        job = None
-    if job is None:  # for whatever reason: the ordinary way in is the one that decides
-        with Waking(may=new.trigger != "CRON") as wake:
-            job = await view.one_or_none(_insert(new), {**_params([asked], new, wake), "workspace": view.workspace})
-            wake.is_heard = job is not None
-    if job is None:
-        raise await _no_way_to_deliver(view, new.endpoint)
+    job = await payload_specs.made_validated(
+        view, new.endpoint, new.input, lambda validated: _made(view, asked, new, validated)
+    )
     if job.job_id != asked.job_id and (known := await _known(view, new)) is not None:
         return known, False
     return job, True
+
+
+async def _made(view: WorkspaceView, asked: Asked, new: NewJob, validated: str | None) -> Job:
+    """The job. Raises Unvalidated where its input has to be validated against a payload spec, or another version."""
+    job = None
+    if validated is None:
+        # deleted or suspended at the same time, endpoint or workspace; or the input is to be validated
+        with contextlib.suppress(errors.EndpointNotFound, errors.Overtaken):
+            job = await _made_with_others(asked, new)
+    if job is None:  # for whatever reason: the ordinary way in is the one that decides
+        with Waking(may=new.trigger != "CRON") as wake:
+            params = {**_params([asked], new, wake), "workspace": view.workspace}
+            if validated is None:
+                job = await view.one_or_none(_insert(new), params)
+            else:
+                first = {"validated": validated}
+                _, made = await view.write_then_read(payload_specs.ENTER_VALIDATED, first, _insert(new), params)
+                job = made[0] if made else None
+            wake.is_heard = job is not None
+    if job is None:
+        raise await _no_way_to_deliver(view, new.endpoint, validated)
+    return job
 
 
 async def _made_with_others(asked: Asked, new: NewJob) -> Job | None:
@@ -398,10 +414,14 @@ def not_found(view: WorkspaceView, job: str) -> errors.JobNotFound:
     return errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
 
 
-async def _no_way_to_deliver(view: WorkspaceView, endpoint: str) -> errors.KronosError:
+async def _no_way_to_deliver(view: WorkspaceView, endpoint: str, validated: str | None) -> errors.KronosError:
     workspace = await view.enter()
     if workspace.status != "ACTIVE":
         return errors.WorkspaceSuspended(view.workspace, workspace.status, "new jobs")
+    if await payload_specs.is_other(view, endpoint, validated):
+        return errors.Unvalidated(
+            f"the payload spec of the endpoint {endpoint!r} is changed at the same time: try again"
+        )
     return no_endpoint(view, endpoint)
 
 

@@ -28,6 +28,8 @@ TickOutcome = Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]
 EndpointChoice = Literal["latest", "same"]
 OperationKind = Literal["REDRIVE", "DISCARD"]
 OperationStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
+DocumentKind = Literal["CONFIG", "PAYLOAD_SPEC"]
+VersionUse = Literal["snapshot", "latest"]
 Role = Literal["instance_admin"]
 
 
@@ -58,6 +60,7 @@ class Endpoint:
     version: int
     payload_spec: str | None
     config: str | None
+    use: VersionUse
     spec: JsonObject
     retry_policy: JsonObject
     max_in_flight: int | None
@@ -235,3 +238,49 @@ class BulkOperation:
     failures: JsonObject
     created_at: datetime
     completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A config or payload spec at its present version, as the database has both."""
+
+    document_id: UUID
+    workspace: str
+    name: str
+    version: int
+    content: Json
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedDocument(Document):
+    """As ListedEndpoint."""
+
+    _more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A named JSON object, whose values the templates of the endpoints that name it may hold."""
+
+    config_id: UUID
+    workspace: str
+    name: str
+    version: int
+    values: JsonObject
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadSpec:
+    """A JSON Schema (2020-12) against which the inputs of the jobs of the endpoints that name it are validated."""
+
+    payload_spec_id: UUID
+    workspace: str
+    name: str
+    version: int
+    schema: JsonObject | bool
+    created_at: datetime
+    updated_at: datetime

@@ -41,11 +41,12 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.pointers, kronos.turns, kronos.zones, kronos.backfills, kronos.backfill_redriven,
                 kronos.late_days, kronos.history_weeks, kronos.active_executions, kronos.executions,
                 kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
-                kronos.backfill_details, kronos.dead_letters, kronos.operations,
-                kronos.operation_details
+                kronos.backfill_details, kronos.documents, kronos.document_versions,
+                kronos.dead_letters, kronos.operations, kronos.operation_details
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
-grant insert on kronos.endpoint_versions, kronos.execution_done to kronos_api;
+grant insert, update on kronos.documents to kronos_api;
+grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execution_done to kronos_api;
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
 grant select, insert on kronos.idempotency_keys to kronos_api;
@@ -54,7 +55,7 @@ grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;
 grant select, update on kronos.endpoint_gate to kronos_worker;
 grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
-                kronos.heartbeats to kronos_worker;
+                kronos.heartbeats, kronos.document_versions to kronos_worker;
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
@@ -64,7 +65,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
                           kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(),
-                          kronos.delete_endpoint(text),
+                          kronos.delete_endpoint(text), kronos.delete_document(text, text),
                           kronos.retry_execution(uuid, text),
                           kronos.cron_timezone(), kronos.advance_backfill(uuid, integer),
                           kronos.pg_cron_entries_of(uuid[]),
@@ -78,7 +79,7 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
-                          kronos.run_internal_job_if_due(uuid) to kronos_worker;
+                          kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]) to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;

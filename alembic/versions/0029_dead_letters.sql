@@ -53,7 +53,8 @@ create index operations_by_end on kronos.operations (completed_at) where complet
 alter table kronos.dead_letters owner to kronos_owner;
 alter table kronos.operations owner to kronos_owner;
 alter table kronos.idempotency_keys drop constraint idempotency_keys_operation_known,
-    add constraint idempotency_keys_operation_known check (operation in ('trigger', 'backfill', 'retry', 'endpoint', 'redrive', 'discard'));
+    add constraint idempotency_keys_operation_known check (operation in ('trigger', 'backfill', 'retry', 'endpoint', 'config', 'payload_spec', 'test', 'redrive',
+                             'discard'));
 
 -- What has failed so far, found by its status: while others go on, and then, with nothing else going on, what
 -- has failed since. The triggers that note the rest come in the same transaction.

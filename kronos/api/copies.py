@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from kronos import errors, reading
 from kronos.api.fields import is_timestamp, timestamp
 from kronos.errors import Fault
-from kronos.model import Endpoint, Job, Json, JsonObject, Workspace
+from kronos.model import Config, Endpoint, Job, Json, JsonObject, PayloadSpec, Workspace
 from kronos.retention import Retention
 
 _HINTS = {
@@ -24,7 +24,7 @@ _HINTS = {
     "status_reason": "POST …/pause takes a note.",
     "resume_at": "POST …/pause takes it as until.",
     "skip_next": "POST …/skip-next changes it.",
-    "name": "It is the endpoint's name in the path, and never changes.",
+    "name": "It is the name in the path, and never changes.",
     "anchor_local": "Write it in anchor, without an offset.",
     "next_run_at": "It follows from the schedule.",
 }
@@ -68,7 +68,7 @@ def kind_of(row: type, body: type[BaseModel]) -> Kind:
     return Kind(read_only=frozenset(field.name for field in fields(row)) - taken)
 
 
-def shown(row: Endpoint | Job | Workspace | Retention) -> JsonObject:
+def shown(row: Config | Endpoint | Job | PayloadSpec | Workspace | Retention) -> JsonObject:
     """A row as GET gives it."""
     document: JsonObject = orjson.loads(orjson.dumps(row, reading.plain, orjson.OPT_UTC_Z))
     return document

@@ -93,20 +93,29 @@ def _id_of(what: str) -> Callable[[str], UUID]:
     return judged_later(read)
 
 
-def _endpoint_name(given: str) -> str:
-    """An endpoint's name. Raises InvalidRequest."""
-    if _ENDPOINT_NAME.fullmatch(given):
+def _name_of(what: str) -> Callable[[str], str]:
+    """Reads the name of something that a workspace has. It raises InvalidRequest."""
+
+    def read(given: str) -> str:
+        if _ENDPOINT_NAME.fullmatch(given):
+            return given
+        raise errors.InvalidRequest.of(
+            f"{given[:80]!r} is no {what}'s name",
+            "A name has letters, digits, '.', '_' and '-', 1 to 63 of them.",
+        )
+
+    return read
+
+
+def _new_name_of(what: str) -> Callable[[str], str]:
+    """Reads a name for something that may not be there yet. It raises InvalidRequest."""
+
+    def read(given: str) -> str:
+        if UUID_FORM.fullmatch(_name_of(what)(given)):
+            raise errors.InvalidRequest.of("a name may not look like an id", "Write a name that is no UUID.")
         return given
-    raise errors.InvalidRequest.of(
-        f"{given[:80]!r} is no endpoint's name", "A name has letters, digits, '.', '_' and '-', 1 to 63 of them."
-    )
 
-
-def _new_endpoint_name(given: str) -> str:
-    """A name for an endpoint that may not be there yet. Raises InvalidRequest."""
-    if UUID_FORM.fullmatch(_endpoint_name(given)):
-        raise errors.InvalidRequest.of("a name may not look like an id", "Write a name that is no UUID.")
-    return given
+    return read
 
 
 def _text(pattern: str, longest: int, example: str) -> WithJsonSchema:
@@ -131,8 +140,14 @@ JobRef = Annotated[
 ExecutionId = Annotated[UUID, BeforeValidator(_id_of("execution")), Path(alias="e", description="An execution's id.")]
 BackfillId = Annotated[UUID, BeforeValidator(_id_of("backfill")), Path(alias="b", description="A backfill's id.")]
 OperationId = Annotated[UUID, BeforeValidator(_id_of("operation")), Path(alias="o", description="An operation's id.")]
-EndpointName = Annotated[str, AfterValidator(judged_later(_endpoint_name)), _ENDPOINT_TEXT, _ENDPOINT_PATH]
-NewEndpointName = Annotated[str, AfterValidator(judged_later(_new_endpoint_name)), _ENDPOINT_TEXT, _ENDPOINT_PATH]
+EndpointName = Annotated[str, AfterValidator(judged_later(_name_of("endpoint"))), _ENDPOINT_TEXT, _ENDPOINT_PATH]
+_CONFIG_PATH = Path(alias="name", description="A config's name. One that looks like a UUID is none.")
+_SPEC_PATH = Path(alias="name", description="A payload spec's name. One that looks like a UUID is none.")
+ConfigName = Annotated[str, AfterValidator(judged_later(_name_of("config"))), _ENDPOINT_TEXT, _CONFIG_PATH]
+NewConfigName = Annotated[str, AfterValidator(judged_later(_new_name_of("config"))), _ENDPOINT_TEXT, _CONFIG_PATH]
+SpecName = Annotated[str, AfterValidator(judged_later(_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
+NewSpecName = Annotated[str, AfterValidator(judged_later(_new_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
+NewEndpointName = Annotated[str, AfterValidator(judged_later(_new_name_of("endpoint"))), _ENDPOINT_TEXT, _ENDPOINT_PATH]
 
 
 async def workspace_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:

@@ -14,10 +14,11 @@ from kronos.api.dependencies import KEY, EndpointName, IdempotencyKey, IfMatch, 
 from kronos.api.document import answers, problems
 from kronos.api.operation import Operation
 from kronos.api.requests import new_endpoint
-from kronos.api.schemas import EndpointCreate, EndpointPut, HttpEndpointPut, PageQuery
+from kronos.api.schemas import ChangeQuery, EndpointCreate, EndpointPut, HttpEndpointPut, PageQuery
 from kronos.database import WorkspaceView
 from kronos.endpoints import NewEndpoint
 from kronos.model import Endpoint, JsonObject
+from kronos.payload_specs import SpecVerdict
 
 router = APIRouter(
     prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)]
@@ -61,7 +62,7 @@ async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatc
 
 @router.put(
     "/{name}",
-    responses=answers({200: Endpoint, 201: Endpoint}, "ETag", "Location")
+    responses=answers({200: Endpoint | SpecVerdict, 201: Endpoint}, "ETag", "Location")
     | problems(*_WRITE, errors.PreconditionFailed),
 )
 async def put_endpoint(
@@ -69,6 +70,7 @@ async def put_endpoint(
     view: View,
     name: NewEndpointName,
     draft: Draft[EndpointPut],
+    query: Annotated[ChangeQuery, Query()],
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = frozenset(),
 ) -> Response:
@@ -77,13 +79,15 @@ async def put_endpoint(
     copied_from = await _copied_from(view, name, document)
     body = await draft.judged({field: value for field, value in document.items() if field not in _COPY.read_only})
     new = await call.aside(lambda: new_endpoint(name, body.root, call.context.egress))
+    if query.validate_only:
+        return answer(await endpoints.check(view, new))
     if if_none_match is None:
         return _made(call, await _first(view, new))
     if copied_from is not None:
         if_match = held_to(copied_from, if_match)
     must_exist = copied_from is not None or "if-match" in call.headers
     endpoint, is_new = await endpoints.replace(
-        view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist
+        view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist, force=query.force
     )
     return _made(call, endpoint) if is_new else answer(endpoint, ETag=etag(endpoint.version))
 

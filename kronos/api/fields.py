@@ -202,6 +202,18 @@ def _number_text(text: object) -> object:
     return text
 
 
+def _flag_text(text: object) -> object:
+    if isinstance(text, str) and text not in ("true", "false"):
+        _refuse("neither true nor false", "Write true or false.")
+    return text == "true" if isinstance(text, str) else text
+
+
+def shallow(value: Json) -> Json:
+    """A document whose numbers PostgreSQL gives back in no more than the bytes of an input. Raises
+    PydanticCustomError."""
+    return _small(value)
+
+
 def whole(value: object) -> object:
     """An integer, as JSON Schema has it: 1.0 is one."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -262,6 +274,8 @@ EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(ENDPOINT_
 JobName = Annotated[str, AfterValidator(_job_name), _pattern(JOB_NAME)]
 WholeNumber = Annotated[int, BeforeValidator(_number_text)]
 """Of a query string: digits and nothing else."""
+Flag = Annotated[bool, BeforeValidator(_flag_text), WithJsonSchema({"type": "boolean"})]
+"""Of a query string: true or false."""
 Template = Annotated[Any, AfterValidator(_small), WithJsonSchema({})]
 Input = Annotated[dict[str, Any], AfterValidator(_small), WithJsonSchema({"type": "object"})]
 Cron = Annotated[

@@ -142,6 +142,9 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         timeout_ms=spec.timeout_ms,
         retry_policy=RetryPolicy(**retry.model_dump()),
         max_in_flight=body.max_in_flight,
+        payload_spec=body.payload_spec,
+        config=body.config,
+        use=body.use,
     )
 
 

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, RootModel
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, WithJsonSchema
 
 from kronos.api.fields import (
     AnyTime,
     Body,
     Cron,
     EndpointName,
+    Flag,
     IdempotencyKey,
     Input,
     Int32,
@@ -23,10 +24,20 @@ from kronos.api.fields import (
     Title,
     WholeNumber,
     few_headers,
+    shallow,
     whole,
 )
 from kronos.batches import MOST_JOBS
-from kronos.model import EndpointChoice, ExecutionStatus, JobStatus, Overlap, TickOutcome, Trigger
+from kronos.model import (
+    EndpointChoice,
+    ExecutionStatus,
+    JobStatus,
+    JsonObject,
+    Overlap,
+    TickOutcome,
+    Trigger,
+    VersionUse,
+)
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _Title = Annotated[Text, Field(max_length=200)]
@@ -226,8 +237,22 @@ class EndpointFields(Body):
         description="Deliveries under way at once, exactly; null: no limit.",
         examples=[10],
     )
-    payload_spec: None = Field(default=None, description="Not in this release.", examples=[None])
-    config: None = Field(default=None, description="Not in this release.", examples=[None])
+    payload_spec: EndpointName | None = Field(
+        default=None,
+        description="The name of the payload spec against which its jobs' inputs are validated.",
+        examples=["report-input"],
+    )
+    config: EndpointName | None = Field(
+        default=None,
+        description="The name of the config whose values its templates hold: {{config.region}}.",
+        examples=["production"],
+    )
+    use: VersionUse = Field(
+        default="snapshot",
+        description="Of which version executions are made: `snapshot`, the one that there was when they were created; "
+        "`latest`, the one that there is when they are delivered.",
+        examples=["snapshot"],
+    )
 
 
 class HttpEndpointPut(EndpointFields):
@@ -287,6 +312,39 @@ class EndpointCreate(RootModel[HttpEndpointCreate | RedisStreamEndpointCreate | 
     """An endpoint to be made."""
 
     root: HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate = Field(discriminator="type")
+
+
+class ConfigPut(Body):
+    """A config without its name, which stands in the path. What GET gives may be sent back whole."""
+
+    values: Annotated[JsonObject, AfterValidator(shallow), WithJsonSchema({"type": "object"})] = Field(
+        description="What templates hold: at most 64 KiB as JSON.", examples=[{"region": "eu"}]
+    )
+
+
+class ConfigCreate(ConfigPut):
+    """A config to be made."""
+
+    name: EndpointName = Field(description="Its name in this workspace.", examples=["production"])
+
+
+class PayloadSpecPut(Body):
+    """A payload spec without its name, which stands in the path. What GET gives may be sent back whole."""
+
+    schema_: Annotated[JsonObject | bool, AfterValidator(shallow), WithJsonSchema({"type": ["object", "boolean"]})] = (
+        Field(
+            alias="schema",
+            description="A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References stay within it; patterns "
+            "have no look-around and no back-references, because they are matched in linear time.",
+            examples=[{"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}],
+        )
+    )
+
+
+class PayloadSpecCreate(PayloadSpecPut):
+    """A payload spec to be made."""
+
+    name: EndpointName = Field(description="Its name in this workspace.", examples=["report-input"])
 
 
 class CatchUp(Body):
@@ -565,6 +623,13 @@ class PageQuery(Query):
         max_length=200,
         description="next_cursor of the page before, as it came; it is of this list alone.",
     )
+
+
+class ChangeQuery(Query):
+    """How a change that live jobs may not be valid against is made."""
+
+    validate_only: Flag = Field(default=False, description="Only say what it would mean: nothing is written.")
+    force: Flag = Field(default=False, description="Make it though inputs of live jobs are not valid against it.")
 
 
 class DriftQuery(Query):

@@ -2,13 +2,16 @@
 
 check_* judge a template when its endpoint is written, render_* fill it for a delivery; what is filled in is never
 read as a template again. A string that is one template and nothing else takes the value's own JSON type.
-\\{{ is a literal {{.
+{{input.team | default: "none"}} has a value where there is none, or null. {{scheduled_at | local}} is the tick as the
+clocks of the job's zone show it. \\{{ is a literal {{.
 """
 
+import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -18,13 +21,18 @@ from kronos.delivery.refused import Refused, pointer_to
 from kronos.delivery.sanitise import MAX_DEPTH, json_bytes
 from kronos.model import Json, JsonObject
 
-ROOTS = ("input",)
-_LATER_ROOTS = ("config", "secret")
+_FREE_ROOTS = ("input", "config", "secret")
+_MEMBERS = {"job": ("id", "name"), "execution": ("id", "attempt", "cause"), "scheduled_at": ()}
+ROOTS = (*_FREE_ROOTS, *_MEMBERS)
+FACTS = frozenset({("job", "name"), ("execution", "cause")})
+"""What a claim does not carry: a worker reads them for the deliveries whose templates name them. So is the tick on
+local clocks."""
 # A template of 64 KiB can name an input of 256 kB six thousand times: what is filled in is counted before it is built.
 MAX_RENDERED_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 256
 _MARK = re.compile(r"(\\?)\{\{")
 _PATH = re.compile(r"\s*([^\s.{}|]+(?:\.[^\s.{}|]+)*)\s*")
+_FILTER = re.compile(r"\|\s*([a-z]+)\s*(?::\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s|\"']+)\s*)?")
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]+[/?]")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e]")
 
@@ -37,16 +45,34 @@ class TemplateError(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class _Name:
-    """One {{name}} of a template."""
+class Name:
+    """One {{name}} of a template, with what its filters say."""
 
     parts: tuple[str, ...]
+    is_local: bool = False
+    default: str | None = None
+    """JSON; None: there is none, and a delivery without the value fails."""
 
     def __str__(self) -> str:
         return ".".join(self.parts)
 
+    @property
+    def root(self) -> str:
+        """What it is of: one of ROOTS."""
+        return self.parts[0]
 
-_Piece = str | _Name
+    @property
+    def rest(self) -> str:
+        """Its path below the root; of a secret, its name."""
+        return ".".join(self.parts[1:])
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether a worker has to ask for it."""
+        return self.is_local or self.parts in FACTS
+
+
+_Piece = str | Name
 
 
 class _Filler:
@@ -55,9 +81,9 @@ class _Filler:
     def __init__(self, context: Mapping[str, Json], budget: int) -> None:
         self._context = context
         self._budget = budget
-        self._known: dict[_Name, tuple[Json, int]] = {}
+        self._known: dict[Name, tuple[Json, int]] = {}
 
-    def value(self, name: _Name, pointer: str) -> Json:
+    def value(self, name: Name, pointer: str) -> Json:
         """What a name stands for. Raises TemplateError."""
         if name not in self._known:
             found = _look_up(name, self._context, pointer)
@@ -68,10 +94,31 @@ class _Filler:
             raise TemplateError(f"the rendered template would have more than {MAX_RENDERED_BYTES} bytes")
         return found
 
-    def text(self, name: _Name, pointer: str) -> str:
+    def text(self, name: Name, pointer: str) -> str:
         """The same inside a text: strings as they are, all else as JSON."""
         found = self.value(name, pointer)
         return found if isinstance(found, str) else json_bytes(found).decode()
+
+
+def utc_text(at: datetime) -> str:
+    """An instant as deliveries have it: 2026-12-01T09:00:00Z."""
+    return f"{at.astimezone(UTC).isoformat()[:-6]}Z"
+
+
+def named(template: Json) -> Iterator[tuple[str, Name]]:
+    """Every name in the template, wherever strings stand in it, with the pointer to where. Of one that was checked."""
+    if isinstance(template, str):
+        if "{{" in template:
+            yield from (("", piece) for piece in _parse(template) if isinstance(piece, Name))
+    elif isinstance(template, dict | list):
+        for part, item in template.items() if isinstance(template, dict) else enumerate(template):
+            for pointer, name in named(item):
+                yield pointer_to(part) + pointer, name
+
+
+def names(template: Json, root: str) -> set[str]:
+    """The paths below a root that the template names: of `secret`, the secrets' names."""
+    return {name.rest for _, name in named(template) if name.root == root}
 
 
 def check(template: Json) -> None:
@@ -89,6 +136,7 @@ def check_header_templates(headers: Mapping[str, str]) -> None:
 def check_url_template(text: str, policy: EgressPolicy) -> None:
     """Whether a URL can be requested once its templates are filled; its host may have none. Raises Refused."""
     pieces = _url_pieces(text)
+    _check_secrets_in_url(pieces)
     check_url("".join(piece if isinstance(piece, str) else "x" for piece in pieces), policy)
 
 
@@ -188,7 +236,7 @@ def _fill(pieces: tuple[_Piece, ...], filler: _Filler | None, pointer: str) -> J
     if filler is None:
         return None
     match pieces:
-        case (_Name() as name,):
+        case (Name() as name,):
             return filler.value(name, pointer)
         case _:
             return "".join(piece if isinstance(piece, str) else filler.text(piece, pointer) for piece in pieces)
@@ -239,28 +287,81 @@ def _parsed(text: str) -> tuple[_Piece, ...]:
     return tuple(pieces)
 
 
-def _name(inside: str) -> _Name:
-    if not (found := _PATH.fullmatch(inside)):
-        hint = "A template is a path such as {{input.report.id}} or {{input.items.0}}, without filters or operators."
-        raise TemplateError(f"{{{{{inside[:64]}}}}} is not a path", hint=hint)
+def _name(inside: str) -> Name:
+    shown = f"{{{{{inside[:64]}}}}}"
+    if not (found := _PATH.match(inside)):
+        hint = "A template is a path such as {{input.report.id}} or {{input.items.0}}."
+        raise TemplateError(f"{shown} is not a path", hint=hint)
     parts = tuple(found[1].split("."))
     if parts[0] not in ROOTS:
-        reason = "is not available yet" if parts[0] in _LATER_ROOTS else "is not known"
-        raise TemplateError(f"{{{{{found[1][:64]}}}}}: {parts[0][:64]} {reason}", hint="Names start with input.")
-    return _Name(parts)
+        hint = f"Names start with {', '.join(ROOTS[:-1])} or {ROOTS[-1]}."
+        raise TemplateError(f"{{{{{found[1][:64]}}}}}: {parts[0][:64]} is not known", hint=hint)
+    _check_members(parts, shown)
+    is_local, default, at = False, None, found.end()
+    while at < len(inside):
+        if not (filtered := _FILTER.match(inside, at)):
+            hint = 'A path may be followed by | default: "text", and scheduled_at by | local; a default holds no }}.'
+            raise TemplateError(f"{shown} is not a path, and no filter follows it", hint=hint)
+        match filtered[1], filtered[2]:
+            case "local", None if parts == ("scheduled_at",) and not is_local:
+                is_local = True
+            case "default", str() as literal if default is None:
+                default = _literal(literal, shown)
+            case other, _:
+                hint = 'There are | default: "text", once, and, of scheduled_at alone, | local.'
+                raise TemplateError(f"{shown}: the filter {other} cannot stand here", hint=hint)
+        at = filtered.end()
+    return Name(parts, is_local, default)
 
 
-def _look_up(name: _Name, context: Mapping[str, Json], pointer: str) -> Json:
-    value: Json = dict(context)
+def _check_members(parts: tuple[str, ...], shown: str) -> None:
+    root, rest = parts[0], parts[1:]
+    if root == "secret" and not rest:
+        raise TemplateError(f"{shown} names no secret", hint="Write its name: {{secret.api-key}}.")
+    if (members := _MEMBERS.get(root)) is None or ".".join(rest) in members:
+        return
+    if members or rest:
+        known = " and ".join(f"{root}.{member}" for member in members) or root
+        raise TemplateError(f"{shown}: there is no such value", hint=f"There is {known}.")
+
+
+def _literal(text: str, shown: str) -> str:
+    """The JSON of a default, which may stand in single quotes. Raises TemplateError."""
+    if text[0] == "'":
+        return json.dumps(text[1:-1])
+    try:
+        value = json.loads(text, parse_constant=lambda _: {})
+    except ValueError:
+        value = {}
+    if isinstance(value, dict | list):
+        hint = "Write a text in quotes, a number, true, false or null."
+        raise TemplateError(f"{shown}: {text[:64]} is no value for a default", hint=hint)
+    return text
+
+
+def _look_up(name: Name, context: Mapping[str, Json], pointer: str) -> Json:
+    if name.is_local:
+        return context["scheduled_local"]
+    if name.root == "secret":
+        # its value is nowhere but in what is sent; that it is not there says its name alone
+        if (secret := context.get("secret", {}).get(name.rest)) is not None:
+            return secret
+        return _absent(name, str(name), pointer)
+    value: Json = context
     for reached, part in enumerate(name.parts):
-        if isinstance(value, dict) and part in value:
+        if isinstance(value, Mapping) and part in value:
             value = value[part]
         elif isinstance(value, list) and (place := _place(part)) < len(value):
             value = value[place]
         else:
-            there = ".".join(name.parts[: reached + 1])
-            raise TemplateError(f"there is no {there[:128]}, which a template names", pointer=pointer)
-    return value
+            return _absent(name, ".".join(name.parts[: reached + 1]), pointer)
+    return value if value is not None or name.default is None else json.loads(name.default)
+
+
+def _absent(name: Name, there: str, pointer: str) -> Json:
+    if name.default is not None:
+        return json.loads(name.default)
+    raise TemplateError(f"there is no {there[:128]}, which a template names", pointer=pointer)
 
 
 def _place(part: str) -> int:
@@ -277,7 +378,17 @@ def _url_pieces(text: str) -> tuple[_Piece, ...]:
     return pieces
 
 
-def _encoded(value: str, name: _Name) -> str:
+def _check_secrets_in_url(pieces: tuple[_Piece, ...]) -> None:
+    """A receiver's logs have the path of every request; what stands in a query they may leave out."""
+    for piece in pieces:
+        if isinstance(piece, str) and "?" in piece:
+            return
+        if isinstance(piece, Name) and piece.root == "secret":
+            hint = "Put it into a header, the body, or the URL's query."
+            raise TemplateError(f"{{{{{piece}}}}}: a secret may not stand in a URL's path", hint=hint)
+
+
+def _encoded(value: str, name: Name) -> str:
     if any(part in (".", "..") for part in re.split(r"[/\\;]", value)):
         # Receivers decode %2F before they resolve dots: ../../admin would reach another path. Some read /..;/ as a
         # step, too.

@@ -8,10 +8,11 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from random import Random
+from typing import TypedDict
 
 import orjson
 
@@ -23,11 +24,11 @@ from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.streams import Streams
-from kronos.delivery.template import TemplateError, render_body, render_headers, render_url
+from kronos.delivery.template import TemplateError, named, render_body, render_headers, render_url, utc_text
 from kronos.model import Json, JsonObject
 from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
-from kronos.worker.claims import Claim, EndpointVersion, Result
+from kronos.worker.claims import Claim, EndpointVersion, Result, RunFacts
 from kronos.worker.streaming import StreamTarget
 
 _log = logging.getLogger("kronos.worker")
@@ -56,6 +57,8 @@ class Leased:
     claim: Claim
     token: str
     ends_at: float
+    facts: RunFacts | None = None
+    """Where its endpoint's templates name one (HttpTarget.needs_facts)."""
 
     @property
     def covers_delivery(self) -> bool:
@@ -78,6 +81,10 @@ class HttpTarget:
     backoff: Backoff
     spec_bytes: int = 0
     envelope: Envelope | Undeliverable | None = None
+    config: JsonObject = field(default_factory=dict)
+    names_input_alone: bool = True
+    """As most do: then nothing else is made for its deliveries."""
+    needs_facts: bool = False
 
     @property
     def is_fixed(self) -> bool:
@@ -103,7 +110,13 @@ def target(version: EndpointVersion) -> Target:
         spec, policy = _object(version.spec, "spec"), _object(version.retry_policy, "retry_policy")
         if version.type != "HTTP":
             kind: Optional = "KAFKA" if version.type == "KAFKA" else "REDIS_STREAM"
-            return StreamTarget(type=kind, spec=spec, backoff=Backoff.parse(policy), spec_bytes=len(version.spec))
+            return StreamTarget(
+                type=kind,
+                spec=spec,
+                backoff=Backoff.parse(policy),
+                spec_bytes=len(version.spec) + len(version.config or ""),
+                **_named(version, spec),
+            )
         return HttpTarget(
             url=_text(spec.get("url"), "url"),
             method=_text(spec.get("method", "POST"), "method"),
@@ -111,10 +124,27 @@ def target(version: EndpointVersion) -> Target:
             body_template=spec.get("body_template"),
             expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
             backoff=Backoff.parse(policy),
-            spec_bytes=len(version.spec),
+            spec_bytes=len(version.spec) + len(version.config or ""),
+            **_named(version, [spec.get("url"), spec.get("headers"), spec.get("body_template")]),
         )
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # TemplateError, too
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")
+
+
+class _Named(TypedDict):
+    config: JsonObject
+    names_input_alone: bool
+    needs_facts: bool
+
+
+def _named(version: EndpointVersion, templates: Json) -> _Named:
+    """What the templates of a version name."""
+    names = [name for _, name in named(templates)]
+    return {
+        "config": _object(version.config, "config") if version.config is not None else {},
+        "names_input_alone": all(name.root == "input" for name in names),
+        "needs_facts": any(name.is_fact for name in names),
+    }
 
 
 _Rendered = tuple[Envelope | Undeliverable, bytes]
@@ -134,7 +164,7 @@ def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd, s
         return
     try:
         if isinstance(to, HttpTarget):
-            _send(leased, to, transport, _rendered(leased.claim, to, transport), on_end)
+            _send(leased, to, transport, _rendered(leased, to, transport), on_end)
             return
         if isinstance(to, StreamTarget):
             _begin_message(leased, to, streams, on_end)
@@ -167,7 +197,7 @@ async def _begin_message_in_turn(leased: Leased, to: StreamTarget, streams: Stre
 
 
 def _message(leased: Leased, to: StreamTarget, streams: Streams) -> tuple[Destination, Message]:
-    return streaming.rendered(leased.claim, to, {"input": _read(leased.claim.input)}, streams.policy)
+    return streaming.rendered(leased.claim, to, _context(leased, to), streams.policy)
 
 
 def _send_message(
@@ -271,9 +301,9 @@ def _response(outcome: Outcome, backoff: Backoff) -> str | None:
     return _json({**json.loads(outcome.response), "retry_after": waits})
 
 
-def _rendered(claim: Claim, to: HttpTarget, transport: HttpTransport) -> _Rendered:
+def _rendered(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered:
     """What is sent. Raises Refused; ValueError or RecursionError where the input cannot be read as JSON."""
-    context = {"input": _read(claim.input)}
+    context = _context(leased, to)
     if (envelope := to.envelope) is None:
         envelope = transport.envelope(to.method, render_url(to.url, context), render_headers(to.headers, context))
         if to.is_fixed:
@@ -281,9 +311,32 @@ def _rendered(claim: Claim, to: HttpTarget, transport: HttpTransport) -> _Render
     return envelope, render_body(to.body_template, context)
 
 
+def _context(
+    leased: Leased, to: HttpTarget | StreamTarget, secrets: Mapping[str, str] | None = None
+) -> dict[str, Json]:
+    """What the target's templates may name."""
+    claim, facts = leased.claim, leased.facts
+    given = _read(claim.input)
+    if to.names_input_alone:
+        return {"input": given}
+    return {
+        "input": given,
+        "config": to.config,
+        "secret": secrets or {},
+        "job": {"id": claim.job_id, "name": facts.job_name if facts else None},
+        "execution": {
+            "id": claim.execution_id,
+            "attempt": claim.attempt_count,
+            "cause": facts.cause if facts else None,
+        },
+        "scheduled_at": utc_text(claim.scheduled_at),
+        "scheduled_local": facts.scheduled_local if facts else utc_text(claim.scheduled_at),
+    }
+
+
 def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered | None:
     """None where it is not to be sent any more, now that it is its turn: those behind it wait no longer for it."""
-    return None if transport.is_cut_off or not leased.covers_delivery else _rendered(leased.claim, to, transport)
+    return None if transport.is_cut_off or not leased.covers_delivery else _rendered(leased, to, transport)
 
 
 def _read(text: str) -> Json:

@@ -63,13 +63,23 @@ class Claim(NamedTuple):
 
 
 class EndpointVersion(NamedTuple):
-    """What deliveries to an endpoint are made of; both documents are JSON as text."""
+    """What deliveries to an endpoint are made of; the documents are JSON as text."""
 
     endpoint_id: str
     version: int
     type: str
     spec: str
     retry_policy: str
+    config: str | None = None
+
+
+class RunFacts(NamedTuple):
+    """What a delivery's templates may name and a claim does not carry."""
+
+    execution_id: str
+    cause: str
+    job_name: str | None
+    scheduled_local: str
 
 
 class Result(NamedTuple):
@@ -120,6 +130,7 @@ _UPKEEP = statement("claims.upkeep", Upkeep)
 _CLAIM = statement("claims.claim_executions", Claim)
 _RECOVER = statement("claims.recover_claim", Claim)
 _VERSIONS = statement("claims.get_endpoint_versions", EndpointVersion)
+_FACTS = statement("claims.get_run_facts", RunFacts)
 _SUCCEED = statement("claims.finalize_successes", Left)
 _FINALIZE = statement("claims.finalize_executions", Judged)
 _LOCKED = statement("claims.list_locked", Locked)
@@ -181,6 +192,11 @@ async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list
     return await link.texts(
         _VERSIONS, {"endpoint_ids": [key[0] for key in wanted], "versions": [key[1] for key in wanted]}
     )
+
+
+async def run_facts(link: Link, execution_ids: Sequence[str]) -> dict[str, RunFacts]:
+    """Of executions that are leased to this worker, by their ids. Raises psycopg.Error."""
+    return {each.execution_id: each for each in await link.texts(_FACTS, {"execution_ids": list(execution_ids)})}
 
 
 async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[str, Verdict]:

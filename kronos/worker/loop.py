@@ -208,6 +208,7 @@ class Loop:
         self._slot_freed()
         held = [Leased(claim, token, sent_at + self._lease_seconds(claim)) for claim in got]
         targets = await self._targets_of(got)
+        await self._note_facts(held, targets)
         for leased in held:
             self._start(leased, targets)
 
@@ -241,9 +242,27 @@ class Loop:
             for version in versions:
                 key = version.endpoint_id, version.version
                 targets[key] = target(version)
-                self._targets.put(key, targets[key], _MADE_OF_JSON * (len(version.spec) + len(version.retry_policy)))
+                size = len(version.spec) + len(version.retry_policy) + len(version.config or "")
+                self._targets.put(key, targets[key], _MADE_OF_JSON * size)
             missing = set()
         return targets
+
+    async def _note_facts(self, held: Sequence[Leased], targets: Mapping[tuple[str, int], Target]) -> None:
+        """Reads what a claim does not carry, for those whose templates name it."""
+        naming = {key for key, to in targets.items() if not isinstance(to, Unusable) and to.needs_facts}
+        if not naming:
+            return
+        wanted = [each for each in held if (each.claim.endpoint_id, each.claim.endpoint_version) in naming]
+        while not self._is_stopping:
+            try:
+                facts = await claims.run_facts(self._link, [each.claim.execution_id for each in wanted])
+            except psycopg.Error as error:
+                _log.debug("reading what templates name failed: %s", error)
+                await self._link.pause()
+                continue
+            for each in wanted:
+                each.facts = facts.get(each.claim.execution_id)
+            return
 
     def _start(self, leased: Leased, targets: Mapping[tuple[str, int], Target]) -> None:
         to = targets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))

@@ -39,6 +39,10 @@ class StreamTarget:
     backoff: Backoff
     spec_bytes: int = 0
     destination: Destination | None = None
+    config: JsonObject = field(default_factory=dict)
+    names_input_alone: bool = True
+    """As with HttpTarget."""
+    needs_facts: bool = False
 
     @property
     def is_fixed(self) -> bool:

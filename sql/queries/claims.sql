@@ -80,7 +80,8 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and
 -- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
 -- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember. The floor
--- is a hint that skips the dead beginning of the index; '-infinity' every few seconds.
+-- is a hint that skips the dead beginning of the index; '-infinity' every few seconds. Where the gate names a
+-- version (use: latest), what is claimed is made of that one; its timeout and attempts stay as they were.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
                                     else '-infinity' end as floor
@@ -89,7 +90,7 @@ with wanted as materialized (
       )
      where not kronos.is_held()
 ), limited as materialized (
-    select gate.endpoint_id, wanted.floor, true as is_limited,
+    select gate.endpoint_id, wanted.floor, true as is_limited, gate.latest_version,
            least(wanted.quota, gate.max_in_flight - gate.in_flight) as room
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
@@ -98,16 +99,16 @@ with wanted as materialized (
      where gate.max_in_flight is not null and gate.paused_until <= kronos.now()
        for update of gate skip locked
 ), gate as materialized (
-    select endpoint_id, floor, is_limited, room from limited
+    select endpoint_id, floor, is_limited, latest_version, room from limited
     union all
-    select gate.endpoint_id, wanted.floor, false, wanted.quota
+    select gate.endpoint_id, wanted.floor, false, gate.latest_version, wanted.quota
       from wanted
       join kronos.endpoint_gate as gate using (endpoint_id)
       join kronos.workspaces as workspace on workspace.workspace_id = gate.workspace_id
        and workspace.status = 'ACTIVE'
      where gate.max_in_flight is null and gate.paused_until <= kronos.now()
 ), due as materialized (
-    select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited
+    select picked.execution_id, picked.visible_at, gate.endpoint_id, gate.is_limited, gate.latest_version
       from gate
      cross join lateral (select live.execution_id, live.visible_at
                            from kronos.execution_live as live
@@ -123,6 +124,7 @@ with wanted as materialized (
            claimed_at    = kronos.now(),
            started_at    = coalesce(live.started_at, kronos.now()),
            holds_slot    = due.is_limited,
+           endpoint_version = greatest(due.latest_version, live.endpoint_version),
            attempt_count = live.attempt_count + 1,
            visible_at    = kronos.now() + make_interval(
                secs => greatest(live.timeout_ms::bigint + %(margin_ms)s, %(shortest_lease_ms)s) / 1000.0
@@ -156,16 +158,26 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attemp
 
 -- name: get_endpoint_versions
 -- What deliveries are made of; a version never changes, so the worker keeps it.
-select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_of.retry_policy
+select made_of.endpoint_id, made_of.version, endpoint.type, spec_of.spec, spec_of.retry_policy,
+       config.content as config
   from unnest(%(endpoint_ids)s::uuid[], %(versions)s::integer[]) as wanted (endpoint_id, version)
   join kronos.endpoint_versions as made_of using (endpoint_id, version)
-  join kronos.endpoints as endpoint using (endpoint_id);
+  join kronos.endpoint_versions as spec_of on spec_of.endpoint_id = made_of.endpoint_id
+   and spec_of.version = coalesce(made_of.spec_version, made_of.version)
+  join kronos.endpoints as endpoint on endpoint.endpoint_id = made_of.endpoint_id
+  left join kronos.document_versions as config on config.document_id = made_of.config_id
+   and config.version = made_of.config_version;
+
+-- name: get_run_facts
+-- Of executions whose templates name them: what the claim does not carry.
+select execution_id, cause, job_name, scheduled_local from kronos.run_facts(%(execution_ids)s::uuid[]);
 
 -- name: finalize_successes
 -- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what
--- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints are left to finalize_executions, and so is a
--- whole batch one of which the history has already (23505). Returns what it has not ended. One statement: all
--- of the others, or nothing. Locks executions in ascending order: each is deleted where it is found.
+-- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints
+-- are left to finalize_executions, and so is a whole batch one of which the history has already (23505).
+-- Returns what it has not ended. One statement: all of the others, or nothing. Locks executions in ascending
+-- order: each is deleted where it is found.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],

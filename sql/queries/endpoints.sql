@@ -1,19 +1,43 @@
+-- name: find_documents
+-- Before an endpoint is written: the config and the payload spec that it is to name, with their contents, and
+-- how many endpoints name them.
+select document.kind, document.document_id, document.version, made_of.content,
+       (select count(*)
+          from kronos.endpoints as endpoint
+         where endpoint.config_id = document.document_id and endpoint.deleted_at is null)
+       + (select count(*)
+            from kronos.endpoints as endpoint
+           where endpoint.payload_spec_id = document.document_id and endpoint.deleted_at is null) as users
+  from (values ('CONFIG', %(config)s::text), ('PAYLOAD_SPEC', %(payload_spec)s::text)) as named (kind, name)
+  join kronos.documents as document on document.workspace_id = kronos.current_workspace_id()
+   and document.kind = named.kind and document.name = named.name and document.deleted_at is null
+  join kronos.document_versions as made_of using (document_id, version);
+
 -- name: insert_endpoint
--- No row: the name is taken.
-with endpoint as (
-    insert into kronos.endpoints (workspace_id, name, title, type)
-    values (kronos.current_workspace_id(), %(name)s, %(title)s, %(type)s)
+-- No row: the name is taken, or what it names is not at the version that it was checked with.
+with named as materialized (
+    select kronos.named_document('CONFIG', %(config)s::text, %(config_version)s::integer) as config_id,
+           kronos.named_document('PAYLOAD_SPEC', %(payload_spec)s::text,
+                                 %(payload_spec_version)s::integer) as payload_spec_id
+), endpoint as (
+    insert into kronos.endpoints (workspace_id, name, title, type, config_id, payload_spec_id)
+    select kronos.current_workspace_id(), %(name)s, %(title)s, %(type)s, named.config_id,
+           named.payload_spec_id
+      from named
+     where (named.config_id is null) = (%(config)s::text is null)
+       and (named.payload_spec_id is null) = (%(payload_spec)s::text is null)
         on conflict (workspace_id, name) where deleted_at is null do nothing
-    returning endpoint_id, workspace_id, version
+    returning endpoint_id, workspace_id, version, config_id
 ), made_of as (
     insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes)
+                                          max_attempts, max_crashes, config_id, config_version)
     select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s,
-           %(max_crashes)s
+           %(max_crashes)s, config_id, %(config_version)s::integer
       from endpoint
 ), gate as (
-    insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight)
-    select endpoint_id, workspace_id, %(max_in_flight)s from endpoint
+    insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight, latest_version)
+    select endpoint_id, workspace_id, %(max_in_flight)s, case when %(use)s = 'latest' then version end
+      from endpoint
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
                                          resource_id)
@@ -25,34 +49,44 @@ select endpoint_id, version from endpoint;
 
 -- name: replace_endpoint
 -- The next version; executions that exist keep theirs. No row: no such endpoint of this type, another version
--- than those in %(if_match)s, or one of those in %(if_none_match)s.
-with endpoint as (
+-- than those in %(if_match)s, one of those in %(if_none_match)s, or what it names is not at the version that
+-- it was checked with.
+with named as materialized (
+    select kronos.named_document('CONFIG', %(config)s::text, %(config_version)s::integer) as config_id,
+           kronos.named_document('PAYLOAD_SPEC', %(payload_spec)s::text,
+                                 %(payload_spec_version)s::integer) as payload_spec_id
+), endpoint as (
     update kronos.endpoints
-       set version = version + 1, title = %(title)s, updated_at = kronos.now()
-     where workspace_id = kronos.current_workspace_id()
+       set version = version + 1, title = %(title)s, updated_at = kronos.now(),
+           config_id = named.config_id, payload_spec_id = named.payload_spec_id
+      from named
+     where (named.config_id is null) = (%(config)s::text is null)
+       and (named.payload_spec_id is null) = (%(payload_spec)s::text is null)
+       and workspace_id = kronos.current_workspace_id()
        and name = %(name)s
        and type = %(type)s
        and deleted_at is null
        and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
        and version <> all (%(if_none_match)s::integer[])
-    returning endpoint_id, workspace_id, version
+    returning endpoint_id, workspace_id, version, endpoints.config_id
 ), made_of as (
     insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes)
+                                          max_attempts, max_crashes, config_id, config_version)
     select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s,
-           %(max_crashes)s
+           %(max_crashes)s, config_id, case when config_id is not null then %(config_version)s::integer end
       from endpoint
 ), gate as (
     update kronos.endpoint_gate as gate
-       set max_in_flight = %(max_in_flight)s
+       set max_in_flight = %(max_in_flight)s,
+           latest_version = case when %(use)s = 'latest' then endpoint.version end
       from endpoint
      where gate.endpoint_id = endpoint.endpoint_id
 )
 select endpoint_id, version from endpoint;
 
 -- name: get_endpoint
-select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config,
-       spec, retry_policy, max_in_flight, created_at, updated_at
+select endpoint_id, workspace, name, title, type, version, payload_spec, config, use, spec, retry_policy,
+       max_in_flight, created_at, updated_at
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
@@ -77,8 +111,8 @@ with found as materialized (
      cross join lateral kronos.fitting_endpoints(found.ids, %(limit)s::integer,
                                                  %(bytes)s::integer) as kept (ids)
 )
-select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config,
-       spec, retry_policy, max_in_flight, created_at, updated_at, more_follow as _more
+select endpoint_id, workspace, name, title, type, version, payload_spec, config, use, spec, retry_policy,
+       max_in_flight, created_at, updated_at, more_follow as _more
   from page
   join kronos.endpoint_details as endpoint on endpoint.endpoint_id = any (page.ids)
  where workspace_id = kronos.current_workspace_id()

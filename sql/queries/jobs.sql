@@ -417,11 +417,13 @@ select found.job_id, kronos.settle_version(found.job_id, %(if_match)s::integer[]
 -- Retires the live version and stores the next, with its pg_cron entry (none while the workspace is
 -- suspended), in one statement. A field that is not in %(changed)s stays as it is.
 -- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than
--- was asked for), no such endpoint, or an anchor (%(has_anchor)s) for a cron expression.
+-- was asked for), no such endpoint, or an anchor (%(has_anchor)s) for a cron expression. %(validated)s: see
+-- enter_validated.
 with old as materialized (
     select *
       from kronos.jobs
-     where job_id = kronos.settled_job_id()
+     where set_config('kronos.validated', %(validated)s::text, true) is not null
+       and job_id = kronos.settled_job_id()
        and workspace_id = kronos.current_workspace_id()
        and status in ('ACTIVE', 'PAUSED')
        and trigger = 'CRON'
@@ -588,9 +590,11 @@ returning job_id, 0 as entries;
 -- name: trigger_job
 -- One execution now, beside the schedule: the pointer does not move. Under an overlap policy it may wait for
 -- another, or be SKIPPED. No row: no CRON job that is ACTIVE or PAUSED, or the workspace is suspended.
+-- %(validated)s: see enter_validated.
 with triggered as materialized (
     select job_id
-      from kronos.trigger_job(%(job)s, %(execution_id)s, %(input)s, %(wake)s) as made (job_id)
+      from kronos.trigger_job(case when set_config('kronos.validated', %(validated)s::text, true) is not null
+                                   then %(job)s end, %(execution_id)s, %(input)s, %(wake)s) as made (job_id)
      where job_id is not null
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
@@ -619,8 +623,8 @@ with given as materialized (
        and overlap = 'ALLOW'
        for share skip locked
 ), endpoint as materialized (
-    select endpoint.endpoint_id, endpoint.name, endpoint.type, endpoint.version, workspace.slug,
-           made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
+    select endpoint.endpoint_id, endpoint.name, endpoint.type, endpoint.version, endpoint.payload_spec_id,
+           workspace.slug, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
       join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id
@@ -639,6 +643,8 @@ with given as materialized (
       from given
       join job using (job_id)
       join endpoint using (endpoint_id)
+     -- an input of its own is validated first
+     where endpoint.payload_spec_id is null or given.input is null
     returning *
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,

@@ -10,6 +10,8 @@ create table kronos.endpoints (
     updated_at    timestamptz not null default now(),
     deleted_at    timestamptz,
     title         text,                              -- its name for people
+    payload_spec_id  uuid,                           -- what its jobs' inputs are validated against
+    config_id     uuid,                              -- as its present version has it
     constraint endpoints_pkey              primary key (endpoint_id),
     constraint endpoints_in_workspace_key  unique (workspace_id, endpoint_id),
     constraint endpoints_workspace_id_fkey foreign key (workspace_id)
@@ -17,12 +19,21 @@ create table kronos.endpoints (
     constraint endpoints_name_shape        check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62})$'),
     constraint endpoints_type_known        check (type in ('HTTP', 'KAFKA', 'REDIS_STREAM', 'INTERNAL')),
     constraint endpoints_title_shape
-        check (char_length(title) between 1 and 200 and title !~ '[\u0001-\u001f\u007f-\u009f]')
+        check (char_length(title) between 1 and 200 and title !~ '[\u0001-\u001f\u007f-\u009f]'),
+    constraint endpoints_payload_spec_fkey foreign key (workspace_id, payload_spec_id)
+        references kronos.documents (workspace_id, document_id),
+    constraint endpoints_config_fkey       foreign key (workspace_id, config_id)
+        references kronos.documents (workspace_id, document_id)
 );
 -- One endpoint per name; a deleted one frees its own. Serves get_endpoint and every job's creation.
 create unique index endpoints_name_taken on kronos.endpoints (workspace_id, name) where deleted_at is null;
 -- Serves list_endpoints.
 create index endpoints_newest on kronos.endpoints (workspace_id, created_at desc, endpoint_id desc);
+-- Serve those who change or delete a document: which endpoints name it?
+create index endpoints_by_payload_spec on kronos.endpoints (payload_spec_id, endpoint_id)
+    where payload_spec_id is not null and deleted_at is null;
+create index endpoints_by_config on kronos.endpoints (config_id, endpoint_id)
+    where config_id is not null and deleted_at is null;
 
 -- Insert-only. The worker reads one version once and caches it by (endpoint_id, version).
 create table kronos.endpoint_versions (
@@ -35,12 +46,20 @@ create table kronos.endpoint_versions (
     max_attempts  smallint    not null,
     max_crashes   smallint    not null,
     created_at    timestamptz not null default now(),
+    config_id     uuid,                              -- templates have its values, of that version
+    config_version integer,
+    -- the version that has spec and retry_policy of this one, which differs from it in the config alone
+    spec_version  integer,
     constraint endpoint_versions_pkey             primary key (endpoint_id, version),
     constraint endpoint_versions_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
     constraint endpoint_versions_timeout_bounded  check (timeout_ms between 1 and 900000),
     constraint endpoint_versions_attempts_bounded check (max_attempts between 1 and 100),
-    constraint endpoint_versions_crashes_bounded  check (max_crashes between 0 and 100)
+    constraint endpoint_versions_crashes_bounded  check (max_crashes between 0 and 100),
+    constraint endpoint_versions_config_is_whole  check ((config_id is null) = (config_version is null)),
+    constraint endpoint_versions_spec_is_older    check (spec_version < version),
+    constraint endpoint_versions_config_fkey      foreign key (workspace_id, config_id)
+        references kronos.documents (workspace_id, document_id)
 );
 
 -- One row per endpoint that workers deliver to: pause, and, only where a limit is set, mutex and exact
@@ -51,6 +70,7 @@ create table kronos.endpoint_gate (
     in_flight      integer     not null default 0,
     max_in_flight  integer,
     paused_until   timestamptz not null default '-infinity',
+    latest_version integer,                          -- use: latest. Every claim takes this version
     constraint endpoint_gate_pkey             primary key (endpoint_id),
     constraint endpoint_gate_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),

@@ -6,11 +6,12 @@ create table kronos.idempotency_keys (
     operation        text        not null,
     idempotency_key  text        not null,
     request_sha256   bytea       not null,                   -- what makes two requests the same
-    resource_id      uuid        not null,                   -- the execution, backfill or endpoint
+    resource_id      uuid        not null,                   -- the execution, backfill, endpoint …
     created_at       timestamptz not null default now(),
     constraint idempotency_keys_pkey            primary key (workspace_id, operation, idempotency_key),
     constraint idempotency_keys_operation_known
-        check (operation in ('trigger', 'backfill', 'retry', 'endpoint', 'redrive', 'discard'))
+        check (operation in ('trigger', 'backfill', 'retry', 'endpoint', 'config', 'payload_spec', 'test',
+                             'redrive', 'discard'))
 );
 -- Serves retain_keys.
 create index idempotency_keys_oldest on kronos.idempotency_keys (created_at);

@@ -21,6 +21,10 @@ METHODS = {
     "/v1/workspaces/{w}/retention": {"get", "put"},
     "/v1/workspaces/{w}/endpoints": {"get", "post"},
     "/v1/workspaces/{w}/endpoints/{name}": {"get", "put", "delete"},
+    "/v1/workspaces/{w}/configs": {"get", "post"},
+    "/v1/workspaces/{w}/configs/{name}": {"get", "put", "delete"},
+    "/v1/workspaces/{w}/payload-specs": {"get", "post"},
+    "/v1/workspaces/{w}/payload-specs/{name}": {"get", "put", "delete"},
     "/v1/workspaces/{w}/jobs": {"get", "post"},
     "/v1/workspaces/{w}/jobs:batch": {"post"},
     "/v1/workspaces/{w}/jobs/{j}": {"get", "patch", "delete"},
@@ -254,6 +258,10 @@ def test_every_example_of_a_body_is_accepted(document: dict[str, Any], api: http
         ("POST", "/v1/workspaces", bodies["create_workspace"] | slug, 201),
         ("POST", f"{base}/endpoints", bodies["create_endpoint"], 201),
         ("PUT", f"{base}/endpoints/weekly-report", bodies["put_endpoint"], 200),
+        ("POST", f"{base}/configs", bodies["create_config"], 201),
+        ("PUT", f"{base}/configs/production", bodies["put_config"], 200),
+        ("POST", f"{base}/payload-specs", bodies["create_payload_spec"], 201),
+        ("PUT", f"{base}/payload-specs/report-input", bodies["put_payload_spec"], 200),
         ("POST", f"{base}/jobs", bodies["create_job"] | {"name": "j"}, 201),
         ("POST", f"{base}/jobs:batch", bodies["create_jobs"], 201),
         ("PATCH", f"{base}/jobs/j", bodies["update_job"], 200),
@@ -337,6 +345,8 @@ def test_what_makes_something_takes_a_key_and_every_write_tells_of_lost_answers(
         "redrive_dead_letters",
         "discard_dead_letters",
         "create_endpoint",
+        "create_config",
+        "create_payload_spec",
     }
     for path, method, operation in operations(document):
         answers = operation["responses"]

@@ -29,9 +29,13 @@ _BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/workspaces/{w}/endpoints/{name}": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/taken"}},
     "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
+    "PUT /v1/workspaces/{w}/configs/{name}": {"values": {}},
+    "PUT /v1/workspaces/{w}/payload-specs/{name}": {"schema": {}},
 }
 _FOR_ALL = {
     "POST /v1/workspaces/{w}/endpoints",
+    "POST /v1/workspaces/{w}/configs",
+    "POST /v1/workspaces/{w}/payload-specs",
     "PATCH /v1/workspaces/{w}",
     "DELETE /v1/workspaces/{w}",
     "GET /v1/workspaces/{w}",
@@ -60,6 +64,8 @@ class Theirs:
         client.post(
             f"{base}/endpoints", json={"name": "theirs", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
         ).raise_for_status()
+        client.post(f"{base}/configs", json={"name": "theirs", "values": {"of": "theirs"}}).raise_for_status()
+        client.post(f"{base}/payload-specs", json={"name": "theirs", "schema": True}).raise_for_status()
         made = client.post(
             f"{base}/jobs", json={"endpoint": "theirs", "trigger": "CRON", "cron": "5 4 * * *", "name": "nightly"}
         )
@@ -175,7 +181,9 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         # over our own, which are none
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
         "POST /v1/workspaces/{w}/dead-letters/discard": 202,
+        "PUT /v1/workspaces/{w}/configs/{name}": 201,
         "PUT /v1/workspaces/{w}/endpoints/{name}": 201,
+        "PUT /v1/workspaces/{w}/payload-specs/{name}": 201,
         "GET /v1/workspaces/{w}/retention": 200,
         "PUT /v1/workspaces/{w}/retention": 200,
     }
@@ -200,6 +208,7 @@ _NEEDS_NONE = {
     "schedules.read_local_time": "a text alone",
     "schedules.read_local_times": "texts alone",
     "schedules.read_schedules": "texts alone",
+    "payload_specs.enter_validated": "a setting alone",
     "schedules.read_schedule": "a text alone",
     "schedules.preview_schedule": "a text alone",
     "keys.find_api_key": "a key says which workspace, not the other way round",

@@ -257,12 +257,13 @@ _MAY = {
         "system_drift",
         "system_status",
         "trigger_job",
+        "delete_document",
         "turn_further",
         "unregister_pg_cron",
         "weeks_noted_from",
         "zones_read",
     },
-    "kronos_worker": {"ring_if_silent", "run_internal_job_if_due", "upkeep"},
+    "kronos_worker": {"ring_if_silent", "run_facts", "run_internal_job_if_due", "upkeep"},
     # its own functions, and what they and its entries call
     "kronos_cron": {
         "alarm_of",

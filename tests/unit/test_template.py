@@ -17,6 +17,8 @@ from kronos.delivery.template import (
     check,
     check_header_templates,
     check_url_template,
+    named,
+    names,
     render,
     render_body,
     render_headers,
@@ -25,6 +27,12 @@ from kronos.delivery.template import (
 
 PUBLIC = EgressPolicy()
 CONTEXT: dict[str, Any] = {
+    "config": {"region": "eu", "n": 3, "off": None},
+    "secret": {"api-key": "s3", "a.b": "dotted"},
+    "job": {"id": "j", "name": None},
+    "execution": {"id": "e", "attempt": 2, "cause": "API"},
+    "scheduled_at": "2026-12-01T09:00:00Z",
+    "scheduled_local": "2026-12-01T10:00:00+01:00",
     "input": {
         "a": {"b": 7},
         "list": ["x", {"y": None}],
@@ -32,7 +40,7 @@ CONTEXT: dict[str, Any] = {
         "7": "seven",
         "t": True,
         "tpl": "{{input.t}}",
-    }
+    },
 }
 
 
@@ -54,6 +62,26 @@ CONTEXT: dict[str, Any] = {
         ("-{{input.tpl}}", "-{{input.t}}"),
         ("\\{{input.a}}", "{{input.a}}"),
         ("a }} b { {", "a }} b { {"),
+        ("{{config.region}}/{{config.n}}", "eu/3"),
+        ("{{config.n}}", 3),
+        ("{{secret.api-key}}", "s3"),
+        ("Bearer {{secret.a.b}}", "Bearer dotted"),
+        ("{{job.id}} {{execution.id}} {{execution.attempt}} {{execution.cause}}", "j e 2 API"),
+        ("{{execution.attempt}}", 2),
+        ("{{job.name}}", None),
+        ('{{job.name | default: "no name"}}', "no name"),
+        ("{{scheduled_at}}", "2026-12-01T09:00:00Z"),
+        ("{{scheduled_at | local}}", "2026-12-01T10:00:00+01:00"),
+        ("{{scheduled_at|local}}!", "2026-12-01T10:00:00+01:00!"),
+        ('{{input.none | default: "a \\" b"}}', 'a " b'),
+        ("{{input.none | default: 'single'}}", "single"),
+        ("{{input.none | default: -1.5}}", -1.5),
+        ("{{input.none | default: false}}", False),
+        ("{{input.none | default: null}}", None),
+        ("{{input.a.b | default: 1}}", 7),
+        ("{{config.off | default: 1}}", 1),
+        ('{{config.off.deeper | default: ""}}', ""),
+        ('{{secret.none | default: "-"}}', "-"),
         ("", ""),
         ({"k": ["{{input.a.b}}", 1, None, {"z": "{{input.t}}"}]}, {"k": [7, 1, None, {"z": True}]}),
         (3.5, 3.5),
@@ -72,12 +100,24 @@ def test_template_is_filled(template: Any, rendered: Any) -> None:
         ("{{ }}", "", "is not a path"),
         ("{{input.}}", "", "is not a path"),
         ("{{input..a}}", "", "is not a path"),
-        ("{{input.a | upper}}", "", "is not a path"),
+        ("{{input.a | upper}}", "", "the filter upper cannot stand here"),
+        ("{{input.a | local}}", "", "the filter local cannot stand here"),
+        ("{{scheduled_at | local | local}}", "", "the filter local cannot stand here"),
+        ("{{input.a | default}}", "", "the filter default cannot stand here"),
+        ("{{input.a | default: 1 | default: 2}}", "", "the filter default cannot stand here"),
+        ("{{input.a | default: {} }}", "", "is no value for a default"),
+        ("{{input.a | default: NaN}}", "", "is no value for a default"),
+        ("{{input.a | default: word}}", "", "is no value for a default"),
+        ('{{input.a | default: "open}}', "", "the filter default cannot stand here"),
+        ("{{input.a |}}", "", "no filter follows it"),
         ("{{input a}}", "", "is not a path"),
         ("{{{input.a}}}", "", "is not a path"),
         ("{{inputs.a}}", "", "inputs is not known"),
-        ("{{secret.x}}", "", "secret is not available yet"),
-        ("{{config.x}}", "", "config is not available yet"),
+        ("{{secret}}", "", "names no secret"),
+        ("{{job}}", "", "there is no such value"),
+        ("{{job.endpoint}}", "", "there is no such value"),
+        ("{{execution.id.x}}", "", "there is no such value"),
+        ("{{scheduled_at.x}}", "", "there is no such value"),
         ({"a/b": [1, {"c": "{{x}}"}]}, "/a~1b/1/c", "x is not known"),
         ({"k{{input.a}}": 1}, "/k{{input.a}}", "a member's name holds"),
     ],
@@ -100,6 +140,8 @@ def test_wrong_template_is_refused_where_it_stands(template: Any, pointer: str, 
         ("{{input.list.²}}", "there is no input.list.²"),
         ("{{input.list." + "9" * 5000 + "}}", "there is no input.list.9"),
         ("{{input.text.0}}", "there is no input.text.0"),
+        ("{{config.none}}", "there is no config.none"),
+        ("{{secret.none}}", "there is no secret.none"),
     ],
 )
 def test_name_that_is_not_there_is_an_error_that_says_which(template: str, message: str) -> None:
@@ -247,3 +289,21 @@ def test_value_that_would_end_a_header_is_refused() -> None:
     with pytest.raises(TemplateError) as refused:
         render_headers({"X-Text": "{{input.text}}"}, CONTEXT)
     assert refused.value.pointer == "/X-Text"
+
+
+def test_what_a_template_names_is_said_with_its_place() -> None:
+    template = {"a": ["{{secret.one}}", {"b": "x {{config.c.d}}{{secret.two.x | default: 1}}"}], "c": "\\{{secret.no}}"}
+    assert names(template, "secret") == {"one", "two.x"}
+    assert names(template, "config") == {"c.d"}
+    assert [(pointer, str(name)) for pointer, name in named(template)] == [
+        ("/a/0", "secret.one"),
+        ("/a/1/b", "config.c.d"),
+        ("/a/1/b", "secret.two.x"),
+    ]
+
+
+def test_a_secret_stands_in_a_urls_query_and_not_in_its_path() -> None:
+    check_url_template("https://e.example/a?key={{secret.k}}", PUBLIC)
+    for url in ("https://e.example/{{secret.k}}", "https://e.example/{{secret.k}}?a={{input.b}}"):
+        with pytest.raises(Refused, match="may not stand in a URL's path"):
+            check_url_template(url, PUBLIC)

@@ -4,6 +4,8 @@
 -- none; else an endpoint that is not there lacks its own jobs alone.
 -- The endpoints are locked, ids ascending, as a foreign key locks them: so none is being deleted
 -- (delete_endpoint), and their present versions are read after that.
+-- An endpoint with a payload spec is as one that is not there, unless the inputs were validated
+-- (is_validated).
 -- As the caller: row level security holds.   Returns: a row for each; job_id is null where it was not made.
 -- Raises: 22023 where a list is shorter than another, an input is no object or a time is none; KR012 where
 -- p_is_whole and an endpoint is not there.
@@ -30,6 +32,7 @@ begin
                   where endpoint.workspace_id = v_workspace_id
                     and endpoint.name = any (p_endpoints)
                     and endpoint.deleted_at is null
+                    and (endpoint.payload_spec_id is null or kronos.is_validated(endpoint.payload_spec_id))
                   order by endpoint.endpoint_id
                     for key share),
            exists (select

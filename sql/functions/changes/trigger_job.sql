@@ -3,6 +3,7 @@
 -- Without one it shares the row's lock, so that a job which is being cancelled gets no run.
 -- Returns: the job that was triggered; null where none of that name in the caller's workspace is a CRON job
 -- that is ACTIVE or PAUSED, or the workspace is suspended.
+-- Raises: KR020 where it has an input of its own that was not validated against the endpoint's payload spec.
 create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean)
 returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -39,7 +40,8 @@ begin
         end if;
         exit when found;
     end loop;
-    select made_of.version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms into v_made_of
+    select made_of.version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms,
+           endpoint.payload_spec_id into v_made_of
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
       join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id
@@ -48,6 +50,11 @@ begin
        and endpoint.type <> 'INTERNAL';
     if not found then
         return null;
+    end if;
+    if p_input is not null and v_made_of.payload_spec_id is not null
+       and not kronos.is_validated(v_made_of.payload_spec_id) then
+        raise sqlstate 'KR020' using
+            message = 'the endpoint names a payload spec, against which the input was not validated';
     end if;
     select admitted.verdict, admitted.reason into v_verdict, v_reason
       from kronos.admit_run(v_job, kronos.clock()) as admitted;

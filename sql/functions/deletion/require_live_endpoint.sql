@@ -4,7 +4,8 @@
 -- for the other: a deletion that comes second finds the job, and a job that comes second finds the deletion,
 -- because a locked row is read as it is now, whatever the statement's snapshot says.
 -- After the row and not before: register_pg_cron has the workspace's lock then, which a deletion takes first.
--- Raises: KR012.
+-- Where the endpoint names a payload spec, a new job's input was validated against it as it is now.
+-- Raises: KR012; KR020 where it was not.
 -- A run of a live job needs no look: its maker holds the job's row, and an endpoint with a live job is not
 -- deleted. That leaves those of jobs that may be over: an execution that is retried, which keeps the
 -- created_at of its first life, and one of a backfill.
@@ -12,14 +13,20 @@ create or replace function kronos.require_live_endpoint() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_deleted_at timestamptz;
+    v_deleted_at      timestamptz;
+    v_payload_spec_id uuid;
 begin
-    select deleted_at into v_deleted_at
+    select deleted_at, payload_spec_id into v_deleted_at, v_payload_spec_id
       from kronos.endpoints
      where endpoint_id = new.endpoint_id
        for key share;
     if v_deleted_at is not null then
         raise sqlstate 'KR012' using message = 'the endpoint was deleted at the same time';
+    end if;
+    if v_payload_spec_id is not null and tg_op = 'INSERT' and tg_relid = 'kronos.jobs'::regclass
+       and not kronos.is_validated(v_payload_spec_id) then
+        raise sqlstate 'KR020' using
+            message = 'the endpoint names a payload spec, against which the input was not validated';
     end if;
     return null;
 end

@@ -11,9 +11,11 @@ declare
     v_endpoint record;
 begin
     for v_endpoint in
-        select endpoint.endpoint_id, made_of.spec
+        select endpoint.endpoint_id, spec_of.spec
           from kronos.endpoints as endpoint
           join kronos.endpoint_versions as made_of using (endpoint_id, version)
+          join kronos.endpoint_versions as spec_of on spec_of.endpoint_id = made_of.endpoint_id
+           and spec_of.version = coalesce(made_of.spec_version, made_of.version)
          where endpoint.endpoint_id = any (p_endpoint_ids[1:p_limit])
          order by array_position(p_endpoint_ids, endpoint.endpoint_id)
     loop

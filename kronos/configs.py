@@ -1,0 +1,81 @@
+"""Configs: named JSON objects, whose values templates hold. A change makes the next version of each endpoint that names
+it."""
+
+from collections.abc import Collection, Sequence
+
+import orjson
+
+from kronos import documents, endpoint_checks, errors
+from kronos.database import WorkspaceView
+from kronos.documents import CONFIG, User
+from kronos.errors import Fault
+from kronos.model import Document, JsonObject
+
+MAX_VALUES_BYTES = 64 * 1024
+_MOST_LOOKS = 5
+_MOST_TOLD = 20
+
+
+def require_small(values: JsonObject) -> None:
+    """Raises Unprocessable where the values are too large: each delivery may be made of them."""
+    if (size := len(orjson.dumps(values))) > MAX_VALUES_BYTES:
+        detail = f"the values have {size} bytes, at most {MAX_VALUES_BYTES} are kept"
+        raise errors.Unprocessable.of(Fault(pointer="/values", detail=detail, hint="Make several configs."))
+
+
+async def replace(
+    view: WorkspaceView,
+    name: str,
+    values: JsonObject,
+    *,
+    if_match: Collection[int] | None,
+    if_none_match: Collection[int],
+    must_exist: bool,
+) -> tuple[Document, bool]:
+    """The config's next version, or its first; and whether it is new. Equal values make no version.
+
+    Executions that exist keep the values that they have. Raises Conflict (templates_need_value) where endpoints'
+    templates name a value that it would no longer have, PreconditionFailed, Unprocessable.
+    """
+    require_small(values)
+    for _ in range(_MOST_LOOKS):
+        present = await view.one_or_none(documents.GET, {"kind": CONFIG.kind, "name": name})
+        if present is None:
+            if must_exist:
+                raise errors.PreconditionFailed(f"the config {name!r} does not exist: If-Match finds nothing")
+            return await documents.create(view, CONFIG, name, values)
+        documents.refuse_condition(CONFIG, present, if_match=if_match, known=if_none_match)
+        if _is_same(present.content, values):
+            return present, False
+        users = await documents.users(view, CONFIG, name)
+        _refuse_missing(name, values, users)
+        params = documents.replacing(CONFIG, name, values, if_match=if_match, if_none_match=if_none_match) | {
+            "uses": len(users),
+            "versions": sum(each.version for each in users),
+        }
+        written, document = await view.judged_write(
+            (documents.LOCK, params), None, (documents.REPLACE, params), (documents.GET, params)
+        )
+        if written:
+            return document[0], False
+    raise errors.Conflict(f"the config {name!r}, or an endpoint that names it, is changed at the same time: try again")
+
+
+def _is_same(present: JsonObject, values: JsonObject) -> bool:
+    return orjson.dumps(present, option=orjson.OPT_SORT_KEYS) == orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+
+
+def _refuse_missing(config: str, values: JsonObject, users: Sequence[User]) -> None:
+    """Raises Conflict where templates name what the config would not have."""
+    faults: list[Fault] = []
+    for user in users:
+        for pointer, name in endpoint_checks.names_in(user.spec):
+            if name.root == "config" and not endpoint_checks.has(values, name):
+                detail = f"the endpoint {user.name} names {{{{{name}}}}} at {pointer}"
+                hint = "Keep the value, or change the endpoint first: a | default: needs none."
+                faults.append(Fault(pointer="/values", detail=detail, hint=hint))
+        if len(faults) >= _MOST_TOLD:
+            break
+    if faults:
+        told = f"the config {config!r} would lack values that templates name: {faults[0].detail}"
+        raise errors.Conflict(told, code="templates_need_value", faults=tuple(faults[:_MOST_TOLD]))

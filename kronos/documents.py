@@ -1,0 +1,230 @@
+"""What can be done to the named documents that endpoints name: configs and payload specs. A change makes the next
+version."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from kronos import errors, idempotency
+from kronos.database import PAGE_BYTES, WorkspaceView
+from kronos.model import Config, Document, DocumentKind, Json, ListedDocument, PayloadSpec
+from kronos.sql import statement
+
+MOST_USERS = 10_000
+"""Endpoints that may name one document: a change of a config makes a version of each, in one statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenDocument:
+    """The document and version that a statement wrote."""
+
+    document_id: UUID
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedDocument:
+    """As MatchedEndpoint."""
+
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentDeletion:
+    """Whether a document was deleted; None: there is none of that name."""
+
+    is_deleted: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """An endpoint that names a document."""
+
+    name: str
+    version: int
+    spec: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentType:
+    """What differs between configs and payload specs."""
+
+    kind: DocumentKind
+    operation: idempotency.Operation
+    what: str
+    routes: str
+    not_found: type[errors.NotFound]
+    row: Callable[..., Config | PayloadSpec]
+
+    def shown(self, document: Document) -> Config | PayloadSpec:
+        """The document as the API gives it."""
+        return self.row(
+            document.document_id,
+            document.workspace,
+            document.name,
+            document.version,
+            document.content,
+            document.created_at,
+            document.updated_at,
+        )
+
+
+def _config(
+    id: UUID, workspace: str, name: str, version: int, content: Json, made: datetime, edited: datetime
+) -> Config:
+    return Config(
+        config_id=id,
+        workspace=workspace,
+        name=name,
+        version=version,
+        values=content,
+        created_at=made,
+        updated_at=edited,
+    )
+
+
+def _payload_spec(
+    id: UUID, workspace: str, name: str, version: int, content: Json, made: datetime, edited: datetime
+) -> PayloadSpec:
+    return PayloadSpec(
+        payload_spec_id=id,
+        workspace=workspace,
+        name=name,
+        version=version,
+        schema=content,
+        created_at=made,
+        updated_at=edited,
+    )
+
+
+CONFIG = DocumentType(
+    kind="CONFIG",
+    operation="config",
+    what="config",
+    routes="configs",
+    not_found=errors.ConfigNotFound,
+    row=_config,
+)
+PAYLOAD_SPEC = DocumentType(
+    kind="PAYLOAD_SPEC",
+    operation="payload_spec",
+    what="payload spec",
+    routes="payload-specs",
+    not_found=errors.PayloadSpecNotFound,
+    row=_payload_spec,
+)
+
+INSERT = statement("documents.insert_document", WrittenDocument)
+GET = statement("documents.get_document", Document)
+_LIST = statement("documents.list_documents", ListedDocument)
+LOCK = statement("documents.lock_document", WrittenDocument)
+REPLACE = statement("documents.replace_document", WrittenDocument)
+_MATCH = statement("documents.match_document", MatchedDocument)
+_DELETE = statement("documents.delete_document", DocumentDeletion)
+_USERS = statement("documents.list_users", User)
+
+
+async def create(
+    view: WorkspaceView, kind: DocumentType, name: str, content: Json, *, idempotency_key: str | None = None
+) -> tuple[Document, bool]:
+    """A document, and whether it is new. Raises Conflict when the name is taken, Unprocessable (idempotency_mismatch),
+    OutcomeUnknown."""
+    key = idempotency.key(kind.operation, idempotency_key, name, content)
+
+    async def made(document_id: UUID) -> Document:
+        document = await view.one_or_none(GET, {"kind": kind.kind, "name": name})
+        if document is None or document.document_id != document_id:
+            raise kind.not_found(
+                f"the {kind.what} {name!r} that this idempotency key made was deleted: a new one needs a new key"
+            )
+        return document
+
+    return await idempotency.once(view, key, lambda: _create(view, kind, name, content, key), made)
+
+
+async def _create(
+    view: WorkspaceView, kind: DocumentType, name: str, content: Json, key: idempotency.Key | None = None
+) -> Document:
+    params = {"kind": kind.kind, "name": name, "content": Jsonb(content, dumps=orjson.dumps), **idempotency.params(key)}
+    written, document = await view.write_then_read(INSERT, params, GET, params)
+    if not written:
+        fault = errors.Fault(
+            pointer="/name", detail=f"a {kind.what} has this name", hint=f"PUT changes an existing {kind.what}"
+        )
+        raise errors.Conflict(f"the {kind.what} {name!r} exists", faults=(fault,))
+    return document[0]
+
+
+async def get(view: WorkspaceView, kind: DocumentType, name: str) -> Document:
+    """The document. Raises ConfigNotFound or PayloadSpecNotFound."""
+    if (found := await view.one_or_none(GET, {"kind": kind.kind, "name": name})) is None:
+        raise not_found(view, kind, name)
+    return found
+
+
+async def list_page(
+    view: WorkspaceView, kind: DocumentType, *, limit: int, before: tuple[datetime, UUID] | None
+) -> list[ListedDocument]:
+    """Up to `limit` documents, newest first, after the position `before`; fewer where they are more than
+    PAGE_BYTES."""
+    created_at, document_id = before or (None, None)
+    params = {"kind": kind.kind, "limit": limit, "bytes": PAGE_BYTES}
+    return await view.rows(_LIST, params | {"before_created_at": created_at, "before_id": document_id})
+
+
+async def users(view: WorkspaceView, kind: DocumentType, name: str, *, limit: int = MOST_USERS + 1) -> list[User]:
+    """The endpoints that name it, by name."""
+    return await view.rows(_USERS, {"kind": kind.kind, "name": name, "limit": limit})
+
+
+def replacing(
+    kind: DocumentType, name: str, content: Json, *, if_match: Collection[int] | None, if_none_match: Collection[int]
+) -> dict[str, object]:
+    """The parameters of LOCK and REPLACE."""
+    return {
+        "kind": kind.kind,
+        "name": name,
+        "content": Jsonb(content, dumps=orjson.dumps),
+        "if_match": None if if_match is None else list(if_match),
+        "if_none_match": list(if_none_match),
+        "uses": None,
+        "versions": None,
+    }
+
+
+def refuse_condition(
+    kind: DocumentType, present: Document, *, if_match: Collection[int] | None, known: Collection[int]
+) -> None:
+    """Raises PreconditionFailed where a condition excludes the version that is there."""
+    if present.version in known or (if_match is not None and present.version not in if_match):
+        raise errors.PreconditionFailed(
+            f"the {kind.what} {present.name!r} is at version {present.version}, which the condition excludes"
+        )
+
+
+async def delete(
+    view: WorkspaceView, kind: DocumentType, name: str, *, if_match: Collection[int] | None = None
+) -> None:
+    """Delete a document that no endpoint names. Raises ConfigNotFound or PayloadSpecNotFound, Conflict,
+    PreconditionFailed."""
+    params = {"kind": kind.kind, "name": name, "if_match": None if if_match is None else list(if_match)}
+    _, (deletion,) = await view.write_then_read(_MATCH, params, _DELETE, params)
+    if deletion.is_deleted is None:
+        raise not_found(view, kind, name)
+    if not deletion.is_deleted:
+        named = [each.name for each in await users(view, kind, name, limit=11)]
+        more = " and others" if len(named) > 10 else ""
+        raise errors.Conflict(
+            f"the {kind.what} {name!r} is named by the endpoints {', '.join(named[:10])}{more}: "
+            "change or delete them first",
+            code=f"{kind.operation}_in_use",
+        )
+
+
+def not_found(view: WorkspaceView, kind: DocumentType, name: str) -> errors.NotFound:
+    """That there is no such document."""
+    return kind.not_found(f"no {kind.what} {name!r} in workspace {view.workspace}")

@@ -1,0 +1,131 @@
+"""What an endpoint names, held against what there is: its config, its payload spec, its secrets, and in its templates
+the paths into them."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from kronos import errors, payloads
+from kronos.database import WorkspaceView
+from kronos.delivery import template
+from kronos.delivery.template import Name
+from kronos.documents import CONFIG, MOST_USERS, PAYLOAD_SPEC, DocumentType
+from kronos.errors import Fault
+from kronos.model import DocumentKind, Json, JsonObject
+from kronos.sql import statement
+
+TEMPLATES = ("url", "headers", "body_template")
+"""The members of an endpoint's spec that templates stand in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedDocument:
+    """A config or payload spec that an endpoint is to name."""
+
+    kind: DocumentKind
+    document_id: UUID
+    version: int
+    content: Json
+    users: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What an endpoint names, as it is there; None: nothing."""
+
+    config: NamedDocument | None
+    payload_spec: NamedDocument | None
+
+
+_DOCUMENTS = statement("endpoints.find_documents", NamedDocument)
+
+
+async def named(view: WorkspaceView, *, config: str | None, payload_spec: str | None) -> Named:
+    """The config and payload spec of these names. Raises Unprocessable where one is not there, or is named by as many
+    endpoints as may name one."""
+    if config is None and payload_spec is None:
+        return Named(config=None, payload_spec=None)
+    found = {each.kind: each for each in await view.rows(_DOCUMENTS, {"config": config, "payload_spec": payload_spec})}
+    faults = [
+        *_absent(CONFIG, "/config", config, found.get("CONFIG")),
+        *_absent(PAYLOAD_SPEC, "/payload_spec", payload_spec, found.get("PAYLOAD_SPEC")),
+    ]
+    if faults:
+        raise errors.Unprocessable.of(*faults)
+    return Named(config=found.get("CONFIG"), payload_spec=found.get("PAYLOAD_SPEC"))
+
+
+def _absent(kind: DocumentType, pointer: str, name: str | None, found: NamedDocument | None) -> Iterator[Fault]:
+    if name is None:
+        return
+    if found is None:
+        yield Fault(
+            pointer=pointer,
+            detail=f"there is no {kind.what} {name!r} in this workspace",
+            hint=f"Create it first: POST …/{kind.routes}.",
+        )
+    elif found.users >= MOST_USERS:
+        yield Fault(
+            pointer=pointer,
+            detail=f"{found.users} endpoints name the {kind.what} {name!r}, as many as may",
+            hint=f"Make another {kind.what}.",
+        )
+
+
+async def unknown_secrets(view: WorkspaceView, names: Collection[str]) -> set[str]:
+    """Those of the names that are no secrets of the workspace: all of them, as long as there are no secrets."""
+    return set(names)
+
+
+async def require_sound(view: WorkspaceView, spec: JsonObject, of: Named) -> None:
+    """Whether everything that the templates of an endpoint's spec name can be there. Raises Unprocessable, with the
+    pointer of each that cannot."""
+    faults: list[Fault] = []
+    secrets: dict[str, str] = {}
+    for pointer, name in names_in(spec):
+        if name.root == "secret":
+            secrets.setdefault(name.rest, pointer)
+        elif fault := _fault(pointer, name, of):
+            faults.append(fault)
+    if secrets:
+        for secret in sorted(await unknown_secrets(view, secrets.keys())):
+            detail = f"{{{{secret.{secret}}}}}: there is no secret {secret!r} in this workspace"
+            faults.append(Fault(pointer=secrets[secret], detail=detail, hint="Create it first: POST …/secrets."))
+    if faults:
+        raise errors.Unprocessable.of(*faults)
+
+
+def names_in(spec: JsonObject) -> Iterator[tuple[str, Name]]:
+    """Every name in the templates of a spec, with its pointer into the endpoint."""
+    for member in TEMPLATES:
+        for pointer, name in template.named(spec.get(member)):
+            yield f"/spec/{member}{pointer}", name
+
+
+def _fault(pointer: str, name: Name, of: Named) -> Fault | None:
+    if name.default is not None:
+        return None
+    if name.root == "config":
+        if of.config is None:
+            detail = f"{{{{{name}}}}}: the endpoint names no config"
+            return Fault(pointer=pointer, detail=detail, hint='Name one: "config": "production".')
+        if not has(of.config.content, name):
+            detail = f"{{{{{name}}}}}: the config has no such value"
+            return Fault(pointer=pointer, detail=detail, hint="Add it to the config, or write a | default: here.")
+    if name.root == "input" and not (of.payload_spec is None or _may_have(of.payload_spec.content, name)):
+        detail = f"{{{{{name}}}}}: no input has such a value that is valid against the payload spec"
+        return Fault(pointer=pointer, detail=detail, hint="Mend the path, or the payload spec.")
+    return None
+
+
+def _may_have(schema: Json, name: Name) -> bool:
+    return payloads.may_have(schema, name.parts[1:])
+
+
+def has(values: Mapping[str, Json], name: Name) -> bool:
+    """Whether a config has the value, or the name a default."""
+    try:
+        template.render("{{" + str(name) + "}}", {"config": values})
+    except template.TemplateError:
+        return name.default is not None
+    return True

@@ -1,0 +1,27 @@
+-- delete_document: deletes a config or payload spec of the transaction's workspace that no endpoint names.
+-- Executions that were made with one of its versions keep it. Who names it shares its row (named_document),
+-- and is looked for once that is locked.
+-- Returns: whether it was deleted; false: an endpoint names it; null: no such document.
+create or replace function kronos.delete_document(p_kind text, p_name text) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_document_id uuid;
+begin
+    select document_id into v_document_id
+      from kronos.documents
+     where workspace_id = kronos.current_workspace_id()
+       and kind = p_kind and name = p_name and deleted_at is null
+       for update;
+    if not found then
+        return null;
+    end if;
+    if exists (select from kronos.endpoints
+                where payload_spec_id = v_document_id and deleted_at is null)
+       or exists (select from kronos.endpoints where config_id = v_document_id and deleted_at is null) then
+        return false;
+    end if;
+    update kronos.documents set deleted_at = kronos.now() where document_id = v_document_id;
+    return true;
+end
+$$;

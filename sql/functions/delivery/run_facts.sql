@@ -1,0 +1,13 @@
+-- run_facts: what templates may name of executions that are being delivered, and a claim does not carry:
+-- their causes, their jobs' names, and their ticks as the clocks of the jobs' zones show them. A one-shot
+-- that is its execution has no name, and UTC.
+create or replace function kronos.run_facts(p_execution_ids uuid[])
+returns table (execution_id uuid, cause text, job_name text, scheduled_local text)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    select live.execution_id, live.cause, job.name,
+           kronos.local_text(kronos.finite(live.scheduled_at), coalesce(job.timezone, 'UTC'))
+      from unnest(p_execution_ids) as wanted (execution_id)
+      join kronos.execution_live as live on live.execution_id = wanted.execution_id
+      left join kronos.jobs as job on job.job_id = live.job_id
+$$;

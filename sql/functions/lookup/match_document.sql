@@ -1,0 +1,21 @@
+-- match_document: match_endpoint of a document.     Returns: its version; null where none was asked for, or
+-- there is no such document.
+-- Raises: KR014 where it is at another version.
+create or replace function kronos.match_document(p_kind text, p_name text, p_versions integer[])
+returns integer
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_version integer;
+begin
+    if p_versions is null then
+        return null;
+    end if;
+    select version into v_version
+      from kronos.documents
+     where workspace_id = kronos.current_workspace_id()
+       and kind = p_kind and name = p_name and deleted_at is null
+       for no key update;
+    return kronos.match_version('it is', v_version, p_versions);
+end
+$$;

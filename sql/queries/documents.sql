@@ -1,0 +1,156 @@
+-- name: insert_document
+-- No row: the name is taken.
+with document as (
+    insert into kronos.documents (workspace_id, kind, name)
+    values (kronos.current_workspace_id(), %(kind)s, %(name)s)
+        on conflict (workspace_id, kind, name) where deleted_at is null do nothing
+    returning document_id, workspace_id, version
+), made_of as (
+    insert into kronos.document_versions (document_id, version, workspace_id, content)
+    select document_id, version, workspace_id, %(content)s from document
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
+    select workspace_id, lower(%(kind)s), %(idempotency_key)s, %(request_sha256)s, document_id
+      from document
+     where %(idempotency_key)s::text is not null
+)
+select document_id, version from document;
+
+-- name: get_document
+select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
+       document.created_at, document.updated_at
+  from kronos.documents as document
+  join kronos.document_versions as made_of using (document_id, version)
+  join kronos.workspaces as workspace on workspace.workspace_id = document.workspace_id
+ where document.workspace_id = kronos.current_workspace_id()
+   and document.kind = %(kind)s and document.name = %(name)s and document.deleted_at is null;
+
+-- name: list_documents
+-- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
+with found as materialized (
+    select document.document_id, document.version, document.created_at,
+           row_number() over (order by document.created_at desc, document.document_id desc) as nth
+      from kronos.documents as document
+     where document.workspace_id = kronos.current_workspace_id()
+       and document.kind = %(kind)s
+       and document.deleted_at is null
+       and (document.created_at, document.document_id)
+           < (case when %(before_created_at)s::timestamptz is null then 'infinity'
+                   else %(before_created_at)s::timestamptz end,
+              case when %(before_id)s::uuid is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+                   else %(before_id)s::uuid end)
+     order by document.created_at desc, document.document_id desc
+     limit %(limit)s::integer + 1
+), page as materialized (
+    select found.document_id, found.nth
+      from found
+     cross join lateral (select sum(octet_length(earlier_one.content::text)) as bytes
+                           from found as earlier
+                           join kronos.document_versions as earlier_one using (document_id, version)
+                          where earlier.nth <= found.nth) as so_far
+     where found.nth <= %(limit)s::integer and (found.nth = 1 or so_far.bytes <= %(bytes)s::integer)
+)
+select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
+       document.created_at, document.updated_at,
+       (select count(*) from page) < (select count(*) from found) as _more
+  from page
+  join kronos.documents as document using (document_id)
+  join kronos.document_versions as made_of using (document_id, version)
+  join kronos.workspaces as workspace on workspace.workspace_id = document.workspace_id
+ where document.workspace_id = kronos.current_workspace_id()
+ order by document.created_at desc, document.document_id desc;
+
+-- name: lock_document
+-- First where a document is changed: its version, once every session that reads it for an endpoint or a job
+-- has ended. What follows in the transaction sees what they wrote. No row: there is none of the name.
+select document_id, version
+  from kronos.documents
+ where workspace_id = kronos.current_workspace_id()
+   and kind = %(kind)s and name = %(name)s and deleted_at is null
+   for update;
+
+-- name: replace_document
+-- The next version, after lock_document. Of a config each endpoint that names it has its own next
+-- version with it, in ascending order, which refers to the one before for all but the config: executions that
+-- exist keep theirs. No row: another version than those in %(if_match)s, one of those in %(if_none_match)s,
+-- or its endpoints are not those that were looked at (%(uses)s, %(versions)s; null: whichever).
+with document as (
+    update kronos.documents as document
+       set version = version + 1, updated_at = kronos.now()
+     where workspace_id = kronos.current_workspace_id()
+       and kind = %(kind)s
+       and name = %(name)s
+       and deleted_at is null
+       and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
+       and version <> all (%(if_none_match)s::integer[])
+       and (%(uses)s::bigint is null
+            or (%(uses)s::bigint, %(versions)s::bigint) = (
+                    select count(*), coalesce(sum(endpoint.version), 0)
+                      from kronos.endpoints as endpoint
+                     where endpoint.config_id = document.document_id and endpoint.deleted_at is null
+                   ))
+    returning document_id, workspace_id, version, kind
+), made_of as (
+    insert into kronos.document_versions (document_id, version, workspace_id, content)
+    select document_id, version, workspace_id, %(content)s from document
+), named as materialized (
+    select endpoint.endpoint_id, document.version as config_version
+      from document
+      join kronos.endpoints as endpoint on endpoint.config_id = document.document_id
+     where document.kind = 'CONFIG' and endpoint.deleted_at is null
+     order by endpoint.endpoint_id
+       for no key update of endpoint
+), endpoint as (
+    update kronos.endpoints as endpoint
+       set version = endpoint.version + 1, updated_at = kronos.now()
+      from named
+     where endpoint.endpoint_id = named.endpoint_id
+    returning endpoint.endpoint_id, endpoint.workspace_id, endpoint.version, named.config_version
+), next as (
+    insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
+                                          max_attempts, max_crashes, config_id, config_version, spec_version)
+    select endpoint.endpoint_id, endpoint.version, endpoint.workspace_id, 'null', 'null', before.timeout_ms,
+           before.max_attempts, before.max_crashes, before.config_id, endpoint.config_version,
+           coalesce(before.spec_version, before.version)
+      from endpoint
+      join kronos.endpoint_versions as before on before.endpoint_id = endpoint.endpoint_id
+       and before.version = endpoint.version - 1
+), gate as (
+    update kronos.endpoint_gate as gate
+       set latest_version = endpoint.version
+      from endpoint
+     where gate.endpoint_id = endpoint.endpoint_id and gate.latest_version is not null
+)
+select document_id, version from document;
+
+-- name: match_document
+-- First where a document is deleted: that it is at one of the versions in %(if_match)s; null: any will do.
+-- One row.
+select kronos.match_document(%(kind)s, %(name)s, %(if_match)s::integer[]) as version;
+
+-- name: delete_document
+-- One row. False: an endpoint names it; null: no such document.
+select kronos.delete_document(%(kind)s, %(name)s) as is_deleted;
+
+-- name: list_users
+-- The endpoints that name a document, as many as %(limit)s, and what their templates are in.
+select endpoint.name, endpoint.version, spec_of.spec
+  from kronos.documents as document
+ cross join lateral (select named.endpoint_id
+                       from kronos.endpoints as named
+                      where named.config_id = document.document_id and named.deleted_at is null
+                      union all
+                     select named.endpoint_id
+                       from kronos.endpoints as named
+                      where named.payload_spec_id = document.document_id
+                        and named.deleted_at is null) as named
+  join kronos.endpoints as endpoint on endpoint.endpoint_id = named.endpoint_id
+  join kronos.endpoint_versions as made_of on made_of.endpoint_id = endpoint.endpoint_id
+   and made_of.version = endpoint.version
+  join kronos.endpoint_versions as spec_of on spec_of.endpoint_id = made_of.endpoint_id
+   and spec_of.version = coalesce(made_of.spec_version, made_of.version)
+ where document.workspace_id = kronos.current_workspace_id()
+   and document.kind = %(kind)s and document.name = %(name)s and document.deleted_at is null
+ order by endpoint.name
+ limit %(limit)s;

@@ -1,0 +1,34 @@
+-- name: enter_validated
+-- First in a transaction that makes something for an endpoint with a payload spec: against which of its
+-- versions the inputs were validated (is_validated).
+select set_config('kronos.validated', %(validated)s, true) as validated;
+
+-- name: find_spec_of
+-- The payload spec that an endpoint names. No row: none, or there is no such endpoint.
+select spec.document_id, spec.version, spec.name, made_of.content
+  from kronos.endpoints as endpoint
+  join kronos.documents as spec on spec.document_id = endpoint.payload_spec_id
+  join kronos.document_versions as made_of on made_of.document_id = spec.document_id
+   and made_of.version = spec.version
+ where endpoint.workspace_id = kronos.current_workspace_id()
+   and endpoint.name = %(endpoint)s and endpoint.deleted_at is null;
+
+-- name: lock_endpoint
+-- As lock_document: first where an endpoint is to name another payload spec.
+select endpoint_id, version
+  from kronos.endpoints
+ where workspace_id = kronos.current_workspace_id() and name = %(name)s and deleted_at is null
+   for update;
+
+-- name: count_inputs
+-- The live jobs whose inputs a payload spec is for, or an endpoint's: how many, and their inputs' bytes.
+select count(*) as jobs, coalesce(sum(pg_column_size(live.input)), 0)::bigint as bytes
+  from kronos.live_inputs(%(payload_spec)s::text, %(endpoint)s::text, null) as live;
+
+-- name: list_inputs
+-- The same jobs with their inputs, made since %(since_seconds)s ago (null: all), oldest first.
+select live.job_id, live.name, live.endpoint, live.input::text as input
+  from kronos.live_inputs(%(payload_spec)s::text, %(endpoint)s::text,
+                          %(since_seconds)s::double precision) as live
+ order by live.created_at, live.job_id
+ limit %(limit)s;

@@ -1,0 +1,157 @@
+"""Payload specs: what a schema may be, what an input is told, and that neither can hold up a process."""
+
+from typing import Any
+
+import pytest
+
+from kronos import errors
+from kronos.payloads import MAX_EFFORT, MAX_WEIGHT, compiled, may_have
+
+
+def laughs(keyword: str, levels: int) -> dict[str, Any]:
+    """A schema whose parts are applied two to the power of `levels` times to one value."""
+    parts: dict[str, Any] = {"a0": {"type": "integer"}}
+    for level in range(1, levels + 1):
+        parts[f"a{level}"] = {keyword: [{"$ref": f"#/$defs/a{level - 1}"}] * 2}
+    return {"$defs": parts, "$ref": f"#/$defs/a{levels}"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer", "detail"),
+    [
+        (3, "/schema", "not of types"),
+        ({"type": "strin"}, "/schema/type", "not valid"),
+        ({"properties": {"a": {"minimum": "1"}}}, "/schema/properties/a/minimum", "not of type"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "/schema/$schema", "another dialect"),
+        ({"$schema": 3}, "/schema/$schema", "another dialect"),
+        ({"$ref": "https://example.com/x.json"}, "/schema", "leads to no part"),
+        ({"$ref": "file:///etc/passwd"}, "/schema", "leads to no part"),
+        ({"$ref": "#/$defs/none"}, "/schema", "leads to no part"),
+        ({"$defs": {"x": {"$anchor": "x"}}, "$ref": "#x"}, "/schema", "leads to no part"),
+        ({"$defs": {"x": {"$id": "https://example.com/x"}}}, "/schema", "$id is not supported"),
+        ({"$dynamicRef": "#x"}, "/schema", "$dynamicRef is not supported"),
+        ({"pattern": "(?=a)b"}, "/schema/pattern", "regex"),
+        ({"pattern": "(a)\\1"}, "/schema/pattern", "regex"),
+        ({"pattern": "(((a{1,99}){1,99}){1,99}){1,99}"}, "/schema/pattern", "regex"),
+        ({"format": "zzz"}, "/schema/format", "Unknown format"),
+        ({"allOf": [{"$ref": "#"}]}, "/schema", "refers to itself"),
+        (laughs("anyOf", 20), "/schema", f"more than {MAX_WEIGHT} times"),
+        (laughs("allOf", 20), "/schema", f"more than {MAX_WEIGHT} times"),
+        ({"anyOf": [{"properties": {"a": {"$ref": "#"}}}] * 2}, "/schema", f"more than {MAX_WEIGHT} times"),
+        ({"allOf": [{"pattern": "a"}] * 51}, "/schema", "51 patterns"),
+        ({"patternProperties": {f"a{n}": {} for n in range(51)}}, "/schema", "51 patterns"),
+        ({"description": "x" * 70_000}, "/schema", "at most 65536"),
+        (
+            {
+                "$ref": "#/$defs/a0",
+                "$defs": {f"a{n}": {"$ref": f"#/$defs/a{n + 1}"} for n in range(900)} | {"a900": {}},
+            },
+            "/schema",
+            "nested too deep",
+        ),
+    ],
+)
+def test_a_schema_that_is_none_or_too_heavy_is_refused_where_it_is(schema: Any, pointer: str, detail: str) -> None:
+    with pytest.raises(errors.Unprocessable) as refused:
+        compiled(schema)
+    (fault,) = refused.value.faults
+    assert (fault.pointer, detail in fault.detail, bool(fault.hint)) == (pointer, True, True), fault
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        True,
+        {},
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://example.com/report"},
+        {"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}, "value": {"type": "integer"}}},
+        {
+            "$defs": {
+                "any": {
+                    "anyOf": [
+                        {"type": ["string", "number", "boolean", "null"]},
+                        {"type": "array", "items": {"$ref": "#/$defs/any"}},
+                        {"type": "object", "additionalProperties": {"$ref": "#/$defs/any"}},
+                    ]
+                }
+            },
+            "$ref": "#/$defs/any",
+        },
+        {
+            "type": "object",
+            "properties": {f"p{n}": {"type": "string", "pattern": "^[a-z]+$"} for n in range(50)},
+            "required": [f"p{n}" for n in range(50)],
+        },
+    ],
+)
+def test_what_people_write_is_taken(schema: Any) -> None:
+    assert compiled(schema).weight <= MAX_WEIGHT
+
+
+def test_an_input_is_told_what_is_wrong_where_and_by_which_rule_and_never_its_values() -> None:
+    validator = compiled(
+        {"properties": {"a/b": {"type": "integer", "minimum": 3}, "m": {"enum": [1]}}, "required": ["c"]}
+    )
+    faults = validator.faults({"a/b": 1, "m": "my secret"}, pointer="/input")
+    assert {(each.pointer, each.hint) for each in faults} == {
+        ("/input/a~1b", "The payload spec says so at /schema/properties/a~1b/minimum."),
+        ("/input/m", "The payload spec says so at /schema/properties/m/enum."),
+        ("/input", "The payload spec says so at /schema/required."),
+    }
+    assert "my secret" not in repr(faults)
+    assert validator.faults({"a/b": 3, "m": 1, "c": None}, pointer="/input") == ()
+
+
+def test_the_faults_of_a_large_input_are_not_collected() -> None:
+    """43 s and 5.7 GB, for what anybody may send: the first fault says enough."""
+    validator = compiled({"properties": {"list": {"items": {"required": [f"p{n}" for n in range(200)]}}}})
+    faults = validator.faults({"list": [{}] * 20_000}, pointer="/input")
+    assert [each.pointer for each in faults] == ["/input/list/0"]
+
+
+def test_weight_and_size_together_are_bounded() -> None:
+    validator = compiled(laughs("anyOf", 8))
+    assert (validator.weight > 500, validator.weight <= MAX_WEIGHT) == (True, True)
+    (fault,) = validator.faults({"x": "y" * (MAX_EFFORT // validator.weight)}, pointer="/input")
+    assert "too many to be validated" in fault.detail
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "(a|a)*c", "[ab]*a[ab]{200}c"])
+def test_a_pattern_is_matched_in_linear_time(pattern: str) -> None:
+    validator = compiled({"pattern": pattern, "type": "string"})
+    assert validator.faults("ab" * 20_000 + "!", pointer="") != ()
+
+
+OBJECT = {
+    "type": "object",
+    "properties": {"a": {"properties": {"b": {"type": "integer"}}, "additionalProperties": False}},
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "path", "expected"),
+    [
+        (OBJECT, "a", True),
+        (OBJECT, "a.b", True),
+        (OBJECT, "a.c", False),
+        (OBJECT, "b", False),
+        (OBJECT, "a.b.c", False),
+        ({}, "a.b", True),
+        (True, "a", True),
+        (False, "a", False),
+        ({"type": "string"}, "a", False),
+        ({"type": ["string", "array"]}, "0", True),
+        ({"type": "array"}, "a", False),
+        ({"type": "array", "prefixItems": [True], "items": False}, "1", False),
+        ({"type": "array", "maxItems": 2}, "2", False),
+        ({"patternProperties": {"^x": {}}, "additionalProperties": False}, "y", True),
+        ({"allOf": [{}, OBJECT]}, "b", False),
+        ({"anyOf": [OBJECT, {"type": "string"}]}, "b", False),
+        ({"anyOf": [OBJECT, {}]}, "b", True),
+        ({"$ref": "#/$defs/o", "$defs": {"o": OBJECT}}, "b", False),
+        ({"properties": {"next": {"$ref": "#"}}, "additionalProperties": False}, "next.next.x", False),
+    ],
+)
+def test_whether_an_input_may_have_a_path(schema: Any, path: str, expected: bool) -> None:
+    assert may_have(schema, tuple(path.split("."))) is expected
