@@ -1,10 +1,11 @@
 """What can be done to a job that is there. A change of it settles its due ticks first, in the same transaction and
 round trip."""
 
+import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import orjson
@@ -26,12 +27,31 @@ class Changed:
     entries: int
 
 
+Made = TypeVar("Made", bound=Changed)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """Which job a change is about, and how many executions the ticks due before it became."""
 
     job_id: UUID | None
     executions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelledJob(Changed):
+    """A job that was cancelled, and whether it has executions that have still to be."""
+
+    has_runs_left: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelling:
+    """How many executions of a cancelled job it got on with, 0 where nothing can be done at this moment; and whether
+    all have ended, or run their last attempt."""
+
+    done: int
+    is_over: bool
 
 
 JobChanges: TypeAlias = Mapping[str, object]
@@ -43,10 +63,15 @@ CHANGEABLE = ("name", "title", "endpoint", "input", "tags", *jobs.TERMS)
 SETTLE = statement("jobs.settle_ticks", Settled)
 _SETTLE_VERSION = statement("jobs.settle_version", Settled)
 _REPLACE = statement("jobs.replace_cron_job", Changed)
-_CANCEL = statement("jobs.cancel_job", Changed)
+_CANCEL = statement("jobs.cancel_job", CancelledJob)
+_CANCEL_FURTHER = statement("jobs.cancel_further", Cancelling)
 _TRIGGER = statement("jobs.trigger_job", Changed)
 _TRIGGER_MANY = statement("jobs.trigger_jobs", Execution)
 
+_log = logging.getLogger("kronos.api")
+_CANCEL_SECONDS = 3.0
+"""So long the request that cancels a job with very many executions ends them, some thousands a tenth of a second;
+workers and the reaper go on."""
 _NULLABLE = ("name", "title", "starts_at", "ends_at", "max_runs")
 _LIVE = ("ACTIVE", "PAUSED")
 MOST_OVERTAKINGS = 25
@@ -56,10 +81,10 @@ Versions: TypeAlias = Collection[int] | None
 
 
 async def change(
-    view: WorkspaceView, job: str, write: Statement[Changed], params: dict[str, object], *, if_match: Versions
-) -> tuple[bool, Job]:
-    """Settle the job's ticks, change it, and read it, in one transaction; whether it was changed, and the job as it is
-    then.
+    view: WorkspaceView, job: str, write: Statement[Made], params: dict[str, object], *, if_match: Versions
+) -> tuple[Made | None, Job]:
+    """Settle the job's ticks, change it, and read it, in one transaction; what was changed, if anything was, and the
+    job as it is then.
 
     Nothing is changed where a live job is at none of the versions `if_match`. Raises JobNotFound, PreconditionFailed,
     and Conflict (job_not_updatable) where `job` is the id of a version that was replaced, and the job goes on.
@@ -78,7 +103,7 @@ async def change(
         await refuse_replaced(view, present[0])
         if present[0].status in _LIVE:
             _refuse_unmatched(present[0], if_match)
-    return bool(written), present[0]
+    return written[0] if written else None, present[0]
 
 
 async def refuse_replaced(view: WorkspaceView, present: Job) -> None:
@@ -182,13 +207,31 @@ def _why_not_updatable(job: Job) -> str:
 async def cancel(view: WorkspaceView, job: str, *, if_match: Versions = None) -> Job:
     """Retire a live job, remove its pg_cron entry, cancel what waits: all or nothing. A job that is over stays so.
 
+    Of more than a thousand executions none is claimed from then on, and they end in steps, each committed.
+
     Raises JobNotFound, PreconditionFailed, Conflict (a replaced version of a job that goes on), PgCronUnavailable,
     DatabaseUnavailable.
     """
-    is_cancelled, present = await change(view, job, _CANCEL, {}, if_match=if_match)
-    if not is_cancelled:
+    cancelled, present = await change(view, job, _CANCEL, {}, if_match=if_match)
+    if cancelled is None:
         _refuse_unmatched(present, if_match)
+    elif cancelled.has_runs_left:
+        await _cancel_further(view, cancelled.job_id)
     return present
+
+
+async def _cancel_further(view: WorkspaceView, job_id: UUID) -> None:
+    """End executions of a cancelled job, so many at a time. What stops it is no error of the request: it is
+    cancelled."""
+    until = time.monotonic() + _CANCEL_SECONDS
+    while time.monotonic() < until:
+        try:
+            (step,) = await view.rows(_CANCEL_FURTHER, {"job_id": job_id})
+        except errors.KronosError as error:
+            _log.warning("executions of job %s, which was cancelled, will end later: %s", job_id, error)
+            return
+        if step.is_over or not step.done:
+            return
 
 
 async def trigger(

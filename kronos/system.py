@@ -3,12 +3,14 @@ data."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID
 
 from psycopg.conninfo import conninfo_to_dict
 
 from kronos import tzdata
 from kronos.database import InstanceView
+from kronos.model import JsonObject
 from kronos.readiness import Readiness, why_degraded, why_not_ready
 from kronos.sql import statement
 
@@ -46,6 +48,22 @@ class Status:
     alarm_failure: str | None
     waiting_endpoints: int
     waiting_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingWork:
+    """A suspension, a resumption or a cancellation that holds since then, and that rows still follow in steps.
+
+    remaining: jobs of the workspace; of a CANCELLATION executions of the job, counted up to 10,000. last_error: at,
+    type and message of the last step that failed.
+    """
+
+    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION"]
+    workspace: str
+    job_id: UUID | None
+    remaining: int
+    since: datetime
+    last_error: JsonObject | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +110,8 @@ class ZoneData:
 
 
 _STATUS = statement("system.get_status", Status)
+_STEPS = statement("system.list_steps", PendingWork)
+_STEPS_SHOWN = 100
 _DRIFT = statement("system.list_drift", DriftRow)
 _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
 _ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
@@ -112,6 +132,11 @@ async def status(view: InstanceView) -> Status:
     """The instance as PostgreSQL tells it. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_STATUS, {})
     return found
+
+
+async def steps(view: InstanceView) -> list[PendingWork]:
+    """What is followed in steps, oldest first, up to a hundred. Raises DatabaseUnavailable."""
+    return await view.rows(_STEPS, {"limit": _STEPS_SHOWN})
 
 
 async def drift(view: InstanceView, *, limit: int) -> Drift:

@@ -55,7 +55,7 @@ grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;
 grant select, update on kronos.endpoint_gate to kronos_worker;
 grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
-                kronos.heartbeats, kronos.document_versions to kronos_worker;
+                kronos.heartbeats, kronos.document_versions, kronos.cancelled_jobs to kronos_worker;
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
@@ -64,6 +64,8 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.is_job_entry_right(uuid, text, jsonb),
                           kronos.find_api_key(text), kronos.pg_cron_health(), kronos.settle_ticks(uuid),
                           kronos.suspend_workspace(), kronos.resume_workspace(), kronos.turn_further(),
+                          kronos.cancel_runs(uuid[], jsonb), kronos.cancel_further(uuid),
+                          kronos.steps_under_way(integer),
                           kronos.trigger_job(text, uuid, jsonb, boolean), kronos.delete_workspace(),
                           kronos.delete_endpoint(text), kronos.delete_document(text, text),
                           kronos.retry_execution(uuid, text),

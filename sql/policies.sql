@@ -20,7 +20,8 @@ begin
           from unnest(array['workspaces', 'api_keys', 'endpoints', 'endpoint_versions', 'endpoint_gate',
                             'jobs', 'execution_live', 'execution_done', 'attempt', 'attempt_late',
                             'heartbeats', 'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns',
-                            'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks',
+                            'cancelled_jobs', 'catch_up_wave', 'backfills', 'backfill_redriven',
+                            'late_days', 'history_weeks',
                             'job_tags', 'retention', 'workspace_retention', 'dead_letters', 'operations',
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
                             'document_versions']) as relation
@@ -54,11 +55,11 @@ begin
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late',
-                            'heartbeats', 'document_versions']) as relation
+                            'heartbeats', 'document_versions', 'cancelled_jobs']) as relation
          union all
         -- The fleet's own: nothing in them is for a member of kronos_api.
         select 'of_the_fleet_alone', relation, 'as restrictive to kronos_api using (false)'
-          from unnest(array['attempt_late', 'heartbeats']) as relation
+          from unnest(array['attempt_late', 'heartbeats', 'cancelled_jobs']) as relation
          union all
         -- Time zones are nobody's: alarm reads them where a job is stored.
         select 'of_everybody', 'zones', 'for select to kronos_api using (true)'

@@ -12,26 +12,34 @@ from kronos.api.dependencies import KEY, Instance, SettingsOf
 from kronos.api.document import answers
 from kronos.api.operation import Operation
 from kronos.api.schemas import DriftQuery
-from kronos.system import Drift, Status, ZoneData
+from kronos.system import Drift, PendingWork, Status, ZoneData
 
 router = APIRouter(prefix="/v1/system", tags=["system"], route_class=Operation, dependencies=[Depends(KEY)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
-    """pg_cron, lag, workers and time zone data; `warnings` say what keeps ticks from their time, or soon will."""
+    """pg_cron, lag, workers and time zone data; `steps`: suspensions, resumptions and cancellations that hold, and
+    that rows still follow; `warnings` say what keeps ticks from their time, or soon will."""
 
     status: Status
+    steps: list[PendingWork]
     time_zone_data: ZoneData
     warnings: list[str]
 
 
 @router.get("/status", responses=answers({200: InstanceStatus}))
 async def get_status(instance: Instance, settings: SettingsOf) -> Response:
-    """The instance: pg_cron, lag, workers, time zone data."""
+    """The instance: pg_cron, lag, workers, what is followed in steps, time zone data."""
     found = await system.status(instance)
     zones = await system.zone_data(instance, database_url=settings.database_url.get_secret_value())
-    return answer(InstanceStatus(status=found, time_zone_data=zones, warnings=system.warnings_of(found, zones)))
+    shown = InstanceStatus(
+        status=found,
+        steps=await system.steps(instance),
+        time_zone_data=zones,
+        warnings=system.warnings_of(found, zones),
+    )
+    return answer(shown)
 
 
 @router.get("/drift", responses=answers({200: Drift}))

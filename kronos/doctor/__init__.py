@@ -31,6 +31,7 @@ from kronos.doctor.facts import (
     Reaped,
     RetentionState,
     StaleZone,
+    StepsUnderWay,
     TablePart,
     TimeZoneData,
     Waiting,
@@ -58,6 +59,7 @@ _FAULTS = statement("doctor.list_faults", FaultyJob)
 _LEFT_BEHIND = statement("doctor.list_left_behind", LeftBehind)
 _OVERDUE_JOBS = statement("doctor.list_overdue", OverdueJob)
 _ZONES_STALE = statement("doctor.list_stale_zones", StaleZone)
+_STEPS = statement("doctor.list_steps", StepsUnderWay)
 _WORKERS = statement("doctor.get_workers", Workers)
 _WAITING = statement("doctor.list_waiting", Waiting)
 _PARTITIONS = statement("doctor.list_missing_partitions", Partition)
@@ -117,6 +119,7 @@ class Doctor:
         yield "malformed jobs", one(lambda: findings.faults(self._rows(_FAULTS, limit=LISTED)))
         yield "deletions", one(lambda: findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED)))
         yield "overdue jobs", one(lambda: findings.overdue(self._rows(_OVERDUE_JOBS, limit=LISTED)))
+        yield "steps", one(lambda: instance.steps(self._rows(_STEPS, limit=LISTED)))
         yield "workers", self._deliveries
         yield "time zones", one(lambda: findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED)))
         yield "time zone data", one(lambda: self._zone_data(version))

@@ -56,6 +56,19 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepsUnderWay:
+    """A suspension, a resumption or a cancellation that rows still follow, and for how long; see system.PendingWork."""
+
+    kind: str
+    workspace: str
+    job_id: UUID | None
+    remaining: int
+    since: datetime
+    last_error: JsonObject | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """An endpoint whose due executions wait; `waits_for`: None, for a worker."""
 

@@ -79,9 +79,10 @@ select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(al
 -- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on
 -- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and
 -- exact counter, and one that is locked is being served by another claimer; unlimited endpoints' gates are
--- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember. The floor
--- is a hint that skips the dead beginning of the index; '-infinity' every few seconds. Where the gate names a
--- version (use: latest), what is claimed is made of that one; its timeout and attempts stay as they were.
+-- only read. Nothing of a suspended workspace, whose status alone says so: no gate has to remember; nor of a
+-- cancelled job whose executions are being ended (cancelled_jobs). The floor is a hint that skips the dead
+-- beginning of the index; '-infinity' every few seconds. Where the gate names a version (use: latest), what is
+-- claimed is made of that one; its timeout and attempts stay as they were.
 with wanted as materialized (
     select endpoint_id, quota, case when floor > '0001-01-01 00:00:00+00' then floor
                                     else '-infinity' end as floor
@@ -114,6 +115,7 @@ with wanted as materialized (
                            from kronos.execution_live as live
                           where live.endpoint_id = gate.endpoint_id and live.claim_token is null
                             and live.visible_at <= kronos.now() and live.visible_at >= gate.floor
+                            and live.job_id not in (select job_id from kronos.cancelled_jobs)
                           order by live.visible_at
                           limit greatest(gate.room, 0)
                             for update skip locked) as picked

@@ -216,6 +216,12 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
  order by left_behind.kind, left_behind.id
  limit %(limit)s;
 
+-- name: list_steps
+-- What is followed in steps, oldest first: see system.list_steps.
+select kind, workspace, job_id, remaining, since, last_error,
+       extract(epoch from kronos.now() - since)::double precision as seconds
+  from kronos.steps_under_way(%(limit)s);
+
 -- name: list_overdue
 -- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs
 -- wait for alarms of their own: the check of retention knows its hourly one.

@@ -522,8 +522,15 @@ select next.job_id, (select count(jobid) from registered)::integer as entries fr
 
 -- name: cancel_job
 -- Retires a live job, removes its pg_cron entry, cancels what waits, of its older versions too, and what runs
--- gets no other attempt. No row: nothing live to cancel.
-select job_id, entries from kronos.cancel_job();
+-- gets no other attempt. Where that is very much it is done by cancel_further (has_runs_left). No row:
+-- nothing live to cancel.
+select job_id, entries, coalesce(current_setting('kronos.has_runs_left', true), '') = 'on' as has_runs_left
+  from kronos.cancel_job();
+
+-- name: cancel_further
+-- Some more of a cancelled job's executions end. One row: how many, 0 where nothing can be done at this
+-- moment; and whether all have.
+select done, is_over from kronos.cancel_further(%(job_id)s);
 
 -- name: pause_job
 -- An ACTIVE CRON job is paused and its entry removed. A PAUSED one stays so, and takes the note and the end

@@ -11,6 +11,10 @@ select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_job
        alarm_failure, waiting_endpoints, waiting_seconds
   from kronos.system_status();
 
+-- name: list_steps
+-- Suspensions, resumptions and cancellations that are followed in steps, oldest first. No row: none.
+select kind, workspace, job_id, remaining, since, last_error from kronos.steps_under_way(%(limit)s);
+
 -- name: list_drift
 -- Jobs against cron.job: the first differences, each with how many there are. No row: none.
 select job_id, workspace, jobid, jobname, difference, differences from kronos.system_drift(%(limit)s);

@@ -13,6 +13,7 @@ create table kronos.turns (
     behind           uuid[]        not null default '{}',
     next_at          timestamptz   not null default '-infinity', -- those are not tried before
     steps_left       integer       not null,                     -- about: two a job
+    last_error       jsonb,                                      -- at, type, message; of the last that failed
     constraint turns_pkey            primary key (workspace_id),
     constraint turns_workspace_fkey  foreign key (workspace_id)
         references kronos.workspaces (workspace_id) on delete cascade,

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from conftest import Api
+from kronos import changes
 from sql_factory import make_cron_job
 
 
@@ -111,3 +112,56 @@ def test_drift_lists_what_the_reaper_will_put_right(own_api: Api, own_workspace:
 def test_without_a_key_nothing_is_told(api: httpx.Client, path: str) -> None:
     answer = httpx.get(f"{api.base_url}{path}")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
+def test_a_cancellation_that_is_under_way_is_shown_and_holds(
+    own_api: Api, own_workspace: str, su: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request ends very many executions in steps as long as its time lasts, and the workers' upkeep the others."""
+    client, jobs = own_api.client, f"/v1/workspaces/{own_workspace}/jobs"
+    for seconds in (0.0, 30.0):
+        monkeypatch.setattr(changes, "_CANCEL_SECONDS", seconds)
+        job = client.post(jobs, json={"endpoint": "sink", "trigger": "CRON", "cron": "0 3 * * *"}).json()["job_id"]
+        su.execute(
+            """
+            insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)
+            select kronos.uuid7(now() + n * interval '1 us'), job.workspace_id, job.job_id, job.endpoint_id, 1,
+                   'MANUAL', now(), now(), now(), 5, 3, 1000, '{}'
+              from kronos.jobs as job cross join generate_series(1, 1010) as n where job.job_id = %s
+            """,
+            [job],
+        )
+        assert client.delete(f"{jobs}/{job}").json()["status"] == "RETIRED"
+        found = client.get("/v1/system/status").json()["steps"]
+        left = 0 if seconds else 1010
+        assert [(each["kind"], each["job_id"], each["remaining"]) for each in found] == [
+            ("CANCELLATION", job, left)
+        ] * (left > 0)
+        while su.execute("select job_id from kronos.cancelled_jobs").fetchone():
+            su.execute("select kronos.upkeep(100)")
+        ended = su.execute(
+            "select distinct status, count(*) from kronos.executions where job_id = %s group by 1", [job]
+        )
+        assert ended.fetchall() == [("CANCELLED", 1010)]
+    assert client.get("/v1/system/status").json()["steps"] == []
+
+
+def test_a_suspension_that_is_under_way_is_shown_with_what_keeps_it(own_api: Api, su: psycopg.Connection) -> None:
+    job_id = make_cron_job(su, is_registered=True)
+    (workspace_id, slug) = su.execute(
+        "select workspace_id, slug from kronos.jobs join kronos.workspaces using (workspace_id) where job_id = %s",
+        [job_id],
+    ).fetchone() or (None, None)
+    su.execute("""
+        create function public.refuse() returns trigger language plpgsql
+            as $$ begin raise exception 'no pointer moves'; end $$;
+        create trigger refuse before update on kronos.pointers for each row execute function public.refuse();
+    """)
+    with su.transaction():
+        su.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
+        su.execute("select kronos.suspend_workspace()")
+    su.execute("select kronos.turn_some(%s)", [workspace_id])
+    (found,) = own_api.client.get("/v1/system/status").json()["steps"]
+    assert (found["kind"], found["workspace"], found["job_id"], found["remaining"]) == ("SUSPENSION", slug, None, 1)
+    assert found["last_error"]["message"] == "no pointer moves"

@@ -25,7 +25,7 @@ CHECKS = {
     "time zone data",
     "partitions", "partition notes", "partition owners", "retention", "default partitions", "growth", "ledger",
     "objects", "alarms",
-    "workers", "queue", "writes", "tables",
+    "workers", "queue", "writes", "tables", "steps",
 }  # fmt: skip
 
 

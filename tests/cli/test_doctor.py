@@ -50,6 +50,9 @@ def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
         ("revoke insert on kronos.execution_done from kronos_worker", "privileges objects"),
         ("""update kronos.jobs set timezone = 'Europe/Berlin', created_at = now() - interval '9 days'
              where job_id = %(job_id)s""", "time zones"),
+        ("insert into kronos.cancelled_jobs (job_id, workspace_id, first_version_id, reason, cancelled_at) select "
+         "job_id, workspace_id, job_id, '{}', now() - interval '1 hour' from kronos.jobs where job_id = %(job_id)s",
+         "steps"),
         ("update kronos.retention set ran_at = now() - interval '4 hours'", "retention"),
         ("update kronos.retention set done_at = now() - interval '4 days'", "retention"),
         ("comment on schema kronos is 'sql/ of another release'", "schema"),

@@ -233,6 +233,8 @@ def test_pg_cron_is_out_of_reach_of_those_who_serve_requests_and_deliver(
 _MAY = {
     "kronos_api": {
         "advance_backfill",
+        "cancel_further",
+        "cancel_runs",
         "cron_timezone",
         "delete_endpoint",
         "delete_workspace",
@@ -253,6 +255,7 @@ _MAY = {
         "retry_execution",
         "set_workspace_retention",
         "settle_ticks",
+        "steps_under_way",
         "suspend_workspace",
         "system_drift",
         "system_status",

@@ -1,22 +1,39 @@
 -- stop_backfills: a job that is cancelled cancels its backfills, in the same transaction, no matter who
--- cancels it. One that was replaced does not, nor one that has come to its end (ends_at, max_runs): a
--- backfill goes on with the version that it was made of.
+-- cancels it: what waits of them is cancelled, what runs gets no other attempt. Where that is very much, with
+-- all that is unfinished of their versions of the job, in steps (cancel_runs). One that was replaced does
+-- not, nor one that has come to its end (ends_at, max_runs): a backfill goes on with the version that it was
+-- made of.
 create or replace function kronos.stop_backfills() returns trigger
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_backfill_id uuid;
+    c_at_once constant integer := 1000;
+    c_reason  constant jsonb   := jsonb_build_object('code', 'job_cancelled',
+                                                     'detail', 'its job was cancelled');
+    v_backfill_ids  uuid[];
+    v_execution_ids uuid[];
 begin
-    for v_backfill_id in
-        select backfill_id
-          from kronos.backfills
+    with stopped as (
+        update kronos.backfills
+           set status = 'CANCELLED', status_reason = c_reason, completed_at = kronos.clock()
          where first_version_id = new.first_version_id and status = 'RUNNING'
-         order by backfill_id
-    loop
-        perform kronos.stop_backfill(v_backfill_id,
-                                     jsonb_build_object('code', 'job_cancelled',
-                                                        'detail', 'its job was cancelled'));
-    end loop;
+        returning backfill_id
+    )
+    select array_agg(backfill_id) into v_backfill_ids from stopped;
+    if v_backfill_ids is null then
+        return null;
+    end if;
+    v_execution_ids := array(select execution_id
+                               from kronos.execution_live
+                              where backfill_id = any (v_backfill_ids)
+                              limit c_at_once + 1);
+    if cardinality(v_execution_ids) <= c_at_once then
+        perform kronos.cancel_executions(v_execution_ids, c_reason);
+    else
+        perform kronos.cancel_runs(array(select distinct job_id
+                                           from kronos.backfills
+                                          where backfill_id = any (v_backfill_ids)), c_reason);
+    end if;
     return null;
 end
 $$;

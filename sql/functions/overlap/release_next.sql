@@ -11,17 +11,24 @@ set jit = off
 as $$
 declare
     v_from      constant bigint := kronos.runs_from(p_overlap_key);
-    v_waiting   uuid[] := array(select execution_id
-                                  from kronos.execution_live
-                                 where overlap_key = p_overlap_key
-                                   and overlap_nth >= v_from
-                                   and visible_at = 'infinity');
+    v_waiting   uuid[];
     v_newest    uuid;
     v_replaces  timestamptz;      -- what was made before this is to be replaced
 begin
-    if v_waiting = '{}' then
+    -- What nearly every call finds, before all that wait are read: retries may have made these many
+    if not exists (select from kronos.execution_live
+                    where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at = 'infinity')
+       or (exists (select from kronos.execution_live
+                    where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at < 'infinity')
+           and not exists (select from kronos.jobs
+                            where first_version_id = p_overlap_key and overlap = 'REPLACE')) then
         return false;
     end if;
+    v_waiting := array(select execution_id
+                         from kronos.execution_live
+                        where overlap_key = p_overlap_key
+                          and overlap_nth >= v_from
+                          and visible_at = 'infinity');
     select job_id into v_newest
       from kronos.jobs
      where job_id = (select job_id

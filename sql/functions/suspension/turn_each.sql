@@ -1,8 +1,8 @@
 -- turn_each: has some jobs of a workspace follow its last suspension or resumption: their ticks (p_ticks),
 -- and a pause that has run out ends; their entries (p_entries). Where one of them fails, its half of the
--- batch is tried apart, and so on, so that it stops no other. The caller holds the workspace's lock,
--- shared. Lock order: the jobs' rows, cron.job; waits for no row. Returns: those that are left behind:
--- held by somebody, or failed.
+-- batch is tried apart, and so on, so that it stops no other; the last failure is kept (last_error). The
+-- caller holds the workspace's lock, shared, and its row of kronos.turns. Lock order: the jobs' rows,
+-- cron.job; waits for no row. Returns: those that are left behind: held by somebody, or failed.
 create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean,
                                             p_entries boolean)
 returns uuid[]
@@ -55,6 +55,10 @@ begin
         if v_half = 0 or kronos.is_shortage(sqlstate) then
             raise warning 'kronos: % jobs, of % among them, cannot follow their workspace yet: % (%)',
                 cardinality(p_job_ids), p_job_ids[1], sqlerrm, sqlstate;
+            update kronos.turns
+               set last_error = jsonb_build_object('at', kronos.iso(kronos.clock()), 'type', sqlstate,
+                                                   'message', sqlerrm)
+             where workspace_id = (select workspace_id from kronos.jobs where job_id = p_job_ids[1]);
             return p_job_ids;
         end if;
     end;

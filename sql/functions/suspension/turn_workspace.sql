@@ -54,7 +54,7 @@ begin
         on conflict (workspace_id) do update
        set instants = excluded.instants, turned_at = excluded.turned_at, phase = default,
            after_created_at = default, after_job_id = default,
-           behind = default, next_at = default, steps_left = excluded.steps_left;
+           behind = default, next_at = default, steps_left = excluded.steps_left, last_error = default;
     return true;
 end
 $$;

@@ -1,0 +1,18 @@
+-- cancel_held: takes executions that are about to be cancelled, and wait, from under their overlap key, so
+-- that none of them lets the next one go as it ends: that one is cancelled with them. It looks at all that
+-- wait under the key, each time. The caller cancels them in the same transaction.
+create or replace function kronos.cancel_held(p_execution_ids uuid[]) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from kronos.execution_live
+      where execution_id = any (p_execution_ids)
+      order by execution_id
+        for update;
+    update kronos.execution_live
+       set overlap_key = null, overlap_nth = null, visible_at = least(visible_at, kronos.now())
+     where execution_id = any (p_execution_ids)
+       and overlap_key is not null
+       and claim_token is null;
+end
+$$;
