@@ -21,6 +21,8 @@ HEALTHY = 5
 # What is done to a job, whose id is %s, without a look at what refers to it.
 UNREADABLE = {
     "no such zone": "update kronos.jobs set schedule.timezone = 'Middle/Earth' where job_id = %s",
+    "weeks that go back": "update kronos.jobs set schedule.every_days = -7, schedule.anchor_local = '2026-01-01' where "
+    "job_id = %s",
     "every 0 seconds": "update kronos.jobs set schedule.every_seconds = 0, schedule.anchor = now() where job_id = %s",
 }
 WITHOUT_TICKS = {

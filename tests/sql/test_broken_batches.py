@@ -189,9 +189,20 @@ def poison(connection: Connection, job_id: uuid.UUID) -> None:
     )
 
 
-def test_one_jobs_broken_row_does_not_stop_the_others(superuser: Connection, tick: datetime) -> None:
+def send_back(connection: Connection, job_id: uuid.UUID) -> None:
+    """An interval whose next tick is an earlier one."""
+    connection.execute(
+        "update kronos.jobs set schedule.every_days = -7, schedule.anchor_local = '2026-01-01' where job_id = %s",
+        [job_id],
+    )
+
+
+@pytest.mark.parametrize("break_it", [poison, send_back])
+def test_one_jobs_broken_row_does_not_stop_the_others(
+    superuser: Connection, tick: datetime, break_it: Callable[[Connection, uuid.UUID], None]
+) -> None:
     rung, healthy, broken = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(3))
-    poison(superuser, broken)
+    break_it(superuser, broken)
     warnings: list[str] = []
     superuser.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
     assert fire(superuser, broken) == 2

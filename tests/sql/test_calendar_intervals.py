@@ -460,3 +460,23 @@ def test_a_malformed_one_is_told(shared: Connection, field: str, fault: str) -> 
     name, wrong = field.split(" = ")
     query = f"select kronos.schedule_fault(jsonb_populate_record({_SCHEDULE}, jsonb_build_object('{name}', {wrong})))"
     assert value(shared, query, Interval("2w", "2026-12-07T09:00").params()) == f"its interval cannot be: {fault}"
+
+
+@pytest.mark.parametrize(
+    "columns", ["row.every_days = -5", "row.every_days = 0", "row.every_days = null, row.every_months = -3"]
+)
+def test_one_that_goes_back_is_refused_as_it_is_read(shared: Connection, columns: str) -> None:
+    """By hand: a next tick that is not later than the one before would be looked for without end, by every ring."""
+    assignments = "; ".join(each.replace(" = ", " := ") for each in columns.split(", "))
+    shared.execute(
+        f"""
+        create or replace function pg_temp.next_of_a_broken_one() returns timestamptz language plpgsql as $$
+        declare
+            row kronos.schedule := kronos.read_schedule(null, '2w', null, 'UTC', 'SHIFT', 'FIRST', '2026-12-07T09:00');
+        begin
+            {assignments};
+            return kronos.next_tick(row, '2027-03-01T00:00Z');
+        end $$"""
+    )
+    with pytest.raises(psycopg.DataError):
+        shared.execute("select pg_temp.next_of_a_broken_one()")

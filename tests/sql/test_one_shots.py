@@ -219,6 +219,19 @@ def test_an_endpoint_that_is_being_deleted_takes_none_and_one_that_has_some_is_n
     assert unfinished == [{"is_deleted": False, "jobs": 1, "executions": 1, "backfills": 0}]
 
 
+def test_one_whose_endpoint_was_deleted_is_not_retried_though_the_clock_was_set_back(superuser: Connection) -> None:
+    """Its creation lies ahead then, as if it had just been made."""
+    endpoint = add_endpoint(superuser)
+    (made,) = make(superuser, endpoint)
+    superuser.execute("update kronos.execution_live set created_at = created_at + interval '1 hour'")
+    finish(superuser, status="FAILED")
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    assert value(superuser, "select kronos.delete_endpoint(%s)", [_name(superuser, endpoint)]) is True
+    with pytest.raises(psycopg.DatabaseError, match="the endpoint was deleted") as caught:
+        superuser.execute("select kronos.retry_execution(%s)", [made["job_id"]])
+    assert caught.value.sqlstate == "KR012"
+
+
 def test_a_deleted_workspace_is_kept_for_as_long_as_they_are(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     make(superuser, endpoint)

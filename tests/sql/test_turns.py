@@ -147,6 +147,19 @@ def test_upkeep_and_the_reaper_go_on_where_the_request_ended(
     assert_told(superuser, made, tick - 11 * MINUTE, is_over=True)
 
 
+def test_what_was_left_behind_is_tried_again_at_once_where_the_clock_was_set_back(
+    superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]]
+) -> None:
+    made = jobs(2)
+    turn(superuser, endpoint, "suspend")
+    superuser.execute(
+        "update kronos.turns set phase = 'BEHIND', behind = %s, next_at = now() + interval '1 hour'", [made]
+    )
+    superuser.execute("select kronos.turn_all(clock_timestamp())")  # one of them, whatever the time
+    assert len(value(superuser, "select behind from kronos.turns")) == 1
+    follow_all(superuser, endpoint)
+
+
 def test_instants_are_in_turn_whatever_was_written_by_hand_and_where_no_job_was_left_to_follow(
     superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime
 ) -> None:

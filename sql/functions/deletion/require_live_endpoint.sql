@@ -8,7 +8,7 @@
 -- Raises: KR012; KR020 where it was not.
 -- A run of a live job needs no look: its maker holds the job's row, and an endpoint with a live job is not
 -- deleted. That leaves those of jobs that may be over: an execution that is retried, which keeps the
--- created_at of its first life, and one of a backfill.
+-- created_at of its first life, before now or, where the clock was set back, after it; and one of a backfill.
 create or replace function kronos.require_live_endpoint() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -42,5 +42,5 @@ create or replace trigger jobs_that_return_need_a_live_endpoint
 create or replace trigger executions_that_return_need_a_live_endpoint
     after insert on kronos.execution_live
     for each row when (
-        new.created_at < kronos.now() or new.backfill_id is not null
+        new.created_at <> kronos.now() or new.backfill_id is not null
     ) execute function kronos.require_live_endpoint();

@@ -14,7 +14,7 @@ begin
     for v_workspace_id in
         select turn.workspace_id
           from kronos.turns as turn
-         where turn.next_at <= kronos.clock() and not kronos.is_held()
+         where kronos.is_turns_time(turn) and not kronos.is_held()
          order by turn.steps_left
          limit 1000
     loop

@@ -24,8 +24,8 @@ begin
         return 0;
     end if;
     select * into v_turn
-      from kronos.turns
-     where workspace_id = p_workspace_id and next_at <= kronos.clock()
+      from kronos.turns as turn
+     where workspace_id = p_workspace_id and kronos.is_turns_time(turn)
        for update skip locked;
     if not found then
         return 0;

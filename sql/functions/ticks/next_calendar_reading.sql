@@ -3,6 +3,8 @@
 -- such day its last one stands in, and the next is counted from the anchor again: 31 January, 28 February, 31
 -- March.
 -- Returns: null after the year 9980.   No step is walked: months and days are counted.
+-- Raises: 22xxx where the interval is none, as only a hand or a disk writes it: one that goes back would have
+-- every ring look for a later tick without end.
 create or replace function kronos.next_calendar_reading(p_days integer, p_months integer, p_anchor timestamp,
                                                         p_after timestamp)
 returns timestamp
@@ -12,7 +14,10 @@ declare
     v_count   integer;
     v_reading timestamp;
 begin
-    if p_after < p_anchor then
+    if least(p_days, p_months) < 1 then
+        raise exception 'an interval of % days, % months', coalesce(p_days, 0), coalesce(p_months, 0)
+            using errcode = 'invalid_parameter_value';
+    elsif p_after < p_anchor then
         return p_anchor;
     elsif p_after >= '9980-01-01' then
         return null;
