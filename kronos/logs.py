@@ -52,7 +52,7 @@ def configure(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    # The pool tells of each attempt and each dead connection; kronos.database tells once, and why. What the driver
+    # The pool logs each attempt and each dead connection; kronos.database logs once, and why. What the driver
     # warns of, an error that it ignored after another, is raised as that other one: each write that is refused with 412
     # would be a line with server and user.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
