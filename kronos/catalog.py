@@ -15,7 +15,7 @@ VIEWS = """
    where relnamespace = 'kronos'::regnamespace and relkind = 'v'
 """
 # What a schema's migration may change, views before the tables that they read, as readers take them. Of a partitioned
-# table itself alone: whoever uses a partition holds it too.
+# table itself alone: a session that uses a partition holds it too.
 LOCKABLE = """
   select oid::regclass::text, relkind = 'p'
     from pg_class
@@ -57,7 +57,7 @@ MADE_VIEWS = """
     from pg_class
    where relnamespace = 'kronos'::regnamespace and relkind = 'v' and relowner = 'kronos_owner'::regrole
 """
-# What others were granted on views, and on columns of views: a view that is made anew gets it again.
+# What others were granted on views, and on columns of views: a view that is made again gets it again.
 FOREIGN_GRANTS = """
   select class.relname::text, null::text, given.privilege_type::text, given.grantee::regrole::text, given.is_grantable
     from pg_class as class

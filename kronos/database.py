@@ -350,7 +350,7 @@ class Pool(AsyncConnectionPool[Connection]):
             raise writes.told(errors.from_database(error)) from error
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's own signature
-        """A connection that is alive, as far as its socket tells. Raises PoolTimeout."""
+        """A connection that is alive, as far as its socket shows. Raises PoolTimeout."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         self._asking += 1
         try:
@@ -414,7 +414,7 @@ class Pool(AsyncConnectionPool[Connection]):
 
 
 def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
-    """A class of connections that tells why one could not be made, which the pool keeps to itself."""
+    """A class of connections that reports why one could not be made, which the pool keeps to itself."""
 
     class Telling(AsyncConnection[TupleRow]):
         @classmethod

@@ -146,7 +146,7 @@ class Waking:
         """Set once it has made something."""
 
     def __enter__(self) -> Self:
-        """For the statement that is told `is_wanted`."""
+        """For the statement that takes `is_wanted`."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -54,7 +54,7 @@ def configure(settings: Settings) -> None:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     # Its lines hold addresses and, at DEBUG, what is sent: a password among it. Deliveries say what went wrong.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
-    # The pool tells of each attempt and each dead connection; kronos.database tells once, and why. What the driver
+    # The pool logs each attempt and each dead connection; kronos.database logs once, and why. What the driver
     # warns of, an error that it ignored after another, is raised as that other one: each write that is refused with 412
     # would be a line with server and user.
     logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -24,7 +24,7 @@ _PG_CRON_IS_ELSEWHERE = (
 # What a DBA does once when the migrating user is no superuser; cluster.sql skips what is there.
 _NOT_ALLOWED = "{message}; nothing was changed; let a superuser run once in database {database}: {statements}"
 
-# An upgrade waits so long for what somebody uses, and whoever comes after it waits as well; then it gives way, and
+# An upgrade waits this long for what a session uses, and sessions after it wait as well; then it gives way, and
 # tries again. Less than deadlock_timeout (1 s): where two wait for each other, it is the upgrade that gives way.
 _LOCK_TIMEOUT = "500ms"
 _TRIES = 30
@@ -122,7 +122,7 @@ def _upgrade_patiently(admin_url: str, to: str) -> None:
         except psycopg.Error as error:
             if error.sqlstate not in _IN_THE_WAY or left == 0:
                 raise
-        time.sleep(_PAUSE_SECONDS)  # nobody tells when a lock becomes free
+        time.sleep(_PAUSE_SECONDS)  # nothing signals that a lock became free
 
 
 def steps(at: str | None) -> list[tuple[str, str]]:

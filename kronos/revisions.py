@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from kronos import errors
 
 _log = logging.getLogger("kronos")
-# The comment, and not the table: whoever may use the schema may read it.
+# The comment, and not the table: every role that may use the schema may read it.
 _REVISION = """
 select coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class')
        from '^revision (.*)$'), ''),

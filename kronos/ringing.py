@@ -188,7 +188,7 @@ def _with_launcher(connection: Connection, found: Setup, progress: Progress) -> 
     until = time.monotonic() + _LAUNCHER_WITHIN
     while not found.has_launcher and time.monotonic() < until:
         progress(f"waiting for pg_cron's launcher: {until - time.monotonic():.0f} s at most")
-        time.sleep(_LOOK_EVERY)  # nobody tells when a process begins
+        time.sleep(_LOOK_EVERY)  # nothing signals that a process began
         (now,) = rows(connection, _SETUP, {})
         found = replace(found, has_launcher=now.has_launcher)
     return found

@@ -24,7 +24,7 @@ class ZoneRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The instance as PostgreSQL tells it. overdue_jobs: due for more than 150 s, which catch-up leaves none of;
+    """The instance as PostgreSQL reports it. overdue_jobs: due for more than 150 s, which catch-up leaves none of;
     counted up to 10,000.
 
     alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: whose due executions have waited for a worker
@@ -123,13 +123,13 @@ HELD = (
 
 
 async def zone_rules(view: InstanceView) -> ZoneRules:
-    """What tells sessions with old time zone data from new ones. Raises DatabaseUnavailable."""
+    """What distinguishes sessions with old time zone data from new ones. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_ZONE_RULES, {})
     return found
 
 
 async def status(view: InstanceView) -> Status:
-    """The instance as PostgreSQL tells it. Raises DatabaseUnavailable."""
+    """The instance as PostgreSQL reports it. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_STATUS, {})
     return found
 

@@ -1,4 +1,4 @@
-"""What has become of a request's writes, and so what its caller may be told of an error (decision 0028)."""
+"""What has become of a request's writes, and so how an error is reported to its caller (decision 0028)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ class Writes:
             self.is_sent = False
 
     def told(self, error: errors.KronosError) -> errors.KronosError:
-        """The error as its caller may be told it: one that says that nothing was changed only where that is certain."""
+        """The error as it is reported to the caller: it says that nothing was changed only where that is certain."""
         if not isinstance(error, errors.Unavailable):
             return error
         is_lost = isinstance(error, errors.ConnectionLost)
@@ -68,8 +68,8 @@ class WritesOfAll(Writes):
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """While this lasts, nobody who leaves may be told that nothing was done: it may still be sent, after a wait for
-        a connection."""
+        """While this lasts, no caller that leaves may hear that nothing was done: it may still be sent, after a wait
+        for a connection."""
         for each in self._of_each:
             each.is_shared = True
         try:

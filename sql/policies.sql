@@ -40,7 +40,7 @@ begin
                                  '''kronos.workspace_id'', true), '''')::uuid))')
                     ) as confined (name, rule)
          union all
-        -- A workspace sees itself; the instance's administrator, told by the setting kronos.instance_admin,
+        -- A workspace sees itself; the instance's administrator, named by the setting kronos.instance_admin,
         -- sees them all and makes them.
         select 'of_the_api', relation, 'to kronos_api using (true)'
           from unnest(array['workspaces', 'turns']) as relation

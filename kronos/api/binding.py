@@ -1,6 +1,6 @@
 """A route's parameters, read by what FastAPI has made of its signature, without FastAPI's way through each request.
 
-FastAPI finds out for each request anew what its route's parameters are: a third of the time that a creation spends
+FastAPI finds out again for each request what its route's parameters are: a third of the time that a creation spends
 above the database (decision 0045). Here that is found out once, for routes of the plain kind that most of ours are.
 Whatever is unusual, a value that is refused among it, is left to FastAPI, which finds it again and says so.
 """

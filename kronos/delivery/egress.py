@@ -54,7 +54,7 @@ _PORT_REFUSED = "a port that deliveries may not use"
 
 
 AddrInfo: TypeAlias = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[object, ...]]
-"""A target as getaddrinfo tells it, and happy eyeballs ask a socket for."""
+"""A target as getaddrinfo returns it, and as happy eyeballs pass it to a socket."""
 
 
 class AddressRefused(OSError):

@@ -203,7 +203,7 @@ def _stored_head(head: Head) -> str:
 
 def _stored_names(names: Iterable[str]) -> list[Json]:
     # Cut before they are a cache's key: an endpoint's headers and its answers' are the same in most deliveries (30 us
-    # of each), and what a receiver invents anew each time must not stay in memory.
+    # of each), and what a receiver invents each time must not stay in memory.
     cut = tuple(name[:_MAX_STORED_HEADER_CHARACTERS] for name in names)[:_MAX_NAMES_LOOKED_AT]
     is_usual = len(cut) <= _MAX_CACHED_NAMES and sum(map(len, cut)) <= _MAX_CACHED_CHARACTERS
     return list(_names_before(cut) if is_usual else _names(cut))

@@ -30,11 +30,11 @@ class Trust:
 
     @property
     def may_have_changed(self) -> bool:
-        """Whether the file has to be read anew, or is being read."""
+        """Whether the file has to be read again, or is being read."""
         return self._ca_file is not None and (self._reading.locked() or _mark(self._ca_file) != self._seen)
 
     async def look_again(self) -> None:
-        """Read the file anew if it has changed, on a thread: it takes the time of a hundred deliveries."""
+        """Read the file again if it has changed, on a thread: it takes the time of a hundred deliveries."""
         if self._ca_file is None or _mark(self._ca_file) == self._seen or self._reading.locked():
             return
         async with self._reading:

@@ -256,7 +256,7 @@ class Cluster:
                 return True
             if time.monotonic() > deadline:
                 raise ClusterFailed(f"PostgreSQL is not ready after {seconds:.0f} s:\n{self._end_of_log()}")
-            time.sleep(_POLL_SECONDS)  # the postmaster tells its state in a file only
+            time.sleep(_POLL_SECONDS)  # the postmaster writes its state to a file only
         return give_up()
 
     def _end_leftovers(self, data: Path | None = None) -> None:

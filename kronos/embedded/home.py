@@ -147,7 +147,7 @@ def _is_taken(descriptor: int) -> bool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if left:
-                time.sleep(_LOCK_PAUSE_SECONDS)  # nobody tells when the lock is let go of
+                time.sleep(_LOCK_PAUSE_SECONDS)  # nothing signals that the lock was released
             continue
         return True
     return False

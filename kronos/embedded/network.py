@@ -54,7 +54,7 @@ def require_free(host: str, port: int, *, patience: float) -> None:
                 f"cannot listen on {host} port {port}: {reason}. Choose another --port (KRONOS_PORT), "
                 "0 finds a free one"
             )
-        time.sleep(0.1)  # nobody tells when another process lets go of a port
+        time.sleep(0.1)  # nothing signals that another process released a port
 
 
 def readiness(base_url: str) -> ReadyAnswer:

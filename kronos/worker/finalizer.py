@@ -15,7 +15,7 @@ from kronos.worker.link import Link
 
 _log = logging.getLogger("kronos.worker")
 _MOST_IN_ONE_BATCH = 200
-# A result costs PostgreSQL 91 us in a batch of 10 and 49 in one of 100. A busy worker has as many in so long.
+# A result costs PostgreSQL 91 us in a batch of 10 and 49 in one of 100. A busy worker has 100 within this time.
 _GATHERED = 50
 _GATHERING_SECONDS = 0.004
 # What somebody else has locked is looked at so often, without waiting for it.
@@ -90,7 +90,7 @@ class Finalizer:
             _log.warning(
                 "%d results cannot be stored while another session holds locks on their executions or endpoints, such "
                 "as %s: "
-                "pg_locks tells whose; others are stored",
+                "pg_locks shows whose; others are stored",
                 len(waiting),
                 waiting[0][1].execution_id,
             )

@@ -15,7 +15,7 @@ from kronos.worker.watchdog import Watchdog
 _log = logging.getLogger("kronos.worker")
 # A socket whose other end vanished without a word is found by asking over it.
 _QUIET_SECONDS = 2.0
-# What kronos.resume_workspace tells.
+# What kronos.resume_workspace notifies of.
 _OLD_WORK = "old"
 _ZONES = "kronos_zones"
 
@@ -55,7 +55,7 @@ class Listener:
         while True:
             self._has_heard = False
             await self._hear(connection, max(0.001, min(_QUIET_SECONDS, self._watchdog.seconds_to_look)))
-            if self._are_zones_new:  # a session keeps the time zone data that it has read: the next one reads it anew
+            if self._are_zones_new:  # a session keeps the time zone data that it has read: the next one reads it again
                 self._are_zones_new = False
                 await self._watchdog.renew()
                 await self._link.close()
@@ -73,7 +73,7 @@ class Listener:
         self._wake.now(_endpoint_of(notify.payload), is_old=notify.payload == _OLD_WORK)
 
     async def _hear(self, connection: AsyncConnection[TupleRow], seconds: float) -> None:
-        """Take what is told, for so long, or until a time zone has new rules. Raises psycopg.Error.
+        """Take notifications for `seconds`, or until a time zone has new rules. Raises psycopg.Error.
 
         psycopg's generator sets up a new wait for each notification, which the claim would have to wait for.
         """

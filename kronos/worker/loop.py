@@ -30,7 +30,7 @@ _FULL_LOOK_SECONDS = 3.0
 # back.
 _REST_PER_FULL_LOOK = 20.0
 _LONGEST_REST_SECONDS = 30.0
-# Leases of dead workers, and what waits for another run, are looked for at most so often, however many wakes there are.
+# Leases of dead workers, and runs that wait for another, are checked at most this often, however many wakes there are.
 _UPKEEP_EVERY_SECONDS = 0.25
 # While a backfill is under way, so long after something has ended: what comes next of it need not wait for the next
 # upkeep.
@@ -98,7 +98,7 @@ class Loop:
             is_owed = (is_look_due and self._owes_look) or (self._owes_turn and bool(self._rotation))
             if has_room and self._wake.has_told and not is_owed:
                 # What was just committed is claimed before the look that it asks for. The next turn is the look's, and
-                # the next claim is for those that wait in turn: else they wait as long as others are told of.
+                # the next claim is for those that wait in turn: else they wait as long as others are announced.
                 self._rotation.offer_first(self._wake.take_told())
                 self._owes_look = self._owes_turn = True
                 await self._claim()

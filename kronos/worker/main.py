@@ -24,8 +24,8 @@ from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
 _log = logging.getLogger("kronos.worker")
-# What deliveries ended in is stored within so long after the last of them, or left to the leases. All of a worker's end
-# takes no longer than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
+# The results of deliveries are stored within this time after the last of them, or left to the leases. All of a worker's
+# end takes no longer than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
 _STORING = timedelta(seconds=4)
 # A claim under way when the worker is asked to stop takes milliseconds; one that waits for a lock, 2 s, and pauses has
 # given up by then.

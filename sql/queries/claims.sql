@@ -223,8 +223,8 @@ select execution_id from result where execution_id not in (select execution_id f
 -- CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were lost with
 -- their worker (max_crashes).
 -- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
--- attempt is told, and its row goes. One statement: all of the batch, or nothing. What it does not return was
--- ended before (judge_unapplied tells by whom).
+-- attempt is recorded, and its row goes. One statement: all of the batch, or nothing. What it does not return
+-- was ended before (judge_unapplied says by whom).
 -- Lock order: executions ascending, then gates ascending. "is not distinct from" on purpose: with "=" the
 -- planner takes the index of all leases for each row.
 with result as materialized (

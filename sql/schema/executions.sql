@@ -44,7 +44,7 @@ create table kronos.execution_live (
     constraint execution_live_attempts_bounded check (attempt_count <= max_attempts),
     constraint execution_live_held_is_unclaimed
         check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null)),
-    -- whoever gives it back ends it
+    -- the session that gives it back ends it
     constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),
     constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,

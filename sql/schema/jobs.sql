@@ -71,7 +71,7 @@ create unique index jobs_idempotency_taken on kronos.jobs (workspace_id, idempot
 -- One live job per name. Serves find_job.
 create unique index jobs_name_taken on kronos.jobs (workspace_id, name)
     where name is not null and status in ('ACTIVE', 'PAUSED');
--- At most one live version of a job, whoever writes.
+-- At most one live version of a job, no matter who writes.
 create unique index jobs_one_live_version on kronos.jobs (first_version_id)
     where status in ('ACTIVE', 'PAUSED');
 -- Serves end_jobs.
@@ -97,7 +97,7 @@ create index jobs_over on kronos.jobs (retired_at, job_id) where status in ('RET
 -- Serve the foreign keys where a version is deleted.
 create index jobs_by_previous on kronos.jobs (previous_version_id) where previous_version_id is not null;
 create index jobs_by_heir on kronos.jobs (replaced_by_id) where replaced_by_id is not null;
--- Serves zones_in_use, refresh_jobs, and whoever looks at all live CRON jobs: is_pg_cron_right,
+-- Serves zones_in_use, refresh_jobs, and all that look at every live CRON job: is_pg_cron_right,
 -- pg_cron_drift, count_jobs. One column: equal keys are stored once.
 create index jobs_by_zone on kronos.jobs (timezone) where trigger = 'CRON' and status in ('ACTIVE', 'PAUSED');
 -- Serves count_jobs and check_ledgers.

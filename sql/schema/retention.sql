@@ -13,7 +13,7 @@ create table kronos.retention (
     jobs_began_at     timestamptz not null default '-infinity',
     ran_at            timestamptz not null default now(),         -- the last run
     done_at           timestamptz not null default now(),         -- the last run that left nothing to do
-    -- since when kronos.history_weeks tells of all that finished
+    -- since when kronos.history_weeks covers all that finished
     weeks_from        timestamptz not null default now() + interval '1 day',
     constraint retention_pkey                primary key (only_row),
     constraint retention_is_one              check (only_row),

@@ -286,11 +286,23 @@ def test_a_repeated_request_is_known_after_its_time_has_passed(
     assert mismatched.json()["code"] == "idempotency_mismatch"
 
 
-def test_a_one_shots_execution_has_instants_like_any_other(api: httpx.Client, workspace: str) -> None:
-    job = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"trigger": "IMMEDIATE"},
+        {"trigger": "DELAYED", "run_at": "2126-12-01T09:00:00Z"},
+        {"trigger": "DELAYED", "run_at": "2126-12-01T09:00:00.500Z", "name": "named"},
+    ],
+)
+def test_a_one_shots_execution_has_instants_like_any_other(
+    api: httpx.Client, workspace: str, fields: dict[str, str]
+) -> None:
+    job = api.post(f"/v1/workspaces/{workspace}/jobs", json={"endpoint": "sink"} | fields).json()
     alone = api.get(f"/v1/workspaces/{workspace}/executions/{job['execution']['execution_id']}").json()
     assert sorted(job["execution"]) == sorted(alone)
-    assert job["execution"]["scheduled_at"] == alone["scheduled_at"]
+    instants = ("scheduled_at", "run_at", "created_at")
+    assert [job["execution"][name] for name in instants] == [alone[name] for name in instants]
+    assert job["run_at"] in (None, alone["scheduled_at"])
 
 
 def test_an_executions_log_begins_with_its_creation(api: httpx.Client, workspace: str) -> None:

@@ -95,7 +95,7 @@ def test_pausing_again_changes_only_what_is_given(api: httpx.Client, make: Calla
     assert post(api, f"{path}/pause", {"note": "b"})["status_reason"] == reason | {"note": "b"}
 
     longer = post(api, f"{path}/pause", {"until": "2098-02-01T00:00:00Z"})
-    assert longer["status_reason"] == reason | {"note": "b", "until": "2098-02-01T00:00:00.000000Z"}
+    assert longer["status_reason"] == reason | {"note": "b", "until": "2098-02-01T00:00:00Z"}
     assert at(longer["resume_at"]) == at("2098-02-01T00:00:00Z")
 
     bare = post(api, f"{path}/pause", {"until": None, "note": None})

@@ -197,3 +197,27 @@ def test_the_weeks_noted_are_those_of_the_rows_however_they_came(superuser: Conn
     again = superuser.execute(noted).fetchall()  # of what the default partition holds there is none
     assert again
     assert set(again) <= set(before)
+
+
+def test_a_week_has_168_hours_in_whatever_time_zone_a_session_is(superuser: Connection) -> None:
+    """Made in the last half hour, in UTC, of a week in which New York's clocks were put forward."""
+    endpoint = add_endpoint(superuser)
+    at = datetime(2025, 3, 9, 23, 30, tzinfo=UTC)
+    (job_id,) = values(
+        superuser,
+        """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                           status, scheduled_at, run_at, created_at, max_attempts, input)
+        select made.id, %(workspace_id)s, made.id, %(endpoint_id)s, 1, 'API', 'SUCCESS', %(at)s, %(at)s, %(at)s, 1, '{}'
+          from (select kronos.uuid7(%(at)s) as id) as made
+        returning execution_id
+        """,
+        {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "at": at},
+    )
+    found = """
+        select job_id
+          from kronos.find_one_shots(%s, '{IMMEDIATE}', '{COMPLETED}', null, null, null, 'infinity', %s, 5)
+    """
+    for timezone in ("UTC", "America/New_York"):
+        superuser.execute("select set_config('timezone', %s, false)", [timezone])
+        assert values(superuser, found, [[endpoint.endpoint_id], "ffffffff-ffff-ffff-ffff-ffffffffffff"]) == [job_id]

@@ -226,7 +226,7 @@ def test_one_whose_endpoint_was_deleted_is_not_retried_though_the_clock_was_set_
     superuser.execute("update kronos.execution_live set created_at = created_at + interval '1 hour'")
     finish(superuser, status="FAILED")
     superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
-    assert value(superuser, "select kronos.delete_endpoint(%s)", [_name(superuser, endpoint)]) is True
+    assert value(superuser, "select kronos.delete_endpoint(%s)", [name_of(superuser, endpoint)]) is True
     with pytest.raises(psycopg.DatabaseError, match="the endpoint was deleted") as caught:
         superuser.execute("select kronos.retry_execution(%s)", [made["job_id"]])
     assert caught.value.sqlstate == "KR012"

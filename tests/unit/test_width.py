@@ -7,7 +7,6 @@ import pytest
 
 from conftest import ROOT
 
-_COMMENT = re.compile(r"^ *-- \S.*$", re.MULTILINE)  # further in stands what is drawn, or aligned
 _WIDE = 110
 _SQL = {path.relative_to(ROOT / "sql").as_posix(): path.read_text() for path in (ROOT / "sql").rglob("*.sql")}
 _PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "sql" / "README.md"])
@@ -20,12 +19,6 @@ def test_sql() -> None:
         for name, text in _SQL.items()
         if (lines := [line for line in text.splitlines() if len(line) > _WIDE])
     } == {}
-
-
-def test_comments_of_sql() -> None:
-    comments = [(name, line) for name, text in _SQL.items() for line in _COMMENT.findall(text)]
-    assert len(comments) > 1000
-    assert [(name, line) for name, line in comments if len(line) > _WIDE] == []
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

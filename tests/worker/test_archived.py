@@ -117,7 +117,7 @@ def test_a_claim_that_was_given_back_is_not_in_the_history(superuser: psycopg.Co
                started_at = '2001-02-03' as started
           from kronos.execution_done
          where execution_id = any (%s)
-         order by execution_id
+         order by attempt_count
         """,
         [[first, second]],
     )

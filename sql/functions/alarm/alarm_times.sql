@@ -1,5 +1,5 @@
 -- alarm_times: the minutes and hours in UTC of a schedule's local times, and by how many days the shift can
--- move a date. p_zone is what zone_shifts tells.
+-- move a date. p_zone is what zone_shifts returns.
 -- Returns: bits, and day_shifts: some of -1, 0, 1, ascending.
 --
 -- To the times shifted by each distance of the zone from UTC come the instants to which ticks in a gap of the

@@ -3,9 +3,9 @@
 -- writes a row reads the text of each constraint again (0.07 ms of a job's creation for these), and this is
 -- kept by the session.
 -- A new status is stamp_job's to look at, which is called for it anyway: one-shots are COMPLETED many at a
--- time. Each rule as in a constraint: what is null breaks none. The first that is broken, by name, is told.
--- The trigger is the last of those before a row is written, and runs for logical replication too.   Raises:
--- 23514.
+-- time. Each rule as in a constraint: what is null breaks none. The first that is broken, by name, is
+-- reported. The trigger is the last of those before a row is written, and runs for logical replication too.
+-- Raises: 23514.
 create or replace function kronos.require_sound_job() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$

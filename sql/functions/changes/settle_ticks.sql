@@ -38,7 +38,7 @@ begin
        and trigger = 'CRON'
        and status in ('ACTIVE', 'PAUSED')
        for update;
-    v_now := kronos.clock();      -- after the lock: whoever held it may have accounted for ticks since now()
+    v_now := kronos.clock();      -- after the lock: its holder may have accounted for ticks since now()
     perform set_config('kronos.settled_at', kronos.iso(v_now), true);
     if v_job.status = 'PAUSED' and v_job.resume_at <= v_now then
         perform kronos.end_pause(p_job_id);

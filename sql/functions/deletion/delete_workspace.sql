@@ -2,7 +2,7 @@
 -- unfinished; else nothing happens. What is unfinished is looked for twice, as in delete_endpoint: whoever
 -- was about to add to it holds its endpoint's row.
 -- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being
--- changed; its row, which whoever makes an endpoint shares; its endpoints.
+-- changed; its row, which a session that makes an endpoint shares; its endpoints.
 -- Returns: one row: whether it was deleted, and what was unfinished.
 create or replace function kronos.delete_workspace(out is_deleted boolean, out jobs bigint,
                                                    out executions bigint, out backfills bigint)

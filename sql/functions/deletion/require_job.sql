@@ -1,7 +1,7 @@
 -- require_job: an execution is of a job that is there, and a job goes only when none of its executions is
--- unfinished, whoever writes. What a foreign key would say, whose name this is, but that a one-shot may be
--- its own job, without a row in kronos.jobs. The job's key share lock is the foreign key's: of an execution
--- and a deletion at the same time the second waits for the first, and finds it.
+-- unfinished, no matter who writes. What a foreign key would say, whose name this is, but that a one-shot may
+-- be its own job, without a row in kronos.jobs. The job's key share lock is the foreign key's: of an
+-- execution and a deletion at the same time the second waits for the first, and finds it.
 -- Raises: 23503.
 create or replace function kronos.require_job() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

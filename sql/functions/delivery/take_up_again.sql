@@ -3,8 +3,8 @@
 -- the version of its endpoint allows that it goes to: the latest, or with p_endpoint_version 'same' the one
 -- that it had. Of a job whose runs must not overlap now it is held back, and goes at once where no other is
 -- there (release_next). A one-shot that was COMPLETED is ACTIVE again.
--- The row of the job's newest version is locked first, as by whoever cancels the job: so no run is made of a
--- job that is being cancelled.
+-- The row of the job's newest version is locked first, as by a session that cancels it: so no run is made of
+-- a job that is being cancelled.
 -- Returns: null where it is due; else why not: absent, not_failed, job_cancelled, attempts_used_up,
 -- workspace_suspended.
 -- Raises: KR012 where its endpoint was deleted (require_live_endpoint).

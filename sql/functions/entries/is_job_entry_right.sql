@@ -1,4 +1,4 @@
--- is_job_entry_right: whether a job's pg_cron entry, as pg_cron_evidence tells it, is what the reaper would
+-- is_job_entry_right: whether a job's pg_cron entry, as pg_cron_evidence returns it, is what the reaper would
 -- leave as it is.
 -- Returns: null where there is no entry. Runs as the owner, who may see what pg_cron's settings are.
 create or replace function kronos.is_job_entry_right(p_job_id uuid, p_alarm text, p_entry jsonb)

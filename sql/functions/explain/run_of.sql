@@ -1,6 +1,7 @@
--- run_of: the execution that tells of a job's tick, or, without a tick, of a run by hand or of a backfill
+-- run_of: the execution that stands for a job's tick, or, without a tick, of a run by hand or of a backfill
 -- within p_at's minute. Row level security confines it.
--- Returns: its facts; null where there is none. A counted row tells of each tick from its first to its last.
+-- Returns: its facts; null where there is none. A counted row stands for each tick from its first to its
+-- last.
 create or replace function kronos.run_of(p_job kronos.jobs, p_tick timestamptz, p_at timestamptz)
 returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -2,5 +2,6 @@
 create or replace function kronos.iso_inlined(p_at timestamptz) returns text
 language sql stable parallel safe
 as $$
-    select to_char(kronos.finite(p_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    select replace(to_char(kronos.finite(p_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                   '.000000Z', 'Z')
 $$;

@@ -1,7 +1,7 @@
 -- queue_health: whether deliveries are made: how many sessions workers have, and how long what they could
 -- take has waited for one. A worker's sessions are its sign of life: they go with its process, no matter who
 -- killed it, and cost no row. One that is frozen, or kept by a pooler, still has them: then it is the wait
--- that tells.
+-- that shows.
 -- The first thousand endpoints with anything to claim are looked at, 6 buffers each: where nobody claims,
 -- theirs wait as well, and who asks has no key.
 -- Returns: one row. waiting_endpoints: with a due execution that has waited for a worker for longer than

@@ -16,7 +16,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off set jit = off
 as $$
 declare
-    c_week       constant interval := interval '7 days';
+    c_week       constant interval := interval '168 hours';      -- days are longer where clocks are put back
     v_immediates constant boolean[] := array(select each = 'IMMEDIATE'
                                                from unnest(p_triggers) as each
                                               where each in ('IMMEDIATE', 'DELAYED'));

@@ -4,7 +4,7 @@
 --      pause has run out;
 --   2. has jobs follow their workspaces that were suspended or resumed, and ends what is left of cancelled
 --      jobs;
---   3. reads time zones anew, and puts right the alarms and pointers that this changes;
+--   3. reads time zones again, and puts right the alarms and pointers that this changes;
 --   4. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another
 --      role, or edited by hand; registers what an ACTIVE job lacks;
 --   5. has pg_cron read its entries again.

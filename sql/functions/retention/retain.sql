@@ -56,7 +56,7 @@ begin
                   from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));
             elsif v_part = 'jobs' then
                 select * into v_step from kronos.retain_finished_jobs(v_until);
-            elsif v_part = 'notes' then      -- late: who notes one of these days anew waits for the end
+            elsif v_part = 'notes' then      -- late: who notes one of these days again waits for the end
                 select false as is_left into v_step from kronos.retain_notes(10000);
             elsif v_part = 'add_partitions' then
                 select kronos.add_partitions() as partitions_made, false as is_left into v_step;
