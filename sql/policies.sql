@@ -22,7 +22,8 @@ begin
                             'heartbeats', 'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns',
                             'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks',
                             'job_tags', 'retention', 'workspace_retention',
-                            'retention_sweeps', 'idempotency_keys', 'made_objects']) as relation
+                            'retention_sweeps', 'idempotency_keys', 'made_objects',
+                            'sql_grants']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
