@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import orjson
+
 from kronos import errors, idempotency, jobs, schedules
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
@@ -79,6 +81,14 @@ class _Batch:
     workspace: str = ""
     faults: dict[int, errors.KronosError] = field(default_factory=dict)
     """What was wrong with a job before anybody looked, by its place."""
+
+    _written: dict[datetime, str] = field(default_factory=dict)
+
+    def written(self, at: datetime) -> str:
+        """As kronos.iso writes an instant; most of a batch have the same."""
+        if (text := self._written.get(at)) is None:
+            text = self._written[at] = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return text
 
     @property
     def open(self) -> list[_Item]:
@@ -240,15 +250,20 @@ def _schedule(new: NewJob) -> schedules.AskedSchedule:
 
 async def _insert(batch: _Batch) -> None:
     """All that are open, in one transaction. Raises what PostgreSQL refuses; nothing was made then."""
-    bare = [each for each in batch.open if jobs.is_its_execution(each.new)]
-    cron = [each for each in batch.open if each.new.trigger == "CRON"]
-    others = [each for each in batch.open if each.new.trigger != "CRON" and not jobs.is_its_execution(each.new)]
+    bare: list[_Item] = []
+    cron: list[_Item] = []
+    others: list[_Item] = []
+    for each in batch.open:
+        (cron if each.new.trigger == "CRON" else bare if jobs.is_its_execution(each.new) else others).append(each)
     statements: list[tuple[Statement[Any], dict[str, object]]] = []
     with jobs.Waking(may=bool(bare or others)) as wake:
         statements += _statement(batch, jobs.INSERT_CRON, cron)
         statements += _statement(batch, jobs.INSERT_ONE_SHOT_JOBS, others, wake=wake.is_wanted)
         ids = [job["job_id"] for _, params in statements for job in params["jobs"].obj]  # type: ignore[attr-defined]
-        statements += _statement(batch, _INSERT_BARE, bare, wake=wake.is_wanted, is_whole=batch.is_atomic)
+        if bare:
+            records = [{"endpoint": each.new.endpoint, "input": each.new.input, "run_at": each.run_at} for each in bare]
+            params = {"jobs": jobs.written(records), "wake": wake.is_wanted, "is_whole": batch.is_atomic}
+            statements.append((_INSERT_BARE, params))
         if batch.is_atomic and ids:
             statements.append((_MATCH_BATCH, {"job_ids": ids}))
         found = await batch.view.write_all(statements)
@@ -259,7 +274,7 @@ async def _insert(batch: _Batch) -> None:
         each.answer = by_id.get(job_id)
     for row in rows:
         if isinstance(row, _BareOneShot):
-            bare[row.nth - 1].answer = _document(bare[row.nth - 1], row, batch.workspace)
+            bare[row.nth - 1].answer = _document(bare[row.nth - 1], row, batch)
 
 
 def _statement(
@@ -295,39 +310,26 @@ async def _known(batch: _Batch) -> None:
             each.answer = each.same.answer
 
 
-def _document(item: _Item, made: _BareOneShot, workspace: str) -> JsonObject:
+def _document(item: _Item, made: _BareOneShot, batch: _Batch) -> JsonObject:
     """A new one-shot that is its execution, as it is shown: of what was asked for, without asking for it again."""
-    new, is_now = item.new, made.run_at == made.created_at
-    common = {
-        "job_id": made.job_id,
-        "workspace": workspace,
-        "endpoint": new.endpoint,
-        "endpoint_type": made.endpoint_type,
-        "input": new.input,
-    }
-    at = _written(made.run_at)
-    return {
-        **_ONE_SHOT,
-        **common,
-        "trigger": new.trigger,
-        "run_at": None if is_now else made.run_at,
-        "created_at": made.created_at,
-        "execution": {
-            **_EXECUTION,
-            **common,
-            "execution_id": made.job_id,
-            "status": "QUEUED" if made.run_at <= made.created_at else "PENDING",
-            "scheduled_at": at,
-            "run_at": at,
-            "max_attempts": made.max_attempts,
-            "created_at": _written(made.created_at),
-        },
-    }
-
-
-def _written(at: datetime) -> str:
-    """As kronos.iso writes an instant."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    new = item.new
+    input = orjson.Fragment(orjson.dumps(new.input))  # written once, and shown twice
+    at, created_at = batch.written(made.run_at), batch.written(made.created_at)
+    job, execution = _ONE_SHOT.copy(), _EXECUTION.copy()
+    job["job_id"] = execution["job_id"] = execution["execution_id"] = made.job_id
+    job["workspace"] = execution["workspace"] = batch.workspace
+    job["endpoint"] = execution["endpoint"] = new.endpoint
+    job["endpoint_type"] = execution["endpoint_type"] = made.endpoint_type
+    job["input"] = execution["input"] = input
+    job["trigger"] = new.trigger
+    job["run_at"] = None if made.run_at == made.created_at else made.run_at
+    job["created_at"] = made.created_at
+    job["execution"] = execution
+    execution["status"] = "QUEUED" if made.run_at <= made.created_at else "PENDING"
+    execution["scheduled_at"] = execution["run_at"] = at
+    execution["max_attempts"] = made.max_attempts
+    execution["created_at"] = created_at
+    return job
 
 
 _ONE_SHOT: JsonObject = {

@@ -23,6 +23,7 @@ KronosError                        500  internal_error          we did not fores
 │   │   ├── ReadOnly                    PostgreSQL takes no writes: it refused this one
 │   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
 │   └── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
+├── SqlGrantRefused                     only on the command line: a role cannot be let make jobs by SQL
 ├── KeyRefused                          only on the command line: a key's file and the database do not agree
 └── MigrationFailed                     only on the command line
 """
@@ -295,6 +296,10 @@ class KeyRefused(KronosError):
     """There is no such key, or the file of one and the database do not agree."""
 
 
+class SqlGrantRefused(KronosError):
+    """The role cannot be let make jobs by SQL, or in this workspace."""
+
+
 class MigrationFailed(KronosError):
     """The database could not be brought to this release; it is as it was."""
 
@@ -354,6 +359,7 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR013": WorkspaceNotFound,
     "KR014": PreconditionFailed,
     "KR020": Unvalidated,
+    "KR024": SqlGrantRefused,
 }
 
 

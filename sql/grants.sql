@@ -95,3 +95,13 @@ grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.drop_run_details(bigint, integer, integer, boolean),
                           kronos.pg_cron_failure(integer)
    to kronos_owner;
+
+-- Roles that make jobs by SQL, and are there: what they were granted goes with a function whose signature
+-- changes.
+do $$
+begin
+    perform kronos.grant_enqueue(granted.role_name)
+       from kronos.sql_grants as granted
+       join pg_roles as role on role.rolname = granted.role_name;
+end
+$$;

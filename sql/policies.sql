@@ -24,7 +24,7 @@ begin
                             'late_days', 'history_weeks',
                             'job_tags', 'retention', 'workspace_retention', 'dead_letters', 'operations',
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
-                            'document_versions']) as relation
+                            'document_versions', 'sql_grants']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule

@@ -91,7 +91,8 @@ def _job(given: Json) -> NewJob | errors.KronosError:
             errors.Fault(pointer="", detail="a job is an object", hint="Write each job as POST …/jobs takes it.")
         )
     try:
-        body = JobCreate.model_validate(trimmed(given, JobCreate))
+        is_modest = len(given) <= len(JobCreate.model_fields) and "catch_up" not in given  # else pydantic may find much
+        body = JobCreate.model_validate(given if is_modest else trimmed(given, JobCreate))
     except ValidationError as error:
         return errors.Unprocessable.of(*faults_of(error, JobCreate))
     try:

@@ -10,11 +10,16 @@ import re
 from math import isinf
 from typing import NoReturn
 
+import orjson
+
 from kronos import errors
 from kronos.delivery.refused import pointer_to
 from kronos.model import Json, JsonObject
 
 MAX_DEPTH = 64
+_WRITTEN_DEPTH = 254  # that orjson writes
+_MIN_PLAIN_BYTES = 4096
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _MEDIA_TYPE = re.compile(rb'\s*application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*', re.IGNORECASE)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAX_INT_CHARACTERS = 20  # "-9223372036854775808"
@@ -34,6 +39,8 @@ def check_media_type(content_type: bytes | None) -> None:
 
 def parse(body: bytes) -> JsonObject:
     """The object that the body is. Raises InvalidRequest, which says where and what to write instead."""
+    if len(body) > _MIN_PLAIN_BYTES and isinstance(plain := _plain(body), dict):
+        return plain
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -52,6 +59,36 @@ def parse(body: bytes) -> JsonObject:
     # deep.
     if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check(value, "", 1)
+    return value
+
+
+def _plain(body: bytes) -> Json:
+    """What a body is that is spelt as most programs spell JSON, read in a third of the time; else None.
+
+    It is written again and compared. Where all is the same but blanks after , and :, nothing was dropped (a member
+    twice), rounded or spelt otherwise. An escape \\u and what may be an integer beyond 64 bits are left to who looks at
+    each text.
+    """
+    if b"\\u" in body or _LONG_NUMBER.search(body):
+        return None
+    try:
+        value: Json = orjson.loads(body)
+        if _without_blanks(orjson.dumps(value)) != _without_blanks(body):
+            return None
+        orjson.dumps(_wrapped(value))
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+    return value
+
+
+def _without_blanks(text: bytes) -> bytes:
+    return text.replace(b", ", b",").replace(b": ", b":")
+
+
+def _wrapped(value: Json) -> Json:
+    """So deep that what is nested deeper than MAX_DEPTH cannot be written."""
+    for _ in range(_WRITTEN_DEPTH - MAX_DEPTH):
+        value = [value]
     return value
 
 

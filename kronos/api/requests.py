@@ -35,11 +35,14 @@ from kronos.schedules import ScheduleText, instant, local_time
 AnyEndpoint = HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut
 _OF_A_JOB = tuple(each.name for each in fields(NewJob) if each.name in JobCreate.model_fields)
 _ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or name == "catch_up")
+_OF_THE_PLAINEST = frozenset({"endpoint", "trigger", "input", "idempotency_key"})
 _OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
 
 
 def new_job(body: JobCreate, key: str | None) -> NewJob:
     """The job that a request with this idempotency key asks for. Raises Unprocessable."""
+    if body.trigger == "IMMEDIATE" and body.model_fields_set <= _OF_THE_PLAINEST:  # as most are of a batch
+        return NewJob(endpoint=body.endpoint, trigger=body.trigger, input=body.input, idempotency_key=key)
     _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at), *_later_faults(body)])
     given: dict[str, object] = {name: getattr(body, name) for name in _OF_A_JOB} | {"idempotency_key": key}
     if body.catch_up is not None:

@@ -1,7 +1,11 @@
 """`kronos workspace …`: workspaces over the API."""
 
+from pathlib import Path
+
 import click
 
+from kronos import sql_grants
+from kronos.cli.administrator import done, home_option, instance
 from kronos.cli.command import Api, command, given
 
 _FIELDS = ("slug", "name", "status", "version", "workspace_id", "created_at", "suspended_at", "jobs_left")
@@ -53,3 +57,38 @@ def edit(api: Api, slug: str, name: str | None, status: str | None) -> None:
 def rm(api: Api, slug: str) -> None:
     """Delete a workspace in which nothing is unfinished. Its history stays until retention takes it."""
     api.say(f"workspace {slug} is deleted", api.send("DELETE", slug))
+
+
+@workspace.command("grant-sql")
+@click.argument("slug")
+@click.argument("role")
+@home_option
+def grant_sql(slug: str, role: str, home: Path | None) -> None:
+    """Let the database role ROLE make jobs of the workspace SLUG in its own transactions, by kronos.enqueue.
+
+    It can do nothing else, and in no other workspace. Done in the database, with the URL that `kronos migrate` uses.
+    """
+    url, _ = instance(home)
+    made = done(lambda: sql_grants.grant(url, slug, role))
+    click.echo(f"role {role} makes jobs of workspace {made}: select kronos.enqueue('ENDPOINT', '{{}}')")
+
+
+@workspace.command("revoke-sql")
+@click.argument("slug")
+@click.argument("role")
+@home_option
+def revoke_sql(slug: str, role: str, home: Path | None) -> None:
+    """End what grant-sql gave. Jobs that were made stay. Safe to run again."""
+    url, _ = instance(home)
+    had_it = done(lambda: sql_grants.revoke(url, slug, role))
+    click.echo(f"role {role} makes no more jobs" if had_it else f"role {role} could make none: nothing was changed")
+
+
+@workspace.command("ls-sql")
+@home_option
+def ls_sql(home: Path | None) -> None:
+    """The database roles that make jobs by SQL, and of which workspace."""
+    url, _ = instance(home)
+    for each in done(lambda: sql_grants.listed(url)):
+        gone = "" if each.is_there else "  (there is no such role)"
+        click.echo(f"{each.role_name}  {each.workspace}{gone}")

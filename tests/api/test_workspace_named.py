@@ -214,6 +214,7 @@ _NEEDS_NONE = {
     "keys.find_api_key": "a key says which workspace, not the other way round",
     "readiness.get_readiness": "the instance's",
     "readiness.get_silence": "the supervisor's",
+    **{f"sql_grants.{name}": "the administrator's" for name in ("insert_grant", "delete_grant", "list_grants")},
     **{
         f"keys.{name}": "the administrator's"
         for name in ("insert_key", "get_key", "list_keys", "update_file", "replace_key", "revoke_key", "count_others")

@@ -1,8 +1,8 @@
 -- require_jobs: that all of these jobs are there: the last word of a transaction that makes them, all or
 -- none.
 -- As the caller: row level security holds.
--- Returns: how many.   Raises: KR010 where one is not: its endpoint went, or its key or name was taken, after
--- they were looked at.
+-- Returns: how many.   Raises: KR010 where one is not: its endpoint went, or its key or name was taken,
+-- after they were looked at.
 create or replace function kronos.require_jobs(p_job_ids uuid[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off

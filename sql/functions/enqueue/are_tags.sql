@@ -1,0 +1,11 @@
+-- are_tags: whether a JSON value is what a job's tags may be.
+create or replace function kronos.are_tags(p_tags jsonb) returns boolean
+language sql immutable parallel safe
+as $$
+    select case when jsonb_typeof(p_tags) = 'array' and jsonb_array_length(p_tags) <= 20
+                then not exists (select from jsonb_array_elements(p_tags) as tag (value)
+                                  where jsonb_typeof(tag.value) <> 'string'
+                                     or char_length(tag.value #>> '{}') not between 1 and 64
+                                     or tag.value #>> '{}' !~ '\S')
+                else false end
+$$;

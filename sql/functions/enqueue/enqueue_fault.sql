@@ -1,0 +1,69 @@
+-- enqueue_fault: what is wrong with a job of enqueue_many, judged as the API judges a request's: the first
+-- thing. Whether its endpoint is there is not judged here.
+-- Returns: all null where it is sound.
+create or replace function kronos.enqueue_fault(p_job jsonb, out field text, out fault text, out hint text)
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_known constant text[] := '{endpoint,input,run_at,name,title,tags,idempotency_key}';
+    v_at    timestamptz;
+begin
+    if jsonb_typeof(p_job) <> 'object' then
+        fault := format('a job is an object, this is: %s', jsonb_typeof(p_job));
+        hint := 'write it like {"endpoint": "mail", "input": {"id": 7}}';
+        return;
+    end if;
+    select each.key into field
+      from jsonb_object_keys(p_job) as each (key)
+     where each.key <> all (c_known)
+     limit 1;
+    if field is not null then
+        fault := 'there is no such field';
+        hint := format('known are %s', array_to_string(c_known, ', '));
+        return;
+    end if;
+    select each.field, each.fault, each.hint into field, fault, hint
+      from (values
+            (1, 'endpoint', 'it is not the name of an endpoint',
+             jsonb_typeof(p_job -> 'endpoint') is distinct from 'string', 'name one that is there'),
+            (2, 'input', 'an input is an object',
+             jsonb_typeof(coalesce(p_job -> 'input', '{}')) <> 'object', 'write it like {"id": 7}'),
+            (3, 'name', 'the name is out of its pattern',
+             not kronos.is_text(p_job -> 'name', '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$')
+             or p_job ->> 'name' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
+             'use 1 to 127 letters, digits, ''.'', ''_'' and ''-'', a letter or digit first, and no UUID'),
+            (4, 'title', 'a title is one line of 1 to 200 characters',
+             not kronos.is_text(p_job -> 'title', '^[^\u0001-\u001f\u007f-\u009f]{1,200}$')
+             or p_job ->> 'title' !~ '\S', 'leave out control characters, and write one that is visible'),
+            (5, 'tags', 'tags are up to 20 texts of 1 to 64 characters, none of them blank',
+             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')),
+             'write them like ["reports"]'),
+            (6, 'idempotency_key', 'a key is a text of 1 to 255 characters',
+             not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'use a UUID, for example'),
+            (7, 'run_at', 'not an RFC 3339 timestamp with an offset',
+             not kronos.is_text(p_job -> 'run_at',
+                                '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$'),
+             'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30')
+           ) as each (place, field, fault, is_wrong, hint)
+     where each.is_wrong
+     order by each.place
+     limit 1;
+    if field is null and jsonb_typeof(p_job -> 'run_at') = 'string' then
+        v_at := kronos.time_of(p_job ->> 'run_at');
+        fault := case when v_at is null then 'there is no such time'
+                      when extract(year from v_at at time zone 'UTC') not between 1970 and 2999
+                          then 'the year is out of range, 1970 to 2999'
+                      when v_at < kronos.clock() - interval '5 seconds'
+                          then format('%s is in the past', p_job ->> 'run_at') end;
+        if fault is not null then
+            field := 'run_at';
+            hint := 'write a later time, or leave it out: at once';
+        end if;
+    end if;
+    if field is null then
+        select 'input', each.fault, each.hint into field, fault, hint
+          from kronos.input_fault(coalesce(p_job -> 'input', '{}')) as each
+         where each.fault is not null;
+    end if;
+end
+$$;

@@ -1,0 +1,30 @@
+-- enter_granted_workspace: the workspace of the role that logged in (session_user, which no statement of its
+-- own changes). The transaction works for it from here on; whoever calls this ends that.
+-- Returns: its slug.
+-- Raises: 42501 where the role has none; KR023 where the workspace takes nothing that runs.
+create or replace function kronos.enter_granted_workspace() returns text
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_workspace_id uuid;
+    v_slug         text;
+    v_status       text;
+begin
+    select workspace.workspace_id, workspace.slug, workspace.status into v_workspace_id, v_slug, v_status
+      from kronos.sql_grants as granted
+      join kronos.workspaces as workspace on workspace.workspace_id = granted.workspace_id
+     where granted.role_name = session_user
+       and workspace.status <> 'DELETED';
+    if v_workspace_id is null then
+        raise insufficient_privilege using
+            message = format('role %s may make no jobs: it has no workspace', session_user),
+            hint = format('kronos workspace grant-sql WORKSPACE %s', session_user);
+    elsif v_status <> 'ACTIVE' then
+        raise sqlstate 'KR023' using
+            message = format('workspace %s is %s: it takes no new jobs', v_slug, v_status),
+            hint = format('kronos workspace edit %s --status active', v_slug);
+    end if;
+    v_status := set_config('kronos.workspace_id', v_workspace_id::text, true);
+    return v_slug;
+end
+$$;

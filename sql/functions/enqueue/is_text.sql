@@ -1,0 +1,8 @@
+-- is_text: whether a member of a JSON object is a text of this pattern; one that is not there, or null, may
+-- be left out.
+create or replace function kronos.is_text(p_value jsonb, p_pattern text) returns boolean
+language sql immutable parallel safe
+as $$
+    select case coalesce(jsonb_typeof(p_value), 'null') when 'null' then true
+                when 'string' then p_value #>> '{}' ~ p_pattern else false end
+$$;

@@ -1,0 +1,24 @@
+-- require_sound_jobs: that nothing is wrong with the jobs of an array.
+-- Raises: KR020 for the first that something is wrong with; its column is the field.
+create or replace function kronos.require_sound_jobs(p_jobs jsonb, p_is_many boolean) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_wrong record;
+begin
+    select place.nth, judged.field, judged.fault, judged.hint into v_wrong
+      from jsonb_array_elements(p_jobs) with ordinality as place (job, nth)
+     cross join lateral kronos.enqueue_fault(place.job) as judged
+     where judged.fault is not null
+     order by place.nth
+     limit 1;
+    if found then
+        raise sqlstate 'KR020' using
+            column = coalesce(v_wrong.field, 'jobs'),
+            message = concat(case when p_is_many then format('jobs[%s]', v_wrong.nth - 1) end,
+                             case when p_is_many and v_wrong.field is not null then '.' end,
+                             left(v_wrong.field, 64), ': ', v_wrong.fault),
+            hint = v_wrong.hint;
+    end if;
+end
+$$;
