@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from api_answers import problem_of
-from kronos.api import requests
 from kronos.delivery import drivers
 
 REDIS: dict[str, Any] = {
@@ -114,7 +113,6 @@ def test_a_type_whose_driver_is_missing_is_refused_with_the_command_that_install
     api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any], command: str
 ) -> None:
     monkeypatch.setattr(drivers, "find_spec", lambda _: None)
-    assert requests.drivers is drivers
     (fault,) = problem_of(api.post(f"/v1/workspaces/{workspace}/endpoints", json=body))["errors"]
     assert fault["pointer"] == "/type"
     assert f"no driver for endpoints of type {body['type']}" in fault["detail"]
