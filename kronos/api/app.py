@@ -91,8 +91,8 @@ class Application(FastAPI):
             # As pydantic has them: FastAPI leaves out a default of null, and makes 1 and 100 of a bound 1.0 and 100.0.
             bodies = [
                 each
-                for each in vars(schemas).values()
-                if isinstance(each, type) and issubclass(each, Body) and each is not Body
+                for name, each in vars(schemas).items()
+                if isinstance(each, type) and issubclass(each, Body) and each is not Body and not name.startswith("_")
             ]
             _, definitions = models_json_schema([(each, "validation") for each in bodies], ref_template=_REF)
             told = TypeAdapter(problems.Problem).json_schema(ref_template=_REF)

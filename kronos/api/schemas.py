@@ -147,7 +147,7 @@ class BrokerTls(Body):
     )
 
 
-class Sasl(Body):
+class SaslBody(Body):
     """How a Kafka cluster is logged in to."""
 
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
@@ -209,7 +209,7 @@ class KafkaSpec(Body):
     acks: Literal["all", "leader"] = Field(
         default="all", description="Who has the record before it counts: all in-sync replicas.", examples=["all"]
     )
-    sasl: Sasl | None = Field(default=None, description="How to log in; null: not.", examples=[None])
+    sasl: SaslBody | None = Field(default=None, description="How to log in; null: not.", examples=[None])
     tls: BrokerTls | None = Field(default=None, description="TLS; null: none.", examples=[None])
     timeout_ms: int = Field(
         default=10_000, ge=1, le=900_000, description="For the whole delivery, in milliseconds.", examples=[10000]
@@ -219,7 +219,7 @@ class KafkaSpec(Body):
     )
 
 
-class EndpointFields(Body):
+class _EndpointFields(Body):
     """What endpoints of all types have."""
 
     title: Title | None = Field(
@@ -255,14 +255,14 @@ class EndpointFields(Body):
     )
 
 
-class HttpEndpointPut(EndpointFields):
+class HttpEndpointPut(_EndpointFields):
     """An endpoint that is delivered to by HTTP requests, without its name."""
 
     type: Literal["HTTP"] = Field(description="By requests.", examples=["HTTP"])
     spec: HttpSpec = Field(description="The request.", examples=[{"url": "https://example.com/hooks/report"}])
 
 
-class RedisStreamEndpointPut(EndpointFields):
+class RedisStreamEndpointPut(_EndpointFields):
     """An endpoint whose deliveries are entries of a Redis stream, without its name."""
 
     type: Literal["REDIS_STREAM"] = Field(description="By entries of a stream.", examples=["REDIS_STREAM"])
@@ -271,7 +271,7 @@ class RedisStreamEndpointPut(EndpointFields):
     )
 
 
-class KafkaEndpointPut(EndpointFields):
+class KafkaEndpointPut(_EndpointFields):
     """An endpoint whose deliveries are records of a Kafka topic, without its name."""
 
     type: Literal["KAFKA"] = Field(description="By records of a topic.", examples=["KAFKA"])

@@ -17,23 +17,32 @@ _FIELDS = (
     "created_at",
     "updated_at",
 )
-_COLUMNS = {"name": "NAME", "type": "TYPE", "url": "URL", "version": "VERSION", "updated_at": "UPDATED"}
+_TYPES = ("HTTP", "REDIS_STREAM", "KAFKA")
+_COLUMNS = {"name": "NAME", "type": "TYPE", "to": "TO", "version": "VERSION", "updated_at": "UPDATED"}
 
 
 @click.group()
 def endpoint() -> None:
-    """Endpoints: the requests by which executions are delivered."""
+    """Endpoints: the requests, or the messages to brokers, by which executions are delivered."""
 
 
 def _options(function: click.decorators.FC) -> click.decorators.FC:
-    """What may be said of an endpoint's request."""
+    """What may be said of an endpoint."""
     for option in (
         click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
         click.option(
             "--max-retry-after-seconds", type=int, help="Of what a receiver asks for by Retry-After, so much is waited."
         ),
         click.option("--max-attempts", type=int, help="Attempts in all, the first among them."),
-        click.option("--timeout-ms", type=int, help="For the whole request, in milliseconds."),
+        click.option("--timeout-ms", type=int, help="For the whole delivery, in milliseconds."),
+        click.option(
+            "--spec",
+            "more",
+            type=JsonText(),
+            help="More of the spec (docs/transports.md): a JSON object, @FILE, or - for standard input.",
+        ),
+        click.option("--stream", help="REDIS_STREAM: the stream's key."),
+        click.option("--topic", help="KAFKA: the topic."),
         click.option(
             "--body", type=JsonText(), help="Template of the body: JSON, @FILE, or - for standard input; null: none."
         ),
@@ -42,10 +51,15 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             "headers",
             multiple=True,
             metavar="NAME:VALUE",
-            help="A header beside Kronos's own; again for more.",
+            help="HTTP, KAFKA: a header beside Kronos's own; again for more.",
         ),
         click.option("--method", help="GET, POST, PUT, PATCH or DELETE.  [default: POST]"),
-        click.option("--to", "target", metavar="URL", help="Absolute http or https URL; may hold {{input.…}}."),
+        click.option(
+            "--to",
+            "target",
+            metavar="URL",
+            help="HTTP: an absolute URL; may hold {{input.…}}. REDIS_STREAM: redis://host:6379/0. KAFKA: host:9092,….",
+        ),
         click.option("--title", help="A name for people: one line of any text."),
     ):
         function = option(function)
@@ -60,7 +74,7 @@ def ls(api: Api, limit: int) -> None:
     shown = (
         rows
         if api.as_json
-        else [{**row, "url": spec.get("url") if isinstance(spec := row.get("spec"), dict) else None} for row in rows]
+        else [{**row, "to": _shown(spec) if isinstance(spec := row.get("spec"), dict) else None} for row in rows]
     )
     api.list(
         shown, _COLUMNS, empty="no endpoint yet; make one: kronos endpoint create hook --to https://example.com/hook"
@@ -77,13 +91,16 @@ def get(api: Api, name: str) -> None:
 @command(endpoint)
 @click.argument("name")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same endpoint.")
+@click.option("--type", "kind", type=click.Choice(_TYPES), default="HTTP", show_default=True, help="Its type.")
 @_options
-def create(api: Api, name: str, idempotency_key: str | None, **options: Json) -> None:
-    """Make the HTTP endpoint NAME.
+def create(api: Api, name: str, idempotency_key: str | None, kind: str, **options: Json) -> None:
+    """Make the endpoint NAME.
 
     kronos endpoint create hook --to https://example.com/hook --body '{"team": "{{input.team}}"}'
+
+    kronos endpoint create orders --type KAFKA --to kafka.example.com:9092 --topic orders
     """
-    body = _changed({"name": name, "type": "HTTP", "spec": {}}, options)
+    body = _changed({"name": name, "type": kind, "spec": {}}, options)
     api.show(api.send("POST", "endpoints", body=body, key=idempotency_key), _FIELDS)
 
 
@@ -92,7 +109,7 @@ def create(api: Api, name: str, idempotency_key: str | None, **options: Json) ->
 @_options
 def edit(api: Api, name: str, **options: Json) -> None:
     """Change what is given of an endpoint; runs that are retried go to the new version."""
-    stored = api.get("endpoints", name, fields=("spec", "retry_policy", "version"))
+    stored = api.get("endpoints", name, fields=("spec", "retry_policy", "version", "type"))
     if (
         not isinstance(stored["spec"], dict)
         or not isinstance(stored["retry_policy"], dict)
@@ -116,8 +133,15 @@ def rm(api: Api, name: str) -> None:
 def _changed(body: Json, options: Json) -> Json:
     """The endpoint with what was given in place of what was there."""
     headers = dict(_header(text) for text in options["headers"]) or None
-    spec = given(url=options["target"], method=options["method"], headers=headers, body_template=options["body"],
-                 timeout_ms=options["timeout_ms"])  # fmt: skip
+    if not isinstance(options["more"], dict | None):
+        raise click.BadParameter("it is no JSON object", param_hint="--spec")
+    where = options["target"]
+    if where is not None and body.get("type") == "KAFKA":
+        where = [server.strip() for server in where.split(",")]
+    target = {"REDIS_STREAM": "redis_url", "KAFKA": "bootstrap_servers"}.get(str(body.get("type")), "url")
+    spec = given(**{target: where}, method=options["method"], headers=headers, body_template=options["body"],
+                 stream=options["stream"], topic=options["topic"], timeout_ms=options["timeout_ms"])  # fmt: skip
+    spec = {**(options["more"] or {}), **spec}
     limits = given(max_attempts=options["max_attempts"], max_retry_after_seconds=options["max_retry_after_seconds"])
     changes = given(
         title=options["title"],
@@ -125,6 +149,15 @@ def _changed(body: Json, options: Json) -> Json:
         max_in_flight=options["max_in_flight"],
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}
+
+
+def _shown(spec: Json) -> str | None:
+    """Where an endpoint leads, in one line."""
+    if isinstance(brokers := spec.get("bootstrap_servers"), list):
+        return f"{','.join(map(str, brokers))} {spec.get('topic')}"
+    if "redis_url" in spec:
+        return f"{spec['redis_url']} {spec.get('stream')}"
+    return spec.get("url") if isinstance(spec.get("url"), str) else None
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -98,7 +98,7 @@ class _Scram(ScramAuthenticator):  # type: ignore[misc]  # untyped
         super().create_salted_password(salt, iterations)
 
 
-class _Connection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
+class _KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
     """aiokafka's connection over a socket that the guard opened."""
 
     def __init__(self, client: "_Client", host: str, port: int) -> None:
@@ -192,7 +192,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
         self._starting: asyncio.Task[None] | None = None
         self._locks: dict[int | str, asyncio.Lock] = {}
         self._failures: dict[int | str, Exception] = {}
-        self._waiting: dict[_Connection, list[_Pending]] = {}
+        self._waiting: dict[_KafkaConnection, list[_Pending]] = {}
         self._requests: set[asyncio.Task[None]] = set()
 
     async def started(self) -> None:
@@ -231,8 +231,8 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
             return
         raise failure or KafkaError("no broker was named")
 
-    async def _open(self, host: str, port: int) -> _Connection:
-        connection = _Connection(self, host, port)
+    async def _open(self, host: str, port: int) -> _KafkaConnection:
+        connection = _KafkaConnection(self, host, port)
         await connection.connect()
         return connection
 
@@ -242,7 +242,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
         *,
         group: ConnectionGroup = ConnectionGroup.DEFAULT,
         no_hint: bool = False,
-    ) -> _Connection | None:
+    ) -> _KafkaConnection | None:
         """As the base's: a connection to a broker, or None, and `_failures` says why. One broker that does not answer
         holds up no other."""
         kept = self._conns.get((node_id, group))
@@ -267,7 +267,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
             self._conns[node_id, group] = made
             return made
 
-    async def partition_of(self, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, _Connection]:
+    async def partition_of(self, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, _KafkaConnection]:
         """Where a record with this key goes, and the connection to its leader. Raises BrokerError; waits until the
         topic is known."""
         await self.started()
@@ -297,7 +297,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
             raise self._failures.get(leader) or BrokerError("connect", "no connection to the partition's leader")
         return partition, connection
 
-    def produce(self, connection: _Connection, pending: _Pending) -> None:
+    def produce(self, connection: _KafkaConnection, pending: _Pending) -> None:
         """Send a record with those of the same round of the event loop. `pending.acknowledged` has its offset."""
         if (waiting := self._waiting.get(connection)) is not None:
             waiting.append(pending)
@@ -305,7 +305,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
         self._waiting[connection] = [pending]
         asyncio.get_running_loop().call_soon(self._send_waiting, connection)
 
-    def _send_waiting(self, connection: _Connection) -> None:
+    def _send_waiting(self, connection: _KafkaConnection) -> None:
         waiting = [each for each in self._waiting.pop(connection) if not each.acknowledged.done()]
         for needs_all in (True, False):
             together = [each for each in waiting if each.needs_all is needs_all]
@@ -314,7 +314,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
                 self._requests.add(task)
                 task.add_done_callback(self._requests.discard)
 
-    async def _request(self, connection: _Connection, records: Sequence[_Pending]) -> None:
+    async def _request(self, connection: _KafkaConnection, records: Sequence[_Pending]) -> None:
         by_partition: dict[TopicPartition, list[_Pending]] = {}
         for each in records:
             by_partition.setdefault(each.partition, []).append(each)
@@ -441,7 +441,7 @@ class KafkaTransport:
         task.add_done_callback(self._closing.discard)
 
 
-async def _reached(client: _Client, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, _Connection]:
+async def _reached(client: _Client, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, _KafkaConnection]:
     """The record's partition and its leader's connection, within the time for that. Raises BrokerError."""
     try:
         async with asyncio.timeout(to.connect_seconds):

@@ -51,7 +51,7 @@ _NODES = frozenset({"MOVED", "ASK", "CROSSSLOT"})
 _WRONGTYPE = "the key of the stream holds something else than a stream"
 
 
-class _Connection(Connection):
+class _RedisConnection(Connection):
     """redis-py's connection over a stream that was opened by the guard; it opens none itself."""
 
     def __init__(self, reader: BoundedReader, writer: asyncio.StreamWriter, server: RedisServer) -> None:
@@ -93,7 +93,7 @@ class RedisTransport:
     def __init__(self, policy: EgressPolicy, resolver: Resolver) -> None:
         self._policy = replace(policy, ports=REDIS_PORTS)
         self._resolver = resolver
-        self._idle: dict[RedisServer, list[_Connection]] = {}
+        self._idle: dict[RedisServer, list[_RedisConnection]] = {}
         self._idle_count = 0
         self._sweep: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -121,7 +121,7 @@ class RedisTransport:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    async def _take(self, to: RedisStream, progress: Progress, trust: Trust | None) -> _Connection:
+    async def _take(self, to: RedisStream, progress: Progress, trust: Trust | None) -> _RedisConnection:
         kept = self._idle.get(to.server, [])
         while kept:
             connection = kept.pop()
@@ -137,7 +137,7 @@ class RedisTransport:
             why = f"no connection to the Redis server within {to.connect_seconds:g} s"
             raise BrokerError("timeout", why) from error
 
-    async def _open(self, server: RedisServer, progress: Progress, trust: Trust | None) -> _Connection:
+    async def _open(self, server: RedisServer, progress: Progress, trust: Trust | None) -> _RedisConnection:
         context = context_of(server.tls, trust) if trust is not None else None
         loop = asyncio.get_running_loop()
         reader = BoundedReader(loop=loop)
@@ -155,7 +155,7 @@ class RedisTransport:
             kind, why = name_of(error, is_sent=False)
             raise BrokerError(kind, why, is_retryable=kind != "address_blocked") from error
         progress.is_connected = True
-        connection = _Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), server)
+        connection = _RedisConnection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), server)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # logs in, and selects the database
         except BaseException as error:
@@ -165,7 +165,7 @@ class RedisTransport:
             raise
         return connection
 
-    def _keep(self, server: RedisServer, connection: _Connection) -> None:
+    def _keep(self, server: RedisServer, connection: _RedisConnection) -> None:
         connection.idle_since = time.monotonic()
         self._idle.setdefault(server, []).append(connection)
         self._idle_count += 1
@@ -191,7 +191,7 @@ class RedisTransport:
                 del self._idle[server]
 
 
-async def _add(connection: _Connection, to: RedisStream, message: Message, progress: Progress) -> str:
+async def _add(connection: _RedisConnection, to: RedisStream, message: Message, progress: Progress) -> str:
     length: tuple[Any, ...] = ()
     if to.max_len is not None:
         length = ("MAXLEN", "~" if to.is_approximate else "=", to.max_len)

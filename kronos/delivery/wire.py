@@ -6,16 +6,21 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 from kronos.delivery.connections import HostUnreachable, connected_socket
 from kronos.delivery.destinations import BrokerError, Tls
 from kronos.delivery.egress import EgressPolicy, Resolver
 from kronos.delivery.trust import Trust
+from kronos.kept import Cache
 
 MAX_ANSWER_BYTES = 1024 * 1024
 """Of one piece of an answer. An entry's id has 20 bytes; a cluster's brokers and a topic's partitions 50 kB."""
+
+
+# A context with the system's authorities takes a hundred deliveries' time to make, and this much of memory.
+_CONTEXT_BYTES = 512 * 1024
+_contexts: Cache[tuple[Tls, str | None], ssl.SSLContext] = Cache(budget=16 * _CONTEXT_BYTES, each=2 * _CONTEXT_BYTES)
 
 
 class AnswerTooLarge(OSError):
@@ -69,8 +74,9 @@ def context_of(tls: Tls | None, trust: Trust) -> ssl.SSLContext | None:
         raise BrokerError("tls", message, is_retryable=False) from error
 
 
-@lru_cache(maxsize=64)
 def _own_context(tls: Tls, ca_certificates: str | None) -> ssl.SSLContext:
+    if (kept := _contexts.get((tls, ca_certificates))) is not None:
+        return kept
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     for text in (ca_certificates, tls.ca_certificate):
@@ -80,6 +86,8 @@ def _own_context(tls: Tls, ca_certificates: str | None) -> ssl.SSLContext:
         # Both in one file, as OpenSSL reads them.
         with _as_file(f"{tls.client_certificate}\n{tls.client_key or ''}\n") as path:
             context.load_cert_chain(path, password=_no_password)
+    given = (ca_certificates, tls.ca_certificate, tls.client_certificate, tls.client_key)
+    _contexts.put((tls, ca_certificates), context, _CONTEXT_BYTES + sum(len(text or "") for text in given))
     return context
 
 

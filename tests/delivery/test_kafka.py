@@ -7,13 +7,14 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 import pytest
 
 from delivery.kafka_mock import IS_MISSING, MISSING, PRODUCE, MockCluster
+from delivery.scripted_broker import ScriptedBroker
 from delivery.sending import LOCAL, error_type, response, stored_request
 from delivery.servers import Names
 from kronos.delivery.destinations import KafkaCluster, KafkaTopic, Message, Sasl, Tls
@@ -220,86 +221,6 @@ async def test_the_workers_end_is_an_outcome(cluster: MockCluster) -> None:
     )
 
 
-Reply = Callable[[int, bytes], bytes | None]
-
-
-class ScriptedBroker:
-    """A broker of a test's own: it advertises what it is told to, and wants a SASL log-in where it has users."""
-
-    def __init__(
-        self,
-        *,
-        advertises: tuple[str, int] | None = None,
-        users: dict[str, str] | None = None,
-        mechanism: str = "PLAIN",
-        reply: Reply | None = None,
-    ) -> None:
-        self._advertises, self._users, self._mechanism, self._reply = advertises, users, mechanism, reply
-        self.requests: list[int] = []
-        self.connections = 0
-
-    async def __aenter__(self) -> "ScriptedBroker":
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    @property
-    def bootstrap(self) -> list[str]:
-        return [f"127.0.0.1:{self.port}"]
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while True:
-                (size,) = struct.unpack(">i", await reader.readexactly(4))
-                request = await reader.readexactly(size)
-                key, _, correlation = struct.unpack(">hhi", request[:8])
-                self.requests.append(key)
-                (length,) = struct.unpack(">h", request[8:10])
-                body = self._answer(key, request[10 + max(length, 0) :])
-                if body is None:
-                    continue
-                answer = struct.pack(">i", correlation) + body
-                writer.write(struct.pack(">i", len(answer)) + answer)
-        except (OSError, asyncio.IncompleteReadError):
-            return
-        finally:
-            writer.close()
-
-    def _answer(self, key: int, request: bytes) -> bytes | None:
-        if self._reply is not None and (found := self._reply(key, request)) is not None:
-            return found
-        match key:
-            case 18:  # ApiVersions, version 0
-                versions = [(0, 0, 7), (3, 0, 1), (18, 0, 0), (17, 0, 1), (36, 0, 0)]
-                return struct.pack(">hi", 0, len(versions)) + b"".join(struct.pack(">hhh", *each) for each in versions)
-            case 3:  # Metadata, version 1
-                host, port = self._advertises or ("127.0.0.1", self.port)
-                broker = struct.pack(">i", 1) + _text(host) + struct.pack(">i", port) + struct.pack(">h", -1)
-                partition = struct.pack(">hii", 0, 0, 1) + struct.pack(">ii", 1, 1) * 2
-                topic = struct.pack(">h", 0) + _text("orders") + b"\0" + struct.pack(">i", 1) + partition
-                return struct.pack(">i", 1) + broker + struct.pack(">i", 1) + struct.pack(">i", 1) + topic
-            case 17:  # SaslHandshake
-                return struct.pack(">h", 0) + struct.pack(">i", 1) + _text(self._mechanism)
-            case 36:  # SaslAuthenticate, version 0
-                _, user, password = request[4:].split(b"\0")
-                is_right = (self._users or {}).get(user.decode()) == password.decode()
-                if is_right:
-                    return struct.pack(">hh", 0, -1) + struct.pack(">i", 0)
-                return struct.pack(">h", 58) + _text("canary: wrong password") + struct.pack(">i", 0)
-            case 0:  # Produce, version 7
-                answer = struct.pack(">ihqqq", 0, 0, 42, -1, 0)
-                return struct.pack(">i", 1) + _text("orders") + struct.pack(">i", 1) + answer + struct.pack(">i", 0)
-        return None
-
-
-def _text(text: str) -> bytes:
-    return struct.pack(">h", len(text)) + text.encode()
-
-
 async def test_who_logs_in_by_sasl_is_let_in_and_others_are_refused_for_good() -> None:
     async with ScriptedBroker(users={"kronos": "canary-secret"}) as broker:
         right = await deliver(to(broker.bootstrap, sasl=Sasl(mechanism="PLAIN", username="kronos",
@@ -361,7 +282,7 @@ async def test_a_produce_that_is_never_answered_is_unknown_when_the_broker_goes(
                 writer.close()
                 return
             request.seek(8)
-            body = broker._answer(key, request.read())
+            body = broker.answer(key, request.read())
             assert body is not None
             answer = struct.pack(">i", correlation) + body
             writer.write(struct.pack(">i", len(answer)) + answer)
@@ -385,7 +306,7 @@ async def test_an_advertised_address_that_may_not_be_reached_is_not_connected_to
         only_2 = EgressPolicy.parse("127.0.0.2")
         names = Names({"kafka.test": ["127.0.0.2"]})
         # The first broker is where it may be; it sends clients elsewhere.
-        relay = await asyncio.start_server(lambda r, w: broker._talk(r, w), "127.0.0.2", 0)
+        relay = await asyncio.start_server(lambda r, w: broker.talk(r, w), "127.0.0.2", 0)
         async with relay, Streams(only_2, resolver=names) as streams:
             bootstrap = [f"kafka.test:{relay.sockets[0].getsockname()[1]}"]
             outcome = await streams.deliver(to(bootstrap), RECORD, seconds=SECONDS)
