@@ -14,9 +14,7 @@ begin
         return;
     end if;
     select each.key into field
-      from jsonb_object_keys(p_job) as each (key)
-     where each.key <> all (c_known)
-     limit 1;
+      from jsonb_object_keys(p_job) as each (key) where each.key <> all (c_known) limit 1;
     if field is not null then
         fault := 'there is no such field';
         hint := format('known are %s', array_to_string(c_known, ', '));
@@ -46,8 +44,7 @@ begin
              'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
-     order by each.place
-     limit 1;
+     order by each.place limit 1;
     if field is null and jsonb_typeof(p_job -> 'run_at') = 'string' then
         v_at := kronos.time_of(p_job ->> 'run_at');
         fault := case when v_at is null then 'there is no such time'
