@@ -222,6 +222,7 @@ _NEEDS_NONE = {
     "system.get_status": "the instance's",
     "system.get_zone_rules": "the instance's",
     "system.list_drift": "the instance's",
+    "system.list_steps": "the instance's",
     "system.list_zones_read": "the instance's",
     "workspaces.enter_workspace": "finds the workspace",
     "workspaces.enter_instance": "the instance administrator's",

@@ -42,9 +42,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def crash(cluster: Cluster, victim: Connection) -> None:
     """kill -9 of a backend: PostgreSQL ends all of them, recovers and goes on."""
-    os.kill(victim.info.backend_pid, signal.SIGKILL)
-    with pytest.raises(psycopg.OperationalError):
-        victim.execute("commit")
+    with psycopg.connect(cluster.superuser_url, autocommit=True) as bystander:
+        os.kill(victim.info.backend_pid, signal.SIGKILL)
+        with pytest.raises(psycopg.OperationalError):
+            victim.execute("commit")
+
+        def has_ended() -> bool:
+            try:
+                bystander.execute("select 1")
+            except psycopg.OperationalError:
+                return True
+            return False
+
+        # until then PostgreSQL has not noticed, and lets sessions in that it will end
+        await_condition(has_ended, "PostgreSQL to end all sessions", seconds=60)
 
     def recovered() -> bool:
         with suppress(psycopg.OperationalError), connected(cluster):

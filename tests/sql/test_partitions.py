@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from clock import Clock
 from conftest import await_condition
 from factory import add_endpoint, add_executions
 from sql_factory import Connection, acting_as, done, fire, make_cron_job, records, value, values
@@ -39,6 +40,15 @@ def drop_last(connection: Connection) -> datetime:
     return newest
 
 
+def drop_last_in_midweek(connection: Connection) -> datetime:
+    """As `drop_last`, in the middle of a week for the test: none begins meanwhile, nor has one since the database was
+    copied."""
+    week: datetime = value(connection, "select date_trunc('week', now() at time zone 'UTC') at time zone 'UTC'")
+    Clock(connection).set(week + timedelta(days=3, hours=12, seconds=10))
+    make_all(connection)
+    return drop_last(connection)
+
+
 def make_all(connection: Connection) -> int:
     """Run after run until there is nothing to make; how many were made."""
     made = 0
@@ -48,6 +58,7 @@ def make_all(connection: Connection) -> int:
 
 
 def test_weeks_are_there_eight_weeks_ahead_and_touch_one_another(superuser: Connection) -> None:
+    make_all(superuser)  # a week may have begun since the database was copied
     now = value(superuser, "select now()")
     for table in TABLES:
         found = ranges(superuser, table)
@@ -98,7 +109,7 @@ def test_the_first_week_begins_where_the_last_daily_partition_ends(superuser: Co
 
 
 def test_made_ones_are_as_the_table_is(superuser: Connection) -> None:
-    newest = drop_last(superuser)
+    newest = drop_last_in_midweek(superuser)
     assert make_all(superuser) == 2
     for table in TABLES:
         name = f"{table}_{newest:%Y%m%d}"
@@ -114,7 +125,7 @@ def test_made_ones_are_as_the_table_is(superuser: Connection) -> None:
 
 
 def test_a_week_that_began_without_its_partition_has_one_from_the_next_day_on(superuser: Connection) -> None:
-    newest = drop_last(superuser)
+    newest = drop_last_in_midweek(superuser)
     job_id = make_cron_job(superuser)
     at = newest + timedelta(days=2, hours=5)
     superuser.execute(
@@ -182,9 +193,10 @@ def making(database_url: str) -> Iterator[list[int]]:
 
 
 def test_an_open_dump_over_the_change_of_weeks_stops_nothing(
-    superuser: Connection, dump: Connection, database_url: str, tick: datetime
+    superuser: Connection, dump: Connection, database_url: str
 ) -> None:
-    drop_last(superuser)
+    drop_last_in_midweek(superuser)
+    tick = value(superuser, "select date_trunc('minute', kronos.now())")
     dump.execute("select count(*) from kronos.execution_done")
     dump.execute("select count(*) from kronos.attempt")
     with making(database_url) as made:
@@ -196,9 +208,10 @@ def test_an_open_dump_over_the_change_of_weeks_stops_nothing(
 
 
 def test_a_reader_of_the_tables_who_has_not_met_the_default_partition_is_in_nobodys_way(
-    superuser: Connection, dump: Connection, database_url: str, tick: datetime
+    superuser: Connection, dump: Connection, database_url: str
 ) -> None:
-    drop_last(superuser)
+    drop_last_in_midweek(superuser)
+    tick = value(superuser, "select date_trunc('minute', kronos.now())")
     for table in TABLES:
         dump.execute(f"select count(*) from kronos.{table} where execution_id = kronos.uuid7_floor(%s)", [tick])
     with making(database_url) as made:

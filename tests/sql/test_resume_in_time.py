@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from factory import EndpointRow
+from factory import EndpointRow, add_endpoint
 from sql_factory import Connection, Record, done, entries, job, live, make_cron_job, records, value
 
 MINUTE = timedelta(minutes=1)
@@ -216,3 +216,23 @@ def test_the_reaper_resumes_before_it_compares_and_tells_what_it_did(
     assert (output["resumed"], output["registered"], output["unscheduled"], output["failed"]) == (1, 0, 0, 1)
     assert [error["job_id"] for error in output["errors"]] == [str(bad)]
     assert f"kronos:{job_id}" in names(superuser)
+
+
+@pytest.mark.parametrize("task", ["end_jobs", "resume_jobs_in_time"])
+def test_a_batch_has_no_more_ticks_than_a_step_may_take(superuser: Connection, task: str) -> None:
+    """Of three jobs, each with 12,000 ticks that may be delivered, a run takes one where its time is over."""
+    now: datetime = value(superuser, "select date_trunc('minute', kronos.now())")
+    since = now - timedelta(minutes=12_000)
+    is_paused = task == "resume_jobs_in_time"
+    columns: dict[str, Any] = {"next_tick_at": since, "ticks_from": since - timedelta(minutes=1)}
+    columns |= {"catch_up_policy": "ALL", "catch_up_window_seconds": 20 * 86_400}
+    columns |= (
+        {"status": "PAUSED", "status_reason": '{"code": "paused"}', "resume_at": now - timedelta(minutes=1)}
+        if is_paused
+        else {"ends_at": now - timedelta(minutes=1), "created_at": since}
+    )
+    endpoint = add_endpoint(superuser)
+    for _ in range(3):
+        make_cron_job(superuser, endpoint, **columns)
+    done = superuser.execute(f"select * from kronos.{task}(%s, '-infinity')", [now]).fetchall()
+    assert done[0][0] == 1

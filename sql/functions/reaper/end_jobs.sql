@@ -1,8 +1,7 @@
 -- end_jobs: retires CRON jobs whose ends_at has come, after their last ticks are accounted for: as
 -- executions, or as skipped where the job or its workspace was halted; of a pause that ran out before, each
--- its own. A row that cannot be accounted for is retired all the same. A hundred at a time,
--- or as few as have ten thousand ticks (few_ticks), until p_until, and at least those; the next minute goes
--- on.
+-- its own. A row that cannot be accounted for is retired all the same. A hundred at a time, or 10,000 ticks
+-- that may be delivered, until p_until, and at least those; the next minute goes on.
 -- The reaper removes their entries after it.   Returns: how many were retired.
 create or replace function kronos.end_jobs(p_now timestamptz, p_until timestamptz default 'infinity')
 returns integer
@@ -10,7 +9,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_at_once constant integer := 100;
-    c_ticks   constant integer := 10000;
+    c_ticks   constant integer := 10000;      -- of one job ticks_at_most says no more
     v_job_ids constant uuid[] := kronos.rotated(array(select job.job_id
                                                         from kronos.jobs as job
                                                        where job.trigger = 'CRON'
@@ -18,14 +17,14 @@ declare
                                                          and job.ends_at <= p_now
                                                        order by job.ends_at, job.job_id
                                                        limit 50000));
+    v_batch   uuid[];
     v_at      integer := 1;
-    v_part    uuid[];
     v_ended   integer := 0;
 begin
     while v_at <= cardinality(v_job_ids) loop
-        v_part := kronos.few_ticks(v_job_ids[v_at : v_at + c_at_once - 1], p_now, c_ticks);
-        v_ended := v_ended + kronos.end_each(v_part, p_now);
-        v_at := v_at + cardinality(v_part);
+        v_batch := kronos.few_ticks(v_job_ids[v_at : v_at + c_at_once - 1], p_now, c_ticks);
+        v_ended := v_ended + kronos.end_each(v_batch, p_now);
+        v_at := v_at + cardinality(v_batch);
         exit when kronos.clock() >= p_until;
     end loop;
     return v_ended;

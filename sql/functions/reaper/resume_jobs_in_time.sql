@@ -1,8 +1,8 @@
 -- resume_jobs_in_time: ends pauses whose resume_at has come: the ticks of the pause are recorded as skipped,
 -- those from resume_at on run, and the entry is registered; each job whole or not at all. In a suspended
 -- workspace the job is ACTIVE without an entry.
--- A hundred at a time, or as few as have ten thousand ticks (few_ticks), until p_until, and at least those;
--- the next minute goes on.
+-- A hundred at a time, or 10,000 ticks that may be delivered, until p_until, and at least those; the next
+-- minute goes on.
 -- Lock order: the workspace, the jobs' rows, cron.job; waits for nobody: who holds a job changes it, and its
 -- pause ends there (settle_ticks).
 -- Returns: how many were resumed, how many were held by another session, and what failed: job_id, type and
@@ -14,15 +14,15 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_at_once constant integer := 100;
-    c_ticks   constant integer := 10000;
+    c_ticks   constant integer := 10000;      -- of one job ticks_at_most says no more
     v_job_ids constant uuid[] := kronos.rotated(array(select job.job_id
                                                         from kronos.jobs as job
                                                        where job.status = 'PAUSED'
                                                          and job.resume_at <= p_now
                                                        order by job.resume_at, job.job_id
                                                        limit 50000));
+    v_batch     uuid[];
     v_at        integer := 1;
-    v_few       uuid[];
     v_part      record;
     v_delivered integer := 0;
 begin
@@ -30,9 +30,9 @@ begin
     busy := 0;
     errors := '[]';
     while v_at <= cardinality(v_job_ids) loop
-        v_few := kronos.few_ticks(v_job_ids[v_at : v_at + c_at_once - 1], p_now, c_ticks);
-        v_at := v_at + cardinality(v_few);
-        select * into v_part from kronos.resume_each(v_few, p_now);
+        v_batch := kronos.few_ticks(v_job_ids[v_at : v_at + c_at_once - 1], p_now, c_ticks);
+        v_at := v_at + cardinality(v_batch);
+        select * into v_part from kronos.resume_each(v_batch, p_now);
         resumed := resumed + v_part.resumed;
         busy := busy + v_part.busy;
         errors := errors || v_part.errors;
