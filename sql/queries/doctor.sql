@@ -226,7 +226,8 @@ select kind, workspace, job_id, remaining, since, last_error,
 -- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs
 -- wait for alarms of their own: the check of retention knows its hourly one.
 select job.job_id, job.name, workspace.slug as workspace,
-       extract(epoch from kronos.now() - pointer.next_tick_at)::double precision as overdue_seconds
+       extract(epoch from kronos.now() - kronos.finite(pointer.next_tick_at))::double precision
+           as overdue_seconds
   from kronos.pointers as pointer
   join kronos.jobs as job using (job_id)
   join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from factory import EndpointRow, add_endpoint
+from kronos import sql
 from sql_factory import Connection, fire, job, live, make_cron_job, once, records, value, values
 
 MINUTE = timedelta(minutes=1)
@@ -197,7 +198,13 @@ def send_back(connection: Connection, job_id: uuid.UUID) -> None:
     )
 
 
-@pytest.mark.parametrize("break_it", [poison, send_back])
+def point_to_no_time(connection: Connection, job_id: uuid.UUID) -> None:
+    """As a hand makes it due at once."""
+    connection.execute("update kronos.jobs set catch_up_policy = 'ALL' where job_id = %s", [job_id])
+    connection.execute("update kronos.pointers set next_tick_at = '-infinity' where job_id = %s", [job_id])
+
+
+@pytest.mark.parametrize("break_it", [poison, send_back, point_to_no_time])
 def test_one_jobs_broken_row_does_not_stop_the_others(
     superuser: Connection, tick: datetime, break_it: Callable[[Connection, uuid.UUID], None]
 ) -> None:
@@ -209,6 +216,15 @@ def test_one_jobs_broken_row_does_not_stop_the_others(
     assert (len(live(superuser, rung)), len(live(superuser, healthy)), live(superuser, broken)) == (1, 1, [])
     assert [warning for warning in warnings if str(broken) in warning]
     assert fire(superuser, healthy) == 0
+
+
+def test_a_pointer_at_no_time_is_overdue_to_those_who_ask(superuser: Connection) -> None:
+    broken = make_cron_job(superuser)
+    point_to_no_time(superuser, broken)
+    (status,) = records(superuser, "select overdue_jobs, overdue_seconds from kronos.system_status()")
+    (overdue,) = records(superuser, sql.texts()["doctor.list_overdue"], {"limit": 5})
+    assert (status["overdue_jobs"], overdue["job_id"]) == (1, broken)
+    assert min(status["overdue_seconds"], overdue["overdue_seconds"]) > 60e9
 
 
 def test_a_job_whose_ticks_cannot_be_accounted_for_says_why_and_is_tried_alone_from_then_on(

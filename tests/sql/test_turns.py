@@ -160,6 +160,18 @@ def test_what_was_left_behind_is_tried_again_at_once_where_the_clock_was_set_bac
     follow_all(superuser, endpoint)
 
 
+@pytest.mark.parametrize("policy", ["LATEST", "ALL"])
+def test_a_job_whose_pointer_is_at_no_time_keeps_no_workspace_from_going_on(
+    superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], policy: str
+) -> None:
+    made = jobs(3, catch_up_policy=policy)
+    superuser.execute("update kronos.pointers set next_tick_at = '-infinity' where job_id = %s", [made[1]])
+    for to in ("suspend", "resume"):
+        turn(superuser, endpoint, to)
+        follow_all(superuser, endpoint)
+    assert values(superuser, "select job_id from kronos.job_faults") == [made[1]]
+
+
 def test_instants_are_in_turn_whatever_was_written_by_hand_and_where_no_job_was_left_to_follow(
     superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime
 ) -> None:

@@ -34,7 +34,8 @@ begin
         select job_id, next_tick_at,
                sum(case when catch_up_policy = 'ALL' then kronos.ticks_at_most(
                             schedule,
-                            least(p_now - next_tick_at, make_interval(secs => catch_up_window_seconds))
+                            least(p_now - kronos.finite(next_tick_at),
+                                  make_interval(secs => catch_up_window_seconds))
                         )
                          else 2 end) over (order by next_tick_at, job_id) as ticks,
                row_number() over (order by next_tick_at, job_id) as nth

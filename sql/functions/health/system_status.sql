@@ -22,8 +22,8 @@ begin
                             and starts_with(backend.application_name, 'kronos-worker-'))
       into has_launcher, worker_sessions
       from pg_stat_activity as backend;
-    select count(*), extract(epoch from kronos.clock() - min(due.next_tick_at)) into overdue_jobs,
-           overdue_seconds
+    select count(*), extract(epoch from kronos.clock() - kronos.finite(min(due.next_tick_at)))
+      into overdue_jobs, overdue_seconds
       from (select pointer.next_tick_at
               from kronos.pointers as pointer
              where pointer.is_awaited

@@ -10,7 +10,7 @@ as $$
                              and pointer.next_tick_at <= p_upto
                              and not pointer.is_halted
                             then kronos.ticks_at_most(job.schedule, least(
-                                                          p_upto - pointer.next_tick_at,
+                                                          p_upto - kronos.finite(pointer.next_tick_at),
                                                           make_interval(secs => job.catch_up_window_seconds)
                                                       ))
                             else 2 end) over (order by asked.nth) as ticks

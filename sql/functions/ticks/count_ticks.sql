@@ -27,6 +27,9 @@ declare
     v_hours     bigint;
     v_minutes   bigint;
 begin
+    if p_first = '-infinity' then      -- a pointer that a hand set
+        raise exception 'no tick is at -infinity' using errcode = 'datetime_field_overflow';
+    end if;
     ticks := 0;
     following_tick := p_first;
     if p_schedule.every_seconds is not null and p_first <= p_upto then
