@@ -359,7 +359,7 @@ def test_a_text_that_is_too_long_has_characters(
     assert (fault["pointer"], fault["detail"]) == (pointer, f"string should have at most {most} characters")
 
 
-def test_all_faults_are_told_at_once(api: httpx.Client, workspace: str) -> None:
+def test_all_faults_are_reported_at_once(api: httpx.Client, workspace: str) -> None:
     body = {"trigger": "CRON", "endpoint": 1, "max_runs": "x", "crom": 1}
 
     problem = problem_of(api.post(f"/v1/workspaces/{workspace}/jobs", json=body))

@@ -62,7 +62,7 @@ async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
     await asyncio.Event().wait()
 
 
-async def test_who_is_given_longer_is_told_how_long() -> None:
+async def test_who_is_given_longer_hears_how_long() -> None:
     async def takes_longer(scope: Scope, receive: Receive, send: Send) -> None:
         Call(scope, receive, send).take(2)
         await hangs(scope, receive, send)
@@ -72,7 +72,7 @@ async def test_who_is_given_longer_is_told_how_long() -> None:
     assert (status, problem["detail"]) == (503, "the request took longer than 2 s; nothing was changed")
 
 
-async def test_what_is_raised_is_answered_and_told_to_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_is_raised_is_answered_and_named_in_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
     async def fails(scope: Scope, receive: Receive, send: Send) -> None:
         raise ZeroDivisionError("a secret")
 

@@ -272,7 +272,7 @@ def test_previews_and_kronos_next_show_what_clock_changes_do(api: httpx.Client, 
     ]
 
 
-def test_a_real_interval_of_days_is_told_how_to_keep_its_time_of_day(api: httpx.Client) -> None:
+def test_a_real_interval_of_days_is_advised_how_to_keep_its_time_of_day(api: httpx.Client) -> None:
     asked = {
         "every": "2w",
         "anchor": "2026-03-16T08:00:00Z",

@@ -179,7 +179,7 @@ def test_who_has_the_version_is_not_sent_it_again(api: httpx.Client, base: str) 
         assert api.get(f"{base}{path}", headers={"If-None-Match": '"9"'}).status_code == 200
 
 
-def test_a_put_makes_only_what_is_not_there_if_it_is_told_so(api: httpx.Client, base: str) -> None:
+def test_a_put_makes_only_what_is_not_there_if_it_asks_for_that(api: httpx.Client, base: str) -> None:
     made = api.put(f"{base}/endpoints/fresh", json=HTTP, headers={"If-None-Match": "*"})
     again = api.put(f"{base}/endpoints/fresh", json=HTTP, headers={"If-None-Match": "*"})
     assert (made.status_code, again.status_code) == (201, 412)

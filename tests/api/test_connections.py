@@ -98,7 +98,7 @@ def busy(process: Process, source: str) -> Caller:
     return caller
 
 
-def test_where_all_connections_are_busy_a_newcomer_is_told(process: Process) -> None:
+def test_where_all_connections_are_busy_a_newcomer_gets_an_answer(process: Process) -> None:
     with ExitStack() as stack:
 
         def is_full(busy_address: str, newcomer: str) -> bool:

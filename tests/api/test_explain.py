@@ -41,7 +41,7 @@ def test_the_fields_are_read_in_the_jobs_own_zone(scene: Scene) -> None:
     assert "hour 14 does not match '9'" in scene.explain(job_id, "2099-02-17T09:00:00Z")["because"]
 
 
-def test_an_interval_is_told_by_its_arithmetic(scene: Scene) -> None:
+def test_an_interval_is_explained_by_its_arithmetic(scene: Scene) -> None:
     job_id = scene.make(every="90m", anchor="2026-01-01T00:00:00Z")
     assert scene.told(job_id, "2099-01-01T00:00:00Z") == ("WILL_RUN", "in_the_future")
     answer = scene.explain(job_id, "2099-01-01T01:00:00Z")
@@ -180,7 +180,9 @@ def test_a_tick_that_is_or_was_to_be_skipped_says_so(scene: Scene) -> None:
         ("2025-03-31T01:30:00Z", BERLIN, ("NOT_DUE", "no_tick_at_this_minute")),
     ],
 )
-def test_what_a_change_of_clocks_did_is_told(scene: Scene, at: str, job: dict[str, Any], told: tuple[str, str]) -> None:
+def test_what_a_change_of_clocks_did_is_explained(
+    scene: Scene, at: str, job: dict[str, Any], told: tuple[str, str]
+) -> None:
     assert scene.told(scene.make_old(scene.minute + HOUR, **job), at) == told
 
 
@@ -198,7 +200,7 @@ def test_a_tick_that_was_moved_by_the_gaps_length_says_so(scene: Scene) -> None:
     assert "dst_gap SHIFT_BY_GAP moved it to 2025-03-30T01:30:00Z" in at_the_change["because"]
 
 
-def test_a_run_by_hand_is_told_where_the_schedule_has_no_tick(scene: Scene) -> None:
+def test_a_run_by_hand_is_explained_where_the_schedule_has_no_tick(scene: Scene) -> None:
     job_id = scene.make(cron="0 0 1 1 *", starts_at="2098-01-01T00:00:00Z")
     run = scene.client.post(f"{scene.base}/{job_id}/trigger").json()
     answer = scene.explain(job_id, run["scheduled_at"])

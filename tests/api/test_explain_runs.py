@@ -234,6 +234,6 @@ def test_an_execution_that_has_ended_says_how(
     assert "answered 503" in step_of(answer, "attempts")["detail"]
 
 
-def test_a_tick_without_a_row_is_told_as_unaccounted(scene: Scene) -> None:
+def test_a_tick_without_a_row_is_reported_as_unaccounted(scene: Scene) -> None:
     job_id = scene.make_old(scene.minute + HOUR)
     assert scene.told(job_id, scene.minute - HOUR) == ("UNACCOUNTED", "unaccounted")

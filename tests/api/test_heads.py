@@ -40,7 +40,9 @@ def test_head_is_get_without_its_body(api: httpx.Client, workspace: str) -> None
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT", "POST", "GET", "HEAD", "OPTIONS", "TRACE"])
-def test_a_method_that_is_none_of_a_path_is_told_which_are(api: httpx.Client, workspace: str, method: str) -> None:
+def test_a_method_that_is_none_of_a_path_is_answered_with_those_that_are(
+    api: httpx.Client, workspace: str, method: str
+) -> None:
     for path, methods in paths(api, workspace).items():
         allowed = methods | {"HEAD"} if "GET" in methods else methods
         if method in allowed:

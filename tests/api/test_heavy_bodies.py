@@ -109,7 +109,7 @@ def test_a_template_of_the_largest_size_is_rendered_in_linear_time(render: Calla
     assert time.thread_time() - began < 2 * MOST_LOOP_SECONDS
 
 
-def test_what_is_wrong_deep_in_a_template_is_told_with_its_place() -> None:
+def test_what_is_wrong_deep_in_a_template_is_reported_with_its_place() -> None:
     with pytest.raises(template.TemplateError) as told:
         template.check({"a/b": [1, {"c": ["fine", "{{nobody.x}}"]}]})
     assert told.value.pointer == "/a~1b/1/c/1"

@@ -35,7 +35,7 @@ def test_status_tells_of_pg_cron_lag_workers_and_time_zone_data(own_api: Api, su
     assert any("1 jobs are due" in warning for warning in late["warnings"])
 
 
-def test_a_queue_that_grows_is_degraded_and_not_down_and_told_alike_by_readyz_status_and_the_job(
+def test_a_queue_that_grows_is_degraded_and_not_down_and_reported_alike_by_readyz_status_and_the_job(
     own_api: Api, own_workspace: str, su: psycopg.Connection
 ) -> None:
     made = own_api.client.post(
@@ -109,7 +109,7 @@ def test_drift_lists_what_the_reaper_will_put_right(own_api: Api, own_workspace:
 
 
 @pytest.mark.parametrize("path", ["/v1/system/status", "/v1/system/drift"])
-def test_without_a_key_nothing_is_told(api: httpx.Client, path: str) -> None:
+def test_without_a_key_nothing_is_shown(api: httpx.Client, path: str) -> None:
     answer = httpx.get(f"{api.base_url}{path}")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 

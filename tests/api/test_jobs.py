@@ -220,7 +220,7 @@ def test_a_triggered_job_runs_once_beside_its_schedule(api: httpx.Client, worksp
     assert (state["status"], state["health"], state["last_24h"]) == ("ACTIVE", "HEALTHY", {"QUEUED": 2})
 
 
-def test_health_is_told_by_the_last_24_hours(
+def test_health_is_judged_by_the_last_24_hours(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
     base = f"/v1/workspaces/{workspace}/jobs"

@@ -271,7 +271,7 @@ def made_once(scene: Scene, write: Write, names: dict[str, str], key: str, *, is
     assert scene.state() == between
 
 
-def test_an_answer_that_never_comes_is_told_as_unknown_and_the_call_can_be_repeated(
+def test_an_answer_that_never_comes_is_reported_as_unknown_and_the_call_can_be_repeated(
     apis: tuple[Api, Proxy, psycopg.Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL has done it, and neither its answer comes nor the connection ends: the request's time is up."""

@@ -202,7 +202,7 @@ def test_every_operation_tells_what_the_server_may_say(document: dict[str, Any])
         assert expected <= set(operation["responses"]), (path, method)
 
 
-def test_every_parameter_is_told_by_more_than_its_type(document: dict[str, Any]) -> None:
+def test_every_parameter_is_described_by_more_than_its_type(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         for parameter in operation["parameters"]:
             schema = parameter["schema"]

@@ -159,7 +159,7 @@ def backdate(superuser: psycopg.Connection, path: str, *, minutes: int) -> datet
     return tick
 
 
-def test_so_many_of_the_next_ticks_are_skipped_each_told_in_the_ledger_and_the_one_after_them_runs(
+def test_the_next_ticks_are_skipped_each_recorded_in_the_ledger_and_the_one_after_them_runs(
     api: httpx.Client, make: Callable[..., str], shared_superuser: psycopg.Connection
 ) -> None:
     minute_with_time_left(shared_superuser)  # no tick comes before the job is told to skip
@@ -181,7 +181,9 @@ def test_so_many_of_the_next_ticks_are_skipped_each_told_in_the_ledger_and_the_o
     assert api.get(path).json()["skip_next"] == 0
 
 
-def test_skipping_is_said_anew_each_time_and_taken_back_with_0(api: httpx.Client, make: Callable[..., str]) -> None:
+def test_skipping_replaces_what_was_said_before_and_is_taken_back_with_0(
+    api: httpx.Client, make: Callable[..., str]
+) -> None:
     path = make()
     soon = at(api.get(path).json()["next_run_at"])
     hour = timedelta(hours=1)

@@ -179,7 +179,7 @@ def test_a_jobs_next_runs_are_its_schedules_preview(api: httpx.Client, workspace
         ("0 22-6/4 * nov-feb sat-mon", "0 2,6,22 * 1,2,11,12 0,1,6", None, "2127-01-04T02:00:00Z"),
     ],
 )
-def test_a_job_of_what_pg_cron_lacks_is_stored_told_and_explained(
+def test_a_job_of_what_pg_cron_lacks_is_stored_named_and_explained(
     api: httpx.Client, workspace: str, cron: str, alarm: str, description: str | None, tick: str
 ) -> None:
     job = make_job(api, workspace, cron=cron, starts_at="2127-01-03T23:00:00Z")

@@ -84,7 +84,7 @@ def test_beyond_the_retained_window_nobody_says_unaccounted(
     assert told["decision"] == "FAILED"
 
 
-def test_a_version_that_was_aged_out_is_told(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> None:
+def test_a_version_that_was_aged_out_is_named(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> None:
     base = f"/v1/workspaces/{own_workspace}"
     job = own_api.client.post(
         f"{base}/jobs", json={"endpoint": "sink", "trigger": "CRON", "cron": "0 12 * * *", "name": "report"}

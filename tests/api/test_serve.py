@@ -80,7 +80,7 @@ def key(database_url: str, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_in_order_when_told_to(database_url: str, number: signal.Signals) -> None:
+def test_it_ends_in_order_when_asked_to(database_url: str, number: signal.Signals) -> None:
     with serving(database_url) as process:
         process.child.send_signal(number)
 

@@ -51,7 +51,7 @@ def status(client: httpx.Client, workspace: str, job_id: str) -> dict[str, Any]:
     return answer
 
 
-def test_the_ledger_of_the_last_24_hours_is_told(
+def test_the_ledger_of_the_last_24_hours_is_shown(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, minute: datetime
 ) -> None:
     job_id = make_due(api, shared_superuser, workspace, minute - 60 * MINUTE)
@@ -91,7 +91,7 @@ def test_a_row_that_was_deleted_shows(
     assert (ledger["unaccounted"], datetime.fromisoformat(ledger["first_unaccounted"])) == (1, minute)
 
 
-def test_what_is_overdue_is_told_in_seconds(
+def test_what_is_overdue_is_shown_in_seconds(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, minute: datetime
 ) -> None:
     job_id = make_due(api, shared_superuser, workspace, minute - 5 * MINUTE)

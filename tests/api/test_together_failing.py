@@ -107,7 +107,7 @@ def test_an_entry_that_pg_cron_refuses_costs_no_other_job(
     assert (rows(shared_superuser, workspace), rows(shared_superuser, workspace, "pointers")) == (2, 2)
 
 
-def test_a_suspended_workspace_and_none_at_all_are_told_to_each(
+def test_a_suspended_workspace_and_none_at_all_are_reported_to_each(
     process: Process, shared_api: Api, workspace: str
 ) -> None:
     job_id = a_job(shared_api, workspace)
@@ -118,7 +118,7 @@ def test_a_suspended_workspace_and_none_at_all_are_told_to_each(
     assert [type(each) for each in absent] == [errors.WorkspaceNotFound] * 6
 
 
-def test_without_a_connection_each_is_told_that_nothing_was_done(
+def test_without_a_connection_each_hears_that_nothing_was_done(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
     """The pool's only connection is in use, and none comes free in time."""
@@ -144,7 +144,7 @@ def proxy(shared_api: Api) -> Iterator[Proxy]:
 @pytest.mark.parametrize(
     ("kind", "point"), [("one-shot", "before"), ("one-shot", "after"), ("cron", "after"), ("run", "after")]
 )
-def test_a_lost_answer_is_told_to_each_and_the_calls_again_make_nothing_twice(
+def test_a_lost_answer_is_reported_to_each_and_the_calls_again_make_nothing_twice(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, proxy: Proxy, kind: str, point: Any
 ) -> None:
     """The connection of the one transaction is cut, before PostgreSQL has it and after it was committed."""
@@ -182,7 +182,7 @@ def is_over(proxy: Proxy, superuser: psycopg.Connection) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["one-shot", "cron", "run"])
-def test_who_leaves_before_the_set_is_sent_is_not_told_that_nothing_was_done_and_then_served(
+def test_who_leaves_before_the_set_is_sent_does_not_hear_that_nothing_was_done_and_is_then_served(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, kind: str
 ) -> None:
     """The set waits for the pool's only connection when one of its callers has had its time: as Boundary sees it, by

@@ -88,7 +88,7 @@ def test_json_is_the_answer_of_the_api(explain: Explain, api: httpx.Client, work
     assert set(answer) == set(over_http)
 
 
-def test_what_is_not_there_or_wrong_is_told_in_the_apis_words(explain: Explain, workspace: str, job_id: str) -> None:
+def test_what_is_not_there_or_wrong_is_said_in_the_apis_words(explain: Explain, workspace: str, job_id: str) -> None:
     absent = explain("nothing", "-w", workspace)
     assert (absent.exit_code, "no job 'nothing'" in absent.stderr) == (1, True)
     wrong = explain(job_id, "-w", workspace, "--at", "yesterday")

@@ -112,7 +112,9 @@ def test_a_copy_that_was_restored_without_its_roles_is_put_right_by_migrate(clus
         assert value(connection, "select status from kronos.jobs where job_id = %s", [copy]) == "ACTIVE"
 
 
-def test_a_launcher_that_does_not_run_is_told_within_seconds(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launcher_that_does_not_run_is_reported_within_seconds(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As before pg_cron 1.6 after its launcher was ended: it stays away until PostgreSQL starts again."""
     with psycopg.connect(cluster.superuser_url, autocommit=True) as connection:
         ended = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'"

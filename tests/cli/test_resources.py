@@ -213,7 +213,7 @@ def test_lists_go_over_their_pages(kronos: Kronos) -> None:
     assert "no job matches; make one: kronos job create" in kronos("job", "ls", "--status", "PAUSED").stderr
 
 
-def test_json_comes_from_a_file_and_a_mistake_in_it_is_told(kronos: Kronos, tmp_path: Path) -> None:
+def test_json_comes_from_a_file_and_a_mistake_in_it_is_named(kronos: Kronos, tmp_path: Path) -> None:
     (tmp_path / "input.json").write_text('{"from": "file"}')
     made = answered(
         kronos("job", "create", "--endpoint", "sink", "--now", "--input", f"@{tmp_path / 'input.json'}", "--json")
@@ -224,7 +224,7 @@ def test_json_comes_from_a_file_and_a_mistake_in_it_is_told(kronos: Kronos, tmp_
     assert (refused.exit_code, "no JSON" in refused.stderr) == (2, True)
 
 
-def test_each_fault_of_a_request_is_told(kronos: Kronos) -> None:
+def test_each_fault_of_a_request_is_printed(kronos: Kronos) -> None:
     refused = kronos(
         "job", "create", "not a name", "--endpoint", "sink", "--cron", "* * * * *", "--jitter-seconds", "-1"
     )

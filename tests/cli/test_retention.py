@@ -38,7 +38,7 @@ def test_a_dry_run_counts_and_a_run_takes(superuser: Connection, database_url: s
     assert told(run(database_url))["executions"] == 0
 
 
-def test_what_keeps_it_from_its_work_is_told(superuser: Connection, database_url: str) -> None:
+def test_what_keeps_it_from_its_work_is_reported(superuser: Connection, database_url: str) -> None:
     partition_of_days(superuser, first=119, days=2)
     with psycopg.connect(database_url) as dump:
         dump.execute("select count(*) from kronos.execution_done")
@@ -48,7 +48,7 @@ def test_what_keeps_it_from_its_work_is_told(superuser: Connection, database_url
     assert run(database_url).exit_code == 0
 
 
-def test_a_part_that_fails_is_told(superuser: Connection, database_url: str) -> None:
+def test_a_part_that_fails_is_reported(superuser: Connection, database_url: str) -> None:
     superuser.execute(
         "create function kronos.no() returns trigger language plpgsql as $$ begin raise 'not now'; end $$"
     )
@@ -65,7 +65,7 @@ def test_without_its_database_it_says_so(url: str | None) -> None:
     assert "PostgreSQL" in result.output or "KRONOS_DATABASE_URL" in result.output
 
 
-def test_the_instances_ages_are_stored_by_whoever_migrates(superuser: Connection, database_url: str) -> None:
+def test_the_instances_ages_are_stored_by_the_session_that_migrates(superuser: Connection, database_url: str) -> None:
     ages = "select success_days, failure_days, run_details_days from kronos.retention"
     assert records(superuser, ages) == [{"success_days": 30, "failure_days": 90, "run_details_days": 7}]
     instance_settings.store(

@@ -127,7 +127,7 @@ def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> No
     ],
     ids=lambda value: " ".join(value)[:40].encode("unicode_escape").decode() if isinstance(value, tuple) else None,
 )
-def test_what_cannot_be_sent_is_told_and_not_sent(
+def test_what_cannot_be_sent_is_named_and_not_sent(
     ask: Ask, stranger: Stranger, arguments: tuple[str, ...], told: str
 ) -> None:
     answers: list[Result] = []

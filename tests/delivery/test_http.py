@@ -132,7 +132,7 @@ async def test_status_line_decides(
     assert (outcome.status, error_type(outcome), outcome.retryable) == (result, code, retryable)
 
 
-async def test_retry_after_of_an_answer_is_told() -> None:
+async def test_retry_after_of_an_answer_is_passed_on() -> None:
     outcome = await deliver(answer(status="503 Busy", headers="Retry-After: 7\r\n"))
     assert outcome.retry_after == timedelta(seconds=7)
     outcome = await deliver(answer(status="400 Bad", headers="Retry-After: 7\r\n"))

@@ -357,7 +357,7 @@ async def test_each_delivery_ends_at_its_own_time_whenever_it_began(unanswering:
         assert transport._under_way == set()
 
 
-async def test_an_error_of_our_own_within_a_callback_ends_the_delivery_and_is_told(
+async def test_an_error_of_our_own_within_a_callback_ends_the_delivery_and_is_reported(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = ".".join("1234")

@@ -139,7 +139,7 @@ async def test_a_close_after_the_request_is_unknown_over_tls_too(authority: Auth
     assert (outcome.status, error_type(outcome)) == ("UNKNOWN", "closed_without_answer")
 
 
-async def test_a_request_that_is_not_read_is_told_so_over_tls_too(
+async def test_a_request_that_is_not_read_is_reported_as_such_over_tls_too(
     authority: Authority, here: ssl.SSLContext, sockets: list[socket.socket]
 ) -> None:
     async def unread(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -163,7 +163,7 @@ async def test_a_request_that_is_not_read_is_told_so_over_tls_too(
 
 
 @pytest.mark.parametrize("broken", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", None])
-async def test_a_file_that_broke_is_told_of_once_and_what_it_held_goes_on(
+async def test_a_file_that_broke_is_reported_once_and_what_it_held_goes_on(
     authority: Authority, here: ssl.SSLContext, tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: bytes | None
 ) -> None:
     bundle = tmp_path / "bundle.pem"

@@ -87,7 +87,7 @@ async def test_headers_that_drip_behind_an_accepting_status_line_end_with_the_ti
         "/%zz",
     ],
 )
-async def test_url_goes_out_as_its_author_wrote_it_and_is_told_so(target: str) -> None:
+async def test_url_goes_out_as_its_author_wrote_it_and_is_shown_so(target: str) -> None:
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
         url = receiver.url.removesuffix("/hook") + target
         outcome = await transport.deliver(delivery(url))
@@ -109,7 +109,7 @@ async def test_letters_beyond_ascii_are_sent_as_escaped_utf_8() -> None:
     assert stored_request(outcome)["url"] == f"{receiver.url}/%C3%BC/%C3%BC?q=***", "as it was sent"
 
 
-async def test_digits_of_other_scripts_are_told_as_the_host_that_they_lead_to() -> None:
+async def test_digits_of_other_scripts_are_shown_as_the_host_that_they_lead_to() -> None:
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
         outcome = await transport.deliver(delivery(receiver.url.replace("127.0.0.1", "①②⑦。0.0.1")))
         (request,) = receiver.requests

@@ -208,7 +208,7 @@ def test_the_place_outside_is_passable_whatever_the_umask(home: Path, monkeypatc
 
 
 @as_root
-def test_a_home_made_anew_begins_empty_and_throws_nothing_away(home: Path, notes: list[str]) -> None:
+def test_a_home_made_again_begins_empty_and_throws_nothing_away(home: Path, notes: list[str]) -> None:
     home.chmod(0o700)
     lost = Cluster(home / "inner", durable=False)
     lost.start()

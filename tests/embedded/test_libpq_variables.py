@@ -127,7 +127,7 @@ def in_process(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(main, arguments, env={"KRONOS_TYPO": "1", **environment})
 
 
-def test_settings_that_mean_nothing_are_told_by_every_command(tmp_path: Path) -> None:
+def test_settings_that_mean_nothing_are_named_by_every_command(tmp_path: Path) -> None:
     over_the_api = (("workspace", "ls"), *((each, "ls", "-w", "y") for each in ("endpoint", "job", "execution")))
     for command in (*over_the_api, ("key", "list"), ("doctor",), ("next", "* * * * *"), ("retention", "run")):
         ended = in_process(

@@ -39,7 +39,7 @@ def test_of_a_log_that_grew_while_nobody_looked_the_end_is_kept(tmp_path: Path) 
     assert log.read_bytes() == b""
 
 
-def test_without_room_for_the_old_one_it_is_emptied_all_the_same_and_told(tmp_path: Path) -> None:
+def test_without_room_for_the_old_one_it_is_emptied_all_the_same_and_reported(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     log.write_bytes(b"a" * 2 * _SMALL)
     (tmp_path / "api.log.1").mkdir()

@@ -42,7 +42,7 @@ async def test_an_api_without_its_database_is_heard_saying_why() -> None:
     assert database.Pool("postgresql://", size=1).timeout < network._ANSWER_WITHIN_SECONDS
 
 
-def test_what_a_port_lacks_is_told_and_what_we_lack_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_port_lacks_is_reported_and_what_we_lack_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ports.refusal(0, "192.0.2.1") == "Cannot assign requested address"
 
     def no_descriptors(*arguments: object, **more: object) -> None:

@@ -99,7 +99,7 @@ def test_a_second_one_on_the_same_home_is_refused_and_one_without_workers_is_rea
         assert "no worker is connected" in response.read().decode()
 
 
-def test_a_port_that_is_taken_is_told(home: Path) -> None:
+def test_a_port_that_is_taken_is_named(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         command = [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", port]

@@ -239,7 +239,7 @@ def test_of_two_retries_by_hand_of_a_one_shot_one_retries(
     assert scene.client.get(f"{scene.jobs}/{made['job_id']}").json()["status"] == "ACTIVE"
 
 
-def test_whoever_would_give_a_cancelled_claim_back_as_it_is_cannot(claimed: Claimed) -> None:
+def test_no_session_can_give_a_cancelled_claim_back_as_it_is(claimed: Claimed) -> None:
     """The row itself refuses: so a worker of the release before leaves it to its lease."""
     assert claimed.cancel() == 200
     with pytest.raises(psycopg.errors.CheckViolation, match="execution_live_cancelled_is_claimed"):

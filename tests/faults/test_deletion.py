@@ -268,7 +268,7 @@ def test_an_endpoint_is_made_in_a_workspace_that_is_there(
 @pytest.mark.parametrize(
     ("deletion", "after_it"), [("endpoint", (201, "")), ("workspace", (404, "workspace_not_found"))]
 )
-def test_an_endpoint_that_is_changed_and_deleted_is_made_anew_or_gone(
+def test_an_endpoint_that_is_changed_and_deleted_is_made_again_or_gone(
     scene: Scene,
     su: psycopg.Connection,
     module_api: Api,

@@ -161,7 +161,7 @@ def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aft
     )
 
 
-def test_ticks_of_the_outage_are_told_or_delivered_by_policy(aftermath: Aftermath) -> None:
+def test_ticks_of_the_outage_are_recorded_or_delivered_by_policy(aftermath: Aftermath) -> None:
     first, rung = aftermath.stopped - 9 * MINUTE, aftermath.rung
     assert rung >= aftermath.stopped + MINUTE, (
         "the tick of the outage is 60.0x s old when pg_cron rings: within the grace, on time"
@@ -182,7 +182,7 @@ def test_of_hourly_jobs_none_the_latest_or_all_run(aftermath: Aftermath) -> None
     }
 
 
-def test_what_is_older_than_the_window_is_told_and_the_rest_delivered(aftermath: Aftermath) -> None:
+def test_what_is_older_than_the_window_is_recorded_and_the_rest_delivered(aftermath: Aftermath) -> None:
     first, rung = aftermath.stopped - 9 * MINUTE, aftermath.rung
     (missed, *delivered) = dispositions(aftermath.rows[aftermath.narrow])
     assert missed[:2] == ("MISSED", first)

@@ -201,7 +201,7 @@ _REASONS = """
 
 
 @pytest.mark.parametrize("overlap", ["ALLOW", *POLICIES])
-def test_max_runs_is_exact_whoever_fires(superuser: Connection, database_url: str, overlap: str) -> None:
+def test_max_runs_is_exact_no_matter_who_fires(superuser: Connection, database_url: str, overlap: str) -> None:
     """Eight sessions account for tick after tick, and two workers end what runs, until the job is over."""
     began_at = value(superuser, "select date_trunc('minute', now()) - interval '1000 days'")
     endpoint = add_endpoint(superuser)

@@ -163,7 +163,7 @@ def test_a_view_gets_a_column_at_its_end_under_a_view_that_reads_it(
     assert values(superuser, "select added from kronos.attempts") == []
 
 
-def test_a_view_whose_columns_change_is_made_anew_with_those_that_read_it_and_what_was_granted(
+def test_a_view_whose_columns_change_is_made_again_with_those_that_read_it_and_what_was_granted(
     superuser: Connection, database_url: str, release: Release, report: str
 ) -> None:
     before = reports(superuser, report)

@@ -72,7 +72,9 @@ def test_a_second_run_changes_nothing(superuser: Connection, bare: str) -> None:
     assert value(superuser, "select status from kronos.jobs where job_id = %s", [job_id]) == "ACTIVE"
 
 
-def test_a_migrated_copy_and_a_database_migrated_anew_are_the_same(superuser: Connection, database_url: str) -> None:
+def test_a_migrated_copy_and_a_database_migrated_from_nothing_are_the_same(
+    superuser: Connection, database_url: str
+) -> None:
     copied = values(superuser, _EVERYTHING)
     superuser.execute("drop schema kronos cascade")
     superuser.execute("delete from cron.job")
@@ -195,7 +197,7 @@ def administrator(server: Server, superuser: Connection, bare: str) -> Iterator[
         superuser.execute(f"drop role {user}")
 
 
-def test_a_user_without_the_rights_is_told_what_a_superuser_must_run_and_then_can_migrate(
+def test_a_user_without_the_rights_sees_what_a_superuser_must_run_and_then_can_migrate(
     superuser: Connection, administrator: str
 ) -> None:
     with pytest.raises(errors.MigrationFailed, match="nothing was changed; let a superuser run once") as caught:
@@ -238,7 +240,7 @@ def test_a_database_that_pg_cron_does_not_serve_is_named(server: Server, superus
         superuser.execute(f"drop database {name} with (force)")
 
 
-def test_a_server_without_pg_cron_loaded_is_told_which_setting_loads_it(
+def test_a_server_without_pg_cron_loaded_is_named_with_the_setting_that_loads_it(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if request.config.getoption("--containers"):

@@ -290,7 +290,7 @@ def login(superuser: Connection, database_url: str) -> Iterator[str]:
     superuser.execute(f"drop role {name}")
 
 
-def test_a_login_that_may_not_become_the_role_is_told_what_to_grant(login: str) -> None:
+def test_a_login_that_may_not_become_the_role_is_named_with_what_to_grant(login: str) -> None:
     name = conninfo_to_dict(login)["user"]
     with pytest.raises(
         errors.SessionRefused, match=f"user {name} may not act as kronos_api: .* grant kronos_api to {name}"
@@ -339,13 +339,13 @@ def test_a_role_past_row_level_security_is_refused(superuser: Connection, databa
         superuser.execute("alter role kronos_worker nobypassrls")
 
 
-async def test_a_request_is_told_why_there_is_no_connection(login: str) -> None:
+async def test_a_request_is_answered_with_why_there_is_no_connection(login: str) -> None:
     async with database.Pool(login, size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable, match="may not act as kronos_api"):
             await database.WorkspaceView(pool, "any").enter()
 
 
-async def test_a_request_is_told_that_no_connection_can_be_made_and_not_that_none_is_free(login: str) -> None:
+async def test_a_request_hears_that_no_connection_can_be_made_and_not_that_none_is_free(login: str) -> None:
     async with database.Pool(make_conninfo(login, password="of yesterday"), size=1) as pool:
         with pytest.raises(
             errors.DatabaseUnavailable, match=r"does not accept the password of Kronos.s login"
@@ -354,7 +354,7 @@ async def test_a_request_is_told_that_no_connection_can_be_made_and_not_that_non
     assert str(conninfo_to_dict(login)["user"]) not in str(caught.value)
 
 
-async def test_a_request_is_told_that_none_is_free(superuser: Connection, login: str) -> None:
+async def test_a_request_hears_that_none_is_free(superuser: Connection, login: str) -> None:
     superuser.execute(f"grant kronos_api to {conninfo_to_dict(login)['user']}")
     async with database.Pool(login, size=1) as pool, pool.connection():
         with pytest.raises(errors.DatabaseUnavailable, match="became free in time"):

@@ -102,7 +102,7 @@ CAUSES: dict[str, tuple[dict[str, str | int], str, str]] = {
 
 
 @pytest.mark.parametrize("case", CAUSES)
-def test_the_cause_is_told(cluster: Cluster, case: str) -> None:
+def test_the_cause_is_reported(cluster: Cluster, case: str) -> None:
 
     changed, kind, inside = CAUSES[case]
     why = cause(of(cluster, **changed))
@@ -136,7 +136,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
             each.close()
 
 
-def test_a_server_that_is_none_or_silent_or_not_there_is_told() -> None:
+def test_a_server_that_is_none_or_silent_or_not_there_is_reported() -> None:
     url = f"postgresql://app:{SECRET}@127.0.0.1:{{}}/app"
     with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         assert cause(url.format(port)).kind == "not_postgresql"
@@ -149,7 +149,7 @@ def test_a_server_that_is_none_or_silent_or_not_there_is_told() -> None:
     assert "does PostgreSQL run there, on this port" in refused.inside
 
 
-def test_tls_that_cannot_be_trusted_is_told(cluster: Cluster) -> None:
+def test_tls_that_cannot_be_trusted_is_reported(cluster: Cluster) -> None:
     made = [
         "openssl",
         "req",
@@ -206,7 +206,7 @@ def test_tls_that_cannot_be_trusted_is_told(cluster: Cluster) -> None:
             superuser.execute("select pg_reload_conf()")
 
 
-def test_of_several_servers_the_most_telling_cause_is_told(cluster: Cluster) -> None:
+def test_of_several_servers_the_most_telling_cause_is_reported(cluster: Cluster) -> None:
     """`localhost` is two addresses, and one of them often refuses."""
     ports = f"{free_port()},{cluster.port}"
     why = cause(of(cluster, host="127.0.0.1,127.0.0.1", port=ports, password="wrong"))
@@ -214,7 +214,7 @@ def test_of_several_servers_the_most_telling_cause_is_told(cluster: Cluster) -> 
     assert f"127.0.0.1:{cluster.port}" in why.inside
 
 
-def test_a_standby_and_a_server_that_starts_are_told(cluster: Cluster) -> None:
+def test_a_standby_and_a_server_that_starts_are_reported(cluster: Cluster) -> None:
     with standby_of(cluster, hot_standby="off") as url:
         starting = cause(make_conninfo(url, user="app", password=SECRET))
         assert (starting.kind, "it is tried again" in starting.inside) == ("starting", True), starting
@@ -235,7 +235,7 @@ def test_a_standby_and_a_server_that_starts_are_told(cluster: Cluster) -> None:
         ({}, {"max_client_conn": "0"}, "full"),
     ],
 )
-def test_what_a_pooler_refuses_is_told(
+def test_what_a_pooler_refuses_is_reported(
     cluster: Cluster,
     tmp_path_factory: pytest.TempPathFactory,
     changed: dict[str, str],
@@ -252,7 +252,7 @@ def test_what_a_pooler_refuses_is_told(
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed: apt install pgbouncer")
-def test_a_pooler_whose_server_is_away_is_told(cluster: Cluster) -> None:
+def test_a_pooler_whose_server_is_away_is_reported(cluster: Cluster) -> None:
     directory = Path(tempfile.mkdtemp(prefix="kronos-pooler-"))
     away = make_conninfo(cluster.superuser_url, port=free_port())
     try:
@@ -313,7 +313,7 @@ def test_the_log_of_a_process_says_the_cause(cluster: Cluster, command: str) -> 
     assert SECRET not in said
 
 
-async def test_a_request_is_told_the_cause_without_names(cluster: Cluster) -> None:
+async def test_a_request_is_answered_with_the_cause_without_names(cluster: Cluster) -> None:
     async with database.Pool(of(cluster, dbname="nowhere"), size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable) as raised:
             await readiness.get(database.InstanceView(pool))

@@ -307,7 +307,7 @@ def test_pg_cron_takes_the_alarm_of_whatever_zoned_text_we_accept(
     deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(bits=st.integers(1, 2**31 - 1), star=st.sampled_from([True, False, None]), is_week=st.booleans())
-def test_a_field_has_the_given_values_and_begins_with_a_star_as_told(
+def test_a_field_has_the_given_values_and_begins_with_a_star_where_it_is_to(
     shared: Connection, bits: int, star: bool | None, is_week: bool
 ) -> None:
     low, high, mask = (0, 6, bits & 127 or 1) if is_week else (1, 31, bits << 1)

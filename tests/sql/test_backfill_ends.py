@@ -265,7 +265,7 @@ def test_new_executions_wake_the_workers_and_nothing_else_does(
     assert [told.payload for told in other.notifies(timeout=20, stop_after=1)] == ["last"]
 
 
-def test_an_execution_that_fails_stays_its_backfills_whoever_ends_it(
+def test_an_execution_that_fails_stays_its_backfills_no_matter_who_ends_it(
     superuser: Connection, worker: psycopg.Connection
 ) -> None:
     endpoint, job_id = endpoint_and_job(superuser)

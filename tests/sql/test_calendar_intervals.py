@@ -310,7 +310,7 @@ def test_it_is_said_in_words(shared: Connection, every: str, anchor: str, words:
         (Interval("6mo", "2026-01-31T09:00"), []),  # January and July
     ],
 )
-def test_what_may_surprise_is_told(shared: Connection, interval: Interval, expected: list[str]) -> None:
+def test_what_may_surprise_is_named(shared: Connection, interval: Interval, expected: list[str]) -> None:
     query = f"select kronos.lint_schedule(null, {_SCHEDULE}, '2026-03-01Z', null)"
     assert value(shared, query, interval.params()) == expected
 
@@ -456,7 +456,7 @@ def test_months_without_an_anchor_are_counted_from_the_zones_present_minute(shar
         ("every_months = 1", "every_days 14, every_months 1, anchor 2026-12-07 09:00:00"),
     ],
 )
-def test_a_malformed_one_is_told(shared: Connection, field: str, fault: str) -> None:
+def test_a_malformed_one_is_reported(shared: Connection, field: str, fault: str) -> None:
     name, wrong = field.split(" = ")
     query = f"select kronos.schedule_fault(jsonb_populate_record({_SCHEDULE}, jsonb_build_object('{name}', {wrong})))"
     assert value(shared, query, Interval("2w", "2026-12-07T09:00").params()) == f"its interval cannot be: {fault}"

@@ -148,7 +148,7 @@ def test_one_session_catches_up_at_a_time_and_nothing_is_made_twice(superuser: C
     assert [tick for tick, _ in starts(superuser)] == [NOON + n * MINUTE for n in range(40)]
 
 
-def test_whoever_finds_the_lock_taken_leaves_the_work(superuser: Connection, other: Connection) -> None:
+def test_a_session_that_finds_the_lock_taken_leaves_the_work(superuser: Connection, other: Connection) -> None:
     overdue_jobs(superuser, 1)
     other.execute("select pg_advisory_xact_lock(hashtext('kronos.catch_up'))")
     assert catch_up(superuser, NOON + 5 * MINUTE) is None

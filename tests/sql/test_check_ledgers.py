@@ -59,7 +59,7 @@ def lived(superuser: Connection, monkeypatch: pytest.MonkeyPatch) -> Life:
     return live_a_life(superuser, chance)
 
 
-def test_all_together_is_told_what_each_alone_is(superuser: Connection, lived: Life) -> None:
+def test_all_together_get_the_verdict_that_each_alone_gets(superuser: Connection, lived: Life) -> None:
     chance = random.Random(1)
     sound = 0
     for befalls in BEFALLS:

@@ -107,7 +107,7 @@ def _met(
 
 @pytest.mark.parametrize("write", [_insert, _update])
 @pytest.mark.parametrize("role", ["kronos_api", "kronos_owner", "postgres"])
-def test_no_job_that_breaks_a_rule_is_stored_whoever_writes(
+def test_no_job_that_breaks_a_rule_is_stored_no_matter_who_writes(
     superuser: Connection, sound: EndpointRow, role: str, write: Callable[[dict[str, Any]], composed.Composed]
 ) -> None:
     met = {rule: _met(superuser, sound, write(columns), f"set local role {role}") for rule, columns in _BREAKS.items()}
@@ -120,7 +120,7 @@ def test_rules_hold_for_rows_that_replication_writes(superuser: Connection, soun
     assert met == {rule: ("23514", rule) for rule in _BREAKS}
 
 
-def test_each_rule_is_tried_and_none_is_read_anew_by_each_statement(superuser: Connection) -> None:
+def test_each_rule_is_tried_and_none_is_read_again_by_each_statement(superuser: Connection) -> None:
     text = value(superuser, "select pg_get_functiondef('kronos.require_sound_job'::regproc)")
     assert sorted(re.findall(r"then\s+'(jobs_\w+)'", text)) == sorted(_BREAKS)
     assert list(_BREAKS) == sorted(_BREAKS), "the first that is broken, by name, is told: as by a constraint"
@@ -145,7 +145,7 @@ def test_the_rules_are_looked_at_wherever_a_column_that_they_name_is_written(sup
 @pytest.mark.parametrize(
     "call", ["tick_id(job_id, created_at)", "iso_inlined(created_at)", "finite(created_at)", "uuid7_time(job_id)"]
 )
-def test_what_a_creation_calls_is_inlined_and_not_planned_anew(superuser: Connection, call: str) -> None:
+def test_what_a_creation_calls_is_inlined_and_not_planned_again(superuser: Connection, call: str) -> None:
     plan = "\n".join(values(superuser, f"explain (verbose) select kronos.{call} from kronos.jobs"))
     assert call.partition("(")[0] not in plan
 

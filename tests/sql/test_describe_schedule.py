@@ -335,7 +335,7 @@ def test_last_nearest_and_nth_days_read_back_are_what_was_written(shared: Connec
     deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(fields=st.lists(day_fields, min_size=30, max_size=30))
-def test_what_is_told_is_what_fires(shared: Connection, fields: list[DayFields]) -> None:
+def test_what_is_described_is_what_fires(shared: Connection, fields: list[DayFields]) -> None:
     texts = [f"30 9 {given.text}" for given in fields]
     found = shared.execute(
         "select array(select tick from kronos.next_ticks(kronos.parse_cron(cron), '2026-11-30 10:00+00', 5) as tick "

@@ -305,13 +305,13 @@ def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
         ("30 2 * * *", "Asia/Kolkata", "SHIFT", "FIRST", []),
     ],
 )  # fmt: skip
-def test_runs_that_clock_changes_touch_within_a_year_are_told(
+def test_runs_that_clock_changes_touch_within_a_year_are_named(
     shared: Connection, cron: str, zone: str, gap: str, overlap: str, expected: list[str]
 ) -> None:
     assert lints(shared, cron, zone=zone, gap=gap, overlap=overlap) == expected
 
 
-def test_clock_changes_after_the_end_are_not_told(shared: Connection) -> None:
+def test_clock_changes_after_the_end_are_not_named(shared: Connection) -> None:
     end = datetime(2026, 6, 1, tzinfo=UTC)
     assert lints(shared, "30 2 * * *", zone="Europe/Berlin", until=end) == [
         "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)"

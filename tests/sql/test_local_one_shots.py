@@ -144,7 +144,7 @@ def test_the_reapers_reading_of_a_zone_asks_again_for_its_one_shots(superuser: C
     assert times(superuser, moved) == {RIGHT}
 
 
-def test_an_instant_that_has_passed_is_due_at_once_and_workers_are_told(
+def test_an_instant_that_has_passed_is_due_at_once_and_workers_are_notified(
     superuser: Connection, database_url: str
 ) -> None:
     yesterday = value(superuser, "select (now() - interval '1 day') at time zone 'Europe/Berlin'")

@@ -115,7 +115,7 @@ def logins(module_database_url: str) -> Iterator[dict[session.Role, str]]:
 
 
 @pytest.mark.parametrize(("login", "process"), [("kronos_api", "kronos_worker"), ("kronos_worker", "kronos_api")])
-def test_a_login_of_ours_in_another_process_is_told_of_the_right_one_and_not_to_be_both(
+def test_a_login_of_ours_in_another_process_is_pointed_to_the_right_one_and_not_to_be_both(
     logins: dict[session.Role, str], login: session.Role, process: session.Role
 ) -> None:
     with pytest.raises(errors.SessionRefused, match=f"user {login} may not act as {process}: write {process}'s login"):

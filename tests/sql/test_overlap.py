@@ -127,7 +127,7 @@ def is_cancelled(one: Ticking, token: uuid.UUID, execution_id: uuid.UUID) -> Non
 
 
 @pytest.mark.parametrize("ends", [succeeds, fails, dies, is_cancelled])
-def test_whoever_ends_a_run_lets_the_next_one_go(
+def test_no_matter_who_ends_a_run_the_next_one_goes(
     ticking: Callable[..., Ticking], ends: Callable[[Ticking, uuid.UUID, uuid.UUID], None]
 ) -> None:
     one = ticking("QUEUE")

@@ -179,7 +179,7 @@ def test_who_sees_the_past_can_neither_raise_the_floor_nor_pass_below_it(scene: 
     assert below_floor(scene.one) == []
 
 
-def test_once_an_hour_what_is_below_the_floor_is_found_and_told(scene: Scene) -> None:
+def test_once_an_hour_what_is_below_the_floor_is_found_and_reported(scene: Scene) -> None:
     scene.raise_floor(scene.one)
     with scene.one.transaction():
         scene.one.execute("set local session_replication_role = replica")  # no trigger

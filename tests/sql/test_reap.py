@@ -222,7 +222,9 @@ def test_one_run_makes_the_sets_equal_and_tells_what_it_did(
     assert len(neighbours) == 3
 
 
-def test_a_row_retired_by_hand_is_told_when(superuser: Connection, settled: tuple[uuid.UUID, uuid.UUID]) -> None:
+def test_a_row_retired_by_hand_has_its_instant_recorded(
+    superuser: Connection, settled: tuple[uuid.UUID, uuid.UUID]
+) -> None:
     superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [settled[0]])
     found = job(superuser, settled[0])
     assert (found["retired_at"] is not None, found["next_tick_at"]) == (True, None)

@@ -88,7 +88,7 @@ def test_a_pause_that_ends_between_two_ticks_skips_up_to_its_end(
     assert [run["scheduled_at"] for run in live(superuser, job_id)] == [tick, tick + MINUTE]
 
 
-def test_each_tick_since_a_pause_ended_long_ago_is_told_by_the_jobs_own_policy(
+def test_each_tick_since_a_pause_ended_long_ago_is_recorded_by_the_jobs_own_policy(
     superuser: Connection, paused: Callable[..., uuid.UUID], tick: datetime
 ) -> None:
     job_id = paused(until=tick - 5 * MINUTE, catch_up_policy="SKIP")
@@ -107,7 +107,7 @@ def test_a_pause_that_goes_on_and_one_without_an_end_are_left_alone(
     assert [job(superuser, job_id) for job_id in (later, endless)] == before
 
 
-def test_the_workers_are_told(superuser: Connection, paused: Callable[..., uuid.UUID], tick: datetime) -> None:
+def test_the_workers_are_notified(superuser: Connection, paused: Callable[..., uuid.UUID], tick: datetime) -> None:
     paused()
     superuser.execute("listen kronos_work")
     resume(superuser, tick)
@@ -140,7 +140,7 @@ def test_one_that_cannot_be_registered_stays_paused_is_reported_and_stops_no_oth
     assert f"kronos:{bad}" not in names(superuser)
 
 
-def test_a_job_with_a_malformed_schedule_is_resumed_and_says_why_its_ticks_are_not_told(
+def test_a_job_with_a_malformed_schedule_is_resumed_and_says_why_its_ticks_are_not_recorded(
     superuser: Connection, paused: Callable[..., uuid.UUID], tick: datetime
 ) -> None:
     bad, good = paused(), paused()
@@ -188,7 +188,7 @@ def test_in_a_suspended_workspace_the_job_is_active_without_an_entry_and_runs_no
     assert f"kronos:{job_id}" not in names(superuser)
 
 
-def test_of_a_job_that_ended_after_its_pause_each_tick_is_told_for_what_it_was(
+def test_of_a_job_that_ended_after_its_pause_each_tick_is_recorded_for_what_it_was(
     superuser: Connection, paused: Callable[..., uuid.UUID], tick: datetime
 ) -> None:
     job_id = paused(until=tick - 4 * MINUTE, starts_at=tick - 60 * MINUTE, ends_at=tick - MINUTE, **ALL)

@@ -293,7 +293,7 @@ def test_one_run_at_a_time(superuser: Connection, other: Connection, job_id: uui
     assert retain(superuser)["executions"] == 1
 
 
-def test_a_part_that_fails_stops_no_other_and_is_told(superuser: Connection, job_id: uuid.UUID) -> None:
+def test_a_part_that_fails_stops_no_other_and_is_reported(superuser: Connection, job_id: uuid.UUID) -> None:
     finished(superuser, job_id, days=40)
     superuser.execute(
         "create function kronos.no() returns trigger language plpgsql as $$ begin raise 'not now'; end $$"

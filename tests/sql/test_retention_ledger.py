@@ -8,7 +8,7 @@ from retention_rows import DAY, finished, kept, own_ages, retain, retain_all
 from sql_factory import Connection, Record, make_cron_job, records, value
 
 
-def test_what_is_taken_changes_when_an_age_becomes_shorter_and_stays_told_when_it_becomes_longer(
+def test_what_is_taken_changes_when_an_age_becomes_shorter_and_stays_known_when_it_becomes_longer(
     superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID
 ) -> None:
     finished(superuser, job_id, days=20)

@@ -49,7 +49,7 @@ async def test_a_replaced_version_keeps_its_due_tick(
     assert (live(superuser, heir.job_id), done(superuser, heir.job_id)) == ([], [])
 
 
-async def test_a_cancelled_jobs_due_tick_is_told_as_cancelled(
+async def test_a_cancelled_jobs_due_tick_is_recorded_as_cancelled(
     superuser: Connection, view: WorkspaceView, due: tuple[uuid.UUID, datetime]
 ) -> None:
     await changes.cancel(view, str(due[0]))

@@ -95,7 +95,7 @@ def cancelled_over_the_api(su: Connection, worker: psycopg.Connection, token: uu
         (cancelled_over_the_api, []),
     ],
 )
-def test_whoever_ends_it_ends_it(
+def test_no_matter_who_ends_it_it_is_ended(
     superuser: Connection,
     worker: psycopg.Connection,
     end: Callable[[Connection, psycopg.Connection, uuid.UUID, uuid.UUID], None],

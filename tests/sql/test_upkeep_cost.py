@@ -119,7 +119,7 @@ def test_a_lease_that_ended_long_ago_is_found_by_a_full_look(superuser: Connecti
     assert value(superuser, "select requeued from kronos.upkeep(1000, true, false)") == 3
 
 
-def test_what_comes_to_wait_in_the_past_is_told_of_a_minute_later(superuser: Connection) -> None:
+def test_what_comes_to_wait_in_the_past_is_announced_a_minute_later(superuser: Connection) -> None:
     """A transaction that was long under way, say: who asks goes by what the lease-keeper saw."""
     superuser.execute("update kronos.heartbeats set rang_at = now()")
     superuser.execute("select kronos.keep_leases()")

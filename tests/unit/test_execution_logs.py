@@ -33,7 +33,7 @@ def attempt(number: int, status: str, at: int, **changes: Any) -> Attempt:
     return Attempt(**(fields | changes))
 
 
-def test_a_run_that_failed_once_is_told_from_its_creation_to_its_end() -> None:
+def test_a_run_that_failed_once_is_logged_from_its_creation_to_its_end() -> None:
     tried = [
         attempt(1, "FAILED", 1, error={"type": "http_status", "message": "the endpoint answered 500"}),
         attempt(2, "SUCCESS", 5),

@@ -63,7 +63,7 @@ def test_a_pg_cron_that_cannot_be_read_is_no_error() -> None:
     assert answer.code == "alarm_not_rung"
 
 
-def test_the_first_cause_decides_and_the_others_are_told() -> None:
+def test_the_first_cause_decides_and_the_others_are_named() -> None:
     answer = explained(
         facts(status="PAUSED", status_reason={"code": "paused", "note": "audit"}, pg_cron_silent_seconds=500.0)
     )
@@ -71,7 +71,7 @@ def test_the_first_cause_decides_and_the_others_are_told() -> None:
     assert [step.step for step in answer.steps] == ["version", "schedule", "window", "pause", "alarm", "execution"]
 
 
-def test_where_nothing_is_due_a_pause_is_told_all_the_same() -> None:
+def test_where_nothing_is_due_a_pause_is_named_all_the_same() -> None:
     fields_of = {
         name: {"is": 5, "matches": name != "minute"} for name in ("minute", "hour", "month", "day_of_month", "weekday")
     }
@@ -88,7 +88,7 @@ def test_where_nothing_is_due_a_pause_is_told_all_the_same() -> None:
     assert answer.because.endswith("The next tick is 2026-11-21T12:00:00Z. The job is paused.")
 
 
-def test_times_and_spans_are_told_for_people() -> None:
+def test_times_and_spans_are_written_for_people() -> None:
     assert said(datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)) == "2026-01-02T03:04:05.600000Z"
     assert said("2026-01-02T03:04:05+05:30") == "2026-01-01T21:34:05Z"
     assert said(None) == "never"
@@ -110,14 +110,14 @@ BEFORE: dict[str, Any] = {
 }
 
 
-def test_a_tick_from_before_its_zones_rules_changed_is_told_as_such_and_not_as_from_before_the_job() -> None:
+def test_a_tick_from_before_its_zones_rules_changed_is_named_as_such_and_not_as_from_before_the_job() -> None:
     changed = NOW + timedelta(hours=1)
     told = explained(facts(**BEFORE, ticks_from=changed, created_at=NOW - timedelta(days=9), timezone="America/Havana"))
     assert (told.decision, told.code) == ("NOT_DUE", "zone_rules_changed")
     assert "America/Havana" in told.because
 
 
-def test_a_tick_from_before_the_job_was_made_is_told_as_such() -> None:
+def test_a_tick_from_before_the_job_was_made_is_named_as_such() -> None:
     made = NOW + timedelta(hours=1)
     told = explained(facts(**BEFORE, ticks_from=made, created_at=made))
     assert (told.decision, told.code) == ("NOT_DUE", "not_yet_created")

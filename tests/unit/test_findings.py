@@ -147,7 +147,7 @@ def test_alarms_that_cannot_begin_are_found_with_what_lets_them(
     assert "frozen" not in (found["heartbeat"].meaning or "")
 
 
-def test_alarms_that_failed_before_and_ring_now_are_told_and_no_failure() -> None:
+def test_alarms_that_failed_before_and_ring_now_are_named_and_no_failure() -> None:
     now = replace(SILENT, silent_seconds=3, alarms_failed=2, alarm_failure=None)
     found = {each.check: each for each in instance.ringing_here(GROUND, now, SETUP, None)}
     assert (found["alarms"].ok, found["alarms"].detail) == (
@@ -210,7 +210,7 @@ def test_time_zone_data_that_differs_from_this_machines_fails_and_old_data_is_wa
         (3 * 3600, 3 * 86_400, "ran 3 h ago, and left nothing to do 3 days ago"),
     ],
 )
-def test_the_age_of_retentions_runs_is_told_in_units_that_people_read(ran: float, done: float, detail: str) -> None:
+def test_the_age_of_retentions_runs_is_shown_in_units_that_people_read(ran: float, done: float, detail: str) -> None:
     found, _ = findings.retention(RetentionState(ran_seconds=ran, done_seconds=done, executions=0, attempts=0))
     assert (found.ok, found.detail) == (True, detail)
 
@@ -221,7 +221,7 @@ def test_a_table_of_which_more_is_dead_than_alive_is_found() -> None:
     assert findings.growth([]).ok
 
 
-def test_times_are_told_in_utc() -> None:
+def test_times_are_shown_in_utc() -> None:
     row = JobLedger(
         job_id=UUID(int=1),
         name="report",

@@ -20,7 +20,7 @@ for name in ("psycopg", "psycopg.pool"):
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_of_the_driver_only_errors_are_told(log_format: str) -> None:
+def test_of_the_driver_only_errors_are_logged(log_format: str) -> None:
     environment = os.environ | {
         "KRONOS_DATABASE_URL": "postgresql://",
         "KRONOS_LOG_FORMAT": log_format,

@@ -74,7 +74,7 @@ def test_the_first_line_that_fits_decides(
 @pytest.mark.parametrize(
     "caller", [CALLER, SOCKET, replace(CALLER, host="10.1.2.3"), replace(CALLER, database="My app")]
 )
-def test_the_line_that_is_told_lets_it_in(caller: PgCronClient) -> None:
+def test_the_line_that_is_shown_lets_it_in(caller: PgCronClient) -> None:
     told = line(caller)
     kind, rest = told.split(" ", 1)
     database, user, *address, method = rest.replace('"My app"', "My_app").split(" ")

@@ -13,7 +13,7 @@ BUSY = errors.DatabaseUnavailable("no connection became free")
 
 
 @pytest.mark.parametrize("sent", [(), (READ,)])
-def test_what_is_lost_before_a_write_was_sent_is_told_as_not_done(sent: tuple[Statement[object], ...]) -> None:
+def test_what_is_lost_before_a_write_was_sent_is_reported_as_not_done(sent: tuple[Statement[object], ...]) -> None:
     writes = Writes()
     writes.send(*sent)
 
@@ -29,7 +29,7 @@ def test_what_is_lost_before_a_write_was_sent_is_told_as_not_done(sent: tuple[St
 @pytest.mark.parametrize(
     ("error", "why"), [(LOST, "the connection to PostgreSQL was lost before it answered"), (BUSY, BUSY.detail)]
 )
-def test_what_fails_after_a_write_was_sent_is_told_as_unknown_once(
+def test_what_fails_after_a_write_was_sent_is_reported_as_unknown_once(
     error: errors.Unavailable, why: str, is_committed: bool
 ) -> None:
     writes = Writes()
@@ -45,7 +45,7 @@ def test_what_fails_after_a_write_was_sent_is_told_as_unknown_once(
     )
 
 
-def test_what_the_caller_can_mend_is_told_as_it_is() -> None:
+def test_what_the_caller_can_mend_is_reported_as_it_is() -> None:
     writes = Writes()
     writes.send(WRITE)
     conflict = errors.Conflict("taken")

@@ -114,7 +114,7 @@ async def test_integers_of_any_size_are_sent_as_they_are(text: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/a", "/{{input.a}}"])
-async def test_an_error_of_our_own_ends_the_claim_and_is_told(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+async def test_an_error_of_our_own_ends_the_claim_and_is_reported(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 

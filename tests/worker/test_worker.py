@@ -71,7 +71,7 @@ async def test_a_worker_goes_on_with_a_new_session_when_a_zones_rules_have_chang
         await until(lambda: len(receiver.requests) == 1, "the delivery", seconds=10)
 
 
-async def test_what_nobody_told_of_is_found_by_polling_and_a_due_time_by_a_timer(
+async def test_what_nobody_announced_is_found_by_polling_and_a_due_time_by_a_timer(
     superuser: psycopg.Connection, start: Callable[..., Worker]
 ) -> None:
     async with Receiver(answer(), keep=True) as receiver:
@@ -182,7 +182,7 @@ async def test_of_a_long_retry_after_as_much_is_waited_as_the_endpoint_grants_an
         ({"retry_policy": {"backoff": "never"}}, "backoff"),
     ],
 )
-async def test_what_cannot_be_made_fails_at_once_and_is_told(
+async def test_what_cannot_be_made_fails_at_once_and_is_reported(
     superuser: psycopg.Connection, start: Callable[..., Worker], definition: dict[str, Any], message: str
 ) -> None:
     (execution_id,) = add_executions(superuser, add_endpoint(superuser, **definition))
@@ -320,7 +320,9 @@ async def test_sigterm_gives_back_what_was_claimed_and_not_sent(
     assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
 
 
-async def test_shutdown_waits_no_longer_than_told(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
+async def test_shutdown_waits_no_longer_than_it_is_set_to(
+    superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
     async with Receiver(silent) as receiver:
         ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=60_000), 2)
         worker = start(shutdown_seconds=0.5)
