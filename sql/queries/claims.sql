@@ -163,9 +163,10 @@ select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_o
 
 -- name: finalize_successes
 -- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what
--- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints are left to finalize_executions, and so is a
--- whole batch one of which the history has already (23505). Returns what it has not ended. One statement: all
--- of the others, or nothing. Locks executions in ascending order: each is deleted where it is found.
+-- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints
+-- are left to finalize_executions, and so is a whole batch one of which the history has already (23505).
+-- Returns what it has not ended. One statement: all of the others, or nothing. Locks executions in ascending
+-- order: each is deleted where it is found.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
