@@ -163,7 +163,7 @@ _READS: dict[
     "its attempts": (
         "executions.list_attempts",
         {"execution_id": "execution_id", "after": 0, "limit": 50, "bytes": 1_048_576},
-        0,
+        1,
     ),
     "executions": ("executions.list_executions", _PAGE, 20),
     "executions of a place": (

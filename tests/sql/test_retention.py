@@ -28,10 +28,13 @@ def test_each_outcome_has_its_age(superuser: Connection, job_id: uuid.UUID, stat
         assert values(superuser, f"select 1 from kronos.{table} where execution_id = %s", [old]) == []
 
 
+@pytest.mark.parametrize("is_alone", [False, True], ids=["a-row-of-its-own", "in-its-executions-row"])
 def test_attempts_and_late_results_go_with_their_execution_and_stay_with_it(
-    superuser: Connection, job_id: uuid.UUID
+    superuser: Connection, job_id: uuid.UUID, is_alone: bool
 ) -> None:
-    finished(superuser, job_id, "SUCCESS", days=40)
+    old = finished(superuser, job_id, "SUCCESS", days=40)
+    if is_alone:
+        keep_in_its_row(superuser, old)
     young = finished(superuser, job_id, "FAILED", days=41)
     counts = retain(superuser)
     assert (counts["executions"], counts["attempts"], counts["late_results"]) == (1, 1, 1)
@@ -255,6 +258,23 @@ def test_a_run_stops_by_the_clock_and_the_next_goes_on(superuser: Connection, en
     assert values(superuser, "select count(*) from kronos.attempt") == [0]
 
 
+def keep_in_its_row(connection: Connection, execution_id: uuid.UUID) -> None:
+    """The execution's only attempt, as finalize_successes keeps it."""
+    moved = connection.execute(
+        """
+        with alone as (
+            delete from kronos.attempt where execution_id = %s returning execution_id, claim_token
+        )
+        update kronos.execution_done as done
+           set attempt_token = alone.claim_token
+          from alone
+         where done.execution_id = alone.execution_id
+        """,
+        [execution_id],
+    )
+    assert moved.rowcount == 1
+
+
 def fill(
     connection: Connection, endpoint: EndpointRow, *, rows: int, status: str = "SUCCESS", days: int = 60
 ) -> uuid.UUID:
@@ -374,6 +394,7 @@ def test_dry_runs_write_nothing_and_count_what_a_run_takes(
 ) -> None:
     job_id = fill(superuser, endpoint, rows=700)
     finished(superuser, job_id, "FAILED", days=100)
+    keep_in_its_row(superuser, finished(superuser, job_id, days=99))
     for days in (40, 20):
         one_shot(superuser, endpoint, days=days)
     one_shot(superuser, endpoint, "FAILED", days=40)
@@ -388,7 +409,7 @@ def test_dry_runs_write_nothing_and_count_what_a_run_takes(
     retention.age_out(database_url, is_dry=True, report=lambda counts: told(foreseen, counts))
     assert value(superuser, "select count(*) from kronos.execution_done") == before
     retention.age_out(database_url, is_dry=False, report=lambda counts: told(taken, counts))
-    assert foreseen["executions"] == 702
+    assert foreseen["executions"] == 703
     assert {name: taken[name] for name in foreseen} == foreseen
 
 
