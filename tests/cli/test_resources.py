@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -50,6 +51,33 @@ def test_a_workspace_from_its_making_to_its_end(kronos: Kronos) -> None:
     assert slug in kronos("workspace", "ls").stdout
     assert kronos("workspace", "rm", slug).stdout == f"workspace {slug} is deleted\n"
     assert "no workspace" in kronos("workspace", "get", slug).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "edit", "shown_as"),
+    [
+        (
+            ("--type", "REDIS_STREAM", "--to", "redis://redis.example.com:6379/0", "--stream", "orders"),
+            ("--spec", '{"max_len": 7}'),
+            "redis://redis.example.com:6379/0 orders",
+        ),
+        (
+            ("--type", "KAFKA", "--to", "a.example.com:9092, b.example.com:9092", "--topic", "orders"),
+            ("--spec", '{"key_template": "{{input.id}}"}'),
+            "a.example.com:9092,b.example.com:9092 orders",
+        ),
+    ],
+    ids=["redis", "kafka"],
+)
+def test_an_endpoint_of_a_broker_is_made_and_edited(
+    kronos: Kronos, words: tuple[str, ...], edit: tuple[str, str], shown_as: str
+) -> None:
+    made: Any = answered(kronos("endpoint", "create", "orders", *words, "--json"))
+    edited: Any = answered(kronos("endpoint", "edit", "orders", *edit, "--timeout-ms", "5000", "--json"))
+    assert edited["spec"] == {**made["spec"], **json.loads(edit[1]), "timeout_ms": 5000}
+    assert shown_as in " ".join(kronos("endpoint", "ls").stdout.split())
+    refused = kronos("endpoint", "edit", "orders", "--spec", "[1]")
+    assert (refused.exit_code, "no JSON object" in refused.output) == (2, True)
 
 
 def test_an_endpoint_keeps_what_an_edit_does_not_name(kronos: Kronos) -> None:

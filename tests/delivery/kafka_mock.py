@@ -102,6 +102,17 @@ class MockCluster:
         finally:
             consumer.close()
 
+    def count(self, topic: str) -> int:
+        """How many records the topic's only partition has."""
+        from confluent_kafka import Consumer, TopicPartition
+
+        consumer = Consumer({"bootstrap.servers": ",".join(self.bootstrap), "group.id": "test"})
+        try:
+            first, behind = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)
+            return int(behind - first)
+        finally:
+            consumer.close()
+
     def _call(self, name: str, *arguments: Any) -> None:
         error = getattr(self._library, f"rd_kafka_mock_{name}")(self._cluster, *arguments)
         assert error == 0, f"{name}: {error}"

@@ -1,5 +1,5 @@
-"""A storm: workers are killed, stopped and told to end, and backends killed, at random while a thousand executions are
-delivered. The receiver is the judge.
+"""A storm: workers are killed, stopped and told to end, backends and the Redis server killed, Kafka's brokers down or
+failing, at random while a thousand executions are delivered over HTTP, Redis and Kafka. The receivers are the judges.
 """
 
 import asyncio
@@ -12,11 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
 
+from delivery import kafka_mock, redis_server
+from delivery.kafka_mock import PRODUCE, MockCluster
+from delivery.redis_server import RedisProcess
 from delivery.servers import Receiver, Talk, answer
 from factory import EndpointRow, add_endpoint, add_executions
 from kronos import migrations
@@ -68,11 +71,69 @@ async def _feed(url: str, endpoints: list[EndpointRow], dice: random.Random) -> 
     return acknowledged
 
 
+class Brokers:
+    """A Redis server that keeps what it acknowledged, and a Kafka cluster of three: what of them is on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        kept = ("--appendonly", "yes", "--appendfsync", "always")
+        self.redis = RedisProcess(folder, *kept).start() if redis_server.BINARY else None
+        self.kafka = None if kafka_mock.IS_MISSING else MockCluster(3)
+        if self.kafka is not None:
+            self.kafka.topic("storm", replicas=3)
+        for is_missing, why in ((self.redis is None, redis_server.MISSING), (self.kafka is None, kafka_mock.MISSING)):
+            if is_missing:
+                _log.warning("the storm goes without it: %s", why)
+
+    def close(self) -> None:
+        if self.redis is not None:
+            self.redis.stop()
+        if self.kafka is not None:
+            self.kafka.__exit__()
+
+    def calm(self) -> None:
+        """Every broker is there, and takes what it is sent."""
+        if self.kafka is not None:
+            for broker in (1, 2, 3):
+                self.kafka.up(broker)
+
+    def received(self) -> list[dict[str, str]]:
+        """What each message that they hold says of itself."""
+        found = [fields for _, fields in self.redis.entries("storm")] if self.redis is not None else []
+        if self.kafka is not None and (count := self.kafka.count("storm")):
+            records = self.kafka.records("storm", count)
+            found += [{name: value.decode() for name, value in record.headers()} for record in records]
+        return found
+
+    async def kill_redis(self) -> None:
+        """As a machine that loses its power, and comes back at once."""
+        if self.redis is not None:
+            self.redis.kill()
+            await asyncio.to_thread(self.redis.start)
+
+    async def fail_kafka(self, dice: random.Random) -> None:
+        """A broker goes for a moment, or answers with errors; the partition's leader moves."""
+        if self.kafka is not None:
+            broker = dice.randrange(1, 4)
+            self.kafka.refuse(PRODUCE, [dice.choice([-1, 6, 7, 19, 20]) for _ in range(dice.randrange(4))])
+            self.kafka.down(broker)
+            await asyncio.sleep(dice.uniform(0, 0.5))
+            self.kafka.up(broker)
+            self.kafka.leader("storm", 0, dice.randrange(1, 4))
+
+
+@pytest.fixture
+def brokers(tmp_path: Path) -> Iterator[Brokers]:
+    """Closed after the workers."""
+    made = Brokers(tmp_path)
+    yield made
+    made.close()
+
+
 class _Killer:
     """Kills, stops, ends, and starts workers again."""
 
-    def __init__(self, url: str, start: Callable[[], Worker], dice: random.Random) -> None:
-        self._url, self._start, self._dice = url, start, dice
+    def __init__(self, url: str, start: Callable[[], Worker], brokers: Brokers, dice: random.Random) -> None:
+        self._url, self._start, self._brokers, self._dice = url, start, brokers, dice
         self.workers = [start() for _ in range(3)]
         self.killed: Counter[str] = Counter()
 
@@ -85,7 +146,10 @@ class _Killer:
         ends_at = time.monotonic() + STORM_SECONDS
         while time.monotonic() < ends_at or (not self.is_enough and time.monotonic() < ends_at + 60):
             await asyncio.sleep(self._dice.uniform(0.3, 1.5))
-            (what,) = self._dice.choices([self._kill, self._stand_still, self._end, self._kill_backend], [6, 4, 4, 6])
+            (what,) = self._dice.choices(
+                [self._kill, self._stand_still, self._end, self._kill_backend, self._kill_redis, self._fail_kafka],
+                [6, 4, 4, 6, 3, 3],
+            )
             await what()
 
     async def _kill(self) -> None:
@@ -112,20 +176,32 @@ class _Killer:
             ending.tell(signal.SIGTERM)
         self.killed["ended"] += 1
 
+    async def _kill_redis(self) -> None:
+        await self._brokers.kill_redis()
+        self.killed["redis"] += 1
+
+    async def _fail_kafka(self) -> None:
+        await self._brokers.fail_kafka(self._dice)
+        self.killed["kafka"] += 1
+
     async def _kill_backend(self) -> None:
-        pids = await _asked(
-            self._url,
-            lambda connection: connection.execute(
-                "select pid from pg_stat_activity where backend_type = 'client backend' and application_name like "
-                "'kronos-worker-%'"
-            ).fetchall(),
-        )
-        if pids:
-            try:
-                os.kill(self._dice.choice(pids)[0], signal.SIGKILL)
-            except ProcessLookupError:
-                return  # its worker ended it first
-            self.killed["backend"] += 1
+        """One of a worker's, as soon as there is one: those that were just started on a busy machine have none."""
+        deadline = time.monotonic() + 60
+        while not (pids := await _asked(self._url, _backends_of_workers)):
+            assert time.monotonic() < deadline, "no worker has a connection"
+            await asyncio.sleep(0.05)
+        try:
+            os.kill(self._dice.choice(pids)[0], signal.SIGKILL)
+        except ProcessLookupError:
+            return  # its worker ended it first
+        self.killed["backend"] += 1
+
+
+def _backends_of_workers(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "select pid from pg_stat_activity where backend_type = 'client backend' and application_name like "
+        "'kronos-worker-%'"
+    ).fetchall()
 
 
 def _final(connection: psycopg.Connection) -> bool:
@@ -133,7 +209,9 @@ def _final(connection: psycopg.Connection) -> bool:
 
 
 @pytest.mark.faults
-async def test_a_storm_loses_nothing_and_explains_every_repetition(cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_storm_loses_nothing_and_explains_every_repetition(
+    cluster: Cluster, brokers: Brokers, tmp_path: Path
+) -> None:
     seed = random.SystemRandom().randrange(10**6)
     _log.warning("seed %d", seed)
     dice = random.Random(seed)
@@ -148,13 +226,14 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(cluster: Clus
             endpoints = [
                 add_endpoint(
                     connection,
-                    url=receiver.url,
+                    **target,
                     timeout_ms=1000,
                     max_attempts=100,
                     max_crashes=100,
-                    max_in_flight=None if number % 2 else 5,
+                    max_in_flight=max_in_flight,
                 )
-                for number in range(6)
+                for target in _targets(receiver, brokers)
+                for max_in_flight in (None, 5)
             ]
         with workers() as starting:
             logs = (tmp_path / f"worker-{number}.log" for number in count(1))
@@ -163,9 +242,11 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(cluster: Clus
                 lambda: starting(
                     url, next(logs), lease_seconds=1, shutdown_seconds=0.1, log_level="INFO", worker_concurrency=20
                 ),
+                brokers,
                 dice,
             )
             _, acknowledged = await asyncio.gather(killer.rage(), _feed(url, endpoints, dice))
+            brokers.calm()
             await _all_final(url)
             for worker in killer.workers:
                 worker.tell(signal.SIGCONT)
@@ -174,7 +255,22 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(cluster: Clus
             assert [await worker.ends() for worker in killer.workers] == [0, 0, 0]
     assert killer.is_enough, killer.killed
     with psycopg.connect(url, autocommit=True) as connection:
-        _judge(connection, receiver, acknowledged)
+        requests = [
+            {name: request.headers[name] for name in ("idempotency-key", "kronos-execution-id", "kronos-attempt")}
+            for request in receiver.requests
+        ]
+        messages = [{name.lower(): value for name, value in each.items()} for each in brokers.received()]
+        _log.warning("%d requests, %d messages; %s", len(requests), len(messages), killer.killed)
+        _judge(connection, [*requests, *messages], acknowledged)
+
+
+def _targets(receiver: Receiver, brokers: Brokers) -> Iterator[dict[str, Any]]:
+    """What an endpoint of each type is."""
+    yield {"url": receiver.url}
+    if brokers.redis is not None:
+        yield {"type": "REDIS_STREAM", "spec": {"redis_url": brokers.redis.url, "stream": "storm"}}
+    if brokers.kafka is not None:
+        yield {"type": "KAFKA", "spec": {"bootstrap_servers": brokers.kafka.bootstrap, "topic": "storm"}}
 
 
 async def _all_final(url: str) -> None:
@@ -184,7 +280,7 @@ async def _all_final(url: str) -> None:
         await asyncio.sleep(0.1)
 
 
-def _judge(connection: psycopg.Connection, receiver: Receiver, acknowledged: set[str]) -> None:
+def _judge(connection: psycopg.Connection, received: list[dict[str, str]], acknowledged: set[str]) -> None:
     statuses = {
         str(row[0]): row[1]
         for row in connection.execute("select execution_id, status from kronos.execution_done where cause = 'API'")
@@ -197,12 +293,8 @@ def _judge(connection: psycopg.Connection, receiver: Receiver, acknowledged: set
             "select execution_id, attempt_number, status from kronos.attempts where worker_id <> 'pg_cron'"
         )
     }
-    seen = [
-        (request.headers["idempotency-key"], int(request.headers["kronos-attempt"])) for request in receiver.requests
-    ]
-    assert all(
-        request.headers["idempotency-key"] == request.headers["kronos-execution-id"] for request in receiver.requests
-    )
+    seen = [(each["idempotency-key"], int(each["kronos-attempt"])) for each in received]
+    assert all(each["idempotency-key"] == each["kronos-execution-id"] for each in received)
     assert [one for one, times in Counter(seen).items() if times > 1] == [], "one attempt was sent twice"
     assert [one for one in seen if one not in attempts] == [], "a delivery without its attempt"
     succeeded = {execution_id for (execution_id, _), status in attempts.items() if status == "SUCCESS"}
