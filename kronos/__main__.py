@@ -20,6 +20,8 @@ _COMMANDS = {
     "key": "kronos.cli.key:key",
     "workspace": "kronos.cli.workspace:workspace",
     "endpoint": "kronos.cli.endpoint:endpoint",
+    "config": "kronos.cli.config:config",
+    "payload-spec": "kronos.cli.payload_spec:payload_spec",
     "job": "kronos.cli.job:job",
     "execution": "kronos.cli.execution:execution",
     "backfill": "kronos.cli.backfill:backfill",

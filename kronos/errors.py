@@ -197,6 +197,7 @@ class RateLimited(KronosError):
     status = 429
     code = "rate_limited"
     title = "Rate limited"
+    retry_after_seconds: ClassVar[int] = 2
 
 
 class PreconditionFailed(KronosError):

@@ -53,6 +53,8 @@ EXAMPLES: Mapping[str, JsonObject] = {
     "ConfigPut": {"values": {"region": "eu"}},
     "PayloadSpecCreate": {"name": "report-input", "schema": {"type": "object", "required": ["id"]}},
     "PayloadSpecPut": {"schema": {"type": "object", "required": ["id"]}},
+    "EndpointRender": {"input": {"id": 7}},
+    "EndpointTest": {"input": {"id": 7}},
     "JobCreate": {
         "endpoint": "weekly-report",
         "trigger": "CRON",

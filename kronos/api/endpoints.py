@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Body, Depends, Query
 from starlette.responses import Response
 
-from kronos import endpoints, errors
+from kronos import endpoint_tests, endpoints, errors
 from kronos.api.call import Call, Draft, answer, unchanged
 from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import kind_of, shown
@@ -14,8 +14,17 @@ from kronos.api.dependencies import KEY, EndpointName, IdempotencyKey, IfMatch, 
 from kronos.api.document import answers, problems
 from kronos.api.operation import Operation
 from kronos.api.requests import new_endpoint
-from kronos.api.schemas import ChangeQuery, EndpointCreate, EndpointPut, HttpEndpointPut, PageQuery
+from kronos.api.schemas import (
+    ChangeQuery,
+    EndpointCreate,
+    EndpointPut,
+    EndpointRender,
+    EndpointTest,
+    HttpEndpointPut,
+    PageQuery,
+)
 from kronos.database import WorkspaceView
+from kronos.endpoint_tests import Rendered, Sample, TriedDelivery
 from kronos.endpoints import NewEndpoint
 from kronos.model import Endpoint, JsonObject
 from kronos.payload_specs import SpecVerdict
@@ -90,6 +99,47 @@ async def put_endpoint(
         view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist, force=query.force
     )
     return _made(call, endpoint) if is_new else answer(endpoint, ETag=etag(endpoint.version))
+
+
+@router.post(
+    "/{name}/render",
+    responses=answers({200: Rendered})
+    | problems(
+        errors.WorkspaceNotFound,
+        errors.EndpointNotFound,
+        errors.Forbidden,
+        errors.PayloadTooLarge,
+        errors.Unprocessable,
+    ),
+)
+async def render_endpoint(
+    view: View, name: EndpointName, body: Annotated[EndpointRender, Body(default_factory=EndpointRender)]
+) -> Response:
+    """What would be sent for an input; secrets are masked."""
+    sample = Sample(input=body.input, job_name=body.job_name, timezone=body.timezone, scheduled_at=body.scheduled_at)
+    return answer(await endpoint_tests.render(view, name, sample))
+
+
+@router.post(
+    "/{name}/test",
+    responses=answers({200: TriedDelivery, 202: TriedDelivery}, "Location", "Idempotent-Replayed")
+    | problems(*_WRITE, errors.EndpointNotFound, errors.RateLimited),
+)
+async def try_endpoint(
+    call: Call,
+    view: View,
+    name: EndpointName,
+    body: Annotated[EndpointTest, Body(default_factory=EndpointTest)],
+    key: IdempotencyKey = None,
+) -> Response:
+    """One delivery now, by a worker, and what was answered: 202 where it is still under way. It is tried once; what no
+    worker takes in time is CANCELLED."""
+    call.take(endpoint_tests.LONGEST_WAIT_SECONDS + call.context.settings.request_seconds)
+    tried, is_new = await endpoint_tests.deliver(view, name, body.input, idempotency_key=key)
+    execution = tried.execution
+    location = call.path("workspaces", execution.workspace, "executions", execution.execution_id)
+    status = 200 if execution.completed_at is not None else 202
+    return answer(tried, status, Location=location, is_repeat=not is_new)
 
 
 @router.delete(

@@ -48,6 +48,8 @@ def problem(error: errors.KronosError, scope: Scope) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
         if error.sqlstate is not None:
             more["pg_sqlstate"] = error.sqlstate
+    if isinstance(error, errors.RateLimited):
+        headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="kronos"'
     detail = error.detail

@@ -44,6 +44,7 @@ _Title = Annotated[Text, Field(max_length=200)]
 _Gap = Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"]
 _Overlap = Literal["FIRST", "BOTH"]
 _Note = Annotated[Text, Field(max_length=500)]
+_Zone = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class WorkspaceCreate(Body):
@@ -314,6 +315,23 @@ class EndpointCreate(RootModel[HttpEndpointCreate | RedisStreamEndpointCreate | 
     root: HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate = Field(discriminator="type")
 
 
+class EndpointRender(Body):
+    """The execution that a rendering is for."""
+
+    input: Input = Field(default_factory=dict, description="As of a job.", examples=[{"id": 7}])
+    job_name: JobName | None = Field(default=None, description="{{job.name}}.", examples=["weekly-report"])
+    timezone: _Zone = Field(default="UTC", description="Of {{scheduled_at | local}}.", examples=["Europe/Berlin"])
+    scheduled_at: Time | None = Field(
+        default=None, description="{{scheduled_at}}; now by default.", examples=["2026-12-01T09:00:00Z"]
+    )
+
+
+class EndpointTest(Body):
+    """One delivery now."""
+
+    input: Input = Field(default_factory=dict, description="As of a job.", examples=[{"id": 7}])
+
+
 class ConfigPut(Body):
     """A config without its name, which stands in the path. What GET gives may be sent back whole."""
 
@@ -359,7 +377,6 @@ class CatchUp(Body):
 
 
 _Every = Annotated[str, Field(min_length=1, max_length=32)]
-_Zone = Annotated[str, Field(min_length=1, max_length=64)]
 _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=20)]
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
 

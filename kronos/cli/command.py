@@ -52,12 +52,13 @@ class Api:
         body: Json = None,
         if_match: str | None = None,
         key: str | None = None,
+        query: Mapping[str, str | None] | None = None,
         fields: Collection[str] = (),
     ) -> Json:
         """Changes something, if it is still as `if_match` says; once for each idempotency key. Raises
         ClickException."""
         headers = given(**{"If-Match": if_match, "Idempotency-Key": key})
-        return self.client.call(method, self._path(path), body=body, headers=headers, fields=fields)
+        return self.client.call(method, self._path(path), query=query, body=body, headers=headers, fields=fields)
 
     def rows(self, *path: str, limit: int | None = None, **query: str | None) -> list[Json]:
         """The first `limit` rows of a list, or all of them, over as many pages as they take. Raises ClickException."""

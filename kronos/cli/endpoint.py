@@ -1,8 +1,10 @@
 """`kronos endpoint …`: where deliveries go, over the API."""
 
+import sys
+
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given
+from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given
 from kronos.model import Json
 
 _FIELDS = (
@@ -12,12 +14,17 @@ _FIELDS = (
     "spec",
     "retry_policy",
     "max_in_flight",
+    "payload_spec",
+    "config",
+    "use",
     "version",
     "endpoint_id",
     "created_at",
     "updated_at",
 )
 _TYPES = ("HTTP", "REDIS_STREAM", "KAFKA")
+_RENDERED = ("method", "url", "headers", "body", "secrets")
+_TRIED = ("execution_id", "status", "duration_ms", "request", "response", "error", "status_reason")
 _COLUMNS = {"name": "NAME", "type": "TYPE", "to": "TO", "version": "VERSION", "updated_at": "UPDATED"}
 
 
@@ -30,6 +37,9 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
     """What may be said of an endpoint."""
     for option in (
         click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
+        click.option("--payload-spec", help="The payload spec for its jobs' inputs, by name; '': none."),
+        click.option("--config", help="The config whose values its templates hold, by name; '': none."),
+        click.option("--use", type=click.Choice(["snapshot", "latest"]), help="Which version executions are made of."),
         click.option(
             "--max-retry-after-seconds", type=int, help="Of what a receiver asks for by Retry-After, so much is waited."
         ),
@@ -130,6 +140,33 @@ def rm(api: Api, name: str) -> None:
     api.say(f"endpoint {name} is deleted")
 
 
+@command(endpoint)
+@click.argument("name")
+@click.option("--input", "input", type=JsonText(), help="As of a job: JSON, @FILE, or - for standard input.")
+@click.option("--job-name", help="For {{job.name}}.")
+@click.option("--timezone", help="For {{scheduled_at | local}}.  [default: UTC]")
+@click.option("--at", "scheduled_at", help="For {{scheduled_at}}: RFC 3339.  [default: now]")
+def render(api: Api, name: str, **options: Json) -> None:
+    """Show what would be sent for an input; secrets are masked."""
+    api.show(api.send("POST", "endpoints", name, "render", body=given(**options)), _RENDERED)
+
+
+@command(endpoint)
+@click.argument("name")
+@click.option("--input", "input", type=JsonText(), help="As of a job: JSON, @FILE, or - for standard input.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same delivery.")
+def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
+    """Deliver once now, and show what was answered. Exit 1 where that is no success."""
+    tried = api.send("POST", "endpoints", name, "test", body=given(input=input), key=idempotency_key)
+    execution, attempt = tried.get("execution"), tried.get("attempt")
+    if not isinstance(execution, dict):
+        raise api.client.foreign("is no delivery")
+    shown = tried if api.as_json else {**execution, **(attempt if isinstance(attempt, dict) else {})}
+    api.show({**shown, "execution_id": execution.get("execution_id")}, _TRIED)
+    if execution.get("status") != "SUCCESS":
+        sys.exit(1)
+
+
 def _changed(body: Json, options: Json) -> Json:
     """The endpoint with what was given in place of what was there."""
     headers = dict(_header(text) for text in options["headers"]) or None
@@ -147,6 +184,9 @@ def _changed(body: Json, options: Json) -> Json:
         title=options["title"],
         retry_policy={**body.get("retry_policy", {}), **limits} or None,
         max_in_flight=options["max_in_flight"],
+        payload_spec=options["payload_spec"] if options["payload_spec"] != "" else NULL,
+        config=options["config"] if options["config"] != "" else NULL,
+        use=options["use"],
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}
 

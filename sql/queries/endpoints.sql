@@ -126,3 +126,41 @@ select kronos.match_endpoint(%(name)s, %(if_match)s::integer[]) as version;
 -- name: delete_endpoint
 -- One row. False: a live job or an unfinished execution uses it; null: no such endpoint.
 select kronos.delete_endpoint(%(name)s) as is_deleted;
+
+-- name: read_local_text
+-- An instant as a zone's clocks show it, as templates have it.
+select kronos.local_text(%(at)s::timestamptz, kronos.check_zone(%(timezone)s::text)) as text;
+
+-- name: trigger_test
+-- One delivery of an endpoint now, which is tried once, and at most once: an execution like any other, of no
+-- job but itself. No row: no such endpoint, an input that was not validated, or a suspended workspace.
+with endpoint as materialized (
+    select endpoint.endpoint_id, endpoint.workspace_id, endpoint.version
+      from kronos.endpoints as endpoint
+      join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id
+       and workspace.status = 'ACTIVE'
+     where endpoint.workspace_id = kronos.current_workspace_id()
+       and endpoint.name = %(name)s
+       and endpoint.deleted_at is null
+       -- one expression, so that it is said before it is asked
+       and case when set_config('kronos.validated', %(validated)s::text, true) is not null
+                then endpoint.payload_spec_id is null or kronos.is_validated(endpoint.payload_spec_id) end
+       for key share of endpoint
+), queued as (
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, scheduled_at, run_at, created_at, visible_at, max_attempts,
+                                       max_crashes, timeout_ms, input)
+    select made.id, endpoint.workspace_id, made.id, endpoint.endpoint_id, endpoint.version, 'API',
+           kronos.now(), kronos.now(), kronos.now(), kronos.now(), 1, 0, made_of.timeout_ms, %(input)s
+      from endpoint
+      join kronos.endpoint_versions as made_of using (endpoint_id, version)
+     cross join (select kronos.uuid7(kronos.now()) as id) as made
+    returning execution_id, workspace_id, endpoint_id
+), kept as (
+    insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,
+                                         resource_id)
+    select workspace_id, 'test', %(idempotency_key)s, %(request_sha256)s, execution_id
+      from queued
+     where %(idempotency_key)s::text is not null
+)
+select execution_id from queued where pg_notify('kronos_work', endpoint_id::text) is not null;

@@ -38,6 +38,8 @@ select jsonb_build_object(
         where workspace_id = %(id)s),
     'backfills', (select jsonb_agg(row order by row.backfill_id) from kronos.backfills as row
         where workspace_id = %(id)s),
+    'documents', (select jsonb_agg(row order by row.document_id) from kronos.documents as row
+        where workspace_id = %(id)s),
     'keys', (select jsonb_agg(row order by row.idempotency_key) from kronos.idempotency_keys as row
         where workspace_id = %(id)s),
     'ages', (select jsonb_agg(row) from kronos.workspace_retention as row where workspace_id = %(id)s))::text
@@ -123,6 +125,14 @@ def _endpoint(scene: Scene) -> dict[str, str]:
     return {"name": scene.made("/endpoints", {"name": "other", **HTTP})["name"]}
 
 
+def _config(scene: Scene) -> dict[str, str]:
+    return {"name": scene.made("/configs", {"name": "other", "values": {}})["name"]}
+
+
+def _spec(scene: Scene) -> dict[str, str]:
+    return {"name": scene.made("/payload-specs", {"name": "other", "schema": {}})["name"]}
+
+
 def _backfill(scene: Scene) -> dict[str, str]:
     return {"b": scene.made(f"/jobs/{_minutely(scene)['j']}/backfill", WINDOW)["backfill_id"]}
 
@@ -172,6 +182,14 @@ WRITES = {
     "replaced endpoint": Write(path=f"PUT {ONE}/endpoints/{{name}}", body=HTTP, ready=_endpoint),
     "endpoint by PUT": Write(path=f"PUT {ONE}/endpoints/{{name}}", body=HTTP, ready=lambda scene: {"name": "fresh"}),
     "deleted endpoint": Write(path=f"DELETE {ONE}/endpoints/{{name}}", ready=_endpoint),
+    "config": Write(path=f"POST {ONE}/configs", body={"name": "new", "values": {}}, makes="config_id"),
+    "replaced config": Write(path=f"PUT {ONE}/configs/{{name}}", body={"values": {"a": 1}}, ready=_config),
+    "deleted config": Write(path=f"DELETE {ONE}/configs/{{name}}", ready=_config),
+    "payload spec": Write(
+        path=f"POST {ONE}/payload-specs", body={"name": "new", "schema": {}}, makes="payload_spec_id"
+    ),
+    "replaced payload spec": Write(path=f"PUT {ONE}/payload-specs/{{name}}", body={"schema": True}, ready=_spec),
+    "deleted payload spec": Write(path=f"DELETE {ONE}/payload-specs/{{name}}", ready=_spec),
     "renamed workspace": Write(path=f"PATCH {ONE}", body={"name": "renamed"}),
     "suspended workspace": Write(path=f"PATCH {ONE}", body={"status": "SUSPENDED"}, ready=_cron),
     "resumed workspace": Write(path=f"PATCH {ONE}", body={"status": "ACTIVE"}, ready=_suspended),
@@ -211,7 +229,9 @@ def test_every_write_of_the_api_is_cut() -> None:
     writes = {
         f"{method} {each.path}" for each in routes if isinstance(each, Operation) for method in each.methods or ()
     }
-    of_reads = {"POST /v1/schedules/preview"}
+    of_reads = {"POST /v1/schedules/preview", f"POST {ONE}/endpoints/{{name}}/render"}
+    # It is several transactions, the first of which is as trigger's; its answer is not the thing but what became of it.
+    of_reads |= {f"POST {ONE}/endpoints/{{name}}/test"}
     assert {each for each in writes if not each.startswith(("GET", "HEAD"))} - of_reads == {
         write.path for write in WRITES.values()
     }
@@ -226,7 +246,7 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(
     for point in POINTS:
         if point == "during" and write.makes is None:
             break  # who wins, PostgreSQL or the cut, is nobody's to say; what is said is judged above
-        for at in range(1, 9):
+        for at in range(1, 17):
             scene = Scene(*apis)
             names, key = write.ready(scene), uuid.uuid4().hex
             before = scene.state()
@@ -255,7 +275,7 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(
             if write.makes is not None:
                 made_once(scene, write, names, key, is_made=after != before)
         else:
-            raise AssertionError(f"{name} asks PostgreSQL more than eight times")
+            raise AssertionError(f"{name} asks PostgreSQL more than sixteen times")
     assert "outcome_unknown" in told
 
 

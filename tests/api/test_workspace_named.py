@@ -209,6 +209,7 @@ _NEEDS_NONE = {
     "schedules.read_local_times": "texts alone",
     "schedules.read_schedules": "texts alone",
     "payload_specs.enter_validated": "a setting alone",
+    "endpoints.read_local_text": "a text alone",
     "schedules.read_schedule": "a text alone",
     "schedules.preview_schedule": "a text alone",
     "keys.find_api_key": "a key says which workspace, not the other way round",

@@ -1,0 +1,193 @@
+"""An endpoint tried out: what would be sent for an input, and one delivery now.
+
+The delivery is an execution that a worker makes, as all are: so it goes through the same transport, guard and network,
+with secrets that only workers read, and its history has it. It is tried once. Whoever asked waits for its answer with
+no transaction open, and what no worker takes in time is cancelled, not delivered later.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from kronos import documents, endpoint_checks, endpoints, errors, executions, idempotency, payload_specs
+from kronos.database import WorkspaceView
+from kronos.delivery import template
+from kronos.delivery.refused import Refused
+from kronos.documents import CONFIG
+from kronos.model import Attempt, Endpoint, Execution, Json, JsonObject
+from kronos.sql import statement
+
+LONGEST_WAIT_SECONDS = 25.0
+_MOST_OF_A_WORKSPACE, _MOST = 4, 16  # that wait at once, in this process: each holds a request
+_CLAIM_SECONDS = 3.0  # beyond the endpoint's timeout: for a worker to take it, and to store what was answered
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.03, 0.5
+_MASK = "***"
+_SAMPLE = UUID("00000000-0000-7000-8000-000000000000")
+_RENDERER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="renders")
+_waiting: dict[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The execution that a rendering is for."""
+
+    input: JsonObject
+    job_name: str | None = None
+    timezone: str = "UTC"
+    scheduled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What would be sent: the endpoint's own headers, and the body as JSON; a GET has none. Secrets are masked, and
+    `secrets` has their names."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: Json
+    secrets: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedDelivery:
+    """A delivery that was asked for by hand: its execution, and what was sent and answered; null while it is under
+    way, or where no worker took it in time."""
+
+    execution: Execution
+    attempt: Attempt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalText:
+    """An instant as a zone's clocks show it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """The execution that a test made."""
+
+    execution_id: UUID
+
+
+_LOCAL = statement("endpoints.read_local_text", LocalText)
+_TEST = statement("endpoints.trigger_test", Tested)
+
+
+async def render(view: WorkspaceView, name: str, sample: Sample) -> Rendered:
+    """What the endpoint's deliveries would be. Raises EndpointNotFound, Unprocessable where the input is not valid or
+    nothing could be sent for it."""
+    endpoint = await endpoints.get(view, name)
+    await payload_specs.look(view, name, sample.input)
+    at = sample.scheduled_at or datetime.now(UTC)
+    (local,) = await view.rows(_LOCAL, {"at": at, "timezone": sample.timezone})
+    config = (await documents.get(view, CONFIG, endpoint.config)).content if endpoint.config is not None else {}
+    secrets = sorted({name.rest for _, name in endpoint_checks.names_in(endpoint.spec) if name.root == "secret"})
+    context = {
+        "input": sample.input,
+        "config": config,
+        "secret": dict.fromkeys(secrets, _MASK),
+        "job": {"id": str(_SAMPLE), "name": sample.job_name},
+        "execution": {"id": str(_SAMPLE), "attempt": 1, "cause": "API"},
+        "scheduled_at": template.utc_text(at),
+        "scheduled_local": local.text,
+    }
+    run = asyncio.get_running_loop().run_in_executor
+    return await run(_RENDERER, _rendered, endpoint, context, secrets)
+
+
+def _rendered(endpoint: Endpoint, context: JsonObject, secrets: list[str]) -> Rendered:
+    spec, at = endpoint.spec, "url"
+    try:
+        url = template.render_url(spec["url"], context)
+        at = "headers"
+        headers = template.render_headers(spec.get("headers") or {}, context)
+        at = "body_template"
+        own = spec.get("body_template")
+        body = context["input"] if own is None else template.render(own, context)
+    except Refused as refused:
+        detail = f"nothing can be sent: {refused.message}, at /spec/{at}{refused.pointer}"
+        hint = refused.hint or "Give the input what the endpoint's templates name, or the template a | default:."
+        raise errors.Unprocessable.of(errors.Fault(pointer="/input", detail=detail, hint=hint)) from None
+    method = spec.get("method", "POST")
+    return Rendered(method=method, url=url, headers=headers, body=None if method == "GET" else body, secrets=secrets)
+
+
+async def deliver(
+    view: WorkspaceView, name: str, input: JsonObject, *, idempotency_key: str | None = None
+) -> tuple[TriedDelivery, bool]:
+    """One delivery now, and whether this call made it: what became of it, as far as it is known in time.
+
+    Raises EndpointNotFound, Unprocessable, RateLimited, WorkspaceSuspended.
+    """
+    with _place(view.workspace):
+        endpoint = await endpoints.get(view, name)
+        key = idempotency.key("test", idempotency_key, name, input)
+
+        async def known(execution_id: UUID) -> UUID:
+            return execution_id
+
+        execution_id, is_new = await idempotency.once(view, key, lambda: _made(view, name, input, key), known)
+        seconds = min(endpoint.spec.get("timeout_ms", 0) / 1000 + _CLAIM_SECONDS, LONGEST_WAIT_SECONDS)
+        return await _awaited(view, execution_id, seconds), is_new
+
+
+async def _made(view: WorkspaceView, name: str, input: JsonObject, key: idempotency.Key | None) -> UUID:
+    async def make(validated: str | None) -> UUID:
+        params = {"name": name, "input": Jsonb(input), "validated": validated or "", **idempotency.params(key)}
+        if (tested := await view.one_or_none(_TEST, params)) is not None:
+            return tested.execution_id
+        if (workspace := await view.enter()).status != "ACTIVE":
+            raise errors.WorkspaceSuspended(view.workspace, workspace.status, "deliveries")
+        await endpoints.get(view, name)
+        raise errors.Unvalidated(f"the payload spec of the endpoint {name!r} is changed at the same time: try again")
+
+    return await payload_specs.made_validated(view, name, input, make)
+
+
+async def _awaited(view: WorkspaceView, execution_id: UUID, seconds: float) -> TriedDelivery:
+    until, pause = time.monotonic() + seconds, _FIRST_PAUSE_SECONDS
+    while (execution := await executions.get(view, execution_id)).completed_at is None:
+        if time.monotonic() >= until:
+            return await _given_up(view, execution)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+    attempts = await executions.attempts(view, execution_id, limit=1, after=0)
+    return TriedDelivery(execution=execution, attempt=attempts[0] if attempts else None)
+
+
+async def _given_up(view: WorkspaceView, execution: Execution) -> TriedDelivery:
+    """What no worker took is cancelled; what is under way goes on."""
+    try:
+        execution = await executions.cancel(view, execution.execution_id)
+    except errors.Conflict:
+        execution = await executions.get(view, execution.execution_id)
+    return TriedDelivery(execution=execution, attempt=None)
+
+
+@contextmanager
+def _place(workspace: str) -> Iterator[None]:
+    """One of the places of those that wait. Raises RateLimited."""
+    own = _waiting.get(workspace, 0)
+    if own >= _MOST_OF_A_WORKSPACE or sum(_waiting.values()) >= _MOST:
+        raise errors.RateLimited(
+            f"{own} test deliveries of this workspace are under way, and {sum(_waiting.values())} in all: "
+            f"at most {_MOST_OF_A_WORKSPACE} and {_MOST} are; try again when one has ended"
+        )
+    _waiting[workspace] = own + 1
+    try:
+        yield
+    finally:
+        if (left := _waiting[workspace] - 1) > 0:
+            _waiting[workspace] = left
+        else:
+            del _waiting[workspace]

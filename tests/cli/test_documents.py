@@ -1,0 +1,63 @@
+"""kronos config, payload-spec, and endpoints tried out."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+
+from conftest import Api
+from kronos.__main__ import main
+
+Kronos = Callable[..., Result]
+
+
+@pytest.fixture
+def kronos(shared_api: Api, workspace: str) -> Kronos:
+    """Runs a command against the session's API, in the test's workspace."""
+    known = {
+        "KRONOS_URL": str(shared_api.client.base_url),
+        "KRONOS_API_KEY": shared_api.key,
+        "KRONOS_WORKSPACE": workspace,
+    }
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, list(arguments), env=known, catch_exceptions=False)
+
+    return run
+
+
+def shown(result: Result) -> dict[str, str]:
+    assert result.exit_code == 0, result.output
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in result.stdout.splitlines()}
+
+
+def test_configs_and_payload_specs_from_their_making_to_their_end(kronos: Kronos) -> None:
+    assert shown(kronos("config", "create", "production", '{"region": "eu"}'))["values"] == '{"region":"eu"}'
+    assert shown(kronos("config", "put", "production", '{"region": "us"}'))["version"] == "2"
+    assert shown(kronos("config", "get", "production"))["values"] == '{"region":"us"}'
+    assert "production" in kronos("config", "ls").stdout
+
+    assert shown(kronos("payload-spec", "create", "report", '{"required": ["id"]}'))["version"] == "1"
+    assert shown(kronos("payload-spec", "put", "report", "{}", "--validate-only"))["is_allowed"] == "true"
+    assert shown(kronos("payload-spec", "put", "report", "{}", "--force"))["version"] == "2"
+    assert 'not a "regex"' in kronos("payload-spec", "put", "report", '{"pattern": "(?=a)"}').stderr
+
+    body = '{"r": "{{config.region}}"}'
+    made = ("--to", "https://example.com/h", "--body", body, "--config", "production", "--payload-spec", "report")
+    assert shown(kronos("endpoint", "create", "hook", *made, "--use", "latest"))["use"] == "latest"
+    assert "named by the endpoints hook" in kronos("config", "rm", "production").stderr
+    rendered = json.loads(kronos("endpoint", "render", "hook", "--input", '{"id": 7}', "--json").stdout)
+    assert rendered["body"] == {"r": "us"}
+
+    assert "config" not in shown(kronos("endpoint", "edit", "hook", "--body", "null", "--config", ""))
+    assert kronos("config", "rm", "production").stdout == "config production is deleted\n"
+    assert shown(kronos("endpoint", "edit", "hook", "--payload-spec", ""))["version"] == "3"
+    assert kronos("payload-spec", "rm", "report").stdout == "payload spec report is deleted\n"
+
+
+def test_a_test_delivery_that_is_no_success_ends_with_1(kronos: Kronos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kronos.endpoint_tests._CLAIM_SECONDS", 0.0)  # no worker runs here
+    kronos("endpoint", "create", "hook", "--to", "https://example.com/h", "--timeout-ms", "1")
+    tried = kronos("endpoint", "test", "hook", "--input", '{"id": 7}')
+    assert (tried.exit_code, "CANCELLED" in tried.stdout) == (1, True)

@@ -1,0 +1,198 @@
+"""What is delivered: templates over input, config, job, execution and tick, of the version that there was when the
+execution was created, or of the latest; and an endpoint tried out by hand."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+
+from api_answers import problem_of
+from conftest import Api
+from delivery.servers import Receiver, answer
+from factory import EndpointRow
+from kronos import endpoint_tests
+from sql_factory import values
+from worker.protocol import as_worker, claim
+from worker.running import Worker, until
+
+BODY = {
+    "region": "{{config.region}}",
+    "text": "{{config.region}} {{input.n | default: 1}}",
+    "n": "{{input.n | default: 1}}",
+    "job": "{{job.name | default: 'none'}}",
+    "job_id": "{{job.id}}",
+    "execution": "{{execution.id}}",
+    "attempt": "{{execution.attempt}}",
+    "cause": "{{execution.cause}}",
+    "at": "{{scheduled_at}}",
+    "local": "{{scheduled_at | local}}",
+}
+
+
+def endpoint(url: str, **more: Any) -> dict[str, Any]:
+    spec = {"url": url + "?region={{config.region}}", "headers": {"X-Cause": "{{execution.cause}}"}}
+    return {"type": "HTTP", "config": "c", "spec": spec | {"body_template": BODY, "timeout_ms": 5000}} | more
+
+
+async def call(client: httpx.Client, method: str, path: str, **given: Any) -> httpx.Response:
+    """Without stopping the receiver, which is in this process."""
+    return await asyncio.to_thread(client.request, method, path, **given)
+
+
+async def test_a_delivery_names_what_it_is_of_and_keeps_its_version(
+    own_api: Api, own_workspace: str, superuser: psycopg.Connection, start: Callable[..., Worker]
+) -> None:
+    client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
+    client.post(f"{base}/configs", json={"name": "c", "values": {"region": "eu"}})
+    async with Receiver(answer()) as receiver:
+        for name, use in (("kept", "snapshot"), ("newest", "latest")):
+            made = client.put(f"{base}/endpoints/{name}", json=endpoint(receiver.url, use=use))
+            assert (made.status_code, made.json()["use"]) == (201, use)
+            cron = {"endpoint": name, "trigger": "CRON", "cron": "0 0 1 1 *", "timezone": "Asia/Kolkata"}
+            assert client.post(f"{base}/jobs", json=cron | {"name": name, "input": {"n": 7}}).status_code == 201
+            client.post(f"{base}/jobs", json={"endpoint": name, "trigger": "IMMEDIATE"})
+            client.post(f"{base}/jobs/{name}/trigger")
+        client.put(f"{base}/configs/c", json={"values": {"region": "us"}})  # before any was delivered
+        await start().started()
+        await until(lambda: len(receiver.requests) == 4, "the deliveries")
+
+    told = {(body["job"], body["region"]): body for body in (json.loads(each.body) for each in receiver.requests)}
+    assert set(told) == {("kept", "eu"), ("newest", "us"), ("none", "eu"), ("none", "us")}
+    run = told["kept", "eu"]
+    assert (run["text"], run["n"], run["attempt"], run["cause"]) == ("eu 7", 7, 1, "MANUAL")
+    assert run["local"].endswith("+05:30")
+    assert datetime.fromisoformat(run["local"]) == datetime.fromisoformat(run["at"])
+    alone = told["none", "us"]
+    assert (alone["text"], alone["n"], alone["cause"], alone["job_id"]) == ("us 1", 1, "API", alone["execution"])
+    assert {each.line.split()[1].partition("?")[2] for each in receiver.requests} == {"region=eu", "region=us"}
+    assert {each.headers["x-cause"] for each in receiver.requests} == {"MANUAL", "API"}
+    ended = "select endpoint_version from kronos.attempt order by 1"
+    await until(lambda: len(values(superuser, ended)) == 4, "their ends")
+    assert values(superuser, ended) == [1, 1, 2, 2]
+
+
+def test_a_config_makes_the_next_version_of_each_endpoint_that_names_it_and_copies_no_spec(
+    own_api: Api, own_workspace: str, superuser: psycopg.Connection
+) -> None:
+    client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
+    client.post(f"{base}/configs", json={"name": "c", "values": {"region": "eu"}})
+    client.put(f"{base}/endpoints/one", json=endpoint("http://127.0.0.1:9/one"))
+    client.put(
+        f"{base}/endpoints/other",
+        json=endpoint("http://127.0.0.1:9/other") | {"config": None, "spec": {"url": "http://127.0.0.1:9/other"}},
+    )
+    for region in ("us", "ap"):
+        client.put(f"{base}/configs/c", json={"values": {"region": region}})
+    assert (
+        client.get(f"{base}/endpoints/one").json()["version"],
+        client.get(f"{base}/endpoints/other").json()["version"],
+    ) == (3, 1)
+    assert values(
+        superuser,
+        "select format('%s %s %s %s', version, config_version, spec_version, spec <> 'null') "
+        "from kronos.endpoint_versions where config_id is not null order by version",
+    ) == ["1 1  t", "2 2 1 f", "3 3 1 f"]
+    edited = client.get(f"{base}/endpoints/one").json() | {"title": "again"}
+    assert client.put(f"{base}/endpoints/one", json=edited).json()["version"] == 4
+
+
+def test_a_claim_of_the_latest_version_takes_it_and_never_an_older_one(
+    own_api: Api, own_workspace: str, superuser: psycopg.Connection
+) -> None:
+    """The release before changes an endpoint without a word to its gate."""
+    client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
+    made = client.put(
+        f"{base}/endpoints/e", json={"type": "HTTP", "use": "latest", "spec": {"url": "http://127.0.0.1:9/"}}
+    ).json()
+    client.post(f"{base}/jobs", json={"endpoint": "e", "trigger": "IMMEDIATE"})
+    superuser.execute("update kronos.execution_live set endpoint_version = 5")
+    (workspace_id,) = values(superuser, "select workspace_id from kronos.endpoints where name = 'e'")
+    row = EndpointRow(
+        endpoint_id=made["endpoint_id"], workspace_id=workspace_id, timeout_ms=0, max_attempts=0, max_crashes=0
+    )
+    with as_worker(own_api.database_url) as worker:
+        claim(worker, row)
+    assert values(superuser, "select endpoint_version from kronos.execution_live") == [5]
+
+
+async def test_an_endpoint_is_tried_out(own_api: Api, own_workspace: str, start: Callable[..., Worker]) -> None:
+    client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    client.post(f"{base}/payload-specs", json={"name": "p", "schema": schema})
+    client.post(f"{base}/configs", json={"name": "c", "values": {"region": "eu"}})
+    async with Receiver(answer(b"seen")) as receiver:
+        client.put(f"{base}/endpoints/e", json=endpoint(receiver.url, payload_spec="p"))
+        path = f"{base}/endpoints/e/test"
+        assert problem_of(await call(client, "POST", path, json={"input": {"n": "7"}}))["errors"][0]["pointer"] == (
+            "/input/n"
+        )
+        await start().started()
+        key = {"Idempotency-Key": str(uuid4())}
+        tried = await call(client, "POST", path, json={"input": {"n": 7}}, headers=key)
+        again = await call(client, "POST", path, json={"input": {"n": 7}}, headers=key)
+    async with Receiver(answer(status="500 Broken")) as broken:
+        client.put(f"{base}/endpoints/f", json=endpoint(broken.url))
+        failed = await call(client, "POST", f"{base}/endpoints/f/test")
+        assert failed.status_code == 200, failed.text
+
+    assert (tried.status_code, again.status_code) == (200, 200), (tried.text, again.text)
+    assert (tried.status_code, tried.json()["execution"]["status"], again.json()) == (200, "SUCCESS", tried.json())
+    assert "seen" in str(tried.json()["attempt"]["response"])
+    assert (len(receiver.requests), json.loads(receiver.requests[0].body)["n"]) == (1, 7)
+    assert tried.headers["location"] == f"{base}/executions/{tried.json()['execution']['execution_id']}"
+    assert (failed.status_code, failed.json()["execution"]["status"], len(broken.requests)) == (200, "FAILED", 1)
+    assert failed.json()["attempt"]["response"]["status"] == 500
+
+
+def test_a_test_that_no_worker_takes_is_cancelled_and_so_many_wait_at_once(
+    own_api: Api, own_workspace: str, superuser: psycopg.Connection, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(endpoint_tests, "_CLAIM_SECONDS", 0.0)
+    client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
+    spec = {"url": "http://127.0.0.1:9/", "timeout_ms": 1}
+    client.put(f"{base}/endpoints/e", json={"type": "HTTP", "spec": spec})
+    tried = client.post(f"{base}/endpoints/e/test")
+    assert (tried.status_code, tried.json()["execution"]["status"], tried.json()["attempt"]) == (200, "CANCELLED", None)
+    assert values(superuser, "select count(*) from kronos.execution_live") == [0]
+
+    monkeypatch.setattr(endpoint_tests, "_MOST_OF_A_WORKSPACE", 0)
+    refused = client.post(f"{base}/endpoints/e/test")
+    assert (problem_of(refused)["code"], refused.status_code, refused.headers["retry-after"]) == (
+        "rate_limited",
+        429,
+        "2",
+    )
+    assert endpoint_tests._waiting == {}
+
+
+def test_what_would_be_sent_is_shown(api: httpx.Client, workspace: str) -> None:
+    base = f"/v1/workspaces/{workspace}"
+    api.post(f"{base}/configs", json={"name": "c", "values": {"region": "eu"}})
+    api.put(f"{base}/endpoints/e", json=endpoint("https://example.com/hook"))
+    path = f"{base}/endpoints/e/render"
+    sample = {
+        "input": {"n": [1]},
+        "job_name": "nightly",
+        "timezone": "Europe/Berlin",
+        "scheduled_at": "2026-12-01T08:00:00Z",
+    }
+    shown = api.post(path, json=sample).json()
+    assert (shown["method"], shown["url"]) == ("POST", "https://example.com/hook?region=eu")
+    assert (shown["headers"], shown["secrets"]) == ({"X-Cause": "API"}, [])
+    body = shown["body"]
+    assert (body["n"], body["text"], body["job"]) == ([1], "eu [1]", "nightly")
+    assert (body["at"], body["local"]) == ("2026-12-01T08:00:00Z", "2026-12-01T09:00:00+01:00")
+    assert problem_of(api.post(path, json={"timezone": "Mars/Base"}))["code"] == "invalid_timezone"
+
+    api.put(f"{base}/endpoints/e", json={"type": "HTTP", "spec": {"url": "https://example.com/{{input.id}}"}})
+    refused = problem_of(api.post(path))
+    assert (refused["status"], refused["errors"][0]["pointer"], "input.id" in refused["detail"]) == (
+        422,
+        "/input",
+        True,
+    )
