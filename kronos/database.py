@@ -42,7 +42,7 @@ _PROOF_SECONDS = 10.0
 PAGE_BYTES = 1024 * 1024
 """Of a list's page: what users' documents in it may have, written out as JSON. A page has one row at least, whatever
 that has."""
-# While requests wait and none can be made, a connection is tried so often: a restarted PostgreSQL serves them within
+# How often a connection is tried while requests wait and none can be made: a restarted PostgreSQL serves them within
 # their patience.
 _AGAIN_SECONDS = 0.15
 _log = logging.getLogger("kronos.database")

@@ -22,10 +22,10 @@ SYSTEM = "kronos-system"  # the workspace of the internal jobs
 TURN_SECONDS = 30
 """What a request that suspends or resumes may take: more than others have."""
 _FOLLOW_SECONDS = 20.0
-"""So long it has the workspace's jobs follow, some thousands a second; workers and the reaper go on."""
+"""How long a request has the workspace's jobs follow, some thousands a second; workers and the reaper go on."""
 _AGAIN_SECONDS = 0.02
 _TRIES = 50
-"""After so many steps in a row that got on with nothing it ends: somebody holds what is left."""
+"""How many steps in a row may find nothing to do before it ends: another session holds what is left."""
 _UNFINISHED = {"jobs": "ACTIVE or PAUSED jobs", "executions": "unfinished executions", "backfills": "RUNNING backfills"}
 
 
@@ -125,7 +125,7 @@ async def update(
 
 
 async def _follow(view: WorkspaceView, jobs_left: int) -> int:
-    """Have the workspace's jobs follow it, so many at a time. Returns how many are left to the workers and the reaper.
+    """Have the workspace's jobs follow it, step by step. Returns how many are left to the workers and the reaper.
 
     What stops it is no error of the request: the workspace has turned.
     """

@@ -27,7 +27,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.[01][ \t]+([1-9][0-9]{2})(?:[ \t][^\n]*)?")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _SWITCHING_PROTOCOLS = 101
-# How a body ends: after so many bytes, with a chunk of none, with the connection; or nobody can say.
+# How a body ends: after a number of bytes, with an empty chunk, with the connection; or nobody can say.
 _LENGTH, _CHUNKS, _TO_THE_END, _GARBLED = range(4)
 # An endpoint's answers mostly begin with the same bytes, but for a Date that changes each second. To read a head
 # takes 12 us, to find it again 0.5. What is kept of one takes about four times its bytes.

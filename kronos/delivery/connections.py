@@ -17,7 +17,7 @@ from kronos.delivery.trust import Trust
 # Shorter than the 5 s of node and uvicorn: a request that meets a connection being closed is UNKNOWN.
 _KEEP_ALIVE_SECONDS = 4.0
 _SWEEP_SECONDS = 1.0
-# A receiver that closed a kept connection as it was used again gets new ones for so long: each such close costs an
+# How long a receiver that closed a kept connection as it was used again gets new ones: each such close costs an
 # attempt.
 _DISTRUST_SECONDS = 600.0
 _MOST_DISTRUSTED = 1000

@@ -15,10 +15,11 @@ from kronos.worker.link import Link
 
 _log = logging.getLogger("kronos.worker")
 _MOST_IN_ONE_BATCH = 200
-# A result costs PostgreSQL 91 us in a batch of 10 and 49 in one of 100. A busy worker has 100 within this time.
+# A result costs PostgreSQL 91 us in a batch of 10 and 49 in one of 100. A busy worker has
+# this many within this time.
 _GATHERED = 50
 _GATHERING_SECONDS = 0.004
-# What somebody else has locked is looked at so often, without waiting for it.
+# How often what another session has locked is looked at, without waiting for it.
 _LOCKED_SECONDS = 1.0
 
 

@@ -68,7 +68,7 @@ def test_a_range_is_not_served_and_refused_in_nobodys_words(api: httpx.Client) -
 
 
 async def test_the_document_is_made_once_and_not_by_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes 0.15 s, and whoever asks for it needs no key."""
+    """It takes 0.15 s, and no key is needed to ask for it."""
     made_by: list[threading.Thread] = []
     finished = document.finished
 

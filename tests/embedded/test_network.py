@@ -38,7 +38,7 @@ def test_a_proxy_of_the_shell_is_not_asked(url: str, monkeypatch: pytest.MonkeyP
 
 
 async def test_an_api_without_its_database_is_heard_saying_why() -> None:
-    """It waits for PostgreSQL first; whoever hung up before said `timed out`, whatever was wrong."""
+    """It waits for PostgreSQL first; a client that hung up before said `timed out`, whatever was wrong."""
     assert database.Pool("postgresql://", size=1).timeout < network._ANSWER_WITHIN_SECONDS
 
 

@@ -101,7 +101,7 @@ def runs_in_the_past(connection: Connection) -> list[uuid.UUID]:
 
 
 def await_accounting(connection: Connection, what: str) -> None:
-    """Until pg_cron's rings have accounted for all that is due; whoever asks meanwhile is told of a run to come."""
+    """Until pg_cron's rings have accounted for all that is due; an answer meanwhile names a run to come."""
 
     def is_accounted() -> bool:
         assert runs_in_the_past(connection) == []

@@ -92,7 +92,7 @@ def test_a_firing_that_waits_for_its_own_row_holds_no_other(
         while superuser.execute(waits, [ringing.info.backend_pid]).fetchone() is None:
             assert not ring.done()
         holder.execute("set lock_timeout = '2s'")
-        holder.execute("select from kronos.jobs where job_id = %s for update", [free])  # not locked by whoever waits
+        holder.execute("select from kronos.jobs where job_id = %s for update", [free])  # not locked by those that wait
         holder.commit()
         assert ring.result(20) == 2
     assert [len(live(superuser, job_id)) for job_id in (own, free)] == [1, 1]

@@ -170,7 +170,7 @@ def test_two_changes_come_one_after_the_other(held: Held, point: str, first: str
     *expected, left = ORDERS[first, second]
     assert list(outcomes) == expected
     assert versions(held) == left
-    assert ticks(held.superuser, held.scene) == 1, "a due tick becomes one execution, whoever comes first"
+    assert ticks(held.superuser, held.scene) == 1, "a due tick becomes one execution, no matter who comes first"
     assert_agreement(held.superuser)
 
 

@@ -81,7 +81,7 @@ def test_an_upgrade_that_touches_every_file_leaves_what_others_built(
     migrations.migrate(database_url)
     assert reports(superuser, report) == before
     assert value(superuser, "select count(*) from rpt.failed_today") == 0
-    assert values(superuser, _SIGNATURES) == functions, "a function was made anew where it could be replaced"
+    assert values(superuser, _SIGNATURES) == functions, "a function was dropped and made where it could be replaced"
 
 
 def test_a_changed_answer_with_a_dependant_stops_and_names_it(

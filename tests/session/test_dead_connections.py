@@ -159,7 +159,7 @@ _RAISED = {
 async def test_api_and_worker_give_up_a_connection_for_the_same_errors(
     superuser: Connection, database_url: str, sqlstate: str, is_over: bool
 ) -> None:
-    """One that PostgreSQL goes on with is kept: to connect anew for a lock that somebody has costs both sides, and
+    """One that PostgreSQL goes on with is kept: to connect again for a lock that somebody has costs both sides, and
     helps nobody."""
     raising = f"do $$ begin raise sqlstate '{sqlstate}' using message = 'so'; end $$"
     pid = Statement(name="test.pid", text="select pg_backend_pid() as pid", row=_Pid)

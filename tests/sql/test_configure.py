@@ -1,4 +1,4 @@
-"""What holds for the instance is stored once, by whoever migrates."""
+"""What holds for the instance is stored once, by the session that migrates."""
 
 import psycopg
 

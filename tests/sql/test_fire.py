@@ -150,7 +150,7 @@ def test_concurrent_rings_make_exactly_the_distinct_ticks(
         list(threads.map(ring, range(8)))
     fire(
         superuser, job_ids[0]
-    )  # whoever found another one catching up has left it the work, also of a pointer that was set back meanwhile
+    )  # who found another one catching up has left it the work, also of a pointer that was set back meanwhile
     for job_id in job_ids:
         until = job(superuser, job_id)["next_tick_at"]
         expected = [start + n * MINUTE for n in range(int((until - start) / MINUTE))]

@@ -155,7 +155,7 @@ def dump(database_url: str) -> Iterator[Connection]:
 
 
 def go_on(superuser: Connection, database_url: str, tick: datetime) -> None:
-    """Ring, claim, store and list: with a millisecond for any lock, so that whoever stands behind a waiting DDL
+    """Ring, claim, store and list: with a millisecond for any lock, so that a session that stands behind a waiting DDL
     fails."""
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, next_tick_at=tick)

@@ -53,7 +53,7 @@ def _found(pattern: re.Pattern[str], path: Path, comment: str) -> set[tuple[str,
 def test_the_time_is_asked_for_in_one_place() -> None:
     found = {each for path in _sql() for each in _found(_ASKS, path, "--")}
     found |= {each for path in sorted((_ROOT / "kronos").rglob("*.py")) for each in _found(_PYTHON, path, "#")}
-    assert found - _MAY == set(), "write kronos.now() (the transaction's start) or kronos.clock() (read anew)"
+    assert found - _MAY == set(), "write kronos.now() (the transaction's start) or kronos.clock() (read by each call)"
     assert _MAY - found == set(), "no longer there: take it out of the list"
 
 
