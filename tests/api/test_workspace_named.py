@@ -180,7 +180,6 @@ _NEEDS_NONE = {
     "schedules.read_local_time": "a text alone",
     "schedules.read_local_times": "texts alone",
     "schedules.read_schedules": "texts alone",
-    "schedules.read_schedule": "a text alone",
     "schedules.preview_schedule": "a text alone",
     "keys.find_api_key": "a key says which workspace, not the other way round",
     "readiness.get_readiness": "the instance's",
