@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from kronos import errors
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
+from kronos.gathering import Request
 from kronos.kept import Cache
 from kronos.model import Json, JsonObject
 from kronos.sql import statement
@@ -140,7 +141,6 @@ class _JudgedLocalTime:
     fault: JsonObject | None
 
 
-_READ = statement("schedules.read_schedule", ScheduleRead)
 _READ_LOCAL_TIME = statement("schedules.read_local_time", LocalTime)
 _READ_ALL = statement("schedules.read_schedules", _Judged)
 _READ_LOCAL_TIMES = statement("schedules.read_local_times", _JudgedLocalTime)
@@ -151,6 +151,7 @@ LIST_NEXT_RUNS = statement("schedules.list_next_runs", Upcoming)
 # The alarm depends on cron.timezone too, which can change when the server restarts, so nothing is remembered for longer
 # than a minute.
 _REMEMBERED_SECONDS = 60.0
+_TEXT_BYTES = 1024  # about what one is in a statement
 _REMEMBERED_BYTES, _REMEMBERED_TEXT_BYTES = 4 * 1024 * 1024, 4096
 _remembered: Cache[ScheduleText, tuple[float, ScheduleRead]] = Cache(
     budget=_REMEMBERED_BYTES, each=_REMEMBERED_TEXT_BYTES
@@ -158,12 +159,23 @@ _remembered: Cache[ScheduleText, tuple[float, ScheduleRead]] = Cache(
 
 
 async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
-    """What PostgreSQL reads in `text`. Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval)."""
+    """What PostgreSQL reads in `text`; those that are asked for at the same time are read by one statement.
+
+    Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval).
+    """
     if (known := _known(text)) is not None:
         return known
-    now = time.monotonic()
-    (found,) = await view.rows(_READ, asdict(text))
-    _remember(text, found, now)
+    asked = AskedSchedule(text=text)
+
+    async def read_together(all_asked: Sequence[AskedSchedule]) -> list[ScheduleRead | errors.Unprocessable]:
+        read = await read_all(view, all_asked)
+        return [read[each] for each in all_asked]
+
+    found: ScheduleRead | errors.Unprocessable = await view.gatherer.ask(
+        ("schedule", view.workspace), read_together, Request(asked=asked, size=_TEXT_BYTES)
+    )
+    if isinstance(found, errors.KronosError):
+        raise type(found)(found.detail, code=found.code, faults=found.faults)  # of one's own: others raise it too
     return found
 
 

@@ -4,7 +4,7 @@
 -- endpoint, the key made a job of another endpoint, or the workspace is suspended. No two of %(jobs)s have
 -- one key or name. The conflict's update changes nothing: it waits for a concurrent twin and returns it. In
 -- the order of names and keys, so that two such statements do not wait for each other.
--- Schedule, alarm and description are read_schedule's (queries/schedules.sql), and so is the first tick,
+-- Schedule, alarm and description are read_schedules' (queries/schedules.sql), and so is the first tick,
 -- unless it has passed since, or the window may leave it out.
 -- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job.
 -- It enters the workspace by itself, which spares the API's process half of its time with the driver. No job

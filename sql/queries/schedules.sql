@@ -1,12 +1,3 @@
--- name: read_schedule
--- What a job stores of its schedule, and its first tick after now, if there is one.
-select schedule::text as schedule, kronos.alarm(%(cron)s::text, schedule) as alarm,
-       kronos.describe_schedule(schedule) as description,
-       kronos.now() as read_at, kronos.next_tick(schedule, kronos.now()) as next_tick_at
-  from kronos.read_schedule(%(cron)s::text, %(every)s::text, %(anchor)s::timestamptz, %(timezone)s::text,
-                            %(dst_gap)s::text, %(dst_overlap)s::text,
-                            %(anchor_local)s::timestamp) as schedule;
-
 -- name: read_schedules
 -- Of each of %(texts)s, with its window: what judge_schedule says of it. One row for each, with its place.
 select asked.nth, judged.schedule, judged.alarm, judged.description, judged.read_at, judged.next_tick_at,

@@ -1,6 +1,7 @@
 """What fails of calls that are sent together: each is answered for itself, and costs the others nothing."""
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -223,3 +224,21 @@ def test_who_leaves_before_the_set_is_sent_does_not_hear_that_nothing_was_done_a
     )
     assert is_cancelled
     assert told or not made_of_it
+
+
+def test_schedules_that_are_read_at_the_same_time_are_one_statement(
+    shared_api: Api, workspace: str, proxy: Proxy
+) -> None:
+    """Each new to the process; one of them is none, and fails alone."""
+    minute = uuid.uuid4().int
+    texts = [f"{minute % 60} {minute // 60 % 24} {1 + minute // 1440 % 28} {month} *" for month in range(1, 7)]
+    with process_on(proxy.url, size=4) as one:
+        one.at_once(lambda pool: WorkspaceView(pool, workspace).enter())
+        proxy.arm("before", 1000)
+        answered = one.at_once(*(cron(workspace, cron=text) for text in [*texts, *texts, "61 * * * *"]))
+        requests = 1000 - proxy.left
+        proxy.disarm()
+    assert isinstance(answered[-1], errors.Unprocessable)
+    assert answered[-1].code == "invalid_cron"
+    assert [each.cron for each in made(answered[:-1])] == [*texts, *texts]
+    assert requests <= 4  # one reads, and creations go in as many statements as in the other tests

@@ -210,7 +210,6 @@ _NEEDS_NONE = {
     "schedules.read_schedules": "texts alone",
     "payload_specs.enter_validated": "a setting alone",
     "endpoints.read_local_text": "a text alone",
-    "schedules.read_schedule": "a text alone",
     "schedules.preview_schedule": "a text alone",
     "keys.find_api_key": "a key says which workspace, not the other way round",
     "readiness.get_readiness": "the instance's",

@@ -32,6 +32,8 @@ def verbs() -> Iterator[tuple[str, ...]]:
         group = main.get_command(context, name)
         assert isinstance(group, click.Group)
         for verb, command in group.commands.items():
+            if all(each.name != "as_json" for each in command.params):
+                continue  # the administrator's, in the database
             names = [
                 f"a-{at}"
                 for at, each in enumerate(command.params)

@@ -10,11 +10,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 from psycopg.types.json import Jsonb
 
 from conftest import await_condition
 from factory import add_endpoint, add_workspace
-from kronos import errors, sql_grants
+from kronos import errors, sql, sql_grants
+from kronos.__main__ import main
 from sql_factory import Connection, records, value, values
 
 FUTURE = datetime(2098, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -438,6 +440,33 @@ def test_who_cannot_be_granted_and_why(shared: Connection, app: App, other: App,
         (other.role, other.slug, True),
     }
     assert sql_grants.grant(module_database_url, str(app.workspace_id), app.role) == app.slug
+
+
+def test_the_command_line_grants_lists_and_revokes(
+    shared: Connection, app: App, module_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KRONOS_DATABASE_URL", module_database_url)
+
+    def kronos(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["workspace", *arguments], catch_exceptions=False)
+
+    assert kronos("revoke-sql", app.slug, app.role).stdout == f"role {app.role} makes no more jobs\n"
+    assert "could make none" in kronos("revoke-sql", app.slug, app.role).stdout
+    assert kronos("grant-sql", app.slug, app.role).stdout.startswith(
+        f"role {app.role} makes jobs of workspace {app.slug}"
+    )
+    assert f"{app.role}  {app.slug}\n" in kronos("ls-sql").stdout
+    refused = kronos("grant-sql", app.slug, "nobody_here")
+    assert (refused.exit_code, "there is no role nobody_here. create it first" in refused.stderr) == (1, True)
+    app.enqueue(app.endpoint)
+
+
+def test_an_upgrade_grants_again_what_a_new_function_has_lost(shared: Connection, app: App) -> None:
+    shared.execute(f"revoke execute on function kronos.enqueue_many(jsonb) from {app.role}")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        app.enqueue_many()
+    shared.execute((sql.root() / "grants.sql").read_text(encoding="utf-8"))
+    assert app.enqueue_many() == []
 
 
 def test_a_role_may_have_any_name(app: App, shared: Connection) -> None:

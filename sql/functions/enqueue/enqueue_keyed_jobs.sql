@@ -5,29 +5,28 @@ create or replace function kronos.enqueue_keyed_jobs(p_jobs jsonb, p_is_many boo
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_wrong record;
-    v_new   jsonb;
-    v_ids   jsonb;
+    v_wrong  record;
+    v_faults bigint;
+    v_new    jsonb;
+    v_ids    jsonb;
 begin
-    select item.* into v_wrong
-      from kronos.keyed_items(p_jobs) as item
-     where item.fault is not null
-     order by item.place
-     limit 1;
-    if not found then
-        select jsonb_agg(item.job) into v_new
-          from kronos.keyed_items(p_jobs) as item
-         where item.is_first and item.made_id = (item.job ->> 'job_id')::uuid;
+    select count(item.fault), jsonb_agg(item.job) filter (where item.is_first
+                                                            and item.made_id = (item.job ->> 'job_id')::uuid)
+      into v_faults, v_new
+      from kronos.keyed_items(p_jobs) as item;
+    if v_faults = 0 then
         perform kronos.make_one_shot_jobs(v_new) where v_new is not null;
         -- whoever was first with a key at the same time is seen now
-        select jsonb_object_agg(item.place, item.made_id) into v_ids from kronos.keyed_items(p_jobs) as item;
+        select count(*) filter (where item.fault = 'KR021'), jsonb_object_agg(item.place, item.made_id)
+          into v_faults, v_ids
+          from kronos.keyed_items(p_jobs) as item;
+    end if;
+    if v_faults > 0 then
         select item.* into v_wrong
           from kronos.keyed_items(p_jobs) as item
-         where item.fault = 'KR021'
+         where item.fault = 'KR021' or item.fault is not null and v_ids is null
          order by item.place
          limit 1;
-    end if;
-    if v_wrong.fault is not null then
         raise exception using
             errcode = v_wrong.fault,
             column = case v_wrong.fault when 'KR021' then 'idempotency_key' else 'name' end,

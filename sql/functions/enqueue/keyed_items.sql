@@ -1,9 +1,11 @@
 -- keyed_items: of the jobs of enqueue_keyed_jobs, each with its nth place among all: the job that its key
 -- made before, or the first of the array with its key; and what keeps it from being made.
+-- By the keys from the first job on, as alarm_of.
 -- Returns: one row for each. fault: KR021, another request made the key's job; KR022, the name is taken.
 create or replace function kronos.keyed_items(p_jobs jsonb)
 returns table (place bigint, job jsonb, made_id uuid, is_first boolean, fault text, by_what text)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 begin
     return query

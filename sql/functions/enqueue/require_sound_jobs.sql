@@ -1,4 +1,5 @@
--- require_sound_jobs: that nothing is wrong with the jobs of an array.
+-- require_sound_jobs: that nothing is wrong with the jobs of an array. Those that have an input that is plain
+-- and a key at most are not judged rule by rule, which takes ten times as long.
 -- Raises: KR020 for the first that something is wrong with; its column is the field.
 create or replace function kronos.require_sound_jobs(p_jobs jsonb, p_is_many boolean) returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -8,7 +9,19 @@ declare
 begin
     select place.nth, judged.field, judged.fault, judged.hint into v_wrong
       from jsonb_array_elements(p_jobs) with ordinality as place (job, nth)
-     cross join lateral kronos.enqueue_fault(place.job) as judged
+     cross join lateral (select case when jsonb_typeof(place.job) = 'object'
+                                     then jsonb_typeof(place.job -> 'endpoint') = 'string'
+                                          and kronos.is_plain_input(coalesce(place.job -> 'input', '{}'))
+                                          and place.job - '{endpoint,input,idempotency_key}'::text[] = '{}'
+                                          and jsonb_typeof(coalesce(place.job -> 'idempotency_key',
+                                                                    '"none"')) = 'string'
+                                          and char_length(coalesce(place.job ->> 'idempotency_key', 'none'))
+                                              between 1 and 255
+                                end as is_sound
+                         offset 0) as glance
+     cross join lateral (select each.*
+                           from kronos.enqueue_fault(place.job) as each
+                          where glance.is_sound is not true) as judged
      where judged.fault is not null
      order by place.nth
      limit 1;
