@@ -20,6 +20,8 @@ _COMMANDS = {
     "key": "kronos.cli.key:key",
     "workspace": "kronos.cli.workspace:workspace",
     "endpoint": "kronos.cli.endpoint:endpoint",
+    "secret": "kronos.cli.secret:secret",
+    "secrets": "kronos.cli.secrets:secrets",
     "job": "kronos.cli.job:job",
     "execution": "kronos.cli.execution:execution",
     "backfill": "kronos.cli.backfill:backfill",

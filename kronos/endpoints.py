@@ -59,6 +59,8 @@ class NewEndpoint:
     retry_policy: RetryPolicy
     max_in_flight: int | None = None
     title: str | None = None
+    secrets: tuple[str, ...] = ()
+    signing_secrets: tuple[str, ...] = ()
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -186,4 +188,6 @@ def _params(new: NewEndpoint) -> dict[str, object]:
         "max_attempts": policy.max_attempts,
         "max_crashes": policy.max_crashes,
         "max_in_flight": new.max_in_flight,
+        "secrets": list(new.secrets),
+        "signing_secrets": list(new.signing_secrets),
     }

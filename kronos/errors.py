@@ -20,7 +20,8 @@ KronosError                        500  internal_error          we did not fores
 │   │   ├── Unconnected                 no connection could be made: nothing was sent
 │   │   ├── ReadOnly                    PostgreSQL takes no writes: it refused this one
 │   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
-│   └── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
+│   ├── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
+│   └── EncryptionKeyMissing            encryption_key_missing  no secret can be stored: the operator has to set a key
 ├── KeyRefused                          only on the command line: a key's file and the database do not agree
 └── MigrationFailed                     only on the command line
 """
@@ -130,6 +131,12 @@ class ExecutionNotFound(NotFound):
     """No such execution in this workspace."""
 
     code = "execution_not_found"
+
+
+class SecretNotFound(NotFound):
+    """No such secret in this workspace."""
+
+    code = "secret_not_found"
 
 
 class BackfillNotFound(NotFound):
@@ -251,6 +258,12 @@ class PgCronUnavailable(Unavailable):
     code = "pg_cron_unavailable"
 
 
+class EncryptionKeyMissing(Unavailable):
+    """This API has no key to encrypt a secret with: its operator has to set one."""
+
+    code = "encryption_key_missing"
+
+
 class OutcomeUnknown(KronosError):
     """A write was sent to PostgreSQL and its answer was lost: it may have been done, or not."""
 
@@ -337,6 +350,24 @@ def is_over(error: psycopg.Error) -> bool:
     return is_lost(error) or error.sqlstate == READ_ONLY
 
 
+def _of_a_field(sqlstate: str, diag: psycopg.errors.Diagnostic) -> tuple[str | None, str] | None:
+    """The code, where it is not Unprocessable's own, and the pointer of what is wrong with one field; None: it is of
+    none."""
+    match sqlstate:
+        case "KR001" | "KR002":
+            return "invalid_cron", "/cron"
+        case "KR003":
+            return None, "/ends_at"
+        case "KR004":
+            return "invalid_timezone", "/timezone"
+        case "KR005":
+            return "invalid_interval", "/anchor" if diag.column_name == "anchor" else "/every"
+        case "KR015":
+            return None, "/signing_secrets" if diag.column_name == "signing_secrets" else "/spec"
+        case _:
+            return None
+
+
 def from_database(error: psycopg.Error) -> KronosError:
     """What a database error means to a caller. Never its text where that could quote a user's row or a connection
     string."""
@@ -345,24 +376,10 @@ def from_database(error: psycopg.Error) -> KronosError:
     if error.sqlstate is None:
         return KronosError(f"unforeseen {type(error).__name__} of the database driver")
     sqlstate, message = error.sqlstate, error.diag.message_primary or "PostgreSQL gave no message"
-    if sqlstate in ("KR001", "KR002"):
-        fault = Fault(pointer="/cron", detail=message, hint=error.diag.message_hint)
-        return Unprocessable(message, code="invalid_cron", faults=(fault,))
-    if sqlstate == "KR004":
-        return Unprocessable(
-            message,
-            code="invalid_timezone",
-            faults=(Fault(pointer="/timezone", detail=message, hint=error.diag.message_hint),),
-        )
-    if sqlstate == "KR005":
-        pointer = "/anchor" if error.diag.column_name == "anchor" else "/every"
-        return Unprocessable(
-            message,
-            code="invalid_interval",
-            faults=(Fault(pointer=pointer, detail=message, hint=error.diag.message_hint),),
-        )
-    if sqlstate == "KR003":
-        return Unprocessable(message, faults=(Fault(pointer="/ends_at", detail=message, hint=error.diag.message_hint),))
+    if (field := _of_a_field(sqlstate, error.diag)) is not None:
+        code, pointer = field
+        fault = Fault(pointer=pointer, detail=message, hint=error.diag.message_hint)
+        return Unprocessable(message, code=code, faults=(fault,))
     if made := _BY_SQLSTATE.get(sqlstate):
         return made(message)
     if known := _BY_CONSTRAINT.get(error.diag.constraint_name or ""):

@@ -22,14 +22,14 @@ begin
                             'heartbeats', 'zones', 'job_faults', 'pointers', 'pointers_floor', 'turns',
                             'catch_up_wave', 'backfills', 'backfill_redriven', 'late_days', 'history_weeks',
                             'job_tags', 'retention', 'workspace_retention',
-                            'retention_sweeps', 'idempotency_keys', 'made_objects']) as relation
+                            'retention_sweeps', 'idempotency_keys', 'made_objects', 'secrets']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
           from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live',
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
                             'backfill_redriven', 'late_days', 'history_weeks',
-                            'idempotency_keys']) as relation
+                            'idempotency_keys', 'secrets']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',
                              'as restrictive to kronos_api
@@ -52,7 +52,7 @@ begin
         select 'of_the_fleet', relation, 'to kronos_worker using (true) with check (true)'
           from unnest(array['workspaces', 'endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs',
                             'execution_live', 'execution_done', 'attempt', 'attempt_late',
-                            'heartbeats']) as relation
+                            'heartbeats', 'secrets']) as relation
          union all
         -- The fleet's own: nothing in them is for a member of kronos_api.
         select 'of_the_fleet_alone', relation, 'as restrictive to kronos_api using (false)'

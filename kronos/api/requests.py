@@ -21,6 +21,7 @@ from kronos.schedules import ScheduleText, instant, local_time
 
 _OF_A_JOB = tuple(each.name for each in fields(NewJob) if each.name in JobCreate.model_fields)
 _ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or name == "catch_up")
+_MOST_SECRETS = 32
 _OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
 
 
@@ -115,6 +116,8 @@ def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpo
         except Refused as refused:
             hint = refused.hint or "See the description of endpoints in /openapi.json."
             faults.append(Fault(pointer=pointer + refused.pointer, detail=refused.message, hint=hint))
+    if not faults:
+        faults += _secret_faults(body)
     if retry.max_delay_ms < retry.initial_delay_ms:
         detail = f"{retry.max_delay_ms} is less than initial_delay_ms, {retry.initial_delay_ms}"
         faults.append(
@@ -129,7 +132,25 @@ def new_endpoint(name: str, body: EndpointPut, policy: EgressPolicy) -> NewEndpo
         timeout_ms=spec.timeout_ms,
         retry_policy=RetryPolicy(**retry.model_dump()),
         max_in_flight=body.max_in_flight,
+        secrets=_secrets(body),
+        signing_secrets=tuple(body.signing_secrets),
     )
+
+
+def _secrets(body: EndpointPut) -> tuple[str, ...]:
+    """The secrets that deliveries need, to be found by them."""
+    spec = body.spec
+    named = template.names([spec.url, spec.headers, spec.body_template], "secret")
+    return tuple(sorted(named | set(body.signing_secrets)))
+
+
+def _secret_faults(body: EndpointPut) -> Iterator[Fault]:
+    """What is wrong with the secrets that are named; whether they are there the database knows."""
+    if len(set(body.signing_secrets)) < len(body.signing_secrets):
+        yield Fault(pointer="/signing_secrets", detail="a secret is named twice", hint="Name each once.")
+    if (count := len(_secrets(body))) > _MOST_SECRETS:
+        detail = f"{count} secrets are named, at most {_MOST_SECRETS} are read for a delivery"
+        yield Fault(pointer="/spec", detail=detail, hint="Store several values as one secret.")
 
 
 def _trigger_faults(body: JobCreate) -> Iterator[Fault]:

@@ -15,6 +15,8 @@ from kronos.api.fields import (
     Int32,
     JobName,
     Query,
+    SecretName,
+    SecretValue,
     Slug,
     Template,
     Text,
@@ -142,6 +144,12 @@ class EndpointPut(Body):
         description="Deliveries under way at once, exactly; null: no limit.",
         examples=[10],
     )
+    signing_secrets: list[SecretName] = Field(
+        default_factory=list,
+        max_length=4,
+        description="Secrets that sign each delivery (Standard Webhooks), newest first; two while a key is replaced.",
+        examples=[["webhook-key"]],
+    )
     payload_spec: None = Field(default=None, description="Not in this release.", examples=[None])
     config: None = Field(default=None, description="Not in this release.", examples=[None])
 
@@ -162,6 +170,22 @@ class EndpointCreate(EndpointPut):
     """An endpoint to be made."""
 
     name: EndpointName = Field(description="Its name in this workspace.", examples=["weekly-report"])
+
+
+class SecretPut(Body):
+    """A secret without its name, which stands in the path. Its value is stored sealed, and no call gives it back."""
+
+    value: SecretValue = Field(
+        description="The value, as templates put it in: {{secret.NAME}}. Fewer than 4 characters could not be kept out "
+        "of what is stored of answers.",
+        examples=["correct horse battery staple"],
+    )
+
+
+class SecretCreate(SecretPut):
+    """A secret to be made."""
+
+    name: SecretName = Field(description="Its name in this workspace.", examples=["api-token"])
 
 
 class CatchUp(Body):

@@ -12,6 +12,7 @@ _FIELDS = (
     "spec",
     "retry_policy",
     "max_in_flight",
+    "signing_secrets",
     "version",
     "endpoint_id",
     "created_at",
@@ -28,6 +29,13 @@ def endpoint() -> None:
 def _options(function: click.decorators.FC) -> click.decorators.FC:
     """What may be said of an endpoint's request."""
     for option in (
+        click.option(
+            "--signing-secret",
+            "signing_secrets",
+            multiple=True,
+            metavar="NAME",
+            help="A secret that signs deliveries; again for more, the newest first. '' for none.",
+        ),
         click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
         click.option(
             "--max-retry-after-seconds", type=int, help="Of what a receiver asks for by Retry-After, so much is waited."
@@ -123,6 +131,7 @@ def _changed(body: Json, options: Json) -> Json:
         title=options["title"],
         retry_policy={**body.get("retry_policy", {}), **limits} or None,
         max_in_flight=options["max_in_flight"],
+        signing_secrets=[name for name in signing if name] if (signing := options["signing_secrets"]) else None,
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}
 

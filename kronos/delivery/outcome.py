@@ -30,6 +30,7 @@ ErrorType = Literal[
     "bad_headers",
     "bad_request",
     "template",
+    "secret",
     "worker_stopped",
     "internal",
 ]

@@ -18,8 +18,8 @@ from kronos.delivery.refused import Refused, pointer_to
 from kronos.delivery.sanitise import MAX_DEPTH, json_bytes
 from kronos.model import Json, JsonObject
 
-ROOTS = ("input",)
-_LATER_ROOTS = ("config", "secret")
+ROOTS = ("input", "secret")
+_LATER_ROOTS = ("config",)
 # A template of 64 KiB can name an input of 256 kB six thousand times: what is filled in is counted before it is built.
 MAX_RENDERED_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 256
@@ -90,6 +90,18 @@ def check_url_template(text: str, policy: EgressPolicy) -> None:
     """Whether a URL can be requested once its templates are filled; its host may have none. Raises Refused."""
     pieces = _url_pieces(text)
     check_url("".join(piece if isinstance(piece, str) else "x" for piece in pieces), policy)
+
+
+def names(template: Json, root: str) -> set[str]:
+    """What a template that was checked names below a root: of {{secret.token}} and the root secret, token."""
+    if isinstance(template, str):
+        pieces = _parse_at(template, "") if "{{" in template else ()
+        return {piece.parts[1] for piece in pieces if isinstance(piece, _Name) and piece.parts[0] == root}
+    if isinstance(template, dict):
+        return set().union(*(names(item, root) for item in template.values()))
+    if isinstance(template, list):
+        return set().union(*(names(item, root) for item in template))
+    return set()
 
 
 def render(template: Json, context: Mapping[str, Json]) -> Json:
@@ -247,6 +259,9 @@ def _name(inside: str) -> _Name:
     if parts[0] not in ROOTS:
         reason = "is not available yet" if parts[0] in _LATER_ROOTS else "is not known"
         raise TemplateError(f"{{{{{found[1][:64]}}}}}: {parts[0][:64]} {reason}", hint="Names start with input.")
+    if parts[0] == "secret" and len(parts) != 2:
+        hint = "Write {{secret.NAME}}: a secret is a text, and has no parts."
+        raise TemplateError(f"{{{{{found[1][:64]}}}}} names no secret", hint=hint)
     return _Name(parts)
 
 

@@ -156,10 +156,17 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attemp
 
 -- name: get_endpoint_versions
 -- What deliveries are made of; a version never changes, so the worker keeps it.
-select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_of.retry_policy
+select made_of.endpoint_id, made_of.version, endpoint.type, made_of.spec, made_of.retry_policy,
+       made_of.workspace_id, made_of.secrets, made_of.signing_secrets
   from unnest(%(endpoint_ids)s::uuid[], %(versions)s::integer[]) as wanted (endpoint_id, version)
   join kronos.endpoint_versions as made_of using (endpoint_id, version)
   join kronos.endpoints as endpoint using (endpoint_id);
+
+-- name: get_secrets
+-- The secrets of these names, sealed. What is missing is not there.
+select secret.workspace_id, secret.name, secret.version, secret.key_id, secret.nonce, secret.ciphertext
+  from unnest(%(workspace_ids)s::uuid[], %(names)s::text[]) as wanted (workspace_id, name)
+  join kronos.secrets as secret using (workspace_id, name);
 
 -- name: finalize_successes
 -- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what

@@ -7,9 +7,9 @@ with endpoint as (
     returning endpoint_id, workspace_id, version
 ), made_of as (
     insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes)
+                                          max_attempts, max_crashes, secrets, signing_secrets)
     select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s,
-           %(max_crashes)s
+           %(max_crashes)s, %(secrets)s, %(signing_secrets)s
       from endpoint
 ), gate as (
     insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight)
@@ -38,9 +38,9 @@ with endpoint as (
     returning endpoint_id, workspace_id, version
 ), made_of as (
     insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes)
+                                          max_attempts, max_crashes, secrets, signing_secrets)
     select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s,
-           %(max_crashes)s
+           %(max_crashes)s, %(secrets)s, %(signing_secrets)s
       from endpoint
 ), gate as (
     update kronos.endpoint_gate as gate
@@ -52,7 +52,7 @@ select endpoint_id, version from endpoint;
 
 -- name: get_endpoint
 select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config,
-       spec, retry_policy, max_in_flight, created_at, updated_at
+       spec, retry_policy, max_in_flight, signing_secrets, created_at, updated_at
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
@@ -78,7 +78,7 @@ with found as materialized (
                                                  %(bytes)s::integer) as kept (ids)
 )
 select endpoint_id, workspace, name, title, type, version, null::text as payload_spec, null::text as config,
-       spec, retry_policy, max_in_flight, created_at, updated_at, more_follow as _more
+       spec, retry_policy, max_in_flight, signing_secrets, created_at, updated_at, more_follow as _more
   from page
   join kronos.endpoint_details as endpoint on endpoint.endpoint_id = any (page.ids)
  where workspace_id = kronos.current_workspace_id()

@@ -35,13 +35,19 @@ create table kronos.endpoint_versions (
     max_attempts  smallint    not null,
     max_crashes   smallint    not null,
     created_at    timestamptz not null default now(),
+    secrets       text[]      not null default '{}', -- the names of those that its deliveries need
+    signing_secrets text[]    not null default '{}', -- of those that sign them, the newest first
     constraint endpoint_versions_pkey             primary key (endpoint_id, version),
     constraint endpoint_versions_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
     constraint endpoint_versions_timeout_bounded  check (timeout_ms between 1 and 900000),
     constraint endpoint_versions_attempts_bounded check (max_attempts between 1 and 100),
-    constraint endpoint_versions_crashes_bounded  check (max_crashes between 0 and 100)
+    constraint endpoint_versions_crashes_bounded  check (max_crashes between 0 and 100),
+    constraint endpoint_versions_signers_are_secrets check (signing_secrets <@ secrets)
 );
+-- Serves delete_secret.
+create index endpoint_versions_with_secrets on kronos.endpoint_versions (workspace_id)
+    where secrets <> '{}';
 
 -- One row per endpoint that workers deliver to: pause, and, only where a limit is set, mutex and exact
 -- in-flight counter.

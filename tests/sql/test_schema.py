@@ -30,6 +30,7 @@ _SCHEMA = (
     "retention",
     "idempotency_keys",
     "made_objects",
+    "secrets",
 )
 
 _FINGERPRINT = """
@@ -112,7 +113,7 @@ def test_row_level_security_is_on_and_forced_on_every_table_that_is_reached_by_n
         " where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> "
         "'schema_version'",
     )
-    assert len(tables) == 27
+    assert len(tables) == 28
     assert [table["relname"] for table in tables if not table["is_forced"]] == []
 
 

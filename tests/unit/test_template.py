@@ -17,6 +17,7 @@ from kronos.delivery.template import (
     check,
     check_header_templates,
     check_url_template,
+    names,
     render,
     render_body,
     render_headers,
@@ -76,7 +77,8 @@ def test_template_is_filled(template: Any, rendered: Any) -> None:
         ("{{input a}}", "", "is not a path"),
         ("{{{input.a}}}", "", "is not a path"),
         ("{{inputs.a}}", "", "inputs is not known"),
-        ("{{secret.x}}", "", "secret is not available yet"),
+        ("{{secret}}", "", "names no secret"),
+        ("{{secret.x.y}}", "", "names no secret"),
         ("{{config.x}}", "", "config is not available yet"),
         ({"a/b": [1, {"c": "{{x}}"}]}, "/a~1b/1/c", "x is not known"),
         ({"k{{input.a}}": 1}, "/k{{input.a}}", "a member's name holds"),
@@ -247,3 +249,15 @@ def test_value_that_would_end_a_header_is_refused() -> None:
     with pytest.raises(TemplateError) as refused:
         render_headers({"X-Text": "{{input.text}}"}, CONTEXT)
     assert refused.value.pointer == "/X-Text"
+
+
+def test_the_names_below_a_root_are_those_of_all_strings() -> None:
+    template = {
+        "a": ["{{secret.x}}", {"b": "y {{ secret.y-1 }}{{input.z}}"}],
+        "c": 1,
+        "d": "\\{{secret.no}}",
+        "e": None,
+    }
+    assert names(template, "secret") == {"x", "y-1"}
+    assert names(template, "input") == {"z"}
+    assert names([], "secret") == names("plain", "secret") == set()

@@ -1,5 +1,5 @@
--- require_live_workspace: no endpoint is made in a workspace that is deleted, nor in one that is being
--- deleted at this moment, no matter who writes. As require_live_endpoint, by the lock that the endpoint's
+-- require_live_workspace: no endpoint and no secret is made in a workspace that is deleted, nor in one that
+-- is being deleted at this moment, no matter who writes. As require_live_endpoint, by the lock that the
 -- foreign key takes on the workspace's row.
 -- Raises: KR013.
 create or replace function kronos.require_live_workspace() returns trigger
@@ -17,4 +17,7 @@ end
 $$;
 create or replace trigger endpoints_need_a_live_workspace
     after insert on kronos.endpoints
+    for each row execute function kronos.require_live_workspace();
+create or replace trigger secrets_need_a_live_workspace
+    after insert on kronos.secrets
     for each row execute function kronos.require_live_workspace();
