@@ -22,6 +22,8 @@ _COMMANDS = {
     "endpoint": "kronos.cli.endpoint:endpoint",
     "config": "kronos.cli.config:config",
     "payload-spec": "kronos.cli.payload_spec:payload_spec",
+    "secret": "kronos.cli.secret:secret",
+    "secrets": "kronos.cli.secrets:secrets",
     "job": "kronos.cli.job:job",
     "execution": "kronos.cli.execution:execution",
     "backfill": "kronos.cli.backfill:backfill",

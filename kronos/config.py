@@ -135,6 +135,15 @@ class Settings(BaseSettings):
     """Authorities whose receivers' certificates are trusted besides the operating system's: a PEM file, read again when
     it changes."""
 
+    encryption_key_file: Path | None = None
+    """The keys that secrets are encrypted under, one of 32 bytes in base64 on each line: the first encrypts, all
+    decrypt. Mode 0600; `kronos migrate` makes it if it is not there. For the API and the workers; without it no secret
+    can be stored."""
+
+    encryption_key_command: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """In place of the file a command that prints the same, e.g. one that asks a KMS; no shell, 10 s, run at start and
+    where a secret is under a key that is not known yet."""
+
     log_format: Literal["text", "json"] = "text"
     """text for people, json for collectors: one object a line."""
 

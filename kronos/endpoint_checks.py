@@ -37,6 +37,14 @@ class Named:
     payload_spec: NamedDocument | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsentSecret:
+    """A secret that is named and is not there."""
+
+    name: str
+
+
+_ABSENT_SECRETS = statement("secrets.find_absent_secrets", AbsentSecret)
 _DOCUMENTS = statement("endpoints.find_documents", NamedDocument)
 
 
@@ -73,8 +81,8 @@ def _absent(kind: DocumentType, pointer: str, name: str | None, found: NamedDocu
 
 
 async def unknown_secrets(view: WorkspaceView, names: Collection[str]) -> set[str]:
-    """Those of the names that are no secrets of the workspace: all of them, as long as there are no secrets."""
-    return set(names)
+    """Those of the names that are no secrets of the workspace."""
+    return {each.name for each in await view.rows(_ABSENT_SECRETS, {"names": list(names)})}
 
 
 async def require_sound(view: WorkspaceView, spec: JsonObject, of: Named) -> None:

@@ -64,6 +64,8 @@ class NewEndpoint:
     payload_spec: str | None = None
     config: str | None = None
     use: VersionUse = "snapshot"
+    secrets: tuple[str, ...] = ()
+    signing_secrets: tuple[str, ...] = ()
 
 
 _INSERT = statement("endpoints.insert_endpoint", Written)
@@ -250,4 +252,6 @@ def _params(new: NewEndpoint, named: Named) -> dict[str, object]:
         "max_attempts": policy.max_attempts,
         "max_crashes": policy.max_crashes,
         "max_in_flight": new.max_in_flight,
+        "secrets": list(new.secrets),
+        "signing_secrets": list(new.signing_secrets),
     }

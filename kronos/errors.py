@@ -22,7 +22,8 @@ KronosError                        500  internal_error          we did not fores
 │   │   ├── Unconnected                 no connection could be made: nothing was sent
 │   │   ├── ReadOnly                    PostgreSQL takes no writes: it refused this one
 │   │   └── ConnectionLost              it died after the statement was sent: what was asked for may have been done
-│   └── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
+│   ├── PgCronUnavailable               pg_cron_unavailable, with Retry-After and pg_sqlstate
+│   └── EncryptionKeyMissing            encryption_key_missing  no secret can be stored: the operator has to set a key
 ├── SqlGrantRefused                     only on the command line: a role cannot be let make jobs by SQL
 ├── KeyRefused                          only on the command line: a key's file and the database do not agree
 └── MigrationFailed                     only on the command line
@@ -133,6 +134,12 @@ class ExecutionNotFound(NotFound):
     """No such execution in this workspace."""
 
     code = "execution_not_found"
+
+
+class SecretNotFound(NotFound):
+    """No such secret in this workspace."""
+
+    code = "secret_not_found"
 
 
 class BackfillNotFound(NotFound):
@@ -285,6 +292,12 @@ class PgCronUnavailable(Unavailable):
     code = "pg_cron_unavailable"
 
 
+class EncryptionKeyMissing(Unavailable):
+    """This API has no key to encrypt a secret with: its operator has to set one."""
+
+    code = "encryption_key_missing"
+
+
 class OutcomeUnknown(KronosError):
     """A write was sent to PostgreSQL and its answer was lost: it may have been done, or not."""
 
@@ -351,6 +364,7 @@ _OF_SCHEDULES = {
     "KR003": (None, "/ends_at"),
     "KR004": ("invalid_timezone", "/timezone"),
     "KR005": ("invalid_interval", "/every"),
+    "KR015": (None, "/spec"),
 }
 _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     READ_ONLY: _read_only,
@@ -359,7 +373,7 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR012": _endpoint_deleted,
     "KR013": WorkspaceNotFound,
     "KR014": PreconditionFailed,
-    "KR020": Unvalidated,
+    "KR016": Unvalidated,
     "KR024": SqlGrantRefused,
 }
 
@@ -388,7 +402,8 @@ def schedule_refused(sqlstate: str, message: str, hint: str | None, column: str 
     if (known := _OF_SCHEDULES.get(sqlstate)) is None:
         return None
     code, pointer = known
-    pointer = "/anchor" if sqlstate == "KR005" and column == "anchor" else pointer
+    if (sqlstate, column) in (("KR005", "anchor"), ("KR015", "signing_secrets")):
+        pointer = f"/{column}"
     return Unprocessable(message, code=code, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
 
 

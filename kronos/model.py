@@ -64,8 +64,26 @@ class Endpoint:
     spec: JsonObject
     retry_policy: JsonObject
     max_in_flight: int | None
+    signing_secrets: list[str]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A secret, without its value. `version` counts the values that it has had."""
+
+    name: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSecret(Secret):
+    """As ListedEndpoint leaves out what begins with _: the place in the list."""
+
+    _secret_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

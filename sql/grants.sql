@@ -50,12 +50,16 @@ grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execu
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
 grant select, insert on kronos.idempotency_keys to kronos_api;
+-- It seals secrets, and never reads what is sealed.
+grant select (secret_id, workspace_id, name, version, key_id, signs, public_key, created_at, updated_at),
+      insert, update, delete on kronos.secrets to kronos_api;
 
 grant select, update, delete on kronos.execution_live to kronos_worker;
 grant select, insert on kronos.execution_done, kronos.attempt, kronos.attempt_late to kronos_worker;
 grant select, update on kronos.endpoint_gate to kronos_worker;
 grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
-                kronos.heartbeats, kronos.document_versions, kronos.cancelled_jobs to kronos_worker;
+                kronos.heartbeats, kronos.document_versions, kronos.cancelled_jobs,
+                kronos.secrets to kronos_worker;
 
 -- Registering is the only thing of pg_cron's that the API can reach.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
@@ -77,11 +81,12 @@ grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cr
                           kronos.match_retention(integer[]),
                           kronos.set_workspace_retention(integer, integer),
                           kronos.system_status(), kronos.queue_health(interval), kronos.system_drift(integer),
-                          kronos.zones_read()
+                          kronos.zones_read(), kronos.secret_keys()
    to kronos_api;
 grant execute on function kronos.upkeep(integer, boolean, boolean),
                           kronos.ring_if_silent(interval, timestamptz),
-                          kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]) to kronos_worker;
+                          kronos.run_internal_job_if_due(uuid), kronos.run_facts(uuid[]),
+                          kronos.secret_keys() to kronos_worker;
 
 -- pg_cron's own: fire is what the entries call, alarm_of what register_pg_cron asks.
 grant execute on function kronos.fire(uuid), kronos.alarm_of(uuid) to kronos_cron;

@@ -29,7 +29,7 @@ import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
-from kronos import config, keys, libpq, migrations
+from kronos import config, encryption, keys, libpq, migrations
 from servers import ContainerServer, EmbeddedServer, Server
 
 ROOT = Path(__file__).parents[1]
@@ -249,11 +249,18 @@ def _settings(url: str, key_file: Path) -> config.Settings:
     return config.load(
         database_url=url,
         admin_key_file=key_file,
+        encryption_key_file=_encryption_key_file(key_file.with_name("encryption.key")),
         port=0,
         egress_allow="127.0.0.0/8",
         log_level="WARNING",
         database_pool_size=10,
     )
+
+
+def _encryption_key_file(path: Path) -> Path:
+    if not path.exists():
+        encryption.make_key_file(path)
+    return path
 
 
 @contextmanager

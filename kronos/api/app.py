@@ -34,6 +34,7 @@ from kronos.api import (
     retention,
     schedules,
     schemas,
+    secrets,
     system,
     workspaces,
 )
@@ -45,6 +46,7 @@ from kronos.api.middleware import Boundary
 from kronos.api.renewal import Renewal
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
+from kronos.encryption import CurrentKeys, Keyring, KeySource
 from kronos.model import JsonObject
 
 _log = logging.getLogger("kronos.api")
@@ -64,6 +66,7 @@ _RESOURCES = (
     endpoints,
     configs,
     payload_specs,
+    secrets,
     workspaces,
     retention,
     schedules,
@@ -109,18 +112,26 @@ class Application(FastAPI):
         return stack
 
 
-def create(settings: Settings) -> FastAPI:
-    """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself.
+def create(settings: Settings, keys: Keyring | None = None) -> FastAPI:
+    """The application. It starts and answers 503 while PostgreSQL is away, and recovers by itself. `keys` are the
+    encryption keys as they were read at the start.
 
     Raises ValueError where settings.egress_allow names no networks.
     """
     egress = EgressPolicy.parse(settings.egress_allow)
+    encryption_keys = CurrentKeys(KeySource.of(settings), keys)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = database.Pool(settings.database_url.get_secret_value(), size=settings.database_pool_size)
         await pool.open(wait=False)
-        app.state.context = Context(settings=settings, pool=pool, keys=Keys(pool), egress=egress)
+        app.state.context = Context(
+            settings=settings,
+            pool=pool,
+            keys=Keys(pool),
+            egress=egress,
+            encryption_keys=encryption_keys,
+        )
         renewing = asyncio.create_task(Renewal(pool).run())
         try:
             async with heartbeat.beating():

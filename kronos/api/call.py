@@ -20,6 +20,7 @@ from kronos.api.validation import faults_of, trimmed
 from kronos.config import Settings
 from kronos.database import Pool, WorkspaceView
 from kronos.delivery.egress import EgressPolicy
+from kronos.encryption import CurrentKeys
 from kronos.model import Json, JsonObject
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,6 +42,7 @@ class Context:
     pool: Pool
     keys: Keys
     egress: EgressPolicy
+    encryption_keys: CurrentKeys
     slugs: dict[str, str] = field(default_factory=dict)
     """Workspaces' ids and their slugs, which never change; at most 10,000."""
 

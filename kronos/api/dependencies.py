@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from kronos import errors
 from kronos.api import conditions
 from kronos.api.call import Call
-from kronos.api.fields import ENDPOINT_NAME, JOB_NAME, SLUG, UUID_FORM
+from kronos.api.fields import ENDPOINT_NAME, JOB_NAME, SECRET_NAME, SLUG, UUID_FORM
 from kronos.api.keys import Caller
 from kronos.config import Settings
 from kronos.database import InstanceView, WorkspaceView
@@ -24,7 +24,9 @@ from kronos.errors import Fault
 IDEMPOTENCY_KEY = "Idempotency-Key"
 Given = TypeVar("Given")
 Read = TypeVar("Read")
-_SLUG, _JOB_NAME, _ENDPOINT_NAME = (re.compile(form, re.ASCII) for form in (SLUG, JOB_NAME, ENDPOINT_NAME))
+_SLUG, _JOB_NAME, _ENDPOINT_NAME, _SECRET_NAME = (
+    re.compile(form, re.ASCII) for form in (SLUG, JOB_NAME, ENDPOINT_NAME, SECRET_NAME)
+)
 _BARE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _QUOTED = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"', re.ASCII)
 
@@ -118,12 +120,30 @@ def _new_name_of(what: str) -> Callable[[str], str]:
     return read
 
 
+def _secret_name(given: str) -> str:
+    """A secret's name. Raises InvalidRequest."""
+    if _SECRET_NAME.fullmatch(given):
+        return given
+    raise errors.InvalidRequest.of(
+        f"{given[:80]!r} is no secret's name", "A name has letters, digits, '_' and '-', 1 to 63 of them."
+    )
+
+
+def _new_secret_name(given: str) -> str:
+    """A name for a secret that may not be there yet. Raises InvalidRequest."""
+    if UUID_FORM.fullmatch(_secret_name(given)):
+        raise errors.InvalidRequest.of("a name may not look like an id", "Write a name that is no UUID.")
+    return given
+
+
 def _text(pattern: str, longest: int, example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": longest, "examples": [example]})
 
 
 _WORKSPACE_TEXT = _text(SLUG, 63, "acme")
 _ENDPOINT_TEXT = _text(ENDPOINT_NAME, 63, "weekly-report")
+_SECRET_TEXT = _text(SECRET_NAME, 63, "api-token")
+_SECRET_PATH = Path(alias="name", description="A secret's name. One that looks like a UUID is none.")
 _ENDPOINT_PATH = Path(alias="name", description="An endpoint's name. One that looks like a UUID is none.")
 WorkspaceRef = Annotated[
     str,
@@ -148,6 +168,8 @@ NewConfigName = Annotated[str, AfterValidator(judged_later(_new_name_of("config"
 SpecName = Annotated[str, AfterValidator(judged_later(_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
 NewSpecName = Annotated[str, AfterValidator(judged_later(_new_name_of("payload spec"))), _ENDPOINT_TEXT, _SPEC_PATH]
 NewEndpointName = Annotated[str, AfterValidator(judged_later(_new_name_of("endpoint"))), _ENDPOINT_TEXT, _ENDPOINT_PATH]
+SecretName = Annotated[str, AfterValidator(judged_later(_secret_name)), _SECRET_TEXT, _SECRET_PATH]
+NewSecretName = Annotated[str, AfterValidator(judged_later(_new_secret_name)), _SECRET_TEXT, _SECRET_PATH]
 
 
 async def workspace_view(call: Call, workspace: WorkspaceRef) -> WorkspaceView:

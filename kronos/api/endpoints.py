@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 from starlette.responses import Response
 
-from kronos import endpoint_tests, endpoints, errors
+from kronos import endpoint_tests, endpoints, errors, secrets
 from kronos.api.call import Call, Draft, answer, unchanged
 from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import kind_of, shown
@@ -28,6 +28,7 @@ from kronos.endpoint_tests import Rendered, Sample, TriedDelivery
 from kronos.endpoints import NewEndpoint
 from kronos.model import Endpoint, JsonObject
 from kronos.payload_specs import SpecVerdict
+from kronos.secrets import SigningKeys
 
 router = APIRouter(
     prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)]
@@ -67,6 +68,17 @@ async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatc
     if is_known(endpoint.version, if_none_match):
         return unchanged(endpoint.version)
     return answer(endpoint, ETag=etag(endpoint.version))
+
+
+@router.get(
+    "/{name}/signing-keys",
+    responses=answers({200: SigningKeys}) | problems(errors.WorkspaceNotFound, errors.EndpointNotFound),
+)
+async def get_signing_keys(view: View, name: EndpointName) -> Response:
+    """The keys that sign an endpoint's deliveries, newest first: of v1a what receivers verify with."""
+    if not (found := await secrets.signing_keys(view, name)):
+        await endpoints.get(view, name)
+    return answer(SigningKeys(data=found))
 
 
 @router.put(

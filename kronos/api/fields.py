@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from kronos.delivery.headers import MAX_HEADERS
 from kronos.model import Json
+from kronos.secrets import MAX_VALUE_BYTES, MIN_VALUE_CHARACTERS
 
 MAX_INPUT_BYTES = 256 * 1024
 # kronos.cron_length() in the database; a test holds them equal.
@@ -31,6 +32,7 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})", re.ASCII)
 SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
+SECRET_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"  # noqa: S105  # a pattern
 _TIMESTAMP_HINT = "Write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30."
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
@@ -142,6 +144,20 @@ def _endpoint_name(text: str) -> str:
         "title may be any text."
     )
     return _named(text, ENDPOINT_NAME, hint)
+
+
+def _secret_name(text: str) -> str:
+    hint = (
+        "Use 1 to 63 letters, digits, '_' and '-', with a letter or digit first, such as api-token. A '.' would end it "
+        "in a template."
+    )
+    return _named(text, SECRET_NAME, hint)
+
+
+def _secret_value(text: str) -> str:
+    if (size := len(text.encode())) > MAX_VALUE_BYTES:
+        _refuse(f"the value has {size} bytes, at most {MAX_VALUE_BYTES} are stored", "Store a key to it instead.")
+    return text
 
 
 def _job_name(text: str) -> str:
@@ -272,6 +288,10 @@ TimeOrLocal = Annotated[
 Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(ENDPOINT_NAME)]
 JobName = Annotated[str, AfterValidator(_job_name), _pattern(JOB_NAME)]
+SecretName = Annotated[str, AfterValidator(_secret_name), _pattern(SECRET_NAME)]
+SecretValue = Annotated[
+    str, Field(min_length=MIN_VALUE_CHARACTERS, max_length=MAX_VALUE_BYTES), AfterValidator(_secret_value)
+]
 WholeNumber = Annotated[int, BeforeValidator(_number_text)]
 """Of a query string: digits and nothing else."""
 Flag = Annotated[bool, BeforeValidator(_flag_text), WithJsonSchema({"type": "boolean"})]

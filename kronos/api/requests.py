@@ -36,6 +36,7 @@ AnyEndpoint = HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut
 _OF_A_JOB = tuple(each.name for each in fields(NewJob) if each.name in JobCreate.model_fields)
 _ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or name == "catch_up")
 _OF_THE_PLAINEST = frozenset({"endpoint", "trigger", "input", "idempotency_key"})
+_MOST_SECRETS = 32
 _OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
 
 
@@ -131,6 +132,8 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         except Refused as refused:
             hint = refused.hint or "See the description of endpoints in /openapi.json."
             faults.append(Fault(pointer=pointer + refused.pointer, detail=refused.message, hint=hint))
+    if not faults:
+        faults += _secret_faults(body)
     if retry.max_delay_ms < retry.initial_delay_ms:
         detail = f"{retry.max_delay_ms} is less than initial_delay_ms, {retry.initial_delay_ms}"
         faults.append(
@@ -148,6 +151,8 @@ def new_endpoint(name: str, body: AnyEndpoint, policy: EgressPolicy) -> NewEndpo
         payload_spec=body.payload_spec,
         config=body.config,
         use=body.use,
+        secrets=_secrets(body),
+        signing_secrets=tuple(body.signing_secrets),
     )
 
 
@@ -214,6 +219,23 @@ def _check_pair(tls: BrokerTls) -> None:
 def _check_scheme(spec: RedisStreamSpec) -> None:
     if spec.tls is not None and not spec.redis_url.startswith("rediss://"):
         raise Refused("tls_scheme", "tls goes with a rediss:// URL", hint="Write rediss://, or leave tls out.")
+
+
+def _secrets(body: AnyEndpoint) -> tuple[str, ...]:
+    """The secrets that deliveries need, to be found by them."""
+    return tuple(sorted(template.names(body.spec.model_dump(), "secret") | set(body.signing_secrets)))
+
+
+def _secret_faults(body: AnyEndpoint) -> Iterator[Fault]:
+    """What is wrong with the secrets that are named; whether they are there the database knows."""
+    if body.signing_secrets and body.type != "HTTP":
+        hint = "Leave it out: the broker knows its clients by their passwords and certificates."
+        yield Fault(pointer="/signing_secrets", detail="only HTTP requests are signed", hint=hint)
+    if len(set(body.signing_secrets)) < len(body.signing_secrets):
+        yield Fault(pointer="/signing_secrets", detail="a secret is named twice", hint="Name each once.")
+    if (count := len(_secrets(body))) > _MOST_SECRETS:
+        detail = f"{count} secrets are named, at most {_MOST_SECRETS} are read for a delivery"
+        yield Fault(pointer="/spec", detail=detail, hint="Store several values as one secret.")
 
 
 def _trigger_faults(body: JobCreate) -> Iterator[Fault]:

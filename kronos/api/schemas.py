@@ -16,6 +16,8 @@ from kronos.api.fields import (
     Int32,
     JobName,
     Query,
+    SecretName,
+    SecretValue,
     Slug,
     Template,
     Text,
@@ -254,6 +256,12 @@ class _EndpointFields(Body):
         "`latest`, the one that there is when they are delivered.",
         examples=["snapshot"],
     )
+    signing_secrets: list[SecretName] = Field(
+        default_factory=list,
+        max_length=4,
+        description="Secrets that sign each delivery (Standard Webhooks), newest first; two while a key is replaced.",
+        examples=[["webhook-key"]],
+    )
 
 
 class HttpEndpointPut(_EndpointFields):
@@ -363,6 +371,22 @@ class PayloadSpecCreate(PayloadSpecPut):
     """A payload spec to be made."""
 
     name: EndpointName = Field(description="Its name in this workspace.", examples=["report-input"])
+
+
+class SecretPut(Body):
+    """A secret without its name, which stands in the path. Its value is stored sealed, and no call gives it back."""
+
+    value: SecretValue = Field(
+        description="The value, as templates put it in: {{secret.NAME}}. Fewer than 4 characters could not be kept out "
+        "of what is stored of answers.",
+        examples=["correct horse battery staple"],
+    )
+
+
+class SecretCreate(SecretPut):
+    """A secret to be made."""
+
+    name: SecretName = Field(description="Its name in this workspace.", examples=["api-token"])
 
 
 class CatchUp(Body):

@@ -15,6 +15,7 @@ from kronos.api import app
 from kronos.api.doors import Doors, Limits
 from kronos.api.protocol import BoundedConfig
 from kronos.config import Settings
+from kronos.encryption import Keyring
 
 _BACKLOG = 2048
 _OTHER_FILES = 128
@@ -36,11 +37,11 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, keys: Keyring | None = None) -> None:
     """Serve until SIGTERM or SIGINT, which let the requests under way finish. Logs the URL once it is bound; port 0
     takes a free one."""
     try:
-        application = app.create(settings)
+        application = app.create(settings, keys)
     except ValueError as error:
         sys.exit(f"kronos: {error}")
     listening = _listen(settings.host, settings.port)

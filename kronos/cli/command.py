@@ -51,13 +51,14 @@ class Api:
         *path: str,
         body: Json = None,
         if_match: str | None = None,
+        if_none_match: str | None = None,
         key: str | None = None,
         query: Mapping[str, str | None] | None = None,
         fields: Collection[str] = (),
     ) -> Json:
         """Changes something, if it is still as `if_match` says; once for each idempotency key. Raises
         ClickException."""
-        headers = given(**{"If-Match": if_match, "Idempotency-Key": key})
+        headers = given(**{"If-Match": if_match, "If-None-Match": if_none_match, "Idempotency-Key": key})
         return self.client.call(method, self._path(path), query=query, body=body, headers=headers, fields=fields)
 
     def rows(self, *path: str, limit: int | None = None, **query: str | None) -> list[Json]:

@@ -24,7 +24,7 @@ def doctor(*, fix: bool, as_json: bool) -> None:
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
     up` runs here.
     """
-    url = environment.database_url()
+    url, keys = environment.database_url(), environment.key_source()
     errors_console = Console(stderr=True)
     with Progress(console=errors_console, transient=True, disable=not errors_console.is_terminal) as progress:
         task = progress.add_task("ledgers of the last 24 hours", total=None, visible=False)
@@ -32,7 +32,7 @@ def doctor(*, fix: bool, as_json: bool) -> None:
         def report(checked: int, total: int) -> None:
             progress.update(task, completed=checked, total=total, visible=True)
 
-        found = examination.examine(url, fix=fix, progress=report)
+        found = examination.examine(url, fix=fix, progress=report, keys=keys)
         findings = list(found) if as_json else list(_shown(found))
     is_well = all(finding.ok for finding in findings)
     if as_json:

@@ -17,6 +17,7 @@ _FIELDS = (
     "payload_spec",
     "config",
     "use",
+    "signing_secrets",
     "version",
     "endpoint_id",
     "created_at",
@@ -36,6 +37,13 @@ def endpoint() -> None:
 def _options(function: click.decorators.FC) -> click.decorators.FC:
     """What may be said of an endpoint."""
     for option in (
+        click.option(
+            "--signing-secret",
+            "signing_secrets",
+            multiple=True,
+            metavar="NAME",
+            help="A secret that signs deliveries; again for more, the newest first. '' for none.",
+        ),
         click.option("--max-in-flight", type=int, help="Deliveries under way at once."),
         click.option("--payload-spec", help="The payload spec for its jobs' inputs, by name; '': none."),
         click.option("--config", help="The config whose values its templates hold, by name; '': none."),
@@ -187,6 +195,7 @@ def _changed(body: Json, options: Json) -> Json:
         payload_spec=options["payload_spec"] if options["payload_spec"] != "" else NULL,
         config=options["config"] if options["config"] != "" else NULL,
         use=options["use"],
+        signing_secrets=[name for name in signing if name] if (signing := options["signing_secrets"]) else None,
     )
     return {**body, "spec": {**body["spec"], **spec}, **changes}
 

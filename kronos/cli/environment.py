@@ -9,6 +9,8 @@ from kronos import config, libpq, logs
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.embedded import running
+from kronos.embedded.home import Home, default_home
+from kronos.encryption import Keyring, KeysInvalid, KeySource
 from kronos.errors import KronosError
 
 _NO_DATABASE = (
@@ -55,6 +57,23 @@ def database_url() -> str:
         raise click.ClickException(_NO_DATABASE)
     libpq.forget_environment()
     return judged(database_url=here.database_url).database_url.get_secret_value()
+
+
+def key_source() -> KeySource:
+    """Where the encryption keys are, for a command that speaks to `database_url`: as the environment says, else those
+    of the `kronos up` that runs here."""
+    found = KeySource.of(judged(database_url=os.environ.get("KRONOS_DATABASE_URL", "postgresql://")))
+    if found.is_set or "KRONOS_DATABASE_URL" in os.environ or running.here() is None:
+        return found
+    return KeySource(file=Home(default_home()).encryption_key_file, command=None)
+
+
+def encryption_keys(source: KeySource) -> Keyring | None:
+    """The encryption keys; None where none are named. Raises ClickException."""
+    try:
+        return source.read()
+    except KeysInvalid as error:
+        raise click.ClickException(str(error)) from None
 
 
 def unknown() -> list[str]:

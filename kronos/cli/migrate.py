@@ -7,6 +7,9 @@ from rich.console import Console
 
 from kronos import config, errors, instance_settings, keys, migrations, plans, ringing
 from kronos.cli import environment
+from kronos.embedded import keyfile
+from kronos.embedded.errors import EncryptionKeysWrong
+from kronos.encryption import KeySource
 from kronos.session import Role
 
 _PASSWORDS: tuple[tuple[Role, str], ...] = (
@@ -47,6 +50,12 @@ def migrate(to: str, dry_run: bool) -> None:
         if settings.admin_key_file is not None:
             for line in keys.ensure_admin_key(url, settings.admin_key_file):
                 click.echo(line, err=True)
+        if settings.encryption_key_file is not None:
+            source = KeySource.of(settings)
+            keyfile.require_form(source)
+            keyfile.ensure(url, source)
+    except EncryptionKeysWrong as error:
+        raise click.ClickException(f"the database is at this release, but {error}") from None
     except errors.KronosError as error:
         raise environment.refusal(error) from None
     click.echo(f"migrated from {before or 'nothing'} to {migrations.current(url)}")
@@ -60,6 +69,8 @@ def _settings_stored(settings: config.Settings) -> list[str]:
     if settings.admin_key_file is not None:
         verb = "store" if settings.admin_key_file.exists() else "make"
         steps.append(f"{verb} the administrator's key of {settings.admin_key_file}")
+    if settings.encryption_key_file is not None and not settings.encryption_key_file.exists():
+        steps.append(f"make the encryption key of {settings.encryption_key_file}")
     return steps
 
 

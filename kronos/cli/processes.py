@@ -5,11 +5,17 @@ import logging
 import click
 import psycopg
 
-from kronos import errors, session
+from kronos import errors, resealing, session
 from kronos.cli import environment
 from kronos.config import Settings
+from kronos.encryption import Keyring, KeySource
 
 _log = logging.getLogger("kronos")
+_NOT_MIGRATED = (
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InsufficientPrivilege,
+)
 
 
 @click.command()
@@ -20,8 +26,9 @@ def serve(host: str | None, port: int | None) -> None:
     from kronos.api import serve as api  # imported here, so that `kronos worker` does not load FastAPI
 
     settings = environment.settings(host=host, port=port)
-    _prove(settings, "kronos_api")
-    api.run(settings)
+    keys = environment.encryption_keys(KeySource.of(settings))
+    _prove(settings, "kronos_api", keys)
+    api.run(settings, keys)
 
 
 @click.command()
@@ -31,13 +38,14 @@ def worker(concurrency: int | None) -> None:
     from kronos.worker import main  # imported here, so that `kronos serve` does not load the transports
 
     settings = environment.settings(worker_concurrency=concurrency)
-    _prove(settings, "kronos_worker")
-    main.run(settings)
+    keys = environment.encryption_keys(KeySource.of(settings))
+    _prove(settings, "kronos_worker", keys)
+    main.run(settings, keys)
 
 
-def _prove(settings: Settings, role: session.Role) -> None:
-    """That KRONOS_DATABASE_URL lets us be `role`, for whom each connection proves it again. Raises ClickException with
-    what to do.
+def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None:
+    """That KRONOS_DATABASE_URL lets us be `role`, for whom each connection proves it again, and that the keys of all
+    secrets are at hand. Raises ClickException with what to do.
 
     A PostgreSQL that is away is no reason: the process starts, and waits for it.
     """
@@ -49,9 +57,13 @@ def _prove(settings: Settings, role: session.Role) -> None:
                     connection.info.user,
                     role,
                 )
+            if fault := resealing.fault(resealing.missing(connection, keys), keys):
+                raise click.ClickException(fault)
     except errors.SessionRefused as error:
         raise environment.refusal(error) from None
     except errors.Unconnected as error:
         _log.warning("no connection to PostgreSQL yet: %s", error.said)
+    except _NOT_MIGRATED as error:
+        _log.warning("not known yet which encryption keys are needed: %s", error.diag.message_primary)
     except psycopg.OperationalError as error:
         _log.warning("not known yet who acts on the connection to PostgreSQL: %s", errors.from_database(error).said)

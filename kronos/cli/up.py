@@ -30,8 +30,24 @@ from kronos.errors import KronosError
     is_flag=True,
     help="Account for no tick and deliver nothing, as if it were down, but for the API: for a restored copy.",
 )
+@click.option(
+    "--abandon-key",
+    "abandoned_keys",
+    multiple=True,
+    metavar="KEY_ID",
+    help="An encryption key that is lost: the secrets under it have no value until they are set again.",
+)
 @click.option("--demo", is_flag=True, help="Make three jobs and a receiver for them, and watch their deliveries.")
-def up(*, home: str | None, host: str | None, port: int | None, workers: int, hold: bool, demo: bool) -> None:
+def up(
+    *,
+    home: str | None,
+    host: str | None,
+    port: int | None,
+    workers: int,
+    hold: bool,
+    abandoned_keys: tuple[str, ...],
+    demo: bool,
+) -> None:
     """Run everything on this machine: PostgreSQL with pg_cron, API and workers. Ctrl-C stops all of it.
 
     When it is ready it prints `ready URL` and has written run.json in its home.
@@ -53,6 +69,7 @@ def up(*, home: str | None, host: str | None, port: int | None, workers: int, ho
             settings=settings,
             workers=workers,
             is_held=hold,
+            abandoned_keys=abandoned_keys,
             egress_allow=("127.0.0.1/32",) if demo else (),
             companions=(("demo", (sys.executable, "-P", "-m", "kronos.cli.demo", str(place))),) if demo else (),
         )

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from random import Random
 
 from kronos.delivery.refused import Refused, pointer_to
-from kronos.delivery.signing import signature
+from kronos.delivery.signing import Signer, signature
 
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 16 * 1024
@@ -52,7 +52,7 @@ def identity(
     scheduled_at: datetime,
     timestamp: int,
     body: bytes,
-    keys: Sequence[bytes],
+    keys: Sequence[Signer],
 ) -> str:
     """What a delivery says of itself, a line each.
 

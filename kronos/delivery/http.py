@@ -25,6 +25,7 @@ from kronos.delivery.headers import identity as identity_lines
 from kronos.delivery.outcome import ErrorType, Outcome, answered, described, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
+from kronos.delivery.signing import Signer
 from kronos.delivery.trust import Trust
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -110,7 +111,7 @@ class HttpTransport:
             )
         return Envelope(method, url, headers, destination)
 
-    async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[bytes] = ()) -> Outcome:
+    async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[Signer] = ()) -> Outcome:
         """Send one request and say what became of it within `delivery.timeout`, which covers DNS and the whole answer.
 
         Raises nothing for what the remote side or the network does. Where no answer was read to its end, the
@@ -153,7 +154,7 @@ class HttpTransport:
         seconds: float,
         expected: Sequence[int],
         on_end: Callable[[Outcome], object],
-        keys: Sequence[bytes] = (),
+        keys: Sequence[Signer] = (),
     ) -> "Sending | None":
         """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once.
 

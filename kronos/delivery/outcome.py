@@ -33,6 +33,7 @@ ErrorType = Literal[
     "auth",
     "broker",
     "driver",
+    "secret",
     "worker_stopped",
     "internal",
 ]

@@ -296,6 +296,9 @@ def _name(inside: str) -> Name:
     if parts[0] not in ROOTS:
         hint = f"Names start with {', '.join(ROOTS[:-1])} or {ROOTS[-1]}."
         raise TemplateError(f"{{{{{found[1][:64]}}}}}: {parts[0][:64]} is not known", hint=hint)
+    if parts[0] == "secret" and len(parts) != 2:
+        hint = "Write {{secret.NAME}}: a secret is a text, and has no parts."
+        raise TemplateError(f"{shown} names no secret", hint=hint)
     _check_members(parts, shown)
     is_local, default, at = False, None, found.end()
     while at < len(inside):

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from kronos import catalog, errors, pg_hba, readiness, reading, repeatables, ringing, session, tzdata
 from kronos.database import Params
-from kronos.doctor import findings, instance, tables
+from kronos.doctor import findings, instance, sealed, tables
 from kronos.doctor.facts import (
     BloatedTable,
     Change,
@@ -38,6 +38,7 @@ from kronos.doctor.facts import (
     Workers,
 )
 from kronos.doctor.findings import AHEAD, BLOATED_ROWS, LISTED, ZONES, Finding
+from kronos.encryption import NO_KEYS, KeySource
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
 
@@ -78,9 +79,11 @@ Progress = Callable[[int, int], None]
 class Doctor:
     """One examination over one connection."""
 
-    def __init__(self, connection: Connection, *, progress: Progress) -> None:
-        """`progress` is given how many jobs of how many have had their ledger checked."""
+    def __init__(self, connection: Connection, *, keys: KeySource, progress: Progress) -> None:
+        """`keys` is where the encryption keys are; `progress` is given how many jobs of how many have had their ledger
+        checked."""
         self._connection = connection
+        self._keys = keys
         self._progress = progress
 
     def examine(self) -> Iterator[Finding]:
@@ -120,6 +123,7 @@ class Doctor:
         yield "deletions", one(lambda: findings.left_behind(self._rows(_LEFT_BEHIND, limit=LISTED)))
         yield "overdue jobs", one(lambda: findings.overdue(self._rows(_OVERDUE_JOBS, limit=LISTED)))
         yield "steps", one(lambda: instance.steps(self._rows(_STEPS, limit=LISTED)))
+        yield "secrets", one(lambda: sealed.secrets(self._connection, self._keys))
         yield "workers", self._deliveries
         yield "time zones", one(lambda: findings.zones(self._rows(_ZONES_STALE, older_than=ZONES, limit=LISTED)))
         yield "time zone data", one(lambda: self._zone_data(version))
@@ -209,14 +213,14 @@ class Doctor:
         return findings.ledger(checked, expected, wrong)
 
 
-def examine(url: str, *, fix: bool, progress: Progress) -> Iterator[Finding]:
-    """The findings of the instance behind `url`, after running the reaper where `fix` is set. Never raises: a failure
-    is a finding."""
+def examine(url: str, *, fix: bool, progress: Progress, keys: KeySource = NO_KEYS) -> Iterator[Finding]:
+    """The findings of the instance behind `url`, whose encryption `keys` are there, after running the reaper where
+    `fix` is set. Never raises: a failure is a finding."""
     try:
         with session.connect(
             url, session.wanted(None), application_name="kronos-doctor", context=reading.context()
         ) as connection:
-            doctor = Doctor(connection, progress=progress)
+            doctor = Doctor(connection, keys=keys, progress=progress)
             if fix:
                 yield from doctor.fixed()
             yield from doctor.examine()

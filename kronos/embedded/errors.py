@@ -4,6 +4,7 @@ EmbeddedError
 ├── PostgresMissing      no PostgreSQL server with pg_cron is installed, or not of the version the data was made with
 ├── ClusterFailed        initdb or the server ended with an error; the end of its log is in the message
 ├── HomeInUse            another `kronos up` owns this home
+├── EncryptionKeysWrong  the keys of secrets are missing, or cannot be read
 └── HomeUnusable         the home cannot be made, or has a name that PostgreSQL cannot use
 """
 
@@ -25,6 +26,10 @@ class ClusterFailed(EmbeddedError):
 
 class HomeInUse(EmbeddedError):
     """Another `kronos up` runs, or starts, on the same home."""
+
+
+class EncryptionKeysWrong(EmbeddedError):
+    """The encryption keys cannot be read, or lack one that secrets are encrypted under."""
 
 
 class HomeUnusable(EmbeddedError):

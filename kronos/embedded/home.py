@@ -50,6 +50,11 @@ class Home:
         return self.path / "admin.key"
 
     @property
+    def encryption_key_file(self) -> Path:
+        """The keys that secrets are encrypted under, made at the first start unless the environment names others."""
+        return self.path / "encryption.key"
+
+    @property
     def cluster_json(self) -> Path:
         """Port of the embedded cluster, and the passwords of its superuser, of the API's login and of the workers'."""
         return self.path / "cluster.json"

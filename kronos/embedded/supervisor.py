@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kronos import instance_settings, keys, migrations
 from kronos.config import Settings
-from kronos.embedded import logfiles, network, processes
+from kronos.embedded import keyfile, logfiles, network, processes
 from kronos.embedded.children import Child, Restarts
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import PASSING, EmbeddedError, explained
@@ -29,6 +29,7 @@ from kronos.embedded.freeze import Freeze, silent_seconds
 from kronos.embedded.home import Home, HomeLock, write_private
 from kronos.embedded.pulse import Witness
 from kronos.embedded.signals import Wakeups
+from kronos.encryption import KeySource
 
 _READY_WITHIN_SECONDS = 120.0
 _PATIENT_SECONDS = 10.0
@@ -52,6 +53,8 @@ class Plan:
     workers: int = 1
     # As if it were down, but for the API: no tick is accounted for and nothing is delivered.
     is_held: bool = False
+    # Encryption keys that are lost: the secrets under them are given up.
+    abandoned_keys: Sequence[str] = ()
     # Networks that deliveries may reach besides public ones, added to KRONOS_EGRESS_ALLOW.
     egress_allow: Sequence[str] = ()
     # Commands that are started once all is ready and speak to the terminal themselves: (name, command).
@@ -73,6 +76,8 @@ class Supervisor:
         self._freeze = Freeze()
         self._witness = Witness()
         self._cluster_restarts = Restarts()
+        named = KeySource.of(plan.settings)
+        self._key_source = named if named.is_set else KeySource(file=self._home.encryption_key_file, command=None)
         self._stopped_seconds = 0.0
         self._logs_are_due_at = 0.0
         self._is_told = True  # whether run.json says what is true
@@ -98,6 +103,7 @@ class Supervisor:
             # Only now: an instance in this home holds the port, and who it is says more than that the port is taken.
             network.require_free(host, port, patience=self._patience())
             keys.require_form(self._home.admin_key_file)
+            keyfile.require_form(self._key_source)
             self._home.run_json.unlink(missing_ok=True)
             try:
                 self._start(port, wakeups)
@@ -115,6 +121,7 @@ class Supervisor:
         self._note(f"{self._cluster.installation} on port {self._cluster.port}, data in {self._cluster.data}")
         migrations.migrate(self._cluster.superuser_url)
         self._cluster.make_logins()
+        keyfile.ensure(self._cluster.superuser_url, self._key_source, abandoned=self._plan.abandoned_keys)
         instance_settings.store(self._cluster.superuser_url, self._settings)
         for line in keys.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file):
             self._note(line)
@@ -275,6 +282,7 @@ class Supervisor:
         allowed = [part for part in (self._settings.egress_allow, *self._plan.egress_allow) if part]
         return {
             "KRONOS_ADMIN_KEY_FILE": str(self._home.admin_key_file),
+            **({"KRONOS_ENCRYPTION_KEY_FILE": str(file)} if (file := self._key_source.file) is not None else {}),
             "KRONOS_HOST": self._settings.host,
             "KRONOS_PORT": str(port),
             "PYTHONUNBUFFERED": "1",

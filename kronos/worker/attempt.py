@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, EndpointVersion, Result, RunFacts
 from kronos.worker.streaming import StreamTarget
+from kronos.worker.vault import Needs, Opened, needs
 
 _log = logging.getLogger("kronos.worker")
 # After the timeout the result still has to reach PostgreSQL within the lease.
@@ -42,6 +44,8 @@ _RANDOM = Random()  # noqa: S311 - spreads retries, no secret
 _NO_WAIT, _MILLISECOND = timedelta(), timedelta(milliseconds=1)
 # orjson reads integers beyond 64 bits as floats.
 _LONG_INTEGER = re.compile(r"[0-9]{19}")
+# A template of what is another in each delivery; secrets are the same until they are rotated.
+_VARIES = re.compile(r"\{\{(?!\s*secret\.)")
 _rendering: set[asyncio.Task[None]] = set()
 
 
@@ -52,13 +56,15 @@ def boot_time() -> float:
 
 @dataclass(slots=True)  # not frozen: one is made for each claim
 class Leased:
-    """A claim with its fence and the boot time at which its lease has certainly not yet ended."""
+    """A claim with its fence and the boot time at which its lease has certainly not yet ended; `secrets` are what its
+    delivery needs, None where it needs none."""
 
     claim: Claim
     token: str
     ends_at: float
     facts: RunFacts | None = None
     """Where its endpoint's templates name one (HttpTarget.needs_facts)."""
+    secrets: Opened | None = None
 
     @property
     def covers_delivery(self) -> bool:
@@ -70,7 +76,8 @@ class Leased:
 class HttpTarget:
     """A version of an HTTP endpoint, read once.
 
-    `envelope` is what its deliveries have in common, from the first on; None where URL or headers have templates.
+    `envelope` is what its deliveries have in common, from the first on, as long as the secrets in it are
+    `envelope_of`; None where URL or headers have templates of the execution's.
     """
 
     url: str
@@ -80,7 +87,9 @@ class HttpTarget:
     expected_status_codes: tuple[int, ...]
     backoff: Backoff
     spec_bytes: int = 0
+    needs: Needs | None = None
     envelope: Envelope | Undeliverable | None = None
+    envelope_of: Opened | None = None
     config: JsonObject = field(default_factory=dict)
     names_input_alone: bool = True
     """As most do: then nothing else is made for its deliveries."""
@@ -88,8 +97,8 @@ class HttpTarget:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nothing of the URL or the headers differs from delivery to delivery."""
-        return "{{" not in self.url and not any("{{" in value for value in self.headers.values())
+        """Whether nothing of the URL or the headers differs from delivery to delivery, as long as secrets do not."""
+        return not _VARIES.search(self.url) and not any(map(_VARIES.search, self.headers.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +106,7 @@ class Unusable:
     """A version of an endpoint that cannot be delivered to, and why."""
 
     why: str
+    needs: Needs | None = None
 
 
 Target = HttpTarget | StreamTarget | Unusable
@@ -115,6 +125,7 @@ def target(version: EndpointVersion) -> Target:
                 spec=spec,
                 backoff=Backoff.parse(policy),
                 spec_bytes=len(version.spec) + len(version.config or ""),
+                needs=needs(version),
                 **_named(version, spec),
             )
         return HttpTarget(
@@ -125,6 +136,7 @@ def target(version: EndpointVersion) -> Target:
             expected_status_codes=tuple(int(code) for code in spec.get("expected_status_codes") or ()),
             backoff=Backoff.parse(policy),
             spec_bytes=len(version.spec) + len(version.config or ""),
+            needs=needs(version),
             **_named(version, [spec.get("url"), spec.get("headers"), spec.get("body_template")]),
         )
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # TemplateError, too
@@ -157,19 +169,23 @@ def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd, s
     `on_end` has what became of it, once, now or later. None: before anything was sent the worker stopped, or the
     lease had become too short, so there was no attempt.
     """
-    if isinstance(to, HttpTarget) and to.spec_bytes + len(leased.claim.input) > _MAX_BYTES_ON_LOOP:
+    is_openable = leased.secrets is None or leased.secrets.fault is None
+    if isinstance(to, HttpTarget) and is_openable and to.spec_bytes + len(leased.claim.input) > _MAX_BYTES_ON_LOOP:
         task = asyncio.create_task(_begin_in_turn(leased, to, transport, on_end))
         _rendering.add(task)
         task.add_done_callback(_rendering.discard)
         return
     try:
-        if isinstance(to, HttpTarget):
+        if isinstance(to, Unusable):
+            outcome = failed("template", to.why)
+        elif leased.secrets is not None and leased.secrets.fault is not None:
+            outcome = failed("secret", leased.secrets.fault)
+        elif isinstance(to, HttpTarget):
             _send(leased, to, transport, _rendered(leased, to, transport), on_end)
             return
-        if isinstance(to, StreamTarget):
+        else:
             _begin_message(leased, to, streams, on_end)
             return
-        outcome = failed("template", to.why)
     except Exception as error:
         outcome = _unsent(leased, error)
     _ended(leased, to, on_end, outcome)
@@ -233,6 +249,7 @@ def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _R
         body=body,
         seconds=claim.timeout_ms / 1000,
         expected=to.expected_status_codes,
+        keys=() if leased.secrets is None else leased.secrets.signers,
         on_end=partial(_ended, leased, to, on_end),
     )
 
@@ -251,12 +268,16 @@ def _unsent(leased: Leased, error: Exception) -> Outcome:
 
 
 def _unforeseen(leased: Leased, error: Exception) -> Outcome:
-    _log.error("execution %s: its attempt met an error in Kronos", leased.claim.execution_id, exc_info=error)
+    # The exception's text may hold a secret: log its trace only.
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("execution %s: its attempt met %s in Kronos\n%s", leased.claim.execution_id, type(error).__name__, trace)
     return failed("internal", "the attempt met an error in Kronos; its worker's log has the trace")
 
 
 def _ended(leased: Leased, to: Target, on_end: OnEnd, outcome: Outcome) -> None:
     try:
+        if leased.secrets is not None:
+            outcome = leased.secrets.mask.outcome(outcome)
         result = None if outcome.is_unsent else _result(leased, to, outcome)
     except Exception as error:
         result = _result(leased, to, _unforeseen(leased, error))
@@ -304,16 +325,14 @@ def _response(outcome: Outcome, backoff: Backoff) -> str | None:
 def _rendered(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered:
     """What is sent. Raises Refused; ValueError or RecursionError where the input cannot be read as JSON."""
     context = _context(leased, to)
-    if (envelope := to.envelope) is None:
+    if (envelope := to.envelope) is None or to.envelope_of is not leased.secrets:
         envelope = transport.envelope(to.method, render_url(to.url, context), render_headers(to.headers, context))
         if to.is_fixed:
-            to.envelope = envelope
+            to.envelope, to.envelope_of = envelope, leased.secrets
     return envelope, render_body(to.body_template, context)
 
 
-def _context(
-    leased: Leased, to: HttpTarget | StreamTarget, secrets: Mapping[str, str] | None = None
-) -> dict[str, Json]:
+def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
     """What the target's templates may name."""
     claim, facts = leased.claim, leased.facts
     given = _read(claim.input)
@@ -322,7 +341,7 @@ def _context(
     return {
         "input": given,
         "config": to.config,
-        "secret": secrets or {},
+        "secret": {} if leased.secrets is None else leased.secrets.values,
         "job": {"id": claim.job_id, "name": facts.job_name if facts else None},
         "execution": {
             "id": claim.execution_id,

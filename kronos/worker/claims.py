@@ -63,14 +63,29 @@ class Claim(NamedTuple):
 
 
 class EndpointVersion(NamedTuple):
-    """What deliveries to an endpoint are made of; the documents are JSON as text."""
+    """What deliveries to an endpoint are made of; the documents are JSON as text. `secrets`: the names of those that
+    are needed, `signing_secrets` of those among them that sign, the newest first."""
 
     endpoint_id: str
     version: int
     type: str
     spec: str
     retry_policy: str
+    workspace_id: str
+    secrets: list[str]
+    signing_secrets: list[str]
     config: str | None = None
+
+
+class SealedSecret(NamedTuple):
+    """A secret as it is stored; without a key_id its value is lost."""
+
+    workspace_id: str
+    name: str
+    version: int
+    key_id: str | None
+    nonce: bytes | None
+    ciphertext: bytes | None
 
 
 class RunFacts(NamedTuple):
@@ -131,6 +146,7 @@ _CLAIM = statement("claims.claim_executions", Claim)
 _RECOVER = statement("claims.recover_claim", Claim)
 _VERSIONS = statement("claims.get_endpoint_versions", EndpointVersion)
 _FACTS = statement("claims.get_run_facts", RunFacts)
+_SECRETS = statement("claims.get_secrets", SealedSecret)
 _SUCCEED = statement("claims.finalize_successes", Left)
 _FINALIZE = statement("claims.finalize_executions", Judged)
 _LOCKED = statement("claims.list_locked", Locked)
@@ -197,6 +213,12 @@ async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list
 async def run_facts(link: Link, execution_ids: Sequence[str]) -> dict[str, RunFacts]:
     """Of executions that are leased to this worker, by their ids. Raises psycopg.Error."""
     return {each.execution_id: each for each in await link.texts(_FACTS, {"execution_ids": list(execution_ids)})}
+
+
+async def secrets(link: Link, wanted: Iterable[tuple[str, str]]) -> list[SealedSecret]:
+    """The secrets of these workspaces and names, as far as they exist. Raises psycopg.Error."""
+    keys = list(wanted)
+    return await link.texts(_SECRETS, {"workspace_ids": [key[0] for key in keys], "names": [key[1] for key in keys]})
 
 
 async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[str, Verdict]:

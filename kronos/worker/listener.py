@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from kronos.worker.link import Link
+from kronos.worker.vault import Vault
 from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
@@ -18,14 +19,17 @@ _QUIET_SECONDS = 2.0
 # What kronos.resume_workspace notifies of.
 _OLD_WORK = "old"
 _ZONES = "kronos_zones"
+# What store_secret and delete_secret tell: whose secret it is.
+_SECRETS = "kronos_secrets"
 
 
 class Listener:
     """One connection that only listens; while it is gone, polling finds the work."""
 
-    def __init__(self, link: Link, wake: Wake, watchdog: Watchdog) -> None:
+    def __init__(self, link: Link, wake: Wake, watchdog: Watchdog, vault: Vault | None = None) -> None:
         self._link = link
         self._wake = wake
+        self._vault = vault or Vault()
         self._watchdog = watchdog
         self._has_heard = False
         self._are_zones_new = False
@@ -48,6 +52,8 @@ class Listener:
         connection.add_notify_handler(self._told)  # what comes while another statement is answered
         await connection.execute("listen kronos_work")
         await connection.execute("listen kronos_zones")
+        await connection.execute("listen kronos_secrets")
+        self._vault.forget()  # of what was changed while nobody listened
         # the worker has just started, or had no database: what fell due meanwhile comes before anything else
         self._watchdog.distrust()
         await self._watchdog.look(self._link)
@@ -68,9 +74,12 @@ class Listener:
 
     def _told(self, notify: psycopg.Notify) -> None:
         self._has_heard = True
+        if notify.channel == _SECRETS:
+            self._vault.forget(_id_of(notify.payload))
+            return
         if notify.channel == _ZONES:
             self._are_zones_new = True
-        self._wake.now(_endpoint_of(notify.payload), is_old=notify.payload == _OLD_WORK)
+        self._wake.now(_id_of(notify.payload), is_old=notify.payload == _OLD_WORK)
 
     async def _hear(self, connection: AsyncConnection[TupleRow], seconds: float) -> None:
         """Take notifications for `seconds`, or until a time zone has new rules. Raises psycopg.Error.
@@ -109,8 +118,8 @@ class Listener:
             loop.remove_reader(number)
 
 
-def _endpoint_of(payload: str) -> str | None:
-    """The endpoint that has work, where it is said; anybody may send anything."""
+def _id_of(payload: str) -> str | None:
+    """The endpoint that has work, or the workspace, where it is said; anybody may send anything."""
     try:
         return str(UUID(payload))
     except ValueError:

@@ -20,6 +20,7 @@ from kronos.worker.claims import MARGIN, Claim, Result, Verdict, Wanted
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Link
 from kronos.worker.rotation import SETTLED, Rotation
+from kronos.worker.vault import Opened, Vault, Version
 from kronos.worker.wake import Wake
 
 _log = logging.getLogger("kronos.worker")
@@ -57,6 +58,7 @@ class Loop:
         concurrency: int,
         lease: timedelta,
         wake: Wake,
+        vault: Vault | None = None,
     ) -> None:
         self._link = claiming
         self._transport = transport
@@ -68,6 +70,7 @@ class Loop:
         self._held = 0  # claims whose result is not stored yet
         self._undelivered = 0  # of these, those whose delivery has not ended
         self._wake = wake
+        self._vault = vault or Vault()
         self._rotation = Rotation()
         self._targets: Cache[tuple[str, int], Target] = Cache(budget=_TARGETS_BYTES, each=_TARGET_BYTES)
         self._has_room = True  # for a claim that is worth its round trip
@@ -209,7 +212,10 @@ class Loop:
         held = [Leased(claim, token, sent_at + self._lease_seconds(claim)) for claim in got]
         targets = await self._targets_of(got)
         await self._note_facts(held, targets)
+        secrets = await self._secrets_of(targets)
         for leased in held:
+            if secrets:
+                leased.secrets = secrets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))
             self._start(leased, targets)
 
     async def _recovered(self, wanted: Sequence[Wanted], token: str) -> list[Claim]:
@@ -263,6 +269,17 @@ class Loop:
             for each in wanted:
                 each.facts = facts.get(each.claim.execution_id)
             return
+
+    async def _secrets_of(self, targets: Mapping[Version, Target]) -> dict[Version, Opened]:
+        """What these targets need, read where it is not kept, however long it takes. Most need nothing."""
+        wanted = {key: to.needs for key, to in targets.items() if to.needs is not None}
+        while wanted and not self._is_stopping:
+            try:
+                return await self._vault.open(self._link, wanted)
+            except psycopg.Error as error:
+                _log.debug("reading secrets failed: %s", error)
+                await self._link.pause()
+        return {}
 
     def _start(self, leased: Leased, targets: Mapping[tuple[str, int], Target]) -> None:
         to = targets.get((leased.claim.endpoint_id, leased.claim.endpoint_version))

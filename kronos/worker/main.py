@@ -17,9 +17,11 @@ from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
+from kronos.encryption import Keyring, KeySource
 from kronos.worker.link import Link, Outage
 from kronos.worker.listener import Listener
 from kronos.worker.loop import Loop
+from kronos.worker.vault import Vault
 from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
@@ -35,7 +37,7 @@ _CLAIMING = timedelta(seconds=3)
 _RING = timedelta(seconds=30)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, keys: Keyring | None = None) -> None:
     """Work until SIGTERM or SIGINT, then end in order; a second signal ends at once. Returns in both cases."""
     logs.configure(settings)
     # What was imported never becomes garbage, and a delivery makes hardly any: looking for it took a tenth of the
@@ -43,20 +45,20 @@ def run(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
-    uvloop.run(_watched(settings))
+    uvloop.run(_watched(settings, keys))
 
 
-async def _watched(settings: Settings) -> None:
+async def _watched(settings: Settings, keys: Keyring | None) -> None:
     async with heartbeat.beating():
-        await serve(settings)
+        await serve(settings, keys)
 
 
-async def serve(settings: Settings) -> None:
-    """Work until a signal, on this event loop."""
+async def serve(settings: Settings, keys: Keyring | None = None) -> None:
+    """Work until a signal, on this event loop; `keys` are the encryption keys as they were read at the start."""
     stops, is_stopped = _signals()
     worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
     url, outage = settings.database_url.get_secret_value(), Outage()
-    wake = Wake(settings.poll_seconds)
+    wake, vault = Wake(settings.poll_seconds), Vault(KeySource.of(settings), keys)
     claiming, finalizing = Link(url, "claim", outage), Link(url, "finalize", outage)
     listening = Link(url, "listen", outage, statement_timeout=_RING, listens=True)
     internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
@@ -74,11 +76,15 @@ async def serve(settings: Settings) -> None:
             concurrency=settings.worker_concurrency,
             lease=timedelta(seconds=settings.lease_seconds),
             wake=wake,
+            vault=vault,
         )
         _log.info("worker %s started: up to %d deliveries at once", worker_id, settings.worker_concurrency)
         work = asyncio.create_task(
             _work(
-                loop, Listener(listening, wake, Watchdog(internal)), stops, timedelta(seconds=settings.shutdown_seconds)
+                loop,
+                Listener(listening, wake, Watchdog(internal), vault),
+                stops,
+                timedelta(seconds=settings.shutdown_seconds),
             )
         )
         at_once = asyncio.create_task(is_stopped.wait())

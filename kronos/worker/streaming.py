@@ -25,6 +25,7 @@ from kronos.delivery.template import TemplateError, render, render_body
 from kronos.model import Json, JsonObject
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim
+from kronos.worker.vault import Needs
 
 _DEFAULT_FIELDS: JsonObject = {"input": "{{input}}"}
 _MOST_CONNECT_SECONDS = 10.0
@@ -43,6 +44,7 @@ class StreamTarget:
     names_input_alone: bool = True
     """As with HttpTarget."""
     needs_facts: bool = False
+    needs: Needs | None = None
 
     @property
     def is_fixed(self) -> bool:

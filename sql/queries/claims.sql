@@ -161,7 +161,7 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attemp
 -- name: get_endpoint_versions
 -- What deliveries are made of; a version never changes, so the worker keeps it.
 select made_of.endpoint_id, made_of.version, endpoint.type, spec_of.spec, spec_of.retry_policy,
-       config.content as config
+       made_of.workspace_id, made_of.secrets, made_of.signing_secrets, config.content as config
   from unnest(%(endpoint_ids)s::uuid[], %(versions)s::integer[]) as wanted (endpoint_id, version)
   join kronos.endpoint_versions as made_of using (endpoint_id, version)
   join kronos.endpoint_versions as spec_of on spec_of.endpoint_id = made_of.endpoint_id
@@ -173,6 +173,12 @@ select made_of.endpoint_id, made_of.version, endpoint.type, spec_of.spec, spec_o
 -- name: get_run_facts
 -- Of executions whose templates name them: what the claim does not carry.
 select execution_id, cause, job_name, scheduled_local from kronos.run_facts(%(execution_ids)s::uuid[]);
+
+-- name: get_secrets
+-- The secrets of these names, sealed. What is missing is not there.
+select secret.workspace_id, secret.name, secret.version, secret.key_id, secret.nonce, secret.ciphertext
+  from unnest(%(workspace_ids)s::uuid[], %(names)s::text[]) as wanted (workspace_id, name)
+  join kronos.secrets as secret using (workspace_id, name);
 
 -- name: finalize_successes
 -- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what

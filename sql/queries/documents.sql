@@ -109,10 +109,11 @@ with document as (
     returning endpoint.endpoint_id, endpoint.workspace_id, endpoint.version, named.config_version
 ), next as (
     insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes, config_id, config_version, spec_version)
+                                          max_attempts, max_crashes, config_id, config_version, secrets,
+                                          signing_secrets, spec_version)
     select endpoint.endpoint_id, endpoint.version, endpoint.workspace_id, 'null', 'null', before.timeout_ms,
-           before.max_attempts, before.max_crashes, before.config_id, endpoint.config_version,
-           coalesce(before.spec_version, before.version)
+           before.max_attempts, before.max_crashes, before.config_id, endpoint.config_version, before.secrets,
+           before.signing_secrets, coalesce(before.spec_version, before.version)
       from endpoint
       join kronos.endpoint_versions as before on before.endpoint_id = endpoint.endpoint_id
        and before.version = endpoint.version - 1

@@ -30,9 +30,10 @@ with named as materialized (
     returning endpoint_id, workspace_id, version, config_id
 ), made_of as (
     insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes, config_id, config_version)
+                                          max_attempts, max_crashes, config_id, config_version, secrets,
+                                          signing_secrets)
     select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s,
-           %(max_crashes)s, config_id, %(config_version)s::integer
+           %(max_crashes)s, config_id, %(config_version)s::integer, %(secrets)s, %(signing_secrets)s
       from endpoint
 ), gate as (
     insert into kronos.endpoint_gate (endpoint_id, workspace_id, max_in_flight, latest_version)
@@ -71,9 +72,11 @@ with named as materialized (
     returning endpoint_id, workspace_id, version, endpoints.config_id
 ), made_of as (
     insert into kronos.endpoint_versions (endpoint_id, version, workspace_id, spec, retry_policy, timeout_ms,
-                                          max_attempts, max_crashes, config_id, config_version)
+                                          max_attempts, max_crashes, config_id, config_version, secrets,
+                                          signing_secrets)
     select endpoint_id, version, workspace_id, %(spec)s, %(retry_policy)s, %(timeout_ms)s, %(max_attempts)s,
-           %(max_crashes)s, config_id, case when config_id is not null then %(config_version)s::integer end
+           %(max_crashes)s, config_id, case when config_id is not null then %(config_version)s::integer end,
+           %(secrets)s, %(signing_secrets)s
       from endpoint
 ), gate as (
     update kronos.endpoint_gate as gate
@@ -86,7 +89,7 @@ select endpoint_id, version from endpoint;
 
 -- name: get_endpoint
 select endpoint_id, workspace, name, title, type, version, payload_spec, config, use, spec, retry_policy,
-       max_in_flight, created_at, updated_at
+       max_in_flight, signing_secrets, created_at, updated_at
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
@@ -112,7 +115,7 @@ with found as materialized (
                                                  %(bytes)s::integer) as kept (ids)
 )
 select endpoint_id, workspace, name, title, type, version, payload_spec, config, use, spec, retry_policy,
-       max_in_flight, created_at, updated_at, more_follow as _more
+       max_in_flight, signing_secrets, created_at, updated_at, more_follow as _more
   from page
   join kronos.endpoint_details as endpoint on endpoint.endpoint_id = any (page.ids)
  where workspace_id = kronos.current_workspace_id()

@@ -50,6 +50,8 @@ create table kronos.endpoint_versions (
     config_version integer,
     -- the version that has spec and retry_policy of this one, which differs from it in the config alone
     spec_version  integer,
+    secrets       text[]      not null default '{}', -- the names of those that its deliveries need
+    signing_secrets text[]    not null default '{}', -- of those that sign them, the newest first
     constraint endpoint_versions_pkey             primary key (endpoint_id, version),
     constraint endpoint_versions_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
@@ -59,8 +61,12 @@ create table kronos.endpoint_versions (
     constraint endpoint_versions_config_is_whole  check ((config_id is null) = (config_version is null)),
     constraint endpoint_versions_spec_is_older    check (spec_version < version),
     constraint endpoint_versions_config_fkey      foreign key (workspace_id, config_id)
-        references kronos.documents (workspace_id, document_id)
+        references kronos.documents (workspace_id, document_id),
+    constraint endpoint_versions_signers_are_secrets check (signing_secrets <@ secrets)
 );
+-- Serves delete_secret.
+create index endpoint_versions_with_secrets on kronos.endpoint_versions (workspace_id)
+    where secrets <> '{}';
 
 -- One row per endpoint that workers deliver to: pause, and, only where a limit is set, mutex and exact
 -- in-flight counter.

@@ -33,6 +33,8 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
             "/endpoints",
             {"name": name, "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}, "title": f"{name}, for people"},
         )
+        if "." not in name:
+            made("/secrets", {"name": name, "value": f"the value of {name}"})
     jobs, executions = [], []
     for number in range(8):
         job = made(

@@ -26,6 +26,8 @@ _BODIES: dict[str, dict[str, Any]] = {
             {"endpoint": "theirs", "trigger": "IMMEDIATE", "name": "nightly"},
         ]
     },
+    "PUT /v1/workspaces/{w}/secrets/{name}": {"value": "taken by us"},
+    "POST /v1/workspaces/{w}/secrets": {"name": "ours", "value": "made by us"},
     "PUT /v1/workspaces/{w}/endpoints/{name}": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/taken"}},
     "POST /v1/workspaces/{w}/endpoints": {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/x"}},
     "PATCH /v1/workspaces/{w}": {"name": "ours"},
@@ -36,6 +38,7 @@ _FOR_ALL = {
     "POST /v1/workspaces/{w}/endpoints",
     "POST /v1/workspaces/{w}/configs",
     "POST /v1/workspaces/{w}/payload-specs",
+    "POST /v1/workspaces/{w}/secrets",
     "PATCH /v1/workspaces/{w}",
     "DELETE /v1/workspaces/{w}",
     "GET /v1/workspaces/{w}",
@@ -69,6 +72,7 @@ class Theirs:
         made = client.post(
             f"{base}/jobs", json={"endpoint": "theirs", "trigger": "CRON", "cron": "5 4 * * *", "name": "nightly"}
         )
+        client.put(f"{base}/secrets/theirs", json={"value": "kept by them"}).raise_for_status()
         self.job_id = made.raise_for_status().json()["job_id"]
         superuser.execute(
             "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' "
@@ -184,6 +188,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "PUT /v1/workspaces/{w}/configs/{name}": 201,
         "PUT /v1/workspaces/{w}/endpoints/{name}": 201,
         "PUT /v1/workspaces/{w}/payload-specs/{name}": 201,
+        "PUT /v1/workspaces/{w}/secrets/{name}": 201,
         "GET /v1/workspaces/{w}/retention": 200,
         "PUT /v1/workspaces/{w}/retention": 200,
     }
@@ -236,7 +241,7 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
     of_the_api = {
         name: text
         for name, text in sql.texts().items()
-        if not name.startswith(("claims.", "doctor.", "watchdog.", "instance_settings."))
+        if not name.startswith(("claims.", "doctor.", "encryption.", "watchdog.", "instance_settings."))
     }
     naming = {
         path.stem for path in (sql.root() / "functions").glob("*/*.sql") if _NAMES_IT.search(path.read_text())

@@ -22,7 +22,7 @@ CHECKS = {
     "clock", "pg_cron", "launcher", "roles", "schema", "connection", "entry owners", "privileges",
     "cron.database_name", "internal jobs",
     "heartbeat", "hold", "cron settings", "drift", "malformed jobs", "deletions", "overdue jobs", "time zones",
-    "time zone data",
+    "secrets", "time zone data",
     "partitions", "partition notes", "partition owners", "retention", "default partitions", "growth", "ledger",
     "objects", "alarms",
     "workers", "queue", "writes", "tables", "steps",

@@ -33,7 +33,7 @@ from delivery.servers import (
     once,
 )
 from kronos.delivery.http import HttpTransport
-from kronos.delivery.signing import signature, signing_key
+from kronos.delivery.signing import signature, signer
 
 # Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -82,7 +82,7 @@ async def test_authors_content_type_stands_and_a_get_has_no_body() -> None:
 
 
 async def test_signature_is_of_the_bytes_sent_with_every_key() -> None:
-    keys = [signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), signing_key("whsec_" + "A" * 32)]
+    keys = [signer("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), signer("whsec_" + "A" * 32)]
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
         await transport.deliver(delivery(receiver.url), signing_keys=keys)
         (request,) = receiver.requests

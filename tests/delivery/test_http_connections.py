@@ -32,6 +32,7 @@ from kronos.delivery.connection import Connection
 from kronos.delivery.connections import Origin
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
+from kronos.delivery.signing import Signer, signer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -377,8 +378,10 @@ async def test_an_error_of_our_own_within_a_callback_ends_the_delivery_and_is_re
     "changes",
     [{}, {"method": "GET"}, {"body": b""}, {"headers": {"content-type": "a/b", "accept": "c/d", "X-Team": "e"}}],
 )
-@pytest.mark.parametrize("keys", [[], [b"k" * 24]])
-async def test_the_headers_that_are_stored_are_those_that_were_sent(changes: dict[str, Any], keys: list[bytes]) -> None:
+@pytest.mark.parametrize("keys", [[], [signer("whsec_" + "A" * 32)]])
+async def test_the_headers_that_are_stored_are_those_that_were_sent(
+    changes: dict[str, Any], keys: list[Signer]
+) -> None:
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
         outcome = await transport.deliver(delivery(receiver.url, **changes), signing_keys=keys)
         (request,) = receiver.requests

@@ -2,6 +2,7 @@
 twice once let go."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -123,12 +124,10 @@ def original(homes: Homes, receiver: Receiver) -> Instance:
     _, start = homes(is_used=True)
     made = Instance(start(**_ALLOW))
     made.ask("POST", "/v1/workspaces", json={"slug": "shop", "name": "Shop"})
+    made.ask("PUT", "/v1/workspaces/shop/secrets/token", json={"value": "kept apart from the backup"})
     for name in ("orders", "bills"):
-        made.ask(
-            "POST",
-            "/v1/workspaces/shop/endpoints",
-            json={"name": name, "type": "HTTP", "spec": {"url": receiver.url, "method": "POST"}},
-        )
+        spec = {"url": receiver.url, "method": "POST", "headers": {"X-Token": "{{secret.token}}"}}
+        made.ask("POST", "/v1/workspaces/shop/endpoints", json={"name": name, "type": "HTTP", "spec": spec})
     # Of the one there will be something that is due, and not delivered when the backup is made.
     made.sql(
         "update kronos.endpoint_gate as gate set paused_until = 'infinity' from kronos.endpoints as endpoint"
@@ -157,7 +156,8 @@ def time_passes(copy: Instance) -> None:
 
 def a_worker_looks(copy: Instance) -> None:
     """A worker that somebody starts against the held copy: it looks for work, and finds none."""
-    environment = {"KRONOS_DATABASE_URL": copy.url, "PATH": os.defpath, **_ALLOW}
+    keys = str(copy.up.home / "encryption.key")
+    environment = {"KRONOS_DATABASE_URL": copy.url, "KRONOS_ENCRYPTION_KEY_FILE": keys, "PATH": os.defpath, **_ALLOW}
     # As it is sent, up to its first parameter: of a statement PostgreSQL shows the beginning.
     begins = texts()["claims.list_due_endpoints"].partition("%(")[0]
     looks = (
@@ -189,6 +189,8 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
         connection.execute("drop extension pg_cron cascade")
     subprocess.run([_BIN / "pg_restore", "--single-transaction", f"--dbname={empty.url}", dump], check=True)
     empty.stop()
+    with (empty.up.home / "encryption.key").open("a") as keys:  # its secrets are under the original's
+        keys.write((original.up.home / "encryption.key").read_text())
 
     held = Instance(start("--hold", **_ALLOW))
     assert "held: no tick is accounted for" in held.up.said()
@@ -236,6 +238,7 @@ def test_a_base_backup_started_elsewhere(original: Instance, homes: Homes, recei
         [_BIN / "pg_basebackup", f"--pgdata={data}", "--checkpoint=fast", f"--dbname={original.url}"], check=True
     )
     (home / "cluster.json").write_bytes((original.up.home / "cluster.json").read_bytes())
+    shutil.copy2(original.up.home / "encryption.key", home)
     subprocess.run(["chown", "-R", f"{user.uid}:{user.gid}", home / "postgres"], check=True)
 
     held = Instance(start("--hold", **_ALLOW))

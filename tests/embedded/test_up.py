@@ -52,7 +52,7 @@ def test_ready_means_that_everything_answers(first_up: Start) -> None:
     assert line == f"ready {running.url}"
     assert is_ready(running)
     assert running.told["pid"] == running.process.pid
-    for name in ("run.json", "admin.key", "cluster.json"):
+    for name in ("run.json", "admin.key", "cluster.json", "encryption.key"):
         assert stat.S_IMODE((running.home / name).stat().st_mode) == 0o600, name
     with psycopg.connect(str(running.told["database_url"])) as connection:
         row = connection.execute(

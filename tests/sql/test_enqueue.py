@@ -282,7 +282,7 @@ def test_what_is_wrong_is_said_of_the_job_and_the_field_and_nothing_is_made(
     told = f"jobs[1]{'' if message.startswith(':') else '.'}{message}"
     assert str(error).startswith(told), str(error)
     assert (error.diag.column_name, bool(error.diag.message_hint)) == (field, True)
-    assert error.sqlstate in ("KR020", "KR012")
+    assert error.sqlstate in ("KR025", "KR012")
     assert count(shared, app) == 0
 
 
@@ -300,11 +300,11 @@ def test_infinite_instants_and_what_is_no_array_are_refused(app: App) -> None:
     for at in ("infinity", "-infinity", "4000-01-01 00:00:00 BC"):
         with pytest.raises(psycopg.Error, match=r"^run_at: ") as caught:
             app.enqueue(app.endpoint, {}, at)
-        assert caught.value.sqlstate == "KR020"
+        assert caught.value.sqlstate == "KR025"
     for jobs in ({"endpoint": app.endpoint}, None, [{"endpoint": app.endpoint}] * 10_001):
         with pytest.raises(psycopg.Error, match=r"^jobs: ") as caught:
             app.connection.execute("select kronos.enqueue_many(%s)", [None if jobs is None else Jsonb(jobs)])
-        assert caught.value.sqlstate == "KR020"
+        assert caught.value.sqlstate == "KR025"
 
 
 def test_a_role_without_a_workspace_cannot_call_and_one_that_lost_it_neither(

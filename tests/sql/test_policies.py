@@ -24,6 +24,7 @@ _TENANT_TABLES = [
     "execution_done",
     "attempt",
     "backfills",
+    "secrets",
 ]
 _TABLES = [*_TENANT_TABLES, "workspaces", "api_keys", "attempt_late", "heartbeats"]
 _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kronos'::regnamespace and prosecdef"
@@ -61,6 +62,7 @@ def furnished(connection: Connection) -> EndpointRow:
         [endpoint.workspace_id, job_id, endpoint.endpoint_id],
     )
     make_backfill(connection, job_id)
+    connection.execute("insert into kronos.secrets (workspace_id, name) values (%s, 'token')", [endpoint.workspace_id])
     return endpoint
 
 
@@ -253,6 +255,7 @@ _MAY = {
         "resume_workspace",
         "retained_from",
         "retry_execution",
+        "secret_keys",
         "set_workspace_retention",
         "settle_ticks",
         "steps_under_way",
@@ -266,7 +269,7 @@ _MAY = {
         "weeks_noted_from",
         "zones_read",
     },
-    "kronos_worker": {"ring_if_silent", "run_facts", "run_internal_job_if_due", "upkeep"},
+    "kronos_worker": {"ring_if_silent", "run_facts", "run_internal_job_if_due", "secret_keys", "upkeep"},
     # its own functions, and what they and its entries call
     "kronos_cron": {
         "alarm_of",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from kronos.delivery.outcome import MOST_ASKED, failed, retry_after
-from kronos.delivery.signing import signature, signing_key
+from kronos.delivery.signing import signature, signer
 
 DATE = "Mon, 23 Nov 2026 03:30:00 GMT"
 
@@ -79,7 +79,7 @@ def test_error_decides_status_and_whether_sending_again_can_help(error_type: str
 
 
 def test_signature_is_that_of_the_published_standard() -> None:
-    key = signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    key = signer("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     signed = signature(
         [key], message_id="msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp=1614265330, body=b'{"test": 2432232314}'
     )
@@ -89,5 +89,5 @@ def test_signature_is_that_of_the_published_standard() -> None:
 @pytest.mark.parametrize("secret", ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_AAAA", "whsec_canary!"])
 def test_bad_signing_secret_is_refused_without_naming_it(secret: str) -> None:
     with pytest.raises(ValueError, match="a signing secret") as refused:
-        signing_key(secret)
+        signer(secret)
     assert "canary" not in str(refused.value)

@@ -160,7 +160,16 @@ async def test_an_error_of_our_own_ends_the_claim_and_is_reported(monkeypatch: p
 )
 def test_no_definition_ends_the_worker(spec: str, policy: str) -> None:
     made = attempts.target(
-        EndpointVersion(endpoint_id=str(uuid4()), version=1, type="HTTP", spec=spec, retry_policy=policy)
+        EndpointVersion(
+            endpoint_id=str(uuid4()),
+            version=1,
+            type="HTTP",
+            spec=spec,
+            retry_policy=policy,
+            workspace_id=str(uuid4()),
+            secrets=[],
+            signing_secrets=[],
+        )
     )
     assert isinstance(made, Unusable)
     assert made.why.startswith("the endpoint's definition cannot be read: ")

@@ -116,7 +116,7 @@ async def test_who_is_told_of_without_end_takes_no_other_endpoints_turn(
     "payload", ["", "old", "nonsense", "'; drop table", "0" * 40, "01938e2a-7c1b-7def-8abc-0123456789a"]
 )
 def test_only_an_endpoints_id_is_taken_for_one(payload: str) -> None:
-    assert listener._endpoint_of(payload) is None
+    assert listener._id_of(payload) is None
 
 
 def test_of_what_is_told_no_more_is_kept_than_a_claim_takes() -> None:

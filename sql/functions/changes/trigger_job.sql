@@ -3,7 +3,7 @@
 -- Without one it shares the row's lock, so that a job which is being cancelled gets no run.
 -- Returns: the job that was triggered; null where none of that name in the caller's workspace is a CRON job
 -- that is ACTIVE or PAUSED, or the workspace is suspended.
--- Raises: KR020 where it has an input of its own that was not validated against the endpoint's payload spec.
+-- Raises: KR016 where it has an input of its own that was not validated against the endpoint's payload spec.
 create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean)
 returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -53,7 +53,7 @@ begin
     end if;
     if p_input is not null and v_made_of.payload_spec_id is not null
        and not kronos.is_validated(v_made_of.payload_spec_id) then
-        raise sqlstate 'KR020' using
+        raise sqlstate 'KR016' using
             message = 'the endpoint names a payload spec, against which the input was not validated';
     end if;
     select admitted.verdict, admitted.reason into v_verdict, v_reason

@@ -1,6 +1,6 @@
 -- delete_workspace: deletes the transaction's workspace, with its endpoints, where nothing in it is
 -- unfinished; else nothing happens. What is unfinished is looked for twice, as in delete_endpoint: whoever
--- was about to add to it holds its endpoint's row.
+-- was about to add to it holds its endpoint's row. Its secrets are gone at once, whatever retention keeps.
 -- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being
 -- changed; its row, which a session that makes an endpoint shares; its endpoints.
 -- Returns: one row: whether it was deleted, and what was unfinished.
@@ -37,6 +37,7 @@ begin
        from kronos.operations
       where workspace_id = v_workspace_id and status = 'RUNNING';
     delete from kronos.turns where workspace_id = v_workspace_id;
+    delete from kronos.secrets where workspace_id = v_workspace_id;
     update kronos.endpoints
        set deleted_at = kronos.now()
      where workspace_id = v_workspace_id and deleted_at is null;

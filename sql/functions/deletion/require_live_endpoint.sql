@@ -5,7 +5,7 @@
 -- because a locked row is read as it is now, whatever the statement's snapshot says.
 -- After the row and not before: register_pg_cron has the workspace's lock then, which a deletion takes first.
 -- Where the endpoint names a payload spec, a new job's input was validated against it as it is now.
--- Raises: KR012; KR020 where it was not.
+-- Raises: KR012; KR016 where it was not.
 -- A run of a live job needs no look: its maker holds the job's row, and an endpoint with a live job is not
 -- deleted. That leaves those of jobs that may be over: an execution that is retried, which keeps the
 -- created_at of its first life, before now or, where the clock was set back, after it; and one of a backfill.
@@ -25,7 +25,7 @@ begin
     end if;
     if v_payload_spec_id is not null and tg_op = 'INSERT' and tg_relid = 'kronos.jobs'::regclass
        and not kronos.is_validated(v_payload_spec_id) then
-        raise sqlstate 'KR020' using
+        raise sqlstate 'KR016' using
             message = 'the endpoint names a payload spec, against which the input was not validated';
     end if;
     return null;

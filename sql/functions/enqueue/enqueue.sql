@@ -4,7 +4,7 @@
 -- Locks the endpoint's row, shared, until the transaction ends, so that nobody deletes the endpoint.
 -- Its parameters have no prefix: callers name them.
 -- Returns: the job's id; with an idempotency key that is known, that of the job that it made.
--- Raises: KR020 (a value is wrong: its column says which), KR021 (idempotency mismatch), KR022 (the name is
+-- Raises: KR025 (a value is wrong: its column says which), KR021 (idempotency mismatch), KR022 (the name is
 -- taken), KR012 (no such endpoint), KR023 (the workspace takes nothing now), 42501 (the role has none).
 create or replace function kronos.enqueue(endpoint text, input jsonb default '{}',
                                           run_at timestamptz default null, name text default null,

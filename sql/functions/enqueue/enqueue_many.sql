@@ -10,7 +10,7 @@ declare
     v_is_plain  boolean;
 begin
     if jsonb_typeof(jobs) is distinct from 'array' or jsonb_array_length(jobs) > 10000 then
-        raise sqlstate 'KR020' using
+        raise sqlstate 'KR025' using
             column = 'jobs',
             message = case when jsonb_typeof(jobs) = 'array'
                            then format('jobs: %s are too many for one call', jsonb_array_length(jobs))

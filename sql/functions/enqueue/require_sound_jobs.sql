@@ -1,6 +1,6 @@
 -- require_sound_jobs: that nothing is wrong with the jobs of an array. Those that have an input that is plain
 -- and a key at most are not judged rule by rule, which takes ten times as long.
--- Raises: KR020 for the first that something is wrong with; its column is the field.
+-- Raises: KR025 for the first that something is wrong with; its column is the field.
 create or replace function kronos.require_sound_jobs(p_jobs jsonb, p_is_many boolean) returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -26,7 +26,7 @@ begin
      order by place.nth
      limit 1;
     if found then
-        raise sqlstate 'KR020' using
+        raise sqlstate 'KR025' using
             column = coalesce(v_wrong.field, 'jobs'),
             message = concat(case when p_is_many then format('jobs[%s]', v_wrong.nth - 1) end,
                              case when p_is_many and v_wrong.field is not null then '.' end,

@@ -1,0 +1,99 @@
+"""Routes of secrets: their values go in and never come out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from kronos import errors, secrets
+from kronos.api.call import Call, answer, unchanged
+from kronos.api.conditions import etag, is_known
+from kronos.api.cursors import Page, decoded, list_digest, page
+from kronos.api.dependencies import KEY, IfMatch, IfNoneMatch, NewSecretName, SecretName, View
+from kronos.api.document import answers, problems
+from kronos.api.operation import Operation
+from kronos.api.schemas import PageQuery, SecretCreate, SecretPut
+from kronos.model import Secret
+
+router = APIRouter(
+    prefix="/v1/workspaces/{w}/secrets", tags=["secrets"], route_class=Operation, dependencies=[Depends(KEY)]
+)
+_WRITE = (
+    errors.WorkspaceNotFound,
+    errors.Forbidden,
+    errors.Conflict,
+    errors.PayloadTooLarge,
+    errors.Unprocessable,
+    errors.EncryptionKeyMissing,
+)
+
+
+@router.post("", status_code=201, responses=answers({201: Secret}, "ETag", "Location") | problems(*_WRITE))
+async def create_secret(call: Call, view: View, body: SecretCreate) -> Response:
+    """Make a secret. Its value is not given back by any call."""
+    return _made(call, view, await secrets.create(view, call.context.encryption_keys, body.name, body.value))
+
+
+@router.get("", responses=answers({200: Page[Secret]}) | problems(errors.WorkspaceNotFound))
+async def list_secrets(view: View, query: Annotated[PageQuery, Query()]) -> Response:
+    """Secrets of a workspace, newest first, without their values."""
+    of = list_digest("secrets", view.workspace, {})
+    rows = await secrets.list_page(view, limit=query.limit, before=decoded(query.cursor, of))
+    place = lambda row: (row.created_at, row._secret_id)  # noqa: E731  # not private: it is left out of the answer
+    return answer(page(rows, limit=query.limit, of=of, place=place))
+
+
+@router.get(
+    "/{name}",
+    responses=answers({200: Secret, 304: None}, "ETag") | problems(errors.WorkspaceNotFound, errors.SecretNotFound),
+)
+async def get_secret(view: View, name: SecretName, if_none_match: IfNoneMatch = frozenset()) -> Response:
+    """One secret, without its value."""
+    secret = await secrets.get(view, name)
+    if is_known(secret.version, if_none_match):
+        return unchanged(secret.version)
+    return answer(secret, ETag=etag(secret.version))
+
+
+@router.put(
+    "/{name}",
+    responses=answers({200: Secret, 201: Secret}, "ETag", "Location") | problems(*_WRITE, errors.PreconditionFailed),
+)
+async def put_secret(
+    call: Call,
+    view: View,
+    name: NewSecretName,
+    body: SecretPut,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = frozenset(),
+) -> Response:
+    """Make a secret, or give it a new value, which deliveries that wait are made with, too."""
+    secret, is_new = await secrets.replace(
+        view,
+        call.context.encryption_keys,
+        name,
+        body.value,
+        if_match=if_match,
+        if_none_match=if_none_match,
+        must_exist="if-match" in call.headers,
+    )
+    return _made(call, view, secret) if is_new else answer(secret, ETag=etag(secret.version))
+
+
+@router.delete(
+    "/{name}",
+    status_code=204,
+    responses=answers({204: None})
+    | problems(
+        errors.WorkspaceNotFound, errors.SecretNotFound, errors.Forbidden, errors.Conflict, errors.PreconditionFailed
+    ),
+)
+async def delete_secret(view: View, name: SecretName, if_match: IfMatch = None) -> Response:
+    """Delete a secret that no endpoint and no unfinished execution needs."""
+    await secrets.delete(view, name, if_match=if_match)
+    return Response(status_code=204)
+
+
+def _made(call: Call, view: View, secret: Secret) -> Response:
+    location = call.path("workspaces", view.workspace, "secrets", secret.name)
+    return answer(secret, 201, Location=location, ETag=etag(secret.version))

@@ -1,0 +1,112 @@
+"""`kronos secret …`: values that deliveries need and nobody may read, over the API."""
+
+import secrets as randomness
+import sys
+from base64 import b64encode
+from pathlib import Path
+from typing import Literal
+
+import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kronos.cli.command import Api, command
+
+_FIELDS = ("name", "version", "created_at", "updated_at")
+_COLUMNS = {"name": "NAME", "version": "VERSION", "updated_at": "UPDATED"}
+_MOST_BYTES = 64 * 1024
+_EMPTY = "no secret yet; make one: kronos secret set api-token < token.txt"
+
+
+@click.group()
+def secret() -> None:
+    """Secrets: values for {{secret.NAME}} in templates, and keys that sign deliveries."""
+
+
+@command(secret)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+def ls(api: Api, limit: int) -> None:
+    """List secrets, newest first, without their values."""
+    api.list(api.rows("secrets", limit=limit), _COLUMNS, empty=_EMPTY)
+
+
+@command(secret)
+@click.argument("name")
+def get(api: Api, name: str) -> None:
+    """Show one secret, without its value."""
+    api.show(api.get("secrets", name), _FIELDS)
+
+
+@command(secret)
+@click.argument("name")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the value is.  [default: standard input, or a prompt]",
+)
+@click.option(
+    "--generate",
+    type=click.Choice(["v1", "v1a"]),
+    help="Make a signing key of Standard Webhooks: what receivers verify with is shown, once.",
+)
+@click.option("--new", is_flag=True, help="Only if there is none of this name.")
+def _set(api: Api, name: str, path: Path | None, generate: Literal["v1", "v1a"] | None, *, new: bool) -> None:
+    """Make the secret NAME, or give it a new value. The value is never an argument: other users could read it.
+
+    kronos secret set api-token < token.txt
+    """
+    if generate is not None and path is not None:
+        raise click.UsageError("--generate makes a value, and --file names one: leave one of them out")
+    value, shown = _generated(generate) if generate is not None else (_value(path), None)
+    made = api.send("PUT", "secrets", name, body={"value": value}, if_none_match="*" if new else None)
+    if shown is not None:
+        click.echo(f"receivers verify with {shown}", err=True)
+    api.show(made, _FIELDS)
+
+
+@command(secret)
+@click.argument("name")
+def rm(api: Api, name: str) -> None:
+    """Delete a secret that no endpoint needs."""
+    api.send("DELETE", "secrets", name)
+    api.say(f"secret {name} is deleted")
+
+
+# As many would write them.
+secret.add_command(secret.commands["ls"], "list")
+secret.add_command(secret.commands["rm"], "delete")
+
+
+def _generated(scheme: Literal["v1", "v1a"]) -> tuple[str, str]:
+    """A new signing key, and what receivers verify with."""
+    if scheme == "v1":
+        value = "whsec_" + b64encode(randomness.token_bytes(32)).decode()
+        return value, value
+    key = Ed25519PrivateKey.generate()
+    public = "whpk_" + b64encode(key.public_key().public_bytes_raw()).decode()
+    return "whsk_" + b64encode(key.private_bytes_raw()).decode(), public
+
+
+def _value(path: Path | None) -> str:
+    """The value without the line end that editors and echo put behind it. Raises ClickException."""
+    if path is None and sys.stdin is not None and sys.stdin.isatty():
+        prompted: str = click.prompt("Value", hide_input=True, err=True)
+        return prompted
+    where = "standard input" if path is None else str(path)
+    try:
+        if path is not None:
+            with path.open("rb") as file:
+                raw = file.read(_MOST_BYTES + 2)
+        elif sys.stdin is not None:
+            raw = sys.stdin.buffer.read(_MOST_BYTES + 2)
+        else:
+            raise click.ClickException("standard input is closed: pass the value there, or in a --file")
+        value = raw.decode()
+    except OSError as error:
+        raise click.ClickException(f"no value can be read from {where}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise click.ClickException(f"what is in {where} is not UTF-8: write it in base64") from None
+    value = value.removesuffix("\n").removesuffix("\r")
+    if not value:
+        raise click.ClickException(f"there is nothing in {where}")
+    return value

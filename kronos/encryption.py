@@ -1,0 +1,275 @@
+"""The keys that secrets are encrypted under, and what is sealed with them: AES-256-GCM (decision 0052).
+
+A key is 32 random bytes, written in base64, a line each. The first encrypts; all decrypt. A key's id is a digest of it,
+which is stored with what it has sealed.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+import shlex
+import signal
+import stat
+import struct
+import subprocess
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+MAX_KEYS = 64
+COMMAND_SECONDS = 10.0
+_MAX_BYTES = 64 * 1024
+_NONCE_BYTES = 12
+_HINT = "write one of 32 random bytes in base64 on each line, as `openssl rand -base64 32` makes it"
+
+
+class NamesKeys(Protocol):
+    """Settings, as far as they name where the keys are."""
+
+    @property
+    def encryption_key_file(self) -> Path | None:
+        """A file."""
+
+    @property
+    def encryption_key_command(self) -> str | None:
+        """A command."""
+
+
+class KeysInvalid(Exception):
+    """The encryption keys cannot be read. A sentence for people, which quotes no key and no command's output."""
+
+
+class Unopened(Exception):
+    """What is sealed cannot be opened. A sentence for people, which quotes nothing of it."""
+
+
+class KeyUnknown(Unopened):
+    """It is sealed under a key that is not among those at hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Whose value it is: what is sealed for one place opens in no other."""
+
+    workspace_id: UUID
+    name: str
+    version: int
+
+    @property
+    def associated_data(self) -> bytes:
+        """The place as bytes, none of which can be those of another."""
+        return b"kronos.secret" + self.workspace_id.bytes + struct.pack(">I", self.version) + self.name.encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A value as it is stored."""
+
+    key_id: str
+    nonce: bytes
+    ciphertext: bytes
+
+
+class Keyring:
+    """The keys at hand, the one that encrypts first."""
+
+    __slots__ = ("_ciphers", "ids")
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        """At least one key, of 32 bytes each."""
+        self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self.ids = tuple(self._ciphers)
+        """The keys' ids, the first encrypts."""
+
+    def seal(self, place: Place, value: str) -> Sealed:
+        """The value, encrypted under the first key."""
+        nonce = os.urandom(_NONCE_BYTES)
+        ciphertext = self._ciphers[self.ids[0]].encrypt(nonce, value.encode(), place.associated_data)
+        return Sealed(key_id=self.ids[0], nonce=nonce, ciphertext=ciphertext)
+
+    def open(self, place: Place, sealed: Sealed) -> str:
+        """The value that was sealed for this place. Raises KeyUnknown, Unopened."""
+        if (cipher := self._ciphers.get(sealed.key_id)) is None:
+            raise KeyUnknown(f"it is encrypted under the key {sealed.key_id}, which is not among the encryption keys")
+        try:
+            return cipher.decrypt(sealed.nonce, sealed.ciphertext, place.associated_data).decode()
+        except (InvalidTag, UnicodeDecodeError, ValueError) as error:
+            raise Unopened("what is stored of it was changed, or was moved here from another secret") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySource:
+    """Where the keys are: a file, or what a command prints (a KMS). Neither: there are none."""
+
+    file: Path | None
+    command: str | None
+
+    @classmethod
+    def of(cls, settings: NamesKeys) -> Self:
+        """The source that settings name."""
+        return cls(file=settings.encryption_key_file, command=settings.encryption_key_command)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it names anything."""
+        return self.file is not None or self.command is not None
+
+    def read(self) -> Keyring | None:
+        """The keys; None where none are named. It may take as long as the command. Raises KeysInvalid."""
+        if self.file is not None and self.command is not None:
+            raise KeysInvalid(
+                "KRONOS_ENCRYPTION_KEY_FILE and KRONOS_ENCRYPTION_KEY_COMMAND are both set: leave one of them out"
+            )
+        if self.file is not None:
+            return _parsed(_content(self.file), f"the encryption key file {self.file}")
+        if self.command is not None:
+            return _parsed(_printed(self.command), "what KRONOS_ENCRYPTION_KEY_COMMAND prints")
+        return None
+
+
+NO_KEYS = KeySource(file=None, command=None)
+
+
+class CurrentKeys:
+    """The keys of a process that encrypts: as the file has them now; of a command as it printed them first."""
+
+    def __init__(self, source: KeySource, keys: Keyring | None = None) -> None:
+        """`keys`: as the source had them when the process started."""
+        self._source = source
+        self._keys = keys
+
+    def read(self) -> Keyring | None:
+        """The keys; None where none are named. Raises KeysInvalid."""
+        if self._keys is None or self._source.file is not None:
+            self._keys = self._source.read()
+        return self._keys
+
+
+def key_id(key: bytes) -> str:
+    """What a key is called where it may not be shown: 64 bits of a digest."""
+    return hashlib.sha256(b"kronos encryption key" + key).hexdigest()[:16]
+
+
+def make_key_file(path: Path) -> None:
+    """A new file with a new key, mode 0600, whole or not at all, never over another. Raises KeysInvalid."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        draft.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(base64.b64encode(os.urandom(32)).decode() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise KeysInvalid(f"no encryption key file can be made at {path}: {error.strerror}") from error
+
+
+def _content(path: Path) -> bytes:
+    """What is in a file that none but its owner may read. Raises KeysInvalid."""
+    try:
+        with path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise KeysInvalid(f"the encryption key file {path} is no regular file")
+            if mode := stat.S_IMODE(about.st_mode) & 0o077:
+                raise KeysInvalid(
+                    f"the encryption key file {path} has mode {stat.S_IMODE(about.st_mode):04o}, so others than its "
+                    f"owner may {'read' if mode & 0o044 else 'change or run'} it: chmod 600 {shlex.quote(str(path))}"
+                )
+            return file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise KeysInvalid(
+            f"the encryption key file {path} cannot be read: {error.strerror}. Put it back, or correct "
+            "KRONOS_ENCRYPTION_KEY_FILE"
+        ) from error
+
+
+def _printed(command: str) -> bytes:
+    """What the command prints within its time. Raises KeysInvalid, which says nothing of what it printed."""
+    name = "KRONOS_ENCRYPTION_KEY_COMMAND"
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise KeysInvalid(f"{name} is no command: a quote is not closed") from error
+    if not words:
+        raise KeysInvalid(f"{name} is empty")
+    try:
+        process = subprocess.Popen(  # noqa: S603  # the operator's own command, and no shell
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it holds a NUL"
+        raise KeysInvalid(f"{name} cannot be started: {why}") from error
+    is_late = threading.Event()
+
+    def end() -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def end_late() -> None:
+        is_late.set()
+        end()
+
+    timer = threading.Timer(COMMAND_SECONDS, end_late)
+    timer.start()
+    try:
+        assert process.stdout is not None  # noqa: S101  # it is a pipe
+        with process.stdout as output:
+            printed = output.read(_MAX_BYTES + 1)
+        if len(printed) > _MAX_BYTES:
+            end()
+        status = process.wait()
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise KeysInvalid(f"{name} did not end within {COMMAND_SECONDS:g} s, and was stopped")
+    if len(printed) > _MAX_BYTES:
+        raise KeysInvalid(f"{name} prints more than {_MAX_BYTES} bytes, which are no keys")
+    if status:
+        raise KeysInvalid(f"{name} ended with status {status}: run it by hand to see why")
+    return printed
+
+
+def _parsed(content: bytes, where: str) -> Keyring:
+    """The keys of a file or an output. Empty lines and those that begin with # are none. Raises KeysInvalid."""
+    if len(content) > _MAX_BYTES:
+        raise KeysInvalid(f"{where} has more than {_MAX_BYTES} bytes, which are no keys")
+    keys: list[bytes] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith(b"#"):
+            continue
+        keys.append(_key(text, f"line {number} of {where}"))
+    if not keys:
+        raise KeysInvalid(f"{where} holds no key: {_HINT}")
+    if len(keys) > MAX_KEYS:
+        raise KeysInvalid(f"{where} holds {len(keys)} keys, at most {MAX_KEYS} are read")
+    return Keyring(keys)
+
+
+def _key(text: bytes, where: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise KeysInvalid(f"{where} is no base64: {_HINT}") from None
+    if len(key) != 32:
+        raise KeysInvalid(f"{where} has {len(key)} bytes in base64, and a key has 32: {_HINT}")
+    if len(set(key)) < 8:  # of 32 random bytes fewer than 8 differ once in 10^44 keys
+        raise KeysInvalid(f"{where} is not random: {_HINT}")
+    return key

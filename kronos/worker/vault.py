@@ -1,0 +1,166 @@
+"""Secrets as deliveries need them: read, opened, kept for some seconds; forgotten as soon as one of them is rotated."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from kronos.delivery.mask import Mask
+from kronos.delivery.signing import Signer, signer
+from kronos.encryption import NO_KEYS, Keyring, KeysInvalid, KeySource, KeyUnknown, Place, Sealed, Unopened
+from kronos.kept import Cache
+from kronos.worker import claims
+from kronos.worker.claims import EndpointVersion, SealedSecret
+from kronos.worker.link import Link
+
+_log = logging.getLogger("kronos.worker")
+# A rotation is told of at once (kronos_secrets). This is for one that nobody heard: read again after so long.
+_KEPT_SECONDS = 10.0
+_KEPT_BYTES, _EACH_BYTES, _MADE_OF_EACH = 16 * 1024 * 1024, 2 * 1024 * 1024, 2048
+# A secret of 64 kB is opened, and its mask made, in up to 15 ms. That is done beside the event loop.
+_MAX_BYTES_ON_LOOP = 16 * 1024
+# Keys are read again where a secret is under one that is not known, at most so often.
+_KEYS_AGAIN_SECONDS = 5.0
+_MOST_ROTATED = 10_000
+
+Version = tuple[str, int]
+"""An endpoint's id and its version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """The secrets that deliveries to a version of an endpoint need; those that sign are among them."""
+
+    workspace_id: str
+    names: tuple[str, ...]
+    signing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Opened:
+    """These secrets, opened; `fault`: why they cannot be. `read_at` is before they were asked for."""
+
+    workspace_id: str
+    values: Mapping[str, str]
+    signers: tuple[Signer, ...]
+    mask: Mask
+    fault: str | None
+    read_at: float
+
+
+def needs(version: EndpointVersion) -> Needs | None:
+    """What deliveries to this version need; None where it is nothing."""
+    if not version.secrets:
+        return None
+    return Needs(
+        workspace_id=version.workspace_id, names=tuple(version.secrets), signing=tuple(version.signing_secrets)
+    )
+
+
+class Vault:
+    """The secrets of one worker."""
+
+    def __init__(self, source: KeySource = NO_KEYS, keys: Keyring | None = None) -> None:
+        """`keys`: as the source had them when the process started."""
+        self._source = source
+        self._keys = keys
+        self._keys_at = 0.0
+        self._kept: Cache[Version, Opened] = Cache(budget=_KEPT_BYTES, each=_EACH_BYTES)
+        self._rotated: dict[str, float] = {}  # workspaces, and when a secret of theirs was
+        self._all_rotated_at = 0.0
+        self._faults: dict[str, float] = {}
+
+    def forget(self, workspace_id: str | None = None) -> None:
+        """A secret of this workspace, or of any, was changed: what was read of it before is not used any more."""
+        now = time.monotonic()
+        if workspace_id is None or len(self._rotated) >= _MOST_ROTATED:
+            self._all_rotated_at = now
+            self._rotated.clear()
+        else:
+            self._rotated.pop(workspace_id, None)
+            self._rotated[workspace_id] = now
+            while now - self._rotated[oldest := next(iter(self._rotated))] > _KEPT_SECONDS:
+                del self._rotated[oldest]  # nothing that was read before is still used
+
+    async def open(self, link: Link, wanted: Mapping[Version, Needs]) -> dict[Version, Opened]:
+        """What these versions need, read in one statement where it is not kept. Raises psycopg.Error."""
+        opened = {key: kept for key in wanted if (kept := self._kept.get(key)) is not None and self._is_new(kept)}
+        missing = {key: wanted[key] for key in wanted.keys() - opened.keys()}
+        if not missing:
+            return opened
+        read_at = time.monotonic()
+        names = {(each.workspace_id, name) for each in missing.values() for name in each.names}
+        sealed = {(row.workspace_id, row.name): row for row in await claims.secrets(link, names)}
+        await self._require_keys(row.key_id for row in sealed.values())
+        is_large = sum(len(row.ciphertext or b"") for row in sealed.values()) > _MAX_BYTES_ON_LOOP
+        for key, each in missing.items():
+            if is_large:
+                made = await asyncio.to_thread(self._opened, each, sealed, read_at)
+            else:
+                made = self._opened(each, sealed, read_at)
+            opened[key] = made
+            if made.fault is None:
+                size = sum(map(len, made.values.values())) + 2 * made.mask.size
+                self._kept.put(key, made, size + _MADE_OF_EACH * len(each.names))
+        return opened
+
+    def _is_new(self, kept: Opened) -> bool:
+        changed_at = max(self._all_rotated_at, self._rotated.get(kept.workspace_id, 0.0))
+        return kept.read_at > changed_at and time.monotonic() - kept.read_at < _KEPT_SECONDS
+
+    async def _require_keys(self, key_ids: Iterable[str | None]) -> None:
+        """Read the keys again where one is not known: an operator may have added it since the start."""
+        known: tuple[str, ...] = self._keys.ids if self._keys is not None else ()
+        unknown = {key_id for key_id in key_ids if key_id is not None} - set(known)
+        if not unknown or not self._source.is_set or time.monotonic() < self._keys_at:
+            return
+        self._keys_at = time.monotonic() + _KEYS_AGAIN_SECONDS
+        try:
+            self._keys = await asyncio.to_thread(self._source.read)
+        except KeysInvalid as error:
+            self._say(str(error))
+
+    def _opened(self, wanted: Needs, sealed: Mapping[tuple[str, str], SealedSecret], read_at: float) -> Opened:
+        values: dict[str, str] = {}
+        fault: str | None = None
+        for name in wanted.names:
+            try:
+                values[name] = self._value(name, sealed.get((wanted.workspace_id, name)))
+            except Unopened as error:
+                fault = f"the secret {name} cannot be used: {error}"
+                self._say(f"workspace {wanted.workspace_id}: {fault}")
+        signers: list[Signer] = []
+        for name in wanted.signing if fault is None else ():
+            try:
+                signers.append(signer(values[name]))
+            except ValueError as error:
+                fault = f"the secret {name} cannot sign: {error}"
+        return Opened(
+            workspace_id=wanted.workspace_id,
+            values=values,
+            signers=tuple(signers),
+            mask=Mask(values.values()),
+            fault=fault,
+            read_at=read_at,
+        )
+
+    def _value(self, name: str, row: SealedSecret | None) -> str:
+        """A secret's value. Raises Unopened."""
+        if row is None:
+            raise Unopened("it does not exist any more; PUT it, or change the endpoint")
+        if row.key_id is None or row.nonce is None or row.ciphertext is None:
+            raise Unopened("its value is lost with the key that it was encrypted under; PUT it again")
+        if self._keys is None:
+            raise KeyUnknown("the worker has no encryption key; its operator sets KRONOS_ENCRYPTION_KEY_FILE")
+        place = Place(workspace_id=UUID(row.workspace_id), name=name, version=row.version)
+        return self._keys.open(place, Sealed(key_id=row.key_id, nonce=row.nonce, ciphertext=row.ciphertext))
+
+    def _say(self, line: str) -> None:
+        """To the log, the same at most every minute: each delivery would say it."""
+        now = time.monotonic()
+        self._faults = {said: at for said, at in self._faults.items() if now - at < 60.0}
+        if line not in self._faults and len(self._faults) < 100:
+            self._faults[line] = now
+            _log.error("%s", line)

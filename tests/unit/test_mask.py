@@ -1,0 +1,112 @@
+"""Secrets' values are not found in what is stored, in whichever form a receiver gave them back."""
+
+import base64
+import html
+import json
+from datetime import timedelta
+from urllib.parse import quote, quote_plus
+
+import orjson
+import pytest
+
+from kronos.delivery.mask import Mask
+from kronos.delivery.outcome import Outcome, failed
+from kronos.delivery.sanitise import json_bytes
+
+_VALUES = ['pa"ss/wörd +%41&<\\', "hunter2", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "x" * 5000, "0000", "null"]
+_FORMS = {
+    "as it is": str,
+    "in capitals": str.upper,
+    "percent-encoded": lambda value: quote(value, safe=""),
+    "percent-encoded in small letters": lambda value: quote(value, safe="").lower(),
+    "percent-encoded but for slashes": quote,
+    "as a form": quote_plus,
+    "in JSON": lambda value: json.dumps(value)[1:-1],
+    "in JSON's own letters": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    "in HTML": html.escape,
+    "in JSON within JSON": lambda value: json.dumps(json.dumps(value, ensure_ascii=False)[1:-1])[1:-1],
+    "in JSON, percent-encoded": lambda value: quote(json.dumps(value, ensure_ascii=False)[1:-1], safe=""),
+    "percent-encoded twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "in hex": lambda value: value.encode().hex(),
+}
+
+
+@pytest.mark.parametrize("form", _FORMS.values(), ids=_FORMS.keys())
+@pytest.mark.parametrize("value", _VALUES, ids=lambda value: value[:8])
+def test_a_value_is_hidden_in_each_form(value: str, form: object) -> None:
+    assert callable(form)
+    given = form(value)
+    assert Mask([value]).text(f"before {given} after {given}") == "before *** after ***"
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "usr", "user:"])
+@pytest.mark.parametrize("value", _VALUES[:4], ids=lambda value: value[:8])
+def test_a_value_is_hidden_in_base64_behind_whatever(value: str, before: str) -> None:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(f"{before}{value} and more".encode()).decode()
+        masked = Mask([value]).text(text)
+        assert "***" in masked
+        # what is left of it beside what stands around is less than its last two bytes
+        found = base64.b64encode(value.encode()).decode()
+        assert found[4:-4] not in masked
+
+
+@pytest.mark.parametrize("left", [4, 5, 20, 41])
+def test_the_beginning_of_a_value_that_was_cut_off_is_hidden(left: int) -> None:
+    value = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw1234"
+    for form in (value, base64.b64encode(value.encode()).decode(), quote(value + "/+", safe="")):
+        assert Mask([value, value + "/+"]).text(f"whsec, {form[:left]}") == "whsec, ***"
+    assert Mask([value]).text("whsec, no secret") == "whsec, no secret"
+
+
+def test_a_value_within_another_leaves_nothing_of_it() -> None:
+    assert Mask(["token", "my-token-2"]).text("my-token-2 token my-toke") == "*** *** ***"
+
+
+def test_an_outcome_stays_json_whatever_the_value_is() -> None:
+    outcome = Outcome(
+        status="FAILED",
+        retryable=True,
+        retry_after=None,
+        request='{"method":"POST","url":"http://h/0000/null","headers":["x-null"],"body_bytes":10000}',
+        response='{"status":500,"headers":["null"],"body_bytes":4,"body":"0000","truncated":false,"more":null}',
+        error={"type": "http_status", "message": 'null"}'},
+        duration=timedelta(),
+    )
+    masked = Mask(["0000", "null", '"}  ', "truncated", "10000"]).outcome(outcome)
+    assert orjson.loads(masked.request or "") == {
+        "method": "POST", "url": "http://h/***/***", "headers": ["x-***"], "body_bytes": 10000,
+    }  # fmt: skip
+    assert orjson.loads(masked.response or "") == {
+        "status": 500, "headers": ["***"], "body_bytes": 4, "body": "***", "truncated": False, "more": None,
+    }  # fmt: skip
+    assert masked.error == {"type": "http_status", "message": '***"}'}
+
+
+@pytest.mark.parametrize("form", _FORMS.values(), ids=_FORMS.keys())
+@pytest.mark.parametrize("value", _VALUES, ids=lambda value: value[:8])
+def test_a_value_is_hidden_in_a_document_in_each_form_whole_or_cut_off(value: str, form: object) -> None:
+    assert callable(form)
+    given = form(value)
+    for body in (f"before {given} after {given}", f"before {given[:5]}"):
+        outcome = failed("template", "why")
+        outcome.response = json_bytes({"body": body, "status": 500}).decode()
+        masked = Mask([value]).outcome(outcome)
+        assert orjson.loads(masked.response or "") == {"body": Mask([value]).text(body), "status": 500}
+        assert Mask([value]).text(body).startswith("before ***")
+
+
+def test_a_document_without_a_value_is_left_as_it_is() -> None:
+    outcome = failed("template", "why")
+    outcome.response = '{"status":  500}'  # as nobody of ours would write it
+    assert Mask(["canary-value"]).outcome(outcome) is outcome
+
+
+def test_an_outcome_without_documents_stays_without() -> None:
+    outcome = failed("template", "why")
+    assert Mask(["value"]).outcome(outcome) == outcome
+
+
+def test_a_text_that_repeats_the_beginning_of_a_value_is_read_once() -> None:
+    """Ten thousand near misses take a moment, not minutes."""
+    assert Mask(["a" * 4000 + "b"]).text("a" * 4000 + "c") == "a" * 4000 + "c"
