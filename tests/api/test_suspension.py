@@ -238,6 +238,7 @@ def test_its_jobs_are_changed_as_ever_without_an_entry_until_it_goes_on(
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
 # Every write of a suspended workspace, "METHOD path": body. What asks for a run is refused; all else is done.
 RUNS: dict[str, dict[str, Any]] = {
+    "POST /endpoints/sink/test": {},
     "POST /jobs": {"endpoint": "sink", "trigger": "CRON", "cron": "0 3 * * *"},
     "POST /jobs ": {"endpoint": "sink", "trigger": "IMMEDIATE"},
     "POST /jobs/job/trigger": {},
@@ -245,6 +246,13 @@ RUNS: dict[str, dict[str, Any]] = {
     "POST /executions/{dead}/retry": {},
 }
 DONE: dict[str, dict[str, Any]] = {
+    "POST /endpoints/sink/render": {},
+    "POST /configs": {"name": "made", "values": {}},
+    "PUT /configs/fresh": {"values": {}},
+    "DELETE /configs/fresh": {},
+    "POST /payload-specs": {"name": "made", "schema": {}},
+    "PUT /payload-specs/fresh": {"schema": {}},
+    "DELETE /payload-specs/fresh": {},
     "PATCH /jobs/job": {"cron": "30 4 * * *"},
     "POST /jobs/job/pause": {},
     "POST /jobs/job/skip-next": {"count": 1},

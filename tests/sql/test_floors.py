@@ -9,7 +9,6 @@ import callers
 from kronos import floors, sql
 from migrations.releases import Release, next_release
 
-# Nobody here calls these, each for a reason.
 ROOT = Path(__file__).parents[2]
 
 
