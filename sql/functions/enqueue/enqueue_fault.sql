@@ -13,8 +13,7 @@ begin
         hint := 'write it like {"endpoint": "mail", "input": {"id": 7}}';
         return;
     end if;
-    select each.key into field
-      from jsonb_object_keys(p_job) as each (key) where each.key <> all (c_known) limit 1;
+    field := (select min(key) from jsonb_object_keys(p_job) as key where key <> all (c_known));
     if field is not null then
         fault := 'there is no such field';
         hint := format('known are %s', array_to_string(c_known, ', '));
@@ -44,7 +43,8 @@ begin
              'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
-     order by each.place limit 1;
+     order by each.place
+     limit 1;
     if field is null and jsonb_typeof(p_job -> 'run_at') = 'string' then
         v_at := kronos.time_of(p_job ->> 'run_at');
         fault := case when v_at is null then 'there is no such time'
@@ -58,9 +58,8 @@ begin
         end if;
     end if;
     if field is null then
-        select 'input', each.fault, each.hint into field, fault, hint
-          from kronos.input_fault(coalesce(p_job -> 'input', '{}')) as each
-         where each.fault is not null;
+        select case when it.fault is not null then 'input' end, it.fault, it.hint into field, fault, hint
+          from kronos.input_fault(coalesce(p_job -> 'input', '{}')) as it;
     end if;
 end
 $$;
