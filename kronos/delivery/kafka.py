@@ -14,12 +14,7 @@ from typing import Any
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection, AIOKafkaProtocol, CloseReason, ScramAuthenticator
-from aiokafka.errors import (
-    KafkaError,
-    SaslAuthenticationFailed,
-    UnsupportedSaslMechanismError,
-    for_code,
-)
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.produce import ProduceRequest
@@ -28,7 +23,7 @@ from aiokafka.structs import TopicPartition
 
 from kronos.delivery.destinations import KAFKA_PORTS, BrokerError, KafkaCluster, KafkaTopic, Message
 from kronos.delivery.egress import EgressPolicy, Resolver
-from kronos.delivery.failures import name_of
+from kronos.delivery.kafka_errors import AUTH, PASSING, STALE, refusal, unreached
 from kronos.delivery.streams import Progress
 from kronos.delivery.trust import Trust
 from kronos.delivery.wire import BoundedReader, context_of, opened
@@ -44,48 +39,6 @@ _METADATA_SECONDS = 300.0
 _PAUSE_SECONDS = 0.05
 _MOST_ITERATIONS = 1_000_000
 """Of SCRAM: a broker asks for 4,096 to 16,384, and each million is half a second of a thread."""
-
-# https://kafka.apache.org/protocol#protocol_error_codes. Refused records are not kept. Of those in _UNKNOWN the leader
-# may have kept the record.
-_UNKNOWN = {
-    -1: "the broker met an error that it did not foresee",
-    7: "the in-sync replicas did not have the record in time",
-    20: "the record was kept by fewer in-sync replicas than min.insync.replicas",
-}
-_PASSING = {
-    2: "the broker found the record damaged",
-    3: "the cluster has no such topic or partition",
-    5: "the topic's partition has no leader at the moment",
-    6: "the broker is no longer the partition's leader",
-    8: "the broker is not available",
-    9: "a replica is not available",
-    19: "there are fewer in-sync replicas than min.insync.replicas",
-    56: "the broker's disk failed",
-    74: "the broker knows of an older leader than this side",
-    75: "the broker knows of a newer leader than this side",
-    89: "the broker throttles",
-}
-_PERMANENT = {
-    10: "the record is larger than the topic takes (max.message.bytes)",
-    17: "the topic's name is not valid",
-    18: "the record is larger than the broker's segments",
-    21: "the broker does not take these acks",
-    32: "the broker refuses the record's time",
-    35: "the broker does not speak this version of the protocol",
-    42: "the broker does not understand the request",
-    43: "the topic's format does not take headers",
-    44: "a policy of the broker refuses the record",
-    87: "the broker refuses the record",
-}
-_AUTH = {
-    29: "the user may not write to this topic",
-    31: "the user may not write to this cluster",
-    33: "the cluster does not take this SASL mechanism",
-    34: "the cluster wants to be logged in to in another way (spec.sasl)",
-    53: "the user may not write to this cluster",
-    58: "the cluster refuses the user name or the password",
-}
-_STALE = frozenset({3, 5, 6, 8, 9, 56, 74, 75})
 
 
 class _Scram(ScramAuthenticator):  # type: ignore[misc]  # untyped
@@ -277,7 +230,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
         last = "the cluster has no such topic (UNKNOWN_TOPIC_OR_PARTITION)"
         while (partitions := self.cluster.partitions_for_topic(to.topic)) is None:
             if to.topic in self.cluster.unauthorized_topics:
-                raise BrokerError("auth", _AUTH[29], is_retryable=False)
+                raise BrokerError("auth", AUTH[29], is_retryable=False)
             self.add_topic(to.topic)
             known = await self.force_metadata_update()
             if self.cluster.partitions_for_topic(to.topic) is None:
@@ -292,7 +245,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
         leader = self.cluster.leader_for_partition(partition)
         if leader is None or leader == -1:
             self.force_metadata_update()
-            raise BrokerError("broker", f"{_PASSING[5]} (LEADER_NOT_AVAILABLE)")
+            raise BrokerError("broker", f"{PASSING[5]} (LEADER_NOT_AVAILABLE)")
         if (connection := await self._get_conn(leader)) is None:
             raise self._failures.get(leader) or BrokerError("connect", "no connection to the partition's leader")
         return partition, connection
@@ -352,7 +305,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
                     each.acknowledged.set_result(answer[2] + place)
             return
         else:
-            if code in _STALE:
+            if code in STALE:
                 self._is_stale = True
             error = refusal(code)
         for each in batch:
@@ -453,45 +406,6 @@ async def _reached(client: _Client, to: KafkaTopic, key: bytes | None) -> tuple[
         raise BrokerError("timeout", why) from error
     except Exception as error:
         raise unreached(error) from error
-
-
-def unreached(error: Exception) -> BrokerError:
-    """What kept a client from a broker. Texts that are not ours carry addresses, and are never passed on."""
-    match error:
-        case BrokerError():
-            return error
-        case SaslAuthenticationFailed():
-            return BrokerError("auth", _AUTH[58], is_retryable=False)
-        case UnsupportedSaslMechanismError():
-            return BrokerError("auth", _AUTH[33], is_retryable=False)
-        case TimeoutError():
-            return BrokerError("timeout", "a broker of the cluster did not answer in time")
-        case KafkaError():
-            code = getattr(error, "errno", None)
-            if isinstance(code, int) and (code in _AUTH or code in _PERMANENT):
-                return refusal(code)
-            why = "the broker closed the connection before it could be used; it may want spec.tls or spec.sasl"
-            return BrokerError("connect", why)
-        case OSError():
-            kind, why = name_of(error, is_sent=False)
-            if kind == "closed_while_sending":
-                kind, why = "connect", "no connection to the broker could be made"
-            return BrokerError(kind, why, is_retryable=kind != "address_blocked")
-        case _:
-            return BrokerError("bad_response", "the server does not speak Kafka's protocol")
-
-
-def refusal(code: int) -> BrokerError:
-    """What an error code that a broker answered means."""
-    name = getattr(for_code(code), "message", "") or f"error {code}"
-    if code in _UNKNOWN:
-        why = f"{_UNKNOWN[code]} ({name}); whether the record is kept is not known"
-        return BrokerError("broker", why, is_unknown=True)
-    if code in _AUTH:
-        return BrokerError("auth", f"{_AUTH[code]} ({name})", is_retryable=False)
-    if code in _PERMANENT:
-        return BrokerError("broker", f"{_PERMANENT[code]} ({name})", is_retryable=False)
-    return BrokerError("broker", f"{_PASSING.get(code, 'the broker refused the record')} ({name})")
 
 
 def _batch(records: Sequence[_Pending]) -> bytes:

@@ -46,8 +46,16 @@ class RedisProcess:
         return self
 
     def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        """Whether it answers, and is not loading its data."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 5) as probe:
+                if self._tls:
+                    return True
+                probe.sendall(b"PING\r\n")
+                answer = probe.recv(64)
+                return bool(answer) and not answer.startswith(b"-LOADING")
+        except OSError:
+            return False
 
     def kill(self) -> None:
         """As kill -9."""

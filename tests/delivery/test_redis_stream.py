@@ -46,7 +46,7 @@ def to(server: RedisProcess, **changes: Any) -> RedisStream:
     """A stream of the server; what is no field of a stream is one of the server."""
     of_stream: Any = {name: changes.pop(name) for name in list(changes) if name in RedisStream.__dataclass_fields__}
     reached = RedisServer(**{"host": "127.0.0.1", "port": server.port, "db": 0, **changes})
-    return RedisStream(**{"server": reached, "stream": "orders", **of_stream})
+    return RedisStream(**{"server": reached, "stream": "orders", "connect_seconds": SECONDS, **of_stream})
 
 
 async def deliver(to: RedisStream, *, seconds: float = SECONDS, policy: EgressPolicy = LOCAL) -> Outcome:
@@ -218,7 +218,6 @@ class Scripted:
         (b"-NEWKIND of an error\r\n", ("FAILED", "broker", True)),
         (b"-DENIED Redis is running in protected mode\r\n", ("FAILED", "auth", False)),
         (None, ("UNKNOWN", "closed_without_answer", True)),
-        (b"$5\r\n", ("UNKNOWN", "timeout", True)),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", ("UNKNOWN", "closed_without_answer", True)),
         (b":1\r\n", ("UNKNOWN", "bad_response", True)),
         (b"*3\r\n:1\r\n:2\r\n:3\r\n", ("UNKNOWN", "bad_response", True)),
@@ -230,11 +229,19 @@ class Scripted:
 async def test_each_answer_is_named_for_what_it_means(answer: bytes | None, expected: tuple[str, str, bool]) -> None:
     async with Scripted(answer) as server, Streams(LOCAL) as streams:
         where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
-        is_silent = expected[1] == "timeout"
-        outcome = await streams.deliver(where, Message(pairs=FIELDS), seconds=0.3 if is_silent else SECONDS)
+        outcome = await streams.deliver(where, Message(pairs=FIELDS), seconds=SECONDS)
     assert told(outcome) == expected
     assert server.received.count(b"XADD") == 1, "an entry is sent once in an attempt"
     assert "10.0.0.9" not in json.dumps(outcome.error)
+
+
+async def test_after_it_is_sent_a_timeout_is_unknown() -> None:
+    """Over a connection that is there: the entry leaves before any time is over."""
+    async with Scripted(b"$3\r\n1-0\r\n", b"$5\r\n") as server, Streams(LOCAL) as streams:
+        where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
+        assert (await streams.deliver(where, Message(pairs=FIELDS), seconds=SECONDS)).status == "SUCCESS"
+        outcome = await streams.deliver(where, Message(pairs=FIELDS), seconds=0.1)
+    assert told(outcome) == ("UNKNOWN", "timeout", True)
 
 
 async def test_before_it_is_sent_a_timeout_is_none_of_the_unknown() -> None:
