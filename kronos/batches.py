@@ -13,11 +13,12 @@ from uuid import UUID
 
 import orjson
 
-from kronos import errors, idempotency, jobs, schedules
+from kronos import errors, idempotency, jobs, payload_specs, schedules
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.jobs import NewJob
 from kronos.model import Job, JsonObject
+from kronos.payload_specs import Bound
 from kronos.schedules import ScheduleRead
 from kronos.sql import Statement, statement
 
@@ -35,6 +36,7 @@ class _Taken:
     workspace: str
     workspace_status: str
     endpoints: list[str]
+    specs: JsonObject
     twins: JsonObject
     names: list[str]
 
@@ -71,6 +73,8 @@ class _Item:
     """The job that its key made before."""
     same: "_Item | None" = None
     """The earlier one of the batch that is the same request under the same key."""
+    valid_for: Bound | None = None
+    """The payload spec that its input was found valid against."""
 
 
 @dataclass(slots=True)
@@ -81,6 +85,9 @@ class _Batch:
     workspace: str = ""
     faults: dict[int, errors.KronosError] = field(default_factory=dict)
     """What was wrong with a job before anybody looked, by its place."""
+
+    specs: dict[str, Bound] = field(default_factory=dict)
+    """The payload specs that endpoints name, by the endpoints' names, when they were looked at last."""
 
     _written: dict[datetime, str] = field(default_factory=dict)
 
@@ -177,7 +184,9 @@ async def _look(batch: _Batch, *, anew: bool) -> None:
         _find_twin(each, taken)
     if batch.open and taken.workspace_status != "ACTIVE":
         raise errors.WorkspaceSuspended(batch.view.workspace, taken.workspace_status, "new jobs")
+    batch.specs = {name: _bound(spec) for name, spec in taken.specs.items()}
     await _judge(batch, anew=anew)
+    await _validate(batch)
     endpoints, names = set(taken.endpoints), set(taken.names)
     for each in batch.open:
         if each.new.endpoint not in endpoints:
@@ -237,6 +246,32 @@ async def _judge(batch: _Batch, *, anew: bool) -> None:
                 each.read = judged
 
 
+async def _validate(batch: _Batch) -> None:
+    """Inputs, against the payload specs that their endpoints name now."""
+    left: dict[tuple[UUID, int], list[_Item]] = {}
+    for each in batch.open:
+        if (bound := batch.specs.get(each.new.endpoint)) is not None and each.valid_for != bound:
+            left.setdefault((bound.document_id, bound.version), []).append(each)
+    effort = 0
+    for items in left.values():
+        spec = batch.specs[items[0].new.endpoint]
+        wrong, effort = await payload_specs.of_many(batch.view, spec, [each.new.input for each in items], before=effort)
+        for each, error in zip(items, wrong, strict=True):
+            if error is not None:
+                each.answer = error
+            else:
+                each.valid_for = batch.specs[each.new.endpoint]
+
+
+def _bound(spec: JsonObject) -> Bound:
+    return Bound(
+        endpoint_id=UUID(spec["endpoint_id"]),
+        document_id=UUID(spec["document_id"]),
+        version=spec["version"],
+        name=spec["name"],
+    )
+
+
 def _local_time(new: NewJob) -> schedules.AskedLocalTime | None:
     local = schedules.local_time(new.run_at)
     if local is None:
@@ -266,7 +301,7 @@ async def _insert(batch: _Batch) -> None:
             statements.append((_INSERT_BARE, params))
         if batch.is_atomic and ids:
             statements.append((_MATCH_BATCH, {"job_ids": ids}))
-        found = await batch.view.write_all(statements)
+        found = await batch.view.write_all([*_validated(batch), *statements])
         wake.is_heard = True
     rows = [row for each in found for row in each]
     by_id = {row.job_id: row for row in rows if isinstance(row, Job)}
@@ -275,6 +310,12 @@ async def _insert(batch: _Batch) -> None:
     for row in rows:
         if isinstance(row, _BareOneShot):
             bare[row.nth - 1].answer = _document(bare[row.nth - 1], row, batch)
+
+
+def _validated(batch: _Batch) -> Iterable[tuple[Statement[Any], dict[str, object]]]:
+    """What says against which payload specs the inputs were validated, if there are any."""
+    if specs := {bound.endpoint_id: bound for each in batch.open if (bound := each.valid_for) is not None}:
+        yield payload_specs.ENTER_VALIDATED, {"validated": payload_specs.validated_each(specs.values())}
 
 
 def _statement(

@@ -14,9 +14,6 @@ from kronos.errors import Fault
 from kronos.model import DocumentKind, Json, JsonObject
 from kronos.sql import statement
 
-TEMPLATES = ("url", "headers", "body_template")
-"""The members of an endpoint's spec that templates stand in."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedDocument:
@@ -105,7 +102,7 @@ async def require_sound(view: WorkspaceView, spec: JsonObject, of: Named) -> Non
 
 def names_in(spec: JsonObject) -> Iterator[tuple[str, Name]]:
     """Every name in the templates of a spec, with its pointer into the endpoint."""
-    for member in TEMPLATES:
+    for member in template.TEMPLATES:
         for pointer, name in template.named(spec.get(member)):
             yield f"/spec/{member}{pointer}", name
 

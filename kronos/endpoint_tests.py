@@ -7,7 +7,7 @@ no transaction open, and what no worker takes in time is cancelled, not delivere
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ from psycopg.types.json import Jsonb
 
 from kronos import documents, endpoint_checks, endpoints, errors, executions, idempotency, payload_specs
 from kronos.database import WorkspaceView
-from kronos.delivery import template
+from kronos.delivery import messages, template
+from kronos.delivery.destinations import MAX_MESSAGE_BYTES, Message
 from kronos.delivery.refused import Refused
 from kronos.documents import CONFIG
-from kronos.model import Attempt, Endpoint, Execution, Json, JsonObject
+from kronos.model import Attempt, Endpoint, EndpointType, Execution, Json, JsonObject
 from kronos.sql import statement
 
 LONGEST_WAIT_SECONDS = 25.0
@@ -57,6 +58,33 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedEntry:
+    """What would be added to a Redis stream: the endpoint's own fields. Secrets are masked, and `secrets` has their
+    names."""
+
+    redis_url: str
+    stream: str
+    fields: dict[str, str]
+    secrets: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedRecord:
+    """What would be sent to a Kafka topic: the endpoint's own headers, the key as text, and the value as JSON. Secrets
+    are masked, and `secrets` has their names."""
+
+    bootstrap_servers: list[str]
+    topic: str
+    headers: dict[str, str]
+    key: str | None
+    value: Json
+    secrets: list[str]
+
+
+AnyRendered = Rendered | RenderedEntry | RenderedRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriedDelivery:
     """A delivery that was asked for by hand: its execution, and what was sent and answered; null while it is under
     way, or where no worker took it in time."""
@@ -83,7 +111,7 @@ _LOCAL = statement("endpoints.read_local_text", LocalText)
 _TEST = statement("endpoints.trigger_test", Tested)
 
 
-async def render(view: WorkspaceView, name: str, sample: Sample) -> Rendered:
+async def render(view: WorkspaceView, name: str, sample: Sample) -> AnyRendered:
     """What the endpoint's deliveries would be. Raises EndpointNotFound, Unprocessable where the input is not valid or
     nothing could be sent for it."""
     endpoint = await endpoints.get(view, name)
@@ -105,21 +133,78 @@ async def render(view: WorkspaceView, name: str, sample: Sample) -> Rendered:
     return await run(_RENDERER, _rendered, endpoint, context, secrets)
 
 
-def _rendered(endpoint: Endpoint, context: JsonObject, secrets: list[str]) -> Rendered:
-    spec, at = endpoint.spec, "url"
+def _rendered(endpoint: Endpoint, context: JsonObject, secrets: list[str]) -> AnyRendered:
     try:
-        url = template.render_url(spec["url"], context)
-        at = "headers"
-        headers = template.render_headers(spec.get("headers") or {}, context)
-        at = "body_template"
-        own = spec.get("body_template")
-        body = context["input"] if own is None else template.render(own, context)
+        return _RENDER[endpoint.type](endpoint.spec, context, secrets)
     except Refused as refused:
-        detail = f"nothing can be sent: {refused.message}, at /spec/{at}{refused.pointer}"
+        detail = f"nothing can be sent: {refused.message}"
+        detail += f", at {refused.pointer}" if refused.pointer else ""
         hint = refused.hint or "Give the input what the endpoint's templates name, or the template a | default:."
         raise errors.Unprocessable.of(errors.Fault(pointer="/input", detail=detail, hint=hint)) from None
+
+
+@contextmanager
+def _at(member: str) -> Iterator[None]:
+    """What is refused there says so."""
+    try:
+        yield
+    except Refused as refused:
+        refused.pointer = f"/spec/{member}{refused.pointer}"
+        raise
+
+
+def _request(spec: JsonObject, context: JsonObject, secrets: list[str]) -> Rendered:
+    with _at("url"):
+        url = template.render_url(spec["url"], context)
+    with _at("headers"):
+        headers = template.render_headers(spec.get("headers") or {}, context)
+    with _at("body_template"):
+        own = spec.get("body_template")
+        body = context["input"] if own is None else template.render(own, context)
     method = spec.get("method", "POST")
     return Rendered(method=method, url=url, headers=headers, body=None if method == "GET" else body, secrets=secrets)
+
+
+def _entry(spec: JsonObject, context: JsonObject, secrets: list[str]) -> RenderedEntry:
+    message = _sendable(messages.entry(spec, context), spec, context)
+    return RenderedEntry(
+        redis_url=spec["redis_url"], stream=spec["stream"], fields=_texts(message.pairs), secrets=secrets
+    )
+
+
+def _record(spec: JsonObject, context: JsonObject, secrets: list[str]) -> RenderedRecord:
+    message = _sendable(messages.record(spec, context), spec, context)
+    own = spec.get("value_template")
+    return RenderedRecord(
+        bootstrap_servers=spec["bootstrap_servers"],
+        topic=spec["topic"],
+        headers=_texts(message.pairs),
+        key=None if message.key is None else message.key.decode(),
+        value=context["input"] if own is None else template.render(own, context),
+        secrets=secrets,
+    )
+
+
+_RENDER: dict[EndpointType, Callable[[JsonObject, JsonObject, list[str]], AnyRendered]] = {
+    "HTTP": _request,
+    "REDIS_STREAM": _entry,
+    "KAFKA": _record,
+}
+
+
+def _sendable(message: Message, spec: JsonObject, context: JsonObject) -> Message:
+    """The message, if it is not too large and its broker can be logged in to. Raises Refused."""
+    for member in ("username", "password", "sasl", "tls"):
+        with _at(member):
+            template.render(spec.get(member), context)
+    if message.bytes > MAX_MESSAGE_BYTES:
+        why = f"the message has {message.bytes} bytes, at most {MAX_MESSAGE_BYTES} are sent"
+        raise Refused("too_large", why, hint="Store it elsewhere, and send its address.")
+    return message
+
+
+def _texts(pairs: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+    return {name: value.decode() for name, value in pairs}
 
 
 async def deliver(

@@ -29,6 +29,8 @@ MOST_LOOKS = 5
 _MINUTE_SECONDS = 60.0
 """Whatever is made for an endpoint is committed within it: no transaction of the API lasts as long."""
 _AT_A_TIME = 200
+_MOST_EFFORT_OF_MANY = 4 * payloads.MAX_EFFORT  # of one call's inputs together: 2.4 s at the most
+_EFFORT_AT_A_TIME = 1_000_000  # between two of others' turns: 20 ms at the most, but of a single input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,23 @@ class SpecOf:
     document_id: UUID
     version: int
     name: str
+    content: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The payload spec that an endpoint names, without what it says."""
+
+    endpoint_id: UUID
+    document_id: UUID
+    version: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What a version of a payload spec says."""
+
     content: Json
 
 
@@ -98,6 +117,7 @@ class SpecVerdict:
 
 ENTER_VALIDATED = statement("payload_specs.enter_validated", Validated)
 _SPEC_OF = statement("payload_specs.find_spec_of", SpecOf)
+_SCHEMA = statement("payload_specs.get_schema", Schema)
 LOCK_ENDPOINT = statement("payload_specs.lock_endpoint", LockedEndpoint)
 _COUNT = statement("payload_specs.count_inputs", InputCount)
 INPUTS = statement("payload_specs.list_inputs", LiveInput)
@@ -153,6 +173,47 @@ async def made_validated(
         except errors.Unvalidated:
             against = await look(view, endpoint, input)
     return await make(against)
+
+
+async def of_many(
+    view: WorkspaceView, bound: Bound, inputs: Sequence[JsonObject], *, before: int = 0
+) -> tuple[list[errors.Unprocessable | None], int]:
+    """What is wrong with each input for an endpoint that names this payload spec, with pointers from /input; and the
+    effort that this and what was `before` took. Beyond what one call may take, what is left is refused."""
+    validator = await _validator(view, bound)
+    if validator is None:  # the spec was deleted since: the statement that writes finds another, or none
+        return [None] * len(inputs), before
+    found: list[errors.Unprocessable | None] = []
+    effort, turn_at = before, before + _EFFORT_AT_A_TIME
+    for input in inputs:
+        effort += validator.effort(input)
+        if effort > _MOST_EFFORT_OF_MANY:
+            detail = "the inputs of this call are too many, or too large, to be validated together"
+            hint = f"Send fewer at once, or make the payload spec {bound.name!r} simpler."
+            found.append(errors.Unprocessable.of(Fault(pointer="/input", detail=detail, hint=hint)))
+            continue
+        faults = validator.faults(input, pointer="/input")
+        found.append(errors.Unprocessable.of(*faults) if faults else None)
+        if effort > turn_at:
+            turn_at = effort + _EFFORT_AT_A_TIME
+            await asyncio.sleep(0)  # others' turn
+    return found, effort
+
+
+async def _validator(view: WorkspaceView, bound: Bound) -> Validator | None:
+    key = bound.document_id, bound.version
+    if (validator := _compiled.get(key)) is None:
+        schema = await view.one_or_none(_SCHEMA, {"document_id": bound.document_id, "version": bound.version})
+        if schema is None:
+            return None
+        validator = payloads.compiled(schema.content)
+        _compiled.put(key, validator, validator.size)
+    return validator
+
+
+def validated_each(of: Collection[Bound]) -> str:
+    """For ENTER_VALIDATED: the inputs for each of several endpoints were validated against the spec that it names."""
+    return f",{','.join(f'{each.endpoint_id}/{_said((each.document_id, each.version))}' for each in of)},"
 
 
 def _said(key: tuple[UUID, int]) -> str:

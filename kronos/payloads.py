@@ -47,6 +47,10 @@ class Validator:
     """What it may take of memory, in bytes."""
     compiled: jsonschema_rs.Draft202012Validator
 
+    def effort(self, value: Json) -> int:
+        """What it takes to hold the input against the schema, at most; one that takes more is not looked at."""
+        return min(self.weight * len(orjson.dumps(value)), MAX_EFFORT)
+
     def faults(self, value: Json, *, pointer: str) -> tuple[Fault, ...]:
         """What is wrong with the input, which stands at `pointer`; none where it is valid."""
         size = len(orjson.dumps(value))

@@ -24,7 +24,7 @@ from kronos.api.schemas import (
     PageQuery,
 )
 from kronos.database import WorkspaceView
-from kronos.endpoint_tests import Rendered, Sample, TriedDelivery
+from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedRecord, Sample, TriedDelivery
 from kronos.endpoints import NewEndpoint
 from kronos.model import Endpoint, JsonObject
 from kronos.payload_specs import SpecVerdict
@@ -115,7 +115,7 @@ async def put_endpoint(
 
 @router.post(
     "/{name}/render",
-    responses=answers({200: Rendered})
+    responses=answers({200: Rendered | RenderedEntry | RenderedRecord})
     | problems(
         errors.WorkspaceNotFound,
         errors.EndpointNotFound,

@@ -24,7 +24,12 @@ _FIELDS = (
     "updated_at",
 )
 _TYPES = ("HTTP", "REDIS_STREAM", "KAFKA")
-_RENDERED = ("method", "url", "headers", "body", "secrets")
+_RENDERED = (
+    *("method", "url"),
+    *("redis_url", "stream", "fields"),
+    *("bootstrap_servers", "topic", "key", "value"),
+    *("headers", "body", "secrets"),
+)
 _TRIED = ("execution_id", "status", "duration_ms", "request", "response", "error", "status_reason")
 _COLUMNS = {"name": "NAME", "type": "TYPE", "to": "TO", "version": "VERSION", "updated_at": "UPDATED"}
 

@@ -27,6 +27,12 @@ ROOTS = (*_FREE_ROOTS, *_MEMBERS)
 FACTS = frozenset({("job", "name"), ("execution", "cause")})
 """What a claim does not carry: a worker reads them for the deliveries whose templates name them. So is the tick on
 local clocks."""
+TEMPLATES = (
+    *("url", "headers", "body_template"),
+    *("fields_template", "key_template", "value_template"),
+    *("username", "password", "sasl", "tls"),
+)
+"""The members of endpoints' specs, of whatever type, that templates stand in; in others {{ is a text."""
 # A template of 64 KiB can name an input of 256 kB six thousand times: what is filled in is counted before it is built.
 MAX_RENDERED_BYTES = 1024 * 1024
 _MAX_CACHED_CHARACTERS = 256

@@ -25,7 +25,7 @@ from kronos.delivery.outcome import Outcome, failed
 from kronos.delivery.refused import Refused
 from kronos.delivery.sanitise import json_bytes
 from kronos.delivery.streams import Streams
-from kronos.delivery.template import TemplateError, named, render_body, render_headers, render_url, utc_text
+from kronos.delivery.template import TEMPLATES, TemplateError, named, render_body, render_headers, render_url, utc_text
 from kronos.model import Json, JsonObject
 from kronos.worker import streaming
 from kronos.worker.backoff import Backoff
@@ -126,7 +126,7 @@ def target(version: EndpointVersion) -> Target:
                 backoff=Backoff.parse(policy),
                 spec_bytes=len(version.spec) + len(version.config or ""),
                 needs=needs(version),
-                **_named(version, spec),
+                **_named(version, [spec.get(member) for member in TEMPLATES]),
             )
         return HttpTarget(
             url=_text(spec.get("url"), "url"),
@@ -137,7 +137,7 @@ def target(version: EndpointVersion) -> Target:
             backoff=Backoff.parse(policy),
             spec_bytes=len(version.spec) + len(version.config or ""),
             needs=needs(version),
-            **_named(version, [spec.get("url"), spec.get("headers"), spec.get("body_template")]),
+            **_named(version, [spec.get(member) for member in TEMPLATES]),
         )
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # TemplateError, too
         return Unusable(why=f"the endpoint's definition cannot be read: {error}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from kronos.delivery import messages
 from kronos.delivery.destinations import (
     Destination,
     KafkaCluster,
@@ -20,14 +21,12 @@ from kronos.delivery.destinations import (
 )
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.headers import identity_pairs
-from kronos.delivery.sanitise import json_bytes
-from kronos.delivery.template import TemplateError, render, render_body
+from kronos.delivery.template import TemplateError, render
 from kronos.model import Json, JsonObject
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim
 from kronos.worker.vault import Needs
 
-_DEFAULT_FIELDS: JsonObject = {"input": "{{input}}"}
 _MOST_CONNECT_SECONDS = 10.0
 
 
@@ -68,25 +67,8 @@ def rendered(
         attempt_number=claim.attempt_count,
         scheduled_at=claim.scheduled_at,
     )
-    spec = to.spec
-    if to.type == "REDIS_STREAM":
-        return destination, Message(pairs=(*_pairs(spec.get("fields_template") or _DEFAULT_FIELDS, context), *own))
-    key = spec.get("key_template")
-    return destination, Message(
-        pairs=(*_pairs(spec.get("headers") or {}, context), *own),
-        key=None if key is None else _bytes(render(key, context)),
-        value=render_body(spec.get("value_template"), context),
-    )
-
-
-def _pairs(template: JsonObject, context: Mapping[str, Json]) -> tuple[tuple[str, bytes], ...]:
-    filled = render(template, context)
-    return tuple((name, _bytes(value)) for name, value in filled.items())
-
-
-def _bytes(value: Json) -> bytes:
-    """A text as it is, all else as JSON."""
-    return value.encode("utf-8", "replace") if isinstance(value, str) else json_bytes(value)
+    made = (messages.entry if to.type == "REDIS_STREAM" else messages.record)(to.spec, context)
+    return destination, replace(made, pairs=(*made.pairs, *own))
 
 
 def _destination(to: StreamTarget, context: Mapping[str, Json], seconds: float, policy: EgressPolicy) -> Destination:
@@ -95,7 +77,7 @@ def _destination(to: StreamTarget, context: Mapping[str, Json], seconds: float, 
     connect_ms = spec.get("connect_timeout_ms")
     connect = min(seconds, _MOST_CONNECT_SECONDS if connect_ms is None else float(connect_ms) / 1000)
     if to.type == "REDIS_STREAM":
-        check_pairs(list(spec.get("fields_template") or _DEFAULT_FIELDS), "field")
+        check_pairs(list(spec.get("fields_template") or messages.DEFAULT_FIELDS), "field")
         server = redis_server(_text(spec.get("redis_url"), "redis_url"), policy)
         return RedisStream(
             server=replace(

@@ -147,7 +147,8 @@ with endpoint as materialized (
        and endpoint.deleted_at is null
        -- one expression, so that it is said before it is asked
        and case when set_config('kronos.validated', %(validated)s::text, true) is not null
-                then endpoint.payload_spec_id is null or kronos.is_validated(endpoint.payload_spec_id) end
+                then endpoint.payload_spec_id is null
+                     or kronos.is_validated(endpoint.endpoint_id, endpoint.payload_spec_id) end
        for key share of endpoint
 ), queued as (
     insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,

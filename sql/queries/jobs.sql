@@ -234,14 +234,25 @@ select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.create
                               is not null);
 
 -- name: find_taken
--- What is there already of all that a batch names: endpoints, the jobs that its keys made ({"key": {"job_id",
--- "request_sha256"}}), live jobs' names. One row.
+-- What is there already of all that a batch names: endpoints, those of them that name a payload spec with its
+-- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names. One
+-- row.
 select workspace.slug as workspace, workspace.status as workspace_status,
        array(select endpoint.name
                from kronos.endpoints as endpoint
               where endpoint.workspace_id = kronos.current_workspace_id()
                 and endpoint.name = any (%(endpoints)s::text[])
                 and endpoint.deleted_at is null) as endpoints,
+       (select coalesce(jsonb_object_agg(endpoint.name,
+                                         jsonb_build_object('endpoint_id', endpoint.endpoint_id,
+                                                            'document_id', spec.document_id,
+                                                            'version', spec.version, 'name', spec.name)),
+                        '{}')
+          from kronos.endpoints as endpoint
+          join kronos.documents as spec on spec.document_id = endpoint.payload_spec_id
+         where endpoint.workspace_id = kronos.current_workspace_id()
+           and endpoint.name = any (%(endpoints)s::text[])
+           and endpoint.deleted_at is null) as specs,
        (select coalesce(jsonb_object_agg(job.idempotency_key,
                                          jsonb_build_object('job_id', job.job_id, 'request_sha256',
                                                             encode(job.request_sha256, 'hex'))), '{}')

@@ -13,6 +13,13 @@ select spec.document_id, spec.version, spec.name, made_of.content
  where endpoint.workspace_id = kronos.current_workspace_id()
    and endpoint.name = %(endpoint)s and endpoint.deleted_at is null;
 
+-- name: get_schema
+-- A version of a payload spec: what it was never changes. No row: the spec is gone, and its versions.
+select content
+  from kronos.document_versions
+ where workspace_id = kronos.current_workspace_id()
+   and document_id = %(document_id)s::uuid and version = %(version)s;
+
 -- name: lock_endpoint
 -- As lock_document: first where an endpoint is to name another payload spec.
 select endpoint_id, version

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from api_answers import problem_of
+from kronos import endpoint_checks
 from kronos.delivery import drivers
 
 REDIS: dict[str, Any] = {
@@ -117,3 +118,136 @@ def test_a_type_whose_driver_is_missing_is_refused_with_the_command_that_install
     assert fault["pointer"] == "/type"
     assert f"no driver for endpoints of type {body['type']}" in fault["detail"]
     assert f"pip install '{command}'" in fault["hint"]
+
+
+EVERY_ROOT: dict[str, Any] = {
+    "region": "{{config.region}}",
+    "n": "{{input.n}}",
+    "text": "no {{input.n}}",
+    "job": "{{job.name | default: 'none'}}",
+    "attempt": "{{execution.attempt}}",
+    "local": "{{scheduled_at | local}}",
+}
+SAMPLE = {
+    "input": {"n": [7]},
+    "job_name": "nightly",
+    "timezone": "Europe/Berlin",
+    "scheduled_at": "2026-12-01T08:00:00Z",
+}
+FILLED = {
+    "region": "eu",
+    "n": "[7]",
+    "text": "no [7]",
+    "job": "nightly",
+    "attempt": "1",
+    "local": "2026-12-01T09:00:00+01:00",
+}
+
+
+def _with_config(api: httpx.Client, workspace: str) -> str:
+    base = f"/v1/workspaces/{workspace}"
+    api.post(f"{base}/configs", json={"name": "c", "values": {"region": "eu"}}).raise_for_status()
+    return f"{base}/endpoints"
+
+
+def test_what_would_be_added_to_a_stream_is_shown(api: httpx.Client, workspace: str) -> None:
+    path = _with_config(api, workspace)
+    api.post(path, json=_with(REDIS, fields_template=EVERY_ROOT) | {"config": "c"}).raise_for_status()
+    assert api.post(f"{path}/stream/render", json=SAMPLE).json() == {
+        "redis_url": "redis://redis.example.com:6379/2",
+        "stream": "orders",
+        "fields": FILLED,
+        "secrets": [],
+    }
+    api.put(f"{path}/stream", json=REDIS).raise_for_status()
+    assert api.post(f"{path}/stream/render", json=SAMPLE).json()["fields"] == {"input": '{"n":[7]}'}
+
+
+def test_what_would_be_sent_to_a_topic_is_shown(api: httpx.Client, workspace: str) -> None:
+    path = _with_config(api, workspace)
+    templates = {"headers": EVERY_ROOT, "key_template": "{{input.n.0}}", "value_template": EVERY_ROOT}
+    api.post(path, json=_with(KAFKA, **templates) | {"config": "c"}).raise_for_status()
+    assert api.post(f"{path}/topic/render", json=SAMPLE).json() == {
+        "bootstrap_servers": KAFKA["spec"]["bootstrap_servers"],
+        "topic": "orders",
+        "headers": FILLED,
+        "key": "7",
+        "value": FILLED | {"n": [7], "attempt": 1},
+        "secrets": [],
+    }
+    api.put(f"{path}/topic", json=KAFKA).raise_for_status()
+    shown = api.post(f"{path}/topic/render", json=SAMPLE).json()
+    assert (shown["headers"], shown["key"], shown["value"]) == ({}, None, {"n": [7]})
+
+
+def test_secrets_of_what_would_be_sent_are_masked(
+    api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(*_: object) -> set[str]:
+        return set()
+
+    monkeypatch.setattr(endpoint_checks, "unknown_secrets", none)
+    path = f"/v1/workspaces/{workspace}/endpoints"
+    fields = {"token": "{{secret.token}}"}
+    api.post(path, json=_with(REDIS, password="{{secret.pw}}", fields_template=fields)).raise_for_status()
+    shown = api.post(f"{path}/stream/render").json()
+    assert (shown["fields"], shown["secrets"]) == ({"token": "***"}, ["pw", "token"])
+    sasl = {"mechanism": "PLAIN", "username": "u", "password": "{{secret.pw}}"}
+    api.post(path, json=_with(KAFKA, sasl=sasl, value_template=fields)).raise_for_status()
+    shown = api.post(f"{path}/topic/render").json()
+    assert (shown["value"], shown["secrets"]) == ({"token": "***"}, ["pw", "token"])
+
+
+@pytest.mark.parametrize(
+    ("body", "spec", "where"),
+    [
+        (REDIS, {"fields_template": {"a": {"b": "{{input.id}}"}}}, "/spec/fields_template/a/b"),
+        (REDIS, {"username": "{{input.id}}"}, "/spec/username"),
+        (KAFKA, {"headers": {"a": "{{input.id}}"}}, "/spec/headers/a"),
+        (KAFKA, {"key_template": "{{input.id}}"}, "/spec/key_template"),
+        (KAFKA, {"value_template": ["{{input.id}}"]}, "/spec/value_template/0"),
+        (KAFKA, {"value_template": {"a": "x" * 30_000, "b": ["{{input.text}}"] * 6}}, "1048576"),
+    ],
+)
+def test_a_message_that_could_not_be_sent_is_said_so(
+    api: httpx.Client, workspace: str, body: dict[str, Any], spec: dict[str, Any], where: str
+) -> None:
+    path = f"/v1/workspaces/{workspace}/endpoints"
+    api.post(path, json=_with(body, **spec)).raise_for_status()
+    refused = problem_of(api.post(f"{path}/{body['name']}/render", json={"input": {"text": "x" * 200_000}}))
+    assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/input")
+    assert where in refused["detail"], refused
+    assert refused["errors"][0]["hint"]
+
+
+@pytest.mark.parametrize(
+    ("body", "member"),
+    [
+        (REDIS, "fields_template"),
+        (KAFKA, "headers"),
+        (KAFKA, "value_template"),
+        (KAFKA, "key_template"),
+    ],
+)
+def test_what_templates_of_messages_name_is_there_when_they_are_saved(
+    api: httpx.Client, workspace: str, body: dict[str, Any], member: str
+) -> None:
+    path = _with_config(api, workspace)
+    schema = {"properties": {"id": {"type": "integer"}}, "additionalProperties": False}
+    api.post(f"/v1/workspaces/{workspace}/payload-specs", json={"name": "p", "schema": schema}).raise_for_status()
+    for wrong in ("{{config.other}}", "{{secret.none}}", "{{input.other}}"):
+        made = _with(body, **{member: {"a": wrong}}) | {"config": "c", "payload_spec": "p"}
+        refused = problem_of(api.post(path, json=made))
+        assert [each["pointer"] for each in refused["errors"]] == [f"/spec/{member}/a"], wrong
+    sound = _with(body, **{member: {"a": "{{config.region}} {{input.id}}"}}) | {"config": "c", "payload_spec": "p"}
+    assert api.post(path, json=sound).status_code == 201
+    lacking = problem_of(api.put(f"/v1/workspaces/{workspace}/configs/c", json={"values": {}}))
+    assert (lacking["code"], member in lacking["detail"]) == ("templates_need_value", True)
+
+
+def test_braces_in_a_streams_name_are_no_template(api: httpx.Client, workspace: str) -> None:
+    """A stream's key is sent as it is: {a} is the hash tag of a Redis Cluster."""
+    path = f"/v1/workspaces/{workspace}/endpoints"
+    made = api.post(path, json=_with(REDIS, stream="{{orders}:1"))
+    assert made.status_code == 201, made.text
+    assert api.post(f"{path}/stream/render").json()["stream"] == "{{orders}:1"

@@ -50,6 +50,10 @@ def test_configs_and_payload_specs_from_their_making_to_their_end(kronos: Kronos
     rendered = json.loads(kronos("endpoint", "render", "hook", "--input", '{"id": 7}', "--json").stdout)
     assert rendered["body"] == {"r": "us"}
 
+    kronos("endpoint", "create", "log", "--type", "KAFKA", "--to", "kafka.example.com:9092", "--topic", "log")
+    rendered = shown(kronos("endpoint", "render", "log", "--input", '{"id": 7}'))
+    assert rendered == {"bootstrap_servers": '["kafka.example.com:9092"]', "topic": "log", "value": '{"id":7}'}
+
     assert "config" not in shown(kronos("endpoint", "edit", "hook", "--body", "null", "--config", ""))
     assert kronos("config", "rm", "production").stdout == "config production is deleted\n"
     assert shown(kronos("endpoint", "edit", "hook", "--payload-spec", ""))["version"] == "3"

@@ -7,8 +7,8 @@
 -- An endpoint with a payload spec is as one that is not there, unless the inputs were validated
 -- (is_validated).
 -- As the caller: row level security holds.   Returns: a row for each; job_id is null where it was not made.
--- Raises: 22023 where a list is shorter than another, an input is no object or a time is none; KR012 where
--- p_is_whole and an endpoint is not there.
+-- Raises: 22023 where a list is shorter than another, an input is no object or a time is none; where
+-- p_is_whole, KR016 for an input that was not validated, KR012 for an endpoint that is not there.
 create or replace function kronos.make_one_shots(p_endpoints text[], p_inputs jsonb[], p_run_at timestamptz[],
                                                  p_is_whole boolean)
 returns table (nth bigint, job_id uuid, endpoint_id uuid, endpoint text, endpoint_type text,
@@ -32,7 +32,8 @@ begin
                   where endpoint.workspace_id = v_workspace_id
                     and endpoint.name = any (p_endpoints)
                     and endpoint.deleted_at is null
-                    and (endpoint.payload_spec_id is null or kronos.is_validated(endpoint.payload_spec_id))
+                    and (endpoint.payload_spec_id is null
+                         or kronos.is_validated(endpoint.endpoint_id, endpoint.payload_spec_id))
                   order by endpoint.endpoint_id
                     for key share),
            exists (select
@@ -51,6 +52,7 @@ begin
          order by named.place
          limit 1;
         if found then
+            perform kronos.refuse_unvalidated(v_missing);
             raise sqlstate 'KR012' using
                 message = format('no endpoint %s in this workspace',
                                  coalesce(quote_literal(v_missing), 'without a name'));

@@ -52,7 +52,7 @@ begin
         return null;
     end if;
     if p_input is not null and v_made_of.payload_spec_id is not null
-       and not kronos.is_validated(v_made_of.payload_spec_id) then
+       and not kronos.is_validated(v_job.endpoint_id, v_made_of.payload_spec_id) then
         raise sqlstate 'KR016' using
             message = 'the endpoint names a payload spec, against which the input was not validated';
     end if;

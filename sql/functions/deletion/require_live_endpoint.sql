@@ -24,9 +24,11 @@ begin
         raise sqlstate 'KR012' using message = 'the endpoint was deleted at the same time';
     end if;
     if v_payload_spec_id is not null and tg_op = 'INSERT' and tg_relid = 'kronos.jobs'::regclass
-       and not kronos.is_validated(v_payload_spec_id) then
+       and not kronos.is_validated(new.endpoint_id, v_payload_spec_id) then
         raise sqlstate 'KR016' using
-            message = 'the endpoint names a payload spec, against which the input was not validated';
+            column = 'endpoint',
+            message = 'the endpoint names a payload spec, against which the input was not validated',
+            hint = 'make the job by the API, which validates its input';
     end if;
     return null;
 end

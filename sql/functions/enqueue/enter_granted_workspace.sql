@@ -24,6 +24,7 @@ begin
             message = format('workspace %s is %s: it takes no new jobs', v_slug, v_status),
             hint = format('kronos workspace edit %s --status active', v_slug);
     end if;
+    v_status := set_config('kronos.validated', '', true);    -- whatever the caller says: nothing was
     v_status := set_config('kronos.workspace_id', v_workspace_id::text, true);
     return v_slug;
 end

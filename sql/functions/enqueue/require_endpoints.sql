@@ -1,35 +1,48 @@
--- require_endpoints: that the transaction's workspace has an endpoint of each of these names.
--- Raises: KR012 for the first that it has not, with those that it has, where they are few.
+-- require_endpoints: that the transaction's workspace has an endpoint of each of these names, and that SQL
+-- can make jobs for it: one with a payload spec takes only inputs that were validated, and PostgreSQL reads
+-- no JSON Schema.
+-- Raises: KR012 for the first that it has not, with those that it has, where they are few; KR025 for the
+-- first that names a payload spec.
 create or replace function kronos.require_endpoints(p_names text[], p_workspace text, p_is_many boolean)
 returns void
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_missing record;
+    v_wrong record;
+    v_at    text;
 begin
-    select named.name, named.nth into v_missing
+    select named.name, named.nth, endpoint.endpoint_id, spec.name as payload_spec into v_wrong
       from (select each.name, min(each.nth) as nth
               from unnest(p_names) with ordinality as each (name, nth)
              group by each.name) as named
-     where not exists (select from kronos.endpoints as endpoint
-                        where endpoint.workspace_id = kronos.current_workspace_id()
-                          and endpoint.name = named.name
-                          and endpoint.deleted_at is null)
+      left join kronos.endpoints as endpoint on endpoint.workspace_id = kronos.current_workspace_id()
+       and endpoint.name = named.name
+       and endpoint.deleted_at is null
+      left join kronos.documents as spec on spec.document_id = endpoint.payload_spec_id
+     where endpoint.endpoint_id is null or endpoint.payload_spec_id is not null
      order by named.nth
      limit 1;
-    if found then
-        raise sqlstate 'KR012' using
-            column = 'endpoint',
-            message = concat(case when p_is_many then format('jobs[%s].', v_missing.nth - 1) end,
-                             format('endpoint: no endpoint %L in workspace %s', left(v_missing.name, 64),
-                                    p_workspace)),
-            hint = coalesce((select 'known are ' || string_agg(endpoint.name, ', ' order by endpoint.name)
-                               from (select each.name
-                                       from kronos.endpoints as each
-                                      where each.workspace_id = kronos.current_workspace_id()
-                                        and each.deleted_at is null
-                                      limit 10) as endpoint),
-                            'create it first: kronos endpoint create');
+    if not found then
+        return;
     end if;
+    v_at := concat(case when p_is_many then format('jobs[%s].', v_wrong.nth - 1) end, 'endpoint: ');
+    if v_wrong.endpoint_id is not null then
+        raise sqlstate 'KR025' using
+            column = 'endpoint',
+            message = format('%s%L names the payload spec %L, against which SQL cannot validate an input',
+                             v_at, v_wrong.name, v_wrong.payload_spec),
+            hint = format('make the job by the API, which validates it: POST /v1/workspaces/%s/jobs:batch',
+                          p_workspace);
+    end if;
+    raise sqlstate 'KR012' using
+        column = 'endpoint',
+        message = format('%sno endpoint %L in workspace %s', v_at, left(v_wrong.name, 64), p_workspace),
+        hint = coalesce((select 'known are ' || string_agg(endpoint.name, ', ' order by endpoint.name)
+                           from (select each.name
+                                   from kronos.endpoints as each
+                                  where each.workspace_id = kronos.current_workspace_id()
+                                    and each.deleted_at is null
+                                  limit 10) as endpoint),
+                        'create it first: kronos endpoint create');
 end
 $$;

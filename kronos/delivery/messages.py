@@ -1,0 +1,53 @@
+"""Messages as the specs of endpoints make them: an entry's fields; a record's headers, key and value. What Kronos says
+itself of a delivery is not among them."""
+
+from collections.abc import Mapping
+
+from kronos.delivery.destinations import Message
+from kronos.delivery.sanitise import json_bytes
+from kronos.delivery.template import TemplateError, render, render_body
+from kronos.model import Json, JsonObject
+
+DEFAULT_FIELDS: JsonObject = {"input": "{{input}}"}
+
+
+def entry(spec: JsonObject, context: Mapping[str, Json]) -> Message:
+    """Of a Redis stream. Raises TemplateError, whose pointer leads into the spec."""
+    return Message(pairs=_pairs("fields_template", spec.get("fields_template") or DEFAULT_FIELDS, context))
+
+
+def record(spec: JsonObject, context: Mapping[str, Json]) -> Message:
+    """Of a Kafka topic. Raises TemplateError, whose pointer leads into the spec."""
+    key = _rendered("key_template", spec.get("key_template"), context)
+    return Message(
+        pairs=_pairs("headers", spec.get("headers") or {}, context),
+        key=None if key is None else _bytes(key),
+        value=_value(spec, context),
+    )
+
+
+def _value(spec: JsonObject, context: Mapping[str, Json]) -> bytes:
+    try:
+        return render_body(spec.get("value_template"), context)
+    except TemplateError as error:
+        raise _at("value_template", error) from None
+
+
+def _pairs(member: str, template: JsonObject, context: Mapping[str, Json]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, _bytes(value)) for name, value in _rendered(member, template, context).items())
+
+
+def _rendered(member: str, template: Json, context: Mapping[str, Json]) -> Json:
+    try:
+        return render(template, context)
+    except TemplateError as error:
+        raise _at(member, error) from None
+
+
+def _at(member: str, error: TemplateError) -> TemplateError:
+    return TemplateError(error.message, hint=error.hint, pointer=f"/spec/{member}{error.pointer}")
+
+
+def _bytes(value: Json) -> bytes:
+    """A text as it is, all else as JSON."""
+    return value.encode("utf-8", "replace") if isinstance(value, str) else json_bytes(value)

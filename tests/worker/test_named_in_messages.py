@@ -1,0 +1,105 @@
+"""What templates of messages name: config, job, execution and tick, of the version that there was when the execution
+was created, or of the latest; and endpoints that are streams and topics, tried out."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psycopg
+import pytest
+
+from conftest import Api
+from delivery.kafka_mock import IS_MISSING, MockCluster
+from delivery.kafka_mock import MISSING as NO_KAFKA
+from delivery.redis_server import BINARY, RedisProcess
+from delivery.redis_server import MISSING as NO_REDIS
+from sql_factory import records
+from worker.running import Worker, until
+from worker.test_versions_and_templates import BODY, call
+
+pytestmark = [
+    pytest.mark.skipif(BINARY is None, reason=NO_REDIS),
+    pytest.mark.skipif(IS_MISSING, reason=NO_KAFKA),
+]
+USES = {"kept": "snapshot", "newest": "latest"}
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisProcess]:
+    made = RedisProcess(tmp_path).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockCluster]:
+    with MockCluster(1) as made:
+        for name in USES:
+            made.topic(name)
+        yield made
+
+
+def endpoints(redis: RedisProcess, cluster: MockCluster) -> dict[str, dict[str, Any]]:
+    """A stream and a topic of each use, which are called as it is."""
+    made = {}
+    for name, use in USES.items():
+        stream = {"redis_url": redis.url, "stream": name, "fields_template": BODY}
+        topic = {"bootstrap_servers": cluster.bootstrap, "topic": name, "value_template": BODY}
+        topic |= {"key_template": "{{job.name}}", "headers": {"region": "{{config.region}}"}}
+        made[f"stream-{name}"] = {"type": "REDIS_STREAM", "config": "c", "use": use, "spec": stream}
+        made[f"topic-{name}"] = {"type": "KAFKA", "config": "c", "use": use, "spec": topic}
+    return made
+
+
+def make(client: httpx.Client, base: str, named: dict[str, dict[str, Any]]) -> None:
+    """A run of each, and then another config, before anything is delivered."""
+    client.post(f"{base}/configs", json={"name": "c", "values": {"region": "eu"}}).raise_for_status()
+    for name, endpoint in named.items():
+        client.put(f"{base}/endpoints/{name}", json=endpoint).raise_for_status()
+        cron = {"endpoint": name, "trigger": "CRON", "cron": "0 0 1 1 *", "timezone": "Asia/Kolkata", "name": name}
+        client.post(f"{base}/jobs", json=cron | {"input": {"n": 7}}).raise_for_status()
+        client.post(f"{base}/jobs/{name}/trigger").raise_for_status()
+    client.put(f"{base}/configs/c", json={"values": {"region": "us"}}).raise_for_status()
+
+
+async def test_messages_name_what_they_are_of_and_keep_their_version(
+    own_api: Api,
+    own_workspace: str,
+    superuser: psycopg.Connection,
+    start: Callable[..., Worker],
+    redis: RedisProcess,
+    cluster: MockCluster,
+) -> None:
+    client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
+    await asyncio.to_thread(make, client, base, endpoints(redis, cluster))
+    await start().started()
+    ended = "select * from kronos.attempts where status = 'SUCCESS'"
+    await until(lambda: len(records(superuser, ended)) == 4, "the deliveries")
+
+    for name, region, version in (("kept", "eu", 1), ("newest", "us", 2)):
+        ((_, fields),) = redis.entries(name)
+        (record,) = cluster.records(name, 1)
+        headers = {key: value.decode() for key, value in record.headers()}
+        value = orjson.loads(record.value())
+        for told, job in ((fields, f"stream-{name}"), (value, f"topic-{name}")):
+            assert (told["region"], told["text"]) == (region, f"{region} 7")
+            assert (str(told["n"]), str(told["attempt"])) == ("7", "1")
+            assert (told["job"], told["cause"]) == (job, "MANUAL")
+            assert told["local"].endswith("+05:30")
+            assert datetime.fromisoformat(told["local"]) == datetime.fromisoformat(told["at"])
+            execution = client.get(f"{base}/executions/{told['execution']}").json()
+            assert (execution["job_id"], execution["status"]) == (told["job_id"], "SUCCESS")
+            (attempt,) = client.get(f"{base}/executions/{told['execution']}/attempts").json()["data"]
+            assert (attempt["status"], attempt["endpoint_version"]) == ("SUCCESS", version)
+        assert (record.key().decode(), headers["region"]) == (f"topic-{name}", region)
+
+    for name, place in (("stream-kept", "entry_id"), ("topic-kept", "offset")):
+        tried = await call(client, "POST", f"{base}/endpoints/{name}/test", json={"input": {"n": 8}})
+        execution = tried.json()["execution"]
+        assert (tried.status_code, execution["status"], place in execution["output"]) == (200, "SUCCESS", True)
+        assert tried.json()["attempt"]["request"]["type"] in ("REDIS_STREAM", "KAFKA")
+    assert cluster.records("kept", 2)[1].key() is None  # it is the job's name, and a test has no job
