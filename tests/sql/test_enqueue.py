@@ -502,7 +502,7 @@ def test_an_endpoint_with_a_payload_spec_is_refused_whatever_the_caller_says_of_
             assert str(error).startswith(
                 f"jobs[2].endpoint: '{name}' names the payload spec 'orders', against which SQL cannot validate"
             )
-            assert (error.sqlstate, error.diag.column_name) == ("KR025", "endpoint")
+            assert (error.sqlstate, error.diag.column_name) == ("KR016", "endpoint")
             assert error.diag.message_hint == (
                 f"make the job by the API, which validates it: POST /v1/workspaces/{app.slug}/jobs:batch"
             )
@@ -539,6 +539,6 @@ def test_an_endpoint_that_is_given_a_payload_spec_meanwhile_takes_nothing_from_s
         change.commit()
         error = waiting.exception()
     assert isinstance(error, psycopg.Error)
-    assert (error.sqlstate, error.diag.column_name, "payload spec" in str(error)) == ("KR025", "endpoint", True)
+    assert (error.sqlstate, error.diag.column_name, "payload spec" in str(error)) == ("KR016", "endpoint", True)
     assert error.diag.message_hint
     assert count(shared, app) == 0

@@ -1,7 +1,7 @@
 -- require_endpoints: that the transaction's workspace has an endpoint of each of these names, and that SQL
 -- can make jobs for it: one with a payload spec takes only inputs that were validated, and PostgreSQL reads
 -- no JSON Schema.
--- Raises: KR012 for the first that it has not, with those that it has, where they are few; KR025 for the
+-- Raises: KR012 for the first that it has not, with those that it has, where they are few; KR016 for the
 -- first that names a payload spec.
 create or replace function kronos.require_endpoints(p_names text[], p_workspace text, p_is_many boolean)
 returns void
@@ -27,7 +27,7 @@ begin
     end if;
     v_at := concat(case when p_is_many then format('jobs[%s].', v_wrong.nth - 1) end, 'endpoint: ');
     if v_wrong.endpoint_id is not null then
-        raise sqlstate 'KR025' using
+        raise sqlstate 'KR016' using
             column = 'endpoint',
             message = format('%s%L names the payload spec %L, against which SQL cannot validate an input',
                              v_at, v_wrong.name, v_wrong.payload_spec),
