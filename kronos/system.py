@@ -52,18 +52,20 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingWork:
-    """A suspension, a resumption or a cancellation that holds since then, and that rows still follow in steps.
+    """A suspension, a resumption or a cancellation that holds since then, and that rows still follow in steps; or an
+    operation, which goes on in steps since then.
 
-    remaining: jobs of the workspace; of a CANCELLATION executions of the job, counted up to 10,000. last_error: at,
-    type and message of the last step that failed.
+    remaining: jobs of the workspace; of a CANCELLATION executions of the job, counted up to 10,000; of an operation
+    dead letters, about. last_error: at, type and message of the last step that failed.
     """
 
-    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION"]
+    kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION", "REDRIVE", "DISCARD"]
     workspace: str
     job_id: UUID | None
     remaining: int
     since: datetime
     last_error: JsonObject | None
+    operation_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,7 @@ async def status(view: InstanceView) -> Status:
 
 
 async def steps(view: InstanceView) -> list[PendingWork]:
-    """What is followed in steps, oldest first, up to a hundred. Raises DatabaseUnavailable."""
+    """What is followed in steps, oldest first, and then operations, up to a hundred. Raises DatabaseUnavailable."""
     return await view.rows(_STEPS, {"limit": _STEPS_SHOWN})
 
 

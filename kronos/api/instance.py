@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/system", tags=["system"], route_class=Operation, 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
     """pg_cron, lag, workers and time zone data; `steps`: suspensions, resumptions and cancellations that hold, and
-    that rows still follow; `warnings` say what keeps ticks from their time, or soon will."""
+    that rows still follow, and operations; `warnings` say what keeps ticks from their time, or soon will."""
 
     status: Status
     steps: list[PendingWork]

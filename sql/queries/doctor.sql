@@ -212,15 +212,23 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
           from kronos.backfills as backfill
           join kronos.workspaces as workspace using (workspace_id)
          where backfill.status = 'RUNNING'
+           and workspace.status = 'DELETED'
+        union all
+        select 'operation', operation.operation_id, workspace.slug, 'workspace'
+          from kronos.operations as operation
+          join kronos.workspaces as workspace using (workspace_id)
+         where operation.status = 'RUNNING'
            and workspace.status = 'DELETED') as left_behind
  order by left_behind.kind, left_behind.id
  limit %(limit)s;
 
 -- name: list_steps
--- What is followed in steps, oldest first: see system.list_steps.
+-- What is followed in steps, oldest first: see system.list_steps. Not operations: they take what time they
+-- were given.
 select kind, workspace, job_id, remaining, since, last_error,
        extract(epoch from kronos.now() - since)::double precision as seconds
-  from kronos.steps_under_way(%(limit)s);
+  from kronos.steps_under_way(%(limit)s)
+ where operation_id is null;
 
 -- name: list_overdue
 -- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs

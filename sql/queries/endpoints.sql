@@ -136,7 +136,8 @@ select kronos.local_text(%(at)s::timestamptz, kronos.check_zone(%(timezone)s::te
 
 -- name: trigger_test
 -- One delivery of an endpoint now, which is tried once, and at most once: an execution like any other, of no
--- job but itself. No row: no such endpoint, an input that was not validated, or a suspended workspace.
+-- job but itself, whose id says that it is a test. No row: no such endpoint, an input that was not validated,
+-- or a suspended workspace.
 with endpoint as materialized (
     select endpoint.endpoint_id, endpoint.workspace_id, endpoint.version
       from kronos.endpoints as endpoint
@@ -158,7 +159,7 @@ with endpoint as materialized (
            kronos.now(), kronos.now(), kronos.now(), kronos.now(), 1, 0, made_of.timeout_ms, %(input)s
       from endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
-     cross join (select kronos.uuid7(kronos.now()) as id) as made
+     cross join (select kronos.test_id(kronos.now()) as id) as made
     returning execution_id, workspace_id, endpoint_id
 ), kept as (
     insert into kronos.idempotency_keys (workspace_id, operation, idempotency_key, request_sha256,

@@ -12,8 +12,10 @@ select postgresql_version, pg_cron_version, pg_cron_silent_seconds, internal_job
   from kronos.system_status();
 
 -- name: list_steps
--- Suspensions, resumptions and cancellations that are followed in steps, oldest first. No row: none.
-select kind, workspace, job_id, remaining, since, last_error from kronos.steps_under_way(%(limit)s);
+-- Suspensions, resumptions and cancellations that are followed in steps, oldest first; then operations. No
+-- row: none.
+select kind, workspace, job_id, remaining, since, last_error, operation_id
+  from kronos.steps_under_way(%(limit)s);
 
 -- name: list_drift
 -- Jobs against cron.job: the first differences, each with how many there are. No row: none.

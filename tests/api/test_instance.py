@@ -165,3 +165,22 @@ def test_a_suspension_that_is_under_way_is_shown_with_what_keeps_it(own_api: Api
     (found,) = own_api.client.get("/v1/system/status").json()["steps"]
     assert (found["kind"], found["workspace"], found["job_id"], found["remaining"]) == ("SUSPENSION", slug, None, 1)
     assert found["last_error"]["message"] == "no pointer moves"
+
+
+def test_an_operation_under_way_is_shown_behind_what_holds(own_api: Api, own_workspace: str) -> None:
+    """It may take hours, and hides no suspension that is stuck."""
+    client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
+    begun = client.post(f"{base}/dead-letters/redrive", json={}).json()
+    with psycopg.connect(own_api.database_url, autocommit=True) as superuser:
+        superuser.execute("update kronos.operations set total = 7, done = 3, failed = 1")
+        superuser.execute(
+            "insert into kronos.turns (workspace_id, turned_at, instants, steps_left) "
+            "select workspace_id, now(), array[now()], 0 from kronos.operations"
+        )
+        shown = client.get("/v1/system/status").json()["steps"]
+        assert [each["kind"] for each in shown] == ["SUSPENSION", "REDRIVE"]
+        assert (shown[1]["operation_id"], shown[1]["remaining"]) == (begun["operation_id"], 3)
+        assert (shown[0]["operation_id"], shown[1]["workspace"]) == (None, own_workspace)
+        superuser.execute("delete from kronos.turns")
+        superuser.execute("select kronos.advance_operations(100)")
+    assert client.get("/v1/system/status").json()["steps"] == []

@@ -129,4 +129,6 @@ async def test_what_cannot_be_sent_fails_at_once_and_is_recorded(
     row = superuser.execute("select error ->> 'type', error ->> 'message' from kronos.attempt").fetchone()
     assert row is not None
     assert (status_of(superuser, execution_id), row[0]) == ("FAILED", kind), row
+    letter = superuser.execute("select execution_id, error_type from kronos.dead_letters").fetchone()
+    assert letter == (execution_id, kind)
     assert "canary" not in row[1]

@@ -147,6 +147,7 @@ async def test_an_endpoint_is_tried_out(own_api: Api, own_workspace: str, start:
     assert tried.headers["location"] == f"{base}/executions/{tried.json()['execution']['execution_id']}"
     assert (failed.status_code, failed.json()["execution"]["status"], len(broken.requests)) == (200, "FAILED", 1)
     assert failed.json()["attempt"]["response"]["status"] == 500
+    assert client.get(f"{base}/dead-letters").json()["data"] == []  # nobody wants a test to be sent again
 
 
 def test_a_test_that_no_worker_takes_is_cancelled_and_so_many_wait_at_once(

@@ -1,5 +1,6 @@
 -- note_dead_letters: what FAILED is a dead letter from then on, in the same transaction, whoever ended it.
--- Kronos's own jobs are none: they run again by themselves. Where nothing failed there is nothing to do.
+-- Kronos's own jobs are none: they run again by themselves. Nor is a test of an endpoint: who asked for it
+-- has its answer, and nobody wants it sent again. Where nothing failed there is nothing to do.
 create or replace function kronos.note_dead_letters() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -16,6 +17,7 @@ begin
            left(finished.error ->> 'message', 300)
       from finished
      where finished.status = 'FAILED'
+       and not kronos.is_test(finished.execution_id)
        and (select endpoint.type
               from kronos.endpoints as endpoint
              where endpoint.endpoint_id = finished.endpoint_id) <> 'INTERNAL'
