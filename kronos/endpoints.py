@@ -168,9 +168,10 @@ async def _replace(
         return await view.write_then_read(_REPLACE, params, _GET, {"name": new.name})
     validator = payloads.compiled(named.payload_spec.content, pointer="/payload_spec")
     what = f"the endpoint {new.name!r} cannot name the payload spec {new.payload_spec!r}"
-    if not (verdict := await payload_specs.judge(view, validator, endpoint=new.name)).is_allowed:
+    verdict, horizon = await payload_specs.judge_first(view, validator, endpoint=new.name)
+    if not verdict.is_allowed:
         raise payload_specs.refused(verdict, what)
-    recent, decide = payload_specs.recent_judge(validator, endpoint=new.name, what=what)
+    recent, decide = payload_specs.recent_judge(validator, horizon, endpoint=new.name, what=what)
     return await view.judged_write(
         (payload_specs.LOCK_ENDPOINT, {"name": new.name}),
         (payload_specs.INPUTS, recent, decide),

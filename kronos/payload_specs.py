@@ -14,20 +14,18 @@ from uuid import UUID
 import orjson
 
 from kronos import documents, errors, payloads
-from kronos.database import WorkspaceView
+from kronos.database import Params, WorkspaceView
 from kronos.documents import PAYLOAD_SPEC
 from kronos.errors import Fault
 from kronos.kept import Cache
 from kronos.model import Document, Json, JsonObject
 from kronos.payloads import Validator
-from kronos.sql import statement
+from kronos.sql import Statement, statement
 
 Made = TypeVar("Made")
 MOST_CHECKED, MOST_CHECKED_BYTES = 50_000, 16 * 1024 * 1024
 MOST_VIOLATIONS = 20
 MOST_LOOKS = 5
-_MINUTE_SECONDS = 60.0
-"""Whatever is made for an endpoint is committed within it: no transaction of the API lasts as long."""
 _AT_A_TIME = 200
 _MOST_EFFORT_OF_MANY = 4 * payloads.MAX_EFFORT  # of one call's inputs together: 2.4 s at the most
 _EFFORT_AT_A_TIME = 1_000_000  # between two of others' turns: 20 ms at the most, but of a single input
@@ -77,10 +75,12 @@ class LockedEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputCount:
-    """How many live jobs' inputs there are, and their bytes."""
+    """How many live jobs' inputs there are, their bytes, and from where on a later look finds what this one may not
+    see."""
 
     jobs: int
     bytes: int
+    horizon: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +225,13 @@ async def judge(
 ) -> SpecVerdict:
     """What the schema makes of the live jobs of the endpoints that name the payload spec, or of one endpoint. Raises
     Conflict where they are too many to be looked at."""
+    return (await judge_first(view, validator, payload_spec=payload_spec, endpoint=endpoint))[0]
+
+
+async def judge_first(
+    view: WorkspaceView, validator: Validator, *, payload_spec: str | None = None, endpoint: str | None = None
+) -> tuple[SpecVerdict, int]:
+    """The same, and for recent_judge from where on it has to look for what this may not have seen."""
     which = {"payload_spec": payload_spec, "endpoint": endpoint}
     (count,) = await view.rows(_COUNT, which)
     if count.jobs > MOST_CHECKED or count.bytes > MOST_CHECKED_BYTES:
@@ -233,14 +240,14 @@ async def judge(
             f"{MOST_CHECKED} with {MOST_CHECKED_BYTES} bytes are; ?force=true makes the change without a look at them",
             code="too_many_to_validate",
         )
-    inputs = await view.rows(INPUTS, which | {"since_seconds": None, "limit": MOST_CHECKED + 1})
+    inputs = await view.rows(INPUTS, which | {"horizon": None, "limit": MOST_CHECKED + 1})
     violations: list[Violation] = []
     for first in range(0, len(inputs), _AT_A_TIME):
         violations += _violations(validator, inputs[first : first + _AT_A_TIME])
         if len(violations) > MOST_VIOLATIONS:
             break
         await asyncio.sleep(0)  # others' turn
-    return _verdict(violations, checked=len(inputs))
+    return _verdict(violations, checked=len(inputs)), count.horizon
 
 
 def _verdict(violations: Sequence[Violation], *, checked: int) -> SpecVerdict:
@@ -290,9 +297,9 @@ def refused(verdict: SpecVerdict, what: str) -> errors.Conflict:
 
 
 def recent_judge(
-    validator: Validator, *, payload_spec: str | None = None, endpoint: str | None = None, what: str
+    validator: Validator, horizon: int, *, payload_spec: str | None = None, endpoint: str | None = None, what: str
 ) -> tuple[dict[str, object], Callable[[Sequence[LiveInput]], None]]:
-    """For WorkspaceView.judged_write: the parameters of INPUTS, and the judge of what was made while `judge` looked.
+    """For WorkspaceView.judged_write: the parameters of INPUTS, and the judge of what `judge_first` may not have seen.
 
     It runs with the spec's or endpoint's row locked, so nothing can be made meanwhile.
     """
@@ -304,7 +311,7 @@ def recent_judge(
     params: dict[str, object] = {
         "payload_spec": payload_spec,
         "endpoint": endpoint,
-        "since_seconds": _MINUTE_SECONDS,
+        "horizon": horizon,
         "limit": MOST_CHECKED,
     }
     return params, decide
@@ -331,13 +338,16 @@ async def replace(
         return await documents.create(view, PAYLOAD_SPEC, name, schema)
     documents.refuse_condition(PAYLOAD_SPEC, present, if_match=if_match, known=if_none_match)
     what = f"the payload spec {name!r} cannot be changed"
-    if not force and not (verdict := await judge(view, validator, payload_spec=name)).is_allowed:
-        raise refused(verdict, what)
+    recent: tuple[Statement[LiveInput], Params, Callable[[Sequence[LiveInput]], None]] | None = None
+    if not force:
+        verdict, horizon = await judge_first(view, validator, payload_spec=name)
+        if not verdict.is_allowed:
+            raise refused(verdict, what)
+        recent = INPUTS, *recent_judge(validator, horizon, payload_spec=name, what=what)
     params = documents.replacing(PAYLOAD_SPEC, name, schema, if_match=if_match, if_none_match=if_none_match)
-    recent, decide = recent_judge(validator, payload_spec=name, what=what)
     written, document = await view.judged_write(
         (documents.LOCK, params),
-        None if force else (INPUTS, recent, decide),
+        recent,
         (documents.REPLACE, params),
         (documents.GET, params),
     )

@@ -28,14 +28,16 @@ select endpoint_id, version
    for update;
 
 -- name: count_inputs
--- The live jobs whose inputs a payload spec is for, or an endpoint's: how many, and their inputs' bytes.
-select count(*) as jobs, coalesce(sum(pg_column_size(live.input)), 0)::bigint as bytes
+-- The live jobs whose inputs a payload spec is for, or an endpoint's: how many, their inputs' bytes, and from
+-- where on a later look finds what this one may not see.
+select count(*) as jobs, coalesce(sum(pg_column_size(live.input)), 0)::bigint as bytes,
+       kronos.write_horizon() as horizon
   from kronos.live_inputs(%(payload_spec)s::text, %(endpoint)s::text, null) as live;
 
 -- name: list_inputs
--- The same jobs with their inputs, made since %(since_seconds)s ago (null: all), oldest first.
+-- The same jobs with their inputs, oldest first: all, or with %(horizon)s what count_inputs may not have
+-- seen.
 select live.job_id, live.name, live.endpoint, live.input::text as input
-  from kronos.live_inputs(%(payload_spec)s::text, %(endpoint)s::text,
-                          %(since_seconds)s::double precision) as live
+  from kronos.live_inputs(%(payload_spec)s::text, %(endpoint)s::text, %(horizon)s::bigint) as live
  order by live.created_at, live.job_id
  limit %(limit)s;

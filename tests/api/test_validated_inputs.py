@@ -2,15 +2,19 @@
 validated before."""
 
 import asyncio
+import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from api.test_batch import batch, made, nothing_is_there, pointers
 from api_answers import problem_of
+from conftest import Api, await_condition
 from kronos import batches, payload_specs
 from sql_factory import values
 
@@ -190,3 +194,50 @@ def end_failed(superuser: psycopg.Connection, workspace: str) -> None:
         """,
         [workspace],
     )
+
+
+@pytest.mark.parametrize("name", [None, "long"], ids=["a one-shot", "a job with a name"])
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_what_a_long_transaction_of_an_application_made_is_seen_before_its_endpoint_names_a_spec(
+    api: httpx.Client,
+    shared_api: Api,
+    workspace: str,
+    base: str,
+    shared_superuser: psycopg.Connection,
+    name: str | None,
+    is_valid: bool,
+) -> None:
+    """A job made by SQL is as old as its transaction, and nobody sees it before that commits."""
+    (workspace_id,) = values(
+        shared_superuser, "select workspace_id from kronos.workspaces where slug = %s", [workspace]
+    )
+    job = {"job_id": str(uuid.uuid4()), "endpoint": "sink", "input": {"at": 1} if is_valid else {}, "name": name}
+    with psycopg.connect(shared_api.database_url) as application, ThreadPoolExecutor(1) as thread:
+        application.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
+        if name is None:
+            application.execute(
+                "select kronos.make_one_shots(array['sink'], array[%s::jsonb], array[null::timestamptz], true)",
+                [Jsonb(job["input"])],
+            )
+        else:
+            application.execute("select kronos.make_one_shot_jobs(%s)", [Jsonb([job])])
+        for table in ("jobs", "execution_live"):
+            application.execute(
+                f"update kronos.{table} set created_at = created_at - interval '1 hour' where workspace_id = %s",
+                [workspace_id],
+            )
+        put = thread.submit(api.put, f"{base}/endpoints/sink", json=ENDPOINT | {"payload_spec": "f"})
+        await_condition(
+            lambda: values(
+                shared_superuser,
+                "select 1 from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
+                [application.info.backend_pid],
+            ),
+            "the change to wait for the application",
+        )
+        application.commit()
+        answered = put.result()
+    if is_valid:
+        assert (answered.status_code, answered.json()["payload_spec"]) == (200, "f")
+    else:
+        assert (answered.status_code, problem_of(answered)["code"]) == (409, "jobs_violate_payload_spec")
