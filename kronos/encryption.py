@@ -8,12 +8,13 @@ import base64
 import binascii
 import hashlib
 import os
+import select
 import shlex
 import signal
 import stat
 import struct
 import subprocess
-import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -179,7 +180,7 @@ def make_key_file(path: Path) -> None:
 def _content(path: Path) -> bytes:
     """What is in a file that none but its owner may read. Raises KeysInvalid."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise KeysInvalid(f"the encryption key file {path} is no regular file")
@@ -194,6 +195,10 @@ def _content(path: Path) -> bytes:
             f"the encryption key file {path} cannot be read: {error.strerror}. Put it back, or correct "
             "KRONOS_ENCRYPTION_KEY_FILE"
         ) from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe would be waited for, for as long as nobody writes
 
 
 def _printed(command: str) -> bytes:
@@ -216,34 +221,43 @@ def _printed(command: str) -> bytes:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it holds a NUL"
         raise KeysInvalid(f"{name} cannot be started: {why}") from error
-    is_late = threading.Event()
-
-    def end() -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-    def end_late() -> None:
-        is_late.set()
-        end()
-
-    timer = threading.Timer(COMMAND_SECONDS, end_late)
-    timer.start()
+    until = time.monotonic() + COMMAND_SECONDS
+    printed, status = None, None
     try:
         assert process.stdout is not None  # noqa: S101  # it is a pipe
         with process.stdout as output:
-            printed = output.read(_MAX_BYTES + 1)
-        if len(printed) > _MAX_BYTES:
-            end()
-        status = process.wait()
+            printed = _output(output.fileno(), until)
+        if len(printed) <= _MAX_BYTES:
+            status = process.wait(max(until - time.monotonic(), 0.0))
+    except (TimeoutError, subprocess.TimeoutExpired):
+        printed = None
     finally:
-        timer.cancel()
-    if is_late.is_set():
+        if status is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if printed is None:
         raise KeysInvalid(f"{name} did not end within {COMMAND_SECONDS:g} s, and was stopped")
     if len(printed) > _MAX_BYTES:
         raise KeysInvalid(f"{name} prints more than {_MAX_BYTES} bytes, which are no keys")
     if status:
         raise KeysInvalid(f"{name} ended with status {status}: run it by hand to see why")
     return printed
+
+
+def _output(descriptor: int, until: float) -> bytes:
+    """What is written to a pipe until its last writer has closed it, or one piece more than is taken. Raises
+    TimeoutError: a process that the command left behind may hold it for ever."""
+    readable = select.poll()
+    readable.register(descriptor, select.POLLIN)
+    written = b""
+    while len(written) <= _MAX_BYTES:
+        if not readable.poll(max(until - time.monotonic(), 0.0) * 1000):
+            raise TimeoutError
+        if not (piece := os.read(descriptor, _MAX_BYTES)):
+            break
+        written += piece
+    return written
 
 
 def _parsed(content: bytes, where: str) -> Keyring:

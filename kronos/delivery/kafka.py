@@ -8,7 +8,7 @@ as to those that are asked first. Its producer is not used: it sends again by it
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from aiokafka.structs import TopicPartition
 
 from kronos.delivery.destinations import KAFKA_PORTS, BrokerError, KafkaCluster, KafkaTopic, Message
 from kronos.delivery.egress import EgressPolicy, Resolver
-from kronos.delivery.kafka_errors import AUTH, PASSING, STALE, refusal, unreached
+from kronos.delivery.kafka_errors import AUTH, OF_ONE_RECORD, PASSING, STALE, refusal, unreached
 from kronos.delivery.streams import Progress
 from kronos.delivery.trust import Trust
 from kronos.delivery.wire import BoundedReader, context_of, opened
@@ -37,6 +37,8 @@ _MOST_CLUSTERS = 64
 _SILENT_SECONDS = 10.0
 _METADATA_SECONDS = 300.0
 _PAUSE_SECONDS = 0.05
+# Brokers take a batch of 1 MiB, unless they are set to less, and refuse a larger one whole.
+_MOST_TOGETHER = 256 * 1024
 _MOST_ITERATIONS = 1_000_000
 """Of SCRAM: a broker asks for 4,096 to 16,384, and each million is half a second of a thread."""
 
@@ -106,6 +108,15 @@ class _KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
             sasl_mechanism=self._sasl_mechanism,
         )
 
+    async def drained(self) -> None:
+        """Once the broker has taken most of what was sent before: what it does not read stands in memory. Raises
+        BrokerError."""
+        try:
+            if self._writer is not None:
+                await self._writer.drain()
+        except OSError as error:
+            raise unreached(error) from error
+
     def close(self, reason: CloseReason | None = None, exc: BaseException | None = None) -> Any:  # noqa: ANN401
         """Close it now, whatever is left unsent: the base waits for a broker that does not read."""
         writer = self._writer
@@ -150,7 +161,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
 
     async def started(self) -> None:
         """Once the cluster's brokers are known. Raises what kept it from that; who asks later tries again."""
-        if self._starting is None:
+        if self._starting is None or _has_failed(self._starting):  # of a start that nobody waited for
             self._starting = asyncio.create_task(self.bootstrap())
         starting = self._starting
         try:
@@ -261,11 +272,13 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
     def _send_waiting(self, connection: _KafkaConnection) -> None:
         waiting = [each for each in self._waiting.pop(connection) if not each.acknowledged.done()]
         for needs_all in (True, False):
-            together = [each for each in waiting if each.needs_all is needs_all]
-            if together:
-                task = asyncio.create_task(self._request(connection, together))
-                self._requests.add(task)
-                task.add_done_callback(self._requests.discard)
+            for together in _portions(each for each in waiting if each.needs_all is needs_all):
+                self._begin_request(connection, together)
+
+    def _begin_request(self, connection: _KafkaConnection, records: Sequence[_Pending]) -> None:
+        task = asyncio.create_task(self._request(connection, records))
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
 
     async def _request(self, connection: _KafkaConnection, records: Sequence[_Pending]) -> None:
         by_partition: dict[TopicPartition, list[_Pending]] = {}
@@ -294,7 +307,14 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
                 _fail(each, BrokerError("closed_without_answer", why, is_unknown=True))
             return
         for partition, batch in by_partition.items():
-            self._acknowledge(batch, answers.get((partition.topic, partition.partition)))
+            answer = answers.get((partition.topic, partition.partition))
+            if len(batch) > 1 and answer is not None and answer[1] in OF_ONE_RECORD:
+                # Nothing of a batch that was refused is kept, and one of its records may be to blame.
+                for each in batch:
+                    if not each.acknowledged.done():
+                        self._begin_request(connection, [each])
+            else:
+                self._acknowledge(batch, answer)
 
     def _acknowledge(self, batch: Sequence[_Pending], answer: Sequence[int] | None) -> None:
         if answer is None:
@@ -336,9 +356,11 @@ class KafkaTransport:
         """Produce one record: its topic, partition and offset. Raises BrokerError, TimeoutError."""
         client = self._client(to.cluster, trust)
         client.uses += 1
+        self._close_beyond(_MOST_CLUSTERS)
         try:
             partition, connection = await _reached(client, to, message.key)
             progress.is_connected = True
+            await connection.drained()
             acknowledged: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             client.produce(
                 connection,
@@ -370,15 +392,16 @@ class KafkaTransport:
         key = cluster, None if trust is None else trust.context
         if (client := self._clients.get(key)) is None:
             client = self._clients[key] = _Client(cluster, self._policy, self._resolver, trust)
-            self._close_beyond(_MOST_CLUSTERS)
             if self._sweep is None:
                 self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old)
         return client
 
     def _close_beyond(self, most: int) -> None:
+        if len(self._clients) <= most:
+            return
         idle = [key for key, client in self._clients.items() if not client.uses]
         idle.sort(key=lambda key: self._clients[key].used_at)
-        for key in idle[: max(len(self._clients) - most, 0)]:
+        for key in idle[: len(self._clients) - most]:
             self._close_later(key)
 
     def _close_old(self) -> None:
@@ -406,6 +429,24 @@ async def _reached(client: _Client, to: KafkaTopic, key: bytes | None) -> tuple[
         raise BrokerError("timeout", why) from error
     except Exception as error:
         raise unreached(error) from error
+
+
+def _portions(records: Iterable[_Pending]) -> Iterator[list[_Pending]]:
+    """The records in their order, together as long as they are no more than a broker takes as one batch."""
+    portion: list[_Pending] = []
+    size = 0
+    for each in records:
+        if portion and size + each.message.bytes > _MOST_TOGETHER:
+            yield portion
+            portion, size = [], 0
+        portion.append(each)
+        size += each.message.bytes
+    if portion:
+        yield portion
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _batch(records: Sequence[_Pending]) -> bytes:

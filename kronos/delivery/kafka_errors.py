@@ -37,6 +37,8 @@ _PERMANENT = {
     44: "a policy of the broker refuses the record",
     87: "the broker refuses the record",
 }
+OF_ONE_RECORD = frozenset({2, 10, 18, 32, 44, 87})
+"""What one record of a batch can be to blame for, or their number; 2 is also said of a record without a key."""
 AUTH = {
     29: "the user may not write to this topic",
     31: "the user may not write to this cluster",

@@ -17,12 +17,14 @@ from kronos.delivery.egress import EgressPolicy, Resolver
 from kronos.delivery.failures import name_of
 from kronos.delivery.streams import Progress
 from kronos.delivery.trust import Trust
-from kronos.delivery.wire import BoundedReader, context_of, opened
+from kronos.delivery.wire import AnswerReader, context_of, opened
 from kronos.model import JsonObject
 
 _IDLE_SECONDS = 30.0
 _SWEEP_SECONDS = 5.0
 _MOST_IDLE = 512
+_MOST_ANSWER_BYTES = 16 * 1024
+"""Of a log-in, and of each entry: its id has 20, an error a line. Arrays have as many pieces as a server likes."""
 _CLUSTER = (
     "the server is a node of a Redis Cluster and sends this stream elsewhere; endpoints deliver to one server: name "
     "the node that has the stream's slot, or a server outside of a cluster"
@@ -54,7 +56,7 @@ _WRONGTYPE = "the key of the stream holds something else than a stream"
 class _RedisConnection(Connection):
     """redis-py's connection over a stream that was opened by the guard; it opens none itself."""
 
-    def __init__(self, reader: BoundedReader, writer: asyncio.StreamWriter, server: RedisServer) -> None:
+    def __init__(self, reader: AnswerReader, writer: asyncio.StreamWriter, server: RedisServer) -> None:
         self._given = reader, writer
         self.idle_since = 0.0
         super().__init__(
@@ -74,6 +76,10 @@ class _RedisConnection(Connection):
 
     async def _connect(self) -> None:
         self._reader, self._writer = self._given
+
+    def begin_answer(self) -> None:
+        """What is read from now on is an answer of its own."""
+        self._given[0].begin()
 
     @property
     def is_reusable(self) -> bool:
@@ -140,7 +146,7 @@ class RedisTransport:
     async def _open(self, server: RedisServer, progress: Progress, trust: Trust | None) -> _RedisConnection:
         context = context_of(server.tls, trust) if trust is not None else None
         loop = asyncio.get_running_loop()
-        reader = BoundedReader(loop=loop)
+        reader = AnswerReader(_MOST_ANSWER_BYTES, loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         try:
             transport = await opened(
@@ -160,7 +166,7 @@ class RedisTransport:
             await connection.connect()  # type: ignore[no-untyped-call]  # logs in, and selects the database
         except BaseException as error:
             await connection.abort()
-            if isinstance(error, RedisError | OSError | ValueError):
+            if isinstance(error, RedisError | OSError | ValueError | RecursionError):
                 raise _named(error) from error
             raise
         return connection
@@ -197,6 +203,7 @@ async def _add(connection: _RedisConnection, to: RedisStream, message: Message, 
         length = ("MAXLEN", "~" if to.is_approximate else "=", to.max_len)
     fields = [part for pair in message.pairs for part in pair]
     command = connection.pack_command("XADD", to.stream, *length, "*", *fields)
+    connection.begin_answer()
     progress.is_sent = True
     try:
         await connection.send_packed_command(command)

@@ -122,6 +122,15 @@ class Streams:
                 return _unknown(error.kind, error.message, request, started)
             outcome = failed(error.kind, error.message, request=request, duration=_since(started))
             return replace(outcome, retryable=error.is_retryable)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            # Nobody ended this delivery: what it waited for was ended. A claim ends in a result, or its slot is lost.
+            why = "what the delivery waited for was ended"
+            if progress.is_sent:
+                why = f"{why}; whether the broker keeps the message is not known"
+                return _unknown("internal", why, request, started)
+            return failed("internal", why, request=request, duration=_since(started))
         except TimeoutError:
             if progress.is_sent:
                 why = f"the message was not acknowledged within {seconds:g} s; whether the broker keeps it is not known"

@@ -7,6 +7,7 @@ clocks of the job's zone show it. \\{{ is a literal {{.
 """
 
 import json
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -342,7 +343,7 @@ def _literal(text: str, shown: str) -> str:
         value = json.loads(text, parse_constant=lambda _: {})
     except ValueError:
         value = {}
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | list) or (isinstance(value, float) and not math.isfinite(value)):  # as 1e999 is
         hint = "Write a text in quotes, a number, true, false or null."
         raise TemplateError(f"{shown}: {text[:64]} is no value for a default", hint=hint)
     return text

@@ -37,6 +37,38 @@ class BoundedReader(asyncio.StreamReader):
         return await super().readexactly(n)
 
 
+class AnswerReader(BoundedReader):
+    """The same where an answer has as many pieces as its sender likes: all that is read of it is counted."""
+
+    def __init__(self, most: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._most = self._left = most
+
+    def begin(self) -> None:
+        """An answer begins."""
+        self._left = self._most
+
+    async def read(self, n: int = -1) -> bytes:
+        """As the base does. Raises AnswerTooLarge."""
+        return self._counted(await super().read(n))
+
+    async def readline(self) -> bytes:
+        """As the base does. Raises AnswerTooLarge."""
+        return self._counted(await super().readline())
+
+    async def readexactly(self, n: int) -> bytes:
+        """As the base does. Raises AnswerTooLarge."""
+        if n > self._left:
+            raise AnswerTooLarge(f"an answer of more than {self._most} bytes")
+        return self._counted(await super().readexactly(n))
+
+    def _counted(self, read: bytes) -> bytes:
+        self._left -= len(read)
+        if self._left < 0:
+            raise AnswerTooLarge(f"an answer of more than {self._most} bytes")
+        return read
+
+
 async def opened(
     protocol: Callable[[], asyncio.Protocol],
     *,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from kronos.delivery.mask import Mask
@@ -43,7 +43,7 @@ class Opened:
     """These secrets, opened; `fault`: why they cannot be. `read_at` is before they were asked for."""
 
     workspace_id: str
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
     signers: tuple[Signer, ...]
     mask: Mask
     fault: str | None

@@ -263,6 +263,49 @@ def test_an_endpoint_signs_with_signing_keys_alone(api: httpx.Client, workspace:
     assert put(api, workspace, "old", _PRIVATE).status_code == 200
 
 
+def test_an_endpoint_saved_meanwhile_signs_with_a_signing_key(
+    api: httpx.Client, workspace: str, shared_superuser: Connection
+) -> None:
+    """Its transaction has seen a signing key, which is given another value before it commits."""
+    put(api, workspace, "key", _SIGNING)
+    api.post(f"{base(workspace)}/endpoints", json=endpoint()).raise_for_status()
+    answers: list[httpx.Response] = []
+    storing = threading.Thread(target=lambda: answers.append(put(api, workspace, "key", _CANARY)))
+    with shared_superuser.transaction():
+        shared_superuser.execute(
+            """
+            with saved as (
+                update kronos.endpoints as endpoint
+                   set version = endpoint.version + 1
+                  from kronos.workspaces as workspace
+                 where workspace.slug = %s
+                   and endpoint.workspace_id = workspace.workspace_id
+                   and endpoint.name = 'hook'
+                returning endpoint.endpoint_id, endpoint.version
+            )
+            insert into kronos.endpoint_versions
+            select (jsonb_populate_record(before, '{"secrets": ["key"], "signing_secrets": ["key"]}'
+                                                  || jsonb_build_object('version', saved.version))).*
+              from saved
+              join kronos.endpoint_versions as before
+                on before.endpoint_id = saved.endpoint_id and before.version = saved.version - 1
+            """,
+            [workspace],
+        )
+        storing.start()
+        while (
+            storing.is_alive()
+            and not shared_superuser.execute(
+                "select 1 from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
+                [shared_superuser.info.backend_pid],
+            ).fetchone()
+        ):
+            storing.join(0.01)
+    storing.join()
+    assert problem(answers[0]) == (409, "conflict")
+    assert "hook" in answers[0].json()["detail"]
+
+
 def test_a_copy_of_an_endpoint_goes_back_with_its_signing_keys(api: httpx.Client, workspace: str) -> None:
     put(api, workspace, "key", _SIGNING)
     api.post(f"{base(workspace)}/endpoints", json=endpoint(signing_secrets=["key"])).raise_for_status()

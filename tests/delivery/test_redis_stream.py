@@ -223,6 +223,8 @@ class Scripted:
         (b"*3\r\n:1\r\n:2\r\n:3\r\n", ("UNKNOWN", "bad_response", True)),
         (b"$2147483647\r\n", ("UNKNOWN", "closed_without_answer", True)),
         (b"*1\r\n" * 5000, ("UNKNOWN", "closed_without_answer", True)),
+        (b"*2000000000\r\n" + b":1\r\n" * 5000, ("UNKNOWN", "closed_without_answer", True)),
+        (b"*2000000000\r\n" + b"$3000\r\n%b\r\n" % bytes(3000) * 6, ("UNKNOWN", "closed_without_answer", True)),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -233,6 +235,41 @@ async def test_each_answer_is_named_for_what_it_means(answer: bytes | None, expe
     assert told(outcome) == expected
     assert server.received.count(b"XADD") == 1, "an entry is sent once in an attempt"
     assert "10.0.0.9" not in json.dumps(outcome.error)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"*2000000000\r\n" + b":1\r\n" * 5000,
+        b"*1\r\n" * 2000,
+        b"*0\r\n" * 5,
+        b":1\r\n" * 5,
+        b"$-1\r\n" * 5,
+        b"$5\r\n\xff\xfe\xfd\xfc\xfb\r\n" * 5,
+        b"-\r\n" * 5,
+        b"-ERR\r\n" * 5,
+        b"%1\r\n+a\r\n" * 5,
+        b"*x\r\n" * 5,
+        b"\xff" * 200_000,
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+async def test_a_log_in_that_is_answered_with_anything_is_named(answer: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(answer)
+        while await reader.read(65536):
+            pass
+        writer.close()
+
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with listening, Streams(LOCAL) as streams:
+        port = listening.sockets[0].getsockname()[1]
+        server = RedisServer(host="127.0.0.1", port=port, db=3, username="u", password="canary-secret")
+        outcome = await streams.deliver(RedisStream(server=server, stream="s"), Message(pairs=FIELDS), seconds=SECONDS)
+    assert (outcome.status, outcome.response) == ("FAILED", None)
+    assert error_type(outcome) in ("connect", "bad_response", "auth", "broker")
+    assert "canary" not in repr(outcome)
 
 
 async def test_after_it_is_sent_a_timeout_is_unknown() -> None:

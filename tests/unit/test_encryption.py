@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import time
 from itertools import combinations
 from pathlib import Path
@@ -159,6 +160,23 @@ def test_a_command_that_hangs_is_stopped_with_its_children(monkeypatch: pytest.M
     began = time.monotonic()
     assert "did not end within 0.05 s" in refusal(KeySource(file=None, command="sh -c 'sleep 600 & wait'"))
     assert time.monotonic() - began < 300
+
+
+def test_an_output_that_a_daemon_holds_open_is_not_waited_for() -> None:
+    """In a session of its own no signal to the command reaches it, and the command's end closes nothing."""
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, b"a key")
+        with pytest.raises(TimeoutError):
+            encryption._output(reading, time.monotonic())
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert "no regular file" in refusal(KeySource(file=tmp_path / "pipe", command=None))
 
 
 def test_a_file_and_a_command_are_too_many(tmp_path: Path) -> None:

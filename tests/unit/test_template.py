@@ -106,6 +106,8 @@ def test_template_is_filled(template: Any, rendered: Any) -> None:
         ("{{input.a | default: 1 | default: 2}}", "", "the filter default cannot stand here"),
         ("{{input.a | default: {} }}", "", "is no value for a default"),
         ("{{input.a | default: NaN}}", "", "is no value for a default"),
+        ("{{input.a | default: 1e999}}", "", "is no value for a default"),
+        ("{{input.a | default: -1e999}}", "", "is no value for a default"),
         ("{{input.a | default: word}}", "", "is no value for a default"),
         ('{{input.a | default: "open}}', "", "the filter default cannot stand here"),
         ("{{input.a |}}", "", "no filter follows it"),

@@ -20,6 +20,11 @@ begin
             on conflict (workspace_id, name) do nothing;
     else
         if p_signs is null then
+            -- An endpoint saved at the same time, to sign with it, is seen below, or sees the new value.
+            perform
+               from kronos.secrets
+              where workspace_id = v_workspace_id and name = p_name
+                for update;
             select endpoint.name into signs_for
               from kronos.endpoint_versions as made_of
               join kronos.endpoints as endpoint using (endpoint_id, version)
