@@ -173,7 +173,7 @@ async def _replace(
         raise payload_specs.refused(verdict, what)
     recent, decide = payload_specs.recent_judge(validator, horizon, endpoint=new.name, what=what)
     return await view.judged_write(
-        (payload_specs.LOCK_ENDPOINT, {"name": new.name}),
+        (payload_specs.LOCK_ENDPOINT, params),
         (payload_specs.INPUTS, recent, decide),
         (_REPLACE, params),
         (_GET, {"name": new.name}),

@@ -101,12 +101,17 @@ grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.pg_cron_failure(integer)
    to kronos_owner;
 
--- Roles that make jobs by SQL, and are there: what they were granted goes with a function whose signature
--- changes.
+-- Roles that make jobs by SQL: what they were granted goes with a function whose signature changes. Those of
+-- them that may use the schema still, which goes with a role that is dropped: another one that got its name
+-- later was granted nothing, and is granted nothing here.
 do $$
 begin
     perform kronos.grant_enqueue(granted.role_name)
        from kronos.sql_grants as granted
-       join pg_roles as role on role.rolname = granted.role_name;
+       join pg_roles as role on role.rolname = granted.role_name
+      where exists (select
+                      from pg_namespace as schema
+                     cross join lateral aclexplode(schema.nspacl) as given
+                     where schema.nspname = 'kronos' and given.grantee = role.oid);
 end
 $$;

@@ -117,11 +117,18 @@ with document as (
       from endpoint
       join kronos.endpoint_versions as before on before.endpoint_id = endpoint.endpoint_id
        and before.version = endpoint.version - 1
+), latest as materialized (      -- in ascending order, like finalize_executions, whatever the plan
+    select gate.endpoint_id, endpoint.version
+      from endpoint
+      join kronos.endpoint_gate as gate using (endpoint_id)
+     where gate.latest_version is not null
+     order by gate.endpoint_id
+       for no key update of gate
 ), gate as (
     update kronos.endpoint_gate as gate
-       set latest_version = endpoint.version
-      from endpoint
-     where gate.endpoint_id = endpoint.endpoint_id and gate.latest_version is not null
+       set latest_version = latest.version
+      from latest
+     where gate.endpoint_id = latest.endpoint_id
 )
 select document_id, version from document;
 

@@ -21,11 +21,21 @@ select content
    and document_id = %(document_id)s::uuid and version = %(version)s;
 
 -- name: lock_endpoint
--- As lock_document: first where an endpoint is to name another payload spec.
-select endpoint_id, version
-  from kronos.endpoints
- where workspace_id = kronos.current_workspace_id() and name = %(name)s and deleted_at is null
-   for update;
+-- As lock_document: first where an endpoint is to name another payload spec. What it is to name is shared
+-- before: who changes a document has that first, and then its endpoints.
+with named as materialized (
+    select kronos.named_document('CONFIG', %(config)s::text, %(config_version)s::integer) as config_id,
+           kronos.named_document('PAYLOAD_SPEC', %(payload_spec)s::text,
+                                 %(payload_spec_version)s::integer) as payload_spec_id
+)
+select endpoint.endpoint_id, endpoint.version
+  from named
+ cross join lateral (select each.endpoint_id, each.version
+                       from kronos.endpoints as each
+                      where each.workspace_id = kronos.current_workspace_id()
+                        and each.name = %(name)s and each.deleted_at is null
+                        and (named.config_id is not null or %(config)s::text is null)
+                        for update) as endpoint;
 
 -- name: count_inputs
 -- The live jobs whose inputs a payload spec is for, or an endpoint's: how many, their inputs' bytes, and from

@@ -3,6 +3,7 @@ waits."""
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -13,7 +14,7 @@ from psycopg.types.json import Jsonb
 from conftest import Kept
 from factory import EndpointRow, add_endpoint, add_executions, status_of
 from retention_rows import finished
-from sql_factory import Connection, buffers, make_cron_job, records, value, values
+from sql_factory import Connection, await_lock, buffers, make_cron_job, records, value, values
 
 
 def fail(connection: Connection, execution_ids: list[uuid.UUID], error_type: str = "http_status") -> None:
@@ -236,3 +237,104 @@ def test_one_that_is_gone_meanwhile_is_no_letter_any_more(superuser: Connection)
     advance(superuser, operation_id)
     assert letters(superuser, endpoint) == []
     assert value(superuser, "select failures from kronos.operations") == {"absent": 1}
+
+
+def failed_runs(connection: Connection, count: int) -> tuple[EndpointRow, uuid.UUID]:
+    """Of one CRON job, the first of which by id failed last."""
+    endpoint = add_endpoint(connection)
+    job_id = make_cron_job(connection, endpoint, cron="0 0 1 1 *")
+    connection.execute(
+        """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                           status, scheduled_at, run_at, created_at, completed_at, attempt_count,
+                                           max_attempts, input, error)
+        select kronos.uuid7(now() + n * interval '1 ms'), %s, %s, %s, 1, 'SCHEDULE', 'FAILED', now(), now(), now(),
+               now() - n * interval '1 s', 1, 1, '{}', '{"type": "timeout"}'
+          from generate_series(1, %s) as n
+        """,
+        [endpoint.workspace_id, job_id, endpoint.endpoint_id, count],
+    )
+    return endpoint, job_id
+
+
+def test_a_row_that_somebody_holds_holds_up_nothing_but_its_operation(superuser: Connection, database_url: str) -> None:
+    """upkeep has leases, backfills and other operations to keep going: with a lock_timeout of minutes it goes on at
+    once."""
+    endpoint, job_id = failed_runs(superuser, 2)
+    held = operation(superuser, endpoint)
+    free = operation(superuser, failed_runs(superuser, 2)[0])
+    superuser.execute("set lock_timeout = '10min'")
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = %s for update", [job_id])
+        superuser.execute("select kronos.upkeep(100)")
+        status = "select operation_id, status, done, next_at > kronos.now() as is_later from kronos.operations"
+        rows = {row.pop("operation_id"): row for row in records(superuser, status)}
+        assert rows[held] == {"status": "RUNNING", "done": 0, "is_later": True}
+        assert (rows[free]["status"], rows[free]["done"]) == ("COMPLETED", 2)
+    superuser.execute("update kronos.operations set next_at = '-infinity' where status = 'RUNNING'")
+    superuser.execute("select kronos.upkeep(100)")
+    assert set(values(superuser, "select done from kronos.operations where status = 'COMPLETED'")) == {2}
+
+
+@pytest.mark.parametrize("kinds", [("REDRIVE", "DISCARD"), ("DISCARD", "REDRIVE"), ("DISCARD", "DISCARD")])
+def test_of_two_operations_over_the_same_one_deals_with_it(
+    superuser: Connection, database_url: str, kinds: tuple[str, str]
+) -> None:
+    """A second that comes while the first is at it gives way before either is a deadlock's victim; what it finds gone
+    it does not count as done."""
+    endpoint, _ = failed_runs(superuser, 6)
+    first, second = (operation(superuser, endpoint, kind) for kind in kinds)
+    with psycopg.connect(database_url) as one, psycopg.connect(database_url, autocommit=True) as other:
+        assert advance(one, first) == 6
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            advance(other, second)
+        one.commit()
+    while advance(superuser, second):
+        pass
+    done = {
+        row["operation_id"]: row["done"]
+        for row in records(superuser, "select operation_id, done from kronos.operations")
+    }
+    assert done == {first: 6, second: 0}
+
+
+def test_what_was_taken_between_an_operations_look_and_its_lock_is_not_discarded_again(
+    superuser: Connection, database_url: str
+) -> None:
+    endpoint, _ = failed_runs(superuser, 3)
+    gone = letters(superuser, endpoint)[1]
+    operation_id = operation(superuser, endpoint, "DISCARD")
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.dead_letters where execution_id = %s for update", [gone])
+        superuser.execute("alter function kronos.advance_operation(uuid, integer) reset lock_timeout")
+        with (
+            ThreadPoolExecutor(1) as threads,
+            psycopg.connect(database_url, autocommit=True) as late,
+        ):
+            step = threads.submit(advance, late, operation_id)
+            await_lock(superuser, late)
+            holder.execute("delete from kronos.dead_letters where execution_id = %s", [gone])
+            holder.commit()
+            assert step.result(20) == 3
+    assert records(superuser, "select status, done, failed, failures from kronos.operations") == [
+        {"status": "COMPLETED", "done": 2, "failed": 1, "failures": {"absent": 1}}
+    ]
+
+
+def test_no_operation_is_made_in_a_workspace_that_is_being_deleted(superuser: Connection, database_url: str) -> None:
+    """It would be RUNNING for ever: a redrive waits for its workspace to be ACTIVE."""
+    endpoint = add_endpoint(superuser)
+    with (
+        psycopg.connect(database_url) as deleting,
+        psycopg.connect(database_url, autocommit=True) as making,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        deleting.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
+        assert value(deleting, "select is_deleted from kronos.delete_workspace()")
+        made = threads.submit(operation, making, endpoint)
+        await_lock(superuser, making)
+        deleting.commit()
+        with pytest.raises(psycopg.Error, match="deleted at the same time") as caught:
+            made.result(20)
+    assert caught.value.sqlstate == "KR013"
+    assert values(superuser, "select operation_id from kronos.operations") == []

@@ -470,6 +470,16 @@ def test_an_upgrade_grants_again_what_a_new_function_has_lost(shared: Connection
     assert app.enqueue_many() == []
 
 
+def test_an_upgrade_grants_nothing_to_a_role_that_got_an_old_name(shared: Connection, app: App) -> None:
+    """The workspace is noted by the role's name, which outlives the role."""
+    shared.execute(f"drop owned by {app.role}; drop role {app.role}; create role {app.role} login")
+    shared.execute((sql.root() / "grants.sql").read_text(encoding="utf-8"))
+    with psycopg.connect(shared.info.dsn, password=shared.info.password) as connection:
+        connection.execute(f"set session authorization {app.role}")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+            connection.execute("select kronos.enqueue_many('[]')")
+
+
 def test_a_role_may_have_any_name(app: App, shared: Connection) -> None:
     role = f'app "{uuid.uuid4().hex[:8]}'
     shared.execute(psycopg.sql.SQL("create role {} login").format(psycopg.sql.Identifier(role)))

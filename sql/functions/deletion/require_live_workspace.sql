@@ -1,6 +1,6 @@
--- require_live_workspace: no endpoint, document or secret is made in a workspace that is deleted, nor in one
--- that is being deleted at this moment, no matter who writes. As require_live_endpoint, by the lock that the
--- foreign key takes on the workspace's row.
+-- require_live_workspace: no endpoint, document, secret or operation is made in a workspace that is deleted,
+-- nor in one that is being deleted at this moment, no matter who writes. As require_live_endpoint, by the
+-- lock that the foreign key takes on the workspace's row.
 -- Raises: KR013.
 create or replace function kronos.require_live_workspace() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -23,4 +23,7 @@ create or replace trigger documents_need_a_live_workspace
     for each row execute function kronos.require_live_workspace();
 create or replace trigger secrets_need_a_live_workspace
     after insert on kronos.secrets
+    for each row execute function kronos.require_live_workspace();
+create or replace trigger operations_need_a_live_workspace
+    after insert on kronos.operations
     for each row execute function kronos.require_live_workspace();

@@ -1,12 +1,16 @@
 -- advance_operation: the next p_limit rows of an operation, oldest first, and where it has come to, in one
 -- transaction: a crash anywhere leaves nothing behind and nothing twice. With per_second it takes a quarter
 -- of a second's share at once, and its next step is as much later. It takes what had failed before it was
--- made,
--- so what it makes due again and fails again is not its own. While the workspace is suspended a REDRIVE
--- waits. Waits for no other session that is at work on the same operation.
+-- made, so what it makes due again and fails again is not its own. While the workspace is suspended a
+-- REDRIVE waits. Waits for no other session that is at work on the same operation, and for any lock 50 ms at
+-- most: its callers keep leases and backfills going, and hold locks of these. So of two that wait for each
+-- other it is the one that gives way.
+-- Lock order: the operation, its dead letters in the order of their ids, so that one of two operations over
+-- the same ones finds what the other has left; then as take_up_again.
 -- Returns: how many rows it dealt with.
 create or replace function kronos.advance_operation(p_operation_id uuid, p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+set lock_timeout = '50ms'
 as $$
 declare
     v_operation kronos.operations;
@@ -31,6 +35,10 @@ begin
       into v_rows, v_ids, v_operation.position_at
       from kronos.find_dead_letters(v_operation.workspace_id, v_operation.which, v_operation.position_at,
                                     v_operation.position_id, v_limit, true) as found;
+    perform from kronos.dead_letters
+      where execution_id = any (v_ids)
+      order by execution_id
+        for update;
     v_failures := case when v_rows = 0 then '{}'
                        when v_operation.kind = 'REDRIVE' then kronos.redrive_dead_letters(v_operation, v_ids)
                        else kronos.discard_dead_letters(v_operation, v_ids) end;

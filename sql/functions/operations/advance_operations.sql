@@ -1,7 +1,7 @@
 -- advance_operations: a step of up to 20 RUNNING operations whose time has come, in no order, so that none
 -- waits for ever behind the others, for a second at most. One that cannot go on ends as FAILED and stops no
--- other; what may pass (a lock, a shortage) is tried again at the next call. It costs an index's probe while
--- no operation is RUNNING.
+-- other; what may pass (a lock, a shortage) is tried again half a second later. It costs an index's probe
+-- while no operation is RUNNING.
 -- Returns: how many rows were dealt with; null while no operation is RUNNING, or the instance is held.
 create or replace function kronos.advance_operations(p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -26,8 +26,12 @@ begin
         begin
             v_rows := v_rows + kronos.advance_operation(v_operation_id, least(100, p_limit - v_rows));
         exception when others then
-            raise warning 'kronos: operation % cannot go on: % (%)', v_operation_id, sqlerrm, sqlstate;
-            if not kronos.is_passing(sqlstate) then
+            if kronos.is_passing(sqlstate) then
+                update kronos.operations
+                   set next_at = kronos.clock() + interval '0.5 seconds'
+                 where operation_id = v_operation_id and status = 'RUNNING';
+            else
+                raise warning 'kronos: operation % cannot go on: % (%)', v_operation_id, sqlerrm, sqlstate;
                 perform kronos.end_operation(v_operation_id, 'FAILED',
                                              jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm,
                                                                 'sqlstate', sqlstate));

@@ -1,16 +1,24 @@
 -- discard_dead_letters: an operation's next dead letters are none any more. The executions stay what they
 -- are, FAILED with their history, and say when they were discarded and by which operation.
+-- The caller holds them; one that is gone by now is counted as absent.
 -- From the partitions that the ids name, a span of them at a time, as in finished_among; their locks are
 -- kept, for this writes.
--- Returns: {}: none can be refused.
+-- Returns: how many could not be, by reason.
 create or replace function kronos.discard_dead_letters(p_operation kronos.operations, p_execution_ids uuid[])
 returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    v_ids uuid[];
+    v_ids    uuid[];
+    v_absent bigint;
 begin
+    with gone as (
+        delete from kronos.dead_letters where execution_id = any (p_execution_ids) returning execution_id
+    )
+    select cardinality(p_execution_ids) - count(*), coalesce(array_agg(gone.execution_id), '{}')
+      into v_absent, p_execution_ids
+      from gone;
     for v_ids in
         select array_agg(given.id order by given.id)
           from unnest(p_execution_ids) as given (id)
@@ -23,7 +31,6 @@ begin
          where done.execution_id = any (v_ids)
            and done.status = 'FAILED';
     end loop;
-    delete from kronos.dead_letters where execution_id = any (p_execution_ids);
-    return '{}';
+    return case when v_absent > 0 then jsonb_build_object('absent', v_absent) else '{}' end;
 end
 $$;
