@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import click
 import pytest
 
 from kronos import sql
@@ -72,7 +73,29 @@ def test_each_folder_of_functions_is_explained() -> None:
 def test_each_setting_and_command_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text()
     assert [name for name in Settings.model_fields if f"`KRONOS_{name.upper()}`" not in text] == []
-    assert [name for name in main.commands if f"`kronos {name}" not in text] == []
+    cells = [re.split(r"(?<!\\)\|", line)[1] for line in text.splitlines() if line.startswith("| `kronos ")]
+    rows = [(cell, set(re.findall(r"[a-z][a-z-]*", cell))) for cell in cells]
+    absent = {
+        f"{name} {' '.join(verb)}".strip()
+        for name, verb in _commands()
+        if not any(re.match(rf" `kronos {name}(?![\w-])", cell) and set(verb) <= words for cell, words in rows)
+    }
+    assert absent == set()
+
+
+def _commands() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each command, and each verb of one that has some; another name of a verb is none."""
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        verbs = command.commands if isinstance(command, click.Group) else {}
+        yield from ((name, (verb,)) for verb, each in verbs.items() if each.name == verb)
+        yield name, ()
+
+
+def test_the_readme_has_each_page() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name})" not in text] == []
 
 
 def test_the_charts_have_each_state() -> None:
