@@ -157,7 +157,7 @@ def rm(api: Api, name: str) -> None:
 @click.argument("name")
 @click.option("--input", "input", type=JsonText(), help="As of a job: JSON, @FILE, or - for standard input.")
 @click.option("--job-name", help="For {{job.name}}.")
-@click.option("--timezone", help="For {{scheduled_at | local}}.  [default: UTC]")
+@click.option("--tz", "--timezone", "timezone", help="For {{scheduled_at | local}}.  [default: UTC]")
 @click.option("--at", "scheduled_at", help="For {{scheduled_at}}: RFC 3339.  [default: now]")
 def render(api: Api, name: str, **options: Json) -> None:
     """Show what would be sent for an input; secrets are masked."""

@@ -41,14 +41,16 @@ def create(api: Api, name: str, schema: Json, idempotency_key: str | None) -> No
 @command(payload_spec)
 @click.argument("name")
 @click.argument("schema", type=JsonText())
-@click.option("--validate-only", is_flag=True, help="Only say which live jobs' inputs it would refuse.")
+@click.option(
+    "--dry-run", "--validate-only", "dry_run", is_flag=True, help="Only say which live jobs' inputs it would refuse."
+)
 @click.option("--force", is_flag=True, help="Though it refuses inputs of live jobs.")
-def put(api: Api, name: str, schema: Json, validate_only: bool, force: bool) -> None:
+def put(api: Api, name: str, schema: Json, dry_run: bool, force: bool) -> None:
     """Replace the schema of a payload spec, or make it."""
-    query = {name: "true" for name, is_set in (("validate_only", validate_only), ("force", force)) if is_set}
+    query = {name: "true" for name, is_set in (("validate_only", dry_run), ("force", force)) if is_set}
     api.show(
         api.send("PUT", "payload-specs", name, body={"schema": schema}, query=query),
-        ("is_allowed", "checked", "violations", "more") if validate_only else _FIELDS,
+        ("is_allowed", "checked", "violations", "more") if dry_run else _FIELDS,
     )
 
 

@@ -250,5 +250,7 @@ def _is_refusal(error: Exception) -> bool:
 def _code_of(error: Exception) -> str | None:
     if "max number of clients" in str(error):
         return "MAXCLIENTS"
+    if "unauthenticated" in str(error):  # who has not logged in may send ten words, and an entry of ours has more
+        return "NOAUTH"
     text = str(getattr(error, "status_code", None) or str(error).partition(" ")[0])
     return text if text.isascii() and text.isupper() and len(text) <= 32 else None

@@ -39,7 +39,7 @@ def test_configs_and_payload_specs_from_their_making_to_their_end(kronos: Kronos
     assert "production" in kronos("config", "ls").stdout
 
     assert shown(kronos("payload-spec", "create", "report", '{"required": ["id"]}'))["version"] == "1"
-    assert shown(kronos("payload-spec", "put", "report", "{}", "--validate-only"))["is_allowed"] == "true"
+    assert shown(kronos("payload-spec", "put", "report", "{}", "--dry-run"))["is_allowed"] == "true"
     assert shown(kronos("payload-spec", "put", "report", "{}", "--force"))["version"] == "2"
     assert 'not a "regex"' in kronos("payload-spec", "put", "report", '{"pattern": "(?=a)"}').stderr
 
@@ -49,6 +49,9 @@ def test_configs_and_payload_specs_from_their_making_to_their_end(kronos: Kronos
     assert "named by the endpoints hook" in kronos("config", "rm", "production").stderr
     rendered = json.loads(kronos("endpoint", "render", "hook", "--input", '{"id": 7}', "--json").stdout)
     assert rendered["body"] == {"r": "us"}
+    kronos("endpoint", "create", "clock", "--to", "https://example.com/h", "--body", '"{{scheduled_at | local}}"')
+    at = ("--tz", "Europe/Berlin", "--at", "2026-12-01T09:00:00Z")
+    assert shown(kronos("endpoint", "render", "clock", *at))["body"] == "2026-12-01T10:00:00+01:00"
 
     kronos("endpoint", "create", "log", "--type", "KAFKA", "--to", "kafka.example.com:9092", "--topic", "log")
     rendered = shown(kronos("endpoint", "render", "log", "--input", '{"id": 7}'))

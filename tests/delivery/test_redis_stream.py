@@ -49,9 +49,15 @@ def to(server: RedisProcess, **changes: Any) -> RedisStream:
     return RedisStream(**{"server": reached, "stream": "orders", "connect_seconds": SECONDS, **of_stream})
 
 
-async def deliver(to: RedisStream, *, seconds: float = SECONDS, policy: EgressPolicy = LOCAL) -> Outcome:
+async def deliver(
+    to: RedisStream,
+    *,
+    pairs: tuple[tuple[str, bytes], ...] = FIELDS,
+    seconds: float = SECONDS,
+    policy: EgressPolicy = LOCAL,
+) -> Outcome:
     async with Streams(policy) as streams:
-        return await streams.deliver(to, Message(pairs=FIELDS), seconds=seconds)
+        return await streams.deliver(to, Message(pairs=pairs), seconds=seconds)
 
 
 def told(outcome: Outcome) -> tuple[str, str | None, bool]:
@@ -128,6 +134,7 @@ async def test_who_may_not_is_refused_for_good_and_nothing_secret_is_said(server
         try:
             refused = [
                 await deliver(to(server)),  # NOAUTH
+                await deliver(to(server), pairs=(*FIELDS, *FIELDS, *FIELDS, *FIELDS)),  # ERR unauthenticated multibulk
                 await deliver(to(server, password="canary-wrong")),
                 await deliver(to(server, username="app", password="canary-wrong")),
                 await deliver(to(server, username="app", password="canary-secret")),  # not this stream
@@ -136,10 +143,11 @@ async def test_who_may_not_is_refused_for_good_and_nothing_secret_is_said(server
         finally:
             admin.execute_command("ACL SETUSER default on nopass ~* +@all")
             admin.execute_command("ACL DELUSER app")
-    assert [told(outcome) for outcome in refused] == [("FAILED", "auth", False)] * 4
+    assert [told(outcome) for outcome in refused] == [("FAILED", "auth", False)] * 5
     assert right.status == "SUCCESS"
     assert not any("canary" in repr((outcome, to(server, password="canary"))) for outcome in [*refused, right])
     assert [outcome.error["message"].split(" (")[0] for outcome in refused] == [
+        "the Redis server asks for a password",
         "the Redis server asks for a password",
         "the Redis server refuses the user name or the password",
         "the Redis server refuses the user name or the password",
