@@ -58,6 +58,23 @@ def finish(connection: Connection, *, status: str = "SUCCESS", where: str = "tru
     )
 
 
+def take_endpoints_for_many(connection: Connection, *, rows: int) -> None:
+    """From now on two endpoints are very many to the lists, which read `rows` rows of their workspace before they ask
+    each endpoint."""
+    for name, edits in {
+        "find_one_shots": {"c_many       constant integer  := 200": "c_many constant integer := 1"},
+        "endpoints_jobs": {"c_many constant integer := 200": "c_many constant integer := 1"},
+        "newest_live_one_shots": {"integer := 4000": f"integer := {rows}", "4 * p_limit": "p_limit"},
+        "newest_done_one_shots": {"integer  := 4000": f"integer := {rows}", "4 * p_limit": "p_limit", "400;": "1;"},
+        "newest_jobs": {"integer := 4000": f"integer := {rows}", "4 * p_limit": "p_limit"},
+    }.items():
+        text = (sql.root() / "functions" / "lookup" / f"{name}.sql").read_text()
+        for old, new in edits.items():
+            assert text.count(old) == 1, f"{name} has no {old!r}"
+            text = text.replace(old, new)
+        connection.execute(text.encode())
+
+
 def get(connection: Connection, endpoint: EndpointRow, job: object) -> list[dict[str, Any]]:
     """The API's answer to a read."""
     return run_as_api(connection, endpoint, "jobs.get_job", {"job": str(job)})

@@ -12,6 +12,7 @@ import pytest
 
 from conftest import cloned
 from factory import EndpointRow, add_endpoint
+from one_shot_rows import take_endpoints_for_many
 from servers import Server
 from sql.plans import run_statement
 from sql_factory import Connection, make_cron_job, value, values
@@ -138,6 +139,17 @@ def test_pages_are_the_list_cut_in_pieces(jobs: Jobs, seed: int) -> None:
         "created_before": chance.choice([None, None, NOW - timedelta(hours=10)]),
     }
     assert jobs.paged(filters, limit=chance.choice([7, 51, 201])) == jobs.wanted(filters)
+
+
+@pytest.mark.parametrize("rows", [4000, 60, 12])
+def test_a_text_that_names_very_many_endpoints_finds_the_same(jobs: Jobs, rows: int) -> None:
+    found = {limit: jobs.paged(_NONE | {"q": "e-"}, limit=limit) for limit in (7, 51)}
+    with jobs.connection.transaction(force_rollback=True):
+        take_endpoints_for_many(jobs.connection, rows=rows)
+        for limit, wanted in found.items():
+            for filters in (_NONE, _NONE | {"trigger": "CRON"}, _NONE | {"status": "ACTIVE"}):
+                assert jobs.paged(filters | {"q": "e-"}, limit=limit) == jobs.wanted(filters | {"q": "e-"})
+            assert jobs.paged(_NONE | {"q": "e-"}, limit=limit) == wanted
 
 
 @pytest.mark.parametrize("name", ["endpoint", "trigger", "status", "tag", "q"])

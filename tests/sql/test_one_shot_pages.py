@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from factory import add_endpoint
-from one_shot_rows import DAY, NO_FILTER, finish, make, name_of, run_as_api
+from one_shot_rows import DAY, NO_FILTER, finish, make, name_of, run_as_api, take_endpoints_for_many
 from sql.plans import partitions_in, plan_of, rows_read, seq_scans
 from sql_factory import Connection, make_cron_job, value, values
 
@@ -97,13 +97,23 @@ class Listed:
 
 
 def test_pages_are_the_list_cut_in_pieces(superuser: Connection) -> None:
+    """Endpoint by endpoint, as those of few; and in the workspace's order, as those of very many, where that fills the
+    page, and where it seldom does."""
     listed = Listed(superuser, 5)
     everything = listed.wanted(NO_FILTER)
     assert len(everything) > 100
     assert listed.paged(NO_FILTER, limit=51) == everything
+    _compare(listed, everything, times=40)
+    for rows in (4000, 60, 12):
+        take_endpoints_for_many(superuser, rows=rows)
+        assert listed.paged(NO_FILTER, limit=51) == everything
+        _compare(listed, everything, times=25)
+
+
+def _compare(listed: Listed, everything: list[uuid.UUID], *, times: int) -> None:
     chance = listed.chance
     now = datetime.now(UTC)
-    for _ in range(40):
+    for _ in range(times):
         one = str(chance.choice(everything))
         filters = NO_FILTER | {
             "endpoint": chance.choice([None, None, listed.names[0], "nobody"]),

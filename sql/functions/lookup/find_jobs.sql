@@ -34,7 +34,8 @@ begin
                             then v_endpoints end;
             v_endpoints := array(select endpoint.endpoint_id
                                    from kronos.endpoints as endpoint
-                                  where endpoint.endpoint_id = any (v_endpoints)
+                                  where endpoint.workspace_id = v_workspace
+                                    and (p_endpoint is null or endpoint.name = p_endpoint)
                                     and position(v_q in lower(endpoint.name)) > 0);
         end if;
     end if;

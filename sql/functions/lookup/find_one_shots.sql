@@ -4,7 +4,8 @@
 -- down, where kronos.history_weeks has noted that an endpoint had any, until the page is full: an id has the
 -- time of creation, to half a millisecond, so what is in an older week is older. A week's locks are given
 -- back when it is done. Each endpoint's, IMMEDIATE or DELAYED, are read in their index's order, and merged.
--- The caller looks the endpoints up in its own workspace.   Returns: newest first.
+-- Of very many endpoints what is newest of the workspace is read first (newest_live_one_shots,
+-- newest_done_one_shots), and the endpoints are asked only where that does not fill the page. The caller looks the endpoints up in its own workspace.   Returns: newest first.
 create or replace function kronos.find_one_shots(
     p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_prefix text, p_created_after timestamptz,
     p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer
@@ -16,6 +17,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off set jit = off
 as $$
 declare
+    c_many       constant integer  := 200;
     c_week       constant interval := interval '168 hours';      -- days are longer where clocks are put back
     v_immediates constant boolean[] := array(select each = 'IMMEDIATE'
                                                from unnest(p_triggers) as each
@@ -28,11 +30,21 @@ declare
         least(p_created_before, kronos.uuid7_time(v_highest) + interval '1 millisecond', 'infinity');
     v_ids        uuid[] := '{}'::uuid[];
     v_made       timestamptz[] := '{}'::timestamptz[];
+    v_near       record;      -- what was found without a look at each endpoint
+    v_is_whole   boolean := false;
     v_week       record;
     v_first_id   uuid;
     v_end_id     uuid;
 begin
-    if 'ACTIVE' = any (p_statuses) then
+    if 'ACTIVE' = any (p_statuses) and cardinality(p_endpoint_ids) > c_many then
+        select near.* into v_near
+          from kronos.newest_live_one_shots(p_endpoint_ids, v_immediates, p_prefix, v_after, v_before,
+                                            p_before_created_at, p_before_id, p_limit) as near;
+        v_is_whole := v_near.is_whole;
+        v_ids := v_near.job_ids;
+        v_made := v_near.made;
+    end if;
+    if 'ACTIVE' = any (p_statuses) and not v_is_whole then
         select coalesce(array_agg(top.id order by top.at desc, top.id desc), '{}'),
                coalesce(array_agg(top.at order by top.at desc, top.id desc), '{}')
           into v_ids, v_made
@@ -56,12 +68,32 @@ begin
                  order by found.at desc, found.id desc
                  limit p_limit) as top;
     end if;
-    if 'COMPLETED' = any (p_statuses) and cardinality(v_immediates) > 0 then
+    v_is_whole := false;
+    if 'COMPLETED' = any (p_statuses) and cardinality(p_endpoint_ids) > c_many then
+        select near.* into v_near
+          from kronos.newest_done_one_shots(p_endpoint_ids, v_immediates, p_prefix, v_after, v_before,
+                                            p_before_created_at, p_before_id, p_limit) as near;
+        v_is_whole := v_near.is_whole;
+        if v_is_whole then
+            select array_agg(top.id order by top.at desc, top.id desc),
+                   array_agg(top.at order by top.at desc, top.id desc) into v_ids, v_made
+              from (select live.id, live.at from unnest(v_ids, v_made) as live (id, at)
+                     union all
+                    select near.id, near.at from unnest(v_near.job_ids, v_near.made) as near (id, at)
+                     order by at desc, id desc
+                     limit p_limit) as top;
+        end if;
+    end if;
+    if 'COMPLETED' = any (p_statuses) and cardinality(v_immediates) > 0 and not v_is_whole then
         for v_week in
             select noted.week::timestamp at time zone 'UTC' as starts_at,
                    array_agg(distinct noted.subject_id) as endpoint_ids
-              from kronos.history_weeks as noted
-             where noted.subject_id = any (p_endpoint_ids)
+              from unnest(p_endpoint_ids) as endpoint (id)
+              -- each by its key: the planner would rather read the notes of everybody
+             cross join lateral (select each.subject_id, each.week
+                                   from kronos.history_weeks as each
+                                  where each.subject_id = endpoint.id
+                                 offset 0) as noted
              group by noted.week
              order by noted.week desc
         loop
