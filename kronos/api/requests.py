@@ -223,7 +223,9 @@ def _check_scheme(spec: RedisStreamSpec) -> None:
 
 def _secrets(body: AnyEndpoint) -> tuple[str, ...]:
     """The secrets that deliveries need, to be found by them."""
-    return tuple(sorted(template.names(body.spec.model_dump(), "secret") | set(body.signing_secrets)))
+    spec = body.spec.model_dump()
+    named = template.names([spec.get(member) for member in template.TEMPLATES], "secret")
+    return tuple(sorted(named | set(body.signing_secrets)))
 
 
 def _secret_faults(body: AnyEndpoint) -> Iterator[Fault]:

@@ -1,5 +1,6 @@
 """What templates of messages name: config, job, execution and tick, of the version that there was when the execution
-was created, or of the latest; and endpoints that are streams and topics, tried out."""
+was created, or of the latest; secrets, as they are when it is delivered; and endpoints that are streams and topics,
+tried out."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -26,11 +27,13 @@ pytestmark = [
     pytest.mark.skipif(IS_MISSING, reason=NO_KAFKA),
 ]
 USES = {"kept": "snapshot", "newest": "latest"}
+SECRETS = {"pw": "canary-password", "token": "canary-token"}
+TOLD = BODY | {"token": "{{secret.token}}"}
 
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[RedisProcess]:
-    made = RedisProcess(tmp_path).start()
+    made = RedisProcess(tmp_path, "--requirepass", SECRETS["pw"]).start()
     yield made
     made.stop()
 
@@ -47,8 +50,8 @@ def endpoints(redis: RedisProcess, cluster: MockCluster) -> dict[str, dict[str, 
     """A stream and a topic of each use, which are called as it is."""
     made = {}
     for name, use in USES.items():
-        stream = {"redis_url": redis.url, "stream": name, "fields_template": BODY}
-        topic = {"bootstrap_servers": cluster.bootstrap, "topic": name, "value_template": BODY}
+        stream = {"redis_url": redis.url, "stream": name, "fields_template": TOLD, "password": "{{secret.pw}}"}
+        topic = {"bootstrap_servers": cluster.bootstrap, "topic": name, "value_template": TOLD}
         topic |= {"key_template": "{{job.name}}", "headers": {"region": "{{config.region}}"}}
         made[f"stream-{name}"] = {"type": "REDIS_STREAM", "config": "c", "use": use, "spec": stream}
         made[f"topic-{name}"] = {"type": "KAFKA", "config": "c", "use": use, "spec": topic}
@@ -56,7 +59,9 @@ def endpoints(redis: RedisProcess, cluster: MockCluster) -> dict[str, dict[str, 
 
 
 def make(client: httpx.Client, base: str, named: dict[str, dict[str, Any]]) -> None:
-    """A run of each, and then another config, before anything is delivered."""
+    """A run of each, and then another config and other secrets, before anything is delivered."""
+    for name in SECRETS:
+        client.put(f"{base}/secrets/{name}", json={"value": "the value before"}).raise_for_status()
     client.post(f"{base}/configs", json={"name": "c", "values": {"region": "eu"}}).raise_for_status()
     for name, endpoint in named.items():
         client.put(f"{base}/endpoints/{name}", json=endpoint).raise_for_status()
@@ -64,6 +69,8 @@ def make(client: httpx.Client, base: str, named: dict[str, dict[str, Any]]) -> N
         client.post(f"{base}/jobs", json=cron | {"input": {"n": 7}}).raise_for_status()
         client.post(f"{base}/jobs/{name}/trigger").raise_for_status()
     client.put(f"{base}/configs/c", json={"values": {"region": "us"}}).raise_for_status()
+    for name, value in SECRETS.items():
+        client.put(f"{base}/secrets/{name}", json={"value": value}).raise_for_status()
 
 
 async def test_messages_name_what_they_are_of_and_keep_their_version(
@@ -73,22 +80,24 @@ async def test_messages_name_what_they_are_of_and_keep_their_version(
     start: Callable[..., Worker],
     redis: RedisProcess,
     cluster: MockCluster,
+    tmp_path: Path,
 ) -> None:
     client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
     await asyncio.to_thread(make, client, base, endpoints(redis, cluster))
-    await start().started()
+    worker = start(encryption_key_file=tmp_path / "encryption.key")
+    await worker.started()
     ended = "select * from kronos.attempts where status = 'SUCCESS'"
     await until(lambda: len(records(superuser, ended)) == 4, "the deliveries")
 
     for name, region, version in (("kept", "eu", 1), ("newest", "us", 2)):
-        ((_, fields),) = redis.entries(name)
+        ((_, fields),) = redis.entries(name, password=SECRETS["pw"])
         (record,) = cluster.records(name, 1)
         headers = {key: value.decode() for key, value in record.headers()}
         value = orjson.loads(record.value())
         for told, job in ((fields, f"stream-{name}"), (value, f"topic-{name}")):
             assert (told["region"], told["text"]) == (region, f"{region} 7")
             assert (str(told["n"]), str(told["attempt"])) == ("7", "1")
-            assert (told["job"], told["cause"]) == (job, "MANUAL")
+            assert (told["job"], told["cause"], told["token"]) == (job, "MANUAL", SECRETS["token"])
             assert told["local"].endswith("+05:30")
             assert datetime.fromisoformat(told["local"]) == datetime.fromisoformat(told["at"])
             execution = client.get(f"{base}/executions/{told['execution']}").json()
@@ -103,3 +112,7 @@ async def test_messages_name_what_they_are_of_and_keep_their_version(
         assert (tried.status_code, execution["status"], place in execution["output"]) == (200, "SUCCESS", True)
         assert tried.json()["attempt"]["request"]["type"] in ("REDIS_STREAM", "KAFKA")
     assert cluster.records("kept", 2)[1].key() is None  # it is the job's name, and a test has no job
+    stored = records(superuser, "select to_jsonb(attempt)::text as text from kronos.attempts as attempt")
+    assert len(stored) == 6
+    assert not any("canary" in each["text"] for each in stored)
+    assert "canary" not in worker.log
