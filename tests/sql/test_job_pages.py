@@ -141,15 +141,13 @@ def test_pages_are_the_list_cut_in_pieces(jobs: Jobs, seed: int) -> None:
     assert jobs.paged(filters, limit=chance.choice([7, 51, 201])) == jobs.wanted(filters)
 
 
-@pytest.mark.parametrize("rows", [4000, 60, 12])
+@pytest.mark.parametrize("rows", [400, 60])
 def test_a_text_that_names_very_many_endpoints_finds_the_same(jobs: Jobs, rows: int) -> None:
-    found = {limit: jobs.paged(_NONE | {"q": "e-"}, limit=limit) for limit in (7, 51)}
     with jobs.connection.transaction(force_rollback=True):
         take_endpoints_for_many(jobs.connection, rows=rows)
-        for limit, wanted in found.items():
-            for filters in (_NONE, _NONE | {"trigger": "CRON"}, _NONE | {"status": "ACTIVE"}):
-                assert jobs.paged(filters | {"q": "e-"}, limit=limit) == jobs.wanted(filters | {"q": "e-"})
-            assert jobs.paged(_NONE | {"q": "e-"}, limit=limit) == wanted
+        for some in ({}, {"trigger": "CRON", "status": "ACTIVE"}, {"endpoint": jobs.endpoints[0]}):
+            filters = _NONE | {"q": "e-"} | some
+            assert jobs.paged(filters, limit=51) == jobs.wanted(filters)
 
 
 @pytest.mark.parametrize("name", ["endpoint", "trigger", "status", "tag", "q"])

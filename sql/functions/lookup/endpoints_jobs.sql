@@ -15,8 +15,8 @@ declare
     v_near record;      -- what was found without a look at each endpoint, and what was not looked for
 begin
     if cardinality(p_endpoint_ids) > c_many then
-        v_near := kronos.newest_jobs(p_endpoint_ids, p_triggers, p_statuses, p_created_after, p_created_before,
-                                     p_before_created_at, p_before_id, p_limit);
+        v_near := kronos.newest_jobs(p_endpoint_ids, p_triggers, p_statuses, p_created_after,
+                                     p_created_before, p_before_created_at, p_before_id, p_limit);
     else
         select '{}'::uuid[] as job_ids, '{}'::timestamptz[] as made,
                array_agg(wanted.trigger) as rest_triggers, array_agg(wanted_too.status) as rest_statuses

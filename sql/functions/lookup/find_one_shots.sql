@@ -5,7 +5,8 @@
 -- time of creation, to half a millisecond, so what is in an older week is older. A week's locks are given
 -- back when it is done. Each endpoint's, IMMEDIATE or DELAYED, are read in their index's order, and merged.
 -- Of very many endpoints what is newest of the workspace is read first (newest_live_one_shots,
--- newest_done_one_shots), and the endpoints are asked only where that does not fill the page. The caller looks the endpoints up in its own workspace.   Returns: newest first.
+-- newest_done_one_shots), and the endpoints are asked only where that does not fill the page. The caller
+-- looks the endpoints up in its own workspace.   Returns: newest first.
 create or replace function kronos.find_one_shots(
     p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_prefix text, p_created_after timestamptz,
     p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer

@@ -27,7 +27,8 @@ begin
     made := '{}';
     is_whole := true;
     for v_week in
-        select noted.week::timestamp at time zone 'UTC' as starts_at, array_agg(distinct noted.status) as statuses
+        select noted.week::timestamp at time zone 'UTC' as starts_at,
+               array_agg(distinct noted.status) as statuses
           from kronos.history_weeks as noted
          where noted.subject_id = v_workspace and noted.status <> 'ODD'
          group by noted.week
@@ -41,9 +42,11 @@ begin
         foreach v_width in array array[4 * p_limit, c_rows] loop
             exit when v_left <= 0;
             begin
-                v_found := kronos.done_one_shots_within(p_endpoint_ids, p_immediates, p_prefix, p_after, p_before,
-                                                        p_before_created_at, p_before_id, p_limit,
-                                                        v_week.statuses, v_week.starts_at, v_width);
+                v_found := kronos.done_one_shots_within(
+                               p_endpoint_ids, p_immediates, p_prefix, p_after, p_before,
+                               p_before_created_at, p_before_id, p_limit, v_week.statuses,
+                               v_week.starts_at, v_width
+                           );
                 raise sqlstate 'KR020' using message = 'the week is done: its locks are given back';
             exception when sqlstate 'KR020' then
                 null;
@@ -58,7 +61,8 @@ begin
           from (select either.id, either.at
                   from (select so_far.id, so_far.at from unnest(job_ids, made) as so_far (id, at)
                          union all
-                        select week.id, week.at from unnest(v_found.job_ids, v_found.made) as week (id, at)) as either
+                        select week.id, week.at
+                          from unnest(v_found.job_ids, v_found.made) as week (id, at)) as either
                  order by either.at desc, either.id desc
                  limit p_limit) as top;
     end loop;

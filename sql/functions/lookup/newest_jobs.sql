@@ -43,7 +43,8 @@ begin
              group by read.nth
             having count(*) = v_width and count(*) filter (where read.is_wanted) < p_limit
         )
-        select coalesce(array_agg(read.job_id), '{}') as ids, coalesce(array_agg(read.created_at), '{}') as at,
+        select coalesce(array_agg(read.job_id), '{}') as ids,
+               coalesce(array_agg(read.created_at), '{}') as at,
                (select array_agg(rest_triggers[rest.nth] order by rest.nth) from rest) as triggers,
                (select array_agg(rest_statuses[rest.nth] order by rest.nth) from rest) as statuses
           into v_found
