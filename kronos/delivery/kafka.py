@@ -282,6 +282,9 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
 
     async def _request(self, connection: _KafkaConnection, records: Sequence[_Pending]) -> None:
         by_partition: dict[TopicPartition, list[_Pending]] = {}
+        # A delivery that has ended since is another attempt's to send.
+        if not (records := [each for each in records if not each.acknowledged.done()]):
+            return
         for each in records:
             by_partition.setdefault(each.partition, []).append(each)
             each.progress.is_sent = True
