@@ -141,6 +141,25 @@ async def test_a_start_that_failed_after_all_had_left_is_no_later_deliverys() ->
     assert outcome.status == "SUCCESS"
 
 
+async def test_metadata_that_makes_no_sense_is_asked_for_again() -> None:
+    """Once nobody asked again: the client was of no use any more, and could not be closed."""
+    asked = 0
+
+    def reply(key: int, request: bytes) -> bytes | None:
+        nonlocal asked
+        asked += key == 3
+        if key != 3 or asked > 2:
+            return None
+        topics = 0 if asked == 1 else -1  # none; null
+        address = struct.pack(">h", 9) + b"127.0.0.1" + struct.pack(">ih", broker.port, -1)
+        return struct.pack(">ii", 1, 1) + address + struct.pack(">ii", 1, topics)
+
+    async with ScriptedBroker(reply=reply) as broker, Streams(LOCAL) as streams:
+        first, second = [await streams.deliver(to(broker.bootstrap), RECORD, seconds=SECONDS) for _ in range(2)]
+    assert (first.status, error_type(first), first.retryable) == ("FAILED", "bad_response", True)
+    assert second.status == "SUCCESS"
+
+
 class Ended:
     """A resolver whose look-ups are ended by somebody else."""
 
