@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import AIOKafkaConnection, AIOKafkaProtocol, CloseReason, ScramAuthenticator
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
@@ -37,6 +38,8 @@ _MOST_CLUSTERS = 64
 _SILENT_SECONDS = 10.0
 _METADATA_SECONDS = 300.0
 _PAUSE_SECONDS = 0.05
+_METADATA = "metadata"
+"""Among a client's failures: no broker's, but what one has answered."""
 # Brokers take a batch of 1 MiB, unless they are set to less, and refuse a larger one whole.
 _MOST_TOGETHER = 256 * 1024
 _MOST_ITERATIONS = 1_000_000
@@ -231,6 +234,17 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
             self._conns[node_id, group] = made
             return made
 
+    async def _metadata_update(self, cluster_metadata: ClusterMetadata, topics: set[str]) -> bool:
+        """As the base's, which an answer that makes no sense ends, and with it the task that asks: nobody would ask
+        again."""
+        try:
+            is_known = bool(await super()._metadata_update(cluster_metadata, topics))
+        except Exception as error:
+            self._failures[_METADATA] = error
+            return False
+        self._failures.pop(_METADATA, None)
+        return is_known
+
     async def partition_of(self, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, _KafkaConnection]:
         """Where a record with this key goes, and the connection to its leader. Raises BrokerError; waits until the
         topic is known."""
@@ -282,6 +296,9 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
 
     async def _request(self, connection: _KafkaConnection, records: Sequence[_Pending]) -> None:
         by_partition: dict[TopicPartition, list[_Pending]] = {}
+        # A delivery that has ended since is another attempt's to send.
+        if not (records := [each for each in records if not each.acknowledged.done()]):
+            return
         for each in records:
             by_partition.setdefault(each.partition, []).append(each)
             each.progress.is_sent = True

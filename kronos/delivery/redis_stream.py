@@ -1,6 +1,7 @@
 """Adds entries to streams of Redis servers, over redis-py's connections. Nothing is sent twice."""
 
 import asyncio
+import re
 import select
 import time
 from dataclasses import replace
@@ -25,6 +26,7 @@ _SWEEP_SECONDS = 5.0
 _MOST_IDLE = 512
 _MOST_ANSWER_BYTES = 16 * 1024
 """Of a log-in, and of each entry: its id has 20, an error a line. Arrays have as many pieces as a server likes."""
+_ENTRY_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 _CLUSTER = (
     "the server is a node of a Redis Cluster and sends this stream elsewhere; endpoints deliver to one server: name "
     "the node that has the stream's slot, or a server outside of a cluster"
@@ -213,10 +215,10 @@ async def _add(connection: _RedisConnection, to: RedisStream, message: Message, 
             raise _refusal(error) from error
         why = "the entry was sent, then the connection ended without an answer; whether it is kept is not known"
         raise BrokerError("closed_without_answer", why, is_unknown=True) from error
-    if not isinstance(answer, bytes):
+    if not (isinstance(answer, bytes) and _ENTRY_ID.fullmatch(answer)):
         why = "the server answered with something else than an entry's id: it is no Redis server"
         raise BrokerError("bad_response", why, is_unknown=True)
-    return answer[:64].decode("ascii", "replace")
+    return answer.decode("ascii")
 
 
 def _named(error: Exception) -> BrokerError:

@@ -21,8 +21,9 @@ _KEPT_SECONDS = 10.0
 _KEPT_BYTES, _EACH_BYTES, _MADE_OF_EACH = 16 * 1024 * 1024, 2 * 1024 * 1024, 2048
 # A secret of 64 kB is opened, and its mask made, in up to 15 ms. That is done beside the event loop.
 _MAX_BYTES_ON_LOOP = 16 * 1024
-# Keys are read again where a secret is under one that is not known, at most so often.
-_KEYS_AGAIN_SECONDS = 5.0
+# Keys are read again where a secret is under one that is not known; for one that was not there then either, so long
+# after, and after a multiple of how long that took: a command may take 10 s, and meanwhile nothing is delivered.
+_KEYS_AGAIN_SECONDS, _REST_PER_READING = 5.0, 20.0
 _MOST_ROTATED = 10_000
 
 Version = tuple[str, int]
@@ -67,6 +68,7 @@ class Vault:
         self._source = source
         self._keys = keys
         self._keys_at = 0.0
+        self._absent: frozenset[str] = frozenset()  # keys that were looked for and not found
         self._kept: Cache[Version, Opened] = Cache(budget=_KEPT_BYTES, each=_EACH_BYTES)
         self._rotated: dict[str, float] = {}  # workspaces, and when a secret of theirs was
         self._all_rotated_at = 0.0
@@ -113,14 +115,17 @@ class Vault:
     async def _require_keys(self, key_ids: Iterable[str | None]) -> None:
         """Read the keys again where one is not known: an operator may have added it since the start."""
         known: tuple[str, ...] = self._keys.ids if self._keys is not None else ()
-        unknown = {key_id for key_id in key_ids if key_id is not None} - set(known)
-        if not unknown or not self._source.is_set or time.monotonic() < self._keys_at:
+        unknown = frozenset(key_id for key_id in key_ids if key_id is not None).difference(known)
+        began = time.monotonic()
+        if not unknown or not self._source.is_set or (unknown <= self._absent and began < self._keys_at):
             return
-        self._keys_at = time.monotonic() + _KEYS_AGAIN_SECONDS
         try:
             self._keys = await asyncio.to_thread(self._source.read)
         except KeysInvalid as error:
             self._say(str(error))
+        ended = time.monotonic()
+        self._keys_at = ended + max(_KEYS_AGAIN_SECONDS, _REST_PER_READING * (ended - began))
+        self._absent = (self._absent | unknown).difference(self._keys.ids if self._keys is not None else ())
 
     def _opened(self, wanted: Needs, sealed: Mapping[tuple[str, str], SealedSecret], read_at: float) -> Opened:
         values: dict[str, str] = {}

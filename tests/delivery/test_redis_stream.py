@@ -228,6 +228,8 @@ class Scripted:
         (None, ("UNKNOWN", "closed_without_answer", True)),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", ("UNKNOWN", "closed_without_answer", True)),
         (b":1\r\n", ("UNKNOWN", "bad_response", True)),
+        (b"+QUEUED\r\n", ("UNKNOWN", "bad_response", True)),
+        (b"$2\r\nno\r\n", ("UNKNOWN", "bad_response", True)),
         (b"*3\r\n:1\r\n:2\r\n:3\r\n", ("UNKNOWN", "bad_response", True)),
         (b"$2147483647\r\n", ("UNKNOWN", "closed_without_answer", True)),
         (b"*1\r\n" * 5000, ("UNKNOWN", "closed_without_answer", True)),

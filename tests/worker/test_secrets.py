@@ -421,6 +421,37 @@ async def test_a_key_that_was_added_since_the_start_is_found(
     await link.close()
 
 
+async def test_a_key_that_is_gone_for_good_hides_none_that_is_new(
+    superuser: psycopg.Connection, database_url: str, tmp_path: Path
+) -> None:
+    """For what was looked for in vain the keys are not read again at once, for another they are."""
+    gone, new = os.urandom(32), os.urandom(32)
+    count = tmp_path / "count"
+    path = tmp_path / "keys"
+    path.write_bytes(b64encode(os.urandom(32)) + b"\n")
+    source = KeySource(file=None, command=f"sh -c 'echo >> {count}; cat {path}'")
+    vault, link = Vault(source, source.read()), Link(database_url, "test", Outage())
+    wanted: list[dict[tuple[str, int], Needs]] = []
+    for slug, key in (("a", gone), ("b", new)):
+        (row,) = superuser.execute(
+            "insert into kronos.workspaces (slug, name) values (%s, %s) returning workspace_id", [slug, slug]
+        ).fetchall()
+        sealed = Keyring([key]).seal(Place(workspace_id=row[0], name="token", version=1), _TOKEN)
+        superuser.execute(_STORE, [row[0], sealed.key_id, sealed.nonce, sealed.ciphertext])
+        wanted.append({(str(uuid4()), 1): Needs(workspace_id=str(row[0]), names=("token",), signing=())})
+
+    async def opened(needs: dict[tuple[str, int], Needs]) -> tuple[bool, int]:
+        (found,) = (await vault.open(link, needs)).values()
+        return found.fault is None, len(count.read_text())
+
+    assert await opened(wanted[0]) == (False, 2)
+    path.write_bytes(b64encode(new) + b"\n")
+    assert await opened(wanted[1]) == (True, 3)
+    assert await opened(wanted[0]) == (False, 3)
+    assert _TOKEN not in repr(vault._kept.get(next(iter(wanted[1]))))
+    await link.close()
+
+
 async def test_a_worker_without_the_keys_does_not_start(
     superuser: psycopg.Connection, scene: Scene, start: Start, tmp_path: Path
 ) -> None:
