@@ -338,3 +338,27 @@ def test_no_operation_is_made_in_a_workspace_that_is_being_deleted(superuser: Co
             made.result(20)
     assert caught.value.sqlstate == "KR013"
     assert values(superuser, "select operation_id from kronos.operations") == []
+
+
+def test_sessions_that_found_it_due_at_the_same_time_keep_its_pace(superuser: Connection) -> None:
+    """Each looks for what is due, and comes to it up to a second later: another may have taken the step."""
+    operation_id = operation(superuser, failed_runs(superuser, 2)[0])
+    superuser.execute("update kronos.operations set per_second = 1, next_at = now() + interval '1 hour'")
+    assert advance(superuser, operation_id) == 0
+    superuser.execute("update kronos.operations set next_at = '-infinity'")
+    assert advance(superuser, operation_id) == 1
+
+
+def test_one_that_waits_for_its_workspace_is_no_reason_to_hurry_and_hides_no_other(superuser: Connection) -> None:
+    """Workers whose upkeep answers null call it four times a second, else after each delivery."""
+    endpoint, _ = failed_runs(superuser, 2)
+    for _ in range(30):
+        operation(superuser, endpoint)
+    superuser.execute(
+        "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
+        [endpoint.workspace_id],
+    )
+    assert value(superuser, "select backfilled from kronos.upkeep(100)") is None
+    other = operation(superuser, failed_runs(superuser, 2)[0])
+    assert value(superuser, "select kronos.advance_operations(100)") == 2
+    assert values(superuser, "select operation_id from kronos.operations where status = 'COMPLETED'") == [other]

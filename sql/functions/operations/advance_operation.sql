@@ -21,7 +21,7 @@ declare
 begin
     select * into v_operation
       from kronos.operations
-     where operation_id = p_operation_id and status = 'RUNNING'
+     where operation_id = p_operation_id and status = 'RUNNING' and next_at <= kronos.clock()
        for update skip locked;
     if not found
     or v_operation.kind = 'REDRIVE'

@@ -1,8 +1,9 @@
 -- advance_operations: a step of up to 20 RUNNING operations whose time has come, in no order, so that none
--- waits for ever behind the others, for a second at most. One that cannot go on ends as FAILED and stops no
--- other; what may pass (a lock, a shortage) is tried again half a second later. It costs an index's probe
--- while no operation is RUNNING.
--- Returns: how many rows were dealt with; null while no operation is RUNNING, or the instance is held.
+-- waits for ever behind the others, for a second at most. One that waits for its workspace (REDRIVE, while
+-- that is suspended) is none of them, and makes no call worth while. One that cannot go on ends as FAILED and
+-- stops no other; what may pass (a lock, a shortage) is tried again half a second later. It costs an index's
+-- probe while no operation is RUNNING.
+-- Returns: how many rows were dealt with; null while no operation can go on, or the instance is held.
 create or replace function kronos.advance_operations(p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -12,13 +13,20 @@ declare
     -- callers have other things to do
     v_until        timestamptz := kronos.clock() + interval '1 second';
 begin
-    if not exists (select from kronos.operations where status = 'RUNNING') or kronos.is_held() then
+    if kronos.is_held()
+    or not exists (select
+                     from kronos.operations as operation
+                     join kronos.workspaces as workspace using (workspace_id)
+                    where operation.status = 'RUNNING'
+                      and (operation.kind = 'DISCARD' or workspace.status = 'ACTIVE')) then
         return null;
     end if;
     for v_operation_id in
-        select operation_id
-          from kronos.operations
-         where status = 'RUNNING' and next_at <= kronos.clock()
+        select operation.operation_id
+          from kronos.operations as operation
+          join kronos.workspaces as workspace using (workspace_id)
+         where operation.status = 'RUNNING' and operation.next_at <= kronos.clock()
+           and (operation.kind = 'DISCARD' or workspace.status = 'ACTIVE')
          order by random()
          limit 20
     loop
