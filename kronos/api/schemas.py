@@ -26,6 +26,7 @@ from kronos.api.fields import (
     Title,
     WholeNumber,
     few_headers,
+    schema,
     shallow,
     whole,
 )
@@ -34,6 +35,7 @@ from kronos.model import (
     EndpointChoice,
     ExecutionStatus,
     JobStatus,
+    Json,
     JsonObject,
     Overlap,
     TickOutcome,
@@ -357,13 +359,13 @@ class ConfigCreate(ConfigPut):
 class PayloadSpecPut(Body):
     """A payload spec without its name, which stands in the path. What GET gives may be sent back whole."""
 
-    schema_: Annotated[JsonObject | bool, AfterValidator(shallow), WithJsonSchema({"type": ["object", "boolean"]})] = (
-        Field(
-            alias="schema",
-            description="A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References stay within it; patterns "
-            "have no look-around and no back-references, because they are matched in linear time.",
-            examples=[{"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}],
-        )
+    schema_: Annotated[
+        Json, AfterValidator(schema), AfterValidator(shallow), WithJsonSchema({"type": ["object", "boolean"]})
+    ] = Field(
+        alias="schema",
+        description="A JSON Schema of draft 2020-12: at most 64 KiB as JSON. References stay within it; patterns "
+        "have no look-around and no back-references, because they are matched in linear time.",
+        examples=[{"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}],
     )
 
 
