@@ -312,6 +312,7 @@ Cron = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CRON_CHARACTERS}),
 ]
 Text = Annotated[str, AfterValidator(_shown), Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
+Zone = Annotated[str, Field(min_length=1, max_length=64)]
 Title = Annotated[
     str,
     Field(min_length=1, max_length=200),
