@@ -202,7 +202,7 @@ def refuse_condition(
     """Raises PreconditionFailed where a condition excludes the version that is there."""
     if present.version in known or (if_match is not None and present.version not in if_match):
         raise errors.PreconditionFailed(
-            f"the {kind.what} {present.name!r} is at version {present.version}, which the condition excludes"
+            f"the {kind.what} {present.name!r} is at version {present.version} already, which the condition excludes"
         )
 
 

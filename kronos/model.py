@@ -240,7 +240,7 @@ class Backfill:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOperation:
     """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so far,
-    `failures` by reason."""
+    `failures` by reason. `endpoint_version`: of a REDRIVE alone."""
 
     operation_id: UUID
     workspace: str
@@ -248,7 +248,7 @@ class BulkOperation:
     status: OperationStatus
     status_reason: JsonObject | None
     filter: JsonObject
-    endpoint_version: EndpointChoice
+    endpoint_version: EndpointChoice | None
     per_second: int | None
     total: int
     done: int

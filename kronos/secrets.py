@@ -179,7 +179,7 @@ async def _store(
     if stored.signs_for is not None:
         detail = "it is no signing key: whsec_ and 24 to 64 bytes in base64, or whsk_ and 32 of them"
         raise errors.Conflict(
-            f"the secret {name!r} signs deliveries to the endpoint {stored.signs_for!r}, and the new value cannot",
+            f"the secret {name!r} signs deliveries to the endpoint {stored.signs_for!r}, and the new value is no key",
             faults=(Fault(pointer="/value", detail=detail, hint="Store it under another name."),),
         )
     return secrets[0] if stored.is_stored else None
@@ -208,7 +208,9 @@ def _require(
 
 
 def _excluded(name: str, version: int) -> errors.PreconditionFailed:
-    return errors.PreconditionFailed(f"the secret {name!r} is at version {version}, which the condition excludes")
+    return errors.PreconditionFailed(
+        f"the secret {name!r} is at version {version} already, which the condition excludes"
+    )
 
 
 def _not_found(view: WorkspaceView, name: str) -> errors.SecretNotFound:

@@ -84,5 +84,5 @@ def _owner(admin_database_url: str) -> Iterator[session.Connection]:
 def _refused(error: psycopg.Error) -> errors.KronosError:
     told = errors.from_database(error)
     if isinstance(told, errors.SqlGrantRefused) and error.diag.message_hint:
-        return errors.SqlGrantRefused(f"{told.detail}. {error.diag.message_hint}")
+        return errors.SqlGrantRefused(f"{told.detail}\nhint: {error.diag.message_hint}")
     return told

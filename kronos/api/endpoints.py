@@ -12,17 +12,10 @@ from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest
 from kronos.api.dependencies import KEY, EndpointName, IdempotencyKey, IfMatch, IfNoneMatch, NewEndpointName, View
 from kronos.api.document import answers, problems
+from kronos.api.endpoint_schemas import EndpointCreate, EndpointPut, EndpointRender, EndpointTest, HttpEndpointPut
 from kronos.api.operation import Operation
 from kronos.api.requests import new_endpoint
-from kronos.api.schemas import (
-    ChangeQuery,
-    EndpointCreate,
-    EndpointPut,
-    EndpointRender,
-    EndpointTest,
-    HttpEndpointPut,
-    PageQuery,
-)
+from kronos.api.schemas import ChangeQuery, PageQuery
 from kronos.database import WorkspaceView
 from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedRecord, Sample, TriedDelivery
 from kronos.endpoints import NewEndpoint

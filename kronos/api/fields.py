@@ -224,6 +224,13 @@ def _flag_text(text: object) -> object:
     return text == "true" if isinstance(text, str) else text
 
 
+def schema(value: Json) -> Json:
+    """What a JSON Schema can be. Raises PydanticCustomError."""
+    if not isinstance(value, dict | bool):
+        _refuse("a JSON Schema is an object, or true or false", 'Write one such as {"type":"object"}.')
+    return value
+
+
 def shallow(value: Json) -> Json:
     """A document whose numbers PostgreSQL gives back in no more than the bytes of an input. Raises
     PydanticCustomError."""
@@ -305,6 +312,7 @@ Cron = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_CRON_CHARACTERS}),
 ]
 Text = Annotated[str, AfterValidator(_shown), Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
+Zone = Annotated[str, Field(min_length=1, max_length=64)]
 Title = Annotated[
     str,
     Field(min_length=1, max_length=200),

@@ -6,20 +6,16 @@ from datetime import datetime
 from typing import cast
 
 from kronos import errors, schedules
-from kronos.api.schemas import (
-    BackfillCreate,
+from kronos.api.endpoint_schemas import (
     BrokerTls,
     HttpEndpointPut,
     HttpSpec,
-    JobCreate,
-    JobPatch,
-    JobPause,
     KafkaEndpointPut,
     KafkaSpec,
     RedisStreamEndpointPut,
     RedisStreamSpec,
-    SchedulePreview,
 )
+from kronos.api.schemas import BackfillCreate, JobCreate, JobPatch, JobPause, SchedulePreview
 from kronos.backfills import NewBackfill
 from kronos.changes import JobChanges
 from kronos.delivery import destinations, drivers, template

@@ -17,6 +17,13 @@ Model = TypeVar("Model", bound=BaseModel)
 MAX_FAULTS = 20
 # Of what is reported: a name that is no field may be a megabyte long.
 _MAX_POINTER, _MAX_NAME = 256, 64
+# pydantic names Python's types; who sent JSON knows its own.
+_IN_JSON = {
+    "dict_type": "input should be an object",
+    "model_type": "input should be an object",
+    "model_attributes_type": "input should be an object",
+    "list_type": "input should be an array",
+}
 
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
@@ -91,6 +98,10 @@ def _fault(
         kind == "too_long" and context.get("field_type") == "Value"
     ):  # a text that was judged before its length: pydantic has items of it
         message = f"string should have at most {context['max_length']} characters"
+    elif kind in ("too_short", "too_long"):
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        message = f"input should have {bound} items, not {context['actual_length']}"
+    message = _IN_JSON.get(kind, message)
     expected = context.get("expected")
     hint = (
         f"Write {expected}."

@@ -62,4 +62,8 @@ def abandon(key_id: str) -> None:
         abandoned = resealing.abandon(url, key_id)
     except errors.KronosError as error:
         raise environment.refusal(error) from None
-    click.echo(f"{abandoned} secrets under the key {key_id} were given up: set them again")
+    click.echo(
+        f"{abandoned} secrets under the key {key_id} were given up: set them again"
+        if abandoned
+        else f"no secret is under the key {key_id}: nothing was changed; `kronos doctor` names the keys that are missed"
+    )

@@ -89,6 +89,9 @@ def revoke_sql(slug: str, role: str, home: Path | None) -> None:
 def ls_sql(home: Path | None) -> None:
     """The database roles that make jobs by SQL, and of which workspace."""
     url, _ = instance(home)
-    for each in done(lambda: sql_grants.listed(url)):
+    found = done(lambda: sql_grants.listed(url))
+    if not found:
+        click.echo("no role makes jobs by SQL yet; let one: kronos workspace grant-sql SLUG ROLE", err=True)
+    for each in found:
         gone = "" if each.is_there else "  (there is no such role)"
         click.echo(f"{each.role_name}  {each.workspace}{gone}")

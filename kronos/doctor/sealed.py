@@ -27,7 +27,7 @@ def secrets(connection: session.Connection, source: KeySource) -> Finding:
             detail="; ".join(
                 f"{other.secrets} under the key {other.key_id}, which is not at hand: {other.told}" for other in unknown
             ),
-            meaning="deliveries that need these secrets fail",
+            meaning="where the workers lack it as well, deliveries that need these secrets fail",
             fix=resealing.fault([other.key_id for other in unknown], keys),
         )
     if others:

@@ -43,16 +43,14 @@ with made as (
 select backfill_id, kronos.advance_backfill(backfill_id, 1000) as executions from made;
 
 -- name: get_backfill
-select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, include, ticks,
-       created, redriven, left_out, progress, created_at, completed_at
+select {Backfill}
   from kronos.backfill_details
  where workspace_id = kronos.current_workspace_id()
    and backfill_id = %(backfill_id)s;
 
 -- name: list_backfills
 -- Of all versions of the job.
-select backfill_id, job_id, workspace, status, status_reason, from_at, to_at, max_active, include, ticks,
-       created, redriven, left_out, progress, created_at, completed_at
+select {Backfill}
   from kronos.backfill_details
  where workspace_id = kronos.current_workspace_id()
    and first_version_id = (select job.first_version_id

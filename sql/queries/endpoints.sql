@@ -88,8 +88,7 @@ with named as materialized (
 select endpoint_id, version from endpoint;
 
 -- name: get_endpoint
-select endpoint_id, workspace, name, title, type, version, payload_spec, config, use, spec, retry_policy,
-       max_in_flight, signing_secrets, created_at, updated_at
+select {Endpoint}
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
@@ -114,8 +113,7 @@ with found as materialized (
      cross join lateral kronos.fitting_endpoints(found.ids, %(limit)s::integer,
                                                  %(bytes)s::integer) as kept (ids)
 )
-select endpoint_id, workspace, name, title, type, version, payload_spec, config, use, spec, retry_policy,
-       max_in_flight, signing_secrets, created_at, updated_at, more_follow as _more
+select {Endpoint}, more_follow as _more
   from page
   join kronos.endpoint_details as endpoint on endpoint.endpoint_id = any (page.ids)
  where workspace_id = kronos.current_workspace_id()

@@ -1,7 +1,5 @@
 -- name: get_execution
-select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason,
-       scheduled_at, run_at, started_at, completed_at, duration_ms, attempt_count, max_attempts, tick_count,
-       input, output, error, worker_id, created_at
+select {Execution}
   from kronos.read_executions(array[%(execution_id)s::uuid]) as execution
  where workspace_id = kronos.current_workspace_id();
 
@@ -16,9 +14,7 @@ with page as materialized (
                                          %(before_created_at)s::timestamptz, %(before_id)s::uuid,
                                          %(limit)s::integer + 1) as found) as ids
 )
-select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason,
-       scheduled_at, run_at, started_at, completed_at, duration_ms, attempt_count, max_attempts, tick_count,
-       input, output, error, worker_id, created_at,
+select {Execution},
        count(*) over () < cardinality(page.ids) as _more
   from page
  cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
@@ -39,9 +35,7 @@ with page as materialized (
                                                       %(before_id)s::uuid, %(limit)s::integer + 1) as found
             where job.job_ids is not null) as ids
 )
-select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause, status, status_reason,
-       scheduled_at, run_at, started_at, completed_at, duration_ms, attempt_count, max_attempts, tick_count,
-       input, output, error, worker_id, created_at,
+select {Execution},
        count(*) over () < cardinality(page.ids) as _more
   from page
  cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
@@ -50,8 +44,7 @@ select execution_id, job_id, job_name, workspace, endpoint, endpoint_type, cause
 
 -- name: list_attempts
 -- Those after number %(after)s, as long as they are no more than %(bytes)s.
-select attempt_number, status, started_at, completed_at, duration_ms, request, response, error, worker_id,
-       endpoint_version, more_follow as _more
+select {Attempt}, more_follow as _more
   from kronos.read_attempt_page(%(execution_id)s, %(after)s::integer, %(limit)s::integer, %(bytes)s::integer)
  where workspace_id = kronos.current_workspace_id()
  order by attempt_number;

@@ -256,6 +256,7 @@ def test_a_discard_leaves_the_history_and_says_so(api: httpx.Client, base: str, 
     (one,) = failing.one_shots(1)
     (other,) = failing.one_shots(1, "other")
     begun = api.post(f"{base}/dead-letters/discard", json={"endpoint": "sink"})
+    assert begun.json()["endpoint_version"] is None  # what is discarded goes nowhere
     failing.steps()
     over = ended(api, base, begun)
     assert (over["kind"], over["status"], over["done"]) == ("DISCARD", "COMPLETED", 1)

@@ -13,6 +13,7 @@ from collections_of_garbage import of_new_objects_alone
 from kronos import errors
 from kronos.api import schemas
 from kronos.api.call import Call
+from kronos.api.endpoint_schemas import EndpointPut
 from kronos.api.fields import MAX_INPUT_BYTES
 from kronos.api.requests import new_endpoint, new_job
 from kronos.delivery import template
@@ -42,23 +43,23 @@ def members(count: int) -> bytes:
 
 
 HEAVY: dict[str, tuple[bytes, Any]] = {
-    "literal braces": (endpoint(b'"' + b"\\\\{{" * 240_000 + b'"'), schemas.EndpointPut),
-    "literal braces that may be": (endpoint(b'"' + b"\\\\{{" * 60_000 + b'"'), schemas.EndpointPut),
-    "names": (endpoint(b'"' + b"{{input.a}}" * 23_000 + b'"'), schemas.EndpointPut),
-    "open braces": (endpoint(b'"' + b"{{" * 130_000 + b'"'), schemas.EndpointPut),
-    "small objects": (endpoint(b"[" + b'{"a":1},' * 30_000 + b"1]"), schemas.EndpointPut),
-    "small arrays": (endpoint(b"[" + b"[]," * 80_000 + b"1]"), schemas.EndpointPut),
+    "literal braces": (endpoint(b'"' + b"\\\\{{" * 240_000 + b'"'), EndpointPut),
+    "literal braces that may be": (endpoint(b'"' + b"\\\\{{" * 60_000 + b'"'), EndpointPut),
+    "names": (endpoint(b'"' + b"{{input.a}}" * 23_000 + b'"'), EndpointPut),
+    "open braces": (endpoint(b'"' + b"{{" * 130_000 + b'"'), EndpointPut),
+    "small objects": (endpoint(b"[" + b'{"a":1},' * 30_000 + b"1]"), EndpointPut),
+    "small arrays": (endpoint(b"[" + b"[]," * 80_000 + b"1]"), EndpointPut),
     "nested arrays": (job(b"[" * 480_000 + b"]" * 480_000), schemas.JobCreate),
     "flat arrays": (job(b"[" + b"[]," * 320_000 + b"1]"), schemas.JobCreate),
     "numbers": (job(b"[" + b"1," * 480_000 + b"1]"), schemas.JobCreate),
     "exponents": (job(b"[" + b"1e300," * 40_000 + b"1]"), schemas.JobCreate),
     "unknown fields": (b"{" + members(80_000) + b"}", schemas.JobCreate),
-    "unknown fields within": (b'{"type":"HTTP","spec":{' + members(80_000) + b"}}", schemas.EndpointPut),
+    "unknown fields within": (b'{"type":"HTTP","spec":{' + members(80_000) + b"}}", EndpointPut),
     "a long unknown field": (b'{"' + b"x" * 1_000_000 + b'":1}', schemas.JobCreate),
     "wrong tags": (b'{"endpoint":"a","trigger":"CRON","tags":[' + b"1," * 480_000 + b"1]}", schemas.JobCreate),
     "wrong headers": (
         b'{"type":"HTTP","spec":{"url":"http://a.b/","headers":{' + members(80_000) + b"}}}",
-        schemas.EndpointPut,
+        EndpointPut,
     ),
 }
 
@@ -83,7 +84,7 @@ async def test_a_large_body_does_not_hold_up_the_event_loop(kind: str) -> None:
     refusal = None
     try:
         read = await call.read(model)
-        if model is schemas.EndpointPut:
+        if model is EndpointPut:
             await call.aside(lambda: new_endpoint("e", read.root, POLICY))
         else:
             new_job(read, None)
@@ -129,7 +130,7 @@ async def test_numbers_count_as_postgresql_writes_them(number: bytes) -> None:
     """4,000 times 1e300 are 24 kB here and 1.2 MB in every answer and delivery."""
     refusal = await refused(job(b"[" + (number + b",") * 4000 + b"1]"), schemas.JobCreate)
     assert refusal.faults[0].pointer == "/input"
-    refusal = await refused(endpoint(b"[" + (number + b",") * 4000 + b"1]"), schemas.EndpointPut)
+    refusal = await refused(endpoint(b"[" + (number + b",") * 4000 + b"1]"), EndpointPut)
     assert refusal.faults[0].pointer == "/spec/body_template"
 
     await call_with(job(b"[" + (number + b",") * 400 + b"1]")).read(schemas.JobCreate)
@@ -142,8 +143,8 @@ async def test_texts_that_look_like_numbers_count_as_texts() -> None:
 
 
 async def test_the_largest_template_is_as_large_as_the_largest_input() -> None:
-    await call_with(endpoint(b'"' + b"x" * (MAX_INPUT_BYTES - 2) + b'"')).read(schemas.EndpointPut)
-    refusal = await refused(endpoint(b'"' + b"x" * (MAX_INPUT_BYTES - 1) + b'"'), schemas.EndpointPut)
+    await call_with(endpoint(b'"' + b"x" * (MAX_INPUT_BYTES - 2) + b'"')).read(EndpointPut)
+    refusal = await refused(endpoint(b'"' + b"x" * (MAX_INPUT_BYTES - 1) + b'"'), EndpointPut)
     assert refusal.faults[0].pointer == "/spec/body_template"
 
 

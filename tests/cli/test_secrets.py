@@ -183,6 +183,7 @@ def test_a_lost_key_is_given_up_and_its_secrets_are_set_again(
     key_file.write_text(b64encode(os.urandom(32)).decode())
     given_up = run("secrets", "abandon", lost)
     assert given_up.output == f"1 secrets under the key {lost} were given up: set them again\n"
+    assert "nothing was changed" in run("secrets", "abandon", lost).output
     assert value(superuser, "select ciphertext is null from kronos.secrets")
     assert run("secret", "set", "token", input=_CANARY).exit_code == 0
     assert opened(superuser, ring(key_file)) == {"token": _CANARY}

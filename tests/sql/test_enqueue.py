@@ -425,7 +425,7 @@ def test_who_cannot_be_granted_and_why(shared: Connection, app: App, other: App,
     for workspace, role, why in (
         ("nobody", app.role, "there is no workspace nobody"),
         (app.slug, "nobody", "there is no role nobody"),
-        (app.slug, "postgres", "it may do anything"),
+        (app.slug, "postgres", "a superuser"),
         (app.slug, "kronos_api", "Kronos's own"),
         (app.slug, group, "cannot log in"),
         (other.slug, app.role, f"makes jobs of workspace {app.slug}"),
@@ -453,12 +453,16 @@ def test_the_command_line_grants_lists_and_revokes(
 
     assert kronos("revoke-sql", app.slug, app.role).stdout == f"role {app.role} makes no more jobs\n"
     assert "could make none" in kronos("revoke-sql", app.slug, app.role).stdout
+    monkeypatch.setattr("kronos.sql_grants.listed", lambda url: [])
+    assert "no role makes jobs by SQL yet" in kronos("ls-sql").stderr
+    monkeypatch.undo()
+    monkeypatch.setenv("KRONOS_DATABASE_URL", module_database_url)
     assert kronos("grant-sql", app.slug, app.role).stdout.startswith(
         f"role {app.role} makes jobs of workspace {app.slug}"
     )
     assert f"{app.role}  {app.slug}\n" in kronos("ls-sql").stdout
     refused = kronos("grant-sql", app.slug, "nobody_here")
-    assert (refused.exit_code, "there is no role nobody_here. create it first" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "there is no role nobody_here\nhint: create it first" in refused.stderr) == (1, True)
     app.enqueue(app.endpoint)
 
 

@@ -22,7 +22,7 @@ begin
                                      hint = format('create it first: create role %I login', p_role);
     elsif starts_with(p_role, 'kronos_') or v_role.rolsuper or v_role.rolbypassrls then
         raise sqlstate 'KR024' using
-            message = format('role %s is Kronos''s own, or no wall holds it: it may do anything', p_role),
+            message = format('role %s is Kronos''s own, a superuser, or past row level security', p_role),
             hint = 'name the role that the application logs in as, without superuser and bypassrls';
     elsif not v_role.rolcanlogin then
         raise sqlstate 'KR024' using
@@ -40,7 +40,7 @@ begin
         raise sqlstate 'KR024' using
             message = format('role %s makes jobs of workspace %s, and a role has one workspace', p_role,
                              v_other),
-            hint = format('kronos workspace revoke-sql %s %s', v_other, p_role);
+            hint = format('end that first: kronos workspace revoke-sql %s %s', v_other, p_role);
     end if;
     insert into kronos.sql_grants (role_name, workspace_id)
     values (p_role, v_workspace.workspace_id)

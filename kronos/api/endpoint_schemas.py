@@ -1,0 +1,284 @@
+"""What endpoints may hold, field by field, of each type: bounds, defaults, and an example for documentation and
+hints."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, RootModel
+
+from kronos.api.fields import (
+    Body,
+    EndpointName,
+    Input,
+    JobName,
+    SecretName,
+    Template,
+    Time,
+    Title,
+    Zone,
+    few_headers,
+    whole,
+)
+from kronos.model import VersionUse
+
+_DAY_MS = 24 * 60 * 60 * 1000
+
+
+class RetryPolicyBody(Body):
+    """What happens after an attempt that failed. `max_delay_ms` is at least `initial_delay_ms`."""
+
+    max_attempts: int = Field(default=5, ge=1, le=100, description="Attempts in all.", examples=[5])
+    backoff: Literal["fixed", "linear", "exponential"] = Field(
+        default="exponential", description="How the delay grows from attempt to attempt.", examples=["exponential"]
+    )
+    initial_delay_ms: int = Field(
+        default=1000, ge=0, le=_DAY_MS, description="From the end of the first attempt.", examples=[1000]
+    )
+    max_delay_ms: int = Field(default=60_000, ge=0, le=_DAY_MS, description="No delay is longer.", examples=[60000])
+    max_retry_after_seconds: int = Field(
+        default=3600,
+        ge=0,
+        le=31 * 24 * 3600,
+        description="Of what the receiver asks for by Retry-After, so much is waited; 0: none of it.",
+        examples=[86400],
+    )
+    max_crashes: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="Attempts that may be lost with their worker; 0 delivers at most once.",
+        examples=[3],
+    )
+
+
+_Pem = Annotated[str, Field(min_length=1, max_length=64 * 1024)]
+_PEM_EXAMPLE = "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"
+_Secret = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class HttpSpec(Body):
+    """An HTTP request, with templates such as {{input.report.id}}."""
+
+    url: str = Field(
+        min_length=1,
+        max_length=2048,
+        description="Absolute http or https URL.",
+        examples=["https://example.com/hooks/report"],
+    )
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
+        default="POST", description="Its method.", examples=["POST"]
+    )
+    headers: Annotated[dict[str, str], BeforeValidator(few_headers)] = Field(
+        default_factory=dict, description="Headers beside Kronos's own.", examples=[{"X-Team": "reports"}]
+    )
+    body_template: Template = Field(
+        default=None, description="The body; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
+    )
+    timeout_ms: int = Field(
+        default=30_000, ge=1, le=900_000, description="For the whole request, in milliseconds.", examples=[30000]
+    )
+    expected_status_codes: list[Annotated[int, Field(ge=100, le=599), BeforeValidator(whole)]] = Field(
+        default_factory=list,
+        max_length=100,
+        description="What counts as success; 200 to 299 by default.",
+        examples=[[200, 202]],
+    )
+
+
+class BrokerTls(Body):
+    """TLS with a broker: what is trusted besides the system's authorities, and the certificate that is shown. PEM."""
+
+    ca_certificate: _Pem | None = Field(default=None, description="An authority.", examples=[_PEM_EXAMPLE])
+    client_certificate: _Pem | None = Field(default=None, description="Shown to the broker.", examples=[_PEM_EXAMPLE])
+    client_key: _Secret | None = Field(
+        default=None, description="Its key: a template of a secret.", examples=["{{secret.broker-key}}"]
+    )
+
+
+class SaslBody(Body):
+    """How a Kafka cluster is logged in to."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        description="PLAIN shows the password to the broker: use it with tls.", examples=["SCRAM-SHA-512"]
+    )
+    username: Annotated[str, Field(min_length=1, max_length=256)] = Field(description="Whom as.", examples=["kronos"])
+    password: _Secret = Field(description="A template of a secret.", examples=["{{secret.kafka}}"])
+
+
+class RedisStreamSpec(Body):
+    """An entry of a Redis stream (XADD), with templates such as {{input.report.id}}."""
+
+    redis_url: str = Field(
+        min_length=1,
+        max_length=2048,
+        description="redis://host:port/db, or rediss:// for TLS, without a user name or password.",
+        examples=["redis://redis.example.com:6379/0"],
+    )
+    username: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        default=None, description="Whom to log in as; the default user.", examples=["kronos"]
+    )
+    password: _Secret | None = Field(default=None, description="A template of a secret.", examples=["{{secret.redis}}"])
+    stream: str = Field(min_length=1, max_length=1024, description="The stream's key.", examples=["reports"])
+    fields_template: Annotated[dict[str, Template], BeforeValidator(few_headers)] = Field(
+        default_factory=lambda: {"input": "{{input}}"},
+        min_length=1,
+        description="The entry's fields beside Kronos's own; what is no text is sent as JSON.",
+        examples=[{"id": "{{input.id}}"}],
+    )
+    max_len: Annotated[int, Field(ge=1, le=2**53)] | None = Field(
+        default=None, description="Older entries are removed from the stream (MAXLEN).", examples=[100000]
+    )
+    approximate_trimming: bool = Field(
+        default=True, description="Some more are kept, which costs Redis less (MAXLEN ~).", examples=[True]
+    )
+    tls: BrokerTls | None = Field(default=None, description="Goes with rediss://.", examples=[None])
+    timeout_ms: int = Field(
+        default=10_000, ge=1, le=900_000, description="For the whole delivery, in milliseconds.", examples=[10000]
+    )
+    connect_timeout_ms: int = Field(
+        default=5_000, ge=1, le=900_000, description="Of it, for a new connection.", examples=[5000]
+    )
+
+
+class KafkaSpec(Body):
+    """A record of a Kafka topic, with templates such as {{input.report.id}}."""
+
+    bootstrap_servers: Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1)] = (
+        Field(max_length=20, description="Brokers to ask first.", examples=[["kafka.example.com:9092"]])
+    )
+    topic: str = Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The topic.", examples=["reports"])
+    key_template: Template = Field(default=None, description="The key; null: none.", examples=["{{input.id}}"])
+    value_template: Template = Field(
+        default=None, description="The value; the job's input where there is none.", examples=[{"id": "{{input.id}}"}]
+    )
+    headers: Annotated[dict[str, Template], BeforeValidator(few_headers)] = Field(
+        default_factory=dict, description="Headers beside Kronos's own.", examples=[{"team": "reports"}]
+    )
+    acks: Literal["all", "leader"] = Field(
+        default="all", description="Who has the record before it counts: all in-sync replicas.", examples=["all"]
+    )
+    sasl: SaslBody | None = Field(default=None, description="How to log in; null: not.", examples=[None])
+    tls: BrokerTls | None = Field(default=None, description="TLS; null: none.", examples=[None])
+    timeout_ms: int = Field(
+        default=10_000, ge=1, le=900_000, description="For the whole delivery, in milliseconds.", examples=[10000]
+    )
+    connect_timeout_ms: int = Field(
+        default=5_000, ge=1, le=900_000, description="Of it, for connections and the topic's leader.", examples=[5000]
+    )
+
+
+class _EndpointFields(Body):
+    """What endpoints of all types have."""
+
+    title: Title | None = Field(
+        default=None, description="Its name for people.", examples=["Weekly report (production)"]
+    )
+    retry_policy: RetryPolicyBody = Field(
+        default_factory=lambda: RetryPolicyBody(),
+        description="What happens after a failure.",
+        examples=[{"max_attempts": 5}],
+    )
+    max_in_flight: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Deliveries under way at once, exactly; null: no limit.",
+        examples=[10],
+    )
+    payload_spec: EndpointName | None = Field(
+        default=None,
+        description="The name of the payload spec against which its jobs' inputs are validated.",
+        examples=["report-input"],
+    )
+    config: EndpointName | None = Field(
+        default=None,
+        description="The name of the config whose values its templates hold: {{config.region}}.",
+        examples=["production"],
+    )
+    use: VersionUse = Field(
+        default="snapshot",
+        description="Of which version executions are made: `snapshot`, the one that there was when they were created; "
+        "`latest`, the one that there is when they are delivered.",
+        examples=["snapshot"],
+    )
+    signing_secrets: list[SecretName] = Field(
+        default_factory=list,
+        max_length=4,
+        description="Secrets that sign each delivery (Standard Webhooks), newest first; two while a key is replaced.",
+        examples=[["webhook-key"]],
+    )
+
+
+class HttpEndpointPut(_EndpointFields):
+    """An endpoint that is delivered to by HTTP requests, without its name."""
+
+    type: Literal["HTTP"] = Field(description="By requests.", examples=["HTTP"])
+    spec: HttpSpec = Field(description="The request.", examples=[{"url": "https://example.com/hooks/report"}])
+
+
+class RedisStreamEndpointPut(_EndpointFields):
+    """An endpoint whose deliveries are entries of a Redis stream, without its name."""
+
+    type: Literal["REDIS_STREAM"] = Field(description="By entries of a stream.", examples=["REDIS_STREAM"])
+    spec: RedisStreamSpec = Field(
+        description="The stream.", examples=[{"redis_url": "redis://redis.example.com:6379/0", "stream": "reports"}]
+    )
+
+
+class KafkaEndpointPut(_EndpointFields):
+    """An endpoint whose deliveries are records of a Kafka topic, without its name."""
+
+    type: Literal["KAFKA"] = Field(description="By records of a topic.", examples=["KAFKA"])
+    spec: KafkaSpec = Field(
+        description="The topic.", examples=[{"bootstrap_servers": ["kafka.example.com:9092"], "topic": "reports"}]
+    )
+
+
+_EndpointName = Annotated[EndpointName, Field(description="Its name in this workspace.", examples=["weekly-report"])]
+
+
+class HttpEndpointCreate(HttpEndpointPut):
+    """An endpoint that is delivered to by HTTP requests."""
+
+    name: _EndpointName
+
+
+class RedisStreamEndpointCreate(RedisStreamEndpointPut):
+    """An endpoint whose deliveries are entries of a Redis stream."""
+
+    name: _EndpointName
+
+
+class KafkaEndpointCreate(KafkaEndpointPut):
+    """An endpoint whose deliveries are records of a Kafka topic."""
+
+    name: _EndpointName
+
+
+class EndpointPut(RootModel[HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut]):
+    """An endpoint without its name, which stands in the path. What GET gives may be sent back whole: what cannot be
+    changed is ignored as long as it is as GET gives it."""
+
+    root: HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut = Field(discriminator="type")
+
+
+class EndpointCreate(RootModel[HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate]):
+    """An endpoint to be made."""
+
+    root: HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate = Field(discriminator="type")
+
+
+class EndpointRender(Body):
+    """The execution that a rendering is for."""
+
+    input: Input = Field(default_factory=dict, description="As of a job.", examples=[{"id": 7}])
+    job_name: JobName | None = Field(default=None, description="{{job.name}}.", examples=["weekly-report"])
+    timezone: Zone = Field(default="UTC", description="Of {{scheduled_at | local}}.", examples=["Europe/Berlin"])
+    scheduled_at: Time | None = Field(
+        default=None, description="{{scheduled_at}}; now by default.", examples=["2026-12-01T09:00:00Z"]
+    )
+
+
+class EndpointTest(Body):
+    """One delivery now."""
+
+    input: Input = Field(default_factory=dict, description="As of a job.", examples=[{"id": 7}])
