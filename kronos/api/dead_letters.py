@@ -12,12 +12,12 @@ from kronos.api.cursors import Page, bounded, decoded, list_digest, page
 from kronos.api.dependencies import KEY, IdempotencyKey, OperationId, View
 from kronos.api.document import answers, problems
 from kronos.api.operation import Operation, shown_at
-from kronos.api.schemas import LetterDiscard, LetterQuery, LetterRedrive, LetterSelection, Nothing, PageQuery
+from kronos.api.schemas import LetterDiscard, LetterQuery, LetterRedrive, Nothing, PageQuery
 from kronos.dead_letters import LetterFilter, NewOperation
 from kronos.model import BulkOperation, Execution
 
 router = APIRouter(
-    prefix="/v1/workspaces/{w}", tags=["dead letters"], route_class=Operation, dependencies=[Depends(KEY)]
+    prefix="/v1/workspaces/{w}", tags=["dead-letters"], route_class=Operation, dependencies=[Depends(KEY)]
 )
 _ABSENT = (errors.WorkspaceNotFound, errors.OperationNotFound)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
@@ -99,11 +99,13 @@ async def cancel_operation(
     return answer(await dead_letters.cancel(view, operation_id))
 
 
-def _which(body: LetterSelection) -> LetterFilter:
+def _which(body: LetterRedrive | LetterDiscard) -> LetterFilter:
     return LetterFilter(**body.model_dump(include=set(_FILTER)))
 
 
-async def _begun(call: Call, view: View, body: LetterSelection, new: NewOperation, key: str | None) -> Response:
+async def _begun(
+    call: Call, view: View, body: LetterRedrive | LetterDiscard, new: NewOperation, key: str | None
+) -> Response:
     if body.validate_only:
         return answer(DeadLetterCount(count=await dead_letters.count(view, new.which)))
     operation, is_new = await dead_letters.begin(view, new, idempotency_key=key)

@@ -14,7 +14,7 @@ TAGS = [
     {"name": "jobs", "description": "What is run, and when: IMMEDIATE, DELAYED or CRON."},
     {"name": "executions", "description": "One time that a job was due, and the attempts to deliver it."},
     {"name": "backfills", "description": "A CRON job's ticks of a past window, delivered later."},
-    {"name": "dead letters", "description": "What failed and nobody has dealt with; operations that deal with many."},
+    {"name": "dead-letters", "description": "What failed and nobody has dealt with; operations that deal with many."},
     {"name": "endpoints", "description": "Where deliveries go."},
     {"name": "configs", "description": "Values that templates of endpoints hold."},
     {"name": "payload-specs", "description": "What inputs must be."},

@@ -312,7 +312,7 @@ class ExecutionRetry(Body):
     )
 
 
-class LetterSelection(Body):
+class _LetterSelection(Body):
     """Which dead letters; without any of these, all of the workspace's."""
 
     endpoint: Text | None = Field(
@@ -337,7 +337,7 @@ class LetterSelection(Body):
     )
 
 
-class LetterRedrive(LetterSelection):
+class LetterRedrive(_LetterSelection):
     """Dead letters that are to be due again."""
 
     endpoint_version: EndpointChoice = Field(
@@ -348,7 +348,7 @@ class LetterRedrive(LetterSelection):
     )
 
 
-class LetterDiscard(LetterSelection):
+class LetterDiscard(_LetterSelection):
     """Dead letters that are to be none any more."""
 
 

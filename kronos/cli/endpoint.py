@@ -170,7 +170,9 @@ def render(api: Api, name: str, **options: Json) -> None:
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same delivery.")
 def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
     """Deliver once now, and show what was answered. Exit 1 where that is no success."""
-    tried = api.send("POST", "endpoints", name, "test", body=given(input=input), key=idempotency_key)
+    tried = api.send(
+        "POST", "endpoints", name, "test", body=given(input=input), key=idempotency_key, fields=("execution", "attempt")
+    )
     execution, attempt = tried.get("execution"), tried.get("attempt")
     if not isinstance(execution, dict):
         raise api.client.foreign("is no delivery")

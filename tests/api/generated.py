@@ -66,11 +66,13 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
     ).fetchone() or ("", "")
     window = {"from": since.replace(" ", "T") + ":00", "to": until.replace(" ", "T") + ":00"}
     backfill = made("/jobs/job-1/backfill", window)
+    operation = made("/dead-letters/discard", {})
     return {
         "w": [slug],
         "j": ["job-1", changed["job_id"], *jobs],
         "e": executions,
         "b": [backfill["backfill_id"]],
+        "o": [operation["operation_id"]],
         "name": [*names, "sink"],
     }
 

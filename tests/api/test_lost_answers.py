@@ -137,6 +137,15 @@ def _backfill(scene: Scene) -> dict[str, str]:
     return {"b": scene.made(f"/jobs/{_minutely(scene)['j']}/backfill", WINDOW)["backfill_id"]}
 
 
+def _secret(scene: Scene) -> dict[str, str]:
+    scene.client.put(f"{scene.base}/secrets/other", json={"value": "a value"}).raise_for_status()
+    return {"name": "other"}
+
+
+def _operation(scene: Scene) -> dict[str, str]:
+    return {"o": scene.made("/dead-letters/discard", {})["operation_id"]}
+
+
 def _empty(scene: Scene) -> dict[str, str]:
     scene.slug = f"e-{uuid.uuid4().hex[:12]}"
     scene.client.post("/v1/workspaces", json={"slug": scene.slug}).raise_for_status()
@@ -190,6 +199,12 @@ WRITES = {
     ),
     "replaced payload spec": Write(path=f"PUT {ONE}/payload-specs/{{name}}", body={"schema": True}, ready=_spec),
     "deleted payload spec": Write(path=f"DELETE {ONE}/payload-specs/{{name}}", ready=_spec),
+    "secret": Write(path=f"POST {ONE}/secrets", body={"name": "new", "value": "a value"}),
+    "replaced secret": Write(path=f"PUT {ONE}/secrets/{{name}}", body={"value": "another"}, ready=_secret),
+    "deleted secret": Write(path=f"DELETE {ONE}/secrets/{{name}}", ready=_secret),
+    "redrive": Write(path=f"POST {ONE}/dead-letters/redrive", body={}, makes="operation_id"),
+    "discard": Write(path=f"POST {ONE}/dead-letters/discard", body={}, makes="operation_id"),
+    "cancelled operation": Write(path=f"POST {ONE}/operations/{{o}}/cancel", ready=_operation),
     "renamed workspace": Write(path=f"PATCH {ONE}", body={"name": "renamed"}),
     "suspended workspace": Write(path=f"PATCH {ONE}", body={"status": "SUSPENDED"}, ready=_cron),
     "resumed workspace": Write(path=f"PATCH {ONE}", body={"status": "ACTIVE"}, ready=_suspended),

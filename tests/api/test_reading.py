@@ -35,8 +35,13 @@ def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> li
     backfill = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"}
     backfill_id = client.post(f"{base}/jobs/minutely/backfill", json=backfill).raise_for_status().json()["backfill_id"]
     execution_id = client.post(f"{base}/jobs/minutely/trigger", json={}).raise_for_status().json()["execution_id"]
+    operation = client.post(f"{base}/dead-letters/discard", json={}).raise_for_status().json()["operation_id"]
+    client.put(f"{base}/configs/sink", json={"values": {}}).raise_for_status()
+    client.put(f"{base}/payload-specs/sink", json={"schema": {}}).raise_for_status()
+    client.put(f"{base}/secrets/sink", json={"value": "a value"}).raise_for_status()
     seem_rung(superuser)  # else /readyz says that nobody rings
     found = {"w": own_workspace, "j": job["job_id"], "e": execution_id, "b": backfill_id, "name": "sink"}
+    found["o"] = operation
     documented: dict[str, Json] = client.get("/openapi.json").json()["paths"]
     return [path.format(**found) for path, methods in documented.items() if "get" in methods]
 

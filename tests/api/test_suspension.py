@@ -243,7 +243,9 @@ RUNS: dict[str, dict[str, Any]] = {
     "POST /jobs ": {"endpoint": "sink", "trigger": "IMMEDIATE"},
     "POST /jobs/job/trigger": {},
     "POST /jobs/job/backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    "POST /jobs:batch": {"jobs": [{"endpoint": "sink", "trigger": "IMMEDIATE"}]},
     "POST /executions/{dead}/retry": {},
+    "POST /dead-letters/redrive": {"endpoint": "sink"},
 }
 DONE: dict[str, dict[str, Any]] = {
     "POST /endpoints/sink/render": {},
@@ -253,6 +255,11 @@ DONE: dict[str, dict[str, Any]] = {
     "POST /payload-specs": {"name": "made", "schema": {}},
     "PUT /payload-specs/fresh": {"schema": {}},
     "DELETE /payload-specs/fresh": {},
+    "POST /secrets": {"name": "made", "value": "a value"},
+    "PUT /secrets/fresh": {"value": "a value"},
+    "DELETE /secrets/fresh": {},
+    "POST /dead-letters/discard": {"endpoint": "sink"},
+    "POST /operations/{operation}/cancel": {},
     "PATCH /jobs/job": {"cron": "30 4 * * *"},
     "POST /jobs/job/pause": {},
     "POST /jobs/job/skip-next": {"count": 1},
@@ -278,7 +285,8 @@ def test_what_asks_for_a_run_is_refused_and_all_else_is_done(
     waiting, dead = (scene.trigger("job").json()["execution_id"] for _ in range(2))
     api.post(f"{base}/executions/{dead}/cancel").raise_for_status()
     backfill = api.post(f"{base}/jobs/job/backfill", json=RUNS["POST /jobs/job/backfill"]).json()["backfill_id"]
-    named = {"waiting": waiting, "dead": dead, "backfill": backfill}
+    operation = api.post(f"{base}/dead-letters/discard", json={"endpoint": "sink"}).json()["operation_id"]
+    named = {"waiting": waiting, "dead": dead, "backfill": backfill, "operation": operation}
     turned(scene, "SUSPENDED")
 
     def call(write: str, body: dict[str, Any]) -> httpx.Response:
@@ -304,6 +312,7 @@ def _template(write: str) -> str:
         ("{dead}", "{e}"),
         ("{waiting}", "{e}"),
         ("{backfill}", "{b}"),
+        ("{operation}", "{o}"),
         ("/fresh", "/{name}"),
         ("s/sink", "s/{name}"),
     ):

@@ -370,7 +370,14 @@ def test_a_ring_of_a_tick_that_was_run_finds_it_in_its_partition(old: Old) -> No
 
 def test_a_run_by_hand_and_upkeep_lock_no_partition(old: Old) -> None:
     execution_id = value(old.connection, "select kronos.uuid7()")
-    trigger = {"job": "hourly", "execution_id": execution_id, "input": None, "wake": False, **idempotency.params(None)}
+    trigger = {
+        "job": "hourly",
+        "execution_id": execution_id,
+        "input": None,
+        "wake": False,
+        "validated": "",
+        **idempotency.params(None),
+    }
     with told_plans(old.connection) as plans:
         run_statement(old.connection, "jobs.trigger_job", trigger, role="kronos_api", workspace_id=old.workspace_id)
         old.connection.execute("reset role")
@@ -383,7 +390,14 @@ def test_a_run_by_hand_and_upkeep_lock_no_partition(old: Old) -> None:
 def test_a_delivery_locks_the_partition_of_its_execution(old: Old, finalize: str, left: list[str]) -> None:
     """Claim and finalize as the worker runs them, of an execution that is new."""
     execution_id = value(old.connection, "select kronos.uuid7()")
-    trigger = {"job": "hourly", "execution_id": execution_id, "input": None, "wake": False, **idempotency.params(None)}
+    trigger = {
+        "job": "hourly",
+        "execution_id": execution_id,
+        "input": None,
+        "wake": False,
+        "validated": "",
+        **idempotency.params(None),
+    }
     token = uuid.uuid4()
     with old.connection.transaction(force_rollback=True):
         run_statement(old.connection, "jobs.trigger_job", trigger, role="kronos_api", workspace_id=old.workspace_id)

@@ -10,7 +10,7 @@ declare
     v_slug  constant text := kronos.enter_granted_workspace();
     v_bare  bigint[];
     v_keyed jsonb;
-    v_ids   jsonb := '{}';       -- by place
+    v_ids   jsonb := '{}'::jsonb;       -- by place
 begin
     perform kronos.require_sound_jobs(p_jobs, p_is_many);
     perform kronos.require_endpoints(array(select each.job ->> 'endpoint'

@@ -11,7 +11,6 @@ declare
     v_ids    uuid[];
     v_due    uuid[];
     v_each   uuid;
-    v_done   text;
 begin
     select array_agg(made.job_id order by made.nth), array_agg(distinct made.endpoint_id) into v_ids, v_due
       from kronos.make_one_shots(p_endpoints, p_inputs,
@@ -22,9 +21,9 @@ begin
         raise sqlstate 'KR012' using message = 'the endpoint was deleted at the same time';
     end if;
     foreach v_each in array v_due loop
-        v_done := pg_notify('kronos_work', v_each::text)::text;
+        perform pg_notify('kronos_work', v_each::text);
     end loop;
-    v_done := set_config('kronos.workspace_id', '', true);
+    perform set_config('kronos.workspace_id', '', true);
     return v_ids;
 end
 $$;

@@ -4,7 +4,7 @@
 -- Returns: how many.   Raises: KR010 where one is not: its endpoint went, or its key or name was taken,
 -- after they were looked at.
 create or replace function kronos.require_jobs(p_job_ids uuid[]) returns integer
-language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare

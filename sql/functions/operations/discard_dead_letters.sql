@@ -31,6 +31,6 @@ begin
          where done.execution_id = any (v_ids)
            and done.status = 'FAILED';
     end loop;
-    return case when v_absent > 0 then jsonb_build_object('absent', v_absent) else '{}' end;
+    return case when v_absent > 0 then jsonb_build_object('absent', v_absent) else '{}'::jsonb end;
 end
 $$;

@@ -10,7 +10,7 @@ as $$
 declare
     v_execution_id uuid;
     v_refusal      text;
-    v_failures     jsonb := '{}';
+    v_failures     jsonb := '{}'::jsonb;
 begin
     for v_execution_id in
         select given.id
