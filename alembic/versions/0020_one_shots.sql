@@ -1,10 +1,3 @@
--- What revision 0022 needs, and takes long where there are many notes: done here, where nothing is locked yet.
-insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
-select min(noted.workspace_id::text)::uuid, noted.subject_id, noted.status, noted.week, '00000000-0000-0000-0000-000000000000'
-  from kronos.history_weeks as noted
- group by noted.subject_id, noted.status, noted.week
-having count(*) = 1
-    on conflict do nothing;
 alter table kronos.execution_live drop constraint execution_live_job_fkey;      -- require_job takes its place
 create index execution_live_one_shots on kronos.execution_live (endpoint_id, (scheduled_at = created_at), created_at, execution_id)
     where job_id = execution_id;
