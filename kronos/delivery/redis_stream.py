@@ -87,7 +87,7 @@ class _RedisConnection(Connection):
     def is_reusable(self) -> bool:
         """Whether the server has neither closed it nor sent anything."""
         reader, _ = self._given
-        return self.is_connected and not reader.at_eof() and not self._readable.poll(0)
+        return self.is_connected and reader.is_empty and not reader.at_eof() and not self._readable.poll(0)
 
     async def abort(self) -> None:
         """Close it now, whatever is left unsent."""

@@ -43,6 +43,17 @@ class AnswerReader(BoundedReader):
     def __init__(self, most: int, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self._most = self._left = most
+        self._unread = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that has come was read."""
+        return self._unread == 0
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # protocols are given bytes
+        """As the base does."""
+        self._unread += len(data)
+        super().feed_data(data)
 
     def begin(self) -> None:
         """An answer begins."""
@@ -63,6 +74,7 @@ class AnswerReader(BoundedReader):
         return self._counted(await super().readexactly(n))
 
     def _counted(self, read: bytes) -> bytes:
+        self._unread -= len(read)
         self._left -= len(read)
         if self._left < 0:
             raise AnswerTooLarge(f"an answer of more than {self._most} bytes")

@@ -282,6 +282,15 @@ async def test_a_log_in_that_is_answered_with_anything_is_named(answer: bytes) -
     assert "canary" not in repr(outcome)
 
 
+async def test_an_answer_too_many_is_no_later_entrys() -> None:
+    """It came with the first, so that nothing is left to be read from the socket."""
+    async with Scripted(b"$3\r\n1-0\r\n$3\r\n9-9\r\n") as server, Streams(LOCAL) as streams:
+        where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
+        outcomes = [await streams.deliver(where, Message(pairs=FIELDS), seconds=SECONDS) for _ in range(2)]
+    assert [response(outcome)["entry_id"] for outcome in outcomes] == ["1-0", "1-0"]
+    assert server.connections == 2
+
+
 async def test_after_it_is_sent_a_timeout_is_unknown() -> None:
     """Over a connection that is there: the entry leaves before any time is over."""
     async with Scripted(b"$3\r\n1-0\r\n", b"$5\r\n") as server, Streams(LOCAL) as streams:
