@@ -5,8 +5,8 @@
 -- REDRIVE waits. Waits for no other session that is at work on the same operation, and for any lock 50 ms at
 -- most: its callers keep leases and backfills going, and hold locks of these. So of two that wait for each
 -- other it is the one that gives way.
--- Lock order: the operation, its dead letters in the order of their ids, so that one of two operations over
--- the same ones finds what the other has left; then as take_up_again.
+-- Lock order: the operation, its dead letters in the order of their ids, then as take_up_again. One that was
+-- gone by then is somebody else's: it may have failed again meanwhile, and is another dead letter then.
 -- Returns: how many rows it dealt with.
 create or replace function kronos.advance_operation(p_operation_id uuid, p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -17,6 +17,7 @@ declare
     v_limit     integer;
     v_rows      integer;
     v_ids       uuid[];
+    v_is_end    boolean;
     v_failures  jsonb;
 begin
     select * into v_operation
@@ -30,15 +31,28 @@ begin
         return 0;
     end if;
     v_limit := least(p_limit, coalesce(ceil(v_operation.per_second / 4.0)::integer, p_limit));
-    select count(*), array_agg(found.execution_id order by found.failed_at, found.execution_id),
-           coalesce(max(found.failed_at), v_operation.position_at)
-      into v_rows, v_ids, v_operation.position_at
-      from kronos.find_dead_letters(v_operation.workspace_id, v_operation.which, v_operation.position_at,
-                                    v_operation.position_id, v_limit, true) as found;
-    perform from kronos.dead_letters
-      where execution_id = any (v_ids)
-      order by execution_id
-        for update;
+    with found as materialized (
+        select each.execution_id, each.failed_at
+          from kronos.find_dead_letters(v_operation.workspace_id, v_operation.which, v_operation.position_at,
+                                        v_operation.position_id, v_limit, true) as each
+    ), held as materialized (
+        select letter.execution_id, letter.failed_at
+          from found
+          join kronos.dead_letters as letter using (execution_id)
+         order by letter.execution_id
+           for update of letter
+    ), last as (
+        select found.failed_at, found.execution_id
+          from found
+         order by found.failed_at desc, found.execution_id desc
+         limit 1
+    )
+    select array(select held.execution_id from held order by held.failed_at, held.execution_id),
+           (select count(*) from found) < v_limit,
+           coalesce((select last.failed_at from last), v_operation.position_at),
+           coalesce((select last.execution_id from last), v_operation.position_id)
+      into v_ids, v_is_end, v_operation.position_at, v_operation.position_id;
+    v_rows := cardinality(v_ids);
     v_failures := case when v_rows = 0 then '{}'
                        when v_operation.kind = 'REDRIVE' then kronos.redrive_dead_letters(v_operation, v_ids)
                        else kronos.discard_dead_letters(v_operation, v_ids) end;
@@ -49,12 +63,12 @@ begin
                                 from jsonb_each_text(v_failures) as reason (code, number)),
            failures = kronos.added(failures, v_failures),
            position_at = v_operation.position_at,
-           position_id = coalesce(v_ids[v_rows], position_id),
+           position_id = v_operation.position_id,
            next_at = case when per_second is null then next_at
                           else kronos.clock()
                                + make_interval(secs => v_rows::double precision / per_second) end,
-           status = case when v_rows < v_limit then 'COMPLETED' else 'RUNNING' end,
-           completed_at = case when v_rows < v_limit then kronos.clock() end
+           status = case when v_is_end then 'COMPLETED' else 'RUNNING' end,
+           completed_at = case when v_is_end then kronos.clock() end
      where operation_id = p_operation_id;
     return v_rows;
 end
