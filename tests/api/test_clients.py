@@ -59,7 +59,8 @@ def reads_alike(
     client: Any, api: httpx.Client, path: str, operation: dict[str, Any], known: dict[str, list[str]]
 ) -> bool:
     """That the generated function reads what is there, field by field."""
-    module = importlib.import_module(f"kronos_client.api.{operation['tags'][0]}.{operation['operationId']}")
+    tag = operation["tags"][0].replace("-", "_")
+    module = importlib.import_module(f"kronos_client.api.{tag}.{operation['operationId']}")
     given = {each["name"]: known[each["name"]][0] for each in operation["parameters"] if each["in"] == "path"}
     answer = module.sync_detailed(client=client, **given)
     assert (answer.status_code, type(answer.parsed).__name__ in ("NoneType", "Problem")) == (200, False), (path, answer)
