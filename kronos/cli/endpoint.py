@@ -31,7 +31,7 @@ _COLUMNS = {"name": "NAME", "type": "TYPE", "to": "TO", "version": "VERSION", "u
 
 @click.group()
 def endpoint() -> None:
-    """Endpoints: the requests, or the messages to brokers, by which executions are delivered."""
+    """Endpoints: where deliveries go, over HTTP or to brokers."""
 
 
 def _options(function: click.decorators.FC) -> click.decorators.FC:
@@ -126,7 +126,10 @@ def create(api: Api, name: str, idempotency_key: str | None, kind: str, **option
 @click.argument("name")
 @_options
 def edit(api: Api, name: str, **options: Json) -> None:
-    """Change what is given of an endpoint; runs that are retried go to the new version."""
+    """Change what is given of an endpoint.
+
+    Runs that are retried go to the new version.
+    """
     stored = api.get("endpoints", name, fields=("spec", "retry_policy", "version", "type"))
     if (
         not isinstance(stored["spec"], dict)
