@@ -168,8 +168,9 @@ def render(api: Api, name: str, **options: Json) -> None:
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same delivery.")
 def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
     """Deliver once now, and show what was answered. Exit 1 where that is no success."""
-    tried = api.send("POST", "endpoints", name, "test", body=given(input=input), key=idempotency_key)
-    execution, attempt = tried.get("execution"), tried.get("attempt")
+    body = given(input=input)
+    tried = api.send("POST", "endpoints", name, "test", body=body, key=idempotency_key, fields=("execution",))
+    execution, attempt = tried["execution"], tried.get("attempt")
     if not isinstance(execution, dict):
         raise api.client.foreign("is no delivery")
     shown = tried if api.as_json else {**execution, **(attempt if isinstance(attempt, dict) else {})}
