@@ -11,7 +11,7 @@ _COLUMNS = {"name": "NAME", "version": "VERSION", "values": "VALUES", "updated_a
 
 @click.group()
 def config() -> None:
-    """Configs: JSON objects whose values the templates of endpoints hold."""
+    """Configs: JSON objects whose values templates hold."""
 
 
 @command(config)
@@ -34,7 +34,10 @@ def get(api: Api, name: str) -> None:
 @click.argument("values", type=JsonText())
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same config.")
 def create(api: Api, name: str, values: Json, idempotency_key: str | None) -> None:
-    """Make the config NAME of a JSON object: as it is, @FILE, or - for standard input."""
+    """Make the config NAME of a JSON object.
+
+    VALUES is the object as it is, @FILE, or - for standard input.
+    """
     api.show(api.send("POST", "configs", body={"name": name, "values": values}, key=idempotency_key), _FIELDS)
 
 
@@ -42,7 +45,10 @@ def create(api: Api, name: str, values: Json, idempotency_key: str | None) -> No
 @click.argument("name")
 @click.argument("values", type=JsonText())
 def put(api: Api, name: str, values: Json) -> None:
-    """Replace all values of a config, or make it; executions that exist keep the values that they have."""
+    """Replace all values of a config, or make it.
+
+    Executions that exist keep the values that they have.
+    """
     api.show(api.send("PUT", "configs", name, body={"values": values}), _FIELDS)
 
 

@@ -38,7 +38,10 @@ def _filters(run: Callable[_P, _R]) -> Callable[_P, _R]:
 
 @click.group()
 def dead_letter() -> None:
-    """Dead letters: executions that FAILED and that nobody has retried or discarded."""
+    """Dead letters: what FAILED and nobody has dealt with.
+
+    Retried or discarded, an execution is none any more.
+    """
 
 
 @command(dead_letter)
@@ -56,7 +59,7 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 @click.option("--dry-run", is_flag=True, help="Only count them.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
 def redrive(api: Api, dry_run: bool, idempotency_key: str | None, **terms: Json) -> None:
-    """Make dead letters due again, oldest first; without a filter, all of them."""
+    """Make dead letters due again, oldest first. Without a filter, all of them."""
     _begin(api, "redrive", dry_run, idempotency_key, terms)
 
 

@@ -19,7 +19,7 @@ from kronos.doctor.findings import Finding
 @click.option("--fix", is_flag=True, help="Run the reaper first: entries, time zones, partitions.")
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
 def doctor(*, fix: bool, as_json: bool) -> None:
-    """Check everything that Kronos stands on, and say what puts it right. Ends with 0 only if all holds.
+    """Check all that Kronos stands on, and say what mends it. Ends with 0 only if all holds.
 
     Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
     up` runs here.

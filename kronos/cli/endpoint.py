@@ -36,7 +36,7 @@ _COLUMNS = {"name": "NAME", "type": "TYPE", "to": "TO", "version": "VERSION", "u
 
 @click.group()
 def endpoint() -> None:
-    """Endpoints: the requests, or the messages to brokers, by which executions are delivered."""
+    """Endpoints: where deliveries go, over HTTP or to brokers."""
 
 
 def _options(function: click.decorators.FC) -> click.decorators.FC:
@@ -131,7 +131,10 @@ def create(api: Api, name: str, idempotency_key: str | None, kind: str, **option
 @click.argument("name")
 @_options
 def edit(api: Api, name: str, **options: Json) -> None:
-    """Change what is given of an endpoint; runs that are retried go to the new version."""
+    """Change what is given of an endpoint.
+
+    Runs that are retried go to the new version.
+    """
     stored = api.get("endpoints", name, fields=("spec", "retry_policy", "version", "type"))
     if (
         not isinstance(stored["spec"], dict)
@@ -170,10 +173,9 @@ def render(api: Api, name: str, **options: Json) -> None:
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same delivery.")
 def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
     """Deliver once now, and show what was answered. Exit 1 where that is no success."""
-    tried = api.send(
-        "POST", "endpoints", name, "test", body=given(input=input), key=idempotency_key, fields=("execution", "attempt")
-    )
-    execution, attempt = tried.get("execution"), tried.get("attempt")
+    body = given(input=input)
+    tried = api.send("POST", "endpoints", name, "test", body=body, key=idempotency_key, fields=("execution",))
+    execution, attempt = tried["execution"], tried.get("attempt")
     if not isinstance(execution, dict):
         raise api.client.foreign("is no delivery")
     shown = tried if api.as_json else {**execution, **(attempt if isinstance(attempt, dict) else {})}

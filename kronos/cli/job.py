@@ -138,7 +138,7 @@ def get(api: Api, job: str) -> None:
 @click.option("--idempotency-key", help="The same key makes the same job.")
 @_terms
 def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_key: str | None, **terms: Json) -> None:
-    """Make a job: on a schedule (--cron, --every), later (--at) or at once (--now).
+    """Make a job. It runs on a schedule (--cron, --every), later (--at) or at once (--now).
 
     kronos job create report --endpoint hook --cron '0 9 * * 1' --tz Asia/Kolkata
     """
@@ -175,7 +175,7 @@ def create_many(api: Api, jobs: Json, each: bool) -> None:
 @click.option("--name", help="Another name.")
 @_terms
 def edit(api: Api, job: str, name: str | None, **terms: Json) -> None:
-    """Change what is given of a CRON job: its next version, row and pg_cron entry together."""
+    """Change what is given of a CRON job. Its next version is row and pg_cron entry together."""
     api.show(api.send("PATCH", "jobs", job, body={**given(name=name), **_given(terms)}), _FIELDS)
 
 
@@ -192,7 +192,7 @@ def rm(api: Api, job: str) -> None:
 @click.option("--note", help="For people who wonder later.")
 @click.option("--until", help="When it resumes by itself, such as 2026-12-01T00:00:00Z.")
 def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
-    """Stop a CRON job's ticks until it is resumed, or until an instant."""
+    """Stop a CRON job's ticks. It goes on when it is resumed, or at an instant."""
     api.show(api.send("POST", "jobs", job, "pause", body=given(note=note, until=until)), _FIELDS)
 
 
@@ -207,7 +207,7 @@ def resume(api: Api, job: str) -> None:
 @click.argument("job")
 @click.argument("count", type=int, default=1)
 def skip_next(api: Api, job: str, count: int) -> None:
-    """Skip the next COUNT ticks of a CRON job, one by default; 0 takes it back."""
+    """Skip the next COUNT ticks of a CRON job. One by default; 0 takes it back."""
     api.show(api.send("POST", "jobs", job, "skip-next", body={"count": count}), _FIELDS)
 
 
@@ -276,7 +276,7 @@ def versions(api: Api, job: str) -> None:
 @command(job)
 @click.argument("job")
 def status(api: Api, job: str) -> None:
-    """How JOB is doing: its ticks of the last 24 hours, and whether each is accounted for.
+    """How JOB is doing. Its ticks of the last 24 hours, and whether each is accounted for.
 
     In the ledger, "delivered" are those that became an execution; last_24h says how these ended.
     """
@@ -298,7 +298,7 @@ def status(api: Api, job: str) -> None:
 @click.argument("job")
 @click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
 def explain(api: Api, job: str, at: str | None) -> None:
-    """Why JOB (an id or a name) did or did not run at an instant: the decision, and each step to it."""
+    """Why JOB did or did not run at an instant. The decision, and each step to it; JOB is an id or a name."""
     answer = api.get("jobs", job, "explain", fields=_EXPLAINED, at=at)
     if not all({"step", "holds", "detail"} <= step.keys() for step in api.rows_of(answer, "steps")):
         raise api.client.foreign("explains nothing")

@@ -28,8 +28,8 @@ def key() -> None:
 @key.command("list")
 @home_option
 def list_keys(home: Path | None) -> None:
-    """All keys by their public id: which work, and which file Kronos wrote them to. No secret is known to anyone but
-    its holder."""
+    """List all keys by their public id. It says which work, and which file Kronos wrote them to. No secret is known
+    to anyone but its holder."""
     url, _ = instance(home)
     rows = [("public id", "role", "created at", "revoked at", "kept in")]
     for each in done(lambda: keys.stored(url)):
@@ -74,7 +74,7 @@ def rotate(home: Path | None, key_file: Path | None) -> None:
 @click.argument("public_id")
 @home_option
 def revoke(home: Path | None, public_id: str) -> None:
-    """End the key PUBLIC_ID (what stands between kr_live_ and the next underscore). Safe to run again."""
+    """End the key PUBLIC_ID. That is what stands between kr_live_ and the next underscore. Safe to run again."""
     url, _ = instance(home)
     whole = keys.parse(public_id)  # pasted as it is sent
     stored, others = done(lambda: keys.revoke(url, whole.public_id if whole is not None else public_id))

@@ -27,8 +27,8 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, step by step, and do nothing.")
 def migrate(to: str, dry_run: bool) -> None:
-    """Bring the database of KRONOS_DATABASE_URL (an administrator's) to this release. Safe to run again, and by many at
-    once.
+    """Bring a database to this release. It is the one of KRONOS_DATABASE_URL, an administrator's. Safe to run again,
+    and by many at once.
 
     KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, where they are set, become the passwords of the logins kronos_api
     and kronos_worker.

@@ -34,7 +34,7 @@ _EMPTY = "no operation yet; begin one: kronos dead-letter redrive --endpoint END
 
 @click.group()
 def operation() -> None:
-    """Operations: work over many rows, begun by a request, that goes on behind it."""
+    """Operations: redrives and discards, and how far they are."""
 
 
 @command(operation)

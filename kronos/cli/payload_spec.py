@@ -11,7 +11,7 @@ _COLUMNS = {"name": "NAME", "version": "VERSION", "schema": "SCHEMA", "updated_a
 
 @click.group()
 def payload_spec() -> None:
-    """Payload specs: JSON Schemas (2020-12) against which inputs are validated."""
+    """Payload specs: JSON Schemas (2020-12) of inputs."""
 
 
 @command(payload_spec)
@@ -34,7 +34,10 @@ def get(api: Api, name: str) -> None:
 @click.argument("schema", type=JsonText())
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same payload spec.")
 def create(api: Api, name: str, schema: Json, idempotency_key: str | None) -> None:
-    """Make the payload spec NAME of a JSON object: as it is, @FILE, or - for standard input."""
+    """Make the payload spec NAME of a JSON Schema.
+
+    SCHEMA is the schema as it is, @FILE, or - for standard input.
+    """
     api.show(api.send("POST", "payload-specs", body={"name": name, "schema": schema}, key=idempotency_key), _FIELDS)
 
 

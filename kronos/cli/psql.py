@@ -16,7 +16,9 @@ _NO_PSQL = "psql is not installed: Debian's package postgresql-client has it"
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
-    """Open psql on the database of KRONOS_DATABASE_URL, or of the instance that runs here.
+    """Open psql on the instance's database.
+
+    It is the one of KRONOS_DATABASE_URL, or of the `kronos up` that runs here.
 
     ARGUMENTS are psql's own: kronos psql -c 'select jobid, schedule from cron.job'. The password is handed over in the
     environment and stands on no command line.

@@ -19,7 +19,10 @@ _EMPTY = "no secret yet; make one: kronos secret set api-token < token.txt"
 
 @click.group()
 def secret() -> None:
-    """Secrets: values for {{secret.NAME}} in templates, and keys that sign deliveries."""
+    """Secrets: values for templates, and signing keys.
+
+    Templates have them as {{secret.NAME}}.
+    """
 
 
 @command(secret)

@@ -20,11 +20,11 @@ def secrets() -> None:
 
 @secrets.command()
 def rotate() -> None:
-    """Encrypt all secrets under the first encryption key, in small transactions. Safe to stop and to run again.
+    """Encrypt all secrets under the first encryption key.
 
-    First put the new key in front of the old one, for the API and all workers; once nothing is left, take the old one
-    away. Reads KRONOS_DATABASE_URL and the encryption keys; without them, those of the instance that `kronos up` runs
-    here.
+    In small transactions: safe to stop and to run again. First put the new key in front of the old one, for the API and
+    all workers; once nothing is left, take the old one away. Reads KRONOS_DATABASE_URL and the encryption keys; without
+    them, those of the instance that `kronos up` runs here.
     """
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:
@@ -50,9 +50,9 @@ def rotate() -> None:
 @secrets.command()
 @click.argument("key_id")
 def abandon(key_id: str) -> None:
-    """Give up the secrets under the encryption key KEY_ID, which is lost: they have no value until they are set again.
+    """Give up the secrets under the lost key KEY_ID.
 
-    Deliveries that need one fail until then. Safe to run again.
+    They have no value until they are set again. Deliveries that need one fail until then. Safe to run again.
     """
     url = environment.database_url()
     keys = environment.encryption_keys(environment.key_source())

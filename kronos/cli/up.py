@@ -48,7 +48,7 @@ def up(
     abandoned_keys: tuple[str, ...],
     demo: bool,
 ) -> None:
-    """Run everything on this machine: PostgreSQL with pg_cron, API and workers. Ctrl-C stops all of it.
+    """Run everything on this machine. That is PostgreSQL with pg_cron, API and workers; Ctrl-C stops all of it.
 
     When it is ready it prints `ready URL` and has written run.json in its home.
     """

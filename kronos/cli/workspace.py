@@ -14,7 +14,7 @@ _COLUMNS = {"slug": "SLUG", "name": "NAME", "status": "STATUS", "created_at": "C
 
 @click.group()
 def workspace() -> None:
-    """Workspaces: whose jobs, endpoints and executions are kept apart."""
+    """Workspaces: tenants, each with its jobs and endpoints."""
 
 
 @command(workspace, in_workspace=False)
@@ -64,9 +64,10 @@ def rm(api: Api, slug: str) -> None:
 @click.argument("role")
 @home_option
 def grant_sql(slug: str, role: str, home: Path | None) -> None:
-    """Let the database role ROLE make jobs of the workspace SLUG in its own transactions, by kronos.enqueue.
+    """Let a database role make jobs by SQL.
 
-    It can do nothing else, and in no other workspace. Done in the database, with the URL that `kronos migrate` uses.
+    ROLE then makes jobs of the workspace SLUG in its own transactions, by kronos.enqueue. It can do nothing else, and
+    in no other workspace. Done in the database, with the URL that `kronos migrate` uses.
     """
     url, _ = instance(home)
     made = done(lambda: sql_grants.grant(url, slug, role))
@@ -87,7 +88,7 @@ def revoke_sql(slug: str, role: str, home: Path | None) -> None:
 @workspace.command("ls-sql")
 @home_option
 def ls_sql(home: Path | None) -> None:
-    """The database roles that make jobs by SQL, and of which workspace."""
+    """List the roles that make jobs by SQL, with their workspaces."""
     url, _ = instance(home)
     found = done(lambda: sql_grants.listed(url))
     if not found:
