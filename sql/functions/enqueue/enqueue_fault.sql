@@ -5,7 +5,8 @@ create or replace function kronos.enqueue_fault(p_job jsonb, out field text, out
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags', 'idempotency_key'];
+    c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags',
+                                     'idempotency_key'];
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
