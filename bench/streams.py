@@ -189,7 +189,7 @@ def main(runs: int, tries: int, count: int) -> None:
     """Measure and print the tables."""
     with ExitStack() as stack:
         servers = {"Redis": stack.enter_context(_redis_server()), "Kafka": stack.enter_context(_brokers())}
-        time.sleep(1)
+        time.sleep(1)  # neither says when it listens, as in bench/peers/contest.py
         for kind, titles in reversed(_TITLES.items()):
             server = servers[kind]
             contestants = {

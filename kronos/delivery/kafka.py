@@ -170,7 +170,7 @@ class _Client(AIOKafkaClient):  # type: ignore[misc]  # untyped
         try:
             # Shielded: who stops waiting takes it away from nobody. It ends by itself, by the timeouts of its parts.
             await asyncio.shield(starting)
-        except Exception:
+        except Exception:  # whatever it was, it is raised again: only the start is forgotten
             if self._starting is starting:
                 self._starting = None
             raise

@@ -42,7 +42,7 @@ class RedisProcess:
         while not self._listens():
             assert self._process.poll() is None, (self._folder / "redis.log").read_text()
             assert time.monotonic() < deadline, "redis-server did not start"
-            time.sleep(0.005)
+            time.sleep(0.005)  # it says nothing when it listens
         return self
 
     def _listens(self) -> bool:
