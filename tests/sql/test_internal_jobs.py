@@ -391,3 +391,20 @@ def test_readiness_counts_entries_and_silence(superuser: Connection) -> None:
     assert records(superuser, "select internal_jobs, internal_entries from kronos.pg_cron_health()") == [
         {"internal_jobs": 4, "internal_entries": 3}
     ]
+
+
+def test_only_alarms_of_entries_that_are_there_say_that_pg_cron_cannot_ring(superuser: Connection) -> None:
+    """After a move to another port the minute's edge may come before the new entries: those that failed are gone."""
+    failed = """
+        insert into cron.job_run_details (jobid, runid, username, command, status, return_message)
+        values (%s, nextval('cron.runid_seq'), 'kronos_cron', %s, 'failed', 'connection failed')
+    """
+    command = f"select kronos.fire('{internal(superuser, 'reaper')}')"
+    jobid = value(superuser, "select jobid from cron.job where command = %s", [command])
+    superuser.execute("update kronos.heartbeats set rang_at = '-infinity'")
+    superuser.execute("delete from cron.job_run_details")
+
+    superuser.execute(failed, [int(str(jobid)) + 1_000_000, command])
+    assert value(superuser, "select alarm_failure from kronos.pg_cron_health()") is None
+    superuser.execute(failed, [jobid, command])
+    assert value(superuser, "select alarm_failure from kronos.pg_cron_health()") == "connection failed"

@@ -2,7 +2,8 @@
 -- neither start nor end there, a failed status and a message: where the newest of all failed, and no internal
 -- job rings any more, pg_cron rings for nobody. Of all rows, others' too, it reads the newest 20,000 at most,
 -- by runid, which is indexed and given out in the order of time. Runs that were cut short by an administrator
--- or a restart are no failures.
+-- or a restart are no failures, nor is a run of an entry that was replaced since: after a move to another
+-- port the old entries fail until the reaper has written new ones, and the next minute says whether those do.
 -- Returns: one row. ended: how many of these have ended; message: the newest failure's, is_newest: nothing
 -- has succeeded since; last_runid: the newest of them. Zero and null where pg_cron cannot be read, or keeps
 -- no log.
@@ -27,7 +28,7 @@ begin
            coalesce((array_agg(newest.status = 'failed' order by newest.runid desc))[1], false),
            coalesce(max(newest.runid), 0)
       into ended, failed, message, is_newest, last_runid
-      from (select detail.runid, detail.status, detail.return_message
+      from (select detail.jobid, detail.runid, detail.status, detail.return_message
               from cron.job_run_details as detail
              where detail.runid > v_floor
                and (detail.command like 'select kronos.fire(%'
@@ -36,7 +37,8 @@ begin
              order by detail.runid desc
              limit p_newest) as newest
      where newest.status in ('succeeded', 'failed')
-       and coalesce(newest.return_message, '') not in ('job canceled', 'server restarted');
+       and coalesce(newest.return_message, '') not in ('job canceled', 'server restarted')
+       and exists (select from cron.job as entry where entry.jobid = newest.jobid);
 exception
     when undefined_table
     or undefined_column
