@@ -103,6 +103,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="PostgreSQL 17 + pg_cron 1.6 in the project's image, through testcontainers",
     )
+    parser.addoption(
+        "--storm",
+        type=int,
+        default=1000,
+        metavar="EXECUTIONS",
+        help="how many executions the storm of tests/faults/test_storm.py delivers; it lasts as long as they take",
+    )
 
 
 @pytest.fixture(scope="session")

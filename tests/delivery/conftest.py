@@ -29,3 +29,17 @@ def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
 
     monkeypatch.setattr(connections, "open_socket", record)
     return opened
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses for which a transport made a socket."""
+    made: list[str] = []
+
+    def record(policy: EgressPolicy, info: Any) -> socket.socket:
+        opened = open_socket(policy, info)
+        made.append(str(info[4][0]))
+        return opened
+
+    monkeypatch.setattr(connections, "open_socket", record)
+    return made

@@ -3,14 +3,11 @@ made to any."""
 
 import asyncio
 import json
-import socket
-from typing import Any
 
 import pytest
 
 from delivery.scripted_broker import ScriptedBroker
 from delivery.sending import error_type
-from kronos.delivery import connections
 from kronos.delivery.destinations import (
     KAFKA_PORTS,
     REDIS_PORTS,
@@ -22,7 +19,7 @@ from kronos.delivery.destinations import (
     kafka_brokers,
     redis_server,
 )
-from kronos.delivery.egress import _INFRASTRUCTURE_PORTS, EgressPolicy, open_socket
+from kronos.delivery.egress import _INFRASTRUCTURE_PORTS, EgressPolicy
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.refused import Refused
 from kronos.delivery.streams import Streams
@@ -45,20 +42,6 @@ class Everywhere:
 
     async def close(self) -> None:
         pass
-
-
-@pytest.fixture
-def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The addresses for which a socket was made."""
-    made: list[str] = []
-
-    def record(policy: EgressPolicy, info: Any) -> socket.socket:
-        opened = open_socket(policy, info)
-        made.append(str(info[4][0]))
-        return opened
-
-    monkeypatch.setattr(connections, "open_socket", record)
-    return made
 
 
 def _redis(host: str, port: int = 6379) -> RedisStream:

@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import subprocess
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from delivery.servers import (
 from kronos.delivery import connections
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
+from unit.test_egress import REFUSED_ADDRESSES, REFUSED_URLS
 
 # Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -77,6 +79,28 @@ async def test_answer_with_one_refused_address_is_refused_whole(addresses: list[
     ):
         outcome = await transport.deliver(delivery(f"http://mixed.test:{receiver.port}/"))
         assert (error_type(outcome), receiver.connections) == ("address_blocked", 0)
+
+
+async def test_no_hostile_target_is_connected_to(connected: list[str]) -> None:
+    """Each URL of the table as it is, each address as a literal, by a name, and by a name beside one that is
+    allowed."""
+    only_2 = EgressPolicy.parse("127.0.0.2")
+    literals = [f"http://[{each}]/" if ":" in each else f"http://{each}/" for each in REFUSED_ADDRESSES]
+    targets = [url for urls in REFUSED_URLS.values() for url in urls] + literals
+    for url in targets:
+        anything = Names(defaultdict(lambda: ["127.0.0.1"]))  # a name that the local network may know
+        async with HttpTransport(only_2, resolver=anything) as transport:
+            outcome = await transport.deliver(delivery(url))
+        assert (outcome.status, outcome.retryable) == ("FAILED", False), url
+        assert error_type(outcome) in ("address_blocked", "bad_url"), url
+    for address in REFUSED_ADDRESSES:
+        for addresses in ([address], ["127.0.0.2", address]):
+            async with HttpTransport(only_2, resolver=Names({"hook.test": addresses})) as transport:
+                outcome = await transport.deliver(delivery("http://hook.test:8080/"))
+            assert (error_type(outcome), outcome.retryable) == ("address_blocked", False), addresses
+            assert address not in json.dumps(outcome.error) or len(address) < 7
+    assert connected == []
+    assert len(targets) + 2 * len(REFUSED_ADDRESSES) > 300
 
 
 async def test_socket_is_the_last_line_when_the_resolver_lies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
-"""A storm: workers are killed, stopped and told to end, backends and the Redis server killed, Kafka's brokers down or
-failing, at random while a thousand executions are delivered over HTTP, Redis and Kafka. The receivers are the judges.
+"""A storm: workers are killed, stopped and told to end, sessions ended and backends killed, which takes all of
+PostgreSQL down, the way to it cut, the Redis server killed, Kafka's brokers down or failing, at random while a thousand
+executions are delivered over HTTP, Redis and Kafka; one worker's log is on a full disk. The receivers are the judges.
+
+`--storm 20000` delivers as many: docs/delivery.md has what came of that.
 """
 
 import asyncio
@@ -22,12 +25,13 @@ from delivery.kafka_mock import PRODUCE, MockCluster
 from delivery.redis_server import RedisProcess
 from delivery.servers import Receiver, Talk, answer
 from factory import EndpointRow, add_endpoint, add_executions
+from faults.cut_way import CutWay, cut_way
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
 from worker.running import Worker, workers
 
-EXECUTIONS = 1000
-STORM_SECONDS = 20
+FULL_DISK = Path("/dev/full")
+A_SECOND = 100  # executions that are made; so the suite's storm rages for twice ten seconds
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -56,16 +60,16 @@ async def _asked(url: str, ask: Callable[[psycopg.Connection], T]) -> T:
             await asyncio.sleep(0.05)
 
 
-async def _feed(url: str, endpoints: list[EndpointRow], dice: random.Random) -> set[str]:
-    """Creates the executions over half of the storm; returns those that PostgreSQL acknowledged, a thousand or more."""
+async def _feed(url: str, endpoints: list[EndpointRow], dice: random.Random, executions: int) -> set[str]:
+    """Creates the executions over half of the storm; returns those that PostgreSQL acknowledged: so many or more."""
     acknowledged: set[str] = set()
-    while len(acknowledged) < EXECUTIONS:
+    while len(acknowledged) < executions:
         try:
             with psycopg.connect(url, autocommit=True, connect_timeout=3) as connection:
-                while len(acknowledged) < EXECUTIONS:
+                while len(acknowledged) < executions:
                     made = add_executions(connection, dice.choice(endpoints), 10, is_told=dice.random() < 0.5)
                     acknowledged.update(map(str, made))
-                    await asyncio.sleep(STORM_SECONDS / 2 / (EXECUTIONS / 10))
+                    await asyncio.sleep(10 / A_SECOND)
         except psycopg.OperationalError:
             await asyncio.sleep(0.1)
     return acknowledged
@@ -130,25 +134,36 @@ def brokers(tmp_path: Path) -> Iterator[Brokers]:
 
 
 class _Killer:
-    """Kills, stops, ends, and starts workers again."""
+    """Kills, stops, ends, and starts workers again; of three, one reaches PostgreSQL by a way that is cut."""
 
-    def __init__(self, url: str, start: Callable[[], Worker], brokers: Brokers, dice: random.Random) -> None:
-        self._url, self._start, self._brokers, self._dice = url, start, brokers, dice
+    def __init__(
+        self, url: str, way: CutWay, start: Callable[[], Worker], brokers: Brokers, dice: random.Random
+    ) -> None:
+        self._url, self._way, self._start, self._brokers, self._dice = url, way, start, brokers, dice
         self.workers = [start() for _ in range(3)]
         self.killed: Counter[str] = Counter()
 
     @property
     def is_enough(self) -> bool:
         """Chance, and a server that recovers slowly, may leave too few kills for a storm."""
-        return self.killed["worker"] > 3 and self.killed["backend"] > 0
+        return self.killed["worker"] > 3 and self.killed["backend"] > 0 and self.killed["way"] > 0
 
-    async def rage(self) -> None:
-        ends_at = time.monotonic() + STORM_SECONDS
+    async def rage(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at or (not self.is_enough and time.monotonic() < ends_at + 60):
             await asyncio.sleep(self._dice.uniform(0.3, 1.5))
             (what,) = self._dice.choices(
-                [self._kill, self._stand_still, self._end, self._kill_backend, self._kill_redis, self._fail_kafka],
-                [6, 4, 4, 6, 3, 3],
+                [
+                    self._kill,
+                    self._stand_still,
+                    self._end,
+                    self._kill_backend,
+                    self._end_sessions,
+                    self._cut,
+                    self._kill_redis,
+                    self._fail_kafka,
+                ],
+                [6, 4, 4, 6, 4, 4, 3, 3],
             )
             await what()
 
@@ -175,6 +190,15 @@ class _Killer:
         if self._dice.random() < 0.3:
             ending.tell(signal.SIGTERM)
         self.killed["ended"] += 1
+
+    async def _cut(self) -> None:
+        """All connections that lead through the proxy, with whatever is on its way in them."""
+        self.killed["way"] += self._way.cut()
+
+    async def _end_sessions(self) -> None:
+        """As an administrator does: the workers' sessions end, and the server goes on."""
+        ended = await _asked(self._url, _end_workers_sessions)
+        self.killed["session"] += len(ended)
 
     async def _kill_redis(self) -> None:
         await self._brokers.kill_redis()
@@ -204,14 +228,21 @@ def _backends_of_workers(connection: psycopg.Connection) -> list[tuple[Any, ...]
     ).fetchall()
 
 
+def _end_workers_sessions(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kronos-worker-%'"
+    ).fetchall()
+
+
 def _final(connection: psycopg.Connection) -> bool:
     return connection.execute("select exists (select from kronos.execution_live)").fetchone() == (False,)
 
 
 @pytest.mark.faults
 async def test_a_storm_loses_nothing_and_explains_every_repetition(
-    cluster: Cluster, brokers: Brokers, tmp_path: Path
+    cluster: Cluster, brokers: Brokers, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
+    executions = pytestconfig.getoption("--storm")
     seed = random.SystemRandom().randrange(10**6)
     _log.warning("seed %d", seed)
     dice = random.Random(seed)
@@ -221,7 +252,7 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(
         await answer(status="200 OK" if dice.random() < 0.9 else "500 Oh")(talk)
 
     url = cluster.superuser_url
-    async with Receiver(receive, keep=True) as receiver:
+    async with Receiver(receive, keep=True) as receiver, cut_way(url) as way:
         with psycopg.connect(url, autocommit=True) as connection:
             endpoints = [
                 add_endpoint(
@@ -236,21 +267,29 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(
                 for max_in_flight in (None, 5)
             ]
         with workers() as starting:
-            logs = (tmp_path / f"worker-{number}.log" for number in count(1))
-            killer = _Killer(
-                url,
-                lambda: starting(
-                    url, next(logs), lease_seconds=1, shutdown_seconds=0.1, log_level="INFO", worker_concurrency=20
-                ),
-                brokers,
-                dice,
+            numbers = count(1)
+
+            def start() -> Worker:
+                """Of each three, one by the way that is cut, and one whose log's disk is full."""
+                number = next(numbers)
+                return starting(
+                    way.url if number % 3 == 1 else url,
+                    FULL_DISK if number % 3 == 2 else tmp_path / f"worker-{number}.log",
+                    lease_seconds=1,
+                    shutdown_seconds=0.1,
+                    log_level="INFO",
+                    worker_concurrency=20,
+                )
+
+            killer = _Killer(url, way, start, brokers, dice)
+            _, acknowledged = await asyncio.gather(
+                killer.rage(2 * executions / A_SECOND), _feed(url, endpoints, dice, executions)
             )
-            _, acknowledged = await asyncio.gather(killer.rage(), _feed(url, endpoints, dice))
             brokers.calm()
             await _all_final(url)
             for worker in killer.workers:
                 worker.tell(signal.SIGCONT)
-                await worker.started()  # before that it has no handler, and nothing to put in order
+                await worker.takes_signals()  # before that it has no handler, and nothing to put in order
                 worker.tell()
             assert [await worker.ends() for worker in killer.workers] == [0, 0, 0]
     assert killer.is_enough, killer.killed
@@ -309,4 +348,6 @@ def _judge(connection: psycopg.Connection, received: list[dict[str, str]], ackno
     ).fetchall()
     counted = Counter(execution_id for execution_id, _ in attempts)
     assert [each for each in numbers if counted[each[0]] != each[1]] == [], "an attempt without its row"
-    _log.warning("%d executions, %d deliveries, attempts %s", len(statuses), len(seen), Counter(attempts.values()))
+    repeats = len(seen) - len({key for key, _ in seen})
+    kinds = Counter(attempts.values())
+    _log.warning("%d executions, %d deliveries, %d repeats, attempts %s", len(statuses), len(seen), repeats, kinds)

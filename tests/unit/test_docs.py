@@ -28,6 +28,17 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
     assert absent == []
 
 
+def test_each_test_that_a_page_gives_as_evidence_is_there() -> None:
+    named = {
+        (file, name)
+        for page in PAGES
+        for file, name in re.findall(r"\b(tests/[\w/]+\.py)::(test_\w+)", page.read_text())
+    }
+    assert len(named) > 15
+    absent = [f"{file}::{name}" for file, name in sorted(named) if f"def {name}(" not in (ROOT / file).read_text()]
+    assert absent == []
+
+
 def test_comments_name_files_that_are_there() -> None:
     """A function's file is moved to another floor, and what names it is not: sql/schema sent its readers to a folder
     without it."""

@@ -38,6 +38,18 @@ class Worker:
         await until(lambda: "started" in self.log or self.process.poll() is not None, "the worker to start")
         assert self.process.poll() is None, self.log
 
+    async def takes_signals(self) -> None:
+        """Returns once SIGTERM has its handler: what the kernel says of it, for a log may be on a full disk."""
+        await until(self._takes_signals, "the worker to have its handlers", seconds=60)
+        assert self.process.poll() is None, f"the worker ended with {self.process.returncode}"
+
+    def _takes_signals(self) -> bool:
+        if self.process.poll() is not None:
+            return True
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (caught,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+        return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
     async def ends(self, *, seconds: float = 15) -> int:
         """Its exit code, once it has ended."""
         await until(lambda: self.process.poll() is not None, "the worker to end", seconds=seconds)

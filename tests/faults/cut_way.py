@@ -1,0 +1,69 @@
+"""A way to PostgreSQL that can be cut at any byte, as a firewall or a switch does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+
+class CutWay:
+    """Passes bytes on, both ways, until `cut`; then takes new connections as before."""
+
+    def __init__(self, url: str) -> None:
+        parts = conninfo_to_dict(url)
+        self._target = str(parts["host"]), int(str(parts["port"]))
+        self._open: set[asyncio.StreamWriter] = set()
+        self._url = url
+        self.url = ""
+
+    def opened_on(self, port: int) -> None:
+        """Says where it listens."""
+        self.url = make_conninfo(self._url, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
+
+    def cut(self) -> int:
+        """Ends every connection at both ends, with what is in it; the number of them."""
+        ends = list(self._open)
+        for end in ends:
+            end.transport.abort()
+        return len(ends) // 2
+
+    async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        """One connection, until one of its ends goes."""
+        try:
+            server, to_server = await asyncio.open_connection(*self._target)
+        except OSError:  # PostgreSQL is down: so is the way
+            to_client.transport.abort()
+            return
+        ends = {to_client, to_server}
+        self._open |= ends
+        try:
+            ways = [asyncio.create_task(_pass_on(*way)) for way in ((client, to_server), (server, to_client))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+        finally:
+            self._open -= ends
+            for end in ends:
+                end.transport.abort()
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(2**16):
+            writer.write(data)
+            await writer.drain()
+
+
+@asynccontextmanager
+async def cut_way(url: str) -> AsyncIterator[CutWay]:
+    """A way to the database of `url`, on this loop."""
+    way = CutWay(url)
+    server = await asyncio.start_server(way.serve, "127.0.0.1", 0)
+    way.opened_on(server.sockets[0].getsockname()[1])
+    try:
+        yield way
+    finally:
+        server.close()
+        way.cut()
