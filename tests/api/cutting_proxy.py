@@ -4,7 +4,7 @@ request."""
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -15,24 +15,35 @@ Point = Literal["before", "during", "after", "held"]
 """before: what was sent never reaches PostgreSQL. during: it does, and both ends are cut at once. after: PostgreSQL has
 done it and said so, which never reaches the caller. held: the same, and nothing is cut; only a request that executes
 something is held."""
+_BEGINS, _IN_TRANSACTION = b"BEGIN", b"T"
 
 
 @dataclass
 class Proxy:
-    """Cuts the connection at the `left`-th request to PostgreSQL that comes from now on, once, at `point`; below 1:
-    none."""
+    """Cuts the connection at the `left`-th request to PostgreSQL that is one of the caller's, once, at `point`; below
+    1: none.
+
+    The caller's are those that carry one of its `names`, and what is asked in an explicit transaction: what a process
+    asks on its own account (who a new connection is, whose a key is) may come at any time, and has neither.
+    """
 
     url: str
     point: Point = "before"
     left: int = 0
+    names: tuple[bytes, ...] = ()
     has_cut: bool = False
     port: int = 0
     """From which PostgreSQL was spoken to over the connection that was cut: its session is over once it has ended what
     it was sent."""
 
-    def arm(self, point: Point, at: int) -> None:
-        """Cut the `at`-th request."""
+    def arm(self, point: Point, at: int, *, of: Sequence[str]) -> None:
+        """Cut the `at`-th request of a caller that names these."""
         self.point, self.left, self.has_cut = point, at, False
+        self.names = (_BEGINS, *(name.encode() for name in of))
+
+    def is_callers(self, message: bytes) -> bool:
+        """Whether one of the caller's names is in it."""
+        return any(name in message for name in self.names)
 
     def disarm(self) -> bool:
         """Whether it has cut; it cuts no more."""
@@ -58,6 +69,7 @@ class _Connection:
         self._proxy = proxy
         self._client, self._to_client = client, to_client
         self._point: Point | None = None
+        self._is_in_transaction = False
 
     async def serve(self, target: tuple[str, int]) -> None:
         """Pass on until one side goes, or until it is cut."""
@@ -75,14 +87,15 @@ class _Connection:
             to_server.close()  # what was written is sent first
 
     async def _requests(self, to_server: asyncio.StreamWriter) -> None:
-        executes = False
+        executes = is_callers = False
         while True:
             message = await _message(self._client)
             executes = executes or message[:1] == b"E"
+            is_callers = is_callers or self._is_in_transaction or self._proxy.is_callers(message)
             if message[:1] in (b"S", b"Q"):  # Sync, Query: PostgreSQL commits at nothing else
-                if (executes or self._proxy.point != "held") and self._proxy.cuts():
+                if is_callers and (executes or self._proxy.point != "held") and self._proxy.cuts():
                     self._point, self._proxy.port = self._proxy.point, to_server.get_extra_info("sockname")[1]
-                executes = False
+                executes = is_callers = False
                 if self._point == "before":
                     return
             to_server.write(message)
@@ -93,6 +106,8 @@ class _Connection:
     async def _answers(self, server: asyncio.StreamReader) -> None:
         while True:
             message = await _message(server)
+            if message[:1] == b"Z":
+                self._is_in_transaction = message[5:] == _IN_TRANSACTION
             if self._point is None:
                 self._to_client.write(message)
             elif self._point == "after" and message[:1] == b"Z":  # ReadyForQuery: the transaction is over

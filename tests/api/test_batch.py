@@ -325,7 +325,7 @@ def test_a_lost_answer_is_told_and_the_call_again_makes_nothing_twice(
         return await batches.create(WorkspaceView(pool, workspace), asked, is_atomic=True)
 
     process.at_once(lambda pool: WorkspaceView(pool, workspace).enter())
-    proxy.arm(point, 3)  # after the look and the reading of the schedule, which has a window
+    proxy.arm(point, 3, of=[workspace, "2100"])  # after the look and the reading of the schedule, which has a window
     (lost,) = process.at_once(make)
     assert proxy.disarm()
     await_condition(lambda: is_over(proxy, shared_superuser), "the session's end")

@@ -162,7 +162,7 @@ def test_a_lost_answer_is_reported_to_each_and_the_calls_again_make_nothing_twic
     with process_on(proxy.url, size=1) as one:
         one.at_once(*calls(["one", "two"]))  # the statement is prepared
         before = rows(shared_superuser, workspace, table)
-        proxy.arm(point, 1)
+        proxy.arm(point, 1, of=[workspace])
         lost = one.at_once(*calls(list("abcde")))
         assert proxy.disarm()
         await_condition(lambda: is_over(proxy, shared_superuser), "the session's end")
@@ -234,11 +234,11 @@ def test_schedules_that_are_read_at_the_same_time_are_one_statement(
     texts = [f"{minute % 60} {minute // 60 % 24} {1 + minute // 1440 % 28} {month} *" for month in range(1, 7)]
     with process_on(proxy.url, size=4) as one:
         one.at_once(lambda pool: WorkspaceView(pool, workspace).enter())
-        proxy.arm("before", 1000)
+        proxy.arm("before", 1000, of=[workspace, *texts])
         answered = one.at_once(*(cron(workspace, cron=text) for text in [*texts, *texts, "61 * * * *"]))
         requests = 1000 - proxy.left
         proxy.disarm()
     assert isinstance(answered[-1], errors.Unprocessable)
     assert answered[-1].code == "invalid_cron"
     assert [each.cron for each in made(answered[:-1])] == [*texts, *texts]
-    assert requests <= 4  # one reads, and creations go in as many statements as in the other tests
+    assert 2 <= requests <= 4  # one reads, and creations go in as many statements as in the other tests
