@@ -199,6 +199,23 @@ def answers(port: int) -> bool:
         return False
 
 
+@contextmanager
+def constant() -> Iterator[int]:
+    """The port of a FastAPI route that answers a constant, the reference of what goes over HTTP."""
+    port = ports.free_port()
+    with child(["-m", "bench.constant", str(port)]):
+        wait_until(lambda: _is_posted(port), "the constant does not answer")
+        yield port
+
+
+def _is_posted(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/", data=b"{}"), timeout=5):
+            return True
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
 def wait_until(is_so: Callable[[], bool], otherwise: str, *, seconds: float = 120, every: float = 0.02) -> None:
     """Returns as soon as `is_so()`. Raises TimeoutError(otherwise) when it is not for so long."""
     deadline = time.monotonic() + seconds

@@ -21,7 +21,6 @@ import click
 
 from bench import common, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
-from kronos.embedded import ports
 
 _CONSTANT = "FastAPI, a constant"
 # The row as the API writes it, and its entry; in February, so that none is due meanwhile.
@@ -191,9 +190,7 @@ def main(runs: int, tries: int, seconds: float, connections: int) -> None:
     """Measure and print the table."""
     with common.instance() as one, ExitStack() as stack:
         api = stack.enter_context(common.served(one))
-        port = ports.free_port()
-        stack.enter_context(common.child(["-m", "bench.constant", str(port)]))
-        common.wait_until(lambda: _answers(port), "the constant does not answer")
+        port = stack.enter_context(common.constant())
         bench = Bench(one, api, port, stack.enter_context(common.child(["-m", "bench.callers"])))
         bench.seconds, bench.connections = seconds, connections
         bench.warm_up()
@@ -216,14 +213,6 @@ def main(runs: int, tries: int, seconds: float, connections: int) -> None:
         ]
         note = f"{one.cluster.installation}, fsync on; {connections} connections, {seconds:g} s a sample."
         common.report("Create a CRON job over HTTP", series, columns, ratio=("rate", _CONSTANT), note=note)
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/", data=b"{}"), timeout=5):
-            return True
-    except (urllib.error.URLError, ConnectionError):
-        return False
 
 
 if __name__ == "__main__":

@@ -9,15 +9,12 @@ import json
 import random
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 
 import click
 
 from bench import common, machine
 from bench.common import Instance
-from kronos.embedded import ports
 
 _CONSTANT = "FastAPI, a constant"
 _ZONES = [
@@ -143,9 +140,7 @@ def main(runs: int, tries: int, seconds: float, connections: int) -> None:
     """Measure and print the table."""
     with common.instance() as one, ExitStack() as stack:
         api = stack.enter_context(common.served(one))
-        port = ports.free_port()
-        stack.enter_context(common.child(["-m", "bench.constant", str(port)]))
-        common.wait_until(lambda: _answers(port), "the constant does not answer")
+        port = stack.enter_context(common.constant())
         bench = Bench(one, api, port, stack.enter_context(common.child(["-m", "bench.callers"])))
         bench.seconds, bench.connections = seconds, connections
         bench.warm_up()
@@ -160,14 +155,6 @@ def main(runs: int, tries: int, seconds: float, connections: int) -> None:
         ]
         note = f"{one.cluster.installation}; {connections} at a time, {seconds:g} s a sample."
         common.report("Preview of 10 runs over HTTP", series, columns, ratio=("p99", _CONSTANT), note=note)
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/", data=b"{}"), timeout=5):
-            return True
-    except (urllib.error.URLError, ConnectionError):
-        return False
 
 
 if __name__ == "__main__":

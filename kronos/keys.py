@@ -10,23 +10,18 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-import psycopg
-
-from kronos import errors, session
+from kronos import errors, owner, session
 from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.sql import statement
 
 FORM = "kr_live_<public id>_<secret>"
 _KEY = re.compile(r"kr_live_(?P<public_id>[A-Za-z0-9]{1,64})_(?P<secret>[A-Za-z0-9_-]{16,128})", re.ASCII)
-# The role, the table or a column of it is not there.
-_NOT_MIGRATED = (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +104,7 @@ def ensure_admin_key(admin_database_url: str, key_file: Path) -> list[str]:
     if is_made:
         _write(key_file, _new(), replace=False)
     key = _read(key_file)
-    with _owner(admin_database_url) as connection:
+    with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         is_stored = bool(session.rows(connection, _INSERT, _params(key, key_file)))
         stored = _one(connection, key.public_id)
         _require_valid(stored, key, key_file)
@@ -146,7 +141,7 @@ def create(admin_database_url: str, key_file: Path | None = None) -> str:
                 f"{key_file} exists: a key is not written over another; remove it, or use `kronos key rotate`"
             )
     try:
-        with _owner(admin_database_url) as connection:
+        with owner.connected(admin_database_url, errors.KeyRefused) as connection:
             session.rows(connection, _INSERT, _params(_parsed(text), key_file))
     except errors.KronosError:
         if key_file is not None:
@@ -164,11 +159,11 @@ def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
     """
     old, text = _read(key_file), _new()
     new = _parsed(text)
-    with _owner(admin_database_url) as connection:
+    with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         _require_valid(_one(connection, old.public_id), old, key_file)
         session.rows(connection, _INSERT, _params(new, key_file))
     _write(key_file, text, replace=True)
-    with _owner(admin_database_url) as connection:
+    with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         revoked = session.rows(connection, _REPLACE, _params(new, key_file))
         revoked += session.rows(connection, _REVOKE, {"public_id": old.public_id})
     return new.public_id, [each.public_id for each in revoked]
@@ -177,7 +172,7 @@ def rotate(admin_database_url: str, key_file: Path) -> tuple[str, list[str]]:
 def revoke(admin_database_url: str, public_id: str) -> tuple[StoredKey, int]:
     """End a key. Returns it, and how many others work. Safe to repeat. Raises KeyRefused where there is none,
     DatabaseUnavailable."""
-    with _owner(admin_database_url) as connection:
+    with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         session.rows(connection, _REVOKE, {"public_id": public_id})
         stored = _one(connection, public_id)
         (others,) = session.rows(connection, _OTHERS, {"public_id": public_id})
@@ -188,7 +183,7 @@ def revoke(admin_database_url: str, public_id: str) -> tuple[StoredKey, int]:
 
 def stored(admin_database_url: str) -> list[StoredKey]:
     """All keys, the oldest first. Raises DatabaseUnavailable."""
-    with _owner(admin_database_url) as connection:
+    with owner.connected(admin_database_url, errors.KeyRefused) as connection:
         return session.rows(connection, _LIST, {})
 
 
@@ -206,23 +201,6 @@ def _parsed(text: str) -> GivenKey:
 def _params(key: GivenKey, key_file: Path | None) -> dict[str, object]:
     kept_in = f"{socket.gethostname()}:{key_file.absolute()}" if key_file is not None else None
     return {"public_id": key.public_id, "digest": key.digest, "kept_in": kept_in}
-
-
-@contextlib.contextmanager
-def _owner(admin_database_url: str) -> Iterator[session.Connection]:
-    """A transaction as the owner of the tables."""
-    try:
-        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
-            connection.execute("set role kronos_owner")
-            yield connection
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.KeyRefused(
-            f"{error.diag.message_primary}: use the KRONOS_DATABASE_URL that `kronos migrate` is run with"
-        ) from error
-    except _NOT_MIGRATED as error:
-        raise errors.KeyRefused(f"{error.diag.message_primary}: run `kronos migrate` first") from error
-    except psycopg.Error as error:
-        raise errors.from_database(error) from error
 
 
 def _one(connection: session.Connection, public_id: str) -> StoredKey | None:

@@ -1,14 +1,11 @@
 """The encryption keys against the secrets of the instance: which are missing, and all secrets brought under the first
 (decision 0052)."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-import psycopg
-
-from kronos import errors, session
+from kronos import errors, owner, session
 from kronos.encryption import Keyring, Place, Sealed, Unopened
 from kronos.sql import statement
 
@@ -137,7 +134,7 @@ def rotate(admin_database_url: str, keys: Keyring, report: Callable[[int, int], 
 
     Raises KeyRefused, DatabaseUnavailable.
     """
-    with owner(admin_database_url) as connection:
+    with owner.connected(admin_database_url, errors.KeyRefused, autocommit=True) as connection:
         others = other_keys(connection, keys)
         total, looked_at, resealed, failed = sum(each.secrets for each in others), 0, 0, list[str]()
         for other in others:
@@ -184,25 +181,7 @@ def abandon(admin_database_url: str, key_id: str) -> int:
     """Give up the secrets under a key that is lost: they have no value until they are set again. How many. Safe to
     repeat. Raises KeyRefused, DatabaseUnavailable."""
     abandoned = 0
-    with owner(admin_database_url) as connection:
+    with owner.connected(admin_database_url, errors.KeyRefused, autocommit=True) as connection:
         while changed := session.rows(connection, _ABANDON, {"key_id": key_id, "limit": _AT_ONCE}):
             abandoned += len(changed)
     return abandoned
-
-
-@contextlib.contextmanager
-def owner(admin_database_url: str) -> Iterator[session.Connection]:
-    """A connection as the owner of the tables, on which each statement is a transaction. Raises KeyRefused,
-    DatabaseUnavailable."""
-    try:
-        with session.connect(admin_database_url, session.wanted(None), autocommit=True) as connection:
-            connection.execute("set role kronos_owner")
-            yield connection
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.KeyRefused(
-            f"{error.diag.message_primary}: use the KRONOS_DATABASE_URL that `kronos migrate` is run with"
-        ) from error
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
-        raise errors.KeyRefused(f"{error.diag.message_primary}: run `kronos migrate` first") from error
-    except psycopg.Error as error:
-        raise errors.from_database(error) from error

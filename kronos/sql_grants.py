@@ -8,11 +8,8 @@ from datetime import datetime
 
 import psycopg
 
-from kronos import errors, session
+from kronos import errors, owner, session
 from kronos.sql import statement
-
-# The function or the table is not there.
-_NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidParameterValue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,23 +63,12 @@ def listed(admin_database_url: str) -> list[SqlGrant]:
 
 @contextlib.contextmanager
 def _owner(admin_database_url: str) -> Iterator[session.Connection]:
-    """A transaction as the owner of the tables."""
+    """As owner.connected; what the database refuses it refuses with its hint."""
     try:
-        with session.connect(admin_database_url, session.wanted(None), autocommit=False) as connection:
-            connection.execute("set role kronos_owner")
+        with owner.connected(admin_database_url, errors.SqlGrantRefused) as connection:
             yield connection
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise errors.SqlGrantRefused(
-            f"{error.diag.message_primary}: use the KRONOS_DATABASE_URL that `kronos migrate` is run with"
-        ) from error
-    except _NOT_MIGRATED as error:
-        raise errors.SqlGrantRefused(f"{error.diag.message_primary}: run `kronos migrate` first") from error
-    except psycopg.Error as error:
-        raise _refused(error) from error
-
-
-def _refused(error: psycopg.Error) -> errors.KronosError:
-    told = errors.from_database(error)
-    if isinstance(told, errors.SqlGrantRefused) and error.diag.message_hint:
-        return errors.SqlGrantRefused(f"{told.detail}\nhint: {error.diag.message_hint}")
-    return told
+    except errors.SqlGrantRefused as error:
+        cause = error.__cause__
+        if isinstance(cause, psycopg.Error) and cause.diag.message_hint:
+            raise errors.SqlGrantRefused(f"{error.detail}\nhint: {cause.diag.message_hint}") from cause
+        raise

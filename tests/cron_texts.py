@@ -28,6 +28,11 @@ MACROS = {
 HORIZON_YEARS = 41
 
 
+def utc(text: str) -> datetime:
+    """The instant that the text names in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
 @cache
 def _month(year: int, month: int) -> tuple[int, list[int]]:
     """How many days a month has, and those from Monday to Friday."""

@@ -158,3 +158,11 @@ def acting_as(connection: Connection, role: str) -> Iterator[None]:
         yield
     finally:
         connection.execute("reset session authorization")
+
+
+@contextmanager
+def pg_cron(connection: Connection, version: str) -> Iterator[None]:
+    """The database as one with that version of pg_cron."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("update pg_extension set extversion = %s where extname = 'pg_cron'", [version])
+        yield

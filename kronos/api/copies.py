@@ -38,7 +38,7 @@ class Kind:
 
     read_only: frozenset[str]
 
-    def told(self, raw: JsonObject) -> JsonObject:
+    def given(self, raw: JsonObject) -> JsonObject:
         """Those of a body; empty where it is no copy."""
         return {name: value for name, value in raw.items() if name in self.read_only}
 
@@ -47,7 +47,7 @@ class Kind:
         changed."""
         faults = tuple(
             _fault(name, present.get(name))
-            for name, value in self.told(raw).items()
+            for name, value in self.given(raw).items()
             if not _is_as_it_was(name, value, present.get(name))
         )
         if faults:

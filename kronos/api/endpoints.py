@@ -6,20 +6,19 @@ from fastapi import APIRouter, Body, Depends, Query
 from starlette.responses import Response
 
 from kronos import endpoint_tests, endpoints, errors, secrets
-from kronos.api.call import Call, Draft, answer, unchanged
-from kronos.api.conditions import etag, held_to, is_known
-from kronos.api.copies import kind_of, shown
+from kronos.api import named
+from kronos.api.call import Call, Draft, answer
+from kronos.api.copies import kind_of
 from kronos.api.cursors import Page, bounded, decoded, list_digest
 from kronos.api.dependencies import KEY, EndpointName, IdempotencyKey, IfMatch, IfNoneMatch, NewEndpointName, View
 from kronos.api.document import answers, problems
 from kronos.api.endpoint_schemas import EndpointCreate, EndpointPut, EndpointRender, EndpointTest, HttpEndpointPut
+from kronos.api.named import PutConditions
 from kronos.api.operation import Operation
 from kronos.api.requests import new_endpoint
 from kronos.api.schemas import ChangeQuery, PageQuery
-from kronos.database import WorkspaceView
 from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedRecord, Sample, TriedDelivery
-from kronos.endpoints import NewEndpoint
-from kronos.model import Endpoint, JsonObject
+from kronos.model import Endpoint
 from kronos.payload_specs import SpecVerdict
 from kronos.secrets import SigningKeys
 
@@ -40,7 +39,7 @@ async def create_endpoint(call: Call, view: View, body: EndpointCreate, key: Ide
     """Make an endpoint; with a known idempotency key, the endpoint that it made."""
     new = await call.aside(lambda: new_endpoint(body.root.name, body.root, call.context.egress))
     endpoint, is_new = await endpoints.create(view, new, idempotency_key=key)
-    return _made(call, endpoint, is_new=is_new)
+    return named.made(call, endpoint.workspace, "endpoints", endpoint, is_new=is_new)
 
 
 @router.get("", responses=answers({200: Page[Endpoint]}) | problems(errors.WorkspaceNotFound))
@@ -57,10 +56,7 @@ async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Re
 )
 async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One endpoint, at its present version."""
-    endpoint = await endpoints.get(view, name)
-    if is_known(endpoint.version, if_none_match):
-        return unchanged(endpoint.version)
-    return answer(endpoint, ETag=etag(endpoint.version))
+    return named.current(await endpoints.get(view, name), if_none_match)
 
 
 @router.get(
@@ -85,25 +81,26 @@ async def put_endpoint(
     name: NewEndpointName,
     draft: Draft[EndpointPut],
     query: Annotated[ChangeQuery, Query()],
-    if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = frozenset(),
+    asked: PutConditions,
 ) -> Response:
     """Make an endpoint, or its next version; executions that exist keep theirs."""
-    document = draft.document
-    copied_from = await _copied_from(view, name, document)
-    body = await draft.judged({field: value for field, value in document.items() if field not in _COPY.read_only})
-    new = await call.aside(lambda: new_endpoint(name, body.root, call.context.egress))
+    change = await named.change(_COPY, name, draft, lambda: endpoints.get(view, name))
+    new = await call.aside(lambda: new_endpoint(name, change.body.root, call.context.egress))
     if query.validate_only:
         return answer(await endpoints.check(view, new))
-    if if_none_match is None:
-        return _made(call, await _first(view, new))
-    if copied_from is not None:
-        if_match = held_to(copied_from, if_match)
-    must_exist = copied_from is not None or "if-match" in call.headers
-    endpoint, is_new = await endpoints.replace(
-        view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist, force=query.force
-    )
-    return _made(call, endpoint) if is_new else answer(endpoint, ETag=etag(endpoint.version))
+    held = change.held(asked)
+    if held.if_none_match is None:
+        endpoint, is_new = await named.first("endpoint", name, endpoints.create(view, new)), True
+    else:
+        endpoint, is_new = await endpoints.replace(
+            view,
+            new,
+            if_match=held.if_match,
+            if_none_match=held.if_none_match,
+            must_exist=held.must_exist,
+            force=query.force,
+        )
+    return named.made(call, endpoint.workspace, "endpoints", endpoint) if is_new else named.current(endpoint)
 
 
 @router.post(
@@ -159,34 +156,3 @@ async def delete_endpoint(view: View, name: EndpointName, if_match: IfMatch = No
     """Delete an endpoint that no live job uses."""
     await endpoints.delete(view, name, if_match=if_match)
     return Response(status_code=204)
-
-
-def _made(call: Call, endpoint: Endpoint, *, is_new: bool = True) -> Response:
-    location = call.path("workspaces", endpoint.workspace, "endpoints", endpoint.name)
-    return answer(
-        endpoint, 201 if is_new else 200, Location=location, ETag=etag(endpoint.version), is_repeat=not is_new
-    )
-
-
-async def _first(view: WorkspaceView, new: NewEndpoint) -> Endpoint:
-    """If-None-Match: * asks for a new one, or none."""
-    try:
-        return (await endpoints.create(view, new))[0]
-    except errors.Conflict:
-        raise errors.PreconditionFailed(
-            f"the endpoint {new.name!r} exists, and If-None-Match asks for a new one"
-        ) from None
-
-
-async def _copied_from(view: WorkspaceView, name: str, document: JsonObject) -> int | None:
-    """The version that the body is an edited copy of; None where it is none. Raises Unprocessable where it changes what
-    cannot be."""
-    if not (told := _COPY.told(document)):
-        return None
-    try:
-        present = await endpoints.get(view, name)
-    except errors.EndpointNotFound:
-        _COPY.edited(told, {"name": name})  # of what is to be made the name alone is known
-        return None
-    _COPY.edited(told, shown(present))
-    return present.version

@@ -115,7 +115,7 @@ async def get_job(view: View, ref: JobRef) -> Response:
 async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch], if_match: IfMatch = None) -> Response:
     """Retire the version of a CRON job and make the next one, in one transaction."""
     document = draft.document
-    if _COPY.told(document):
+    if _COPY.given(document):
         present = await jobs.get(view, ref)
         document = job_edits(_COPY.edited(document, shown(present)))
         if_match = held_to(present.version, if_match)

@@ -35,7 +35,7 @@ async def get_retention(view: View) -> Response:
 async def put_retention(view: View, draft: Draft[RetentionPut], if_match: IfMatch = None) -> Response:
     """Set the workspace's own ages; null, or none: the instance's."""
     document = draft.document
-    if _COPY.told(document):
+    if _COPY.given(document):
         kept = await retention.get(view)
         present, if_match = shown(kept), held_to(kept.version, if_match)
         changed = _COPY.edited(document, present)

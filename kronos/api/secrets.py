@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from kronos import errors, secrets
-from kronos.api.call import Call, answer, unchanged
-from kronos.api.conditions import etag, is_known
+from kronos.api import named
+from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.dependencies import KEY, IfMatch, IfNoneMatch, NewSecretName, SecretName, View
 from kronos.api.document import answers, problems
+from kronos.api.named import PutConditions
 from kronos.api.operation import Operation
 from kronos.api.schemas import PageQuery, SecretCreate, SecretPut
 from kronos.model import Secret
@@ -31,7 +32,8 @@ _WRITE = (
 @router.post("", status_code=201, responses=answers({201: Secret}, "ETag", "Location") | problems(*_WRITE))
 async def create_secret(call: Call, view: View, body: SecretCreate) -> Response:
     """Make a secret. Its value is not given back by any call."""
-    return _made(call, view, await secrets.create(view, call.context.encryption_keys, body.name, body.value))
+    secret = await secrets.create(view, call.context.encryption_keys, body.name, body.value)
+    return named.made(call, view.workspace, "secrets", secret)
 
 
 @router.get("", responses=answers({200: Page[Secret]}) | problems(errors.WorkspaceNotFound))
@@ -49,35 +51,25 @@ async def list_secrets(view: View, query: Annotated[PageQuery, Query()]) -> Resp
 )
 async def get_secret(view: View, name: SecretName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One secret, without its value."""
-    secret = await secrets.get(view, name)
-    if is_known(secret.version, if_none_match):
-        return unchanged(secret.version)
-    return answer(secret, ETag=etag(secret.version))
+    return named.current(await secrets.get(view, name), if_none_match)
 
 
 @router.put(
     "/{name}",
     responses=answers({200: Secret, 201: Secret}, "ETag", "Location") | problems(*_WRITE, errors.PreconditionFailed),
 )
-async def put_secret(
-    call: Call,
-    view: View,
-    name: NewSecretName,
-    body: SecretPut,
-    if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = frozenset(),
-) -> Response:
+async def put_secret(call: Call, view: View, name: NewSecretName, body: SecretPut, asked: PutConditions) -> Response:
     """Make a secret, or give it a new value, which deliveries that wait are made with, too."""
     secret, is_new = await secrets.replace(
         view,
         call.context.encryption_keys,
         name,
         body.value,
-        if_match=if_match,
-        if_none_match=if_none_match,
-        must_exist="if-match" in call.headers,
+        if_match=asked.if_match,
+        if_none_match=asked.if_none_match,
+        must_exist=asked.must_exist,
     )
-    return _made(call, view, secret) if is_new else answer(secret, ETag=etag(secret.version))
+    return named.made(call, view.workspace, "secrets", secret) if is_new else named.current(secret)
 
 
 @router.delete(
@@ -92,8 +84,3 @@ async def delete_secret(view: View, name: SecretName, if_match: IfMatch = None) 
     """Delete a secret that no endpoint and no unfinished execution needs."""
     await secrets.delete(view, name, if_match=if_match)
     return Response(status_code=204)
-
-
-def _made(call: Call, view: View, secret: Secret) -> Response:
-    location = call.path("workspaces", view.workspace, "secrets", secret.name)
-    return answer(secret, 201, Location=location, ETag=etag(secret.version))

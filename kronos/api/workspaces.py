@@ -65,7 +65,7 @@ async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) ->
 async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch], if_match: IfMatch = None) -> Response:
     """Rename, suspend or resume a workspace. While `jobs_left` is not 0, some of its jobs have still to follow."""
     document = draft.document
-    if _COPY.told(document):
+    if _COPY.given(document):
         present = await workspaces.get(view)
         document = _COPY.edited(document, shown(present))
         if_match = held_to(present.version, if_match)

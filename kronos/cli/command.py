@@ -123,8 +123,11 @@ class Api:
         return ("v1", "workspaces", *path) if self.workspace is None else ("v1", "workspaces", self.workspace, *path)
 
 
-def command(group: click.Group, *, in_workspace: bool = True) -> Callable[[Callable[..., None]], click.Command]:
-    """Makes a command of `group` out of a function whose first argument is the Api that the common options name."""
+def command(
+    group: click.Group, *, in_workspace: bool = True, name: str | None = None, help: str | None = None
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Makes a command of `group` out of a function whose first argument is the Api that the common options name. Its
+    name and help are the function's, where none are given."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
         def run(
@@ -133,9 +136,9 @@ def command(group: click.Group, *, in_workspace: bool = True) -> Callable[[Calla
             _require_utf8(url, workspace, *own.values())
             function(Api(client=connect(url, key_file), workspace=workspace, as_json=as_json), **own)
 
-        run.__doc__ = function.__doc__
+        run.__doc__ = help or function.__doc__
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-        made = click.command(name=function.__name__.strip("_").replace("_", "-"))(run)
+        made = click.command(name=name or function.__name__.strip("_").replace("_", "-"))(run)
         made.params += _common(in_workspace)
         group.add_command(made)
         return made

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kronos import resealing
+from kronos import errors, owner, resealing
 from kronos.embedded.errors import EncryptionKeysWrong
 from kronos.encryption import Keyring, KeysInvalid, KeySource, make_key_file
 
@@ -23,7 +23,7 @@ def ensure(admin_database_url: str, source: KeySource, *, abandoned: Sequence[st
         resealing.abandon(admin_database_url, key_id)
     is_there = source.file is None or source.file.exists()
     keys = _read(source) if is_there else None
-    with resealing.owner(admin_database_url) as connection:
+    with owner.connected(admin_database_url, errors.KeyRefused, autocommit=True) as connection:
         missing = resealing.missing(connection, keys)
     if missing:
         named = ", ".join(missing[:5])

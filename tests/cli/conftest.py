@@ -1,14 +1,19 @@
-"""Fixtures of the tests of `kronos doctor`."""
+"""The commands as they run against the session's API, who answers in its place, and what `kronos doctor` finds."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 
+from cli.commands import Kronos
 from cli.examined import MINUTE, Examine
-from conftest import await_condition
+from cli.stranger import Stranger
+from conftest import Api, await_condition
 from kronos import doctor
+from kronos.__main__ import main
 from kronos.doctor.findings import Finding
 from sql_factory import make_cron_job, value
 
@@ -50,3 +55,26 @@ def job_id(superuser: psycopg.Connection) -> Any:
     )
     superuser.execute("select kronos.account_ticks(array[%s::uuid], clock_timestamp())", [made])
     return made
+
+
+@pytest.fixture
+def kronos(shared_api: Api, workspace: str) -> Kronos:
+    """Runs a command against the session's API, in the test's workspace."""
+    known = {
+        "KRONOS_URL": str(shared_api.client.base_url),
+        "KRONOS_API_KEY": shared_api.key,
+        "KRONOS_WORKSPACE": workspace,
+    }
+
+    def run(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[Stranger]:
+    """Who answers where an API should be."""
+    made = Stranger()
+    yield made
+    made.close()

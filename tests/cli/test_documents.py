@@ -1,35 +1,10 @@
 """kronos config, payload-spec, and endpoints tried out."""
 
 import json
-from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner, Result
 
-from conftest import Api
-from kronos.__main__ import main
-
-Kronos = Callable[..., Result]
-
-
-@pytest.fixture
-def kronos(shared_api: Api, workspace: str) -> Kronos:
-    """Runs a command against the session's API, in the test's workspace."""
-    known = {
-        "KRONOS_URL": str(shared_api.client.base_url),
-        "KRONOS_API_KEY": shared_api.key,
-        "KRONOS_WORKSPACE": workspace,
-    }
-
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(main, list(arguments), env=known, catch_exceptions=False)
-
-    return run
-
-
-def shown(result: Result) -> dict[str, str]:
-    assert result.exit_code == 0, result.output
-    return {line.split()[0]: " ".join(line.split()[1:]) for line in result.stdout.splitlines()}
+from cli.commands import Kronos, shown
 
 
 def test_configs_and_payload_specs_from_their_making_to_their_end(kronos: Kronos) -> None:

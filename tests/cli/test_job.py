@@ -18,13 +18,6 @@ from kronos.embedded.home import Home, HomeLock
 Explain = Callable[..., Result]
 
 
-@pytest.fixture
-def stranger() -> Iterator[Stranger]:
-    made = Stranger()
-    yield made
-    made.close()
-
-
 @contextmanager
 def running_home(home: Path, url: str, key_file: Path) -> Iterator[None]:
     """A home in which this process is the `kronos up` that runs."""

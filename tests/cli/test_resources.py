@@ -2,45 +2,21 @@
 
 import json
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from conftest import Api
-from kronos.__main__ import main
+from cli.commands import Kronos, shown
 
-Kronos = Callable[..., Result]
 PAST = ("--from", "2020-01-06T00:00:00Z", "--to", "2020-01-07T00:00:00Z")
-
-
-@pytest.fixture
-def kronos(shared_api: Api, workspace: str) -> Kronos:
-    """Runs a command against the session's API, in the test's workspace."""
-    known = {
-        "KRONOS_URL": str(shared_api.client.base_url),
-        "KRONOS_API_KEY": shared_api.key,
-        "KRONOS_WORKSPACE": workspace,
-    }
-
-    def run(*arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
-
-    return run
 
 
 def answered(result: Result) -> object:
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
-
-
-def shown(result: Result) -> dict[str, str]:
-    """The fields of a resource, as people see them."""
-    assert result.exit_code == 0, result.output
-    return {line.split()[0]: " ".join(line.split()[1:]) for line in result.stdout.splitlines()}
 
 
 def test_a_workspace_from_its_making_to_its_end(kronos: Kronos) -> None:

@@ -42,13 +42,6 @@ def verbs() -> Iterator[tuple[str, ...]]:
             yield (name, verb, *names, *_GIVEN.get(f"{name} {verb}", ()))
 
 
-@pytest.fixture(scope="module")
-def stranger() -> Iterator[Stranger]:
-    made = Stranger()
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def ask(stranger: Stranger) -> Ask:
     """Runs a verb against the stranger; an exception that it lets out, which would be a traceback, is raised here."""

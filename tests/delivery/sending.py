@@ -46,6 +46,11 @@ def error_type(outcome: Outcome) -> str | None:
     return outcome.error["type"] if isinstance(outcome.error, dict) else None
 
 
+def told(outcome: Outcome) -> tuple[str, str | None, bool]:
+    """How it ended, by which type of error, and whether it is tried again."""
+    return outcome.status, error_type(outcome), outcome.retryable
+
+
 def response(outcome: Outcome) -> dict[str, Any]:
     return _stored(outcome.response)
 

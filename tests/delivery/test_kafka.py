@@ -15,7 +15,7 @@ import pytest
 
 from delivery.kafka_mock import IS_MISSING, MISSING, PRODUCE, MockCluster
 from delivery.scripted_broker import ScriptedBroker
-from delivery.sending import LOCAL, error_type, response, stored_request
+from delivery.sending import LOCAL, error_type, response, stored_request, told
 from delivery.servers import Names
 from kronos.delivery.destinations import KafkaCluster, KafkaTopic, Message, Sasl, Tls
 from kronos.delivery.egress import EgressPolicy
@@ -68,10 +68,6 @@ def to(bootstrap: list[str], **changes: Any) -> KafkaTopic:
 async def deliver(where: KafkaTopic, *, seconds: float = SECONDS, policy: EgressPolicy = LOCAL) -> Outcome:
     async with Streams(policy) as streams:
         return await streams.deliver(where, RECORD, seconds=seconds)
-
-
-def told(outcome: Outcome) -> tuple[str, str | None, bool]:
-    return outcome.status, error_type(outcome), outcome.retryable
 
 
 async def test_a_record_has_key_value_and_headers_and_its_place_is_the_output(cluster: MockCluster) -> None:

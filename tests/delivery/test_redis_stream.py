@@ -12,7 +12,7 @@ import pytest
 
 from delivery.authority import Authority
 from delivery.redis_server import BINARY, MISSING, RedisProcess
-from delivery.sending import LOCAL, error_type, response, stored_request
+from delivery.sending import LOCAL, error_type, response, stored_request, told
 from delivery.servers import Names
 from kronos.delivery.destinations import Message, RedisServer, RedisStream, Tls
 from kronos.delivery.egress import EgressPolicy
@@ -58,10 +58,6 @@ async def deliver(
 ) -> Outcome:
     async with Streams(policy) as streams:
         return await streams.deliver(to, Message(pairs=pairs), seconds=seconds)
-
-
-def told(outcome: Outcome) -> tuple[str, str | None, bool]:
-    return outcome.status, error_type(outcome), outcome.retryable
 
 
 async def test_an_entry_has_its_fields_and_its_id_is_the_output(server: RedisProcess) -> None:

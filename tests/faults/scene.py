@@ -10,6 +10,7 @@ import httpx
 import psycopg
 
 from conftest import await_condition
+from factory import EndpointRow
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 SINK = {"endpoint": "sink", "trigger": "CRON"}
@@ -175,3 +176,44 @@ def await_waiting(superuser: psycopg.Connection, count: int, is_over: Callable[[
 
     await_condition(came, f"{count} backends to wait for a lock")
     return found
+
+
+def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
+    """The scene's endpoint, as a worker claims for it."""
+    (row,) = superuser.execute(
+        "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where "
+        "slug = %s",
+        [scene.workspace],
+    ).fetchall()
+    return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
+
+
+@contextmanager
+def at_entry(holder: psycopg.Connection) -> Iterator[None]:
+    """Who writes an entry of pg_cron waits, with what comes before it written."""
+    with holder.transaction():
+        holder.execute("lock table cron.job in share mode")
+        yield
+
+
+@contextmanager
+def at_commit(holder: psycopg.Connection, *tables: str) -> Iterator[None]:
+    """Who has written a row of one of these tables waits at its commit, with all written."""
+    triggers = "".join(
+        f"create constraint trigger hold after insert or update on kronos.{table} deferrable initially deferred "
+        "for each row execute function public.hold();"
+        for table in tables
+    )
+    holder.execute(f"""
+        create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
+            as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
+        {triggers}
+        select pg_advisory_lock(1);
+    """)
+    try:
+        yield
+    finally:
+        holder.execute("select pg_advisory_unlock(1)")
+        for table in tables:  # each alone, so that nobody waits for one of them with another locked
+            holder.execute(f"drop trigger hold on kronos.{table}")
+        holder.execute("drop function public.hold()")

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from conftest import Api
-from factory import EndpointRow, end_leases
-from faults.scene import Scene, await_waiting
+from factory import end_leases
+from faults.scene import Scene, await_waiting, endpoint_of
 from worker.protocol import as_worker, claim, expire, finalize, release
 
 pytestmark = pytest.mark.usefixtures("patient_requests")
@@ -60,15 +60,6 @@ class Claimed:
             "select count(*) from kronos.execution_live where execution_id = %s", [self.execution]
         ).fetchall()
         return bool(found)
-
-
-def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
-    (row,) = superuser.execute(
-        "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where "
-        "slug = %s",
-        [scene.workspace],
-    ).fetchall()
-    return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
 
 
 @pytest.fixture(params=["one-shot", "cron", "older version", "backfill"])

@@ -14,7 +14,17 @@ import psycopg
 import pytest
 
 from conftest import Api, await_condition
-from faults.scene import PATIENCE, Scene, assert_agreement, await_waiting, fire, reaper, snapshot, waiting
+from faults.scene import (
+    Scene,
+    assert_agreement,
+    at_commit,
+    at_entry,
+    await_waiting,
+    fire,
+    reaper,
+    snapshot,
+    waiting,
+)
 
 pytestmark = pytest.mark.usefixtures("patient_requests")
 
@@ -29,39 +39,10 @@ def at_row(holder: psycopg.Connection, job: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def at_entry(holder: psycopg.Connection, job: str) -> Iterator[None]:
-    """Whoever writes an entry waits, with the job's row written."""
-    with holder.transaction():
-        holder.execute("lock table cron.job in share mode")
-        yield
-
-
-@contextmanager
-def at_commit(holder: psycopg.Connection, job: str) -> Iterator[None]:
-    """Whoever has written a job's row or its pointer waits at its commit, with all written."""
-    holder.execute(f"""
-        create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
-            as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
-        create constraint trigger hold after insert or update on kronos.jobs deferrable initially deferred
-            for each row execute function public.hold();
-        create constraint trigger hold after insert or update on kronos.pointers deferrable initially deferred
-            for each row execute function public.hold();
-        select pg_advisory_lock(1);
-    """)
-    try:
-        yield
-    finally:
-        holder.execute("select pg_advisory_unlock(1)")
-        for table in ("jobs", "pointers"):  # each alone, so that nobody waits for one of them with the other locked
-            holder.execute(f"drop trigger hold on kronos.{table}")
-        holder.execute("drop function public.hold()")
-
-
 POINTS: dict[str, Callable[[psycopg.Connection, str], AbstractContextManager[None]]] = {
     "row": at_row,
-    "entry": at_entry,
-    "commit": at_commit,
+    "entry": lambda holder, _: at_entry(holder),
+    "commit": lambda holder, _: at_commit(holder, "jobs", "pointers"),
 }
 
 

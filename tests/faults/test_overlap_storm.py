@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from conftest import await_condition
-from factory import EndpointRow, add_endpoint
+from factory import EndpointRow, add_endpoint, is_idle
 from kronos import idempotency, sql
 from sql_factory import Connection, account, entries, fire, job, live, make_cron_job, records, value, values
 from worker.protocol import as_worker, claim, expire, finalize
@@ -138,7 +138,7 @@ def drained(connection: Connection, endpoints: list[EndpointRow]) -> bool:
     token, claimed = claim(connection, *endpoints, quota=100)
     if claimed:
         finalize(connection, token, claimed)
-    return bool(value(connection, "select not exists (select from kronos.execution_live)"))
+    return is_idle(connection)
 
 
 def test_a_storm_over_runs_that_must_not_overlap(superuser: Connection, database_url: str) -> None:

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 
 from conftest import Api
-from factory import EndpointRow
-from faults.scene import Scene, await_waiting
+from faults.scene import Scene, await_waiting, endpoint_of
 from worker.protocol import as_worker, claim, finalize
 
 pytestmark = pytest.mark.usefixtures("patient_requests")
@@ -135,15 +134,6 @@ def test_a_run_by_hand_meets_the_version_that_is_live_when_it_gets_its_turn(
         assert (made["input"], made["job_id"]) == ({"version": 2}, patch.result().json()["job_id"])
     else:
         assert answer.status_code == 409
-
-
-def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
-    (row,) = superuser.execute(
-        "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where "
-        "slug = %s",
-        [scene.workspace],
-    ).fetchall()
-    return EndpointRow(endpoint_id=row[0], workspace_id=row[1], timeout_ms=0, max_attempts=0, max_crashes=0)
 
 
 @pytest.mark.parametrize(

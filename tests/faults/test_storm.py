@@ -24,7 +24,7 @@ from delivery import kafka_mock, redis_server
 from delivery.kafka_mock import PRODUCE, MockCluster
 from delivery.redis_server import RedisProcess
 from delivery.servers import Receiver, Talk, answer
-from factory import EndpointRow, add_endpoint, add_executions
+from factory import EndpointRow, add_endpoint, add_executions, is_idle
 from faults.cut_way import CutWay, cut_way
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
@@ -234,10 +234,6 @@ def _end_workers_sessions(connection: psycopg.Connection) -> list[tuple[Any, ...
     ).fetchall()
 
 
-def _final(connection: psycopg.Connection) -> bool:
-    return connection.execute("select exists (select from kronos.execution_live)").fetchone() == (False,)
-
-
 @pytest.mark.faults
 async def test_a_storm_loses_nothing_and_explains_every_repetition(
     cluster: Cluster, brokers: Brokers, tmp_path: Path, pytestconfig: pytest.Config
@@ -314,7 +310,7 @@ def _targets(receiver: Receiver, brokers: Brokers) -> Iterator[dict[str, Any]]:
 
 async def _all_final(url: str) -> None:
     deadline = time.monotonic() + 60
-    while not await _asked(url, _final):
+    while not await _asked(url, is_idle):
         assert time.monotonic() < deadline, "executions are still not final a minute after the storm"
         await asyncio.sleep(0.1)
 

@@ -1,16 +1,16 @@
 """Whatever is changed while a workspace is suspended or goes on comes before it or after it, and jobs and entries
 agree."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 
 import httpx
 import psycopg
 import pytest
 
 from conftest import Api
-from faults.scene import PATIENCE, Rows, Scene, await_waiting
+from faults.scene import Rows, Scene, at_commit, at_entry, await_waiting
 
 pytestmark = pytest.mark.usefixtures("patient_requests")
 
@@ -34,44 +34,9 @@ def disagreements(superuser: psycopg.Connection, scene: Scene) -> Rows:
     ).fetchall()
 
 
-@contextmanager
-def at_entry(holder: psycopg.Connection) -> Iterator[None]:
-    """Whoever writes an entry waits, with what comes before it written."""
-    with holder.transaction():
-        holder.execute("lock table cron.job in share mode")
-        yield
-
-
-@contextmanager
-def at_commit(holder: psycopg.Connection) -> Iterator[None]:
-    """Whoever has written a job or a workspace waits at its commit, with all written."""
-    holder.execute(f"""
-        create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
-            as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
-        create constraint trigger hold after insert or update on kronos.jobs deferrable initially deferred
-            for each row execute function public.hold();
-        create constraint trigger hold after insert or update on kronos.pointers deferrable initially deferred
-            for each row execute function public.hold();
-        create constraint trigger hold after update on kronos.workspaces deferrable initially deferred
-            for each row execute function public.hold();
-        select pg_advisory_lock(1);
-    """)
-    try:
-        yield
-    finally:
-        holder.execute("select pg_advisory_unlock(1)")
-        for table in (
-            "jobs",
-            "pointers",
-            "workspaces",
-        ):  # each alone, so that nobody waits for one of them with another locked
-            holder.execute(f"drop trigger hold on kronos.{table}")
-        holder.execute("drop function public.hold()")
-
-
 POINTS: dict[str, Callable[[psycopg.Connection], AbstractContextManager[None]]] = {
     "entry": at_entry,
-    "commit": at_commit,
+    "commit": lambda holder: at_commit(holder, "jobs", "pointers", "workspaces"),
 }
 ANSWERS = {"create": (201, 409), "reap": (0,), "turn": (200,)}
 CHANGES = ("create", "patch", "pause", "resume", "delete", "skip_next", "reap", "turn")

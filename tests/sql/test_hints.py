@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import psycopg
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from cron_texts import cron_texts
 from refused_texts import REFUSED, damaged_texts
-from sql_factory import Connection, value
+from sql_factory import Connection, pg_cron, value
 
 FIELDS = ["minute", "hour", "day of month", "month", "weekday"]
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,14 +123,6 @@ MEANT = [
     ("0 0 */32 * *", "32d"),
     ("0 0 * * */14", "2w"),
 ]
-
-
-@contextmanager
-def pg_cron(connection: Connection, version: str) -> Iterator[None]:
-    """The database as one with that version of pg_cron."""
-    with connection.transaction(force_rollback=True):
-        connection.execute("update pg_extension set extversion = %s where extname = 'pg_cron'", [version])
-        yield
 
 
 def hint_of(connection: Connection, text: str) -> tuple[str, str] | None:

@@ -1,7 +1,5 @@
 """Intervals: what a text means, what is refused with a better one, and ticks at anchor + n times the interval."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -9,25 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cron_texts import instants
+from cron_texts import instants, utc
+from sql_factory import pg_cron
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 _PARSE = "select kronos.parse_interval(%s, %s)"
 _NEXT = "select kronos.next_tick(kronos.read_schedule(null, %s, %s, %s, 'SHIFT', 'FIRST'), %s)"
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-@contextmanager
-def pg_cron(connection: Connection, version: str) -> Iterator[None]:
-    """The database as one with that version of pg_cron."""
-    with connection.transaction(force_rollback=True):
-        connection.execute("update pg_extension set extversion = %s where extname = 'pg_cron'", [version])
-        yield
 
 
 def refusal(connection: Connection, every: str, anchor: object = MIDNIGHT) -> psycopg.Error:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cron_texts
-from cron_texts import instants, read
+from cron_texts import instants, read, utc
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -46,10 +46,6 @@ order by parsed.n
 """
 
 DAYS = [date(2023, 1, 1) + timedelta(days=n) for n in range(7 * 365)]
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def next_ticks(shared: Connection, pairs: list[tuple[str, datetime]]) -> list[object]:

@@ -8,19 +8,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from factory import EndpointRow, add_endpoint, attempts_of
+from factory import AS_HISTORY, EndpointRow, add_endpoint, attempts_of
 from kronos import sql
 from sql_factory import Connection, make_cron_job, records, value, values
 from worker import protocol
 
-_HISTORY = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
-    status, scheduled_at, run_at,
-                                   created_at, attempt_count, max_attempts, input)
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at,
-       created_at, 1, 5, '{"then": 1}'
-  from kronos.execution_live
-"""
 _MAKE = """
 insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
     scheduled_at, run_at,
@@ -106,7 +98,7 @@ def test_no_matter_who_ends_it_it_is_ended(
     run = value(superuser, _MAKE, [job_id])
     token, claimed = protocol.claim(worker, endpoint)
     assert claimed == [run]
-    superuser.execute(_HISTORY)
+    superuser.execute(AS_HISTORY)
 
     end(superuser, worker, token, run)
 
@@ -120,7 +112,7 @@ def test_no_matter_who_ends_it_it_is_ended(
 def test_a_retry_by_hand_leaves_the_one_that_is_due(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     run = value(superuser, _MAKE, [make_cron_job(superuser, endpoint)])
-    superuser.execute(_HISTORY)
+    superuser.execute(AS_HISTORY)
     superuser.execute("update kronos.execution_done set status = 'FAILED'")
     with superuser.transaction():
         superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
@@ -132,7 +124,7 @@ def test_a_retry_by_hand_leaves_the_one_that_is_due(superuser: Connection) -> No
 def test_it_stops_nobody_that_ends_with_it(superuser: Connection, worker: psycopg.Connection) -> None:
     endpoint: EndpointRow = add_endpoint(superuser)
     odd = value(superuser, _MAKE, [make_cron_job(superuser, endpoint)])
-    superuser.execute(_HISTORY)
+    superuser.execute(AS_HISTORY)
     sound = [value(superuser, _MAKE, [make_cron_job(superuser, endpoint)]) for _ in range(3)]
     token, claimed = protocol.claim(worker, endpoint)
     assert protocol.finalize(worker, token, claimed) == dict.fromkeys([odd, *sound], "SUCCESS")

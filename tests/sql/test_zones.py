@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
+
+from cron_texts import utc
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -25,10 +27,6 @@ class Zone:
 
     def of(self, **more: object) -> dict[str, object]:
         return {"zone": self.zone, "cron": self.cron, "gap": self.gap, "overlap": self.overlap, **more}
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def ticks(connection: Connection, schedule: Zone, after: str, count: int) -> list[datetime]:

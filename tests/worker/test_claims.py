@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from factory import EndpointRow, add_endpoint, add_executions, attempts_of, in_flight, status_of
+from factory import AS_HISTORY, EndpointRow, add_endpoint, add_executions, attempts_of, in_flight, status_of
 from kronos.reading import EARLIEST, LATEST, counted
 from kronos.worker import claims
 from kronos.worker.arrays import Documents
@@ -17,16 +17,6 @@ from kronos.worker.claims import Result
 from kronos.worker.link import Link, Outage
 from kronos.worker.rotation import Rotation
 from worker.protocol import EVERYTHING, as_worker, claim
-
-HISTORY = """
-insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
-    status, scheduled_at, run_at,
-                                   created_at, attempt_count, max_attempts, input)
-select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at, run_at,
-       created_at, 1, 5, '{"then": 1}'
-  from kronos.execution_live
- where execution_id = %s
-"""
 
 
 async def test_a_worker_reads_what_python_has_not(link: Link) -> None:
@@ -146,7 +136,7 @@ async def test_successes_end_with_what_ends_otherwise(
         token, claimed = claim(connection, free, limited)
     assert set(claimed) == {*ids, other}
     if odd == "in the history":
-        superuser.execute(HISTORY, [other])
+        superuser.execute(f"{AS_HISTORY} where execution_id = %s", [other])
     result = _result(other, uuid4() if odd == "fenced" else token, **({"status": "FAILED"} if odd == "failed" else {}))
 
     verdicts = await claims.finalize(link, [*(_result(one, token) for one in ids), result], worker_id="w")
@@ -237,7 +227,7 @@ async def test_whichever_answer_is_lost_each_result_counts_once(
                         "update kronos.execution_live set cancel_reason = '{}' where execution_id = %s", [execution_id]
                     )
                 elif name == "in the history":
-                    superuser.execute(HISTORY, [execution_id])
+                    superuser.execute(f"{AS_HISTORY} where execution_id = %s", [execution_id])
             link.nth = nth
 
             verdicts = await claims.finalize(

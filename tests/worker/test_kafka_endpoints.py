@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from delivery.kafka_mock import IS_MISSING, MISSING, PRODUCE, MockCluster
-from factory import EndpointRow, add_endpoint, add_executions, attempts_of, status_of
+from factory import EndpointRow, add_endpoint, add_executions, attempts_of, is_idle, status_of
 from worker.running import Worker, until
 
 pytestmark = pytest.mark.skipif(IS_MISSING, reason=MISSING)
@@ -26,10 +26,6 @@ def _endpoint(connection: psycopg.Connection, cluster: MockCluster, **changes: A
     return add_endpoint(connection, type="KAFKA", spec=spec, **changes)
 
 
-def _is_idle(superuser: psycopg.Connection) -> bool:
-    return superuser.execute("select exists (select from kronos.execution_live)").fetchone() == (False,)
-
-
 async def test_an_execution_becomes_a_record_and_its_place_the_output(
     superuser: psycopg.Connection, start: Callable[..., Worker], cluster: MockCluster
 ) -> None:
@@ -38,7 +34,7 @@ async def test_an_execution_becomes_a_record_and_its_place_the_output(
     spec = {"key_template": "{{input.id}}", "value_template": {"order": "{{input.id}}"}, "headers": {"team": "a"}}
     (execution_id,) = add_executions(superuser, _endpoint(superuser, cluster, spec=spec), input={"id": 12})
     worker = start()
-    await until(lambda: _is_idle(superuser), "the end")
+    await until(lambda: is_idle(superuser), "the end")
     (record,) = cluster.records("orders", 1)
     headers = {name: value.decode() for name, value in record.headers()}
     assert (record.key(), record.value(), headers["team"]) == (b"12", b'{"order":12}', "a")

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from delivery.servers import Receiver, Talk, answer
-from factory import EndpointRow, add_endpoint, attempts_of, end_leases, in_flight, status_of
+from factory import EndpointRow, add_endpoint, attempts_of, end_leases, in_flight, is_idle, status_of
 from sql_factory import account, job, make_cron_job, uuid_of, value, values
 from worker.running import Worker, until
 
@@ -34,10 +34,6 @@ def tick(superuser: psycopg.Connection, job_id: UUID) -> UUID:
     return uuid_of(
         superuser, "select execution_id from kronos.executions where job_id = %s and scheduled_at = %s", [job_id, at]
     )
-
-
-def is_idle(superuser: psycopg.Connection) -> bool:
-    return bool(value(superuser, "select not exists (select from kronos.execution_live)"))
 
 
 class OneAtATime:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from delivery.redis_server import BINARY, MISSING, RedisProcess
-from factory import EndpointRow, add_endpoint, add_executions, attempts_of, status_of
+from factory import EndpointRow, add_endpoint, add_executions, attempts_of, is_idle, status_of
 from kronos.embedded.ports import free_port
 from worker.running import Worker, until
 
@@ -28,10 +28,6 @@ def _endpoint(connection: psycopg.Connection, redis: RedisProcess, **changes: An
     return add_endpoint(connection, type="REDIS_STREAM", spec=spec, **changes)
 
 
-def _is_idle(superuser: psycopg.Connection) -> bool:
-    return superuser.execute("select exists (select from kronos.execution_live)").fetchone() == (False,)
-
-
 async def test_an_execution_becomes_an_entry_and_the_entrys_id_its_output(
     superuser: psycopg.Connection, start: Callable[..., Worker], redis: RedisProcess
 ) -> None:
@@ -41,7 +37,7 @@ async def test_an_execution_becomes_an_entry_and_the_entrys_id_its_output(
     (execution_id,) = add_executions(superuser, endpoint, input={"id": 12})
     add_executions(superuser, plain, input={"a": [1]})
     start()
-    await until(lambda: _is_idle(superuser), "the end")
+    await until(lambda: is_idle(superuser), "the end")
     ((entry_id, entry),) = redis.entries("made")
     assert entry.pop("traceparent").startswith(f"00-{str(execution_id).replace('-', '')}-")
     scheduled, job_id = entry.pop("Kronos-Scheduled-At"), entry.pop("Kronos-Job-Id")
@@ -72,7 +68,7 @@ async def test_a_server_that_comes_back_gets_what_waited_under_the_same_key(
     await until(lambda: len(attempts_of(superuser, execution_id)) > 1, "attempts in vain")
     try:
         redis.start()
-        await until(lambda: _is_idle(superuser), "the end")
+        await until(lambda: is_idle(superuser), "the end")
         ((_, entry),) = redis.entries()
     finally:
         redis.stop()
@@ -99,7 +95,7 @@ async def test_a_clusters_redirect_is_refused_clearly_and_not_followed(
             before = other.info("stats")["total_connections_received"]
             (execution_id,) = add_executions(superuser, _endpoint(superuser, here))
             start()
-            await until(lambda: _is_idle(superuser), "the end")
+            await until(lambda: is_idle(superuser), "the end")
             assert other.info("stats")["total_connections_received"] == before
     finally:
         here.stop()
@@ -125,7 +121,7 @@ async def test_what_cannot_be_sent_fails_at_once_and_is_recorded(
 ) -> None:
     (execution_id,) = add_executions(superuser, _endpoint(superuser, redis, spec=spec))
     start()
-    await until(lambda: _is_idle(superuser), "the end")
+    await until(lambda: is_idle(superuser), "the end")
     row = superuser.execute("select error ->> 'type', error ->> 'message' from kronos.attempt").fetchone()
     assert row is not None
     assert (status_of(superuser, execution_id), row[0]) == ("FAILED", kind), row

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from standardwebhooks import Webhook
 
 from conftest import Api
-from delivery.servers import Receiver, Request, Talk, answer
+from delivery.servers import Receiver, Request, Talk, answer, silent
+from factory import is_idle
 from kronos.encryption import Keyring, KeySource, Place
 from kronos.worker.link import Link, Outage
 from kronos.worker.vault import Needs, Vault
@@ -73,10 +74,6 @@ def started(start: Start, tmp_path: Path) -> Start:
     return lambda **settings: start(encryption_key_file=tmp_path / "encryption.key", **settings)
 
 
-def is_over(superuser: psycopg.Connection) -> bool:
-    return superuser.execute("select exists (select from kronos.execution_live)").fetchone() == (False,)
-
-
 async def test_secrets_are_sent_where_templates_name_them(
     superuser: psycopg.Connection, scene: Scene, started: Start
 ) -> None:
@@ -93,7 +90,7 @@ async def test_secrets_are_sent_where_templates_name_them(
         )
         started()
         execution_id = scene.run("hook", id=7)
-        await until(lambda: is_over(superuser), "the delivery")
+        await until(lambda: is_idle(superuser), "the delivery")
         (request,) = receiver.requests
     assert request.line.split()[1] == f"/hook/7?q={_TOKEN}"
     assert request.headers["authorization"] == f"Bearer {_TOKEN}"
@@ -143,10 +140,6 @@ async def _nothing(talk: Talk) -> None:
     """Takes the request and closes."""
 
 
-async def _never(talk: Talk) -> None:
-    await talk.is_gone()
-
-
 _FAILURES: dict[str, Callable[[Talk], Awaitable[None]]] = {
     "cut": _cut,
     "cut-by-us": _cut_by_us,
@@ -154,7 +147,7 @@ _FAILURES: dict[str, Callable[[Talk], Awaitable[None]]] = {
     "bad-header": _bad_header,
     "elsewhere": _elsewhere,
     "nothing": _nothing,
-    "never": _never,
+    "never": silent,
 }
 
 
@@ -230,7 +223,7 @@ async def test_no_secret_is_in_anything_that_was_written_however_deliveries_fail
         ):
             scene.endpoint(f"e-{kind}", url, spec=own, retry_policy=once)
             runs[kind] = scene.run(f"e-{kind}", x="x" * (200_000 if kind == "huge" else 3_000))
-        await until(lambda: is_over(superuser), "all deliveries", seconds=60)
+        await until(lambda: is_idle(superuser), "all deliveries", seconds=60)
     assert worker.process.poll() is None
     ended = {kind: scene.execution(execution_id) for kind, execution_id in runs.items()}
     attempts = {kind: scene.attempts(execution_id) for kind, execution_id in runs.items()}
@@ -293,7 +286,7 @@ async def test_deliveries_are_signed_by_each_key_and_receivers_verify_them(
         started()
         for name in ("both", "one", "none"):
             scene.run(name, of=name, text="Wörld")
-            await until(lambda: is_over(superuser), "the delivery")
+            await until(lambda: is_idle(superuser), "the delivery")
         both, one, none = receiver.requests
     for key in (old, new):
         Webhook("whsec_" + b64encode(key).decode()).verify(both.body, both.headers)
@@ -330,7 +323,7 @@ async def test_what_cannot_be_opened_is_not_sent_and_says_why(
         )
         superuser.execute("update kronos.secrets set key_id = repeat('f', 16) where name = 'stranger'")
         runs = {name: scene.run(name) for name in ("moved", "lost", "stranger")}
-        await until(lambda: is_over(superuser), "the executions to end")
+        await until(lambda: is_idle(superuser), "the executions to end")
         assert receiver.requests == []
     errors = {name: scene.execution(execution_id)["error"] for name, execution_id in runs.items()}
     assert {error["type"] for error in errors.values()} == {"secret"}

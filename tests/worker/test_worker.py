@@ -11,12 +11,8 @@ import psycopg
 import pytest
 
 from delivery.servers import Receiver, Talk, answer, huge_body, once, silent
-from factory import add_endpoint, add_executions, attempts_of, in_flight, status_of
+from factory import add_endpoint, add_executions, attempts_of, in_flight, is_idle, status_of
 from worker.running import Worker, until
-
-
-def _is_idle(superuser: psycopg.Connection) -> bool:
-    return superuser.execute("select exists (select from kronos.execution_live)").fetchone() == (False,)
 
 
 def _count(superuser: psycopg.Connection, condition: str) -> int:
@@ -80,7 +76,7 @@ async def test_what_nobody_announced_is_found_by_polling_and_a_due_time_by_a_tim
         add_executions(superuser, endpoint)
         add_executions(superuser, endpoint, due_in_seconds=1.5)
         await until(lambda: len(receiver.requests) == 2, "both deliveries")
-        await until(lambda: _is_idle(superuser), "the end")
+        await until(lambda: is_idle(superuser), "the end")
     row = superuser.execute(
         "select min(started_at - run_at) >= interval '0', max(started_at - run_at) < interval '10 s' from "
         "kronos.execution_done"
@@ -103,7 +99,7 @@ async def test_success_stores_request_and_response_and_repeats_keep_their_key(
         )
         (execution_id,) = add_executions(superuser, endpoint, input={"id": 12})
         start()
-        await until(lambda: _is_idle(superuser), "the end")
+        await until(lambda: is_idle(superuser), "the end")
     assert [request.headers["idempotency-key"] for request in receiver.requests] == [str(execution_id)] * 2
     assert [request.headers["kronos-attempt"] for request in receiver.requests] == ["1", "2"]
     assert [(request.body, request.headers["x-id"]) for request in receiver.requests] == [(b'{"id":12}', "12")] * 2
@@ -128,7 +124,7 @@ async def test_what_sending_again_cannot_help_is_sent_once(
         endpoint = add_endpoint(superuser, url=receiver.url, max_attempts=3)
         (execution_id,) = add_executions(superuser, endpoint)
         start()
-        await until(lambda: _is_idle(superuser), "the end")
+        await until(lambda: is_idle(superuser), "the end")
         assert len(receiver.requests) == attempts
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == (
         "FAILED",
@@ -141,7 +137,7 @@ async def test_retry_after_is_waited_out(superuser: psycopg.Connection, start: C
         endpoint = add_endpoint(superuser, url=receiver.url, max_attempts=2)
         add_executions(superuser, endpoint)
         start()
-        await until(lambda: _is_idle(superuser), "the end")
+        await until(lambda: is_idle(superuser), "the end")
         assert len(receiver.requests) == 2
     row = superuser.execute("select max(started_at) - min(completed_at) from kronos.attempt").fetchone()
     assert row is not None
@@ -187,7 +183,7 @@ async def test_what_cannot_be_made_fails_at_once_and_is_reported(
 ) -> None:
     (execution_id,) = add_executions(superuser, add_endpoint(superuser, **definition))
     start()
-    await until(lambda: _is_idle(superuser), "the end")
+    await until(lambda: is_idle(superuser), "the end")
     error = superuser.execute("select error ->> 'type', error ->> 'message' from kronos.attempt").fetchone()
     assert error is not None
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id), error[0]) == (
@@ -232,7 +228,7 @@ async def test_content_of_any_kind_harms_nothing(superuser: psycopg.Connection, 
             odd,
         )
         worker = start()
-        await until(lambda: _is_idle(superuser), "the end", seconds=40)
+        await until(lambda: is_idle(superuser), "the end", seconds=40)
         assert worker.process.poll() is None
     statuses = {name: {status_of(superuser, one) for one in found} for name, found in ids.items()}
     assert statuses == {
@@ -267,7 +263,7 @@ async def test_a_limit_holds_at_the_receiver_and_does_not_idle(
         add_executions(superuser, endpoint, 40)
         await start(poll_seconds=20).started()
         started = time.monotonic()
-        await until(lambda: _is_idle(superuser), "the end", seconds=19)
+        await until(lambda: is_idle(superuser), "the end", seconds=19)
         took = time.monotonic() - started
     assert (peak, in_flight(superuser, endpoint)) == (2, 0)
     assert took < 15  # 0.4 s of work: a slot that became free was used without waiting for the poll
@@ -295,7 +291,7 @@ async def test_sigterm_finishes_what_is_under_way_and_loses_nothing(
         assert (statuses.count("SUCCESS"), statuses.count("QUEUED")) == (20, 40)
         assert _count(superuser, "claim_token is null and attempt_count = 0") == 40
         start()
-        await until(lambda: _is_idle(superuser), "the other forty")
+        await until(lambda: is_idle(superuser), "the other forty")
         assert len(receiver.requests) == 60
     assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
 
@@ -316,7 +312,7 @@ async def test_sigterm_gives_back_what_was_claimed_and_not_sent(
         assert receiver.requests == []
         assert _count(superuser, "claim_token is null and attempt_count = 0 and visible_at <= now()") == 3
         start()
-        await until(lambda: _is_idle(superuser), "the end")
+        await until(lambda: is_idle(superuser), "the end")
     assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
 
 
@@ -361,7 +357,7 @@ async def test_results_wait_for_postgresql_to_come_back(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'kronos-worker-%'"
         )
         release.set()
-        await until(lambda: _is_idle(superuser), "the results")
+        await until(lambda: is_idle(superuser), "the results")
         assert worker.process.poll() is None
         # Each link may have found its connection dead before it used it: then it was replaced, and there is nothing to
         # say.
@@ -369,7 +365,7 @@ async def test_results_wait_for_postgresql_to_come_back(
             lambda: "cannot be used" not in worker.log or "can be used again" in worker.log, "the worker to say so"
         )
         add_executions(superuser, add_endpoint(superuser, url=receiver.url))
-        await until(lambda: _is_idle(superuser), "further work")
+        await until(lambda: is_idle(superuser), "further work")
     assert {tuple(attempts_of(superuser, one)) for one in ids} == {("SUCCESS",)}
     assert worker.log.count("cannot be used") <= 3  # once per outage, not once per try
 
@@ -387,6 +383,6 @@ async def test_what_a_dead_worker_held_is_delivered_by_another(
         superuser.execute("update kronos.endpoint_versions set spec = jsonb_build_object('url', %s::text)", [good.url])
         superuser.execute("update kronos.execution_live set visible_at = now()")  # as time does
         start()
-        await until(lambda: _is_idle(superuser), "the end")
+        await until(lambda: is_idle(superuser), "the end")
         assert good.requests[0].headers["idempotency-key"] == str(execution_id)
     assert attempts_of(superuser, execution_id) == ["LOST", "SUCCESS"]

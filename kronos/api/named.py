@@ -1,0 +1,153 @@
+"""What the routes of named things have in common: endpoints, configs, payload specs and secrets have a name, a version,
+which is their ETag, and a PUT that makes them or changes them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Generic, Protocol, TypeVar
+
+from fastapi import Depends
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from kronos import documents, errors
+from kronos.api.call import Call, Draft, answer, unchanged
+from kronos.api.conditions import etag, held_to, is_known
+from kronos.api.copies import Kind, shown
+from kronos.api.cursors import Page, bounded, decoded, list_digest
+from kronos.api.dependencies import IfMatch, IfNoneMatch
+from kronos.api.schemas import PageQuery
+from kronos.database import WorkspaceView
+from kronos.documents import DocumentType
+from kronos.model import Config, Document, Endpoint, Json, PayloadSpec
+
+
+class Versioned(Protocol):
+    """A row of a named thing."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which never changes."""
+
+    @property
+    def version(self) -> int:
+        """Its version."""
+
+
+Row = TypeVar("Row")
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """The versions that a PUT is meant for, and those that stay as they are (None: any)."""
+
+    if_match: frozenset[int] | None
+    if_none_match: frozenset[int] | None
+    must_exist: bool
+    """Nothing new is made: there is an If-Match, or the body is an edited copy."""
+
+
+async def put_conditions(call: Call, if_match: IfMatch = None, if_none_match: IfNoneMatch = frozenset()) -> Conditions:
+    """The conditions of a PUT."""
+    return Conditions(if_match=if_match, if_none_match=if_none_match, must_exist="if-match" in call.headers)
+
+
+PutConditions = Annotated[Conditions, Depends(put_conditions)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement(Generic[Body]):
+    """What a PUT asks for. `copied_from`: the version that its body is an edited copy of."""
+
+    body: Body
+    copied_from: int | None
+
+    def held(self, asked: Conditions) -> Conditions:
+        """The conditions, with the version that the body was compared with. Raises PreconditionFailed."""
+        if self.copied_from is None:
+            return asked
+        if_match = held_to(self.copied_from, asked.if_match)
+        return Conditions(if_match=if_match, if_none_match=asked.if_none_match, must_exist=True)
+
+
+async def change(
+    copy: Kind, name: str, draft: Draft[Body], get: Callable[[], Awaitable[Config | Endpoint | PayloadSpec]]
+) -> Replacement[Body]:
+    """What the PUT of `draft` asks for; `get` reads what is there. Raises Unprocessable, also where an edited copy
+    changes what cannot be changed."""
+    document = draft.document
+    copied_from: int | None = None
+    if given := copy.given(document):
+        try:
+            present = await get()
+        except errors.NotFound as error:
+            if isinstance(error, errors.WorkspaceNotFound):
+                raise
+            copy.edited(given, {"name": name})  # of what is to be made the name alone is known
+        else:
+            copy.edited(given, shown(present))
+            copied_from = present.version
+    own = {field: value for field, value in document.items() if field not in copy.read_only}
+    return Replacement(body=await draft.judged(own), copied_from=copied_from)
+
+
+async def first(what: str, name: str, making: Awaitable[tuple[Row, bool]]) -> Row:
+    """What `making` makes where If-None-Match: * asks for a new one, or none. Raises PreconditionFailed."""
+    try:
+        return (await making)[0]
+    except errors.Conflict:
+        detail = f"the {what} {name!r} exists, and If-None-Match asks for a new one"
+        raise errors.PreconditionFailed(detail) from None
+
+
+def current(row: Versioned, known: frozenset[int] | None = frozenset()) -> Response:
+    """200 and the row; 304 to a caller that knows its version."""
+    return unchanged(row.version) if is_known(row.version, known) else answer(row, ETag=etag(row.version))
+
+
+def made(call: Call, workspace: str, routes: str, row: Versioned, *, is_new: bool = True) -> Response:
+    """201 and the row; 200 where a call before, with the same idempotency key, made it."""
+    location = call.path("workspaces", workspace, routes, row.name)
+    return answer(row, 201 if is_new else 200, Location=location, ETag=etag(row.version), is_repeat=not is_new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRoutes:
+    """What the routes of configs and of payload specs do."""
+
+    kind: DocumentType
+    copy: Kind
+
+    async def create(self, call: Call, view: WorkspaceView, name: str, content: Json, key: str | None) -> Response:
+        """A new document, or the one that the idempotency key made."""
+        document, is_new = await documents.create(view, self.kind, name, content, idempotency_key=key)
+        return self._made(call, document, is_new=is_new)
+
+    async def page(self, view: WorkspaceView, query: PageQuery) -> Response:
+        """A page of the list."""
+        of = list_digest(self.kind.routes, view.workspace, {})
+        rows = await documents.list_page(view, self.kind, limit=query.limit, before=decoded(query.cursor, of))
+        found = bounded(rows, of=of, place=lambda row: (row.created_at, row.document_id))
+        return answer(Page(data=[self.kind.shown(row) for row in found.data], next_cursor=found.next_cursor))
+
+    async def current(self, view: WorkspaceView, name: str, known: frozenset[int] | None) -> Response:
+        """The document as it is now."""
+        return current(await self._get(view, name), known)
+
+    async def change(self, view: WorkspaceView, name: str, draft: Draft[Body]) -> Replacement[Body]:
+        """What a PUT asks for. Raises Unprocessable."""
+        return await change(self.copy, name, draft, lambda: self._get(view, name))
+
+    async def first(self, call: Call, view: WorkspaceView, name: str, content: Json) -> Response:
+        """A new document for If-None-Match: *. Raises PreconditionFailed."""
+        return self._made(call, await first(self.kind.what, name, documents.create(view, self.kind, name, content)))
+
+    def stored(self, call: Call, document: Document, *, is_new: bool) -> Response:
+        """What any other PUT made or changed."""
+        return self._made(call, document) if is_new else current(self.kind.shown(document))
+
+    async def _get(self, view: WorkspaceView, name: str) -> Config | PayloadSpec:
+        return self.kind.shown(await documents.get(view, self.kind, name))
+
+    def _made(self, call: Call, document: Document, *, is_new: bool = True) -> Response:
+        return made(call, document.workspace, self.kind.routes, self.kind.shown(document), is_new=is_new)

@@ -1,0 +1,87 @@
+"""`kronos config …` and `kronos payload-spec …`: the documents that endpoints name, over the API."""
+
+import click
+
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command
+from kronos.model import Json
+
+
+@click.group()
+def config() -> None:
+    """Configs: JSON objects whose values templates hold."""
+
+
+@click.group()
+def payload_spec() -> None:
+    """Payload specs: JSON Schemas (2020-12) of inputs."""
+
+
+def _fields(content: str, own_id: str) -> tuple[str, ...]:
+    return "name", content, "version", own_id, "created_at", "updated_at"
+
+
+_CONFIG, _SPEC = _fields("values", "config_id"), _fields("schema", "payload_spec_id")
+
+
+def _add_commands(group: click.Group, fields: tuple[str, ...], *, content: str, is_a: str) -> None:
+    """What both have. `content` is the field that holds what they are for, and `is_a` says what that is."""
+    routes, what, argument = f"{group.name}s", f"{group.name}".replace("-", " "), content.upper()
+    columns = {"name": "NAME", "version": "VERSION", content: argument, "updated_at": "UPDATED"}
+
+    @command(group, help=f"List {what}s, newest first.")
+    @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+    def ls(api: Api, limit: int) -> None:
+        empty = f"no {what} yet; make one: kronos {group.name} create NAME '{{}}'"
+        api.list(api.rows(routes, limit=limit), columns, empty=empty)
+
+    @command(group, help=f"Show one {what}.")
+    @click.argument("name")
+    def get(api: Api, name: str) -> None:
+        api.show(api.get(routes, name), fields)
+
+    short = is_a.rpartition(" ")[2].lower()
+    written = f"{argument} is the {short} as it is, @FILE, or - for standard input."
+
+    @command(group, help=f"Make the {what} NAME of a {is_a}.\n\n{written}")
+    @click.argument("name")
+    @click.argument("document", metavar=argument, type=JsonText())
+    @click.option("--idempotency-key", type=IdempotencyKey(), help=f"The same key makes the same {what}.")
+    def create(api: Api, name: str, document: Json, idempotency_key: str | None) -> None:
+        api.show(api.send("POST", routes, body={"name": name, content: document}, key=idempotency_key), fields)
+
+    @command(group, help=f"Delete a {what} that no endpoint names.")
+    @click.argument("name")
+    def rm(api: Api, name: str) -> None:
+        api.send("DELETE", routes, name)
+        api.say(f"{what} {name} is deleted")
+
+
+_add_commands(config, _CONFIG, content="values", is_a="JSON object")
+_add_commands(payload_spec, _SPEC, content="schema", is_a="JSON Schema")
+
+
+@command(config, name="put")
+@click.argument("name")
+@click.argument("values", type=JsonText())
+def put_config(api: Api, name: str, values: Json) -> None:
+    """Replace all values of a config, or make it.
+
+    Executions that exist keep the values that they have.
+    """
+    api.show(api.send("PUT", "configs", name, body={"values": values}), _CONFIG)
+
+
+@command(payload_spec, name="put")
+@click.argument("name")
+@click.argument("schema", type=JsonText())
+@click.option(
+    "--dry-run", "--validate-only", "dry_run", is_flag=True, help="Only say which live jobs' inputs it would refuse."
+)
+@click.option("--force", is_flag=True, help="Though it refuses inputs of live jobs.")
+def put_payload_spec(api: Api, name: str, schema: Json, dry_run: bool, force: bool) -> None:
+    """Replace the schema of a payload spec, or make it."""
+    query = {name: "true" for name, is_set in (("validate_only", dry_run), ("force", force)) if is_set}
+    api.show(
+        api.send("PUT", "payload-specs", name, body={"schema": schema}, query=query),
+        ("is_allowed", "checked", "violations", "more") if dry_run else _SPEC,
+    )

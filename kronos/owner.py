@@ -1,0 +1,36 @@
+"""A connection as the owner of the tables, for what an administrator's commands do."""
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+
+from kronos import errors, session
+
+# The role, a table or a function is not there.
+_NOT_MIGRATED = (
+    psycopg.errors.InvalidParameterValue,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+)
+
+
+@contextlib.contextmanager
+def connected(
+    admin_database_url: str, refused: type[errors.KronosError], *, autocommit: bool = False
+) -> Iterator[session.Connection]:
+    """A transaction as the owner of the tables; with autocommit each statement is one. Raises `refused` where the user
+    may not act as the owner or the schema is not there, DatabaseUnavailable."""
+    try:
+        with session.connect(admin_database_url, session.wanted(None), autocommit=autocommit) as connection:
+            connection.execute("set role kronos_owner")
+            yield connection
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise refused(
+            f"{error.diag.message_primary}: use the KRONOS_DATABASE_URL that `kronos migrate` is run with"
+        ) from error
+    except _NOT_MIGRATED as error:
+        raise refused(f"{error.diag.message_primary}: run `kronos migrate` first") from error
+    except psycopg.Error as error:
+        raise errors.from_database(error) from error

@@ -1,0 +1,15 @@
+"""Commands as tests run them, and what they show."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from click.testing import Result
+
+Kronos: TypeAlias = Callable[..., Result]
+"""Runs a command against the session's API, in the test's workspace; `stdin` is its standard input."""
+
+
+def shown(result: Result) -> dict[str, str]:
+    """The fields of a resource, as people see them."""
+    assert result.exit_code == 0, result.output
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in result.stdout.splitlines()}
