@@ -240,8 +240,8 @@ select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.create
 
 -- name: find_taken
 -- What is there already of all that a batch names: endpoints, those of them that name a payload spec with its
--- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names. One
--- row.
+-- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names, and
+-- those of the CRON jobs that its callbacks run. One row.
 select workspace.slug as workspace, workspace.status as workspace_status,
        array(select endpoint.name
                from kronos.endpoints as endpoint
@@ -268,7 +268,13 @@ select workspace.slug as workspace, workspace.status as workspace_status,
                from kronos.jobs as job
               where job.workspace_id = kronos.current_workspace_id()
                 and job.name = any (%(names)s::text[])
-                and job.status in ('ACTIVE', 'PAUSED')) as names
+                and job.status in ('ACTIVE', 'PAUSED')) as names,
+       array(select job.name
+               from kronos.jobs as job
+              where job.workspace_id = kronos.current_workspace_id()
+                and job.name = any (%(called)s::text[])
+                and job.trigger = 'CRON'
+                and job.status in ('ACTIVE', 'PAUSED')) as called
   from kronos.workspaces as workspace
  where workspace.workspace_id = kronos.current_workspace_id();
 
