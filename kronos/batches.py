@@ -39,6 +39,7 @@ class _Taken:
     specs: JsonObject
     twins: JsonObject
     names: list[str]
+    called: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +173,8 @@ async def _look(batch: _Batch, *, anew: bool) -> None:
     taken = await batch.view.one_or_none(
         _FIND_TAKEN,
         {
-            "endpoints": list({each.new.endpoint for each in left}),
+            "endpoints": list({name for each in left for name in (each.new.endpoint, *_named(each.new, "endpoint"))}),
+            "called": list({name for each in left for name in _named(each.new, "job")}),
             "keys": [each.new.idempotency_key for each in left if each.new.idempotency_key is not None],
             "names": [each.new.name for each in left if each.new.name is not None],
         },
@@ -193,7 +195,27 @@ async def _look(batch: _Batch, *, anew: bool) -> None:
             each.answer = jobs.no_endpoint(batch.view, each.new.endpoint)
         elif each.new.name in names:
             each.answer = errors.name_taken()
+        elif faults := list(_callback_faults(each.new, endpoints=endpoints, called=set(taken.called))):
+            each.answer = errors.Unprocessable.of(*faults)
     _find_doubles(batch.open)
+
+
+def _named(new: NewJob, what: str) -> Iterable[str]:
+    """The endpoints or jobs that a job's callbacks name."""
+    return (given[what] for given in (new.on_success, new.on_failure) if given is not None and what in given)
+
+
+def _callback_faults(new: NewJob, *, endpoints: set[str], called: set[str]) -> Iterable[Fault]:
+    """Callbacks that name what is not there: what is made by the same batch is there after it."""
+    for field_name, given in (("on_success", new.on_success), ("on_failure", new.on_failure)):
+        if given is None:
+            continue
+        if "endpoint" in given and given["endpoint"] not in endpoints:
+            detail = f"no endpoint {given['endpoint']!r} in this workspace"
+            yield Fault(pointer=f"/{field_name}/endpoint", detail=detail, hint="Create it first.")
+        if "job" in given and given["job"] not in called:
+            detail = f"no live CRON job {given['job']!r} in this workspace"
+            yield Fault(pointer=f"/{field_name}/job", detail=detail, hint="Create it first, in a call before.")
 
 
 def _find_twin(item: _Item, taken: _Taken) -> None:

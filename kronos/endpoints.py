@@ -39,6 +39,13 @@ class EndpointDeletion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointCallers:
+    """The live jobs whose callbacks name an endpoint, in words; None: no job's do."""
+
+    callers: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """When a failed delivery is tried again: sql/schema/endpoints.sql keeps it with the version."""
 
@@ -74,6 +81,7 @@ _GET = statement("endpoints.get_endpoint", Endpoint)
 _LIST = statement("endpoints.list_endpoints", ListedEndpoint)
 _MATCH = statement("endpoints.match_endpoint", MatchedEndpoint)
 _DELETE = statement("endpoints.delete_endpoint", EndpointDeletion)
+_CALLERS = statement("endpoints.get_callers", EndpointCallers)
 _MOST_LOOKS = 5  # at what it names, each after it was changed at the same time
 
 
@@ -219,6 +227,12 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
     if deletion.is_deleted is None:
         raise errors.EndpointNotFound(f"no endpoint {name!r} in workspace {view.workspace}")
     if not deletion.is_deleted:
+        (named,) = await view.rows(_CALLERS, {"name": name})
+        if named.callers is not None:
+            detail = f"the endpoint {name!r} is named by callbacks of these live jobs: {named.callers}"
+            hint = "Name another endpoint in their on_success and on_failure, or take the callbacks away."
+            fault = errors.Fault(pointer="", detail=detail, hint=hint)
+            raise errors.Conflict(detail, code="endpoint_in_use", faults=(fault,))
         raise errors.Conflict(
             f"the endpoint {name!r} has live jobs or unfinished executions: …/jobs?endpoint={name} lists the jobs; "
             "delete them or give "

@@ -358,6 +358,11 @@ def _read_only(message: str) -> ReadOnly:
     return ReadOnly(f"PostgreSQL takes no writes, it is a standby: {message}", sqlstate=READ_ONLY)
 
 
+def _job_in_use(message: str) -> Conflict:
+    hint = "Take the callbacks away from them first: PATCH on_success or on_failure."
+    return Conflict(message, code="job_in_use", faults=(Fault(pointer="", detail=message, hint=hint),))
+
+
 _OF_SCHEDULES = {
     "KR001": ("invalid_cron", "/cron"),
     "KR002": ("invalid_cron", "/cron"),
@@ -365,6 +370,7 @@ _OF_SCHEDULES = {
     "KR004": ("invalid_timezone", "/timezone"),
     "KR005": ("invalid_interval", "/every"),
     "KR015": (None, "/spec"),
+    "KR034": (None, ""),
 }
 _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     READ_ONLY: _read_only,
@@ -375,6 +381,7 @@ _BY_SQLSTATE: dict[str, Callable[[str], KronosError]] = {
     "KR014": PreconditionFailed,
     "KR016": Unvalidated,
     "KR024": SqlGrantRefused,
+    "KR035": _job_in_use,
 }
 
 
@@ -398,12 +405,14 @@ def is_over(error: psycopg.Error) -> bool:
 
 
 def schedule_refused(sqlstate: str, message: str, hint: str | None, column: str | None) -> Unprocessable | None:
-    """What PostgreSQL found wrong with a schedule, or with a local time; None for any other SQLSTATE."""
+    """What PostgreSQL found wrong with a schedule, a local time or a callback; None for any other SQLSTATE."""
     if (known := _OF_SCHEDULES.get(sqlstate)) is None:
         return None
     code, pointer = known
     if (sqlstate, column) in (("KR005", "anchor"), ("KR015", "signing_secrets")):
         pointer = f"/{column}"
+    if sqlstate == "KR034" and column is not None:  # of a callback: on_success.job
+        pointer = f"/{column.replace('.', '/')}"
     return Unprocessable(message, code=code, faults=(Fault(pointer=pointer, detail=message, hint=hint),))
 
 

@@ -134,11 +134,14 @@ class Job:
     created_at: datetime
     retired_at: datetime | None
     execution: JsonObject | None
+    on_success: JsonObject | None
+    on_failure: JsonObject | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """One time that a job was due."""
+    """One time that a job was due. `caused_by`: the run whose end set it off, with its job and the event; `callbacks`:
+    what its own end has set off, with what became of that."""
 
     execution_id: UUID
     job_id: UUID
@@ -162,6 +165,8 @@ class Execution:
     error: JsonObject | None
     worker_id: str | None
     created_at: datetime
+    caused_by: JsonObject | None
+    callbacks: Json  # a list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,8 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                 kronos.late_days, kronos.history_weeks, kronos.active_executions, kronos.executions,
                 kronos.attempts, kronos.job_details, kronos.version_details, kronos.endpoint_details,
                 kronos.backfill_details, kronos.documents, kronos.document_versions,
-                kronos.dead_letters, kronos.operations, kronos.operation_details
+                kronos.dead_letters, kronos.operations, kronos.operation_details,
+                kronos.job_callbacks, kronos.callbacks
    to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
 grant insert, update on kronos.documents to kronos_api;

@@ -24,7 +24,8 @@ begin
                             'late_days', 'history_weeks',
                             'job_tags', 'retention', 'workspace_retention', 'dead_letters', 'operations',
                             'retention_sweeps', 'idempotency_keys', 'made_objects', 'documents',
-                            'document_versions', 'sql_grants', 'secrets']) as relation
+                            'document_versions', 'sql_grants', 'secrets',
+                            'job_callbacks', 'callbacks']) as relation
          union all
         -- Both of a table, or none: the one lets kronos_api in, the other confines it.
         select confined.name, relation, confined.rule
@@ -32,7 +33,8 @@ begin
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
                             'backfill_redriven', 'late_days', 'history_weeks',
                             'idempotency_keys', 'documents', 'document_versions', 'dead_letters',
-                            'operations', 'secrets']) as relation
+                            'operations', 'secrets',
+                            'job_callbacks', 'callbacks']) as relation
          cross join (values ('of_the_api', 'to kronos_api using (true)'),
                             ('of_workspace',
                              'as restrictive to kronos_api

@@ -15,7 +15,7 @@ from kronos.api.endpoint_schemas import (
     RedisStreamEndpointPut,
     RedisStreamSpec,
 )
-from kronos.api.schemas import BackfillCreate, JobCreate, JobPatch, JobPause, SchedulePreview
+from kronos.api.schemas import BackfillCreate, Callback, JobCreate, JobPatch, JobPause, SchedulePreview
 from kronos.backfills import NewBackfill
 from kronos.changes import JobChanges
 from kronos.delivery import destinations, drivers, template
@@ -34,14 +34,23 @@ _ONLY_CRON = tuple(name for name in JobCreate.model_fields if name in TERMS or n
 _OF_THE_PLAINEST = frozenset({"endpoint", "trigger", "input", "idempotency_key"})
 _MOST_SECRETS = 32
 _OF_A_LOCAL_TIME = ("timezone", "dst_gap", "dst_overlap")
+_CALLBACKS = ("on_success", "on_failure")
 
 
 def new_job(body: JobCreate, key: str | None) -> NewJob:
     """The job that a request with this idempotency key asks for. Raises Unprocessable."""
     if body.trigger == "IMMEDIATE" and body.model_fields_set <= _OF_THE_PLAINEST:  # as most are of a batch
         return NewJob(endpoint=body.endpoint, trigger=body.trigger, input=body.input, idempotency_key=key)
-    _refuse([*_trigger_faults(body), *_window_faults(body.starts_at, body.ends_at), *_later_faults(body)])
+    _refuse(
+        [
+            *_trigger_faults(body),
+            *_window_faults(body.starts_at, body.ends_at),
+            *_later_faults(body),
+            *_callback_faults(body),
+        ]
+    )
     given: dict[str, object] = {name: getattr(body, name) for name in _OF_A_JOB} | {"idempotency_key": key}
+    given |= {name: _callback(getattr(body, name)) for name in _CALLBACKS}
     if body.catch_up is not None:
         given |= {"catch_up_policy": body.catch_up.policy, "catch_up_window_seconds": body.catch_up.window_seconds}
     # What was not given takes the job's own default.
@@ -80,11 +89,12 @@ def job_changes(body: JobPatch) -> JobChanges:
     given = body.model_fields_set
     if not given:
         _refuse([Fault(pointer="", detail="the body changes nothing", hint="Give at least one field, such as cron.")])
-    _refuse(list(_window_faults(body.starts_at, body.ends_at)))
+    _refuse([*_window_faults(body.starts_at, body.ends_at), *_callback_faults(body)])
     if {"cron", "every"} & given:  # of an anchor alone the job's own schedule decides: changes.replace
         cron, every, anchor = (getattr(body, name) if name in given else None for name in ("cron", "every", "anchor"))
         _refuse(list(schedules.faults(cron, every, anchor, body.timezone)))
     changes: dict[str, object] = {name: getattr(body, name) for name in given if name != "catch_up"}
+    changes |= {name: _callback(getattr(body, name)) for name in _CALLBACKS if name in given}
     if "catch_up" in given:
         changes |= {f"catch_up_{name}": getattr(body.catch_up, name) for name in body.catch_up.model_fields_set}
     return changes
@@ -294,6 +304,25 @@ def _window_faults(starts_at: datetime | None, ends_at: datetime | None) -> Iter
             detail="ends_at is not after starts_at",
             hint="Write a time after starts_at, or leave it out.",
         )
+
+
+def _callback(body: Callback | None) -> JsonObject | None:
+    """A callback as it was written: what was not given is not there."""
+    return None if body is None else body.model_dump(exclude_none=True)
+
+
+def _callback_faults(body: JobCreate | JobPatch) -> Iterator[Fault]:
+    """A callback names one thing; whether that is there the database knows."""
+    for name in _CALLBACKS:
+        callback: Callback | None = getattr(body, name)
+        if callback is None:
+            continue
+        if (callback.endpoint is None) == (callback.job is None):
+            hint = 'Write {"endpoint": "on-call"} or {"job": "load-warehouse"}.'
+            yield Fault(pointer=f"/{name}", detail="it names an endpoint or a job: one of them", hint=hint)
+        elif callback.input is not None and callback.job is None:
+            hint = "Leave it out: an endpoint gets what happened."
+            yield Fault(pointer=f"/{name}/input", detail="input goes with job", hint=hint)
 
 
 def _later_faults(body: JobCreate) -> Iterator[Fault]:

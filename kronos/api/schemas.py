@@ -142,6 +142,28 @@ _Tags = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=
 _Jitter = Annotated[int, Field(ge=0, le=3600)]
 
 
+class Callback(Body):
+    """What the end of a job's run sets off: `endpoint` or `job`, exactly one of them; `input` goes with `job`."""
+
+    endpoint: EndpointName | None = Field(
+        default=None, description="It gets what happened, as a delivery of its own.", examples=["on-call"]
+    )
+    job: JobName | None = Field(
+        default=None, description="The name of a live CRON job, which is run once.", examples=["load-warehouse"]
+    )
+    input: Literal["own", "run"] | None = Field(
+        default=None, description="Of a job: its own input, by default, or what happened.", examples=["run"]
+    )
+
+
+class FailureCallback(Callback):
+    """What the failure of a job's run sets off: as Callback, and for which ends."""
+
+    statuses: Annotated[list[Literal["FAILED", "EXPIRED", "CANCELLED"]], Field(min_length=1, max_length=3)] | None = (
+        Field(default=None, description="FAILED and EXPIRED by default.", examples=[["FAILED"]])
+    )
+
+
 class JobCreate(Body):
     """A job to be made.
 
@@ -212,6 +234,16 @@ class JobCreate(Body):
     idempotency_key: IdempotencyKey | None = Field(
         default=None, description="Same key, same job.", examples=["order-17"]
     )
+    on_success: Callback | None = Field(
+        default=None,
+        description="What a run that succeeded sets off: a delivery to an endpoint, or a run of a CRON job.",
+        examples=[{"job": "load-warehouse", "input": "run"}],
+    )
+    on_failure: FailureCallback | None = Field(
+        default=None,
+        description="What a run that failed for good sets off, and with `statuses` one that was cancelled.",
+        examples=[{"endpoint": "on-call"}],
+    )
 
 
 class JobBatch(Body):
@@ -276,6 +308,14 @@ class JobPatch(Body):
     )
     input: Input = Field(default_factory=dict, description="Replaces the whole input.", examples=[{"id": 7}])
     tags: _Tags = Field(default_factory=list, description="Replaces all tags.", examples=[["reports"]])
+    on_success: Callback | None = Field(
+        default=None, description="What a run that succeeded sets off; null: nothing.", examples=[{"job": "load"}]
+    )
+    on_failure: FailureCallback | None = Field(
+        default=None,
+        description="What a run that failed for good sets off; null: nothing.",
+        examples=[{"endpoint": "on-call"}],
+    )
 
 
 class Nothing(Body):

@@ -25,6 +25,7 @@ _JUDGES: tuple[Callable[[Facts], Judged], ...] = (
     delivery.execution,
     delivery.attempts,
     delivery.waiting,
+    delivery.callbacks,
 )
 
 

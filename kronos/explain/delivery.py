@@ -15,6 +15,9 @@ def execution(facts: Facts) -> Judged:
         return _no_execution(facts)
     by = _BY.get(run["cause"], "")
     detail = f"execution {run['execution_id']}, cause {run['cause']}, is {run['status']}"
+    if cause := document(run.get("caused_by")):
+        by = f" by {cause.get('event')} of execution {cause.get('execution_id')}"
+        detail += f"; it was set off{by}"
     verdict = _ended(facts, run, by) or _under_way(facts, run)
     holds = run["status"] not in ("FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED")
     return Step(step="execution", holds=holds, detail=detail, evidence=run), verdict
@@ -115,6 +118,24 @@ def attempts(facts: Facts) -> Judged:
         evidence={"attempts": tried},
     )
     return step, None
+
+
+def callbacks(facts: Facts) -> Judged:
+    """What the run's end set off, and what became of that: the run is what it is, whatever that is."""
+    made = [document(each) for each in (facts.run or {}).get("callbacks") or []]
+    if not made:
+        return None, None
+    detail = "; ".join(
+        f"{each.get('event')}: {_called(each)} is {each.get('status') or 'no longer kept'}" for each in made
+    )
+    holds = all(each.get("status") not in ("FAILED", "CANCELLED", "SKIPPED", "EXPIRED") for each in made)
+    return Step(step="callbacks", holds=holds, detail=detail, evidence={"callbacks": made}), None
+
+
+def _called(callback: JsonObject) -> str:
+    if "endpoint" in callback:
+        return f"a delivery to endpoint {callback['endpoint']}"
+    return f"a run of job {callback.get('job') or callback.get('job_id')}"
 
 
 def waiting(facts: Facts) -> Judged:

@@ -16,6 +16,7 @@ select {Execution},
        count(*) over () < cardinality(page.ids) as _more
   from page
  cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
+  join lateral kronos.links_of(page.ids) as link using (execution_id)
  where workspace_id = kronos.current_workspace_id()
  order by completed_at desc, execution_id desc;
 

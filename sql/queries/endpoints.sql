@@ -125,8 +125,16 @@ select {Endpoint}, more_follow as _more
 select kronos.match_endpoint(%(name)s, %(if_match)s::integer[]) as version;
 
 -- name: delete_endpoint
--- One row. False: a live job or an unfinished execution uses it; null: no such endpoint.
+-- One row. False: a live job, a callback of one or an unfinished execution uses it; null: no such endpoint.
 select kronos.delete_endpoint(%(name)s) as is_deleted;
+
+-- name: get_callers
+-- The live jobs whose callbacks name an endpoint, in words; null: none does. One row.
+select kronos.callers_named((select endpoint_id
+                               from kronos.endpoints
+                              where workspace_id = kronos.current_workspace_id()
+                                and name = %(name)s
+                                and deleted_at is null), null) as callers;
 
 -- name: read_local_text
 -- An instant as a zone's clocks show it, as templates have it.

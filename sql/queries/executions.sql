@@ -1,6 +1,7 @@
 -- name: get_execution
 select {Execution}
   from kronos.read_executions(array[%(execution_id)s::uuid]) as execution
+  join kronos.links_of(array[%(execution_id)s::uuid]) as link using (execution_id)
  where workspace_id = kronos.current_workspace_id();
 
 -- name: list_executions
@@ -18,6 +19,7 @@ select {Execution},
        count(*) over () < cardinality(page.ids) as _more
   from page
  cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
+  join lateral kronos.links_of(page.ids) as link using (execution_id)
  where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 
@@ -39,6 +41,7 @@ select {Execution},
        count(*) over () < cardinality(page.ids) as _more
   from page
  cross join lateral kronos.read_execution_page(page.ids, %(limit)s::integer, %(bytes)s::integer) as execution
+  join lateral kronos.links_of(page.ids) as link using (execution_id)
  where workspace_id = kronos.current_workspace_id()
  order by created_at desc, execution_id desc;
 

@@ -20,7 +20,8 @@ with given as materialized (
                   timezone text, schedule text, alarm text, description text, read_at timestamptz,
                   tick_then timestamptz, starts_at timestamptz, ends_at timestamptz,
                   max_runs integer, dst_gap text, dst_overlap text, jitter_seconds integer, overlap text,
-                  catch_up_policy text, catch_up_window_seconds integer)
+                  catch_up_policy text, catch_up_window_seconds integer,
+                  on_success jsonb, on_failure jsonb)
 ), endpoint as materialized (
     select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -47,12 +48,12 @@ with given as materialized (
                              anchor_local,
                              starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
                              catch_up_policy, catch_up_window_seconds,
-                             idempotency_key, request_sha256)
+                             idempotency_key, request_sha256, on_success, on_failure)
     select job_id, job_id, workspace_id, name, title, endpoint_id, 'CRON', input, tags, cron, timezone, read,
            alarm, description, every, (read).anchor, (read).anchor_local,
            starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
            catch_up_window_seconds,
-           idempotency_key, request_sha256
+           idempotency_key, request_sha256, on_success, on_failure
       from fresh
      order by name, idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
@@ -77,7 +78,9 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
                           'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
                           'active', true) as pg_cron,
        job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags,
-       job.created_at, job.retired_at, null::jsonb as execution
+       job.created_at, job.retired_at, null::jsonb as execution,
+       kronos.callback_shown(job.on_success) as on_success,
+       kronos.callback_shown(job.on_failure) as on_failure
   from job
   join endpoint using (endpoint_id)
   left join fresh on fresh.job_id = job.job_id;
@@ -128,7 +131,7 @@ select made.job_id, null::text as name, null::text as title, made.slug as worksp
                           'tick_count', 1, 'input', made.input, 'output', null, 'error', null,
                           'worker_id', null,
                           'created_at', kronos.iso_inlined(made.created_at)) as execution,
-       made.nth as _nth
+       null::jsonb as on_success, null::jsonb as on_failure, made.nth as _nth
   from made
  where made.job_id is not null
    and (not %(wake)s or pg_notify(
@@ -145,7 +148,8 @@ with given as materialized (
       from jsonb_to_recordset(%(jobs)s)
         as given (job_id uuid, name text, title text, endpoint text, trigger text, input jsonb, tags text[],
                   run_at timestamptz, run_at_local timestamp, timezone text,
-                  dst_gap text, idempotency_key text, request_sha256 bytea)
+                  dst_gap text, idempotency_key text, request_sha256 bytea,
+                  on_success jsonb, on_failure jsonb)
 ), endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -163,10 +167,9 @@ with given as materialized (
 ), job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
                              input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key,
-                             request_sha256)
-    select given.job_id, given.job_id, endpoint.workspace_id, given.name, given.title, endpoint.endpoint_id,
-           given.trigger, given.input, given.tags, given.run_at, given.run_at_local,
-           given.timezone, given.dst_gap, given.idempotency_key, given.request_sha256
+                             request_sha256, on_success, on_failure)
+    select job_id, job_id, workspace_id, given.name, title, endpoint_id, trigger, input, tags, run_at,
+           run_at_local, timezone, dst_gap, idempotency_key, request_sha256, on_success, on_failure
       from given
       join endpoint on endpoint.name = given.endpoint
      order by given.name, given.idempotency_key
@@ -187,17 +190,17 @@ with given as materialized (
       join given on given.job_id = job.job_id
     returning *
 )
-select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint,
-       endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor,
-       null::text as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
-       job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
-       jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
-                          job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, null::timestamptz as next_run_at, job.last_run_at,
+select job.job_id, job.name, title, endpoint.slug as workspace, endpoint.name as endpoint,
+       endpoint.type as endpoint_type, trigger, status, status_reason,
+       job.version, previous_version_id, replaced_by_id, cron, every, anchor,
+       null::text as anchor_local, timezone, description, starts_at, ends_at, max_runs,
+       dst_gap, dst_overlap, jitter_seconds, overlap,
+       jsonb_build_object('policy', catch_up_policy, 'window_seconds',
+                          catch_up_window_seconds) as catch_up,
+       skip_next, resume_at, null::timestamptz as next_run_at, last_run_at,
        null::jsonb as pg_cron,
-       job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input,
-       0 as priority, job.tags, job.created_at, job.retired_at,
+       idempotency_key, job.run_at, kronos.iso_local(run_at_local) as run_at_local, job.input,
+       0 as priority, tags, job.created_at, retired_at,
        jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name,
                           'workspace', endpoint.slug, 'endpoint', endpoint.name,
                           'endpoint_type', endpoint.type, 'cause', queued.cause,
@@ -209,7 +212,9 @@ select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.nam
                           'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts,
                           'tick_count', 1, 'input', queued.input,
                           'output', null, 'error', null, 'worker_id', null, 'created_at',
-                          kronos.iso_inlined(queued.created_at)) as execution
+                          kronos.iso_inlined(queued.created_at)) as execution,
+       kronos.callback_shown(on_success) as on_success,
+       kronos.callback_shown(on_failure) as on_failure
   from job
   join endpoint using (endpoint_id)
   left join queued on queued.job_id = job.job_id
@@ -235,8 +240,8 @@ select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.create
 
 -- name: find_taken
 -- What is there already of all that a batch names: endpoints, those of them that name a payload spec with its
--- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names. One
--- row.
+-- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names, and
+-- those of the CRON jobs that its callbacks run. One row.
 select workspace.slug as workspace, workspace.status as workspace_status,
        array(select endpoint.name
                from kronos.endpoints as endpoint
@@ -263,7 +268,13 @@ select workspace.slug as workspace, workspace.status as workspace_status,
                from kronos.jobs as job
               where job.workspace_id = kronos.current_workspace_id()
                 and job.name = any (%(names)s::text[])
-                and job.status in ('ACTIVE', 'PAUSED')) as names
+                and job.status in ('ACTIVE', 'PAUSED')) as names,
+       array(select job.name
+               from kronos.jobs as job
+              where job.workspace_id = kronos.current_workspace_id()
+                and job.name = any (%(called)s::text[])
+                and job.trigger = 'CRON'
+                and job.status in ('ACTIVE', 'PAUSED')) as called
   from kronos.workspaces as workspace
  where workspace.workspace_id = kronos.current_workspace_id();
 
@@ -472,7 +483,11 @@ with old as materialized (
            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
                 else old.ends_at end as next_ends_at,
            case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer
-                else old.max_runs end as next_max_runs
+                else old.max_runs end as next_max_runs,
+           case when 'on_success' = any (%(changed)s::text[]) then %(on_success)s::jsonb
+                else old.on_success end as next_on_success,
+           case when 'on_failure' = any (%(changed)s::text[]) then %(on_failure)s::jsonb
+                else old.on_failure end as next_on_failure
       from endpoint
      cross join old
       left join lateral kronos.pointer_of(old.job_id) as pointer on true
@@ -496,7 +511,8 @@ with old as materialized (
                              title, endpoint_id, trigger, status, status_reason, input, tags, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
                              max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
-                             catch_up_window_seconds, ticks_from, skip_next, resume_at)
+                             catch_up_window_seconds, ticks_from, skip_next, resume_at, on_success,
+                             on_failure)
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
            fresh.next_name, fresh.next_title, fresh.next_endpoint_id, 'CRON', fresh.status,
            fresh.status_reason,
@@ -511,7 +527,8 @@ with old as materialized (
            coalesce(%(overlap)s::text, fresh.overlap),
            coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy),
            coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
-           kronos.settled_at(), fresh.skip_next, fresh.resume_at
+           kronos.settled_at(), fresh.skip_next, fresh.resume_at, fresh.next_on_success,
+           fresh.next_on_failure
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
@@ -679,7 +696,7 @@ select queued.execution_id, queued.job_id, job.name as job_name, endpoint.slug a
        null::jsonb as status_reason, queued.scheduled_at, queued.run_at, null::timestamptz as started_at,
        null::timestamptz as completed_at, null::bigint as duration_ms, 0::smallint as attempt_count,
        queued.max_attempts, 1 as tick_count, queued.input, null::jsonb as output, null::jsonb as error,
-       null::text as worker_id, queued.created_at
+       null::text as worker_id, queued.created_at, null::jsonb as caused_by, '[]'::jsonb as callbacks
   from queued
   join job using (job_id)
   join endpoint on endpoint.endpoint_id = queued.endpoint_id

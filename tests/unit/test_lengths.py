@@ -24,7 +24,6 @@ _REASONS = {
     "find_one_shots": "one walk over weeks, whose page so far is its variables",
     "search_jobs": "one list, whose order decides which rows are read",
     "take_up_again": "what is asked in turn under one lock",
-    "trigger_job": "what is asked in turn under one lock",
     "turn_some": "one step of one workspace, under its lock",
     "reap": "a list of tasks, each in a block of its own",
     "refresh_zones": "one look at all zones, which stops by the clock",

@@ -3,14 +3,15 @@
 -- its backfills (stop_backfills).
 -- A one-shot's execution is locked before its job, as when a worker ends it (cancel_one_shot).
 -- As the caller, so row level security holds.   Returns: the job and how many entries were removed; no row
--- where nothing live was there.   Raises: pg_cron's errors, unchanged.   Lock order: jobs (settle_ticks holds
--- it already), backfills, executions.
+-- where nothing live was there.   Raises: KR035 where other jobs' callbacks run it; pg_cron's errors,
+-- unchanged.   Lock order: jobs (settle_ticks holds it already), backfills, executions.
 create or replace function kronos.cancel_job() returns table (job_id uuid, entries integer)
 language plpgsql volatile security invoker rows 1 set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job_id constant uuid := kronos.settled_job_id();
     v_first_version_id uuid;
+    v_callers text;
 begin
     update kronos.jobs as job
        set status = 'RETIRED', status_reason = jsonb_build_object('code', 'cancelled',
@@ -24,6 +25,11 @@ begin
         return query select one_shot, 0 from kronos.cancel_one_shot(v_job_id) as one_shot
                       where one_shot is not null;
         return;
+    end if;
+    v_callers := kronos.callers_named(null, v_first_version_id);
+    if v_callers is not null then
+        raise sqlstate 'KR035' using
+            message = format('the job is run by callbacks of these live jobs: %s', v_callers);
     end if;
     perform kronos.cancel_runs(array(select version.job_id
                                        from kronos.jobs as version

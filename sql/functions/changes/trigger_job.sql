@@ -13,9 +13,7 @@ declare
     v_found    uuid;
     v_before   uuid;
     v_job      kronos.jobs;
-    v_made_of  record;
-    v_verdict  text;
-    v_reason   jsonb;
+    v_endpoint record;
 begin
     loop      -- a name may go to a newer version while we wait for the older one's lock
         v_before := v_found;
@@ -40,8 +38,7 @@ begin
         end if;
         exit when found;
     end loop;
-    select made_of.version, made_of.max_attempts, made_of.max_crashes, made_of.timeout_ms,
-           endpoint.payload_spec_id into v_made_of
+    select made_of, endpoint.payload_spec_id into v_endpoint
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of using (endpoint_id, version)
       join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id
@@ -51,32 +48,12 @@ begin
     if not found then
         return null;
     end if;
-    if p_input is not null and v_made_of.payload_spec_id is not null
-       and not kronos.is_validated(v_job.endpoint_id, v_made_of.payload_spec_id) then
+    if p_input is not null and v_endpoint.payload_spec_id is not null
+       and not kronos.is_validated(v_job.endpoint_id, v_endpoint.payload_spec_id) then
         raise sqlstate 'KR016' using
             message = 'the endpoint names a payload spec, against which the input was not validated';
     end if;
-    select admitted.verdict, admitted.reason into v_verdict, v_reason
-      from kronos.admit_run(v_job, kronos.clock()) as admitted;
-    if v_verdict = 'SKIP' then
-        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                           cause, status, status_reason, scheduled_at, run_at, created_at,
-                                           max_attempts, input)
-        values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version,
-                'MANUAL', 'SKIPPED', v_reason, kronos.now(),
-                kronos.now(), kronos.now(), v_made_of.max_attempts, coalesce(p_input, v_job.input));
-        return v_job.job_id;
-    end if;
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                       cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
-                                       timeout_ms, input, overlap_key)
-    values (p_execution_id, v_job.workspace_id, v_job.job_id, v_job.endpoint_id, v_made_of.version, 'MANUAL',
-            kronos.now(), kronos.now(),
-            case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, v_made_of.max_attempts,
-            v_made_of.max_crashes, v_made_of.timeout_ms,
-            coalesce(p_input, v_job.input),
-            case when v_job.overlap <> 'ALLOW' then v_job.first_version_id end);
-    if p_wake then
+    if kronos.make_run(v_job, v_endpoint.made_of, p_execution_id, p_input) <> 'SKIP' and p_wake then
         perform pg_notify('kronos_work', v_job.endpoint_id::text);
     end if;
     return v_job.job_id;

@@ -21,7 +21,8 @@ begin
                                   'lease_until', kronos.iso(run.lease_until),
                                   'attempt_count', run.attempt_count, 'max_attempts', run.max_attempts,
                                   'tick_count', run.tick_count,
-                                  'worker_id', run.worker_id, 'error', run.error)
+                                  'worker_id', run.worker_id, 'error', run.error,
+                                  'caused_by', link.caused_by, 'callbacks', link.callbacks)
           from (select live.execution_id, live.cause,
                        case when live.claim_token is not null                  then 'RUNNING'
                             when live.attempt_count > 0                        then 'RETRYING'
@@ -43,6 +44,7 @@ begin
                        done.attempt_count, done.max_attempts, done.tick_count, done.worker_id, done.error
                   from kronos.execution_done as done
                  where done.execution_id = any (v_ids)) as run
+          join kronos.links_of(v_ids) as link using (execution_id)
          order by abs(extract(epoch from kronos.finite(run.scheduled_at)
                               - kronos.finite(coalesce(p_tick, p_at))))
          limit 1);

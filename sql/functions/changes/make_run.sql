@@ -1,0 +1,36 @@
+-- make_run: a run of a CRON job beside its schedule: due at once, held back by another, or SKIPPED, as the
+-- job's overlap policy has it. The caller holds the job's row: shared, or, under an overlap policy, for
+-- itself. p_made_of: the present version of the job's endpoint.
+-- Returns: RUN, HOLD or SKIP.
+create or replace function kronos.make_run(p_job kronos.jobs, p_made_of kronos.endpoint_versions,
+                                           p_execution_id uuid, p_input jsonb)
+returns text
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_verdict text;
+    v_reason  jsonb;
+begin
+    select admitted.verdict, admitted.reason into v_verdict, v_reason
+      from kronos.admit_run(p_job, kronos.clock()) as admitted;
+    if v_verdict = 'SKIP' then
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                           cause, status, status_reason, scheduled_at, run_at, created_at,
+                                           max_attempts, input)
+        values (p_execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, p_made_of.version,
+                'MANUAL', 'SKIPPED', v_reason, kronos.now(),
+                kronos.now(), kronos.now(), p_made_of.max_attempts, coalesce(p_input, p_job.input));
+        return v_verdict;
+    end if;
+    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
+                                       cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
+                                       timeout_ms, input, overlap_key)
+    values (p_execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, p_made_of.version, 'MANUAL',
+            kronos.now(), kronos.now(),
+            case when v_verdict = 'HOLD' then 'infinity' else kronos.now() end, p_made_of.max_attempts,
+            p_made_of.max_crashes, p_made_of.timeout_ms,
+            coalesce(p_input, p_job.input),
+            case when p_job.overlap <> 'ALLOW' then p_job.first_version_id end);
+    return v_verdict;
+end
+$$;

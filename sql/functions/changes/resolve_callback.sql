@@ -1,0 +1,51 @@
+-- resolve_callback: a callback as its user wrote it, judged, with the id of what it names: endpoint_id, or
+-- first_version_id of the CRON job. The endpoint's row is locked, shared, as a job's own endpoint's is.
+-- Returns: null for null.   Raises: KR034; its column is the field.
+create or replace function kronos.resolve_callback(p_job kronos.jobs, p_event text, p_given jsonb)
+returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_fault record;
+    v_id    uuid;
+begin
+    if p_given is null then
+        return null;
+    end if;
+    select * into v_fault from kronos.callback_fault(p_event, p_given);
+    if v_fault.fault is not null then
+        raise sqlstate 'KR034' using column = v_fault.field, message = v_fault.fault, hint = v_fault.hint;
+    end if;
+    if p_given ? 'endpoint' then
+        select endpoint_id into v_id
+          from kronos.endpoints
+         where workspace_id = p_job.workspace_id
+           and name = p_given ->> 'endpoint'
+           and type <> 'INTERNAL'
+           and deleted_at is null
+           for key share;
+        if not found then
+            raise sqlstate 'KR034' using
+                column = p_event || '.endpoint',
+                message = format('no endpoint %L in this workspace', p_given ->> 'endpoint'),
+                hint = 'create it first, or name one that is there';
+        end if;
+        return p_given || jsonb_build_object('endpoint_id', v_id);
+    end if;
+    select first_version_id into v_id
+      from kronos.jobs
+     where workspace_id = p_job.workspace_id
+       and trigger = 'CRON'
+       and status in ('ACTIVE', 'PAUSED')
+       and name = p_given ->> 'job';
+    if not found and p_given ->> 'job' is distinct from p_job.name then
+        raise sqlstate 'KR034' using
+            column = p_event || '.job',
+            message = format('no live CRON job %L in this workspace', p_given ->> 'job'),
+            hint = 'create it first, or name one that is ACTIVE or PAUSED; what runs only in a chain has its '
+                   'starts_at far ahead';
+    end if;
+    perform kronos.refuse_cycle(p_job, p_event, coalesce(v_id, p_job.first_version_id));
+    return p_given || jsonb_build_object('first_version_id', v_id);
+end
+$$;

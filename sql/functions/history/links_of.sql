@@ -1,0 +1,46 @@
+-- links_of: of each of the executions given what set it off, and what it has set off, with what has become of
+-- that. A run of a chain that is still to be made is PENDING; one of which nothing is kept any more has no
+-- status. Where no callback is in it, it costs two probes of an index for each.
+-- Returns: a row for each.   As the caller: row level security holds.
+create or replace function kronos.links_of(p_execution_ids uuid[])
+returns table (execution_id uuid, caused_by jsonb, callbacks jsonb)
+language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
+as $$
+declare
+    v_made uuid[] := array(select made.execution_id
+                             from kronos.callbacks as made
+                            where made.caused_by = any (p_execution_ids));
+begin
+    return query
+        with ended as materialized (
+            select each.execution_id, each.status
+              from kronos.finished_among(v_made) as each
+             where v_made <> '{}'
+        ), made as (
+            select made.caused_by,
+                   jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                       'execution_id', made.execution_id, 'event', made.event, 'endpoint', endpoint.name,
+                       'job', target.name, 'job_id', target.job_id))
+                       || jsonb_build_object('status', coalesce(ended.status, live.status,
+                                                                case when made.due_at is not null
+                                                                     then 'PENDING' end))
+                       order by made.execution_id) as callbacks
+              from unnest(v_made) as each (id)
+              join kronos.callbacks as made on made.execution_id = each.id
+              left join kronos.endpoints as endpoint on endpoint.endpoint_id = made.endpoint_id
+              left join ended on ended.execution_id = made.execution_id
+              left join kronos.active_executions as live on live.execution_id = made.execution_id
+              left join lateral kronos.newest_version(made.first_version_id) as target on true
+             group by made.caused_by
+        )
+        select asked.id,
+               case when cause.execution_id is not null then
+                   jsonb_build_object('execution_id', cause.caused_by, 'job_id', cause.caused_by_job_id,
+                                      'event', cause.event) end,
+               coalesce(made.callbacks, '[]')
+          from unnest(p_execution_ids) as asked (id)
+          left join kronos.callbacks as cause on cause.execution_id = asked.id
+          left join made on made.caused_by = asked.id;
+end
+$$;

@@ -1,0 +1,40 @@
+-- callback_fault: what is wrong with a callback as its user wrote it, but for whether what it names is there.
+-- Returns: all null where it is sound.
+create or replace function kronos.callback_fault(p_event text, p_given jsonb, out field text, out fault text,
+                                                 out hint text)
+language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_statuses constant jsonb := '["FAILED", "EXPIRED", "CANCELLED"]'::jsonb;
+    c_example  constant text := 'write it like {"endpoint": "hook"} or {"job": "report"}';
+begin
+    select p_event || each.field, each.fault, each.hint into field, fault, hint
+      from (values
+            (1, '', 'a callback is an object', jsonb_typeof(p_given) <> 'object', c_example),
+            (2, '', 'it has a member that no callback has',
+             case when jsonb_typeof(p_given) = 'object'
+                  then p_given - '{endpoint,job,input,statuses}'::text[] <> '{}' end,
+             'known are endpoint, job, input and statuses'),
+            (3, '', 'it names an endpoint or a job: one of them',
+             (p_given ? 'endpoint') = (p_given ? 'job'), c_example),
+            (4, '.endpoint', 'it is not the name of an endpoint',
+             jsonb_typeof(p_given -> 'endpoint') <> 'string', 'name one that is there'),
+            (5, '.job', 'it is not the name of a job', jsonb_typeof(p_given -> 'job') <> 'string',
+             'name one that is there'),
+            (6, '.input', 'input goes with job', p_given ? 'input' and not p_given ? 'job',
+             'leave it out: an endpoint gets what happened'),
+            (7, '.input', 'input is own or run', p_given -> 'input' not in ('"own"', '"run"'),
+             'own: the job''s input; run: what happened'),
+            (8, '.statuses', 'statuses go with on_failure', p_given ? 'statuses' and p_event = 'on_success',
+             'leave them out'),
+            (9, '.statuses', 'statuses are one or more of FAILED, EXPIRED, CANCELLED',
+             p_given ? 'statuses' and (jsonb_typeof(p_given -> 'statuses') <> 'array'
+                                       or p_given -> 'statuses' = '[]'
+                                       or not p_given -> 'statuses' <@ c_statuses),
+             'without them it is FAILED and EXPIRED')
+           ) as each (place, field, fault, is_wrong, hint)
+     where each.is_wrong
+     order by each.place
+     limit 1;
+end
+$$;

@@ -1,0 +1,413 @@
+"""What the end of a run sets off: once, whatever ends it and whatever crashes, and apart from the run itself."""
+
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
+
+from callback_rows import callbacks_of, claim, fail, make_job, run, run_chained, succeed, to_endpoint
+from factory import EndpointRow, add_endpoint, add_workspace, status_of
+from sql_factory import Connection, acting_as, records, value, values
+
+_EVENTS = ("on_success", "on_failure")
+
+
+def expire(connection: Connection, execution_id: uuid.UUID) -> None:
+    """Its worker died in its last attempt."""
+    connection.execute(
+        "update kronos.execution_live set visible_at = kronos.now() - interval '1 s' where execution_id = %s",
+        [execution_id],
+    )
+    connection.execute("select kronos.expire_leases(10, '-infinity')")
+
+
+def cancel(connection: Connection, execution_id: uuid.UUID) -> None:
+    connection.execute(
+        "update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null"
+        " where execution_id = %s",
+        [execution_id],
+    )
+    reason = Jsonb({"code": "cancelled", "detail": "by hand"})
+    connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, reason])
+
+
+@dataclass
+class Calling:
+    """A workspace with an endpoint that jobs go to and one that callbacks go to."""
+
+    connection: Connection
+    endpoint: EndpointRow = field(init=False)
+    hook: EndpointRow = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.endpoint = add_endpoint(self.connection)
+        self.hook = add_endpoint(self.connection, self.endpoint.workspace_id, max_attempts=3)
+
+    def job(self, **columns: object) -> uuid.UUID:
+        return make_job(self.connection, self.endpoint, **columns)
+
+    @property
+    def to_hook(self) -> dict[str, str]:
+        return to_endpoint(self.connection, self.hook)
+
+    def chained(self, **columns: object) -> tuple[uuid.UUID, uuid.UUID]:
+        """Two jobs of which the first runs the second when it succeeds."""
+        second = self.job(name="second", **columns)
+        return self.job(name="first", on_success={"job": "second", "input": "run"}), second
+
+
+@pytest.fixture
+def calling(superuser: Connection) -> Calling:
+    return Calling(superuser)
+
+
+_ENDS: dict[str, tuple[Callable[[Connection, uuid.UUID], None], str, str]] = {
+    "a batch of successes": (succeed, "on_success", "SUCCESS"),
+    "a failure": (fail, "on_failure", "FAILED"),
+    "a lease that ran out": (expire, "on_failure", "FAILED"),
+    "a cancellation": (cancel, "on_failure", "CANCELLED"),
+}
+
+
+@pytest.mark.parametrize("end", _ENDS)
+def test_the_end_of_a_run_is_delivered_once_whoever_ends_it(calling: Calling, end: str) -> None:
+    ending, event, status = _ENDS[end]
+    every = calling.to_hook | {"statuses": ["FAILED", "CANCELLED"]}
+    job_id = calling.job(name="report", on_success=calling.to_hook, on_failure=every)
+    execution_id = run(calling.connection, job_id)
+    ending(calling.connection, execution_id)
+    assert status_of(calling.connection, execution_id) == status
+    (made,) = callbacks_of(calling.connection, execution_id)
+    assert (made["event"], made["status"], made["cause"], made["depth"]) == (event, "QUEUED", "API", 1)
+    assert (made["job_id"], made["due_at"]) == (made["execution_id"], None)
+    assert made["input"]["event"] == event
+    assert made["input"]["job"] == {"job_id": str(job_id), "name": "report", "title": None}
+    told = made["input"]["execution"]
+    assert (told["execution_id"], told["status"]) == (str(execution_id), status)
+    assert value(
+        calling.connection, "select max_attempts from kronos.execution_live where execution_id = %s",
+        [made["execution_id"]],
+    ) == 3  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "end"),
+    [({"on_failure": "hook"}, "a batch of successes"), ({"on_success": "hook"}, "a failure"),
+     ({"on_failure": "hook"}, "a cancellation")],
+)  # fmt: skip
+def test_another_end_sets_off_nothing(calling: Calling, callbacks: dict[str, str], end: str) -> None:
+    execution_id = run(calling.connection, calling.job(**dict.fromkeys(callbacks, calling.to_hook)))
+    _ENDS[end][0](calling.connection, execution_id)
+    assert callbacks_of(calling.connection, execution_id) == []
+
+
+def test_a_failure_that_is_tried_again_is_no_end(calling: Calling) -> None:
+    execution_id = run(calling.connection, calling.job(on_failure=calling.to_hook))
+    calling.connection.execute("update kronos.execution_live set max_attempts = 2")
+    fail(calling.connection, execution_id, is_retryable=True)
+    assert callbacks_of(calling.connection, execution_id) == []
+    claim(calling.connection, execution_id)
+    fail(calling.connection, execution_id, is_retryable=True)
+    assert [made["event"] for made in callbacks_of(calling.connection, execution_id)] == ["on_failure"]
+
+
+def test_a_run_that_is_retried_by_hand_calls_back_for_each_of_its_ends(calling: Calling) -> None:
+    job_id = calling.job(on_success=calling.to_hook, on_failure=calling.to_hook)
+    execution_id = run(calling.connection, job_id)
+    fail(calling.connection, execution_id)
+    again = "select kronos.take_up_again(%s, %s, 'latest')"
+    assert value(calling.connection, again, [calling.endpoint.workspace_id, execution_id]) is None
+    claim(calling.connection, execution_id)
+    succeed(calling.connection, execution_id)
+    assert [made["event"] for made in callbacks_of(calling.connection, execution_id)] == ["on_failure", "on_success"]
+
+
+def test_the_run_stays_as_it_ended_when_its_callback_fails_which_is_a_dead_letter_of_its_own(calling: Calling) -> None:
+    execution_id = run(calling.connection, calling.job(on_success=calling.to_hook, on_failure=calling.to_hook))
+    succeed(calling.connection, execution_id)
+    (made,) = callbacks_of(calling.connection, execution_id)
+    claim(calling.connection, made["execution_id"])
+    fail(calling.connection, made["execution_id"])
+    assert [status_of(calling.connection, each) for each in (execution_id, made["execution_id"])] == [
+        "SUCCESS",
+        "FAILED",
+    ]
+    assert values(calling.connection, "select execution_id from kronos.dead_letters") == [made["execution_id"]]
+    assert callbacks_of(calling.connection, made["execution_id"]) == [], "a callback has none"
+
+
+def test_a_batch_of_many_jobs_calls_back_for_those_that_have_callbacks(calling: Calling) -> None:
+    with_one, without = calling.job(on_success=calling.to_hook), calling.job()
+    runs = [run(calling.connection, job_id) for job_id in (with_one, without, with_one, without)]
+    succeed(calling.connection, *runs)
+    assert [len(callbacks_of(calling.connection, each)) for each in runs] == [1, 0, 1, 0]
+
+
+def test_an_answer_of_more_than_32_kib_is_left_out(calling: Calling) -> None:
+    job_id = calling.job(on_success=calling.to_hook)
+    short, long = run(calling.connection, job_id), run(calling.connection, job_id)
+    succeed(calling.connection, short, response={"body": "yes"})
+    succeed(calling.connection, long, response={"body": "y" * 40_000})
+    told = [callbacks_of(calling.connection, each)[0]["input"]["execution"] for each in (short, long)]
+    assert [(each["output"], each["is_output_left_out"]) for each in told] == [({"body": "yes"}, False), (None, True)]
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["before it commits", "killed within"])
+def test_end_and_callback_are_there_together_or_neither(
+    calling: Calling, database_url: str, *, is_killed: bool
+) -> None:
+    execution_id = run(calling.connection, calling.job(on_success=calling.to_hook))
+    with closing(psycopg.connect(database_url)) as worker:
+        succeed(worker, execution_id)
+        assert callbacks_of(calling.connection, execution_id) == []
+        if is_killed:
+            calling.connection.execute("select pg_terminate_backend(%s, 10000)", [worker.info.backend_pid])
+    assert (status_of(calling.connection, execution_id), callbacks_of(calling.connection, execution_id)) == (
+        "RUNNING",
+        [],
+    )
+    succeed(calling.connection, execution_id)
+    assert len(callbacks_of(calling.connection, execution_id)) == 1
+
+
+def test_an_endpoint_that_is_gone_has_the_callback_as_a_dead_letter(calling: Calling) -> None:
+    execution_id = run(calling.connection, calling.job(on_success=calling.to_hook))
+    calling.connection.execute(
+        "update kronos.endpoints set deleted_at = now() where endpoint_id = %s", [calling.hook.endpoint_id]
+    )
+    succeed(calling.connection, execution_id)
+    (made,) = callbacks_of(calling.connection, execution_id)
+    assert (made["status"], made["status_reason"]["code"]) == ("FAILED", "endpoint_deleted")
+    assert values(calling.connection, "select error_type from kronos.dead_letters") == ["endpoint_deleted"]
+
+
+def test_a_job_is_run_by_the_end_of_another_with_what_happened(calling: Calling) -> None:
+    first, second = calling.chained()
+    execution_id = run(calling.connection, first)
+    succeed(calling.connection, execution_id)
+    (due,) = callbacks_of(calling.connection, execution_id)
+    assert (due["status"], due["due_at"] is None) == (None, False)
+    assert (run_chained(calling.connection), run_chained(calling.connection)) == (1, None)
+    (made,) = callbacks_of(calling.connection, execution_id)
+    assert (made["status"], made["cause"], made["job_id"], made["due_at"]) == ("QUEUED", "MANUAL", second, None)
+    assert made["input"]["execution"]["execution_id"] == str(execution_id)
+
+
+def test_a_chained_run_takes_the_jobs_own_input_unless_it_says_otherwise(calling: Calling) -> None:
+    calling.job(name="second", input={"id": 7})
+    execution_id = run(calling.connection, calling.job(on_success={"job": "second"}))
+    succeed(calling.connection, execution_id)
+    run_chained(calling.connection)
+    assert callbacks_of(calling.connection, execution_id)[0]["input"] == {"id": 7}
+
+
+def _pause(calling: Calling, second: uuid.UUID) -> None:
+    calling.connection.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [second])
+
+
+def _end(calling: Calling, second: uuid.UUID) -> None:
+    reason = Jsonb({"code": "ends_at", "detail": "its ends_at has passed"})
+    calling.connection.execute(
+        "update kronos.jobs set status = 'RETIRED', status_reason = %s where job_id = %s", [reason, second]
+    )
+
+
+def _lengthen(calling: Calling, _: uuid.UUID) -> None:
+    calling.connection.execute("update kronos.callbacks set depth = 10")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [(_pause, "job_paused"), (_end, "job_over"), (_lengthen, "chain_too_long")]
+)
+def test_a_chained_run_that_cannot_be_is_recorded_with_the_reason(
+    calling: Calling, change: Callable[[Calling, uuid.UUID], None], code: str
+) -> None:
+    first, second = calling.chained()
+    execution_id = run(calling.connection, first)
+    succeed(calling.connection, execution_id)
+    change(calling, second)
+    run_chained(calling.connection)
+    (made,) = callbacks_of(calling.connection, execution_id)
+    assert (made["status"], made["status_reason"]["code"], made["job_id"]) == ("SKIPPED", code, second)
+    assert made["due_at"] is None
+
+
+def test_a_chained_run_follows_the_jobs_overlap_policy(calling: Calling) -> None:
+    first, second = calling.chained(overlap="SKIP")
+    run(calling.connection, second)
+    execution_id = run(calling.connection, first)
+    succeed(calling.connection, execution_id)
+    run_chained(calling.connection)
+    (made,) = callbacks_of(calling.connection, execution_id)
+    assert (made["status"], made["status_reason"]["code"]) == ("SKIPPED", "overlap")
+
+
+@pytest.mark.parametrize("overlap", ["ALLOW", "QUEUE"])
+def test_a_chained_run_whose_job_is_locked_is_made_later(calling: Calling, database_url: str, overlap: str) -> None:
+    first, second = calling.chained(overlap=overlap)
+    execution_id = run(calling.connection, first)
+    succeed(calling.connection, execution_id)
+    with closing(psycopg.connect(database_url)) as other:
+        other.execute("select from kronos.jobs where job_id = %s for update", [second])
+        run_chained(calling.connection)
+        assert callbacks_of(calling.connection, execution_id)[0]["status"] is None
+    calling.connection.execute("update kronos.callbacks set due_at = kronos.now()")
+    run_chained(calling.connection)
+    assert callbacks_of(calling.connection, execution_id)[0]["status"] == "QUEUED"
+
+
+def test_a_chained_run_that_cannot_be_made_stops_no_other(calling: Calling) -> None:
+    calling.job(name="good")
+    bad = calling.job(name="bad")
+    runs = [run(calling.connection, calling.job(on_success={"job": name})) for name in ("bad", "good")]
+    succeed(calling.connection, *runs)
+    calling.connection.execute(
+        f"alter table kronos.execution_live add constraint no_bad check (job_id <> '{bad}') not valid"
+    )
+    assert run_chained(calling.connection) == 2
+    assert [callbacks_of(calling.connection, each)[0]["status"] for each in runs] == [None, "QUEUED"]
+    calling.connection.execute("alter table kronos.execution_live drop constraint no_bad")
+    calling.connection.execute("update kronos.callbacks set due_at = kronos.now() where due_at is not null")
+    run_chained(calling.connection)
+    assert [callbacks_of(calling.connection, each)[0]["status"] for each in runs] == ["QUEUED", "QUEUED"]
+
+
+def test_depth_is_carried_along_a_chain(calling: Calling) -> None:
+    calling.job(name="third")
+    calling.job(name="second", on_success={"job": "third"})
+    execution_id = run(calling.connection, calling.job(name="first", on_success={"job": "second"}))
+    for depth in (1, 2):
+        succeed(calling.connection, execution_id)
+        run_chained(calling.connection)
+        (made,) = callbacks_of(calling.connection, execution_id)
+        assert made["depth"] == depth
+        execution_id = made["execution_id"]
+        claim(calling.connection, execution_id)
+    succeed(calling.connection, execution_id)
+    assert callbacks_of(calling.connection, execution_id) == []
+
+
+@pytest.mark.parametrize(
+    ("callback", "column", "message"),
+    [
+        ({"endpoint": "nowhere"}, "on_failure.endpoint", "no endpoint 'nowhere'"),
+        ({"job": "nothing"}, "on_failure.job", "no live CRON job 'nothing'"),
+        ({}, "on_failure", "one of them"),
+        ({"job": "a", "endpoint": "b"}, "on_failure", "one of them"),
+        ({"endpoint": "b", "endpoint_id": str(uuid.uuid4())}, "on_failure", "member that no callback has"),
+        ({"endpoint": "b", "input": "run"}, "on_failure.input", "input goes with job"),
+        ({"job": "b", "input": "all"}, "on_failure.input", "own or run"),
+        ({"endpoint": "b", "statuses": []}, "on_failure.statuses", "one or more"),
+        ({"endpoint": "b", "statuses": ["SUCCESS"]}, "on_failure.statuses", "one or more"),
+        ({"endpoint": 7}, "on_failure.endpoint", "not the name"),
+    ],
+)
+def test_a_callback_that_is_none_is_refused(
+    calling: Calling, callback: dict[str, object], column: str, message: str
+) -> None:
+    with pytest.raises(psycopg.Error, match=message) as refused:
+        calling.job(on_failure=callback)
+    assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR034", column)
+    assert refused.value.diag.message_hint
+
+
+def test_another_workspaces_endpoint_and_job_are_not_there(calling: Calling) -> None:
+    other = add_endpoint(calling.connection)
+    make_job(calling.connection, other, name="theirs")
+    for callback in (to_endpoint(calling.connection, other), {"job": "theirs"}):
+        with pytest.raises(psycopg.Error, match="in this workspace"):
+            calling.job(on_success=callback)
+
+
+def test_a_chain_is_no_longer_than_ten_jobs_wherever_it_grows(calling: Calling) -> None:
+    for nth in range(10):
+        calling.job(name=f"j{nth}", **({"on_success": {"job": f"j{nth - 1}"}} if nth else {}))
+    with pytest.raises(psycopg.Error, match="more than 10 jobs: j10 -> j9"):
+        calling.job(name="j10", on_failure={"job": "j9"})
+    calling.job(name="j10", on_failure={"job": "j8"})
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from(_EVENTS)), max_size=14))
+def test_whatever_is_changed_no_job_comes_to_call_itself_back(
+    superuser: Connection, edits: list[tuple[int, int, str]]
+) -> None:
+    """Edges are added version by version; what is taken is what a search in the graph finds to be without a cycle."""
+    connection = superuser
+    endpoint = add_endpoint(connection, add_workspace(connection))
+    present = {nth: make_job(connection, endpoint, name=f"j{nth}") for nth in range(6)}
+    calls: dict[int, dict[str, int]] = {nth: {} for nth in range(6)}
+
+    def leads(start: int, end: int) -> bool:
+        return start == end or any(leads(each, end) for each in calls[start].values())
+
+    for calling, target, event in edits:
+        job_id = uuid.uuid4()
+        edit = [present[calling], job_id, present[calling], event, Jsonb({"job": f"j{target}"})]
+        before = calls[calling].pop(event, None)
+        if leads(target, calling):
+            with pytest.raises(psycopg.Error, match="call itself back: ") as refused, connection.transaction():
+                connection.execute(_REPLACE, edit)
+            assert refused.value.sqlstate == "KR034"
+            calls[calling] |= {} if before is None else {event: before}
+        else:
+            connection.execute(_REPLACE, edit)
+            present[calling] = job_id
+            calls[calling][event] = target
+
+
+_REPLACE = """
+    with retired as (
+        update kronos.jobs set status = 'RETIRED', status_reason = '{"code": "replaced"}' where job_id = %s
+        returning *
+    )
+    insert into kronos.jobs
+    select (jsonb_populate_record(null::kronos.jobs, to_jsonb(retired) || jsonb_build_object(
+                'job_id', %s::uuid, 'previous_version_id', %s::uuid, 'version', retired.version + 1,
+                'status', 'ACTIVE', 'status_reason', null, 'retired_at', null, 'ticks_until', null,
+                %s::text, %s::jsonb))).*
+      from retired
+"""
+
+
+def test_two_sessions_that_would_make_a_cycle_together_do_not(calling: Calling, database_url: str) -> None:
+    first, second = calling.job(name="first"), calling.job(name="second")
+    with closing(psycopg.connect(database_url)) as other:
+        other.execute(_REPLACE, [first, uuid.uuid4(), first, "on_success", Jsonb({"job": "second"})])
+        calling.connection.execute("set lock_timeout = '50ms'")
+        edit = [second, uuid.uuid4(), second, "on_success", Jsonb({"job": "first"})]
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            calling.connection.execute(_REPLACE, edit)
+        other.commit()
+    with pytest.raises(psycopg.Error, match="second -> first -> second"):
+        calling.connection.execute(_REPLACE, edit)
+
+
+def test_an_unchanged_callback_is_not_judged_again(calling: Calling) -> None:
+    first, second = calling.chained()
+    _end(calling, second)
+    calling.connection.execute(_REPLACE, [first, uuid.uuid4(), first, "title", Jsonb("First")])
+    assert value(calling.connection, "select count(*) from kronos.job_callbacks") == 2
+
+
+def test_an_endpoint_that_a_callback_names_is_not_deleted(calling: Calling) -> None:
+    calling.job(name="report", on_failure=calling.to_hook)
+    name = calling.to_hook["endpoint"]
+    calling.connection.execute("select set_config('kronos.workspace_id', %s, false)", [str(calling.hook.workspace_id)])
+    with acting_as(calling.connection, "kronos_api"):
+        assert value(calling.connection, "select kronos.delete_endpoint(%s)", [name]) is False
+        assert (
+            value(calling.connection, "select kronos.callers_named(%s, null)", [calling.hook.endpoint_id]) == "report"
+        )
+
+
+def test_what_a_job_names_goes_with_its_row(calling: Calling) -> None:
+    job_id = calling.job(on_success=calling.to_hook)
+    calling.connection.execute("delete from kronos.jobs where job_id = %s", [job_id])
+    assert records(calling.connection, "select * from kronos.job_callbacks") == []
