@@ -109,11 +109,11 @@ class Asked:
 INSERT_CRON = statement("jobs.insert_cron_jobs", Job)
 _INSERT_ONE_SHOTS: Statement[Job] = statement("jobs.insert_one_shots", MadeJob)
 INSERT_ONE_SHOT_JOBS = statement("jobs.insert_one_shot_jobs", Job)
-_FIND_TWIN = statement("jobs.find_twin", Twin)
-GET = statement("jobs.get_job", Job)
-_LIST = statement("jobs.list_jobs", ListedJob)
-_VERSIONS = statement("jobs.list_versions", ListedJob)
-_STATISTICS = statement("jobs.get_job_statistics", StatusCount)
+_FIND_TWIN = statement("job_reads.find_twin", Twin)
+GET = statement("job_reads.get_job", Job)
+_LIST = statement("job_reads.list_jobs", ListedJob)
+_VERSIONS = statement("job_reads.list_versions", ListedJob)
+_STATISTICS = statement("job_reads.get_job_statistics", StatusCount)
 
 _WAKE_INTERVAL_SECONDS = 0.01
 _LATE = timedelta(seconds=5)

@@ -45,7 +45,7 @@ def test_what_a_request_leaves_out_is_the_new_jobs_own_default() -> None:
 
 
 def test_a_statement_that_names_a_row_has_its_columns() -> None:
-    assert sql.texts()["jobs.get_job"].startswith(
+    assert sql.texts()["job_reads.get_job"].startswith(
         "select " + ", ".join(Job.__dataclass_fields__) + "\nfrom kronos.version_details"
     )
     assert [name for name, text in sql.texts().items() if sql._COLUMNS.search(text)] == []
