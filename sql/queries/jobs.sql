@@ -15,12 +15,9 @@
 with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
-        as given (job_id uuid, name text, title text, endpoint text, input jsonb, tags text[],
-                  idempotency_key text, request_sha256 bytea, cron text, every text,
-                  timezone text, schedule text, alarm text, description text, read_at timestamptz,
-                  tick_then timestamptz, starts_at timestamptz, ends_at timestamptz,
-                  max_runs integer, dst_gap text, dst_overlap text, jitter_seconds integer, overlap text,
-                  catch_up_policy text, catch_up_window_seconds integer)
+        as given (job_id uuid, endpoint text, input jsonb, idempotency_key text, request_sha256 bytea,
+                  schedule text, alarm text, description text, read_at timestamptz, tick_then timestamptz,
+                  {CronTerms but anchor as record})
 ), endpoint as materialized (
     select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -42,17 +39,12 @@ with given as materialized (
       from given
       join endpoint on endpoint.name = given.endpoint
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
-                             input, tags, cron, timezone, schedule, alarm, description, every, anchor,
-                             anchor_local,
-                             starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
-                             catch_up_policy, catch_up_window_seconds,
-                             idempotency_key, request_sha256)
-    select job_id, job_id, workspace_id, name, title, endpoint_id, 'CRON', input, tags, cron, timezone, read,
-           alarm, description, every, (read).anchor, (read).anchor_local,
-           starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
-           catch_up_window_seconds,
-           idempotency_key, request_sha256
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, schedule,
+                             alarm, description, anchor, anchor_local, idempotency_key, request_sha256,
+                             {CronTerms but anchor})
+    select job_id, job_id, workspace_id, endpoint_id, 'CRON', input, read,
+           alarm, description, (read).anchor, (read).anchor_local, idempotency_key, request_sha256,
+           {CronTerms but anchor}
       from fresh
      order by name, idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
@@ -62,22 +54,18 @@ with given as materialized (
     insert into kronos.pointers (job_id, workspace_id, next_tick_at)
     select job_id, fresh.workspace_id, first_tick_at from job join fresh using (job_id)
 )
-select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint,
-       endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every,
-       coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
-       kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at,
-       job.ends_at, job.max_runs,
-       job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
-       jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
-                          job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, fresh.first_tick_at as next_run_at, job.last_run_at,
-       jsonb_build_object('jobid', case when fresh.job_id is not null
-                                        then kronos.register_pg_cron(job.job_id) end,
-                          'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
-                          'active', true) as pg_cron,
-       job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags,
-       job.created_at, job.retired_at, null::jsonb as execution
+select {Job of job with
+        endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+        coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
+        kronos.iso_local(job.anchor_local) as anchor_local,
+        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
+                           job.catch_up_window_seconds) as catch_up,
+        fresh.first_tick_at as next_run_at,
+        jsonb_build_object('jobid', case when fresh.job_id is not null
+                                         then kronos.register_pg_cron(job.job_id) end,
+                           'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
+                           'active', true) as pg_cron,
+        null::text as run_at_local, 0 as priority, null::jsonb as execution}
   from job
   join endpoint using (endpoint_id)
   left join fresh on fresh.job_id = job.job_id;
@@ -143,9 +131,9 @@ select made.job_id, null::text as name, null::text as title, made.slug as worksp
 with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
-        as given (job_id uuid, name text, title text, endpoint text, trigger text, input jsonb, tags text[],
-                  run_at timestamptz, run_at_local timestamp, timezone text,
-                  dst_gap text, idempotency_key text, request_sha256 bytea)
+        as given (job_id uuid, endpoint text, trigger text, input jsonb, run_at timestamptz,
+                  run_at_local timestamp, timezone text, dst_gap text, idempotency_key text,
+                  request_sha256 bytea, {JobTerms as record})
 ), endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -161,12 +149,11 @@ with given as materialized (
                             and endpoint.deleted_at is null
                          offset 0) as found
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
-                             input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key,
-                             request_sha256)
-    select given.job_id, given.job_id, endpoint.workspace_id, given.name, given.title, endpoint.endpoint_id,
-           given.trigger, given.input, given.tags, given.run_at, given.run_at_local,
-           given.timezone, given.dst_gap, given.idempotency_key, given.request_sha256
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, run_at,
+                             run_at_local, timezone, dst_gap, idempotency_key, request_sha256, {JobTerms})
+    select given.job_id, given.job_id, endpoint.workspace_id, endpoint.endpoint_id, given.trigger,
+           given.input, given.run_at, given.run_at_local, given.timezone, given.dst_gap,
+           given.idempotency_key, given.request_sha256, {JobTerms of given}
       from given
       join endpoint on endpoint.name = given.endpoint
      order by given.name, given.idempotency_key
@@ -187,29 +174,25 @@ with given as materialized (
       join given on given.job_id = job.job_id
     returning *
 )
-select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint,
-       endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every, job.anchor,
-       null::text as anchor_local, job.timezone, job.description, job.starts_at, job.ends_at, job.max_runs,
-       job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
-       jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
-                          job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, null::timestamptz as next_run_at, job.last_run_at,
-       null::jsonb as pg_cron,
-       job.idempotency_key, job.run_at, kronos.iso_local(job.run_at_local) as run_at_local, job.input,
-       0 as priority, job.tags, job.created_at, job.retired_at,
-       jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name,
-                          'workspace', endpoint.slug, 'endpoint', endpoint.name,
-                          'endpoint_type', endpoint.type, 'cause', queued.cause,
-                          'status', case when queued.visible_at > kronos.now() then 'PENDING'
-                                         else 'QUEUED' end,
-                          'status_reason', null,
-                          'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at',
-                          kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
-                          'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts,
-                          'tick_count', 1, 'input', queued.input,
-                          'output', null, 'error', null, 'worker_id', null, 'created_at',
-                          kronos.iso_inlined(queued.created_at)) as execution
+select {Job of job with
+        endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+        null::text as anchor_local,
+        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
+                           job.catch_up_window_seconds) as catch_up,
+        null::timestamptz as next_run_at, null::jsonb as pg_cron,
+        kronos.iso_local(job.run_at_local) as run_at_local, 0 as priority,
+        jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name,
+                           'workspace', endpoint.slug, 'endpoint', endpoint.name,
+                           'endpoint_type', endpoint.type, 'cause', queued.cause,
+                           'status', case when queued.visible_at > kronos.now() then 'PENDING'
+                                          else 'QUEUED' end,
+                           'status_reason', null,
+                           'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at',
+                           kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
+                           'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts,
+                           'tick_count', 1, 'input', queued.input,
+                           'output', null, 'error', null, 'worker_id', null, 'created_at',
+                           kronos.iso_inlined(queued.created_at)) as execution}
   from job
   join endpoint using (endpoint_id)
   left join queued on queued.job_id = job.job_id
@@ -277,9 +260,6 @@ with old as materialized (
     select old.*, endpoint.endpoint_id as next_endpoint_id, pointer.last_run_at as ran_last_at,
            coalesce(pointer.runs_from, 0) as runs_from, coalesce(pointer.is_halted, false) as is_halted,
            coalesce(pointer.is_internal, false) as is_internal,
-           case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
-           case when 'title' = any (%(changed)s::text[]) then %(title)s::text
-                else old.title end as next_title,
            case when %(every)s::text is not null then null
                 when %(cron)s::text is not null then %(cron)s::text
                 else old.cron end as next_cron,
@@ -296,9 +276,7 @@ with old as materialized (
            case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz
                 else old.starts_at end as next_starts_at,
            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
-                else old.ends_at end as next_ends_at,
-           case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer
-                else old.max_runs end as next_max_runs
+                else old.ends_at end as next_ends_at
       from endpoint
      cross join old
       left join lateral kronos.pointer_of(old.job_id) as pointer on true
@@ -318,26 +296,22 @@ with old as materialized (
 ), unregistered as materialized (
     select kronos.unregister_pg_cron(job_id) as was_there from retired
 ), next as (
-    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name,
-                             title, endpoint_id, trigger, status, status_reason, input, tags, cron, timezone,
+    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
+                             endpoint_id, trigger, status, status_reason, input, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
-                             max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
-                             catch_up_window_seconds, ticks_from, skip_next, resume_at)
+                             dst_gap, dst_overlap, ticks_from, skip_next, resume_at,
+                             {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap,
+                                           dst_overlap})
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
-           fresh.next_name, fresh.next_title, fresh.next_endpoint_id, 'CRON', fresh.status,
-           fresh.status_reason,
-           coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron,
-           fresh.next_timezone,
+           fresh.next_endpoint_id, 'CRON', fresh.status, fresh.status_reason,
+           coalesce(%(input)s::jsonb, fresh.input), fresh.next_cron, fresh.next_timezone,
            read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule),
            kronos.describe_schedule(read.next_schedule), fresh.next_every,
            (read.next_schedule).anchor, (read.next_schedule).anchor_local,
-           fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, fresh.next_dst_gap,
-           fresh.next_dst_overlap,
-           coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds),
-           coalesce(%(overlap)s::text, fresh.overlap),
-           coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy),
-           coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
-           kronos.settled_at(), fresh.skip_next, fresh.resume_at
+           fresh.next_starts_at, fresh.next_ends_at, fresh.next_dst_gap, fresh.next_dst_overlap,
+           kronos.settled_at(), fresh.skip_next, fresh.resume_at,
+           {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap
+            changed of fresh}
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status

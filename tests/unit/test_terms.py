@@ -8,7 +8,7 @@ from kronos import sql
 from kronos.api import requests
 from kronos.api.schemas import JobCreate, JobPatch
 from kronos.changes import CHANGEABLE
-from kronos.jobs import TERMS, NewJob
+from kronos.jobs import JOB_TERMS, TERMS, NewJob
 from kronos.model import Job
 
 _CATCH_UP = {"catch_up_policy", "catch_up_window_seconds"}  # `catch_up` of a request
@@ -20,11 +20,11 @@ def test_each_field_of_a_request_is_one_of_a_new_job() -> None:
 
 def test_each_field_of_a_patch_can_be_changed() -> None:
     assert set(JobPatch.model_fields) - {"catch_up"} | _CATCH_UP == set(CHANGEABLE)
-    assert set(TERMS) < set(CHANGEABLE)
+    assert {*TERMS, *JOB_TERMS} < set(CHANGEABLE)
 
 
 def test_each_term_of_a_job_is_shown() -> None:
-    assert set(TERMS) - _CATCH_UP < set(Job.__dataclass_fields__)
+    assert {*TERMS, *JOB_TERMS} - _CATCH_UP < set(Job.__dataclass_fields__)
 
 
 def test_what_a_request_leaves_out_is_the_new_jobs_own_default() -> None:
@@ -51,7 +51,35 @@ def test_a_statement_that_names_a_row_has_its_columns() -> None:
     assert [name for name, text in sql.texts().items() if sql._COLUMNS.search(text)] == []
 
 
-@pytest.mark.parametrize("text", ["{Nobody}", "{Job but nothing}"])
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("{JobTerms}", "name, title, tags"),
+        ("{JobTerms but title of given}", "given.name, given.tags"),
+        ("{JobTerms but name,\n  title}", "tags"),
+        (
+            "{JobTerms of j with\n  coalesce(j.name, '-') as name,\n  null::text as title}",
+            "coalesce(j.name, '-') as name, null::text as title, j.tags",
+        ),
+        ("{JobTerms as record}", "name text, title text, tags text[]"),
+        (
+            "{JobTerms but name, tags changed of old}",
+            "case when 'title' = any (%(changed)s::text[]) then %(title)s::text else old.title end",
+        ),
+        (
+            "{CronTerms but name, title, tags, cron, every, anchor, timezone, dst_gap, dst_overlap as record}",
+            "starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_seconds integer, overlap text, "
+            "catch_up_policy text, catch_up_window_seconds integer",
+        ),
+    ],
+)
+def test_a_row_is_written_as_the_statement_needs_it(text: str, columns: str) -> None:
+    assert sql._COLUMNS.sub(sql._columns, text) == columns
+
+
+@pytest.mark.parametrize(
+    "text", ["{Nobody}", "{Job but nothing}", "{Job with 1 as nothing}", "{Job with coalesce(1, 2)}"]
+)
 def test_a_statement_that_names_a_row_or_a_column_that_is_not_there_is_not_loaded(text: str) -> None:
-    with pytest.raises((AttributeError, ValueError), match=r"Nobody|list\.remove"):
+    with pytest.raises((AttributeError, ValueError), match=r"Nobody|list\.remove|nothing|no value"):
         sql._COLUMNS.sub(sql._columns, text)
