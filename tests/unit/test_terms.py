@@ -1,15 +1,17 @@
 """A job's terms stand once: what requests hold, what a job is made of and what a change may name are the same."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 
-from kronos import sql
+from kronos import model, sql
 from kronos.api import requests
 from kronos.api.schemas import JobCreate, JobPatch
 from kronos.changes import CHANGEABLE
 from kronos.jobs import JOB_TERMS, TERMS, NewJob
-from kronos.model import Job
+from kronos.model import Job, JsonObject
 
 _CATCH_UP = {"catch_up_policy", "catch_up_window_seconds"}  # `catch_up` of a request
 
@@ -51,29 +53,39 @@ def test_a_statement_that_names_a_row_has_its_columns() -> None:
     assert [name for name, text in sql.texts().items() if sql._COLUMNS.search(text)] == []
 
 
+@dataclass(frozen=True)
+class Row:
+    """As one of kronos.model."""
+
+    name: str | None
+    tags: list[str]
+    overlap: Literal["ALLOW", "SKIP"]
+    starts_at: datetime | None
+    runs: int
+    input: JsonObject | None
+
+
 @pytest.mark.parametrize(
     ("text", "columns"),
     [
-        ("{JobTerms}", "name, title, tags"),
-        ("{JobTerms but title of given}", "given.name, given.tags"),
-        ("{JobTerms but name,\n  title}", "tags"),
+        ("{Row}", "name, tags, overlap, starts_at, runs, input"),
+        ("{Row but overlap, starts_at,\n  runs, input of given}", "given.name, given.tags"),
         (
-            "{JobTerms of j with\n  coalesce(j.name, '-') as name,\n  null::text as title}",
-            "coalesce(j.name, '-') as name, null::text as title, j.tags",
-        ),
-        ("{JobTerms as record}", "name text, title text, tags text[]"),
-        (
-            "{JobTerms but name, tags changed of old}",
-            "case when 'title' = any (%(changed)s::text[]) then %(title)s::text else old.title end",
+            "{Row but starts_at, runs, input of job with\n  coalesce(job.name, '-') as name,\n  'SKIP' as overlap}",
+            "coalesce(job.name, '-') as name, job.tags, 'SKIP' as overlap",
         ),
         (
-            "{CronTerms but name, title, tags, cron, every, anchor, timezone, dst_gap, dst_overlap as record}",
-            "starts_at timestamptz, ends_at timestamptz, max_runs integer, jitter_seconds integer, overlap text, "
-            "catch_up_policy text, catch_up_window_seconds integer",
+            "{Row as record}",
+            "name text, tags text[], overlap text, starts_at timestamptz, runs integer, input jsonb",
+        ),
+        (
+            "{Row but name, tags, overlap, starts_at, input changed of old}",
+            "case when 'runs' = any (%(changed)s::text[]) then %(runs)s::integer else old.runs end",
         ),
     ],
 )
-def test_a_row_is_written_as_the_statement_needs_it(text: str, columns: str) -> None:
+def test_a_row_is_written_as_the_statement_needs_it(monkeypatch: pytest.MonkeyPatch, text: str, columns: str) -> None:
+    monkeypatch.setattr(model, "Row", Row, raising=False)
     assert sql._COLUMNS.sub(sql._columns, text) == columns
 
 
