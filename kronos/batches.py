@@ -104,10 +104,10 @@ class _Batch:
         return [each for each in self.items if each.answer is None and each.twin_id is None and each.same is None]
 
 
-_FIND_TAKEN = statement("jobs.find_taken", _Taken)
+_FIND_TAKEN = statement("job_reads.find_taken", _Taken)
 _INSERT_BARE = statement("jobs.insert_bare_one_shots", _BareOneShot)
 _MATCH_BATCH = statement("jobs.match_batch", _Counted)
-_LIST_BY_IDS = statement("jobs.list_jobs_by_ids", Job)
+_LIST_BY_IDS = statement("job_reads.list_jobs_by_ids", Job)
 
 
 async def create(

@@ -4,7 +4,7 @@ round trip."""
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
@@ -14,8 +14,7 @@ from psycopg.types.json import Jsonb
 from kronos import errors, executions, idempotency, jobs, payload_specs, schedules
 from kronos.database import WorkspaceView
 from kronos.gathering import Request
-from kronos.jobs import CronTerms
-from kronos.model import Execution, Job, JsonObject
+from kronos.model import CronTerms, Execution, Job, JsonObject
 from kronos.sql import Statement, statement
 
 
@@ -58,13 +57,13 @@ JobChanges: TypeAlias = Mapping[str, object]
 """The fields of a CRON job that a caller changes (CHANGEABLE); one that is absent stays as it is, None clears what may
 be empty."""
 
-CHANGEABLE = ("name", "title", "endpoint", "input", "tags", *jobs.TERMS, "on_success", "on_failure")
+CHANGEABLE = ("endpoint", "input", *(each.name for each in fields(CronTerms)))
 
 SETTLE = statement("jobs.settle_ticks", Settled)
 _SETTLE_VERSION = statement("jobs.settle_version", Settled)
 _REPLACE = statement("jobs.replace_cron_job", Changed)
-_CANCEL = statement("jobs.cancel_job", CancelledJob)
-_CANCEL_FURTHER = statement("jobs.cancel_further", Cancelling)
+_CANCEL = statement("job_turns.cancel_job", CancelledJob)
+_CANCEL_FURTHER = statement("job_turns.cancel_further", Cancelling)
 _TRIGGER = statement("jobs.trigger_job", Changed)
 _TRIGGER_MANY = statement("jobs.trigger_jobs", Execution)
 
@@ -72,7 +71,7 @@ _log = logging.getLogger("kronos.api")
 _CANCEL_SECONDS = 3.0
 """So long the request that cancels a job with very many executions ends them, some thousands a tenth of a second;
 workers and the reaper go on."""
-_NULLABLE = ("name", "title", "starts_at", "ends_at", "max_runs", "on_success", "on_failure")
+_NULLABLE = tuple(each.name for each in fields(CronTerms) if each.default is None)
 _LIVE = ("ACTIVE", "PAUSED")
 MOST_OVERTAKINGS = 25
 
@@ -162,7 +161,7 @@ async def _replace(
         "job_id": job_id,
         "validated": validated or "",
         "has_anchor": "anchor" in changes,
-        "changed": [name for name in _NULLABLE if name in changes],
+        "changed": [name for name, value in changes.items() if value is not None or name in _NULLABLE],
         "input": Jsonb(changes["input"]) if "input" in changes else None,
         "on_success": Jsonb(given) if (given := changes.get("on_success")) is not None else None,
         "on_failure": Jsonb(given) if (given := changes.get("on_failure")) is not None else None,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Self
+from typing import Self
 from uuid import UUID, uuid4
 
 import orjson
@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from kronos import errors, idempotency, payload_specs, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
-from kronos.model import Job, JobStatus, JsonObject, ListedJob, MadeJob, Overlap, Trigger
+from kronos.model import CronTerms, Job, JobStatus, JobTerms, JsonObject, ListedJob, MadeJob, Trigger
 from kronos.schedules import ScheduleRead, ScheduleText
 from kronos.sql import Statement, statement
 
@@ -38,30 +38,9 @@ class StatusCount:
     last_scheduled_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronTerms:
-    """What a CRON job's ticks are and what becomes of them, by the names that request, statement and column have for
-    it.
-
-    An `anchor` without an offset is a local time of `timezone`.
-    """
-
-    cron: str | None = None
-    every: str | None = None
-    anchor: datetime | None = None
-    timezone: str = "UTC"
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    max_runs: int | None = None
-    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"] = "SHIFT"
-    dst_overlap: Literal["FIRST", "BOTH"] = "FIRST"
-    jitter_seconds: int = 0
-    overlap: Overlap = "ALLOW"
-    catch_up_policy: Literal["SKIP", "LATEST", "ALL"] = "LATEST"
-    catch_up_window_seconds: int = 3600
-
-
-TERMS = tuple(each.name for each in fields(CronTerms))
+JOB_TERMS = tuple(each.name for each in fields(JobTerms))
+TERMS = tuple(each.name for each in fields(CronTerms) if each.name not in JOB_TERMS)
+"""Those of CRON jobs alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +52,9 @@ class NewJob(CronTerms):
 
     endpoint: str
     trigger: Trigger
-    name: str | None = None
-    title: str | None = None
     input: JsonObject = field(default_factory=dict)
-    tags: list[str] = field(default_factory=list)
     idempotency_key: str | None = None
     run_at: datetime | None = None
-    on_success: JsonObject | None = None
-    on_failure: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +85,11 @@ class Asked:
 INSERT_CRON = statement("jobs.insert_cron_jobs", Job)
 _INSERT_ONE_SHOTS: Statement[Job] = statement("jobs.insert_one_shots", MadeJob)
 INSERT_ONE_SHOT_JOBS = statement("jobs.insert_one_shot_jobs", Job)
-_FIND_TWIN = statement("jobs.find_twin", Twin)
-GET = statement("jobs.get_job", Job)
-_LIST = statement("jobs.list_jobs", ListedJob)
-_VERSIONS = statement("jobs.list_versions", ListedJob)
-_STATISTICS = statement("jobs.get_job_statistics", StatusCount)
+_FIND_TWIN = statement("job_reads.find_twin", Twin)
+GET = statement("job_reads.get_job", Job)
+_LIST = statement("job_reads.list_jobs", ListedJob)
+_VERSIONS = statement("job_reads.list_versions", ListedJob)
+_STATISTICS = statement("job_reads.get_job_statistics", StatusCount)
 
 _WAKE_INTERVAL_SECONDS = 0.01
 _LATE = timedelta(seconds=5)
@@ -321,14 +295,10 @@ def asked_of(
             view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=None, record=record, size=len(input)
         )
     record |= {
+        **{name: getattr(new, name) for name in JOB_TERMS},
         "job_id": job_id,
-        "name": new.name,
-        "title": new.title,
-        "tags": new.tags,
         "idempotency_key": new.idempotency_key,
         "request_sha256": idempotency.hex_of(idempotency.digest(new)) if new.idempotency_key is not None else None,
-        "on_success": new.on_success,
-        "on_failure": new.on_failure,
     }
     if read is not None:
         record |= _schedule(new, read, has_tick=has_tick)

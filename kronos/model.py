@@ -4,7 +4,7 @@ kronos.
 The rows are those of sql/views (Workspace: of sql/schema/workspaces.sql), column by column.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
@@ -84,6 +84,40 @@ class ListedSecret(Secret):
     """As ListedEndpoint leaves out what begins with _: the place in the list."""
 
     _secret_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTerms:
+    """What a caller says of any job, by the names that request, statement and column have for it. The statements of
+    sql/queries/jobs.sql take a field that is added here, and in Job: see CONTRIBUTING.md."""
+
+    name: str | None = None
+    title: str | None = None
+    tags: list[str] = field(default_factory=list)
+    on_success: JsonObject | None = None
+    on_failure: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronTerms(JobTerms):
+    """What a CRON job's ticks are and what becomes of them besides, by the same names.
+
+    An `anchor` without an offset is a local time of `timezone`.
+    """
+
+    cron: str | None = None
+    every: str | None = None
+    anchor: datetime | None = None
+    timezone: str = "UTC"
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    max_runs: int | None = None
+    dst_gap: Literal["SHIFT", "SHIFT_BY_GAP", "SKIP"] = "SHIFT"
+    dst_overlap: Literal["FIRST", "BOTH"] = "FIRST"
+    jitter_seconds: int = 0
+    overlap: Overlap = "ALLOW"
+    catch_up_policy: Literal["SKIP", "LATEST", "ALL"] = "LATEST"
+    catch_up_window_seconds: int = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from kronos.database import WorkspaceView
 from kronos.model import Job
 from kronos.sql import statement
 
-_PAUSE = statement("jobs.pause_job", changes.Changed)
-_RESUME = statement("jobs.resume_job", changes.Changed)
-_SKIP_NEXT = statement("jobs.skip_next_ticks", changes.Changed)
+_PAUSE = statement("job_turns.pause_job", changes.Changed)
+_RESUME = statement("job_turns.resume_job", changes.Changed)
+_SKIP_NEXT = statement("job_turns.skip_next_ticks", changes.Changed)
 
 
 class PauseTerms(TypedDict, total=False):

@@ -77,7 +77,7 @@ def take_endpoints_for_many(connection: Connection, *, rows: int) -> None:
 
 def get(connection: Connection, endpoint: EndpointRow, job: object) -> list[dict[str, Any]]:
     """The API's answer to a read."""
-    return run_as_api(connection, endpoint, "jobs.get_job", {"job": str(job)})
+    return run_as_api(connection, endpoint, "job_reads.get_job", {"job": str(job)})
 
 
 def run_as_api(

@@ -15,13 +15,9 @@
 with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
-        as given (job_id uuid, name text, title text, endpoint text, input jsonb, tags text[],
-                  idempotency_key text, request_sha256 bytea, cron text, every text,
-                  timezone text, schedule text, alarm text, description text, read_at timestamptz,
-                  tick_then timestamptz, starts_at timestamptz, ends_at timestamptz,
-                  max_runs integer, dst_gap text, dst_overlap text, jitter_seconds integer, overlap text,
-                  catch_up_policy text, catch_up_window_seconds integer,
-                  on_success jsonb, on_failure jsonb)
+        as given (job_id uuid, endpoint text, input jsonb, idempotency_key text, request_sha256 bytea,
+                  schedule text, alarm text, description text, read_at timestamptz, tick_then timestamptz,
+                  {CronTerms but anchor as record})
 ), endpoint as materialized (
     select found.endpoint_id, found.name, found.type, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -43,17 +39,12 @@ with given as materialized (
       from given
       join endpoint on endpoint.name = given.endpoint
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
-                             input, tags, cron, timezone, schedule, alarm, description, every, anchor,
-                             anchor_local,
-                             starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap,
-                             catch_up_policy, catch_up_window_seconds,
-                             idempotency_key, request_sha256, on_success, on_failure)
-    select job_id, job_id, workspace_id, name, title, endpoint_id, 'CRON', input, tags, cron, timezone, read,
-           alarm, description, every, (read).anchor, (read).anchor_local,
-           starts_at, ends_at, max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
-           catch_up_window_seconds,
-           idempotency_key, request_sha256, on_success, on_failure
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, schedule,
+                             alarm, description, anchor, anchor_local, idempotency_key, request_sha256,
+                             {CronTerms but anchor})
+    select job_id, job_id, workspace_id, endpoint_id, 'CRON', input, read,
+           alarm, description, (read).anchor, (read).anchor_local, idempotency_key, request_sha256,
+           {CronTerms but anchor}
       from fresh
      order by name, idempotency_key
         on conflict (workspace_id, idempotency_key) where idempotency_key is not null
@@ -63,24 +54,20 @@ with given as materialized (
     insert into kronos.pointers (job_id, workspace_id, next_tick_at)
     select job_id, fresh.workspace_id, first_tick_at from job join fresh using (job_id)
 )
-select job.job_id, job.name, job.title, endpoint.slug as workspace, endpoint.name as endpoint,
-       endpoint.type as endpoint_type, job.trigger, job.status, job.status_reason,
-       job.version, job.previous_version_id, job.replaced_by_id, job.cron, job.every,
-       coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
-       kronos.iso_local(job.anchor_local) as anchor_local, job.timezone, job.description, job.starts_at,
-       job.ends_at, job.max_runs,
-       job.dst_gap, job.dst_overlap, job.jitter_seconds, job.overlap,
-       jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
-                          job.catch_up_window_seconds) as catch_up,
-       job.skip_next, job.resume_at, fresh.first_tick_at as next_run_at, job.last_run_at,
-       jsonb_build_object('jobid', case when fresh.job_id is not null
-                                        then kronos.register_pg_cron(job.job_id) end,
-                          'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
-                          'active', true) as pg_cron,
-       job.idempotency_key, job.run_at, null::text as run_at_local, job.input, 0 as priority, job.tags,
-       job.created_at, job.retired_at, null::jsonb as execution,
-       kronos.callback_shown(job.on_success) as on_success,
-       kronos.callback_shown(job.on_failure) as on_failure
+select {Job of job with
+        endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+        coalesce(job.anchor, kronos.local_instant(job.anchor_local, job.timezone, job.dst_gap)) as anchor,
+        kronos.iso_local(job.anchor_local) as anchor_local,
+        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
+                           job.catch_up_window_seconds) as catch_up,
+        fresh.first_tick_at as next_run_at,
+        jsonb_build_object('jobid', case when fresh.job_id is not null
+                                         then kronos.register_pg_cron(job.job_id) end,
+                           'jobname', 'kronos:' || job.job_id, 'schedule', job.alarm,
+                           'active', true) as pg_cron,
+        null::text as run_at_local, 0 as priority, null::jsonb as execution,
+        kronos.callback_shown(job.on_success) as on_success,
+        kronos.callback_shown(job.on_failure) as on_failure}
   from job
   join endpoint using (endpoint_id)
   left join fresh on fresh.job_id = job.job_id;
@@ -146,10 +133,9 @@ select made.job_id, null::text as name, null::text as title, made.slug as worksp
 with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
-        as given (job_id uuid, name text, title text, endpoint text, trigger text, input jsonb, tags text[],
-                  run_at timestamptz, run_at_local timestamp, timezone text,
-                  dst_gap text, idempotency_key text, request_sha256 bytea,
-                  on_success jsonb, on_failure jsonb)
+        as given (job_id uuid, endpoint text, trigger text, input jsonb, run_at timestamptz,
+                  run_at_local timestamp, timezone text, dst_gap text, idempotency_key text,
+                  request_sha256 bytea, {JobTerms as record})
 ), endpoint as materialized (
     select found.*, workspace.workspace_id, workspace.slug
       from (select workspace_id, slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -165,11 +151,11 @@ with given as materialized (
                             and endpoint.deleted_at is null
                          offset 0) as found
 ), job as (
-    insert into kronos.jobs (job_id, first_version_id, workspace_id, name, title, endpoint_id, trigger,
-                             input, tags, run_at, run_at_local, timezone, dst_gap, idempotency_key,
-                             request_sha256, on_success, on_failure)
-    select job_id, job_id, workspace_id, given.name, title, endpoint_id, trigger, input, tags, run_at,
-           run_at_local, timezone, dst_gap, idempotency_key, request_sha256, on_success, on_failure
+    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, run_at,
+                             run_at_local, timezone, dst_gap, idempotency_key, request_sha256, {JobTerms})
+    select given.job_id, given.job_id, endpoint.workspace_id, endpoint.endpoint_id, given.trigger,
+           given.input, given.run_at, given.run_at_local, given.timezone, given.dst_gap,
+           given.idempotency_key, given.request_sha256, {JobTerms of given}
       from given
       join endpoint on endpoint.name = given.endpoint
      order by given.name, given.idempotency_key
@@ -190,31 +176,18 @@ with given as materialized (
       join given on given.job_id = job.job_id
     returning *
 )
-select job.job_id, job.name, title, endpoint.slug as workspace, endpoint.name as endpoint,
-       endpoint.type as endpoint_type, trigger, status, status_reason,
-       job.version, previous_version_id, replaced_by_id, cron, every, anchor,
-       null::text as anchor_local, timezone, description, starts_at, ends_at, max_runs,
-       dst_gap, dst_overlap, jitter_seconds, overlap,
-       jsonb_build_object('policy', catch_up_policy, 'window_seconds',
-                          catch_up_window_seconds) as catch_up,
-       skip_next, resume_at, null::timestamptz as next_run_at, last_run_at,
-       null::jsonb as pg_cron,
-       idempotency_key, job.run_at, kronos.iso_local(run_at_local) as run_at_local, job.input,
-       0 as priority, tags, job.created_at, retired_at,
-       jsonb_build_object('execution_id', queued.execution_id, 'job_id', job.job_id, 'job_name', job.name,
-                          'workspace', endpoint.slug, 'endpoint', endpoint.name,
-                          'endpoint_type', endpoint.type, 'cause', queued.cause,
-                          'status', case when queued.visible_at > kronos.now() then 'PENDING'
-                                         else 'QUEUED' end,
-                          'status_reason', null,
-                          'scheduled_at', kronos.iso_inlined(queued.scheduled_at), 'run_at',
-                          kronos.iso_inlined(queued.run_at), 'started_at', null, 'completed_at', null,
-                          'duration_ms', null, 'attempt_count', 0, 'max_attempts', queued.max_attempts,
-                          'tick_count', 1, 'input', queued.input,
-                          'output', null, 'error', null, 'worker_id', null, 'created_at',
-                          kronos.iso_inlined(queued.created_at)) as execution,
-       kronos.callback_shown(on_success) as on_success,
-       kronos.callback_shown(on_failure) as on_failure
+select {Job of job with
+        endpoint.slug as workspace, endpoint.name as endpoint, endpoint.type as endpoint_type,
+        null::text as anchor_local,
+        jsonb_build_object('policy', job.catch_up_policy, 'window_seconds',
+                           job.catch_up_window_seconds) as catch_up,
+        null::timestamptz as next_run_at, null::jsonb as pg_cron,
+        kronos.iso_local(job.run_at_local) as run_at_local, 0 as priority,
+        kronos.queued_shown(queued.execution_id, job.job_id, job.name, endpoint.slug, endpoint.name,
+                            endpoint.type, queued.visible_at, queued.run_at, queued.max_attempts,
+                            queued.input, queued.created_at) as execution,
+        kronos.callback_shown(job.on_success) as on_success,
+        kronos.callback_shown(job.on_failure) as on_failure}
   from job
   join endpoint using (endpoint_id)
   left join queued on queued.job_id = job.job_id
@@ -238,190 +211,10 @@ select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.create
         )
                               is not null);
 
--- name: find_taken
--- What is there already of all that a batch names: endpoints, those of them that name a payload spec with its
--- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names, and
--- those of the CRON jobs that its callbacks run. One row.
-select workspace.slug as workspace, workspace.status as workspace_status,
-       array(select endpoint.name
-               from kronos.endpoints as endpoint
-              where endpoint.workspace_id = kronos.current_workspace_id()
-                and endpoint.name = any (%(endpoints)s::text[])
-                and endpoint.deleted_at is null) as endpoints,
-       (select coalesce(jsonb_object_agg(endpoint.name,
-                                         jsonb_build_object('endpoint_id', endpoint.endpoint_id,
-                                                            'document_id', spec.document_id,
-                                                            'version', spec.version, 'name', spec.name)),
-                        '{}')
-          from kronos.endpoints as endpoint
-          join kronos.documents as spec on spec.document_id = endpoint.payload_spec_id
-         where endpoint.workspace_id = kronos.current_workspace_id()
-           and endpoint.name = any (%(endpoints)s::text[])
-           and endpoint.deleted_at is null) as specs,
-       (select coalesce(jsonb_object_agg(job.idempotency_key,
-                                         jsonb_build_object('job_id', job.job_id, 'request_sha256',
-                                                            encode(job.request_sha256, 'hex'))), '{}')
-          from kronos.jobs as job
-         where job.workspace_id = kronos.current_workspace_id()
-           and job.idempotency_key = any (%(keys)s::text[])) as twins,
-       array(select job.name
-               from kronos.jobs as job
-              where job.workspace_id = kronos.current_workspace_id()
-                and job.name = any (%(names)s::text[])
-                and job.status in ('ACTIVE', 'PAUSED')) as names,
-       array(select job.name
-               from kronos.jobs as job
-              where job.workspace_id = kronos.current_workspace_id()
-                and job.name = any (%(called)s::text[])
-                and job.trigger = 'CRON'
-                and job.status in ('ACTIVE', 'PAUSED')) as called
-  from kronos.workspaces as workspace
- where workspace.workspace_id = kronos.current_workspace_id();
-
 -- name: match_batch
 -- The last of the statements that make a batch of which all is to be made or nothing: whether all is there.
 select kronos.require_jobs(%(job_ids)s::uuid[]) as jobs
  where kronos.current_workspace_id() is not null;
-
--- name: list_jobs_by_ids
--- Those of %(ids)s that have a row in kronos.jobs, all at once, as list_jobs has them; in no order.
-with job as materialized (
-    select job.*
-      from unnest(%(ids)s::uuid[]) as wanted (id)
-     cross join lateral (select {Job but pg_cron, execution}
-                           from kronos.version_details as detail
-                          where detail.job_id = wanted.id
-                            and detail.workspace_id = kronos.current_workspace_id()
-                          limit 1) as job
-), entry as materialized (
-    select job_id, entry
-      from kronos.pg_cron_entries_of(array(select job_id
-                                             from job
-                                            where trigger = 'CRON' and status = 'ACTIVE'))
-), execution as materialized (
-    select shown.job_id, shown.execution
-      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at
-              from job
-             where trigger <> 'CRON') as one_shot
-     cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
-)
-select {Job}
-  from job
-  left join (select job_id, entry as pg_cron from entry) as entry using (job_id)
-  left join execution using (job_id);
-
--- name: find_twin
--- The job that an idempotency key made, and whether for the same request. No row: none.
-select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as is_same_request
-  from kronos.jobs
- where workspace_id = kronos.current_workspace_id()
-   and idempotency_key = %(idempotency_key)s;
-
--- name: get_job
--- %(job)s is an id or a name.
-select {Job}
-  from kronos.version_details
- where job_id = kronos.find_job(%(job)s)
-   and workspace_id = kronos.current_workspace_id()
- union all
-select {Job}
-  from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
- cross join lateral (select shown.execution
-                       from kronos.one_shots_shown(array[detail.job_id],
-                                                   array[detail.created_at]) as shown) as shown
- where workspace_id = kronos.current_workspace_id();
-
--- name: list_jobs
--- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
--- Then the jobs, their entries and the one-shots' executions, each for all of the page at once, and not, as
--- the view would, job by job (50 jobs: 51 ms against 8).
-with found as materialized (
-    select array(
-           select found.job_id
-             from kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, %(status)s::text,
-                                   %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
-                                   %(created_before)s::timestamptz, %(before_created_at)s::timestamptz,
-                                   %(before_id)s::uuid,
-                                   %(limit)s::integer + 1) as found) as ids
-), page as materialized (
-    select fitting.job_id, cardinality(fitting.ids) < cardinality(found.ids) as more_follow
-      from found
-     cross join lateral (select kept.ids, unnest(kept.ids) as job_id
-                           from kronos.fitting_jobs(found.ids, %(limit)s::integer,
-                                                    %(bytes)s::integer) as kept (ids)) as fitting
-), job as materialized (
-    select job.*
-      from page
-     cross join lateral (select {Job but pg_cron, execution}
-                           from kronos.version_details as detail
-                          where detail.job_id = page.job_id
-                            and detail.workspace_id = kronos.current_workspace_id()
-                          limit 1) as job
-     union all
-    select {Job but pg_cron, execution}
-      from kronos.one_shot_details(array(select page.job_id from page)) as detail
-     where detail.workspace_id = kronos.current_workspace_id()
-), entry as materialized (
-    select job_id, entry
-      from kronos.pg_cron_entries_of(array(select job_id
-                                             from job
-                                            where trigger = 'CRON' and status = 'ACTIVE'))
-), execution as materialized (
-    select shown.job_id, shown.execution
-      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at
-              from job
-             where trigger <> 'CRON') as one_shot
-     cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
-)
-select {Job}, (select bool_or(page.more_follow) from page) as _more
-  from job
-  left join (select job_id, entry as pg_cron from entry) as entry using (job_id)
-  left join execution using (job_id)
- order by created_at desc, job_id desc;
-
--- name: list_versions
--- Of the job that %(job)s is a version of, or names. No coalesce where a page begins, and the page's ids
--- first: see list_executions.
-with found as materialized (
-    select array(
-           select version.job_id
-             from kronos.jobs as version
-            where version.workspace_id = kronos.current_workspace_id()
-              and version.first_version_id = (select job.first_version_id
-                                                from kronos.jobs as job
-                                               where job.job_id = kronos.find_job(%(job)s))
-              and version.version < case when %(before_version)s::bigint is null then 2147483648
-                                         else %(before_version)s::bigint end
-            order by version.version desc
-            limit %(limit)s::integer + 1) as ids
-), page as materialized (
-    select kept.ids, cardinality(kept.ids) < cardinality(found.ids) as more_follow
-      from found
-     cross join lateral kronos.fitting_jobs(found.ids, %(limit)s::integer, %(bytes)s::integer) as kept (ids)
-)
-select {Job}, more_follow as _more
-  from page
- cross join lateral unnest(page.ids) as wanted (id)
- cross join lateral (select {Job}
-                       from kronos.version_details as found
-                      where found.job_id = wanted.id and found.workspace_id = kronos.current_workspace_id()
-                      limit 1) as job
- union all
-select {Job}, false as _more
-  from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
- cross join lateral (select shown.execution
-                       from kronos.one_shots_shown(array[detail.job_id],
-                                                   array[detail.created_at]) as shown) as shown
- where workspace_id = kronos.current_workspace_id()
-   and (%(before_version)s::bigint is null or %(before_version)s::bigint > version)
- order by version desc;
-
--- name: get_job_statistics
--- One row per status of the executions of the last 24 hours, counted in ticks: of an id that version's, of a
--- name those of all versions.
-select counted.status, counted.ticks, counted.last_scheduled_at
-  from kronos.count_outcomes(kronos.find_versions(%(job)s)) as counted
- order by counted.status;
 
 -- name: settle_ticks
 -- First in a job's backfill: its due ticks are accounted for under the version in force, which is the one
@@ -462,9 +255,6 @@ with old as materialized (
     select old.*, endpoint.endpoint_id as next_endpoint_id, pointer.last_run_at as ran_last_at,
            coalesce(pointer.runs_from, 0) as runs_from, coalesce(pointer.is_halted, false) as is_halted,
            coalesce(pointer.is_internal, false) as is_internal,
-           case when 'name' = any (%(changed)s::text[]) then %(name)s::text else old.name end as next_name,
-           case when 'title' = any (%(changed)s::text[]) then %(title)s::text
-                else old.title end as next_title,
            case when %(every)s::text is not null then null
                 when %(cron)s::text is not null then %(cron)s::text
                 else old.cron end as next_cron,
@@ -481,13 +271,7 @@ with old as materialized (
            case when 'starts_at' = any (%(changed)s::text[]) then %(starts_at)s::timestamptz
                 else old.starts_at end as next_starts_at,
            case when 'ends_at' = any (%(changed)s::text[]) then %(ends_at)s::timestamptz
-                else old.ends_at end as next_ends_at,
-           case when 'max_runs' = any (%(changed)s::text[]) then %(max_runs)s::integer
-                else old.max_runs end as next_max_runs,
-           case when 'on_success' = any (%(changed)s::text[]) then %(on_success)s::jsonb
-                else old.on_success end as next_on_success,
-           case when 'on_failure' = any (%(changed)s::text[]) then %(on_failure)s::jsonb
-                else old.on_failure end as next_on_failure
+                else old.ends_at end as next_ends_at
       from endpoint
      cross join old
       left join lateral kronos.pointer_of(old.job_id) as pointer on true
@@ -507,28 +291,22 @@ with old as materialized (
 ), unregistered as materialized (
     select kronos.unregister_pg_cron(job_id) as was_there from retired
 ), next as (
-    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id, name,
-                             title, endpoint_id, trigger, status, status_reason, input, tags, cron, timezone,
+    insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
+                             endpoint_id, trigger, status, status_reason, input, cron, timezone,
                              schedule, alarm, description, every, anchor, anchor_local, starts_at, ends_at,
-                             max_runs, dst_gap, dst_overlap, jitter_seconds, overlap, catch_up_policy,
-                             catch_up_window_seconds, ticks_from, skip_next, resume_at, on_success,
-                             on_failure)
+                             dst_gap, dst_overlap, ticks_from, skip_next, resume_at,
+                             {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap,
+                                           dst_overlap})
     select %(job_id)s, fresh.first_version_id, fresh.job_id, fresh.version + 1, fresh.workspace_id,
-           fresh.next_name, fresh.next_title, fresh.next_endpoint_id, 'CRON', fresh.status,
-           fresh.status_reason,
-           coalesce(%(input)s::jsonb, fresh.input), coalesce(%(tags)s::text[], fresh.tags), fresh.next_cron,
-           fresh.next_timezone,
+           fresh.next_endpoint_id, 'CRON', fresh.status, fresh.status_reason,
+           coalesce(%(input)s::jsonb, fresh.input), fresh.next_cron, fresh.next_timezone,
            read.next_schedule, kronos.alarm(fresh.next_cron, read.next_schedule),
            kronos.describe_schedule(read.next_schedule), fresh.next_every,
            (read.next_schedule).anchor, (read.next_schedule).anchor_local,
-           fresh.next_starts_at, fresh.next_ends_at, fresh.next_max_runs, fresh.next_dst_gap,
-           fresh.next_dst_overlap,
-           coalesce(%(jitter_seconds)s::integer, fresh.jitter_seconds),
-           coalesce(%(overlap)s::text, fresh.overlap),
-           coalesce(%(catch_up_policy)s::text, fresh.catch_up_policy),
-           coalesce(%(catch_up_window_seconds)s::integer, fresh.catch_up_window_seconds),
-           kronos.settled_at(), fresh.skip_next, fresh.resume_at, fresh.next_on_success,
-           fresh.next_on_failure
+           fresh.next_starts_at, fresh.next_ends_at, fresh.next_dst_gap, fresh.next_dst_overlap,
+           kronos.settled_at(), fresh.skip_next, fresh.resume_at,
+           {CronTerms but cron, timezone, every, anchor, starts_at, ends_at, dst_gap, dst_overlap
+            changed of fresh}
       from fresh, read, first
      where (select count(was_there) from unregistered) = 1
     returning job_id, workspace_id, status
@@ -547,80 +325,6 @@ with old as materialized (
                       and workspace.status = 'ACTIVE')
 )
 select next.job_id, (select count(jobid) from registered)::integer as entries from next;
-
--- name: cancel_job
--- Retires a live job, removes its pg_cron entry, cancels what waits, of its older versions too, and what runs
--- gets no other attempt. Where that is very much it is done by cancel_further (has_runs_left). No row:
--- nothing live to cancel.
-select job_id, entries, coalesce(current_setting('kronos.has_runs_left', true), '') = 'on' as has_runs_left
-  from kronos.cancel_job();
-
--- name: cancel_further
--- Some more of a cancelled job's executions end. One row: how many, 0 where nothing can be done at this
--- moment; and whether all have.
-select done, is_over from kronos.cancel_further(%(job_id)s);
-
--- name: pause_job
--- An ACTIVE CRON job is paused and its entry removed. A PAUSED one stays so, and takes the note and the end
--- that were given (%(given)s); who gave one last is its actor. No row: neither, or nothing was given to a
--- PAUSED one.
-with job as (
-    update kronos.jobs
-       set status        = 'PAUSED',
-           resume_at     = case when status = 'ACTIVE' or 'until' = any (%(given)s::text[])
-                                then %(until)s::timestamptz
-                                else resume_at end,
-           status_reason = jsonb_strip_nulls(jsonb_build_object(
-                               'code', 'paused', 'detail', 'paused over the API',
-                               'note', case when status = 'ACTIVE' or 'note' = any (%(given)s::text[])
-                                            then %(note)s::text
-                                            else status_reason ->> 'note' end,
-                               'actor', %(actor)s::text,
-                               'at', case when status = 'ACTIVE' then kronos.iso(kronos.settled_at())
-                                          else status_reason ->> 'at' end,
-                               'until', kronos.iso(case when status = 'ACTIVE'
-                                                          or 'until' = any (%(given)s::text[])
-                                                        then %(until)s::timestamptz
-                                                        else resume_at end)))
-     where job_id = kronos.settled_job_id()
-       and workspace_id = kronos.current_workspace_id()
-       and trigger = 'CRON'
-       and (status = 'ACTIVE' or (status = 'PAUSED' and cardinality(%(given)s::text[]) > 0))
-    returning job_id
-), unregistered as materialized (
-    select kronos.unregister_pg_cron(job_id) as was_there from job
-)
-select job.job_id, (select count(was_there) from unregistered)::integer as entries from job;
-
--- name: resume_job
--- No row: not a PAUSED job. The ticks of the pause were recorded as skipped by settle_ticks, just before. No
--- entry while the workspace is suspended.
-with job as (
-    update kronos.jobs
-       set status = 'ACTIVE', status_reason = null, resume_at = null
-     where job_id = kronos.settled_job_id()
-       and workspace_id = kronos.current_workspace_id()
-       and status = 'PAUSED'
-    returning job_id
-), registered as materialized (
-    select kronos.register_pg_cron(job.job_id) as jobid
-      from job
-     where exists (select from kronos.workspaces as workspace
-                    where workspace.workspace_id = kronos.current_workspace_id()
-                      and workspace.status = 'ACTIVE')
-)
-select job.job_id, (select count(jobid) from registered)::integer as entries from job;
-
--- name: skip_next_ticks
--- How many of the ticks to come are skipped, in place of what was said before; those that are due were
--- accounted for by settle_ticks, just before. No row: not a live CRON job.
-update kronos.jobs
-   set skip_next = %(count)s
- where job_id = kronos.settled_job_id()
-   and workspace_id = kronos.current_workspace_id()
-   and trigger = 'CRON'
-   and status in ('ACTIVE', 'PAUSED')
-returning job_id, 0 as entries;
 
 -- name: trigger_job
 -- One execution now, beside the schedule: the pointer does not move. Under an overlap policy it may wait for

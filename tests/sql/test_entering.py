@@ -2,7 +2,7 @@
 else's."""
 
 import uuid
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from factory import add_endpoint
 from kronos import sql
-from kronos.jobs import CronTerms
+from kronos.model import CronTerms
 from sql_factory import Connection, value, values
 
 _PLANS = [
@@ -32,7 +32,7 @@ def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False,
     if statement == "jobs.insert_one_shot_jobs":
         job |= {"trigger": "IMMEDIATE", "dst_gap": "SHIFT"} | given
         return {"workspace": workspace, "endpoints": [endpoint], "wake": wake, "jobs": Jsonb([job], dumps=orjson.dumps)}
-    job |= {each.name: each.default for each in fields(CronTerms)} | {
+    job |= asdict(CronTerms()) | {
         "cron": "0 0 1 1 *", "alarm": "0 0 1 1 *", "description": "x",
         "schedule": "(1,1,2,2,127,t,0,0,0,f,,,UTC,SHIFT,FIRST,,,)",
         "read_at": datetime(2026, 1, 1, tzinfo=UTC), "tick_then": None,

@@ -174,17 +174,17 @@ _READS: dict[
     "executions of a status": ("executions.list_executions", _PAGE | {"status": "FAILED"}, 40),
     "a job's executions": ("executions.list_job_executions", _PAGE | {"job": "job_id"}, 20),
     "a job's of a status": ("executions.list_job_executions", _PAGE | {"job": "job_id", "status": "FAILED"}, 70),
-    "a job": ("jobs.get_job", {"job": "job_id"}, 0),
-    "a job's last day": ("jobs.get_job_statistics", {"job": "job_id"}, 10),
+    "a job": ("job_reads.get_job", {"job": "job_id"}, 0),
+    "a job's last day": ("job_reads.get_job_statistics", {"job": "job_id"}, 10),
     "a job's standing": ("ledger.get_standing", {"job": "job_id"}, 10),
     "explain": ("explain.get_facts", {"job": "job_id", "at": "scheduled_at"}, 10),
-    "jobs": ("jobs.list_jobs", _JOBS_PAGE, 10),
-    "jobs of a trigger": ("jobs.list_jobs", _JOBS_PAGE | {"trigger": "CRON"}, 0),
-    "jobs of an endpoint": ("jobs.list_jobs", _JOBS_PAGE | {"endpoint": "none"}, 0),
-    "jobs of a status": ("jobs.list_jobs", _JOBS_PAGE | {"status": "PAUSED"}, 0),
-    "jobs of a tag": ("jobs.list_jobs", _JOBS_PAGE | {"tag": "rare", "trigger": "CRON"}, 0),
-    "jobs by text": ("jobs.list_jobs", _JOBS_PAGE | {"q": "job-17"}, 0),
-    "jobs by no text": ("jobs.list_jobs", _JOBS_PAGE | {"q": "nothing"}, 0),
+    "jobs": ("job_reads.list_jobs", _JOBS_PAGE, 10),
+    "jobs of a trigger": ("job_reads.list_jobs", _JOBS_PAGE | {"trigger": "CRON"}, 0),
+    "jobs of an endpoint": ("job_reads.list_jobs", _JOBS_PAGE | {"endpoint": "none"}, 0),
+    "jobs of a status": ("job_reads.list_jobs", _JOBS_PAGE | {"status": "PAUSED"}, 0),
+    "jobs of a tag": ("job_reads.list_jobs", _JOBS_PAGE | {"tag": "rare", "trigger": "CRON"}, 0),
+    "jobs by text": ("job_reads.list_jobs", _JOBS_PAGE | {"q": "job-17"}, 0),
+    "jobs by no text": ("job_reads.list_jobs", _JOBS_PAGE | {"q": "nothing"}, 0),
 }
 
 
@@ -443,7 +443,7 @@ def test_ten_clients_at_the_end_of_long_lists_leave_a_ring_its_locks(old: Old, o
     job = {"job": str(old.job_id)}
     asked: list[tuple[str, dict[str, Any]]] = [
         ("executions.list_executions", _PAGE | {"status": "EXPIRED"}),
-        ("jobs.get_job_statistics", job),
+        ("job_reads.get_job_statistics", job),
         ("explain.get_facts", job | {"at": old.an_execution()["scheduled_at"]}),
     ]
 

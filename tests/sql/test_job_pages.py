@@ -96,7 +96,7 @@ class Jobs:
             params = filters | place | {"limit": limit, "bytes": 1_048_576}
             with self.connection.transaction(force_rollback=True):
                 page = run_statement(
-                    self.connection, "jobs.list_jobs", params, role="kronos_api", workspace_id=self.workspace_id
+                    self.connection, "job_reads.list_jobs", params, role="kronos_api", workspace_id=self.workspace_id
                 )
             found += [row[0] for row in page]
             if not page or not page[-1][-1]:
@@ -171,6 +171,6 @@ def test_a_tag_that_thousands_have_is_paged_by_the_newest(jobs: Jobs) -> None:
     params = _NONE | {"tag": "many", "before_created_at": None, "before_id": None, "limit": 50, "bytes": 1_048_576}
     with jobs.connection.transaction(force_rollback=True):
         page = run_statement(
-            jobs.connection, "jobs.list_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id
+            jobs.connection, "job_reads.list_jobs", params, role="kronos_api", workspace_id=endpoint.workspace_id
         )
     assert [row[0] for row in page] == values(jobs.connection, wanted)

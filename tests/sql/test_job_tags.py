@@ -91,9 +91,9 @@ def test_a_page_reads_what_it_shows(
     """Where nothing has the text, the names, in their index alone."""
     with superuser.transaction(force_rollback=True):
         page = run_statement(
-            superuser, "jobs.list_jobs", _PAGE | filters, role="kronos_api", workspace_id=many.workspace_id
+            superuser, "job_reads.list_jobs", _PAGE | filters, role="kronos_api", workspace_id=many.workspace_id
         )
-    plan = plan_of(superuser, "jobs.list_jobs", _PAGE | filters, workspace_id=many.workspace_id)
+    plan = plan_of(superuser, "job_reads.list_jobs", _PAGE | filters, workspace_id=many.workspace_id)
     (search,) = [part for part in plan.split("duration:") if "unnest(v_ids, v_at) as found" in part] or [""]
     assert len(page) == found
     assert rows_read(plan, "job_tags") <= tags
@@ -106,7 +106,7 @@ def test_a_tag_of_the_workspace_next_door_is_not_found(superuser: Connection, en
     with superuser.transaction(force_rollback=True):
         found = run_statement(
             superuser,
-            "jobs.list_jobs",
+            "job_reads.list_jobs",
             _PAGE | {"tag": "theirs"},
             role="kronos_api",
             workspace_id=endpoint.workspace_id,

@@ -192,12 +192,12 @@ def test_a_walk_asks_for_each_version_about_once(chain: Chain) -> None:
 
 
 def test_the_last_day_by_name_is_read_by_index(chain: Chain) -> None:
-    plan = plan_of(chain.connection, "jobs.get_job_statistics", {"job": "edited"}, workspace_id=chain.workspace_id)
+    plan = plan_of(chain.connection, "job_reads.get_job_statistics", {"job": "edited"}, workspace_id=chain.workspace_id)
     assert seq_scans(plan, "execution_done", "jobs") == []
     with chain.connection.transaction(force_rollback=True):
         counted = run_statement(
             chain.connection,
-            "jobs.get_job_statistics",
+            "job_reads.get_job_statistics",
             {"job": "edited"},
             role="kronos_api",
             workspace_id=chain.workspace_id,

@@ -87,7 +87,10 @@ class Listed:
         place: dict[str, object] = {"before_created_at": None, "before_id": None}
         while True:
             page = run_as_api(
-                self.connection, self.endpoint, "jobs.list_jobs", filters | place | {"limit": limit, "bytes": 1_048_576}
+                self.connection,
+                self.endpoint,
+                "job_reads.list_jobs",
+                filters | place | {"limit": limit, "bytes": 1_048_576},
             )
             found += [row["job_id"] for row in page]
             if not page or not page[-1]["_more"]:
@@ -155,14 +158,14 @@ def test_a_page_reads_what_it_shows_and_looks_where_there_is_any(superuser: Conn
         ({"status": "COMPLETED"}, 50),
     ):
         params: dict[str, object] = page | filters
-        assert len(run_as_api(superuser, endpoint, "jobs.list_jobs", params)) == shown
-        plan = plan_of(superuser, "jobs.list_jobs", params, workspace_id=endpoint.workspace_id)
+        assert len(run_as_api(superuser, endpoint, "job_reads.list_jobs", params)) == shown
+        plan = plan_of(superuser, "job_reads.list_jobs", params, workspace_id=endpoint.workspace_id)
         assert seq_scans(plan, "execution_done", "execution_live", "jobs") == []
         assert max(rows_read(plan, "execution_done"), rows_read(plan, "execution_live")) <= 4 * 51
         assert len(partitions_in(plan, "execution_done")) == 1
     for table in ("execution_live", "execution_done"):
         one = value(superuser, f"select job_id from kronos.{table} order by execution_id limit 1")
-        for statement in ("jobs.get_job", "jobs.settle_version", "ledger.get_standing"):
+        for statement in ("job_reads.get_job", "jobs.settle_version", "ledger.get_standing"):
             plan = plan_of(superuser, statement, {"job": str(one), "if_match": [1]}, workspace_id=endpoint.workspace_id)
             assert max(rows_read(plan, "execution_done"), rows_read(plan, "execution_live")) <= 1
 

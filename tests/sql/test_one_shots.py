@@ -124,8 +124,8 @@ def test_another_workspaces_are_not_there(superuser: Connection) -> None:
     }
     for _ in range(2):
         assert get(superuser, mine, job_id) == []
-        assert run_as_api(superuser, mine, "jobs.list_jobs", page) == []
-        assert [row["job_id"] for row in run_as_api(superuser, theirs, "jobs.list_jobs", page)] == [job_id]
+        assert run_as_api(superuser, mine, "job_reads.list_jobs", page) == []
+        assert [row["job_id"] for row in run_as_api(superuser, theirs, "job_reads.list_jobs", page)] == [job_id]
         finish(superuser)
 
 

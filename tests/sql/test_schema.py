@@ -299,7 +299,7 @@ def test_a_page_of_jobs_reads_a_page_of_jobs(filled: Connection, page: str, plan
     before = {"before_created_at": None, "before_id": None}
     if page == "deep":
         before = {"before_created_at": deep["created_at"], "before_id": deep["job_id"]}
-    read = plan_of(filled, "jobs.list_jobs", _JOBS_PAGE | before, workspace_id=deep["workspace_id"], plan=plan)
+    read = plan_of(filled, "job_reads.list_jobs", _JOBS_PAGE | before, workspace_id=deep["workspace_id"], plan=plan)
     assert "jobs_newest" in read
     assert rows_read(read, "jobs") <= 60, read
 

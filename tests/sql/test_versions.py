@@ -28,6 +28,6 @@ def test_a_page_of_versions_reads_a_page_of_versions(superuser: Connection, befo
     )
     superuser.execute("analyze kronos.jobs")
     params = {"job": str(job_id), "limit": 50, "bytes": 1_048_576, "before_version": before}
-    read = plan_of(superuser, "jobs.list_versions", params, workspace_id=endpoint.workspace_id, plan=plan)
+    read = plan_of(superuser, "job_reads.list_versions", params, workspace_id=endpoint.workspace_id, plan=plan)
     assert "jobs_versions_key" in read
     assert rows_read(read, "jobs") <= 60, read

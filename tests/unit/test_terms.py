@@ -1,15 +1,17 @@
 """A job's terms stand once: what requests hold, what a job is made of and what a change may name are the same."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 
-from kronos import sql
+from kronos import model, sql
 from kronos.api import requests
 from kronos.api.schemas import JobCreate, JobPatch
 from kronos.changes import CHANGEABLE
-from kronos.jobs import TERMS, NewJob
-from kronos.model import Job
+from kronos.jobs import JOB_TERMS, TERMS, NewJob
+from kronos.model import Job, JsonObject
 
 _CATCH_UP = {"catch_up_policy", "catch_up_window_seconds"}  # `catch_up` of a request
 
@@ -20,11 +22,11 @@ def test_each_field_of_a_request_is_one_of_a_new_job() -> None:
 
 def test_each_field_of_a_patch_can_be_changed() -> None:
     assert set(JobPatch.model_fields) - {"catch_up"} | _CATCH_UP == set(CHANGEABLE)
-    assert set(TERMS) < set(CHANGEABLE)
+    assert {*TERMS, *JOB_TERMS} < set(CHANGEABLE)
 
 
 def test_each_term_of_a_job_is_shown() -> None:
-    assert set(TERMS) - _CATCH_UP < set(Job.__dataclass_fields__)
+    assert {*TERMS, *JOB_TERMS} - _CATCH_UP < set(Job.__dataclass_fields__)
 
 
 def test_what_a_request_leaves_out_is_the_new_jobs_own_default() -> None:
@@ -45,13 +47,51 @@ def test_what_a_request_leaves_out_is_the_new_jobs_own_default() -> None:
 
 
 def test_a_statement_that_names_a_row_has_its_columns() -> None:
-    assert sql.texts()["jobs.get_job"].startswith(
+    assert sql.texts()["job_reads.get_job"].startswith(
         "select " + ", ".join(Job.__dataclass_fields__) + "\nfrom kronos.version_details"
     )
     assert [name for name, text in sql.texts().items() if sql._COLUMNS.search(text)] == []
 
 
-@pytest.mark.parametrize("text", ["{Nobody}", "{Job but nothing}"])
+@dataclass(frozen=True)
+class Row:
+    """As one of kronos.model."""
+
+    name: str | None
+    tags: list[str]
+    overlap: Literal["ALLOW", "SKIP"]
+    starts_at: datetime | None
+    runs: int
+    input: JsonObject | None
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("{Row}", "name, tags, overlap, starts_at, runs, input"),
+        ("{Row but overlap, starts_at,\n  runs, input of given}", "given.name, given.tags"),
+        (
+            "{Row but starts_at, runs, input of job with\n  coalesce(job.name, '-') as name,\n  'SKIP' as overlap}",
+            "coalesce(job.name, '-') as name, job.tags, 'SKIP' as overlap",
+        ),
+        (
+            "{Row as record}",
+            "name text, tags text[], overlap text, starts_at timestamptz, runs integer, input jsonb",
+        ),
+        (
+            "{Row but name, tags, overlap, starts_at, input changed of old}",
+            "case when 'runs' = any (%(changed)s::text[]) then %(runs)s::integer else old.runs end",
+        ),
+    ],
+)
+def test_a_row_is_written_as_the_statement_needs_it(monkeypatch: pytest.MonkeyPatch, text: str, columns: str) -> None:
+    monkeypatch.setattr(model, "Row", Row, raising=False)
+    assert sql._COLUMNS.sub(sql._columns, text) == columns
+
+
+@pytest.mark.parametrize(
+    "text", ["{Nobody}", "{Job but nothing}", "{Job with 1 as nothing}", "{Job with coalesce(1, 2)}"]
+)
 def test_a_statement_that_names_a_row_or_a_column_that_is_not_there_is_not_loaded(text: str) -> None:
-    with pytest.raises((AttributeError, ValueError), match=r"Nobody|list\.remove"):
+    with pytest.raises((AttributeError, ValueError), match=r"Nobody|list\.remove|nothing|no value"):
         sql._COLUMNS.sub(sql._columns, text)

@@ -1,0 +1,179 @@
+-- name: find_taken
+-- What is there already of all that a batch names: endpoints, those of them that name a payload spec with its
+-- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names, and
+-- those of the CRON jobs that its callbacks run. One row.
+select workspace.slug as workspace, workspace.status as workspace_status,
+       array(select endpoint.name
+               from kronos.endpoints as endpoint
+              where endpoint.workspace_id = kronos.current_workspace_id()
+                and endpoint.name = any (%(endpoints)s::text[])
+                and endpoint.deleted_at is null) as endpoints,
+       (select coalesce(jsonb_object_agg(endpoint.name,
+                                         jsonb_build_object('endpoint_id', endpoint.endpoint_id,
+                                                            'document_id', spec.document_id,
+                                                            'version', spec.version, 'name', spec.name)),
+                        '{}')
+          from kronos.endpoints as endpoint
+          join kronos.documents as spec on spec.document_id = endpoint.payload_spec_id
+         where endpoint.workspace_id = kronos.current_workspace_id()
+           and endpoint.name = any (%(endpoints)s::text[])
+           and endpoint.deleted_at is null) as specs,
+       (select coalesce(jsonb_object_agg(job.idempotency_key,
+                                         jsonb_build_object('job_id', job.job_id, 'request_sha256',
+                                                            encode(job.request_sha256, 'hex'))), '{}')
+          from kronos.jobs as job
+         where job.workspace_id = kronos.current_workspace_id()
+           and job.idempotency_key = any (%(keys)s::text[])) as twins,
+       array(select job.name
+               from kronos.jobs as job
+              where job.workspace_id = kronos.current_workspace_id()
+                and job.name = any (%(names)s::text[])
+                and job.status in ('ACTIVE', 'PAUSED')) as names,
+       array(select job.name
+               from kronos.jobs as job
+              where job.workspace_id = kronos.current_workspace_id()
+                and job.name = any (%(called)s::text[])
+                and job.trigger = 'CRON'
+                and job.status in ('ACTIVE', 'PAUSED')) as called
+  from kronos.workspaces as workspace
+ where workspace.workspace_id = kronos.current_workspace_id();
+
+-- name: list_jobs_by_ids
+-- Those of %(ids)s that have a row in kronos.jobs, all at once, as list_jobs has them; in no order.
+with job as materialized (
+    select job.*
+      from unnest(%(ids)s::uuid[]) as wanted (id)
+     cross join lateral (select {Job but pg_cron, execution}
+                           from kronos.version_details as detail
+                          where detail.job_id = wanted.id
+                            and detail.workspace_id = kronos.current_workspace_id()
+                          limit 1) as job
+), entry as materialized (
+    select job_id, entry
+      from kronos.pg_cron_entries_of(array(select job_id
+                                             from job
+                                            where trigger = 'CRON' and status = 'ACTIVE'))
+), execution as materialized (
+    select shown.job_id, shown.execution
+      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at
+              from job
+             where trigger <> 'CRON') as one_shot
+     cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
+)
+select {Job}
+  from job
+  left join (select job_id, entry as pg_cron from entry) as entry using (job_id)
+  left join execution using (job_id);
+
+-- name: find_twin
+-- The job that an idempotency key made, and whether for the same request. No row: none.
+select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as is_same_request
+  from kronos.jobs
+ where workspace_id = kronos.current_workspace_id()
+   and idempotency_key = %(idempotency_key)s;
+
+-- name: get_job
+-- %(job)s is an id or a name.
+select {Job}
+  from kronos.version_details
+ where job_id = kronos.find_job(%(job)s)
+   and workspace_id = kronos.current_workspace_id()
+ union all
+select {Job}
+  from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
+ cross join lateral (select shown.execution
+                       from kronos.one_shots_shown(array[detail.job_id],
+                                                   array[detail.created_at]) as shown) as shown
+ where workspace_id = kronos.current_workspace_id();
+
+-- name: list_jobs
+-- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
+-- Then the jobs, their entries and the one-shots' executions, each for all of the page at once, and not, as
+-- the view would, job by job (50 jobs: 51 ms against 8).
+with found as materialized (
+    select array(
+           select found.job_id
+             from kronos.find_jobs(%(endpoint)s::text, %(trigger)s::text, %(status)s::text,
+                                   %(tag)s::text, %(q)s::text, %(created_after)s::timestamptz,
+                                   %(created_before)s::timestamptz, %(before_created_at)s::timestamptz,
+                                   %(before_id)s::uuid,
+                                   %(limit)s::integer + 1) as found) as ids
+), page as materialized (
+    select fitting.job_id, cardinality(fitting.ids) < cardinality(found.ids) as more_follow
+      from found
+     cross join lateral (select kept.ids, unnest(kept.ids) as job_id
+                           from kronos.fitting_jobs(found.ids, %(limit)s::integer,
+                                                    %(bytes)s::integer) as kept (ids)) as fitting
+), job as materialized (
+    select job.*
+      from page
+     cross join lateral (select {Job but pg_cron, execution}
+                           from kronos.version_details as detail
+                          where detail.job_id = page.job_id
+                            and detail.workspace_id = kronos.current_workspace_id()
+                          limit 1) as job
+     union all
+    select {Job but pg_cron, execution}
+      from kronos.one_shot_details(array(select page.job_id from page)) as detail
+     where detail.workspace_id = kronos.current_workspace_id()
+), entry as materialized (
+    select job_id, entry
+      from kronos.pg_cron_entries_of(array(select job_id
+                                             from job
+                                            where trigger = 'CRON' and status = 'ACTIVE'))
+), execution as materialized (
+    select shown.job_id, shown.execution
+      from (select array_agg(job_id) as job_ids, array_agg(created_at) as created_at
+              from job
+             where trigger <> 'CRON') as one_shot
+     cross join lateral kronos.one_shots_shown(one_shot.job_ids, one_shot.created_at) as shown
+)
+select {Job}, (select bool_or(page.more_follow) from page) as _more
+  from job
+  left join (select job_id, entry as pg_cron from entry) as entry using (job_id)
+  left join execution using (job_id)
+ order by created_at desc, job_id desc;
+
+-- name: list_versions
+-- Of the job that %(job)s is a version of, or names. No coalesce where a page begins, and the page's ids
+-- first: see list_executions.
+with found as materialized (
+    select array(
+           select version.job_id
+             from kronos.jobs as version
+            where version.workspace_id = kronos.current_workspace_id()
+              and version.first_version_id = (select job.first_version_id
+                                                from kronos.jobs as job
+                                               where job.job_id = kronos.find_job(%(job)s))
+              and version.version < case when %(before_version)s::bigint is null then 2147483648
+                                         else %(before_version)s::bigint end
+            order by version.version desc
+            limit %(limit)s::integer + 1) as ids
+), page as materialized (
+    select kept.ids, cardinality(kept.ids) < cardinality(found.ids) as more_follow
+      from found
+     cross join lateral kronos.fitting_jobs(found.ids, %(limit)s::integer, %(bytes)s::integer) as kept (ids)
+)
+select {Job}, more_follow as _more
+  from page
+ cross join lateral unnest(page.ids) as wanted (id)
+ cross join lateral (select {Job}
+                       from kronos.version_details as found
+                      where found.job_id = wanted.id and found.workspace_id = kronos.current_workspace_id()
+                      limit 1) as job
+ union all
+select {Job}, false as _more
+  from kronos.one_shot_details(array[kronos.find_job(%(job)s)]) as detail
+ cross join lateral (select shown.execution
+                       from kronos.one_shots_shown(array[detail.job_id],
+                                                   array[detail.created_at]) as shown) as shown
+ where workspace_id = kronos.current_workspace_id()
+   and (%(before_version)s::bigint is null or %(before_version)s::bigint > version)
+ order by version desc;
+
+-- name: get_job_statistics
+-- One row per status of the executions of the last 24 hours, counted in ticks: of an id that version's, of a
+-- name those of all versions.
+select counted.status, counted.ticks, counted.last_scheduled_at
+  from kronos.count_outcomes(kronos.find_versions(%(job)s)) as counted
+ order by counted.status;
