@@ -6,7 +6,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags',
-                                     'idempotency_key'];
+                                     'idempotency_key', 'on_success', 'on_failure'];
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
@@ -57,6 +57,14 @@ begin
             field := 'run_at';
             hint := 'write a later time, or leave it out: at once';
         end if;
+    end if;
+    if field is null then
+        select each.field, each.fault, each.hint into field, fault, hint
+          from (values ('on_success'), ('on_failure')) as event (name)
+         cross join lateral kronos.callback_fault(event.name, nullif(p_job -> event.name, 'null')) as each
+         where each.fault is not null
+         order by event.name desc
+         limit 1;
     end if;
     if field is null then
         select case when it.fault is not null then 'input' end, it.fault, it.hint into field, fault, hint
