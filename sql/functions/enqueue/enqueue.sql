@@ -4,8 +4,9 @@
 -- Locks the endpoint's row, shared, until the transaction ends, so that nobody deletes the endpoint.
 -- Its parameters have no prefix: callers name them.
 -- Returns: the job's id; with an idempotency key that is known, that of the job that it made.
--- Raises: KR025 (a value is wrong: its column says which), KR034 (a callback names nothing that is there), KR021 (idempotency mismatch), KR022 (the name is
--- taken), KR012 (no such endpoint), KR023 (the workspace takes nothing now), 42501 (the role has none).
+-- Raises: KR025 (a value is wrong: its column says which), KR034 (what a callback names is not there), KR021
+-- (idempotency mismatch), KR022 (the name is taken), KR012 (no such endpoint), KR023 (the workspace takes
+-- nothing now), 42501 (the role has none).
 create or replace function kronos.enqueue(endpoint text, input jsonb default '{}',
                                           run_at timestamptz default null, name text default null,
                                           title text default null, tags text[] default null,
@@ -15,8 +16,8 @@ returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on
 as $$
 begin
-    if num_nonnulls(run_at, name, title, tags, idempotency_key, on_success, on_failure) = 0 and endpoint is not null
-    and kronos.is_plain_input(input) then
+    if num_nonnulls(run_at, name, title, tags, idempotency_key, on_success, on_failure) = 0
+    and endpoint is not null and kronos.is_plain_input(input) then
         return (kronos.enqueue_plain_jobs(array[endpoint], array[input], false))[1];
     end if;
     return (kronos.enqueue_odd_jobs(jsonb_build_array(

@@ -59,16 +59,7 @@ begin
         end if;
     end if;
     if field is null then
-        select each.field, each.fault, each.hint into field, fault, hint
-          from (values ('on_success'), ('on_failure')) as event (name)
-         cross join lateral kronos.callback_fault(event.name, nullif(p_job -> event.name, 'null')) as each
-         where each.fault is not null
-         order by event.name desc
-         limit 1;
-    end if;
-    if field is null then
-        select case when it.fault is not null then 'input' end, it.fault, it.hint into field, fault, hint
-          from kronos.input_fault(coalesce(p_job -> 'input', '{}')) as it;
+        select it.field, it.fault, it.hint into field, fault, hint from kronos.documents_fault(p_job) as it;
     end if;
 end
 $$;
