@@ -108,7 +108,7 @@ def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
     yield LogLine(
         at=execution.created_at,
         level="INFO",
-        message=f"created, cause {execution.cause}, for {execution.scheduled_at.isoformat()}",
+        message=f"created, cause {execution.cause}{_caused(execution)}, for {execution.scheduled_at.isoformat()}",
     )
     if len(tried) == MOST_ATTEMPTS_TOLD and (earlier := tried[0].attempt_number - 1) > 0:
         text = f"{earlier} earlier attempts are not shown here: …/attempts lists them"
@@ -128,8 +128,19 @@ def _told(execution: Execution, tried: list[Attempt]) -> Iterator[LogLine]:
         why = _because(execution.status_reason, "detail")
         level = "INFO" if execution.status == "SUCCESS" else "WARNING"
         yield LogLine(at=execution.completed_at, level=level, message=f"ended {execution.status}{why}")
+        for each in execution.callbacks:
+            called = (
+                f"endpoint {each['endpoint']}" if "endpoint" in each else f"job {each.get('job', each.get('job_id'))}"
+            )
+            text = f"{each['event']} called {called}: execution {each['execution_id']}"
+            yield LogLine(at=execution.completed_at, level="INFO", message=text)
     if (discarded_at := _instant(execution.status_reason, "discarded_at")) is not None:
         yield LogLine(at=discarded_at, level="INFO", message="discarded: no dead letter any more")
+
+
+def _caused(execution: Execution) -> str:
+    cause = execution.caused_by
+    return f", by {cause['event']} of execution {cause['execution_id']}" if cause is not None else ""
 
 
 def _instant(document: Json, name: str) -> datetime | None:

@@ -23,6 +23,8 @@ _FIELDS = (
     "output",
     "error",
     "worker_id",
+    "caused_by",
+    "callbacks",
 )
 _COLUMNS = {
     "execution_id": "EXECUTION",

@@ -46,6 +46,8 @@ _FIELDS = (
     "input",
     "tags",
     "execution",
+    "on_success",
+    "on_failure",
 )
 _COLUMNS = {
     "name": "NAME",
@@ -77,6 +79,16 @@ def job() -> None:
 def _terms(function: click.decorators.FC) -> click.decorators.FC:
     """What may be said of a job when it is made and when it is changed."""
     for option in (
+        click.option(
+            "--on-failure",
+            type=JsonText(),
+            help='What a run that failed for good sets off, such as \'{"endpoint": "on-call"}\'; null: nothing.',
+        ),
+        click.option(
+            "--on-success",
+            type=JsonText(),
+            help='What a run that succeeded sets off, such as \'{"job": "load"}\'; null: nothing.',
+        ),
         click.option("--tag", "tags", multiple=True, help="A word to find it by; again for more."),
         click.option(
             "--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Which missed ticks run."

@@ -190,6 +190,24 @@ def test_many_are_made_in_their_order_whatever_they_have(shared: Connection, app
     assert app.enqueue_many() == []
 
 
+def test_callbacks_are_kept_and_judged(shared: Connection, app: App) -> None:
+    callback = {"endpoint": app.endpoint}
+    one = app.enqueue(app.endpoint, on_success=callback)
+    (other,) = app.enqueue_many({"endpoint": app.endpoint, "on_failure": {**callback, "statuses": ["FAILED"]}})
+    found = records(shared, "select on_success, on_failure from kronos.version_details where job_id = any (%s)"
+                            " order by on_success is null", [[one, other]])  # fmt: skip
+    assert found == [
+        {"on_success": callback, "on_failure": None},
+        {"on_success": None, "on_failure": {**callback, "statuses": ["FAILED"]}},
+    ]
+    with pytest.raises(psycopg.Error, match=r"on_success: it names an endpoint or a job: one of them") as refused:
+        app.enqueue(app.endpoint, on_success={})
+    assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR025", "on_success")
+    with pytest.raises(psycopg.Error, match="no endpoint 'nowhere' in this workspace") as refused:
+        app.enqueue_many({"endpoint": app.endpoint, "on_success": {"endpoint": "nowhere"}})
+    assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR034", "on_success.endpoint")
+
+
 @pytest.mark.parametrize("is_many", [True, False])
 def test_a_known_key_gives_the_job_that_it_made(shared: Connection, app: App, is_many: bool) -> None:
     first = app.enqueue(app.endpoint, {"a": 1}, idempotency_key="k")

@@ -11,7 +11,9 @@ as $$
 declare
     v_before kronos.jobs;
 begin
-    if new.previous_version_id is not null then
+    if tg_op = 'UPDATE' then
+        v_before := old;
+    elsif new.previous_version_id is not null then
         select * into v_before from kronos.jobs where job_id = new.previous_version_id;
     end if;
     if new.trigger = 'CRON' then
@@ -30,6 +32,6 @@ begin
 end
 $$;
 create or replace trigger jobs_resolve_callbacks
-    before insert on kronos.jobs
+    before insert or update of on_success, on_failure on kronos.jobs
     for each row when (new.on_success is not null or new.on_failure is not null)
     execute function kronos.resolve_callbacks();

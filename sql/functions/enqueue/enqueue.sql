@@ -4,24 +4,27 @@
 -- Locks the endpoint's row, shared, until the transaction ends, so that nobody deletes the endpoint.
 -- Its parameters have no prefix: callers name them.
 -- Returns: the job's id; with an idempotency key that is known, that of the job that it made.
--- Raises: KR025 (a value is wrong: its column says which), KR021 (idempotency mismatch), KR022 (the name is
--- taken), KR012 (no such endpoint), KR023 (the workspace takes nothing now), 42501 (the role has none).
+-- Raises: KR025 (a value is wrong: its column says which), KR034 (what a callback names is not there), KR021
+-- (idempotency mismatch), KR022 (the name is taken), KR012 (no such endpoint), KR023 (the workspace takes
+-- nothing now), 42501 (the role has none).
 create or replace function kronos.enqueue(endpoint text, input jsonb default '{}',
                                           run_at timestamptz default null, name text default null,
                                           title text default null, tags text[] default null,
-                                          idempotency_key text default null)
+                                          idempotency_key text default null,
+                                          on_success jsonb default null, on_failure jsonb default null)
 returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on
 as $$
 begin
-    if num_nonnulls(run_at, name, title, tags, idempotency_key) = 0 and endpoint is not null
-    and kronos.is_plain_input(input) then
+    if num_nonnulls(run_at, name, title, tags, idempotency_key, on_success, on_failure) = 0
+    and endpoint is not null and kronos.is_plain_input(input) then
         return (kronos.enqueue_plain_jobs(array[endpoint], array[input], false))[1];
     end if;
     return (kronos.enqueue_odd_jobs(jsonb_build_array(
                 jsonb_build_object('endpoint', endpoint, 'input', input)
                 || jsonb_strip_nulls(jsonb_build_object(
                        'run_at', kronos.instant_text(run_at), 'name', name, 'title', title, 'tags', tags,
-                       'idempotency_key', idempotency_key))), false))[1];
+                       'idempotency_key', idempotency_key, 'on_success', on_success,
+                       'on_failure', on_failure))), false))[1];
 end
 $$;

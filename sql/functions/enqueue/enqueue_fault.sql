@@ -6,7 +6,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_known constant text[] := array['endpoint', 'input', 'run_at', 'name', 'title', 'tags',
-                                     'idempotency_key'];
+                                     'idempotency_key', 'on_success', 'on_failure'];
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
@@ -59,8 +59,7 @@ begin
         end if;
     end if;
     if field is null then
-        select case when it.fault is not null then 'input' end, it.fault, it.hint into field, fault, hint
-          from kronos.input_fault(coalesce(p_job -> 'input', '{}')) as it;
+        select it.field, it.fault, it.hint into field, fault, hint from kronos.documents_fault(p_job) as it;
     end if;
 end
 $$;

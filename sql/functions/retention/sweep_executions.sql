@@ -79,5 +79,6 @@ begin
        into attempts using v_doomed, attempts;
     execute 'delete from kronos.attempt_late where execution_id = any ($1)' using v_doomed;
     get diagnostics late_results = row_count;
+    execute 'delete from kronos.callbacks where execution_id = any ($1)' using v_doomed;
 end
 $$;
