@@ -7,17 +7,18 @@ between undoes it, and it is looked at again.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import orjson
 
-from kronos import errors, idempotency, jobs, payload_specs, schedules
+from kronos import errors, idempotency, jobs, one_shots, payload_specs, schedules
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.jobs import NewJob
 from kronos.model import Job, JsonObject
+from kronos.one_shots import OneShot
 from kronos.payload_specs import Bound
 from kronos.schedules import ScheduleRead
 from kronos.sql import Statement, statement
@@ -40,18 +41,6 @@ class _Taken:
     twins: JsonObject
     names: list[str]
     called: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _BareOneShot:
-    """What PostgreSQL adds to a one-shot that is its execution; the nth of those that were asked for."""
-
-    nth: int
-    job_id: UUID
-    endpoint_type: str
-    max_attempts: int
-    created_at: datetime
-    run_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +79,6 @@ class _Batch:
     specs: dict[str, Bound] = field(default_factory=dict)
     """The payload specs that endpoints name, by the endpoints' names, when they were looked at last."""
 
-    _written: dict[datetime, str] = field(default_factory=dict)
-
-    def written(self, at: datetime) -> str:
-        """As kronos.iso writes an instant; most of a batch have the same."""
-        if (text := self._written.get(at)) is None:
-            text = self._written[at] = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return text
-
     @property
     def open(self) -> list[_Item]:
         """What is to be made."""
@@ -105,7 +86,7 @@ class _Batch:
 
 
 _FIND_TAKEN = statement("job_reads.find_taken", _Taken)
-_INSERT_BARE = statement("jobs.insert_bare_one_shots", _BareOneShot)
+_INSERT_BARE = statement("jobs.insert_bare_one_shots", OneShot)
 _MATCH_BATCH = statement("jobs.match_batch", _Counted)
 _LIST_BY_IDS = statement("job_reads.list_jobs_by_ids", Job)
 
@@ -330,8 +311,12 @@ async def _insert(batch: _Batch) -> None:
     for each, job_id in zip((*cron, *others), ids, strict=True):
         each.answer = by_id.get(job_id)
     for row in rows:
-        if isinstance(row, _BareOneShot):
-            bare[row.nth - 1].answer = _document(bare[row.nth - 1], row, batch)
+        if isinstance(row, OneShot):
+            new = bare[row.nth - 1].new
+            input = orjson.Fragment(orjson.dumps(new.input))  # written once, and shown twice
+            bare[row.nth - 1].answer = one_shots.document(
+                row, workspace=batch.workspace, endpoint=new.endpoint, trigger=new.trigger, input=input
+            )
 
 
 def _validated(batch: _Batch) -> Iterable[tuple[Statement[Any], dict[str, object]]]:
@@ -351,7 +336,7 @@ def _statement(
         insert,
         {
             "jobs": jobs.written([each.record for each in asked]),
-            "endpoints": list({each.endpoint for each in asked}),
+            "endpoints": list({each.new.endpoint for each in asked}),
             "workspace": batch.view.workspace,
             **more,
         },
@@ -371,48 +356,6 @@ async def _known(batch: _Batch) -> None:
     for each in batch.items:
         if each.same is not None and each.answer is None:
             each.answer = each.same.answer
-
-
-def _document(item: _Item, made: _BareOneShot, batch: _Batch) -> JsonObject:
-    """A new one-shot that is its execution, as it is shown: of what was asked for, without asking for it again."""
-    new = item.new
-    input = orjson.Fragment(orjson.dumps(new.input))  # written once, and shown twice
-    at, created_at = batch.written(made.run_at), batch.written(made.created_at)
-    job, execution = _ONE_SHOT.copy(), _EXECUTION.copy()
-    job["job_id"] = execution["job_id"] = execution["execution_id"] = made.job_id
-    job["workspace"] = execution["workspace"] = batch.workspace
-    job["endpoint"] = execution["endpoint"] = new.endpoint
-    job["endpoint_type"] = execution["endpoint_type"] = made.endpoint_type
-    job["input"] = execution["input"] = input
-    job["trigger"] = new.trigger
-    job["run_at"] = None if made.run_at == made.created_at else made.run_at
-    job["created_at"] = made.created_at
-    job["execution"] = execution
-    execution["status"] = "QUEUED" if made.run_at <= made.created_at else "PENDING"
-    execution["scheduled_at"] = execution["run_at"] = at
-    execution["max_attempts"] = made.max_attempts
-    execution["created_at"] = created_at
-    return job
-
-
-_ONE_SHOT: JsonObject = {
-    "job_id": None, "name": None, "title": None, "workspace": None, "endpoint": None, "endpoint_type": None,
-    "trigger": None, "status": "ACTIVE", "status_reason": None, "version": 1, "previous_version_id": None,
-    "replaced_by_id": None, "cron": None, "every": None, "anchor": None, "anchor_local": None, "timezone": None,
-    "description": None, "starts_at": None, "ends_at": None, "max_runs": None, "dst_gap": "SHIFT",
-    "dst_overlap": "FIRST", "jitter_seconds": 0, "overlap": "ALLOW",
-    "catch_up": {"policy": "LATEST", "window_seconds": 3600}, "skip_next": 0, "resume_at": None,
-    "next_run_at": None, "last_run_at": None, "pg_cron": None, "idempotency_key": None, "run_at": None,
-    "run_at_local": None, "input": None, "priority": 0, "tags": [], "created_at": None, "retired_at": None,
-    "execution": None, "on_success": None, "on_failure": None,
-}  # fmt: skip
-_EXECUTION: JsonObject = {
-    "execution_id": None, "job_id": None, "job_name": None, "workspace": None, "endpoint": None,
-    "endpoint_type": None, "cause": "API", "status": None, "status_reason": None, "scheduled_at": None,
-    "run_at": None, "started_at": None, "completed_at": None, "duration_ms": None, "attempt_count": 0,
-    "max_attempts": None, "tick_count": 1, "input": None, "output": None, "error": None, "worker_id": None,
-    "created_at": None,
-}  # fmt: skip
 
 
 def _refuse_together(batch: _Batch) -> None:

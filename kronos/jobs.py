@@ -4,7 +4,7 @@ neither."""
 import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -13,10 +13,11 @@ from uuid import UUID, uuid4
 import orjson
 from psycopg.types.json import Jsonb
 
-from kronos import errors, idempotency, payload_specs, schedules
+from kronos import errors, idempotency, one_shots, payload_specs, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
-from kronos.model import CronTerms, Job, JobStatus, JobTerms, JsonObject, ListedJob, MadeJob, Trigger
+from kronos.model import CronTerms, Job, JobStatus, JobTerms, JsonObject, ListedJob, Trigger
+from kronos.one_shots import PlacedOneShot
 from kronos.schedules import ScheduleRead, ScheduleText
 from kronos.sql import Statement, statement
 
@@ -75,16 +76,19 @@ class Asked:
     """A job to be made: what a statement that makes several has of it, and for which request."""
 
     view: WorkspaceView
+    new: NewJob
     job_id: UUID
-    endpoint: str
-    idempotency_key: str | None
+    run_at: datetime | None
+    input: bytes
+    """As JSON."""
     record: JsonObject
+    """Of one that is more than its execution."""
     size: int
 
 
-INSERT_CRON = statement("jobs.insert_cron_jobs", Job)
-_INSERT_ONE_SHOTS: Statement[Job] = statement("jobs.insert_one_shots", MadeJob)
-INSERT_ONE_SHOT_JOBS = statement("jobs.insert_one_shot_jobs", Job)
+INSERT_CRON: Statement[Job | PlacedOneShot] = statement("jobs.insert_cron_jobs", Job)
+_INSERT_ONE_SHOTS: Statement[Job | PlacedOneShot] = statement("jobs.insert_one_shots", PlacedOneShot)
+INSERT_ONE_SHOT_JOBS: Statement[Job | PlacedOneShot] = statement("jobs.insert_one_shot_jobs", Job)
 _FIND_TWIN = statement("job_reads.find_twin", Twin)
 GET = statement("job_reads.get_job", Job)
 _LIST = statement("job_reads.list_jobs", ListedJob)
@@ -172,15 +176,16 @@ async def _made(view: WorkspaceView, asked: Asked, new: NewJob, validated: str |
         with contextlib.suppress(errors.EndpointNotFound, errors.Overtaken):
             job = await _made_with_others(asked, new)
     if job is None:  # for whatever reason: the ordinary way in is the one that decides
+        insert = _insert(new)
         with Waking(may=new.trigger != "CRON") as wake:
             params = {**_params([asked], new, wake), "workspace": view.workspace}
             if validated is None:
-                job = await view.one_or_none(_insert(new), params)
+                rows = await view.rows(insert, params)
             else:
                 first = {"validated": validated}
-                _, made = await view.write_then_read(payload_specs.ENTER_VALIDATED, first, _insert(new), params)
-                job = made[0] if made else None
-            wake.is_heard = job is not None
+                _, rows = await view.write_then_read(payload_specs.ENTER_VALIDATED, first, insert, params)
+            wake.is_heard = bool(rows)
+        (job,) = _matched([asked], rows)
     if job is None:
         raise await _no_way_to_deliver(view, new.endpoint, validated)
     return job
@@ -210,32 +215,55 @@ async def _made_with_others(asked: Asked, new: NewJob) -> Job | None:
     return await asked.view.gatherer.ask(line, make, Request(asked=asked, size=asked.size, apart=apart))
 
 
-def _matched(asked: Sequence[Asked], rows: Sequence[Job]) -> list[Job | None]:
+def _matched(asked: Sequence[Asked], rows: Sequence[Job | PlacedOneShot]) -> list[Job | None]:
     """Which job is made of which request: by its place, its id, or its key, which made it before."""
     made: dict[UUID | str | int, Job] = {}
     for row in rows:
-        if isinstance(row, MadeJob):
-            made[row._nth] = row
+        if isinstance(row, PlacedOneShot):
+            made[row.nth] = _one_shot(asked[row.nth - 1].new, row)
         else:
             made |= {each: row for each in (row.job_id, row.idempotency_key) if each is not None}
     return [
-        made.get(nth) or made.get(each.job_id) or made.get(each.idempotency_key or "")
+        made.get(nth) or made.get(each.job_id) or made.get(each.new.idempotency_key or "")
         for nth, each in enumerate(asked, 1)
     ]
 
 
-def _insert(new: NewJob) -> Statement[Job]:
+def _one_shot(new: NewJob, row: PlacedOneShot) -> Job:
+    return Job(
+        **one_shots.document(row, workspace=row.workspace, endpoint=new.endpoint, trigger=new.trigger, input=new.input)
+    )
+
+
+def _insert(new: NewJob) -> Statement[Job | PlacedOneShot]:
     if new.trigger == "CRON":
         return INSERT_CRON
     return _INSERT_ONE_SHOTS if is_its_execution(new) else INSERT_ONE_SHOT_JOBS
 
 
 def _params(asked: Sequence[Asked], new: NewJob, wake: Waking) -> dict[str, object]:
+    if is_its_execution(new):
+        return {
+            "endpoints": _array(each.new.endpoint for each in asked),
+            "inputs": _array(each.input.decode() for each in asked),
+            "run_at": _array(each.run_at.isoformat() if each.run_at is not None else None for each in asked),
+            "wake": wake.is_wanted,
+        }
     params: dict[str, object] = {
         "jobs": written([each.record for each in asked]),
-        "endpoints": list({each.endpoint for each in asked}),
+        "endpoints": list({each.new.endpoint for each in asked}),
     }
     return params if new.trigger == "CRON" else params | {"wake": wake.is_wanted}
+
+
+def _array(texts: Iterable[str | None]) -> str:
+    """An array as PostgreSQL reads it, of any texts: psycopg writes a list element by element."""
+    return f"{{{','.join('null' if text is None else _quoted(text) for text in texts)}}}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def written(records: list[JsonObject]) -> Jsonb:
@@ -288,12 +316,9 @@ def asked_of(
     """The job as a statement takes it, under a new id. `read`: a CRON job's schedule; `has_tick`: its next tick is
     within the job's window."""
     job_id, input = uuid4(), orjson.dumps(new.input)
-    record: JsonObject = {"endpoint": new.endpoint, "input": orjson.Fragment(input)}
     if is_its_execution(new):
-        record |= {"run_at": run_at}
-        return Asked(
-            view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=None, record=record, size=len(input)
-        )
+        return Asked(view=view, new=new, job_id=job_id, run_at=run_at, input=input, record={}, size=len(input))
+    record: JsonObject = {"endpoint": new.endpoint, "input": orjson.Fragment(input)}
     record |= {
         **{name: getattr(new, name) for name in JOB_TERMS},
         "job_id": job_id,
@@ -312,9 +337,7 @@ def asked_of(
             "dst_gap": new.dst_gap,
         }
     size = len(input) + sum(map(len, new.tags))  # what a caller may make large
-    return Asked(
-        view=view, job_id=job_id, endpoint=new.endpoint, idempotency_key=new.idempotency_key, record=record, size=size
-    )
+    return Asked(view=view, new=new, job_id=job_id, run_at=run_at, input=input, record=record, size=size)
 
 
 def _schedule(new: NewJob, read: ScheduleRead, *, has_tick: bool) -> JsonObject:

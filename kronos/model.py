@@ -234,13 +234,6 @@ class ListedJob(Job):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeJob(Job):
-    """One of several that a statement made: the nth of those that it was given. Left out as ListedJob's `_more` is."""
-
-    _nth: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListedExecution(Execution):
     """As ListedEndpoint."""
 

@@ -76,7 +76,7 @@ class Call(Request):
             else:
                 self._judged = await self.read(cast(type[BaseModel], kind))
         except errors.KronosError as error:
-            self.refusal = error
+            self.refusal = error.with_traceback(None)  # which holds this call, and so the body, until it is looked for
 
     @property
     def is_judged(self) -> bool:

@@ -55,7 +55,8 @@ def judged_later(read: Callable[[Given], Read]) -> Callable[[Given], Read]:
         try:
             return read(given)
         except errors.KronosError as error:
-            raise PydanticCustomError("refused", "refused", {"error": error}) from None
+            # without its traceback, whose frames hold what holds it, until somebody looks for garbage
+            raise PydanticCustomError("refused", "refused", {"error": error.with_traceback(None)}) from None
 
     return judge
 

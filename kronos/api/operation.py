@@ -83,14 +83,18 @@ class Operation(APIRoute):
         self._prepare = prepare = self._preparation(parameters, query_model)
 
         async def handle(request: Request) -> Response:
-            call: Call | None = request.scope.get("kronos.call")  # which was prepared
+            call: Call | None = request.scope.pop("kronos.call", None)  # which was prepared
             if call is None:
                 call = Call(request.scope, request.receive)
                 await prepare(call)
+            refusals: list[Exception] = []
             try:
                 return await serve(call)
             except RequestValidationError as error:
-                raise _refusal(call, error, query_model) from None
+                refusals.append(_refusal(call, error.with_traceback(None), query_model))
+            # An error that a frame of its traceback keeps, or that its own context keeps, would hold this request and
+            # its body until somebody looks for garbage.
+            raise refusals.pop()
 
         return handle
 
@@ -199,7 +203,8 @@ def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseMo
     if "path" in found:
         return cast(errors.KronosError, found["path"][0]["ctx"]["error"])  # as judged_later keeps it
     if "body" in found:
-        return call.refusal or error
+        refusal, call.refusal = call.refusal, None  # it is raised where the call is held
+        return refusal or error
     if "header" in found:
         return cast(errors.KronosError, found["header"][0]["ctx"]["error"])
     if query_model is None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from kronos import garbage
 from kronos.api import app
 from kronos.api.doors import Doors, Limits
 from kronos.api.protocol import BoundedConfig
@@ -49,6 +50,7 @@ def run(settings: Settings, keys: Keyring | None = None) -> None:
     config = configuration(application, settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     _log.info("listening on http://%s:%d%s", host, listening.getsockname()[1], settings.path_prefix)
+    garbage.leave_what_is_there()
     _Server(config).run(sockets=[listening])
 
 

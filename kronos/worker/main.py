@@ -1,7 +1,6 @@
 """A worker process: signals, connections, and the order in which it starts and stops."""
 
 import asyncio
-import gc
 import logging
 import os
 import secrets
@@ -12,7 +11,7 @@ from datetime import timedelta
 
 import uvloop
 
-from kronos import heartbeat, logs
+from kronos import garbage, heartbeat, logs
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
@@ -40,11 +39,7 @@ _RING = timedelta(seconds=30)
 def run(settings: Settings, keys: Keyring | None = None) -> None:
     """Work until SIGTERM or SIGINT, then end in order; a second signal ends at once. Returns in both cases."""
     logs.configure(settings)
-    # What was imported never becomes garbage, and a delivery makes hardly any: looking for it took a tenth of the
-    # worker's time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
+    garbage.leave_what_is_there()
     uvloop.run(_watched(settings, keys))
 
 

@@ -73,53 +73,19 @@ select {Job of job with
   left join fresh on fresh.job_id = job.job_id;
 
 -- name: insert_one_shots
--- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): endpoint, input and
--- time of each of %(jobs)s. How it enters the workspace is insert_cron_jobs' way. One row for each that is
--- made, with its place among %(jobs)s: _nth. No row: no such endpoint, or the workspace is suspended.
-with given as materialized (
-    select array_agg(job.endpoint order by job.nth) as endpoints,
-           array_agg(job.input order by job.nth) as inputs,
-           array_agg(job.run_at order by job.nth) as run_at
-      from rows
-      from (jsonb_to_recordset(%(jobs)s) as (endpoint text, input jsonb, run_at timestamptz)) with ordinality
-        as job (endpoint, input, run_at, nth)
-), made as materialized (
-    select one_shot.*, workspace.slug,
-           case when one_shot.run_at <> one_shot.created_at then one_shot.run_at end as wanted_at
-      from (select slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
-              from kronos.find_workspace(%(workspace)s)
-             where status = 'ACTIVE'
-            offset 0) as workspace
-     cross join given
-     cross join lateral kronos.make_one_shots(case when workspace.entered is not null
-                                                   then given.endpoints end, given.inputs, given.run_at,
-                                              false) as one_shot
-)
-select made.job_id, null::text as name, null::text as title, made.slug as workspace, made.endpoint,
-       made.endpoint_type, case when made.wanted_at is null then 'IMMEDIATE' else 'DELAYED' end as trigger,
-       'ACTIVE' as status, null::jsonb as status_reason, 1 as version, null::uuid as previous_version_id,
-       null::uuid as replaced_by_id, null::text as cron, null::text as every, null::timestamptz as anchor,
-       null::text as anchor_local, null::text as timezone, null::text as description,
-       null::timestamptz as starts_at, null::timestamptz as ends_at, null::integer as max_runs,
-       'SHIFT' as dst_gap, 'FIRST' as dst_overlap, 0 as jitter_seconds, 'ALLOW' as overlap,
-       jsonb_build_object('policy', 'LATEST', 'window_seconds', 3600) as catch_up, 0 as skip_next,
-       null::timestamptz as resume_at, null::timestamptz as next_run_at, null::timestamptz as last_run_at,
-       null::jsonb as pg_cron, null::text as idempotency_key,
-       made.wanted_at as run_at, null::text as run_at_local, made.input, 0 as priority, '{}'::text[] as tags,
-       made.created_at, null::timestamptz as retired_at,
-       jsonb_build_object('execution_id', made.job_id, 'job_id', made.job_id, 'job_name', null,
-                          'workspace', made.slug, 'endpoint', made.endpoint,
-                          'endpoint_type', made.endpoint_type, 'cause', 'API',
-                          'status', case when made.run_at > kronos.now() then 'PENDING' else 'QUEUED' end,
-                          'status_reason', null, 'scheduled_at', kronos.iso_inlined(made.run_at),
-                          'run_at', kronos.iso_inlined(made.run_at),
-                          'started_at', null, 'completed_at', null, 'duration_ms', null, 'attempt_count', 0,
-                          'max_attempts', made.max_attempts,
-                          'tick_count', 1, 'input', made.input, 'output', null, 'error', null,
-                          'worker_id', null,
-                          'created_at', kronos.iso_inlined(made.created_at)) as execution,
-       null::jsonb as on_success, null::jsonb as on_failure, made.nth as _nth
-  from made
+-- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): the nth has the nth of
+-- %(endpoints)s, %(inputs)s and %(run_at)s. How it enters the workspace is insert_cron_jobs' way. One row for
+-- each that is made: what its answer is made of (kronos/one_shots.py), and no more. No row: no such endpoint,
+-- or the workspace is suspended.
+select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at,
+       workspace.slug as workspace
+  from (select slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
+          from kronos.find_workspace(%(workspace)s)
+         where status = 'ACTIVE'
+        offset 0) as workspace
+ cross join lateral kronos.make_one_shots(case when workspace.entered is not null
+                                               then %(endpoints)s::text[] end,
+                                          %(inputs)s::jsonb[], %(run_at)s::timestamptz[], false) as made
  where made.job_id is not null
    and (not %(wake)s or pg_notify(
             'kronos_work', case when made.run_at <= kronos.now() then made.endpoint_id::text else '' end
@@ -196,7 +162,7 @@ select {Job of job with
                                      else '' end) is not null;
 
 -- name: insert_bare_one_shots
--- As insert_one_shots, of a batch: what its answer is made of, and no more. Where %(is_whole)s, all or none.
+-- As insert_one_shots, of a batch. Where %(is_whole)s, all or none.
 select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at
   from (select array_agg(job.endpoint order by job.nth) as endpoints,
                array_agg(job.input order by job.nth) as inputs,

@@ -34,6 +34,7 @@ def later(at: str, **fields: Any) -> Sent:
 OF_ALL_KINDS = [
     PLAIN,
     later("2098-01-02T03:04:05.000006Z", input={"a": [1.5e300, "ü", {"b": None}]}),
+    later("2098-01-02T03:04:05Z"),
     later("2098-01-02T03:04:05", timezone="Asia/Kolkata"),
     PLAIN | {"name": "once", "title": "Once", "tags": ["a", "b"], "idempotency_key": "k-once"},
     YEARLY | {"name": "yearly", "idempotency_key": "k-yearly", "jitter_seconds": 5},
@@ -83,7 +84,7 @@ def test_jobs_of_every_kind_are_made_in_one_transaction_and_each_is_answered_as_
     assert len({each["created_at"] for each in answered}) == 1
     assert entries(shared_superuser, workspace) == 4
     assert rows(shared_superuser, workspace, "pointers") == 4
-    assert rows(shared_superuser, workspace, "execution_live") == 4
+    assert rows(shared_superuser, workspace, "execution_live") == 5
 
 
 def test_a_job_of_a_batch_is_answered_as_the_same_job_alone(api: httpx.Client, workspace: str) -> None:

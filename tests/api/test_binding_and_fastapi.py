@@ -1,6 +1,7 @@
 """What a route reads by its binding, FastAPI reads alike: one request, served both ways, has one answer."""
 
 import asyncio
+import gc
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from conftest import Api
 from kronos import config
 from kronos.api import app, operation
 from kronos.api.binding import UnusualError, response_of
+from kronos.api.call import Call
 
 _PATHS = (
     "/v1/workspaces/{w}",
@@ -133,3 +135,42 @@ def test_what_is_served_by_a_binding_is_served_by_fastapi_alike(
         return seen
 
     assert asyncio.run(play()) >= {200, 202, 400, 401, 404, 405, 412}
+
+
+def _calls_left() -> int:
+    """How many a collection finds; none is left after it."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return sum(isinstance(each, Call) for each in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.collect()
+
+
+def test_no_request_is_left_for_the_collector(shared_api: Api, workspace: str) -> None:
+    """An error that its own frames keep holds its request, and a body of a mebibyte with it, until somebody looks for
+    garbage: each refused body was left so."""
+    served = app.create(config.load(database_url=shared_api.database_url, database_pool_size=2, log_level="WARNING"))
+    given = {"workspace": workspace, "job": "nobody", "execution": _EXECUTIONS[2], "key": shared_api.key}
+    left: list[str] = []
+
+    async def play() -> set[int]:
+        seen: set[int] = set()
+        async with served.router.lifespan_context(served):
+            for scope, body in _requests(200, **given):
+                seen.add((await _answer(served, scope, body))[0])
+                if _calls_left():
+                    left.append(f"{scope['method']} {scope['path']}")
+        return seen
+
+    gc.collect()
+    gc.freeze()  # so that each look is at one request
+    try:
+        seen = asyncio.run(play())
+    finally:
+        gc.unfreeze()
+
+    assert left == []
+    assert seen >= {400, 401, 404, 405, 412, 422}

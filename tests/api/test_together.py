@@ -72,13 +72,24 @@ def test_of_one_shots_that_have_nothing_else_each_is_answered_its_own_and_one_wi
 
 def test_delayed_and_immediate_jobs_go_together(process: Process, workspace: str) -> None:
     at = datetime(2999, 1, 1, tzinfo=UTC)
-    later = creation(workspace, trigger="DELAYED", run_at=at, input={"a": [1.5e300, "ü"]})
+    odd = {"a": [1.5e300, "ü", '"', "\\", "}, {", "null"], '"\\': None}
+    later = creation(workspace, trigger="DELAYED", run_at=at, input=odd)
 
     now, delayed = made(process.at_once(creation(workspace), later))
 
     assert now.created_at == delayed.created_at
     assert ((now.execution or {})["status"], (delayed.execution or {})["status"]) == ("QUEUED", "PENDING")
-    assert (delayed.run_at, delayed.input) == (at, {"a": [1.5e300, "ü"]})
+    assert (delayed.run_at, delayed.input) == (at, odd)
+    shown = [each for each in read(process, workspace, now, delayed) if isinstance(each, Job)]
+    assert [(each.run_at, each.input, each.execution) for each in shown] == [
+        (each.run_at, each.input, each.execution) for each in (now, delayed)
+    ]
+
+
+def test_a_name_with_quotes_is_no_endpoints_and_fails_alone(process: Process, workspace: str) -> None:
+    refused, _ = process.at_once(creation(workspace, endpoint='","sink'), creation(workspace))
+
+    assert isinstance(refused, errors.EndpointNotFound)
 
 
 def test_runs_asked_for_at_once_are_made_in_one_transaction_and_shown_as_they_are(
