@@ -10,12 +10,28 @@ from kronos.api.call import Call, Draft, answer, unchanged
 from kronos.api.conditions import etag, held_to, is_known
 from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, bounded, decoded, list_digest
-from kronos.api.dependencies import KEY, EndpointName, IdempotencyKey, IfMatch, IfNoneMatch, NewEndpointName, View
+from kronos.api.dependencies import (
+    KEY,
+    CallerOf,
+    EndpointName,
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    NewEndpointName,
+    View,
+)
 from kronos.api.document import answers, problems
-from kronos.api.endpoint_schemas import EndpointCreate, EndpointPut, EndpointRender, EndpointTest, HttpEndpointPut
+from kronos.api.endpoint_schemas import (
+    EndpointCreate,
+    EndpointDisable,
+    EndpointPut,
+    EndpointRender,
+    EndpointTest,
+    HttpEndpointPut,
+)
 from kronos.api.operation import Operation
 from kronos.api.requests import new_endpoint
-from kronos.api.schemas import ChangeQuery, PageQuery
+from kronos.api.schemas import ChangeQuery, Nothing, PageQuery
 from kronos.database import WorkspaceView
 from kronos.endpoint_tests import Rendered, RenderedEntry, RenderedRecord, Sample, TriedDelivery
 from kronos.endpoints import NewEndpoint
@@ -27,6 +43,13 @@ router = APIRouter(
     prefix="/v1/workspaces/{w}/endpoints", tags=["endpoints"], route_class=Operation, dependencies=[Depends(KEY)]
 )
 _COPY = kind_of(Endpoint, HttpEndpointPut)
+_SWITCH = (
+    errors.WorkspaceNotFound,
+    errors.EndpointNotFound,
+    errors.Forbidden,
+    errors.PayloadTooLarge,
+    errors.Unprocessable,
+)
 _WRITE = (errors.WorkspaceNotFound, errors.Forbidden, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable)
 
 
@@ -58,9 +81,9 @@ async def list_endpoints(view: View, query: Annotated[PageQuery, Query()]) -> Re
 async def get_endpoint(view: View, name: EndpointName, if_none_match: IfNoneMatch = frozenset()) -> Response:
     """One endpoint, at its present version."""
     endpoint = await endpoints.get(view, name)
-    if is_known(endpoint.version, if_none_match):
+    if not _has_history(endpoint) and is_known(endpoint.version, if_none_match):
         return unchanged(endpoint.version)
-    return answer(endpoint, ETag=etag(endpoint.version))
+    return answer(endpoint, ETag=_tag(endpoint))
 
 
 @router.get(
@@ -103,7 +126,7 @@ async def put_endpoint(
     endpoint, is_new = await endpoints.replace(
         view, new, if_match=if_match, if_none_match=if_none_match, must_exist=must_exist, force=query.force
     )
-    return _made(call, endpoint) if is_new else answer(endpoint, ETag=etag(endpoint.version))
+    return _made(call, endpoint) if is_new else answer(endpoint, ETag=_tag(endpoint))
 
 
 @router.post(
@@ -147,6 +170,27 @@ async def try_endpoint(
     return answer(tried, status, Location=location, is_repeat=not is_new)
 
 
+@router.post("/{name}/enable", responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
+async def enable_endpoint(
+    view: View, name: EndpointName, _: Annotated[Nothing, Body(default_factory=Nothing)]
+) -> Response:
+    """Deliver to an endpoint again, whatever kept deliveries off: its failures, its 410, a slow answer, a person."""
+    endpoint = await endpoints.enable(view, name)
+    return answer(endpoint, ETag=_tag(endpoint))
+
+
+@router.post("/{name}/disable", responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
+async def disable_endpoint(
+    view: View,
+    name: EndpointName,
+    caller: CallerOf,
+    body: Annotated[EndpointDisable, Body(default_factory=EndpointDisable)],
+) -> Response:
+    """Deliver nothing to an endpoint until it is enabled by hand; what is under way ends as it does."""
+    endpoint = await endpoints.disable(view, name, actor=caller.actor, note=body.note)
+    return answer(endpoint, ETag=_tag(endpoint))
+
+
 @router.delete(
     "/{name}",
     status_code=204,
@@ -163,9 +207,16 @@ async def delete_endpoint(view: View, name: EndpointName, if_match: IfMatch = No
 
 def _made(call: Call, endpoint: Endpoint, *, is_new: bool = True) -> Response:
     location = call.path("workspaces", endpoint.workspace, "endpoints", endpoint.name)
-    return answer(
-        endpoint, 201 if is_new else 200, Location=location, ETag=etag(endpoint.version), is_repeat=not is_new
-    )
+    return answer(endpoint, 201 if is_new else 200, Location=location, ETag=_tag(endpoint), is_repeat=not is_new)
+
+
+def _has_history(endpoint: Endpoint) -> bool:
+    """Whether it has failed or was disabled at some time: then its health moves without a new version."""
+    return endpoint.health.get("since") is not None
+
+
+def _tag(endpoint: Endpoint) -> str:
+    return etag(endpoint.version, is_moving=_has_history(endpoint))
 
 
 async def _first(view: WorkspaceView, new: NewEndpoint) -> Endpoint:
